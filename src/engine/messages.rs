@@ -1,0 +1,165 @@
+//! What front ends ask of the engine, and what it tells them. Plain data, loggable, comparable.
+
+use crate::error::Error;
+use crate::record::{Background, Change, FailureCode, GroupDetail, GroupId, GroupSummary, Reason};
+
+/// How an operator wants an attempt repeated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retry {
+    /// The stricter prompt.
+    pub strict: bool,
+    /// Other than the run's setting.
+    pub upscale: Option<u32>,
+    pub background: Option<Background>,
+    pub with_image: Option<bool>,
+    pub hint: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Asks for everything about one group; answered by `Event::Detail`.
+    Open(GroupId),
+    /// One undoable step over all these groups.
+    Apply {
+        groups: Vec<GroupId>,
+        change: Change,
+    },
+    Undo,
+    Redo,
+    /// New attempts, ahead of everything that waits.
+    Retry {
+        groups: Vec<GroupId>,
+        how: Retry,
+    },
+    Pause,
+    Resume,
+    /// Finish nothing new, save what is done, write the exports, then `Event::Stopped`.
+    Stop,
+}
+
+/// The labeler behind a run, as shown to people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelInfo {
+    pub name: String,
+    /// For example `cpu` or `http://host:8000/v1`.
+    pub device: String,
+    /// For example `q8_0`, or `schema: json_schema` for an endpoint.
+    pub detail: String,
+    pub slots: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// New or changed groups; the first ones come from the journal, before any source is read.
+    Groups(Vec<GroupSummary>),
+    Detail(Box<GroupDetail>),
+    /// A step was done, undone or redone; what the next undo and redo would be.
+    Stepped {
+        done: String,
+        undo: Option<String>,
+        redo: Option<String>,
+    },
+    /// The source has been read to its end.
+    SourceRead {
+        rows: u64,
+        groups: u64,
+    },
+    ModelReady(ModelInfo),
+    /// Review goes on without a model.
+    ModelFailed(Error),
+    Labelled {
+        group: GroupId,
+        name: String,
+        reasons: Vec<Reason>,
+    },
+    Failed {
+        group: GroupId,
+        name: String,
+        code: FailureCode,
+        detail: String,
+    },
+    /// Something that the user should know and that stops nothing (a bad manifest line, a wrong hash).
+    Warning(String),
+    /// The queue is empty and the source read: with `--batch` the run is over.
+    Idle,
+    /// The engine has ended; nothing follows.
+    Stopped(Summary),
+    /// The engine could not go on; nothing follows.
+    Broken(Error),
+}
+
+/// What the model worker is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stage {
+    #[default]
+    Starting,
+    Download,
+    Load,
+    Quantize,
+    Prefill,
+    Decode,
+    Idle,
+    Paused,
+    Failed,
+}
+
+/// The latest state of the run; a front end reads it when it draws.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    pub stage: Stage,
+    /// Of the stage, 0-1, where it is known (download, load, quantize).
+    pub stage_done: Option<f32>,
+    /// Groups known so far, and whether the source is still being read.
+    pub total: u64,
+    pub reading: bool,
+    /// Groups that needed no work when the run began.
+    pub already: u64,
+    pub done: u64,
+    pub uncertain: u64,
+    pub failed: u64,
+    pub queued: u64,
+    pub in_flight: usize,
+    pub icons_per_minute_now: f64,
+    pub icons_per_minute: f64,
+    pub tokens_per_second: f64,
+    pub eta_seconds: Option<f64>,
+    pub resident_bytes: u64,
+    /// The group whose text is shown, and the text so far.
+    pub in_hand: Option<(GroupId, String)>,
+    /// Icons per minute, oldest first, one sample every two seconds.
+    pub throughput: Vec<f64>,
+    /// Seconds spent, summed over items: preprocess, vision, prefill, decode.
+    pub stage_seconds: [f64; 4],
+}
+
+/// The end of a run, in numbers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    pub rows: u64,
+    pub groups: u64,
+    /// Committed records in the outdir.
+    pub records: u64,
+    pub new_records: u64,
+    pub uncertain: u64,
+    pub by_reason: Vec<(Reason, u64)>,
+    pub failures: Vec<(FailureCode, u64)>,
+    /// Drafts that wait for the operator.
+    pub drafts: u64,
+    /// Groups without an attempt.
+    pub waiting: u64,
+    pub interrupted: bool,
+    pub seconds: f64,
+    pub stage_seconds: [f64; 4],
+    /// Only for an endpoint: requests, retries, bytes sent and received, prompt and new tokens.
+    pub remote: Option<RemoteCounts>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoteCounts {
+    pub requests: u64,
+    pub retries: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub prompt_tokens: u64,
+    pub new_tokens: u64,
+}

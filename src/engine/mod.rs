@@ -1,0 +1,5 @@
+//! The engine between the front ends and everything else: commands in, events out.
+
+mod messages;
+
+pub use messages::{Command, Event, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary};

@@ -1,0 +1,48 @@
+//! labeler-tui: labels small game-item icons with Qwen2-VL on the user's own machine, and gives
+//! an operator a fast place to look at doubtful records, mend and commit them.
+//!
+//! # The way of an item
+//!
+//! ```text
+//! source -> dedup -> icon -> prompt -> labeler (local model | remote endpoint)
+//!        -> parse + rules -> journal -> review -> export
+//! ```
+//!
+//! Both front ends, the workstation ([`tui`]) and `--batch` ([`batch`]), are thin: they send
+//! [`engine::Command`]s to one engine and receive [`engine::Event`]s. Everything between is the
+//! same code.
+//!
+//! # Layers, lowest first
+//!
+//! A module imports from modules of its own layer that stand to its left, and from layers below.
+//!
+//! ```text
+//! L0  record, error
+//! L1  settings, source, icon, prompt, store
+//! L2  qwen2vl                       -> L0, icon
+//! L3  labeler, engine               -> L0-L2
+//! L4  batch, tui                    -> record, settings, error, engine's messages and handle, icon
+//! L5  cli, logging, doctor, ask, bench, main
+//! ```
+//!
+//! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
+//! terminal. `tests/tidy.rs` holds the tree to this.
+//!
+//! # Invariants
+//!
+//! - State lives in the journal, which only grows; undo adds a compensating step.
+//! - One thread owns the weights, one thread owns the journal; messages between threads are
+//!   plain enums.
+//! - A bad item is an event; the run goes on and the exit status remembers it.
+//! - Sources are read-only; exports are written beside their target, synced and renamed.
+
+pub mod engine;
+pub mod error;
+pub mod icon;
+pub mod labeler;
+pub mod prompt;
+pub mod qwen2vl;
+pub mod record;
+pub mod settings;
+pub mod source;
+pub mod store;

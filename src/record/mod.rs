@@ -1,0 +1,17 @@
+//! Items, labels, records, attempts and decisions: the nouns of the program. Pure, no IO.
+
+mod attempt;
+mod change;
+mod group;
+mod item;
+mod labels;
+mod reason;
+
+pub use attempt::{
+    Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
+};
+pub use change::{Change, Field};
+pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};
+pub use item::{Item, SourceType};
+pub use labels::{Attributes, Labels, QualityFlags, Record};
+pub use reason::{FailureCode, Reason};

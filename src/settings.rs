@@ -1,0 +1,118 @@
+//! Small option structs, one per stage; `cli` fills them from flags, environment and file.
+
+use crate::record::Background;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceKind {
+    Database(PathBuf),
+    Manifest(PathBuf),
+    Folder(PathBuf),
+    /// The built-in sample items.
+    Demo,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnlySource {
+    EquipmentShape,
+    Cash,
+    #[default]
+    All,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOptions {
+    pub kind: SourceKind,
+    pub only: OnlySource,
+    pub run_id: Option<String>,
+    pub max_samples: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IconOptions {
+    pub upscale: u32,
+    pub background: Background,
+    pub with_image: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lang {
+    #[default]
+    Ko,
+    En,
+    Both,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptOptions {
+    /// A built-in version, unless `file` is there.
+    pub version: String,
+    pub file: Option<PathBuf>,
+    pub lang: Lang,
+    pub with_metadata: bool,
+    /// A user's vocabulary instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceChoice {
+    Auto,
+    Cpu,
+    Cuda(usize),
+    Metal,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    #[default]
+    Auto,
+    Fp32,
+    Bf16,
+    Fp16,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Quantize {
+    /// `q8_0` on the CPU, none on an accelerator.
+    #[default]
+    Auto,
+    None,
+    Q8_0,
+    Q4K,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelOptions {
+    /// Hugging Face id, checkpoint folder, or `demo`.
+    pub model: String,
+    pub revision: String,
+    pub offline: bool,
+    pub device: DeviceChoice,
+    pub precision: Precision,
+    pub quantize: Quantize,
+    /// Sequences in flight.
+    pub batch_size: usize,
+    /// Upper bound of memory for keys and values.
+    pub kv_cache_bytes: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteOptions {
+    /// Base addresses that end in `/v1`; requests go to the least busy.
+    pub endpoints: Vec<String>,
+    pub model: String,
+    pub concurrency: usize,
+    pub api_key: Option<String>,
+    pub offline: bool,
+}
+
+/// How the engine runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineOptions {
+    pub outdir: PathBuf,
+    /// `--batch` commits every record it makes; the workstation waits for the operator.
+    pub commit_automatically: bool,
+    pub quality_retry: bool,
+    pub parquet: bool,
+    pub max_new_tokens: usize,
+}

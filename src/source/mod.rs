@@ -1,0 +1,1 @@
+//! See the architecture text in lib.rs.

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod color;
 mod group;
 mod item;
 mod labels;
@@ -11,6 +12,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::{Change, Field};
+pub use color::ColorHistogram;
 pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};
 pub use item::{Item, SourceType};
 pub use labels::{Attributes, Labels, QualityFlags, Record};

@@ -1,7 +1,7 @@
 //! What front ends ask of the engine, and what it tells them. Plain data, loggable, comparable.
 
 use crate::error::Error;
-use crate::record::{Background, Change, FailureCode, GroupDetail, GroupId, GroupSummary, Reason};
+use crate::record::{Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason};
 
 /// How an operator wants an attempt repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,10 +31,28 @@ pub enum Command {
         groups: Vec<GroupId>,
         how: Retry,
     },
+    /// Looks for a text in label, tags and queries of every draft; answered by `Event::Found`.
+    Find {
+        text: String,
+    },
+    /// Keeps a front end's own small setting (the last filter) in the journal.
+    Remember {
+        key: String,
+        value: String,
+    },
     Pause,
     Resume,
     /// Finish nothing new, save what is done, write the exports, then `Event::Stopped`.
     Stop,
+}
+
+/// A place where [`Command::Find`] found its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    pub group: GroupId,
+    pub field: Field,
+    /// The whole text that holds the one sought: the label, one tag or one query.
+    pub text: String,
 }
 
 /// The labeler behind a run, as shown to people.
@@ -58,6 +76,16 @@ pub enum Event {
         done: String,
         undo: Option<String>,
         redo: Option<String>,
+    },
+    /// Every place, in source order; empty where there is none.
+    Found {
+        text: String,
+        matches: Vec<Match>,
+    },
+    /// What an earlier run remembered, each key once at the start, before the first groups.
+    Remembered {
+        key: String,
+        value: String,
     },
     /// The source has been read to its end.
     SourceRead {

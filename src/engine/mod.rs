@@ -2,4 +2,4 @@
 
 mod messages;
 
-pub use messages::{Command, Event, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary};
+pub use messages::{Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary};

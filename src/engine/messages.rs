@@ -1,7 +1,9 @@
 //! What front ends ask of the engine, and what it tells them. Plain data, loggable, comparable.
 
 use crate::error::Error;
-use crate::record::{Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason};
+use crate::record::{
+    Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason,
+};
 
 /// How an operator wants an attempt repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,4 +2,6 @@
 
 mod messages;
 
-pub use messages::{Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary};
+pub use messages::{
+    Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary,
+};

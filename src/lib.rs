@@ -36,10 +36,12 @@
 //! - A bad item is an event; the run goes on and the exit status remembers it.
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
+pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod icon;
 pub mod labeler;
+pub mod logging;
 pub mod prompt;
 pub mod qwen2vl;
 pub mod record;

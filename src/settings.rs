@@ -106,13 +106,77 @@ pub struct RemoteOptions {
     pub offline: bool,
 }
 
+/// What gives the labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelerOptions {
+    Local(ModelOptions),
+    Remote(RemoteOptions),
+    /// Review only.
+    None,
+}
+
 /// How the engine runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
     pub outdir: PathBuf,
     /// `--batch` commits every record it makes; the workstation waits for the operator.
     pub commit_automatically: bool,
+    /// Go on from what the outdir holds; without it a run on existing labels refuses.
+    pub resume: bool,
     pub quality_retry: bool,
     pub parquet: bool,
     pub max_new_tokens: usize,
+}
+
+/// What only the front ends need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrontOptions {
+    pub batch: bool,
+    /// With `batch`: events as JSON lines on standard output.
+    pub json: bool,
+    /// A built-in key map's name or a file.
+    pub keymap: Option<String>,
+}
+
+/// Everything a labelling run needs, one struct per stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunOptions {
+    pub source: SourceOptions,
+    pub icon: IconOptions,
+    pub prompt: PromptOptions,
+    pub labeler: LabelerOptions,
+    pub engine: EngineOptions,
+    pub front: FrontOptions,
+    pub log_level: tracing::Level,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskOptions {
+    pub labeler: LabelerOptions,
+    pub question: String,
+    pub images: Vec<PathBuf>,
+    /// `None` takes the chat template's own.
+    pub system: Option<String>,
+    pub max_new_tokens: usize,
+    /// 0 is greedy.
+    pub temperature: f64,
+    pub seed: u64,
+    pub ignore_eos: bool,
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct BenchOptions {
+    pub labeler: LabelerOptions,
+    pub icons: usize,
+    pub new_tokens: usize,
+    /// A folder of images instead of the built-in sample icons.
+    pub images: Option<PathBuf>,
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DoctorOptions {
+    pub labeler: LabelerOptions,
+    pub json: bool,
 }

@@ -1,0 +1,87 @@
+//! The command line: one clap table, filled from flags, environment and `--config` file, and
+//! turned into the option structs of `settings`.
+
+mod args;
+mod convert;
+mod layers;
+
+pub use args::{Cli, Command};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::{AskOptions, BenchOptions, DoctorOptions, RunOptions};
+use clap::{CommandFactory, FromArgMatches};
+use clap_complete::Shell;
+use std::ffi::OsString;
+use std::io::Write;
+
+/// What the user asked for, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Invocation {
+    Label(Box<RunOptions>),
+    Ask(Box<AskOptions>),
+    Bench(Box<BenchOptions>),
+    Doctor(Box<DoctorOptions>),
+    Completions(Shell),
+    Man,
+}
+
+/// Why there is no [`Invocation`].
+#[derive(Debug)]
+pub enum Rejected {
+    /// clap's own words: `--help`, `--version` or a mistake with its usage line.
+    Clap(Box<clap::Error>),
+    Error(Error),
+}
+
+impl From<Error> for Rejected {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<clap::Error> for Rejected {
+    fn from(error: clap::Error) -> Self {
+        Self::Clap(Box::new(error))
+    }
+}
+
+/// Reads `args` (the program's name first), `LABELER_*` and the `--config` file.
+pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
+    let matches = Cli::command().try_get_matches_from(&args)?;
+    let origins = layers::Origins::of(&matches);
+    let (args, origins) = layers::with_file(args, &matches, origins)?;
+    let matches = Cli::command().try_get_matches_from(args)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok(convert::invocation(cli, &origins)?)
+}
+
+/// Writes the completion script of `shell`.
+pub fn write_completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
+    // clap_complete panics where a write fails, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "labeler-tui", &mut script);
+    write_out(out, &script)
+}
+
+/// Writes the manual page in roff.
+pub fn write_man(out: &mut dyn Write) -> Result<()> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut page)
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("rendering the manual: {e}")))?;
+    write_out(out, &page)
+}
+
+/// A reader that went away early (`| head`) is no error.
+fn write_out(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(
+            ErrorKind::Internal,
+            format!("writing to standard output: {e}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,363 @@
+//! The clap table. Every option is optional here, so that the layers below the flags can fill it.
+
+use crate::record::Background;
+use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Label small game-item icons with Qwen2-VL on your own machine.
+///
+/// Without --batch it opens the workstation: look at doubtful records, retry, mend and commit
+/// them. Every option can also be set as LABELER_NAME in the environment or in a --config file;
+/// flags win over the environment, the environment over the file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "labeler-tui",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 every item has a record; 3 finished, some items failed; 2 wrong usage or\n\
+                  configuration; 1 could not go on; 130 interrupted, everything finished is saved."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub label: LabelArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask a model one free-form question about images
+    Ask(AskArgs),
+    /// Measure the speed of this machine and model
+    Bench(BenchArgs),
+    /// Check terminal, device, model, endpoint and files
+    Doctor(DoctorArgs),
+    /// Print a completion script
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub struct LabelArgs {
+    /// SQLite source, opened read-only
+    #[arg(long, value_name = "PATH", env = "LABELER_DB", help_heading = "Source")]
+    pub db: Option<PathBuf>,
+    /// Manifest: .jsonl, .json (array) or .parquet
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "LABELER_INPUT",
+        help_heading = "Source"
+    )]
+    pub input: Option<PathBuf>,
+    /// A folder of images; the item's name is the file's stem
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LABELER_IMAGES",
+        help_heading = "Source"
+    )]
+    pub images: Option<PathBuf>,
+    /// The built-in sample items and demo model
+    #[arg(long, env = "LABELER_DEMO", value_parser = boolish(), help_heading = "Source")]
+    pub demo: bool,
+    /// Which rows: equipment_shape, cash or all [default: all]
+    #[arg(long, value_name = "S", env = "LABELER_ONLY_SOURCE", value_parser = only_source(), help_heading = "Source")]
+    pub only_source: Option<OnlySource>,
+    /// Only this run's rows of the database
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "LABELER_RUN_ID",
+        help_heading = "Source"
+    )]
+    pub run_id: Option<String>,
+    /// Stop after N items
+    #[arg(long, value_name = "N", env = "LABELER_MAX_SAMPLES", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Source")]
+    pub max_samples: Option<u64>,
+
+    /// Where labels go [default: `labels` beside the input]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LABELER_OUTDIR",
+        help_heading = "Output"
+    )]
+    pub outdir: Option<PathBuf>,
+    /// Label unattended; no terminal needed
+    #[arg(long, env = "LABELER_BATCH", value_parser = boolish(), help_heading = "Output")]
+    pub batch: bool,
+    /// With --batch: one JSON event a line on standard output
+    #[arg(long, env = "LABELER_JSON", value_parser = boolish(), help_heading = "Output")]
+    pub json: bool,
+    /// Go on from what --outdir already holds
+    #[arg(long, env = "LABELER_RESUME", value_parser = boolish(), help_heading = "Output")]
+    pub resume: bool,
+    /// Write labels.parquet too
+    #[arg(long, env = "LABELER_PARQUET", value_parser = boolish(), help_heading = "Output")]
+    pub parquet: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Requests in flight with --endpoint [default: 32]
+    #[arg(long, value_name = "N", env = "LABELER_CONCURRENCY", value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = "Model")]
+    pub concurrency: Option<u32>,
+    /// Review only: load no model
+    #[arg(long, env = "LABELER_NO_MODEL", value_parser = boolish(), help_heading = "Model")]
+    pub no_model: bool,
+
+    /// Bicubic, before the model's own resize, 1-8 [default: 2]
+    #[arg(long, value_name = "N", env = "LABELER_UPSCALE", value_parser = clap::value_parser!(u32).range(1..=8), help_heading = "Labelling")]
+    pub upscale: Option<u32>,
+    /// What shows through transparent pixels: white, black or none [default: white]
+    #[arg(long, value_name = "C", env = "LABELER_ALPHA_BG", value_parser = background(), help_heading = "Labelling")]
+    pub alpha_bg: Option<Background>,
+    /// Language of the labels: ko, en or both [default: ko]
+    #[arg(long, value_name = "L", env = "LABELER_LANG", value_parser = lang(), help_heading = "Labelling")]
+    pub lang: Option<Lang>,
+    /// New tokens per record [default: 384]
+    #[arg(long, value_name = "N", env = "LABELER_MAX_NEW_TOKENS", value_parser = clap::value_parser!(u32).range(1..=32768), help_heading = "Labelling")]
+    pub max_new_tokens: Option<u32>,
+    /// From metadata only
+    #[arg(long, env = "LABELER_NO_IMAGE", value_parser = boolish(), help_heading = "Labelling")]
+    pub no_image: bool,
+    /// From the image only
+    #[arg(long, env = "LABELER_NO_METADATA", value_parser = boolish(), help_heading = "Labelling")]
+    pub no_metadata: bool,
+    /// A built-in prompt: v1 or v2 [default: v2]
+    #[arg(
+        long,
+        value_name = "V",
+        env = "LABELER_PROMPT_VERSION",
+        help_heading = "Labelling"
+    )]
+    pub prompt_version: Option<String>,
+    /// A prompt file of your own
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LABELER_PROMPT",
+        help_heading = "Labelling"
+    )]
+    pub prompt: Option<PathBuf>,
+    /// A vocabulary file instead of the built-in one
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LABELER_VOCABULARY",
+        help_heading = "Labelling"
+    )]
+    pub vocabulary: Option<PathBuf>,
+    /// One more, stricter attempt for a low-quality record
+    #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labelling")]
+    pub quality_retry: bool,
+
+    /// Key bindings: default, vim or a file
+    #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
+    pub keymap: Option<String>,
+    /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
+    #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
+    pub log_level: Option<tracing::Level>,
+}
+
+/// Which model, from where, and how it runs; the same for labelling, `ask`, `bench` and `doctor`.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// Hugging Face id, checkpoint folder, or `demo` [default: Qwen/Qwen2-VL-2B-Instruct]
+    #[arg(
+        long,
+        value_name = "ID_OR_DIR",
+        env = "LABELER_MODEL",
+        help_heading = "Model"
+    )]
+    pub model: Option<String>,
+    /// Hub revision [default: main]
+    #[arg(
+        long,
+        value_name = "REV",
+        env = "LABELER_REVISION",
+        help_heading = "Model"
+    )]
+    pub revision: Option<String>,
+    /// Label through an OpenAI-compatible server; may be given more than once
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LABELER_ENDPOINT",
+        value_delimiter = ',',
+        help_heading = "Model"
+    )]
+    pub endpoint: Vec<String>,
+    /// auto, cpu, cuda, cuda:N or metal [default: auto]
+    #[arg(long, value_name = "D", env = "LABELER_DEVICE", value_parser = parse_device, help_heading = "Model")]
+    pub device: Option<DeviceChoice>,
+    /// auto, fp32, bf16 or fp16 [default: auto]
+    #[arg(long, value_name = "P", env = "LABELER_PRECISION", value_parser = precision(), help_heading = "Model")]
+    pub precision: Option<Precision>,
+    /// none, q8_0 or q4k [default: q8_0 on the cpu, none on an accelerator]
+    #[arg(long, value_name = "Q", env = "LABELER_QUANTIZE", value_parser = quantize(), help_heading = "Model")]
+    pub quantize: Option<Quantize>,
+    /// The same as --quantize q4k
+    #[arg(long = "load-4bit", env = "LABELER_LOAD_4BIT", value_parser = boolish(), help_heading = "Model")]
+    pub load_4bit: bool,
+    /// Sequences in flight [default: 8]
+    #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Model")]
+    pub batch_size: Option<u32>,
+    /// Never use the network; HF_HUB_OFFLINE=1 does the same
+    #[arg(long, env = "LABELER_OFFLINE", value_parser = boolish(), help_heading = "Model")]
+    pub offline: bool,
+    /// TOML file with the same names
+    #[arg(long, value_name = "FILE", env = "LABELER_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// The user's text, after the images
+    pub question: String,
+    /// An image; may be given more than once
+    #[arg(long, value_name = "PATH")]
+    pub image: Vec<PathBuf>,
+    /// System text [default: that of the model's chat template]
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// New tokens at most [default: 384]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32768))]
+    pub max_new_tokens: Option<u32>,
+    /// 0 is greedy
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
+    pub temperature: f64,
+    /// Of the sampling, with a temperature
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Do not stop at an end token
+    #[arg(long)]
+    pub ignore_eos: bool,
+    /// One JSON object with tokens, probabilities and timings
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// How many icons to label
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub icons: u32,
+    /// New tokens per icon; the end token is suppressed
+    #[arg(long, value_name = "T", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=32768))]
+    pub new_tokens: u32,
+    /// A folder of images instead of the built-in sample icons
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+fn boolish() -> clap::builder::BoolishValueParser {
+    clap::builder::BoolishValueParser::new()
+}
+
+/// A closed list of words, each with its value.
+fn words<T: Clone + Send + Sync + 'static>(
+    table: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(table.iter().map(|(word, _)| *word)).try_map(move |given| {
+        table
+            .iter()
+            .find(|(word, _)| *word == given)
+            .map(|(_, value)| value.clone())
+            .ok_or("not one of the possible values")
+    })
+}
+
+fn only_source() -> impl TypedValueParser<Value = OnlySource> {
+    words(&[
+        ("equipment_shape", OnlySource::EquipmentShape),
+        ("cash", OnlySource::Cash),
+        ("all", OnlySource::All),
+    ])
+}
+
+fn background() -> impl TypedValueParser<Value = Background> {
+    words(&[
+        ("white", Background::White),
+        ("black", Background::Black),
+        ("none", Background::None),
+    ])
+}
+
+fn lang() -> impl TypedValueParser<Value = Lang> {
+    words(&[("ko", Lang::Ko), ("en", Lang::En), ("both", Lang::Both)])
+}
+
+fn precision() -> impl TypedValueParser<Value = Precision> {
+    words(&[
+        ("auto", Precision::Auto),
+        ("fp32", Precision::Fp32),
+        ("bf16", Precision::Bf16),
+        ("fp16", Precision::Fp16),
+    ])
+}
+
+fn quantize() -> impl TypedValueParser<Value = Quantize> {
+    words(&[
+        ("auto", Quantize::Auto),
+        ("none", Quantize::None),
+        ("q8_0", Quantize::Q8_0),
+        ("q4k", Quantize::Q4K),
+    ])
+}
+
+fn log_level() -> impl TypedValueParser<Value = tracing::Level> {
+    words(&[
+        ("error", tracing::Level::ERROR),
+        ("warn", tracing::Level::WARN),
+        ("info", tracing::Level::INFO),
+        ("debug", tracing::Level::DEBUG),
+        ("trace", tracing::Level::TRACE),
+    ])
+}
+
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    match text {
+        "auto" => Ok(DeviceChoice::Auto),
+        "cpu" => Ok(DeviceChoice::Cpu),
+        "cuda" => Ok(DeviceChoice::Cuda(0)),
+        "metal" => Ok(DeviceChoice::Metal),
+        _ => text
+            .strip_prefix("cuda:")
+            .and_then(|n| n.parse().ok())
+            .map(DeviceChoice::Cuda)
+            .ok_or_else(|| "expected auto, cpu, cuda, cuda:N or metal".to_owned()),
+    }
+}
+
+fn parse_temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
+        _ => Err("expected a number of 0 or more".to_owned()),
+    }
+}

@@ -1,0 +1,291 @@
+//! Parsed arguments to option structs: defaults, and what must not be said together.
+
+use super::Invocation;
+use super::args::{AskArgs, BenchArgs, Cli, Command, DoctorArgs, LabelArgs, ModelArgs};
+use super::layers::Origins;
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::{
+    AskOptions, BenchOptions, DeviceChoice, DoctorOptions, EngineOptions, FrontOptions,
+    IconOptions, LabelerOptions, ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions,
+    SourceKind, SourceOptions,
+};
+use std::path::PathBuf;
+
+const DEFAULT_MODEL: &str = "Qwen/Qwen2-VL-2B-Instruct";
+const DEFAULT_NEW_TOKENS: u32 = 384;
+const DEFAULT_KV_CACHE_BYTES: usize = 2 << 30;
+
+pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
+    Ok(match cli.command {
+        None => Invocation::Label(Box::new(run_options(cli.label, origins)?)),
+        Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
+        Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
+        Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
+        Some(Command::Completions { shell }) => Invocation::Completions(shell),
+        Some(Command::Man) => Invocation::Man,
+    })
+}
+
+fn usage(cause: impl std::fmt::Display, hint: &str) -> Error {
+    Error::new(ErrorKind::Usage, cause).with_hint(hint)
+}
+
+/// Both options, where both were said with equal right.
+fn both(origins: &Origins, a: &'static str, b: &'static str, hint: &str) -> Result<()> {
+    if origins.holds(a) && origins.holds(b) {
+        let name = |id: &str| format!("--{}", id.replace('_', "-"));
+        let cause = format!("{} and {} exclude each other", name(a), name(b));
+        return Err(usage(cause, hint));
+    }
+    Ok(())
+}
+
+fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
+    let kind = source_kind(&args, origins)?;
+    let demo = kind == SourceKind::Demo;
+    both(
+        origins,
+        "no_image",
+        "no_metadata",
+        "one of them must be left to label from",
+    )?;
+    both(
+        origins,
+        "prompt",
+        "prompt_version",
+        "give a built-in version or a file of your own",
+    )?;
+    if args.json && !args.batch {
+        return Err(usage("--json needs --batch", "add --batch"));
+    }
+    if args.no_model && args.batch {
+        return Err(usage(
+            "--batch cannot label with --no-model",
+            "leave one of them out; --no-model is for review",
+        ));
+    }
+    let outdir = match args.outdir {
+        Some(dir) => dir,
+        None => default_outdir(&kind)?,
+    };
+    let default_model = if demo { "demo" } else { DEFAULT_MODEL };
+    let endpoints = args.model.endpoint.clone();
+    let offline = args.model.offline || hub_offline();
+    let model = model_options(args.model, origins, default_model)?;
+    let labeler = if args.no_model {
+        LabelerOptions::None
+    } else if endpoints.is_empty() {
+        LabelerOptions::Local(model)
+    } else {
+        LabelerOptions::Remote(remote_options(
+            endpoints,
+            model.model,
+            args.concurrency,
+            offline,
+        )?)
+    };
+    Ok(RunOptions {
+        source: SourceOptions {
+            kind,
+            only: args.only_source.unwrap_or_default(),
+            run_id: args.run_id,
+            max_samples: args.max_samples,
+        },
+        icon: IconOptions {
+            upscale: args.upscale.unwrap_or(2),
+            background: args.alpha_bg.unwrap_or_default(),
+            with_image: !(args.no_image && origins.holds("no_image")),
+        },
+        prompt: PromptOptions {
+            version: args
+                .prompt_version
+                .filter(|_| origins.holds("prompt_version"))
+                .unwrap_or_else(|| default_prompt(&labeler).to_owned()),
+            file: args.prompt.filter(|_| origins.holds("prompt")),
+            lang: args.lang.unwrap_or_default(),
+            with_metadata: !(args.no_metadata && origins.holds("no_metadata")),
+            vocabulary: args.vocabulary,
+        },
+        labeler,
+        engine: EngineOptions {
+            outdir,
+            commit_automatically: args.batch,
+            resume: args.resume || !args.batch,
+            quality_retry: args.quality_retry,
+            parquet: args.parquet,
+            max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
+        },
+        front: FrontOptions {
+            batch: args.batch,
+            json: args.json,
+            keymap: args.keymap,
+        },
+        log_level: args.log_level.unwrap_or(tracing::Level::INFO),
+    })
+}
+
+/// Exactly one source, from the highest layer that names one.
+fn source_kind(args: &LabelArgs, origins: &Origins) -> Result<SourceKind> {
+    let given = [
+        ("db", args.db.clone().map(SourceKind::Database)),
+        ("input", args.input.clone().map(SourceKind::Manifest)),
+        ("images", args.images.clone().map(SourceKind::Folder)),
+        ("demo", args.demo.then_some(SourceKind::Demo)),
+    ];
+    let mut named = Vec::new();
+    let mut found = None;
+    for (id, kind) in given {
+        if let Some(kind) = kind
+            && origins.holds(id)
+        {
+            named.push(format!("--{id}"));
+            found = Some(kind);
+        }
+    }
+    match found {
+        Some(kind) if named.len() == 1 => Ok(kind),
+        Some(_) => Err(usage(
+            format!("more than one source: {}", named.join(", ")),
+            "give one of --db, --input, --images and --demo",
+        )),
+        None => Err(usage(
+            "nothing to label",
+            "give --db, --input or --images, or --demo to try it; --help lists everything",
+        )),
+    }
+}
+
+/// The demo model was trained on a prompt of its own.
+fn default_prompt(labeler: &LabelerOptions) -> &'static str {
+    match labeler {
+        LabelerOptions::Local(model) if model.model == "demo" => "demo",
+        _ => "v2",
+    }
+}
+
+fn default_outdir(kind: &SourceKind) -> Result<PathBuf> {
+    let input = match kind {
+        SourceKind::Demo => return Ok(PathBuf::from("demo-labels")),
+        SourceKind::Database(path) | SourceKind::Manifest(path) | SourceKind::Folder(path) => path,
+    };
+    // `.` and `icons/..` have no parent by their text alone.
+    let whole = std::path::absolute(input).unwrap_or_else(|_| input.clone());
+    let whole = whole.canonicalize().unwrap_or(whole);
+    whole
+        .parent()
+        .map(|folder| folder.join("labels"))
+        .ok_or_else(|| {
+            usage(
+                format!("there is no folder beside {}", input.display()),
+                "give --outdir",
+            )
+        })
+}
+
+fn model_options(args: ModelArgs, origins: &Origins, default_model: &str) -> Result<ModelOptions> {
+    both(
+        origins,
+        "quantize",
+        "load_4bit",
+        "--load-4bit is the same as --quantize q4k",
+    )?;
+    let quantize = if args.load_4bit && origins.holds("load_4bit") {
+        Quantize::Q4K
+    } else {
+        args.quantize
+            .filter(|_| origins.holds("quantize"))
+            .unwrap_or_default()
+    };
+    let model = args.model.unwrap_or_else(|| default_model.to_owned());
+    if model.trim().is_empty() {
+        return Err(usage(
+            "--model is empty",
+            "give a Hugging Face id, a checkpoint folder, or `demo`",
+        ));
+    }
+    Ok(ModelOptions {
+        model,
+        revision: args.revision.unwrap_or_else(|| "main".to_owned()),
+        offline: args.offline || hub_offline(),
+        device: args.device.unwrap_or(DeviceChoice::Auto),
+        precision: args.precision.unwrap_or_default(),
+        quantize,
+        batch_size: args.batch_size.unwrap_or(8) as usize,
+        kv_cache_bytes: DEFAULT_KV_CACHE_BYTES,
+    })
+}
+
+fn remote_options(
+    endpoints: Vec<String>,
+    model: String,
+    concurrency: Option<u32>,
+    offline: bool,
+) -> Result<RemoteOptions> {
+    for endpoint in &endpoints {
+        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+            return Err(usage(
+                format!("--endpoint {endpoint:?} is not an http address"),
+                "for example --endpoint http://localhost:8000/v1",
+            ));
+        }
+    }
+    Ok(RemoteOptions {
+        endpoints,
+        model,
+        concurrency: concurrency.unwrap_or(32) as usize,
+        api_key: std::env::var("LABELER_API_KEY")
+            .ok()
+            .filter(|key| !key.is_empty()),
+        offline,
+    })
+}
+
+/// The hub client's own switch counts as `--offline`.
+fn hub_offline() -> bool {
+    std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
+        ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
+    })
+}
+
+/// The options of one model user: in process, or a server where `--endpoint` is there.
+fn labeler_options(args: ModelArgs, origins: &Origins) -> Result<LabelerOptions> {
+    let endpoints = args.endpoint.clone();
+    let model = model_options(args, origins, DEFAULT_MODEL)?;
+    Ok(if endpoints.is_empty() {
+        LabelerOptions::Local(model)
+    } else {
+        let offline = model.offline;
+        LabelerOptions::Remote(remote_options(endpoints, model.model, Some(1), offline)?)
+    })
+}
+
+fn ask_options(args: AskArgs, origins: &Origins) -> Result<AskOptions> {
+    Ok(AskOptions {
+        labeler: labeler_options(args.model, origins)?,
+        question: args.question,
+        images: args.image,
+        system: args.system,
+        max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
+        temperature: args.temperature,
+        seed: args.seed,
+        ignore_eos: args.ignore_eos,
+        json: args.json,
+    })
+}
+
+fn bench_options(args: BenchArgs, origins: &Origins) -> Result<BenchOptions> {
+    Ok(BenchOptions {
+        labeler: labeler_options(args.model, origins)?,
+        icons: args.icons as usize,
+        new_tokens: args.new_tokens as usize,
+        images: args.images,
+        json: args.json,
+    })
+}
+
+fn doctor_options(args: DoctorArgs, origins: &Origins) -> Result<DoctorOptions> {
+    Ok(DoctorOptions {
+        labeler: labeler_options(args.model, origins)?,
+        json: args.json,
+    })
+}

@@ -1,0 +1,172 @@
+//! The `--config` file under the environment and the flags: its entries become arguments, so that
+//! clap checks them like any other.
+
+use super::args::Cli;
+use crate::error::{Context, Error, ErrorKind, Result};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, CommandFactory};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Options that answer the same question: one from a higher layer silences those of lower ones.
+const ALTERNATIVES: &[&[&str]] = &[
+    &["db", "input", "images", "demo"],
+    &["prompt", "prompt_version"],
+    &["quantize", "load_4bit"],
+    &["no_image", "no_metadata"],
+];
+
+/// Where a value was said; higher wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    File,
+    Environment,
+    Flag,
+}
+
+/// For every option that was set: by which layer.
+#[derive(Debug, Default)]
+pub struct Origins(HashMap<String, Origin>);
+
+impl Origins {
+    pub fn of(matches: &ArgMatches) -> Self {
+        let matches = matches.subcommand().map_or(matches, |(_, inner)| inner);
+        let mut found = HashMap::new();
+        for id in matches.ids() {
+            let origin = match matches.value_source(id.as_str()) {
+                Some(ValueSource::CommandLine) => Origin::Flag,
+                Some(ValueSource::EnvVariable) if !says_no(matches, id.as_str()) => {
+                    Origin::Environment
+                }
+                _ => continue,
+            };
+            found.insert(id.as_str().to_owned(), origin);
+        }
+        Self(found)
+    }
+
+    /// Whether `id` was set and no alternative to it stands in a higher layer.
+    pub fn holds(&self, id: &str) -> bool {
+        let Some(origin) = self.0.get(id) else {
+            return false;
+        };
+        alternatives(id).all(|other| self.0.get(other).is_none_or(|o| o <= origin))
+    }
+}
+
+fn alternatives(id: &str) -> impl Iterator<Item = &'static str> {
+    ALTERNATIVES
+        .iter()
+        .find(|group| group.contains(&id))
+        .into_iter()
+        .flat_map(|group| group.iter().copied())
+}
+
+/// `LABELER_DEMO=0` says nothing about the source.
+fn says_no(matches: &ArgMatches, id: &str) -> bool {
+    matches
+        .try_get_one::<bool>(id)
+        .is_ok_and(|value| value == Some(&false))
+}
+
+/// `args` with the file's entries put in where no higher layer speaks.
+pub fn with_file(
+    mut args: Vec<OsString>,
+    matches: &ArgMatches,
+    mut origins: Origins,
+) -> Result<(Vec<OsString>, Origins)> {
+    let (command, inner, at) = match matches.subcommand() {
+        Some((name, inner)) => (Some(name), inner, 2),
+        None => (None, matches, 1),
+    };
+    let Ok(Some(path)) = inner.try_get_one::<PathBuf>("config") else {
+        return Ok((args, origins));
+    };
+    let from_env: Vec<String> = inner
+        .ids()
+        .filter(|id| inner.value_source(id.as_str()) == Some(ValueSource::EnvVariable))
+        .map(|id| id.as_str().to_owned())
+        .collect();
+    let table = Cli::command();
+    let here = match command.and_then(|name| table.find_subcommand(name)) {
+        Some(sub) => sub,
+        None => &table,
+    };
+    let mut added = Vec::new();
+    for (key, value) in read(path)? {
+        let find = |command: &clap::Command| {
+            command
+                .get_arguments()
+                .find(|a| a.get_long() == Some(key.as_str()) && key != "config")
+                .cloned()
+        };
+        let Some(arg) = find(here) else {
+            // One file may serve all commands.
+            if find(&table).is_some() {
+                continue;
+            }
+            return Err(wrong(path, format!("there is no option `{key}`")));
+        };
+        let id = arg.get_id().as_str();
+        let spoken = origins.0.contains_key(id)
+            || from_env.iter().any(|e| e == id)
+            || alternatives(id).any(|o| origins.0.get(o).is_some_and(|o| *o > Origin::File));
+        if spoken {
+            continue;
+        }
+        for text in texts(path, &key, &arg, value)? {
+            added.push(match text {
+                Some(text) => OsString::from(format!("--{key}={text}")),
+                None => OsString::from(format!("--{key}")),
+            });
+            origins.0.insert(id.to_owned(), Origin::File);
+        }
+    }
+    let at = at.min(args.len());
+    args.splice(at..at, added);
+    Ok((args, origins))
+}
+
+fn wrong(path: &Path, cause: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Usage, format!("{}: {cause}", path.display()))
+        .with_hint("the file takes the names of the options, as in `batch-size = 8`")
+}
+
+fn read(path: &Path) -> Result<toml::Table> {
+    let text = std::fs::read_to_string(path).context(
+        ErrorKind::Usage,
+        format!("reading the configuration {}", path.display()),
+    )?;
+    text.parse::<toml::Table>()
+        .map_err(|e| wrong(path, e.to_string().trim_end()))
+}
+
+/// The values of one entry; `None` stands for a bare flag.
+fn texts(
+    path: &Path,
+    key: &str,
+    arg: &clap::Arg,
+    value: toml::Value,
+) -> Result<Vec<Option<String>>> {
+    let flag = matches!(arg.get_action(), ArgAction::SetTrue);
+    let one = |value: toml::Value| match value {
+        toml::Value::String(text) if !flag => Ok(Some(text)),
+        toml::Value::Integer(n) if !flag => Ok(Some(n.to_string())),
+        other if flag => Err(wrong(
+            path,
+            format!("`{key}` is true or false, not a {}", other.type_str()),
+        )),
+        other => Err(wrong(
+            path,
+            format!("`{key}` cannot be a {}", other.type_str()),
+        )),
+    };
+    match value {
+        toml::Value::Boolean(on) if flag => Ok(on.then_some(None).into_iter().collect()),
+        toml::Value::Array(list) if matches!(arg.get_action(), ArgAction::Append) => {
+            list.into_iter().map(one).collect()
+        }
+        other => Ok(vec![one(other)?]),
+    }
+}

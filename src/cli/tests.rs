@@ -1,0 +1,186 @@
+use super::*;
+use crate::record::Background;
+use crate::settings::{DeviceChoice, LabelerOptions, Quantize, SourceKind};
+use std::path::PathBuf;
+
+fn run(args: &[&str]) -> Result<Invocation, Rejected> {
+    let mut all = vec![OsString::from("labeler-tui")];
+    all.extend(args.iter().map(OsString::from));
+    parse(all)
+}
+
+fn label(args: &[&str]) -> RunOptions {
+    match run(args) {
+        Ok(Invocation::Label(options)) => *options,
+        other => panic!("{args:?} gave {other:?}"),
+    }
+}
+
+fn mistake(args: &[&str]) -> String {
+    match run(args) {
+        Err(Rejected::Error(e)) => {
+            assert_eq!(e.exit_status(), 2);
+            e.cause
+        }
+        Err(Rejected::Clap(e)) => {
+            assert_eq!(e.exit_code(), 2);
+            e.to_string()
+        }
+        Ok(other) => panic!("{args:?} gave {other:?}"),
+    }
+}
+
+fn config(text: &str) -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("labeler.toml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (dir, path)
+}
+
+#[test]
+fn the_table_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let options = label(&["--db", "x/db.sqlite"]);
+    assert_eq!(
+        options.source.kind,
+        SourceKind::Database(PathBuf::from("x/db.sqlite"))
+    );
+    assert!(options.engine.outdir.ends_with("x/labels"));
+    assert_eq!(options.icon.upscale, 2);
+    assert_eq!(options.icon.background, Background::White);
+    assert_eq!(options.prompt.version, "v2");
+    assert_eq!(options.engine.max_new_tokens, 384);
+    assert!(!options.engine.commit_automatically);
+    assert!(options.engine.resume, "the workstation always goes on");
+    let LabelerOptions::Local(model) = options.labeler else {
+        panic!("not local")
+    };
+    assert_eq!(model.model, "Qwen/Qwen2-VL-2B-Instruct");
+    assert_eq!(model.revision, "main");
+    assert_eq!(model.batch_size, 8);
+    assert_eq!(model.quantize, Quantize::Auto);
+}
+
+#[test]
+fn demo_brings_its_own_defaults() {
+    let options = label(&["--demo", "--batch"]);
+    assert_eq!(options.source.kind, SourceKind::Demo);
+    assert_eq!(options.engine.outdir, PathBuf::from("demo-labels"));
+    assert_eq!(options.prompt.version, "demo");
+    assert!(options.engine.commit_automatically && !options.engine.resume);
+    let LabelerOptions::Local(model) = options.labeler else {
+        panic!("not local")
+    };
+    assert_eq!(model.model, "demo");
+}
+
+#[test]
+fn exactly_one_source() {
+    assert!(mistake(&[]).contains("nothing to label"));
+    assert!(mistake(&["--db", "a", "--input", "b"]).contains("--db, --input"));
+}
+
+#[test]
+fn contradictions_are_wrong_usage() {
+    for args in [
+        &["--demo", "--no-image", "--no-metadata"][..],
+        &["--demo", "--json"],
+        &["--demo", "--batch", "--no-model"],
+        &["--demo", "--quantize", "none", "--load-4bit"],
+        &["--demo", "--prompt", "p.toml", "--prompt-version", "v1"],
+        &["--demo", "--upscale", "9"],
+        &["--demo", "--upscale", "0"],
+        &["--demo", "--alpha-bg", "pink"],
+        &["--demo", "--device", "cuda:x"],
+        &["--demo", "--endpoint", "host:8000"],
+        &["--demo", "--model", " "],
+        &["--demo", "ask", "what?"],
+        &["--nonsense"],
+    ] {
+        mistake(args);
+    }
+}
+
+#[test]
+fn the_file_stands_under_the_flags() {
+    let (_dir, path) = config(
+        "db = \"a.sqlite\"\nbatch-size = 4\nupscale = 3\nparquet = true\nresume = false\n\
+         endpoint = [\"http://a/v1\", \"http://b/v1\"]\nquantize = \"none\"\n",
+    );
+    let options = label(&[
+        "--config",
+        &path,
+        "--upscale",
+        "5",
+        "--batch",
+        "--load-4bit",
+    ]);
+    assert_eq!(
+        options.source.kind,
+        SourceKind::Database(PathBuf::from("a.sqlite"))
+    );
+    assert_eq!(options.icon.upscale, 5);
+    assert!(options.engine.parquet && !options.engine.resume);
+    let LabelerOptions::Remote(remote) = options.labeler else {
+        panic!("not remote")
+    };
+    assert_eq!(remote.endpoints, ["http://a/v1", "http://b/v1"]);
+}
+
+#[test]
+fn another_source_on_the_command_line_silences_that_of_the_file() {
+    let (_dir, path) = config("db = \"a.sqlite\"\nno-image = true\n");
+    let options = label(&["--config", &path, "--images", "icons", "--no-metadata"]);
+    assert_eq!(
+        options.source.kind,
+        SourceKind::Folder(PathBuf::from("icons"))
+    );
+    assert!(options.icon.with_image && !options.prompt.with_metadata);
+}
+
+#[test]
+fn mistakes_in_the_file_are_wrong_usage() {
+    for text in [
+        "batchsize = 4\n",
+        "config = \"other.toml\"\n",
+        "batch-size = \"many\"\n",
+        "batch-size = [1, 2]\n",
+        "parquet = \"yes\"\n",
+        "parquet = \n",
+        "db = \"a\"\ninput = \"b\"\n",
+    ] {
+        let (_dir, path) = config(text);
+        mistake(&["--demo", "--config", &path][if text.starts_with("db") { 1.. } else { 0.. }]);
+    }
+    assert!(mistake(&["--demo", "--config", "/nowhere/x.toml"]).contains("/nowhere/x.toml"));
+}
+
+#[test]
+fn one_file_serves_all_commands() {
+    let (_dir, path) = config("db = \"a.sqlite\"\nmodel = \"m\"\ndevice = \"cuda:1\"\n");
+    let Ok(Invocation::Ask(ask)) = run(&["ask", "--config", &path, "what?", "--image", "i.png"])
+    else {
+        panic!("not ask")
+    };
+    let LabelerOptions::Local(model) = ask.labeler else {
+        panic!("not local")
+    };
+    assert_eq!(model.model, "m");
+    assert_eq!(model.device, DeviceChoice::Cuda(1));
+    assert_eq!(ask.images, [PathBuf::from("i.png")]);
+}
+
+#[test]
+fn scripts_and_manual_come_from_the_table() {
+    let mut out = Vec::new();
+    write_completions(Shell::Bash, &mut out).unwrap();
+    assert!(String::from_utf8_lossy(&out).contains("--quality-retry"));
+    out.clear();
+    write_man(&mut out).unwrap();
+    assert!(String::from_utf8_lossy(&out).contains("quality\\-retry"));
+}

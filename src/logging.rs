@@ -1,0 +1,76 @@
+//! The log: `labeler.log` under the outdir, appended, never the screen.
+
+use crate::error::{Context, ErrorKind, Result};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Mutex;
+
+pub const FILE: &str = "labeler.log";
+
+/// Sends what is traced from now on to the log of `outdir`, which must exist.
+pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
+    let path = outdir.join(FILE);
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .context(ErrorKind::Store, format!("opening {}", path.display()))?;
+    // Other people's modules are only heard when something is wrong.
+    let filter = tracing_subscriber::filter::EnvFilter::new(format!("warn,labeler_tui={level}"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(Mutex::new(Escaped(file)))
+        .try_init()
+        .context(ErrorKind::Internal, "starting the log")
+}
+
+/// One event a line: names and model answers may hold line ends and escape sequences.
+struct Escaped<W>(W);
+
+impl<W: Write> Write for Escaped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (body, end) = match bytes.strip_suffix(b"\n") {
+            Some(body) => (body, "\n"),
+            None => (bytes, ""),
+        };
+        let mut line = String::with_capacity(bytes.len());
+        for c in String::from_utf8_lossy(body).chars() {
+            if c.is_control() || is_direction_mark(c) {
+                line.extend(c.escape_unicode());
+            } else {
+                line.push(c);
+            }
+        }
+        line.push_str(end);
+        self.0.write_all(line.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Characters that reorder the text around them on a screen.
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stays_one_line_and_harmless() {
+        let mut out = Escaped(Vec::new());
+        let line = "name=\u{1b}[2J둥근\nnext \u{202e}x\n";
+        assert_eq!(out.write(line.as_bytes()).unwrap(), line.len());
+        assert_eq!(
+            String::from_utf8(out.0).unwrap(),
+            "name=\\u{1b}[2J둥근\\u{a}next \\u{202e}x\n"
+        );
+    }
+}

@@ -1,5 +1,26 @@
 //! From a file's bytes to the numbers that the model, the rules and the screen need.
 
+mod decode;
+mod palette;
+mod picture;
+mod resize;
+
+pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode};
+pub use palette::{Palette, Swatch, palette};
+pub use picture::{picture, scale_nearest};
+pub use resize::resize_bicubic;
+
+use sha2::{Digest, Sha256};
+
+/// A decoded image, 8 bits a channel, row by row, alpha not multiplied in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Icon {
+    pub width: u32,
+    pub height: u32,
+    /// `width * height * 4` bytes.
+    pub rgba: Vec<u8>,
+}
+
 /// RGB pixels, 8 bits a channel, row by row; what the model sees before its own resize.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -8,3 +29,14 @@ pub struct Picture {
     /// `width * height * 3` bytes.
     pub rgb: Vec<u8>,
 }
+
+/// The SHA-256 of a file's bytes in lower-case hex: what makes two images the same.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

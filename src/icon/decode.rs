@@ -1,0 +1,84 @@
+//! Any supported file to RGBA, refusing what is too large by its header, before it is decoded.
+
+use super::Icon;
+use crate::error::{Error, ErrorKind, Result};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use std::io::Cursor;
+
+/// Larger files are not read.
+pub const MAX_FILE_BYTES: u64 = 16 << 20;
+/// The longest side in pixels.
+pub const MAX_SIDE: u32 = 4096;
+/// The largest area in pixels.
+pub const MAX_PIXELS: u64 = 8 << 20;
+/// What a decoder may allocate beside its output; a 16-bit RGBA image of the largest area fits.
+const MAX_ALLOC: u64 = 128 << 20;
+
+/// Decodes PNG, JPEG, GIF, WebP or BMP, told apart by content; the first frame of an animation.
+pub fn decode(bytes: &[u8]) -> Result<Icon> {
+    if bytes.is_empty() {
+        return Err(bad("the file is empty"));
+    }
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(bad(format!(
+            "the file has {} bytes, more than {MAX_FILE_BYTES}",
+            bytes.len()
+        )));
+    }
+    let format = image::guess_format(bytes)
+        .ok()
+        .filter(|format| SUPPORTED.contains(format))
+        .ok_or_else(|| bad("not a PNG, JPEG, GIF, WebP or BMP image"))?;
+    let unreadable = |error: ImageError| bad(format!("broken {} image: {error}", name(format)));
+
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_ALLOC);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(unreadable)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    let rgba = DynamicImage::from_decoder(decoder)
+        .map_err(unreadable)?
+        .into_rgba8();
+    check_size(rgba.width(), rgba.height())?;
+    Ok(Icon {
+        width: rgba.width(),
+        height: rgba.height(),
+        rgba: rgba.into_raw(),
+    })
+}
+
+const SUPPORTED: [ImageFormat; 5] = [
+    ImageFormat::Png,
+    ImageFormat::Jpeg,
+    ImageFormat::Gif,
+    ImageFormat::WebP,
+    ImageFormat::Bmp,
+];
+
+fn name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::WebP => "WebP",
+        _ => "BMP",
+    }
+}
+
+fn check_size(width: u32, height: u32) -> Result<()> {
+    if width == 0 || height == 0 {
+        return Err(bad(format!("the image has no pixels ({width}x{height})")));
+    }
+    if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(bad(format!(
+            "the image is {width}x{height} pixels, more than {MAX_SIDE} a side or {MAX_PIXELS} in all"
+        )));
+    }
+    Ok(())
+}
+
+fn bad(cause: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Image, cause)
+}

@@ -1,0 +1,379 @@
+//! Icons as users have them: every kind of file, limits, backgrounds, colours.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::record::Background;
+use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
+use proptest::prelude::*;
+use std::io::Cursor;
+
+fn sample(width: u32, height: u32) -> Icon {
+    let rgba = (0..width * height)
+        .flat_map(|i| {
+            [
+                (i * 37 + 11) as u8,
+                (i * 91 + 5) as u8,
+                (i.wrapping_mul(i) * 7) as u8,
+                [0, 255, 128, 40, 255, 200][i as usize % 6],
+            ]
+        })
+        .collect();
+    Icon {
+        width,
+        height,
+        rgba,
+    }
+}
+
+fn encoded(icon: &Icon, format: ImageFormat) -> Vec<u8> {
+    let image = RgbaImage::from_raw(icon.width, icon.height, icon.rgba.clone()).unwrap();
+    let mut image = DynamicImage::ImageRgba8(image);
+    if format == ImageFormat::Jpeg {
+        image = DynamicImage::ImageRgb8(image.to_rgb8());
+    }
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn filled(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Icon {
+    Icon {
+        width,
+        height,
+        rgba: RgbaImage::from_fn(width, height, |x, y| Rgba(pixel(x, y))).into_raw(),
+    }
+}
+
+/// A PNG written by hand, for the kinds that the encoder of the tests does not write.
+fn png(
+    width: u32,
+    height: u32,
+    [depth, color, interlace]: [u8; 3],
+    parts: &[(&str, Vec<u8>)],
+) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    header.extend([depth, color, 0, 0, interlace]);
+    for (name, data) in [("IHDR", header)]
+        .iter()
+        .chain(parts)
+        .chain(&[("IEND", vec![])])
+    {
+        let body = [name.as_bytes(), data].concat();
+        bytes.extend((data.len() as u32).to_be_bytes());
+        bytes.extend(&body);
+        bytes.extend(crc32(&body).to_be_bytes());
+    }
+    bytes
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+/// A zlib stream of one stored block.
+fn zlib(data: &[u8]) -> Vec<u8> {
+    let length = data.len() as u16;
+    let (a, b) = data.iter().fold((1u32, 0u32), |(a, b), &byte| {
+        let a = (a + u32::from(byte)) % 65521;
+        (a, (a + b) % 65521)
+    });
+    let mut bytes = vec![0x78, 0x01, 0x01];
+    bytes.extend(length.to_le_bytes());
+    bytes.extend((!length).to_le_bytes());
+    bytes.extend(data);
+    bytes.extend((b << 16 | a).to_be_bytes());
+    bytes
+}
+
+#[test]
+fn lossless_files_of_every_format_give_their_pixels() {
+    let icon = sample(33, 31);
+    for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp] {
+        assert_eq!(decode(&encoded(&icon, format)).unwrap(), icon, "{format:?}");
+    }
+    let red = filled(20, 20, |_, _| [200, 30, 30, 255]);
+    for format in [ImageFormat::Jpeg, ImageFormat::Gif] {
+        let read = decode(&encoded(&red, format)).unwrap();
+        assert_eq!((read.width, read.height), (20, 20));
+        let [r, g, b, a] = read.rgba[..4] else {
+            panic!()
+        };
+        assert!(r.abs_diff(200) < 6 && g.abs_diff(30) < 6 && b.abs_diff(30) < 6 && a == 255);
+    }
+}
+
+#[test]
+fn palette_interlaced_and_sixteen_bit_png_are_read() {
+    let palette = png(
+        2,
+        1,
+        [8, 3, 0],
+        &[
+            ("PLTE", vec![10, 20, 30, 200, 100, 50]),
+            ("tRNS", vec![0]),
+            ("IDAT", zlib(&[0, 0, 1])),
+        ],
+    );
+    assert_eq!(
+        decode(&palette).unwrap().rgba,
+        [10, 20, 30, 0, 200, 100, 50, 255]
+    );
+
+    let interlaced = png(
+        2,
+        1,
+        [8, 2, 1],
+        &[("IDAT", zlib(&[0, 1, 2, 3, 0, 4, 5, 6]))],
+    );
+    assert_eq!(
+        decode(&interlaced).unwrap().rgba,
+        [1, 2, 3, 255, 4, 5, 6, 255]
+    );
+
+    let deep = png(
+        1,
+        1,
+        [16, 6, 0],
+        &[("IDAT", zlib(&[0, 0xff, 0xff, 0x80, 0x80, 0, 0, 0x40, 0x40]))],
+    );
+    assert_eq!(decode(&deep).unwrap().rgba, [255, 128, 0, 64]);
+
+    let gray = png(4, 1, [1, 0, 0], &[("IDAT", zlib(&[0, 0b0101_0000]))]);
+    assert_eq!(
+        decode(&gray).unwrap().rgba[..8],
+        [0, 0, 0, 255, 255, 255, 255, 255]
+    );
+}
+
+#[test]
+fn an_animation_gives_its_first_frame() {
+    use image::{Delay, Frame, codecs::gif::GifEncoder};
+    let mut gif = Vec::new();
+    let mut encoder = GifEncoder::new(&mut gif);
+    for color in [[255, 0, 0, 255], [0, 0, 255, 255]] {
+        let frame = RgbaImage::from_pixel(8, 8, Rgba(color));
+        encoder
+            .encode_frame(Frame::from_parts(
+                frame,
+                0,
+                0,
+                Delay::from_numer_denom_ms(9, 1),
+            ))
+            .unwrap();
+    }
+    drop(encoder);
+    assert_eq!(decode(&gif).unwrap().rgba[..4], [255, 0, 0, 255]);
+
+    let control = |sequence: u32| {
+        [sequence, 1, 1, 0, 0]
+            .iter()
+            .flat_map(|n| n.to_be_bytes())
+            .chain([0, 1, 0, 10, 0, 0])
+            .collect::<Vec<u8>>()
+    };
+    let frames = [vec![0, 0, 0, 2, 0, 0, 0, 0], vec![]].concat();
+    let apng = png(
+        1,
+        1,
+        [8, 2, 0],
+        &[
+            ("acTL", frames),
+            ("fcTL", control(0)),
+            ("IDAT", zlib(&[0, 255, 0, 0])),
+            ("fcTL", control(1)),
+            ("fdAT", [vec![0, 0, 0, 2], zlib(&[0, 0, 0, 255])].concat()),
+        ],
+    );
+    assert_eq!(decode(&apng).unwrap().rgba, [255, 0, 0, 255]);
+}
+
+#[test]
+fn enormous_images_are_refused_by_their_header() {
+    let claims = png(60_000, 60_000, [8, 6, 0], &[("IDAT", zlib(&[0]))]);
+    let error = decode(&claims).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Image);
+    assert!(error.cause.contains("60000x60000"), "{error}");
+    let long = png(MAX_SIDE + 1, 1, [8, 0, 0], &[("IDAT", zlib(&[0]))]);
+    assert!(decode(&long).unwrap_err().cause.contains("4097x1"));
+    let wide = png(4096, 4096, [8, 0, 0], &[("IDAT", zlib(&[0]))]);
+    assert!(decode(&wide).unwrap_err().cause.contains("4096x4096"));
+    let heavy = vec![0x89; MAX_FILE_BYTES as usize + 1];
+    assert!(decode(&heavy).unwrap_err().cause.contains("bytes"));
+}
+
+#[test]
+fn broken_files_say_what_is_wrong() {
+    let whole = encoded(&sample(30, 30), ImageFormat::Png);
+    let cause = |bytes: &[u8]| decode(bytes).unwrap_err().cause;
+    assert_eq!(cause(b""), "the file is empty");
+    assert!(cause(b"<html>404</html>").starts_with("not a PNG"));
+    assert!(cause(b"II*\0\x08\0\0\0").starts_with("not a PNG"));
+    assert!(cause(&whole[..whole.len() / 2]).starts_with("broken PNG image"));
+    assert!(cause(&whole[..20]).starts_with("broken PNG image"));
+    assert!(cause(&encoded(&sample(30, 30), ImageFormat::Jpeg)[..60]).starts_with("broken JPEG"));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind in 0..6usize) {
+        let magic: [&[u8]; 6] = [
+            b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBP", b"BM", b"\xff\xd8\xff",
+        ];
+        let _ = decode(&[magic[kind], &bytes].concat());
+    }
+
+    #[test]
+    fn no_damaged_file_panics(
+        kind in 0..5usize,
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let formats = [
+            ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP, ImageFormat::Bmp,
+        ];
+        let mut bytes = encoded(&sample(19, 17), formats[kind]);
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Ok(icon) = decode(&bytes) {
+            prop_assert_eq!(icon.rgba.len() as u64, u64::from(icon.width) * u64::from(icon.height) * 4);
+            let _ = palette(&icon);
+        }
+        let _ = decode(&bytes[..cut.index(bytes.len())]);
+    }
+}
+
+#[test]
+fn pictures_equal_pillows() {
+    // Pillow 12: paste over the background with alpha as mask, or convert("RGB"); resize(BICUBIC).
+    let expected = [
+        (
+            4,
+            3,
+            2,
+            Background::White,
+            "78b327db35dcc0c52bf9211f8eeeec16b5f5002393f5907cc8290c95feaac9d1",
+        ),
+        (
+            4,
+            3,
+            2,
+            Background::Black,
+            "c9977dcd549a4ae9d51f031449232c2ebf0b662f6cad109b47cdf1b091f7b753",
+        ),
+        (
+            4,
+            3,
+            2,
+            Background::None,
+            "09c8a5ed3908d5edcddf96c976e32fe94c36b2c2f6a2297c9276fbbb9f7e6086",
+        ),
+        (
+            37,
+            29,
+            3,
+            Background::White,
+            "d572ff4127a7fcf564048f79cfa5b4c5bee1626ce65215bcb5bdd227d424c397",
+        ),
+        (
+            37,
+            29,
+            3,
+            Background::Black,
+            "f8fda29bf9a202c538061a8b2bbb0a70b12b91d27620ab65b9b74bf3a5a6d3c1",
+        ),
+        (
+            16,
+            51,
+            8,
+            Background::None,
+            "e3cecd408cf8ffc3f9b36e1cb80a632626832e5ec8de5b9584fffc41062a97e6",
+        ),
+    ];
+    for (width, height, factor, background, hash) in expected {
+        let picture = picture(&sample(width, height), factor, background);
+        assert_eq!(
+            (picture.width, picture.height),
+            (width * factor, height * factor)
+        );
+        assert_eq!(
+            sha256(&picture.rgb),
+            hash,
+            "{width}x{height} x{factor} {background:?}"
+        );
+    }
+    let smaller = resize_bicubic(&picture(&sample(60, 40), 1, Background::None), 28, 31);
+    assert_eq!(
+        sha256(&smaller.rgb),
+        "eb435a19ce5477340273a28868714159329a0963fdfef842d0aa21ac27b9cdb6"
+    );
+}
+
+#[test]
+fn a_large_image_is_enlarged_only_as_far_as_the_limit() {
+    let icon = filled(2000, 1000, |_, _| [1, 2, 3, 255]);
+    let picture = picture(&icon, 8, Background::White);
+    assert_eq!((picture.width, picture.height), (4000, 2000));
+}
+
+#[test]
+fn the_screen_gets_hard_edges() {
+    let icon = filled(
+        2,
+        1,
+        |x, _| if x == 0 { [9, 8, 7, 255] } else { [1, 2, 3, 0] },
+    );
+    let large = scale_nearest(&icon, 2);
+    assert_eq!((large.width, large.height), (4, 2));
+    let row = [9, 8, 7, 255, 9, 8, 7, 255, 1, 2, 3, 0, 1, 2, 3, 0];
+    assert_eq!(large.rgba, [row, row].concat());
+}
+
+#[test]
+fn the_palette_counts_what_is_opaque() {
+    let icon = filled(10, 10, |x, y| match (x, y) {
+        (_, 0..5) => [0, 0, 0, 0],
+        (0..7, _) => [210, 30, 35, 255],
+        (7, _) => [215, 34, 40, 255],
+        _ => [30, 60, 200, 255],
+    });
+    let palette = palette(&icon);
+    assert_eq!((palette.opaque, palette.total), (50, 100));
+    let [red, blue] = palette.swatches[..] else {
+        panic!("two colours are shown: {:?}", palette.swatches)
+    };
+    assert!((red.share - 0.8).abs() < 1e-6 && (blue.share - 0.2).abs() < 1e-6);
+    assert!(red.rgb[0] > 200 && red.rgb[2] < 50 && blue.rgb[2] > 190);
+    assert_eq!(palette.histogram.opaque, 50);
+    let sum: f32 = palette.histogram.bins.iter().map(|bin| bin.1).sum();
+    assert!((sum - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn an_empty_icon_has_no_colours_and_a_photo_has_few_bins() {
+    let nothing = palette(&filled(8, 8, |_, _| [255, 0, 0, 10]));
+    assert_eq!((nothing.opaque, nothing.total), (0, 64));
+    assert!(nothing.swatches.is_empty() && nothing.histogram.bins.is_empty());
+
+    let photo = filled(256, 256, |x, y| {
+        [x as u8, y as u8, (x * y / 256) as u8, 255]
+    });
+    let photo = palette(&photo);
+    assert!(photo.histogram.bins.len() <= 256 && photo.swatches.len() <= 6);
+    let sum: f32 = photo.histogram.bins.iter().map(|bin| bin.1).sum();
+    assert!((sum - 1.0).abs() < 1e-4);
+}
+
+#[test]
+fn hashes_are_lower_case_hex() {
+    assert_eq!(
+        sha256(b"abc"),
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    );
+}

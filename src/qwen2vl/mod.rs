@@ -1,1 +1,3 @@
 //! See the architecture text in lib.rs.
+
+pub mod files;

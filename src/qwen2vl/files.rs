@@ -4,7 +4,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler};
 use hf_hub::repository::RepoTypeModel;
-use hf_hub::{HFClientSync, HFError, blocking::HFRepositorySync};
+use hf_hub::{HFClientSync, HFError, HFRepositorySync};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -162,10 +162,7 @@ impl CheckpointFiles {
 
     /// Asks `find` for each file that a checkpoint can have, the weights last, so that a cache
     /// that has the weights has everything.
-    fn collect(
-        name: &str,
-        mut find: impl FnMut(&str) -> Result<Option<FileData>>,
-    ) -> Result<Self> {
+    fn collect(name: &str, mut find: impl FnMut(&str) -> Result<Option<FileData>>) -> Result<Self> {
         let mut find = |file: &str| -> Result<Option<CheckpointFile>> {
             Ok(find(file)?.map(|data| CheckpointFile {
                 name: file.to_owned(),
@@ -245,7 +242,10 @@ fn shards(index: &CheckpointFile) -> Result<BTreeSet<String>> {
     match bad {
         Some(name) => Err(Error::new(
             ErrorKind::Model,
-            format!("{} names the shard {name:?}, which is not a file beside it", index.shown()),
+            format!(
+                "{} names the shard {name:?}, which is not a file beside it",
+                index.shown()
+            ),
         )),
         None if shards.is_empty() => Err(Error::new(
             ErrorKind::Model,
@@ -382,7 +382,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &[("tokenizer.json", b"{}")]);
         let error = CheckpointFiles::folder(folder.path()).unwrap_err();
-        for name in ["config.json", "preprocessor_config.json", "model.safetensors"] {
+        for name in [
+            "config.json",
+            "preprocessor_config.json",
+            "model.safetensors",
+        ] {
             assert!(error.cause.contains(name), "{}", error.cause);
         }
         assert!(!error.cause.contains("merges.txt"), "{}", error.cause);
@@ -395,13 +399,22 @@ mod tests {
         write(folder.path(), &PLAIN[..4]);
         write(
             folder.path(),
-            &[("model.safetensors.index.json", index), ("model-1.safetensors", b"")],
+            &[
+                ("model.safetensors.index.json", index),
+                ("model-1.safetensors", b""),
+            ],
         );
         let error = CheckpointFiles::folder(folder.path()).unwrap_err();
         assert!(error.cause.contains("model-2.safetensors"));
         assert!(!error.cause.contains("model-1.safetensors"));
         write(folder.path(), &[("model-2.safetensors", b"")]);
-        assert_eq!(CheckpointFiles::folder(folder.path()).unwrap().weights.len(), 2);
+        assert_eq!(
+            CheckpointFiles::folder(folder.path())
+                .unwrap()
+                .weights
+                .len(),
+            2
+        );
     }
 
     #[test]
@@ -410,7 +423,10 @@ mod tests {
         write(folder.path(), &PLAIN[..4]);
         for shard in ["../x.safetensors", "/etc/passwd", ""] {
             let index = format!(r#"{{"weight_map": {{"a": "{shard}"}}}}"#);
-            write(folder.path(), &[("model.safetensors.index.json", index.as_bytes())]);
+            write(
+                folder.path(),
+                &[("model.safetensors.index.json", index.as_bytes())],
+            );
             assert!(CheckpointFiles::folder(folder.path()).is_err());
         }
     }
@@ -427,7 +443,17 @@ mod tests {
             hub_id("Qwen/Qwen2-VL-2B-Instruct"),
             Some(("Qwen", "Qwen2-VL-2B-Instruct"))
         );
-        for path in ["", "qwen", "./qwen", "../a/b", "/models/qwen", "a/b/c", "a/", "a/..", "~/x"] {
+        for path in [
+            "",
+            "qwen",
+            "./qwen",
+            "../a/b",
+            "/models/qwen",
+            "a/b/c",
+            "a/",
+            "a/..",
+            "~/x",
+        ] {
             assert_eq!(hub_id(path), None, "{path}");
         }
     }

@@ -6,7 +6,9 @@ mod color;
 mod group;
 mod item;
 mod labels;
+mod normalize;
 mod reason;
+mod vocabulary;
 
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
@@ -16,4 +18,6 @@ pub use color::ColorHistogram;
 pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};
 pub use item::{Item, SourceType};
 pub use labels::{Attributes, Labels, QualityFlags, Record};
+pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, clean_text};
 pub use reason::{FailureCode, Reason};
+pub use vocabulary::{Category, Vocabulary, Word, to_oklab};

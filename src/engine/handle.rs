@@ -1,0 +1,127 @@
+//! The front ends' end of a running engine.
+
+use super::{Command, Event, Progress};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Events that wait for a slow front end; then the engine waits.
+const EVENTS: usize = 1024;
+
+/// The latest value of something: writers never wait, readers see the newest.
+#[derive(Debug, Clone, Default)]
+pub struct Watch<T>(Arc<Mutex<T>>);
+
+impl<T: Clone> Watch<T> {
+    pub fn set(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+
+    pub fn get(&self) -> T {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// A running engine: commands in, events and the latest progress out. Dropping it stops the
+/// engine and waits until everything is saved.
+#[derive(Debug)]
+pub struct Handle {
+    /// `None` only while dropping.
+    commands: Option<Sender<Command>>,
+    events: Option<Receiver<Event>>,
+    progress: Watch<Progress>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The other end: what the engine's own thread holds, or a test that plays the engine.
+#[derive(Debug)]
+pub struct EngineEnd {
+    pub commands: Receiver<Command>,
+    pub events: Sender<Event>,
+    pub progress: Watch<Progress>,
+}
+
+/// Both ends, connected to nothing else.
+pub fn connect() -> (Handle, EngineEnd) {
+    // Commands come from a person, one at a time; a bound here could lock both sides up.
+    let (command_tx, command_rx) = unbounded();
+    let (event_tx, event_rx) = bounded(EVENTS);
+    let progress = Watch::default();
+    let handle = Handle {
+        commands: Some(command_tx),
+        events: Some(event_rx),
+        progress: progress.clone(),
+        thread: None,
+    };
+    let end = EngineEnd {
+        commands: command_rx,
+        events: event_tx,
+        progress,
+    };
+    (handle, end)
+}
+
+impl Handle {
+    /// Joined when the handle is dropped.
+    pub(super) fn own(&mut self, thread: JoinHandle<()>) {
+        self.thread = Some(thread);
+    }
+
+    /// Never waits. A command to an engine that has ended is dropped.
+    pub fn send(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            // The engine says how it ended by its last event.
+            let _ = commands.send(command);
+        }
+    }
+
+    /// Ends after `Stopped` or `Broken`.
+    pub fn events(&self) -> Receiver<Event> {
+        match &self.events {
+            Some(events) => events.clone(),
+            None => crossbeam_channel::never(),
+        }
+    }
+
+    pub fn progress(&self) -> Progress {
+        self.progress.get()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // The engine takes a lost front end for `Stop`.
+        self.commands = None;
+        self.events = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by `Broken` or the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_and_events_pass_and_progress_is_the_newest() {
+        let (handle, end) = connect();
+        handle.send(Command::Undo);
+        assert_eq!(end.commands.recv(), Ok(Command::Undo));
+        end.events.send(Event::Idle).unwrap();
+        assert_eq!(handle.events().recv(), Ok(Event::Idle));
+        for done in [1, 2] {
+            end.progress.set(Progress {
+                done,
+                ..Progress::default()
+            });
+        }
+        assert_eq!(handle.progress().done, 2);
+        drop(handle);
+        assert!(end.commands.recv().is_err());
+    }
+}

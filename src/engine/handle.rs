@@ -66,7 +66,7 @@ pub fn connect() -> (Handle, EngineEnd) {
 
 impl Handle {
     /// Joined when the handle is dropped.
-    pub(super) fn own(&mut self, thread: JoinHandle<()>) {
+    pub fn own(&mut self, thread: JoinHandle<()>) {
         self.thread = Some(thread);
     }
 

@@ -102,7 +102,7 @@ pub struct RemoteOptions {
     pub endpoints: Vec<String>,
     pub model: String,
     pub concurrency: usize,
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
     pub offline: bool,
 }
 
@@ -179,4 +179,25 @@ pub struct BenchOptions {
 pub struct DoctorOptions {
     pub labeler: LabelerOptions,
     pub json: bool,
+}
+
+/// A key that no log, error or debug output can show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(key: String) -> Self {
+        Self(key)
+    }
+
+    /// For the one header that carries it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }

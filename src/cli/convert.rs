@@ -235,7 +235,8 @@ fn remote_options(
         concurrency: concurrency.unwrap_or(32) as usize,
         api_key: std::env::var("LABELER_API_KEY")
             .ok()
-            .filter(|key| !key.is_empty()),
+            .filter(|key| !key.is_empty())
+            .map(crate::settings::Secret::new),
         offline,
     })
 }

@@ -53,6 +53,8 @@ pub enum LabelEvent {
         ticket: u64,
         answer: Box<Answer>,
     },
+    /// About the labeler, not about a job: for example that a server does not answer.
+    Notice(String),
     /// This job alone failed.
     Failed {
         ticket: u64,

@@ -8,6 +8,8 @@ mod item;
 mod labels;
 mod normalize;
 mod reason;
+pub mod rules;
+mod script;
 mod vocabulary;
 
 pub use attempt::{
@@ -20,4 +22,6 @@ pub use item::{Item, SourceType};
 pub use labels::{Attributes, Labels, QualityFlags, Record};
 pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, clean_text};
 pub use reason::{FailureCode, Reason};
+pub use rules::{RuleContext, check, doubt};
+pub use script::estimate_tokens;
 pub use vocabulary::{Category, Vocabulary, Word, to_oklab};

@@ -62,4 +62,65 @@ impl Reason {
             Self::TooSmall | Self::AmbiguousIcon | Self::LowVisualSignal
         )
     }
+
+    /// For people: what was found, and what to do about it.
+    pub fn explain(self) -> (&'static str, &'static str) {
+        match self {
+            Self::TooSmall => (
+                "the model finds the icon too small to tell",
+                "look at the large preview; retry with a larger upscale",
+            ),
+            Self::AmbiguousIcon => (
+                "the model sees more than one thing that this could be",
+                "check the item type; retry with a hint that says what it is",
+            ),
+            Self::LowVisualSignal => (
+                "the model finds too little to see in the icon",
+                "retry on the other background, or describe what is there",
+            ),
+            Self::FewTags => ("fewer than 5 tags", "add tags"),
+            Self::FewQueries => ("fewer than 3 search queries", "add queries"),
+            Self::LabelEqualsItemName => (
+                "the label is the item's name and nothing else",
+                "describe at least two things one can see",
+            ),
+            Self::ItemNameMissing => (
+                "the label does not hold the item's name as it is written",
+                "put the name into the label",
+            ),
+            Self::AttributesMissing => (
+                "no colour, no item type, or neither theme, material nor vibe",
+                "fill the empty attributes",
+            ),
+            Self::CommaList => (
+                "the label is a list of keywords between commas",
+                "write one natural sentence",
+            ),
+            Self::MixedScript => (
+                "a word mixes scripts, or is in one other than Hangul and Latin",
+                "write the word in Korean",
+            ),
+            Self::DuplicateLabel => (
+                "another image has the very same label",
+                "say what sets this one apart",
+            ),
+            Self::ColorMismatch => (
+                "a colour is claimed that the opaque pixels do not show",
+                "compare with the palette; remove or change the colour",
+            ),
+            Self::LabelTooLong => (
+                "the label is estimated at over 64 tokens of a CLIP-like text encoder",
+                "shorten the label",
+            ),
+            Self::LowConfidence => ("the model was unsure of a field", "check the marked words"),
+            Self::Truncated => (
+                "the answer reached the token limit and was cut off",
+                "retry with a larger --max-new-tokens, or fill what is missing",
+            ),
+            Self::QualityRetryFailed => (
+                "a second, stricter attempt was no better",
+                "compare the attempts and mend by hand",
+            ),
+        }
+    }
 }

@@ -1,0 +1,331 @@
+//! The quality rules: what makes a record uncertain. Pure functions of the labels and their item.
+
+use super::{
+    Category, ColorHistogram, Field, FieldConfidence, Labels, Reason, Vocabulary, clean_text,
+    script,
+};
+
+pub const LEAST_TAGS: usize = 5;
+pub const LEAST_QUERIES: usize = 3;
+/// What CLIP- and SigLIP-like text encoders read of a label, see [`super::estimate_tokens`].
+pub const MOST_TOKENS: usize = 64;
+/// A field whose chosen tokens have a lower geometric mean probability is not believed.
+pub const LOW_MEAN: f32 = 0.35;
+/// The same for the weakest token of a word out of a closed list. Free text is spared: one
+/// surprising syllable in a sentence is normal, one in `red` is a guess.
+pub const LOW_WEAKEST: f32 = 0.03;
+/// Below this a token makes the word that it stands in a weak one.
+pub const WEAK_TOKEN: f32 = 0.25;
+
+/// What the rules know besides the labels.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleContext<'a> {
+    pub vocabulary: &'a Vocabulary,
+    pub item_name: &'a str,
+    /// Whether the model was shown the name; only then must the label hold it.
+    pub with_metadata: bool,
+    /// `None` where the model saw no image: colours are then neither asked for nor checked.
+    pub colors: Option<&'a ColorHistogram>,
+    /// Empty where the labeler gives no probabilities.
+    pub confidence: &'a [FieldConfidence],
+    pub truncated: bool,
+    /// How many groups of the outdir have this very `label_ko`, this one included.
+    pub label_count: usize,
+}
+
+/// Every reason that speaks against the labels, the model's own included, in the order of
+/// [`Reason::ALL`]. `quality_retry_failed` is the engine's to add.
+pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
+    Reason::ALL
+        .iter()
+        .copied()
+        .filter(|&reason| applies(reason, labels, context))
+        .collect()
+}
+
+fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
+    match reason {
+        Reason::TooSmall | Reason::AmbiguousIcon | Reason::LowVisualSignal => {
+            labels.model_reasons.contains(&reason)
+        }
+        Reason::FewTags => labels.tags_ko.len() < LEAST_TAGS,
+        Reason::FewQueries => labels.query_variants_ko.len() < LEAST_QUERIES,
+        Reason::LabelEqualsItemName => is_name_alone(&labels.label_ko, context.item_name),
+        Reason::ItemNameMissing => {
+            let name = clean_text(context.item_name);
+            context.with_metadata && !clean_text(&labels.label_ko).contains(&name)
+        }
+        Reason::AttributesMissing => attributes_missing(labels, context),
+        Reason::CommaList => is_comma_list(&labels.label_ko, context.item_name),
+        Reason::MixedScript => is_mixed(labels, context.item_name),
+        Reason::DuplicateLabel => context.label_count > 1,
+        Reason::ColorMismatch => context.colors.is_some_and(|colors| {
+            !colors
+                .contradicted(&labels.attributes.colors, context.vocabulary)
+                .is_empty()
+        }),
+        Reason::LabelTooLong => super::estimate_tokens(&labels.label_ko) > MOST_TOKENS,
+        Reason::LowConfidence => context.confidence.iter().any(is_low),
+        Reason::Truncated => context.truncated,
+        Reason::QualityRetryFailed => false,
+    }
+}
+
+/// Whether the model was too unsure of this field.
+pub fn is_low(field: &FieldConfidence) -> bool {
+    let closed = matches!(
+        field.field,
+        Field::Colors | Field::Material | Field::ItemTypeGuess
+    );
+    field.mean < LOW_MEAN || (closed && field.weakest < LOW_WEAKEST)
+}
+
+fn is_name_alone(label: &str, name: &str) -> bool {
+    let name = letters(name);
+    let label = letters(label);
+    let Some(rest) = label.strip_prefix(name.as_str()) else {
+        return false;
+    };
+    !name.is_empty() && matches!(rest, "" | "입니다" | "이다" | "이에요" | "예요")
+}
+
+fn letters(text: &str) -> String {
+    clean_text(text)
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// A record must say what the item is, what colours one sees, and one thing of theme, material or
+/// vibe. `unknown` is no answer.
+fn attributes_missing(labels: &Labels, context: &RuleContext) -> bool {
+    let attributes = &labels.attributes;
+    let known = |text: &String| text != "unknown";
+    let described = [&attributes.theme, &attributes.material, &attributes.vibe]
+        .into_iter()
+        .flatten()
+        .any(known);
+    let colorless = attributes.colors.is_empty() && context.colors.is_some();
+    !attributes.item_type_guess.as_ref().is_some_and(known) || colorless || !described
+}
+
+/// Three or more parts between commas, most of them a word or two: keywords, not a sentence.
+fn is_comma_list(label: &str, name: &str) -> bool {
+    let mut label = clean_text(label);
+    let name = clean_text(name);
+    if name.contains([',', '·', '/', '|']) {
+        label = label.replace(&name, "이름");
+    }
+    let parts: Vec<usize> = label
+        .split([',', '，', '、', '·', '/', '|', ';'])
+        .map(|part| part.split_whitespace().count())
+        .filter(|words| *words > 0)
+        .collect();
+    let short = parts.iter().filter(|words| **words <= 2).count();
+    parts.len() >= 3 && short * 3 >= parts.len() * 2
+}
+
+fn is_mixed(labels: &Labels, name: &str) -> bool {
+    [&labels.label_ko]
+        .into_iter()
+        .chain(&labels.tags_ko)
+        .chain(&labels.query_variants_ko)
+        .any(|text| script::mixes_korean(text, name))
+        || labels
+            .label_en
+            .as_ref()
+            .is_some_and(|text| script::mixes_english(text, name))
+}
+
+/// How much speaks against a record, 0 to 1; orders the queue.
+pub fn doubt(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
+    let believed: f32 = reasons.iter().map(|&reason| 1.0 - weight(reason)).product();
+    if confidence.is_empty() {
+        return 1.0 - believed;
+    }
+    let mean = confidence.iter().map(|field| field.mean).sum::<f32>() / confidence.len() as f32;
+    let unsure = 0.4 * (1.0 - mean.clamp(0.0, 1.0));
+    (1.0 - believed * (1.0 - unsure)).clamp(0.0, 1.0)
+}
+
+/// How likely a record with this reason needs a hand.
+fn weight(reason: Reason) -> f32 {
+    match reason {
+        Reason::Truncated | Reason::ItemNameMissing | Reason::LabelEqualsItemName => 0.6,
+        Reason::ColorMismatch | Reason::CommaList | Reason::MixedScript => 0.5,
+        Reason::LowConfidence | Reason::AmbiguousIcon | Reason::DuplicateLabel => 0.4,
+        Reason::QualityRetryFailed | Reason::AttributesMissing | Reason::LowVisualSignal => 0.3,
+        Reason::LabelTooLong | Reason::FewTags | Reason::FewQueries | Reason::TooSmall => 0.2,
+    }
+}
+
+/// The colours of the labels that the icon does not show, for people to see which are meant.
+pub fn contradicted_colors<'a>(labels: &'a Labels, context: &RuleContext) -> Vec<&'a str> {
+    context.colors.map_or_else(Vec::new, |colors| {
+        colors.contradicted(&labels.attributes.colors, context.vocabulary)
+    })
+}
+
+/// The list that an attribute's words come from, `None` for fields of free text.
+pub fn category(field: Field) -> Option<Category> {
+    match field {
+        Field::Colors => Some(Category::Color),
+        Field::Theme => Some(Category::Theme),
+        Field::Material => Some(Category::Material),
+        Field::Vibe => Some(Category::Vibe),
+        Field::ItemTypeGuess => Some(Category::ItemType),
+        Field::LabelKo | Field::LabelEn | Field::TagsKo | Field::QueryVariantsKo => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Attributes, to_oklab};
+
+    fn list(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| text.to_string()).collect()
+    }
+
+    fn good() -> Labels {
+        Labels {
+            label_ko: "붉은 천에 흰 리본이 달린 눈꽃 모자".into(),
+            tags_ko: list(&["모자", "빨간색", "리본", "겨울", "눈꽃"]),
+            attributes: Attributes {
+                colors: list(&["red"]),
+                theme: list(&["winter"]),
+                material: list(&["fabric"]),
+                vibe: list(&["cute"]),
+                item_type_guess: Some("hat".into()),
+            },
+            query_variants_ko: list(&["빨간 모자", "리본 모자", "겨울 모자"]),
+            ..Labels::default()
+        }
+    }
+
+    /// The reasons for `labels` as the answer for a red icon of that name.
+    fn reasons(labels: &Labels, name: &str) -> Vec<Reason> {
+        let colors = ColorHistogram {
+            opaque: 300,
+            bins: vec![(to_oklab([200, 30, 35]), 1.0)],
+        };
+        let context = RuleContext {
+            vocabulary: &Vocabulary::builtin().unwrap(),
+            item_name: name,
+            with_metadata: true,
+            colors: Some(&colors),
+            confidence: &[],
+            truncated: false,
+            label_count: 1,
+        };
+        check(labels, &context)
+    }
+
+    #[test]
+    fn a_good_record_has_no_reason() {
+        assert_eq!(reasons(&good(), "눈꽃 모자"), []);
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        type Spoil = fn(&mut Labels);
+        let cases: [(Spoil, Reason); 9] = [
+            (|l| l.tags_ko.truncate(4), Reason::FewTags),
+            (|l| l.query_variants_ko.truncate(2), Reason::FewQueries),
+            (
+                |l| l.label_ko = "눈꽃 모자.".into(),
+                Reason::LabelEqualsItemName,
+            ),
+            (
+                |l| l.label_ko = "붉은 리본 모자".into(),
+                Reason::ItemNameMissing,
+            ),
+            (|l| l.attributes.colors.clear(), Reason::AttributesMissing),
+            (
+                |l| l.label_ko = "눈꽃 모자, 빨강, 리본, 천".into(),
+                Reason::CommaList,
+            ),
+            (|l| l.tags_ko.push("red색".into()), Reason::MixedScript),
+            (
+                |l| l.attributes.colors.push("blue".into()),
+                Reason::ColorMismatch,
+            ),
+            (
+                |l| l.label_ko.push_str(&" 아주 긴 설명".repeat(12)),
+                Reason::LabelTooLong,
+            ),
+        ];
+        for (spoil, reason) in cases {
+            let mut labels = good();
+            spoil(&mut labels);
+            assert_eq!(reasons(&labels, "눈꽃 모자"), [reason]);
+        }
+    }
+
+    #[test]
+    fn an_unknown_item_type_is_no_answer() {
+        let mut labels = good();
+        labels.attributes.item_type_guess = Some("unknown".into());
+        assert_eq!(reasons(&labels, "눈꽃 모자"), [Reason::AttributesMissing]);
+    }
+
+    #[test]
+    fn a_sentence_with_commas_is_no_list() {
+        let mut labels = good();
+        labels.label_ko = "붉은 천으로 만든, 흰 리본이 달린, 눈이 내린 듯한 눈꽃 모자".into();
+        assert_eq!(reasons(&labels, "눈꽃 모자"), []);
+        labels.label_ko = "흰 리본이 달린 별, 달, 해 모자".into();
+        assert_eq!(reasons(&labels, "별, 달, 해 모자"), []);
+    }
+
+    #[test]
+    fn what_the_context_knows_becomes_reasons() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let unsure = FieldConfidence {
+            field: Field::Colors,
+            mean: 0.6,
+            weakest: 0.01,
+            weak_words: vec![],
+        };
+        let context = RuleContext {
+            vocabulary: &vocabulary,
+            item_name: "다른 이름",
+            with_metadata: false,
+            colors: None,
+            confidence: std::slice::from_ref(&unsure),
+            truncated: true,
+            label_count: 2,
+        };
+        let mut labels = good();
+        labels.attributes.colors.clear();
+        labels.model_reasons = vec![Reason::TooSmall];
+        let expected = [
+            Reason::TooSmall,
+            Reason::DuplicateLabel,
+            Reason::LowConfidence,
+            Reason::Truncated,
+        ];
+        assert_eq!(check(&labels, &context), expected);
+        let of_label = FieldConfidence {
+            field: Field::LabelKo,
+            ..unsure
+        };
+        assert!(!is_low(&of_label));
+    }
+
+    #[test]
+    fn doubt_grows_with_reasons_and_stays_in_bounds() {
+        let confidence = |mean| FieldConfidence {
+            field: Field::LabelKo,
+            mean,
+            weakest: mean,
+            weak_words: vec![],
+        };
+        assert_eq!(doubt(&[], &[]), 0.0);
+        assert!(doubt(&[], &[confidence(0.9)]) < doubt(&[], &[confidence(0.4)]));
+        assert!(doubt(&[Reason::FewTags], &[]) < doubt(&[Reason::FewTags, Reason::CommaList], &[]));
+        let all = doubt(Reason::ALL, &[confidence(0.0)]);
+        assert!(all > 0.9 && all <= 1.0);
+    }
+}

@@ -1,3 +1,26 @@
-//! See the architecture text in lib.rs.
+//! Qwen2-VL on candle: equal to the reference, built for batches of short jobs that are alike.
+//!
+//! [`Qwen2Vl`] owns the weights and computes ragged steps over [`Sequence`]s: the linear layers
+//! see the tokens of all of them as one matrix, attention runs for each over its own keys and
+//! those of a [`Prefix`] that many share.
 
+mod attention;
+pub mod config;
 pub mod files;
+pub mod image;
+pub mod kv_cache;
+pub mod linear;
+pub mod model;
+pub mod ops;
+pub mod rope;
+pub mod text;
+pub mod vision;
+pub mod weights;
+
+pub use config::Config;
+pub use files::CheckpointFiles;
+pub use image::ImagePatches;
+pub use kv_cache::{Prefix, Sequence};
+pub use linear::Quantization;
+pub use model::{ImageFeatures, LoadOptions, LoadStage, Qwen2Vl, SequenceStep};
+pub use rope::Grid;

@@ -1,1 +1,19 @@
-//! See the architecture text in lib.rs.
+//! Where state lives: the journal, its exports, and the lock that keeps others out.
+
+mod exports;
+mod fault;
+mod groups;
+mod head;
+mod journal;
+mod lock;
+mod read;
+mod rules;
+mod schema;
+mod steps;
+
+pub use exports::{ERRORS, LABELS};
+pub use groups::{Members, NewGroup, Upserted};
+pub use journal::{Added, Journal};
+pub use lock::{LOCK, Lock};
+pub use read::{Counts, Found};
+pub use steps::StepOutcome;

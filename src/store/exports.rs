@@ -1,0 +1,290 @@
+//! The files that others read, written from the journal. Each is written beside its target,
+//! synced and renamed, so that none is ever seen half written.
+//!
+//! During a run the journal alone is written for every record; the exports follow every few
+//! seconds and at the end. Where a run ended in between, the next one rebuilds them at once.
+
+use super::fault::{doing, file, unreadable};
+use super::head::{from_json, to_json};
+use super::journal::{Journal, meta_get, meta_set, with_duplicate};
+use crate::error::Result;
+use crate::record::{Item, Record};
+use rusqlite::Connection;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+pub const LABELS: &str = "labels.jsonl";
+pub const ERRORS: &str = "labels_errors.jsonl";
+
+/// The shortest time between two exports while a run is going on.
+const PAUSE: Duration = Duration::from_secs(5);
+/// An export may take this part of a run's time at most.
+const SHARE: u32 = 20;
+
+/// When the last export of this process was, and how long it took.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    last: Option<(Instant, Duration)>,
+}
+
+impl Pace {
+    fn due(&self) -> bool {
+        match self.last {
+            Some((at, took)) => at.elapsed() >= PAUSE.max(took * SHARE),
+            None => true,
+        }
+    }
+}
+
+/// One line of `labels_errors.jsonl`, in this order.
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    image_path: &'a str,
+    item_name: &'a str,
+    source_type: &'a str,
+    code: &'a str,
+    detail: &'a str,
+    at: &'a str,
+}
+
+impl Journal {
+    /// Brings the exports up to date where a pause has passed since the last time; for calling
+    /// after every record of a run. Tells whether it did.
+    pub fn export_if_due(&mut self) -> Result<bool> {
+        if !self.pace.due() || !self.is_behind(LABELS)? {
+            return Ok(false);
+        }
+        self.export_lines()?;
+        Ok(true)
+    }
+
+    /// Brings every export up to date: at the end of a run, after an operator's commit.
+    pub fn export(&mut self) -> Result<()> {
+        if self.is_behind(LABELS)? {
+            self.export_lines()?;
+        }
+        Ok(())
+    }
+
+    fn is_behind(&self, name: &str) -> Result<bool> {
+        let exported = meta_get(&self.db, &exported_key(name))?;
+        let changes = meta_get(&self.db, CHANGES)?;
+        if exported != changes {
+            return Ok(true);
+        }
+        Ok(changes.is_some() && !self.outdir.join(name).exists())
+    }
+
+    fn export_lines(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let changes = meta_get(&self.db, CHANGES)?;
+        let twins = equal_labels(&self.db)?;
+        let hash = self.replace(LABELS, |out| {
+            each_record(&self.db, |line| {
+                let text = line.text(&twins)?;
+                out.line(&text)
+            })
+        })?;
+        self.replace(ERRORS, |out| each_error(&self.db, |line| out.line(line)))?;
+        if let Some(hash) = hash {
+            meta_set(&self.db, EXPORTED_HASH, &hash)?;
+        }
+        if let Some(changes) = changes {
+            meta_set(&self.db, &exported_key(LABELS), &changes)?;
+        }
+        self.pace.last = Some((Instant::now(), begun.elapsed()));
+        Ok(())
+    }
+
+    /// Writes a file anew; its hash, or nothing where it would be empty and is not there.
+    fn replace(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut Lines) -> Result<()>,
+    ) -> Result<Option<String>> {
+        let target = self.outdir.join(name);
+        let temporary = self.outdir.join(format!(".{name}.tmp"));
+        let written = File::create(&temporary)
+            .map_err(file("writing", &temporary))
+            .and_then(|created| {
+                let mut lines = Lines {
+                    out: BufWriter::with_capacity(1 << 16, created),
+                    path: &temporary,
+                    hash: Sha256::new(),
+                    count: 0,
+                };
+                fill(&mut lines)?;
+                lines.out.flush().map_err(file("writing", &temporary))?;
+                if lines.count == 0 && !target.exists() {
+                    return Ok(None);
+                }
+                let file_written = lines.out.get_ref();
+                file_written
+                    .sync_all()
+                    .map_err(file("writing", &temporary))?;
+                std::fs::rename(&temporary, &target).map_err(file("replacing", &target))?;
+                sync_folder(&self.outdir)?;
+                Ok(Some(hex(&lines.hash.finalize())))
+            });
+        if !matches!(written, Ok(Some(_))) {
+            // Best effort: the next export overwrites what cannot be removed now.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written
+    }
+}
+
+/// Counts what has changed since the journal began; an export remembers where it stood.
+pub(super) const CHANGES: &str = "changes";
+/// Of `labels.jsonl` as it was last written here.
+pub(super) const EXPORTED_HASH: &str = "exported_sha256";
+
+fn exported_key(name: &str) -> String {
+    format!("exported:{name}")
+}
+
+/// The lines of a file being written.
+struct Lines<'a> {
+    out: BufWriter<File>,
+    path: &'a Path,
+    hash: Sha256,
+    count: u64,
+}
+
+impl Lines<'_> {
+    fn line(&mut self, text: &str) -> Result<()> {
+        self.hash.update(text);
+        self.hash.update(b"\n");
+        self.count += 1;
+        self.out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.write_all(b"\n"))
+            .map_err(file("writing", self.path))
+    }
+}
+
+/// A record as the journal holds it.
+pub(super) struct StoredRecord {
+    pub record: String,
+    /// The line of an earlier file, byte for byte.
+    pub raw: Option<String>,
+    pub label_key: String,
+}
+
+impl StoredRecord {
+    /// The record's line. One that came from an earlier file stands as it stood there.
+    fn text(self, twins: &HashSet<String>) -> Result<String> {
+        if let Some(raw) = self.raw {
+            return Ok(raw);
+        }
+        if !twins.contains(&self.label_key) {
+            return Ok(self.record);
+        }
+        let record: Record = from_json(&self.record)?;
+        to_json(&with_duplicate(record))
+    }
+}
+
+/// Hands over the records in source order.
+pub(super) fn each_record(
+    db: &Connection,
+    mut take: impl FnMut(StoredRecord) -> Result<()>,
+) -> Result<()> {
+    let mut select = db
+        .prepare_cached(
+            "SELECT r.record, r.raw, r.label_key
+             FROM groups g
+                 JOIN heads h ON h.group_id = g.id
+                 JOIN records r ON r.id = h.record
+             ORDER BY g.ord, g.id",
+        )
+        .map_err(doing("reading the records"))?;
+    let mut rows = select.query([]).map_err(doing("reading the records"))?;
+    while let Some(row) = rows.next().map_err(doing("reading the records"))? {
+        let stored = (|| {
+            Ok(StoredRecord {
+                record: row.get(0)?,
+                raw: row.get(1)?,
+                label_key: row.get(2)?,
+            })
+        })()
+        .map_err(doing("reading the records"))?;
+        take(stored)?;
+    }
+    Ok(())
+}
+
+/// Labels that more than one record holds.
+pub(super) fn equal_labels(db: &Connection) -> Result<HashSet<String>> {
+    db.prepare_cached(
+        "SELECT r.label_key FROM heads h JOIN records r ON r.id = h.record
+         WHERE r.label_key <> '' GROUP BY r.label_key HAVING count(*) > 1",
+    )
+    .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
+    .map_err(doing("looking for equal labels"))
+}
+
+fn each_error(db: &Connection, mut take: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let mut select = db
+        .prepare_cached(
+            "SELECT g.image_path, g.item, f.code, f.detail, f.at
+             FROM groups g
+                 JOIN heads h ON h.group_id = g.id
+                 JOIN failures f ON f.id = h.failure
+             WHERE h.has_draft = 0 AND h.record IS NULL
+             ORDER BY g.ord, g.id",
+        )
+        .map_err(doing("reading the failures"))?;
+    let mut rows = select.query([]).map_err(doing("reading the failures"))?;
+    while let Some(row) = rows.next().map_err(doing("reading the failures"))? {
+        let (image_path, item, code, detail, at): (String, String, String, String, String) =
+            row.try_into().map_err(doing("reading the failures"))?;
+        let item: Item = from_json(&item)?;
+        let line = to_json(&ErrorLine {
+            image_path: &image_path,
+            item_name: &item.item_name,
+            source_type: item.source_type.as_str(),
+            code: &code,
+            detail: &detail,
+            at: &at,
+        })?;
+        take(&line)?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(file("syncing", folder))
+}
+
+/// A folder cannot be opened for syncing here.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Counts one change of what the exports hold, inside the transaction that makes it.
+pub(super) fn count_change(db: &Connection) -> Result<()> {
+    let next = match meta_get(db, CHANGES)? {
+        Some(text) => {
+            let count: u64 = text
+                .parse()
+                .map_err(|error| unreadable("reading a count", error))?;
+            count + 1
+        }
+        None => 1,
+    };
+    meta_set(db, CHANGES, &next.to_string())
+}

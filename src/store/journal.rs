@@ -1,0 +1,420 @@
+//! The journal: one SQLite file that only grows and holds every answer, edit and decision.
+
+use super::exports::{Pace, count_change};
+use super::fault::{doing, file};
+use super::head::{
+    Decision, DraftRow, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
+    reasons_of, to_json,
+};
+use super::lock::Lock;
+use super::rules::{Facts, label_key, reasons};
+use super::schema;
+use crate::error::Result;
+use crate::record::{
+    Attempt, ColorHistogram, Failure, FieldConfidence, GroupId, Labels, Origin, QualityFlags,
+    Reason, Record, Vocabulary,
+};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The journal of one outdir, owned by one thread of one process.
+#[derive(Debug)]
+pub struct Journal {
+    pub(super) db: Connection,
+    pub(super) outdir: PathBuf,
+    pub(super) vocabulary: Arc<Vocabulary>,
+    /// Steps that undo and redo would take next, newest last.
+    pub(super) undo: Vec<i64>,
+    pub(super) redo: Vec<i64>,
+    /// Groups that the source being read has named already.
+    pub(super) seen: HashSet<GroupId>,
+    pub(super) pace: Pace,
+    /// Last, so that it is let go of when the database is closed.
+    _lock: Lock,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The attempt's number.
+    pub id: i64,
+    /// Whether it is the draft now; not where the operator has edited or decided.
+    pub shown: bool,
+    /// Every group that looks different now, twins of its old and new label included.
+    pub changed: Vec<GroupId>,
+}
+
+impl Journal {
+    /// Locks an outdir, opens or creates its journal, and rebuilds exports that lag behind it.
+    pub fn open(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
+        std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
+        let lock = Lock::take(outdir)?;
+        let db = schema::open(&outdir.join("journal.sqlite"))?;
+        let mut journal = Self {
+            db,
+            outdir: outdir.to_owned(),
+            vocabulary,
+            undo: Vec::new(),
+            redo: Vec::new(),
+            seen: HashSet::new(),
+            pace: Pace::default(),
+            _lock: lock,
+        };
+        journal.read_lines_of_undo()?;
+        journal.export()?;
+        Ok(journal)
+    }
+
+    pub fn outdir(&self) -> &Path {
+        &self.outdir
+    }
+
+    /// What the colour rule compares a claim with; computed once for an image. A draft that the
+    /// rules saw without it (one from an earlier file) is judged again.
+    pub fn set_histogram(
+        &mut self,
+        group: GroupId,
+        histogram: &ColorHistogram,
+    ) -> Result<Vec<GroupId>> {
+        let text = to_json(histogram)?;
+        let transaction = self.db.transaction().map_err(doing("saving colours"))?;
+        transaction
+            .prepare_cached("UPDATE groups SET histogram = ?2 WHERE id = ?1")
+            .and_then(|mut update| update.execute(params![group.0, text]))
+            .map_err(doing("saving colours"))?;
+        let mut heads = Heads::new(&transaction);
+        let standing = heads.read(group)?;
+        if let Some(id) = standing.head.draft {
+            let draft = read_draft(&transaction, id)?;
+            let row = super::groups::read_group(&transaction, group)?;
+            let now = reasons(
+                &draft.labels,
+                &Facts {
+                    vocabulary: &self.vocabulary,
+                    item_name: &row.item.item_name,
+                    histogram: Some(histogram),
+                    confidence: &draft.confidence,
+                    with_image: draft.with_image,
+                    with_metadata: draft.with_metadata,
+                    kept: &draft.kept,
+                },
+            );
+            if now != draft.reasons {
+                transaction
+                    .prepare_cached("UPDATE drafts SET reasons = ?2 WHERE id = ?1")
+                    .and_then(|mut update| update.execute(params![id, codes(&now)]))
+                    .map_err(doing("saving colours"))?;
+                heads.write(group, &standing)?;
+            }
+        }
+        let changed = heads.finish()?;
+        transaction.commit().map_err(doing("saving colours"))?;
+        Ok(changed)
+    }
+
+    pub fn has_histogram(&self, group: GroupId) -> Result<bool> {
+        self.db
+            .prepare_cached("SELECT 1 FROM groups WHERE id = ?1 AND histogram IS NOT NULL")
+            .and_then(|mut select| select.exists([group.0]))
+            .map_err(doing("reading colours"))
+    }
+
+    /// Stores an answer, or a failed try, for good. An answer becomes the draft, unless the
+    /// operator has edited or decided since the last one.
+    pub fn add_attempt(&mut self, group: GroupId, attempt: &Attempt) -> Result<Added> {
+        let transaction = self.db.transaction().map_err(doing("saving an answer"))?;
+        let id = insert_attempt(&transaction, group, attempt)?;
+        let mut heads = Heads::new(&transaction);
+        let mut standing = heads.read(group)?;
+        let mut shown = false;
+        match (&attempt.labels, &attempt.failure) {
+            (Some(labels), _) => {
+                let draft = DraftRow {
+                    origin: Origin::Attempt(id),
+                    labels: labels.clone(),
+                    reasons: without_duplicate(&attempt.reasons),
+                    kept: kept(&attempt.reasons),
+                    confidence: attempt.confidence.clone(),
+                    with_image: attempt.settings.with_image,
+                    with_metadata: attempt.settings.with_metadata,
+                    model: attempt.model.clone(),
+                    prompt_version: attempt.prompt_version.clone(),
+                    generated_at: attempt.at.clone(),
+                };
+                let draft = insert_draft(&transaction, group, &draft)?;
+                shown = show(&mut standing, draft);
+            }
+            (None, Some(failure)) => {
+                standing.failure = Some(insert_failure(&transaction, group, &attempt.at, failure)?);
+            }
+            (None, None) => {}
+        }
+        heads.write(group, &standing)?;
+        let changed = heads.finish()?;
+        transaction.commit().map_err(doing("saving an answer"))?;
+        Ok(Added { id, shown, changed })
+    }
+
+    /// Shows the better fields of two answers as the draft, under the same condition as a new
+    /// answer; `attempt` is the one that most of it comes from.
+    pub fn add_merged(
+        &mut self,
+        group: GroupId,
+        attempt: i64,
+        labels: &Labels,
+        reasons: &[Reason],
+        confidence: &[FieldConfidence],
+    ) -> Result<Added> {
+        let transaction = self.db.transaction().map_err(doing("saving an answer"))?;
+        let text: String = transaction
+            .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
+            .and_then(|mut select| select.query_row([attempt, group.0], |row| row.get(0)))
+            .map_err(doing("reading an answer"))?;
+        let basis: Attempt = from_json(&text)?;
+        let draft = DraftRow {
+            origin: Origin::Attempt(attempt),
+            labels: labels.clone(),
+            reasons: without_duplicate(reasons),
+            kept: kept(reasons),
+            confidence: confidence.to_vec(),
+            with_image: basis.settings.with_image,
+            with_metadata: basis.settings.with_metadata,
+            model: basis.model,
+            prompt_version: basis.prompt_version,
+            generated_at: basis.at,
+        };
+        let draft = insert_draft(&transaction, group, &draft)?;
+        let mut heads = Heads::new(&transaction);
+        let mut standing = heads.read(group)?;
+        let shown = show(&mut standing, draft);
+        heads.write(group, &standing)?;
+        let changed = heads.finish()?;
+        transaction.commit().map_err(doing("saving an answer"))?;
+        Ok(Added {
+            id: attempt,
+            shown,
+            changed,
+        })
+    }
+
+    /// Stores a failure that came before any answer was asked for (a missing or broken image).
+    pub fn add_failure(&mut self, group: GroupId, failure: &Failure) -> Result<Vec<GroupId>> {
+        let transaction = self.db.transaction().map_err(doing("saving a failure"))?;
+        let mut heads = Heads::new(&transaction);
+        let at = now_text(heads.now);
+        let mut standing = heads.read(group)?;
+        standing.failure = Some(insert_failure(&transaction, group, &at, failure)?);
+        heads.write(group, &standing)?;
+        let changed = heads.finish()?;
+        transaction.commit().map_err(doing("saving a failure"))?;
+        Ok(changed)
+    }
+
+    /// `--batch`: the draft becomes the record, with its reasons. Nothing where the operator has
+    /// edited or decided, or where the draft is the record already. Not a step of the operator.
+    pub fn commit_automatic(&mut self, group: GroupId) -> Result<Vec<GroupId>> {
+        let transaction = self.db.transaction().map_err(doing("saving a record"))?;
+        let mut heads = Heads::new(&transaction);
+        let mut standing = heads.read(group)?;
+        let head = &mut standing.head;
+        let Some(draft) = head.draft else {
+            return Ok(Vec::new());
+        };
+        if head.edited || head.decision != Decision::Open {
+            return Ok(Vec::new());
+        }
+        if let Some(record) = head.record
+            && record_draft(&transaction, record)? == draft
+        {
+            return Ok(Vec::new());
+        }
+        head.record = Some(insert_record(
+            &transaction,
+            group,
+            draft,
+            heads.now,
+            MadeBy::Batch,
+        )?);
+        heads.write(group, &standing)?;
+        let changed = heads.finish()?;
+        count_change(&transaction)?;
+        transaction.commit().map_err(doing("saving a record"))?;
+        Ok(changed)
+    }
+
+    /// A value kept between runs.
+    pub fn meta_get(&self, key: &str) -> Result<Option<String>> {
+        meta_get(&self.db, key)
+    }
+
+    pub fn meta_set(&mut self, key: &str, value: &str) -> Result<()> {
+        meta_set(&self.db, key, value)
+    }
+
+    /// Every value whose key begins with `prefix`, the prefix cut off.
+    pub fn meta_with_prefix(&self, prefix: &str) -> Result<Vec<(String, String)>> {
+        let rows: Vec<(String, String)> = self
+            .db
+            .prepare_cached("SELECT key, value FROM meta ORDER BY key")
+            .and_then(|mut select| {
+                select
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            })
+            .map_err(doing("reading a setting"))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value)))
+            .collect())
+    }
+}
+
+pub(super) fn meta_get(db: &Connection, key: &str) -> Result<Option<String>> {
+    db.prepare_cached("SELECT value FROM meta WHERE key = ?1")
+        .and_then(|mut select| select.query_row([key], |row| row.get(0)).optional())
+        .map_err(doing("reading a setting"))
+}
+
+pub(super) fn meta_set(db: &Connection, key: &str, value: &str) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")
+        .and_then(|mut insert| insert.execute([key, value]))
+        .map_err(doing("saving a setting"))?;
+    Ok(())
+}
+
+pub(super) fn now_text(now: Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Makes `draft` the newest answer, and the draft where the operator has not stepped in.
+fn show(standing: &mut Standing, draft: i64) -> bool {
+    standing.model_draft = Some(draft);
+    standing.failure = None;
+    let free = !standing.head.edited && standing.head.decision == Decision::Open;
+    if free {
+        standing.head.draft = Some(draft);
+    }
+    free
+}
+
+fn without_duplicate(reasons: &[Reason]) -> Vec<Reason> {
+    let mut reasons = reasons.to_vec();
+    reasons.retain(|reason| *reason != Reason::DuplicateLabel);
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
+}
+
+fn kept(reasons: &[Reason]) -> Vec<Reason> {
+    let mut reasons = without_duplicate(reasons);
+    reasons.retain(|reason| matches!(reason, Reason::Truncated | Reason::QualityRetryFailed));
+    reasons
+}
+
+fn insert_attempt(db: &Connection, group: GroupId, attempt: &Attempt) -> Result<i64> {
+    let text = to_json(attempt)?;
+    db.prepare_cached(
+        "INSERT INTO attempts (group_id, at, model, prompt_version, settings_hash, failure,
+             attempt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .and_then(|mut insert| {
+        insert.insert(params![
+            group.0,
+            attempt.at,
+            attempt.model,
+            attempt.prompt_version,
+            attempt.settings_hash,
+            attempt.failure.as_ref().map(|failure| failure.code.code()),
+            text,
+        ])
+    })
+    .map_err(doing("saving an answer"))
+}
+
+fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {
+    count_change(db)?;
+    db.prepare_cached("INSERT INTO failures (group_id, at, code, detail) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut insert| {
+            insert.insert(params![group.0, at, failure.code.code(), failure.detail])
+        })
+        .map_err(doing("saving a failure"))
+}
+
+pub(super) fn record_draft(db: &Connection, record: i64) -> Result<i64> {
+    db.prepare_cached("SELECT draft FROM records WHERE id = ?1")
+        .and_then(|mut select| select.query_row([record], |row| row.get(0)))
+        .map_err(doing("reading a record"))
+}
+
+/// Stores the record that a draft makes; its flags lack `duplicate_label`, which the export adds.
+pub(super) fn insert_record(
+    db: &Connection,
+    group: GroupId,
+    draft: i64,
+    now: Timestamp,
+    by: MadeBy,
+) -> Result<i64> {
+    let group_row = super::groups::read_group(db, group)?;
+    let row = read_draft(db, draft)?;
+    let labels = row.labels;
+    let record = Record {
+        image_path: group_row.image_path,
+        image_sha256: group_row.sha256,
+        source_type: group_row.item.source_type,
+        item_name: group_row.item.item_name,
+        item_description: group_row.item.item_description,
+        label_ko: labels.label_ko,
+        label_en: labels.label_en,
+        tags_ko: labels.tags_ko,
+        attributes: labels.attributes,
+        query_variants_ko: labels.query_variants_ko,
+        quality_flags: QualityFlags {
+            is_uncertain: !row.reasons.is_empty(),
+            reasons: row.reasons,
+        },
+        model: row.model,
+        prompt_version: row.prompt_version,
+        generated_at: row.generated_at,
+    };
+    insert_record_row(db, group, draft, now, by, &record, None)
+}
+
+pub(super) fn insert_record_row(
+    db: &Connection,
+    group: GroupId,
+    draft: i64,
+    now: Timestamp,
+    by: MadeBy,
+    record: &Record,
+    raw: Option<&str>,
+) -> Result<i64> {
+    let text = to_json(record)?;
+    db.prepare_cached(
+        "INSERT INTO records (group_id, draft, at, made_by, record, raw, label_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .and_then(|mut insert| {
+        insert.insert(params![
+            group.0,
+            draft,
+            now_text(now),
+            by.name(),
+            text,
+            raw,
+            label_key(&record.label_ko).unwrap_or_default(),
+        ])
+    })
+    .map_err(doing("saving a record"))
+}
+
+/// The record's reasons as the export writes them.
+pub(super) fn with_duplicate(mut record: Record) -> Record {
+    let codes = super::head::codes(&record.quality_flags.reasons);
+    record.quality_flags.reasons = reasons_of(&codes, true);
+    record.quality_flags.is_uncertain = true;
+    record
+}

@@ -1,0 +1,93 @@
+//! One process at a time on one outdir.
+
+use super::fault::file;
+use crate::error::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+pub const LOCK: &str = "labeler.lock";
+
+/// Held until dropped; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+/// What the holder writes into its lock, for the one who comes second.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+    since: String,
+}
+
+impl Lock {
+    pub fn take(outdir: &Path) -> Result<Self> {
+        let path = outdir.join(LOCK);
+        let mut held = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(file("opening", &path))?;
+        match held.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(taken(&mut held, outdir)),
+            Err(TryLockError::Error(error)) => return Err(file("locking", &path)(error)),
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            host: host(),
+            since: super::journal::now_text(jiff::Timestamp::now()),
+        };
+        let text = super::head::to_json(&holder)?;
+        held.set_len(0)
+            .and_then(|()| held.seek(SeekFrom::Start(0)))
+            .and_then(|_| held.write_all(text.as_bytes()))
+            .map_err(file("writing", &path))?;
+        Ok(Self { file: held })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The system lets go anyway; emptied, it does not name a holder that is gone.
+        let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
+    }
+}
+
+fn taken(held: &mut File, outdir: &Path) -> Error {
+    let mut text = String::new();
+    // The holder may be about to write it; that it is held is what counts.
+    let _ = held.take(4096).read_to_string(&mut text);
+    let who = match serde_json::from_str::<Holder>(&text) {
+        Ok(holder) => format!(
+            "process {} on {} since {}",
+            holder.pid,
+            crate::record::clean_text(&holder.host),
+            crate::record::clean_text(&holder.since)
+        ),
+        Err(_) => "another process".into(),
+    };
+    Error::new(
+        ErrorKind::Store,
+        format!("{} is in use by {who}", outdir.display()),
+    )
+    .with_hint("wait until it ends or stop it, or choose another --outdir")
+}
+
+#[cfg(unix)]
+fn host() -> String {
+    nix::sys::utsname::uname()
+        .map(|names| names.nodename().to_string_lossy().into_owned())
+        .unwrap_or_else(|_| "this machine".into())
+}
+
+#[cfg(not(unix))]
+fn host() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
+}

@@ -1,0 +1,377 @@
+//! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
+
+use super::fault::{doing, unreadable};
+use super::groups::read_group;
+use super::head::{Decision, from_json, read_draft, read_standing, reasons_of};
+use super::journal::Journal;
+use crate::error::Result;
+use crate::record::{
+    Attempt, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Reason, Record, SourceType,
+};
+use rusqlite::{OptionalExtension, Row, params};
+
+const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
+        h.record IS NOT NULL, h.reasons, h.duplicate, h.doubt, h.label_ko, h.tags_ko, h.colors,
+        h.item_type, h.changed_at
+    FROM groups g JOIN heads h ON h.group_id = g.id";
+
+/// How things stand, for the summary of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub groups: u64,
+    /// Groups with a record.
+    pub records: u64,
+    pub by_state: Vec<(GroupState, u64)>,
+    /// Groups that show a reason, rejected ones left out.
+    pub by_reason: Vec<(Reason, u64)>,
+    /// Groups that have neither a record nor an answer, by the newest failure.
+    pub failures: Vec<(FailureCode, u64)>,
+}
+
+impl Counts {
+    pub fn in_state(&self, state: GroupState) -> u64 {
+        let found = self.by_state.iter().find(|(other, _)| *other == state);
+        found.map_or(0, |(_, count)| *count)
+    }
+}
+
+/// A place that holds a sought text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub group: GroupId,
+    pub field: Field,
+    pub text: String,
+}
+
+impl Journal {
+    pub fn summary(&self, id: GroupId) -> Result<Option<GroupSummary>> {
+        self.db
+            .prepare_cached(&format!("{SUMMARY} WHERE g.id = ?1"))
+            .and_then(|mut select| select.query_row([id.0], raw_summary).optional())
+            .map_err(doing("reading a group"))?
+            .map(RawSummary::cooked)
+            .transpose()
+    }
+
+    /// Those of the groups that exist, in the given order.
+    pub fn summaries_of(&self, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
+        let mut out = Vec::with_capacity(ids.len());
+        for &id in ids {
+            out.extend(self.summary(id)?);
+        }
+        Ok(out)
+    }
+
+    /// Hands every group over in source order, in batches, so that a front end can show the
+    /// first ones at once.
+    pub fn each_summary(
+        &self,
+        batch: usize,
+        mut take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
+    ) -> Result<()> {
+        let mut select = self
+            .db
+            .prepare_cached(&format!("{SUMMARY} ORDER BY g.ord, g.id"))
+            .map_err(doing("reading the groups"))?;
+        let rows = select
+            .query_map([], raw_summary)
+            .map_err(doing("reading the groups"))?;
+        let mut full = Vec::new();
+        for row in rows {
+            full.push(row.map_err(doing("reading the groups"))?.cooked()?);
+            if full.len() >= batch.max(1) {
+                take(std::mem::take(&mut full))?;
+            }
+        }
+        if full.is_empty() {
+            return Ok(());
+        }
+        take(full)
+    }
+
+    pub fn summaries(&self) -> Result<Vec<GroupSummary>> {
+        let mut all = Vec::new();
+        self.each_summary(1024, |batch| {
+            all.extend(batch);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Everything about one group; `None` where there is no such group.
+    pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
+        let Some(summary) = self.summary(id)? else {
+            return Ok(None);
+        };
+        let group = read_group(&self.db, id)?;
+        let standing = read_standing(&self.db, id)?.unwrap_or_default();
+        let head = standing.head;
+        let draft = match head.draft {
+            Some(draft) => {
+                let row = read_draft(&self.db, draft)?;
+                Some(Draft {
+                    labels: row.labels,
+                    reasons: summary.reasons.clone(),
+                    origin: row.origin,
+                    model: row.model,
+                    prompt_version: row.prompt_version,
+                    generated_at: row.generated_at,
+                    confidence: row.confidence,
+                })
+            }
+            None => None,
+        };
+        let committed = match head.record {
+            Some(record) => Some(self.record(record)?),
+            None => None,
+        };
+        Ok(Some(GroupDetail {
+            summary,
+            item: group.item,
+            image_sha256: group.sha256,
+            other_names: group.other_names,
+            rows: group.rows,
+            draft,
+            attempts: self.attempts(id)?,
+            committed,
+            rejected: match head.decision {
+                Decision::Rejected(reason) => Some(reason),
+                Decision::Open | Decision::Accepted => None,
+            },
+            note: head.note,
+        }))
+    }
+
+    /// The answers of a group, oldest first.
+    pub fn attempts(&self, id: GroupId) -> Result<Vec<Attempt>> {
+        let rows: Vec<(i64, String)> = self
+            .db
+            .prepare_cached("SELECT id, attempt FROM attempts WHERE group_id = ?1 ORDER BY id")
+            .and_then(|mut select| {
+                select
+                    .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            })
+            .map_err(doing("reading the answers"))?;
+        rows.into_iter()
+            .map(|(id, text)| {
+                let mut attempt: Attempt = from_json(&text)?;
+                attempt.id = id;
+                Ok(attempt)
+            })
+            .collect()
+    }
+
+    fn record(&self, id: i64) -> Result<Record> {
+        let text: String = self
+            .db
+            .prepare_cached("SELECT record FROM records WHERE id = ?1")
+            .and_then(|mut select| select.query_row([id], |row| row.get(0)))
+            .map_err(doing("reading a record"))?;
+        from_json(&text)
+    }
+
+    /// The first row of a group and its hash: what a new attempt needs.
+    pub fn item(&self, id: GroupId) -> Result<(Item, Option<String>)> {
+        let group = read_group(&self.db, id)?;
+        Ok((group.item, group.sha256))
+    }
+
+    /// Groups in any of these states, in source order.
+    pub fn in_states(&self, states: &[GroupState]) -> Result<Vec<GroupId>> {
+        let mut ids = Vec::new();
+        let mut select = self
+            .db
+            .prepare_cached(
+                "SELECT g.id, g.ord FROM heads h JOIN groups g ON g.id = h.group_id
+                 WHERE h.state = ?1",
+            )
+            .map_err(doing("reading the groups"))?;
+        for state in states {
+            let rows = select
+                .query_map([state.name()], |row| Ok((row.get(1)?, row.get(0)?)))
+                .map_err(doing("reading the groups"))?;
+            for row in rows {
+                let (order, id): (i64, i64) = row.map_err(doing("reading the groups"))?;
+                ids.push((order, GroupId(id)));
+            }
+        }
+        ids.sort_unstable();
+        Ok(ids.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Groups without an answer or a failure: what a resumed run has to do, in source order.
+    pub fn waiting(&self) -> Result<Vec<GroupId>> {
+        self.in_states(&[GroupState::Waiting])
+    }
+
+    pub fn counts(&self) -> Result<Counts> {
+        let count = |sql: &str| -> Result<u64> {
+            let found: i64 = self
+                .db
+                .query_row(sql, [], |row| row.get(0))
+                .map_err(doing("counting"))?;
+            Ok(u64::try_from(found).unwrap_or_default())
+        };
+        let mut counts = Counts {
+            groups: count("SELECT count(*) FROM groups")?,
+            records: count("SELECT count(*) FROM heads WHERE record IS NOT NULL")?,
+            ..Counts::default()
+        };
+        for (name, found) in self.counted("SELECT state, count(*), 0 FROM heads GROUP BY state")? {
+            if let Some(state) = state_of(&name.0) {
+                counts.by_state.push((state, found));
+            }
+        }
+        counts.by_state.sort_unstable_by_key(|(state, _)| *state);
+        let mut by_reason = std::collections::BTreeMap::new();
+        for ((codes, duplicate), found) in self.counted(
+            "SELECT reasons, count(*), duplicate FROM heads WHERE state <> 'rejected'
+             GROUP BY reasons, duplicate",
+        )? {
+            for reason in reasons_of(&codes, duplicate) {
+                *by_reason.entry(reason).or_insert(0) += found;
+            }
+        }
+        counts.by_reason = by_reason.into_iter().collect();
+        for ((code, _), found) in self.counted(
+            "SELECT f.code, count(*), 0 FROM heads h JOIN failures f ON f.id = h.failure
+             WHERE h.has_draft = 0 AND h.record IS NULL GROUP BY f.code",
+        )? {
+            if let Some(code) = FailureCode::parse(&code) {
+                counts.failures.push((code, found));
+            }
+        }
+        Ok(counts)
+    }
+
+    fn counted(&self, sql: &str) -> Result<Vec<((String, bool), u64)>> {
+        let rows: Vec<((String, bool), i64)> = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut select| {
+                select
+                    .query_map([], |row| Ok(((row.get(0)?, row.get(2)?), row.get(1)?)))?
+                    .collect()
+            })
+            .map_err(doing("counting"))?;
+        Ok(rows
+            .into_iter()
+            .map(|(key, found)| (key, u64::try_from(found).unwrap_or_default()))
+            .collect())
+    }
+
+    /// Every label, tag and query of a draft that holds `text`, in source order.
+    pub fn find(&self, text: &str) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        if text.is_empty() {
+            return Ok(found);
+        }
+        let mut select = self
+            .db
+            .prepare_cached(
+                "SELECT g.id, d.labels FROM groups g
+                     JOIN heads h ON h.group_id = g.id
+                     JOIN drafts d ON d.id = json_extract(h.head, '$.draft')
+                 WHERE instr(d.labels, ?1) > 0
+                 ORDER BY g.ord, g.id",
+            )
+            .map_err(doing("looking for a text"))?;
+        // The stored form escapes quotes and backslashes; the sieve above must look for that.
+        let stored = super::head::to_json(&text)?;
+        let sieve = stored.trim_start_matches('"').trim_end_matches('"');
+        let rows = select
+            .query_map(params![sieve], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            })
+            .map_err(doing("looking for a text"))?;
+        for row in rows {
+            let (id, labels) = row.map_err(doing("looking for a text"))?;
+            let labels: crate::record::Labels = from_json(&labels)?;
+            let label = std::iter::once((Field::LabelKo, &labels.label_ko));
+            let tags = labels.tags_ko.iter().map(|tag| (Field::TagsKo, tag));
+            let queries = labels.query_variants_ko.iter();
+            let queries = queries.map(|query| (Field::QueryVariantsKo, query));
+            for (field, held) in label.chain(tags).chain(queries) {
+                if held.contains(text) {
+                    found.push(Found {
+                        group: GroupId(id),
+                        field,
+                        text: held.clone(),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+struct RawSummary {
+    id: i64,
+    order: i64,
+    image_path: String,
+    name: String,
+    source_type: String,
+    part: Option<String>,
+    state: String,
+    has_record: bool,
+    reasons: String,
+    duplicate: bool,
+    doubt: f32,
+    label_ko: String,
+    tags_ko: String,
+    colors: String,
+    item_type: Option<String>,
+    changed_at: i64,
+}
+
+fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
+    Ok(RawSummary {
+        id: row.get(0)?,
+        order: row.get(1)?,
+        image_path: row.get(2)?,
+        name: row.get(3)?,
+        source_type: row.get(4)?,
+        part: row.get(5)?,
+        state: row.get(6)?,
+        has_record: row.get(7)?,
+        reasons: row.get(8)?,
+        duplicate: row.get(9)?,
+        doubt: row.get(10)?,
+        label_ko: row.get(11)?,
+        tags_ko: row.get(12)?,
+        colors: row.get(13)?,
+        item_type: row.get(14)?,
+        changed_at: row.get(15)?,
+    })
+}
+
+impl RawSummary {
+    fn cooked(self) -> Result<GroupSummary> {
+        Ok(GroupSummary {
+            id: GroupId(self.id),
+            order: u64::try_from(self.order).unwrap_or_default(),
+            image_path: self.image_path,
+            name: self.name,
+            source_type: SourceType::parse(&self.source_type)
+                .ok_or_else(|| unreadable("reading a group", self.source_type))?,
+            part: self.part,
+            state: state_of(&self.state)
+                .ok_or_else(|| unreadable("reading a group", &self.state))?,
+            has_record: self.has_record,
+            reasons: reasons_of(&self.reasons, self.duplicate),
+            doubt: self.doubt,
+            label_ko: self.label_ko,
+            tags_ko: from_json(&self.tags_ko)?,
+            colors: from_json(&self.colors)?,
+            item_type: self.item_type,
+            changed_at: self.changed_at,
+        })
+    }
+}
+
+fn state_of(name: &str) -> Option<GroupState> {
+    let all = GroupState::ALL.iter().copied();
+    all.into_iter().find(|state| state.name() == name)
+}

@@ -1,0 +1,174 @@
+//! The journal's tables, its migrations, and how its connection is opened.
+
+use super::fault::doing;
+use crate::error::{Error, ErrorKind, Result};
+use rusqlite::Connection;
+use std::path::Path;
+use std::time::Duration;
+
+/// One entry per version of the layout, applied in order; never edited once released.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- What a source says of an image.
+CREATE TABLE groups (
+    id          INTEGER PRIMARY KEY,
+    ord         INTEGER NOT NULL,
+    image_path  TEXT NOT NULL,
+    sha256      TEXT,
+    item        TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    source_type TEXT NOT NULL,
+    part        TEXT,
+    other_names TEXT NOT NULL DEFAULT '[]',
+    rows        INTEGER NOT NULL,
+    histogram   TEXT
+);
+CREATE INDEX groups_by_order ON groups (ord, id);
+CREATE INDEX groups_by_hash ON groups (sha256) WHERE sha256 IS NOT NULL;
+
+-- Every path under which an image was ever met.
+CREATE TABLE paths (
+    path     TEXT PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id)
+) WITHOUT ROWID;
+
+-- Only grow: attempts, failures, drafts, records, steps, step_entries, import_faults.
+CREATE TABLE attempts (
+    id       INTEGER PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    at       TEXT NOT NULL,
+    model    TEXT NOT NULL,
+    prompt_version TEXT NOT NULL,
+    settings_hash  TEXT NOT NULL,
+    failure  TEXT,
+    attempt  TEXT NOT NULL
+);
+CREATE INDEX attempts_by_group ON attempts (group_id, id);
+
+CREATE TABLE failures (
+    id       INTEGER PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    at       TEXT NOT NULL,
+    code     TEXT NOT NULL,
+    detail   TEXT NOT NULL
+);
+
+CREATE TABLE drafts (
+    id             INTEGER PRIMARY KEY,
+    group_id       INTEGER NOT NULL REFERENCES groups (id),
+    origin         TEXT NOT NULL,
+    labels         TEXT NOT NULL,
+    reasons        TEXT NOT NULL,
+    kept_reasons   TEXT NOT NULL,
+    confidence     TEXT NOT NULL,
+    with_image     INTEGER NOT NULL,
+    with_metadata  INTEGER NOT NULL,
+    model          TEXT NOT NULL,
+    prompt_version TEXT NOT NULL,
+    generated_at   TEXT NOT NULL
+);
+
+CREATE INDEX drafts_by_group ON drafts (group_id, id);
+
+CREATE TABLE records (
+    id        INTEGER PRIMARY KEY,
+    group_id  INTEGER NOT NULL REFERENCES groups (id),
+    draft     INTEGER NOT NULL REFERENCES drafts (id),
+    at        TEXT NOT NULL,
+    made_by   TEXT NOT NULL,
+    record    TEXT NOT NULL,
+    raw       TEXT,
+    label_key TEXT NOT NULL
+);
+
+-- An operator's step, or the undoing or redoing of one.
+CREATE TABLE steps (
+    id     INTEGER PRIMARY KEY,
+    at     TEXT NOT NULL,
+    kind   TEXT NOT NULL CHECK (kind IN ('do', 'undo', 'redo')),
+    target INTEGER REFERENCES steps (id),
+    change TEXT,
+    done   TEXT NOT NULL
+);
+CREATE TABLE step_entries (
+    step        INTEGER NOT NULL REFERENCES steps (id),
+    group_id    INTEGER NOT NULL REFERENCES groups (id),
+    before      TEXT NOT NULL,
+    after       TEXT NOT NULL,
+    model_draft INTEGER,
+    PRIMARY KEY (step, group_id)
+) WITHOUT ROWID;
+
+CREATE TABLE import_faults (
+    id   INTEGER PRIMARY KEY,
+    at   TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    why  TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+
+-- Where each group stands now: the outcome of all the above, and what the queue shows of it.
+CREATE TABLE heads (
+    group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
+    head        TEXT NOT NULL,
+    model_draft INTEGER,
+    failure     INTEGER,
+    record      INTEGER,
+    has_draft   INTEGER NOT NULL,
+    state       TEXT NOT NULL,
+    reasons     TEXT NOT NULL,
+    duplicate   INTEGER NOT NULL,
+    doubt       REAL NOT NULL,
+    label_key   TEXT,
+    label_ko    TEXT NOT NULL,
+    tags_ko     TEXT NOT NULL,
+    colors      TEXT NOT NULL,
+    item_type   TEXT,
+    changed_at  INTEGER NOT NULL
+);
+CREATE INDEX heads_by_label ON heads (label_key, duplicate) WHERE label_key IS NOT NULL;
+CREATE INDEX heads_by_state ON heads (state);
+"];
+
+/// Opens or creates the journal and brings its layout up to date.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let opening = format!("opening {}", path.display());
+    let mut connection = Connection::open(path).map_err(doing(&opening))?;
+    connection
+        .busy_timeout(Duration::from_secs(10))
+        .map_err(doing(&opening))?;
+    let version: u32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(doing(&opening))?;
+    if version as usize > MIGRATIONS.len() {
+        return Err(Error::new(
+            ErrorKind::Store,
+            format!("{} was written by a newer labeler-tui", path.display()),
+        )
+        .with_hint("update labeler-tui, or choose another --outdir"));
+    }
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -16384;
+             PRAGMA journal_size_limit = 67108864;",
+        )
+        .map_err(doing(&opening))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    for (migration, to) in MIGRATIONS.iter().zip(1_u32..).skip(version as usize) {
+        let transaction = connection.transaction().map_err(doing(&opening))?;
+        transaction
+            .execute_batch(migration)
+            .and_then(|()| transaction.pragma_update(None, "user_version", to))
+            .and_then(|()| transaction.commit())
+            .map_err(doing(&opening))?;
+    }
+    Ok(connection)
+}

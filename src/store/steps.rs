@@ -1,0 +1,492 @@
+//! What an operator does, step by step; undo and redo add steps of their own.
+
+use super::exports::count_change;
+use super::fault::doing;
+use super::groups::read_group;
+use super::head::{
+    Decision, DraftRow, Head, Heads, MadeBy, Standing, from_json, insert_draft, read_draft, to_json,
+};
+use super::journal::{Journal, insert_record, now_text};
+use super::rules::{Facts, edit, reasons};
+use crate::error::Result;
+use crate::record::{Attempt, Change, ColorHistogram, Field, GroupId, Labels, Origin, Vocabulary};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Written as the model of a record that no model has had a part in.
+const BY_HAND: &str = "operator";
+
+/// What a step did, and what the next ones would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepOutcome {
+    pub done: String,
+    /// Every group that looks different now, twins of its old and new label included.
+    pub changed: Vec<GroupId>,
+    /// Groups of the call that the change did nothing to (no draft to accept, the tag not there).
+    pub untouched: usize,
+    pub undo: Option<String>,
+    pub redo: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Undo,
+    Redo,
+}
+
+impl Journal {
+    /// Does one change to all these groups, as one step; `None` where it changes nothing at all.
+    /// `done` says in words what the step does, for the log and for undo.
+    pub fn apply(
+        &mut self,
+        groups: &[GroupId],
+        change: &Change,
+        done: &str,
+    ) -> Result<Option<StepOutcome>> {
+        let transaction = self.db.transaction().map_err(doing("saving a step"))?;
+        let mut heads = Heads::new(&transaction);
+        let mut entries = Vec::new();
+        let mut untouched = 0;
+        for &group in groups {
+            let standing = heads.read(group)?;
+            let mut next = standing.clone();
+            let desk = Desk {
+                db: &transaction,
+                vocabulary: &self.vocabulary,
+                group,
+                now: heads.now,
+            };
+            desk.change(&mut next.head, &standing, change)?;
+            if next.head == standing.head {
+                untouched += 1;
+                continue;
+            }
+            heads.write(group, &next)?;
+            entries.push((group, standing, next));
+        }
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let step = insert_step(
+            &transaction,
+            &now_text(heads.now),
+            "do",
+            None,
+            Some(change),
+            done,
+        )?;
+        let mut exports = false;
+        for (group, before, after) in &entries {
+            exports |= before.head.record != after.head.record;
+            insert_entry(&transaction, step, *group, before, &after.head)?;
+        }
+        if exports {
+            count_change(&transaction)?;
+        }
+        let changed = heads.finish()?;
+        transaction.commit().map_err(doing("saving a step"))?;
+        self.undo.push(step);
+        self.redo.clear();
+        self.outcome(done.to_owned(), changed, untouched).map(Some)
+    }
+
+    /// Takes the newest step back; `None` where there is none.
+    pub fn undo(&mut self) -> Result<Option<StepOutcome>> {
+        let Some(&step) = self.undo.last() else {
+            return Ok(None);
+        };
+        let (done, changed) = self.go_back_to(step, Way::Undo)?;
+        self.undo.pop();
+        self.redo.push(step);
+        self.outcome(done, changed, 0).map(Some)
+    }
+
+    /// Does the step that was undone last again; `None` where there is none.
+    pub fn redo(&mut self) -> Result<Option<StepOutcome>> {
+        let Some(&step) = self.redo.last() else {
+            return Ok(None);
+        };
+        let (done, changed) = self.go_back_to(step, Way::Redo)?;
+        self.redo.pop();
+        self.undo.push(step);
+        self.outcome(done, changed, 0).map(Some)
+    }
+
+    /// What undo and redo would do next.
+    pub fn next_steps(&self) -> Result<(Option<String>, Option<String>)> {
+        let words = |step: Option<&i64>| match step {
+            Some(&step) => describe(&self.db, step).map(Some),
+            None => Ok(None),
+        };
+        Ok((words(self.undo.last())?, words(self.redo.last())?))
+    }
+
+    fn outcome(
+        &self,
+        done: String,
+        changed: Vec<GroupId>,
+        untouched: usize,
+    ) -> Result<StepOutcome> {
+        let (undo, redo) = self.next_steps()?;
+        Ok(StepOutcome {
+            done,
+            changed,
+            untouched,
+            undo,
+            redo,
+        })
+    }
+
+    /// Puts the groups of a step back to before it, or again to after it, as a step of its own.
+    fn go_back_to(&mut self, step: i64, way: Way) -> Result<(String, Vec<GroupId>)> {
+        let transaction = self.db.transaction().map_err(doing("saving a step"))?;
+        let mut heads = Heads::new(&transaction);
+        let done = describe(&transaction, step)?;
+        let kind = match way {
+            Way::Undo => "undo",
+            Way::Redo => "redo",
+        };
+        let own = insert_step(
+            &transaction,
+            &now_text(heads.now),
+            kind,
+            Some(step),
+            None,
+            &done,
+        )?;
+        let mut exports = false;
+        for (group, entry) in read_entries(&transaction, step)? {
+            let standing = heads.read(group)?;
+            let mut next = standing.clone();
+            next.head = entry.restored(&standing, way);
+            exports |= next.head.record != standing.head.record;
+            insert_entry(&transaction, own, group, &standing, &next.head)?;
+            heads.write(group, &next)?;
+        }
+        if exports {
+            count_change(&transaction)?;
+        }
+        let changed = heads.finish()?;
+        transaction.commit().map_err(doing("saving a step"))?;
+        Ok((done, changed))
+    }
+
+    /// Reads from the log which steps can be undone and redone.
+    pub(super) fn read_lines_of_undo(&mut self) -> Result<()> {
+        let steps: Vec<(i64, String, Option<i64>)> = self
+            .db
+            .prepare("SELECT id, kind, target FROM steps ORDER BY id")
+            .and_then(|mut select| {
+                select
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                    .collect()
+            })
+            .map_err(doing("reading the steps"))?;
+        for (id, kind, target) in steps {
+            match (kind.as_str(), target) {
+                ("undo", Some(target)) => {
+                    self.undo.pop();
+                    self.redo.push(target);
+                }
+                ("redo", Some(target)) => {
+                    self.redo.pop();
+                    self.undo.push(target);
+                }
+                _ => {
+                    self.undo.push(id);
+                    self.redo.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a step did to one group.
+struct Entry {
+    before: Head,
+    after: Head,
+    /// The newest answer when the step was done.
+    model_draft: Option<i64>,
+}
+
+impl Entry {
+    /// The head that undoing or redoing this leaves. What models and `--batch` have brought since
+    /// is no part of the step and stays.
+    fn restored(self, now: &Standing, way: Way) -> Head {
+        let (mut to, from) = match way {
+            Way::Undo => (self.before, self.after),
+            Way::Redo => (self.after, self.before),
+        };
+        if now.head.record != from.record {
+            to.record = now.head.record;
+        }
+        let undecided = !to.edited && to.decision == Decision::Open;
+        if undecided && now.model_draft != self.model_draft {
+            to.draft = now.model_draft;
+        }
+        to
+    }
+}
+
+/// One group on the operator's desk.
+struct Desk<'a> {
+    db: &'a Connection,
+    vocabulary: &'a Vocabulary,
+    group: GroupId,
+    now: jiff::Timestamp,
+}
+
+impl Desk<'_> {
+    fn change(&self, head: &mut Head, standing: &Standing, change: &Change) -> Result<()> {
+        match change {
+            Change::Set { .. }
+            | Change::Add { .. }
+            | Change::Remove { .. }
+            | Change::Rename { .. }
+            | Change::Replace { .. }
+            | Change::TakeField { .. } => self.edit(head, change)?,
+            Change::TakeAttempt { attempt } => self.take(head, standing, *attempt)?,
+            Change::SetNote { note } => head.note.clone_from(note),
+            Change::Accept => {
+                if head.draft.is_some() {
+                    head.decision = Decision::Accepted;
+                }
+            }
+            Change::Reject { reason } => head.decision = Decision::Rejected(reason.clone()),
+            Change::Reopen => head.decision = Decision::Open,
+            Change::Commit => self.commit(head)?,
+        }
+        Ok(())
+    }
+
+    fn edit(&self, head: &mut Head, change: &Change) -> Result<()> {
+        let (field, attempt) = match change {
+            Change::TakeField { attempt, field } => (Some(*field), self.attempt(*attempt)?),
+            Change::Set { field, .. } => (Some(*field), None),
+            Change::Add { field, .. }
+            | Change::Remove { field, .. }
+            | Change::Rename { field, .. } => (Some(*field), None),
+            _ => (None, None),
+        };
+        if matches!(change, Change::TakeField { .. }) && attempt.is_none() {
+            return Ok(());
+        }
+        let old = match head.draft {
+            Some(draft) => Some(read_draft(self.db, draft)?),
+            None => None,
+        };
+        let empty = Labels::default();
+        let before = old.as_ref().map_or(&empty, |old| &old.labels);
+        let labels = edit(before, change, attempt.as_ref(), self.vocabulary)?;
+        if labels == *before {
+            return Ok(());
+        }
+        let group = read_group(self.db, self.group)?;
+        let at = now_text(self.now);
+        let mut draft = old.unwrap_or_else(|| DraftRow {
+            origin: Origin::Edit,
+            labels: Labels::default(),
+            reasons: Vec::new(),
+            kept: Vec::new(),
+            confidence: Vec::new(),
+            with_image: true,
+            with_metadata: true,
+            model: BY_HAND.into(),
+            prompt_version: BY_HAND.into(),
+            generated_at: at.clone(),
+        });
+        // What a person has written is not in doubt; what another answer brings is as firm as
+        // it was there.
+        draft.confidence.retain(|held| match field {
+            Some(field) => held.field != field,
+            None => same_field(&labels, &draft.labels, held.field),
+        });
+        if let Some(attempt) = &attempt {
+            let taken = attempt
+                .confidence
+                .iter()
+                .filter(|held| Some(held.field) == field);
+            draft.confidence.extend(taken.cloned());
+        }
+        // Whoever writes a whole field has mended it; a word in or out, perhaps over thousands
+        // of records, says nothing of the rest.
+        if matches!(change, Change::Set { .. } | Change::TakeField { .. }) {
+            draft.kept.clear();
+        }
+        draft.origin = Origin::Edit;
+        draft.labels = labels;
+        draft.generated_at = at;
+        let histogram: Option<ColorHistogram> = match &group.histogram {
+            Some(text) => Some(from_json(text)?),
+            None => None,
+        };
+        draft.reasons = reasons(
+            &draft.labels,
+            &Facts {
+                vocabulary: self.vocabulary,
+                item_name: &group.item.item_name,
+                histogram: histogram.as_ref(),
+                confidence: &draft.confidence,
+                with_image: draft.with_image,
+                with_metadata: draft.with_metadata,
+                kept: &draft.kept,
+            },
+        );
+        head.draft = Some(insert_draft(self.db, self.group, &draft)?);
+        head.edited = true;
+        head.decision = Decision::Open;
+        Ok(())
+    }
+
+    /// Makes an answer the draft again, as it was stored.
+    fn take(&self, head: &mut Head, standing: &Standing, attempt: i64) -> Result<()> {
+        let origin = to_json(&Origin::Attempt(attempt))?;
+        let draft: Option<i64> = self
+            .db
+            .prepare_cached(
+                "SELECT id FROM drafts WHERE group_id = ?1 AND origin = ?2 ORDER BY id LIMIT 1",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_row(params![self.group.0, origin], |row| row.get(0))
+                    .optional()
+            })
+            .map_err(doing("reading an answer"))?;
+        if draft.is_none() || draft == head.draft {
+            return Ok(());
+        }
+        head.edited = draft != standing.model_draft;
+        head.draft = draft;
+        head.decision = Decision::Open;
+        Ok(())
+    }
+
+    /// The draft becomes the record. A rejected group's record is withdrawn instead.
+    fn commit(&self, head: &mut Head) -> Result<()> {
+        if matches!(head.decision, Decision::Rejected(_)) {
+            head.record = None;
+            return Ok(());
+        }
+        let Some(draft) = head.draft else {
+            return Ok(());
+        };
+        let unchanged = match head.record {
+            Some(record) => committed_by_hand(self.db, record)? == Some(draft),
+            None => false,
+        };
+        if !unchanged {
+            let record = insert_record(self.db, self.group, draft, self.now, MadeBy::Operator)?;
+            head.record = Some(record);
+        }
+        head.edited = false;
+        head.decision = Decision::Open;
+        Ok(())
+    }
+
+    /// An answer of this very group that has labels.
+    fn attempt(&self, id: i64) -> Result<Option<Attempt>> {
+        let text: Option<String> = self
+            .db
+            .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
+            .and_then(|mut select| {
+                select
+                    .query_row(params![id, self.group.0], |row| row.get(0))
+                    .optional()
+            })
+            .map_err(doing("reading an answer"))?;
+        let attempt: Option<Attempt> = match text {
+            Some(text) => Some(from_json(&text)?),
+            None => None,
+        };
+        Ok(attempt.filter(|attempt| attempt.labels.is_some()))
+    }
+}
+
+fn same_field(a: &Labels, b: &Labels, field: Field) -> bool {
+    match field {
+        Field::LabelKo => a.label_ko == b.label_ko,
+        Field::LabelEn => a.label_en == b.label_en,
+        Field::TagsKo => a.tags_ko == b.tags_ko,
+        Field::Colors => a.attributes.colors == b.attributes.colors,
+        Field::Theme => a.attributes.theme == b.attributes.theme,
+        Field::Material => a.attributes.material == b.attributes.material,
+        Field::Vibe => a.attributes.vibe == b.attributes.vibe,
+        Field::ItemTypeGuess => a.attributes.item_type_guess == b.attributes.item_type_guess,
+        Field::QueryVariantsKo => a.query_variants_ko == b.query_variants_ko,
+    }
+}
+
+/// The draft of a record that an operator committed.
+fn committed_by_hand(db: &Connection, record: i64) -> Result<Option<i64>> {
+    db.prepare_cached("SELECT draft FROM records WHERE id = ?1 AND made_by = ?2")
+        .and_then(|mut select| {
+            select
+                .query_row(params![record, MadeBy::Operator.name()], |row| row.get(0))
+                .optional()
+        })
+        .map_err(doing("reading a record"))
+}
+
+fn describe(db: &Connection, step: i64) -> Result<String> {
+    db.prepare_cached("SELECT done FROM steps WHERE id = ?1")
+        .and_then(|mut select| select.query_row([step], |row| row.get(0)))
+        .map_err(doing("reading a step"))
+}
+
+fn insert_step(
+    db: &Connection,
+    at: &str,
+    kind: &str,
+    target: Option<i64>,
+    change: Option<&Change>,
+    done: &str,
+) -> Result<i64> {
+    let change = change.map(to_json).transpose()?;
+    db.prepare_cached(
+        "INSERT INTO steps (at, kind, target, change, done) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )
+    .and_then(|mut insert| insert.insert(params![at, kind, target, change, done]))
+    .map_err(doing("saving a step"))
+}
+
+fn insert_entry(
+    db: &Connection,
+    step: i64,
+    group: GroupId,
+    before: &Standing,
+    after: &Head,
+) -> Result<()> {
+    let (was, is) = (to_json(&before.head)?, to_json(after)?);
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO step_entries (step, group_id, before, after, model_draft)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )
+    .and_then(|mut insert| insert.execute(params![step, group.0, was, is, before.model_draft]))
+    .map_err(doing("saving a step"))?;
+    Ok(())
+}
+
+fn read_entries(db: &Connection, step: i64) -> Result<Vec<(GroupId, Entry)>> {
+    let rows: Vec<(i64, String, String, Option<i64>)> = db
+        .prepare_cached(
+            "SELECT group_id, before, after, model_draft FROM step_entries WHERE step = ?1",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map([step], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?
+                .collect()
+        })
+        .map_err(doing("reading a step"))?;
+    rows.into_iter()
+        .map(|(group, before, after, model_draft)| {
+            let entry = Entry {
+                before: from_json(&before)?,
+                after: from_json(&after)?,
+                model_draft,
+            };
+            Ok((GroupId(group), entry))
+        })
+        .collect()
+}

@@ -1,5 +1,19 @@
 //! Prompt files to chat messages, and the grammar of the answer.
 
+mod file;
+mod grammar;
+
+pub use file::Prompt;
+pub use grammar::{MAX_NAME, schema};
+
+use crate::error::{Context, ErrorKind, Result};
+use crate::record::{AttemptSettings, Category, Item, Vocabulary, clean_text};
+use crate::settings::{Lang, PromptOptions};
+use std::sync::Arc;
+
+/// Longest description shown to the model, in characters; the icon says more than a long story.
+const MAX_DESCRIPTION: usize = 160;
+
 /// One chat turn: a system text, then one user turn with `images` pictures first and then `user`.
 /// The texts are data: chat markers inside them are plain text to the tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,3 +22,131 @@ pub struct Chat {
     pub user: String,
     pub images: usize,
 }
+
+/// Makes the question for each item: the same system text for a whole run, a short user text, and
+/// the grammar of the answer.
+#[derive(Debug, Clone)]
+pub struct Prompter {
+    prompt: Prompt,
+    system: String,
+    vocabulary: Arc<Vocabulary>,
+    lang: Lang,
+}
+
+impl Prompter {
+    pub fn new(prompt: Prompt, vocabulary: Arc<Vocabulary>, lang: Lang) -> Self {
+        let words = |category| vocabulary.words(category).collect::<Vec<_>>().join(", ");
+        let system = file::fill(
+            &prompt.system,
+            &[
+                ("language", prompt.language(lang)),
+                ("colors", &words(Category::Color)),
+                ("materials", &words(Category::Material)),
+                ("item_types", &words(Category::ItemType)),
+                ("themes", &words(Category::Theme)),
+                ("vibes", &words(Category::Vibe)),
+            ],
+        );
+        Self {
+            prompt,
+            system,
+            vocabulary,
+            lang,
+        }
+    }
+
+    /// Reads what the options name: the prompt, built in or from a file, and the vocabulary.
+    pub fn load(options: &PromptOptions) -> Result<Self> {
+        let prompt = match &options.file {
+            Some(path) => Prompt::from_file(path)?,
+            None => Prompt::builtin(&options.version)?,
+        };
+        let vocabulary = match &options.vocabulary {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).context(
+                    ErrorKind::Usage,
+                    format!("reading the vocabulary {}", path.display()),
+                )?;
+                Vocabulary::parse(&text)
+                    .map_err(|error| error.context(format!("vocabulary {}", path.display())))?
+            }
+            None => Vocabulary::builtin()?,
+        };
+        Ok(Self::new(prompt, Arc::new(vocabulary), options.lang))
+    }
+
+    pub fn version(&self) -> &str {
+        &self.prompt.version
+    }
+
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.vocabulary
+    }
+
+    pub fn chat(&self, item: &Item, settings: &AttemptSettings) -> Chat {
+        let shown = |text: &str| {
+            let clean = clean_text(text);
+            (settings.with_metadata && !clean.is_empty()).then_some(clean)
+        };
+        let name = shown(&item.item_name);
+        let description = item
+            .item_description
+            .as_deref()
+            .and_then(shown)
+            .map(|text| shorten(&text, MAX_DESCRIPTION));
+        let part = item.item_part.as_deref().and_then(shown);
+        let source = settings
+            .with_metadata
+            .then(|| item.source_type.as_str().to_string());
+        let hint = settings
+            .hint
+            .as_deref()
+            .map(clean_text)
+            .filter(|hint| !hint.is_empty());
+        let mut user = file::fill_lines(
+            &self.prompt.user,
+            &[
+                ("name", name),
+                ("description", description),
+                ("part", part),
+                ("source", source),
+                ("hint", hint.clone()),
+            ],
+        );
+        if let Some(hint) = hint.filter(|_| !self.prompt.user.contains("{hint}")) {
+            user = format!("{user}\nhint: {hint}").trim().to_string();
+        }
+        if settings.strict && !self.prompt.strict.is_empty() {
+            if !user.is_empty() {
+                user.push('\n');
+            }
+            user.push_str(&self.prompt.strict);
+        }
+        Chat {
+            system: self.system.clone(),
+            user,
+            images: usize::from(settings.with_image),
+        }
+    }
+
+    /// JSON Schema of the answer for this item, see [`schema`].
+    pub fn schema(&self, item: &Item, settings: &AttemptSettings) -> Arc<serde_json::Value> {
+        let name = settings.with_metadata.then(|| clean_text(&item.item_name));
+        Arc::new(schema(
+            &self.vocabulary,
+            self.lang,
+            name.as_deref(),
+            settings.with_image,
+        ))
+    }
+}
+
+fn shorten(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The prompt file: its keys, the built-in ones, and the filling of placeholders.
+
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::settings::Lang;
+use serde::Deserialize;
+use std::path::Path;
+
+const BUILTIN: &[&str] = &[
+    include_str!("../../assets/prompts/v1.toml"),
+    include_str!("../../assets/prompts/v2.toml"),
+];
+
+/// Everything that a file may say. Texts are taken without the blank lines around them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompt {
+    /// Goes into every record.
+    pub version: String,
+    /// The same for every item, so that the model reads it once. May hold `{language}` and the
+    /// word lists `{colors}`, `{materials}`, `{item_types}`, `{themes}`, `{vibes}`.
+    pub system: String,
+    /// What differs from item to item. May hold `{name}`, `{description}`, `{part}`, `{source}`
+    /// and `{hint}`; a line whose placeholder has no value is dropped. A hint that the text has no
+    /// place for stands in a line of its own at the end.
+    pub user: String,
+    /// Added to the user text of a quality retry.
+    #[serde(default)]
+    pub strict: String,
+    /// What `{language}` stands for, by `--lang`.
+    #[serde(default)]
+    language: Languages,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Languages {
+    ko: String,
+    en: String,
+    both: String,
+}
+
+const SYSTEM_KEYS: &[&str] = &[
+    "language",
+    "colors",
+    "materials",
+    "item_types",
+    "themes",
+    "vibes",
+];
+const USER_KEYS: &[&str] = &["name", "description", "part", "source", "hint"];
+
+impl Prompt {
+    pub fn builtin(version: &str) -> Result<Self> {
+        let mut versions = Vec::new();
+        for text in BUILTIN {
+            let prompt = Self::parse(text).map_err(|error| error.context("a built-in prompt"))?;
+            if prompt.version == version {
+                return Ok(prompt);
+            }
+            versions.push(prompt.version);
+        }
+        Err(
+            fault(format!("there is no prompt \"{version}\"")).with_hint(format!(
+                "built in are {}; --prompt FILE takes your own",
+                versions.join(", ")
+            )),
+        )
+    }
+
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).context(
+            ErrorKind::Usage,
+            format!("reading the prompt {}", path.display()),
+        )?;
+        Self::parse(&text).map_err(|error| error.context(format!("prompt {}", path.display())))
+    }
+
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut prompt: Self = toml::from_str(text).map_err(|error| {
+            fault(error.to_string().trim_end()).with_hint(
+                "a prompt has version, system and user, and may have strict and a table \
+                 [language] with ko, en, both",
+            )
+        })?;
+        for text in [&mut prompt.system, &mut prompt.user, &mut prompt.strict] {
+            *text = text.trim().to_string();
+        }
+        prompt.version = prompt.version.trim().to_string();
+        if prompt.version.is_empty() || prompt.version.chars().any(char::is_control) {
+            return Err(fault("version is empty or holds control characters")
+                .with_hint("it goes into every record, for example version = \"mine-1\""));
+        }
+        if prompt.system.is_empty() && prompt.user.is_empty() {
+            return Err(fault("system and user are both empty"));
+        }
+        for (key, text, known) in [
+            ("system", &prompt.system, SYSTEM_KEYS),
+            ("user", &prompt.user, USER_KEYS),
+        ] {
+            if let Some(unknown) = pieces(text).find_map(|piece| match piece {
+                Piece::Slot(name) if !known.contains(&name) => Some(name),
+                _ => None,
+            }) {
+                return Err(
+                    fault(format!("{key} holds the unknown placeholder {{{unknown}}}"))
+                        .with_hint(format!("known are {{{}}}", known.join("}, {"))),
+                );
+            }
+        }
+        Ok(prompt)
+    }
+
+    pub(super) fn language(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Ko => self.language.ko.trim(),
+            Lang::En => self.language.en.trim(),
+            Lang::Both => self.language.both.trim(),
+        }
+    }
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Slot(&'a str),
+}
+
+/// A template cut at its placeholders: `{` and `}` around lower-case letters and `_`. Other braces,
+/// as in an example of JSON, are text.
+fn pieces(template: &str) -> impl Iterator<Item = Piece<'_>> {
+    let mut rest = template;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut from = 0;
+        while let Some(found) = rest[from..].find('{') {
+            let open = from + found;
+            let name = rest[open + 1..].split('}').next().unwrap_or_default();
+            let close = open + 1 + name.len();
+            let is_name = !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                && close < rest.len();
+            if is_name && open == 0 {
+                rest = &rest[close + 1..];
+                return Some(Piece::Slot(name));
+            }
+            if is_name {
+                let text = &rest[..open];
+                rest = &rest[open..];
+                return Some(Piece::Text(text));
+            }
+            from = open + 1;
+        }
+        Some(Piece::Text(std::mem::take(&mut rest)))
+    })
+}
+
+/// Puts the values in, once: what a value holds is never looked at again.
+pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    pieces(template)
+        .map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Slot(slot) => values
+                .iter()
+                .find(|(name, _)| *name == slot)
+                .map_or("", |(_, value)| value),
+        })
+        .collect()
+}
+
+/// The same line by line; a line with a placeholder that has no value is left out.
+pub(super) fn fill_lines(template: &str, values: &[(&str, Option<String>)]) -> String {
+    let there: Vec<(&str, &str)> = values
+        .iter()
+        .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+        .collect();
+    let lines: Vec<String> = template
+        .lines()
+        .filter(|line| {
+            pieces(line).all(|piece| match piece {
+                Piece::Text(_) => true,
+                Piece::Slot(slot) => there.iter().any(|(name, _)| *name == slot),
+            })
+        })
+        .map(|line| fill(line, &there))
+        .collect();
+    lines.join("\n").trim().to_string()
+}
+
+fn fault(cause: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Usage, cause)
+}

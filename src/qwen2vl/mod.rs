@@ -12,8 +12,10 @@ pub mod kv_cache;
 pub mod linear;
 pub mod model;
 pub mod ops;
+pub mod quantize;
 pub mod rope;
 pub mod text;
+pub mod tokenizer;
 pub mod vision;
 pub mod weights;
 
@@ -24,3 +26,4 @@ pub use kv_cache::{Prefix, Sequence};
 pub use linear::Quantization;
 pub use model::{ImageFeatures, LoadOptions, LoadStage, Qwen2Vl, SequenceStep};
 pub use rope::Grid;
+pub use tokenizer::{ChatTokens, StreamDecoder, Tokenizer};

@@ -1,5 +1,7 @@
 //! What turns a prompt and an icon into text: the local model, a server, or a script for tests.
 
+pub mod grammar;
+
 use crate::error::{Error, Result};
 use crate::icon::Picture;
 use crate::prompt::Chat;

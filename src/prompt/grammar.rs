@@ -14,8 +14,9 @@ pub const MAX_NAME: usize = 120;
 ///
 /// With `name` the label holds it verbatim, words before or after it. Korean texts are words of
 /// Hangul and digits with single blanks between them; Latin letters are let in only where the name
-/// has some, so that no other script and no control character can get in.
-pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, with_image: bool) -> Value {
+/// has some, so that no other script and no control character can get in. Attributes may be empty,
+/// for a model that cannot tell; a `strict` attempt has to choose.
+pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, strict: bool) -> Value {
     let name = name.filter(|name| !name.is_empty());
     let latin = name.is_some_and(|name| name.chars().any(|c| c.is_ascii_alphabetic()));
     let letter = if latin {
@@ -38,6 +39,7 @@ pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, with_imag
         Some(name) => label_with_name(letter, name),
         None => format!("^({letter}{{1,8}},? ){{3,10}}{letter}{{1,8}}\\.?$"),
     };
+    let least = strict.into();
     let label_en = match lang {
         Lang::Ko => json!({"type": "null"}),
         Lang::En | Lang::Both => text("^[A-Z][A-Za-z0-9 ,'-]{15,110}\\.$".into()),
@@ -49,14 +51,14 @@ pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, with_imag
         (
             "attributes",
             object([
-                ("colors", list(words(Category::Color), with_image.into(), 4)),
-                ("theme", list(words(Category::Theme), 1, 2)),
-                ("material", list(words(Category::Material), 1, 3)),
-                ("vibe", list(words(Category::Vibe), 1, 3)),
+                ("colors", list(words(Category::Color), least, 4)),
+                ("theme", list(words(Category::Theme), least, 2)),
+                ("material", list(words(Category::Material), least, 3)),
+                ("vibe", list(words(Category::Vibe), least, 3)),
                 ("item_type_guess", words(Category::ItemType)),
             ]),
         ),
-        ("query_variants_ko", list(phrase(2, 5), 3, 5)),
+        ("query_variants_ko", list(phrase(1, 5), 3, 5)),
         (
             "quality_flags",
             json!({"anyOf": [flags(false), flags(true)]}),

@@ -136,7 +136,7 @@ impl Prompter {
             &self.vocabulary,
             self.lang,
             name.as_deref(),
-            settings.with_image,
+            settings.strict,
         ))
     }
 }

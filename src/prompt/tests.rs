@@ -158,7 +158,7 @@ fn a_prompt_file_is_read_and_its_json_braces_stay() {
 
 fn label_accepts(name: Option<&str>, label: &str) -> bool {
     let vocabulary = Vocabulary::builtin().unwrap();
-    let schema = schema(&vocabulary, Lang::Ko, name, true);
+    let schema = schema(&vocabulary, Lang::Ko, name, false);
     let validator = jsonschema::validator_for(&schema["properties"]["label_ko"]).unwrap();
     validator.is_valid(&label.into())
 }
@@ -184,7 +184,7 @@ fn a_label_holds_the_name_and_two_more_words() {
 #[test]
 fn keys_stand_in_the_order_of_the_record() {
     let vocabulary = Vocabulary::builtin().unwrap();
-    let schema = schema(&vocabulary, Lang::Both, None, true);
+    let schema = schema(&vocabulary, Lang::Both, None, false);
     let keys: Vec<&str> = schema["required"]
         .as_array()
         .unwrap()

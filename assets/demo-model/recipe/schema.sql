@@ -1,0 +1,4 @@
+CREATE TABLE runs(run_id TEXT PRIMARY KEY, target_date TEXT NOT NULL, created_at TEXT NOT NULL, params_json TEXT NOT NULL);
+CREATE TABLE equipment_shape_items(run_id TEXT NOT NULL, ocid TEXT NOT NULL, item_equipment_part TEXT, equipment_slot TEXT, item_name TEXT, item_icon_url TEXT, item_description TEXT, item_shape_name TEXT, item_shape_icon_url TEXT, raw_json TEXT, UNIQUE(run_id, ocid, item_equipment_part, equipment_slot));
+CREATE TABLE cash_items(run_id TEXT NOT NULL, ocid TEXT NOT NULL, preset_no INTEGER, cash_item_equipment_part TEXT, cash_item_equipment_slot TEXT, cash_item_name TEXT, cash_item_icon_url TEXT, cash_item_description TEXT, cash_item_label TEXT, date_expire TEXT, date_option_expire TEXT, raw_json TEXT, UNIQUE(run_id, ocid, preset_no, cash_item_equipment_part, cash_item_equipment_slot));
+CREATE TABLE icon_assets(url TEXT PRIMARY KEY, sha256 TEXT, local_path TEXT, content_type TEXT, byte_size INTEGER, fetched_at TEXT, error TEXT);

@@ -1,0 +1,366 @@
+//! The collector's SQLite database, read and never written.
+
+use super::row::{has_control, one_line, paragraphs, wanted};
+use super::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_read};
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{Item, SourceType};
+use crate::settings::OnlySource;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Row, params_from_iter};
+use std::fs::File;
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// A table of items, by the names that the collector gives its columns.
+struct Shape {
+    source_type: SourceType,
+    table: &'static str,
+    url: &'static str,
+    /// The first one that is not blank names the item.
+    names: &'static [&'static str],
+    description: &'static str,
+    part: &'static str,
+    slot: &'static str,
+}
+
+const SHAPES: [Shape; 2] = [
+    Shape {
+        source_type: SourceType::EquipmentShape,
+        table: "equipment_shape_items",
+        url: "item_shape_icon_url",
+        names: &["item_name", "item_shape_name"],
+        description: "item_description",
+        part: "item_equipment_part",
+        slot: "equipment_slot",
+    },
+    Shape {
+        source_type: SourceType::Cash,
+        table: "cash_items",
+        url: "cash_item_icon_url",
+        names: &["cash_item_name"],
+        description: "cash_item_description",
+        part: "cash_item_equipment_part",
+        slot: "cash_item_equipment_slot",
+    },
+];
+
+#[derive(Debug)]
+pub struct Database {
+    path: PathBuf,
+    base: PathBuf,
+    connection: Connection,
+    run_id: Option<String>,
+    /// What is asked of each table, in order.
+    queries: Vec<(SourceType, &'static str, String)>,
+    /// Told when the reading begins.
+    warnings: Vec<String>,
+}
+
+impl Database {
+    pub fn open(path: &Path, only: OnlySource, run_id: Option<String>) -> Result<Self> {
+        let connection = connect(path)?;
+        let mut database = Self {
+            path: path.to_owned(),
+            base: base_of(path)?,
+            connection,
+            run_id,
+            queries: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let assets = database.columns("icon_assets")?;
+        database.require("icon_assets", &assets, &["url", "local_path"])?;
+        let mut absent = Vec::new();
+        for shape in SHAPES
+            .iter()
+            .filter(|shape| wanted(only, shape.source_type))
+        {
+            let columns = database.columns(shape.table)?;
+            if columns.is_empty() {
+                absent.push(shape.table);
+                continue;
+            }
+            let query = database.query(shape, &columns, &assets)?;
+            database
+                .queries
+                .push((shape.source_type, shape.table, query));
+        }
+        if database.queries.is_empty() {
+            return Err(database.unfit(format!("it has no table {}", absent.join(" or "))));
+        }
+        for table in absent {
+            let warning = format!("{} has no table {table}", path.display());
+            database.warnings.push(warning);
+        }
+        database.check_run()?;
+        Ok(database)
+    }
+
+    /// The columns of a table in lower case; none where there is no such table.
+    fn columns(&self, table: &str) -> Result<Vec<String>> {
+        let failed = |error| cannot_read(&self.path, error);
+        let mut statement = self
+            .connection
+            .prepare("SELECT lower(name) FROM pragma_table_info(?1)")
+            .map_err(failed)?;
+        let names = statement
+            .query_map([table], |row| row.get(0))
+            .map_err(failed)?;
+        names.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    fn require(&self, table: &str, columns: &[String], names: &[&str]) -> Result<()> {
+        if columns.is_empty() {
+            return Err(self.unfit(format!("it has no table {table}")));
+        }
+        let missing: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !columns.iter().any(|column| column == name))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(self.unfit(format!(
+            "table {table} has no column {}",
+            missing.join(", ")
+        )))
+    }
+
+    fn unfit(&self, why: String) -> Error {
+        Error::new(
+            ErrorKind::Source,
+            format!(
+                "{} is not a collector's database: {why}",
+                self.path.display()
+            ),
+        )
+    }
+
+    /// One row an item, in the order of the table, with its asset; [`read_row`] knows the columns.
+    fn query(&self, shape: &Shape, columns: &[String], assets: &[String]) -> Result<String> {
+        let has = |name: &str| columns.iter().any(|column| column == name);
+        let mut required = vec![shape.url];
+        if !shape.names.iter().any(|name| has(name)) {
+            required.push(shape.names[0]);
+        }
+        if self.run_id.is_some() {
+            required.push("run_id");
+        }
+        self.require(shape.table, columns, &required)?;
+
+        let item = |name: &str| match has(name) {
+            true => format!("i.{name}"),
+            false => "NULL".to_owned(),
+        };
+        let asset = |name: &str| match assets.iter().any(|column| column == name) {
+            true => format!("a.{name}"),
+            false => "NULL".to_owned(),
+        };
+        let ordered = self
+            .connection
+            .prepare(&format!("SELECT rowid FROM {}", shape.table))
+            .is_ok();
+        let rowid = if ordered { "i.rowid" } else { "NULL" };
+        let name = |index: usize| {
+            shape
+                .names
+                .get(index)
+                .map_or("NULL".to_owned(), |name| item(name))
+        };
+        // The plus keeps SQLite from the index on run_id, whose order is not the table's.
+        Ok(format!(
+            "SELECT {rowid}, i.{url}, {name}, {other_name}, {description}, {part}, {slot}, {ocid}, \
+             a.url, a.local_path, {sha256}, {error} \
+             FROM {table} AS i LEFT JOIN icon_assets AS a ON a.url = i.{url} \
+             {filter} {order}",
+            url = shape.url,
+            name = name(0),
+            other_name = name(1),
+            description = item(shape.description),
+            part = item(shape.part),
+            slot = item(shape.slot),
+            ocid = item("ocid"),
+            sha256 = asset("sha256"),
+            error = asset("error"),
+            table = shape.table,
+            filter = self.run_id.as_ref().map_or("", |_| "WHERE +i.run_id = ?1"),
+            order = if ordered { "ORDER BY i.rowid" } else { "" },
+        ))
+    }
+
+    /// A run that is not there is a slip of the user's; the known ones are named.
+    fn check_run(&self) -> Result<()> {
+        let Some(run_id) = &self.run_id else {
+            return Ok(());
+        };
+        let failed = |error| cannot_read(&self.path, error);
+        let mut known = Vec::new();
+        for (_, table, _) in &self.queries {
+            let mut statement = self
+                .connection
+                .prepare(&format!("SELECT DISTINCT run_id FROM {table}"))
+                .map_err(failed)?;
+            let mut rows = statement.query([]).map_err(failed)?;
+            while let Some(row) = rows.next().map_err(failed)? {
+                known.extend(text(row, 0));
+            }
+        }
+        if known.contains(run_id) {
+            return Ok(());
+        }
+        known.sort();
+        known.dedup();
+        let shown = known.iter().rev().take(5).cloned().collect::<Vec<_>>();
+        Err(Error::new(
+            ErrorKind::Usage,
+            format!("{} has no rows of run {run_id:?}", self.path.display()),
+        )
+        .with_hint(match shown.is_empty() {
+            true => "it has no runs at all".to_owned(),
+            false => format!("its latest runs: {}", shown.join(", ")),
+        }))
+    }
+}
+
+impl ItemSource for Database {
+    fn read(&mut self, sink: &mut Sink) -> Result<()> {
+        let failed = |error| cannot_read(&self.path, error);
+        for warning in &self.warnings {
+            if sink(SourceEvent::Warning(warning.clone())).is_break() {
+                return Ok(());
+            }
+        }
+        for (source_type, table, query) in &self.queries {
+            let mut statement = self.connection.prepare(query).map_err(failed)?;
+            let mut rows = statement
+                .query(params_from_iter(&self.run_id))
+                .map_err(failed)?;
+            let mut before = None;
+            while let Some(row) = rows.next().map_err(failed)? {
+                let rowid: Option<i64> = row.get(0).map_err(failed)?;
+                // A second asset of the same address.
+                if rowid.is_some() && rowid == before {
+                    continue;
+                }
+                before = rowid;
+                if read_row(row, *source_type, table, &self.base, sink).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_row(
+    row: &Row,
+    source_type: SourceType,
+    table: &str,
+    base: &Path,
+    sink: &mut Sink,
+) -> ControlFlow<()> {
+    let line = |index| one_line(text(row, index));
+    let (Some(url), Some(item_name)) = (line(1), line(2).or_else(|| line(3))) else {
+        return ControlFlow::Continue(());
+    };
+    let local_path = text(row, 9).filter(|path| !path.trim().is_empty());
+    let mut missing = match (text(row, 8), line(11)) {
+        (None, _) => Some("the icon was never fetched".to_owned()),
+        (_, Some(error)) => Some(format!("fetching the icon failed: {error}")),
+        _ => Some("the icon has no file".to_owned()),
+    };
+    let mut file = None;
+    if let Some(path) = &local_path {
+        if has_control(path) {
+            let why = "the icon's local_path holds control characters";
+            sink(SourceEvent::Warning(format!("{table}, {url}: {why}")))?;
+            missing = Some(why.to_owned());
+        } else {
+            missing = None;
+            file = Some(base.join(path));
+        }
+    }
+    let item = Item {
+        // Without a file the address is what tells the image from others.
+        image_path: match &file {
+            Some(_) => local_path.unwrap_or_default(),
+            None => url.clone(),
+        },
+        file,
+        claimed_sha256: line(10),
+        source_type,
+        item_name,
+        item_description: paragraphs(text(row, 4)),
+        item_part: part(line(5), line(6)),
+        image_url: Some(url),
+        ocid: line(7),
+        ranking: None,
+    };
+    sink(match missing {
+        Some(why) => SourceEvent::Missing(item, why),
+        None => SourceEvent::Item(item),
+    })
+}
+
+fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
+    match (part, slot) {
+        (Some(part), Some(slot)) if part != slot => Some(format!("{part}/{slot}")),
+        (part, slot) => part.or(slot),
+    }
+}
+
+/// A value as text; SQLite lets any value stand in any column.
+fn text(row: &Row, index: usize) -> Option<String> {
+    match row.get_ref(index).ok()? {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+}
+
+/// Opens without leaving a trace. A database in WAL mode makes even a reader create files beside
+/// it; where none are there, nobody writes to it and it can be read as if it could not change.
+fn connect(path: &Path) -> Result<Connection> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(20).read_to_end(&mut head))
+        .map_err(|error| cannot_read(path, error))?;
+    let uses_wal = head.get(18..20) == Some(&[2, 2]);
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log_is_empty = std::fs::metadata(log).map_or(true, |metadata| metadata.len() == 0);
+    let mode = match uses_wal && log_is_empty {
+        true => "mode=ro&immutable=1",
+        false => "mode=ro",
+    };
+    let uri = format!("file:{}?{mode}", percent_encoded(&absolute(path)?));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(uri, flags).map_err(|error| cannot_read(path, error))?;
+    connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))
+        .map_err(|error| {
+            cannot_read(path, error).with_hint(
+                "if the collector was stopped half-way, open the database with it once, so that it can be set right",
+            )
+        })?;
+    Ok(connection)
+}
+
+fn percent_encoded(path: &Path) -> String {
+    path.as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|&byte| match byte {
+            b'/' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}

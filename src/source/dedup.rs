@@ -1,0 +1,296 @@
+//! Rows that share an image become one group, while the source is being read. Files are read and
+//! hashed once each, by a few threads ahead of the rows; groups come in the order of their first
+//! rows. Held in memory are a few dozen bytes for each distinct image and name, and no rows.
+
+use super::{ItemSource, SourceEvent, image_bytes};
+use crate::error::{Error, ErrorKind, Result};
+use crate::icon::hex;
+use crate::record::{Failure, FailureCode, Item};
+use crossbeam_channel::{Receiver, SendError, Sender, bounded};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::thread;
+
+/// Rows read ahead of the groups.
+const ROWS_AHEAD: usize = 512;
+/// Files waiting to be hashed.
+const FILES_AHEAD: usize = 64;
+const HASHERS: usize = 4;
+
+/// A group met for the first time: its first row, and the image's hash or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGroup {
+    /// Position among the groups, from 0.
+    pub order: u64,
+    pub item: Item,
+    pub sha256: Option<String>,
+    /// Exactly where `sha256` is none. With `--no-image` the item can be labelled all the same.
+    pub failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupEvent {
+    New(Box<NewGroup>),
+    /// A further name of a known group; none is given twice.
+    Name {
+        order: u64,
+        name: String,
+    },
+    /// Something to tell the user.
+    Warning(String),
+}
+
+/// What was read, once the source is at its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceEnd {
+    /// Rows that are items.
+    pub rows: u64,
+    /// How many rows each group stands for, by its order.
+    pub rows_of_groups: Vec<u32>,
+    /// The rest of the source was not read: `max_groups` was reached, or `each` answered `Break`.
+    pub cut_short: bool,
+}
+
+/// Reads a source to its end, or until `max_groups` groups are there (`--max-samples` counts
+/// images, since one image is one record), or until `each` answers `Break`. Blocks; `each` runs
+/// on the calling thread and may make the reading wait.
+pub fn group(
+    mut source: Box<dyn ItemSource>,
+    max_groups: Option<u64>,
+    each: &mut dyn FnMut(GroupEvent) -> ControlFlow<()>,
+) -> Result<SourceEnd> {
+    if max_groups == Some(0) {
+        return Ok(SourceEnd {
+            cut_short: true,
+            ..SourceEnd::default()
+        });
+    }
+    thread::scope(|scope| {
+        let (jobs, waiting) = bounded::<Job>(FILES_AHEAD);
+        for _ in 0..HASHERS {
+            let waiting = waiting.clone();
+            scope.spawn(move || hash_files(&waiting));
+        }
+        drop(waiting);
+        let (rows, ahead) = bounded(ROWS_AHEAD);
+        let reader = scope.spawn(move || {
+            let mut reader = Reader {
+                jobs,
+                rows,
+                images: HashMap::new(),
+            };
+            source.read(&mut |event| reader.take(event))
+        });
+        let mut grouper = Grouper::new(max_groups, each);
+        // The receiver is dropped at the end of the loop, which ends the reader.
+        for row in ahead {
+            if grouper.take(row)?.is_break() {
+                grouper.end.cut_short = true;
+                break;
+            }
+        }
+        let read = reader
+            .join()
+            .map_err(|_| Error::new(ErrorKind::Internal, "reading the source panicked"))?;
+        if !grouper.end.cut_short {
+            read?;
+        }
+        Ok(grouper.end)
+    })
+}
+
+type Hash = [u8; 32];
+type Hashed = Result<Hash, Failure>;
+
+/// A file to hash, and where to say it.
+struct Job {
+    file: PathBuf,
+    answer: Sender<Hashed>,
+}
+
+fn hash_files(jobs: &Receiver<Job>) {
+    for job in jobs {
+        let hashed = image_bytes(&job.file).map(|bytes| Sha256::digest(bytes).into());
+        // Nobody waits any more where the reading was cut short.
+        let _ = job.answer.send(hashed);
+    }
+}
+
+/// A row on its way from the reader to the grouper. Distinct images are numbered as they come.
+enum Row {
+    /// The first row of an image.
+    First(Item, Receiver<Hashed>),
+    Again {
+        image: usize,
+        name: String,
+    },
+    Warning(String),
+}
+
+/// Runs on the thread of the source; tells known images from new ones.
+struct Reader {
+    jobs: Sender<Job>,
+    rows: Sender<Row>,
+    /// By a hash of the path, so that a million of them stay small.
+    images: HashMap<[u8; 16], usize>,
+}
+
+impl Reader {
+    fn take(&mut self, event: SourceEvent) -> ControlFlow<()> {
+        let row = match event {
+            SourceEvent::Warning(warning) => Row::Warning(warning),
+            SourceEvent::Item(item) => self.item(item, "the source names no file".to_owned())?,
+            SourceEvent::Missing(item, why) => self.item(item, why)?,
+        };
+        sent(self.rows.send(row))
+    }
+
+    /// `missing` says why there is no file where there is none.
+    fn item(&mut self, item: Item, missing: String) -> ControlFlow<(), Row> {
+        let next = self.images.len();
+        let image = *self.images.entry(path_key(&item)).or_insert(next);
+        if image < next {
+            let name = item.item_name;
+            return ControlFlow::Continue(Row::Again { image, name });
+        }
+        let (answer, hashed) = bounded(1);
+        match &item.file {
+            Some(file) => {
+                let file = file.clone();
+                sent(self.jobs.send(Job { file, answer }))?;
+            }
+            None => {
+                let code = FailureCode::MissingImage;
+                let detail = missing;
+                sent(answer.send(Err(Failure { code, detail })))?;
+            }
+        }
+        ControlFlow::Continue(Row::First(item, hashed))
+    }
+}
+
+fn sent<T>(result: Result<(), SendError<T>>) -> ControlFlow<()> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
+}
+
+fn path_key(item: &Item) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    match &item.file {
+        Some(file) => hash.update(file.as_os_str().as_encoded_bytes()),
+        None => {
+            hash.update([0]);
+            hash.update(&item.image_path);
+        }
+    }
+    let hash: Hash = hash.finalize().into();
+    std::array::from_fn(|index| hash[index])
+}
+
+/// Runs on the calling thread; tells known groups from new ones.
+struct Grouper<'a> {
+    max_groups: Option<u64>,
+    each: &'a mut dyn FnMut(GroupEvent) -> ControlFlow<()>,
+    /// The group of each image.
+    groups: Vec<usize>,
+    by_hash: HashMap<Hash, usize>,
+    /// Group and hash of each name given.
+    names: HashSet<(usize, u64)>,
+    end: SourceEnd,
+}
+
+impl<'a> Grouper<'a> {
+    fn new(
+        max_groups: Option<u64>,
+        each: &'a mut dyn FnMut(GroupEvent) -> ControlFlow<()>,
+    ) -> Self {
+        Self {
+            max_groups,
+            each,
+            groups: Vec::new(),
+            by_hash: HashMap::new(),
+            names: HashSet::new(),
+            end: SourceEnd::default(),
+        }
+    }
+
+    fn take(&mut self, row: Row) -> Result<ControlFlow<()>> {
+        Ok(match row {
+            Row::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
+            Row::Again { image, name } => self.joined(self.groups[image], name),
+            Row::First(item, hashed) => {
+                let hashed = hashed
+                    .recv()
+                    .map_err(|_| Error::new(ErrorKind::Internal, "hashing an image panicked"))?;
+                self.first(item, hashed)
+            }
+        })
+    }
+
+    fn first(&mut self, item: Item, hashed: Hashed) -> ControlFlow<()> {
+        let order = self.end.rows_of_groups.len();
+        let (sha256, failure) = match hashed {
+            Ok(hash) => {
+                let sha256 = hex(&hash);
+                self.check_claim(&item, &sha256)?;
+                let known = *self.by_hash.entry(hash).or_insert(order);
+                if known < order {
+                    self.groups.push(known);
+                    return self.joined(known, item.item_name);
+                }
+                (Some(sha256), None)
+            }
+            Err(failure) => (None, Some(failure)),
+        };
+        self.groups.push(order);
+        self.end.rows += 1;
+        self.end.rows_of_groups.push(1);
+        self.names.insert((order, name_key(&item.item_name)));
+        (self.each)(GroupEvent::New(Box::new(NewGroup {
+            order: order as u64,
+            item,
+            sha256,
+            failure,
+        })))?;
+        match self.max_groups == Some(order as u64 + 1) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn joined(&mut self, group: usize, name: String) -> ControlFlow<()> {
+        self.end.rows += 1;
+        let rows = &mut self.end.rows_of_groups[group];
+        *rows = rows.saturating_add(1);
+        if !self.names.insert((group, name_key(&name))) {
+            return ControlFlow::Continue(());
+        }
+        let order = group as u64;
+        (self.each)(GroupEvent::Name { order, name })
+    }
+
+    /// Once an image, by its first row.
+    fn check_claim(&mut self, item: &Item, sha256: &str) -> ControlFlow<()> {
+        match &item.claimed_sha256 {
+            Some(claimed) if !claimed.eq_ignore_ascii_case(sha256) => {
+                let claimed: String = claimed.chars().take(64).collect();
+                (self.each)(GroupEvent::Warning(format!(
+                    "{}: the source says its SHA-256 is {claimed}, it is {sha256}",
+                    item.image_path
+                )))
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn name_key(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,124 @@
+//! One row of a manifest, checked; cleaning of texts, shared by all sources.
+
+use crate::record::{Item, SourceType};
+use crate::settings::OnlySource;
+use serde::{Deserialize, Deserializer};
+use std::path::Path;
+use unicode_normalization::UnicodeNormalization;
+
+pub const REQUIRED: [&str; 3] = ["image_path", "item_name", "source_type"];
+pub const OPTIONAL: [&str; 6] = [
+    "image_sha256",
+    "item_description",
+    "item_part",
+    "image_url",
+    "ocid",
+    "ranking",
+];
+
+/// A row as a manifest writes it; unknown keys are passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Row {
+    pub image_path: Option<String>,
+    pub item_name: Option<String>,
+    pub source_type: Option<String>,
+    pub image_sha256: Option<String>,
+    pub item_description: Option<String>,
+    pub item_part: Option<String>,
+    pub image_url: Option<String>,
+    pub ocid: Option<String>,
+    #[serde(deserialize_with = "whole_number")]
+    pub ranking: Option<i64>,
+}
+
+impl Row {
+    /// The item, with its file looked for under `base`; or why there is none.
+    pub fn into_item(self, base: &Path) -> Result<Item, String> {
+        let image_path = self
+            .image_path
+            .filter(|path| !path.trim().is_empty())
+            .ok_or("image_path is missing")?;
+        if has_control(&image_path) {
+            return Err("image_path holds control characters".to_owned());
+        }
+        let item_name = one_line(self.item_name).ok_or("item_name is missing")?;
+        let source_type = self
+            .source_type
+            .filter(|text| !text.is_empty())
+            .ok_or("source_type is missing")?;
+        let source_type = SourceType::parse(&source_type).ok_or_else(|| {
+            let shown: String = source_type.chars().take(40).collect();
+            format!("source_type is {shown:?}, not \"equipment_shape\" or \"cash\"")
+        })?;
+        Ok(Item {
+            file: Some(base.join(&image_path)),
+            image_path,
+            claimed_sha256: one_line(self.image_sha256),
+            source_type,
+            item_name,
+            item_description: paragraphs(self.item_description),
+            item_part: one_line(self.item_part),
+            image_url: one_line(self.image_url),
+            ocid: one_line(self.ocid),
+            ranking: self.ranking,
+        })
+    }
+}
+
+/// Table writers turn a column of whole numbers with gaps into fractions; 12.0 is 12.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let whole = number.as_i64().or_else(|| {
+        number
+            .as_f64()
+            .filter(|value| value.fract() == 0.0 && value.abs() < 9e15)
+            .map(|value| value as i64)
+    });
+    whole
+        .map(Some)
+        .ok_or_else(|| serde::de::Error::custom("ranking is not a whole number"))
+}
+
+pub fn wanted(only: OnlySource, source_type: SourceType) -> bool {
+    match only {
+        OnlySource::All => true,
+        OnlySource::EquipmentShape => source_type == SourceType::EquipmentShape,
+        OnlySource::Cash => source_type == SourceType::Cash,
+    }
+}
+
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() || reorders(c))
+}
+
+/// NFC without control characters, trimmed; `None` where nothing is left.
+pub fn one_line(text: Option<String>) -> Option<String> {
+    clean(text?, |_| false)
+}
+
+/// Like [`one_line`], but line breaks stay.
+pub fn paragraphs(text: Option<String>) -> Option<String> {
+    clean(text?.replace("\r\n", "\n"), |c| c == '\n')
+}
+
+fn clean(text: String, keep: impl Fn(char) -> bool) -> Option<String> {
+    let text: String = text
+        .nfc()
+        .filter(|&c| c != '\u{feff}')
+        .map(|c| match c {
+            c if keep(c) => c,
+            c if c.is_control() || reorders(c) => ' ',
+            c => c,
+        })
+        .collect();
+    let trimmed = text.trim();
+    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+/// Line separators and the marks that turn the direction of text around on a screen.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

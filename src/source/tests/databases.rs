@@ -1,0 +1,214 @@
+//! The collector's database, whole and with parts missing.
+
+use super::*;
+use rusqlite::Connection;
+
+const SCHEMA: &str = "
+CREATE TABLE runs(run_id TEXT PRIMARY KEY, target_date TEXT, created_at TEXT, params_json TEXT);
+CREATE TABLE equipment_shape_items(run_id TEXT NOT NULL, ocid TEXT NOT NULL,
+  item_equipment_part TEXT, equipment_slot TEXT, item_name TEXT, item_icon_url TEXT,
+  item_description TEXT, item_shape_name TEXT, item_shape_icon_url TEXT, raw_json TEXT,
+  UNIQUE(run_id, ocid, item_equipment_part, equipment_slot));
+CREATE TABLE cash_items(run_id TEXT NOT NULL, ocid TEXT NOT NULL, preset_no INTEGER,
+  cash_item_equipment_part TEXT, cash_item_equipment_slot TEXT, cash_item_name TEXT,
+  cash_item_icon_url TEXT, cash_item_description TEXT,
+  UNIQUE(run_id, ocid, preset_no, cash_item_equipment_part, cash_item_equipment_slot));
+CREATE TABLE icon_assets(url TEXT PRIMARY KEY, sha256 TEXT, local_path TEXT, content_type TEXT, error TEXT);
+";
+
+const ROWS: &str = "
+INSERT INTO runs VALUES ('r2', '', '', '{}'), ('r1', '', '', '{}');
+INSERT INTO icon_assets(url, sha256, local_path, error) VALUES
+  ('u/hat', 'aa', 'icons/hat.png', NULL), ('u/cape', 'bb', 'icons/cape.png', NULL),
+  ('u/failed', NULL, NULL, 'HTTP 404'), ('u/blank', NULL, '', NULL),
+  ('u/evil', NULL, 'icons/a' || char(27) || '.png', NULL);
+INSERT INTO equipment_shape_items VALUES
+  ('r2', 'o1', '모자', '모자', '나이트헬름', 'u/other', '설명', '뾰족귀 모자', 'u/hat', NULL),
+  ('r1', 'o2', '장갑', '보조 장갑', '장갑', NULL, NULL, NULL, 'u/absent', NULL),
+  ('r1', 'o2', '', '반지1', '반지', NULL, NULL, NULL, 'u/failed', NULL),
+  ('r1', 'o2', '망토', NULL, NULL, NULL, '', '기본 망토', 'u/cape', NULL),
+  ('r1', 'o2', 'no name', '', ' ', NULL, NULL, NULL, 'u/cape', NULL),
+  ('r1', 'o2', 'no icon', '', '투명', NULL, NULL, NULL, NULL, NULL),
+  ('r1', 'o2', 'no icon either', '', '투명', NULL, NULL, NULL, '', NULL);
+INSERT INTO cash_items VALUES
+  ('r2', 'o1', 0, '모자', '모자', 42, 'u/blank', NULL),
+  ('r2', 'o1', 1, '망토', '망토', '날개', 'u/cape', '가벼운 날개'),
+  ('r2', 'o1', 2, '신발', '신발', '신발', 'u/evil', NULL);
+";
+
+fn database(sql: &[&str]) -> TempDir {
+    let dir = folder(&[]);
+    let connection = Connection::open(dir.path().join("db.sqlite")).unwrap();
+    for sql in sql {
+        connection.execute_batch(sql).unwrap();
+    }
+    dir
+}
+
+fn rows(dir: &TempDir) -> Result<Read> {
+    read(&database_at(dir.path().join("db.sqlite")))
+}
+
+fn files_in(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn both_tables_are_joined_with_their_icons_in_table_order() {
+    let dir = database(&[SCHEMA, ROWS]);
+    let before = files_in(dir.path());
+    let read = rows(&dir).unwrap();
+    assert_eq!(read.names(), ["나이트헬름", "기본 망토", "날개"]);
+    let hat = &read.items[0];
+    assert_eq!(hat.image_path, "icons/hat.png");
+    assert_eq!(hat.file, Some(dir.path().join("icons/hat.png")));
+    assert_eq!(hat.claimed_sha256.as_deref(), Some("aa"));
+    assert_eq!(hat.item_description.as_deref(), Some("설명"));
+    assert_eq!(hat.image_url.as_deref(), Some("u/hat"));
+    assert_eq!(hat.ocid.as_deref(), Some("o1"));
+    assert_eq!(hat.item_part.as_deref(), Some("모자"));
+    assert_eq!(read.items[1].item_part.as_deref(), Some("망토"));
+    assert_eq!(read.items[1].item_description, None);
+    assert_eq!(read.items[2].source_type.as_str(), "cash");
+
+    let missing: Vec<_> = read
+        .missing
+        .iter()
+        .map(|(item, why)| {
+            (
+                item.item_name.as_str(),
+                item.image_path.as_str(),
+                why.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        missing,
+        [
+            ("장갑", "u/absent", "the icon was never fetched"),
+            ("반지", "u/failed", "fetching the icon failed: HTTP 404"),
+            ("42", "u/blank", "the icon has no file"),
+            (
+                "신발",
+                "u/evil",
+                "the icon's local_path holds control characters"
+            ),
+        ]
+    );
+    assert_eq!(
+        read.missing[0].0.item_part.as_deref(),
+        Some("장갑/보조 장갑")
+    );
+    assert_eq!(read.missing[1].0.item_part.as_deref(), Some("반지1"));
+    assert!(read.missing.iter().all(|(item, _)| item.file.is_none()));
+    assert_eq!(read.warnings.len(), 1, "{:?}", read.warnings);
+    assert!(
+        files_in(dir.path()) == before,
+        "reading changed the source's folder"
+    );
+}
+
+#[test]
+fn one_run_or_one_table_can_be_chosen() {
+    let dir = database(&[SCHEMA, ROWS]);
+    let mut options = database_at(dir.path().join("db.sqlite"));
+    options.run_id = Some("r2".to_owned());
+    assert_eq!(read(&options).unwrap().names(), ["나이트헬름", "날개"]);
+    options.only = OnlySource::Cash;
+    assert_eq!(read(&options).unwrap().names(), ["날개"]);
+    options.only = OnlySource::EquipmentShape;
+    assert_eq!(read(&options).unwrap().names(), ["나이트헬름"]);
+    options.run_id = Some("r3' OR 1".to_owned());
+    let error = read(&options).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Usage);
+    assert_eq!(error.hint.as_deref(), Some("its latest runs: r2, r1"));
+}
+
+#[test]
+fn columns_that_can_be_done_without_may_be_missing() {
+    let dir = database(&[
+        "CREATE TABLE cash_items(cash_item_name, CASH_ITEM_ICON_URL);
+         CREATE TABLE icon_assets(url, local_path);
+         INSERT INTO icon_assets VALUES ('u', 'a.png'), ('u', 'twice.png'), (x'00ff', 'b.png');
+         INSERT INTO cash_items VALUES ('모자', 'u'), (x'ff', 'u'), (1.5, 'u'), (NULL, 'u'), ('칼', NULL);",
+    ]);
+    let read = rows(&dir).unwrap();
+    assert_eq!(read.names(), ["모자", "\u{fffd}", "1.5"]);
+    assert_eq!(read.items[0].image_path, "a.png");
+    assert_eq!(read.warnings.len(), 1);
+    assert!(read.warnings[0].ends_with("has no table equipment_shape_items"));
+}
+
+#[test]
+fn what_cannot_be_done_without_is_named() {
+    let cause = |sql: &str| rows(&database(&[sql])).unwrap_err().cause;
+    assert!(cause("CREATE TABLE x(y)").ends_with("it has no table icon_assets"));
+    assert!(
+        cause("CREATE TABLE icon_assets(url, local_path)")
+            .ends_with("it has no table equipment_shape_items or cash_items")
+    );
+    assert!(
+        cause("CREATE TABLE icon_assets(sha256); CREATE TABLE cash_items(a)")
+            .ends_with("table icon_assets has no column url, local_path")
+    );
+    assert!(
+        cause("CREATE TABLE icon_assets(url, local_path); CREATE TABLE cash_items(a)")
+            .ends_with("table cash_items has no column cash_item_icon_url, cash_item_name")
+    );
+    let mut options = database_at(database(&[SCHEMA]).path().join("db.sqlite"));
+    assert!(open(&options).unwrap_err().cause.contains("cannot read"));
+    let other = folder(&[(
+        "db.sqlite",
+        b"this is a text, not a database, whatever its name says",
+    )]);
+    options.kind = SourceKind::Database(other.path().join("db.sqlite"));
+    assert!(open(&options).unwrap_err().cause.contains("not a database"));
+}
+
+#[test]
+fn paths_with_every_kind_of_character_can_be_opened() {
+    let dir = database(&[SCHEMA, ROWS]);
+    let odd = dir.path().join("한글 100%41 #1?mode=rw&x.sqlite");
+    fs::copy(dir.path().join("db.sqlite"), &odd).unwrap();
+    assert_eq!(read(&database_at(odd)).unwrap().items.len(), 3);
+}
+
+#[test]
+fn a_database_in_wal_mode_is_read_without_a_trace() {
+    let dir = database(&["PRAGMA journal_mode = wal", SCHEMA, ROWS]);
+    let before = files_in(dir.path());
+    assert_eq!(before.len(), 1, "the writer has closed");
+    assert_eq!(rows(&dir).unwrap().items.len(), 3);
+    assert!(files_in(dir.path()) == before);
+
+    let writer = Connection::open(dir.path().join("db.sqlite")).unwrap();
+    writer
+        .execute_batch("INSERT INTO cash_items VALUES ('r3', 'o', 0, '', '', '새것', 'u/hat', '')")
+        .unwrap();
+    assert_eq!(rows(&dir).unwrap().names().last(), Some(&"새것"));
+}
+
+#[test]
+fn a_damaged_database_is_an_error_and_no_panic() {
+    let dir = database(&[SCHEMA, ROWS]);
+    let path = dir.path().join("db.sqlite");
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(97) {
+        let mut bytes = whole.clone();
+        let end = (at + 60).min(bytes.len());
+        bytes[at..end].fill(0xa5);
+        fs::write(&path, &bytes).unwrap();
+        let _ = read(&database_at(&path));
+        fs::write(&path, &whole[..at]).unwrap();
+        let _ = read(&database_at(&path));
+    }
+}

@@ -1,0 +1,229 @@
+//! Rows that share an image.
+
+use super::*;
+use crate::icon::sha256;
+use crate::record::FailureCode;
+
+#[derive(Debug, Default)]
+struct Grouped {
+    new: Vec<NewGroup>,
+    names: Vec<(u64, String)>,
+    warnings: Vec<String>,
+}
+
+fn grouped(options: &SourceOptions) -> (Grouped, Result<SourceEnd>) {
+    let mut found = Grouped::default();
+    let end = group(open(options).unwrap(), options.max_samples, &mut |event| {
+        match event {
+            GroupEvent::New(group) => found.new.push(*group),
+            GroupEvent::Name { order, name } => found.names.push((order, name)),
+            GroupEvent::Warning(warning) => found.warnings.push(warning),
+        }
+        ControlFlow::Continue(())
+    });
+    (found, end)
+}
+
+fn row(path: &str, name: &str, claimed: Option<&str>) -> String {
+    serde_json::json!({
+        "image_path": path, "item_name": name, "source_type": "cash", "image_sha256": claimed,
+    })
+    .to_string()
+}
+
+fn manifest(rows: &[String], files: &[(&str, &[u8])]) -> (TempDir, SourceOptions) {
+    let text = rows.join("\n");
+    let dir = folder(files);
+    fs::write(dir.path().join("m.jsonl"), text).unwrap();
+    let options = manifest_at(dir.path().join("m.jsonl"));
+    (dir, options)
+}
+
+#[test]
+fn rows_are_grouped_by_content_and_by_path() {
+    let (hat, cape) = (png(1), png(2));
+    let hat_hash = sha256(&hat);
+    let (_dir, options) = manifest(
+        &[
+            row("hat.png", "모자", Some(&hat_hash.to_uppercase())),
+            row("cape.png", "망토", Some("beef")),
+            row("copy.png", "검은 모자", None),
+            row("hat.png", "모자", None),
+            row("gone.png", "반지", None),
+            row("hat.png", "흰 모자", None),
+            row("copy.png", "흰 모자", None),
+            row("cape.png", "망토", Some("beef")),
+            row("gone.png", "은반지", None),
+        ],
+        &[("hat.png", &hat), ("cape.png", &cape), ("copy.png", &hat)],
+    );
+    let (found, end) = grouped(&options);
+    let names: Vec<_> = found
+        .new
+        .iter()
+        .map(|group| group.item.item_name.as_str())
+        .collect();
+    assert_eq!(names, ["모자", "망토", "반지"]);
+    assert_eq!(found.new[0].sha256.as_deref(), Some(hat_hash.as_str()));
+    assert_eq!(
+        found
+            .new
+            .iter()
+            .map(|group| group.order)
+            .collect::<Vec<_>>(),
+        [0, 1, 2]
+    );
+    assert_eq!(found.new[1].failure, None);
+    let failure = found.new[2].failure.as_ref().unwrap();
+    assert_eq!(failure.code, FailureCode::MissingImage);
+    assert!(failure.detail.contains("gone.png") && found.new[2].sha256.is_none());
+    let further = [(0, "검은 모자"), (0, "흰 모자"), (2, "은반지")];
+    assert_eq!(
+        found.names,
+        further.map(|(order, name)| (order, name.to_owned()))
+    );
+    assert_eq!(
+        found.warnings.len(),
+        1,
+        "one wrong hash, told once: {:?}",
+        found.warnings
+    );
+    assert!(found.warnings[0].starts_with("cape.png: the source says its SHA-256 is beef"));
+    assert_eq!(
+        end.unwrap(),
+        SourceEnd {
+            rows: 9,
+            rows_of_groups: vec![5, 2, 2],
+            cut_short: false
+        }
+    );
+}
+
+#[test]
+fn icons_that_were_never_fetched_stay_apart_by_their_address() {
+    let dir = folder(&[]);
+    let path = dir.path().join("db.sqlite");
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE cash_items(cash_item_name, cash_item_icon_url);
+             CREATE TABLE icon_assets(url, local_path);
+             INSERT INTO cash_items VALUES ('가', 'u/1'), ('나', 'u/2'), ('다', 'u/1');",
+        )
+        .unwrap();
+    let (found, end) = grouped(&database_at(path));
+    let paths: Vec<_> = found
+        .new
+        .iter()
+        .map(|group| group.item.image_path.as_str())
+        .collect();
+    assert_eq!(paths, ["u/1", "u/2"]);
+    assert_eq!(found.names, [(0, "다".to_owned())]);
+    let failure = found.new[0].failure.as_ref().unwrap();
+    assert_eq!(failure.detail, "the icon was never fetched");
+    assert_eq!(end.unwrap().rows_of_groups, [2, 1]);
+}
+
+#[test]
+fn max_samples_counts_images() {
+    let icons: Vec<_> = (0..5)
+        .map(|seed| (format!("{seed}.png"), png(seed)))
+        .collect();
+    let files: Vec<_> = icons
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), &bytes[..]))
+        .collect();
+    let rows: Vec<_> = [0, 0, 0, 1, 0, 2, 3, 4]
+        .map(|icon| row(&format!("{icon}.png"), "이름", None))
+        .to_vec();
+    let (_dir, mut options) = manifest(&rows, &files);
+    for (wanted, groups, cut_short) in [
+        (Some(3), 3, true),
+        (Some(0), 0, true),
+        (Some(9), 5, false),
+        (None, 5, false),
+    ] {
+        options.max_samples = wanted;
+        let (found, end) = grouped(&options);
+        let end = end.unwrap();
+        assert_eq!(found.new.len(), groups);
+        assert_eq!(end.cut_short, cut_short);
+        assert_eq!(end.rows_of_groups.len(), groups);
+    }
+}
+
+#[test]
+fn warnings_keep_their_place_and_an_error_comes_last() {
+    let icon = png(0);
+    let dir = folder(&[("a.png", &icon)]);
+    let good = row("a.png", "가", None);
+    fs::write(dir.path().join("m.json"), format!("[{good}, 5, {good}, {{")).unwrap();
+    let (found, end) = grouped(&manifest_at(dir.path().join("m.json")));
+    assert_eq!(found.new.len(), 1);
+    assert_eq!(found.warnings, ["row 2: not a JSON object"]);
+    assert_eq!(end.unwrap_err().kind, ErrorKind::Source);
+}
+
+#[test]
+fn grouping_can_be_stopped_at_any_event() {
+    let icons: Vec<_> = (0..40)
+        .map(|seed| (format!("{seed}.png"), png(seed)))
+        .collect();
+    let files: Vec<_> = icons
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), &bytes[..]))
+        .collect();
+    let rows: Vec<_> = (0..2000)
+        .map(|number| {
+            row(
+                &format!("{}.png", number % 40),
+                &format!("이름 {number}"),
+                None,
+            )
+        })
+        .collect();
+    let (_dir, options) = manifest(&rows, &files);
+    for stop_at in [1, 7, 40, 41, 1000] {
+        let mut events = 0;
+        let end = group(open(&options).unwrap(), None, &mut |_| {
+            events += 1;
+            match events == stop_at {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+        .unwrap();
+        assert_eq!(events, stop_at);
+        assert!(end.cut_short);
+    }
+}
+
+#[test]
+fn order_is_the_sources_whatever_file_is_hashed_first() {
+    let large = vec![7u8; 4 << 20];
+    let icons: Vec<_> = (0..60u32)
+        .map(|seed| match seed % 20 {
+            0 => (
+                format!("{seed}.png"),
+                [large.as_slice(), &seed.to_le_bytes()].concat(),
+            ),
+            _ => (format!("{seed}.png"), png(seed)),
+        })
+        .collect();
+    let files: Vec<_> = icons
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), &bytes[..]))
+        .collect();
+    let rows: Vec<_> = (0..60)
+        .map(|icon| row(&format!("{icon}.png"), "이름", None))
+        .collect();
+    let (_dir, options) = manifest(&rows, &files);
+    let (found, _) = grouped(&options);
+    let hashes: Vec<_> = found
+        .new
+        .iter()
+        .map(|group| group.sha256.clone().unwrap())
+        .collect();
+    let expected: Vec<_> = icons.iter().map(|(_, bytes)| sha256(bytes)).collect();
+    assert_eq!(hashes, expected);
+}

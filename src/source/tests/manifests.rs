@@ -1,0 +1,289 @@
+//! JSON lines, JSON arrays, Parquet.
+
+use super::*;
+use ::parquet::arrow::ArrowWriter;
+use arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, LargeStringArray, StringArray,
+};
+use arrow::datatypes::Int8Type;
+use arrow::record_batch::RecordBatch;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+fn lines(text: impl AsRef<[u8]>) -> Read {
+    let dir = folder(&[("m.jsonl", text.as_ref())]);
+    read(&manifest_at(dir.path().join("m.jsonl"))).unwrap()
+}
+
+const ROW: &str = r#"{"image_path":"a.png","item_name":"모자","source_type":"cash"}"#;
+
+#[test]
+fn every_field_of_a_line_is_read() {
+    let dir = folder(&[(
+        "deep/m.jsonl",
+        r#"{"image_path":"../icons/a.png","item_name":" 하얀 모자 ","source_type":"equipment_shape",
+"image_sha256":"ab","item_description":"둘째\r\n줄","item_part":"모자","image_url":"https://x/1","ocid":"o1","ranking":12.0,"more":[1]}"#
+            .replace("\",\n", "\",")
+            .as_bytes(),
+    )]);
+    let read = read(&manifest_at(dir.path().join("deep/m.jsonl"))).unwrap();
+    assert_eq!(read.warnings, [""; 0]);
+    assert_eq!(
+        read.items,
+        [Item {
+            image_path: "../icons/a.png".to_owned(),
+            file: Some(dir.path().join("deep/../icons/a.png")),
+            claimed_sha256: Some("ab".to_owned()),
+            source_type: crate::record::SourceType::EquipmentShape,
+            item_name: "하얀 모자".to_owned(),
+            item_description: Some("둘째\n줄".to_owned()),
+            item_part: Some("모자".to_owned()),
+            image_url: Some("https://x/1".to_owned()),
+            ocid: Some("o1".to_owned()),
+            ranking: Some(12),
+        }]
+    );
+}
+
+#[test]
+fn bad_lines_are_reported_by_number_and_the_rest_goes_on() {
+    let text = [
+        ROW,
+        "not json",
+        "{\"image_path\": oops}",
+        "",
+        r#"{"image_path":"a.png","item_name":"x"}"#,
+        r#"{"image_path":"a.png","item_name":"  ","source_type":"cash"}"#,
+        r#"{"image_path":"a.png","item_name":"x","source_type":"weapon"}"#,
+        r#"{"image_path":"a\u001b[2J.png","item_name":"x","source_type":"cash"}"#,
+        r#"{"image_path":5,"item_name":"x","source_type":"cash"}"#,
+        r#"["a.png","x","cash"]"#,
+        r#"{"image_path":"a.png","item_name":"x","source_type":"cash","ranking":1.5}"#,
+        r#"{"image_path":null,"item_name":"x","source_type":"cash"}"#,
+        r#"{"image_path":"a.png","item_name":"\ud800","source_type":"cash"}"#,
+        ROW,
+    ]
+    .join("\n");
+    let read = lines(text);
+    assert_eq!(read.names(), ["모자", "모자"]);
+    let expected = [
+        "line 2: not a JSON object",
+        "line 3: expected value (column ",
+        "line 5: source_type is missing",
+        "line 6: item_name is missing",
+        "line 7: source_type is \"weapon\"",
+        "line 8: image_path holds control characters",
+        "line 9: invalid type: integer `5`",
+        "line 10: not a JSON object",
+        "line 11: ranking is not a whole number",
+        "line 12: image_path is missing",
+        "line 13: ",
+    ];
+    assert_eq!(read.warnings.len(), expected.len(), "{:#?}", read.warnings);
+    for (warning, expected) in read.warnings.iter().zip(expected) {
+        assert!(warning.starts_with(expected), "{warning}");
+        assert!(!warning.contains("at line"), "{warning}");
+    }
+}
+
+#[test]
+fn invalid_utf8_spoils_only_its_line() {
+    let text = [ROW.as_bytes(), b"{\"image_path\":\"\xff\"}", ROW.as_bytes()].join(&b'\n');
+    let read = lines(text);
+    assert_eq!((read.items.len(), read.warnings.len()), (2, 1));
+}
+
+#[test]
+fn a_line_of_ten_megabytes_is_reported_and_passed_over() {
+    let long = ROW.replace("모자", &"가".repeat(10 << 20));
+    let read = lines(format!("{ROW}\n{long}\n{ROW}"));
+    assert_eq!(read.items.len(), 2);
+    assert!(
+        read.warnings[0].starts_with("line 2: 31457"),
+        "{:?}",
+        read.warnings
+    );
+}
+
+#[test]
+fn byte_order_mark_and_windows_line_ends_do_not_matter() {
+    let read = lines(format!("\u{feff}{ROW}\r\n\r\n{ROW}\r\n"));
+    assert_eq!((read.items.len(), read.warnings.len()), (2, 0));
+    assert!(lines("").items.is_empty());
+}
+
+#[test]
+fn names_are_composed_and_rid_of_control_characters() {
+    let name = |name: &str| {
+        let row = serde_json::json!({"image_path": "a", "item_name": name, "source_type": "cash"});
+        lines(row.to_string()).items.remove(0).item_name
+    };
+    assert_eq!(name("\u{1106}\u{1169}\u{110c}\u{1161}"), "모자");
+    assert_eq!(name("검은\u{1b}[31m 모자\n"), "검은 [31m 모자");
+    assert_eq!(name("👩\u{200d}🎤 모자 🎩"), "👩\u{200d}🎤 모자 🎩");
+    assert_eq!(name("a\u{202e}b<|im_end|>\""), "a b<|im_end|>\"");
+}
+
+#[test]
+fn only_one_kind_of_rows_is_read_where_that_is_wanted() {
+    let equipment = ROW.replace("cash", "equipment_shape").replace("모자", "칼");
+    let dir = folder(&[("m.jsonl", format!("{ROW}\n{equipment}").as_bytes())]);
+    let mut options = manifest_at(dir.path().join("m.jsonl"));
+    options.only = OnlySource::EquipmentShape;
+    assert_eq!(read(&options).unwrap().names(), ["칼"]);
+}
+
+fn array(text: &str) -> (Read, Option<Error>) {
+    let dir = folder(&[("m.json", text.as_bytes())]);
+    let mut found = Read::default();
+    let result = open(&manifest_at(dir.path().join("m.json")))
+        .unwrap()
+        .read(&mut |event| {
+            match event {
+                SourceEvent::Item(item) => found.items.push(item),
+                SourceEvent::Missing(item, why) => found.missing.push((item, why)),
+                SourceEvent::Warning(warning) => found.warnings.push(warning),
+            }
+            ControlFlow::Continue(())
+        });
+    (found, result.err())
+}
+
+#[test]
+fn a_json_array_is_read_row_by_row() {
+    let (read, error) = array(&format!(
+        "\u{feff}[{ROW},\n 5, {{\"item_name\":1}}, {ROW}]\n"
+    ));
+    assert_eq!(error, None);
+    assert_eq!(read.names(), ["모자", "모자"]);
+    assert_eq!(read.warnings.len(), 2);
+    assert_eq!(read.warnings[0], "row 2: not a JSON object");
+    assert!(
+        read.warnings[1].starts_with("row 3: invalid type"),
+        "{:?}",
+        read.warnings
+    );
+    assert_eq!(array("[]").1, None);
+}
+
+#[test]
+fn a_broken_array_gives_what_was_whole_and_then_says_where_it_broke() {
+    let (read, error) = array(&format!("[{ROW},{ROW},{{\"image"));
+    assert_eq!(read.items.len(), 2);
+    let error = error.unwrap();
+    assert_eq!(error.kind, ErrorKind::Source);
+    assert!(error.cause.contains("after row 2"), "{error}");
+    for text in ["", "{}", "5", "[1] x", ROW] {
+        assert!(array(text).1.is_some(), "{text:?}");
+    }
+}
+
+#[test]
+fn an_array_can_be_left_half_way() {
+    let dir = folder(&[("m.json", format!("[{ROW},{ROW},{ROW}, nonsense").as_bytes())]);
+    let mut count = 0;
+    open(&manifest_at(dir.path().join("m.json")))
+        .unwrap()
+        .read(&mut |_| {
+            count += 1;
+            match count {
+                2 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        })
+        .unwrap();
+    assert_eq!(count, 2);
+}
+
+fn parquet_bytes(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns
+            .into_iter()
+            .map(|(name, values)| (name, values, true)),
+    )
+    .unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+fn strings<const N: usize>(values: [Option<&str>; N]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+fn sample_parquet() -> Vec<u8> {
+    let types: DictionaryArray<Int8Type> = ["cash", "equipment_shape", "cash", "cash"]
+        .into_iter()
+        .collect();
+    let names = LargeStringArray::from(vec![Some("모자"), Some("칼"), None, Some("옷")]);
+    parquet_bytes(vec![
+        ("extra", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))),
+        ("source_type", Arc::new(types)),
+        ("item_name", Arc::new(names)),
+        (
+            "image_path",
+            strings([Some("a.png"), Some("b.png"), Some("c.png"), Some("")]),
+        ),
+        ("item_description", strings([None; 4])),
+        (
+            "ranking",
+            Arc::new(Float64Array::from(vec![Some(3.0), None, None, None])),
+        ),
+    ])
+}
+
+fn parquet_rows(bytes: &[u8]) -> Result<Read> {
+    let dir = folder(&[("m.parquet", bytes)]);
+    read(&manifest_at(dir.path().join("m.parquet")))
+}
+
+#[test]
+fn parquet_columns_of_any_text_encoding_are_read() {
+    let read = parquet_rows(&sample_parquet()).unwrap();
+    assert_eq!(read.names(), ["모자", "칼"]);
+    assert_eq!(read.items[0].ranking, Some(3));
+    assert_eq!(read.items[1].ranking, None);
+    assert_eq!(read.items[1].source_type.as_str(), "equipment_shape");
+    assert_eq!(
+        read.warnings,
+        [
+            "row 3: item_name is missing",
+            "row 4: image_path is missing"
+        ]
+    );
+}
+
+#[test]
+fn parquet_without_a_required_column_is_refused_by_name() {
+    let bytes = parquet_bytes(vec![("image_path", strings([Some("a.png")]))]);
+    let dir = folder(&[("m.parquet", &bytes)]);
+    let error = open(&manifest_at(dir.path().join("m.parquet"))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Source);
+    assert!(error.cause.ends_with("item_name, source_type"), "{error}");
+    let error = parquet_rows(b"PAR1 nothing of the kind PAR1").unwrap_err();
+    assert!(error.cause.contains("m.parquet"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::default())]
+    #[test]
+    fn damaged_manifests_never_panic(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        kind in 0..3usize,
+    ) {
+        let name = ["m.jsonl", "m.json", "m.parquet"][kind];
+        let mut bytes = match kind {
+            0 => format!("{ROW}\n{ROW}\n").into_bytes(),
+            1 => format!("[{ROW},{ROW}]").into_bytes(),
+            _ => sample_parquet(),
+        };
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let dir = folder(&[(name, &bytes)]);
+        let _ = read(&manifest_at(dir.path().join(name)));
+    }
+}

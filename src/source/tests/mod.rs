@@ -1,0 +1,155 @@
+//! Sources as users have them, built here: whole, partial, damaged.
+
+mod databases;
+mod groups;
+mod manifests;
+
+use super::*;
+use crate::settings::OnlySource;
+use std::fs;
+use tempfile::TempDir;
+
+/// A small red-to-blue icon, a different one for every `seed`.
+pub fn png(seed: u32) -> Vec<u8> {
+    let image = image::RgbaImage::from_fn(16, 16, |x, y| {
+        image::Rgba([seed as u8, (seed >> 8) as u8, (x * y) as u8, 255])
+    });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// A folder with files in it, gone when dropped.
+pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    dir
+}
+
+pub fn options(kind: SourceKind) -> SourceOptions {
+    SourceOptions {
+        kind,
+        only: OnlySource::All,
+        run_id: None,
+        max_samples: None,
+    }
+}
+
+pub fn manifest_at(path: impl AsRef<Path>) -> SourceOptions {
+    options(SourceKind::Manifest(path.as_ref().to_owned()))
+}
+
+pub fn database_at(path: impl AsRef<Path>) -> SourceOptions {
+    options(SourceKind::Database(path.as_ref().to_owned()))
+}
+
+#[derive(Debug, Default)]
+pub struct Read {
+    pub items: Vec<Item>,
+    pub missing: Vec<(Item, String)>,
+    pub warnings: Vec<String>,
+}
+
+impl Read {
+    pub fn names(&self) -> Vec<&str> {
+        self.items
+            .iter()
+            .map(|item| item.item_name.as_str())
+            .collect()
+    }
+}
+
+/// Reads a source to its end.
+pub fn read(options: &SourceOptions) -> Result<Read> {
+    let mut read = Read::default();
+    open(options)?.read(&mut |event| {
+        match event {
+            SourceEvent::Item(item) => read.items.push(item),
+            SourceEvent::Missing(item, why) => read.missing.push((item, why)),
+            SourceEvent::Warning(warning) => read.warnings.push(warning),
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(read)
+}
+
+#[test]
+fn a_folder_gives_its_images_by_name() {
+    let dir = folder(&[
+        ("b.PNG", b"x"),
+        ("a.webp", b"x"),
+        ("\u{1106}\u{1169}\u{110c}\u{1161}.png", b"x"),
+        ("notes.txt", b"x"),
+        (".hidden.png", b"x"),
+        ("._a.png", b"x"),
+        ("bell\u{7}.png", b"x"),
+        ("inner/c.png", b"x"),
+    ]);
+    let mut options = options(SourceKind::Folder(dir.path().to_owned()));
+    let all = read(&options).unwrap();
+    assert_eq!(all.names(), ["a", "b", "모자"]);
+    assert_eq!(all.items[0].image_path, "a.webp");
+    assert_eq!(all.items[0].source_type.as_str(), "equipment_shape");
+    assert_eq!(all.items[0].file, Some(dir.path().join("a.webp")));
+    assert_eq!(all.warnings.len(), 1);
+    assert!(
+        all.warnings[0].contains("control characters"),
+        "{:?}",
+        all.warnings
+    );
+    options.only = OnlySource::Cash;
+    assert!(read(&options).unwrap().items.is_empty());
+}
+
+#[test]
+fn a_folder_without_images_is_refused() {
+    let dir = folder(&[("inner/c.png", b"x")]);
+    let error = open(&options(SourceKind::Folder(dir.path().to_owned()))).unwrap_err();
+    assert!(error.cause.contains("holds no images"), "{error}");
+    let error = open(&options(SourceKind::Folder(dir.path().join("nowhere")))).unwrap_err();
+    assert!(error.cause.contains("nowhere"), "{error}");
+}
+
+#[test]
+fn wrong_use_is_said_at_once() {
+    let dir = folder(&[("rows.csv", b"a,b")]);
+    let error = open(&manifest_at(dir.path().join("rows.csv"))).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Usage);
+    assert!(error.hint.unwrap().contains(".jsonl"));
+    let mut with_run = manifest_at(dir.path().join("rows.jsonl"));
+    with_run.run_id = Some("r".to_owned());
+    assert_eq!(open(&with_run).unwrap_err().kind, ErrorKind::Usage);
+    assert_eq!(
+        open(&manifest_at(dir.path().join("rows.jsonl")))
+            .unwrap_err()
+            .kind,
+        ErrorKind::Source
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_plain_file_fails_without_waiting() {
+    use crate::record::FailureCode;
+    let dir = folder(&[("empty.png", b""), ("inner/x.png", b"x")]);
+    let code = |name: &str| image_bytes(&dir.path().join(name)).unwrap_err().code;
+    assert!(
+        image_bytes(&dir.path().join("empty.png"))
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(code("gone.png"), FailureCode::MissingImage);
+    assert_eq!(code("empty.png/x.png"), FailureCode::MissingImage);
+    assert_eq!(code("inner"), FailureCode::ImageLoadFailed);
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket.png")).unwrap();
+    assert_eq!(code("socket.png"), FailureCode::ImageLoadFailed);
+    std::os::unix::fs::symlink("/dev/zero", dir.path().join("endless.png")).unwrap();
+    assert_eq!(code("endless.png"), FailureCode::ImageLoadFailed);
+    let large = fs::File::create(dir.path().join("large.png")).unwrap();
+    large.set_len(crate::icon::MAX_FILE_BYTES + 1).unwrap();
+    assert_eq!(code("large.png"), FailureCode::ImageLoadFailed);
+}

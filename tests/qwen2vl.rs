@@ -44,6 +44,7 @@ fn options(quantization: Option<Quantization>) -> LoadOptions {
         device: Device::Cpu,
         dtype: DType::F32,
         quantization,
+        cache: None,
     }
 }
 

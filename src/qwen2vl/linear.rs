@@ -1,6 +1,7 @@
 //! The one type behind every linear layer, so that a faster kernel can take its place without the
 //! model knowing.
 
+use super::quantize::Store;
 use super::weights::Weights;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Result, Tensor};
@@ -14,6 +15,14 @@ pub enum Quantization {
 }
 
 impl Quantization {
+    /// As the user writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Q8_0 => "q8_0",
+            Self::Q4K => "q4k",
+        }
+    }
+
     /// The type for rows of `width`: a width that blocks do not divide takes the next finer type,
     /// and `None` means that the layer stays dense.
     fn for_width(self, width: usize) -> Option<GgmlDType> {
@@ -35,6 +44,8 @@ pub struct Placement {
     /// have this type too.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
+    /// Where quantized weights are kept.
+    pub store: Store,
 }
 
 impl Placement {
@@ -100,49 +111,75 @@ impl Linear {
         columns: usize,
         bias: bool,
     ) -> Result<Self> {
-        let mut matrices = Vec::with_capacity(parts.len());
+        let kind = placement.quantization;
+        let matrix = Self::matrix(weights, placement, parts, columns, kind)?;
         let mut biases = Vec::new();
-        for (name, rows) in parts {
-            matrices.push(weights.stored(&format!("{name}.weight"), &[*rows, columns])?);
-            if bias {
-                biases.push(placement.tensor(weights, &format!("{name}.bias"), &[*rows])?);
-            }
+        for (name, rows) in parts.iter().filter(|_| bias) {
+            biases.push(placement.tensor(weights, &format!("{name}.bias"), &[*rows])?);
         }
-        let matrix = match matrices.len() {
-            1 => matrices.remove(0),
-            _ => Tensor::cat(&matrices, 0)?,
-        };
-        drop(matrices);
         let bias = match bias {
             true => Some(Tensor::cat(&biases, 0)?),
             false => None,
         };
-        Self::new(matrix, bias, placement, placement.quantization)
-    }
-
-    /// From a `(out, in)` matrix on the CPU in any float type.
-    pub fn new(
-        matrix: Tensor,
-        bias: Option<Tensor>,
-        placement: &Placement,
-        quantization: Option<Quantization>,
-    ) -> Result<Self> {
-        let (_, columns) = matrix.dims2()?;
-        let matrix = match quantization.and_then(|kind| kind.for_width(columns)) {
-            Some(dtype) => Matrix::Quantized(Arc::new(QTensor::quantize_onto(
-                &matrix,
-                dtype,
-                &placement.device,
-            )?)),
-            None => Matrix::Dense(
-                matrix
-                    .to_dtype(placement.dtype)?
-                    .to_device(&placement.device)?,
-            ),
-        };
         Ok(Self {
             matrix,
             bias,
+            activations: placement.activations(),
+        })
+    }
+
+    /// Loads `name.weight` of `(rows, columns)` in a form of its own; it may serve as an embedding.
+    pub fn load_as(
+        weights: &Weights,
+        placement: &Placement,
+        name: &str,
+        (rows, columns): (usize, usize),
+        quantization: Option<Quantization>,
+    ) -> Result<Self> {
+        let parts = [(name.to_owned(), rows)];
+        Ok(Self {
+            matrix: Self::matrix(weights, placement, &parts, columns, quantization)?,
+            bias: None,
+            activations: placement.activations(),
+        })
+    }
+
+    fn matrix(
+        weights: &Weights,
+        placement: &Placement,
+        parts: &[(String, usize)],
+        columns: usize,
+        quantization: Option<Quantization>,
+    ) -> Result<Matrix> {
+        let stored = || -> Result<Tensor> {
+            let mut matrices = Vec::with_capacity(parts.len());
+            for (name, rows) in parts {
+                matrices.push(weights.stored(&format!("{name}.weight"), &[*rows, columns])?);
+            }
+            match matrices.len() {
+                1 => Ok(matrices.remove(0)),
+                _ => Tensor::cat(&matrices, 0),
+            }
+        };
+        let Some(dtype) = quantization.and_then(|kind| kind.for_width(columns)) else {
+            return dense(stored()?, placement);
+        };
+        let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
+        let shape = (parts.iter().map(|(_, rows)| rows).sum(), columns).into();
+        let tensor =
+            placement
+                .store
+                .tensor(&names.join("+"), dtype, &shape, &placement.device, || {
+                    QTensor::quantize_onto(&stored()?, dtype, &placement.device)
+                })?;
+        Ok(Matrix::Quantized(Arc::new(tensor)))
+    }
+
+    /// From a `(out, in)` matrix on the CPU in any float type, not quantized.
+    pub fn dense(matrix: Tensor, placement: &Placement) -> Result<Self> {
+        Ok(Self {
+            matrix: dense(matrix, placement)?,
+            bias: None,
             activations: placement.activations(),
         })
     }
@@ -182,6 +219,11 @@ impl Linear {
             Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
         }
     }
+}
+
+fn dense(matrix: Tensor, placement: &Placement) -> Result<Matrix> {
+    let matrix = matrix.to_dtype(placement.dtype)?;
+    Ok(Matrix::Dense(matrix.to_device(&placement.device)?))
 }
 
 /// The CPU multiplies half-precision matrices far slower than it widens them, so blocks of rows

@@ -6,6 +6,7 @@ use super::files::CheckpointFiles;
 use super::image::ImagePatches;
 use super::kv_cache::{CacheSpec, HeadShape, Prefix, Sequence};
 use super::linear::{Placement, Quantization};
+use super::quantize::{self, Store};
 use super::rope::{Grid, Position, image_positions};
 use super::text::TextModel;
 use super::vision::VisionTower;
@@ -13,6 +14,7 @@ use super::weights::Weights;
 use crate::error::{Context, ErrorKind, Result};
 use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How to load.
@@ -22,11 +24,15 @@ pub struct LoadOptions {
     /// Of dense weights; on the CPU activations are f32 all the same.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
+    /// Folder where quantized weights are kept for the next start; `None` keeps nothing.
+    pub cache: Option<PathBuf>,
 }
 
 /// What loading is at, for people to watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadStage {
+    /// Once for a checkpoint, where its quantized weights are kept.
+    Quantize,
     Vision,
     Text,
 }
@@ -72,21 +78,80 @@ impl Qwen2Vl {
         let config = Config::load(files)?;
         let weights = Weights::open(&files.weights)?;
         weights.check(&config)?;
+        let build = |store: &Store, progress: &mut dyn FnMut(LoadStage, f32)| {
+            Self::build(&config, &weights, options, store, progress)
+        };
+        let path = match (&options.cache, options.quantization) {
+            (Some(folder), Some(kind)) => quantize::cache_file(folder, files, kind.name())?,
+            _ => None,
+        };
+        let Some(path) = path else {
+            return build(&Store::None, progress);
+        };
+        let kept = quantize::Reader::open(&path).and_then(|reader| {
+            let store = reader.map(Store::map);
+            store.map(|store| build(&store, progress)).transpose()
+        });
+        match kept {
+            Ok(Some(model)) => return Ok(model),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "kept weights cannot be used, making them anew"),
+        }
+        let store = match quantize::Writer::create(&path) {
+            Ok(writer) => Store::write(writer),
+            Err(error) => {
+                tracing::warn!(%error, "quantized weights are not kept for the next start");
+                return build(&Store::None, progress);
+            }
+        };
+        let model = build(&store, &mut |stage, done| {
+            let done = match stage {
+                LoadStage::Text => 0.3 + 0.7 * done,
+                _ => 0.3 * done,
+            };
+            progress(LoadStage::Quantize, done);
+        })?;
+        match store.finish() {
+            Ok(true) => {}
+            Ok(false) => return Ok(model),
+            Err(error) => {
+                tracing::warn!(%error, "quantized weights are not kept for the next start");
+                return Ok(model);
+            }
+        }
+        // What was just written takes half the memory when it is mapped.
+        match quantize::Reader::open(&path)? {
+            Some(reader) => {
+                drop(model);
+                build(&Store::map(reader), progress)
+            }
+            None => Ok(model),
+        }
+    }
+
+    fn build(
+        config: &Config,
+        weights: &Weights,
+        options: &LoadOptions,
+        store: &Store,
+        progress: &mut dyn FnMut(LoadStage, f32),
+    ) -> Result<Self> {
         let placement = Placement {
             device: options.device.clone(),
             dtype: options.dtype,
             quantization: options.quantization,
+            store: store.clone(),
         };
         let doing = "cannot load the weights";
         let mut done = 0;
-        let vision = VisionTower::load(&weights, &placement, &config.vision, &mut || {
+        let vision = VisionTower::load(weights, &placement, &config.vision, &mut || {
             done += 1;
             progress(LoadStage::Vision, done as f32 / config.vision.depth as f32);
         })
         .context(ErrorKind::Model, doing)?;
         let mut done = 0;
         let steps = config.text.num_hidden_layers + 1;
-        let text = TextModel::load(&weights, &placement, &config.text, &mut || {
+        let text = TextModel::load(weights, &placement, &config.text, &mut || {
             done += 1;
             progress(LoadStage::Text, done as f32 / steps as f32);
         })
@@ -102,7 +167,7 @@ impl Qwen2Vl {
             dtype: placement.activations(),
         };
         Ok(Self {
-            config,
+            config: config.clone(),
             text,
             vision,
             cache: Arc::new(cache),

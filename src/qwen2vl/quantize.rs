@@ -10,11 +10,12 @@ use candle_core::{CpuStorage, Device, Shape};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Tensors in a GGUF file start at multiples of this.
 const ALIGNMENT: usize = 32;
@@ -77,6 +78,82 @@ pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<
         .map(|byte| format!("{byte:02x}"))
         .collect();
     Ok(Some(folder.join(format!("{form}-{short}.gguf"))))
+}
+
+/// What loading does with quantized weights beside using them.
+#[derive(Clone, Default)]
+pub enum Store {
+    /// Nothing.
+    #[default]
+    None,
+    /// Adds them to a file; `None` inside once that has failed or ended.
+    Write(Arc<Mutex<Option<Writer>>>),
+    /// Takes them from a file.
+    Map(Arc<Reader>),
+}
+
+impl Store {
+    pub fn write(writer: Writer) -> Self {
+        Self::Write(Arc::new(Mutex::new(Some(writer))))
+    }
+
+    pub fn map(reader: Reader) -> Self {
+        Self::Map(Arc::new(reader))
+    }
+
+    /// The tensor `name`: out of the file, or made by `quantize`.
+    pub fn tensor(
+        &self,
+        name: &str,
+        dtype: GgmlDType,
+        shape: &Shape,
+        device: &Device,
+        quantize: impl FnOnce() -> candle_core::Result<QTensor>,
+    ) -> candle_core::Result<QTensor> {
+        match self {
+            Self::None => quantize(),
+            Self::Map(reader) => {
+                let mapped = reader.get(name, dtype, shape)?;
+                match device {
+                    Device::Cpu => mapped.settle(),
+                    device => mapped.to_device(device),
+                }
+            }
+            Self::Write(writer) => {
+                let tensor = quantize()?;
+                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(open) = writer.as_mut()
+                    && let Err(error) = open.put(name, &tensor)
+                {
+                    tracing::warn!(%error, "quantized weights are not kept for the next start");
+                    *writer = None;
+                }
+                Ok(tensor)
+            }
+        }
+    }
+
+    /// Ends writing; `false` where nothing was kept.
+    pub fn finish(&self) -> Result<bool> {
+        let Self::Write(writer) = self else {
+            return Ok(false);
+        };
+        let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match writer {
+            Some(writer) => writer.finish().map(|_| true),
+            None => Ok(false),
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Write(_) => "Write",
+            Self::Map(_) => "Map",
+        })
+    }
 }
 
 fn align(at: usize) -> usize {

@@ -97,14 +97,12 @@ impl TextModel {
         let shape = (config.vocab_size, config.hidden_size);
         // Each answer hangs on the head, so it is never stored coarser than eight bits.
         let head_quantization = placement.quantization.map(|_| Quantization::Q8_0);
-        let vocabulary = |name: &str| -> Result<Linear> {
-            let matrix = weights.stored(name, &[shape.0, shape.1])?;
-            Linear::new(matrix, None, placement, head_quantization)
-        };
-        let embed = vocabulary("model.embed_tokens.weight")?;
+        let vocabulary =
+            |name: &str| Linear::load_as(weights, placement, name, shape, head_quantization);
+        let embed = vocabulary("model.embed_tokens")?;
         let head = match config.tie_word_embeddings {
             true => None,
-            false => Some(vocabulary("lm_head.weight")?),
+            false => Some(vocabulary("lm_head")?),
         };
         loaded();
         let mut layers = Vec::with_capacity(config.num_hidden_layers);

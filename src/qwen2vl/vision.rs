@@ -125,7 +125,7 @@ impl VisionTower {
         };
         Ok(Self {
             // It sees the pixels themselves and is a thousandth of the tower: kept exact.
-            patch_embed: Linear::new(kernel, None, placement, None)?,
+            patch_embed: Linear::dense(kernel, placement)?,
             blocks,
             ln_q: LayerNorm::load(weights, placement, "visual.merger.ln_q", config.embed_dim)?,
             mlp_0: merger("0", merged)?,

@@ -1,0 +1,79 @@
+//! Quantized weights are made once and mapped afterwards, with the same answers.
+
+use candle_core::{DType, Device};
+use labeler_tui::qwen2vl::{
+    CheckpointFiles, LoadOptions, LoadStage, Quantization, Qwen2Vl, SequenceStep,
+};
+use std::path::{Path, PathBuf};
+
+fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name);
+    let files = CheckpointFiles::folder(&folder).unwrap();
+    let options = LoadOptions {
+        device: Device::Cpu,
+        dtype: DType::F32,
+        quantization: Some(Quantization::Q8_0),
+        cache: cache.map(Path::to_owned),
+    };
+    let mut quantized = false;
+    let model = Qwen2Vl::load(&files, &options, &mut |stage, _| {
+        quantized |= stage == LoadStage::Quantize;
+    })
+    .unwrap();
+    let mut sequence = model.sequence(None);
+    let mut steps = [SequenceStep {
+        sequence: &mut sequence,
+        tokens: &[5, 17, 300],
+        images: &[],
+        logits: 0..3,
+    }];
+    let logits = model.forward(&mut steps).unwrap().remove(0);
+    (logits.flatten_all().unwrap().to_vec1().unwrap(), quantized)
+}
+
+fn only_file(folder: &Path) -> PathBuf {
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+    assert_eq!(files.len(), 1);
+    files[0].as_ref().unwrap().path()
+}
+
+#[test]
+fn the_second_load_maps_what_the_first_one_made() {
+    for name in ["flat", "nested", "parts"] {
+        let cache = tempfile::tempdir().unwrap();
+        let (plain, quantized) = load(name, None);
+        assert!(!quantized);
+        let (first, quantized) = load(name, Some(cache.path()));
+        assert!(quantized);
+        let (second, quantized) = load(name, Some(cache.path()));
+        assert!(!quantized);
+        assert_eq!(plain, first, "{name}");
+        assert_eq!(plain, second, "{name}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_made_anew() {
+    let cache = tempfile::tempdir().unwrap();
+    let (plain, _) = load("flat", Some(cache.path()));
+    let file = only_file(cache.path());
+    let whole = std::fs::read(&file).unwrap();
+    for damaged in [&whole[..whole.len() / 2], b"", b"junk"] {
+        std::fs::write(&file, damaged).unwrap();
+        let (logits, quantized) = load("flat", Some(cache.path()));
+        assert!(quantized);
+        assert_eq!(plain, logits);
+        assert_eq!(std::fs::read(only_file(cache.path())).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_does_not_stop_the_load() {
+    let cache = tempfile::tempdir().unwrap();
+    let taken = cache.path().join("a file");
+    std::fs::write(&taken, "").unwrap();
+    let (logits, _) = load("flat", Some(&taken));
+    assert_eq!(logits, load("flat", None).0);
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 const BUILTIN: &[&str] = &[
     include_str!("../../assets/prompts/v1.toml"),
     include_str!("../../assets/prompts/v2.toml"),
+    include_str!("../../assets/prompts/demo.toml"),
 ];
 
 /// Everything that a file may say. Texts are taken without the blank lines around them.

@@ -120,7 +120,7 @@ fn faulty_prompts_are_refused_with_a_hint() {
         assert_eq!(error.exit_status(), 2);
     }
     let error = Prompt::builtin("v9").unwrap_err();
-    assert!(error.hint.unwrap().contains("v1, v2"));
+    assert!(error.hint.unwrap().contains("v1, v2, demo"));
 }
 
 #[test]

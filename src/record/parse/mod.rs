@@ -1,0 +1,172 @@
+//! From the text of an answer to labels, and from its tokens to what the model was sure of.
+
+mod confidence;
+mod reader;
+
+pub use confidence::{Token, confidence};
+
+use super::normalize::split_list;
+use super::{Attributes, Failure, FailureCode, Labels, Reason, clean_text};
+use reader::{Node, Reader, Text};
+use serde_json::{Value, json};
+
+/// How many opening braces are tried before an answer is given up.
+const MOST_TRIES: usize = 8;
+/// How much of a hopeless answer is shown to people, in characters.
+const MOST_SHOWN: usize = 120;
+
+/// What could be read out of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// As the model wrote them; [`Labels::normalized`] makes them a record's.
+    pub labels: Labels,
+    /// The answer ended before its object did. Entries of lists that were cut are left out.
+    pub cut: bool,
+    /// The answer was not plain JSON (fences, text around, wrong quotes or commas).
+    pub repaired: bool,
+}
+
+/// Reads an answer. Written under a grammar it is plain JSON; a server without one may have put a
+/// Markdown fence or talk around it, left keys out, or stopped early: what is there is taken. An
+/// answer without a `label_ko` is a failure.
+pub fn parse(text: &str) -> Result<Parsed, Failure> {
+    let Some((node, cut, repaired)) = object(text) else {
+        return Err(failure("no JSON object with label_ko", text));
+    };
+    let labels = Labels {
+        label_ko: string(node.get("label_ko")).unwrap_or_default(),
+        label_en: string(node.get("label_en")),
+        tags_ko: strings(node.get("tags_ko")),
+        attributes: attributes(&node),
+        query_variants_ko: strings(node.get("query_variants_ko")),
+        model_reasons: strings(reasons(&node))
+            .iter()
+            .filter_map(|code| Reason::parse(code.trim()))
+            .filter(|reason| reason.said_by_model())
+            .collect(),
+    };
+    if clean_text(&labels.label_ko).is_empty() {
+        return Err(failure("label_ko is empty", text));
+    }
+    Ok(Parsed {
+        labels,
+        cut,
+        repaired,
+    })
+}
+
+/// The first object that says something of a label, with whether it was cut and repaired.
+fn object(text: &str) -> Option<(Node, bool, bool)> {
+    let opens = text.match_indices('{').map(|(at, _)| at);
+    let mut tried = opens.take(MOST_TRIES).filter_map(|at| {
+        let (node, reader) = Reader::read(text, at);
+        let node = node.filter(|node| node.get("label_ko").is_some())?;
+        let before = !text[..at].trim().is_empty();
+        Some((node, reader.cut, reader.repaired || before))
+    });
+    tried.next()
+}
+
+fn attributes(node: &Node) -> Attributes {
+    // Some models forget the inner object and put its keys beside the others.
+    let inner = node
+        .get("attributes")
+        .filter(|inner| matches!(inner, Node::Map(_)))
+        .unwrap_or(node);
+    Attributes {
+        colors: strings(inner.get("colors")),
+        theme: strings(inner.get("theme")),
+        material: strings(inner.get("material")),
+        vibe: strings(inner.get("vibe")),
+        item_type_guess: string(inner.get("item_type_guess")),
+    }
+}
+
+fn reasons(node: &Node) -> Option<&Node> {
+    node.get("quality_flags")
+        .and_then(|flags| flags.get("reasons"))
+        .or_else(|| node.get("reasons"))
+}
+
+/// A single text, or the first of a list.
+fn string(node: Option<&Node>) -> Option<String> {
+    match node? {
+        Node::Text(text) => Some(text.value.clone()),
+        Node::List(nodes) => nodes.iter().find_map(|node| string(Some(node))),
+        _ => None,
+    }
+}
+
+/// The whole texts of a list, or of one text with commas in it.
+fn strings(node: Option<&Node>) -> Vec<String> {
+    match node {
+        Some(Node::List(nodes)) => nodes
+            .iter()
+            .filter_map(|node| match node {
+                Node::Text(text) if text.whole => Some(text.value.clone()),
+                _ => None,
+            })
+            .collect(),
+        Some(Node::Text(Text {
+            value, whole: true, ..
+        })) => split_list(value).map(str::to_string).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn failure(what: &str, text: &str) -> Failure {
+    let shown = clean_text(text);
+    let head: String = shown.chars().take(MOST_SHOWN).collect();
+    let more = if head.len() < shown.len() { "…" } else { "" };
+    Failure {
+        code: FailureCode::InvalidJson,
+        detail: format!("{what} in the answer: {head}{more}"),
+    }
+}
+
+/// Finishes an answer that the token limit cut off, so that it is a whole object with every key.
+/// What was being written is dropped, except the label: it keeps its words and gets the item's
+/// name, if that is missing. A whole answer comes back as it is.
+pub fn complete(text: &str, name: Option<&str>) -> String {
+    let (node, cut) = match object(text) {
+        Some((_, false, _)) => return text.to_string(),
+        Some((node, cut, _)) => (node, cut),
+        None => (Node::Null, true),
+    };
+    debug_assert!(cut);
+    let mut label = string(node.get("label_ko")).unwrap_or_default();
+    if let Some(name) = name.filter(|name| !label.contains(name)) {
+        let begun = label
+            .char_indices()
+            .map(|(at, _)| at)
+            .find(|&at| name.starts_with(&label[at..]))
+            .unwrap_or(label.len());
+        label.truncate(begun);
+        label = format!("{} {name}", label.trim_end()).trim().to_string();
+    }
+    let attributes = attributes(&node);
+    let whole = |key: &str, value: Option<String>| {
+        let cut = |node: &Node| matches!(node.get(key), Some(Node::Text(text)) if !text.whole);
+        let inner = node.get("attributes").is_some_and(cut);
+        value.filter(|_| !inner && !cut(&node))
+    };
+    let codes: Vec<String> = strings(reasons(&node));
+    json!({
+        "label_ko": label,
+        "label_en": whole("label_en", string(node.get("label_en"))),
+        "tags_ko": strings(node.get("tags_ko")),
+        "attributes": {
+            "colors": attributes.colors,
+            "theme": attributes.theme,
+            "material": attributes.material,
+            "vibe": attributes.vibe,
+            "item_type_guess": whole("item_type_guess", attributes.item_type_guess).map_or(Value::Null, Value::from),
+        },
+        "query_variants_ko": strings(node.get("query_variants_ko")),
+        "quality_flags": {"is_uncertain": !codes.is_empty(), "reasons": codes},
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests;

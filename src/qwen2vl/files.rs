@@ -104,10 +104,13 @@ const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
 
 impl CheckpointFiles {
-    /// Finds the files of `options.model`: a folder, or a hub id out of the shared cache; what is
-    /// not there yet is downloaded, unless `options.offline`.
+    /// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id out
+    /// of the shared cache; what is not there yet is downloaded, unless `options.offline`.
     pub fn resolve(options: &ModelOptions, on_download: OnDownload) -> Result<Self> {
         let name = options.model.as_str();
+        if name == "demo" {
+            return Self::embedded(name, super::builtin::DEMO);
+        }
         if Path::new(name).is_dir() {
             return Self::folder(Path::new(name));
         }

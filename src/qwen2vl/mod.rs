@@ -5,7 +5,9 @@
 //! those of a [`Prefix`] that many share.
 
 mod attention;
+mod builtin;
 pub mod config;
+pub mod device;
 pub mod files;
 pub mod image;
 pub mod kv_cache;

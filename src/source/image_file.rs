@@ -1,5 +1,6 @@
 //! The bytes behind an item's `file`.
 
+use super::demo;
 use crate::icon::MAX_FILE_BYTES;
 use crate::record::{Failure, FailureCode};
 use std::borrow::Cow;
@@ -7,9 +8,12 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// Reads an image whole. A file that is not there is `missing_image`; one that cannot be read, is
+/// The bytes of an image, on disk or built in. A file that is not there is `missing_image`; one that cannot be read, is
 /// no regular file or is larger than [`MAX_FILE_BYTES`] is `image_load_failed`.
 pub fn image_bytes(file: &Path) -> Result<Cow<'static, [u8]>, Failure> {
+    if let Some(bytes) = demo::embedded(file) {
+        return Ok(Cow::Borrowed(bytes));
+    }
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => failure(
             FailureCode::MissingImage,

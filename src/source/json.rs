@@ -37,43 +37,45 @@ impl Lines {
 
 impl ItemSource for Lines {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let mut reader = BufReader::new(open_file(&self.path)?);
-        let mut line = Vec::new();
-        for number in 1u64.. {
-            let length = read_line(&mut reader, &mut line)
-                .map_err(|error| cannot_read(&self.path, error))?;
-            if length == 0 {
-                break;
-            }
-            let mut text = line.as_slice();
-            if number == 1 {
-                text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-            }
-            let text = text.trim_ascii();
-            if text.is_empty() {
-                continue;
-            }
-            let row = if length > MAX_LINE {
-                Err(format!("{length} bytes long, more than {MAX_LINE}"))
-            } else if !text.starts_with(b"{") {
-                Err("not a JSON object".to_owned())
-            } else {
-                serde_json::from_slice::<Row>(text).map_err(reason)
-            };
-            if give(
-                row,
-                &format_args!("line {number}"),
-                &self.base,
-                self.only,
-                sink,
-            )
-            .is_break()
-            {
-                break;
-            }
-        }
-        Ok(())
+        let reader = BufReader::new(open_file(&self.path)?);
+        read_lines(reader, &self.base, self.only, sink)
+            .map_err(|error| cannot_read(&self.path, error))
     }
+}
+
+/// Gives one row a line to `sink`.
+pub(super) fn read_lines(
+    mut reader: impl BufRead,
+    base: &Path,
+    only: OnlySource,
+    sink: &mut Sink,
+) -> std::io::Result<()> {
+    let mut line = Vec::new();
+    for number in 1u64.. {
+        let length = read_line(&mut reader, &mut line)?;
+        if length == 0 {
+            break;
+        }
+        let mut text = line.as_slice();
+        if number == 1 {
+            text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        }
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let row = if length > MAX_LINE {
+            Err(format!("{length} bytes long, more than {MAX_LINE}"))
+        } else if !text.starts_with(b"{") {
+            Err("not a JSON object".to_owned())
+        } else {
+            serde_json::from_slice::<Row>(text).map_err(reason)
+        };
+        if give(row, &format_args!("line {number}"), base, only, sink).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Reads up to and with the next line feed, keeps at most [`MAX_LINE`] bytes of it in `line`, and

@@ -3,6 +3,7 @@
 
 mod database;
 mod dedup;
+mod demo;
 mod folder;
 mod image_file;
 mod json;
@@ -54,9 +55,7 @@ pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
         )?),
         SourceKind::Manifest(path) => manifest(path, options)?,
         SourceKind::Folder(path) => Box::new(folder::Folder::open(path, options.only)?),
-        SourceKind::Demo => {
-            return Err(Error::new(ErrorKind::Source, "there is no sample yet"));
-        }
+        SourceKind::Demo => Box::new(demo::Demo { only: options.only }),
     };
     Ok(source)
 }

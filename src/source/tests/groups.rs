@@ -227,3 +227,20 @@ fn order_is_the_sources_whatever_file_is_hashed_first() {
     let expected: Vec<_> = icons.iter().map(|(_, bytes)| sha256(bytes)).collect();
     assert_eq!(hashes, expected);
 }
+
+#[test]
+fn the_built_in_sample_is_whole() {
+    let (found, end) = grouped(&options(SourceKind::Demo));
+    assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    assert!(end.unwrap().rows_of_groups.len() >= 96);
+    for group in &found.new {
+        let file = group.item.file.as_ref().unwrap();
+        assert_eq!(group.failure, None, "{}", group.item.image_path);
+        let icon = crate::icon::decode(&image_bytes(file).unwrap()).unwrap();
+        assert!(
+            icon.width.max(icon.height) <= 48,
+            "{}",
+            group.item.image_path
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! The sample items that are built into the program.
+
+use super::json::read_lines;
+use super::{ItemSource, Sink, cannot_read};
+use crate::error::Result;
+use crate::settings::OnlySource;
+use include_dir::{Dir, include_dir};
+use std::path::Path;
+
+const MANIFEST: &str = include_str!("../../assets/sample/manifest.jsonl");
+static ICONS: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/sample/icons");
+
+/// Stands before the paths of built-in images; all others are absolute.
+const BASE: &str = "labeler-tui:sample";
+
+#[derive(Debug)]
+pub struct Demo {
+    pub only: OnlySource,
+}
+
+impl ItemSource for Demo {
+    fn read(&mut self, sink: &mut Sink) -> Result<()> {
+        let base = Path::new(BASE);
+        read_lines(MANIFEST.as_bytes(), base, self.only, sink)
+            .map_err(|error| cannot_read(base, error))
+    }
+}
+
+/// The bytes of a built-in image.
+pub fn embedded(file: &Path) -> Option<&'static [u8]> {
+    let path = file.strip_prefix(BASE).ok()?.strip_prefix("icons").ok()?;
+    Some(ICONS.get_file(path)?.contents())
+}

@@ -9,13 +9,17 @@ mod builtin;
 pub mod config;
 pub mod device;
 pub mod files;
+pub mod generate;
 pub mod image;
 pub mod kv_cache;
 pub mod linear;
 pub mod model;
 pub mod ops;
 pub mod quantize;
+mod prefixes;
 pub mod rope;
+pub mod sampling;
+mod slot;
 pub mod text;
 pub mod tokenizer;
 pub mod vision;
@@ -23,9 +27,14 @@ pub mod weights;
 
 pub use config::Config;
 pub use files::CheckpointFiles;
+pub use generate::{
+    FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator, GeneratorOptions,
+    StepStats,
+};
 pub use image::ImagePatches;
 pub use kv_cache::{Prefix, Sequence};
 pub use linear::Quantization;
 pub use model::{ImageFeatures, LoadOptions, LoadStage, Qwen2Vl, SequenceStep};
 pub use rope::Grid;
 pub use tokenizer::{ChatTokens, StreamDecoder, Tokenizer};
+pub use sampling::{Constraint, Sampling};

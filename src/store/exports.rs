@@ -7,6 +7,7 @@
 use super::fault::{doing, file, unreadable};
 use super::head::{from_json, to_json};
 use super::journal::{Journal, meta_get, meta_set, with_duplicate};
+use super::parquet::ParquetFile;
 use crate::error::Result;
 use crate::record::{Item, Record};
 use rusqlite::Connection;
@@ -14,12 +15,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub const LABELS: &str = "labels.jsonl";
 pub const ERRORS: &str = "labels_errors.jsonl";
+pub const PARQUET: &str = "labels.parquet";
 
 /// The shortest time between two exports while a run is going on.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -63,37 +65,45 @@ impl Journal {
         Ok(true)
     }
 
-    /// Brings every export up to date: at the end of a run, after an operator's commit.
-    pub fn export(&mut self) -> Result<()> {
+    /// Brings the exports up to date: at the end of a run, after an operator's commit. The Parquet
+    /// file is written where it is asked for, and kept up where an earlier run has asked for it.
+    pub fn export(&mut self, parquet: bool) -> Result<()> {
         if self.is_behind(LABELS)? {
             self.export_lines()?;
+        }
+        if (parquet || self.outdir.join(PARQUET).exists()) && self.is_behind(PARQUET)? {
+            self.export_parquet()?;
         }
         Ok(())
     }
 
-    fn is_behind(&self, name: &str) -> Result<bool> {
+    pub(super) fn is_behind(&self, name: &str) -> Result<bool> {
         let exported = meta_get(&self.db, &exported_key(name))?;
         let changes = meta_get(&self.db, CHANGES)?;
         if exported != changes {
             return Ok(true);
         }
-        Ok(changes.is_some() && !self.outdir.join(name).exists())
+        if changes.is_none() || self.outdir.join(name).exists() {
+            return Ok(false);
+        }
+        self.db
+            .prepare_cached("SELECT 1 FROM heads WHERE record IS NOT NULL LIMIT 1")
+            .and_then(|mut select| select.exists([]))
+            .map_err(doing("counting"))
     }
 
     fn export_lines(&mut self) -> Result<()> {
         let begun = Instant::now();
         let changes = meta_get(&self.db, CHANGES)?;
         let twins = equal_labels(&self.db)?;
-        let hash = self.replace(LABELS, |out| {
-            each_record(&self.db, |line| {
-                let text = line.text(&twins)?;
-                out.line(&text)
+        self.replace(LABELS, |out| {
+            each_record(&self.db, |record| {
+                out.line(&self.outdir, &record.line(&twins)?)
             })
         })?;
-        self.replace(ERRORS, |out| each_error(&self.db, |line| out.line(line)))?;
-        if let Some(hash) = hash {
-            meta_set(&self.db, EXPORTED_HASH, &hash)?;
-        }
+        self.replace(ERRORS, |out| {
+            each_error(&self.db, |line| out.line(&self.outdir, line))
+        })?;
         if let Some(changes) = changes {
             meta_set(&self.db, &exported_key(LABELS), &changes)?;
         }
@@ -101,70 +111,91 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes a file anew; its hash, or nothing where it would be empty and is not there.
-    fn replace(
-        &self,
-        name: &str,
-        fill: impl FnOnce(&mut Lines) -> Result<()>,
-    ) -> Result<Option<String>> {
+    fn export_parquet(&mut self) -> Result<()> {
+        let Some(changes) = meta_get(&self.db, CHANGES)? else {
+            return Ok(());
+        };
+        let twins = equal_labels(&self.db)?;
+        let target = self.outdir.join(PARQUET);
+        self.replace(PARQUET, |out| {
+            let mut parquet = ParquetFile::begin(out, &target)?;
+            each_record(&self.db, |record| parquet.push(record.record(&twins)?))?;
+            parquet.finish()
+        })?;
+        meta_set(&self.db, &exported_key(PARQUET), &changes)
+    }
+
+    /// Writes a file anew; not where it would be empty and is not there.
+    fn replace(&self, name: &str, fill: impl FnOnce(&mut Sink) -> Result<()>) -> Result<()> {
         let target = self.outdir.join(name);
         let temporary = self.outdir.join(format!(".{name}.tmp"));
         let written = File::create(&temporary)
             .map_err(file("writing", &temporary))
             .and_then(|created| {
-                let mut lines = Lines {
+                let mut sink = Sink {
                     out: BufWriter::with_capacity(1 << 16, created),
-                    path: &temporary,
                     hash: Sha256::new(),
-                    count: 0,
+                    empty: true,
                 };
-                fill(&mut lines)?;
-                lines.out.flush().map_err(file("writing", &temporary))?;
-                if lines.count == 0 && !target.exists() {
-                    return Ok(None);
+                fill(&mut sink)?;
+                sink.out.flush().map_err(file("writing", &target))?;
+                if sink.empty && !target.exists() {
+                    return Ok(false);
                 }
-                let file_written = lines.out.get_ref();
-                file_written
-                    .sync_all()
-                    .map_err(file("writing", &temporary))?;
+                let created = sink.out.get_ref();
+                created.sync_all().map_err(file("writing", &target))?;
+                // Before the rename: cut off in between, the old file is then looked through for
+                // records that the journal lacks, and has none.
+                meta_set(&self.db, &written_key(name), &hex(&sink.hash.finalize()))?;
                 std::fs::rename(&temporary, &target).map_err(file("replacing", &target))?;
                 sync_folder(&self.outdir)?;
-                Ok(Some(hex(&lines.hash.finalize())))
+                Ok(true)
             });
-        if !matches!(written, Ok(Some(_))) {
+        if !matches!(written, Ok(true)) {
             // Best effort: the next export overwrites what cannot be removed now.
             let _ = std::fs::remove_file(&temporary);
         }
-        written
+        written.map(|_| ())
     }
 }
 
 /// Counts what has changed since the journal began; an export remembers where it stood.
 pub(super) const CHANGES: &str = "changes";
-/// Of `labels.jsonl` as it was last written here.
-pub(super) const EXPORTED_HASH: &str = "exported_sha256";
+
+/// Where the hash of a file as it was last written here is kept.
+pub(super) fn written_key(name: &str) -> String {
+    format!("written:{name}")
+}
 
 fn exported_key(name: &str) -> String {
     format!("exported:{name}")
 }
 
-/// The lines of a file being written.
-struct Lines<'a> {
+/// A file being written.
+pub(super) struct Sink {
     out: BufWriter<File>,
-    path: &'a Path,
     hash: Sha256,
-    count: u64,
+    empty: bool,
 }
 
-impl Lines<'_> {
-    fn line(&mut self, text: &str) -> Result<()> {
-        self.hash.update(text);
-        self.hash.update(b"\n");
-        self.count += 1;
-        self.out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.write_all(b"\n"))
-            .map_err(file("writing", self.path))
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.empty &= written == 0;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Sink {
+    fn line(&mut self, folder: &Path, text: &str) -> Result<()> {
+        self.write_all(text.as_bytes())
+            .and_then(|()| self.write_all(b"\n"))
+            .map_err(file("writing into", folder))
     }
 }
 
@@ -178,15 +209,20 @@ pub(super) struct StoredRecord {
 
 impl StoredRecord {
     /// The record's line. One that came from an earlier file stands as it stood there.
-    fn text(self, twins: &HashSet<String>) -> Result<String> {
-        if let Some(raw) = self.raw {
-            return Ok(raw);
+    fn line(self, twins: &HashSet<String>) -> Result<String> {
+        match self.raw {
+            Some(raw) => Ok(raw),
+            None if !twins.contains(&self.label_key) => Ok(self.record),
+            None => to_json(&self.record(twins)?),
         }
-        if !twins.contains(&self.label_key) {
-            return Ok(self.record);
-        }
+    }
+
+    fn record(&self, twins: &HashSet<String>) -> Result<Record> {
         let record: Record = from_json(&self.record)?;
-        to_json(&with_duplicate(record))
+        if self.raw.is_none() && twins.contains(&self.label_key) {
+            return Ok(with_duplicate(record));
+        }
+        Ok(record)
     }
 }
 

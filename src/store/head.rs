@@ -193,6 +193,7 @@ pub(super) fn read_standing(db: &Connection, group: GroupId) -> Result<Option<St
 pub(super) enum MadeBy {
     Batch,
     Operator,
+    Import,
 }
 
 impl MadeBy {
@@ -200,6 +201,7 @@ impl MadeBy {
         match self {
             Self::Batch => "batch",
             Self::Operator => "operator",
+            Self::Import => "import",
         }
     }
 }

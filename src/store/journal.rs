@@ -32,6 +32,7 @@ pub struct Journal {
     /// Groups that the source being read has named already.
     pub(super) seen: HashSet<GroupId>,
     pub(super) pace: Pace,
+    notices: Vec<String>,
     /// Last, so that it is let go of when the database is closed.
     _lock: Lock,
 }
@@ -48,7 +49,8 @@ pub struct Added {
 }
 
 impl Journal {
-    /// Locks an outdir, opens or creates its journal, and rebuilds exports that lag behind it.
+    /// Locks an outdir, opens or creates its journal, takes in a `labels.jsonl` that
+    /// something else has written, and rebuilds exports that lag behind.
     pub fn open(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
         std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
         let lock = Lock::take(outdir)?;
@@ -61,11 +63,18 @@ impl Journal {
             redo: Vec::new(),
             seen: HashSet::new(),
             pace: Pace::default(),
+            notices: Vec::new(),
             _lock: lock,
         };
         journal.read_lines_of_undo()?;
-        journal.export()?;
+        journal.notices = journal.import()?;
+        journal.export(false)?;
         Ok(journal)
+    }
+
+    /// What the user should know of the outdir as it was found; told once.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
     }
 
     pub fn outdir(&self) -> &Path {

@@ -4,14 +4,16 @@ mod exports;
 mod fault;
 mod groups;
 mod head;
+mod import;
 mod journal;
 mod lock;
+mod parquet;
 mod read;
 mod rules;
 mod schema;
 mod steps;
 
-pub use exports::{ERRORS, LABELS};
+pub use exports::{ERRORS, LABELS, PARQUET};
 pub use groups::{Members, NewGroup, Upserted};
 pub use journal::{Added, Journal};
 pub use lock::{LOCK, Lock};

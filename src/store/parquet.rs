@@ -1,0 +1,205 @@
+//! `labels.parquet`: the same records with the types of the contract, also where a column is
+//! empty throughout.
+
+use super::exports::Sink;
+use super::fault::file;
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::Record;
+use arrow::array::{
+    ArrayRef, BooleanBuilder, ListBuilder, RecordBatch, StringBuilder, StructArray,
+};
+use arrow::datatypes::{DataType, Field, Fields, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Records held before they are written as a batch.
+const BATCH: usize = 4096;
+
+/// Writes records into a file being made.
+pub(super) struct ParquetFile<'a> {
+    writer: ArrowWriter<&'a mut Sink>,
+    schema: Arc<Schema>,
+    held: Vec<Record>,
+    path: &'a Path,
+}
+
+impl<'a> ParquetFile<'a> {
+    pub fn begin(out: &'a mut Sink, path: &'a Path) -> Result<Self> {
+        let schema = Arc::new(schema());
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .build();
+        let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))
+            .map_err(|error| broken(path, error))?;
+        Ok(Self {
+            writer,
+            schema,
+            held: Vec::new(),
+            path,
+        })
+    }
+
+    pub fn push(&mut self, record: Record) -> Result<()> {
+        self.held.push(record);
+        if self.held.len() >= BATCH {
+            self.write_held()?;
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<()> {
+        self.write_held()?;
+        let path = self.path;
+        self.writer.close().map_err(|error| broken(path, error))?;
+        Ok(())
+    }
+
+    fn write_held(&mut self) -> Result<()> {
+        let columns = columns(&std::mem::take(&mut self.held))?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .map_err(|error| unfit(&error))?;
+        self.writer
+            .write(&batch)
+            .map_err(|error| broken(self.path, error))
+    }
+}
+
+fn text(name: &str, nullable: bool) -> Field {
+    Field::new(name, DataType::Utf8, nullable)
+}
+
+fn list(name: &str) -> Field {
+    Field::new_list(name, Field::new_list_field(DataType::Utf8, true), false)
+}
+
+fn attributes_fields() -> Fields {
+    Fields::from(vec![
+        list("colors"),
+        list("theme"),
+        list("material"),
+        list("vibe"),
+        text("item_type_guess", true),
+    ])
+}
+
+fn flags_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("is_uncertain", DataType::Boolean, false),
+        list("reasons"),
+    ])
+}
+
+/// The keys of a record, in its order.
+fn schema() -> Schema {
+    Schema::new(vec![
+        text("image_path", false),
+        text("image_sha256", true),
+        text("source_type", false),
+        text("item_name", false),
+        text("item_description", true),
+        text("label_ko", false),
+        text("label_en", true),
+        list("tags_ko"),
+        Field::new("attributes", DataType::Struct(attributes_fields()), false),
+        list("query_variants_ko"),
+        Field::new("quality_flags", DataType::Struct(flags_fields()), false),
+        text("model", false),
+        text("prompt_version", false),
+        text("generated_at", false),
+    ])
+}
+
+fn columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
+    let attributes = StructArray::try_new(
+        attributes_fields(),
+        vec![
+            lists(records, |record| &record.attributes.colors),
+            lists(records, |record| &record.attributes.theme),
+            lists(records, |record| &record.attributes.material),
+            lists(records, |record| &record.attributes.vibe),
+            texts(records, |record| {
+                record.attributes.item_type_guess.as_deref()
+            }),
+        ],
+        None,
+    )
+    .map_err(|error| unfit(&error))?;
+    let mut uncertain = BooleanBuilder::new();
+    let mut reasons = ListBuilder::new(StringBuilder::new());
+    for record in records {
+        uncertain.append_value(record.quality_flags.is_uncertain);
+        for reason in &record.quality_flags.reasons {
+            reasons.values().append_value(reason.code());
+        }
+        reasons.append(true);
+    }
+    let flags = StructArray::try_new(
+        flags_fields(),
+        vec![Arc::new(uncertain.finish()), Arc::new(reasons.finish())],
+        None,
+    )
+    .map_err(|error| unfit(&error))?;
+    Ok(vec![
+        texts(records, |record| Some(&record.image_path)),
+        texts(records, |record| record.image_sha256.as_deref()),
+        texts(records, |record| Some(record.source_type.as_str())),
+        texts(records, |record| Some(&record.item_name)),
+        texts(records, |record| record.item_description.as_deref()),
+        texts(records, |record| Some(&record.label_ko)),
+        texts(records, |record| record.label_en.as_deref()),
+        lists(records, |record| &record.tags_ko),
+        Arc::new(attributes),
+        lists(records, |record| &record.query_variants_ko),
+        Arc::new(flags),
+        texts(records, |record| Some(&record.model)),
+        texts(records, |record| Some(&record.prompt_version)),
+        texts(records, |record| Some(&record.generated_at)),
+    ])
+}
+
+fn texts(records: &[Record], of: impl Fn(&Record) -> Option<&str>) -> ArrayRef {
+    let mut builder = StringBuilder::new();
+    for record in records {
+        builder.append_option(of(record));
+    }
+    Arc::new(builder.finish())
+}
+
+fn lists(records: &[Record], of: impl Fn(&Record) -> &Vec<String>) -> ArrayRef {
+    let mut builder = ListBuilder::new(StringBuilder::new());
+    for record in records {
+        for text in of(record) {
+            builder.values().append_value(text);
+        }
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
+}
+
+fn unfit(error: &arrow::error::ArrowError) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("building Parquet columns: {error}"),
+    )
+}
+
+fn broken(path: &Path, error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+            Ok(inner) => file("writing", path)(*inner),
+            Err(inner) => Error::new(
+                ErrorKind::Store,
+                format!("writing {}: {inner}", path.display()),
+            ),
+        },
+        error => Error::new(
+            ErrorKind::Store,
+            format!("writing {}: {error}", path.display()),
+        ),
+    }
+}

@@ -19,3 +19,6 @@ pub use journal::{Added, Journal};
 pub use lock::{LOCK, Lock};
 pub use read::{Counts, Found};
 pub use steps::StepOutcome;
+
+#[cfg(test)]
+mod tests;

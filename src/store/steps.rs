@@ -11,6 +11,7 @@ use super::rules::{Facts, edit, reasons};
 use crate::error::Result;
 use crate::record::{Attempt, Change, ColorHistogram, Field, GroupId, Labels, Origin, Vocabulary};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
 
 /// Written as the model of a record that no model has had a part in.
 const BY_HAND: &str = "operator";
@@ -46,7 +47,8 @@ impl Journal {
         let mut heads = Heads::new(&transaction);
         let mut entries = Vec::new();
         let mut untouched = 0;
-        for &group in groups {
+        let mut once = HashSet::new();
+        for &group in groups.iter().filter(|group| once.insert(**group)) {
             let standing = heads.read(group)?;
             let mut next = standing.clone();
             let desk = Desk {

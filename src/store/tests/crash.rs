@@ -1,0 +1,101 @@
+//! A run that ends badly: cut off in the middle, a full disk, a folder that cannot be written.
+
+use super::*;
+use crate::store::LABELS;
+
+/// What a killed process leaves: its files as they are, write-ahead log included, no goodbye.
+fn as_if_killed(outdir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(outdir).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn what_was_finished_is_there_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    journal.commit_automatic(ids[1]).unwrap();
+    journal
+        .apply(&ids, &set_label("같은 붉은 것"), "edit")
+        .unwrap();
+    let seen = journal.summaries().unwrap();
+
+    let killed = as_if_killed(dir.path());
+    let mut again = open(killed.path());
+    assert_eq!(again.summaries().unwrap(), seen);
+    assert!(again.take_notices().is_empty());
+    assert_eq!(lines(killed.path(), LABELS).len(), 2);
+    assert!(again.undo().unwrap().is_some());
+}
+
+#[test]
+fn a_step_that_was_cut_off_leaves_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, ids) = labelled(dir.path(), &["반지"]);
+    let seen = journal.summaries().unwrap();
+    journal
+        .db
+        .execute_batch("BEGIN; UPDATE heads SET label_ko = ''; DELETE FROM attempts;")
+        .unwrap();
+    let killed = as_if_killed(dir.path());
+    let again = open(killed.path());
+    assert_eq!(again.summaries().unwrap(), seen);
+    assert_eq!(again.attempts(ids[0]).unwrap().len(), 1);
+}
+
+#[test]
+fn a_full_disk_fails_the_step_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let pages: i64 = journal
+        .db
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    journal
+        .db
+        .pragma_update(None, "max_page_count", pages)
+        .unwrap();
+    let long = "가".repeat(100_000);
+    let note = Change::SetNote { note: Some(long) };
+    let full = journal.apply(&ids, &note, "note").unwrap_err();
+    assert!(full.hint.unwrap().contains("free some space"));
+    assert_eq!(journal.next_steps().unwrap(), (None, None));
+
+    journal
+        .db
+        .pragma_update(None, "max_page_count", 1_000_000)
+        .unwrap();
+    assert!(journal.apply(&ids, &note, "note").unwrap().is_some());
+}
+
+#[test]
+fn an_export_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    let whole = read(dir.path(), LABELS);
+    journal.commit_automatic(ids[1]).unwrap();
+    // In the way of the file that would be renamed.
+    let in_the_way = dir.path().join(".labels.jsonl.tmp");
+    std::fs::create_dir(&in_the_way).unwrap();
+    assert!(journal.export(false).is_err());
+    assert_eq!(read(dir.path(), LABELS), whole);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 2);
+}
+
+#[test]
+fn an_outdir_that_is_a_file_is_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("labels");
+    std::fs::write(&path, "").unwrap();
+    let refused = Journal::open(&path, vocabulary()).unwrap_err();
+    assert!(refused.cause.contains("labels"), "{refused}");
+}

@@ -1,0 +1,200 @@
+//! The files that others read: right types, source order, whole or not there.
+
+use super::*;
+use crate::store::{ERRORS, LABELS, PARQUET};
+use arrow::array::{Array, ListArray, StringArray, StructArray};
+use arrow::datatypes::DataType;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+#[test]
+fn records_are_exported_in_source_order_with_the_keys_of_the_contract() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    for id in [ids[2], ids[0]] {
+        journal.commit_automatic(id).unwrap();
+    }
+    journal.export(false).unwrap();
+    let written = lines(dir.path(), LABELS);
+    let names: Vec<_> = written.iter().map(|line| &line["item_name"]).collect();
+    assert_eq!(names, ["반지", "검"]);
+    let keys: Vec<&String> = written[0].as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "image_path",
+            "image_sha256",
+            "source_type",
+            "item_name",
+            "item_description",
+            "label_ko",
+            "label_en",
+            "tags_ko",
+            "attributes",
+            "query_variants_ko",
+            "quality_flags",
+            "model",
+            "prompt_version",
+            "generated_at"
+        ]
+    );
+    assert!(!dir.path().join(ERRORS).exists());
+    assert!(!dir.path().join(PARQUET).exists());
+}
+
+#[test]
+fn nothing_is_written_before_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal.apply(&ids, &Change::Accept, "accept").unwrap();
+    journal.export(true).unwrap();
+    assert!(!dir.path().join(LABELS).exists());
+    assert!(!dir.path().join(PARQUET).exists());
+}
+
+#[test]
+fn twins_are_flagged_in_both_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지", "모자"]);
+    for id in &ids {
+        let answer = attempt(labels("반지"), &[]);
+        journal.add_attempt(*id, &answer).unwrap();
+        journal.commit_automatic(*id).unwrap();
+    }
+    journal.export(false).unwrap();
+    for line in lines(dir.path(), LABELS) {
+        assert_eq!(
+            line["quality_flags"],
+            serde_json::json!({"is_uncertain": true, "reasons": ["duplicate_label"]})
+        );
+    }
+}
+
+#[test]
+fn failed_items_are_listed_until_they_succeed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지", "모자"]);
+    for id in &ids {
+        let missing = failure(FailureCode::MissingImage);
+        journal.add_failure(*id, &missing).unwrap();
+    }
+    journal.export(false).unwrap();
+    let listed = lines(dir.path(), ERRORS);
+    assert_eq!(listed.len(), 2);
+    let keys: Vec<&String> = listed[0].as_object().unwrap().keys().collect();
+    let expected = "image_path item_name source_type code detail at";
+    assert_eq!(keys, expected.split(' ').collect::<Vec<_>>());
+    assert_eq!(listed[0]["code"], "missing_image");
+
+    for id in &ids {
+        let answer = attempt(labels("반지"), &[]);
+        journal.add_attempt(*id, &answer).unwrap();
+        journal.commit_automatic(*id).unwrap();
+    }
+    journal.export(false).unwrap();
+    assert_eq!(read(dir.path(), ERRORS), "");
+}
+
+#[test]
+fn exports_that_are_gone_or_behind_are_rebuilt() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(true).unwrap();
+    journal.commit_automatic(ids[1]).unwrap();
+    drop(journal);
+    // Cut off before the second record was exported, and a half-made file left behind.
+    std::fs::write(dir.path().join(".labels.jsonl.tmp"), "{\"image_pa").unwrap();
+    drop(open(dir.path()));
+    let whole = read(dir.path(), LABELS);
+    assert_eq!(whole.lines().count(), 2);
+    assert!(!dir.path().join(".labels.jsonl.tmp").exists());
+    assert_eq!(parquet_rows(dir.path()), 2);
+
+    std::fs::remove_file(dir.path().join(LABELS)).unwrap();
+    drop(open(dir.path()));
+    assert_eq!(read(dir.path(), LABELS), whole);
+}
+
+#[test]
+fn an_up_to_date_export_is_not_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    assert!(journal.export_if_due().unwrap());
+    assert!(!journal.export_if_due().unwrap());
+    let modified = |name| {
+        let file = std::fs::metadata(dir.path().join(name)).unwrap();
+        file.modified().unwrap()
+    };
+    let before = modified(LABELS);
+    journal.export(false).unwrap();
+    drop(journal);
+    drop(open(dir.path()));
+    assert_eq!(modified(LABELS), before);
+}
+
+#[test]
+fn parquet_has_the_types_of_the_contract_even_where_all_is_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지"]);
+    let bare = Labels {
+        label_ko: "빈 반지".into(),
+        ..Labels::default()
+    };
+    journal.add_attempt(ids[0], &attempt(bare, &[])).unwrap();
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(true).unwrap();
+
+    let file = std::fs::File::open(dir.path().join(PARQUET)).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let column = |name: &str| batch.column_by_name(name).unwrap();
+    let is_text_list = |array: &dyn Array| match array.data_type() {
+        DataType::List(of) => of.data_type() == &DataType::Utf8,
+        _ => false,
+    };
+    assert!(is_text_list(column("tags_ko")) && is_text_list(column("query_variants_ko")));
+    let tags = column("tags_ko").as_any().downcast_ref::<ListArray>();
+    assert_eq!(tags.unwrap().value(0).len(), 0);
+    for name in ["image_sha256", "label_en", "item_description", "label_ko"] {
+        assert_eq!(column(name).data_type(), &DataType::Utf8, "{name}");
+    }
+    let attributes = column("attributes").as_any().downcast_ref::<StructArray>();
+    let attributes = attributes.unwrap();
+    for name in ["colors", "theme", "material", "vibe"] {
+        assert!(is_text_list(attributes.column_by_name(name).unwrap()));
+    }
+    let guess = attributes.column_by_name("item_type_guess").unwrap();
+    assert!(guess.as_any().is::<StringArray>() && guess.is_null(0));
+    let flags = column("quality_flags")
+        .as_any()
+        .downcast_ref::<StructArray>();
+    let flags = flags.unwrap();
+    assert!(is_text_list(flags.column_by_name("reasons").unwrap()));
+    let uncertain = flags.column_by_name("is_uncertain").unwrap();
+    assert_eq!(uncertain.data_type(), &DataType::Boolean);
+}
+
+#[test]
+fn a_group_that_moves_in_the_source_moves_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    for id in ids {
+        journal.commit_automatic(id).unwrap();
+    }
+    journal.export(false).unwrap();
+    add(&mut journal, &["모자", "반지"]);
+    journal.export(false).unwrap();
+    let first = &lines(dir.path(), LABELS)[0];
+    assert_eq!(first["item_name"], "모자");
+}
+
+fn parquet_rows(outdir: &Path) -> usize {
+    let file = std::fs::File::open(outdir.join(PARQUET)).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batches = reader.build().unwrap();
+    batches.map(|batch| batch.unwrap().num_rows()).sum()
+}

@@ -1,0 +1,319 @@
+//! Groups met again, answers, failures, counts, and what is kept between runs.
+
+use super::*;
+use crate::record::{ColorHistogram, to_oklab};
+use crate::store::Members;
+
+#[test]
+fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지", "모자"]);
+    assert_eq!(journal.waiting().unwrap(), ids);
+
+    let added = journal
+        .add_attempt(ids[0], &attempt(labels("반지"), &[]))
+        .unwrap();
+    assert!(added.shown);
+    assert_eq!(added.changed, [ids[0]]);
+    journal
+        .add_attempt(ids[1], &attempt(labels("모자"), &[Reason::TooSmall]))
+        .unwrap();
+    assert_eq!(state(&journal, ids[0]), GroupState::Draft);
+    assert_eq!(state(&journal, ids[1]), GroupState::Uncertain);
+    assert!(journal.waiting().unwrap().is_empty());
+
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.commit_automatic(ids[1]).unwrap();
+    assert_eq!(state(&journal, ids[0]), GroupState::Committed);
+    let doubtful = journal.summary(ids[1]).unwrap().unwrap();
+    assert_eq!(doubtful.state, GroupState::Uncertain);
+    assert!(doubtful.has_record && doubtful.doubt > 0.0);
+
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.attempts[0].id, added.id);
+    assert_eq!(detail.committed.unwrap().label_ko, labels("반지").label_ko);
+}
+
+#[test]
+fn everything_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.meta_set("ui.filter", "state:uncertain").unwrap();
+    let before = (
+        journal.summaries().unwrap(),
+        journal.detail(ids[0]).unwrap(),
+    );
+    drop(journal);
+
+    let journal = open(dir.path());
+    assert_eq!(
+        before,
+        (
+            journal.summaries().unwrap(),
+            journal.detail(ids[0]).unwrap()
+        )
+    );
+    assert_eq!(
+        journal.meta_with_prefix("ui.").unwrap(),
+        [("filter".into(), "state:uncertain".into())]
+    );
+    assert_eq!(journal.meta_get("ui.none").unwrap(), None);
+}
+
+#[test]
+fn a_group_is_met_again_by_path_and_by_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal.begin_source();
+
+    let mut moved = group(7, "옮긴 반지");
+    moved.sha256 = Some("sha-반지".into());
+    let by_hash = journal.upsert_group(&moved).unwrap();
+    assert_eq!(
+        (by_hash.id, by_hash.new, by_hash.first),
+        (ids[0], false, true)
+    );
+    let mut unread = group(8, "반지");
+    unread.sha256 = None;
+    let by_path = journal.upsert_group(&unread).unwrap();
+    assert_eq!((by_path.id, by_path.first), (ids[0], false));
+
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.item.item_name, "옮긴 반지");
+    assert_eq!(detail.other_names, ["반지"]);
+    assert_eq!((detail.rows, detail.summary.order), (2, 7));
+    assert_eq!(detail.summary.state, GroupState::Draft);
+}
+
+#[test]
+fn names_join_and_rows_are_counted_anew_by_each_reading() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    for _ in 0..2 {
+        let ids = add(&mut journal, &["반지"]);
+        journal
+            .add_names(&[Members {
+                group: ids[0],
+                rows: 3,
+                names: list(&["반지", "은반지", "금반지", "은반지"]),
+            }])
+            .unwrap();
+        let detail = journal.detail(ids[0]).unwrap().unwrap();
+        assert_eq!(detail.other_names, ["은반지", "금반지"]);
+        assert_eq!(detail.rows, 4);
+    }
+}
+
+#[test]
+fn other_bytes_under_a_known_path_wait_for_a_new_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal
+        .apply(&[ids[1]], &set_label("내가 쓴 붉은 모자"), "edit")
+        .unwrap();
+    journal.begin_source();
+    for (order, name) in [(0, "반지"), (1, "모자")] {
+        let mut changed = group(order, name);
+        changed.sha256 = Some(format!("other-{name}"));
+        assert!(journal.upsert_group(&changed).unwrap().content_changed);
+    }
+    let ring = journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!((ring.state, ring.has_record), (GroupState::Waiting, true));
+    assert_eq!(state(&journal, ids[1]), GroupState::Edited);
+    assert_eq!(journal.detail(ids[0]).unwrap().unwrap().attempts.len(), 1);
+}
+
+#[test]
+fn items_without_a_path_stay_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let pathless = |order, name: &str| {
+        let mut group = group(order, name);
+        group.item.image_path = String::new();
+        group.item.image_url = Some(format!("https://example.invalid/{name}"));
+        group.sha256 = None;
+        group
+    };
+    let upserted = journal
+        .upsert_groups(&[
+            pathless(0, "반지"),
+            pathless(1, "모자"),
+            pathless(2, "반지"),
+        ])
+        .unwrap();
+    assert_ne!(upserted[0].id, upserted[1].id);
+    assert_eq!(upserted[0].id, upserted[2].id);
+}
+
+#[test]
+fn a_failure_stands_until_an_answer_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지", "모자"]);
+    journal
+        .add_failure(ids[0], &failure(FailureCode::MissingImage))
+        .unwrap();
+    let failed = Attempt {
+        labels: None,
+        failure: Some(failure(FailureCode::ModelError)),
+        ..attempt(Labels::default(), &[])
+    };
+    journal.add_attempt(ids[1], &failed).unwrap();
+    assert_eq!(state(&journal, ids[0]), GroupState::Failed);
+    assert_eq!(
+        journal.counts().unwrap().failures,
+        [(FailureCode::MissingImage, 1), (FailureCode::ModelError, 1)]
+    );
+    assert!(journal.waiting().unwrap().is_empty());
+
+    journal
+        .add_attempt(ids[1], &attempt(labels("모자"), &[]))
+        .unwrap();
+    assert_eq!(state(&journal, ids[1]), GroupState::Draft);
+    // A later failure takes nothing away.
+    journal.add_attempt(ids[1], &failed).unwrap();
+    assert_eq!(state(&journal, ids[1]), GroupState::Draft);
+    let counts = journal.counts().unwrap();
+    assert_eq!(counts.failures, [(FailureCode::MissingImage, 1)]);
+    assert_eq!(counts.in_state(GroupState::Failed), 1);
+}
+
+#[test]
+fn an_answer_does_not_push_an_edit_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal
+        .apply(&ids, &set_label("내가 쓴 은빛 반지"), "edit")
+        .unwrap();
+    let added = journal
+        .add_attempt(ids[0], &attempt(labels("다른 반지"), &[]))
+        .unwrap();
+    assert!(!added.shown);
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.summary.label_ko, "내가 쓴 은빛 반지");
+    assert_eq!(detail.attempts.len(), 2);
+    assert!(journal.commit_automatic(ids[0]).unwrap().is_empty());
+}
+
+#[test]
+fn the_better_fields_of_two_answers_can_be_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let second = journal
+        .add_attempt(ids[0], &attempt(labels("은반지"), &[Reason::TooSmall]))
+        .unwrap();
+    let mut merged = labels("은반지");
+    merged.tags_ko.push("반지".into());
+    journal
+        .add_merged(
+            ids[0],
+            second.id,
+            &merged,
+            &[Reason::QualityRetryFailed],
+            &[],
+        )
+        .unwrap();
+    let draft = journal.detail(ids[0]).unwrap().unwrap().draft.unwrap();
+    assert_eq!(draft.labels, merged);
+    assert_eq!(draft.reasons, [Reason::QualityRetryFailed]);
+}
+
+#[test]
+fn equal_labels_doubt_each_other_as_long_as_both_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지", "모자", "검"]);
+    let same = |journal: &mut Journal, id| {
+        let added = journal.add_attempt(id, &attempt(labels("반지"), &[]));
+        added.unwrap().changed
+    };
+    assert_eq!(same(&mut journal, ids[0]), [ids[0]]);
+    assert_eq!(same(&mut journal, ids[1]), [ids[0], ids[1]]);
+    assert_eq!(same(&mut journal, ids[2]), [ids[2]]);
+    let duplicates = |journal: &Journal| {
+        let all = journal.summaries().unwrap();
+        all.iter()
+            .filter(|group| group.reasons.contains(&Reason::DuplicateLabel))
+            .count()
+    };
+    assert_eq!(duplicates(&journal), 3);
+
+    let reject = Change::Reject {
+        reason: "blurred".into(),
+    };
+    journal.apply(&[ids[2]], &reject, "reject").unwrap();
+    assert_eq!(duplicates(&journal), 2);
+    let stepped = journal
+        .apply(&[ids[1]], &set_label("푸른 모자"), "edit")
+        .unwrap()
+        .unwrap();
+    assert_eq!(stepped.changed, [ids[0], ids[1]]);
+    assert_eq!(duplicates(&journal), 0);
+    assert_eq!(state(&journal, ids[0]), GroupState::Draft);
+    journal.undo().unwrap();
+    journal.undo().unwrap();
+    assert_eq!(duplicates(&journal), 3);
+}
+
+#[test]
+fn colours_that_come_late_are_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let blue = ColorHistogram {
+        opaque: 300,
+        bins: vec![(to_oklab([20, 40, 220]), 1.0)],
+    };
+    assert!(!journal.has_histogram(ids[0]).unwrap());
+    let changed = journal.set_histogram(ids[0], &blue).unwrap();
+    assert_eq!(changed, ids);
+    assert!(journal.has_histogram(ids[0]).unwrap());
+    let summary = journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!(summary.reasons, [Reason::ColorMismatch]);
+}
+
+#[test]
+fn texts_are_found_where_they_stand() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, ids) = labelled(dir.path(), &["반지", "\"특\\별\" 모자"]);
+    let found = journal.find("\"특\\별\"").unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].group, found[0].field), (ids[1], Field::LabelKo));
+    let found = journal.find("리본").unwrap();
+    let fields: Vec<Field> = found.iter().map(|found| found.field).collect();
+    let each = [Field::LabelKo, Field::TagsKo, Field::QueryVariantsKo];
+    assert_eq!(fields, [each, each].concat());
+    assert!(journal.find("").unwrap().is_empty());
+}
+
+#[test]
+fn a_second_holder_is_told_who_the_first_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let refused = Journal::open(dir.path(), vocabulary()).unwrap_err();
+    assert!(refused.cause.contains("is in use by process"), "{refused}");
+    assert!(refused.cause.contains(&std::process::id().to_string()));
+    drop(journal);
+    open(dir.path());
+}
+
+#[test]
+fn a_journal_of_a_newer_program_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let db = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let refused = Journal::open(dir.path(), vocabulary()).unwrap_err();
+    assert!(refused.cause.contains("newer labeler-tui"), "{refused}");
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_refused_with_a_hint() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("journal.sqlite"), "not a database, surely").unwrap();
+    let refused = Journal::open(dir.path(), vocabulary()).unwrap_err();
+    assert!(refused.hint.is_some(), "{refused}");
+}

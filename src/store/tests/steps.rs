@@ -1,0 +1,307 @@
+//! What an operator does, undone and done again.
+
+use super::*;
+use crate::store::{LABELS, StepOutcome};
+use proptest::prelude::*;
+
+fn done(journal: &mut Journal, ids: &[GroupId], change: &Change) -> StepOutcome {
+    let stepped = journal.apply(ids, change, "a step").unwrap();
+    stepped.expect("the change does something")
+}
+
+#[test]
+fn an_edit_runs_the_rules_and_the_flags_follow() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    done(&mut journal, &ids, &set_label("반지"));
+    let edited = journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!(edited.state, GroupState::Edited);
+    assert_eq!(edited.reasons, [Reason::LabelEqualsItemName]);
+    assert!(edited.doubt > 0.0);
+    done(&mut journal, &ids, &set_label(&labels("반지").label_ko));
+    let mended = journal.summary(ids[0]).unwrap().unwrap();
+    assert!(mended.reasons.is_empty());
+}
+
+#[test]
+fn accept_commit_and_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지"]);
+    let doubtful = attempt(labels("반지"), &[Reason::TooSmall]);
+    journal.add_attempt(ids[0], &doubtful).unwrap();
+    done(&mut journal, &ids, &Change::Accept);
+    assert_eq!(state(&journal, ids[0]), GroupState::Accepted);
+    done(&mut journal, &ids, &Change::Commit);
+    // A person has decided: it leaves the queue, and the record keeps its flag.
+    assert_eq!(state(&journal, ids[0]), GroupState::Committed);
+    journal.export(false).unwrap();
+    assert!(read(dir.path(), LABELS).contains("\"reasons\":[\"too_small\"]"));
+
+    let undone = journal.undo().unwrap().unwrap();
+    assert_eq!(state(&journal, ids[0]), GroupState::Accepted);
+    assert_eq!(
+        (undone.undo.as_deref(), undone.redo.as_deref()),
+        (Some("a step"), Some("a step"))
+    );
+    journal.export(false).unwrap();
+    assert_eq!(read(dir.path(), LABELS), "");
+    journal.undo().unwrap();
+    assert_eq!(state(&journal, ids[0]), GroupState::Uncertain);
+    assert_eq!(journal.undo().unwrap(), None);
+}
+
+#[test]
+fn a_change_that_changes_nothing_is_no_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지"]);
+    for change in [Change::Accept, Change::Commit, Change::Reopen] {
+        assert_eq!(journal.apply(&ids, &change, "nothing").unwrap(), None);
+    }
+    assert_eq!(journal.next_steps().unwrap(), (None, None));
+}
+
+#[test]
+fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    let reject = Change::Reject {
+        reason: "not an item".into(),
+    };
+    done(&mut journal, &ids, &reject);
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 1);
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.rejected.as_deref(), Some("not an item"));
+
+    done(&mut journal, &ids, &Change::Commit);
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 0);
+    assert_eq!(state(&journal, ids[0]), GroupState::Rejected);
+}
+
+#[test]
+fn a_bulk_step_is_undone_as_one_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    let before = journal.summaries().unwrap();
+    let tag = Change::Add {
+        field: Field::TagsKo,
+        value: "장비".into(),
+    };
+    let stepped = done(&mut journal, &ids, &tag);
+    assert_eq!(stepped.changed, ids);
+    done(&mut journal, &ids[..1], &set_label("고친 붉은 반지"));
+    drop(journal);
+
+    let mut journal = open(dir.path());
+    journal.undo().unwrap().unwrap();
+    drop(journal);
+    let mut journal = open(dir.path());
+    journal.undo().unwrap().unwrap();
+    assert_eq!(timeless(&journal), timeless_of(before));
+    journal.redo().unwrap().unwrap();
+    let all = journal.summaries().unwrap();
+    assert!(
+        all.iter()
+            .all(|group| group.tags_ko.contains(&"장비".into()))
+    );
+    journal.redo().unwrap().unwrap();
+    assert_eq!(journal.redo().unwrap(), None);
+    let first = journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!(first.label_ko, "고친 붉은 반지");
+}
+
+#[test]
+fn a_new_step_ends_what_could_be_redone_and_the_log_keeps_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    done(&mut journal, &ids, &set_label("첫 붉은 반지"));
+    journal.undo().unwrap();
+    let stepped = done(&mut journal, &ids, &set_label("둘째 붉은 반지"));
+    assert_eq!(stepped.redo, None);
+    assert_eq!(journal.redo().unwrap(), None);
+    let steps: i64 = journal
+        .db
+        .query_row("SELECT count(*) FROM steps", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(steps, 3);
+}
+
+#[test]
+fn an_answer_that_lands_between_survives_undo() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    done(&mut journal, &ids, &set_label("내 붉은 반지"));
+    let newer = attempt(labels("새 반지"), &[]);
+    journal.add_attempt(ids[0], &newer).unwrap();
+    journal.undo().unwrap();
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.attempts.len(), 2);
+    assert_eq!(detail.summary.label_ko, labels("새 반지").label_ko);
+    journal.redo().unwrap();
+    let redone = journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!(redone.label_ko, "내 붉은 반지");
+}
+
+#[test]
+fn a_record_that_the_batch_made_between_survives_undo() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let note = Change::SetNote {
+        note: Some("look again".into()),
+    };
+    done(&mut journal, &ids, &note);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.undo().unwrap();
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.note, None);
+    assert!(detail.summary.has_record);
+}
+
+#[test]
+fn an_attempt_is_taken_whole_or_by_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let first = journal.attempts(ids[0]).unwrap()[0].id;
+    let second = journal
+        .add_attempt(ids[0], &attempt(labels("둘째 반지"), &[Reason::Truncated]))
+        .unwrap()
+        .id;
+    let shown = |journal: &Journal| journal.summary(ids[0]).unwrap().unwrap();
+    assert_eq!(shown(&journal).reasons, [Reason::Truncated]);
+    done(
+        &mut journal,
+        &ids[..1],
+        &Change::TakeAttempt { attempt: first },
+    );
+    assert_eq!(shown(&journal).label_ko, labels("반지").label_ko);
+    assert_eq!(shown(&journal).state, GroupState::Edited);
+    let field = Change::TakeField {
+        attempt: second,
+        field: Field::LabelKo,
+    };
+    done(&mut journal, &ids[..1], &field);
+    assert_eq!(shown(&journal).label_ko, labels("둘째 반지").label_ko);
+    done(
+        &mut journal,
+        &ids[..1],
+        &Change::TakeAttempt { attempt: second },
+    );
+    assert_eq!(shown(&journal).state, GroupState::Uncertain);
+    // Another group's answer is none of this one's.
+    let foreign = journal.apply(&ids[1..], &field, "take").unwrap();
+    assert_eq!(foreign, None);
+}
+
+#[test]
+fn a_failed_item_can_be_labelled_by_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지"]);
+    let missing = failure(FailureCode::MissingImage);
+    journal.add_failure(ids[0], &missing).unwrap();
+    done(&mut journal, &ids, &set_label("손으로 쓴 반지"));
+    done(&mut journal, &ids, &Change::Commit);
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS)[0]["model"], "operator");
+    for _ in 0..2 {
+        journal.undo().unwrap();
+    }
+    assert_eq!(state(&journal, ids[0]), GroupState::Failed);
+}
+
+fn timeless(journal: &Journal) -> Vec<crate::record::GroupSummary> {
+    timeless_of(journal.summaries().unwrap())
+}
+
+/// Without the time of the last change, which undo moves on.
+fn timeless_of(mut groups: Vec<crate::record::GroupSummary>) -> Vec<crate::record::GroupSummary> {
+    for group in &mut groups {
+        group.changed_at = 0;
+    }
+    groups
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let text = prop::sample::select(vec!["반지", "모자", "붉은 리본 모자", "", "a, b, c"]);
+    let field = prop::sample::select(Field::ALL.to_vec());
+    prop_oneof![
+        (field.clone(), prop::collection::vec(text.clone(), 0..7)).prop_map(|(field, values)| {
+            Change::Set {
+                field,
+                values: list(&values),
+            }
+        }),
+        (field.clone(), text.clone()).prop_map(|(field, value)| Change::Add {
+            field,
+            value: value.into()
+        }),
+        (field, text.clone()).prop_map(|(field, value)| Change::Remove {
+            field,
+            value: value.into()
+        }),
+        (text.clone(), text.clone()).prop_map(|(find, with)| Change::Replace {
+            find: find.into(),
+            with: with.into()
+        }),
+        (1..4_i64).prop_map(|attempt| Change::TakeAttempt { attempt }),
+        (1..4_i64, prop::sample::select(Field::ALL.to_vec()))
+            .prop_map(|(attempt, field)| Change::TakeField { attempt, field }),
+        text.prop_map(|text| Change::SetNote {
+            note: Some(text.into())
+        }),
+        Just(Change::Accept),
+        Just(Change::Reject {
+            reason: "no".into()
+        }),
+        Just(Change::Reopen),
+        Just(Change::Commit),
+    ]
+}
+
+fn everything(journal: &mut Journal, outdir: &Path) -> (Vec<String>, [Vec<u8>; 2]) {
+    journal.export(true).unwrap();
+    let groups = timeless(journal);
+    let details = groups.iter().map(|group| {
+        let mut detail = journal.detail(group.id).unwrap().unwrap();
+        detail.summary.changed_at = 0;
+        format!("{detail:?}")
+    });
+    let bytes = |name: &str| std::fs::read(outdir.join(name)).unwrap_or_default();
+    (details.collect(), [bytes(LABELS), bytes("labels.parquet")])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_steps_undone_give_the_first_state_and_exports(
+        steps in prop::collection::vec((any_change(), prop::collection::vec(0..4_usize, 1..5)), 1..12)
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, mut ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+        ids.extend(add(&mut journal, &["반지", "모자", "검", "활"]).last());
+        journal.commit_automatic(ids[0]).unwrap();
+        let first = everything(&mut journal, dir.path());
+        let mut taken = 0;
+        for (change, whom) in &steps {
+            let whom: Vec<GroupId> = whom.iter().map(|at| ids[*at]).collect();
+            taken += usize::from(journal.apply(&whom, change, "step").unwrap().is_some());
+        }
+        let last = everything(&mut journal, dir.path());
+        for _ in 0..taken {
+            prop_assert!(journal.undo().unwrap().is_some());
+        }
+        prop_assert!(journal.undo().unwrap().is_none());
+        prop_assert_eq!(&everything(&mut journal, dir.path()), &first);
+        drop(journal);
+        let mut journal = open(dir.path());
+        for _ in 0..taken {
+            prop_assert!(journal.redo().unwrap().is_some());
+        }
+        prop_assert_eq!(&everything(&mut journal, dir.path()), &last);
+    }
+}

@@ -3,6 +3,7 @@
 mod attempt;
 mod change;
 mod color;
+mod edit;
 mod group;
 mod item;
 mod labels;
@@ -18,6 +19,7 @@ pub use attempt::{
 };
 pub use change::{Change, Field};
 pub use color::ColorHistogram;
+pub use edit::apply;
 pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};
 pub use item::{Item, SourceType};
 pub use labels::{Attributes, Labels, QualityFlags, Record};

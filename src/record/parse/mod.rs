@@ -128,12 +128,11 @@ fn failure(what: &str, text: &str) -> Failure {
 /// What was being written is dropped, except the label: it keeps its words and gets the item's
 /// name, if that is missing. A whole answer comes back as it is.
 pub fn complete(text: &str, name: Option<&str>) -> String {
-    let (node, cut) = match object(text) {
+    let node = match object(text) {
         Some((_, false, _)) => return text.to_string(),
-        Some((node, cut, _)) => (node, cut),
-        None => (Node::Null, true),
+        Some((node, ..)) => node,
+        None => Node::Null,
     };
-    debug_assert!(cut);
     let mut label = string(node.get("label_ko")).unwrap_or_default();
     if let Some(name) = name.filter(|name| !label.contains(name)) {
         let begun = label

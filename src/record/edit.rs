@@ -101,11 +101,14 @@ pub fn apply(
             if find.is_empty() {
                 return Err(refused("there is nothing to look for"));
             }
-            let replace = |text: &String| text.nfc().collect::<String>().replace(&find, with);
-            edited.label_ko = replace(&labels.label_ko);
-            edited.label_en = labels.label_en.as_ref().map(replace);
-            edited.tags_ko = labels.tags_ko.iter().map(replace).collect();
-            edited.query_variants_ko = labels.query_variants_ko.iter().map(replace).collect();
+            let texts = [&mut edited.label_ko]
+                .into_iter()
+                .chain(&mut edited.label_en)
+                .chain(&mut edited.tags_ko)
+                .chain(&mut edited.query_variants_ko);
+            for text in texts {
+                *text = text.nfc().collect::<String>().replace(&find, with);
+            }
         }
         Change::TakeAttempt { attempt } => {
             edited = taken.ok_or_else(|| without_labels(*attempt))?.clone();

@@ -1,0 +1,223 @@
+use super::*;
+use crate::prompt::schema;
+use crate::record::{
+    self, Category, ColorHistogram, Labels, QualityFlags, Reason, Record, RuleContext, SourceType,
+    Vocabulary, to_oklab,
+};
+use crate::settings::Lang;
+use llguidance::toktrie::{ApproximateTokEnv, TokRxInfo, TokTrie, TokenizerEnv};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const END: u32 = 256;
+
+/// All bytes, an end token, and some longer tokens, among them ones that span fields.
+fn tokenizer() -> TokEnv {
+    let mut words: Vec<Vec<u8>> = (0..=255u8).map(|byte| vec![byte]).collect();
+    words.push(b"\xff<|end|>".to_vec());
+    for text in [
+        "{\"", "\":\"", "\",\"", "\":[\"", "\"],\"", "모자", "빨간", " 리본", "label", "_ko", "red",
+    ] {
+        words.push(text.as_bytes().to_vec());
+    }
+    let info = TokRxInfo {
+        vocab_size: words.len() as u32,
+        tok_eos: END,
+        tok_bos: None,
+        tok_pad: None,
+        tok_unk: None,
+        tok_end_of_turn: None,
+    };
+    Arc::new(Canonical(Arc::new(ApproximateTokEnv::new(TokTrie::from(
+        &info, &words,
+    )))))
+}
+
+/// The same with its greedy splitting declared canonical, so that tokens are forced.
+struct Canonical(TokEnv);
+
+impl TokenizerEnv for Canonical {
+    fn tok_trie(&self) -> &TokTrie {
+        self.0.tok_trie()
+    }
+
+    fn tokenize_bytes(&self, bytes: &[u8]) -> Vec<u32> {
+        self.0.tokenize_bytes(bytes)
+    }
+}
+
+fn bytes(env: &TokEnv, token: u32) -> Vec<u8> {
+    env.tok_trie().token(token).to_vec()
+}
+
+/// An answer by a model that prefers nothing.
+fn random_answer(env: &TokEnv, grammar: &mut Grammar, random: &mut StdRng) -> String {
+    let mut answer = Vec::new();
+    while !grammar.is_finished() {
+        for token in grammar.forced() {
+            answer.extend(bytes(env, token));
+        }
+        let allowed = grammar.mask().unwrap().to_list();
+        assert!(!allowed.is_empty());
+        let token = allowed[random.random_range(0..allowed.len())];
+        if token == END {
+            break;
+        }
+        grammar.advance(token).unwrap();
+        answer.extend(bytes(env, token));
+        assert!(answer.len() < 20_000);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn any_answer_obeys_the_schema_in_compact_form() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let env = tokenizer();
+    let mut compiler = GrammarCompiler::new(&env).unwrap();
+    let mut random = StdRng::seed_from_u64(7);
+    let names = [
+        None,
+        Some("별빛 모자"),
+        Some("A.I. \"(+1)\" \\ {모자}"),
+        Some("😀 龍"),
+    ];
+    for name in names {
+        for lang in [Lang::Ko, Lang::Both] {
+            let schema = Arc::new(schema(&vocabulary, lang, name, true));
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            for _ in 0..3 {
+                let mut grammar = compiler.compile(&schema).unwrap();
+                let text = random_answer(&env, &mut grammar, &mut random);
+                let value: Value = serde_json::from_str(&text).unwrap();
+                assert!(validator.is_valid(&value), "{text}");
+                assert_eq!(value.to_string(), text);
+                let label = value["label_ko"].as_str().unwrap();
+                assert!(label.contains(name.unwrap_or_default()), "{label}");
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_are_forced_and_a_finished_answer_only_ends() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let env: TokEnv = ApproximateTokEnv::single_byte_env();
+    let mut compiler = GrammarCompiler::new(&env).unwrap();
+    let schema = Arc::new(schema(&vocabulary, Lang::Ko, None, true));
+    let mut grammar = compiler.compile(&schema).unwrap();
+    let opening: Vec<u8> = grammar
+        .forced()
+        .iter()
+        .flat_map(|t| bytes(&env, *t))
+        .collect();
+    assert_eq!(String::from_utf8(opening).unwrap(), "{\"label_ko\":\"");
+    assert!(!grammar.is_finished());
+    assert!(grammar.advance(u32::from(b'\n')).is_err());
+}
+
+#[test]
+fn a_schema_that_is_none_is_an_error() {
+    let mut compiler = GrammarCompiler::new(&tokenizer()).unwrap();
+    let schema = Arc::new(serde_json::json!({"type": "nonsense"}));
+    assert!(compiler.compile(&schema).is_err());
+}
+
+/// The line of `labels.jsonl` that an answer becomes.
+fn exported(text: &str, name: &str, truncated: bool, vocabulary: &Vocabulary) -> (Labels, Value) {
+    let labels = record::parse(text).unwrap().labels.normalized(vocabulary);
+    let confidence = record::confidence(text, [(text.as_bytes(), Some(-0.5), false)]);
+    let colors = ColorHistogram {
+        opaque: 400,
+        bins: vec![(to_oklab([200, 30, 35]), 1.0)],
+    };
+    let context = RuleContext {
+        vocabulary,
+        item_name: name,
+        with_metadata: true,
+        colors: Some(&colors),
+        confidence: &confidence,
+        truncated,
+        label_count: 1,
+    };
+    let reasons = record::check(&labels, &context);
+    let line = Record {
+        image_path: "icons/1.png".into(),
+        image_sha256: Some("0f".repeat(32)),
+        source_type: SourceType::Cash,
+        item_name: name.into(),
+        item_description: None,
+        label_ko: labels.label_ko.clone(),
+        label_en: labels.label_en.clone(),
+        tags_ko: labels.tags_ko.clone(),
+        attributes: labels.attributes.clone(),
+        query_variants_ko: labels.query_variants_ko.clone(),
+        quality_flags: QualityFlags {
+            is_uncertain: !reasons.is_empty(),
+            reasons,
+        },
+        model: "test".into(),
+        prompt_version: "v2".into(),
+        generated_at: "2026-01-10T00:00:00Z".into(),
+    };
+    (labels, serde_json::to_value(line).unwrap())
+}
+
+fn record_schema() -> jsonschema::Validator {
+    let schema = serde_json::from_str(include_str!("../../../assets/record.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn whatever_the_grammar_lets_through_is_a_lawful_record() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let records = record_schema();
+    let env = tokenizer();
+    let mut compiler = GrammarCompiler::new(&env).unwrap();
+    let mut random = StdRng::seed_from_u64(11);
+    let name = "별빛 \"모자\" 2";
+    for strict in [false, true] {
+        let schema = Arc::new(schema(&vocabulary, Lang::Both, Some(name), strict));
+        for _ in 0..12 {
+            let mut grammar = compiler.compile(&schema).unwrap();
+            let text = random_answer(&env, &mut grammar, &mut random);
+            let (labels, line) = exported(&text, name, false, &vocabulary);
+            let faults: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
+            assert!(faults.is_empty(), "{faults:?} {line}");
+            for color in &labels.attributes.colors {
+                assert!(vocabulary.words(Category::Color).any(|word| word == color));
+            }
+            let reasons = line["quality_flags"]["reasons"].to_string();
+            for impossible in [
+                "item_name_missing",
+                "label_equals_item_name",
+                "mixed_script",
+            ] {
+                assert!(!reasons.contains(impossible), "{impossible}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let records = record_schema();
+    let env = tokenizer();
+    let mut compiler = GrammarCompiler::new(&env).unwrap();
+    let mut random = StdRng::seed_from_u64(13);
+    let name = "별빛 모자";
+    let schema = Arc::new(schema(&vocabulary, Lang::Ko, Some(name), false));
+    for _ in 0..40 {
+        let mut grammar = compiler.compile(&schema).unwrap();
+        let whole = random_answer(&env, &mut grammar, &mut random);
+        let at = whole.floor_char_boundary(random.random_range(0..whole.len()));
+        let text = record::complete(&whole[..at], Some(name));
+        let (labels, line) = exported(&text, name, true, &vocabulary);
+        let faults: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
+        assert!(faults.is_empty(), "{faults:?} {line}");
+        assert!(labels.label_ko.contains(name));
+        let reasons = line["quality_flags"]["reasons"].to_string();
+        assert!(reasons.contains(Reason::Truncated.code()));
+        assert!(!reasons.contains(Reason::MixedScript.code()), "{text}");
+    }
+}

@@ -48,3 +48,4 @@ pub mod record;
 pub mod settings;
 pub mod source;
 pub mod store;
+pub mod tui;

@@ -1,0 +1,686 @@
+//! The workstation's state and how messages change it.
+
+use super::action::{Action, Context};
+use super::dialog::Dialog;
+use super::effect::Effect;
+use super::filter::{self, Query, Sort};
+use super::groups::{Groups, needs_person};
+use super::keymap::{Key, Keymap, Lookup};
+use super::layout::{self, Pane};
+use super::picture::{self, Ground, Shown};
+use super::theme::Theme;
+use super::worker::{Counts, Done, Job};
+use crate::engine::{Command, Event, ModelInfo, Progress};
+use crate::error::Error;
+use crate::record::{
+    Background, Field, GroupDetail, GroupId, GroupState, GroupSummary, Origin, Vocabulary,
+};
+use crate::settings::IconOptions;
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use ratatui::layout::{Rect, Size};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Under this key the last filter is kept between runs.
+const FILTER_KEY: &str = "tui.filter";
+/// Details and pictures held; beyond it those off screen are let go.
+const HELD: usize = 400;
+const LAST_ERRORS: usize = 50;
+
+pub enum Message {
+    Key(KeyEvent),
+    Mouse(MouseEvent),
+    Paste(String),
+    Resize(Size),
+    Engine(Event),
+    Done(Done),
+    Picture(picture::Answer),
+    /// Whether the terminal shows real pixels; known once it has been asked.
+    Pixels(bool),
+    /// The terminal came back to us.
+    Resumed,
+    /// Asked to end from outside (SIGTERM, SIGHUP).
+    Terminate,
+}
+
+/// What the workstation is told at the start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub icon: IconOptions,
+    /// Whether there is a model at all (`--no-model` reviews only).
+    pub model: bool,
+    /// Where records go, as people are told.
+    pub outdir: String,
+    pub vocabulary: Arc<Vocabulary>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Screen {
+    #[default]
+    Work,
+    Gallery,
+    Attempts,
+    Progress,
+    Statistics,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Model {
+    Off,
+    Loading,
+    Ready(ModelInfo),
+    Failed(Error),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub bad: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// Places in `Groups`.
+    pub rows: Vec<u32>,
+    pub cursor: usize,
+    pub top: usize,
+    pub filter: String,
+    /// What of the filter was not understood.
+    pub wrong: Option<String>,
+    pub sort: Sort,
+    number: u64,
+    /// The list does not yet show what was asked for.
+    pub stale: bool,
+    in_work: bool,
+}
+
+/// The value under the record pane's cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    pub field: Field,
+    pub index: usize,
+}
+
+pub struct App {
+    pub size: Size,
+    pub theme: Theme,
+    pub keymap: Keymap,
+    pub settings: Settings,
+    pub groups: Groups,
+    pub queue: Queue,
+    pub current: Option<GroupId>,
+    pub details: HashMap<GroupId, Arc<GroupDetail>>,
+    asked: HashSet<GroupId>,
+    pub spot: Spot,
+    pub scroll: usize,
+    pub screen: Screen,
+    pub focus: Pane,
+    pub dialog: Option<Dialog>,
+    pub selected: BTreeSet<GroupId>,
+    pub anchor: Option<usize>,
+    pub gallery_top: usize,
+    /// Cursor of the statistics screen: (block, bar).
+    pub bar: (usize, usize),
+    /// Cursor of the attempts screen: which attempt, oldest first, and which field.
+    pub attempt: usize,
+    pub attempt_field: usize,
+    pub pictures: HashMap<picture::Key, Result<Arc<Shown>, String>>,
+    wished: Vec<picture::Wish>,
+    pub pixels: bool,
+    pub ground: Ground,
+    pub model_view: bool,
+    pub progress: Progress,
+    pub model: Model,
+    pub paused: bool,
+    /// The engine has said that it cannot go on.
+    pub broken: Option<Error>,
+    pub ended: bool,
+    pub notice: Option<Notice>,
+    pub errors: VecDeque<String>,
+    pub undo: Option<String>,
+    pub redo: Option<String>,
+    pub counts: Counts,
+    counts_stale: bool,
+    pub source_read: bool,
+    pub prefix: Vec<Key>,
+    pub queue_percent: u16,
+    pub(super) dragging: bool,
+    pub(super) seen_spot: (Option<GroupId>, Spot),
+    pub(super) effects: Vec<Effect>,
+}
+
+impl App {
+    pub fn new(size: Size, theme: Theme, keymap: Keymap, settings: Settings) -> Self {
+        let model = if settings.model {
+            Model::Loading
+        } else {
+            Model::Off
+        };
+        Self {
+            size,
+            theme,
+            keymap,
+            settings,
+            groups: Groups::default(),
+            queue: Queue {
+                filter: filter::DOUBTFUL.to_owned(),
+                ..Queue::default()
+            },
+            current: None,
+            details: HashMap::new(),
+            asked: HashSet::new(),
+            spot: Spot {
+                field: Field::LabelKo,
+                index: 0,
+            },
+            scroll: 0,
+            screen: Screen::Work,
+            focus: Pane::Queue,
+            dialog: None,
+            selected: BTreeSet::new(),
+            anchor: None,
+            gallery_top: 0,
+            bar: (0, 0),
+            attempt: 0,
+            attempt_field: 0,
+            pictures: HashMap::new(),
+            wished: Vec::new(),
+            pixels: false,
+            ground: Ground::White,
+            model_view: false,
+            progress: Progress::default(),
+            model,
+            paused: false,
+            broken: None,
+            ended: false,
+            notice: None,
+            errors: VecDeque::new(),
+            undo: None,
+            redo: None,
+            counts: Counts::default(),
+            counts_stale: true,
+            source_read: false,
+            prefix: Vec::new(),
+            queue_percent: 40,
+            dragging: false,
+            seen_spot: (
+                None,
+                Spot {
+                    field: Field::LabelKo,
+                    index: 0,
+                },
+            ),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The one way in. Cheap per message; [`App::settle`] follows once for many.
+    pub fn update(&mut self, message: Message) -> Vec<Effect> {
+        match message {
+            Message::Key(key) if key.kind != KeyEventKind::Release => self.key(&key),
+            Message::Key(_) => {}
+            Message::Mouse(mouse) => self.mouse(&mouse),
+            Message::Paste(text) => {
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.paste(&text);
+                    self.dialog_changed();
+                }
+            }
+            Message::Resize(size) => {
+                self.size = size;
+                self.pictures.clear();
+                self.wished.clear();
+            }
+            Message::Engine(event) => self.engine(event),
+            Message::Done(Done::Filtered { number, rows }) => self.filtered(number, rows),
+            Message::Done(Done::Counted(counts)) => self.counts = *counts,
+            Message::Picture(answer) => {
+                self.pictures.insert(answer.key, answer.shown);
+            }
+            Message::Pixels(pixels) => {
+                self.pixels = pixels;
+                self.pictures.clear();
+                self.wished.clear();
+            }
+            Message::Resumed => self.effects.push(Effect::Redraw),
+            Message::Terminate => self.effects.push(Effect::Quit),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn key(&mut self, event: &KeyEvent) {
+        if self.dialog.is_some() {
+            return self.dialog_key(event);
+        }
+        self.notice = None;
+        for key in Key::from_event(event) {
+            self.prefix.push(key);
+            let mut found = self.keymap.lookup(self.context(), &self.prefix);
+            if found == Lookup::None && self.prefix.len() > 1 {
+                self.prefix = vec![key];
+                found = self.keymap.lookup(self.context(), &self.prefix);
+            }
+            match found {
+                Lookup::Prefix => {}
+                Lookup::None => self.prefix.clear(),
+                Lookup::Action(action) => {
+                    self.prefix.clear();
+                    self.perform(action);
+                }
+            }
+            if self.dialog.is_some() {
+                // The rest of a syllable must not be typed into what just opened.
+                self.prefix.clear();
+                return;
+            }
+        }
+    }
+
+    pub fn context(&self) -> Context {
+        match (self.screen, self.focus) {
+            (Screen::Work, Pane::Queue) => Context::Queue,
+            (Screen::Work, Pane::Record) => Context::Record,
+            (Screen::Gallery, _) => Context::Gallery,
+            (Screen::Attempts, _) => Context::Attempts,
+            (Screen::Progress, _) => Context::Progress,
+            (Screen::Statistics, _) => Context::Statistics,
+        }
+    }
+
+    fn engine(&mut self, event: Event) {
+        match event {
+            Event::Groups(groups) => {
+                for summary in groups {
+                    let id = summary.id;
+                    let changed = self.groups.get(id) != Some(&summary);
+                    self.groups.put(summary);
+                    if changed || self.details.contains_key(&id) {
+                        self.asked.remove(&id);
+                        if self.current != Some(id) {
+                            self.details.remove(&id);
+                        }
+                    }
+                }
+                self.queue.stale = true;
+                self.counts_stale = true;
+            }
+            Event::Detail(detail) => {
+                self.details.insert(detail.summary.id, Arc::new(*detail));
+            }
+            Event::Stepped { done, undo, redo } => {
+                self.undo = undo;
+                self.redo = redo;
+                if !done.is_empty() {
+                    self.say(done);
+                }
+            }
+            Event::Found { text, matches } => self.found(text, matches),
+            Event::Remembered { key, value } => {
+                if key == FILTER_KEY {
+                    self.queue.filter = value;
+                    self.queue.stale = true;
+                }
+            }
+            Event::SourceRead { .. } => self.source_read = true,
+            Event::ModelReady(info) => self.model = Model::Ready(info),
+            Event::ModelFailed(error) => {
+                self.log_error(format!("model: {}", error.cause));
+                self.warn(format!(
+                    "no model: {}; review goes on without it",
+                    error.cause
+                ));
+                self.model = Model::Failed(error);
+            }
+            Event::Labelled { .. } | Event::Idle => {}
+            Event::Failed {
+                name, code, detail, ..
+            } => self.log_error(format!("{name}: {} ({detail})", code.code())),
+            Event::Warning(text) => {
+                self.log_error(text.clone());
+                self.warn(text);
+            }
+            Event::Stopped(_) => {
+                self.ended = true;
+                self.effects.push(Effect::Quit);
+            }
+            Event::Broken(error) => {
+                self.warn(format!("the engine stopped: {}", error.cause));
+                self.ended = true;
+                self.broken = Some(error);
+            }
+        }
+    }
+
+    fn filtered(&mut self, number: u64, rows: Vec<u32>) {
+        self.queue.in_work = false;
+        if number != self.queue.number {
+            return;
+        }
+        self.queue.rows = rows;
+        let place = self.current.and_then(|id| self.row_of(id));
+        self.queue.cursor = match place {
+            Some(row) => row,
+            None => self
+                .queue
+                .cursor
+                .min(self.queue.rows.len().saturating_sub(1)),
+        };
+        if self.dialog.is_none() || self.current.is_none() {
+            self.follow_cursor();
+        }
+    }
+
+    /// The record in hand is the one under the queue's cursor.
+    pub(super) fn follow_cursor(&mut self) {
+        let id = self.row(self.queue.cursor).map(|summary| summary.id);
+        if id != self.current {
+            self.current = id;
+            self.scroll = 0;
+            self.spot.index = 0;
+        }
+    }
+
+    pub fn row(&self, row: usize) -> Option<&GroupSummary> {
+        self.queue.rows.get(row).map(|place| self.groups.at(*place))
+    }
+
+    pub(super) fn row_of(&self, id: GroupId) -> Option<usize> {
+        // Near the cursor first: that is where it nearly always is.
+        let rows = &self.queue.rows;
+        let is = |row: &usize| self.groups.at(rows[*row]).id == id;
+        let near = self.queue.cursor.saturating_sub(3)..(self.queue.cursor + 4).min(rows.len());
+        near.into_iter()
+            .find(is)
+            .or_else(|| (0..rows.len()).find(is))
+    }
+
+    pub fn detail(&self) -> Option<&Arc<GroupDetail>> {
+        self.details.get(&self.current?)
+    }
+
+    pub(super) fn say(&mut self, text: String) {
+        self.notice = Some(Notice { text, bad: false });
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        self.notice = Some(Notice { text, bad: true });
+    }
+
+    fn log_error(&mut self, text: String) {
+        if self.errors.len() == LAST_ERRORS {
+            self.errors.pop_front();
+        }
+        self.errors.push_back(text);
+    }
+
+    pub(super) fn send(&mut self, command: Command) {
+        self.effects.push(Effect::Send(command));
+    }
+
+    pub(super) fn set_filter(&mut self, text: String, keep: bool) {
+        self.queue.filter = text;
+        self.queue.stale = true;
+        if keep {
+            let value = self.queue.filter.clone();
+            self.send(Command::Remember {
+                key: FILTER_KEY.to_owned(),
+                value,
+            });
+        }
+    }
+
+    pub(super) fn set_sort(&mut self, sort: Sort) {
+        self.queue.sort = sort;
+        self.queue.stale = true;
+    }
+
+    pub fn area(&self) -> Rect {
+        Rect::new(0, 0, self.size.width, self.size.height)
+    }
+
+    pub fn too_small(&self) -> bool {
+        self.size.width < layout::LEAST.0 || self.size.height < layout::LEAST.1
+    }
+
+    pub fn bench(&self) -> layout::Bench {
+        layout::bench(
+            layout::frame(self.area()).body,
+            self.focus,
+            self.queue_percent,
+        )
+    }
+
+    /// Lines of a row of the queue: two where the terminal can show a thumbnail beside it.
+    pub fn row_height(&self) -> usize {
+        let tall = self
+            .bench()
+            .queue
+            .is_some_and(|area| area.height >= 24 && area.width >= 30);
+        if self.pixels && tall { 2 } else { 1 }
+    }
+
+    /// Rows of the queue that are seen at once.
+    pub fn queue_rows(&self) -> usize {
+        let bench = self.bench();
+        bench.queue.map_or(1, |area| {
+            // The filter line stands above the rows.
+            let lines = layout::inner(area, bench.borders).height.saturating_sub(1);
+            (usize::from(lines) / self.row_height()).max(1)
+        })
+    }
+
+    /// After any number of messages, before a frame: scroll to the cursor, ask for what the
+    /// frame will need.
+    pub fn settle(&mut self) -> Vec<Effect> {
+        if self.queue.stale && !self.queue.in_work {
+            self.queue.stale = false;
+            self.queue.in_work = true;
+            self.queue.number += 1;
+            let (query, wrong) = Query::parse(&self.queue.filter);
+            self.queue.wrong = wrong;
+            self.effects.push(Effect::Work(Job::Filter {
+                number: self.queue.number,
+                all: self.groups.snapshot(),
+                query,
+                sort: self.queue.sort,
+            }));
+        }
+        let wants_counts = self.screen == Screen::Statistics
+            || matches!(&self.dialog, Some(dialog) if dialog.wants_counts());
+        if wants_counts && self.counts_stale {
+            self.counts_stale = false;
+            self.effects.push(Effect::Work(Job::Count {
+                all: self.groups.snapshot(),
+            }));
+        }
+        let rows = self.queue_rows();
+        keep_in_view(&mut self.queue.top, self.queue.cursor, rows);
+        let (columns, lines, ..) = layout::grid(layout::frame(self.area()).body, self.pixels);
+        let line = self.queue.cursor / columns;
+        keep_in_view(&mut self.gallery_top, line, lines);
+        self.clamp_spot();
+        if !self.too_small() {
+            self.scroll_record();
+            self.ask_details();
+            self.ask_pictures();
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Rows of the queue whose details or pictures are on screen, nearest to the cursor first.
+    fn rows_in_view(&self) -> Vec<usize> {
+        let mut rows: Vec<usize> = match self.screen {
+            Screen::Gallery => {
+                let (columns, lines, ..) =
+                    layout::grid(layout::frame(self.area()).body, self.pixels);
+                let first = self.gallery_top * columns;
+                (first..first + columns * lines).collect()
+            }
+            Screen::Work if self.row_height() == 2 && self.bench().queue.is_some() => {
+                (self.queue.top..self.queue.top + self.queue_rows()).collect()
+            }
+            _ => (self.queue.cursor..self.queue.cursor + 3).collect(),
+        };
+        rows.retain(|row| *row < self.queue.rows.len());
+        rows.sort_by_key(|row| row.abs_diff(self.queue.cursor));
+        rows
+    }
+
+    fn ask_details(&mut self) {
+        let mut wanted: Vec<GroupId> = self.current.into_iter().collect();
+        wanted.extend(
+            self.rows_in_view()
+                .into_iter()
+                .filter_map(|row| Some(self.row(row)?.id)),
+        );
+        if self.details.len() > HELD {
+            let keep: HashSet<_> = wanted.iter().copied().collect();
+            self.details.retain(|id, _| keep.contains(id));
+            self.asked.retain(|id| keep.contains(id));
+        }
+        for id in wanted {
+            if self.asked.insert(id) {
+                self.send(Command::Open(id));
+            }
+        }
+    }
+
+    pub fn look(&self, detail: &GroupDetail) -> picture::Look {
+        if !self.model_view {
+            return picture::Look::Plain(self.ground);
+        }
+        let (upscale, background) = self.asked_with(detail);
+        picture::Look::Model {
+            upscale,
+            background,
+        }
+    }
+
+    /// Scale and background of the attempt that the draft comes from, else the run's.
+    fn asked_with(&self, detail: &GroupDetail) -> (u32, Background) {
+        let attempt = match detail.draft.as_ref().map(|draft| draft.origin) {
+            Some(Origin::Attempt(id)) => detail.attempts.iter().find(|attempt| attempt.id == id),
+            _ => detail.attempts.last(),
+        };
+        attempt.map_or(
+            (self.settings.icon.upscale, self.settings.icon.background),
+            |attempt| (attempt.settings.upscale, attempt.settings.background),
+        )
+    }
+
+    pub fn picture_key(&self, detail: &GroupDetail, area: Rect) -> picture::Key {
+        picture::Key {
+            group: detail.summary.id,
+            look: self.look(detail),
+            width: area.width,
+            height: area.height,
+        }
+    }
+
+    pub fn thumb_key(&self, group: GroupId, width: u16, height: u16) -> picture::Key {
+        picture::Key {
+            group,
+            look: picture::Look::Plain(self.ground),
+            width,
+            height,
+        }
+    }
+
+    fn ask_pictures(&mut self) {
+        let mut wishes = Vec::new();
+        let mut wish = |detail: &GroupDetail, key: picture::Key| {
+            if let Some(file) = &detail.item.file
+                && !self.pictures.contains_key(&key)
+            {
+                wishes.push(picture::Wish {
+                    key,
+                    file: file.clone(),
+                });
+            }
+        };
+        let bench = self.bench();
+        if self.screen == Screen::Work
+            && let Some(area) = bench.picture
+        {
+            let (area, _) = layout::picture(layout::inner(area, bench.borders));
+            let next = self.row(self.queue.cursor + 1).map(|next| next.id);
+            for id in self.current.into_iter().chain(next) {
+                if let Some(detail) = self.details.get(&id) {
+                    wish(detail, self.picture_key(detail, area));
+                }
+            }
+        }
+        let thumb = match self.screen {
+            Screen::Work if self.row_height() == 2 => Some((4, 2)),
+            Screen::Gallery => {
+                let (_, _, width, height) =
+                    layout::grid(layout::frame(self.area()).body, self.pixels);
+                Some((width.saturating_sub(2), height.saturating_sub(1)))
+            }
+            _ => None,
+        };
+        if let Some((width, height)) = thumb {
+            for row in self.rows_in_view() {
+                if let Some(summary) = self.row(row)
+                    && let Some(detail) = self.details.get(&summary.id)
+                {
+                    wish(detail, self.thumb_key(summary.id, width, height));
+                }
+            }
+        }
+        if self.pictures.len() > HELD {
+            let keep: HashSet<_> = self.wished.iter().map(|wish| wish.key).collect();
+            self.pictures.retain(|key, _| keep.contains(key));
+        }
+        if wishes != self.wished {
+            self.wished = wishes.clone();
+            if !wishes.is_empty() {
+                self.effects.push(Effect::Pictures(wishes));
+            }
+        }
+    }
+
+    /// How many drafts are not committed, by what an operator did with them.
+    pub fn uncommitted(&self) -> u64 {
+        self.groups
+            .ids_where(|summary| matches!(summary.state, GroupState::Edited | GroupState::Accepted))
+            .count() as u64
+    }
+
+    /// The next row after the cursor that needs a person, from the top again at the end.
+    pub(super) fn next_doubtful(&self) -> Option<usize> {
+        let len = self.queue.rows.len();
+        (1..len)
+            .map(|step| (self.queue.cursor + step) % len)
+            .find(|row| {
+                self.row(*row)
+                    .is_some_and(|summary| needs_person(summary.state))
+            })
+    }
+
+    /// Whether an action would do something now; the hint bar shows only those.
+    pub fn can(&self, action: Action) -> bool {
+        let current = self.current.and_then(|id| self.groups.get(id));
+        let draft = self.detail().is_some_and(|detail| detail.draft.is_some());
+        match action {
+            Action::Undo => self.undo.is_some(),
+            Action::Redo => self.redo.is_some(),
+            Action::AcceptNext | Action::CommitNext | Action::EditLabel | Action::AddTag => draft,
+            Action::Reject | Action::Retry | Action::Note => current.is_some(),
+            Action::Attempts => self
+                .detail()
+                .is_some_and(|detail| !detail.attempts.is_empty()),
+            Action::CommitAccepted => self.groups.count(GroupState::Accepted) > 0,
+            Action::Pause => matches!(self.model, Model::Ready(_) | Model::Loading),
+            _ => true,
+        }
+    }
+}
+
+pub(super) fn keep_in_view(top: &mut usize, cursor: usize, rows: usize) {
+    if cursor < *top {
+        *top = cursor;
+    } else if cursor >= *top + rows {
+        *top = cursor + 1 - rows;
+    }
+}

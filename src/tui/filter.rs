@@ -1,0 +1,377 @@
+//! Filter expressions and sorting over all summaries; also plain words, fuzzy and by ㅂㅈ.
+
+use super::groups::{Snapshot, needs_person};
+use crate::record::{GroupState, GroupSummary, Reason, SourceType};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use std::cmp::Reverse;
+use unicode_normalization::UnicodeNormalization;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sort {
+    #[default]
+    Doubt,
+    Name,
+    Time,
+    Source,
+}
+
+impl Sort {
+    pub const ALL: [Sort; 4] = [Self::Doubt, Self::Name, Self::Time, Self::Source];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Doubt => "doubt",
+            Self::Name => "name",
+            Self::Time => "time",
+            Self::Source => "source order",
+        }
+    }
+
+    pub fn next(self) -> Self {
+        Self::ALL[(self as usize + 1) % Self::ALL.len()]
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Test {
+    State(Vec<GroupState>),
+    Reason(Vec<Reason>),
+    Source(SourceType),
+    Tag(String),
+    Colour(String),
+    Type(String),
+    /// At least this doubt.
+    Doubt(f32),
+    Word(String),
+}
+
+/// A parsed filter; every term must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Query {
+    /// (negated, test)
+    terms: Vec<(bool, Test)>,
+}
+
+/// The filter that the workstation opens with.
+pub const DOUBTFUL: &str = "state:doubtful";
+
+/// Words before the colon, for the hint under the filter line.
+pub const KEYS: &str = "state: reason: source: tag: colour: type: doubt: -not";
+
+impl Query {
+    /// The second part says what was not understood; those terms are left out.
+    pub fn parse(text: &str) -> (Query, Option<String>) {
+        let mut terms = Vec::new();
+        let mut wrong = None;
+        let text: String = text.nfc().collect();
+        for word in split(&text) {
+            let (negated, word) = match word.strip_prefix('-') {
+                Some(rest) if !rest.is_empty() => (true, rest),
+                _ => (false, word.as_str()),
+            };
+            match term(word) {
+                Ok(Some(test)) => terms.push((negated, test)),
+                Ok(None) => {}
+                Err(what) => wrong = Some(what),
+            }
+        }
+        (Query { terms }, wrong)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+}
+
+/// Words at spaces; quotes keep a value with spaces together.
+fn split(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quoted = false;
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => {
+                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+            }
+            c => word.push(c),
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+fn term(word: &str) -> Result<Option<Test>, String> {
+    let Some((key, value)) = word.split_once(':') else {
+        return Ok(Some(Test::Word(word.to_lowercase())));
+    };
+    let value = value.to_lowercase();
+    if value.is_empty() {
+        // Still being typed.
+        return Ok(None);
+    }
+    let each = || value.split(',').filter(|part| !part.is_empty());
+    Ok(Some(match key.to_lowercase().as_str() {
+        "state" => {
+            let mut states = Vec::new();
+            for part in each() {
+                let before = states.len();
+                states.extend(GroupState::ALL.iter().copied().filter(|state| {
+                    if "doubtful".starts_with(part) && part.len() > 1 && part != "draft" {
+                        needs_person(*state)
+                    } else {
+                        state.name().starts_with(part)
+                    }
+                }));
+                if states.len() == before {
+                    return Err(format!("no state `{part}`"));
+                }
+            }
+            Test::State(states)
+        }
+        "reason" => {
+            let mut reasons = Vec::new();
+            for part in each() {
+                let before = reasons.len();
+                reasons.extend(
+                    Reason::ALL
+                        .iter()
+                        .copied()
+                        .filter(|reason| reason.code().contains(part)),
+                );
+                if reasons.len() == before {
+                    return Err(format!("no reason `{part}`"));
+                }
+            }
+            Test::Reason(reasons)
+        }
+        "source" => {
+            let found = [SourceType::EquipmentShape, SourceType::Cash]
+                .into_iter()
+                .find(|source| source.as_str().starts_with(&value));
+            Test::Source(found.ok_or_else(|| format!("no source `{value}`"))?)
+        }
+        "tag" => Test::Tag(value),
+        "colour" | "color" => Test::Colour(value),
+        "type" => Test::Type(value),
+        "doubt" => {
+            let number = value.trim_start_matches(['>', '=']);
+            Test::Doubt(
+                number
+                    .parse()
+                    .map_err(|_| format!("`{value}` is not a number from 0 to 1"))?,
+            )
+        }
+        // A colon in a name is no key.
+        _ => Test::Word(word.to_lowercase()),
+    }))
+}
+
+const LEADS: &str = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
+
+fn lead(c: char) -> Option<char> {
+    let code = c as u32;
+    (0xac00..=0xd7a3)
+        .contains(&code)
+        .then(|| LEADS.chars().nth(((code - 0xac00) / 588) as usize))?
+}
+
+/// Whether a word stands in a text; its lone consonants stand for syllables that begin so.
+fn holds(text: &[char], word: &[char]) -> bool {
+    word.is_empty()
+        || text.windows(word.len()).any(|window| {
+            window
+                .iter()
+                .zip(word)
+                .all(|(&have, &want)| have == want || lead(have) == Some(want))
+        })
+}
+
+struct Words {
+    patterns: Vec<(bool, Vec<char>, Option<Pattern>)>,
+    matcher: Matcher,
+    chars: Vec<char>,
+}
+
+impl Words {
+    fn new(query: &Query) -> Self {
+        let patterns = query
+            .terms
+            .iter()
+            .filter_map(|(negated, test)| match test {
+                Test::Word(word) => {
+                    let chars: Vec<char> = word.chars().collect();
+                    // Fuzzy on one or two letters, or on lone consonants, finds everything.
+                    let fuzzy =
+                        !negated && chars.len() > 2 && !chars.iter().any(|c| LEADS.contains(*c));
+                    let pattern = fuzzy.then(|| {
+                        Pattern::new(
+                            word,
+                            CaseMatching::Ignore,
+                            Normalization::Smart,
+                            AtomKind::Fuzzy,
+                        )
+                    });
+                    Some((*negated, chars, pattern))
+                }
+                _ => None,
+            })
+            .collect();
+        Self {
+            patterns,
+            matcher: Matcher::new(Config::DEFAULT),
+            chars: Vec::new(),
+        }
+    }
+
+    /// `None`: no match. `Some(true)`: every word stands there as it is.
+    fn test(&mut self, summary: &GroupSummary) -> Option<bool> {
+        let Self {
+            patterns,
+            matcher,
+            chars,
+        } = self;
+        let mut exact = true;
+        for (negated, word, pattern) in patterns {
+            let mut found = [&summary.name, &summary.label_ko]
+                .into_iter()
+                .chain(&summary.tags_ko)
+                .any(|text| {
+                    chars.clear();
+                    chars.extend(text.nfc().flat_map(char::to_lowercase));
+                    holds(chars, word)
+                });
+            if !found && let Some(pattern) = pattern {
+                exact = false;
+                found = std::iter::once(&summary.name)
+                    .chain(&summary.tags_ko)
+                    .any(|text| {
+                        let text = Utf32Str::new(text, chars);
+                        pattern.score(text, matcher).is_some()
+                    });
+            }
+            if found == *negated {
+                return None;
+            }
+        }
+        Some(exact)
+    }
+}
+
+fn passes(test: &Test, summary: &GroupSummary) -> bool {
+    match test {
+        Test::State(states) => states.contains(&summary.state),
+        Test::Reason(reasons) => summary.reasons.iter().any(|have| reasons.contains(have)),
+        Test::Source(source) => summary.source_type == *source,
+        Test::Tag(tag) => summary
+            .tags_ko
+            .iter()
+            .any(|have| have.to_lowercase().contains(tag)),
+        Test::Colour(colour) => summary
+            .colors
+            .iter()
+            .any(|have| have.to_lowercase() == *colour),
+        Test::Type(kind) => summary
+            .item_type
+            .as_ref()
+            .is_some_and(|have| have.to_lowercase().contains(kind)),
+        Test::Doubt(least) => summary.doubt >= *least,
+        Test::Word(_) => true,
+    }
+}
+
+/// Places of the summaries that pass, in order.
+pub fn run(all: &Snapshot, query: &Query, sort: Sort) -> Vec<u32> {
+    let mut words = Words::new(query);
+    let mut found: Vec<(bool, u32)> = Vec::new();
+    for (place, summary) in all.iter().enumerate() {
+        let plain = query.terms.iter().all(|(negated, test)| match test {
+            Test::Word(_) => true,
+            test => passes(test, summary) != *negated,
+        });
+        if plain && let Some(exact) = words.test(summary) {
+            found.push((!exact, place as u32));
+        }
+    }
+    let at = |place: u32| all[place as usize].as_ref();
+    match sort {
+        Sort::Doubt => found.sort_by_cached_key(|(fuzzy, place)| {
+            let summary = at(*place);
+            (
+                *fuzzy,
+                Reverse((summary.doubt.clamp(0.0, 1.0) * 1e6) as u32),
+                summary.order,
+            )
+        }),
+        Sort::Name => found.sort_by(|a, b| {
+            let (x, y) = (at(a.1), at(b.1));
+            (a.0, &x.name, x.order).cmp(&(b.0, &y.name, y.order))
+        }),
+        Sort::Time => found.sort_by_key(|(fuzzy, place)| {
+            let summary = at(*place);
+            (*fuzzy, Reverse(summary.changed_at), summary.order)
+        }),
+        Sort::Source => found.sort_by_key(|(fuzzy, place)| (*fuzzy, at(*place).order)),
+    }
+    found.into_iter().map(|(_, place)| place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::summary;
+    use super::*;
+    use std::sync::Arc;
+
+    fn names(filter: &str) -> Vec<String> {
+        let mut ring = summary(1, "루비 반지", GroupState::Uncertain);
+        ring.reasons = vec![Reason::FewTags];
+        ring.colors = vec!["red".into()];
+        ring.doubt = 0.4;
+        let mut hat = summary(2, "검은 모자", GroupState::Failed);
+        hat.source_type = SourceType::Cash;
+        hat.tags_ko = vec!["모자".into(), "밤 하늘".into()];
+        hat.doubt = 0.9;
+        let coat = summary(3, "Frozen Coat", GroupState::Draft);
+        let all = Arc::new([ring, hat, coat].map(Arc::new).to_vec());
+        let (query, wrong) = Query::parse(filter);
+        assert_eq!(wrong, None, "{filter}");
+        run(&all, &query, Sort::Doubt)
+            .into_iter()
+            .map(|place| all[place as usize].name.clone())
+            .collect()
+    }
+
+    #[test]
+    fn expressions() {
+        assert_eq!(names("").len(), 3);
+        assert_eq!(names("state:doubtful"), ["검은 모자", "루비 반지"]);
+        assert_eq!(names("state:draft"), ["Frozen Coat"]);
+        assert_eq!(names("state:uncertain,draft"), ["루비 반지", "Frozen Coat"]);
+        assert_eq!(names("-state:doubtful"), ["Frozen Coat"]);
+        assert_eq!(names("reason:few_tags colour:red"), ["루비 반지"]);
+        assert_eq!(names("source:cash"), ["검은 모자"]);
+        assert_eq!(names("tag:\"밤 하늘\""), ["검은 모자"]);
+        assert_eq!(names("doubt:>0.5"), ["검은 모자"]);
+        assert_eq!(names("tag:"), names(""));
+    }
+
+    #[test]
+    fn words_fuzzy_and_by_initial_consonants() {
+        assert_eq!(names("ㅂㅈ"), ["루비 반지"]);
+        assert_eq!(names("반ㅈ"), ["루비 반지"]);
+        assert_eq!(names("ㄱㅇ ㅁㅈ"), ["검은 모자"]);
+        assert_eq!(names("frzc"), ["Frozen Coat"]);
+        assert_eq!(names("coat -frozen"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        assert_eq!(
+            Query::parse("state:asleep").1.as_deref(),
+            Some("no state `asleep`")
+        );
+        assert!(Query::parse("reason:bored").1.is_some());
+        assert!(Query::parse("doubt:much").1.is_some());
+    }
+}

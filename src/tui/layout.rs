@@ -1,0 +1,215 @@
+//! Where everything stands, for any size; drawing and the mouse read the same rectangles.
+
+use ratatui::layout::{Position, Rect};
+
+pub const LEAST: (u16, u16) = (40, 10);
+/// Under this there is one pane at a time.
+const TWO_PANES: (u16, u16) = (64, 14);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Frame {
+    pub header: Rect,
+    pub body: Rect,
+    pub hints: Rect,
+}
+
+pub fn frame(area: Rect) -> Frame {
+    let header = Rect { height: 1, ..area };
+    let hints = Rect {
+        y: area.bottom().saturating_sub(1),
+        height: 1,
+        ..area
+    };
+    Frame {
+        header,
+        body: Rect {
+            y: area.y + 1,
+            height: area.height.saturating_sub(2),
+            ..area
+        },
+        hints,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pane {
+    Queue,
+    Record,
+}
+
+/// The workbench's panes, borders included; a pane that has no room has no rectangle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bench {
+    pub queue: Option<Rect>,
+    pub picture: Option<Rect>,
+    pub record: Option<Rect>,
+    pub borders: bool,
+}
+
+impl Bench {
+    /// The column that can be dragged.
+    pub fn divider(&self) -> Option<u16> {
+        Some(self.record.and(self.queue)?.right())
+    }
+
+    pub fn pane_at(&self, at: Position) -> Option<Pane> {
+        if self.queue.is_some_and(|area| area.contains(at)) {
+            Some(Pane::Queue)
+        } else if self.record.is_some_and(|area| area.contains(at)) {
+            Some(Pane::Record)
+        } else {
+            None
+        }
+    }
+}
+
+pub fn bench(body: Rect, focus: Pane, queue_percent: u16) -> Bench {
+    if body.width < TWO_PANES.0 || body.height < TWO_PANES.1 {
+        return match focus {
+            Pane::Queue => Bench {
+                queue: Some(body),
+                ..Bench::default()
+            },
+            Pane::Record => {
+                // A small picture beside the record where there is a little room.
+                let side = if body.width >= 56 && body.height >= 8 {
+                    18
+                } else {
+                    0
+                };
+                let (record, picture) = split_right(body, side);
+                Bench {
+                    record: Some(record),
+                    picture: (side > 0).then_some(picture),
+                    ..Bench::default()
+                }
+            }
+        };
+    }
+    let wanted = u32::from(body.width) * u32::from(queue_percent) / 100;
+    let queue_width = (wanted as u16).clamp(20, body.width - 36);
+    let queue = Rect {
+        width: queue_width,
+        ..body
+    };
+    let rest = Rect {
+        x: body.x + queue_width,
+        width: body.width - queue_width,
+        ..body
+    };
+    let picture_height = match rest.height {
+        0..=15 => 0,
+        16..=23 => 8,
+        height => (height * 2 / 5).min(24),
+    };
+    // Very wide: the picture beside the record, so that both have height.
+    if rest.width >= 150 {
+        let (record, picture) = split_right(rest, (rest.width / 3).min(70));
+        return Bench {
+            queue: Some(queue),
+            picture: Some(picture),
+            record: Some(record),
+            borders: true,
+        };
+    }
+    let picture = Rect {
+        height: picture_height,
+        ..rest
+    };
+    Bench {
+        queue: Some(queue),
+        picture: (picture_height > 0).then_some(picture),
+        record: Some(Rect {
+            y: rest.y + picture_height,
+            height: rest.height - picture_height,
+            ..rest
+        }),
+        borders: true,
+    }
+}
+
+fn split_right(area: Rect, right: u16) -> (Rect, Rect) {
+    let left = area.width.saturating_sub(right);
+    (
+        Rect {
+            width: left,
+            ..area
+        },
+        Rect {
+            x: area.x + left,
+            width: area.width - left,
+            ..area
+        },
+    )
+}
+
+/// What is left inside a pane's border, or under its title where it has none.
+pub fn inner(area: Rect, borders: bool) -> Rect {
+    if borders {
+        Rect {
+            x: area.x + 1,
+            y: area.y + 1,
+            width: area.width.saturating_sub(2),
+            height: area.height.saturating_sub(2),
+        }
+    } else {
+        Rect {
+            y: area.y + 1,
+            height: area.height.saturating_sub(1),
+            ..area
+        }
+    }
+}
+
+/// A box in the middle, cut to the screen.
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let width = width.min(area.width);
+    let height = height.min(area.height);
+    Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    }
+}
+
+/// The picture itself and the words beside or under it.
+pub fn picture(inner: Rect) -> (Rect, Rect) {
+    if inner.width >= 44 {
+        let words = 22.max(inner.width / 3).min(34);
+        let (image, mut words) = split_right(inner, words);
+        words.x += 1;
+        words.width = words.width.saturating_sub(1);
+        (image, words)
+    } else {
+        let under = match inner.height {
+            0..=7 => 0,
+            8..=13 => 2,
+            _ => 7,
+        };
+        (
+            Rect {
+                height: inner.height - under,
+                ..inner
+            },
+            Rect {
+                y: inner.bottom() - under,
+                height: under,
+                ..inner
+            },
+        )
+    }
+}
+
+/// Columns and rows of the gallery and the size of a cell in it.
+pub fn grid(body: Rect, fine: bool) -> (usize, usize, u16, u16) {
+    let (width, height) = if fine { (12, 6) } else { (20, 11) };
+    let (width, height) = if body.width >= 60 && body.height >= height + 2 {
+        (width, height)
+    } else {
+        (13, 5)
+    };
+    let columns = usize::from((body.width / width).max(1));
+    let rows = usize::from((body.height / height).max(1));
+    (columns, rows, width, height.min(body.height))
+}

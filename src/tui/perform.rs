@@ -1,0 +1,606 @@
+//! What each action does: the operator's decisions, turned into commands.
+
+use super::action::Action;
+use super::app::{App, Model, Screen, Spot};
+use super::dialog::{Choose, Confirm, Dialog, Input, Purpose, ReplaceForm, RetryForm, Then};
+use super::effect::Effect;
+use super::filter::{DOUBTFUL, Sort};
+use super::layout::{self, Pane};
+use super::safe_text::plural;
+use super::spot;
+use super::text_edit::TextEdit;
+use crate::engine::{Command, Retry};
+use crate::record::{Change, Field, GroupId, GroupState};
+
+impl App {
+    /// The records that an action is about: what is selected in the gallery, else the one in hand.
+    pub(super) fn targets(&self) -> Vec<GroupId> {
+        if self.screen == Screen::Gallery && !self.selected.is_empty() {
+            return self.selected.iter().copied().collect();
+        }
+        self.current.into_iter().collect()
+    }
+
+    pub fn perform(&mut self, action: Action) {
+        match action {
+            Action::Up => self.step(0, -1),
+            Action::Down => self.step(0, 1),
+            Action::Left => self.step(-1, 0),
+            Action::Right => self.step(1, 0),
+            Action::PageUp => self.page(-1),
+            Action::PageDown => self.page(1),
+            Action::Top => self.jump(false),
+            Action::Bottom => self.jump(true),
+            Action::AcceptNext => self.decide(Change::Accept, GroupState::Accepted, "accept"),
+            Action::CommitNext => self.decide(Change::Commit, GroupState::Committed, "commit"),
+            Action::Reopen => self.apply(self.targets(), Change::Reopen),
+            Action::NextDoubtful => self.go_to_next(),
+            Action::CommitAccepted => self.commit_all(GroupState::Accepted, "accepted"),
+            Action::CommitCertain => self.commit_all(GroupState::Draft, "certain"),
+            Action::Reject => {
+                let groups = self.targets();
+                if !groups.is_empty() {
+                    self.open(Dialog::Input(Input::new(Purpose::Reject { groups }, "")));
+                }
+            }
+            Action::Undo if self.undo.is_none() => self.say("nothing to undo".to_owned()),
+            Action::Undo => self.send(Command::Undo),
+            Action::Redo if self.redo.is_none() => self.say("nothing to do again".to_owned()),
+            Action::Redo => self.send(Command::Redo),
+            Action::EditLabel => {
+                self.spot = Spot {
+                    field: Field::LabelKo,
+                    index: 0,
+                };
+                self.edit_spot();
+            }
+            Action::EditField => self.edit_spot(),
+            Action::AddTag => self.add_to(Field::TagsKo),
+            Action::AddValue => {
+                let field = self.spot.field;
+                if field.is_list() {
+                    self.add_to(field);
+                } else {
+                    self.edit_spot();
+                }
+            }
+            Action::RemoveValue => self.remove_spot(),
+            Action::MoveEarlier => self.move_spot(-1),
+            Action::MoveLater => self.move_spot(1),
+            Action::RemoveTag => {
+                let groups = self.targets();
+                if !groups.is_empty() {
+                    self.open(Dialog::Input(Input::new(Purpose::RemoveTag { groups }, "")));
+                }
+            }
+            Action::SetAttribute => {
+                let groups = self.targets();
+                if !groups.is_empty() {
+                    self.open(Dialog::Choose(Choose {
+                        title: format!(
+                            "set which attribute of {}?",
+                            plural(groups.len(), "record")
+                        ),
+                        fields: vec![
+                            Field::Colors,
+                            Field::Theme,
+                            Field::Material,
+                            Field::Vibe,
+                            Field::ItemTypeGuess,
+                        ],
+                        at: 0,
+                        groups,
+                    }));
+                }
+            }
+            Action::Note => {
+                if self.current.is_some() {
+                    let note = self.detail().and_then(|detail| detail.note.clone());
+                    let input = Input::new(Purpose::Note, &note.unwrap_or_default());
+                    self.open(Dialog::Input(input));
+                }
+            }
+            Action::Replace => self.open(Dialog::Replace(ReplaceForm::default())),
+            Action::Retry => {
+                let groups = self.targets();
+                self.retry(
+                    groups,
+                    Retry {
+                        strict: true,
+                        ..Retry::default()
+                    },
+                );
+            }
+            Action::RetryWith => {
+                let groups = self.targets();
+                if !groups.is_empty() && self.has_model() {
+                    self.open(Dialog::Retry(RetryForm {
+                        groups,
+                        strict: true,
+                        upscale: 0,
+                        background: None,
+                        with_image: None,
+                        hint: TextEdit::default(),
+                        row: 4,
+                    }));
+                }
+            }
+            Action::Attempts => self.open_attempts(),
+            Action::TakeField => self.take(false),
+            Action::TakeAttempt => self.take(true),
+            Action::Pause => {
+                if self.has_model() {
+                    self.paused = !self.paused;
+                    self.send(if self.paused {
+                        Command::Pause
+                    } else {
+                        Command::Resume
+                    });
+                    let text = if self.paused {
+                        "the model pauses after what it has in hand"
+                    } else {
+                        "the model goes on"
+                    };
+                    self.say(text.to_owned());
+                }
+            }
+            Action::Background => {
+                self.ground = self.ground.next();
+                self.model_view = false;
+                self.say(format!("picture {}", self.ground.name()));
+            }
+            Action::ModelView => self.model_view = !self.model_view,
+            Action::Filter => {
+                let before = self.queue.filter.clone();
+                // The opening filter is in the way of a search; anything typed by hand is kept.
+                let text = if before == DOUBTFUL {
+                    TextEdit::default()
+                } else {
+                    TextEdit::new(&before)
+                };
+                if self.screen != Screen::Gallery {
+                    self.show_work(Pane::Queue);
+                }
+                self.open(Dialog::Filter { edit: text, before });
+                self.dialog_changed();
+            }
+            Action::ClearFilter => self.set_filter(String::new(), true),
+            Action::Doubtful => self.set_filter(DOUBTFUL.to_owned(), true),
+            Action::Sort => {
+                let sort: Sort = self.queue.sort.next();
+                self.set_sort(sort);
+                self.say(format!("sorted by {}", sort.name()));
+            }
+            Action::NextPane | Action::PreviousPane => {
+                self.focus = match self.focus {
+                    Pane::Queue => Pane::Record,
+                    Pane::Record => Pane::Queue,
+                };
+                self.screen = Screen::Work;
+            }
+            Action::Workbench => self.screen = Screen::Work,
+            Action::Gallery => self.screen = Screen::Gallery,
+            Action::Progress => self.screen = Screen::Progress,
+            Action::Statistics => self.screen = Screen::Statistics,
+            Action::NarrowQueue => {
+                self.queue_percent = self.queue_percent.saturating_sub(4).max(15)
+            }
+            Action::WidenQueue => self.queue_percent = (self.queue_percent + 4).min(75),
+            Action::Select => self.select(false),
+            Action::SelectRange => self.select(true),
+            Action::SelectAll => {
+                self.selected = (0..self.queue.rows.len())
+                    .filter_map(|row| Some(self.row(row)?.id))
+                    .collect();
+                self.say(format!(
+                    "{} selected",
+                    plural(self.selected.len(), "record")
+                ));
+            }
+            Action::Unselect => self.selected.clear(),
+            Action::Open => self.open_under_cursor(),
+            Action::Help => self.open(Dialog::Help { scroll: 0 }),
+            Action::Palette => self.open(Dialog::Palette {
+                edit: TextEdit::default(),
+                at: 0,
+            }),
+            Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::Suspend => self.effects.push(Effect::Suspend),
+            Action::Quit => self.quit(),
+        }
+    }
+
+    fn quit(&mut self) {
+        let open = self.uncommitted();
+        if open == 0 {
+            self.effects.push(Effect::Quit);
+            return;
+        }
+        self.open(Dialog::Confirm(Confirm {
+            question: format!(
+                "Leave with {} not committed?",
+                plural(open as usize, "edited or accepted draft")
+            ),
+            detail: "Nothing is lost: drafts stay in the journal and are here next time."
+                .to_owned(),
+            then: Then::Quit,
+        }));
+    }
+
+    pub(super) fn apply(&mut self, groups: Vec<GroupId>, change: Change) {
+        if groups.is_empty() {
+            return;
+        }
+        if let [group] = groups[..]
+            && let Some(detail) = self.details.get_mut(&group)
+        {
+            // Shown at once; the engine's own word follows.
+            spot::preview(std::sync::Arc::make_mut(detail), &change);
+        }
+        self.send(Command::Apply { groups, change });
+    }
+
+    pub(super) fn confirm(&mut self, question: String, detail: String, commands: Vec<Command>) {
+        self.open(Dialog::Confirm(Confirm {
+            question,
+            detail,
+            then: Then::Send(commands),
+        }));
+    }
+
+    /// Accept or commit, then on to the next doubtful one.
+    fn decide(&mut self, change: Change, becomes: GroupState, verb: &str) {
+        let mut groups = self.targets();
+        groups.retain(|id| {
+            self.groups.get(*id).is_some_and(|summary| {
+                !matches!(
+                    summary.state,
+                    GroupState::Waiting | GroupState::Running | GroupState::Failed
+                )
+            })
+        });
+        if groups.is_empty() {
+            if !self.targets().is_empty() {
+                self.say(format!("nothing to {verb}: there is no draft yet"));
+                self.go_to_next();
+            }
+            return;
+        }
+        if groups.len() > 1 {
+            let question = format!(
+                "{} these {}?",
+                capital(verb),
+                plural(groups.len(), "record")
+            );
+            return self.confirm(
+                question,
+                "One step; undo takes all of it back.".to_owned(),
+                vec![Command::Apply { groups, change }],
+            );
+        }
+        self.go_to_next();
+        self.groups.expect_state(groups[0], becomes);
+        self.queue.stale = true;
+        self.apply(groups, change);
+    }
+
+    fn go_to_next(&mut self) {
+        match self.next_doubtful() {
+            Some(row) => self.put_cursor(row),
+            None if self.queue.cursor + 1 < self.queue.rows.len() => {
+                self.put_cursor(self.queue.cursor + 1);
+            }
+            None => self.say("nothing doubtful is left in this list".to_owned()),
+        }
+    }
+
+    pub(super) fn put_cursor(&mut self, row: usize) {
+        self.queue.cursor = row.min(self.queue.rows.len().saturating_sub(1));
+        self.follow_cursor();
+    }
+
+    fn commit_all(&mut self, state: GroupState, word: &str) {
+        let groups: Vec<GroupId> = self
+            .groups
+            .ids_where(|summary| {
+                summary.state == state && (state != GroupState::Draft || summary.reasons.is_empty())
+            })
+            .collect();
+        if groups.is_empty() {
+            return self.say(format!("no {word} draft to commit"));
+        }
+        let question = format!(
+            "Commit {}?",
+            plural(groups.len(), &format!("{word} record"))
+        );
+        let detail = format!("They go into labels.jsonl in {}.", self.settings.outdir);
+        let change = Change::Commit;
+        self.confirm(question, detail, vec![Command::Apply { groups, change }]);
+    }
+
+    fn has_model(&mut self) -> bool {
+        match &self.model {
+            Model::Off => {
+                self.warn("there is no model: started with --no-model".to_owned());
+                false
+            }
+            Model::Failed(error) => {
+                let text = format!("there is no model: {}", error.cause);
+                self.warn(text);
+                false
+            }
+            Model::Loading | Model::Ready(_) => true,
+        }
+    }
+
+    pub(super) fn retry(&mut self, groups: Vec<GroupId>, how: Retry) {
+        if groups.is_empty() || !self.has_model() {
+            return;
+        }
+        if groups.len() > 1 && self.dialog.is_none() {
+            let question = format!(
+                "Ask the model again about {}?",
+                plural(groups.len(), "record")
+            );
+            let detail = "Drafts stay as they are until an answer comes.".to_owned();
+            return self.confirm(question, detail, vec![Command::Retry { groups, how }]);
+        }
+        let count = plural(groups.len(), "record");
+        self.send(Command::Retry { groups, how });
+        self.say(format!("asking again about {count}, ahead of the queue"));
+        if self.screen == Screen::Work {
+            self.go_to_next();
+        }
+    }
+
+    fn step(&mut self, x: isize, y: isize) {
+        match self.screen {
+            Screen::Work if self.focus == Pane::Record => self.move_in_record(x, y),
+            Screen::Work => {
+                if y != 0 {
+                    self.put_cursor(self.queue.cursor.saturating_add_signed(y));
+                } else {
+                    self.focus = if x > 0 { Pane::Record } else { Pane::Queue };
+                }
+            }
+            Screen::Gallery => {
+                let columns = self.gallery_columns() as isize;
+                let to = self.queue.cursor.saturating_add_signed(y * columns + x);
+                if to < self.queue.rows.len() {
+                    self.put_cursor(to);
+                }
+            }
+            Screen::Attempts => {
+                let attempts = self.detail().map_or(0, |detail| detail.attempts.len());
+                self.attempt = self
+                    .attempt
+                    .saturating_add_signed(x)
+                    .min(attempts.saturating_sub(1));
+                self.attempt_field = self
+                    .attempt_field
+                    .saturating_add_signed(y)
+                    .min(Field::ALL.len() - 1);
+            }
+            Screen::Statistics => {
+                let blocks = super::view::statistics::blocks(self);
+                let block = self
+                    .bar
+                    .0
+                    .saturating_add_signed(x)
+                    .min(blocks.len().saturating_sub(1));
+                let bars = blocks.get(block).map_or(0, |block| block.bars.len());
+                self.bar = (
+                    block,
+                    self.bar
+                        .1
+                        .saturating_add_signed(y)
+                        .min(bars.saturating_sub(1)),
+                );
+            }
+            Screen::Progress => {}
+        }
+    }
+
+    pub(super) fn gallery_columns(&self) -> usize {
+        layout::grid(layout::frame(self.area()).body, self.pixels).0
+    }
+
+    fn page(&mut self, direction: isize) {
+        let rows = match self.screen {
+            Screen::Gallery => {
+                let (columns, lines, ..) =
+                    layout::grid(layout::frame(self.area()).body, self.pixels);
+                columns * lines
+            }
+            Screen::Work if self.focus == Pane::Record => {
+                self.scroll_by(direction * 5);
+                return;
+            }
+            Screen::Work => self.queue_rows(),
+            _ => return self.step(0, direction * 5),
+        };
+        self.put_cursor(
+            self.queue
+                .cursor
+                .saturating_add_signed(direction * rows as isize),
+        );
+    }
+
+    fn jump(&mut self, bottom: bool) {
+        if self.screen == Screen::Work && self.focus == Pane::Record {
+            self.spot = Spot {
+                field: if bottom {
+                    Field::QueryVariantsKo
+                } else {
+                    Field::LabelKo
+                },
+                index: 0,
+            };
+            self.scroll = 0;
+            return;
+        }
+        self.put_cursor(if bottom { usize::MAX } else { 0 });
+    }
+
+    fn select(&mut self, range: bool) {
+        let Some(id) = self.current else { return };
+        let here = self.queue.cursor;
+        match self.anchor.filter(|_| range) {
+            Some(anchor) => {
+                for row in anchor.min(here)..=anchor.max(here) {
+                    if let Some(summary) = self.row(row) {
+                        let id = summary.id;
+                        self.selected.insert(id);
+                    }
+                }
+            }
+            None => {
+                if !self.selected.remove(&id) {
+                    self.selected.insert(id);
+                }
+            }
+        }
+        self.anchor = Some(here);
+    }
+
+    pub(super) fn show_work(&mut self, focus: Pane) {
+        self.screen = Screen::Work;
+        self.focus = focus;
+    }
+
+    fn open_under_cursor(&mut self) {
+        if self.screen == Screen::Statistics {
+            let blocks = super::view::statistics::blocks(self);
+            if let Some(bar) = blocks
+                .get(self.bar.0)
+                .and_then(|block| block.bars.get(self.bar.1))
+            {
+                let filter = bar.filter.clone();
+                self.set_filter(filter, true);
+            }
+        }
+        self.show_work(Pane::Queue);
+    }
+
+    fn open_attempts(&mut self) {
+        let Some(detail) = self.detail() else { return };
+        let count = detail.attempts.len();
+        if count == 0 {
+            return self.say("the model has not been asked about this item yet".to_owned());
+        }
+        self.attempt = count - 1;
+        self.attempt_field = 0;
+        self.screen = Screen::Attempts;
+    }
+
+    fn take(&mut self, whole: bool) {
+        let (Some(id), Some(detail)) = (self.current, self.detail()) else {
+            return;
+        };
+        let Some(attempt) = detail.attempts.get(self.attempt) else {
+            return;
+        };
+        if attempt.labels.is_none() {
+            return self.say("this attempt has no labels to take".to_owned());
+        }
+        let (attempt, field) = (attempt.id, Field::ALL[self.attempt_field]);
+        let change = if whole {
+            Change::TakeAttempt { attempt }
+        } else {
+            Change::TakeField { attempt, field }
+        };
+        self.apply(vec![id], change);
+        if whole {
+            self.screen = Screen::Work;
+        }
+    }
+
+    /// A typed text is complete.
+    pub(super) fn submit(&mut self, input: Input) {
+        let text = input.edit.text().trim().to_owned();
+        match input.purpose {
+            Purpose::Set { field, groups } => {
+                let values = if field.is_list() {
+                    text.split(',')
+                        .map(str::trim)
+                        .filter(|value| !value.is_empty())
+                        .map(Into::into)
+                        .collect()
+                } else {
+                    (!text.is_empty()).then_some(text).into_iter().collect()
+                };
+                self.apply(groups, Change::Set { field, values });
+            }
+            Purpose::Add { field, groups } => {
+                if text.is_empty() {
+                    return;
+                }
+                for value in text.split(',').map(str::trim).filter(|v| !v.is_empty()) {
+                    let value = value.to_owned();
+                    self.apply(groups.clone(), Change::Add { field, value });
+                }
+                self.spot = Spot {
+                    field,
+                    index: usize::MAX,
+                };
+                if groups.len() == 1 {
+                    let purpose = Purpose::Add { field, groups };
+                    self.open(Dialog::Input(Input::new(purpose, "")));
+                }
+            }
+            Purpose::Rename { field, from } => {
+                let groups = self.current.into_iter().collect();
+                if text.is_empty() {
+                    self.apply(groups, Change::Remove { field, value: from });
+                } else if text != from {
+                    self.apply(
+                        groups,
+                        Change::Rename {
+                            field,
+                            from,
+                            to: text,
+                        },
+                    );
+                }
+            }
+            Purpose::RemoveTag { groups } => {
+                if !text.is_empty() {
+                    let field = Field::TagsKo;
+                    self.apply(groups, Change::Remove { field, value: text });
+                }
+            }
+            Purpose::Note => {
+                let note = (!text.is_empty()).then_some(text);
+                self.apply(self.current.into_iter().collect(), Change::SetNote { note });
+            }
+            Purpose::Reject { groups } if text.is_empty() => {
+                self.say("a rejection needs a reason; Esc leaves it".to_owned());
+                self.open(Dialog::Input(Input::new(Purpose::Reject { groups }, "")));
+            }
+            Purpose::Reject { groups } => self.reject(groups, text),
+        }
+    }
+
+    fn reject(&mut self, groups: Vec<GroupId>, reason: String) {
+        let change = Change::Reject { reason };
+        if groups.len() > 1 {
+            let question = format!("Reject these {}?", plural(groups.len(), "record"));
+            let detail = "One step; undo takes all of it back.".to_owned();
+            return self.confirm(question, detail, vec![Command::Apply { groups, change }]);
+        }
+        self.go_to_next();
+        if let [group] = groups[..] {
+            self.groups.expect_state(group, GroupState::Rejected);
+            self.queue.stale = true;
+        }
+        self.apply(groups, change);
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}

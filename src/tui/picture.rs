@@ -1,0 +1,323 @@
+//! Icons for the screen: decoded off the UI thread, enlarged by whole numbers, newest wish first.
+
+use crate::icon::{self, Icon};
+use crate::record::{Background, GroupId};
+use image::{DynamicImage, RgbaImage};
+use ratatui::layout::Size;
+use ratatui_image::picker::{Picker, ProtocolType};
+use ratatui_image::protocol::Protocol;
+use ratatui_image::{FontSize, Resize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What lies behind transparent pixels on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Ground {
+    #[default]
+    White,
+    Black,
+    Checker,
+}
+
+impl Ground {
+    pub fn next(self) -> Self {
+        match self {
+            Self::White => Self::Black,
+            Self::Black => Self::Checker,
+            Self::Checker => Self::White,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::White => "on white",
+            Self::Black => "on black",
+            Self::Checker => "on checkerboard",
+        }
+    }
+}
+
+/// How an icon is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Look {
+    Plain(Ground),
+    /// The pixels that the model was given.
+    Model {
+        upscale: u32,
+        background: Background,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub group: GroupId,
+    pub look: Look,
+    /// The cells that there are for it.
+    pub width: u16,
+    pub height: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    pub key: Key,
+    pub file: PathBuf,
+}
+
+/// A colour of the icon with its share of the opaque pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Swatch {
+    pub rgb: [u8; 3],
+    pub share: f32,
+}
+
+pub struct Shown {
+    pub protocol: Protocol,
+    /// Pixels of the icon, or of what the model was given.
+    pub pixels: (u32, u32),
+    /// Screen pixels per pixel; 0 where it had to be made smaller.
+    pub factor: u32,
+    pub swatches: Vec<Swatch>,
+}
+
+pub struct Answer {
+    pub key: Key,
+    /// Why there is nothing to show.
+    pub shown: Result<Arc<Shown>, String>,
+}
+
+/// Whether a terminal shows pixels smaller than half a cell.
+pub fn is_fine(picker: &Picker) -> bool {
+    picker.protocol_type() != ProtocolType::Halfblocks
+}
+
+/// Reads, decodes and draws one icon.
+pub fn load(picker: &Picker, wish: &Wish) -> Answer {
+    Answer {
+        key: wish.key,
+        shown: read(&wish.file)
+            .and_then(|icon| draw(picker, &icon, wish.key))
+            .map(Arc::new),
+    }
+}
+
+fn read(path: &Path) -> Result<Icon, String> {
+    let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if size > icon::MAX_FILE_BYTES {
+        return Err(format!("the file has {size} bytes"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    icon::decode(&bytes).map_err(|error| error.cause)
+}
+
+fn draw(picker: &Picker, icon: &Icon, key: Key) -> Result<Shown, String> {
+    let swatches = icon::palette(icon)
+        .swatches
+        .into_iter()
+        .map(|swatch| Swatch {
+            rgb: swatch.rgb,
+            share: swatch.share,
+        })
+        .collect();
+    let (source, ground) = match key.look {
+        Look::Plain(ground) => (icon.clone(), ground),
+        Look::Model {
+            upscale,
+            background,
+        } => {
+            let picture = icon::picture(icon, upscale, background);
+            let rgba = picture
+                .rgb
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .flat_map(|&[r, g, b]| [r, g, b, 255])
+                .collect();
+            let ground = match background {
+                Background::White => Ground::White,
+                _ => Ground::Black,
+            };
+            (
+                Icon {
+                    width: picture.width,
+                    height: picture.height,
+                    rgba,
+                },
+                ground,
+            )
+        }
+    };
+    let pixels = (source.width, source.height);
+    let cell = cell(picker);
+    let (image, factor) = compose(&source, ground, cell, key.width, key.height)?;
+    let size = Size::new(
+        (image.width() / u32::from(cell.width)) as u16,
+        (image.height() / u32::from(cell.height)) as u16,
+    );
+    let image = if is_fine(picker) {
+        image
+    } else {
+        // Half blocks are sampled down from the picker's nominal cell.
+        let font = picker.font_size();
+        image::imageops::resize(
+            &image,
+            u32::from(size.width) * u32::from(font.width),
+            u32::from(size.height) * u32::from(font.height),
+            image::imageops::FilterType::Nearest,
+        )
+    };
+    let protocol = picker
+        .new_protocol(DynamicImage::ImageRgba8(image), size, Resize::Fit(None))
+        .map_err(|error| error.to_string())?;
+    Ok(Shown {
+        protocol,
+        pixels,
+        factor,
+        swatches,
+    })
+}
+
+/// Pixels of a cell; half blocks have two, one above the other.
+fn cell(picker: &Picker) -> FontSize {
+    if is_fine(picker) {
+        picker.font_size()
+    } else {
+        FontSize::new(1, 2)
+    }
+}
+
+/// The icon in the middle of a whole number of cells, on its ground.
+fn compose(
+    icon: &Icon,
+    ground: Ground,
+    cell: FontSize,
+    width: u16,
+    height: u16,
+) -> Result<(RgbaImage, u32), String> {
+    let (cell_width, cell_height) = (u32::from(cell.width), u32::from(cell.height));
+    let room = (
+        u32::from(width) * cell_width,
+        u32::from(height) * cell_height,
+    );
+    if room.0 == 0 || room.1 == 0 || icon.width == 0 || icon.height == 0 {
+        return Err("no room".to_owned());
+    }
+    let factor = (room.0 / icon.width).min(room.1 / icon.height).min(64);
+    let scaled = if factor >= 1 {
+        let scaled = icon::scale_nearest(icon, factor);
+        RgbaImage::from_raw(scaled.width, scaled.height, scaled.rgba)
+    } else {
+        RgbaImage::from_raw(icon.width, icon.height, icon.rgba.clone()).map(|image| {
+            let (w, h) = (u64::from(icon.width), u64::from(icon.height));
+            let (room_w, room_h) = (u64::from(room.0), u64::from(room.1));
+            let (w, h) = if w * room_h > h * room_w {
+                (room_w, (h * room_w / w).max(1))
+            } else {
+                ((w * room_h / h).max(1), room_h)
+            };
+            image::imageops::thumbnail(&image, w as u32, h as u32)
+        })
+    }
+    .ok_or("the icon's pixels do not fit its size")?;
+    let columns = scaled.width().div_ceil(cell_width);
+    let rows = scaled.height().div_ceil(cell_height);
+    let (full_width, full_height) = (columns * cell_width, rows * cell_height);
+    let square = if cell_width == 1 { 2 } else { 8 };
+    let mut out = RgbaImage::from_fn(full_width, full_height, |x, y| {
+        let value = match ground {
+            Ground::White => 255,
+            Ground::Black => 0,
+            Ground::Checker if (x / square + y / square).is_multiple_of(2) => 160,
+            Ground::Checker => 96,
+        };
+        image::Rgba([value, value, value, 255])
+    });
+    image::imageops::overlay(
+        &mut out,
+        &scaled,
+        i64::from((full_width - scaled.width()) / 2),
+        i64::from((full_height - scaled.height()) / 2),
+    );
+    Ok((out, factor))
+}
+
+/// A thread that works through the newest list of wishes, the first one first.
+pub fn spawn(
+    picker: Picker,
+    wishes: crossbeam_channel::Receiver<Vec<Wish>>,
+    answers: crossbeam_channel::Sender<Answer>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("tui-pictures".into())
+        .spawn(move || {
+            let mut list: std::collections::VecDeque<Wish> = Default::default();
+            loop {
+                let newer = if list.is_empty() {
+                    match wishes.recv() {
+                        Ok(newer) => Some(newer),
+                        Err(_) => return,
+                    }
+                } else {
+                    None
+                };
+                if let Some(newest) = wishes.try_iter().last().or(newer) {
+                    list = newest.into();
+                }
+                if let Some(wish) = list.pop_front()
+                    && answers.send(load(&picker, &wish)).is_err()
+                {
+                    return;
+                }
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dot() -> Icon {
+        // Red over clear, two by two.
+        Icon {
+            width: 2,
+            height: 2,
+            rgba: vec![255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 255],
+        }
+    }
+
+    #[test]
+    fn enlarged_by_a_whole_number_without_smoothing() {
+        let (image, factor) = compose(&dot(), Ground::White, FontSize::new(8, 16), 5, 3).unwrap();
+        assert_eq!(factor, 20);
+        assert_eq!(image.dimensions(), (40, 48));
+        let colours: std::collections::HashSet<_> = image.pixels().map(|p| p.0).collect();
+        assert_eq!(
+            colours,
+            [[255, 0, 0, 255], [255, 255, 255, 255]]
+                .into_iter()
+                .collect()
+        );
+    }
+
+    #[test]
+    fn made_smaller_where_it_must() {
+        let large = icon::scale_nearest(&dot(), 50);
+        let (image, factor) = compose(&large, Ground::Black, FontSize::new(1, 2), 10, 5).unwrap();
+        assert_eq!(factor, 0);
+        assert_eq!(image.dimensions(), (10, 10));
+        assert!(compose(&large, Ground::Black, FontSize::new(1, 2), 0, 5).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        let wish = Wish {
+            key: Key {
+                group: GroupId(1),
+                look: Look::Plain(Ground::White),
+                width: 10,
+                height: 5,
+            },
+            file: "no/such.png".into(),
+        };
+        assert!(load(&Picker::halfblocks(), &wish).shown.is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! Text from sources and models, made harmless for a terminal and measured in cells.
+
+use std::borrow::Cow;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Whether a character may reach the terminal: no controls, no direction overrides, nothing
+/// that is invisible and moves or hides its neighbours.
+fn shown(c: char) -> bool {
+    !(c.is_control()
+        || matches!(c,
+            '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'))
+}
+
+/// NFC, line breaks and tabs as spaces, other control characters as `\u{fffd}`.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().all(shown) && is_nfc(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(
+        text.nfc()
+            .filter_map(|c| match c {
+                '\n' | '\r' | '\t' => Some(' '),
+                c if shown(c) => Some(c),
+                c if c.is_control() => Some('\u{fffd}'),
+                _ => None,
+            })
+            .collect(),
+    )
+}
+
+/// Cells that a cleaned text takes.
+pub fn width(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// Cleaned and cut to `max` cells, with `…` where something was cut.
+pub fn fit(text: &str, max: usize) -> String {
+    let text = clean(text);
+    if width(&text) <= max {
+        return text.into_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let cells = grapheme.width();
+        if used + cells + 1 > max {
+            break;
+        }
+        used += cells;
+        out.push_str(grapheme);
+    }
+    if max > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// [`fit`], then filled with spaces to exactly `cells`.
+pub fn pad(text: &str, cells: usize) -> String {
+    let mut out = fit(text, cells);
+    let used = width(&out);
+    out.extend(std::iter::repeat_n(' ', cells.saturating_sub(used)));
+    out
+}
+
+/// Breaks a text into lines of at most `cells`, at spaces where there are some. Each line comes
+/// with the byte where it starts; every byte of the text belongs to one line.
+pub fn wrap_offsets(text: &str, cells: usize) -> Vec<(usize, &str)> {
+    let cells = cells.max(2);
+    let mut lines = Vec::new();
+    let mut start = 0;
+    let mut used = 0;
+    let mut space: Option<usize> = None;
+    for (at, grapheme) in text.grapheme_indices(true) {
+        if grapheme == "\n" || grapheme == "\r\n" {
+            lines.push((start, &text[start..at]));
+            start = at + grapheme.len();
+            (used, space) = (0, None);
+            continue;
+        }
+        let wide = grapheme.width();
+        if used + wide > cells {
+            let cut = space.filter(|&cut| cut > start).unwrap_or(at);
+            lines.push((start, &text[start..cut]));
+            start = cut;
+            used = width(&text[start..at]);
+            space = None;
+        }
+        used += wide;
+        if grapheme == " " {
+            space = Some(at + 1);
+        }
+    }
+    lines.push((start, &text[start..]));
+    lines
+}
+
+pub fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let text = clean(text);
+    wrap_offsets(&text, cells)
+        .into_iter()
+        .map(|(_, line)| line.trim_end().to_owned())
+        .collect()
+}
+
+/// Thousands apart, as in `140 000`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 record`, `3 records`.
+pub fn plural(n: usize, noun: &str) -> String {
+    format!(
+        "{} {noun}{}",
+        count(n as u64),
+        if n == 1 { "" } else { "s" }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_never_pass() {
+        let text = clean("a\x1b[31mb\u{202e}c\u{9b}\u{7f}\td");
+        assert_eq!(text, "a\u{fffd}[31mbc\u{fffd}\u{fffd} d");
+    }
+
+    #[test]
+    fn decomposed_hangul_is_composed_and_measured() {
+        let nfd: String = "반지".nfd().collect();
+        assert_eq!(clean(&nfd), "반지");
+        assert_eq!(width("반지"), 4);
+        assert_eq!(fit("빨간 반지", 5), "빨간…");
+        assert_eq!(fit("빨간 반지", 6), "빨간 …");
+        assert_eq!(width(&pad("빨간 반지", 6)), 6);
+        assert_eq!(fit("반지", 0), "");
+    }
+
+    #[test]
+    fn wrapping_keeps_every_byte_and_every_limit() {
+        let text = "붉은 보석이 박힌 반지 with a very-long-unbroken-word\nnext";
+        for cells in 2..40 {
+            let lines = wrap_offsets(text, cells);
+            assert!(
+                lines
+                    .iter()
+                    .all(|(_, line)| width(line.trim_end()) <= cells)
+            );
+            assert_eq!(
+                lines.iter().map(|(_, line)| line.len()).sum::<usize>() + 1,
+                text.len()
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(140000), "140 000");
+        assert_eq!(plural(1, "record"), "1 record");
+        assert_eq!(plural(1234, "record"), "1 234 records");
+    }
+}

@@ -1,0 +1,329 @@
+//! The cursor inside a record: moving over fields and values, and mending what it stands on.
+
+use super::app::{App, Spot, keep_in_view};
+use super::dialog::{Dialog, Input, Purpose};
+use super::layout::{self, Pane};
+use super::view::record::sheet;
+use crate::record::{Category, Change, Field, GroupDetail, Labels, Word};
+use std::borrow::Cow;
+use unicode_normalization::UnicodeNormalization;
+
+/// The values of a field; a scalar has one or none.
+pub fn values(labels: &Labels, field: Field) -> Cow<'_, [String]> {
+    let attributes = &labels.attributes;
+    match field {
+        Field::LabelKo => Cow::Owned(vec![labels.label_ko.clone()]),
+        Field::LabelEn => Cow::Owned(labels.label_en.iter().cloned().collect()),
+        Field::TagsKo => Cow::Borrowed(&labels.tags_ko),
+        Field::Colors => Cow::Borrowed(&attributes.colors),
+        Field::Theme => Cow::Borrowed(&attributes.theme),
+        Field::Material => Cow::Borrowed(&attributes.material),
+        Field::Vibe => Cow::Borrowed(&attributes.vibe),
+        Field::ItemTypeGuess => Cow::Owned(attributes.item_type_guess.iter().cloned().collect()),
+        Field::QueryVariantsKo => Cow::Borrowed(&labels.query_variants_ko),
+    }
+}
+
+fn set(labels: &mut Labels, field: Field, values: Vec<String>) {
+    let attributes = &mut labels.attributes;
+    match field {
+        Field::LabelKo => labels.label_ko = values.into_iter().next().unwrap_or_default(),
+        Field::LabelEn => labels.label_en = values.into_iter().next(),
+        Field::TagsKo => labels.tags_ko = values,
+        Field::Colors => attributes.colors = values,
+        Field::Theme => attributes.theme = values,
+        Field::Material => attributes.material = values,
+        Field::Vibe => attributes.vibe = values,
+        Field::ItemTypeGuess => attributes.item_type_guess = values.into_iter().next(),
+        Field::QueryVariantsKo => labels.query_variants_ko = values,
+    }
+}
+
+/// Where the vocabulary keeps a field's words.
+pub fn category(field: Field) -> Option<Category> {
+    match field {
+        Field::Colors => Some(Category::Color),
+        Field::Material => Some(Category::Material),
+        Field::ItemTypeGuess => Some(Category::ItemType),
+        Field::Theme => Some(Category::Theme),
+        Field::Vibe => Some(Category::Vibe),
+        _ => None,
+    }
+}
+
+/// Shows a change before the engine has made it.
+pub fn preview(detail: &mut GroupDetail, change: &Change) {
+    if let Change::SetNote { note } = change {
+        detail.note.clone_from(note);
+    }
+    let Some(draft) = &mut detail.draft else {
+        return;
+    };
+    let labels = &mut draft.labels;
+    match change {
+        Change::Set {
+            field,
+            values: wanted,
+        } => set(labels, *field, wanted.clone()),
+        Change::Add { field, value } => {
+            let mut list = values(labels, *field).into_owned();
+            if !list.contains(value) {
+                list.push(value.clone());
+                set(labels, *field, list);
+            }
+        }
+        Change::Remove { field, value } => {
+            let mut list = values(labels, *field).into_owned();
+            list.retain(|have| have != value);
+            set(labels, *field, list);
+        }
+        Change::Rename { field, from, to } => {
+            let mut list = values(labels, *field).into_owned();
+            if let Some(have) = list.iter_mut().find(|have| *have == from) {
+                have.clone_from(to);
+                set(labels, *field, list);
+            }
+        }
+        Change::TakeAttempt { .. }
+        | Change::TakeField { .. }
+        | Change::Replace { .. }
+        | Change::SetNote { .. }
+        | Change::Accept
+        | Change::Reject { .. }
+        | Change::Reopen
+        | Change::Commit => {}
+    }
+}
+
+impl App {
+    fn labels(&self) -> Option<&Labels> {
+        Some(&self.detail()?.draft.as_ref()?.labels)
+    }
+
+    /// Values of the field under the cursor.
+    fn spot_values(&self, field: Field) -> Vec<String> {
+        self.labels()
+            .map(|labels| values(labels, field).into_owned())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn clamp_spot(&mut self) {
+        let len = self.spot_values(self.spot.field).len();
+        self.spot.index = self.spot.index.min(len.saturating_sub(1));
+    }
+
+    pub(super) fn move_in_record(&mut self, x: isize, y: isize) {
+        let lines = self.spot.field == Field::QueryVariantsKo;
+        let len = self.spot_values(self.spot.field).len();
+        let along = if lines { y } else { x };
+        let to = self.spot.index.saturating_add_signed(along);
+        if along != 0 && to < len && !(along < 0 && self.spot.index == 0) {
+            self.spot.index = to;
+            return;
+        }
+        if y == 0 {
+            if x < 0 && (lines || self.spot.index == 0) {
+                self.focus = Pane::Queue;
+            }
+            return;
+        }
+        let at = Field::ALL
+            .iter()
+            .position(|field| *field == self.spot.field)
+            .unwrap_or(0);
+        if y < 0 && at == 0 {
+            // Above the first field stand name and reasons.
+            self.scroll = 0;
+        }
+        let to = at.saturating_add_signed(y).min(Field::ALL.len() - 1);
+        if to != at {
+            let field = Field::ALL[to];
+            let last = y < 0 && field == Field::QueryVariantsKo;
+            self.spot = Spot {
+                field,
+                index: if last { usize::MAX } else { 0 },
+            };
+        } else if y > 0 {
+            self.scroll_by(1);
+        }
+    }
+
+    /// The record as text, as high as it is.
+    fn record_height(&self) -> Option<(usize, usize)> {
+        let bench = self.bench();
+        let area = layout::inner(bench.record?, bench.borders);
+        Some((
+            sheet(self, area.width).lines.len(),
+            usize::from(area.height),
+        ))
+    }
+
+    pub(super) fn scroll_by(&mut self, lines: isize) {
+        if let Some((length, height)) = self.record_height() {
+            self.scroll = self
+                .scroll
+                .saturating_add_signed(lines)
+                .min(length.saturating_sub(height));
+        }
+    }
+
+    /// Keeps the cursor in view while the record has the keys.
+    pub(super) fn scroll_record(&mut self) {
+        let bench = self.bench();
+        let Some(area) = bench.record else { return };
+        let area = layout::inner(area, bench.borders);
+        let sheet = sheet(self, area.width);
+        let height = usize::from(area.height).max(1);
+        let editing = matches!(&self.dialog, Some(Dialog::Input(input)) if input.place().is_some());
+        if let Some((line, _)) = sheet.cursor.filter(|_| editing) {
+            keep_in_view(&mut self.scroll, line, height);
+        } else if self.focus == Pane::Record && self.spot_moved() {
+            let lines: Vec<usize> = sheet
+                .spots
+                .iter()
+                .filter(|(_, _, spot)| *spot == self.spot)
+                .map(|(line, ..)| *line)
+                .collect();
+            if let (Some(first), Some(last)) = (lines.first(), lines.last()) {
+                keep_in_view(&mut self.scroll, *last, height);
+                keep_in_view(&mut self.scroll, *first, height);
+            }
+        }
+        self.scroll = self.scroll.min(sheet.lines.len().saturating_sub(height));
+    }
+
+    /// Whether the cursor stands elsewhere than when this was last asked.
+    fn spot_moved(&mut self) -> bool {
+        let now = (self.current, self.spot);
+        std::mem::replace(&mut self.seen_spot, now) != now
+    }
+
+    fn in_place(&mut self, purpose: Purpose, text: &str) {
+        self.show_work(Pane::Record);
+        self.open(Dialog::Input(Input::new(purpose, text)));
+    }
+
+    pub(super) fn edit_spot(&mut self) {
+        if self.labels().is_none() {
+            return self.say("there is nothing to edit yet".to_owned());
+        }
+        let groups = self.current.into_iter().collect();
+        let Spot { field, index } = self.spot;
+        let have = self.spot_values(field);
+        match have.get(index) {
+            Some(from) if field.is_list() => {
+                let from = from.clone();
+                self.in_place(
+                    Purpose::Rename {
+                        field,
+                        from: from.clone(),
+                    },
+                    &from,
+                );
+            }
+            None if field.is_list() => self.in_place(Purpose::Add { field, groups }, ""),
+            value => {
+                let text = value.cloned().unwrap_or_default();
+                self.in_place(Purpose::Set { field, groups }, &text);
+            }
+        }
+    }
+
+    pub(super) fn add_to(&mut self, field: Field) {
+        let groups = self.targets();
+        match groups.len() {
+            0 => {}
+            1 if self.labels().is_none() => self.say("there is nothing to edit yet".to_owned()),
+            1 if self.screen != super::app::Screen::Gallery => {
+                self.spot = Spot {
+                    field,
+                    index: usize::MAX,
+                };
+                self.in_place(Purpose::Add { field, groups }, "");
+            }
+            _ => self.open(Dialog::Input(Input::new(
+                Purpose::Add { field, groups },
+                "",
+            ))),
+        }
+    }
+
+    pub(super) fn remove_spot(&mut self) {
+        let Spot { field, index } = self.spot;
+        if !field.is_list() {
+            return self.say("only values of a list can be removed; edit this field".to_owned());
+        }
+        if let Some(value) = self.spot_values(field).get(index).cloned() {
+            self.apply(
+                self.current.into_iter().collect(),
+                Change::Remove { field, value },
+            );
+        }
+    }
+
+    pub(super) fn move_spot(&mut self, by: isize) {
+        let Spot { field, index } = self.spot;
+        let mut list = self.spot_values(field);
+        let to = index.saturating_add_signed(by);
+        if !field.is_list() || to >= list.len() || to == index {
+            return;
+        }
+        list.swap(index, to);
+        self.spot.index = to;
+        self.apply(
+            self.current.into_iter().collect(),
+            Change::Set {
+                field,
+                values: list,
+            },
+        );
+    }
+
+    /// Values that the text could become, with how often they are in use.
+    pub fn completions(&self, input: &Input) -> Vec<(String, u64)> {
+        const OFFERED: usize = 8;
+        let Some(field) = input.completes() else {
+            return Vec::new();
+        };
+        let word: String = input.word().to_lowercase().nfc().collect();
+        let mut found: Vec<(bool, String, u64)> = Vec::new();
+        let mut offer = |value: &str, known: Option<&Word>, count: u64| {
+            let synonyms = known
+                .into_iter()
+                .flat_map(|word| word.ko.iter().chain(&word.en));
+            let hit = std::iter::once(value)
+                .chain(synonyms.map(String::as_str))
+                .filter_map(|text| text.to_lowercase().find(&word))
+                .min();
+            if let Some(at) = hit
+                && !found.iter().any(|(_, have, _)| have == value)
+            {
+                found.push((at > 0, value.to_owned(), count));
+            }
+        };
+        let used: &[(String, u64)] = match field {
+            Field::TagsKo => &self.counts.tags,
+            Field::Colors => &self.counts.colours,
+            Field::ItemTypeGuess => &self.counts.types,
+            _ => &[],
+        };
+        if word.is_empty() && field == Field::TagsKo {
+            return used.iter().take(OFFERED).cloned().collect();
+        }
+        let vocabulary = &self.settings.vocabulary;
+        let category = category(field);
+        for (value, count) in used {
+            let word = category.and_then(|category| vocabulary.find_exact(category, value));
+            offer(value, word, *count);
+        }
+        for word in category.map_or(&[][..], |category| vocabulary.entries(category)) {
+            offer(&word.word, Some(word), 0);
+        }
+        found.sort_by_key(|(inside, _, count)| (*inside, std::cmp::Reverse(*count)));
+        found.truncate(OFFERED);
+        found
+            .into_iter()
+            .map(|(_, value, count)| (value, count))
+            .collect()
+    }
+}

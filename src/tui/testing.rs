@@ -1,0 +1,500 @@
+//! Keys in, screen out: the application with a played engine, for tests.
+
+use super::app::{App, Message, Settings};
+use super::effect::Effect;
+use super::keymap::Keymap;
+use super::picture;
+use super::spot;
+use super::theme::{Depth, Ground, Theme};
+use super::view;
+use crate::engine::{Command, Event, Match, ModelInfo};
+use crate::record::*;
+use crate::settings::IconOptions;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
+use ratatui::layout::Size;
+use ratatui::{Terminal, backend::TestBackend};
+use ratatui_image::picker::Picker;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
+    GroupSummary {
+        id: GroupId(id),
+        order: id as u64,
+        image_path: format!("icons/{id}.png"),
+        name: name.to_owned(),
+        source_type: SourceType::EquipmentShape,
+        part: Some("모자".to_owned()),
+        state,
+        has_record: state == GroupState::Committed,
+        reasons: Vec::new(),
+        doubt: 0.0,
+        label_ko: String::new(),
+        tags_ko: Vec::new(),
+        colors: Vec::new(),
+        item_type: None,
+        changed_at: id,
+    }
+}
+
+fn labels(name: &str, colour: &str, tags: &[&str]) -> Labels {
+    Labels {
+        label_ko: format!("붉은 보석이 박힌 {name}, 둥근 테두리가 있다"),
+        label_en: None,
+        tags_ko: tags.iter().map(ToString::to_string).collect(),
+        attributes: Attributes {
+            colors: vec![colour.to_owned()],
+            theme: vec!["fantasy".to_owned()],
+            material: vec!["metal".to_owned()],
+            vibe: Vec::new(),
+            item_type_guess: Some("hat".to_owned()),
+        },
+        query_variants_ko: vec![
+            format!("{colour} {name}"),
+            format!("보석 {name}"),
+            format!("{name} 아이콘"),
+        ],
+        model_reasons: Vec::new(),
+    }
+}
+
+fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
+    Attempt {
+        id,
+        at: "2026-01-10T00:00:00Z".to_owned(),
+        model: "scripted".to_owned(),
+        prompt_version: "v2".to_owned(),
+        settings: AttemptSettings {
+            strict: id % 2 == 0,
+            upscale: 2,
+            background: Background::White,
+            with_image: true,
+            with_metadata: true,
+            hint: None,
+            max_new_tokens: 384,
+        },
+        settings_hash: "5e77".to_owned(),
+        raw_text: String::new(),
+        labels: Some(labels),
+        reasons: reasons.to_vec(),
+        confidence: vec![FieldConfidence {
+            field: Field::TagsKo,
+            mean: 0.8,
+            weakest: 0.2,
+            weak_words: vec!["보석".to_owned()],
+        }],
+        truncated: false,
+        timings: Timings::default(),
+        tokens: TokenCounts::default(),
+        failure: None,
+    }
+}
+
+pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> GroupDetail {
+    let mut summary = summary(id, name, state);
+    summary.reasons = reasons.to_vec();
+    summary.doubt = (reasons.len() as f32 * 0.3 + 0.01 * id as f32).min(1.0);
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("no/such/icon.png");
+    let mut detail = GroupDetail {
+        item: Item {
+            image_path: summary.image_path.clone(),
+            file: Some(file),
+            claimed_sha256: None,
+            source_type: summary.source_type,
+            item_name: name.to_owned(),
+            item_description: Some("먼 나라의 장인이 만들었다.".to_owned()),
+            item_part: summary.part.clone(),
+            image_url: None,
+            ocid: None,
+            ranking: None,
+        },
+        image_sha256: None,
+        other_names: vec![format!("빛나는 {name}")],
+        rows: 3,
+        draft: None,
+        attempts: Vec::new(),
+        committed: None,
+        rejected: None,
+        note: None,
+        summary,
+    };
+    match state {
+        GroupState::Waiting | GroupState::Running => {}
+        GroupState::Failed => {
+            let mut failed = attempt(id * 10 + 1, Labels::default(), &[]);
+            failed.labels = None;
+            failed.failure = Some(Failure {
+                code: FailureCode::ImageLoadFailed,
+                detail: "broken PNG image".to_owned(),
+            });
+            detail.attempts.push(failed);
+        }
+        _ => {
+            let first = attempt(
+                id * 10 + 1,
+                labels(name, "red", &["모자", "보석", "빨강", "왕관"]),
+                reasons,
+            );
+            let second = attempt(
+                id * 10 + 2,
+                labels(name, "gold", &["모자", "보석", "왕관", "귀족", "황금"]),
+                reasons,
+            );
+            let labels = first.labels.clone().unwrap();
+            detail.summary.label_ko = labels.label_ko.clone();
+            detail.summary.tags_ko = labels.tags_ko.clone();
+            detail.summary.colors = labels.attributes.colors.clone();
+            detail.summary.item_type = labels.attributes.item_type_guess.clone();
+            detail.draft = Some(Draft {
+                labels,
+                reasons: reasons.to_vec(),
+                origin: Origin::Attempt(first.id),
+                model: "scripted".to_owned(),
+                prompt_version: "v2".to_owned(),
+                generated_at: "2026-01-10T00:00:00Z".to_owned(),
+                confidence: first.confidence.clone(),
+            });
+            detail.attempts = vec![first, second];
+        }
+    }
+    detail
+}
+
+type World = BTreeMap<GroupId, GroupDetail>;
+
+/// The application between a keyboard of texts and a screen of text.
+pub struct Bench {
+    pub app: App,
+    terminal: Terminal<TestBackend>,
+    picker: Picker,
+    /// Everything but `Open`, in order.
+    pub commands: Vec<Command>,
+    pub world: World,
+    past: Vec<(String, World)>,
+    future: Vec<(String, World)>,
+    pub quit: bool,
+}
+
+impl Bench {
+    pub fn new(width: u16, height: u16) -> Self {
+        let theme = Theme {
+            depth: Depth::True,
+            ground: Ground::Dark,
+        };
+        let settings = Settings {
+            icon: IconOptions {
+                upscale: 2,
+                background: Background::White,
+                with_image: true,
+            },
+            model: true,
+            outdir: "labels".to_owned(),
+            vocabulary: Arc::new(Vocabulary::builtin().unwrap()),
+        };
+        let keymap = Keymap::load(None, None).unwrap();
+        let mut bench = Self {
+            app: App::new(Size::new(width, height), theme, keymap, settings),
+            terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
+            picker: Picker::halfblocks(),
+            commands: Vec::new(),
+            world: World::new(),
+            past: Vec::new(),
+            future: Vec::new(),
+            quit: false,
+        };
+        bench.settle();
+        bench
+    }
+
+    /// A small evening's work: some doubtful, some done, one failed, one still waiting.
+    pub fn evening(width: u16, height: u16) -> Self {
+        let mut bench = Self::new(width, height);
+        let all = [
+            detail(
+                1,
+                "붉은 여왕의 모자",
+                GroupState::Uncertain,
+                &[Reason::FewTags],
+            ),
+            detail(2, "기사단 망토", GroupState::Draft, &[]),
+            detail(
+                3,
+                "Frozen 왕관",
+                GroupState::Uncertain,
+                &[Reason::MixedScript, Reason::ItemNameMissing],
+            ),
+            detail(4, "부서진 아이콘", GroupState::Failed, &[]),
+            detail(
+                5,
+                "아주 길고 긴 이름을 가진 전설의 용사의 낡은 가죽 장갑",
+                GroupState::Uncertain,
+                &[Reason::ColorMismatch],
+            ),
+            detail(6, "은반지", GroupState::Committed, &[]),
+            detail(7, "기다리는 신발", GroupState::Waiting, &[]),
+        ];
+        for detail in all {
+            bench.world.insert(detail.summary.id, detail);
+        }
+        bench.tell_all();
+        bench.event(Event::ModelReady(ModelInfo {
+            name: "scripted".to_owned(),
+            device: "cpu".to_owned(),
+            detail: "none".to_owned(),
+            slots: 8,
+        }));
+        bench.event(Event::SourceRead {
+            rows: 21,
+            groups: 7,
+        });
+        bench
+    }
+
+    fn tell_all(&mut self) {
+        let all = self.world.values().map(|d| d.summary.clone()).collect();
+        self.event(Event::Groups(all));
+    }
+
+    pub fn event(&mut self, event: Event) {
+        let effects = self.app.update(Message::Engine(event));
+        self.carry_out(effects);
+        self.settle();
+    }
+
+    pub fn message(&mut self, message: Message) {
+        let effects = self.app.update(message);
+        self.carry_out(effects);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..20 {
+            let effects = self.app.settle();
+            if effects.is_empty() {
+                return;
+            }
+            self.carry_out(effects);
+        }
+        panic!("the application never settles");
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            let answers = match effect {
+                Effect::Send(command) => self.play(command),
+                Effect::Work(job) => vec![Message::Done(job.run())],
+                Effect::Pictures(wishes) => wishes
+                    .iter()
+                    .map(|wish| Message::Picture(picture::load(&self.picker, wish)))
+                    .collect(),
+                Effect::Quit => {
+                    self.quit = true;
+                    Vec::new()
+                }
+                Effect::Redraw | Effect::Suspend => Vec::new(),
+            };
+            for answer in answers {
+                let more = self.app.update(answer);
+                self.carry_out(more);
+            }
+        }
+    }
+
+    fn play(&mut self, command: Command) -> Vec<Message> {
+        let events = match &command {
+            Command::Open(id) => {
+                let detail = self.world.get(id).cloned();
+                return detail
+                    .map(|detail| Message::Engine(Event::Detail(Box::new(detail))))
+                    .into_iter()
+                    .collect();
+            }
+            Command::Apply { groups, change } => self.apply(groups, change),
+            Command::Undo => self.travel(true),
+            Command::Redo => self.travel(false),
+            Command::Find { text } => vec![self.find(text)],
+            _ => Vec::new(),
+        };
+        self.commands.push(command);
+        events.into_iter().map(Message::Engine).collect()
+    }
+
+    fn apply(&mut self, groups: &[GroupId], change: &Change) -> Vec<Event> {
+        let verb = format!("{change:?}");
+        let verb = verb
+            .split([' ', '{', '('])
+            .next()
+            .unwrap_or_default()
+            .to_lowercase();
+        let done = format!("{verb}: {} record(s)", groups.len());
+        self.past.push((done.clone(), self.world.clone()));
+        self.future.clear();
+        for id in groups {
+            let Some(detail) = self.world.get_mut(id) else {
+                continue;
+            };
+            spot::preview(detail, change);
+            detail.summary.state = match change {
+                Change::Accept => GroupState::Accepted,
+                Change::Commit => GroupState::Committed,
+                Change::Reject { reason } => {
+                    detail.rejected = Some(reason.clone());
+                    GroupState::Rejected
+                }
+                Change::Reopen => GroupState::Uncertain,
+                Change::SetNote { .. } => detail.summary.state,
+                _ => GroupState::Edited,
+            };
+            if let Some(draft) = &detail.draft {
+                detail.summary.label_ko = draft.labels.label_ko.clone();
+                detail.summary.tags_ko = draft.labels.tags_ko.clone();
+            }
+        }
+        self.told(done)
+    }
+
+    fn travel(&mut self, back: bool) -> Vec<Event> {
+        let (from, to) = if back {
+            (&mut self.past, &mut self.future)
+        } else {
+            (&mut self.future, &mut self.past)
+        };
+        let Some((name, world)) = from.pop() else {
+            return Vec::new();
+        };
+        to.push((name.clone(), std::mem::replace(&mut self.world, world)));
+        self.told(format!("{} {name}", if back { "undid" } else { "redid" }))
+    }
+
+    fn told(&self, done: String) -> Vec<Event> {
+        vec![
+            Event::Groups(self.world.values().map(|d| d.summary.clone()).collect()),
+            Event::Stepped {
+                done,
+                undo: self.past.last().map(|(name, _)| name.clone()),
+                redo: self.future.last().map(|(name, _)| name.clone()),
+            },
+        ]
+    }
+
+    fn find(&self, text: &str) -> Event {
+        let mut matches = Vec::new();
+        for (id, detail) in &self.world {
+            let Some(draft) = &detail.draft else { continue };
+            for field in [Field::LabelKo, Field::TagsKo, Field::QueryVariantsKo] {
+                for value in spot::values(&draft.labels, field).iter() {
+                    if value.contains(text) {
+                        matches.push(Match {
+                            group: *id,
+                            field,
+                            text: value.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        Event::Found {
+            text: text.to_owned(),
+            matches,
+        }
+    }
+
+    /// Keys as a person would write them down: `j`, `enter`, `ctrl-r`, and texts in quotes.
+    pub fn keys(&mut self, script: &str) -> &mut Self {
+        for word in script.split_whitespace() {
+            if let Some(text) = word.strip_prefix('"') {
+                for c in text.trim_end_matches('"').replace('_', " ").chars() {
+                    self.press(KeyCode::Char(c), KeyModifiers::NONE);
+                }
+                continue;
+            }
+            let (modifiers, name) = match word.split_once('-') {
+                Some(("ctrl", rest)) => (KeyModifiers::CONTROL, rest),
+                Some(("alt", rest)) => (KeyModifiers::ALT, rest),
+                _ => (KeyModifiers::NONE, word),
+            };
+            let code = match name {
+                "enter" => KeyCode::Enter,
+                "esc" => KeyCode::Esc,
+                "tab" => KeyCode::Tab,
+                "space" => KeyCode::Char(' '),
+                "up" => KeyCode::Up,
+                "down" => KeyCode::Down,
+                "left" => KeyCode::Left,
+                "right" => KeyCode::Right,
+                "home" => KeyCode::Home,
+                "end" => KeyCode::End,
+                "backspace" => KeyCode::Backspace,
+                "pagedown" => KeyCode::PageDown,
+                "pageup" => KeyCode::PageUp,
+                one => KeyCode::Char(one.chars().next().unwrap()),
+            };
+            self.press(code, modifiers);
+        }
+        self
+    }
+
+    pub fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
+        self.message(Message::Key(KeyEvent::new(code, modifiers)));
+    }
+
+    pub fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
+        self.message(Message::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
+    }
+
+    pub fn resize(&mut self, width: u16, height: u16) {
+        self.terminal.backend_mut().resize(width, height);
+        self.message(Message::Resize(Size::new(width, height)));
+    }
+
+    /// What stands on the screen, without colours; `|` behind the last cell.
+    pub fn screen(&mut self) -> String {
+        let app = &self.app;
+        let mut cursor = None;
+        self.terminal
+            .draw(|frame| {
+                frame.render_widget(app, frame.area());
+                cursor = view::cursor(app);
+                if let Some(at) = cursor {
+                    assert!(frame.area().contains(at), "the cursor is off screen: {at}");
+                    frame.set_cursor_position(at);
+                }
+            })
+            .unwrap();
+        let buffer = self.terminal.backend().buffer();
+        let mut out = String::new();
+        for y in 0..buffer.area.height {
+            let mut line = String::new();
+            let mut skip = 0;
+            for x in 0..buffer.area.width {
+                if skip > 0 {
+                    skip -= 1;
+                    continue;
+                }
+                let symbol = buffer[(x, y)].symbol();
+                assert!(
+                    !symbol.chars().any(char::is_control),
+                    "control characters at {x},{y}"
+                );
+                skip = super::safe_text::width(symbol).saturating_sub(1);
+                line.push_str(symbol);
+            }
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        if let Some(at) = cursor {
+            out.push_str(&format!("cursor at {},{}\n", at.x, at.y));
+        }
+        out
+    }
+
+    pub fn current_name(&self) -> String {
+        let id = self.app.current.expect("nothing is in hand");
+        self.app.groups.get(id).unwrap().name.clone()
+    }
+}

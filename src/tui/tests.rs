@@ -1,0 +1,391 @@
+//! Scripts of keys through the application, and what is then on the screen.
+
+use super::app::Message;
+use super::testing::Bench;
+use crate::engine::{Command, Event, Progress, Stage};
+use crate::error::{Error, ErrorKind};
+use crate::record::{Change, Field, GroupId, GroupState};
+use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
+
+/// A snapshot of the screen after `keys`, at every size.
+fn shots(name: &str, keys: &str) {
+    for (width, height) in SIZES {
+        let mut bench = Bench::evening(width, height);
+        bench.keys(keys);
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), bench.screen());
+    }
+}
+
+#[test]
+fn opens_on_what_needs_a_person_ordered_by_doubt() {
+    let bench = Bench::evening(80, 24);
+    let names: Vec<_> = (0..bench.app.queue.rows.len())
+        .map(|row| bench.app.row(row).unwrap().name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Frozen 왕관",
+            "아주 길고 긴 이름을 가진 전설의 용사의 낡은 가죽 장갑",
+            "붉은 여왕의 모자",
+            "부서진 아이콘"
+        ]
+    );
+    shots("work", "");
+}
+
+#[test]
+fn panes_and_screens() {
+    shots("record", "tab j j");
+    shots("help", "?");
+    shots("palette", ": \"retry");
+    shots("gallery", "2 space right");
+    shots("progress", "3");
+    shots("statistics", "4");
+    shots("attempts", "v left j j");
+    shots("retry", "R \"왕관이다");
+    shots("replace", "ctrl-f \"모자 tab \"왕관");
+    shots("edit", "e");
+    shots("add_tag", "t \"모");
+    shots("confirm_quit", "a q");
+    shots("everything", "\\");
+}
+
+#[test]
+fn accept_and_next_is_one_key() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("enter a");
+    assert_eq!(
+        bench.commands,
+        [3, 5].map(|id| Command::Apply {
+            groups: vec![GroupId(id)],
+            change: Change::Accept
+        })
+    );
+    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
+    bench.keys("u u");
+    assert_eq!(bench.commands[2..], [Command::Undo, Command::Undo]);
+    assert_eq!(bench.app.groups.count(GroupState::Accepted), 0);
+    bench.keys("ctrl-r");
+    assert_eq!(bench.app.groups.count(GroupState::Accepted), 1);
+}
+
+#[test]
+fn keys_work_with_the_hangul_layout_but_not_while_typing() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("ㅓ");
+    assert_eq!(bench.app.queue.cursor, 1);
+    bench.keys("ㅎㅎ ㅁ");
+    assert_eq!(bench.commands.len(), 1);
+    bench.keys("t \"ㅓㅏ enter");
+    assert_eq!(
+        bench.commands.last(),
+        Some(&Command::Apply {
+            groups: vec![GroupId(5)],
+            change: Change::Add {
+                field: Field::TagsKo,
+                value: "ㅓㅏ".to_owned()
+            }
+        })
+    );
+}
+
+#[test]
+fn a_label_is_edited_in_place() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("e end \"_끝 enter");
+    let [
+        Command::Apply {
+            groups,
+            change:
+                Change::Set {
+                    field: Field::LabelKo,
+                    values,
+                },
+        },
+    ] = &bench.commands[..]
+    else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!(groups, &[GroupId(3)]);
+    assert!(values[0].ends_with(" 끝"));
+    bench.keys("e \"weg esc");
+    assert_eq!(bench.commands.len(), 1);
+}
+
+#[test]
+fn tags_are_renamed_moved_and_removed() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("tab j l e ctrl-u \"루비 enter");
+    bench.keys("] d");
+    let labels = &bench.app.detail().unwrap().draft.as_ref().unwrap().labels;
+    assert_eq!(labels.tags_ko, ["모자", "빨강", "왕관"]);
+    let fields: Vec<_> = bench
+        .commands
+        .iter()
+        .map(|command| match command {
+            Command::Apply { change, .. } => change.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(
+        matches!(&fields[0], Change::Rename { from, to, .. } if from == "보석" && to == "루비")
+    );
+    assert!(matches!(&fields[1], Change::Set { values, .. } if values[2] == "루비"));
+    assert!(matches!(&fields[2], Change::Remove { value, .. } if value == "루비"));
+    bench.keys("u u u");
+    let labels = &bench.app.detail().unwrap().draft.as_ref().unwrap().labels;
+    assert_eq!(labels.tags_ko, ["모자", "보석", "빨강", "왕관"]);
+}
+
+#[test]
+fn completion_knows_counts_and_both_languages() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("t \"모 tab enter");
+    assert!(matches!(
+        &bench.commands[0],
+        Command::Apply { change: Change::Add { value, .. }, .. } if value == "모자"
+    ));
+    bench.keys("esc");
+    bench.keys("tab tab tab j j + \"빨간 tab enter");
+    assert!(
+        matches!(
+            bench.commands.last(),
+            Some(Command::Apply { change: Change::Add { field: Field::Theme | Field::Colors, value }, .. })
+                if value == "red" || value == "빨간"
+        ),
+        "{:?}",
+        bench.commands
+    );
+}
+
+#[test]
+fn bulk_work_from_the_gallery_is_one_step_and_asks() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("\\ 2 home space right right v x \"흐림 enter");
+    assert!(
+        bench
+            .commands
+            .iter()
+            .all(|c| !matches!(c, Command::Apply { .. }))
+    );
+    assert!(
+        bench.screen().contains("Reject these 3 records?"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("y");
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { groups, change: Change::Reject { reason } })
+            if groups.len() == 3 && reason == "흐림"
+    ));
+    assert_eq!(bench.app.groups.count(GroupState::Rejected), 3);
+    bench.keys("u");
+    assert_eq!(bench.app.groups.count(GroupState::Rejected), 0);
+}
+
+#[test]
+fn commit_all_says_how_many() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("a a C");
+    assert!(
+        bench.screen().contains("Commit 2 accepted records?"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("n");
+    assert_eq!(bench.commands.len(), 2);
+    bench.keys("C y");
+    assert_eq!(bench.app.groups.count(GroupState::Committed), 3);
+    bench.keys("alt-c");
+    assert!(
+        bench.screen().contains("Commit 1 certain record?"),
+        "{}",
+        bench.screen()
+    );
+}
+
+#[test]
+fn a_filter_is_typed_kept_and_remembered() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("/ \"ㄱㅅㄷ enter");
+    assert_eq!(bench.current_name(), "기사단 망토");
+    assert!(bench.commands.contains(&Command::Remember {
+        key: "tui.filter".to_owned(),
+        value: "ㄱㅅㄷ".to_owned()
+    }));
+    bench.keys("!");
+    assert_eq!(bench.app.queue.rows.len(), 4);
+    bench.keys("/ \"state:asleep");
+    assert!(bench.screen().contains("state:asleep"));
+    bench.keys("esc");
+    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    bench.event(Event::Remembered {
+        key: "tui.filter".to_owned(),
+        value: "reason:few_tags".to_owned(),
+    });
+    assert_eq!(bench.app.queue.rows.len(), 1);
+}
+
+#[test]
+fn replace_shows_what_it_would_do_and_asks() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("ctrl-f \"왕관 enter \"크라운 enter");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Replace `왕관` with `크라운` in"),
+        "{screen}"
+    );
+    bench.keys("y");
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { groups, change: Change::Replace { .. } }) if groups.len() == 5
+    ));
+}
+
+#[test]
+fn retry_goes_to_the_engine_with_all_its_wishes() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("R \"금속_왕관 up right enter");
+    let Some(Command::Retry { groups, how }) = bench.commands.last() else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!(groups, &[GroupId(3)]);
+    assert_eq!(how.with_image, Some(true));
+    assert_eq!(how.hint.as_deref(), Some("금속 왕관"));
+    assert!(how.strict);
+}
+
+#[test]
+fn a_model_that_fails_leaves_review_working() {
+    let mut bench = Bench::evening(80, 24);
+    bench.event(Event::ModelFailed(Error::new(
+        ErrorKind::Model,
+        "no weights in models/x",
+    )));
+    assert!(bench.screen().contains("no weights in models/x"));
+    bench.keys("r");
+    assert!(bench.commands.is_empty());
+    bench.keys("a");
+    assert_eq!(bench.commands.len(), 1);
+}
+
+#[test]
+fn leaving_with_open_drafts_says_so() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("a q");
+    assert!(!bench.quit);
+    assert!(bench.screen().contains("1 edited or accepted draft"));
+    bench.keys("y");
+    assert!(bench.quit);
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("q");
+    assert!(bench.quit);
+}
+
+#[test]
+fn progress_is_live() {
+    let mut bench = Bench::evening(120, 40);
+    bench.app.progress = Progress {
+        stage: Stage::Decode,
+        total: 8000,
+        done: 120,
+        queued: 7880,
+        in_flight: 8,
+        icons_per_minute_now: 24.0,
+        icons_per_minute: 21.5,
+        tokens_per_second: 80.0,
+        eta_seconds: Some(19_700.0),
+        resident_bytes: 5 << 30,
+        in_hand: Some((GroupId(7), "{\"label_ko\": \"기다리는\u{1b}[31m".to_owned())),
+        throughput: (0..60).map(f64::from).collect(),
+        ..Progress::default()
+    };
+    bench.keys("3 p");
+    assert_eq!(bench.commands, [Command::Pause]);
+    insta::assert_snapshot!("progress_live", bench.screen());
+}
+
+#[test]
+fn the_mouse_clicks_scrolls_and_drags() {
+    let mut bench = Bench::evening(120, 40);
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 5);
+    assert_eq!(bench.app.queue.cursor, 2);
+    bench.mouse(MouseEventKind::ScrollUp, 5, 5);
+    assert_eq!(bench.app.queue.cursor, 0);
+    let divider = bench.app.bench().divider().unwrap();
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), divider, 20);
+    bench.mouse(MouseEventKind::Drag(MouseButton::Left), 70, 20);
+    bench.mouse(MouseEventKind::Up(MouseButton::Left), 70, 20);
+    assert!(bench.app.bench().divider().unwrap() > divider);
+    let screen = bench.screen();
+    let line = screen
+        .lines()
+        .position(|line| line.contains("왕관]"))
+        .unwrap();
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), 86, line as u16);
+    assert_eq!(bench.app.spot.field, Field::TagsKo);
+}
+
+#[test]
+fn hostile_texts_are_harmless() {
+    for (width, height) in SIZES {
+        let mut bench = Bench::evening(width, height);
+        let id = GroupId(3);
+        let nasty = "\u{1b}]0;x\u{7}가\u{301}\u{202e}👩\u{200d}🚀\r\n\t\u{1112}\u{1161}";
+        let detail = bench.world.get_mut(&id).unwrap();
+        detail.summary.name = nasty.to_owned();
+        detail.item.item_name = nasty.to_owned();
+        detail.item.item_description = Some(nasty.repeat(20));
+        detail.other_names = vec![nasty.to_owned(); 3];
+        let draft = detail.draft.as_mut().unwrap();
+        draft.labels.label_ko = nasty.repeat(5);
+        draft.labels.tags_ko = vec![nasty.to_owned(), String::new()];
+        draft.confidence[0].weak_words = vec![nasty.to_owned(), String::new()];
+        let summary = detail.summary.clone();
+        bench.event(Event::Groups(vec![summary]));
+        for keys in ["", "tab", "e", "esc v", "2", "4", "3", "1 ? esc : esc"] {
+            bench.keys(keys).screen();
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_keys_at_any_size(
+        steps in proptest::collection::vec((0u8..60, 1u16..320, 1u16..110), 1..40)
+    ) {
+        let mut bench = Bench::evening(90, 30);
+        for (key, width, height) in steps {
+            const CHARS: &[u8] = b"jkhlaceqtxvrRmbou123\\/!?:pNndgGO[]+-<>CTAsU ";
+            match key {
+                0..=43 => bench.press(KeyCode::Char(char::from(CHARS[key as usize])), KeyModifiers::NONE),
+                44 => bench.press(KeyCode::Enter, KeyModifiers::NONE),
+                45 => bench.press(KeyCode::Esc, KeyModifiers::NONE),
+                46 => bench.press(KeyCode::Tab, KeyModifiers::NONE),
+                47 => bench.press(KeyCode::Char('f'), KeyModifiers::CONTROL),
+                48 => bench.press(KeyCode::PageDown, KeyModifiers::NONE),
+                49 => bench.press(KeyCode::Char('4'), KeyModifiers::NONE),
+                50 => bench.mouse(MouseEventKind::Down(MouseButton::Left), width, height),
+                51 => bench.mouse(MouseEventKind::Drag(MouseButton::Left), width, height),
+                52 => bench.mouse(MouseEventKind::ScrollDown, width, height),
+                53 => bench.message(Message::Pixels(width % 2 == 0)),
+                54 => bench.press(KeyCode::Backspace, KeyModifiers::NONE),
+                _ => bench.resize(width, height),
+            }
+            bench.screen();
+        }
+    }
+}
+
+#[test]
+fn a_clear_word_when_too_small() {
+    let mut bench = Bench::evening(39, 9);
+    assert!(bench.screen().contains("too small: 40x10 needed"));
+    bench.resize(300, 100);
+    assert!(bench.screen().contains("Queue"));
+}

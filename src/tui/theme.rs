@@ -1,0 +1,206 @@
+//! Colours by role, for as many colours as the terminal has. Colour never carries a meaning alone.
+
+use crate::record::GroupState;
+use ratatui::style::{Color, Modifier, Style};
+
+/// How many colours there are to draw with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// `NO_COLOR`: bold, underline and reverse only.
+    None,
+    Ansi16,
+    Ansi256,
+    True,
+}
+
+/// What the terminal shows behind text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    Dark,
+    Light,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    pub depth: Depth,
+    pub ground: Ground,
+}
+
+impl Theme {
+    /// Reads `NO_COLOR`, `COLORTERM`, `TERM` and `COLORFGBG` through `env`.
+    pub fn detect(env: impl Fn(&str) -> Option<String>) -> Self {
+        let term = env("TERM").unwrap_or_default();
+        let depth = if env("NO_COLOR").is_some_and(|value| !value.is_empty()) || term == "dumb" {
+            Depth::None
+        } else if env("COLORTERM").is_some_and(|v| v == "truecolor" || v == "24bit")
+            || term.ends_with("-direct")
+        {
+            Depth::True
+        } else if term.contains("256color") {
+            Depth::Ansi256
+        } else {
+            Depth::Ansi16
+        };
+        let light = env("COLORFGBG")
+            .and_then(|value| value.rsplit(';').next()?.parse::<u8>().ok())
+            .is_some_and(|back| back == 7 || back == 15);
+        Self {
+            depth,
+            ground: if light { Ground::Light } else { Ground::Dark },
+        }
+    }
+
+    /// One colour of a role: (16, dark 256, light 256).
+    fn pick(&self, basic: Color, dark: u8, light: u8) -> Style {
+        match (self.depth, self.ground) {
+            (Depth::None, _) => Style::new(),
+            (Depth::Ansi16, _) => Style::new().fg(basic),
+            (_, Ground::Dark) => Style::new().fg(Color::Indexed(dark)),
+            (_, Ground::Light) => Style::new().fg(Color::Indexed(light)),
+        }
+    }
+
+    pub fn text(&self) -> Style {
+        Style::new()
+    }
+
+    pub fn dim(&self) -> Style {
+        match self.depth {
+            Depth::None => Style::new().add_modifier(Modifier::DIM),
+            _ => self.pick(Color::DarkGray, 245, 243),
+        }
+    }
+
+    pub fn title(&self) -> Style {
+        self.pick(Color::Cyan, 80, 30).add_modifier(Modifier::BOLD)
+    }
+
+    pub fn accent(&self) -> Style {
+        self.pick(Color::Cyan, 80, 30)
+    }
+
+    pub fn good(&self) -> Style {
+        self.pick(Color::Green, 114, 28)
+    }
+
+    pub fn warn(&self) -> Style {
+        self.pick(Color::Yellow, 221, 130)
+    }
+
+    pub fn bad(&self) -> Style {
+        self.pick(Color::Red, 203, 160).add_modifier(Modifier::BOLD)
+    }
+
+    /// Text that the model held weakly; it is also marked with `~`.
+    pub fn weak(&self) -> Style {
+        self.warn().add_modifier(Modifier::UNDERLINED)
+    }
+
+    pub fn border(&self, focused: bool) -> Style {
+        if focused { self.title() } else { self.dim() }
+    }
+
+    /// The row under the cursor, of the pane that has the keys or of another.
+    pub fn cursor(&self, focused: bool) -> Style {
+        match (self.depth, focused) {
+            (Depth::True | Depth::Ansi256, true) => match self.ground {
+                Ground::Dark => Style::new().bg(Color::Indexed(24)).fg(Color::Indexed(255)),
+                Ground::Light => Style::new().bg(Color::Indexed(153)).fg(Color::Indexed(232)),
+            },
+            (Depth::True | Depth::Ansi256, false) => match self.ground {
+                Ground::Dark => Style::new().bg(Color::Indexed(237)),
+                Ground::Light => Style::new().bg(Color::Indexed(253)),
+            },
+            (_, true) => Style::new().add_modifier(Modifier::REVERSED),
+            (_, false) => Style::new().add_modifier(Modifier::UNDERLINED),
+        }
+    }
+
+    pub fn key(&self) -> Style {
+        self.pick(Color::Cyan, 80, 30).add_modifier(Modifier::BOLD)
+    }
+
+    pub fn chip(&self) -> Style {
+        match (self.depth, self.ground) {
+            (Depth::None | Depth::Ansi16, _) => Style::new(),
+            (_, Ground::Dark) => Style::new().bg(Color::Indexed(238)).fg(Color::Indexed(253)),
+            (_, Ground::Light) => Style::new().bg(Color::Indexed(254)).fg(Color::Indexed(235)),
+        }
+    }
+
+    pub fn state(&self, state: GroupState) -> Style {
+        match state {
+            GroupState::Waiting => self.dim(),
+            GroupState::Running => self.accent(),
+            GroupState::Draft => self.text(),
+            GroupState::Uncertain => self.warn(),
+            GroupState::Edited => self.accent(),
+            GroupState::Accepted | GroupState::Committed => self.good(),
+            GroupState::Rejected => self.dim(),
+            GroupState::Failed => self.bad(),
+        }
+    }
+
+    /// A colour of the picture itself, as near as the terminal can; `None` where only its name
+    /// can be shown.
+    pub fn rgb(&self, [r, g, b]: [u8; 3]) -> Option<Color> {
+        match self.depth {
+            Depth::None | Depth::Ansi16 => None,
+            Depth::True => Some(Color::Rgb(r, g, b)),
+            Depth::Ansi256 => {
+                let step = |v: u8| (u16::from(v) * 5 + 127) / 255;
+                let index = 16 + 36 * step(r) + 6 * step(g) + step(b);
+                Some(Color::Indexed(index as u8))
+            }
+        }
+    }
+}
+
+/// One ASCII sign per state, so that no colour is needed to tell them apart.
+pub fn sign(state: GroupState) -> &'static str {
+    match state {
+        GroupState::Waiting => ".",
+        GroupState::Running => ">",
+        GroupState::Draft => "o",
+        GroupState::Uncertain => "?",
+        GroupState::Edited => "*",
+        GroupState::Accepted => "+",
+        GroupState::Committed => "=",
+        GroupState::Rejected => "x",
+        GroupState::Failed => "!",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_decides_the_depth() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            Theme::detect(move |name| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(with(&[("TERM", "xterm")]).depth, Depth::Ansi16);
+        assert_eq!(with(&[("TERM", "screen-256color")]).depth, Depth::Ansi256);
+        assert_eq!(with(&[("COLORTERM", "truecolor")]).depth, Depth::True);
+        assert_eq!(
+            with(&[("COLORTERM", "truecolor"), ("NO_COLOR", "1")]).depth,
+            Depth::None
+        );
+        assert_eq!(with(&[("COLORFGBG", "0;15")]).ground, Ground::Light);
+        assert_eq!(with(&[("COLORFGBG", "15;0")]).ground, Ground::Dark);
+    }
+
+    #[test]
+    fn signs_differ() {
+        let mut signs: Vec<_> = GroupState::ALL.iter().map(|state| sign(*state)).collect();
+        signs.sort_unstable();
+        signs.dedup();
+        assert_eq!(signs.len(), GroupState::ALL.len());
+    }
+}

@@ -1,0 +1,165 @@
+//! Texts being typed: the box for those without a place of their own, completions, the cursor.
+
+use super::{pane, put, record};
+use crate::tui::app::App;
+use crate::tui::dialog::{Dialog, Input};
+use crate::tui::layout::{self, centred};
+use crate::tui::safe_text::pad;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::{Clear, Widget};
+
+/// Cells of a line of the text being typed, for moving up and down in it.
+pub fn text_width(app: &App) -> usize {
+    let bench = app.bench();
+    match bench.record {
+        Some(area) => usize::from(layout::inner(area, bench.borders).width)
+            .saturating_sub(11)
+            .max(2),
+        None => usize::from(app.size.width.saturating_sub(8)).max(2),
+    }
+}
+
+/// Whether the record pane shows the text where it belongs.
+fn in_place(app: &App, input: &Input) -> bool {
+    input.place().is_some()
+        && app.screen == crate::tui::app::Screen::Work
+        && app.bench().record.is_some()
+        && app.detail().is_some_and(|detail| detail.draft.is_some())
+}
+
+fn box_area(app: &App) -> Rect {
+    let body = layout::frame(app.area()).body;
+    centred(body, 64, 3)
+}
+
+/// Where the terminal's cursor stands.
+pub fn cursor(app: &App) -> Option<Position> {
+    let body = layout::frame(app.area()).body;
+    match app.dialog.as_ref()? {
+        Dialog::Input(input) if in_place(app, input) => {
+            let bench = app.bench();
+            let area = layout::inner(bench.record?, bench.borders);
+            let (line, column) = record::sheet(app, area.width).cursor?;
+            let line = line.checked_sub(app.scroll)?;
+            (line < usize::from(area.height)).then(|| {
+                Position::new(
+                    (area.x + column as u16).min(area.right().saturating_sub(1)),
+                    area.y + line as u16,
+                )
+            })
+        }
+        Dialog::Input(input) => {
+            let area = layout::inner(box_area(app), true);
+            let (_, at) = input.edit.window(usize::from(area.width.saturating_sub(1)));
+            Some(Position::new(area.x + at as u16, area.y))
+        }
+        Dialog::Filter { edit, .. } => {
+            let bench = app.bench();
+            match bench
+                .queue
+                .filter(|_| app.screen == crate::tui::app::Screen::Work)
+            {
+                Some(area) => {
+                    let area = layout::inner(area, bench.borders);
+                    let (_, at) = edit.window(usize::from(area.width.saturating_sub(2)));
+                    Some(Position::new(area.x + 1 + at as u16, area.y))
+                }
+                None => {
+                    let area = layout::inner(box_area(app), true);
+                    let (_, at) = edit.window(usize::from(area.width.saturating_sub(1)));
+                    Some(Position::new(area.x + at as u16, area.y))
+                }
+            }
+        }
+        Dialog::Palette { edit, .. } => {
+            let area = layout::inner(super::dialogs::palette_area(body), true);
+            let (_, at) = edit.window(usize::from(area.width.saturating_sub(1)));
+            Some(Position::new(area.x + at as u16, area.y))
+        }
+        Dialog::Retry(form) => super::dialogs::retry_cursor(form, body),
+        Dialog::Replace(form) => Some(super::dialogs::replace_cursor(form, body)),
+        Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Choose(_) => None,
+    }
+}
+
+/// A one-line box with a text in it.
+pub fn text_box(app: &App, title: &str, edit: &crate::tui::text_edit::TextEdit, buf: &mut Buffer) {
+    let area = box_area(app);
+    Clear.render(area, buf);
+    let inner = pane(app, area, true, title, true, buf);
+    let (text, _) = edit.window(usize::from(inner.width.saturating_sub(1)));
+    put(
+        buf,
+        inner.x,
+        inner.y,
+        inner.width,
+        &pad(&text, usize::from(inner.width)),
+        app.theme.text(),
+    );
+}
+
+pub fn input(app: &App, input: &Input, buf: &mut Buffer) {
+    if !in_place(app, input) {
+        text_box(app, &input.title(), &input.edit, buf);
+    }
+    completions(app, input, buf);
+}
+
+fn completions(app: &App, input: &Input, buf: &mut Buffer) {
+    let offered = app.completions(input);
+    let Some(at) = cursor(app).filter(|_| !offered.is_empty()) else {
+        return;
+    };
+    let theme = &app.theme;
+    let body = layout::frame(app.area()).body;
+    let width = 28.min(body.width);
+    let height = (offered.len() as u16).min(body.height.saturating_sub(1));
+    // Under the text where there is room, else above it.
+    let below = body.bottom().saturating_sub(at.y + 1);
+    let y = if below >= height {
+        at.y + 1
+    } else {
+        at.y.saturating_sub(height).max(body.y)
+    };
+    let area = Rect {
+        x: at.x.min(body.right().saturating_sub(width)),
+        y,
+        width,
+        height,
+    };
+    Clear.render(area, buf);
+    for (row, (value, count)) in offered.iter().enumerate().take(usize::from(height)) {
+        let y = area.y + row as u16;
+        let style = if input.chosen == Some(row) {
+            theme.cursor(true)
+        } else {
+            theme.chip()
+        };
+        let note = match (
+            count,
+            crate::tui::spot::category(input.completes().unwrap_or(crate::record::Field::TagsKo)),
+        ) {
+            (0, Some(category)) => app
+                .settings
+                .vocabulary
+                .korean(category, value)
+                .unwrap_or_default()
+                .to_owned(),
+            (0, None) => String::new(),
+            (n, _) => n.to_string(),
+        };
+        let mark = if input.chosen == Some(row) { ">" } else { " " };
+        let note_cells = crate::tui::safe_text::width(&note);
+        let cells = usize::from(width).saturating_sub(note_cells + 3);
+        let text = format!("{mark}{} {note} ", pad(value, cells));
+        put(
+            buf,
+            area.x,
+            y,
+            width,
+            &pad(&text, usize::from(width)),
+            style,
+        );
+    }
+}

@@ -1,0 +1,292 @@
+//! The line above: where the run stands. The line below: what works right now, or what happened.
+
+use super::put;
+use crate::engine::Stage;
+use crate::record::GroupState;
+use crate::tui::action::{Action, Context};
+use crate::tui::app::{App, Model, Screen};
+use crate::tui::dialog::Dialog;
+use crate::tui::safe_text::{count, width};
+use crate::tui::theme::sign;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Starting => "starting",
+        Stage::Download => "downloading",
+        Stage::Load => "loading",
+        Stage::Quantize => "quantizing",
+        Stage::Prefill => "reading",
+        Stage::Decode => "writing",
+        Stage::Idle => "idle",
+        Stage::Paused => "paused",
+        Stage::Failed => "failed",
+    }
+}
+
+/// What the model does, in a few words.
+pub fn model_words(app: &App) -> String {
+    if let Some(error) = &app.broken {
+        return format!("stopped: {}", error.cause);
+    }
+    match &app.model {
+        Model::Off => "no model".to_owned(),
+        Model::Failed(_) => "model failed".to_owned(),
+        Model::Loading | Model::Ready(_) => {
+            let progress = &app.progress;
+            let mut words = if app.paused {
+                "paused".to_owned()
+            } else {
+                stage_name(progress.stage).to_owned()
+            };
+            if let Some(done) = progress.stage_done {
+                words.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
+            }
+            if progress.icons_per_minute_now > 0.0 {
+                words.push_str(&format!(" {:.0}/min", progress.icons_per_minute_now));
+            }
+            if let Some(eta) = progress.eta_seconds.filter(|_| !app.paused) {
+                words.push_str(&format!(" {} left", duration(eta)));
+            }
+            words
+        }
+    }
+}
+
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e8) as u64;
+    match seconds {
+        0..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    buf.set_style(area, theme.text());
+    let mut x = area.x;
+    let tabs = [
+        (Screen::Work, "Work"),
+        (Screen::Gallery, "Gallery"),
+        (Screen::Progress, "Progress"),
+        (Screen::Statistics, "Statistics"),
+    ];
+    let right = model_words(app);
+    let room = usize::from(area.width);
+    let wide = room >= 76;
+    for (screen, name) in tabs {
+        let here =
+            app.screen == screen || (screen == Screen::Work && app.screen == Screen::Attempts);
+        if !wide && !here {
+            continue;
+        }
+        let text = if here {
+            format!("[{name}]")
+        } else {
+            format!(" {name} ")
+        };
+        let style = if here { theme.title() } else { theme.dim() };
+        x = put(buf, x, area.y, area.right().saturating_sub(x), &text, style);
+    }
+    x += 1;
+    let counts = [
+        GroupState::Uncertain,
+        GroupState::Failed,
+        GroupState::Edited,
+        GroupState::Accepted,
+        GroupState::Committed,
+    ];
+    let reserved = width(&right).min(room / 3) + 1;
+    for state in counts {
+        let n = app.groups.count(state);
+        if n == 0 {
+            continue;
+        }
+        let text = if room >= 110 {
+            format!("{}{} {}  ", sign(state), count(n), state.name())
+        } else {
+            format!("{}{} ", sign(state), count(n))
+        };
+        let left = usize::from(area.right().saturating_sub(x));
+        if width(&text) + reserved > left {
+            break;
+        }
+        x = put(buf, x, area.y, left as u16, &text, theme.state(state));
+    }
+    let left = usize::from(area.right().saturating_sub(x));
+    let cells = width(&right).min(left);
+    let style = match app.model {
+        Model::Failed(_) => theme.bad(),
+        _ if app.broken.is_some() => theme.bad(),
+        _ => theme.dim(),
+    };
+    put(
+        buf,
+        area.right() - cells as u16,
+        area.y,
+        cells as u16,
+        &right,
+        style,
+    );
+}
+
+/// The most useful actions of a context, the first ones first.
+fn useful(context: Context) -> &'static [Action] {
+    use Action as A;
+    match context {
+        Context::Queue => &[
+            A::AcceptNext,
+            A::CommitNext,
+            A::EditLabel,
+            A::AddTag,
+            A::Retry,
+            A::Reject,
+            A::Undo,
+            A::Filter,
+            A::NextPane,
+            A::Help,
+            A::Attempts,
+            A::CommitAccepted,
+            A::Palette,
+            A::Quit,
+        ],
+        Context::Record => &[
+            A::EditField,
+            A::AddValue,
+            A::RemoveValue,
+            A::AcceptNext,
+            A::Undo,
+            A::MoveEarlier,
+            A::NextPane,
+            A::Help,
+            A::Retry,
+            A::Attempts,
+            A::Quit,
+        ],
+        Context::Gallery => &[
+            A::Select,
+            A::SelectRange,
+            A::SelectAll,
+            A::AcceptNext,
+            A::AddTag,
+            A::RemoveTag,
+            A::SetAttribute,
+            A::Retry,
+            A::Reject,
+            A::Open,
+            A::Undo,
+            A::Help,
+        ],
+        Context::Attempts => &[
+            A::TakeField,
+            A::TakeAttempt,
+            A::RetryWith,
+            A::Undo,
+            A::Workbench,
+            A::Help,
+        ],
+        Context::Progress => &[A::Pause, A::Workbench, A::Help, A::Quit],
+        Context::Statistics => &[A::Open, A::Workbench, A::Help, A::Quit],
+        Context::Global => &[A::Help, A::Quit],
+    }
+}
+
+fn dialog_hints(dialog: &Dialog) -> &'static [(&'static str, &'static str)] {
+    match dialog {
+        Dialog::Help { .. } => &[("j k", "scroll"), ("Esc", "close")],
+        Dialog::Palette { .. } => &[("Enter", "do it"), ("Up Down", "choose"), ("Esc", "close")],
+        Dialog::Filter { .. } => &[("Enter", "keep"), ("Esc", "as before")],
+        Dialog::Confirm(_) => &[("y", "yes"), ("n", "no")],
+        Dialog::Input(input) if input.completes().is_some() => {
+            &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
+        }
+        Dialog::Input(_) => &[("Enter", "take"), ("Esc", "leave it")],
+        Dialog::Choose(_) => &[("Enter", "choose"), ("Esc", "close")],
+        Dialog::Retry(_) => &[
+            ("Enter", "ask"),
+            ("Tab", "next"),
+            ("Left Right", "change"),
+            ("Esc", "close"),
+        ],
+        Dialog::Replace(_) => &[
+            ("Enter", "next, replace"),
+            ("Tab", "other field"),
+            ("Esc", "close"),
+        ],
+    }
+}
+
+pub fn hints(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let mut x = area.x;
+    if let Some(notice) = &app.notice {
+        let style = if notice.bad {
+            theme.bad()
+        } else {
+            theme.good()
+        };
+        let text = if notice.bad {
+            format!("! {}", notice.text)
+        } else {
+            notice.text.clone()
+        };
+        x = put(buf, x, area.y, area.width, &text, style);
+        x += 2;
+    }
+    if !app.prefix.is_empty() {
+        let keys: Vec<_> = app.prefix.iter().map(ToString::to_string).collect();
+        x = put(
+            buf,
+            x,
+            area.y,
+            area.right().saturating_sub(x),
+            &format!("{} ... ", keys.join(" ")),
+            theme.warn(),
+        );
+    }
+    let hint = |keys: &str, short: &str, x: &mut u16, buf: &mut Buffer| -> bool {
+        let cells = width(keys) + 1 + width(short) + 2;
+        if cells > usize::from(area.right().saturating_sub(*x)) + 2 {
+            return false;
+        }
+        *x = put(
+            buf,
+            *x,
+            area.y,
+            area.right().saturating_sub(*x),
+            keys,
+            theme.key(),
+        );
+        *x = put(
+            buf,
+            *x + 1,
+            area.y,
+            area.right().saturating_sub(*x + 1),
+            short,
+            theme.dim(),
+        );
+        *x += 2;
+        true
+    };
+    if let Some(dialog) = &app.dialog {
+        for (keys, short) in dialog_hints(dialog) {
+            if !hint(keys, short, &mut x, buf) {
+                break;
+            }
+        }
+        return;
+    }
+    let context = app.context();
+    for action in useful(context) {
+        if !app.can(*action) {
+            continue;
+        }
+        if let Some(keys) = app.keymap.keys_of(context, *action).first()
+            && !hint(keys, action.info().short, &mut x, buf)
+        {
+            break;
+        }
+    }
+}

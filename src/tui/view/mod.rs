@@ -1,0 +1,146 @@
+//! The screens, drawn from the state alone.
+
+pub mod attempts;
+pub mod dialogs;
+pub mod editor;
+pub mod gallery;
+pub mod header;
+pub mod help;
+pub mod picture;
+pub mod progress;
+pub mod queue;
+pub mod record;
+pub mod statistics;
+
+use super::app::{App, Screen};
+use super::layout::{self, Pane};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Widget};
+
+impl Widget for &App {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        if self.too_small() {
+            too_small(self, area, buf);
+            return;
+        }
+        let frame = layout::frame(area);
+        header::header(self, frame.header, buf);
+        match self.screen {
+            Screen::Work => {
+                let bench = self.bench();
+                if let Some(area) = bench.queue {
+                    queue::draw(self, area, bench.borders, buf);
+                }
+                if let Some(area) = bench.picture {
+                    picture::draw(self, area, bench.borders, buf);
+                }
+                if let Some(area) = bench.record {
+                    let inner = pane(
+                        self,
+                        area,
+                        bench.borders,
+                        "Record",
+                        self.focus == Pane::Record,
+                        buf,
+                    );
+                    lines(
+                        &record::sheet(self, inner.width).lines,
+                        self.scroll,
+                        inner,
+                        buf,
+                    );
+                }
+            }
+            Screen::Gallery => gallery::draw(self, frame.body, buf),
+            Screen::Attempts => attempts::draw(self, frame.body, buf),
+            Screen::Progress => progress::draw(self, frame.body, buf),
+            Screen::Statistics => statistics::draw(self, frame.body, buf),
+        }
+        header::hints(self, frame.hints, buf);
+        dialogs::draw(self, frame.body, buf);
+    }
+}
+
+/// Where the terminal's own cursor belongs, so that an input method composes there.
+pub fn cursor(app: &App) -> Option<Position> {
+    if app.too_small() {
+        return None;
+    }
+    editor::cursor(app)
+}
+
+fn too_small(app: &App, area: Rect, buf: &mut Buffer) {
+    let text = format!("too small: {}x{} needed", layout::LEAST.0, layout::LEAST.1);
+    for (row, line) in super::safe_text::wrap(&text, usize::from(area.width))
+        .iter()
+        .enumerate()
+        .take(usize::from(area.height))
+    {
+        put(
+            buf,
+            area.x,
+            area.y + row as u16,
+            area.width,
+            line,
+            app.theme.bad(),
+        );
+    }
+}
+
+/// A pane's frame or title; gives what is left inside.
+pub(super) fn pane(
+    app: &App,
+    area: Rect,
+    borders: bool,
+    title: &str,
+    focused: bool,
+    buf: &mut Buffer,
+) -> Rect {
+    let style = app.theme.border(focused);
+    // The pane that has the keys is marked in words too, for terminals without colour.
+    let title = if focused {
+        format!("> {title} ")
+    } else {
+        format!(" {title} ")
+    };
+    if borders {
+        Block::bordered()
+            .border_type(BorderType::Rounded)
+            .border_style(style)
+            .title(Span::styled(title, style))
+            .render(area, buf);
+    } else {
+        put(buf, area.x, area.y, area.width, &title, style);
+    }
+    layout::inner(area, borders)
+}
+
+/// Text at a place, cut to `width` cells.
+pub(super) fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+    if width == 0 || !buf.area.contains(Position::new(x, y)) {
+        return x;
+    }
+    let text = super::safe_text::fit(text, usize::from(width));
+    buf.set_stringn(x, y, text, usize::from(width), style).0
+}
+
+pub(super) fn put_line(buf: &mut Buffer, x: u16, y: u16, width: u16, line: &Line<'_>) {
+    if width > 0 && buf.area.contains(Position::new(x, y)) {
+        buf.set_line(x, y, line, width);
+    }
+}
+
+/// As many of the lines, from `scroll` on, as fit.
+pub(super) fn lines(all: &[Line<'_>], scroll: usize, area: Rect, buf: &mut Buffer) {
+    for (row, line) in all
+        .iter()
+        .skip(scroll)
+        .take(usize::from(area.height))
+        .enumerate()
+    {
+        put_line(buf, area.x, area.y + row as u16, area.width, line);
+    }
+}

@@ -1,0 +1,114 @@
+//! The picture pane: the icon, sharp, its size and its colours with their names.
+
+use super::{pane, put};
+use crate::record::ColorHistogram;
+use crate::tui::app::App;
+use crate::tui::layout;
+use crate::tui::picture::{Look, Shown};
+use crate::tui::safe_text::wrap;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::Widget;
+use ratatui_image::Image;
+
+pub fn draw(app: &App, area: Rect, borders: bool, buf: &mut Buffer) {
+    let title = if app.model_view {
+        "Picture as the model saw it"
+    } else {
+        "Picture"
+    };
+    let inner = pane(app, area, borders, title, false, buf);
+    let (image, words) = layout::picture(inner);
+    let Some(detail) = app.detail() else { return };
+    let theme = &app.theme;
+    if detail.item.file.is_none() {
+        put(
+            buf,
+            image.x,
+            image.y,
+            image.width,
+            "no picture file",
+            theme.dim(),
+        );
+        return;
+    }
+    match app.pictures.get(&app.picture_key(detail, image)) {
+        Some(Ok(shown)) => {
+            let size = shown.protocol.size();
+            let place = layout::centred(image, size.width, size.height);
+            Image::new(&shown.protocol).render(place, buf);
+            describe(app, shown, app.look(detail), words, buf);
+        }
+        Some(Err(why)) => {
+            for (row, line) in wrap(&format!("no picture: {why}"), usize::from(image.width))
+                .iter()
+                .enumerate()
+                .take(usize::from(image.height))
+            {
+                put(
+                    buf,
+                    image.x,
+                    image.y + row as u16,
+                    image.width,
+                    line,
+                    theme.bad(),
+                );
+            }
+        }
+        None => {
+            put(buf, image.x, image.y, image.width, "...", theme.dim());
+        }
+    }
+}
+
+fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let (width, height) = shown.pixels;
+    let scale = match shown.factor {
+        0 => "made smaller".to_owned(),
+        n => format!("x{n}"),
+    };
+    let ground = match look {
+        Look::Plain(ground) => ground.name().to_owned(),
+        Look::Model { upscale, .. } => format!("upscale {upscale}"),
+    };
+    let mut row = 0;
+    let mut line = |text: &str, style: Style, swatch: Option<[u8; 3]>| {
+        if row < area.height {
+            let y = area.y + row;
+            let mut x = area.x;
+            if let Some(colour) = swatch.and_then(|rgb| theme.rgb(rgb)) {
+                x = put(buf, x, y, area.width, "   ", Style::new().bg(colour)) + 1;
+            }
+            put(buf, x, y, area.right().saturating_sub(x), text, style);
+        }
+        row += 1;
+    };
+    line(
+        &format!("{width}x{height} px, {scale}, {ground}"),
+        theme.dim(),
+        None,
+    );
+    for swatch in &shown.swatches {
+        let one = ColorHistogram {
+            opaque: 1,
+            bins: vec![(crate::record::to_oklab(swatch.rgb), 1.0)],
+        };
+        let name = one
+            .shown(&app.settings.vocabulary)
+            .first()
+            .map_or("unnamed", |(word, _)| word.word.as_str())
+            .to_owned();
+        let korean = app
+            .settings
+            .vocabulary
+            .korean(crate::record::Category::Color, &name)
+            .unwrap_or_default();
+        line(
+            &format!("{:>3.0}% {name} {korean}", swatch.share * 100.0),
+            theme.text(),
+            Some(swatch.rgb),
+        );
+    }
+}

@@ -1,0 +1,372 @@
+//! The record pane: label, chips, attributes, queries, reasons in plain words, where it is from.
+
+use crate::record::{Draft, Field, FieldConfidence, GroupDetail, GroupState, Origin, Reason};
+use crate::tui::app::{App, Spot};
+use crate::tui::dialog::{Dialog, Input};
+use crate::tui::layout::Pane;
+use crate::tui::safe_text::{clean, count, fit, width, wrap};
+use crate::tui::spot::values;
+use crate::tui::theme::{Theme, sign};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use std::ops::Range;
+
+/// Cells before a field's value.
+const NAME: usize = 10;
+
+/// The whole record as lines, and where its values stand in them.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    pub lines: Vec<Line<'static>>,
+    /// (line, cells, value)
+    pub spots: Vec<(usize, Range<usize>, Spot)>,
+    /// Where the text cursor stands while a value is edited in place.
+    pub cursor: Option<(usize, usize)>,
+}
+
+pub fn field_name(field: Field) -> &'static str {
+    match field {
+        Field::LabelKo => "label",
+        Field::LabelEn => "english",
+        Field::TagsKo => "tags",
+        Field::Colors => "colours",
+        Field::Theme => "theme",
+        Field::Material => "material",
+        Field::Vibe => "vibe",
+        Field::ItemTypeGuess => "type",
+        Field::QueryVariantsKo => "queries",
+    }
+}
+
+pub fn sheet(app: &App, cells: u16) -> Sheet {
+    let mut page = Page {
+        sheet: Sheet::default(),
+        theme: app.theme,
+        cells: usize::from(cells).max(12),
+    };
+    match app.detail() {
+        Some(detail) => page.detail(app, detail),
+        None if app.current.is_some() => page.plain("...", app.theme.dim()),
+        None => {}
+    }
+    page.sheet
+}
+
+struct Page {
+    sheet: Sheet,
+    theme: Theme,
+    cells: usize,
+}
+
+impl Page {
+    fn line(&mut self, spans: Vec<Span<'static>>) {
+        self.sheet.lines.push(Line::from(spans));
+    }
+
+    fn plain(&mut self, text: &str, style: Style) {
+        for line in wrap(text, self.cells) {
+            self.line(vec![Span::styled(line, style)]);
+        }
+    }
+
+    /// `name` in front, the text wrapped behind it.
+    fn named(&mut self, name: &str, text: &str, style: Style) {
+        let dim = self.theme.dim();
+        for (index, line) in wrap(text, self.cells - NAME).into_iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            self.line(vec![
+                Span::styled(format!("{name:<NAME$}"), dim),
+                Span::styled(line, style),
+            ]);
+        }
+    }
+
+    fn detail(&mut self, app: &App, detail: &GroupDetail) {
+        let theme = self.theme;
+        let summary = app.groups.get(detail.summary.id).unwrap_or(&detail.summary);
+        let state = format!("{} {}", sign(summary.state), summary.state.name());
+        let name = fit(
+            &detail.item.item_name,
+            self.cells.saturating_sub(state.len() + 2),
+        );
+        let gap = self.cells.saturating_sub(width(&name) + state.len());
+        self.line(vec![
+            Span::styled(name, theme.title()),
+            Span::raw(" ".repeat(gap)),
+            Span::styled(state, theme.state(summary.state)),
+        ]);
+        if let Some(draft) = &detail.draft {
+            self.reasons(&draft.reasons);
+            for field in Field::ALL {
+                self.field(app, draft, *field);
+            }
+        } else {
+            self.no_draft(detail, summary.state);
+        }
+        self.line(Vec::new());
+        if let Some(reason) = &detail.rejected {
+            self.named("rejected", reason, theme.bad());
+        }
+        if let Some(note) = &detail.note {
+            self.named("note", note, theme.accent());
+        }
+        self.about(detail);
+    }
+
+    fn no_draft(&mut self, detail: &GroupDetail, state: GroupState) {
+        let theme = self.theme;
+        let failure = detail
+            .attempts
+            .iter()
+            .rev()
+            .find_map(|attempt| attempt.failure.as_ref());
+        match (failure, state) {
+            (Some(failure), _) => {
+                let text = format!("! {}: {}", failure.code.code(), failure.detail);
+                self.plain(&text, theme.bad());
+                self.plain("  -> retry, or reject it", theme.dim());
+            }
+            (None, GroupState::Running) => self.plain("The model has it in hand.", theme.accent()),
+            (None, GroupState::Failed) => {
+                self.plain(
+                    "! There is no record, and no attempt says why.",
+                    theme.bad(),
+                );
+            }
+            (None, _) => self.plain("Waiting for the model.", theme.dim()),
+        }
+    }
+
+    fn reasons(&mut self, reasons: &[Reason]) {
+        let theme = self.theme;
+        for reason in reasons {
+            let (found, todo) = reason.explain();
+            self.plain(&format!("? {}: {found}", reason.code()), theme.warn());
+            self.plain(&format!("  -> {todo}"), theme.dim());
+        }
+    }
+
+    fn field(&mut self, app: &App, draft: &Draft, field: Field) {
+        let list = values(&draft.labels, field);
+        let editing = match &app.dialog {
+            Some(Dialog::Input(input)) => input
+                .place()
+                .filter(|(place, _)| *place == field)
+                .map(|(_, from)| (input, from)),
+            _ => None,
+        };
+        if field == Field::LabelEn && list.is_empty() && editing.is_none() {
+            // Only asked for with --lang en or both.
+            if !(app.spot.field == field && app.focus == Pane::Record) {
+                return;
+            }
+        }
+        let weak = draft
+            .confidence
+            .iter()
+            .find(|confidence| confidence.field == field);
+        let mut row = Row {
+            page: self,
+            field,
+            spans: Vec::new(),
+            used: 0,
+            first: true,
+            apart: field == Field::QueryVariantsKo,
+        };
+        if let Some((input, None)) = editing {
+            return row.typed(input);
+        }
+        if list.is_empty() && editing.is_none() {
+            let spot = Spot { field, index: 0 };
+            let style = row.page.theme.dim();
+            row.value(app, spot, "-", style);
+            row.end();
+            return;
+        }
+        for (index, value) in list.iter().enumerate() {
+            let spot = Spot { field, index };
+            match editing {
+                Some((input, Some(from))) if from == value && !from.is_empty() => row.chip(input),
+                _ => row.words(app, spot, value, weak),
+            }
+        }
+        if let Some((input, Some(""))) = editing {
+            row.chip(input);
+        }
+        row.end();
+    }
+
+    fn about(&mut self, detail: &GroupDetail) {
+        let theme = self.theme;
+        let item = &detail.item;
+        let mut source = item.source_type.as_str().to_owned();
+        if let Some(part) = &item.item_part {
+            source.push_str(&format!(", {part}"));
+        }
+        source.push_str(&format!(", {} rows", count(detail.rows)));
+        self.named("source", &source, theme.text());
+        if let Some(text) = &item.item_description {
+            self.named("said of it", text, theme.text());
+        }
+        if !detail.other_names.is_empty() {
+            self.named("also named", &detail.other_names.join(" / "), theme.text());
+        }
+        self.named("image", &item.image_path, theme.dim());
+        if let Some(draft) = &detail.draft {
+            let mut from = match draft.origin {
+                Origin::Attempt(id) => {
+                    let place = detail.attempts.iter().position(|a| a.id == id);
+                    let place = place.map_or(0, |place| place + 1);
+                    format!("attempt {place} of {}", detail.attempts.len())
+                }
+                Origin::Edit => "edited by hand".to_owned(),
+                Origin::Import => "taken in from labels.jsonl".to_owned(),
+            };
+            from.push_str(&format!(
+                ", {}, prompt {}, {}",
+                draft.model, draft.prompt_version, draft.generated_at
+            ));
+            self.named("from", &from, theme.dim());
+        }
+        let committed = match &detail.committed {
+            Some(record) => format!("in labels.jsonl since {}", record.generated_at),
+            None => "not in labels.jsonl".to_owned(),
+        };
+        self.named("committed", &committed, theme.dim());
+    }
+}
+
+/// One field's values, flowing over as many lines as they need.
+struct Row<'a> {
+    page: &'a mut Page,
+    field: Field,
+    spans: Vec<Span<'static>>,
+    used: usize,
+    first: bool,
+    /// Each value on a line of its own.
+    apart: bool,
+}
+
+impl Row<'_> {
+    fn room(&self) -> usize {
+        self.page.cells - NAME
+    }
+
+    fn end(&mut self) {
+        let name = if self.first {
+            field_name(self.field)
+        } else {
+            ""
+        };
+        let mut spans = vec![Span::styled(
+            format!("{name:<NAME$}"),
+            self.page.theme.dim(),
+        )];
+        spans.append(&mut self.spans);
+        self.page.line(spans);
+        self.used = 0;
+        self.first = false;
+    }
+
+    /// Starts a new line where `cells` more do not fit.
+    fn make_room(&mut self, cells: usize) {
+        if self.used > 0 && (self.apart || self.used + cells > self.room()) {
+            self.end();
+        }
+    }
+
+    fn value(&mut self, app: &App, spot: Spot, text: &str, style: Style) {
+        let style = self.styled(app, spot, style);
+        let start = NAME + self.used;
+        let line = self.page.sheet.lines.len();
+        self.used += width(text);
+        self.page
+            .sheet
+            .spots
+            .push((line, start..NAME + self.used, spot));
+        self.spans.push(Span::styled(text.to_owned(), style));
+    }
+
+    fn styled(&self, app: &App, spot: Spot, style: Style) -> Style {
+        if app.focus == Pane::Record && app.spot == spot && app.dialog.is_none() {
+            style.patch(self.page.theme.cursor(true))
+        } else {
+            style
+        }
+    }
+
+    /// A value as it stands: a chip, or a sentence over several lines.
+    fn words(&mut self, app: &App, spot: Spot, value: &str, weak: Option<&FieldConfidence>) {
+        let theme = self.page.theme;
+        let value = clean(value).into_owned();
+        let weak: &[String] = weak.map_or(&[], |weak| &weak.weak_words);
+        let chip = self.field.is_list() && !self.apart;
+        let is_weak = weak
+            .iter()
+            .any(|word| !word.trim().is_empty() && value.contains(word.trim()));
+        if chip {
+            let text = format!("[{}{value}]", if is_weak { "~" } else { "" });
+            let text = fit(&text, self.room());
+            self.make_room(width(&text) + 1);
+            let style = if is_weak { theme.weak() } else { theme.chip() };
+            self.value(app, spot, &text, style);
+            self.spans.push(Span::raw(" "));
+            self.used += 1;
+            return;
+        }
+        self.make_room(usize::MAX / 2);
+        for line in wrap(&mark(&value, weak), self.room()) {
+            if self.used > 0 {
+                self.end();
+            }
+            let style = if is_weak && line.contains('~') {
+                theme.weak()
+            } else {
+                theme.text()
+            };
+            self.value(app, spot, &line, style);
+        }
+    }
+
+    /// The text being typed in the place of a chip.
+    fn chip(&mut self, input: &Input) {
+        let room = self.room();
+        let (text, at) = input.edit.window(room.saturating_sub(3));
+        self.make_room((width(&text) + 3).max(12));
+        let line = self.page.sheet.lines.len();
+        self.page.sheet.cursor = Some((line, NAME + self.used + 1 + at));
+        let text = format!("[{text} ]");
+        self.used += width(&text) + 1;
+        let style = self.page.theme.cursor(true);
+        self.spans.push(Span::styled(text, style));
+        self.spans.push(Span::raw(" "));
+    }
+
+    /// The whole field as a text being typed.
+    fn typed(&mut self, input: &Input) {
+        let (lines, (row, column)) = input.edit.layout(self.room() - 1);
+        let style = self.page.theme.cursor(true);
+        let first = self.page.sheet.lines.len();
+        for line in lines {
+            let line = crate::tui::safe_text::pad(&line, self.room());
+            self.spans.push(Span::styled(line, style));
+            self.end();
+        }
+        self.page.sheet.cursor = Some((first + row, NAME + column));
+    }
+}
+
+/// `~` before every word that the model held weakly.
+fn mark(value: &str, weak: &[String]) -> String {
+    let mut out = value.to_owned();
+    for word in weak {
+        let word = word.trim();
+        if !word.is_empty()
+            && let Some(at) = out.find(word)
+            && !out[..at].ends_with('~')
+        {
+            out.insert(at, '~');
+        }
+    }
+    out
+}

@@ -1,0 +1,200 @@
+//! Bar charts of everything countable; Enter on a bar filters the queue.
+
+use super::{pane, put};
+use crate::tui::app::App;
+use crate::tui::safe_text::{count, pad};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub struct Bar {
+    pub name: String,
+    pub count: u64,
+    /// What shows exactly these in the queue.
+    pub filter: String,
+}
+
+pub struct Block {
+    pub title: &'static str,
+    pub bars: Vec<Bar>,
+}
+
+fn quoted(value: &str) -> String {
+    if value.contains(char::is_whitespace) {
+        format!("\"{}\"", value.replace('"', ""))
+    } else {
+        value.to_owned()
+    }
+}
+
+pub fn blocks(app: &App) -> Vec<Block> {
+    let counts = &app.counts;
+    let named = |title, key: &str, list: &[(String, u64)]| Block {
+        title,
+        bars: list
+            .iter()
+            .map(|(name, count)| Bar {
+                name: name.clone(),
+                count: *count,
+                filter: format!("{key}:{}", quoted(name)),
+            })
+            .collect(),
+    };
+    let mut blocks = vec![
+        Block {
+            title: "Reasons",
+            bars: counts
+                .reasons
+                .iter()
+                .map(|(reason, count)| Bar {
+                    name: reason.code().to_owned(),
+                    count: *count,
+                    filter: format!("reason:{}", reason.code()),
+                })
+                .collect(),
+        },
+        Block {
+            title: "States",
+            bars: counts
+                .states
+                .iter()
+                .map(|(state, count)| Bar {
+                    name: state.name().to_owned(),
+                    count: *count,
+                    filter: format!("state:{}", state.name()),
+                })
+                .collect(),
+        },
+        Block {
+            title: "Doubt",
+            bars: counts
+                .doubt
+                .iter()
+                .enumerate()
+                .rev()
+                .filter(|(_, count)| **count > 0)
+                .map(|(tenth, count)| Bar {
+                    name: format!("{}-{} %", tenth * 10, tenth * 10 + 10),
+                    count: *count,
+                    filter: if tenth == 9 {
+                        "doubt:0.9".to_owned()
+                    } else {
+                        format!("doubt:0.{tenth} -doubt:0.{}", tenth + 1)
+                    },
+                })
+                .collect(),
+        },
+        named("Types", "type", &counts.types),
+        named("Colours", "colour", &counts.colours),
+        named("Tags", "tag", &counts.tags),
+    ];
+    blocks.retain(|block| !block.bars.is_empty());
+    blocks
+}
+
+pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let inner = pane(app, body, true, "Statistics", true, buf);
+    let blocks = blocks(app);
+    if blocks.is_empty() {
+        put(
+            buf,
+            inner.x,
+            inner.y,
+            inner.width,
+            "Nothing to count yet.",
+            theme.dim(),
+        );
+        return;
+    }
+    let columns = (usize::from(inner.width) / 34).clamp(1, blocks.len());
+    // A window over the blocks that holds the one in hand.
+    let (at, bar_at) = app.bar;
+    let lines = if usize::from(inner.height) >= 24 {
+        2
+    } else {
+        1
+    };
+    let page = columns * lines;
+    let first = at / page * page;
+    let width = inner.width / columns as u16;
+    let height = inner.height / lines as u16;
+    for (slot, (index, block)) in blocks.iter().enumerate().skip(first).take(page).enumerate() {
+        let area = Rect {
+            x: inner.x + (slot % columns) as u16 * width,
+            y: inner.y + (slot / columns) as u16 * height,
+            width: width.saturating_sub(1),
+            height,
+        };
+        let here = index == at;
+        let style = if here { theme.title() } else { theme.dim() };
+        let title = format!(
+            "{} {} ({})",
+            if here { ">" } else { " " },
+            block.title,
+            count(block.bars.len() as u64)
+        );
+        put(buf, area.x, area.y, area.width, &title, style);
+        let rows = usize::from(area.height.saturating_sub(2)).max(1);
+        let cursor = if here {
+            bar_at.min(block.bars.len() - 1)
+        } else {
+            0
+        };
+        let top = (cursor + 1).saturating_sub(rows);
+        let most = block
+            .bars
+            .iter()
+            .map(|bar| bar.count)
+            .max()
+            .unwrap_or(1)
+            .max(1);
+        for (line, (row, bar)) in block
+            .bars
+            .iter()
+            .enumerate()
+            .skip(top)
+            .take(rows)
+            .enumerate()
+        {
+            let y = area.y + 1 + line as u16;
+            if y >= area.bottom() {
+                break;
+            }
+            let name_cells = usize::from(area.width / 2).min(22);
+            let number = count(bar.count);
+            let room = usize::from(area.width).saturating_sub(name_cells + number.len() + 2);
+            let full = (bar.count as usize * room)
+                .div_ceil(most as usize)
+                .min(room);
+            let style = if here && row == cursor {
+                theme.cursor(true)
+            } else {
+                theme.text()
+            };
+            let x = put(
+                buf,
+                area.x,
+                y,
+                area.width,
+                &pad(&bar.name, name_cells),
+                style,
+            );
+            let x = put(
+                buf,
+                x + 1,
+                y,
+                room as u16,
+                &"█".repeat(full),
+                theme.accent(),
+            );
+            put(
+                buf,
+                x + 1,
+                y,
+                area.right().saturating_sub(x + 1),
+                &number,
+                theme.dim(),
+            );
+        }
+    }
+}

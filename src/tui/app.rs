@@ -3,18 +3,16 @@
 use super::action::{Action, Context};
 use super::dialog::Dialog;
 use super::effect::Effect;
-use super::filter::{self, Query, Sort};
+use super::filter::{self, Sort};
 use super::groups::{Groups, needs_person};
 use super::keymap::{Key, Keymap, Lookup};
 use super::layout::{self, Pane};
 use super::picture::{self, Ground, Shown};
 use super::theme::Theme;
-use super::worker::{Counts, Done, Job};
+use super::worker::{Counts, Done};
 use crate::engine::{Command, Event, ModelInfo, Progress};
 use crate::error::Error;
-use crate::record::{
-    Background, Field, GroupDetail, GroupId, GroupState, GroupSummary, Origin, Vocabulary,
-};
+use crate::record::{Field, GroupDetail, GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::settings::IconOptions;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 use ratatui::layout::{Rect, Size};
@@ -24,7 +22,7 @@ use std::sync::Arc;
 /// Under this key the last filter is kept between runs.
 const FILTER_KEY: &str = "tui.filter";
 /// Details and pictures held; beyond it those off screen are let go.
-const HELD: usize = 400;
+pub(super) const HELD: usize = 400;
 const LAST_ERRORS: usize = 50;
 
 pub enum Message {
@@ -52,6 +50,8 @@ pub struct Settings {
     /// Where records go, as people are told.
     pub outdir: String,
     pub vocabulary: Arc<Vocabulary>,
+    /// Whether English labels are asked for.
+    pub english: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,10 +88,10 @@ pub struct Queue {
     /// What of the filter was not understood.
     pub wrong: Option<String>,
     pub sort: Sort,
-    number: u64,
+    pub(super) number: u64,
     /// The list does not yet show what was asked for.
     pub stale: bool,
-    in_work: bool,
+    pub(super) in_work: bool,
 }
 
 /// The value under the record pane's cursor.
@@ -110,7 +110,7 @@ pub struct App {
     pub queue: Queue,
     pub current: Option<GroupId>,
     pub details: HashMap<GroupId, Arc<GroupDetail>>,
-    asked: HashSet<GroupId>,
+    pub(super) asked: HashSet<GroupId>,
     pub spot: Spot,
     pub scroll: usize,
     pub screen: Screen,
@@ -125,7 +125,7 @@ pub struct App {
     pub attempt: usize,
     pub attempt_field: usize,
     pub pictures: HashMap<picture::Key, Result<Arc<Shown>, String>>,
-    wished: Vec<picture::Wish>,
+    pub(super) wished: Vec<picture::Wish>,
     pub pixels: bool,
     pub ground: Ground,
     pub model_view: bool,
@@ -140,7 +140,7 @@ pub struct App {
     pub undo: Option<String>,
     pub redo: Option<String>,
     pub counts: Counts,
-    counts_stale: bool,
+    pub(super) counts_stale: bool,
     pub source_read: bool,
     pub prefix: Vec<Key>,
     pub queue_percent: u16,
@@ -469,177 +469,6 @@ impl App {
         })
     }
 
-    /// After any number of messages, before a frame: scroll to the cursor, ask for what the
-    /// frame will need.
-    pub fn settle(&mut self) -> Vec<Effect> {
-        if self.queue.stale && !self.queue.in_work {
-            self.queue.stale = false;
-            self.queue.in_work = true;
-            self.queue.number += 1;
-            let (query, wrong) = Query::parse(&self.queue.filter);
-            self.queue.wrong = wrong;
-            self.effects.push(Effect::Work(Job::Filter {
-                number: self.queue.number,
-                all: self.groups.snapshot(),
-                query,
-                sort: self.queue.sort,
-            }));
-        }
-        let wants_counts = self.screen == Screen::Statistics
-            || matches!(&self.dialog, Some(dialog) if dialog.wants_counts());
-        if wants_counts && self.counts_stale {
-            self.counts_stale = false;
-            self.effects.push(Effect::Work(Job::Count {
-                all: self.groups.snapshot(),
-            }));
-        }
-        let rows = self.queue_rows();
-        keep_in_view(&mut self.queue.top, self.queue.cursor, rows);
-        let (columns, lines, ..) = layout::grid(layout::frame(self.area()).body, self.pixels);
-        let line = self.queue.cursor / columns;
-        keep_in_view(&mut self.gallery_top, line, lines);
-        self.clamp_spot();
-        if !self.too_small() {
-            self.scroll_record();
-            self.ask_details();
-            self.ask_pictures();
-        }
-        std::mem::take(&mut self.effects)
-    }
-
-    /// Rows of the queue whose details or pictures are on screen, nearest to the cursor first.
-    fn rows_in_view(&self) -> Vec<usize> {
-        let mut rows: Vec<usize> = match self.screen {
-            Screen::Gallery => {
-                let (columns, lines, ..) =
-                    layout::grid(layout::frame(self.area()).body, self.pixels);
-                let first = self.gallery_top * columns;
-                (first..first + columns * lines).collect()
-            }
-            Screen::Work if self.row_height() == 2 && self.bench().queue.is_some() => {
-                (self.queue.top..self.queue.top + self.queue_rows()).collect()
-            }
-            _ => (self.queue.cursor..self.queue.cursor + 3).collect(),
-        };
-        rows.retain(|row| *row < self.queue.rows.len());
-        rows.sort_by_key(|row| row.abs_diff(self.queue.cursor));
-        rows
-    }
-
-    fn ask_details(&mut self) {
-        let mut wanted: Vec<GroupId> = self.current.into_iter().collect();
-        wanted.extend(
-            self.rows_in_view()
-                .into_iter()
-                .filter_map(|row| Some(self.row(row)?.id)),
-        );
-        if self.details.len() > HELD {
-            let keep: HashSet<_> = wanted.iter().copied().collect();
-            self.details.retain(|id, _| keep.contains(id));
-            self.asked.retain(|id| keep.contains(id));
-        }
-        for id in wanted {
-            if self.asked.insert(id) {
-                self.send(Command::Open(id));
-            }
-        }
-    }
-
-    pub fn look(&self, detail: &GroupDetail) -> picture::Look {
-        if !self.model_view {
-            return picture::Look::Plain(self.ground);
-        }
-        let (upscale, background) = self.asked_with(detail);
-        picture::Look::Model {
-            upscale,
-            background,
-        }
-    }
-
-    /// Scale and background of the attempt that the draft comes from, else the run's.
-    fn asked_with(&self, detail: &GroupDetail) -> (u32, Background) {
-        let attempt = match detail.draft.as_ref().map(|draft| draft.origin) {
-            Some(Origin::Attempt(id)) => detail.attempts.iter().find(|attempt| attempt.id == id),
-            _ => detail.attempts.last(),
-        };
-        attempt.map_or(
-            (self.settings.icon.upscale, self.settings.icon.background),
-            |attempt| (attempt.settings.upscale, attempt.settings.background),
-        )
-    }
-
-    pub fn picture_key(&self, detail: &GroupDetail, area: Rect) -> picture::Key {
-        picture::Key {
-            group: detail.summary.id,
-            look: self.look(detail),
-            width: area.width,
-            height: area.height,
-        }
-    }
-
-    pub fn thumb_key(&self, group: GroupId, width: u16, height: u16) -> picture::Key {
-        picture::Key {
-            group,
-            look: picture::Look::Plain(self.ground),
-            width,
-            height,
-        }
-    }
-
-    fn ask_pictures(&mut self) {
-        let mut wishes = Vec::new();
-        let mut wish = |detail: &GroupDetail, key: picture::Key| {
-            if let Some(file) = &detail.item.file
-                && !self.pictures.contains_key(&key)
-            {
-                wishes.push(picture::Wish {
-                    key,
-                    file: file.clone(),
-                });
-            }
-        };
-        let bench = self.bench();
-        if self.screen == Screen::Work
-            && let Some(area) = bench.picture
-        {
-            let (area, _) = layout::picture(layout::inner(area, bench.borders));
-            let next = self.row(self.queue.cursor + 1).map(|next| next.id);
-            for id in self.current.into_iter().chain(next) {
-                if let Some(detail) = self.details.get(&id) {
-                    wish(detail, self.picture_key(detail, area));
-                }
-            }
-        }
-        let thumb = match self.screen {
-            Screen::Work if self.row_height() == 2 => Some((4, 2)),
-            Screen::Gallery => {
-                let (_, _, width, height) =
-                    layout::grid(layout::frame(self.area()).body, self.pixels);
-                Some((width.saturating_sub(2), height.saturating_sub(1)))
-            }
-            _ => None,
-        };
-        if let Some((width, height)) = thumb {
-            for row in self.rows_in_view() {
-                if let Some(summary) = self.row(row)
-                    && let Some(detail) = self.details.get(&summary.id)
-                {
-                    wish(detail, self.thumb_key(summary.id, width, height));
-                }
-            }
-        }
-        if self.pictures.len() > HELD {
-            let keep: HashSet<_> = self.wished.iter().map(|wish| wish.key).collect();
-            self.pictures.retain(|key, _| keep.contains(key));
-        }
-        if wishes != self.wished {
-            self.wished = wishes.clone();
-            if !wishes.is_empty() {
-                self.effects.push(Effect::Pictures(wishes));
-            }
-        }
-    }
-
     /// How many drafts are not committed, by what an operator did with them.
     pub fn uncommitted(&self) -> u64 {
         self.groups
@@ -674,13 +503,5 @@ impl App {
             Action::Pause => matches!(self.model, Model::Ready(_) | Model::Loading),
             _ => true,
         }
-    }
-}
-
-pub(super) fn keep_in_view(top: &mut usize, cursor: usize, rows: usize) {
-    if cursor < *top {
-        *top = cursor;
-    } else if cursor >= *top + rows {
-        *top = cursor + 1 - rows;
     }
 }

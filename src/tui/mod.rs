@@ -12,7 +12,9 @@ mod mouse;
 mod perform;
 pub mod picture;
 pub mod safe_text;
+mod settle;
 mod spot;
+mod submit;
 mod terminal;
 #[cfg(test)]
 mod testing;

@@ -1,8 +1,9 @@
 //! The cursor inside a record: moving over fields and values, and mending what it stands on.
 
-use super::app::{App, Spot, keep_in_view};
+use super::app::{App, Spot};
 use super::dialog::{Dialog, Input, Purpose};
 use super::layout::{self, Pane};
+use super::settle::keep_in_view;
 use super::view::record::sheet;
 use crate::record::{Category, Change, Field, GroupDetail, Labels, Word};
 use std::borrow::Cow;
@@ -100,6 +101,15 @@ impl App {
         Some(&self.detail()?.draft.as_ref()?.labels)
     }
 
+    /// English labels are shown where there are some, or were asked for.
+    pub fn has_field(&self, field: Field) -> bool {
+        field != Field::LabelEn
+            || self.settings.english
+            || self
+                .labels()
+                .is_some_and(|labels| labels.label_en.is_some())
+    }
+
     /// Values of the field under the cursor.
     fn spot_values(&self, field: Field) -> Vec<String> {
         self.labels()
@@ -135,7 +145,10 @@ impl App {
             // Above the first field stand name and reasons.
             self.scroll = 0;
         }
-        let to = at.saturating_add_signed(y).min(Field::ALL.len() - 1);
+        let mut to = at.saturating_add_signed(y).min(Field::ALL.len() - 1);
+        if !self.has_field(Field::ALL[to]) {
+            to = to.saturating_add_signed(y).min(Field::ALL.len() - 1);
+        }
         if to != at {
             let field = Field::ALL[to];
             let last = y < 0 && field == Field::QueryVariantsKo;

@@ -190,6 +190,7 @@ impl Bench {
             model: true,
             outdir: "labels".to_owned(),
             vocabulary: Arc::new(Vocabulary::builtin().unwrap()),
+            english: false,
         };
         let keymap = Keymap::load(None, None).unwrap();
         let mut bench = Self {

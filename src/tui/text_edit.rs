@@ -68,7 +68,7 @@ impl TextEdit {
     fn word_before(&self) -> usize {
         self.text[..self.cursor]
             .unicode_word_indices()
-            .last()
+            .next_back()
             .map_or(0, |(at, _)| at)
     }
 

@@ -45,6 +45,15 @@ fn asked(attempt: &Attempt) -> String {
     words.join(", ")
 }
 
+/// One attempt, or the draft, ready to be drawn.
+struct Column {
+    x: u16,
+    here: bool,
+    /// Lines by field.
+    texts: Vec<Vec<String>>,
+    differs: Vec<bool>,
+}
+
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let Some(detail) = app.detail() else { return };
     let count = detail.attempts.len();
@@ -63,7 +72,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let mut x = inner.x + NAME;
     let mut heights = [1u16; 9];
-    let mut cells: Vec<(u16, bool, Vec<Vec<String>>, Vec<bool>)> = Vec::new();
+    let mut cells: Vec<Column> = Vec::new();
     let mut column = |head: [String; 2],
                       labels: Option<&Labels>,
                       mark: Option<&Draft>,
@@ -86,7 +95,12 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             texts.push(lines);
             differs.push(labels.is_some() && other.is_some_and(|other| other != value));
         }
-        cells.push((x, here, texts, differs));
+        cells.push(Column {
+            x,
+            here,
+            texts,
+            differs,
+        });
         x += width;
     };
     if with_draft {
@@ -139,7 +153,13 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
                     style,
                 );
             }
-            for (x, here, texts, differs) in &cells {
+            for Column {
+                x,
+                here,
+                texts,
+                differs,
+            } in &cells
+            {
                 let Some(text) = texts[row].get(usize::from(step)) else {
                     continue;
                 };

@@ -22,11 +22,12 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
             help::draw(app, *scroll, centred(body, 100, body.height), buf);
         }
         Some(Dialog::Palette { edit, at }) => draw_palette(app, edit, *at, body, buf),
-        Some(Dialog::Filter { edit, .. }) => {
-            if app.screen != Screen::Work || app.bench().queue.is_none() {
-                editor::text_box(app, "filter", edit, buf);
-            }
+        Some(Dialog::Filter { edit, .. })
+            if app.screen != Screen::Work || app.bench().queue.is_none() =>
+        {
+            editor::text_box(app, "filter", edit, buf);
         }
+        Some(Dialog::Filter { .. }) => {}
         Some(Dialog::Confirm(confirm)) => draw_confirm(app, confirm, body, buf),
         Some(Dialog::Input(input)) => editor::input(app, input, buf),
         Some(Dialog::Choose(choose)) => draw_choose(app, choose, body, buf),

@@ -146,7 +146,6 @@ fn useful(context: Context) -> &'static [Action] {
             A::Undo,
             A::Filter,
             A::NextPane,
-            A::Help,
             A::Attempts,
             A::CommitAccepted,
             A::Palette,
@@ -160,7 +159,6 @@ fn useful(context: Context) -> &'static [Action] {
             A::Undo,
             A::MoveEarlier,
             A::NextPane,
-            A::Help,
             A::Retry,
             A::Attempts,
             A::Quit,
@@ -177,7 +175,6 @@ fn useful(context: Context) -> &'static [Action] {
             A::Reject,
             A::Open,
             A::Undo,
-            A::Help,
         ],
         Context::Attempts => &[
             A::TakeField,
@@ -185,11 +182,10 @@ fn useful(context: Context) -> &'static [Action] {
             A::RetryWith,
             A::Undo,
             A::Workbench,
-            A::Help,
         ],
-        Context::Progress => &[A::Pause, A::Workbench, A::Help, A::Quit],
-        Context::Statistics => &[A::Open, A::Workbench, A::Help, A::Quit],
-        Context::Global => &[A::Help, A::Quit],
+        Context::Progress => &[A::Pause, A::Workbench, A::Quit],
+        Context::Statistics => &[A::Open, A::Workbench, A::Quit],
+        Context::Global => &[A::Quit],
     }
 }
 
@@ -246,7 +242,7 @@ pub fn hints(app: &App, area: Rect, buf: &mut Buffer) {
             theme.warn(),
         );
     }
-    let hint = |keys: &str, short: &str, x: &mut u16, buf: &mut Buffer| -> bool {
+    let hint = |area: Rect, keys: &str, short: &str, x: &mut u16, buf: &mut Buffer| -> bool {
         let cells = width(keys) + 1 + width(short) + 2;
         if cells > usize::from(area.right().saturating_sub(*x)) + 2 {
             return false;
@@ -272,19 +268,38 @@ pub fn hints(app: &App, area: Rect, buf: &mut Buffer) {
     };
     if let Some(dialog) = &app.dialog {
         for (keys, short) in dialog_hints(dialog) {
-            if !hint(keys, short, &mut x, buf) {
+            if !hint(area, keys, short, &mut x, buf) {
                 break;
             }
         }
         return;
     }
     let context = app.context();
+    // Help keeps its place at the right end.
+    let help = app.keymap.keys_of(context, Action::Help);
+    let mut room = area;
+    if let Some(keys) = help.first()
+        && area.width >= 50
+    {
+        let cells = (width(keys) + 5) as u16;
+        let at = area.right().saturating_sub(cells);
+        put(buf, at, area.y, cells, keys, theme.key());
+        put(
+            buf,
+            at + width(keys) as u16 + 1,
+            area.y,
+            4,
+            "help",
+            theme.dim(),
+        );
+        room.width = area.width.saturating_sub(cells + 1);
+    }
     for action in useful(context) {
         if !app.can(*action) {
             continue;
         }
         if let Some(keys) = app.keymap.keys_of(context, *action).first()
-            && !hint(keys, action.info().short, &mut x, buf)
+            && !hint(room, keys, action.info().short, &mut x, buf)
         {
             break;
         }

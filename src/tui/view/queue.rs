@@ -5,7 +5,7 @@ use crate::record::GroupSummary;
 use crate::tui::app::App;
 use crate::tui::dialog::Dialog;
 use crate::tui::layout::Pane;
-use crate::tui::safe_text::{count, pad, width};
+use crate::tui::safe_text::{count, fit, pad, width};
 use crate::tui::theme::sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -111,7 +111,9 @@ fn reasons(summary: &GroupSummary, cells: usize) -> String {
         let space = usize::from(index > 0);
         if out.len() + space + code.len() + more.len() > cells {
             let more = format!(" +{}", rest + 1);
-            if !out.is_empty() && out.len() + more.len() <= cells {
+            if out.is_empty() {
+                out = fit(code, cells);
+            } else if out.len() + more.len() <= cells {
                 out.push_str(&more);
             }
             break;

@@ -141,8 +141,10 @@ impl Page {
         let theme = self.theme;
         for reason in reasons {
             let (found, todo) = reason.explain();
-            self.plain(&format!("? {}: {found}", reason.code()), theme.warn());
-            self.plain(&format!("  -> {todo}"), theme.dim());
+            self.plain(
+                &format!("? {}: {found} -> {todo}", reason.code()),
+                theme.warn(),
+            );
         }
     }
 
@@ -155,11 +157,8 @@ impl Page {
                 .map(|(_, from)| (input, from)),
             _ => None,
         };
-        if field == Field::LabelEn && list.is_empty() && editing.is_none() {
-            // Only asked for with --lang en or both.
-            if !(app.spot.field == field && app.focus == Pane::Record) {
-                return;
-            }
+        if !app.has_field(field) && editing.is_none() {
+            return;
         }
         let weak = draft
             .confidence
@@ -206,10 +205,10 @@ impl Page {
         source.push_str(&format!(", {} rows", count(detail.rows)));
         self.named("source", &source, theme.text());
         if let Some(text) = &item.item_description {
-            self.named("said of it", text, theme.text());
+            self.named("about", text, theme.text());
         }
         if !detail.other_names.is_empty() {
-            self.named("also named", &detail.other_names.join(" / "), theme.text());
+            self.named("also", &detail.other_names.join(" / "), theme.text());
         }
         self.named("image", &item.image_path, theme.dim());
         if let Some(draft) = &detail.draft {

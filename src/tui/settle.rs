@@ -1,0 +1,193 @@
+//! Between messages and a frame: scroll to the cursors, ask for what the frame will need.
+
+use super::app::{App, HELD, Screen};
+use super::effect::Effect;
+use super::filter::Query;
+use super::layout;
+use super::picture;
+use super::worker::Job;
+use crate::engine::Command;
+use crate::record::{Background, GroupDetail, GroupId, Origin};
+use ratatui::layout::Rect;
+use std::collections::HashSet;
+
+impl App {
+    /// After any number of messages, before a frame: scroll to the cursor, ask for what the
+    /// frame will need.
+    pub fn settle(&mut self) -> Vec<Effect> {
+        if self.queue.stale && !self.queue.in_work {
+            self.queue.stale = false;
+            self.queue.in_work = true;
+            self.queue.number += 1;
+            let (query, wrong) = Query::parse(&self.queue.filter);
+            self.queue.wrong = wrong;
+            self.effects.push(Effect::Work(Job::Filter {
+                number: self.queue.number,
+                all: self.groups.snapshot(),
+                query,
+                sort: self.queue.sort,
+            }));
+        }
+        let wants_counts = self.screen == Screen::Statistics
+            || matches!(&self.dialog, Some(dialog) if dialog.wants_counts());
+        if wants_counts && self.counts_stale {
+            self.counts_stale = false;
+            self.effects.push(Effect::Work(Job::Count {
+                all: self.groups.snapshot(),
+            }));
+        }
+        let rows = self.queue_rows();
+        keep_in_view(&mut self.queue.top, self.queue.cursor, rows);
+        let (columns, lines, ..) = layout::grid(layout::frame(self.area()).body, self.pixels);
+        let line = self.queue.cursor / columns;
+        keep_in_view(&mut self.gallery_top, line, lines);
+        self.clamp_spot();
+        if !self.too_small() {
+            self.scroll_record();
+            self.ask_details();
+            self.ask_pictures();
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Rows of the queue whose details or pictures are on screen, nearest to the cursor first.
+    fn rows_in_view(&self) -> Vec<usize> {
+        let mut rows: Vec<usize> = match self.screen {
+            Screen::Gallery => {
+                let (columns, lines, ..) =
+                    layout::grid(layout::frame(self.area()).body, self.pixels);
+                let first = self.gallery_top * columns;
+                (first..first + columns * lines).collect()
+            }
+            Screen::Work if self.row_height() == 2 && self.bench().queue.is_some() => {
+                (self.queue.top..self.queue.top + self.queue_rows()).collect()
+            }
+            _ => (self.queue.cursor..self.queue.cursor + 3).collect(),
+        };
+        rows.retain(|row| *row < self.queue.rows.len());
+        rows.sort_by_key(|row| row.abs_diff(self.queue.cursor));
+        rows
+    }
+
+    fn ask_details(&mut self) {
+        let mut wanted: Vec<GroupId> = self.current.into_iter().collect();
+        wanted.extend(
+            self.rows_in_view()
+                .into_iter()
+                .filter_map(|row| Some(self.row(row)?.id)),
+        );
+        if self.details.len() > HELD {
+            let keep: HashSet<_> = wanted.iter().copied().collect();
+            self.details.retain(|id, _| keep.contains(id));
+            self.asked.retain(|id| keep.contains(id));
+        }
+        for id in wanted {
+            if self.asked.insert(id) {
+                self.send(Command::Open(id));
+            }
+        }
+    }
+
+    pub fn look(&self, detail: &GroupDetail) -> picture::Look {
+        if !self.model_view {
+            return picture::Look::Plain(self.ground);
+        }
+        let (upscale, background) = self.asked_with(detail);
+        picture::Look::Model {
+            upscale,
+            background,
+        }
+    }
+
+    /// Scale and background of the attempt that the draft comes from, else the run's.
+    fn asked_with(&self, detail: &GroupDetail) -> (u32, Background) {
+        let attempt = match detail.draft.as_ref().map(|draft| draft.origin) {
+            Some(Origin::Attempt(id)) => detail.attempts.iter().find(|attempt| attempt.id == id),
+            _ => detail.attempts.last(),
+        };
+        attempt.map_or(
+            (self.settings.icon.upscale, self.settings.icon.background),
+            |attempt| (attempt.settings.upscale, attempt.settings.background),
+        )
+    }
+
+    pub fn picture_key(&self, detail: &GroupDetail, area: Rect) -> picture::Key {
+        picture::Key {
+            group: detail.summary.id,
+            look: self.look(detail),
+            width: area.width,
+            height: area.height,
+        }
+    }
+
+    pub fn thumb_key(&self, group: GroupId, width: u16, height: u16) -> picture::Key {
+        picture::Key {
+            group,
+            look: picture::Look::Plain(self.ground),
+            width,
+            height,
+        }
+    }
+
+    fn ask_pictures(&mut self) {
+        let mut wishes = Vec::new();
+        let mut wish = |detail: &GroupDetail, key: picture::Key| {
+            if let Some(file) = &detail.item.file
+                && !self.pictures.contains_key(&key)
+            {
+                wishes.push(picture::Wish {
+                    key,
+                    file: file.clone(),
+                });
+            }
+        };
+        let bench = self.bench();
+        if self.screen == Screen::Work
+            && let Some(area) = bench.picture
+        {
+            let (area, _) = layout::picture(layout::inner(area, bench.borders));
+            let next = self.row(self.queue.cursor + 1).map(|next| next.id);
+            for id in self.current.into_iter().chain(next) {
+                if let Some(detail) = self.details.get(&id) {
+                    wish(detail, self.picture_key(detail, area));
+                }
+            }
+        }
+        let thumb = match self.screen {
+            Screen::Work if self.row_height() == 2 => Some((4, 2)),
+            Screen::Gallery => {
+                let (_, _, width, height) =
+                    layout::grid(layout::frame(self.area()).body, self.pixels);
+                Some((width.saturating_sub(2), height.saturating_sub(1)))
+            }
+            _ => None,
+        };
+        if let Some((width, height)) = thumb {
+            for row in self.rows_in_view() {
+                if let Some(summary) = self.row(row)
+                    && let Some(detail) = self.details.get(&summary.id)
+                {
+                    wish(detail, self.thumb_key(summary.id, width, height));
+                }
+            }
+        }
+        if self.pictures.len() > HELD {
+            let keep: HashSet<_> = self.wished.iter().map(|wish| wish.key).collect();
+            self.pictures.retain(|key, _| keep.contains(key));
+        }
+        if wishes != self.wished {
+            self.wished = wishes.clone();
+            if !wishes.is_empty() {
+                self.effects.push(Effect::Pictures(wishes));
+            }
+        }
+    }
+}
+
+pub(super) fn keep_in_view(top: &mut usize, cursor: usize, rows: usize) {
+    if cursor < *top {
+        *top = cursor;
+    } else if cursor >= *top + rows {
+        *top = cursor + 1 - rows;
+    }
+}

@@ -39,6 +39,15 @@ PARTS = (
 LATIN = "Dark Moon Star Royal Neo Cyber Lucky Happy Mini Blue Red Angel Magic Dragon Night Sun Love Sweet Ice Rock Pink King Queen Zero Alpha".split()
 
 
+def unseen_names(count):
+    """Different names of words that training never saw."""
+    parts = [name.rsplit(" ", 1) if " " in name else [name, name] for name in UNSEEN]
+    out = list(UNSEEN)
+    for step in range(1, len(parts)):
+        out += [f"{parts[i][0]} {parts[(i + step) % len(parts)][1]}" for i in range(len(parts))]
+    return list(dict.fromkeys(out))[:count]
+
+
 def _ksx1001():
     out = []
     for code in range(0xAC00, 0xD7A4):

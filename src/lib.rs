@@ -37,6 +37,7 @@
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
 pub mod cli;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod icon;

@@ -1,6 +1,7 @@
 //! What turns a prompt and an icon into text: the local model, a server, or a script for tests.
 
 pub mod grammar;
+pub mod remote;
 
 use crate::error::{Error, Result};
 use crate::icon::Picture;

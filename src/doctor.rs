@@ -1,0 +1,372 @@
+//! `doctor`: what of this machine, terminal, model and server works, what does not, and why.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::labeler::remote;
+use crate::qwen2vl::{
+    CheckpointFiles, Config, device, files::FileData, quantize, weights::Weights,
+};
+use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Works,
+    /// Works with a limit.
+    Limited,
+    Broken,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Finding {
+    area: &'static str,
+    verdict: Verdict,
+    /// What was found.
+    found: String,
+    /// What to do, where there is something to do.
+    hint: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: &'static str,
+    works: bool,
+    findings: &'a [Finding],
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, area: &'static str, verdict: Verdict, found: impl Into<String>) {
+        self.0.push(Finding {
+            area,
+            verdict,
+            found: found.into(),
+            hint: None,
+        });
+    }
+
+    fn hint(&mut self, hint: impl Into<String>) {
+        if let Some(last) = self.0.last_mut() {
+            last.hint = Some(hint.into());
+        }
+    }
+
+    fn error(&mut self, area: &'static str, error: Error) {
+        self.0.push(Finding {
+            area,
+            verdict: Verdict::Broken,
+            found: error.cause,
+            hint: error.hint,
+        });
+    }
+}
+
+/// Prints what was found; true where nothing is broken. Nothing is downloaded or written.
+pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
+    let mut findings = Findings(Vec::new());
+    terminal(&mut findings);
+    match &options.labeler {
+        LabelerOptions::Local(model) => {
+            machine(&mut findings, model);
+            checkpoint(&mut findings, model);
+        }
+        LabelerOptions::Remote(server) => servers(&mut findings, server)?,
+        LabelerOptions::None => {}
+    }
+    let works = findings.0.iter().all(|f| f.verdict != Verdict::Broken);
+    let text = if options.json {
+        let report = Report {
+            version: env!("CARGO_PKG_VERSION"),
+            works,
+            findings: &findings.0,
+        };
+        serde_json::to_string(&report)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("writing JSON: {error}")))?
+            + "\n"
+    } else {
+        table(&findings.0)
+    };
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(
+            ErrorKind::Internal,
+            format!("writing to standard output: {error}"),
+        )),
+        _ => Ok(works),
+    }
+}
+
+fn table(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let mark = match finding.verdict {
+            Verdict::Works => "ok     ",
+            Verdict::Limited => "limited",
+            Verdict::Broken => "BROKEN ",
+        };
+        text.push_str(&format!("{mark}  {:<14} {}\n", finding.area, finding.found));
+        if let Some(hint) = &finding.hint {
+            text.push_str(&format!("{:25}-> {hint}\n", ""));
+        }
+    }
+    // Paths and a server's words come from outside.
+    text.chars()
+        .filter(|c| *c == '\n' || !c.is_control())
+        .collect()
+}
+
+fn terminal(findings: &mut Findings) {
+    let name = std::env::var("TERM").unwrap_or_default();
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        findings.add(
+            "terminal",
+            Verdict::Limited,
+            "standard input or output is no terminal",
+        );
+        findings.hint("the workstation needs one; label unattended with --batch");
+        return;
+    }
+    match crossterm::terminal::size() {
+        Ok((width, height)) if width >= 40 && height >= 10 => findings.add(
+            "terminal",
+            Verdict::Works,
+            format!("{name}, {width}x{height} cells"),
+        ),
+        Ok((width, height)) => {
+            findings.add(
+                "terminal",
+                Verdict::Limited,
+                format!("{name}, {width}x{height} cells"),
+            );
+            findings.hint("make it 40x10 or larger");
+        }
+        Err(error) => {
+            findings.add("terminal", Verdict::Broken, format!("{name}: {error}"));
+        }
+    }
+    let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .is_some_and(|value| {
+            let value = value.to_lowercase();
+            value.contains("utf-8") || value.contains("utf8")
+        });
+    if utf8 {
+        findings.add("characters", Verdict::Works, "UTF-8");
+    } else {
+        findings.add("characters", Verdict::Limited, "the locale is not UTF-8");
+        findings.hint("Korean may look wrong; set for example LANG=C.UTF-8");
+    }
+    let colours = crossterm::style::available_color_count();
+    let colours = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        "none (NO_COLOR)".to_owned()
+    } else if colours > 256 {
+        "24 bit".to_owned()
+    } else {
+        colours.to_string()
+    };
+    findings.add("colours", Verdict::Works, colours);
+    images(findings);
+    if std::env::var_os("TMUX").is_some() {
+        findings.add(
+            "tmux",
+            Verdict::Limited,
+            "pictures and colours pass through tmux",
+        );
+        findings.hint("set -g allow-passthrough on, and -as terminal-features ',*:RGB:sixel'");
+    }
+}
+
+fn images(findings: &mut Findings) {
+    use ratatui_image::picker::{Picker, ProtocolType};
+    // The terminal answers on standard input, unbuffered and unechoed.
+    if let Err(error) = crossterm::terminal::enable_raw_mode() {
+        findings.add("pictures", Verdict::Broken, format!("no raw mode: {error}"));
+        return;
+    }
+    let asked = Picker::from_query_stdio();
+    let left = crossterm::terminal::disable_raw_mode();
+    match asked {
+        Ok(picker) => {
+            let cell = picker.font_size();
+            let (width, height) = (cell.width, cell.height);
+            let (verdict, name) = match picker.protocol_type() {
+                ProtocolType::Kitty => (Verdict::Works, "kitty"),
+                ProtocolType::Iterm2 => (Verdict::Works, "iTerm2"),
+                ProtocolType::Sixel => (Verdict::Works, "sixel"),
+                ProtocolType::Halfblocks => (Verdict::Limited, "half blocks"),
+            };
+            findings.add(
+                "pictures",
+                verdict,
+                format!("{name}, cells of {width}x{height} pixels"),
+            );
+            if verdict == Verdict::Limited {
+                findings.hint("sharper in a terminal with kitty, iTerm2 or sixel graphics");
+            }
+        }
+        Err(error) => {
+            findings.add(
+                "pictures",
+                Verdict::Limited,
+                format!("half blocks: the terminal does not say more ({error})"),
+            );
+        }
+    }
+    if let Err(error) = left {
+        findings.add(
+            "terminal",
+            Verdict::Broken,
+            format!("cannot leave raw mode: {error}"),
+        );
+    }
+}
+
+fn machine(findings: &mut Findings, model: &ModelOptions) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let simd = simd();
+    findings.add(
+        "processor",
+        Verdict::Works,
+        format!("{cores} cores, {simd}"),
+    );
+    let built: Vec<&str> = [
+        ("cuda", cfg!(feature = "cuda")),
+        ("metal", cfg!(feature = "metal")),
+        ("accelerate", cfg!(feature = "accelerate")),
+        ("mkl", cfg!(feature = "mkl")),
+    ]
+    .into_iter()
+    .filter_map(|(name, built)| built.then_some(name))
+    .collect();
+    let built = if built.is_empty() {
+        "CPU only".to_owned()
+    } else {
+        built.join(", ")
+    };
+    match device::load_options(model) {
+        Ok(load) => findings.add(
+            "device",
+            Verdict::Works,
+            format!(
+                "{} with {} (this build: {built})",
+                device::name(&load.device),
+                load.quantization.map_or_else(
+                    || format!("{:?}", load.dtype).to_lowercase(),
+                    |kind| kind.name().to_owned()
+                ),
+            ),
+        ),
+        Err(error) => findings.error("device", error),
+    }
+}
+
+/// The widest instructions that the kernels look for at run time.
+fn simd() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        return "AVX2";
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("neon") {
+        return "NEON";
+    }
+    "no SIMD that the kernels know"
+}
+
+fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
+    let only_here = ModelOptions {
+        offline: true,
+        ..model.clone()
+    };
+    let files = match CheckpointFiles::resolve(&only_here, std::sync::Arc::new(|_| {})) {
+        Ok(files) => files,
+        Err(error) => {
+            findings.add(
+                "model",
+                Verdict::Limited,
+                format!("not on this machine: {}", error.cause),
+            );
+            findings.hint(if model.offline {
+                "take --offline away, or give the folder of a checkpoint"
+            } else {
+                "the first run downloads it; --model demo needs no download"
+            });
+            return;
+        }
+    };
+    let checked = Config::load(&files).and_then(|config| {
+        let weights = Weights::open(&files.weights)?;
+        weights.check(&config)?;
+        Ok((config, weights.stored_bytes()))
+    });
+    match checked {
+        Ok((config, bytes)) => findings.add(
+            "model",
+            Verdict::Works,
+            format!(
+                "{}: {:.1} MB in {} file(s), hidden {}, {} layers, every tensor in place",
+                files.name,
+                bytes as f64 / 1e6,
+                files.weights.len(),
+                config.text.hidden_size,
+                config.text.num_hidden_layers,
+            ),
+        ),
+        Err(error) => findings.error("model", error),
+    }
+    let on_disk = files
+        .weights
+        .iter()
+        .any(|file| matches!(file.data, FileData::Disk(_)));
+    if on_disk {
+        match quantize::default_folder() {
+            Ok(folder) => findings.add(
+                "weight cache",
+                Verdict::Works,
+                format!(
+                    "{} ({:.1} GB used)",
+                    folder.display(),
+                    used_gigabytes(&folder)
+                ),
+            ),
+            Err(error) => findings.error("weight cache", error),
+        }
+    }
+}
+
+fn used_gigabytes(folder: &std::path::Path) -> f64 {
+    let bytes: u64 = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.metadata().ok())
+        .map(|about| about.len())
+        .sum();
+    bytes as f64 / 1e9
+}
+
+fn servers(findings: &mut Findings, server: &crate::settings::RemoteOptions) -> Result<()> {
+    for report in remote::check(server)? {
+        findings.add("server", Verdict::Works, report.url);
+        let questions = [
+            ("reachable", report.reachable, Verdict::Broken),
+            ("model listed", report.model_listed, Verdict::Limited),
+            ("images", report.takes_images, Verdict::Broken),
+            ("schema", report.takes_schema, Verdict::Limited),
+            (
+                "probabilities",
+                report.gives_probabilities,
+                Verdict::Limited,
+            ),
+        ];
+        for (area, found, otherwise) in questions {
+            match found {
+                Ok(words) => findings.add(area, Verdict::Works, words),
+                Err(words) => findings.add(area, otherwise, words),
+            }
+        }
+    }
+    Ok(())
+}

@@ -9,6 +9,10 @@ const NEAR: f32 = 0.10;
 const NEAR_BEST: f32 = 1.25;
 /// Shading makes one colour dark and light, so lightness counts less than hue and chroma.
 const LIGHTNESS_WEIGHT: f32 = 0.5;
+/// A pixel of lower chroma is grey to the eye; it shows no word whose anchors are all coloured.
+const GREY: f32 = 0.03;
+/// Anchors of lower chroma (white, grey, black, cream) may be shown by grey pixels.
+const PALE: f32 = 0.045;
 /// A claimed colour that covers less than this share of the opaque pixels is not shown.
 pub const LEAST_SHARE: f32 = 0.02;
 
@@ -67,8 +71,11 @@ impl ColorHistogram {
 }
 
 fn distance(word: &Word, color: [f32; 3]) -> f32 {
+    let chroma = |[_, a, b]: [f32; 3]| a.hypot(b);
+    let grey = chroma(color) < GREY;
     word.anchors
         .iter()
+        .filter(|anchor| !grey || chroma(**anchor) < PALE)
         .map(|anchor| {
             let [l, a, b] = [0, 1, 2].map(|at| anchor[at] - color[at]);
             ((l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b).sqrt()
@@ -133,6 +140,17 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn grey_pixels_show_no_pale_color() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let snow = histogram(&[([255, 255, 255], 0.7), ([200, 202, 205], 0.3)]);
+        let claimed = ["white", "silver", "pink", "lavender", "sky blue"].map(String::from);
+        assert_eq!(
+            snow.contradicted(&claimed, &vocabulary),
+            ["pink", "lavender", "sky blue"]
+        );
     }
 
     #[test]

@@ -36,6 +36,8 @@
 //! - A bad item is an event; the run goes on and the exit status remembers it.
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
+pub mod ask;
+pub mod bench;
 pub mod cli;
 pub mod doctor;
 pub mod engine;

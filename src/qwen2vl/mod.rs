@@ -14,6 +14,7 @@ pub mod image;
 pub mod kv_cache;
 pub mod linear;
 pub mod model;
+pub mod open;
 pub mod ops;
 mod prefixes;
 pub mod quantize;

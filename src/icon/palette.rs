@@ -136,7 +136,7 @@ fn swatches(bins: &[Bin]) -> Vec<Bin> {
         let centre = left[0].centre();
         let mut swatch = Bin::default();
         left.retain(|bin| {
-            let near = distance(centre, bin.centre()) <= SWATCH_RADIUS;
+            let near = distance(seen(centre), seen(bin.centre())) <= SWATCH_RADIUS;
             if near {
                 swatch.merge(bin);
             }
@@ -146,6 +146,17 @@ fn swatches(bins: &[Bin]) -> Vec<Bin> {
     }
     swatches.sort_by_key(|bin| std::cmp::Reverse(bin.count));
     swatches
+}
+
+/// With the lightness bent as the eye sees it beside white: OKLab alone tells blacks apart that
+/// nobody would call different colours. The curve and its constants are Ottosson's for Okhsv.
+fn seen([l, a, b]: [f32; 3]) -> [f32; 3] {
+    const K1: f32 = 0.206;
+    const K2: f32 = 0.03;
+    const K3: f32 = (1.0 + K1) / (1.0 + K2);
+    let bent = K3 * l - K1;
+    let l = 0.5 * (bent + (bent * bent + 4.0 * K2 * K3 * l.max(0.0)).sqrt());
+    [l, a, b]
 }
 
 fn nearest(centres: &[[f32; 3]], to: [f32; 3]) -> Option<usize> {

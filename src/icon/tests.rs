@@ -356,6 +356,16 @@ fn the_palette_counts_what_is_opaque() {
 }
 
 #[test]
+fn shades_of_black_are_one_swatch() {
+    let icon = filled(12, 12, |x, _| {
+        [[0, 0, 0, 255], [24, 20, 22, 255], [12, 14, 18, 255]][x as usize % 3]
+    });
+    let palette = palette(&icon);
+    assert_eq!(palette.swatches.len(), 1, "{:?}", palette.swatches);
+    assert_eq!(palette.histogram.bins.len(), 3);
+}
+
+#[test]
 fn an_empty_icon_has_no_colours_and_a_photo_has_few_bins() {
     let nothing = palette(&filled(8, 8, |_, _| [255, 0, 0, 10]));
     assert_eq!((nothing.opaque, nothing.total), (0, 64));

@@ -10,6 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
 use std::fmt::Display;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,6 +51,20 @@ impl Table {
                     missing.join(", ")
                 ),
             ));
+        }
+        let row_groups = builder.metadata().row_groups();
+        let codecs = row_groups.iter().flat_map(|group| group.columns());
+        let unknown = codecs.map(|column| column.compression()).find(|codec| {
+            use Compression::{SNAPPY, UNCOMPRESSED, ZSTD};
+            !matches!(codec, UNCOMPRESSED | SNAPPY | ZSTD(_))
+        });
+        if let Some(codec) = unknown {
+            let codec = codec.to_string();
+            let codec = codec.split('(').next().unwrap_or_default();
+            return Err(
+                cannot_read(&self.path, format!("it is compressed with {codec}"))
+                    .with_hint("write it with snappy, zstd or no compression"),
+            );
         }
         let known = REQUIRED.into_iter().chain(OPTIONAL);
         let indices: Vec<usize> = known

@@ -244,6 +244,8 @@ fn attend_plain(
         let LayerCache::Plain(cache) = &mut span.sequence.layers[layer] else {
             candle_core::bail!("the sequence was made for another device")
         };
+        // A step that panicked halfway may have left more.
+        cache.truncate(kv_dim, before);
         for (i, row) in span.rows.clone().enumerate() {
             let kv = &qkv[row * width + q_dim..(row + 1) * width];
             let (keys, values) = kv.split_at(kv_dim);
@@ -485,4 +487,128 @@ fn pictures_plain(
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qwen2vl::kv_cache::Prefix;
+    use candle_core::Device;
+    use std::sync::Arc;
+
+    const SHAPE: HeadShape = HeadShape {
+        heads: 18,
+        kv_heads: 2,
+        head_dim: 20,
+    };
+    const WIDTH: usize = (SHAPE.heads + 2 * SHAPE.kv_heads) * SHAPE.head_dim;
+
+    fn random(rows: usize, width: usize) -> Tensor {
+        Tensor::randn(0f32, 1.0, (rows, width), &Device::Cpu).unwrap()
+    }
+
+    fn angles(tokens: usize, head_dim: usize) -> Angles {
+        let config = crate::qwen2vl::config::TextConfig {
+            hidden_size: SHAPE.heads * head_dim,
+            intermediate_size: 1,
+            num_hidden_layers: 1,
+            num_attention_heads: SHAPE.heads,
+            num_key_value_heads: SHAPE.kv_heads,
+            vocab_size: 1,
+            rms_norm_eps: 1e-6,
+            rope_theta: 100.0,
+            mrope_section: [head_dim / 2 - 2, 1, 1],
+            max_position_embeddings: 100,
+            tie_word_embeddings: true,
+        };
+        let positions: Vec<[u32; 3]> = (0..tokens as u32).map(|i| [i, i / 2, i + 3]).collect();
+        crate::qwen2vl::rope::TextRope::new(&config)
+            .angles(&positions, &Device::Cpu, DType::F32)
+            .unwrap()
+    }
+
+    /// 64-bit numbers take the generic path, which an accelerator takes for all.
+    fn spec(dtype: DType) -> Arc<CacheSpec> {
+        Arc::new(CacheSpec {
+            layers: 1,
+            shape: SHAPE,
+            device: Device::Cpu,
+            dtype,
+        })
+    }
+
+    fn assert_close(plain: &Tensor, generic: &Tensor) {
+        let generic = generic.to_dtype(DType::F32).unwrap();
+        assert_eq!(plain.dims(), generic.dims());
+        let distance = (plain - generic).unwrap().abs().unwrap();
+        let furthest = distance.flatten_all().unwrap().max(0).unwrap();
+        assert!(furthest.to_scalar::<f32>().unwrap() < 1e-5);
+    }
+
+    fn step(spec: &CacheSpec, qkv: &Tensor, sequences: &mut [(Sequence, usize)]) -> Tensor {
+        let rows: usize = sequences.iter().map(|(_, rows)| rows).sum();
+        let mut start = 0;
+        let mut spans: Vec<Span> = sequences
+            .iter_mut()
+            .map(|(sequence, count)| {
+                start += *count;
+                Span {
+                    sequence,
+                    rows: start - *count..start,
+                }
+            })
+            .collect();
+        let qkv = qkv.to_dtype(spec.dtype).unwrap();
+        let out = attend(&qkv, 0, spec, &angles(rows, SHAPE.head_dim), &mut spans).unwrap();
+        for (sequence, count) in sequences {
+            sequence.commit(&vec![[0; 3]; *count]);
+        }
+        out
+    }
+
+    #[test]
+    fn plain_slices_and_candles_operations_agree() {
+        let shared = random(21, WIDTH);
+        let first = random(20, WIDTH);
+        let second = random(4, WIDTH);
+        let run = |dtype| {
+            let spec = spec(dtype);
+            let mut start = [(Sequence::new(&spec, None), 21)];
+            let outs = [step(&spec, &shared, &mut start)];
+            let [(start, _)] = start;
+            let prefix: Arc<Prefix> = Arc::new(start.into_prefix().unwrap());
+            let mut sequences = [
+                (Sequence::new(&spec, Some(Arc::clone(&prefix))), 17),
+                (Sequence::new(&spec, None), 2),
+                (Sequence::new(&spec, Some(prefix)), 1),
+            ];
+            let next = step(&spec, &first, &mut sequences);
+            sequences[0].0.truncate(21 + 15).unwrap();
+            for ((_, rows), count) in sequences.iter_mut().zip([1, 2, 1]) {
+                *rows = count;
+            }
+            let last = step(&spec, &second, &mut sequences);
+            let [shared] = outs;
+            [shared, next, last]
+        };
+        for (plain, generic) in run(DType::F32).iter().zip(&run(DType::F64)) {
+            assert_close(plain, generic);
+        }
+    }
+
+    #[test]
+    fn pictures_attend_to_themselves_alone() {
+        let grids = [(2, 4), (2, 2), (6, 4)].map(|(h, w)| Grid { t: 1, h, w });
+        let (heads, head_dim) = (3, 20);
+        let qkv = random(36, 3 * heads * head_dim);
+        let angles = angles(36, head_dim);
+        let plain = attend_pictures(&qkv, heads, &angles, &grids).unwrap();
+        let generic = qkv.to_dtype(DType::F64).unwrap();
+        let generic = attend_pictures(&generic, heads, &angles, &grids).unwrap();
+        assert_close(&plain, &generic);
+        let alone = qkv.narrow(0, 8, 4).unwrap();
+        let angles = angles.rows(&(8..12)).unwrap();
+        let alone = attend_pictures(&alone, heads, &angles, &grids[1..2]).unwrap();
+        assert_close(&plain.narrow(0, 8, 4).unwrap(), &alone);
+    }
 }

@@ -71,7 +71,7 @@ impl PlainLayer {
         move |i, key| block[i * BLOCK] = key
     }
 
-    fn truncate(&mut self, kv_dim: usize, tokens: usize) {
+    pub fn truncate(&mut self, kv_dim: usize, tokens: usize) {
         self.keys.truncate(tokens.div_ceil(BLOCK) * BLOCK * kv_dim);
         self.values.truncate(tokens * kv_dim);
     }

@@ -269,7 +269,8 @@ impl Qwen2Vl {
             .text
             .forward(hidden, &self.cache, &angles, &mut spans)?;
         if wanted.is_empty() {
-            let none = Tensor::zeros((0, self.config.text.vocab_size), DType::F32, &self.device)?;
+            // Accelerators refuse to allocate nothing.
+            let none = Tensor::zeros((0, self.config.text.vocab_size), DType::F32, &Device::Cpu)?;
             return Ok(vec![none; counts.len()]);
         }
         let wanted = Tensor::new(wanted, &self.device)?;

@@ -114,9 +114,10 @@ impl Angles {
             Some((cos, sin)) => candle_nn::rotary_emb::rope(&x, cos, sin)?,
             None => {
                 let shape = (self.cos.len() / self.half, self.half);
-                let cos = Tensor::from_slice(&self.cos, shape, x.device())?;
-                let sin = Tensor::from_slice(&self.sin, shape, x.device())?;
-                candle_nn::rotary_emb::rope(&x, &cos, &sin)?
+                let table = |values: &[f32]| {
+                    Tensor::from_slice(values, shape, x.device())?.to_dtype(x.dtype())
+                };
+                candle_nn::rotary_emb::rope(&x, &table(&self.cos)?, &table(&self.sin)?)?
             }
         };
         turned.squeeze(0)

@@ -69,9 +69,9 @@ pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, strict: b
 /// At least two words besides the name: before it, or after it and its particle.
 fn label_with_name(letter: &str, name: &str) -> String {
     let name = escape(name);
-    let particle = "[가-힣]{0,3}";
+    let particle = "[가-힣]{0,4}";
     format!(
-        "^(({letter}{{1,8}},? ){{2,7}}{name}({particle}( {letter}{{1,8}}){{1,5}})?\
+        "^(({letter}{{1,10}},? ){{2,7}}{name}{particle}( {letter}{{1,8}}){{0,4}}\
          |{name}{particle},?( {letter}{{1,8}},?){{1,8}} {letter}{{1,8}})\\.?$"
     )
 }

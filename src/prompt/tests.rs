@@ -171,6 +171,10 @@ fn a_label_holds_the_name_and_two_more_words() {
         name,
         "A.I. (모자) \"+1\"은 붉은 리본이 달린 모자."
     ));
+    assert!(label_accepts(
+        Some("눈꽃 모자"),
+        "붉은 천에 흰 털을 두른 눈꽃 모자입니다."
+    ));
     assert!(!label_accepts(name, "A.I. (모자) \"+1\""));
     assert!(!label_accepts(name, "붉은 리본이 달린 AxI. (모자) \"+1\""));
     assert!(!label_accepts(name, "붉은 리본이 달린 모자"));

@@ -94,7 +94,6 @@ impl Journal {
 
     fn export_lines(&mut self) -> Result<()> {
         let begun = Instant::now();
-        let changes = meta_get(&self.db, CHANGES)?;
         let twins = equal_labels(&self.db)?;
         self.replace(LABELS, |out| {
             each_record(&self.db, |record| {
@@ -104,17 +103,12 @@ impl Journal {
         self.replace(ERRORS, |out| {
             each_error(&self.db, |line| out.line(&self.outdir, line))
         })?;
-        if let Some(changes) = changes {
-            meta_set(&self.db, &exported_key(LABELS), &changes)?;
-        }
+        mark_exported(&self.db, LABELS)?;
         self.pace.last = Some((Instant::now(), begun.elapsed()));
         Ok(())
     }
 
     fn export_parquet(&mut self) -> Result<()> {
-        let Some(changes) = meta_get(&self.db, CHANGES)? else {
-            return Ok(());
-        };
         let twins = equal_labels(&self.db)?;
         let target = self.outdir.join(PARQUET);
         self.replace(PARQUET, |out| {
@@ -122,7 +116,7 @@ impl Journal {
             each_record(&self.db, |record| parquet.push(record.record(&twins)?))?;
             parquet.finish()
         })?;
-        meta_set(&self.db, &exported_key(PARQUET), &changes)
+        mark_exported(&self.db, PARQUET)
     }
 
     /// Writes a file anew; not where it would be empty and is not there.
@@ -160,7 +154,7 @@ impl Journal {
 }
 
 /// Counts what has changed since the journal began; an export remembers where it stood.
-pub(super) const CHANGES: &str = "changes";
+const CHANGES: &str = "changes";
 
 /// Where the hash of a file as it was last written here is kept.
 pub(super) fn written_key(name: &str) -> String {
@@ -309,6 +303,14 @@ fn sync_folder(_: &Path) -> Result<()> {
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Notes that an export holds everything up to now.
+pub(super) fn mark_exported(db: &Connection, name: &str) -> Result<()> {
+    match meta_get(db, CHANGES)? {
+        Some(changes) => meta_set(db, &exported_key(name), &changes),
+        None => Ok(()),
+    }
 }
 
 /// Counts one change of what the exports hold, inside the transaction that makes it.

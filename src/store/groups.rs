@@ -151,7 +151,7 @@ fn upsert(
     names.extend(std::mem::take(&mut row.other_names));
     join_names(&mut row, &names);
     let order = order_value(group.order);
-    if row.order != order {
+    if row.order != order && has_own_record(db, id)? {
         count_change(db)?;
     }
     let histogram = row.histogram.filter(|_| !content_changed);
@@ -228,6 +228,17 @@ pub(super) fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
     ])
     .map(GroupId)
     .map_err(doing("saving a group"))
+}
+
+/// Whether there is a record that was made here. The lines of an earlier file keep their places
+/// until one is made.
+fn has_own_record(db: &Connection, id: GroupId) -> Result<bool> {
+    db.prepare_cached(
+        "SELECT 1 FROM heads h JOIN records r ON r.id = h.record
+         WHERE h.group_id = ?1 AND r.raw IS NULL",
+    )
+    .and_then(|mut select| select.exists([id.0]))
+    .map_err(doing("reading a group"))
 }
 
 /// The picture is another one: its answers no longer speak of it.

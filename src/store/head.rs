@@ -255,33 +255,35 @@ impl<'a> Heads<'a> {
     }
 
     pub fn write(&mut self, group: GroupId, standing: &Standing) -> Result<()> {
+        let draft = match standing.head.draft {
+            Some(id) => Some(read_draft(self.db, id)?),
+            None => None,
+        };
+        self.write_draft(group, standing, draft.as_ref())
+    }
+
+    /// The same where the draft's row is at hand.
+    pub fn write_draft(
+        &mut self,
+        group: GroupId,
+        standing: &Standing,
+        draft: Option<&DraftRow>,
+    ) -> Result<()> {
         let old_key: Option<String> = self
             .db
             .prepare_cached("SELECT label_key FROM heads WHERE group_id = ?1")
             .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
             .map_err(doing("reading a group"))?
             .flatten();
-        let draft = match standing.head.draft {
-            Some(id) => Some(read_draft(self.db, id)?),
-            None => None,
-        };
         let rejected = matches!(standing.head.decision, Decision::Rejected(_));
         let key = draft
-            .as_ref()
             .filter(|_| !rejected)
             .and_then(|draft| label_key(&draft.labels.label_ko));
         let duplicate = match &key {
             Some(key) => self.has_twin(group, key)?,
             None => false,
         };
-        self.store(
-            group,
-            standing,
-            draft.as_ref(),
-            key.as_deref(),
-            duplicate,
-            true,
-        )?;
+        self.store(group, standing, draft, key.as_deref(), duplicate, true)?;
         if old_key != key {
             self.labels.extend(old_key);
             self.labels.extend(key);

@@ -1,7 +1,7 @@
 //! Takes in a `labels.jsonl` that something else has written, such as an earlier Python run: its
 //! records are committed ones, its lines are kept byte for byte until an operator commits anew.
 
-use super::exports::{LABELS, hex, written_key};
+use super::exports::{LABELS, count_change, hex, mark_exported, written_key};
 use super::fault::{doing, file};
 use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
 use super::head::{DraftRow, Heads, MadeBy, Standing, insert_draft};
@@ -159,6 +159,13 @@ impl Journal {
         let tally = taking.tally;
         taking.heads.finish()?;
         meta_set(&transaction, &written_key(LABELS), &hash)?;
+        if tally.taken > 0 {
+            count_change(&transaction)?;
+            if !behind {
+                // The file is what it should be; a Parquet file is not.
+                mark_exported(&transaction, LABELS)?;
+            }
+        }
         transaction.commit().map_err(doing("taking in labels"))?;
         Ok(tally.told(behind))
     }

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::record::{
-    Attempt, Change, ColorHistogram, Field, FieldConfidence, Labels, Reason, RuleContext,
-    Vocabulary, check, clean_text,
+    Attempt, Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary,
+    apply, check, clean_text,
 };
 
 /// What the rules look at besides the labels.
@@ -38,33 +38,19 @@ pub(super) fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
     reasons
 }
 
-/// The labels after `change`; `attempt` is the one that the change names.
+/// The labels after `change`; `None` where it finds nothing to do. Bringing labels of an earlier
+/// file into a record's form is no change of its own: a replacement over thousands of records
+/// must not touch those that lack the text.
 pub(super) fn edit(
     labels: &Labels,
     change: &Change,
     attempt: Option<&Attempt>,
-    _vocabulary: &Vocabulary,
-) -> Result<Labels> {
-    let mut labels = labels.clone();
+    vocabulary: &Vocabulary,
+) -> Result<Option<Labels>> {
     let taken = attempt.and_then(|attempt| attempt.labels.as_ref());
-    match change {
-        Change::Set { field, values } if *field == Field::LabelKo => {
-            labels.label_ko = values.first().cloned().unwrap_or_default();
-        }
-        Change::Set { field, values } if *field == Field::TagsKo => labels.tags_ko = values.clone(),
-        Change::Add { value, .. } if !labels.tags_ko.contains(value) => {
-            labels.tags_ko.push(value.clone());
-        }
-        Change::Remove { value, .. } => labels.tags_ko.retain(|tag| tag != value),
-        Change::Replace { find, with } => labels.label_ko = labels.label_ko.replace(find, with),
-        Change::TakeField { .. } => {
-            if let Some(taken) = taken {
-                labels.label_ko.clone_from(&taken.label_ko);
-            }
-        }
-        _ => {}
-    }
-    Ok(labels)
+    let edited = apply(labels, change, taken, vocabulary)?;
+    let same = edited == *labels || edited == labels.normalized(vocabulary);
+    Ok((!same).then_some(edited))
 }
 
 /// Two labels with the same key are duplicates.

@@ -8,8 +8,8 @@ use super::head::{
 };
 use super::journal::{Journal, insert_record, now_text};
 use super::rules::{Facts, edit, reasons};
-use crate::error::Result;
-use crate::record::{Attempt, Change, ColorHistogram, Field, GroupId, Labels, Origin, Vocabulary};
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{Attempt, Change, ColorHistogram, GroupId, Labels, Origin, Vocabulary};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -24,6 +24,8 @@ pub struct StepOutcome {
     pub changed: Vec<GroupId>,
     /// Groups of the call that the change did nothing to (no draft to accept, the tag not there).
     pub untouched: usize,
+    /// How many groups the change could not be done to (a full list), and why the first.
+    pub refused: Option<(usize, Error)>,
     pub undo: Option<String>,
     pub redo: Option<String>,
 }
@@ -35,7 +37,8 @@ enum Way {
 }
 
 impl Journal {
-    /// Does one change to all these groups, as one step; `None` where it changes nothing at all.
+    /// Does one change to all these groups, as one step; `None` where it changes nothing at all,
+    /// an error of kind `Usage` where it can be done to none of them.
     /// `done` says in words what the step does, for the log and for undo.
     pub fn apply(
         &mut self,
@@ -47,6 +50,7 @@ impl Journal {
         let mut heads = Heads::new(&transaction);
         let mut entries = Vec::new();
         let mut untouched = 0;
+        let mut refused: Option<(usize, Error)> = None;
         let mut once = HashSet::new();
         for &group in groups.iter().filter(|group| once.insert(**group)) {
             let standing = heads.read(group)?;
@@ -57,16 +61,29 @@ impl Journal {
                 group,
                 now: heads.now,
             };
-            desk.change(&mut next.head, &standing, change)?;
+            let draft = match desk.change(&mut next.head, &standing, change) {
+                Ok(draft) => draft,
+                Err(error) if error.kind == ErrorKind::Usage => {
+                    refused.get_or_insert((0, error)).0 += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if next.head == standing.head {
                 untouched += 1;
                 continue;
             }
-            heads.write(group, &next)?;
+            match draft {
+                Some(draft) => heads.write_draft(group, &next, Some(&draft))?,
+                None => heads.write(group, &next)?,
+            }
             entries.push((group, standing, next));
         }
         if entries.is_empty() {
-            return Ok(None);
+            return match refused {
+                Some((_, error)) => Err(error),
+                None => Ok(None),
+            };
         }
         let step = insert_step(
             &transaction,
@@ -88,7 +105,10 @@ impl Journal {
         transaction.commit().map_err(doing("saving a step"))?;
         self.undo.push(step);
         self.redo.clear();
-        self.outcome(done.to_owned(), changed, untouched).map(Some)
+        let mut outcome = self.outcome(done.to_owned(), changed)?;
+        outcome.untouched = untouched;
+        outcome.refused = refused;
+        Ok(Some(outcome))
     }
 
     /// Takes the newest step back; `None` where there is none.
@@ -99,7 +119,7 @@ impl Journal {
         let (done, changed) = self.go_back_to(step, Way::Undo)?;
         self.undo.pop();
         self.redo.push(step);
-        self.outcome(done, changed, 0).map(Some)
+        self.outcome(done, changed).map(Some)
     }
 
     /// Does the step that was undone last again; `None` where there is none.
@@ -110,7 +130,7 @@ impl Journal {
         let (done, changed) = self.go_back_to(step, Way::Redo)?;
         self.redo.pop();
         self.undo.push(step);
-        self.outcome(done, changed, 0).map(Some)
+        self.outcome(done, changed).map(Some)
     }
 
     /// What undo and redo would do next.
@@ -122,17 +142,13 @@ impl Journal {
         Ok((words(self.undo.last())?, words(self.redo.last())?))
     }
 
-    fn outcome(
-        &self,
-        done: String,
-        changed: Vec<GroupId>,
-        untouched: usize,
-    ) -> Result<StepOutcome> {
+    fn outcome(&self, done: String, changed: Vec<GroupId>) -> Result<StepOutcome> {
         let (undo, redo) = self.next_steps()?;
         Ok(StepOutcome {
             done,
             changed,
-            untouched,
+            untouched: 0,
+            refused: None,
             undo,
             redo,
         })
@@ -239,15 +255,21 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn change(&self, head: &mut Head, standing: &Standing, change: &Change) -> Result<()> {
+    /// Changes the head; gives the draft back where it made a new one.
+    fn change(
+        &self,
+        head: &mut Head,
+        standing: &Standing,
+        change: &Change,
+    ) -> Result<Option<DraftRow>> {
         match change {
             Change::Set { .. }
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
             | Change::Replace { .. }
-            | Change::TakeField { .. } => self.edit(head, change)?,
-            Change::TakeAttempt { attempt } => self.take(head, standing, *attempt)?,
+            | Change::TakeField { .. } => return self.edit(head, change),
+            Change::TakeAttempt { attempt } => self.take(head, standing, *attempt, change)?,
             Change::SetNote { note } => head.note.clone_from(note),
             Change::Accept => {
                 if head.draft.is_some() {
@@ -258,10 +280,10 @@ impl Desk<'_> {
             Change::Reopen => head.decision = Decision::Open,
             Change::Commit => self.commit(head)?,
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn edit(&self, head: &mut Head, change: &Change) -> Result<()> {
+    fn edit(&self, head: &mut Head, change: &Change) -> Result<Option<DraftRow>> {
         let (field, attempt) = match change {
             Change::TakeField { attempt, field } => (Some(*field), self.attempt(*attempt)?),
             Change::Set { field, .. } => (Some(*field), None),
@@ -270,19 +292,15 @@ impl Desk<'_> {
             | Change::Rename { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
-        if matches!(change, Change::TakeField { .. }) && attempt.is_none() {
-            return Ok(());
-        }
         let old = match head.draft {
             Some(draft) => Some(read_draft(self.db, draft)?),
             None => None,
         };
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
-        let labels = edit(before, change, attempt.as_ref(), self.vocabulary)?;
-        if labels == *before {
-            return Ok(());
-        }
+        let Some(labels) = edit(before, change, attempt.as_ref(), self.vocabulary)? else {
+            return Ok(None);
+        };
         let group = read_group(self.db, self.group)?;
         let at = now_text(self.now);
         let mut draft = old.unwrap_or_else(|| DraftRow {
@@ -301,7 +319,7 @@ impl Desk<'_> {
         // it was there.
         draft.confidence.retain(|held| match field {
             Some(field) => held.field != field,
-            None => same_field(&labels, &draft.labels, held.field),
+            None => labels.values(held.field) == draft.labels.values(held.field),
         });
         if let Some(attempt) = &attempt {
             let taken = attempt
@@ -337,11 +355,17 @@ impl Desk<'_> {
         head.draft = Some(insert_draft(self.db, self.group, &draft)?);
         head.edited = true;
         head.decision = Decision::Open;
-        Ok(())
+        Ok(Some(draft))
     }
 
     /// Makes an answer the draft again, as it was stored.
-    fn take(&self, head: &mut Head, standing: &Standing, attempt: i64) -> Result<()> {
+    fn take(
+        &self,
+        head: &mut Head,
+        standing: &Standing,
+        attempt: i64,
+        change: &Change,
+    ) -> Result<()> {
         let origin = to_json(&Origin::Attempt(attempt))?;
         let draft: Option<i64> = self
             .db
@@ -354,6 +378,10 @@ impl Desk<'_> {
                     .optional()
             })
             .map_err(doing("reading an answer"))?;
+        if draft.is_none() {
+            // Says why it cannot be done.
+            edit(&Labels::default(), change, None, self.vocabulary)?;
+        }
         if draft.is_none() || draft == head.draft {
             return Ok(());
         }
@@ -401,20 +429,6 @@ impl Desk<'_> {
             None => None,
         };
         Ok(attempt.filter(|attempt| attempt.labels.is_some()))
-    }
-}
-
-fn same_field(a: &Labels, b: &Labels, field: Field) -> bool {
-    match field {
-        Field::LabelKo => a.label_ko == b.label_ko,
-        Field::LabelEn => a.label_en == b.label_en,
-        Field::TagsKo => a.tags_ko == b.tags_ko,
-        Field::Colors => a.attributes.colors == b.attributes.colors,
-        Field::Theme => a.attributes.theme == b.attributes.theme,
-        Field::Material => a.attributes.material == b.attributes.material,
-        Field::Vibe => a.attributes.vibe == b.attributes.vibe,
-        Field::ItemTypeGuess => a.attributes.item_type_guess == b.attributes.item_type_guess,
-        Field::QueryVariantsKo => a.query_variants_ko == b.query_variants_ko,
     }
 }
 

@@ -79,6 +79,24 @@ fn only_a_commit_changes_a_line() {
 }
 
 #[test]
+fn a_replacement_touches_only_what_holds_the_text() {
+    let dir = with_lines(&[
+        &line("모자", "붉은  천의 모자", ""),
+        &line("검", "은빛 긴 검", ""),
+    ]);
+    let mut journal = open(dir.path());
+    let all = journal.summaries().unwrap();
+    let ids: Vec<GroupId> = all.iter().map(|group| group.id).collect();
+    let change = Change::Replace {
+        find: "은빛".into(),
+        with: "금빛".into(),
+    };
+    let stepped = journal.apply(&ids, &change, "replace").unwrap().unwrap();
+    assert_eq!(stepped.changed, ids[1..]);
+    assert_eq!(stepped.untouched, 1);
+}
+
+#[test]
 fn a_source_meets_the_groups_again() {
     let dir = with_lines(&[
         &line("모자", "붉은 천의 모자", ""),
@@ -88,6 +106,22 @@ fn a_source_meets_the_groups_again() {
     let ids = add(&mut journal, &["반지", "검", "모자"]);
     assert_eq!(journal.waiting().unwrap(), [ids[0]]);
     assert!(journal.summary(ids[2]).unwrap().unwrap().has_record);
+    // Nothing was committed: the file keeps even the order of its lines.
+    let before = read(dir.path(), LABELS);
+    journal.export(true).unwrap();
+    assert_eq!(read(dir.path(), LABELS), before);
+    assert!(dir.path().join("labels.parquet").exists());
+
+    journal
+        .add_attempt(ids[0], &attempt(labels("반지"), &[]))
+        .unwrap();
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    let names: Vec<_> = lines(dir.path(), LABELS)
+        .iter()
+        .map(|line| line["item_name"].clone())
+        .collect();
+    assert_eq!(names, ["반지", "검", "모자"]);
 }
 
 #[test]

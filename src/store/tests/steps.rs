@@ -63,6 +63,27 @@ fn a_change_that_changes_nothing_is_no_step() {
 }
 
 #[test]
+fn what_cannot_be_done_to_one_is_done_to_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let many: Vec<String> = (0..15).map(|n| format!("태그 {n}")).collect();
+    let full = Change::Set {
+        field: Field::TagsKo,
+        values: many,
+    };
+    done(&mut journal, &ids[..1], &full);
+    let tag = Change::Add {
+        field: Field::TagsKo,
+        value: "장비".into(),
+    };
+    let stepped = done(&mut journal, &ids, &tag);
+    assert_eq!(stepped.changed, ids[1..]);
+    assert_eq!(stepped.refused.map(|(count, _)| count), Some(1));
+    let refused = journal.apply(&ids[..1], &tag, "add").unwrap_err();
+    assert!(refused.cause.contains("at most 15"), "{refused}");
+}
+
+#[test]
 fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labelled(dir.path(), &["반지"]);
@@ -192,8 +213,10 @@ fn an_attempt_is_taken_whole_or_by_field() {
     );
     assert_eq!(shown(&journal).state, GroupState::Uncertain);
     // Another group's answer is none of this one's.
-    let foreign = journal.apply(&ids[1..], &field, "take").unwrap();
-    assert_eq!(foreign, None);
+    for change in [field, Change::TakeAttempt { attempt: second }] {
+        let foreign = journal.apply(&ids[1..], &change, "take").unwrap_err();
+        assert!(foreign.cause.contains("no labels to take"), "{foreign}");
+    }
 }
 
 #[test]
@@ -289,7 +312,7 @@ proptest! {
         let mut taken = 0;
         for (change, whom) in &steps {
             let whom: Vec<GroupId> = whom.iter().map(|at| ids[*at]).collect();
-            taken += usize::from(journal.apply(&whom, change, "step").unwrap().is_some());
+            taken += usize::from(matches!(journal.apply(&whom, change, "step"), Ok(Some(_))));
         }
         let last = everything(&mut journal, dir.path());
         for _ in 0..taken {

@@ -37,6 +37,7 @@
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
 pub mod ask;
+pub mod batch;
 pub mod bench;
 pub mod cli;
 pub mod doctor;

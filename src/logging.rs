@@ -8,8 +8,11 @@ use std::sync::Mutex;
 
 pub const FILE: &str = "labeler.log";
 
-/// Sends what is traced from now on to the log of `outdir`, which must exist.
+/// Sends what is traced from now on to the log of `outdir`, which is made where it is not there.
 pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
+    std::fs::create_dir_all(outdir)
+        .context(ErrorKind::Store, format!("creating {}", outdir.display()))
+        .map_err(|e| e.with_hint("choose another --outdir"))?;
     let path = outdir.join(FILE);
     let file = OpenOptions::new()
         .create(true)

@@ -1,7 +1,11 @@
 //! Composition root: reads the settings, picks what to run, and turns its end into an exit status.
 
+use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
+use labeler_tui::engine::{self, Parts, Plan};
 use labeler_tui::error::{Error, ErrorKind, Result};
+use labeler_tui::settings::RunOptions;
+use labeler_tui::{labeler, logging};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -14,14 +18,11 @@ fn main() -> ExitCode {
 }
 
 fn run(invocation: Invocation) -> Result<ExitCode> {
-    let mut stdout = std::io::stdout().lock();
     match invocation {
-        Invocation::Completions(shell) => cli::write_completions(shell, &mut stdout)?,
-        Invocation::Man => cli::write_man(&mut stdout)?,
-        Invocation::Label(_)
-        | Invocation::Ask(_)
-        | Invocation::Bench(_)
-        | Invocation::Doctor(_) => {
+        Invocation::Label(options) => return label(*options),
+        Invocation::Completions(shell) => cli::write_completions(shell, &mut std::io::stdout())?,
+        Invocation::Man => cli::write_man(&mut std::io::stdout())?,
+        Invocation::Ask(_) | Invocation::Bench(_) | Invocation::Doctor(_) => {
             return Err(Error::new(
                 ErrorKind::Internal,
                 "this build cannot do that yet",
@@ -29,6 +30,32 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn label(options: RunOptions) -> Result<ExitCode> {
+    let batch = BatchOptions {
+        json: options.front.json,
+        outdir: options.engine.outdir.clone(),
+        parquet: options.engine.parquet,
+    };
+    let interrupt = Interrupt::on_signals()?;
+    let outdir = batch.outdir.clone();
+    let plan = Plan::new(Parts {
+        options: options.engine,
+        source: options.source,
+        icon: options.icon,
+        prompt: options.prompt,
+    })?;
+    logging::start(&outdir, options.log_level)?;
+    let handle = engine::start(plan, labeler::factory(options.labeler))?;
+    if options.front.batch {
+        let outcome = batch::run(handle, &batch, &interrupt)?;
+        return Ok(ExitCode::from(outcome.exit_status()));
+    }
+    Err(Error::new(
+        ErrorKind::Terminal,
+        "the workstation is not built yet",
+    ))
 }
 
 /// The one place where errors are printed.

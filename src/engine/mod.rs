@@ -1,9 +1,21 @@
 //! The engine between the front ends and everything else: commands in, events out.
 
+mod ending;
 mod handle;
+mod judge;
 mod messages;
+mod meter;
+mod model_worker;
+mod operator;
+mod outcome;
+mod pipeline;
+mod prepare;
+mod reader;
+mod ready;
+mod start;
 
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
     Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary,
 };
+pub use start::{Parts, Plan, start};

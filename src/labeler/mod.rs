@@ -1,12 +1,17 @@
 //! What turns a prompt and an icon into text: the local model, a server, or a script for tests.
 
 pub mod grammar;
+pub mod local;
 pub mod remote;
+pub mod scripted;
 
-use crate::error::{Error, Result};
+use crate::engine::Stage;
+use crate::error::{Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::prompt::Chat;
 use crate::record::{GroupId, Timings, TokenCounts};
+use crate::settings::LabelerOptions;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One job for a labeler.
@@ -96,4 +101,32 @@ pub trait Labeler: Send {
     fn remote_counts(&self) -> Option<crate::engine::RemoteCounts> {
         None
     }
+}
+
+/// Says how loading goes: the stage, and how much of it is done where that is known.
+pub type OnLoad<'a> = dyn FnMut(Stage, Option<f32>) + 'a;
+
+/// Builds the labeler on the thread that will own it.
+pub type Factory = Box<dyn FnOnce(&mut OnLoad) -> Result<Box<dyn Labeler>> + Send>;
+
+/// `None` for review only.
+pub fn factory(options: LabelerOptions) -> Option<Factory> {
+    Some(match options {
+        LabelerOptions::None => return None,
+        LabelerOptions::Local(model) => match model.model.strip_prefix("script:") {
+            Some(path) => script(PathBuf::from(path)),
+            None => Box::new(|on_load| Ok(Box::new(local::Local::load(model, on_load)?))),
+        },
+        LabelerOptions::Remote(_) => {
+            Box::new(|_| Err(Error::new(ErrorKind::Internal, "no server yet")))
+        }
+    })
+}
+
+/// For tests of the real program: what a model would say stands in a file.
+fn script(path: PathBuf) -> Factory {
+    Box::new(move |_| {
+        let script = scripted::Script::read(&path)?;
+        Ok(Box::new(scripted::Scripted::new(script)))
+    })
 }

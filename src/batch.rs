@@ -1,0 +1,476 @@
+//! The headless front end: events become a progress bar, plain lines or JSON.
+
+use crate::engine::{Command, Event, Handle, Progress, RemoteCounts, Summary};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crossbeam_channel::RecvTimeoutError;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often the bar moves and a signal is looked for.
+const TICK: Duration = Duration::from_millis(100);
+/// Without a terminal: one line of progress in this time.
+const LINE: Duration = Duration::from_secs(10);
+/// Failures named one by one at the end; the file has them all.
+const LISTED: usize = 20;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchOptions {
+    pub json: bool,
+    pub outdir: PathBuf,
+    pub parquet: bool,
+}
+
+/// What the run came to; decides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every item has a record.
+    Complete,
+    /// Finished, some items failed.
+    SomeFailed,
+    Interrupted,
+}
+
+impl Outcome {
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Complete => 0,
+            Self::SomeFailed => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// The first signal stops the run and saves, the second one ends the process at once.
+#[derive(Debug, Clone)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    pub fn on_signals() -> Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // In this order: the second signal finds the flag that the first one has set.
+            flag::register_conditional_shutdown(signal, 130, Arc::clone(&asked))
+                .and_then(|_| flag::register(signal, Arc::clone(&asked)))
+                .context(ErrorKind::Internal, "listening for signals")?;
+        }
+        Ok(Self(asked))
+    }
+
+    fn asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Follows the engine to its end.
+pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Result<Outcome> {
+    let mut screen = Screen::new(options.json);
+    let events = handle.events();
+    let mut stopping = false;
+    let mut no_model = None;
+    let mut failures = Failures::default();
+    loop {
+        if interrupt.asked() && !stopping {
+            stopping = true;
+            screen.note("stopping: saving what is done; once more to leave at once")?;
+            handle.send(Command::Stop);
+        }
+        match events.recv_timeout(TICK) {
+            Ok(event) => {
+                screen.event(&event)?;
+                match event {
+                    Event::Idle if !stopping => {
+                        stopping = true;
+                        handle.send(Command::Stop);
+                    }
+                    Event::ModelFailed(error) => {
+                        no_model = Some(error);
+                        stopping = true;
+                        handle.send(Command::Stop);
+                    }
+                    Event::Failed {
+                        name, code, detail, ..
+                    } => failures.push(format!("{name}: {} ({detail})", code.code())),
+                    Event::Stopped(summary) => {
+                        screen.finish();
+                        if let Some(error) = no_model {
+                            return Err(error);
+                        }
+                        screen.summary(&summary, &failures, options)?;
+                        return Ok(outcome(&summary, interrupt.asked()));
+                    }
+                    Event::Broken(error) => {
+                        screen.finish();
+                        return Err(error);
+                    }
+                    _ => {}
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                screen.finish();
+                return Err(Error::new(ErrorKind::Internal, "the engine ended silently")
+                    .with_hint("labeler.log under the outdir may say why"));
+            }
+        }
+        screen.progress(&handle.progress())?;
+    }
+}
+
+fn outcome(summary: &Summary, asked: bool) -> Outcome {
+    if asked && summary.interrupted {
+        Outcome::Interrupted
+    } else if summary.failures.is_empty() {
+        Outcome::Complete
+    } else {
+        Outcome::SomeFailed
+    }
+}
+
+#[derive(Default)]
+struct Failures {
+    first: Vec<String>,
+    more: usize,
+}
+
+impl Failures {
+    fn push(&mut self, line: String) {
+        if self.first.len() < LISTED {
+            self.first.push(line);
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+/// Where the run is shown: JSON to standard output, everything else to standard error.
+struct Screen {
+    json: bool,
+    bar: Option<ProgressBar>,
+    /// The last plain line of progress.
+    last: Instant,
+    shown: u64,
+}
+
+impl Screen {
+    fn new(json: bool) -> Self {
+        let bar = (!json && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self {
+            json,
+            bar,
+            last: Instant::now(),
+            shown: 0,
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Result<()> {
+        if self.json {
+            if let Some(value) = event_json(event) {
+                print_line(&value.to_string())?;
+            }
+            return Ok(());
+        }
+        match event {
+            Event::ModelReady(info) => {
+                let parts = [&info.name, &info.device, &info.detail];
+                let parts: Vec<&str> = parts
+                    .into_iter()
+                    .filter(|part| !part.is_empty())
+                    .map(String::as_str)
+                    .collect();
+                self.note(&format!("model: {}", parts.join(", ")))
+            }
+            Event::SourceRead { rows, groups } => {
+                self.note(&format!("source: {rows} rows, {groups} images"))
+            }
+            Event::Warning(text) => self.note(&format!("warning: {text}")),
+            Event::Failed {
+                name, code, detail, ..
+            } => self.note(&format!("failed: {name}: {} ({detail})", code.code())),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&self, text: &str) -> Result<()> {
+        let text = harmless(text);
+        match &self.bar {
+            Some(bar) => {
+                bar.println(text);
+                Ok(())
+            }
+            None => error_line(&text),
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) -> Result<()> {
+        let finished = progress.already + progress.done;
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.total);
+            bar.set_position(finished);
+            bar.set_message(rates(progress));
+            return Ok(());
+        }
+        if self.last.elapsed() < LINE || (self.shown == finished && !self.json) {
+            return Ok(());
+        }
+        self.last = Instant::now();
+        self.shown = finished;
+        if self.json {
+            return print_line(&progress_json(progress).to_string());
+        }
+        error_line(&format!(
+            "{finished}/{} {}",
+            progress.total,
+            rates(progress)
+        ))
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn summary(
+        &self,
+        summary: &Summary,
+        failures: &Failures,
+        options: &BatchOptions,
+    ) -> Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        let mut text = String::new();
+        let mut line = |line: String| {
+            text.push_str(&line);
+            text.push('\n');
+        };
+        if summary.new_records == 0 && summary.waiting == 0 && summary.failures.is_empty() {
+            line("nothing to do: every image has a record".to_owned());
+        }
+        line(format!(
+            "{} records ({} new) of {} images in {} rows, {}",
+            summary.records,
+            summary.new_records,
+            summary.groups,
+            summary.rows,
+            duration(summary.seconds)
+        ));
+        let uncertain: Vec<String> = summary
+            .by_reason
+            .iter()
+            .map(|(reason, n)| format!("{} {n}", reason.code()))
+            .collect();
+        if !uncertain.is_empty() {
+            line(format!(
+                "uncertain: {} ({})",
+                summary.uncertain,
+                uncertain.join(", ")
+            ));
+        }
+        for (code, n) in &summary.failures {
+            line(format!("failed: {n} {}", code.code()));
+        }
+        for failure in &failures.first {
+            line(format!("  {}", harmless(failure)));
+        }
+        if failures.more > 0 {
+            line(format!("  and {} more", failures.more));
+        }
+        if summary.waiting > 0 {
+            line(format!("not labelled: {}", summary.waiting));
+        }
+        let names = ["preprocess", "vision", "prefill", "decode"];
+        let stages: Vec<String> = names
+            .iter()
+            .zip(summary.stage_seconds)
+            .filter(|(_, seconds)| *seconds > 0.0)
+            .map(|(name, seconds)| format!("{name} {seconds:.1} s"))
+            .collect();
+        if !stages.is_empty() {
+            line(format!("time: {}", stages.join(", ")));
+        }
+        if let Some(counts) = &summary.remote {
+            line(remote_line(counts));
+        }
+        for file in files(options, !summary.failures.is_empty()) {
+            line(file.display().to_string());
+        }
+        if summary.interrupted {
+            line("interrupted: everything finished is saved; go on with --resume".to_owned());
+        }
+        for line in text.lines() {
+            print_line(line)?;
+        }
+        Ok(())
+    }
+}
+
+fn files(options: &BatchOptions, failed: bool) -> Vec<PathBuf> {
+    let mut names = vec!["labels.jsonl"];
+    if options.parquet {
+        names.push("labels.parquet");
+    }
+    if failed {
+        names.push("labels_errors.jsonl");
+    }
+    let outdir: &Path = &options.outdir;
+    names.into_iter().map(|name| outdir.join(name)).collect()
+}
+
+fn rates(progress: &Progress) -> String {
+    let mut parts = vec![
+        format!("{:.1} icons/min", progress.icons_per_minute),
+        format!("{:.0} tokens/s", progress.tokens_per_second),
+        format!("{} uncertain", progress.uncertain),
+        format!("{} failed", progress.failed),
+    ];
+    if let Some(seconds) = progress.eta_seconds {
+        parts.push(format!("{} left", duration(seconds)));
+    }
+    parts.join(", ")
+}
+
+fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0) as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, _) => format!("{seconds:.1} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+fn remote_line(counts: &RemoteCounts) -> String {
+    format!(
+        "server: {} requests, {} retries, {} bytes sent, {} bytes received, {} prompt tokens, {} new tokens",
+        counts.requests,
+        counts.retries,
+        counts.bytes_sent,
+        counts.bytes_received,
+        counts.prompt_tokens,
+        counts.new_tokens
+    )
+}
+
+/// Names and details come from sources and servers; the terminal must not obey them.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                '\u{fffd}'
+            }
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+fn event_json(event: &Event) -> Option<Value> {
+    Some(match event {
+        Event::ModelReady(info) => json!({
+            "event": "model_ready", "model": info.name, "device": info.device,
+            "detail": info.detail, "slots": info.slots,
+        }),
+        Event::ModelFailed(error) => json!({
+            "event": "model_failed", "cause": error.cause, "hint": error.hint,
+        }),
+        Event::SourceRead { rows, groups } => json!({
+            "event": "source_read", "rows": rows, "groups": groups,
+        }),
+        Event::Labelled {
+            group,
+            name,
+            reasons,
+        } => json!({
+            "event": "labelled", "group": group, "item_name": name, "reasons": reasons,
+        }),
+        Event::Failed {
+            group,
+            name,
+            code,
+            detail,
+        } => json!({
+            "event": "failed", "group": group, "item_name": name, "code": code, "detail": detail,
+        }),
+        Event::Warning(text) => json!({ "event": "warning", "text": text }),
+        Event::Stopped(summary) => summary_json(summary),
+        Event::Broken(error) => json!({
+            "event": "broken", "cause": error.cause, "hint": error.hint,
+        }),
+        Event::Groups(_)
+        | Event::Detail(_)
+        | Event::Stepped { .. }
+        | Event::Found { .. }
+        | Event::Remembered { .. }
+        | Event::Idle => return None,
+    })
+}
+
+fn progress_json(progress: &Progress) -> Value {
+    json!({
+        "event": "progress", "total": progress.total, "reading": progress.reading,
+        "already": progress.already, "done": progress.done, "uncertain": progress.uncertain,
+        "failed": progress.failed, "icons_per_minute": progress.icons_per_minute,
+        "tokens_per_second": progress.tokens_per_second, "eta_seconds": progress.eta_seconds,
+    })
+}
+
+fn summary_json(summary: &Summary) -> Value {
+    let by_reason: serde_json::Map<_, _> = summary
+        .by_reason
+        .iter()
+        .map(|(reason, n)| (reason.code().to_owned(), json!(n)))
+        .collect();
+    let failures: serde_json::Map<_, _> = summary
+        .failures
+        .iter()
+        .map(|(code, n)| (code.code().to_owned(), json!(n)))
+        .collect();
+    let [preprocess, vision, prefill, decode] = summary.stage_seconds;
+    let mut value = json!({
+        "event": "summary", "rows": summary.rows, "groups": summary.groups,
+        "records": summary.records, "new_records": summary.new_records,
+        "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
+        "drafts": summary.drafts, "waiting": summary.waiting,
+        "interrupted": summary.interrupted, "seconds": summary.seconds,
+        "stage_seconds": {
+            "preprocess": preprocess, "vision": vision, "prefill": prefill, "decode": decode,
+        },
+    });
+    if let Some(counts) = &summary.remote {
+        value["remote"] = json!({
+            "requests": counts.requests, "retries": counts.retries,
+            "bytes_sent": counts.bytes_sent, "bytes_received": counts.bytes_received,
+            "prompt_tokens": counts.prompt_tokens, "new_tokens": counts.new_tokens,
+        });
+    }
+    value
+}
+
+fn print_line(line: &str) -> Result<()> {
+    write_line(std::io::stdout().lock(), line)
+}
+
+fn error_line(line: &str) -> Result<()> {
+    write_line(std::io::stderr().lock(), line)
+}
+
+/// A reader that went away does not end the labelling.
+fn write_line(mut out: impl Write, line: &str) -> Result<()> {
+    match writeln!(out, "{line}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(ErrorKind::Internal, format!("writing: {e}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,77 @@
+//! The end of a run: the threads come home, what they had finished is saved, and all is counted.
+
+use super::messages::Summary;
+use super::model_worker::FromModel;
+use super::pipeline::{Input, Model, Pipeline};
+use crate::error::Result;
+use crate::record::GroupState;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+impl Pipeline {
+    /// Ends the other threads and takes in what they had finished.
+    pub(super) fn dismiss(&mut self) -> Result<()> {
+        if self.state.outstanding.is_empty() {
+            self.crew.ready.close();
+        } else {
+            self.crew.ready.cancel();
+        }
+        self.crew.stop_reading.store(true, Ordering::Relaxed);
+        self.crew.prepare = None;
+        // Loading cannot be interrupted; the thread ends with the process.
+        if self.state.model == Model::Loading {
+            self.crew.model = None;
+        }
+        let mut threads = std::mem::take(&mut self.crew.threads);
+        threads.extend(self.crew.model.take());
+        let mut saved = Ok(());
+        let mut keep = |this: &mut Self, input: Input| {
+            let finished = matches!(
+                input,
+                Input::Model(
+                    FromModel::Answered { .. } | FromModel::Refused { .. } | FromModel::Counts(_)
+                )
+            );
+            if finished && saved.is_ok() {
+                saved = this.input(input);
+            }
+        };
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            if let Ok(input) = self.inputs.recv_timeout(Duration::from_millis(20)) {
+                keep(self, input);
+            }
+        }
+        for input in self.inputs.clone().try_iter() {
+            keep(self, input);
+        }
+        for thread in threads {
+            // What panicked there has been told as a failure of its own.
+            let _ = thread.join();
+        }
+        saved
+    }
+
+    pub(super) fn conclude(&mut self) -> Result<Summary> {
+        self.journal.export(self.options.parquet)?;
+        self.publish();
+        let counts = self.journal.counts()?;
+        let in_state = |state| counts.in_state(state);
+        Ok(Summary {
+            rows: self.state.rows,
+            groups: counts.groups,
+            records: counts.records,
+            new_records: self.state.new_records,
+            uncertain: in_state(GroupState::Uncertain),
+            drafts: in_state(GroupState::Draft)
+                + in_state(GroupState::Edited)
+                + in_state(GroupState::Accepted),
+            waiting: in_state(GroupState::Waiting),
+            by_reason: counts.by_reason,
+            failures: counts.failures,
+            interrupted: self.state.interrupted,
+            seconds: self.state.began.elapsed().as_secs_f64(),
+            stage_seconds: self.meter.stage_seconds(),
+            remote: self.state.remote,
+        })
+    }
+}

@@ -1,0 +1,487 @@
+//! The engine's own thread: owns the journal, decides what is asked of the model and what becomes
+//! of its answers.
+
+use super::handle::EngineEnd;
+use super::judge::Judge;
+use super::messages::{Event, Progress, RemoteCounts, Stage};
+use super::meter::Meter;
+use super::model_worker::FromModel;
+use super::prepare::{FromPrepare, Job, Purpose};
+use super::reader::FromSource;
+use super::ready::Ready;
+use crate::error::Result;
+use crate::record::{AttemptSettings, Failure, FailureCode, GroupId, GroupState, GroupSummary};
+use crate::settings::EngineOptions;
+use crate::source::GroupEvent;
+use crate::store::{Journal, Members, NewGroup, Upserted};
+use crossbeam_channel::{Receiver, Sender, never, select};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Progress is published, and lagging exports are written, at least this often.
+const TICK: Duration = Duration::from_millis(200);
+/// Groups in one `Event::Groups`.
+const GROUPS: usize = 512;
+/// Requests prepared ahead, besides those in flight.
+const AHEAD: usize = 8;
+
+/// Everything that the engine's other threads tell it.
+#[derive(Debug)]
+pub enum Input {
+    Source(FromSource),
+    Prepare(FromPrepare),
+    Model(FromModel),
+}
+
+impl From<FromModel> for Input {
+    fn from(message: FromModel) -> Self {
+        Self::Model(message)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Model {
+    /// Review only.
+    None,
+    Loading,
+    Ready,
+    Broken,
+}
+
+/// The threads around the pipeline, and how to end them.
+pub struct Crew {
+    pub ready: Arc<Ready>,
+    /// `None` once nothing more is to be prepared.
+    pub prepare: Option<Sender<Job>>,
+    pub stop_reading: Arc<std::sync::atomic::AtomicBool>,
+    pub threads: Vec<JoinHandle<()>>,
+    pub model: Option<JoinHandle<()>>,
+}
+
+pub struct Pipeline {
+    pub options: EngineOptions,
+    /// What an attempt is asked with, unless an operator or a retry says otherwise.
+    pub settings: AttemptSettings,
+    pub journal: Journal,
+    pub judge: Judge,
+    pub front: EngineEnd,
+    pub inputs: Receiver<Input>,
+    pub meter: Arc<Meter>,
+    pub crew: Crew,
+    pub state: State,
+}
+
+/// What changes while the pipeline runs.
+pub struct State {
+    pub(super) began: Instant,
+    pub(super) model: Model,
+    pub(super) slots: usize,
+    pub(super) paused: bool,
+    pub(super) stopping: bool,
+    pub(super) source_read: bool,
+    pub(super) idle_told: bool,
+    pub(super) next_ticket: u64,
+    pub(super) urgent: VecDeque<(GroupId, AttemptSettings, Purpose)>,
+    pub(super) todo: VecDeque<GroupId>,
+    pub(super) outstanding: HashMap<u64, Job>,
+    pub(super) running: HashSet<GroupId>,
+    pub(super) rows: u64,
+    /// The groups of this reading of the source.
+    pub(super) by_order: Vec<GroupId>,
+    pub(super) progress: Progress,
+    pub(super) new_records: u64,
+    pub(super) remote: Option<RemoteCounts>,
+    pub(super) interrupted: bool,
+}
+
+impl State {
+    pub fn new(with_model: bool) -> Self {
+        Self {
+            began: Instant::now(),
+            model: if with_model {
+                Model::Loading
+            } else {
+                Model::None
+            },
+            slots: 1,
+            paused: false,
+            stopping: false,
+            source_read: false,
+            idle_told: false,
+            next_ticket: 1,
+            urgent: VecDeque::new(),
+            todo: VecDeque::new(),
+            outstanding: HashMap::new(),
+            running: HashSet::new(),
+            rows: 0,
+            by_order: Vec::new(),
+            progress: Progress {
+                reading: true,
+                ..Progress::default()
+            },
+            new_records: 0,
+            remote: None,
+            interrupted: false,
+        }
+    }
+}
+
+impl Pipeline {
+    /// Runs until it is stopped or cannot go on; the last event says which.
+    pub fn run(mut self, start_reading: Sender<()>) {
+        let ended = self.work(start_reading);
+        let ended = match (ended, self.dismiss()) {
+            (Ok(()), Ok(())) => self.conclude(),
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+        };
+        match ended {
+            Ok(summary) => self.tell(Event::Stopped(summary)),
+            Err(error) => {
+                tracing::error!(error = %error, "the engine could not go on");
+                self.tell(Event::Broken(error));
+            }
+        }
+    }
+
+    fn work(&mut self, start_reading: Sender<()>) -> Result<()> {
+        self.show_journal()?;
+        self.journal.begin_source();
+        // The reader waits for this, so that the first groups come from the journal.
+        drop(start_reading);
+        while !self.state.stopping {
+            self.feed()?;
+            self.publish();
+            if self.is_idle() && !self.state.idle_told {
+                self.state.idle_told = true;
+                self.journal.export(self.options.parquet)?;
+                self.tell(Event::Idle);
+            }
+            let commands = self.front.commands.clone();
+            let inputs = self.inputs.clone();
+            select! {
+                recv(commands) -> command => match command {
+                    Ok(command) => self.command(command)?,
+                    Err(_) => self.stop(),
+                },
+                recv(inputs) -> input => match input {
+                    Ok(input) => {
+                        self.input(input)?;
+                        // A burst is taken in before the next look around.
+                        for input in self.inputs.clone().try_iter().take(GROUPS) {
+                            self.input(input)?;
+                        }
+                    }
+                    // Every thread has ended: only commands can come.
+                    Err(_) => self.inputs = never(),
+                },
+                default(TICK) => {}
+            }
+            self.journal.export_if_due()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        // Without a front end the pipeline stops by the closed command channel.
+        let _ = self.front.events.send(event);
+    }
+
+    fn show_journal(&mut self) -> Result<()> {
+        for (key, value) in self.journal.meta_with_prefix(REMEMBERED)? {
+            self.tell(Event::Remembered { key, value });
+        }
+        let (undo, redo) = self.journal.next_steps()?;
+        if undo.is_some() || redo.is_some() {
+            let done = String::new();
+            self.tell(Event::Stepped { done, undo, redo });
+        }
+        self.journal.each_summary(GROUPS, |groups| {
+            let _ = self.front.events.send(Event::Groups(groups));
+            Ok(())
+        })
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        let state = &self.state;
+        let done = state.urgent.is_empty() && state.todo.is_empty() && state.outstanding.is_empty();
+        state.source_read && (done || matches!(state.model, Model::None | Model::Broken))
+    }
+
+    /// Prepares as much as the model will want next.
+    fn feed(&mut self) -> Result<()> {
+        if matches!(self.state.model, Model::None | Model::Broken) {
+            return Ok(());
+        }
+        let window = self.state.slots * 2 + AHEAD;
+        while self.state.outstanding.len() < window {
+            let (group, settings, purpose) = match self.state.urgent.pop_front() {
+                Some(next) => next,
+                None => match self.state.todo.pop_front() {
+                    Some(group) => (group, self.settings.clone(), Purpose::First),
+                    None => break,
+                },
+            };
+            let (item, _) = self.journal.item(group)?;
+            let ticket = self.state.next_ticket;
+            self.state.next_ticket += 1;
+            let job = Job {
+                ticket,
+                group,
+                item: Arc::new(item),
+                settings,
+                purpose,
+                histogram: None,
+                preprocess_ms: 0.0,
+            };
+            self.state.outstanding.insert(ticket, job.clone());
+            if let Some(prepare) = &self.crew.prepare {
+                // The preparing threads live as long as this sender.
+                let _ = prepare.send(job);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn input(&mut self, input: Input) -> Result<()> {
+        match input {
+            Input::Source(message) => self.from_source(message),
+            Input::Prepare(message) => self.from_prepare(message),
+            Input::Model(message) => self.from_model(message),
+        }
+    }
+
+    fn from_source(&mut self, message: FromSource) -> Result<()> {
+        match message {
+            FromSource::Groups(events) => self.take_groups(events),
+            FromSource::End {
+                rows,
+                rows_of_groups,
+            } => {
+                let more = self.state.by_order.iter().zip(rows_of_groups);
+                let more: Vec<Members> = more
+                    .filter(|(_, rows)| *rows > 1)
+                    .map(|(&group, rows)| Members {
+                        group,
+                        rows: u64::from(rows - 1),
+                        names: Vec::new(),
+                    })
+                    .collect();
+                self.journal.add_names(&more)?;
+                self.state.source_read = true;
+                self.state.rows = rows;
+                self.state.progress.reading = false;
+                let groups = self.state.progress.total;
+                tracing::info!(rows, groups, "source read");
+                self.tell(Event::SourceRead { rows, groups });
+                Ok(())
+            }
+            FromSource::Failed(error) => Err(error),
+        }
+    }
+
+    fn take_groups(&mut self, events: Vec<GroupEvent>) -> Result<()> {
+        let mut groups = Vec::new();
+        let mut failures = Vec::new();
+        let mut names: Vec<(u64, String)> = Vec::new();
+        for event in events {
+            match event {
+                GroupEvent::New(group) => {
+                    failures.push(group.failure);
+                    groups.push(NewGroup {
+                        order: group.order,
+                        item: group.item,
+                        sha256: group.sha256,
+                        rows: 1,
+                        other_names: Vec::new(),
+                    });
+                }
+                GroupEvent::Name { order, name } => names.push((order, name)),
+                GroupEvent::Warning(text) => {
+                    tracing::warn!(%text, "source");
+                    self.tell(Event::Warning(text));
+                }
+            }
+        }
+        let upserted = self.journal.upsert_groups(&groups)?;
+        let mut shown = Vec::new();
+        for ((group, failure), of) in upserted.into_iter().zip(failures).zip(groups) {
+            self.state.by_order.push(group.id);
+            if group.first {
+                shown.push(group.id);
+                self.enlist(group, failure, of.item.item_name)?;
+            }
+        }
+        let by_order = &self.state.by_order;
+        let members: Vec<Members> = names
+            .into_iter()
+            .filter_map(|(order, name)| {
+                Some(Members {
+                    group: *by_order.get(usize::try_from(order).ok()?)?,
+                    rows: 0,
+                    names: vec![name],
+                })
+            })
+            .collect();
+        self.journal.add_names(&members)?;
+        self.show(&shown)
+    }
+
+    /// Decides what a group that the source names still needs; `failure` where there is no image.
+    fn enlist(&mut self, group: Upserted, failure: Option<Failure>, name: String) -> Result<()> {
+        self.state.progress.total += 1;
+        let known = match group.new || group.content_changed {
+            true => None,
+            false => self.journal.summary(group.id)?,
+        };
+        match known.map(|known| known.state) {
+            state @ (None | Some(GroupState::Waiting | GroupState::Failed))
+                if failure.is_some() && self.settings.with_image =>
+            {
+                self.state.progress.done += 1;
+                self.state.progress.failed += 1;
+                let Some(failure) = failure else {
+                    return Ok(());
+                };
+                if state != Some(GroupState::Failed) {
+                    self.journal.add_failure(group.id, &failure)?;
+                }
+                self.tell(Event::Failed {
+                    group: group.id,
+                    name,
+                    code: failure.code,
+                    detail: failure.detail,
+                });
+            }
+            None | Some(GroupState::Waiting | GroupState::Failed) => {
+                self.state.todo.push_back(group.id);
+                self.state.idle_told = false;
+            }
+            Some(_) => {
+                // An answer that was saved just before the end of an earlier run.
+                if self.options.commit_automatically {
+                    self.commit(group.id)?;
+                }
+                self.state.progress.already += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn from_prepare(&mut self, message: FromPrepare) -> Result<()> {
+        match message {
+            FromPrepare::Ready {
+                ticket,
+                request,
+                histogram,
+                preprocess_ms,
+            } => {
+                let Some(job) = self.state.outstanding.get_mut(&ticket) else {
+                    return Ok(());
+                };
+                job.preprocess_ms = preprocess_ms;
+                let urgent = job.purpose != Purpose::First;
+                let group = job.group;
+                if let Some(histogram) = histogram {
+                    self.journal.set_histogram(group, &histogram)?;
+                    job.histogram = Some(histogram);
+                }
+                self.crew.ready.push(*request, urgent);
+                Ok(())
+            }
+            FromPrepare::Failed { ticket, failure } => self.finish_failed(ticket, failure, None),
+        }
+    }
+
+    fn from_model(&mut self, message: FromModel) -> Result<()> {
+        match message {
+            FromModel::Ready(info) => {
+                tracing::info!(?info, "model ready");
+                self.state.model = Model::Ready;
+                self.state.slots = info.slots.max(1);
+                self.judge.model(&info);
+                self.tell(Event::ModelReady(info));
+            }
+            FromModel::Broken(error) => {
+                tracing::error!(error = %error, "no model");
+                self.state.model = Model::Broken;
+                let lost: Vec<GroupId> = self.state.running.drain().collect();
+                self.state.outstanding.clear();
+                self.show(&lost)?;
+                self.tell(Event::ModelFailed(error));
+            }
+            FromModel::Started(ticket) => {
+                if let Some(job) = self.state.outstanding.get(&ticket) {
+                    let group = job.group;
+                    self.state.running.insert(group);
+                    self.show(&[group])?;
+                }
+            }
+            FromModel::Answered { ticket, answer } => {
+                let Some(job) = self.state.outstanding.get(&ticket) else {
+                    return Ok(());
+                };
+                let attempt = self.judge.attempt(job, &answer);
+                self.finish(ticket, attempt)?;
+            }
+            FromModel::Refused { ticket, error } => {
+                let Some(job) = self.state.outstanding.get(&ticket) else {
+                    return Ok(());
+                };
+                let failure = Failure {
+                    code: FailureCode::ModelError,
+                    detail: error.cause,
+                };
+                let attempt = self.judge.failed_attempt(job, failure.clone());
+                self.finish_failed(ticket, failure, Some(attempt))?;
+            }
+            FromModel::Notice(text) => {
+                tracing::warn!(%text, "model");
+                self.tell(Event::Warning(text));
+            }
+            FromModel::Counts(counts) => self.state.remote = Some(counts),
+        }
+        Ok(())
+    }
+
+    /// Sends how these groups look now.
+    pub(super) fn show(&self, groups: &[GroupId]) -> Result<()> {
+        let mut seen = HashSet::new();
+        let once: Vec<GroupId> = groups
+            .iter()
+            .copied()
+            .filter(|id| seen.insert(*id))
+            .collect();
+        for part in once.chunks(GROUPS) {
+            let mut summaries = self.journal.summaries_of(part)?;
+            for summary in &mut summaries {
+                self.mark_running(summary);
+            }
+            if !summaries.is_empty() {
+                self.tell(Event::Groups(summaries));
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_running(&self, summary: &mut GroupSummary) {
+        if self.state.running.contains(&summary.id) {
+            summary.state = GroupState::Running;
+        }
+    }
+
+    pub(super) fn publish(&mut self) {
+        let state = &mut self.state;
+        let prepared = state.outstanding.len().saturating_sub(state.running.len());
+        state.progress.queued = (state.todo.len() + state.urgent.len() + prepared) as u64;
+        self.meter.measure(Instant::now(), &mut state.progress);
+        if state.paused && state.model == Model::Ready {
+            state.progress.stage = Stage::Paused;
+        }
+        self.front.progress.set(state.progress.clone());
+    }
+}
+
+/// Front ends' settings in the journal.
+pub(super) const REMEMBERED: &str = "front.";

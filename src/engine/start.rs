@@ -1,0 +1,145 @@
+//! Puts the stages together and sets the threads going.
+
+use super::handle::{Handle, connect};
+use super::judge::Judge;
+use super::meter::Meter;
+use super::model_worker;
+use super::pipeline::{Crew, Pipeline, State};
+use super::ready::Ready;
+use super::{prepare, reader};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::labeler::Factory;
+use crate::prompt::Prompter;
+use crate::record::AttemptSettings;
+use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
+use crate::source::{self, ItemSource};
+use crate::store::{Journal, LABELS};
+use crossbeam_channel::{bounded, unbounded};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Instant;
+
+/// Messages to the pipeline that wait while it is busy.
+const INPUTS: usize = 256;
+/// Preparing an icon takes a millisecond; more threads would only take the model's share.
+const PREPARERS: usize = 2;
+
+/// What a run is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub options: EngineOptions,
+    pub source: SourceOptions,
+    pub icon: IconOptions,
+    pub prompt: PromptOptions,
+}
+
+/// A run whose parts have been looked at; nothing has been written yet.
+#[derive(Debug)]
+pub struct Plan {
+    options: EngineOptions,
+    settings: AttemptSettings,
+    prompter: Arc<Prompter>,
+    items: Box<dyn ItemSource>,
+    max_groups: Option<u64>,
+}
+
+impl Plan {
+    /// Says what is wrong with the prompt or the source, and refuses where a run must not go on.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let options = parts.options;
+        if !options.resume && options.outdir.join(LABELS).exists() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{} holds labels already", options.outdir.display()),
+            )
+            .with_hint("add --resume to go on, or choose another --outdir"));
+        }
+        Ok(Self {
+            prompter: Arc::new(Prompter::load(&parts.prompt)?),
+            items: source::open(&parts.source)?,
+            max_groups: parts.source.max_samples,
+            settings: AttemptSettings {
+                strict: false,
+                upscale: parts.icon.upscale,
+                background: parts.icon.background,
+                with_image: parts.icon.with_image,
+                with_metadata: parts.prompt.with_metadata,
+                hint: None,
+                max_new_tokens: options.max_new_tokens,
+            },
+            options,
+        })
+    }
+}
+
+/// Starts the engine; the model is loaded behind the front end, or not at all without a factory.
+pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
+    let Plan {
+        options,
+        settings,
+        prompter,
+        items,
+        max_groups,
+    } = plan;
+    let journal = Journal::open(&options.outdir, Arc::clone(prompter.vocabulary()))?;
+
+    let (mut handle, front) = connect();
+    let (input_tx, inputs) = bounded(INPUTS);
+    let (prepare_tx, prepare_rx) = unbounded();
+    let (start_tx, start_rx) = bounded(0);
+    let ready = Arc::new(Ready::default());
+    let meter = Arc::new(Meter::new(Instant::now()));
+    let stop_reading = Arc::new(AtomicBool::new(false));
+    let mut threads = Vec::new();
+
+    threads.push(spawn("source", {
+        let (stop, out) = (Arc::clone(&stop_reading), input_tx.clone());
+        move || reader::run(items, max_groups, &start_rx, &stop, &out)
+    })?);
+    for _ in 0..PREPARERS {
+        let (prompter, jobs, out) = (Arc::clone(&prompter), prepare_rx.clone(), input_tx.clone());
+        threads.push(spawn("prepare", move || {
+            prepare::run(&prompter, &jobs, &out);
+        })?);
+    }
+    let with_model = labeler.is_some();
+    let model = match labeler {
+        Some(factory) => {
+            let (ready, meter) = (Arc::clone(&ready), Arc::clone(&meter));
+            Some(spawn("model", move || {
+                model_worker::run(factory, &ready, &input_tx, &meter);
+            })?)
+        }
+        None => {
+            drop(input_tx);
+            None
+        }
+    };
+    let pipeline = Pipeline {
+        options,
+        settings,
+        journal,
+        judge: Judge::new(prompter),
+        front,
+        inputs,
+        meter,
+        crew: Crew {
+            ready,
+            prepare: Some(prepare_tx),
+            stop_reading,
+            threads,
+            model,
+        },
+        state: State::new(with_model),
+    };
+    handle.own(spawn("engine", move || pipeline.run(start_tx))?);
+    Ok(handle)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .context(ErrorKind::Internal, format!("starting the {name} thread"))
+}

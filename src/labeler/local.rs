@@ -1,0 +1,287 @@
+//! The model in process: chats become tokens, pictures patches, and the answer's schema a grammar
+//! that the generator obeys.
+
+use super::grammar::{Grammar, GrammarCompiler};
+use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, OnLoad, Pull, TokenInfo};
+use crate::engine::{ModelInfo, Stage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::qwen2vl::files::Download;
+use crate::qwen2vl::model::LoadStage;
+use crate::qwen2vl::{
+    CheckpointFiles, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken,
+    Generator, GeneratorOptions, ImagePatches, Qwen2Vl, Sampling, StreamDecoder, Tokenizer, device,
+};
+use crate::settings::ModelOptions;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Tokens of one step of the model; long prompts are spread over steps.
+const STEP_TOKENS: usize = 512;
+/// The text in hand is told at most so often.
+const PARTIAL: Duration = Duration::from_millis(150);
+
+pub struct Local {
+    model: Qwen2Vl,
+    asker: Asker,
+    options: ModelOptions,
+    info: ModelInfo,
+}
+
+/// Turns requests into what the generator takes.
+struct Asker {
+    tokenizer: Tokenizer,
+    compiler: GrammarCompiler,
+    /// The front of the last prompt that others share with it; the same for nearly all.
+    prefix: Arc<[u32]>,
+}
+
+impl Local {
+    /// Finds the checkpoint, downloads it where that is allowed, and loads it.
+    pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
+        let files = resolve(&options, on_load)?;
+        let load = device::load_options(&options)?;
+        let device = device::name(&load.device).to_owned();
+        let detail = load.quantization.map_or_else(
+            || format!("{:?}", load.dtype).to_lowercase(),
+            |kind| kind.name().to_owned(),
+        );
+        let model = Qwen2Vl::load(&files, &load, &mut |stage, done| match stage {
+            LoadStage::Quantize => on_load(Stage::Quantize, Some(done)),
+            LoadStage::Vision => on_load(Stage::Load, Some(done * 0.5)),
+            LoadStage::Text => on_load(Stage::Load, Some(0.5 + done * 0.5)),
+        })?;
+        let tokenizer = Tokenizer::load(&files, model.config())?;
+        let compiler = GrammarCompiler::new(&tokenizer.grammar_env(model.config())?)?;
+        let info = ModelInfo {
+            name: options.model.clone(),
+            device,
+            detail,
+            slots: options.batch_size,
+        };
+        Ok(Self {
+            model,
+            asker: Asker {
+                tokenizer,
+                compiler,
+                prefix: Arc::from([]),
+            },
+            options,
+            info,
+        })
+    }
+}
+
+impl Asker {
+    fn request(&mut self, model: &Qwen2Vl, request: &LabelRequest) -> Result<GenerateRequest> {
+        let images = request
+            .picture
+            .iter()
+            .map(|picture| ImagePatches::new(picture, &model.config().image))
+            .collect::<Result<Vec<_>>>()?;
+        let counts: Vec<usize> = images
+            .iter()
+            .map(|image| model.image_tokens(image.grid))
+            .collect();
+        let mut chat = self.tokenizer.chat_tokens(&request.chat, &counts)?;
+        let tokens = chat.ids.split_off(chat.shared_prefix_len);
+        if *self.prefix != *chat.ids {
+            self.prefix = Arc::from(chat.ids);
+        }
+        let grammar = self.compiler.compile(&request.schema)?;
+        Ok(GenerateRequest {
+            ticket: request.ticket,
+            prefix: Arc::clone(&self.prefix),
+            tokens,
+            images,
+            max_new_tokens: request.max_new_tokens,
+            sampling: Sampling::GREEDY,
+            ignore_eos: false,
+            constraint: Some(Box::new(Held {
+                grammar,
+                forced: VecDeque::new(),
+                mask: Vec::new(),
+            })),
+        })
+    }
+}
+
+/// Finds the files; the hub tells of a download from threads of its own, so the resolving runs on
+/// another one and its news are passed on here.
+fn resolve(options: &ModelOptions, on_load: &mut OnLoad) -> Result<CheckpointFiles> {
+    on_load(Stage::Load, None);
+    let newest: Arc<Mutex<Option<Download>>> = Arc::default();
+    let told = Arc::clone(&newest);
+    let tell = Arc::new(move |download| {
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(download);
+    });
+    std::thread::scope(|scope| {
+        let finding = scope.spawn(|| CheckpointFiles::resolve(options, tell));
+        while !finding.is_finished() {
+            let download = newest.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(download) = download {
+                let done =
+                    (download.total > 0).then(|| download.done as f32 / download.total as f32);
+                on_load(Stage::Download, done);
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        match finding.join() {
+            Ok(files) => files,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// The grammar of one answer, as the generator asks it.
+struct Held {
+    grammar: Grammar,
+    /// Taken by the grammar already, not yet by the generator.
+    forced: VecDeque<u32>,
+    mask: Vec<u32>,
+}
+
+impl Constraint for Held {
+    fn forced(&mut self) -> Result<Vec<u32>> {
+        if self.forced.is_empty() {
+            self.forced.extend(self.grammar.forced());
+        }
+        Ok(self.forced.iter().copied().collect())
+    }
+
+    fn allowed(&mut self) -> Result<&[u32]> {
+        let mask = self.grammar.mask()?;
+        self.mask.clear();
+        self.mask.extend_from_slice(mask.as_slice());
+        Ok(&self.mask)
+    }
+
+    fn advance(&mut self, token: u32) -> Result<()> {
+        match self.forced.pop_front() {
+            Some(forced) if forced == token => Ok(()),
+            Some(_) => Err(Error::new(
+                ErrorKind::Internal,
+                "the answer left the grammar's forced tokens",
+            )),
+            None => self.grammar.advance(token),
+        }
+    }
+
+    fn finished(&self) -> bool {
+        self.forced.is_empty() && self.grammar.is_finished()
+    }
+}
+
+/// One answer being written.
+struct Writing {
+    tokens: Vec<TokenInfo>,
+    decoder: StreamDecoder,
+    text: String,
+}
+
+impl Writing {
+    fn add(&mut self, tokenizer: &Tokenizer, token: GeneratedToken) {
+        self.tokens.push(TokenInfo {
+            bytes: tokenizer.bytes(token.id).to_vec(),
+            logprob: token.logprob,
+            forced: token.forced,
+        });
+        self.text.extend(self.decoder.push(token.id));
+    }
+}
+
+impl Labeler for Local {
+    fn info(&self) -> ModelInfo {
+        self.info.clone()
+    }
+
+    fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
+        let Self {
+            model,
+            asker,
+            options,
+            ..
+        } = self;
+        let mut generator = Generator::new(
+            model,
+            GeneratorOptions {
+                slots: options.batch_size,
+                step_tokens: STEP_TOKENS,
+                cache_bytes: options.kv_cache_bytes,
+            },
+        );
+        let mut writings: BTreeMap<u64, Writing> = BTreeMap::new();
+        let mut told = Instant::now();
+        loop {
+            while generator.free_slots() > 0 {
+                match jobs.pull(generator.is_idle()) {
+                    Pull::Request(request) => match asker.request(model, &request) {
+                        Ok(asked) => {
+                            let writing = Writing {
+                                tokens: Vec::new(),
+                                decoder: asker.tokenizer.decoder(),
+                                text: String::new(),
+                            };
+                            writings.insert(asked.ticket, writing);
+                            generator.add(asked);
+                        }
+                        Err(error) => jobs.push(LabelEvent::Failed {
+                            ticket: request.ticket,
+                            error,
+                        }),
+                    },
+                    Pull::Closed if generator.is_idle() => return Ok(()),
+                    Pull::Empty | Pull::Closed => break,
+                    Pull::Cancelled => return Ok(()),
+                }
+            }
+            if jobs.cancelled() {
+                return Ok(());
+            }
+            for event in generator.step() {
+                match event {
+                    GenerateEvent::Token { ticket, token } => {
+                        if let Some(writing) = writings.get_mut(&ticket) {
+                            writing.add(&asker.tokenizer, token);
+                        }
+                    }
+                    GenerateEvent::Done {
+                        ticket,
+                        reason,
+                        timings,
+                        counts,
+                        ..
+                    } => {
+                        if let Some(mut writing) = writings.remove(&ticket) {
+                            writing.text.extend(writing.decoder.finish());
+                            let answer = Answer {
+                                text: writing.text,
+                                tokens: writing.tokens,
+                                truncated: reason == FinishReason::Length,
+                                timings,
+                                counts,
+                            };
+                            jobs.push(LabelEvent::Done {
+                                ticket,
+                                answer: Box::new(answer),
+                            });
+                        }
+                    }
+                    GenerateEvent::Failed { ticket, error } => {
+                        writings.remove(&ticket);
+                        jobs.push(LabelEvent::Failed { ticket, error });
+                    }
+                }
+            }
+            if told.elapsed() >= PARTIAL
+                && let Some((&ticket, writing)) = writings.first_key_value()
+            {
+                told = Instant::now();
+                jobs.push(LabelEvent::Partial {
+                    ticket,
+                    text: writing.text.clone(),
+                });
+            }
+        }
+    }
+}

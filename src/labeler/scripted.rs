@@ -1,0 +1,161 @@
+//! Answers out of a script, for tests: what a model would say of each item, and how it may fail.
+
+use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, Pull, TokenInfo};
+use crate::engine::ModelInfo;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::record::{Timings, TokenCounts};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+/// What to do with one request.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Play {
+    /// Answer with this text; anything but a string is written as JSON.
+    Say(serde_json::Value),
+    /// The same, as if `--max-new-tokens` had been reached.
+    Truncate(serde_json::Value),
+    /// Refuse this request.
+    Fail(String),
+    /// Panic with everything in flight.
+    Panic(String),
+    /// End the labeler with an error.
+    Break(String),
+    /// Give no answer until the run is cancelled.
+    Hold,
+}
+
+/// The plays of each item, in the order of its requests; the last one repeats.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// Requests in flight.
+    #[serde(default = "one")]
+    pub slots: usize,
+    /// By a text that stands in the request's user text: the item's name.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Vec<Play>>,
+    /// For requests that no key stands in.
+    #[serde(default)]
+    pub otherwise: Vec<Play>,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Script {
+    pub fn read(path: &Path) -> Result<Self> {
+        let doing = format!("reading the script {}", path.display());
+        let text = std::fs::read_to_string(path).context(ErrorKind::Usage, &doing)?;
+        serde_json::from_str(&text).context(ErrorKind::Usage, doing)
+    }
+}
+
+#[derive(Debug)]
+pub struct Scripted {
+    script: Script,
+    /// How often each key was asked for.
+    asked: HashMap<String, usize>,
+}
+
+impl Scripted {
+    pub fn new(script: Script) -> Self {
+        Self {
+            script,
+            asked: HashMap::new(),
+        }
+    }
+
+    fn play(&mut self, request: &LabelRequest) -> Play {
+        let keys = self.script.answers.iter();
+        let found = keys
+            .filter(|(key, _)| request.chat.user.contains(key.as_str()))
+            .max_by_key(|(key, _)| key.len());
+        let (key, plays) = match found {
+            Some((key, plays)) => (key.clone(), plays),
+            None => (String::new(), &self.script.otherwise),
+        };
+        let asked = self.asked.entry(key).or_default();
+        let play = plays.get(*asked).or(plays.last()).cloned();
+        *asked += 1;
+        play.unwrap_or_else(|| Play::Fail("the script has no answer".to_owned()))
+    }
+}
+
+impl Labeler for Scripted {
+    fn info(&self) -> ModelInfo {
+        ModelInfo {
+            name: "script".to_owned(),
+            device: "none".to_owned(),
+            detail: String::new(),
+            slots: self.script.slots,
+        }
+    }
+
+    fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
+        loop {
+            let mut in_flight = Vec::new();
+            while in_flight.len() < self.script.slots.max(1) {
+                match jobs.pull(in_flight.is_empty()) {
+                    Pull::Request(request) => in_flight.push(*request),
+                    Pull::Empty => break,
+                    Pull::Closed if in_flight.is_empty() => return Ok(()),
+                    Pull::Closed => break,
+                    Pull::Cancelled => return Ok(()),
+                }
+            }
+            for request in in_flight {
+                let ticket = request.ticket;
+                match self.play(&request) {
+                    Play::Say(value) => jobs.push(done(ticket, &value, false)),
+                    Play::Truncate(value) => jobs.push(done(ticket, &value, true)),
+                    Play::Fail(why) => jobs.push(LabelEvent::Failed {
+                        ticket,
+                        error: Error::new(ErrorKind::Model, why),
+                    }),
+                    Play::Panic(why) => std::panic::panic_any(why),
+                    Play::Break(why) => return Err(Error::new(ErrorKind::Model, why)),
+                    Play::Hold => {
+                        while !jobs.cancelled() {
+                            std::thread::park_timeout(Duration::from_millis(2));
+                        }
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn done(ticket: u64, value: &serde_json::Value, truncated: bool) -> LabelEvent {
+    let text = match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let tokens: Vec<TokenInfo> = text
+        .bytes()
+        .map(|byte| TokenInfo {
+            bytes: vec![byte],
+            logprob: None,
+            forced: false,
+        })
+        .collect();
+    let counts = TokenCounts {
+        generated: tokens.len(),
+        ..TokenCounts::default()
+    };
+    let answer = Answer {
+        text,
+        tokens,
+        truncated,
+        timings: Timings::default(),
+        counts,
+    };
+    LabelEvent::Done {
+        ticket,
+        answer: Box::new(answer),
+    }
+}

@@ -325,7 +325,8 @@ fn files(options: &BatchOptions, failed: bool) -> Vec<PathBuf> {
         names.push("labels_errors.jsonl");
     }
     let outdir: &Path = &options.outdir;
-    names.into_iter().map(|name| outdir.join(name)).collect()
+    let paths = names.into_iter().map(|name| outdir.join(name));
+    paths.filter(|path| path.exists()).collect()
 }
 
 fn rates(progress: &Progress) -> String {

@@ -11,7 +11,7 @@ use crate::qwen2vl::{
     CheckpointFiles, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken,
     Generator, GeneratorOptions, ImagePatches, Qwen2Vl, Sampling, StreamDecoder, Tokenizer, device,
 };
-use crate::settings::ModelOptions;
+use crate::settings::{ModelOptions, Quantize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,7 +38,11 @@ struct Asker {
 
 impl Local {
     /// Finds the checkpoint, downloads it where that is allowed, and loads it.
-    pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
+    pub fn load(mut options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
+        // The built-in model is so small that there is nothing to gain.
+        if options.model == "demo" && options.quantize == Quantize::Auto {
+            options.quantize = Quantize::None;
+        }
         let files = resolve(&options, on_load)?;
         let load = device::load_options(&options)?;
         let device = device::name(&load.device).to_owned();

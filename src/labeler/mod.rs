@@ -6,7 +6,7 @@ pub mod remote;
 pub mod scripted;
 
 use crate::engine::Stage;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::icon::Picture;
 use crate::prompt::Chat;
 use crate::record::{GroupId, Timings, TokenCounts};
@@ -117,9 +117,10 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
             Some(path) => script(PathBuf::from(path)),
             None => Box::new(|on_load| Ok(Box::new(local::Local::load(model, on_load)?))),
         },
-        LabelerOptions::Remote(_) => {
-            Box::new(|_| Err(Error::new(ErrorKind::Internal, "no server yet")))
-        }
+        LabelerOptions::Remote(server) => Box::new(|_| {
+            let server = remote::RemoteLabeler::new(server, remote::Patience::default())?;
+            Ok(Box::new(server))
+        }),
     })
 }
 

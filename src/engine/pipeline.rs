@@ -246,13 +246,13 @@ impl Pipeline {
 
     pub(super) fn input(&mut self, input: Input) -> Result<()> {
         match input {
-            Input::Source(message) => self.from_source(message),
-            Input::Prepare(message) => self.from_prepare(message),
-            Input::Model(message) => self.from_model(message),
+            Input::Source(message) => self.on_source(message),
+            Input::Prepare(message) => self.on_prepare(message),
+            Input::Model(message) => self.on_model(message),
         }
     }
 
-    fn from_source(&mut self, message: FromSource) -> Result<()> {
+    fn on_source(&mut self, message: FromSource) -> Result<()> {
         match message {
             FromSource::Groups(events) => self.take_groups(events),
             FromSource::End {
@@ -369,7 +369,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn from_prepare(&mut self, message: FromPrepare) -> Result<()> {
+    fn on_prepare(&mut self, message: FromPrepare) -> Result<()> {
         match message {
             FromPrepare::Ready {
                 ticket,
@@ -394,7 +394,7 @@ impl Pipeline {
         }
     }
 
-    fn from_model(&mut self, message: FromModel) -> Result<()> {
+    fn on_model(&mut self, message: FromModel) -> Result<()> {
         match message {
             FromModel::Ready(info) => {
                 tracing::info!(?info, "model ready");

@@ -25,17 +25,14 @@ pub struct Judge {
     detail: String,
 }
 
-/// What two attempts come to.
+/// What the better fields of two attempts come to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    Better {
-        /// The attempt that most of it comes from.
-        attempt: i64,
-        labels: Labels,
-        reasons: Vec<Reason>,
-        confidence: Vec<FieldConfidence>,
-    },
-    NoBetter,
+pub struct Merged {
+    /// The attempt that most of it comes from.
+    pub attempt: i64,
+    pub labels: Labels,
+    pub reasons: Vec<Reason>,
+    pub confidence: Vec<FieldConfidence>,
 }
 
 impl Judge {
@@ -162,10 +159,11 @@ impl Judge {
         }
     }
 
-    /// The better of two attempts, and from the other one each field that betters it further.
-    pub fn better(&self, job: &Job, base: &Attempt, second: &Attempt) -> Verdict {
+    /// The better of two attempts, and from the other one each field that betters it further;
+    /// `None` where the second brings nothing.
+    pub fn better(&self, job: &Job, base: &Attempt, second: &Attempt) -> Option<Merged> {
         let (Some(first_labels), Some(second_labels)) = (&base.labels, &second.labels) else {
-            return Verdict::NoBetter;
+            return None;
         };
         let second_is_better = doubt_of(second) < doubt_of(base);
         let (winner, other, other_labels) = if second_is_better {
@@ -174,7 +172,7 @@ impl Judge {
             (base, second, second_labels)
         };
         let Some(mut labels) = winner.labels.clone() else {
-            return Verdict::NoBetter;
+            return None;
         };
         let mut reasons = winner.reasons.clone();
         let mut confidence = winner.confidence.clone();
@@ -202,14 +200,14 @@ impl Judge {
             }
         }
         if doubt < doubt_of(base) {
-            Verdict::Better {
+            Some(Merged {
                 attempt: winner.id,
                 labels,
                 reasons,
                 confidence,
-            }
+            })
         } else {
-            Verdict::NoBetter
+            None
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of an answer or a failure: stored, tried again, settled, committed, told.
 
-use super::judge::Verdict;
+use super::judge::Merged;
 use super::messages::Event;
 use super::pipeline::Pipeline;
 use super::prepare::{Job, Purpose};
@@ -35,34 +35,42 @@ impl Pipeline {
                 return self.show(&changed);
             }
             Purpose::Quality(base) => {
-                let verdict = self.judge.better(&job, base, &attempt);
-                changed.extend(self.settle(job.group, base, verdict)?);
+                let merged = self.judge.better(&job, base, &attempt);
+                changed.extend(self.settle(job.group, base, merged)?);
             }
             _ => {}
         }
         self.labelled(&job, changed)
     }
 
-    fn settle(&mut self, group: GroupId, base: &Attempt, verdict: Verdict) -> Result<Vec<GroupId>> {
-        let added = match verdict {
-            Verdict::Better {
-                attempt,
-                labels,
-                reasons,
-                confidence,
-            } => self
-                .journal
-                .add_merged(group, attempt, &labels, &reasons, &confidence)?,
-            Verdict::NoBetter => {
-                let Some(labels) = &base.labels else {
-                    return Ok(Vec::new());
-                };
+    /// Shows what two attempts come to; where the second was of no use, that is a reason.
+    fn settle(
+        &mut self,
+        group: GroupId,
+        base: &Attempt,
+        merged: Option<Merged>,
+    ) -> Result<Vec<GroupId>> {
+        let merged = match (merged, &base.labels) {
+            (Some(merged), _) => merged,
+            (None, Some(labels)) => {
                 let mut reasons = base.reasons.clone();
                 reasons.push(Reason::QualityRetryFailed);
-                self.journal
-                    .add_merged(group, base.id, labels, &reasons, &base.confidence)?
+                Merged {
+                    attempt: base.id,
+                    labels: labels.clone(),
+                    reasons,
+                    confidence: base.confidence.clone(),
+                }
             }
+            (None, None) => return Ok(Vec::new()),
         };
+        let added = self.journal.add_merged(
+            group,
+            merged.attempt,
+            &merged.labels,
+            &merged.reasons,
+            &merged.confidence,
+        )?;
         Ok(added.changed)
     }
 
@@ -119,7 +127,7 @@ impl Pipeline {
                 return self.show(&changed);
             }
             Purpose::Quality(base) => {
-                changed.extend(self.settle(job.group, base, Verdict::NoBetter)?);
+                changed.extend(self.settle(job.group, base, None)?);
                 return self.labelled(&job, changed);
             }
             _ => {}

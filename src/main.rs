@@ -3,10 +3,11 @@
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
 use labeler_tui::engine::{self, Parts, Plan};
-use labeler_tui::error::{Error, ErrorKind, Result};
-use labeler_tui::settings::RunOptions;
-use labeler_tui::{labeler, logging};
+use labeler_tui::error::{Error, Result};
+use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
+use labeler_tui::{ask, bench, doctor, labeler, logging, tui};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os().collect()) {
@@ -18,44 +19,57 @@ fn main() -> ExitCode {
 }
 
 fn run(invocation: Invocation) -> Result<ExitCode> {
+    let mut stdout = std::io::stdout();
     match invocation {
         Invocation::Label(options) => return label(*options),
-        Invocation::Completions(shell) => cli::write_completions(shell, &mut std::io::stdout())?,
-        Invocation::Man => cli::write_man(&mut std::io::stdout())?,
-        Invocation::Ask(_) | Invocation::Bench(_) | Invocation::Doctor(_) => {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "this build cannot do that yet",
-            ));
+        Invocation::Ask(options) => ask::run(&options, &mut stdout)?,
+        Invocation::Bench(options) => bench::run(&options, &mut stdout)?,
+        Invocation::Doctor(options) => {
+            let works = doctor::run(&options, &mut stdout)?;
+            return Ok(ExitCode::from(u8::from(!works)));
         }
+        Invocation::Completions(shell) => cli::write_completions(shell, &mut stdout)?,
+        Invocation::Man => cli::write_man(&mut stdout)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn label(options: RunOptions) -> Result<ExitCode> {
+    let (front, outdir) = (options.front, options.engine.outdir.clone());
+    // A bad key file or a missing terminal is said before anything is opened.
+    let keymap = match front.batch {
+        true => None,
+        false => Some(tui::prepare(front.keymap.as_deref())?),
+    };
     let batch = BatchOptions {
-        json: options.front.json,
-        outdir: options.engine.outdir.clone(),
+        json: front.json,
+        outdir: outdir.clone(),
         parquet: options.engine.parquet,
     };
-    let interrupt = Interrupt::on_signals()?;
-    let outdir = batch.outdir.clone();
     let plan = Plan::new(Parts {
         options: options.engine,
         source: options.source,
         icon: options.icon,
-        prompt: options.prompt,
+        prompt: options.prompt.clone(),
     })?;
+    let settings = tui::Settings {
+        icon: options.icon,
+        model: options.labeler != LabelerOptions::None,
+        outdir: outdir.display().to_string(),
+        vocabulary: Arc::clone(plan.vocabulary()),
+        english: options.prompt.lang != Lang::Ko,
+    };
     logging::start(&outdir, options.log_level)?;
-    let handle = engine::start(plan, labeler::factory(options.labeler))?;
-    if options.front.batch {
+    let labeler = labeler::factory(options.labeler);
+    let Some(keymap) = keymap else {
+        let interrupt = Interrupt::on_signals()?;
+        let handle = engine::start(plan, labeler)?;
         let outcome = batch::run(handle, &batch, &interrupt)?;
         return Ok(ExitCode::from(outcome.exit_status()));
-    }
-    Err(Error::new(
-        ErrorKind::Terminal,
-        "the workstation is not built yet",
-    ))
+    };
+    let handle = engine::start(plan, labeler)?;
+    tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The one place where errors are printed.

@@ -10,7 +10,7 @@ use super::{prepare, reader};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::labeler::Factory;
 use crate::prompt::Prompter;
-use crate::record::AttemptSettings;
+use crate::record::{AttemptSettings, Vocabulary};
 use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
 use crate::store::{Journal, LABELS};
@@ -70,6 +70,11 @@ impl Plan {
             },
             options,
         })
+    }
+
+    /// The words that a record may hold.
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        self.prompter.vocabulary()
     }
 }
 

@@ -5,15 +5,14 @@ use super::grammar::{Grammar, GrammarCompiler};
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, OnLoad, Pull, TokenInfo};
 use crate::engine::{ModelInfo, Stage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::qwen2vl::files::Download;
-use crate::qwen2vl::model::LoadStage;
+use crate::qwen2vl::open::{OnOpening, Opened, Opening};
 use crate::qwen2vl::{
-    CheckpointFiles, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken,
-    Generator, GeneratorOptions, ImagePatches, Qwen2Vl, Sampling, StreamDecoder, Tokenizer, device,
+    self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
+    GeneratorOptions, ImagePatches, LoadStage, Qwen2Vl, Sampling, StreamDecoder, Tokenizer,
 };
-use crate::settings::{ModelOptions, Quantize};
+use crate::settings::ModelOptions;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Tokens of one step of the model; long prompts are spread over steps.
@@ -38,42 +37,57 @@ struct Asker {
 
 impl Local {
     /// Finds the checkpoint, downloads it where that is allowed, and loads it.
-    pub fn load(mut options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
-        // The built-in model is so small that there is nothing to gain.
-        if options.model == "demo" && options.quantize == Quantize::Auto {
-            options.quantize = Quantize::None;
-        }
-        let files = resolve(&options, on_load)?;
-        let load = device::load_options(&options)?;
-        let device = device::name(&load.device).to_owned();
-        let detail = load.quantization.map_or_else(
-            || format!("{:?}", load.dtype).to_lowercase(),
-            |kind| kind.name().to_owned(),
-        );
-        let model = Qwen2Vl::load(&files, &load, &mut |stage, done| match stage {
-            LoadStage::Quantize => on_load(Stage::Quantize, Some(done)),
-            LoadStage::Vision => on_load(Stage::Load, Some(done * 0.5)),
-            LoadStage::Text => on_load(Stage::Load, Some(0.5 + done * 0.5)),
-        })?;
-        let tokenizer = Tokenizer::load(&files, model.config())?;
-        let compiler = GrammarCompiler::new(&tokenizer.grammar_env(model.config())?)?;
-        let info = ModelInfo {
-            name: options.model.clone(),
-            device,
-            detail,
-            slots: options.batch_size,
-        };
+    pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
+        let opened = open(&options, on_load)?;
+        let config = opened.model.config();
+        let compiler = GrammarCompiler::new(&opened.tokenizer.grammar_env(config)?)?;
         Ok(Self {
-            model,
+            info: ModelInfo {
+                name: opened.name,
+                device: opened.device,
+                detail: opened.detail,
+                slots: options.batch_size,
+            },
+            model: opened.model,
             asker: Asker {
-                tokenizer,
+                tokenizer: opened.tokenizer,
                 compiler,
                 prefix: Arc::from([]),
             },
             options,
-            info,
         })
     }
+}
+
+/// Downloads are told of from any thread, `on_load` wants to hear of them on this one.
+fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
+    on_load(Stage::Load, None);
+    let (tell, news) = crossbeam_channel::unbounded();
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(move || {
+            let tell: OnOpening = Arc::new(move |opening| {
+                // The receiver outlives this thread.
+                let _ = tell.send(opening);
+            });
+            qwen2vl::open::open(options, &tell)
+        });
+        for opening in news {
+            let (stage, done) = match opening {
+                Opening::Download(file) if file.total == 0 => (Stage::Download, None),
+                Opening::Download(file) => {
+                    (Stage::Download, Some(file.done as f32 / file.total as f32))
+                }
+                Opening::Load(LoadStage::Quantize, done) => (Stage::Quantize, Some(done)),
+                Opening::Load(LoadStage::Vision, done) => (Stage::Load, Some(done * 0.5)),
+                Opening::Load(LoadStage::Text, done) => (Stage::Load, Some(0.5 + done * 0.5)),
+            };
+            on_load(stage, done);
+        }
+        match opening.join() {
+            Ok(opened) => opened,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 impl Asker {
@@ -108,33 +122,6 @@ impl Asker {
             })),
         })
     }
-}
-
-/// Finds the files; the hub tells of a download from threads of its own, so the resolving runs on
-/// another one and its news are passed on here.
-fn resolve(options: &ModelOptions, on_load: &mut OnLoad) -> Result<CheckpointFiles> {
-    on_load(Stage::Load, None);
-    let newest: Arc<Mutex<Option<Download>>> = Arc::default();
-    let told = Arc::clone(&newest);
-    let tell = Arc::new(move |download| {
-        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(download);
-    });
-    std::thread::scope(|scope| {
-        let finding = scope.spawn(|| CheckpointFiles::resolve(options, tell));
-        while !finding.is_finished() {
-            let download = newest.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(download) = download {
-                let done =
-                    (download.total > 0).then(|| download.done as f32 / download.total as f32);
-                on_load(Stage::Download, done);
-            }
-            std::thread::park_timeout(Duration::from_millis(2));
-        }
-        match finding.join() {
-            Ok(files) => files,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
 }
 
 /// The grammar of one answer, as the generator asks it.

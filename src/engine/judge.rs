@@ -171,9 +171,7 @@ impl Judge {
         } else {
             (base, second, second_labels)
         };
-        let Some(mut labels) = winner.labels.clone() else {
-            return None;
-        };
+        let mut labels = winner.labels.clone()?;
         let mut reasons = winner.reasons.clone();
         let mut confidence = winner.confidence.clone();
         let mut doubt = doubt_of(winner);

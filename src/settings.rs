@@ -3,6 +3,9 @@
 use crate::record::Background;
 use std::path::PathBuf;
 
+/// Larger image files are not read.
+pub const MAX_FILE_BYTES: u64 = 16 << 20;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
     Database(PathBuf),

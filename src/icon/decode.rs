@@ -2,11 +2,10 @@
 
 use super::Icon;
 use crate::error::{Error, ErrorKind, Result};
+use crate::settings::MAX_FILE_BYTES;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
-/// Larger files are not read.
-pub const MAX_FILE_BYTES: u64 = 16 << 20;
 /// The longest side in pixels.
 pub const MAX_SIDE: u32 = 4096;
 /// The largest area in pixels.

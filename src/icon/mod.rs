@@ -5,7 +5,8 @@ mod palette;
 mod picture;
 mod resize;
 
-pub use decode::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, decode};
+pub use crate::settings::MAX_FILE_BYTES;
+pub use decode::{MAX_PIXELS, MAX_SIDE, decode};
 pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};
 pub use resize::resize_bicubic;
@@ -32,11 +33,10 @@ pub struct Picture {
 
 /// The SHA-256 of a file's bytes in lower-case hex: what makes two images the same.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The bytes behind an item's `file`.
 
 use super::demo;
-use crate::icon::MAX_FILE_BYTES;
+
 use crate::record::{Failure, FailureCode};
+use crate::settings::MAX_FILE_BYTES;
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};

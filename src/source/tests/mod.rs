@@ -150,6 +150,6 @@ fn what_is_no_plain_file_fails_without_waiting() {
     std::os::unix::fs::symlink("/dev/zero", dir.path().join("endless.png")).unwrap();
     assert_eq!(code("endless.png"), FailureCode::ImageLoadFailed);
     let large = fs::File::create(dir.path().join("large.png")).unwrap();
-    large.set_len(crate::icon::MAX_FILE_BYTES + 1).unwrap();
+    large.set_len(crate::settings::MAX_FILE_BYTES + 1).unwrap();
     assert_eq!(code("large.png"), FailureCode::ImageLoadFailed);
 }

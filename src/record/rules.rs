@@ -98,10 +98,10 @@ fn letters(text: &str) -> String {
 }
 
 /// A record must say what the item is, what colours one sees, and one thing of theme, material or
-/// vibe. `unknown` is no answer.
+/// vibe. `unknown` and `unclear` are no answers.
 fn attributes_missing(labels: &Labels, context: &RuleContext) -> bool {
     let attributes = &labels.attributes;
-    let known = |text: &String| text != "unknown";
+    let known = |text: &String| !matches!(text.as_str(), "unknown" | "unclear");
     let described = [&attributes.theme, &attributes.material, &attributes.vibe]
         .into_iter()
         .flatten()

@@ -7,6 +7,8 @@ use std::path::Path;
 
 const FULL: &str = "free some space and start again; everything up to here is saved";
 const NOT_WRITABLE: &str = "give write permission, or choose another --outdir";
+const FAILING: &str =
+    "look at the disk and its free space, then start again; everything up to here is saved";
 const BROKEN: &str =
     "move journal.sqlite away to start from labels.jsonl, or restore it from a backup";
 
@@ -18,6 +20,7 @@ pub(super) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Some(NOT_WRITABLE)
             }
+            Some(ErrorCode::SystemIoFailure) => Some(FAILING),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Some(BROKEN),
             _ => None,
         };

@@ -141,6 +141,10 @@ impl Journal {
         let mut shown = false;
         match (&attempt.labels, &attempt.failure) {
             (Some(labels), _) => {
+                if standing.failure.is_some() {
+                    // It leaves the list of errors.
+                    count_change(&transaction)?;
+                }
                 let draft = DraftRow {
                     origin: Origin::Attempt(id),
                     labels: labels.clone(),

@@ -95,7 +95,7 @@ impl Journal {
         )?;
         let mut exports = false;
         for (group, before, after) in &entries {
-            exports |= before.head.record != after.head.record;
+            exports |= before.head.shows_in_exports(&after.head);
             insert_entry(&transaction, step, *group, before, &after.head)?;
         }
         if exports {
@@ -176,7 +176,7 @@ impl Journal {
             let standing = heads.read(group)?;
             let mut next = standing.clone();
             next.head = entry.restored(&standing, way);
-            exports |= next.head.record != standing.head.record;
+            exports |= standing.head.shows_in_exports(&next.head);
             insert_entry(&transaction, own, group, &standing, &next.head)?;
             heads.write(group, &next)?;
         }

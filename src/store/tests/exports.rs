@@ -87,13 +87,17 @@ fn failed_items_are_listed_until_they_succeed() {
     assert_eq!(keys, expected.split(' ').collect::<Vec<_>>());
     assert_eq!(listed[0]["code"], "missing_image");
 
-    for id in &ids {
-        let answer = attempt(labels("반지"), &[]);
-        journal.add_attempt(*id, &answer).unwrap();
-        journal.commit_automatic(*id).unwrap();
-    }
+    let answer = attempt(labels("반지"), &[]);
+    journal.add_attempt(ids[0], &answer).unwrap();
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), ERRORS).len(), 1);
+    let by_hand = set_label("손으로 쓴 모자");
+    journal.apply(&ids[1..], &by_hand, "edit").unwrap();
     journal.export(false).unwrap();
     assert_eq!(read(dir.path(), ERRORS), "");
+    journal.undo().unwrap();
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), ERRORS).len(), 1);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub enum GroupState {
     Running,
     /// A model's answer without a reason for doubt.
     Draft,
-    /// A model's answer, or a committed record, with reasons.
+    /// A model's answer, or a record that no operator has committed, with reasons.
     Uncertain,
     /// Changed by the operator since the last attempt or commit.
     Edited,

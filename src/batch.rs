@@ -247,6 +247,9 @@ impl Screen {
         failures: &Failures,
         options: &BatchOptions,
     ) -> Result<()> {
+        if summary.interrupted {
+            error_line("interrupted: everything finished is saved; go on with --resume")?;
+        }
         if self.json {
             return Ok(());
         }
@@ -305,9 +308,6 @@ impl Screen {
         }
         for file in files(options, !summary.failures.is_empty()) {
             line(file.display().to_string());
-        }
-        if summary.interrupted {
-            line("interrupted: everything finished is saved; go on with --resume".to_owned());
         }
         for line in text.lines() {
             print_line(line)?;

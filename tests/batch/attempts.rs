@@ -1,0 +1,131 @@
+//! What becomes of answers: failures, retries, reasons.
+
+use crate::common::{Desk, good, names, say};
+use serde_json::{Value, json};
+
+fn reasons(record: &Value) -> Vec<&str> {
+    let reasons = record["quality_flags"]["reasons"].as_array().unwrap();
+    reasons.iter().map(|r| r.as_str().unwrap()).collect()
+}
+
+fn wrong_colour(name: &str) -> Value {
+    let mut answer = good(name);
+    answer["attributes"]["colors"] = json!(["blue"]);
+    answer
+}
+
+#[test]
+fn a_failure_of_the_model_is_that_items_alone() {
+    let mut desk = Desk::with_icons(&["가", "나", "다"]);
+    desk.plays("나", &[json!({"fail": "out of luck"})]);
+    let ended = desk.batch(&[]).expect(3);
+    assert_eq!(desk.names(), ["가", "다"]);
+    let errors = desk.errors();
+    assert_eq!(names(&errors), ["나"]);
+    assert_eq!(errors[0]["code"], "model_error");
+    assert_eq!(errors[0]["detail"], "out of luck");
+    assert!(ended.out.contains("나: model_error (out of luck)"));
+}
+
+#[test]
+fn a_panic_takes_the_guilty_item_only() {
+    let mut desk = Desk::with_icons(&["가", "나", "다", "라"]);
+    desk.slots(4);
+    desk.plays("다", &[json!({"panic": "boom"})]);
+    let ended = desk.batch(&[]).expect(3);
+    assert_eq!(desk.names(), ["가", "나", "라"]);
+    assert_eq!(desk.errors()[0]["item_name"], "다");
+    assert!(
+        desk.errors()[0]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("boom"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn a_text_that_is_no_record_is_asked_for_once_more() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.plays("가", &[say("sorry".into()), say(good("가"))]);
+    desk.plays("나", &[say("sorry".into())]);
+    desk.batch(&[]).expect(3);
+    assert_eq!(desk.names(), ["가"]);
+    assert_eq!(desk.errors()[0]["code"], "invalid_json");
+}
+
+#[test]
+fn an_answer_that_was_cut_off_is_finished_and_flagged() {
+    let mut desk = Desk::with_icons(&["가죽 모자"]);
+    let whole = good("가죽 모자").to_string();
+    let cut = &whole[..whole.find("query_variants").unwrap()];
+    desk.plays("가죽 모자", &[json!({ "truncate": cut })]);
+    desk.batch(&[]).expect(0);
+    let record = desk.record("가죽 모자");
+    assert_eq!(reasons(&record), ["few_queries", "truncated"]);
+    assert_eq!(record["label_ko"], "붉은 천으로 지은 단정한 가죽 모자");
+}
+
+#[test]
+fn doubtful_records_are_committed_with_their_reasons() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.plays("가", &[say(wrong_colour("가"))]);
+    let ended = desk.batch(&["--json"]).expect(0);
+    let record = desk.record("가");
+    assert_eq!(reasons(&record), ["color_mismatch"]);
+    assert_eq!(record["quality_flags"]["is_uncertain"], true);
+    let summary = ended.events().pop().unwrap();
+    assert_eq!(summary["uncertain"], 1);
+    assert_eq!(summary["by_reason"], json!({"color_mismatch": 1}));
+}
+
+#[test]
+fn a_quality_retry_keeps_the_better_of_both() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    // The second answer has the right colour, but too few tags.
+    let mut second = good("가");
+    second["tags_ko"] = json!(["하나"]);
+    desk.plays("가", &[say(wrong_colour("가")), say(second)]);
+    desk.plays("나", &[say(wrong_colour("나")), say(wrong_colour("나"))]);
+    desk.batch(&["--quality-retry"]).expect(0);
+    let mended = desk.record("가");
+    assert_eq!(reasons(&mended), Vec::<&str>::new());
+    assert_eq!(mended["attributes"]["colors"], json!(["red"]));
+    assert_eq!(mended["tags_ko"].as_array().unwrap().len(), 5);
+    let kept = desk.record("나");
+    assert_eq!(reasons(&kept), ["color_mismatch", "quality_retry_failed"]);
+}
+
+#[test]
+fn equal_labels_are_flagged_on_both_sides() {
+    let mut desk = Desk::with_icons(&["모자", "모자 둘"]);
+    let mut same = good("모자 둘");
+    same["label_ko"] = "붉은 천으로 지은 단정한 모자 둘".into();
+    desk.plays("모자", &[say(same.clone())]);
+    desk.plays("모자 둘", &[say(same)]);
+    desk.batch(&[]).expect(0);
+    for record in desk.records() {
+        assert!(reasons(&record).contains(&"duplicate_label"));
+    }
+}
+
+#[test]
+fn a_labeler_beyond_help_ends_the_run() {
+    let mut desk = Desk::with_icons(&["가"]);
+    std::fs::write(desk.path().join("broken.json"), "{").unwrap();
+    let broken = ["--batch", "--images", "source", "--outdir", "out"];
+    let mut command = desk.plain(&broken);
+    command.args(["--model", "script:broken.json"]);
+    let ended = crate::common::ended(&mut command);
+    assert_eq!(ended.status, 2);
+    assert!(
+        ended.err.contains("error: reading the script"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(desk.records().len(), 0);
+    desk.otherwise(&[]);
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(desk.names(), ["가"]);
+}

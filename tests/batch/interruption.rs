@@ -1,0 +1,192 @@
+//! Going on after success, failure, Ctrl-C and `kill -9`; and two programs on one outdir.
+
+use crate::common::{Desk, good, lines, say};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+/// The program at work, its events read one by one.
+struct Running {
+    child: Child,
+    events: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Running {
+    fn start(desk: &Desk, args: &[&str]) -> Self {
+        let mut all = vec!["--batch", "--json", "--images", "source", "--outdir", "out"];
+        all.extend(args);
+        let mut command = desk.command(&all);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let events = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, events }
+    }
+
+    fn wait_for(&mut self, event: &str) -> Option<Value> {
+        loop {
+            let line = self.events.next()?.unwrap();
+            let value: Value = serde_json::from_str(&line).unwrap();
+            if value["event"] == event {
+                return Some(value);
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        while let Some(Ok(_)) = self.events.next() {}
+        let output = self.child.wait_with_output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    }
+}
+
+fn listing(desk: &Desk) -> BTreeMap<String, Vec<u8>> {
+    std::fs::read_dir(desk.path().join("out"))
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read(path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn existing_labels_are_not_touched_without_resume() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let before = listing(&desk);
+    let ended = desk.batch(&[]).expect(2);
+    assert!(ended.err.contains("--resume"), "{}", ended.err);
+    assert_eq!(listing(&desk), before);
+}
+
+#[test]
+fn resuming_a_finished_run_does_nothing_and_says_so() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.batch(&[]).expect(0);
+    let before = std::fs::read(desk.out("labels.jsonl")).unwrap();
+    desk.plays("가", &[json!({"fail": "asked again"})]);
+    desk.plays("나", &[json!({"fail": "asked again"})]);
+    let ended = desk.batch(&["--resume"]).expect(0);
+    assert!(ended.out.contains("nothing to do"), "{}", ended.out);
+    assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn a_renamed_file_is_known_by_its_content() {
+    let mut desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    std::fs::rename(desk.source("가.png"), desk.source("나.png")).unwrap();
+    desk.plays("나", &[json!({"fail": "asked again"})]);
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(desk.records().len(), 1);
+}
+
+#[test]
+fn an_item_that_succeeds_later_leaves_the_errors() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.plays("나", &[json!({"fail": "not today"})]);
+    desk.batch(&[]).expect(3);
+    assert_eq!(desk.errors().len(), 1);
+    desk.plays("나", &[say(good("나"))]);
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(desk.names(), ["가", "나"]);
+    assert_eq!(desk.errors().len(), 0);
+}
+
+#[test]
+fn new_items_join_in_source_order() {
+    let mut desk = Desk::with_icons(&["가", "다"]);
+    desk.batch(&[]).expect(0);
+    desk.icon("나");
+    desk.plays("나", &[say(good("나"))]);
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(desk.names(), ["가", "나", "다"]);
+}
+
+#[test]
+fn ctrl_c_saves_what_is_done_and_says_how_to_go_on() {
+    let mut desk = Desk::with_icons(&["가", "나", "다"]);
+    desk.plays("나", &[json!("hold")]);
+    let mut running = Running::start(&desk, &[]);
+    running.wait_for("labelled").unwrap();
+    running.signal(Signal::SIGINT);
+    let summary = running.wait_for("summary").unwrap();
+    assert_eq!(summary["interrupted"], true);
+    let (status, err) = running.end();
+    assert_eq!(status, Some(130));
+    assert!(err.contains("--resume"), "{err}");
+    assert_eq!(desk.names(), ["가"]);
+    desk.plays("나", &[say(good("나"))]);
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(desk.names(), ["가", "나", "다"]);
+}
+
+#[test]
+fn two_programs_do_not_share_an_outdir() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.plays("나", &[json!("hold")]);
+    let mut running = Running::start(&desk, &[]);
+    running.wait_for("labelled").unwrap();
+    let ended = desk.batch(&["--resume"]).expect(1);
+    let holder = running.child.id().to_string();
+    assert!(ended.err.contains(&holder), "{}", ended.err);
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.end().0, Some(130));
+}
+
+#[test]
+fn kill_at_any_moment_loses_and_doubles_nothing() {
+    let names: Vec<String> = (0..90).map(|n| format!("모자 {n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut desk = Desk::with_icons(&names);
+    desk.slots(3);
+    let mut random = StdRng::seed_from_u64(7);
+    let mut told = 0;
+    for _ in 0..30 {
+        let mut running = Running::start(&desk, &["--resume"]);
+        for _ in 0..random.random_range(0..4) {
+            told += usize::from(running.wait_for("labelled").is_some());
+        }
+        running.signal(Signal::SIGKILL);
+        running.end();
+        // Whole lines, none twice.
+        let mut paths: Vec<String> = lines(&desk.out("labels.jsonl"))
+            .iter()
+            .map(|record| record["image_path"].to_string())
+            .collect();
+        let count = paths.len();
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len(), count);
+    }
+    let ended = desk.batch(&["--resume", "--json"]).expect(0);
+    let summary = ended.events().pop().unwrap();
+    assert_eq!(desk.names(), names);
+    // What had been told as labelled was not asked again.
+    let new = summary["new_records"].as_u64().unwrap() as usize;
+    assert!(new + told <= names.len(), "{new} new after {told} told");
+}
+
+#[test]
+fn an_outdir_that_cannot_be_written_is_an_error_with_a_hint() {
+    let desk = Desk::with_icons(&["가"]);
+    std::fs::write(desk.path().join("out"), "a file").unwrap();
+    let ended = desk.batch(&[]).expect(1);
+    assert!(ended.err.contains("error: "), "{}", ended.err);
+    assert!(ended.err.contains("hint: "), "{}", ended.err);
+}

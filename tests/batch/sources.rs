@@ -1,0 +1,218 @@
+//! Every kind of source, and what is wrong with its rows.
+
+use crate::common::{Desk, good, names, picture, say};
+use serde_json::{Value, json};
+
+const KEYS: [&str; 14] = [
+    "image_path",
+    "image_sha256",
+    "source_type",
+    "item_name",
+    "item_description",
+    "label_ko",
+    "label_en",
+    "tags_ko",
+    "attributes",
+    "query_variants_ko",
+    "quality_flags",
+    "model",
+    "prompt_version",
+    "generated_at",
+];
+
+#[test]
+fn a_folder_of_images_becomes_records() {
+    let desk = Desk::with_icons(&["가죽 모자", "나무 모자"]);
+    let ended = desk.batch(&["--parquet"]).expect(0);
+    assert_eq!(desk.names(), ["가죽 모자", "나무 모자"]);
+    for record in desk.records() {
+        let keys: Vec<&String> = record.as_object().unwrap().keys().collect();
+        assert_eq!(keys, KEYS);
+        assert_eq!(
+            record["quality_flags"],
+            json!({"is_uncertain": false, "reasons": []})
+        );
+        assert_eq!(record["prompt_version"], "v2");
+    }
+    assert!(ended.out.contains("2 records (2 new)"), "{}", ended.out);
+    assert!(ended.out.contains("out/labels.jsonl"));
+    assert!(desk.out("labels.parquet").exists());
+    assert!(desk.out("labeler.log").exists());
+    assert!(!desk.out("labels_errors.jsonl").exists());
+}
+
+#[test]
+fn a_database_is_grouped_by_image_and_only_read() {
+    let mut desk = Desk::new();
+    database(&desk);
+    for name in ["붉은 모자", "둥근 모자", "잃은 모자", "빈 모자"] {
+        desk.plays(name, &[say(good(name))]);
+    }
+    let before = std::fs::read(desk.source("db.sqlite")).unwrap();
+    let ended = desk
+        .batch_of(&["--db", "source/db.sqlite"], &["--json"])
+        .expect(3);
+    assert_eq!(desk.names(), ["붉은 모자", "둥근 모자"]);
+    let record = desk.record("붉은 모자");
+    assert_eq!(record["image_path"], "icons/a.png");
+    assert_eq!(record["source_type"], "equipment_shape");
+    assert_eq!(desk.record("둥근 모자")["source_type"], "cash");
+    let mut errors = desk.errors();
+    errors.sort_by_key(|e| e["item_name"].to_string());
+    assert_eq!(names(&errors), ["빈 모자", "잃은 모자"]);
+    assert!(errors.iter().all(|e| e["code"] == "missing_image"));
+    let summary = ended.events().pop().unwrap();
+    assert_eq!(summary["event"], "summary");
+    assert_eq!(summary["records"], 2);
+    assert_eq!(summary["failures"], json!({"missing_image": 2}));
+    assert_eq!(std::fs::read(desk.source("db.sqlite")).unwrap(), before);
+}
+
+#[test]
+fn sources_can_be_narrowed() {
+    let mut desk = Desk::new();
+    database(&desk);
+    desk.plays("붉은 모자", &[say(good("붉은 모자"))]);
+    desk.plays("둥근 모자", &[say(good("둥근 모자"))]);
+    let db = ["--db", "source/db.sqlite"];
+    desk.batch_of(&db, &["--only-source", "cash"]).expect(3);
+    assert_eq!(desk.names(), ["둥근 모자"]);
+    assert_eq!(names(&desk.errors()), ["빈 모자"]);
+    let first = ["--batch", "--outdir", "first", "--max-samples", "1"];
+    let mut all = first.to_vec();
+    all.extend(db);
+    crate::common::ended(&mut desk.command(&all)).expect(0);
+    let lines = crate::common::lines(&desk.path().join("first/labels.jsonl"));
+    assert_eq!(names(&lines), ["붉은 모자"]);
+}
+
+#[test]
+fn a_bad_line_of_a_manifest_is_told_and_the_rest_goes_on() {
+    let mut desk = Desk::new();
+    desk.icon("a");
+    desk.plays("좋은 모자", &[say(good("좋은 모자"))]);
+    let row = json!({"image_path": "a.png", "item_name": "좋은 모자", "source_type": "cash"});
+    let huge = "x".repeat(10 << 20);
+    let manifest = format!("{{\"image_path\": \n{row}\nnull\n\"{huge}\"\n");
+    std::fs::write(desk.source("m.jsonl"), manifest).unwrap();
+    let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(0);
+    assert_eq!(desk.names(), ["좋은 모자"]);
+    for line in ["1", "3", "4"] {
+        assert!(
+            ended
+                .err
+                .lines()
+                .any(|l| l.starts_with("warning:") && l.contains(line)),
+            "{line}: {}",
+            ended.err
+        );
+    }
+}
+
+#[test]
+fn an_array_of_rows_is_a_manifest_too() {
+    let mut desk = Desk::new();
+    desk.icon("a");
+    desk.plays("좋은 모자", &[say(good("좋은 모자"))]);
+    let rows = json!([
+        {"image_path": "a.png", "item_name": "좋은 모자", "source_type": "cash"},
+        {"image_path": "a.png", "item_name": "같은 그림", "source_type": "cash"},
+    ]);
+    std::fs::write(desk.source("m.json"), rows.to_string()).unwrap();
+    desk.batch_of(&["--input", "source/m.json"], &[]).expect(0);
+    assert_eq!(desk.names(), ["좋은 모자"]);
+}
+
+#[test]
+fn names_cannot_steer_the_terminal() {
+    let mut desk = Desk::new();
+    desk.icon("a");
+    let name = "\u{1b}[2J\u{7}모자\u{202e}";
+    desk.otherwise(&[json!({"fail": "\u{1b}]0;x\u{7}"})]);
+    let row = json!({"image_path": "a.png", "item_name": name, "source_type": "cash"});
+    std::fs::write(desk.source("m.jsonl"), format!("{row}\n")).unwrap();
+    let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(3);
+    let log = std::fs::read_to_string(desk.out("labeler.log")).unwrap();
+    for text in [&ended.out, &ended.err, &log] {
+        assert!(text.contains("모자"));
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+    }
+}
+
+#[test]
+fn images_that_cannot_be_used_fail_alone() {
+    let desk = Desk::with_icons(&["좋은 모자"]);
+    std::fs::write(desk.source("빈 것.png"), "").unwrap();
+    std::fs::write(desk.source("글.png"), "not a picture").unwrap();
+    let whole = std::fs::read(desk.icon("반쪽")).unwrap();
+    std::fs::write(desk.source("반쪽.png"), &whole[..whole.len() / 2]).unwrap();
+    desk.batch(&[]).expect(3);
+    assert_eq!(desk.names(), ["좋은 모자"]);
+    let mut failed = names(&desk.errors());
+    failed.sort();
+    assert_eq!(failed, ["글", "반쪽", "빈 것"]);
+    assert!(
+        desk.errors()
+            .iter()
+            .all(|e| e["code"] == "image_load_failed")
+    );
+}
+
+#[test]
+fn without_an_image_only_metadata_counts() {
+    let mut desk = Desk::new();
+    database(&desk);
+    for name in ["붉은 모자", "둥근 모자", "잃은 모자", "빈 모자"] {
+        desk.plays(name, &[say(good(name))]);
+    }
+    desk.batch_of(&["--db", "source/db.sqlite"], &["--no-image"])
+        .expect(0);
+    assert_eq!(desk.records().len(), 4);
+}
+
+#[test]
+fn without_metadata_only_the_image_counts() {
+    let mut desk = Desk::new();
+    desk.icon("이름표");
+    let mut answer = good("것");
+    answer["label_ko"] = "붉은 천으로 지은 단정한 모자".into();
+    desk.plays("이름표", &[json!({"fail": "the name was shown"})]);
+    desk.otherwise(&[say(answer)]);
+    desk.batch(&["--no-metadata"]).expect(0);
+    let record: Value = desk.record("이름표");
+    assert_eq!(record["quality_flags"]["reasons"], json!([]));
+}
+
+/// Two good icons, one of them twice; an asset that was never fetched, and one whose file is gone.
+fn database(desk: &Desk) {
+    std::fs::create_dir(desk.source("icons")).unwrap();
+    for name in ["a", "b"] {
+        let path = desk.source(&format!("icons/{name}.png"));
+        picture(name).save(path).unwrap();
+    }
+    let db = rusqlite::Connection::open(desk.source("db.sqlite")).unwrap();
+    db.execute_batch(
+        "CREATE TABLE runs (run_id TEXT, target_date TEXT, created_at TEXT, params_json TEXT);
+         CREATE TABLE icon_assets (url TEXT, sha256 TEXT, local_path TEXT, error TEXT);
+         CREATE TABLE equipment_shape_items (run_id TEXT, ocid TEXT, item_equipment_part TEXT,
+             equipment_slot TEXT, item_name TEXT, item_description TEXT, item_shape_name TEXT,
+             item_shape_icon_url TEXT);
+         CREATE TABLE cash_items (run_id TEXT, ocid TEXT, preset_no INT,
+             cash_item_equipment_part TEXT, cash_item_equipment_slot TEXT, cash_item_name TEXT,
+             cash_item_description TEXT, cash_item_icon_url TEXT);
+         INSERT INTO runs VALUES ('r1', '2026-01-11', '2026-01-11', '{}');
+         INSERT INTO icon_assets VALUES
+             ('u:a', NULL, 'icons/a.png', NULL), ('u:b', NULL, 'icons/b.png', NULL),
+             ('u:gone', NULL, 'icons/gone.png', NULL), ('u:none', NULL, NULL, 'timeout');
+         INSERT INTO equipment_shape_items VALUES
+             ('r1', 'o', '모자', '모자', '붉은 모자', NULL, 's', 'u:a'),
+             ('r1', 'o', '모자', '', '같은 그림', NULL, 's', 'u:a'),
+             ('r1', 'o', '모자', '', NULL, NULL, 's', 'u:a'),
+             ('r1', 'o', '모자', '', '잃은 모자', NULL, 's', 'u:gone');
+         INSERT INTO cash_items VALUES
+             ('r1', 'o', 1, '모자', '모자', '둥근 모자', '둥글다.', 'u:b'),
+             ('r1', 'o', 1, '모자', '모자', '주소 없는 것', NULL, NULL),
+             ('r1', 'o', 1, '모자', '모자', '빈 모자', NULL, 'u:none');",
+    )
+    .unwrap();
+}

@@ -1,0 +1,73 @@
+//! Wrong usage, configuration layers, help.
+
+use crate::common::{Desk, ended};
+
+#[test]
+fn wrong_usage_is_status_2_and_says_what_to_do() {
+    let desk = Desk::with_icons(&["가"]);
+    for args in [
+        &["--batch"][..],
+        &["--batch", "--images", "source", "--db", "x"],
+        &[
+            "--batch",
+            "--images",
+            "source",
+            "--no-image",
+            "--no-metadata",
+        ],
+        &["--batch", "--images", "source", "--upscale", "9"],
+        &["--batch", "--images", "source", "--prompt-version", "v9"],
+        &["--batch", "--images", "source", "--nonsense"],
+        &["--images", "source", "--json"],
+        &["--images", "source", "--keymap", "nowhere.toml"],
+        &["--batch", "--input", "source/x.txt"],
+    ] {
+        let ended = ended(&mut desk.command(args)).expect(2);
+        assert!(ended.err.starts_with("error: "), "{args:?}: {}", ended.err);
+    }
+    assert!(!desk.path().join("labels").exists());
+}
+
+#[test]
+fn without_a_terminal_the_workstation_points_to_batch() {
+    let desk = Desk::with_icons(&["가"]);
+    let ended = ended(&mut desk.command(&["--images", "source"])).expect(2);
+    assert!(ended.err.contains("--batch"), "{}", ended.err);
+}
+
+#[test]
+fn flags_win_over_environment_over_file() {
+    let desk = Desk::with_icons(&["가", "나", "다"]);
+    let config = "images = \"source\"\noutdir = \"from-file\"\nmax-samples = 1\nbatch = true\n";
+    std::fs::write(desk.path().join("c.toml"), config).unwrap();
+    let mut command = desk.command(&["--config", "c.toml", "--outdir", "from-flag"]);
+    command
+        .env("LABELER_MAX_SAMPLES", "2")
+        .env("LABELER_OUTDIR", "from-environment");
+    ended(&mut command).expect(0);
+    let lines = crate::common::lines(&desk.path().join("from-flag/labels.jsonl"));
+    assert_eq!(lines.len(), 2);
+    assert!(!desk.path().join("from-file").exists());
+}
+
+#[test]
+fn help_manual_and_completions_need_nothing() {
+    let desk = Desk::new();
+    for (args, word) in [
+        (&["--help"][..], "--quality-retry"),
+        (&["man"], "labeler-tui"),
+        (&["completions", "bash"], "--quality-retry"),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+    ] {
+        let ended = ended(&mut desk.plain(args)).expect(0);
+        assert!(ended.out.contains(word), "{args:?}");
+    }
+}
+
+#[test]
+fn a_missing_source_is_named() {
+    let desk = Desk::new();
+    let ended = desk.batch_of(&["--db", "nowhere.sqlite"], &[]).expect(1);
+    assert!(ended.err.contains("nowhere.sqlite"), "{}", ended.err);
+    assert!(!desk.path().join("out").exists());
+}

@@ -1,0 +1,220 @@
+//! A desk for tests of the real program: an empty home, a folder for the source, one for the
+//! labels, and a script that plays the model.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub struct Desk {
+    folder: tempfile::TempDir,
+    slots: usize,
+    answers: BTreeMap<String, Vec<Value>>,
+    otherwise: Vec<Value>,
+}
+
+pub struct Ended {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["home", "source"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Self {
+            folder,
+            slots: 1,
+            answers: BTreeMap::new(),
+            otherwise: Vec::new(),
+        }
+    }
+
+    /// A folder of red icons, each of them answered well.
+    pub fn with_icons(names: &[&str]) -> Self {
+        let mut desk = Self::new();
+        for name in names {
+            desk.icon(name);
+            desk.plays(name, &[say(good(name))]);
+        }
+        desk
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn source(&self, name: &str) -> PathBuf {
+        self.path().join("source").join(name)
+    }
+
+    pub fn out(&self, name: &str) -> PathBuf {
+        self.path().join("out").join(name)
+    }
+
+    /// A picture that no other name has: mostly red.
+    pub fn icon(&self, name: &str) -> PathBuf {
+        let path = self.source(&format!("{name}.png"));
+        picture(name).save(&path).unwrap();
+        path
+    }
+
+    pub fn slots(&mut self, slots: usize) {
+        self.slots = slots;
+    }
+
+    /// What the model does each time that it is asked of `name`.
+    pub fn plays(&mut self, name: &str, plays: &[Value]) {
+        self.answers.insert(name.to_owned(), plays.to_vec());
+    }
+
+    /// What it does of everything else.
+    pub fn otherwise(&mut self, plays: &[Value]) {
+        self.otherwise = plays.to_vec();
+    }
+
+    /// The program in an empty environment, with the script for a model.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let script = json!({
+            "slots": self.slots, "answers": self.answers, "otherwise": self.otherwise,
+        });
+        let path = self.path().join("script.json");
+        std::fs::write(&path, script.to_string()).unwrap();
+        let mut command = self.plain(&["--model", &format!("script:{}", path.display())]);
+        command.args(args);
+        command
+    }
+
+    /// The program in an empty environment.
+    pub fn plain(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_labeler-tui"));
+        command
+            .env_clear()
+            .env("HOME", self.path().join("home"))
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .args(args);
+        command
+    }
+
+    /// `--batch` over the folder of icons.
+    pub fn batch(&self, args: &[&str]) -> Ended {
+        let mut all = vec!["--batch", "--images", "source", "--outdir", "out"];
+        all.extend(args);
+        ended(&mut self.command(&all))
+    }
+
+    /// `--batch` over something else.
+    pub fn batch_of(&self, source: &[&str], args: &[&str]) -> Ended {
+        let mut all = vec!["--batch", "--outdir", "out"];
+        all.extend(source);
+        all.extend(args);
+        ended(&mut self.command(&all))
+    }
+
+    pub fn records(&self) -> Vec<Value> {
+        lines(&self.out("labels.jsonl"))
+    }
+
+    pub fn errors(&self) -> Vec<Value> {
+        lines(&self.out("labels_errors.jsonl"))
+    }
+
+    /// The record of an item.
+    pub fn record(&self, name: &str) -> Value {
+        self.records()
+            .into_iter()
+            .find(|record| record["item_name"] == name)
+            .unwrap_or_else(|| panic!("no record of {name}"))
+    }
+
+    /// Names of the records, in the order of the file.
+    pub fn names(&self) -> Vec<String> {
+        names(&self.records())
+    }
+}
+
+pub fn ended(command: &mut Command) -> Ended {
+    let output = command.output().unwrap();
+    Ended {
+        status: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn expect(self, status: i32) -> Self {
+        assert_eq!(
+            self.status, status,
+            "\nout: {}\nerr: {}",
+            self.out, self.err
+        );
+        self
+    }
+
+    /// The events of `--json`.
+    pub fn events(&self) -> Vec<Value> {
+        self.out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+pub fn names(rows: &[Value]) -> Vec<String> {
+    rows.iter()
+        .map(|row| row["item_name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Every line must be whole: files are replaced, never written in place.
+pub fn lines(path: &Path) -> Vec<Value> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            assert!(text.is_empty() || text.ends_with('\n'), "half a line");
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+pub fn picture(name: &str) -> image::RgbaImage {
+    let mut hash = 0u32;
+    for byte in name.bytes() {
+        hash = hash.wrapping_mul(31).wrapping_add(u32::from(byte));
+    }
+    image::RgbaImage::from_fn(24, 24, |x, y| match (x, y) {
+        // Makes the file this item's own, without showing another colour.
+        (0, y) => {
+            let bit = hash >> (y % 24) & 1;
+            image::Rgba([200 + 20 * bit as u8, 30, 35, 255])
+        }
+        _ => image::Rgba([210, 30, 35, 255]),
+    })
+}
+
+/// An answer that no rule has anything against.
+pub fn good(name: &str) -> Value {
+    json!({
+        "label_ko": format!("붉은 천으로 지은 단정한 {name}"),
+        "label_en": null,
+        "tags_ko": ["모자", "빨간색", "천", "단정한", "장비"],
+        "attributes": {
+            "colors": ["red"], "theme": ["fashion"], "material": ["fabric"], "vibe": ["cute"],
+            "item_type_guess": "hat",
+        },
+        "query_variants_ko": ["빨간 모자", "천 모자", "단정한 모자"],
+        "quality_flags": {"is_uncertain": false, "reasons": []},
+    })
+}
+
+pub fn say(answer: Value) -> Value {
+    json!({ "say": answer })
+}

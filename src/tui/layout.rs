@@ -100,7 +100,8 @@ pub fn bench(body: Rect, focus: Pane, queue_percent: u16) -> Bench {
     let picture_height = match rest.height {
         0..=15 => 0,
         16..=23 => 8,
-        height => (height * 2 / 5).min(24),
+        // An icon of 32 pixels fits at its own size, two pixels a row.
+        height => (height * 12 / 25).min(24),
     };
     // Very wide: the picture beside the record, so that both have height.
     if rest.width >= 150 {

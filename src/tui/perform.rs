@@ -10,7 +10,7 @@ use super::safe_text::plural;
 use super::spot;
 use super::text_edit::TextEdit;
 use crate::engine::{Command, Retry};
-use crate::record::{Change, Field, GroupId, GroupState};
+use crate::record::{Change, Field, GroupDetail, GroupId, GroupState};
 
 impl App {
     /// The records that an action is about: what is selected in the gallery, else the one in hand.
@@ -33,7 +33,9 @@ impl App {
             Action::Bottom => self.jump(true),
             Action::AcceptNext => self.decide(Change::Accept, GroupState::Accepted, "accept"),
             Action::CommitNext => self.decide(Change::Commit, GroupState::Committed, "commit"),
-            Action::Reopen => self.apply(self.targets(), Change::Reopen),
+            Action::Reopen => {
+                self.apply(self.targets(), Change::Reopen);
+            }
             Action::NextDoubtful => self.go_to_next(),
             Action::CommitAccepted => self.commit_all(GroupState::Accepted, "accepted"),
             Action::CommitCertain => self.commit_all(GroupState::Draft, "certain"),
@@ -227,17 +229,25 @@ impl App {
         }));
     }
 
-    pub(super) fn apply(&mut self, groups: Vec<GroupId>, change: Change) {
-        if groups.is_empty() {
-            return;
-        }
+    /// One step over these groups; `false`, with the reason said, where it cannot be done.
+    pub(super) fn apply(&mut self, groups: Vec<GroupId>, change: Change) -> bool {
         if let [group] = groups[..]
             && let Some(detail) = self.details.get_mut(&group)
         {
             // Shown at once; the engine's own word follows.
-            spot::preview(std::sync::Arc::make_mut(detail), &change);
+            let vocabulary = &self.settings.vocabulary;
+            let mut changed = GroupDetail::clone(detail);
+            if let Err(error) = spot::preview(&mut changed, &change, vocabulary) {
+                let hint = error.hint.map(|hint| format!("; {hint}"));
+                self.warn(format!("{}{}", error.cause, hint.unwrap_or_default()));
+                return false;
+            }
+            *detail = std::sync::Arc::new(changed);
         }
-        self.send(Command::Apply { groups, change });
+        if !groups.is_empty() {
+            self.send(Command::Apply { groups, change });
+        }
+        true
     }
 
     pub(super) fn confirm(&mut self, question: String, detail: String, commands: Vec<Command>) {

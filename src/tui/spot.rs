@@ -5,40 +5,9 @@ use super::dialog::{Dialog, Input, Purpose};
 use super::layout::{self, Pane};
 use super::settle::keep_in_view;
 use super::view::record::sheet;
-use crate::record::{Category, Change, Field, GroupDetail, Labels, Word};
-use std::borrow::Cow;
+use crate::error::Result;
+use crate::record::{self, Category, Change, Field, GroupDetail, Labels, Vocabulary, Word};
 use unicode_normalization::UnicodeNormalization;
-
-/// The values of a field; a scalar has one or none.
-pub fn values(labels: &Labels, field: Field) -> Cow<'_, [String]> {
-    let attributes = &labels.attributes;
-    match field {
-        Field::LabelKo => Cow::Owned(vec![labels.label_ko.clone()]),
-        Field::LabelEn => Cow::Owned(labels.label_en.iter().cloned().collect()),
-        Field::TagsKo => Cow::Borrowed(&labels.tags_ko),
-        Field::Colors => Cow::Borrowed(&attributes.colors),
-        Field::Theme => Cow::Borrowed(&attributes.theme),
-        Field::Material => Cow::Borrowed(&attributes.material),
-        Field::Vibe => Cow::Borrowed(&attributes.vibe),
-        Field::ItemTypeGuess => Cow::Owned(attributes.item_type_guess.iter().cloned().collect()),
-        Field::QueryVariantsKo => Cow::Borrowed(&labels.query_variants_ko),
-    }
-}
-
-fn set(labels: &mut Labels, field: Field, values: Vec<String>) {
-    let attributes = &mut labels.attributes;
-    match field {
-        Field::LabelKo => labels.label_ko = values.into_iter().next().unwrap_or_default(),
-        Field::LabelEn => labels.label_en = values.into_iter().next(),
-        Field::TagsKo => labels.tags_ko = values,
-        Field::Colors => attributes.colors = values,
-        Field::Theme => attributes.theme = values,
-        Field::Material => attributes.material = values,
-        Field::Vibe => attributes.vibe = values,
-        Field::ItemTypeGuess => attributes.item_type_guess = values.into_iter().next(),
-        Field::QueryVariantsKo => labels.query_variants_ko = values,
-    }
-}
 
 /// Where the vocabulary keeps a field's words.
 pub fn category(field: Field) -> Option<Category> {
@@ -52,48 +21,23 @@ pub fn category(field: Field) -> Option<Category> {
     }
 }
 
-/// Shows a change before the engine has made it.
-pub fn preview(detail: &mut GroupDetail, change: &Change) {
+/// Shows a change before the engine has made it, or says why it cannot be made.
+pub fn preview(detail: &mut GroupDetail, change: &Change, vocabulary: &Vocabulary) -> Result<()> {
     if let Change::SetNote { note } = change {
         detail.note.clone_from(note);
     }
-    let Some(draft) = &mut detail.draft else {
-        return;
+    let taken = match change {
+        Change::TakeAttempt { attempt } | Change::TakeField { attempt, .. } => detail
+            .attempts
+            .iter()
+            .find(|have| have.id == *attempt)
+            .and_then(|have| have.labels.as_ref()),
+        _ => None,
     };
-    let labels = &mut draft.labels;
-    match change {
-        Change::Set {
-            field,
-            values: wanted,
-        } => set(labels, *field, wanted.clone()),
-        Change::Add { field, value } => {
-            let mut list = values(labels, *field).into_owned();
-            if !list.contains(value) {
-                list.push(value.clone());
-                set(labels, *field, list);
-            }
-        }
-        Change::Remove { field, value } => {
-            let mut list = values(labels, *field).into_owned();
-            list.retain(|have| have != value);
-            set(labels, *field, list);
-        }
-        Change::Rename { field, from, to } => {
-            let mut list = values(labels, *field).into_owned();
-            if let Some(have) = list.iter_mut().find(|have| *have == from) {
-                have.clone_from(to);
-                set(labels, *field, list);
-            }
-        }
-        Change::TakeAttempt { .. }
-        | Change::TakeField { .. }
-        | Change::Replace { .. }
-        | Change::SetNote { .. }
-        | Change::Accept
-        | Change::Reject { .. }
-        | Change::Reopen
-        | Change::Commit => {}
+    if let Some(draft) = &mut detail.draft {
+        draft.labels = record::apply(&draft.labels, change, taken, vocabulary)?;
     }
+    Ok(())
 }
 
 impl App {
@@ -113,7 +57,7 @@ impl App {
     /// Values of the field under the cursor.
     fn spot_values(&self, field: Field) -> Vec<String> {
         self.labels()
-            .map(|labels| values(labels, field).into_owned())
+            .map(|labels| labels.values(field))
             .unwrap_or_default()
     }
 

@@ -7,70 +7,68 @@ use crate::engine::Command;
 use crate::record::{Change, Field, GroupId, GroupState};
 
 impl App {
-    /// A typed text is complete.
+    /// A typed text is complete. What cannot be done stays open, with the reason said.
     pub(super) fn submit(&mut self, input: Input) {
         let text = input.edit.text().trim().to_owned();
-        match input.purpose {
+        let current: Vec<GroupId> = self.current.into_iter().collect();
+        let done = match input.purpose.clone() {
             Purpose::Set { field, groups } => {
                 let values = if field.is_list() {
-                    text.split(',')
-                        .map(str::trim)
-                        .filter(|value| !value.is_empty())
-                        .map(Into::into)
-                        .collect()
+                    list(&text)
                 } else {
                     (!text.is_empty()).then_some(text).into_iter().collect()
                 };
-                self.apply(groups, Change::Set { field, values });
+                self.apply(groups, Change::Set { field, values })
             }
-            Purpose::Add { field, groups } => {
-                if text.is_empty() {
-                    return;
-                }
-                for value in text.split(',').map(str::trim).filter(|v| !v.is_empty()) {
-                    let value = value.to_owned();
-                    self.apply(groups.clone(), Change::Add { field, value });
-                }
-                self.spot = Spot {
-                    field,
-                    index: usize::MAX,
-                };
-                if groups.len() == 1 {
-                    let purpose = Purpose::Add { field, groups };
-                    self.open(Dialog::Input(Input::new(purpose, "")));
-                }
+            Purpose::Add { .. } if text.is_empty() => true,
+            Purpose::Add { field, groups } => self.add(field, groups, &text),
+            Purpose::Rename { field, from } if text.is_empty() => {
+                self.apply(current, Change::Remove { field, value: from })
             }
+            Purpose::Rename { from, .. } if text == from => true,
             Purpose::Rename { field, from } => {
-                let groups = self.current.into_iter().collect();
-                if text.is_empty() {
-                    self.apply(groups, Change::Remove { field, value: from });
-                } else if text != from {
-                    self.apply(
-                        groups,
-                        Change::Rename {
-                            field,
-                            from,
-                            to: text,
-                        },
-                    );
-                }
+                let to = text;
+                self.apply(current, Change::Rename { field, from, to })
             }
+            Purpose::RemoveTag { .. } if text.is_empty() => true,
             Purpose::RemoveTag { groups } => {
-                if !text.is_empty() {
-                    let field = Field::TagsKo;
-                    self.apply(groups, Change::Remove { field, value: text });
-                }
+                let field = Field::TagsKo;
+                self.apply(groups, Change::Remove { field, value: text })
             }
             Purpose::Note => {
                 let note = (!text.is_empty()).then_some(text);
-                self.apply(self.current.into_iter().collect(), Change::SetNote { note });
+                self.apply(current, Change::SetNote { note })
             }
-            Purpose::Reject { groups } if text.is_empty() => {
-                self.say("a rejection needs a reason; Esc leaves it".to_owned());
-                self.open(Dialog::Input(Input::new(Purpose::Reject { groups }, "")));
+            Purpose::Reject { .. } if text.is_empty() => {
+                self.warn("a rejection needs a reason; Esc leaves it".to_owned());
+                false
             }
-            Purpose::Reject { groups } => self.reject(groups, text),
+            Purpose::Reject { groups } => {
+                self.reject(groups, text);
+                true
+            }
+        };
+        if !done {
+            self.open(Dialog::Input(input));
         }
+    }
+
+    /// Adds all values; for one record the prompt stays open for the next.
+    fn add(&mut self, field: Field, groups: Vec<GroupId>, text: &str) -> bool {
+        for value in list(text) {
+            if !self.apply(groups.clone(), Change::Add { field, value }) {
+                return false;
+            }
+        }
+        self.spot = Spot {
+            field,
+            index: usize::MAX,
+        };
+        if groups.len() == 1 {
+            let purpose = Purpose::Add { field, groups };
+            self.open(Dialog::Input(Input::new(purpose, "")));
+        }
+        true
     }
 
     fn reject(&mut self, groups: Vec<GroupId>, reason: String) {
@@ -87,4 +85,13 @@ impl App {
         }
         self.apply(groups, change);
     }
+}
+
+/// The values between commas.
+fn list(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+        .map(Into::into)
+        .collect()
 }

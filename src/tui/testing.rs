@@ -334,7 +334,10 @@ impl Bench {
             let Some(detail) = self.world.get_mut(id) else {
                 continue;
             };
-            spot::preview(detail, change);
+            let vocabulary = &self.app.settings.vocabulary;
+            if spot::preview(detail, change, vocabulary).is_err() {
+                continue;
+            }
             detail.summary.state = match change {
                 Change::Accept => GroupState::Accepted,
                 Change::Commit => GroupState::Committed,
@@ -383,7 +386,7 @@ impl Bench {
         for (id, detail) in &self.world {
             let Some(draft) = &detail.draft else { continue };
             for field in [Field::LabelKo, Field::TagsKo, Field::QueryVariantsKo] {
-                for value in spot::values(&draft.labels, field).iter() {
+                for value in draft.labels.values(field) {
                     if value.contains(text) {
                         matches.push(Match {
                             group: *id,

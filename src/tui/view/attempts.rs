@@ -4,7 +4,6 @@ use super::{pane, put, put_line, record::field_name};
 use crate::record::{Attempt, Background, Draft, Field, Labels};
 use crate::tui::app::App;
 use crate::tui::safe_text::{pad, wrap};
-use crate::tui::spot::values;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -13,7 +12,7 @@ const NAME: u16 = 9;
 const LEAST: u16 = 24;
 
 fn text(labels: &Labels, field: Field) -> String {
-    let list = values(labels, field);
+    let list = labels.values(field);
     let separator = if field == Field::QueryVariantsKo {
         " / "
     } else {

@@ -5,7 +5,6 @@ use crate::tui::app::{App, Spot};
 use crate::tui::dialog::{Dialog, Input};
 use crate::tui::layout::Pane;
 use crate::tui::safe_text::{clean, count, fit, width, wrap};
-use crate::tui::spot::values;
 use crate::tui::theme::{Theme, sign};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -149,7 +148,7 @@ impl Page {
     }
 
     fn field(&mut self, app: &App, draft: &Draft, field: Field) {
-        let list = values(&draft.labels, field);
+        let list = draft.labels.values(field);
         let editing = match &app.dialog {
             Some(Dialog::Input(input)) => input
                 .place()

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod app;
+mod ask;
 pub mod dialog;
 pub mod effect;
 pub mod filter;

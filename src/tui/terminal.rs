@@ -1,6 +1,7 @@
 //! Taking the terminal and giving it back, whatever happens; the loop around the application.
 
 use super::app::{App, Message, Settings};
+use super::ask;
 use super::effect::Effect;
 use super::keymap::Keymap;
 use super::picture::{self, Wish};
@@ -22,7 +23,6 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use ratatui_image::picker::Picker;
-use ratatui_image::picker::cap_parser::QueryStdioOptions;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 use std::io::{IsTerminal as _, Stdout, Write as _, stdout};
 use std::path::{Path, PathBuf};
@@ -34,8 +34,6 @@ const CALM: Duration = Duration::from_millis(50);
 const GLANCE: Duration = Duration::from_millis(250);
 /// Longest work on waiting messages before a frame.
 const DRAIN: Duration = Duration::from_millis(8);
-/// How long a terminal may take to say what it can show.
-const ASK: Duration = Duration::from_millis(1000);
 
 /// Refuses to start where there is no screen.
 pub fn check() -> Result<()> {
@@ -164,10 +162,9 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
     screen.draw(&app).context(lost().0, lost().1)?;
 
     // Before anything else reads the keyboard, where the answer comes in.
-    let picker = ask_picker();
-    tracing::info!(protocol = ?picker.protocol_type(), "image protocol");
-    let mut wires = Wires::connect(handle, &picker)?;
-    let mut effects = app.update(Message::Pixels(picture::is_fine(&picker)));
+    ask::ask().context(lost().0, lost().1)?;
+    let mut wires = Wires::connect(handle)?;
+    let mut effects = Vec::new();
     let mut end = (None, None);
     let mut drawn = Instant::now();
     let mut urgent = true;
@@ -213,6 +210,12 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                     effects.extend(app.update(*message));
                 }
                 News::Glance => app.progress = handle.progress(),
+                News::Picker(picker) => {
+                    urgent = true;
+                    let fine = picture::is_fine(&picker);
+                    wires.show_with(*picker)?;
+                    effects.extend(app.update(Message::Pixels(fine)));
+                }
                 News::Closed => return Ok(end),
             }
             if start.elapsed() > DRAIN {
@@ -221,17 +224,6 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
             next = wires.try_next();
         }
     }
-}
-
-fn ask_picker() -> Picker {
-    let options = QueryStdioOptions {
-        timeout: ASK,
-        ..QueryStdioOptions::default()
-    };
-    Picker::from_query_stdio_with_options(options).unwrap_or_else(|error| {
-        tracing::info!(%error, "the terminal does not say what images it can show");
-        Picker::halfblocks()
-    })
 }
 
 /// Stops this process as Ctrl-Z does; returns when it goes on.
@@ -244,6 +236,8 @@ fn suspend() -> std::io::Result<()> {
 enum News {
     Message(Box<Message>),
     Glance,
+    /// The terminal has said what it can show, or nothing for too long.
+    Picker(Box<Picker>),
     /// The keyboard is gone.
     Closed,
 }
@@ -257,20 +251,23 @@ struct Wires {
     glance: Receiver<Instant>,
     jobs: Sender<Job>,
     wishes: Sender<Vec<Wish>>,
+    picker: Receiver<Picker>,
+    /// For the thread that waits for the picker.
+    drawing: Option<(Receiver<Vec<Wish>>, Sender<picture::Answer>)>,
 }
 
 impl Wires {
-    fn connect(handle: &Handle, picker: &Picker) -> Result<Self> {
+    fn connect(handle: &Handle) -> Result<Self> {
         let (input_tx, input) = unbounded();
         let (jobs, job_rx) = unbounded();
         let (done_tx, done) = unbounded();
         let (wishes, wish_rx) = unbounded();
         let (answer_tx, pictures) = bounded(64);
+        let (picker_tx, picker) = bounded(1);
         let threads = || (ErrorKind::Internal, "starting a thread");
         listen_signals(input_tx.clone()).context(threads().0, threads().1)?;
-        read_keys(input_tx).context(threads().0, threads().1)?;
+        read_keys(input_tx, picker_tx).context(threads().0, threads().1)?;
         worker::spawn(job_rx, done_tx).context(threads().0, threads().1)?;
-        picture::spawn(picker.clone(), wish_rx, answer_tx).context(threads().0, threads().1)?;
         Ok(Self {
             input,
             events: handle.events(),
@@ -279,7 +276,20 @@ impl Wires {
             glance: tick(GLANCE),
             jobs,
             wishes,
+            picker,
+            drawing: Some((wish_rx, answer_tx)),
         })
+    }
+
+    /// Pictures can be drawn from now on.
+    fn show_with(&mut self, picker: Picker) -> Result<()> {
+        tracing::info!(protocol = ?picker.protocol_type(), "image protocol");
+        self.picker = never();
+        if let Some((wishes, answers)) = self.drawing.take() {
+            picture::spawn(picker, wishes, answers)
+                .context(ErrorKind::Internal, "starting a thread")?;
+        }
+        Ok(())
     }
 
     /// Keys come before everything else.
@@ -287,6 +297,9 @@ impl Wires {
         let message = |message| Some(News::Message(Box::new(message)));
         if let Ok(key) = self.input.try_recv() {
             return message(key);
+        }
+        if let Ok(picker) = self.picker.try_recv() {
+            return Some(News::Picker(Box::new(picker)));
         }
         if let Ok(done) = self.done.try_recv() {
             return message(Message::Done(done));
@@ -319,6 +332,10 @@ impl Wires {
                     None
                 }
             },
+            recv(self.picker) -> picker => {
+                let picker = picker.unwrap_or_else(|_| Picker::halfblocks());
+                Some(News::Picker(Box::new(picker)))
+            }
             recv(self.done) -> done => done.ok().and_then(|done| message(Message::Done(done))),
             recv(self.pictures) -> answer => {
                 answer.ok().and_then(|answer| message(Message::Picture(answer)))
@@ -329,10 +346,19 @@ impl Wires {
     }
 }
 
-fn read_keys(send: Sender<Message>) -> std::io::Result<()> {
+fn read_keys(send: Sender<Message>, picker: Sender<Picker>) -> std::io::Result<()> {
     std::thread::Builder::new()
         .name("tui-keys".into())
         .spawn(move || {
+            if let Ok(answer) = ask::listen() {
+                let keys = answer.typed.into_iter().map(Message::Key);
+                if picker.send(answer.picker).is_err()
+                    || keys.into_iter().any(|key| send.send(key).is_err())
+                {
+                    return;
+                }
+            }
+            drop(picker);
             // An error means that the terminal is gone; the channel then closes.
             while let Ok(input) = crossterm::event::read() {
                 let message = match input {

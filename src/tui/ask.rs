@@ -1,0 +1,176 @@
+//! Asks the terminal which images it can show, and takes no key from the operator meanwhile.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ratatui_image::FontSize;
+use ratatui_image::picker::cap_parser::{Parser, QueryStdioOptions, Response};
+use ratatui_image::picker::{Picker, ProtocolType};
+use std::io::{Read as _, Write as _, stdin, stdout};
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+/// How long an answer may take; a terminal behind a slow line answers late or never.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// What a terminal said, and the keys that were pressed while it was asked.
+pub struct Answer {
+    pub picker: Picker,
+    pub typed: Vec<KeyEvent>,
+}
+
+/// Writes the question. The answer comes where keys come from: [`listen`] takes it from there.
+pub fn ask() -> std::io::Result<()> {
+    let query = Parser::query(
+        Picker::halfblocks().tmux_detected(),
+        QueryStdioOptions {
+            blacklist_protocols: if speaks_iterm() {
+                // Their kitty and sixel lack what is needed here.
+                vec![ProtocolType::Kitty, ProtocolType::Sixel]
+            } else {
+                Vec::new()
+            },
+            ..QueryStdioOptions::default()
+        },
+    );
+    let mut out = stdout().lock();
+    out.write_all(query.as_bytes())?;
+    out.flush()
+}
+
+fn speaks_iterm() -> bool {
+    ["WEZTERM_EXECUTABLE", "KONSOLE_VERSION"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Reads the answer, in raw mode, before anything else reads the keyboard.
+pub fn listen() -> std::io::Result<Answer> {
+    let mut parser = Parser::new();
+    let mut text = Vec::new();
+    let mut responses = Vec::new();
+    let end = Instant::now() + PATIENCE;
+    let mut stdin = stdin().lock();
+    while !responses.contains(&Response::Status) {
+        let left = end.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(nix::errno::Errno::EINTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut bytes = [0; 256];
+        let read = stdin.read(&mut bytes)?;
+        if read == 0 {
+            break;
+        }
+        for byte in &bytes[..read] {
+            responses.extend(parser.push(char::from(*byte)));
+        }
+        text.extend_from_slice(&bytes[..read]);
+    }
+    Ok(Answer {
+        picker: picker(&responses),
+        typed: typed(&String::from_utf8_lossy(&text)),
+    })
+}
+
+fn picker(responses: &[Response]) -> Picker {
+    let said = responses.iter().find_map(|response| match response {
+        Response::CellSize(Some((width, height))) if *width > 0 && *height > 0 => {
+            Some(FontSize::new(*width, *height))
+        }
+        _ => None,
+    });
+    let Some(font) = said.or_else(measured) else {
+        return Picker::halfblocks();
+    };
+    #[expect(
+        deprecated,
+        reason = "the other constructors read standard input themselves and eat keys"
+    )]
+    let mut picker = Picker::from_fontsize(font);
+    // A kitty answer counts most; what the environment hints at stands otherwise.
+    if responses.contains(&Response::Kitty) {
+        picker.set_protocol_type(ProtocolType::Kitty);
+    } else if responses.contains(&Response::Sixel) && !speaks_iterm() {
+        picker.set_protocol_type(ProtocolType::Sixel);
+    }
+    picker
+}
+
+/// Pixels of a cell as the kernel knows them.
+fn measured() -> Option<FontSize> {
+    let size = crossterm::terminal::window_size().ok()?;
+    let width = size.width.checked_div(size.columns)?;
+    let height = size.height.checked_div(size.rows)?;
+    (width > 0 && height > 0).then(|| FontSize::new(width, height))
+}
+
+/// The plain keys among what was read; escape sequences are the terminal's answers.
+fn typed(text: &str) -> Vec<KeyEvent> {
+    let mut keys = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let code = match c {
+            '\u{1b}' => {
+                match chars.next() {
+                    Some('[') => {
+                        chars.by_ref().find(|c| ('@'..='~').contains(c));
+                    }
+                    Some('_' | 'P' | ']') => {
+                        let mut last = ' ';
+                        for c in chars.by_ref() {
+                            if c == '\u{7}' || (last == '\u{1b}' && c == '\\') {
+                                break;
+                            }
+                            last = c;
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+            '\r' | '\n' => KeyCode::Enter,
+            '\t' => KeyCode::Tab,
+            c if c.is_control() || c == '\u{fffd}' => continue,
+            c => KeyCode::Char(c),
+        };
+        keys.push(KeyEvent::new(code, KeyModifiers::NONE));
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Vec<Response> {
+        let mut parser = Parser::new();
+        text.chars().flat_map(|c| parser.push(c)).collect()
+    }
+
+    #[test]
+    fn answers_choose_the_protocol() {
+        let xterm = said("\u{1b}[?63;1;2;4;6;9;15;22c\u{1b}[6;18;9t\u{1b}[0n");
+        let chosen = picker(&xterm);
+        assert_eq!(chosen.protocol_type(), ProtocolType::Sixel);
+        assert_eq!(
+            (chosen.font_size().width, chosen.font_size().height),
+            (9, 18)
+        );
+        let kitty = said("\u{1b}_Gi=31;OK\u{1b}\\\u{1b}[?62;4c\u{1b}[6;20;10t\u{1b}[0n");
+        assert_eq!(picker(&kitty).protocol_type(), ProtocolType::Kitty);
+    }
+
+    #[test]
+    fn keys_pressed_meanwhile_are_kept() {
+        let keys = typed("j\u{1b}_Gi=31;OK\u{1b}\\ㅓ\u{1b}[?62;4c\u{1b}[6;20;10t\r\u{1b}[0n");
+        let codes: Vec<_> = keys.iter().map(|key| key.code).collect();
+        assert_eq!(
+            codes,
+            [KeyCode::Char('j'), KeyCode::Char('ㅓ'), KeyCode::Enter]
+        );
+    }
+}

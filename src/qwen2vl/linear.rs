@@ -237,3 +237,17 @@ fn widened_matmul(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
     }
     Tensor::cat(&parts, 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_width_that_blocks_do_not_divide_takes_a_finer_type() {
+        assert_eq!(Quantization::Q4K.for_width(512), Some(GgmlDType::Q4K));
+        assert_eq!(Quantization::Q4K.for_width(96), Some(GgmlDType::Q8_0));
+        assert_eq!(Quantization::Q8_0.for_width(96), Some(GgmlDType::Q8_0));
+        assert_eq!(Quantization::Q4K.for_width(48), None);
+        assert_eq!(Quantization::Q8_0.for_width(48), None);
+    }
+}

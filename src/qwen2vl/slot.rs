@@ -67,14 +67,10 @@ impl Slot {
             request,
         };
         slot.prompt = slot.request.prefix.len() + slot.pending.len();
-        // What a grammar begins with needs no step of its own. It stays short of the limit, so
-        // that a request always has logits to look at.
-        if slot.request.max_new_tokens > 0
-            && let Some(constraint) = &mut slot.request.constraint
-        {
-            let room = slot.request.max_new_tokens - 1;
+        // What a grammar begins with needs no step of its own.
+        if let Some(constraint) = &mut slot.request.constraint {
             let forced = constraint.forced()?;
-            for token in forced.into_iter().take(room) {
+            for token in forced.into_iter().take(slot.request.max_new_tokens) {
                 if ends.contains(&token) {
                     break;
                 }

@@ -64,7 +64,7 @@ def label(args, folder, images, names):
         lines.append({"image_path": f"icons/{i}.png", "item_name": name, "source_type": "cash"})
     (folder / "manifest.jsonl").write_text("".join(json.dumps(x, ensure_ascii=False) + "\n" for x in lines), encoding="utf-8")
     command = [args.binary, "--batch", "--input", folder / "manifest.jsonl", "--outdir", folder / "labels", "--model", args.model]
-    command += ["--prompt", VOCABULARY.parent / "prompts/demo.toml", "--device", "cpu", "--offline"]
+    command += ["--prompt", VOCABULARY.parent / "prompts/demo.toml", "--device", "cpu", "--quantize", args.quantize, "--offline"]
     began = time.time()
     status = subprocess.run([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=(folder / "stderr.txt").open("w")).returncode
     records = {}
@@ -95,7 +95,7 @@ def score(records, names, types, described):
 
 def main(args):
     data = Pictures(args.work, seed=7)
-    rows = data.held_out(args.vendor)[: args.limit]
+    rows = data.held_out(args.vendor)[:: args.every]
     things = [data.thing[r] for r in rows]
     types = [data.things[t]["type"] for t in things]
     names = Names(args.work, random.Random(8))
@@ -104,21 +104,26 @@ def main(args):
     sizes = [(32, 32), (40, 40), (28, 34), (36, 26)]
     generator = torch.Generator().manual_seed(9)
 
-    def icons(kind=None):
-        flaws = [kind] if kind else None
-        return [augment(data.images[[r]], sizes[i % len(sizes)], generator, flaws, train=False)[0] for i, r in enumerate(rows)]
+    def icons(flaws):
+        return [
+            augment(data.images[[r]], sizes[i % len(sizes)], generator, [flaws[i % len(flaws)]], train=False)[0]
+            for i, r in enumerate(rows)
+        ]
 
-    clear, flawed = icons(), {kind: icons(kind) for kind in DEGRADED}
-    told = [describe(image[None])[0] for image in clear]
+    clear, flawed = icons([None]), icons(DEGRADED)
+    told, seen = ([describe(image[None])[0] for image in images] for images in (clear, flawed))
     shift = len(rows) // 3
     turned = clear[shift:] + clear[:shift]
     print(f"{len(rows)} pictures of {args.vendor}\n")
     columns = None
     for title, chosen in (("own name", own), ("name never seen", unseen_names(len(rows)))):
-        cases = [("own picture", clear, types, told), ("another item's picture", turned, types, told)]
-        cases += [(f"degraded: {kind}", flawed[kind], ["unknown"] * len(rows), [describe(x[None])[0] for x in flawed[kind]]) for kind in DEGRADED]
+        cases = [
+            ("own picture", clear, types, told),
+            ("another item's picture", turned, types, told),
+            ("degraded picture", flawed, ["unknown"] * len(rows), seen),
+        ]
         for case, images, expected, described in cases:
-            records, seconds = label(args, args.work / "measure" / f"{title} {case}".replace(" ", "-").replace(":", ""), images, chosen)
+            records, seconds = label(args, args.work / "measure" / f"{title} {case}".replace(" ", "-").replace("'", ""), images, chosen)
             result = score(records, chosen, expected, described)
             if columns is None:
                 columns = list(result)
@@ -133,5 +138,6 @@ if __name__ == "__main__":
     arguments.add_argument("binary")
     arguments.add_argument("model", type=Path)
     arguments.add_argument("--vendor", default=TEST)
-    arguments.add_argument("--limit", type=int)
+    arguments.add_argument("--every", type=int, default=1, help="every n-th picture only")
+    arguments.add_argument("--quantize", default="none")
     main(arguments.parse_args())

@@ -88,7 +88,11 @@ fn requests(
     items: &[Item],
 ) -> Result<Vec<GenerateRequest>> {
     let prompter = Prompter::load(&PromptOptions {
-        version: "v2".to_owned(),
+        // The built-in model knows no other prompt, and holds no longer one.
+        version: match opened.name.as_str() {
+            "demo" => "demo".to_owned(),
+            _ => "v2".to_owned(),
+        },
         file: None,
         lang: Lang::Ko,
         with_metadata: true,

@@ -1,0 +1,147 @@
+//! `ask` and `bench` as a user runs them, against the reference's answers.
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The program with nothing of the user's own around it.
+fn program(home: &Path) -> Command {
+    let mut command = Command::cargo_bin("labeler-tui").unwrap();
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("XDG_CACHE_HOME", home);
+    command
+}
+
+fn ask(home: &Path, model: &str, arguments: &[&str]) -> Command {
+    let mut command = program(home);
+    command
+        .args(["ask", "--offline", "--model"])
+        .arg(fixtures().join(model))
+        .args(arguments);
+    command
+}
+
+fn json(command: &mut Command) -> Value {
+    let output = command.assert().success().get_output().stdout.clone();
+    serde_json::from_slice(&output).unwrap()
+}
+
+#[test]
+fn ask_says_what_the_reference_says() {
+    let home = tempfile::tempdir().unwrap();
+    for model in ["flat", "nested", "parts"] {
+        let cases = std::fs::read(fixtures().join(model).join("reference/cases.json")).unwrap();
+        let cases: Value = serde_json::from_slice(&cases).unwrap();
+        for case in cases["cases"].as_array().unwrap() {
+            let mut command = ask(
+                home.path(),
+                model,
+                &[
+                    "--json",
+                    "--quantize",
+                    "none",
+                    "--max-new-tokens",
+                    "48",
+                    "--ignore-eos",
+                ],
+            );
+            command
+                .arg("--system")
+                .arg(case["system"].as_str().unwrap());
+            for image in case["images"].as_array().unwrap() {
+                let image = fixtures().join("images").join(image.as_str().unwrap());
+                command.arg("--image").arg(image);
+            }
+            let answer = json(command.arg(case["user"].as_str().unwrap()));
+            let name = format!("{model} {}", case["name"]);
+            assert_eq!(answer["prompt_token_ids"], case["token_ids"], "{name}");
+            assert_eq!(answer["token_ids"], case["greedy"], "{name}");
+            assert_eq!(answer["finish_reason"], "length");
+            let pairs = answer["logprobs"].as_array().unwrap().iter();
+            for (ours, theirs) in pairs.zip(case["logprobs"].as_array().unwrap()) {
+                let (ours, theirs) = (ours.as_f64().unwrap(), theirs.as_f64().unwrap());
+                assert!((ours - theirs).abs() < 1e-3, "{name}: {ours} {theirs}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_printed_answer_is_the_text_of_the_json() {
+    let home = tempfile::tempdir().unwrap();
+    let question = "무엇? <|im_end|>";
+    let arguments = ["--max-new-tokens", "12", question];
+    let object = json(ask(home.path(), "nested", &["--json"]).args(arguments));
+    let printed = ask(home.path(), "nested", &[])
+        .args(arguments)
+        .assert()
+        .success();
+    let printed = String::from_utf8(printed.get_output().stdout.clone()).unwrap();
+    let text: String = object["text"]
+        .as_str()
+        .unwrap()
+        .chars()
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .collect();
+    assert_eq!(printed, format!("{text}\n"));
+}
+
+#[test]
+fn a_seed_repeats_a_random_answer() {
+    let home = tempfile::tempdir().unwrap();
+    let answer = |seed: &str| {
+        let arguments = ["--json", "--temperature", "1.5", "--seed", seed, "hat"];
+        json(&mut ask(home.path(), "flat", &arguments))["token_ids"].clone()
+    };
+    assert_eq!(answer("7"), answer("7"));
+    assert_ne!(answer("7"), answer("8"));
+}
+
+#[test]
+fn faults_are_told_with_the_status_of_their_kind() {
+    let home = tempfile::tempdir().unwrap();
+    ask(home.path(), "no such model", &["hat"]).assert().code(2);
+    let missing = ask(home.path(), "flat", &["--image", "no.png", "hat"])
+        .assert()
+        .code(1);
+    let said = String::from_utf8(missing.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("no.png"), "{said}");
+    // Not in the cache, and the network is forbidden.
+    let offline = program(home.path())
+        .args(["ask", "--offline", "--model", "someone/some-model", "hat"])
+        .assert()
+        .code(1);
+    let said = String::from_utf8(offline.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("--offline"), "{said}");
+}
+
+#[test]
+fn bench_measures_the_workload() {
+    let home = tempfile::tempdir().unwrap();
+    let mut bench = |arguments: &[&str]| {
+        let mut command = program(home.path());
+        command.args(["bench", "--offline", "--icons", "3", "--batch-size", "2"]);
+        command
+            .args(["--new-tokens", "5", "--model", "demo"])
+            .args(arguments);
+        command
+    };
+    let report = json(&mut bench(&["--json"]));
+    assert!(report["icons_per_minute"].as_f64().unwrap() > 0.0);
+    assert!(report["load_seconds"].as_f64().unwrap() > 0.0);
+    assert!(report["weight_bytes_per_step"].as_u64().unwrap() > 1_000_000);
+    assert!(report["seconds_per_step_by_batch"]["2"].as_f64().unwrap() > 0.0);
+    assert!(report["shared_prompt_tokens"].as_u64().unwrap() > 0);
+    let table = bench(&[]).assert().success().get_output().stdout.clone();
+    assert!(
+        String::from_utf8(table)
+            .unwrap()
+            .contains("icons per minute")
+    );
+}

@@ -124,7 +124,7 @@ fn faults_are_told_with_the_status_of_their_kind() {
 #[test]
 fn bench_measures_the_workload() {
     let home = tempfile::tempdir().unwrap();
-    let mut bench = |arguments: &[&str]| {
+    let bench = |arguments: &[&str]| {
         let mut command = program(home.path());
         command.args(["bench", "--offline", "--icons", "3", "--batch-size", "2"]);
         command

@@ -22,8 +22,6 @@ use std::time::Instant;
 
 /// Messages to the pipeline that wait while it is busy.
 const INPUTS: usize = 256;
-/// Preparing an icon takes a millisecond; more threads would only take the model's share.
-const PREPARERS: usize = 2;
 
 /// What a run is made of.
 #[derive(Debug)]
@@ -102,12 +100,11 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
         let (stop, out) = (Arc::clone(&stop_reading), input_tx.clone());
         move || reader::run(items, max_groups, &start_rx, &stop, &out)
     })?);
-    for _ in 0..PREPARERS {
-        let (prompter, jobs, out) = (Arc::clone(&prompter), prepare_rx.clone(), input_tx.clone());
-        threads.push(spawn("prepare", move || {
-            prepare::run(&prompter, &jobs, &out);
-        })?);
-    }
+    // One is enough: an icon takes a millisecond; and it keeps them in source order.
+    threads.push(spawn("prepare", {
+        let (prompter, out) = (Arc::clone(&prompter), input_tx.clone());
+        move || prepare::run(&prompter, &prepare_rx, &out)
+    })?);
     let with_model = labeler.is_some();
     let model = match labeler {
         Some(factory) => {

@@ -6,13 +6,18 @@ use nix::unistd::Pid;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// A program that says nothing for so long is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program at work, its events read one by one.
 struct Running {
     child: Child,
-    events: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    events: Receiver<String>,
 }
 
 impl Running {
@@ -25,13 +30,26 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let events = BufReader::new(child.stdout.take().unwrap()).lines();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (tell, events) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
         Self { child, events }
     }
 
+    /// The next event of this kind, or nothing where the program ends before it.
     fn wait_for(&mut self, event: &str) -> Option<Value> {
         loop {
-            let line = self.events.next()?.unwrap();
+            let line = match self.events.recv_timeout(PATIENCE) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => panic!("no event {event}"),
+            };
             let value: Value = serde_json::from_str(&line).unwrap();
             if value["event"] == event {
                 return Some(value);
@@ -44,12 +62,19 @@ impl Running {
     }
 
     fn end(mut self) -> (Option<i32>, String) {
-        while let Some(Ok(_)) = self.events.next() {}
-        let output = self.child.wait_with_output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
+        while self.wait_for("nothing more").is_some() {}
+        let mut err = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut err).unwrap();
+        (self.child.wait().unwrap().code(), err)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing is left where the test waited for its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -30,6 +30,19 @@ pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
         .context(ErrorKind::Internal, "starting the log")
 }
 
+/// Panics of other threads than this one are caught where they happen and told as failures; they
+/// go to the log only. One of this thread is printed as ever.
+pub fn panics() {
+    let own = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tracing::error!("{panic}");
+        if std::thread::current().id() == own {
+            before(panic);
+        }
+    }));
+}
+
 /// One event a line: names and model answers may hold line ends and escape sequences.
 struct Escaped<W>(W);
 

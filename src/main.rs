@@ -62,11 +62,13 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     logging::start(&outdir, options.log_level)?;
     let labeler = labeler::factory(options.labeler);
     let Some(keymap) = keymap else {
+        logging::panics();
         let interrupt = Interrupt::on_signals()?;
         let handle = engine::start(plan, labeler)?;
         let outcome = batch::run(handle, &batch, &interrupt)?;
         return Ok(ExitCode::from(outcome.exit_status()));
     };
+    labeler::give_way();
     let handle = engine::start(plan, labeler)?;
     tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
     Ok(ExitCode::SUCCESS)

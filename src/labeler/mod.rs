@@ -14,6 +14,8 @@ use crate::settings::LabelerOptions;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+const NICENESS: i32 = 10;
+
 /// One job for a labeler.
 #[derive(Debug, Clone)]
 pub struct LabelRequest {
@@ -122,6 +124,18 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
             Ok(Box::new(server))
         }),
     })
+}
+
+/// Lets the threads that compute give way to those that draw; to be called before any of them
+/// starts, by a program with a screen.
+pub fn give_way() {
+    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| {
+        // On Linux this is the thread's own niceness; where it cannot be set all are equal.
+        let _ = rustix::process::nice(NICENESS);
+    });
+    if let Err(error) = pool.build_global() {
+        tracing::warn!(%error, "the model's threads keep their priority");
+    }
 }
 
 /// For tests of the real program: what a model would say stands in a file.

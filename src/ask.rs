@@ -2,6 +2,7 @@
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon;
+use crate::labeler::remote::{ChatTurn, chat};
 use crate::prompt::Chat;
 use crate::qwen2vl::open::{OnOpening, Opened, Opening, open};
 use crate::qwen2vl::{
@@ -9,7 +10,7 @@ use crate::qwen2vl::{
     LoadStage, Sampling,
 };
 use crate::record::{Background, Timings};
-use crate::settings::{AskOptions, LabelerOptions, ModelOptions};
+use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::path::Path;
@@ -24,12 +25,15 @@ pub(crate) const STEP_TOKENS: usize = 512;
 
 /// Runs the turn and writes its answer to `out`.
 pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
-    let model = local(&options.labeler)?;
     let pictures = options
         .images
         .iter()
         .map(|path| read_picture(path))
         .collect::<Result<Vec<_>>>()?;
+    if let LabelerOptions::Remote(remote) = &options.labeler {
+        return run_remote(options, remote, &pictures, out);
+    }
+    let model = local(&options.labeler)?;
     let opened = open_with_bar(model)?;
     let began = Instant::now();
     let config = opened.model.config();
@@ -37,7 +41,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         .iter()
         .map(|picture| ImagePatches::new(picture, &config.image))
         .collect::<Result<Vec<_>>>()?;
-    let chat = Chat {
+    let turn = Chat {
         system: options.system.clone().unwrap_or(DEFAULT_SYSTEM.to_owned()),
         user: options.question.clone(),
         images: images.len(),
@@ -46,7 +50,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         .iter()
         .map(|image| opened.model.image_tokens(image.grid))
         .collect();
-    let prompt = opened.tokenizer.chat_tokens(&chat, &counts)?.ids;
+    let prompt = opened.tokenizer.chat_tokens(&turn, &counts)?.ids;
     let mut generator = Generator::new(
         &opened.model,
         GeneratorOptions {
@@ -105,6 +109,46 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     }
 }
 
+/// The same through a server, which keeps its tokens to itself.
+fn run_remote(
+    options: &AskOptions,
+    remote: &RemoteOptions,
+    pictures: &[icon::Picture],
+    out: &mut dyn Write,
+) -> Result<()> {
+    let began = Instant::now();
+    let turn = ChatTurn {
+        system: options.system.as_deref().unwrap_or(DEFAULT_SYSTEM),
+        pictures,
+        user: &options.question,
+        max_new_tokens: options.max_new_tokens,
+        temperature: options.temperature,
+        seed: options.seed,
+        ignore_eos: options.ignore_eos,
+    };
+    let said = chat(remote, &turn)?;
+    let line = match options.json {
+        true => serde_json::json!({
+            "prompt_token_ids": null,
+            "token_ids": null,
+            "logprobs": said.logprobs,
+            "text": said.text,
+            "finish_reason": said.finish_reason,
+            "timings": {"seconds": began.elapsed().as_secs_f64()},
+        })
+        .to_string(),
+        false => printable(&said.text),
+    };
+    writeln!(out, "{line}").context(ErrorKind::Internal, "cannot write the answer")
+}
+
+/// A model's text must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .collect()
+}
+
 #[derive(Default)]
 struct Answer {
     ids: Vec<u32>,
@@ -125,12 +169,7 @@ impl Answer {
         if json || text.is_empty() {
             return Ok(());
         }
-        // A model's text must not steer the terminal.
-        let shown: String = text
-            .chars()
-            .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-            .collect();
-        out.write_all(shown.as_bytes())
+        out.write_all(printable(text).as_bytes())
             .and_then(|()| out.flush())
             .context(ErrorKind::Internal, "cannot write the answer")
     }

@@ -2,6 +2,8 @@
 
 use assert_cmd::Command;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 fn fixtures() -> PathBuf {
@@ -119,6 +121,75 @@ fn faults_are_told_with_the_status_of_their_kind() {
         .code(1);
     let said = String::from_utf8(offline.get_output().stderr.clone()).unwrap();
     assert!(said.contains("--offline"), "{said}");
+}
+
+/// Answers one request with `body` and gives what was asked.
+fn serve_once(
+    status: &'static str,
+    body: &'static str,
+) -> (String, std::thread::JoinHandle<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let served = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let line = line.trim().to_ascii_lowercase();
+            if let Some(bytes) = line.strip_prefix("content-length:") {
+                length = bytes.trim().parse().unwrap();
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut asked = vec![0; length];
+        reader.read_exact(&mut asked).unwrap();
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = reader.into_inner();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        serde_json::from_slice(&asked).unwrap()
+    });
+    (url, served)
+}
+
+#[test]
+fn ask_goes_through_a_server_where_one_is_given() {
+    let home = tempfile::tempdir().unwrap();
+    let (url, served) = serve_once(
+        "200 OK",
+        r#"{"choices": [{"message": {"content": "a hat\u001b[2J"}, "finish_reason": "stop"}]}"#,
+    );
+    let image = fixtures().join("images/icon.png");
+    let printed = program(home.path())
+        .args(["ask", "--endpoint", &url, "--model", "m", "--image"])
+        .arg(image)
+        .arg("What is it?")
+        .assert()
+        .success();
+    assert_eq!(printed.get_output().stdout, b"a hat[2J\n");
+    let asked = served.join().unwrap();
+    assert_eq!(asked["model"], "m");
+    let content = &asked["messages"][1]["content"];
+    assert_eq!(content[0]["type"], "image_url");
+    assert_eq!(content[1]["text"], "What is it?");
+
+    let (url, _) = serve_once(
+        "404 Not Found",
+        r#"{"error": {"message": "no such model"}}"#,
+    );
+    let refused = program(home.path())
+        .args(["ask", "--endpoint", &url, "--model", "m", "hat"])
+        .assert()
+        .code(1);
+    let said = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(said.contains("no such model"), "{said}");
 }
 
 #[test]

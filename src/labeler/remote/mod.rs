@@ -1,9 +1,11 @@
 //! Labels through any server that speaks the OpenAI chat API: vLLM, SGLang, llama.cpp and others.
 
+mod chat;
 mod check;
 mod pool;
 mod wire;
 
+pub use chat::{ChatAnswer, ChatTurn, chat};
 pub use check::{EndpointReport, check};
 
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, Pull};

@@ -19,3 +19,6 @@ pub use messages::{
     Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary,
 };
 pub use start::{Parts, Plan, start};
+
+/// The bytes of an icon, on disk or built in, for a preview.
+pub use crate::source::image_bytes;

@@ -494,7 +494,14 @@ impl App {
         match action {
             Action::Undo => self.undo.is_some(),
             Action::Redo => self.redo.is_some(),
-            Action::AcceptNext | Action::CommitNext | Action::EditLabel | Action::AddTag => draft,
+            Action::AcceptNext
+            | Action::CommitNext
+            | Action::EditLabel
+            | Action::AddTag
+            | Action::EditField
+            | Action::AddValue
+            | Action::RemoveValue
+            | Action::MoveEarlier => draft || self.screen == Screen::Gallery,
             Action::Reject | Action::Retry | Action::Note => current.is_some(),
             Action::Attempts => self
                 .detail()

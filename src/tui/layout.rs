@@ -101,7 +101,7 @@ pub fn bench(body: Rect, focus: Pane, queue_percent: u16) -> Bench {
         0..=15 => 0,
         16..=23 => 8,
         // An icon of 32 pixels fits at its own size, two pixels a row.
-        height => (height * 12 / 25).min(24),
+        height => (height / 2).min(24),
     };
     // Very wide: the picture beside the record, so that both have height.
     if rest.width >= 150 {
@@ -204,7 +204,7 @@ pub fn picture(inner: Rect) -> (Rect, Rect) {
 
 /// Columns and rows of the gallery and the size of a cell in it.
 pub fn grid(body: Rect, fine: bool) -> (usize, usize, u16, u16) {
-    let (width, height) = if fine { (12, 6) } else { (20, 11) };
+    let (width, height) = if fine { (16, 6) } else { (20, 11) };
     let (width, height) = if body.width >= 60 && body.height >= height + 2 {
         (width, height)
     } else {

@@ -101,11 +101,7 @@ pub fn load(picker: &Picker, wish: &Wish) -> Answer {
 }
 
 fn read(path: &Path) -> Result<Icon, String> {
-    let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if size > icon::MAX_FILE_BYTES {
-        return Err(format!("the file has {size} bytes"));
-    }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = crate::engine::image_bytes(path).map_err(|failure| failure.detail)?;
     icon::decode(&bytes).map_err(|error| error.cause)
 }
 

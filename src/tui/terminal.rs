@@ -190,7 +190,11 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
         }
         let calm = drawn.elapsed() >= CALM;
         if urgent || calm {
-            screen.draw(&app).context(lost().0, lost().1)?;
+            if let Err(error) = screen.draw(&app) {
+                // The line is cut: nobody is there to read an error, and everything is saved.
+                tracing::warn!(%error, "the terminal is gone");
+                return Ok(end);
+            }
             drawn = Instant::now();
             urgent = false;
         }

@@ -148,7 +148,8 @@ impl Theme {
             Depth::None | Depth::Ansi16 => None,
             Depth::True => Some(Color::Rgb(r, g, b)),
             Depth::Ansi256 => {
-                let step = |v: u8| (u16::from(v) * 5 + 127) / 255;
+                const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+                let step = |v: u8| (0..6).min_by_key(|&i| LEVELS[i].abs_diff(v)).unwrap_or(0);
                 let index = 16 + 36 * step(r) + 6 * step(g) + step(b);
                 Some(Color::Indexed(index as u8))
             }

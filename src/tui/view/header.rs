@@ -97,6 +97,8 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
         GroupState::Edited,
         GroupState::Accepted,
         GroupState::Committed,
+        GroupState::Draft,
+        GroupState::Waiting,
     ];
     let reserved = width(&right).min(room / 3) + 1;
     for state in counts {
@@ -156,6 +158,7 @@ fn useful(context: Context) -> &'static [Action] {
             A::AddValue,
             A::RemoveValue,
             A::AcceptNext,
+            A::CommitNext,
             A::Undo,
             A::MoveEarlier,
             A::NextPane,

@@ -1,7 +1,7 @@
 //! The picture pane: the icon, sharp, its size and its colours with their names.
 
 use super::{pane, put};
-use crate::record::ColorHistogram;
+use crate::record::{Category, Vocabulary, to_oklab};
 use crate::tui::app::App;
 use crate::tui::layout;
 use crate::tui::picture::{Look, Shown};
@@ -91,19 +91,11 @@ fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) 
         None,
     );
     for swatch in &shown.swatches {
-        let one = ColorHistogram {
-            opaque: 1,
-            bins: vec![(crate::record::to_oklab(swatch.rgb), 1.0)],
-        };
-        let name = one
-            .shown(&app.settings.vocabulary)
-            .first()
-            .map_or("unnamed", |(word, _)| word.word.as_str())
-            .to_owned();
+        let name = name(swatch.rgb, &app.settings.vocabulary);
         let korean = app
             .settings
             .vocabulary
-            .korean(crate::record::Category::Color, &name)
+            .korean(Category::Color, name)
             .unwrap_or_default();
         line(
             &format!("{:>3.0}% {name} {korean}", swatch.share * 100.0),
@@ -111,4 +103,25 @@ fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) 
             Some(swatch.rgb),
         );
     }
+}
+
+/// The colour word whose typical colours lie nearest.
+fn name(rgb: [u8; 3], vocabulary: &Vocabulary) -> &str {
+    let colour = to_oklab(rgb);
+    let distance = |anchor: &[f32; 3]| -> f32 {
+        anchor
+            .iter()
+            .zip(colour)
+            .map(|(a, b)| (a - b).powi(2))
+            .sum()
+    };
+    vocabulary
+        .entries(Category::Color)
+        .iter()
+        .filter_map(|word| {
+            let nearest = word.anchors.iter().map(distance).min_by(f32::total_cmp)?;
+            Some((nearest, word.word.as_str()))
+        })
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or("unnamed", |(_, word)| word)
 }

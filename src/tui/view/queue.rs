@@ -1,8 +1,8 @@
 //! The queue pane: one row a group, only those in view.
 
 use super::{pane, put};
-use crate::record::GroupSummary;
-use crate::tui::app::App;
+use crate::record::{GroupState, GroupSummary};
+use crate::tui::app::{App, Model};
 use crate::tui::dialog::Dialog;
 use crate::tui::layout::Pane;
 use crate::tui::safe_text::{count, fit, pad, width};
@@ -76,6 +76,11 @@ fn empty(app: &App, area: Rect, buf: &mut Buffer) {
         "The source holds no item."
     } else if app.groups.is_empty() {
         "Reading the source..."
+    } else if app.queue.filter == crate::tui::filter::DOUBTFUL
+        && app.groups.count(GroupState::Waiting) + app.groups.count(GroupState::Running) > 0
+        && matches!(app.model, Model::Ready(_) | Model::Loading)
+    {
+        "Nothing needs you yet: the model is at work. 3 shows it, \\ shows every item."
     } else if app.queue.filter == crate::tui::filter::DOUBTFUL {
         "Nothing needs you now. \\ shows every item."
     } else {
@@ -137,8 +142,8 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
         theme.text()
     };
     let tint = |style: ratatui::style::Style| {
-        // On the coloured row its own colour must stay readable.
-        if here { style.patch(base) } else { style }
+        // Colours of their own would make the marked row hard to read.
+        if here { base } else { style }
     };
     if area.height >= 2 {
         let key = app.thumb_key(summary.id, 4, 2);

@@ -4,7 +4,7 @@ use crate::record::{Draft, Field, FieldConfidence, GroupDetail, GroupState, Orig
 use crate::tui::app::{App, Spot};
 use crate::tui::dialog::{Dialog, Input};
 use crate::tui::layout::Pane;
-use crate::tui::safe_text::{clean, count, fit, width, wrap};
+use crate::tui::safe_text::{clean, fit, plural, width, wrap};
 use crate::tui::theme::{Theme, sign};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -201,7 +201,7 @@ impl Page {
         if let Some(part) = &item.item_part {
             source.push_str(&format!(", {part}"));
         }
-        source.push_str(&format!(", {} rows", count(detail.rows)));
+        source.push_str(&format!(", {}", plural(detail.rows as usize, "row")));
         self.named("source", &source, theme.text());
         if let Some(text) = &item.item_description {
             self.named("about", text, theme.text());

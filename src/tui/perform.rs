@@ -243,6 +243,17 @@ impl App {
                 return false;
             }
             *detail = std::sync::Arc::new(changed);
+            if matches!(
+                change,
+                Change::Set { .. }
+                    | Change::Add { .. }
+                    | Change::Remove { .. }
+                    | Change::Rename { .. }
+                    | Change::TakeField { .. }
+            ) {
+                self.groups.expect_state(group, GroupState::Edited);
+                self.queue.stale = true;
+            }
         }
         if !groups.is_empty() {
             self.send(Command::Apply { groups, change });

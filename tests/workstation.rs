@@ -182,7 +182,7 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
     let mut operator = Operator::start(dir.path(), &arguments);
     operator.wait_for("[망토]");
     operator.press("u");
-    operator.wait_for("few_tags");
+    operator.wait_for("? uncertain");
     operator.press("q");
     assert_eq!(operator.leave().0, 0);
 }

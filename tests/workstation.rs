@@ -181,9 +181,9 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
     // The draft is here next time.
     let mut operator = Operator::start(dir.path(), &arguments);
     operator.wait_for("[망토]");
-    operator.press("u");
-    operator.wait_for("? uncertain");
     operator.press("q");
+    operator.wait_for("Leave with 1 edited or accepted draft");
+    operator.press("y");
     assert_eq!(operator.leave().0, 0);
 }
 

@@ -45,9 +45,7 @@ impl App {
                     self.open(Dialog::Input(Input::new(Purpose::Reject { groups }, "")));
                 }
             }
-            Action::Undo if self.undo.is_none() => self.say("nothing to undo".to_owned()),
             Action::Undo => self.send(Command::Undo),
-            Action::Redo if self.redo.is_none() => self.say("nothing to do again".to_owned()),
             Action::Redo => self.send(Command::Redo),
             Action::EditLabel => {
                 self.spot = Spot {

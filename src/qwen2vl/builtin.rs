@@ -1,5 +1,8 @@
 //! The demo model that is part of the program.
 
+/// How a user names it.
+pub const NAME: &str = "demo";
+
 macro_rules! file {
     ($name:literal) => {
         (

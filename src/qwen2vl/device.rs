@@ -18,6 +18,8 @@ pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
         Quantize::Q8_0 => Some(Quantization::Q8_0),
         Quantize::Q4K => Some(Quantization::Q4K),
         Quantize::None => None,
+        // The built-in model's matrices are too small to gain: quantized it takes four times as long.
+        Quantize::Auto if options.model == super::builtin::NAME => None,
         Quantize::Auto => on_cpu.then_some(Quantization::Q8_0),
     };
     let dtype = match options.precision {
@@ -85,12 +87,12 @@ pub fn name(device: &Device) -> &'static str {
 mod tests {
     use super::*;
 
-    fn options(device: DeviceChoice, quantize: Quantize) -> ModelOptions {
+    fn options(model: &str, quantize: Quantize) -> ModelOptions {
         ModelOptions {
-            model: "demo".into(),
+            model: model.into(),
             revision: "main".into(),
             offline: true,
-            device,
+            device: DeviceChoice::Cpu,
             precision: Precision::Auto,
             quantize,
             batch_size: 8,
@@ -100,13 +102,15 @@ mod tests {
 
     #[test]
     fn the_cpu_quantizes_unless_told_otherwise() {
-        let auto = load_options(&options(DeviceChoice::Cpu, Quantize::Auto)).unwrap();
+        let auto = load_options(&options("folder", Quantize::Auto)).unwrap();
         assert_eq!(
             (auto.dtype, auto.quantization),
             (DType::F32, Some(Quantization::Q8_0))
         );
-        let none = load_options(&options(DeviceChoice::Cpu, Quantize::None)).unwrap();
+        let none = load_options(&options("folder", Quantize::None)).unwrap();
         assert_eq!(none.quantization, None);
+        let demo = load_options(&options("demo", Quantize::Auto)).unwrap();
+        assert_eq!((demo.dtype, demo.quantization), (DType::F32, None));
     }
 
     #[cfg(not(feature = "cuda"))]

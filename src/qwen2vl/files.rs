@@ -108,7 +108,7 @@ impl CheckpointFiles {
     /// of the shared cache; what is not there yet is downloaded, unless `options.offline`.
     pub fn resolve(options: &ModelOptions, on_download: OnDownload) -> Result<Self> {
         let name = options.model.as_str();
-        if name == "demo" {
+        if name == super::builtin::NAME {
             return Self::embedded(name, super::builtin::DEMO);
         }
         if Path::new(name).is_dir() {

@@ -1,20 +1,18 @@
-//! Manifests in JSON: one object a line, or one array of objects; read as a stream.
+//! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
 use super::row::{Row, wanted};
 use super::{ItemSource, Sink, SourceEvent, base_of, cannot_read};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::settings::OnlySource;
-use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
-use serde_json::Value;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// Longer lines are passed over and reported; a row with a long description has a few kilobytes.
-const MAX_LINE: usize = 1 << 20;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Longer rows are passed over and reported; one with a long description has a few kilobytes.
+pub(super) const MAX_ROW: usize = 1 << 20;
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A `.jsonl` manifest.
 #[derive(Debug)]
@@ -64,13 +62,7 @@ pub(super) fn read_lines(
         if text.is_empty() {
             continue;
         }
-        let row = if length > MAX_LINE {
-            Err(format!("{length} bytes long, more than {MAX_LINE}"))
-        } else if !text.starts_with(b"{") {
-            Err("not a JSON object".to_owned())
-        } else {
-            serde_json::from_slice::<Row>(text).map_err(reason)
-        };
+        let row = row(text, length);
         if give(row, &format_args!("line {number}"), base, only, sink).is_break() {
             break;
         }
@@ -78,7 +70,18 @@ pub(super) fn read_lines(
     Ok(())
 }
 
-/// Reads up to and with the next line feed, keeps at most [`MAX_LINE`] bytes of it in `line`, and
+/// A row from its text, of which at most [`MAX_ROW`] bytes are here; `length` is how long it was.
+pub(super) fn row(text: &[u8], length: usize) -> Result<Row, String> {
+    if length > MAX_ROW {
+        Err(format!("{length} bytes long, more than {MAX_ROW}"))
+    } else if !text.starts_with(b"{") {
+        Err("not a JSON object".to_owned())
+    } else {
+        serde_json::from_slice(text).map_err(reason)
+    }
+}
+
+/// Reads up to and with the next line feed, keeps at most [`MAX_ROW`] bytes of it in `line`, and
 /// returns how long it really was; 0 at the end of the file.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     line.clear();
@@ -89,7 +92,7 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<u
             Some(at) => (&buffer[..=at], true),
             None => (buffer, buffer.is_empty()),
         };
-        let room = MAX_LINE.saturating_sub(line.len()).min(part.len());
+        let room = MAX_ROW.saturating_sub(line.len()).min(part.len());
         line.extend_from_slice(&part[..room]);
         let read = part.len();
         length += read;
@@ -97,97 +100,6 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<u
         if ended {
             return Ok(length);
         }
-    }
-}
-
-/// A `.json` manifest.
-#[derive(Debug)]
-pub struct Array {
-    path: PathBuf,
-    base: PathBuf,
-    only: OnlySource,
-}
-
-impl Array {
-    pub fn open(path: &Path, only: OnlySource) -> Result<Self> {
-        open_file(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            base: base_of(path)?,
-            only,
-        })
-    }
-}
-
-impl ItemSource for Array {
-    fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let cannot_read = |error: &dyn fmt::Display| cannot_read(&self.path, error);
-        let mut reader = BufReader::new(open_file(&self.path)?);
-        let start = reader.fill_buf().map_err(|error| cannot_read(&error))?;
-        if start.starts_with(BYTE_ORDER_MARK) {
-            reader.consume(BYTE_ORDER_MARK.len());
-        }
-        let mut rows = Rows {
-            base: &self.base,
-            only: self.only,
-            sink,
-            number: 0,
-            stopped: false,
-        };
-        let mut deserializer = serde_json::Deserializer::from_reader(reader);
-        let result = (&mut rows)
-            .deserialize(&mut deserializer)
-            .and_then(|()| deserializer.end());
-        match result {
-            Err(error) if !rows.stopped => Err(Error::new(
-                ErrorKind::Source,
-                format!("{} after row {}: {error}", self.path.display(), rows.number),
-            )
-            .with_hint("a .json manifest is one array of objects; one object a line is .jsonl")),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Hands the elements of an array on one by one.
-struct Rows<'a, 'b> {
-    base: &'a Path,
-    only: OnlySource,
-    sink: &'a mut Sink<'b>,
-    number: u64,
-    stopped: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Rows<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Rows<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an array of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        while let Some(value) = rows.next_element::<Value>()? {
-            self.number += 1;
-            let row = if value.is_object() {
-                serde_json::from_value::<Row>(value).map_err(reason)
-            } else {
-                Err("not a JSON object".to_owned())
-            };
-            let place = format_args!("row {}", self.number);
-            if give(row, &place, self.base, self.only, self.sink).is_break() {
-                self.stopped = true;
-                return Err(A::Error::custom("enough"));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -215,7 +127,7 @@ fn reason(error: serde_json::Error) -> String {
     }
 }
 
-fn open_file(path: &Path) -> Result<File> {
+pub(super) fn open_file(path: &Path) -> Result<File> {
     let file = File::open(path).map_err(|error| cannot_read(path, error))?;
     let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
     if metadata.is_dir() {

@@ -7,6 +7,7 @@ mod demo;
 mod folder;
 mod image_file;
 mod json;
+mod json_array;
 mod parquet;
 mod row;
 
@@ -64,7 +65,7 @@ fn manifest(path: &Path, options: &SourceOptions) -> Result<Box<dyn ItemSource>>
     let extension = path.extension().and_then(|extension| extension.to_str());
     Ok(match extension.map(str::to_ascii_lowercase).as_deref() {
         Some("jsonl") => Box::new(json::Lines::open(path, options.only)?),
-        Some("json") => Box::new(json::Array::open(path, options.only)?),
+        Some("json") => Box::new(json_array::Array::open(path, options.only)?),
         Some("parquet") => Box::new(parquet::Table::open(path, options.only)?),
         _ => {
             return Err(Error::new(

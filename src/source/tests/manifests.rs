@@ -173,9 +173,32 @@ fn a_broken_array_gives_what_was_whole_and_then_says_where_it_broke() {
     let error = error.unwrap();
     assert_eq!(error.kind, ErrorKind::Source);
     assert!(error.cause.contains("after row 2"), "{error}");
-    for text in ["", "{}", "5", "[1] x", ROW] {
+    for text in ["", "{}", "5", "[1] x", "[1}", "[\"a]", ROW] {
         assert!(array(text).1.is_some(), "{text:?}");
     }
+}
+
+#[test]
+fn an_enormous_element_is_reported_and_passed_over() {
+    let long = ROW.replace("모자", &"\\\"], {".repeat(2 << 20));
+    let (read, error) = array(&format!("[{ROW}, {long},{ROW} ]"));
+    assert_eq!(error, None);
+    assert_eq!(read.items.len(), 2);
+    assert!(
+        read.warnings[0].starts_with("row 2: 1258"),
+        "{:?}",
+        read.warnings
+    );
+}
+
+#[test]
+fn an_element_that_is_no_json_spoils_only_itself() {
+    let (read, error) = array(&format!("[{ROW}, {{\"image_path\": oops}}, {ROW},]"));
+    assert_eq!(error, None);
+    assert_eq!(read.items.len(), 2);
+    assert_eq!(read.warnings.len(), 2, "{:?}", read.warnings);
+    assert!(read.warnings[0].starts_with("row 2: expected value"));
+    assert_eq!(read.warnings[1], "row 4: not a JSON object");
 }
 
 #[test]

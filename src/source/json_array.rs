@@ -1,0 +1,189 @@
+//! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
+//! neither the array nor an enormous element of it is ever held.
+
+use super::json::{BYTE_ORDER_MARK, MAX_ROW, give, open_file, row};
+use super::{ItemSource, Sink, base_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::OnlySource;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug)]
+pub struct Array {
+    path: PathBuf,
+    base: PathBuf,
+    only: OnlySource,
+}
+
+impl Array {
+    pub fn open(path: &Path, only: OnlySource) -> Result<Self> {
+        open_file(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            base: base_of(path)?,
+            only,
+        })
+    }
+}
+
+impl ItemSource for Array {
+    fn read(&mut self, sink: &mut Sink) -> Result<()> {
+        let mut elements = Elements::new(BufReader::new(open_file(&self.path)?));
+        for number in 1u64.. {
+            let found = elements.next().map_err(|error| {
+                let rows = number - 1;
+                let place = self.path.display();
+                Error::new(
+                    ErrorKind::Source,
+                    format!("{place} after row {rows}: {error}"),
+                )
+                .with_hint("a .json manifest is one array of objects; one object a line is .jsonl")
+            })?;
+            let Some(length) = found else {
+                break;
+            };
+            let row = row(elements.text.trim_ascii(), length);
+            let place = format_args!("row {number}");
+            if give(row, &place, &self.base, self.only, sink).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cuts an array at the commas between its elements.
+struct Elements<R> {
+    reader: R,
+    at: Place,
+    /// The last element, at most [`MAX_ROW`] bytes of it.
+    text: Vec<u8>,
+}
+
+#[derive(PartialEq)]
+enum Place {
+    Before,
+    Inside,
+    After,
+}
+
+/// Where a byte stands in an element.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    in_text: bool,
+    escaped: bool,
+}
+
+impl Nesting {
+    /// Whether `byte` ends the element; it then is no part of it.
+    fn ends_at(&mut self, byte: u8) -> bool {
+        if self.in_text {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_text = false,
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b',' | b']' | b'}' if self.depth == 0 => return true,
+            b'"' => self.in_text = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => self.depth -= 1,
+            _ => {}
+        }
+        false
+    }
+}
+
+impl<R: BufRead> Elements<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            reader,
+            at: Place::Before,
+            text: Vec::new(),
+        }
+    }
+
+    /// How long the next element is; it stands in `text`. Nothing at the end of the array.
+    fn next(&mut self) -> io::Result<Option<usize>> {
+        if self.at == Place::Before {
+            self.begin()?;
+        }
+        if self.at == Place::Inside {
+            return self.element().map(Some);
+        }
+        match self.past_blanks()? {
+            None => Ok(None),
+            Some(_) => Err(broken("something follows the array")),
+        }
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        if self.reader.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+            self.reader.consume(BYTE_ORDER_MARK.len());
+        }
+        if self.past_blanks()? != Some(b'[') {
+            return Err(broken("it does not begin with ["));
+        }
+        self.reader.consume(1);
+        self.at = Place::Inside;
+        if self.past_blanks()? == Some(b']') {
+            self.reader.consume(1);
+            self.at = Place::After;
+        }
+        Ok(())
+    }
+
+    /// The next byte that is no blank, not taken.
+    fn past_blanks(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            let blanks = buffer
+                .iter()
+                .take_while(|b| b.is_ascii_whitespace())
+                .count();
+            let (next, read) = (buffer.get(blanks).copied(), !buffer.is_empty());
+            self.reader.consume(blanks);
+            if next.is_some() || !read {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// Reads up to and with the comma or bracket that ends the element.
+    fn element(&mut self) -> io::Result<usize> {
+        self.text.clear();
+        let mut nesting = Nesting::default();
+        let mut length = 0;
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            if buffer.is_empty() {
+                return Err(broken("the array does not end"));
+            }
+            let end = buffer.iter().position(|byte| nesting.ends_at(*byte));
+            let part = &buffer[..end.unwrap_or(buffer.len())];
+            let room = MAX_ROW.saturating_sub(self.text.len()).min(part.len());
+            self.text.extend_from_slice(&part[..room]);
+            length += part.len();
+            let Some(end) = end else {
+                let read = part.len();
+                self.reader.consume(read);
+                continue;
+            };
+            match buffer[end] {
+                b',' => {}
+                b']' => self.at = Place::After,
+                _ => return Err(broken("} without {")),
+            }
+            self.reader.consume(end + 1);
+            return Ok(length);
+        }
+    }
+}
+
+fn broken(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}

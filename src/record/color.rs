@@ -13,6 +13,8 @@ const LIGHTNESS_WEIGHT: f32 = 0.5;
 const GREY: f32 = 0.03;
 /// Anchors of lower chroma (white, grey, black, cream) may be shown by grey pixels.
 const PALE: f32 = 0.045;
+/// A shade's word has to be the nearest one of so many pixels to stand for the word above it.
+const LEAST_SHADE: f32 = 0.05;
 /// A claimed colour that covers less than this share of the opaque pixels is not shown.
 pub const LEAST_SHARE: f32 = 0.02;
 
@@ -29,41 +31,56 @@ impl ColorHistogram {
     /// Which colour words the pixels show, with their shares, most first. Neighbouring words share
     /// pixels (an orange red shows both), so the shares add up to more than 1.
     pub fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
-        let words = vocabulary.entries(Category::Color);
-        let mut shares = vec![0.0; words.len()];
-        for (color, share) in &self.bins {
-            let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
-            let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
-            for (total, distance) in shares.iter_mut().zip(distances) {
-                if distance <= NEAR.max(best * NEAR_BEST) {
-                    *total += share;
-                }
-            }
-        }
-        let mut shown: Vec<_> = words
-            .iter()
-            .zip(shares)
-            .filter(|(_, share)| *share >= LEAST_SHARE)
-            .collect();
+        let near = |distance: f32, best: f32| distance <= NEAR.max(best * NEAR_BEST);
+        let mut shown = self.shares(vocabulary, near);
+        shown.retain(|(_, share)| *share >= LEAST_SHARE);
         shown.sort_by(|a, b| b.1.total_cmp(&a.1));
         shown
     }
 
-    /// The claimed colours that the pixels do not show. Words without anchors cannot be judged,
+    /// Each colour word with the share of the pixels that `shows` lets it have, given how far a
+    /// pixel is from it and from the nearest of all words.
+    fn shares<'a>(
+        &self,
+        vocabulary: &'a Vocabulary,
+        shows: impl Fn(f32, f32) -> bool,
+    ) -> Vec<(&'a Word, f32)> {
+        let words = vocabulary.entries(Category::Color);
+        let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
+        for (color, share) in &self.bins {
+            let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
+            let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
+            for ((_, total), distance) in shares.iter_mut().zip(distances) {
+                if shows(distance, best) {
+                    *total += share;
+                }
+            }
+        }
+        shares
+    }
+
+    /// The claimed colours that the pixels do not show, nor, for a wide word such as blue, as one
+    /// of its shades. Words without anchors cannot be judged,
     /// nor can an icon without an opaque pixel.
     pub fn contradicted<'a>(&self, claimed: &'a [String], vocabulary: &Vocabulary) -> Vec<&'a str> {
         if self.opaque == 0 || claimed.is_empty() {
             return Vec::new();
         }
         let shown = self.shown(vocabulary);
+        let nearest = self.shares(vocabulary, |distance, best| distance == best);
+        let is_shown = |word: &Word| {
+            let of_shades = nearest
+                .iter()
+                .filter(|(other, _)| word.shades.contains(&other.word));
+            let shade: f32 = of_shades.map(|(_, share)| share).sum();
+            shown.iter().any(|(seen, _)| *seen == word) || shade >= LEAST_SHADE
+        };
         claimed
             .iter()
             .filter(|claim| {
                 vocabulary
                     .find_exact(Category::Color, claim)
-                    .is_some_and(|word| {
-                        !word.anchors.is_empty() && !shown.iter().any(|(seen, _)| *seen == word)
-                    })
+                    .is_some_and(|word| !word.anchors.is_empty() && !is_shown(word))
             })
             .map(String::as_str)
             .collect()
@@ -119,6 +136,23 @@ mod tests {
         ]);
         let claimed = ["red", "white", "black", "blue", "green"].map(String::from);
         assert_eq!(hat.contradicted(&claimed, &vocabulary), ["blue", "green"]);
+    }
+
+    #[test]
+    fn a_wide_word_may_mean_one_of_its_shades() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let claimed = ["blue", "sky blue", "green"].map(String::from);
+        let night = histogram(&[([25, 30, 80], 0.9), ([240, 240, 240], 0.1)]);
+        assert_eq!(
+            night.contradicted(&claimed, &vocabulary),
+            ["sky blue", "green"]
+        );
+        // Yellow lies near lime, but shows no green.
+        let star = histogram(&[([255, 225, 60], 1.0)]);
+        assert_eq!(star.contradicted(&claimed, &vocabulary), claimed);
+        let shoes = histogram(&[([110, 40, 60], 0.6), ([20, 20, 20], 0.4)]);
+        let red = ["red".to_string()];
+        assert!(shoes.contradicted(&red, &vocabulary).is_empty());
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Word {
     pub en: Vec<String>,
     /// Typical colours in OKLab (`[l, a, b]`); only colours have any.
     pub anchors: Vec<[f32; 3]>,
+    /// Words for shades of this one: who says blue may mean navy. Only colours have any.
+    pub shades: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +83,8 @@ struct Entry {
     en: Vec<String>,
     #[serde(default)]
     rgb: Vec<String>,
+    #[serde(default)]
+    shades: Vec<String>,
 }
 
 impl Vocabulary {
@@ -94,7 +98,7 @@ impl Vocabulary {
         let file: File = toml::from_str(text).map_err(|error| {
             fault(error.to_string().trim_end()).with_hint(
                 "a vocabulary has the tables [[colors]], [[materials]], [[item_types]], \
-                 [[themes]] and [[vibes]], each with word, ko = [..], en = [..]; colours also rgb",
+                 [[themes]] and [[vibes]], each with word, ko = [..], en = [..]; colours also rgb and shades",
             )
         })?;
         let mut faults = Vec::new();
@@ -132,6 +136,17 @@ impl Vocabulary {
                     }
                 }
                 words[at].push(word);
+            }
+            for word in &words[at] {
+                let strange =
+                    |shade: &&String| !words[at].iter().any(|other| other.word == **shade);
+                for shade in word.shades.iter().filter(strange) {
+                    faults.push(format!(
+                        "{}: \"{shade}\", a shade of \"{}\", is no word of its own",
+                        category.key(),
+                        word.word
+                    ));
+                }
             }
         }
         if faults.is_empty() {
@@ -194,8 +209,9 @@ impl Word {
                 ));
             }
         }
-        if !entry.rgb.is_empty() && category != Category::Color {
-            faults.push(format!("{name} has rgb, which only colours have"));
+        let colored = !entry.rgb.is_empty() || !entry.shades.is_empty();
+        if colored && category != Category::Color {
+            faults.push(format!("{name} has rgb or shades, which only colours have"));
         }
         let mut anchors = Vec::new();
         for code in &entry.rgb {
@@ -209,6 +225,7 @@ impl Word {
             ko: entry.ko.iter().map(|text| text.nfc().collect()).collect(),
             en: entry.en,
             anchors,
+            shades: entry.shades,
         }
     }
 }
@@ -307,7 +324,7 @@ mod tests {
     #[test]
     fn faults_are_told_together_with_the_entries() {
         let text = "
-            colors = [{ word = 'red', ko = ['빨강'], rgb = ['red'] }, { word = 'pink', ko = ['빨강'] }]
+            colors = [{ word = 'red', ko = ['빨강'], rgb = ['red'] }, { word = 'pink', ko = ['빨강'], shades = ['rose'] }]
             materials = []
             item_types = [{ word = 'hat' }]
             themes = [{ word = 'sea', en = ['Sea'] }]
@@ -316,6 +333,7 @@ mod tests {
         for part in [
             "#rrggbb",
             "\"빨강\" of \"pink\" belongs to \"red\"",
+            "\"rose\", a shade of \"pink\", is no word",
             "materials has no entry",
             "twice in \"sea\"",
         ] {

@@ -107,32 +107,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn list(&mut self, depth: usize) -> Node {
-        let mut nodes = Vec::new();
+    /// The first character of the next entry, not taken; commas before it are. Nothing where
+    /// `close`, which is taken, or the text ends the entries.
+    fn next_entry(&mut self, close: char) -> Option<char> {
         loop {
             self.skip_blanks();
             match self.peek() {
                 None => {
                     self.cut = true;
-                    break;
-                }
-                Some(']') => {
-                    self.take();
-                    break;
-                }
-                Some('}' | ':') => {
-                    self.repaired = true;
-                    break;
+                    return None;
                 }
                 Some(',') => {
                     self.take();
                     self.skip_blanks();
                     self.repaired |= matches!(self.peek(), Some(',' | ']' | '}'));
                 }
-                Some(_) => match self.value(depth + 1) {
-                    Some(node) => nodes.push(node),
-                    None => break,
-                },
+                Some(c) if c == close => {
+                    self.take();
+                    return None;
+                }
+                first => return first,
+            }
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Node {
+        let mut nodes = Vec::new();
+        while let Some(first) = self.next_entry(']') {
+            if matches!(first, '}' | ':') {
+                self.repaired = true;
+                break;
+            }
+            match self.value(depth + 1) {
+                Some(node) => nodes.push(node),
+                None => break,
             }
         }
         Node::List(nodes)
@@ -140,32 +148,18 @@ impl<'a> Reader<'a> {
 
     fn map(&mut self, depth: usize) -> Node {
         let mut entries = Vec::new();
-        loop {
-            self.skip_blanks();
-            match self.peek() {
-                None => {
-                    self.cut = true;
-                    break;
-                }
-                Some('}') => {
-                    self.take();
-                    break;
-                }
-                Some(',') => {
-                    self.take();
-                    self.skip_blanks();
-                    self.repaired |= matches!(self.peek(), Some(',' | '}'));
-                }
-                Some(']' | ':') => {
+        while let Some(first) = self.next_entry('}') {
+            match first {
+                ']' | ':' => {
                     self.take();
                     self.repaired = true;
                 }
-                Some(quote @ ('"' | '\'' | '“')) => {
+                quote @ ('"' | '\'' | '“') => {
                     self.take();
                     let key = self.string(quote).value;
                     self.entry(key, depth, &mut entries);
                 }
-                Some(_) => {
+                _ => {
                     self.repaired = true;
                     let from = self.at;
                     while self

@@ -10,15 +10,17 @@ pub const FILE: &str = "labeler.log";
 
 /// Sends what is traced from now on to the log of `outdir`, which is made where it is not there.
 pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
-    std::fs::create_dir_all(outdir)
-        .context(ErrorKind::Store, format!("creating {}", outdir.display()))
-        .map_err(|e| e.with_hint("choose another --outdir"))?;
     let path = outdir.join(FILE);
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .context(ErrorKind::Store, format!("opening {}", path.display()))?;
+    let file = std::fs::create_dir_all(outdir)
+        .context(ErrorKind::Store, format!("creating {}", outdir.display()))
+        .and_then(|()| {
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&path)
+                .context(ErrorKind::Store, format!("opening {}", path.display()))
+        })
+        .map_err(|e| e.with_hint("give write permission, or choose another --outdir"))?;
     // Other people's modules are only heard when something is wrong.
     let filter = tracing_subscriber::filter::EnvFilter::new(format!("warn,labeler_tui={level}"));
     tracing_subscriber::fmt()

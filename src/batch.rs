@@ -1,6 +1,8 @@
 //! The headless front end: events become a progress bar, plain lines or JSON.
 
-use crate::engine::{Command, Event, Handle, Progress, RemoteCounts, Summary};
+mod summary;
+
+use crate::engine::{Command, Event, Handle, Progress, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,17 +10,16 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use summary::{Failures, duration};
 
 /// How often the bar moves and a signal is looked for.
 const TICK: Duration = Duration::from_millis(100);
 /// Without a terminal: one line of progress in this time.
 const LINE: Duration = Duration::from_secs(10);
-/// Failures named one by one at the end; the file has them all.
-const LISTED: usize = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -133,22 +134,6 @@ fn outcome(summary: &Summary, asked: bool) -> Outcome {
     }
 }
 
-#[derive(Default)]
-struct Failures {
-    first: Vec<String>,
-    more: usize,
-}
-
-impl Failures {
-    fn push(&mut self, line: String) {
-        if self.first.len() < LISTED {
-            self.first.push(line);
-        } else {
-            self.more += 1;
-        }
-    }
-}
-
 /// Where the run is shown: JSON to standard output, everything else to standard error.
 struct Screen {
     json: bool,
@@ -253,80 +238,11 @@ impl Screen {
         if self.json {
             return Ok(());
         }
-        let mut text = String::new();
-        let mut line = |line: String| {
-            text.push_str(&line);
-            text.push('\n');
-        };
-        if summary.new_records == 0 && summary.waiting == 0 && summary.failures.is_empty() {
-            line("nothing to do: every image has a record".to_owned());
-        }
-        line(format!(
-            "{} records ({} new) of {} images in {} rows, {}",
-            summary.records,
-            summary.new_records,
-            summary.groups,
-            summary.rows,
-            duration(summary.seconds)
-        ));
-        let uncertain: Vec<String> = summary
-            .by_reason
-            .iter()
-            .map(|(reason, n)| format!("{} {n}", reason.code()))
-            .collect();
-        if !uncertain.is_empty() {
-            line(format!(
-                "uncertain: {} ({})",
-                summary.uncertain,
-                uncertain.join(", ")
-            ));
-        }
-        for (code, n) in &summary.failures {
-            line(format!("failed: {n} {}", code.code()));
-        }
-        for failure in &failures.first {
-            line(format!("  {}", harmless(failure)));
-        }
-        if failures.more > 0 {
-            line(format!("  and {} more", failures.more));
-        }
-        if summary.waiting > 0 {
-            line(format!("not labelled: {}", summary.waiting));
-        }
-        let names = ["preprocess", "vision", "prefill", "decode"];
-        let stages: Vec<String> = names
-            .iter()
-            .zip(summary.stage_seconds)
-            .filter(|(_, seconds)| *seconds > 0.0)
-            .map(|(name, seconds)| format!("{name} {seconds:.1} s"))
-            .collect();
-        if !stages.is_empty() {
-            line(format!("time: {}", stages.join(", ")));
-        }
-        if let Some(counts) = &summary.remote {
-            line(remote_line(counts));
-        }
-        for file in files(options, !summary.failures.is_empty()) {
-            line(file.display().to_string());
-        }
-        for line in text.lines() {
-            print_line(line)?;
+        for line in summary::lines(summary, failures, options) {
+            print_line(&line)?;
         }
         Ok(())
     }
-}
-
-fn files(options: &BatchOptions, failed: bool) -> Vec<PathBuf> {
-    let mut names = vec!["labels.jsonl"];
-    if options.parquet {
-        names.push("labels.parquet");
-    }
-    if failed {
-        names.push("labels_errors.jsonl");
-    }
-    let outdir: &Path = &options.outdir;
-    let paths = names.into_iter().map(|name| outdir.join(name));
-    paths.filter(|path| path.exists()).collect()
 }
 
 fn rates(progress: &Progress) -> String {
@@ -340,27 +256,6 @@ fn rates(progress: &Progress) -> String {
         parts.push(format!("{} left", duration(seconds)));
     }
     parts.join(", ")
-}
-
-fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0) as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, _) => format!("{seconds:.1} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
-}
-
-fn remote_line(counts: &RemoteCounts) -> String {
-    format!(
-        "server: {} requests, {} retries, {} bytes sent, {} bytes received, {} prompt tokens, {} new tokens",
-        counts.requests,
-        counts.retries,
-        counts.bytes_sent,
-        counts.bytes_received,
-        counts.prompt_tokens,
-        counts.new_tokens
-    )
 }
 
 /// Names and details come from sources and servers; the terminal must not obey them.
@@ -404,7 +299,7 @@ fn event_json(event: &Event) -> Option<Value> {
             "event": "failed", "group": group, "item_name": name, "code": code, "detail": detail,
         }),
         Event::Warning(text) => json!({ "event": "warning", "text": text }),
-        Event::Stopped(summary) => summary_json(summary),
+        Event::Stopped(summary) => summary::json(summary),
         Event::Broken(error) => json!({
             "event": "broken", "cause": error.cause, "hint": error.hint,
         }),
@@ -424,38 +319,6 @@ fn progress_json(progress: &Progress) -> Value {
         "failed": progress.failed, "icons_per_minute": progress.icons_per_minute,
         "tokens_per_second": progress.tokens_per_second, "eta_seconds": progress.eta_seconds,
     })
-}
-
-fn summary_json(summary: &Summary) -> Value {
-    let by_reason: serde_json::Map<_, _> = summary
-        .by_reason
-        .iter()
-        .map(|(reason, n)| (reason.code().to_owned(), json!(n)))
-        .collect();
-    let failures: serde_json::Map<_, _> = summary
-        .failures
-        .iter()
-        .map(|(code, n)| (code.code().to_owned(), json!(n)))
-        .collect();
-    let [preprocess, vision, prefill, decode] = summary.stage_seconds;
-    let mut value = json!({
-        "event": "summary", "rows": summary.rows, "groups": summary.groups,
-        "records": summary.records, "new_records": summary.new_records,
-        "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
-        "drafts": summary.drafts, "waiting": summary.waiting,
-        "interrupted": summary.interrupted, "seconds": summary.seconds,
-        "stage_seconds": {
-            "preprocess": preprocess, "vision": vision, "prefill": prefill, "decode": decode,
-        },
-    });
-    if let Some(counts) = &summary.remote {
-        value["remote"] = json!({
-            "requests": counts.requests, "retries": counts.retries,
-            "bytes_sent": counts.bytes_sent, "bytes_received": counts.bytes_received,
-            "prompt_tokens": counts.prompt_tokens, "new_tokens": counts.new_tokens,
-        });
-    }
-    value
 }
 
 fn print_line(line: &str) -> Result<()> {

@@ -61,6 +61,7 @@ impl Pipeline {
             groups: counts.groups,
             records: counts.records,
             new_records: self.state.new_records,
+            asked: self.state.asked,
             uncertain: in_state(GroupState::Uncertain),
             drafts: in_state(GroupState::Draft)
                 + in_state(GroupState::Edited)
@@ -71,6 +72,7 @@ impl Pipeline {
             interrupted: self.state.interrupted,
             seconds: self.state.began.elapsed().as_secs_f64(),
             stage_seconds: self.meter.stage_seconds(),
+            retries: self.state.retries,
             remote: self.state.remote,
         })
     }

@@ -2,7 +2,7 @@
 //! between two.
 
 use super::messages::ModelInfo;
-use super::prepare::Job;
+use super::prepare::{Job, Purpose};
 use crate::icon;
 use crate::labeler::Answer;
 use crate::prompt::Prompter;
@@ -10,6 +10,8 @@ use crate::record::{
     self, Attempt, AttemptSettings, Background, ColorHistogram, Failure, Field, FieldConfidence,
     Labels, Reason, RuleContext, Timings, TokenCounts,
 };
+use crate::settings::Lang;
+use crate::store::{Basis, Merged};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -23,16 +25,6 @@ pub struct Judge {
     model: String,
     /// Into the settings hash: what the same model was run as.
     detail: String,
-}
-
-/// What the better fields of two attempts come to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Merged {
-    /// The attempt that most of it comes from.
-    pub attempt: i64,
-    pub labels: Labels,
-    pub reasons: Vec<Reason>,
-    pub confidence: Vec<FieldConfidence>,
 }
 
 impl Judge {
@@ -69,7 +61,11 @@ impl Judge {
         };
         match record::parse(&text) {
             Ok(parsed) => {
-                let labels = parsed.labels.normalized(self.prompter.vocabulary());
+                let mut labels = parsed.labels.normalized(self.prompter.vocabulary());
+                // A server without a grammar may give what was not asked for.
+                if self.prompter.lang() == Lang::Ko {
+                    labels.label_en = None;
+                }
                 let tokens = answer.tokens.iter();
                 let tokens =
                     tokens.map(|token| (token.bytes.as_slice(), token.logprob, token.forced));
@@ -103,6 +99,10 @@ impl Judge {
             at: now(),
             model: self.model.clone(),
             prompt_version,
+            retry_of: match &job.purpose {
+                Purpose::Quality(base) => Some(base.id),
+                Purpose::First | Purpose::Repair | Purpose::Operator => None,
+            },
             settings: job.settings.clone(),
             settings_hash,
             raw_text: String::new(),
@@ -159,9 +159,24 @@ impl Judge {
         }
     }
 
+    /// What an attempt and its retry come to: the better of both, or the first one with a reason
+    /// more where the second brings nothing.
+    pub fn settle(&self, job: &Job, base: &Attempt, second: &Attempt) -> Option<Merged> {
+        self.better(job, base, second).or_else(|| {
+            let mut reasons = base.reasons.clone();
+            reasons.push(Reason::QualityRetryFailed);
+            Some(Merged {
+                basis: Basis::Earlier(base.id),
+                labels: base.labels.clone()?,
+                reasons,
+                confidence: base.confidence.clone(),
+            })
+        })
+    }
+
     /// The better of two attempts, and from the other one each field that betters it further;
     /// `None` where the second brings nothing.
-    pub fn better(&self, job: &Job, base: &Attempt, second: &Attempt) -> Option<Merged> {
+    fn better(&self, job: &Job, base: &Attempt, second: &Attempt) -> Option<Merged> {
         let (Some(first_labels), Some(second_labels)) = (&base.labels, &second.labels) else {
             return None;
         };
@@ -170,6 +185,10 @@ impl Judge {
             (second, base, first_labels)
         } else {
             (base, second, second_labels)
+        };
+        let basis = match second_is_better {
+            true => Basis::Retry,
+            false => Basis::Earlier(base.id),
         };
         let mut labels = winner.labels.clone()?;
         let mut reasons = winner.reasons.clone();
@@ -199,7 +218,7 @@ impl Judge {
         }
         if doubt < doubt_of(base) {
             Some(Merged {
-                attempt: winner.id,
+                basis,
                 labels,
                 reasons,
                 confidence,

@@ -170,6 +170,8 @@ pub struct Summary {
     /// Committed records in the outdir.
     pub records: u64,
     pub new_records: u64,
+    /// Answers asked of the model.
+    pub asked: u64,
     pub uncertain: u64,
     pub by_reason: Vec<(Reason, u64)>,
     pub failures: Vec<(FailureCode, u64)>,
@@ -180,8 +182,19 @@ pub struct Summary {
     pub interrupted: bool,
     pub seconds: f64,
     pub stage_seconds: [f64; 4],
+    pub retries: RetryCounts,
     /// Only for an endpoint: requests, retries, bytes sent and received, prompt and new tokens.
     pub remote: Option<RemoteCounts>,
+}
+
+/// What `--quality-retry` came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RetryCounts {
+    pub made: u64,
+    /// The record is better for it.
+    pub better: u64,
+    /// No reason for doubt is left.
+    pub without_doubt: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

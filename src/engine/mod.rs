@@ -2,6 +2,7 @@
 
 mod ending;
 mod handle;
+mod intake;
 mod judge;
 mod messages;
 mod meter;
@@ -16,7 +17,7 @@ mod start;
 
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, Stage, Summary,
+    Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts, Stage, Summary,
 };
 pub use start::{Parts, Plan, start};
 

@@ -65,6 +65,14 @@ impl Pipeline {
             self.journal.export(self.options.parquet)?;
         }
         self.show(&step.changed)?;
+        if let Some((groups, why)) = step.refused {
+            let records = match groups {
+                1 => "1 record is".to_owned(),
+                n => format!("{n} records are"),
+            };
+            let text = format!("{records} left as before: {}", why.cause);
+            self.tell(Event::Warning(text));
+        }
         self.tell(Event::Stepped {
             done: step.done,
             undo: step.undo,

@@ -1,11 +1,11 @@
 //! What becomes of an answer or a failure: stored, tried again, settled, committed, told.
 
-use super::judge::Merged;
 use super::messages::Event;
 use super::pipeline::Pipeline;
 use super::prepare::{Job, Purpose};
 use crate::error::Result;
 use crate::record::{Attempt, AttemptSettings, Failure, FailureCode, GroupId, Reason};
+use crate::store::Added;
 use std::time::Instant;
 
 impl Pipeline {
@@ -20,58 +20,37 @@ impl Pipeline {
         let now = Instant::now();
         self.meter
             .finished(now, &attempt.timings, attempt.tokens.generated);
-        let added = self.journal.add_attempt(job.group, &attempt)?;
+        let added = self.store(&job, &attempt)?;
         attempt.id = added.id;
-        let mut changed = added.changed;
-        match &job.purpose {
-            Purpose::First | Purpose::Operator | Purpose::Repair
-                if self.options.quality_retry
-                    && job.purpose != Purpose::Operator
-                    && self.judge.wants_retry(&attempt) =>
-            {
-                let settings = self.judge.stricter(&job.settings);
-                let purpose = Purpose::Quality(Box::new(attempt));
-                self.state.urgent.push_back((job.group, settings, purpose));
-                return self.show(&changed);
-            }
-            Purpose::Quality(base) => {
-                let merged = self.judge.better(&job, base, &attempt);
-                changed.extend(self.settle(job.group, base, merged)?);
-            }
-            _ => {}
+        if job.purpose.is_first_answer() && self.wants_retry(&attempt) {
+            self.retry_for_quality(job.group, attempt);
+            return self.show(&added.changed);
         }
-        self.labelled(&job, changed)
+        self.labelled(&job, added.changed)
     }
 
-    /// Shows what two attempts come to; where the second was of no use, that is a reason.
-    fn settle(
-        &mut self,
-        group: GroupId,
-        base: &Attempt,
-        merged: Option<Merged>,
-    ) -> Result<Vec<GroupId>> {
-        let merged = match (merged, &base.labels) {
-            (Some(merged), _) => merged,
-            (None, Some(labels)) => {
-                let mut reasons = base.reasons.clone();
-                reasons.push(Reason::QualityRetryFailed);
-                Merged {
-                    attempt: base.id,
-                    labels: labels.clone(),
-                    reasons,
-                    confidence: base.confidence.clone(),
-                }
-            }
-            (None, None) => return Ok(Vec::new()),
-        };
-        let added = self.journal.add_merged(
-            group,
-            merged.attempt,
-            &merged.labels,
-            &merged.reasons,
-            &merged.confidence,
-        )?;
-        Ok(added.changed)
+    /// An answer or a failed try goes into the journal, a retry with what it comes to.
+    fn store(&mut self, job: &Job, attempt: &Attempt) -> Result<Added> {
+        if let Purpose::Quality(base) = &job.purpose
+            && let Some(merged) = self.judge.settle(job, base, attempt)
+        {
+            let retries = &mut self.state.retries;
+            retries.made += 1;
+            retries.better += u64::from(!merged.reasons.contains(&Reason::QualityRetryFailed));
+            retries.without_doubt += u64::from(merged.reasons.is_empty());
+            return self.journal.add_retry(job.group, attempt, &merged);
+        }
+        self.journal.add_attempt(job.group, attempt)
+    }
+
+    pub(super) fn wants_retry(&self, attempt: &Attempt) -> bool {
+        self.options.quality_retry && self.judge.wants_retry(attempt)
+    }
+
+    pub(super) fn retry_for_quality(&mut self, group: GroupId, base: Attempt) {
+        let settings = self.judge.stricter(&base.settings);
+        let purpose = Purpose::Quality(Box::new(base));
+        self.state.urgent.push_back((group, settings, purpose));
     }
 
     fn labelled(&mut self, job: &Job, mut changed: Vec<GroupId>) -> Result<()> {
@@ -106,31 +85,30 @@ impl Pipeline {
         let Some(job) = self.close(ticket) else {
             return Ok(());
         };
+        if let Some(attempt) = &attempt {
+            self.meter
+                .finished(Instant::now(), &attempt.timings, attempt.tokens.generated);
+        }
+        if matches!(job.purpose, Purpose::Quality(_)) {
+            // The first answer stands, and this was its retry.
+            let attempt = attempt.unwrap_or_else(|| self.judge.failed_attempt(&job, failure));
+            let added = self.store(&job, &attempt)?;
+            return self.labelled(&job, added.changed);
+        }
         let mut changed = match &attempt {
-            Some(attempt) => {
-                self.meter
-                    .finished(Instant::now(), &attempt.timings, attempt.tokens.generated);
-                self.journal.add_attempt(job.group, attempt)?.changed
-            }
+            Some(attempt) => self.store(&job, attempt)?.changed,
             None => self.journal.add_failure(job.group, &failure)?,
         };
-        match &job.purpose {
-            // A text that is no record: one more try with the strict prompt.
-            Purpose::First if failure.code == FailureCode::InvalidJson => {
-                let settings = AttemptSettings {
-                    strict: true,
-                    ..job.settings.clone()
-                };
-                self.state
-                    .urgent
-                    .push_back((job.group, settings, Purpose::Repair));
-                return self.show(&changed);
-            }
-            Purpose::Quality(base) => {
-                changed.extend(self.settle(job.group, base, None)?);
-                return self.labelled(&job, changed);
-            }
-            _ => {}
+        // A text that is no record: one more try with the strict prompt.
+        if job.purpose == Purpose::First && failure.code == FailureCode::InvalidJson {
+            let settings = AttemptSettings {
+                strict: true,
+                ..job.settings.clone()
+            };
+            self.state
+                .urgent
+                .push_back((job.group, settings, Purpose::Repair));
+            return self.show(&changed);
         }
         if job.purpose.counts() {
             self.state.progress.done += 1;

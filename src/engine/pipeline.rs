@@ -3,17 +3,16 @@
 
 use super::handle::EngineEnd;
 use super::judge::Judge;
-use super::messages::{Event, Progress, RemoteCounts, Stage};
+use super::messages::{Event, Progress, RemoteCounts, RetryCounts, Stage};
 use super::meter::Meter;
 use super::model_worker::FromModel;
-use super::prepare::{FromPrepare, Job, Purpose};
+use super::prepare::{FromPrepare, Job, Purpose, Work};
 use super::reader::FromSource;
 use super::ready::Ready;
 use crate::error::Result;
 use crate::record::{AttemptSettings, Failure, FailureCode, GroupId, GroupState, GroupSummary};
 use crate::settings::EngineOptions;
-use crate::source::GroupEvent;
-use crate::store::{Journal, Members, NewGroup, Upserted};
+use crate::store::Journal;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -54,7 +53,7 @@ pub(super) enum Model {
 pub struct Crew {
     pub ready: Arc<Ready>,
     /// `None` once nothing more is to be prepared.
-    pub prepare: Option<Sender<Job>>,
+    pub prepare: Option<Sender<Work>>,
     pub stop_reading: Arc<std::sync::atomic::AtomicBool>,
     pub threads: Vec<JoinHandle<()>>,
     pub model: Option<JoinHandle<()>>,
@@ -91,7 +90,13 @@ pub struct State {
     /// The groups of this reading of the source.
     pub(super) by_order: Vec<GroupId>,
     pub(super) progress: Progress,
+    /// Known groups whose picture no run has looked at (those of an earlier file), and whether
+    /// some are being looked at.
+    pub(super) colorless: VecDeque<GroupId>,
+    pub(super) coloring: bool,
     pub(super) new_records: u64,
+    pub(super) asked: u64,
+    pub(super) retries: RetryCounts,
     pub(super) remote: Option<RemoteCounts>,
     pub(super) interrupted: bool,
 }
@@ -121,7 +126,11 @@ impl State {
                 reading: true,
                 ..Progress::default()
             },
+            colorless: VecDeque::new(),
+            coloring: false,
             new_records: 0,
+            asked: 0,
+            retries: RetryCounts::default(),
             remote: None,
             interrupted: false,
         }
@@ -205,12 +214,15 @@ impl Pipeline {
 
     pub(super) fn is_idle(&self) -> bool {
         let state = &self.state;
+        let seen = state.colorless.is_empty() && !state.coloring;
         let done = state.urgent.is_empty() && state.todo.is_empty() && state.outstanding.is_empty();
-        state.source_read && (done || matches!(state.model, Model::None | Model::Broken))
+        let no_model = matches!(state.model, Model::None | Model::Broken);
+        state.source_read && seen && (done || no_model)
     }
 
     /// Prepares as much as the model will want next.
     fn feed(&mut self) -> Result<()> {
+        self.look_at_colors()?;
         if matches!(self.state.model, Model::None | Model::Broken) {
             return Ok(());
         }
@@ -236,12 +248,16 @@ impl Pipeline {
                 preprocess_ms: 0.0,
             };
             self.state.outstanding.insert(ticket, job.clone());
-            if let Some(prepare) = &self.crew.prepare {
-                // The preparing threads live as long as this sender.
-                let _ = prepare.send(job);
-            }
+            self.have_prepared(Work::Attempt(Box::new(job)));
         }
         Ok(())
+    }
+
+    pub(super) fn have_prepared(&self, work: Work) {
+        if let Some(prepare) = &self.crew.prepare {
+            // The preparing thread lives as long as this sender.
+            let _ = prepare.send(work);
+        }
     }
 
     pub(super) fn input(&mut self, input: Input) -> Result<()> {
@@ -250,123 +266,6 @@ impl Pipeline {
             Input::Prepare(message) => self.on_prepare(message),
             Input::Model(message) => self.on_model(message),
         }
-    }
-
-    fn on_source(&mut self, message: FromSource) -> Result<()> {
-        match message {
-            FromSource::Groups(events) => self.take_groups(events),
-            FromSource::End {
-                rows,
-                rows_of_groups,
-            } => {
-                let more = self.state.by_order.iter().zip(rows_of_groups);
-                let more: Vec<Members> = more
-                    .filter(|(_, rows)| *rows > 1)
-                    .map(|(&group, rows)| Members {
-                        group,
-                        rows: u64::from(rows - 1),
-                        names: Vec::new(),
-                    })
-                    .collect();
-                self.journal.add_names(&more)?;
-                self.state.source_read = true;
-                self.state.rows = rows;
-                self.state.progress.reading = false;
-                let groups = self.state.progress.total;
-                tracing::info!(rows, groups, "source read");
-                self.tell(Event::SourceRead { rows, groups });
-                Ok(())
-            }
-            FromSource::Failed(error) => Err(error),
-        }
-    }
-
-    fn take_groups(&mut self, events: Vec<GroupEvent>) -> Result<()> {
-        let mut groups = Vec::new();
-        let mut failures = Vec::new();
-        let mut names: Vec<(u64, String)> = Vec::new();
-        for event in events {
-            match event {
-                GroupEvent::New(group) => {
-                    failures.push(group.failure);
-                    groups.push(NewGroup {
-                        order: group.order,
-                        item: group.item,
-                        sha256: group.sha256,
-                        rows: 1,
-                        other_names: Vec::new(),
-                    });
-                }
-                GroupEvent::Name { order, name } => names.push((order, name)),
-                GroupEvent::Warning(text) => {
-                    tracing::warn!(%text, "source");
-                    self.tell(Event::Warning(text));
-                }
-            }
-        }
-        let upserted = self.journal.upsert_groups(&groups)?;
-        let mut shown = Vec::new();
-        for ((group, failure), of) in upserted.into_iter().zip(failures).zip(groups) {
-            self.state.by_order.push(group.id);
-            if group.first {
-                shown.push(group.id);
-                self.enlist(group, failure, of.item.item_name)?;
-            }
-        }
-        let by_order = &self.state.by_order;
-        let members: Vec<Members> = names
-            .into_iter()
-            .filter_map(|(order, name)| {
-                Some(Members {
-                    group: *by_order.get(usize::try_from(order).ok()?)?,
-                    rows: 0,
-                    names: vec![name],
-                })
-            })
-            .collect();
-        self.journal.add_names(&members)?;
-        self.show(&shown)
-    }
-
-    /// Decides what a group that the source names still needs; `failure` where there is no image.
-    fn enlist(&mut self, group: Upserted, failure: Option<Failure>, name: String) -> Result<()> {
-        self.state.progress.total += 1;
-        let known = match group.new || group.content_changed {
-            true => None,
-            false => self.journal.summary(group.id)?,
-        };
-        match known.map(|known| known.state) {
-            state @ (None | Some(GroupState::Waiting | GroupState::Failed))
-                if failure.is_some() && self.settings.with_image =>
-            {
-                self.state.progress.done += 1;
-                self.state.progress.failed += 1;
-                let Some(failure) = failure else {
-                    return Ok(());
-                };
-                if state != Some(GroupState::Failed) {
-                    self.journal.add_failure(group.id, &failure)?;
-                }
-                self.tell(Event::Failed {
-                    group: group.id,
-                    name,
-                    code: failure.code,
-                    detail: failure.detail,
-                });
-            }
-            None | Some(GroupState::Waiting | GroupState::Failed) => {
-                self.state.todo.push_back(group.id);
-                self.state.idle_told = false;
-            }
-            Some(_) => {
-                // An answer that was saved just before the end of an earlier run.
-                if self.options.commit_automatically {
-                    self.commit(group.id)?;
-                }
-                self.state.progress.already += 1;
-            }
-        }
-        Ok(())
     }
 
     fn on_prepare(&mut self, message: FromPrepare) -> Result<()> {
@@ -384,11 +283,16 @@ impl Pipeline {
                 let urgent = job.purpose != Purpose::First;
                 let group = job.group;
                 if let Some(histogram) = histogram {
-                    self.journal.set_histogram(group, &histogram)?;
-                    job.histogram = Some(histogram);
+                    job.histogram = Some(histogram.clone());
+                    self.journal.set_histograms(&[(group, histogram)])?;
                 }
                 self.crew.ready.push(*request, urgent);
                 Ok(())
+            }
+            FromPrepare::Colors(histograms) => {
+                self.state.coloring = false;
+                let changed = self.journal.set_histograms(&histograms)?;
+                self.show(&changed)
             }
             FromPrepare::Failed { ticket, failure } => self.finish_failed(ticket, failure, None),
         }
@@ -414,6 +318,7 @@ impl Pipeline {
             FromModel::Started(ticket) => {
                 if let Some(job) = self.state.outstanding.get(&ticket) {
                     let group = job.group;
+                    self.state.asked += 1;
                     self.state.running.insert(group);
                     self.show(&[group])?;
                 }

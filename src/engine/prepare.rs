@@ -2,7 +2,7 @@
 
 use super::pipeline::Input;
 use crate::error::Result;
-use crate::icon;
+use crate::icon::{self, Icon};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
 use crate::record::{
@@ -11,6 +11,7 @@ use crate::record::{
 use crate::source::image_bytes;
 use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,6 +29,11 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Whether the rules may ask for a stricter attempt after this one.
+    pub fn is_first_answer(&self) -> bool {
+        matches!(self, Self::First | Self::Repair)
+    }
+
     /// Whether its end brings the run forward.
     pub fn counts(&self) -> bool {
         *self != Self::Operator
@@ -47,6 +53,14 @@ pub struct Job {
     pub preprocess_ms: f64,
 }
 
+/// What the preparing thread is given.
+#[derive(Debug)]
+pub enum Work {
+    Attempt(Box<Job>),
+    /// Pictures that are only looked at for their colours.
+    Colors(Vec<(GroupId, PathBuf)>),
+}
+
 #[derive(Debug)]
 pub enum FromPrepare {
     Ready {
@@ -59,31 +73,58 @@ pub enum FromPrepare {
         ticket: u64,
         failure: Failure,
     },
+    /// Of those pictures that could be read.
+    Colors(Vec<(GroupId, ColorHistogram)>),
 }
 
-/// Prepares jobs until there are no more.
-pub fn run(prompter: &Prompter, jobs: &Receiver<Job>, out: &Sender<Input>) {
-    for job in jobs {
-        let began = Instant::now();
-        let ticket = job.ticket;
-        let prepared = catch_unwind(AssertUnwindSafe(|| prepare(prompter, &job)));
-        let message = match prepared {
-            Ok(Ok((request, histogram))) => FromPrepare::Ready {
-                ticket,
-                request: Box::new(request),
-                histogram,
-                preprocess_ms: began.elapsed().as_secs_f64() * 1000.0,
-            },
-            Ok(Err(failure)) => FromPrepare::Failed { ticket, failure },
-            Err(_) => FromPrepare::Failed {
-                ticket,
-                failure: broken("the image made the decoder panic"),
-            },
+/// Prepares until there is no more work.
+pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<Input>) {
+    for work in work {
+        let message = match work {
+            Work::Attempt(job) => prepared(prompter, &job),
+            Work::Colors(files) => FromPrepare::Colors(colors(files)),
         };
         if out.send(Input::Prepare(message)).is_err() {
             return;
         }
     }
+}
+
+fn prepared(prompter: &Prompter, job: &Job) -> FromPrepare {
+    let began = Instant::now();
+    let ticket = job.ticket;
+    match without_panic(|| prepare(prompter, job)) {
+        Ok((request, histogram)) => FromPrepare::Ready {
+            ticket,
+            request: Box::new(request),
+            histogram,
+            preprocess_ms: began.elapsed().as_secs_f64() * 1000.0,
+        },
+        Err(failure) => FromPrepare::Failed { ticket, failure },
+    }
+}
+
+fn colors(files: Vec<(GroupId, PathBuf)>) -> Vec<(GroupId, ColorHistogram)> {
+    let histogram = |file: &Path| without_panic(|| Ok(icon::palette(&decoded(file)?).histogram));
+    files
+        .into_iter()
+        .filter_map(|(group, file)| match histogram(&file) {
+            Ok(histogram) => Some((group, histogram)),
+            Err(failure) => {
+                tracing::warn!(file = %file.display(), detail = %failure.detail, "no colours");
+                None
+            }
+        })
+        .collect()
+}
+
+fn without_panic<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(broken("the image made the decoder panic")))
+}
+
+fn decoded(file: &Path) -> Result<Icon, Failure> {
+    icon::decode(&image_bytes(file)?).map_err(|error| broken(&error.cause))
 }
 
 fn prepare(
@@ -98,8 +139,7 @@ fn prepare(
             code: FailureCode::MissingImage,
             detail: "the source names no file".to_owned(),
         })?;
-        let bytes = image_bytes(file)?;
-        let icon = icon::decode(&bytes).map_err(|error| broken(&error.cause))?;
+        let icon = decoded(file)?;
         histogram = Some(icon::palette(&icon).histogram);
         picture = Some(Arc::new(icon::picture(
             &icon,

@@ -85,6 +85,7 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
         items,
         max_groups,
     } = plan;
+    outlive_full_files()?;
     let journal = Journal::open(&options.outdir, Arc::clone(prompter.vocabulary()))?;
 
     let (mut handle, front) = connect();
@@ -137,6 +138,21 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
     };
     handle.own(spawn("engine", move || pipeline.run(start_tx))?);
     Ok(handle)
+}
+
+/// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk
+/// is, and not the end of the process.
+#[cfg(unix)]
+fn outlive_full_files() -> Result<()> {
+    let grown_too_large = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, grown_too_large)
+        .context(ErrorKind::Internal, "listening for signals")?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn outlive_full_files() -> Result<()> {
+    Ok(())
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>> {

@@ -25,6 +25,10 @@ pub enum Play {
     Break(String),
     /// Give no answer until the run is cancelled.
     Hold,
+    /// Give no answer and hear of no cancelling, as in one endless step.
+    Hang,
+    /// End the process at once, as a crash does.
+    Die,
 }
 
 /// The plays of each item, in the order of its requests; the last one repeats.
@@ -124,6 +128,10 @@ impl Labeler for Scripted {
                         }
                         return Ok(());
                     }
+                    Play::Hang => loop {
+                        std::thread::park();
+                    },
+                    Play::Die => std::process::abort(),
                 }
             }
         }

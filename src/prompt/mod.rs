@@ -79,6 +79,10 @@ impl Prompter {
         &self.prompt.version
     }
 
+    pub fn lang(&self) -> Lang {
+        self.lang
+    }
+
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
         &self.vocabulary
     }

@@ -74,6 +74,9 @@ pub struct Attempt {
     pub at: String,
     pub model: String,
     pub prompt_version: String,
+    /// The answer that this attempt was to better: its number in the journal.
+    #[serde(default)]
+    pub retry_of: Option<i64>,
     pub settings: AttemptSettings,
     pub settings_hash: String,
     pub raw_text: String,

@@ -89,6 +89,18 @@ impl Journal {
         })
     }
 
+    /// More rows of known groups, in one transaction.
+    pub fn add_rows(&mut self, rows: &[(GroupId, u64)]) -> Result<()> {
+        let transaction = self.db.transaction().map_err(doing("saving rows"))?;
+        for (group, rows) in rows {
+            transaction
+                .prepare_cached("UPDATE groups SET rows = rows + ?2 WHERE id = ?1")
+                .and_then(|mut update| update.execute(params![group.0, order_value(*rows)]))
+                .map_err(doing("saving rows"))?;
+        }
+        transaction.commit().map_err(doing("saving rows"))
+    }
+
     /// More rows and names of known groups, in one transaction.
     pub fn add_names(&mut self, members: &[Members]) -> Result<()> {
         let transaction = self.db.transaction().map_err(doing("saving names"))?;

@@ -3,8 +3,8 @@
 use super::exports::{Pace, count_change};
 use super::fault::{doing, file};
 use super::head::{
-    Decision, DraftRow, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
-    reasons_of, to_json,
+    Decision, DraftRow, Head, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
+    read_standing, reasons_of, to_json,
 };
 use super::lock::Lock;
 use super::rules::{Facts, label_key, reasons};
@@ -48,6 +48,23 @@ pub struct Added {
     pub changed: Vec<GroupId>,
 }
 
+/// The attempt that most of a [`Merged`] comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    Earlier(i64),
+    /// The retry that is being stored.
+    Retry,
+}
+
+/// What an answer and its retry come to, field by field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    pub basis: Basis,
+    pub labels: Labels,
+    pub reasons: Vec<Reason>,
+    pub confidence: Vec<FieldConfidence>,
+}
+
 impl Journal {
     /// Locks an outdir, opens or creates its journal, takes in a `labels.jsonl` that
     /// something else has written, and rebuilds exports that lag behind.
@@ -81,24 +98,27 @@ impl Journal {
         &self.outdir
     }
 
-    /// What the colour rule compares a claim with; computed once for an image. A draft that the
-    /// rules saw without it (one from an earlier file) is judged again.
-    pub fn set_histogram(
+    /// What the colour rule compares a claim with; computed once for an image, saved in one
+    /// transaction. A draft that the rules saw without it (one from an earlier file) is judged
+    /// again; the groups that show a change are returned.
+    pub fn set_histograms(
         &mut self,
-        group: GroupId,
-        histogram: &ColorHistogram,
+        histograms: &[(GroupId, ColorHistogram)],
     ) -> Result<Vec<GroupId>> {
-        let text = to_json(histogram)?;
         let transaction = self.db.transaction().map_err(doing("saving colours"))?;
-        transaction
-            .prepare_cached("UPDATE groups SET histogram = ?2 WHERE id = ?1")
-            .and_then(|mut update| update.execute(params![group.0, text]))
-            .map_err(doing("saving colours"))?;
         let mut heads = Heads::new(&transaction);
-        let standing = heads.read(group)?;
-        if let Some(id) = standing.head.draft {
+        for (group, histogram) in histograms {
+            let text = to_json(histogram)?;
+            transaction
+                .prepare_cached("UPDATE groups SET histogram = ?2 WHERE id = ?1")
+                .and_then(|mut update| update.execute(params![group.0, text]))
+                .map_err(doing("saving colours"))?;
+            let standing = heads.read(*group)?;
+            let Some(id) = standing.head.draft else {
+                continue;
+            };
             let draft = read_draft(&transaction, id)?;
-            let row = super::groups::read_group(&transaction, group)?;
+            let row = super::groups::read_group(&transaction, *group)?;
             let now = reasons(
                 &draft.labels,
                 &Facts {
@@ -116,7 +136,7 @@ impl Journal {
                     .prepare_cached("UPDATE drafts SET reasons = ?2 WHERE id = ?1")
                     .and_then(|mut update| update.execute(params![id, codes(&now)]))
                     .map_err(doing("saving colours"))?;
-                heads.write(group, &standing)?;
+                heads.write(*group, &standing)?;
             }
         }
         let changed = heads.finish()?;
@@ -134,6 +154,17 @@ impl Journal {
     /// Stores an answer, or a failed try, for good. An answer becomes the draft, unless the
     /// operator has edited or decided since the last one.
     pub fn add_attempt(&mut self, group: GroupId, attempt: &Attempt) -> Result<Added> {
+        self.add(group, attempt, None)
+    }
+
+    /// Stores the retry of an earlier answer, or its failure, together with what both come to,
+    /// which becomes the draft under the same condition: at no moment does one stand without the
+    /// other.
+    pub fn add_retry(&mut self, group: GroupId, retry: &Attempt, merged: &Merged) -> Result<Added> {
+        self.add(group, retry, Some(merged))
+    }
+
+    fn add(&mut self, group: GroupId, attempt: &Attempt, merged: Option<&Merged>) -> Result<Added> {
         let transaction = self.db.transaction().map_err(doing("saving an answer"))?;
         let id = insert_attempt(&transaction, group, attempt)?;
         let mut heads = Heads::new(&transaction);
@@ -145,18 +176,13 @@ impl Journal {
                     // It leaves the list of errors.
                     count_change(&transaction)?;
                 }
-                let draft = DraftRow {
-                    origin: Origin::Attempt(id),
-                    labels: labels.clone(),
-                    reasons: without_duplicate(&attempt.reasons),
-                    kept: kept(&attempt.reasons),
-                    confidence: attempt.confidence.clone(),
-                    with_image: attempt.settings.with_image,
-                    with_metadata: attempt.settings.with_metadata,
-                    model: attempt.model.clone(),
-                    prompt_version: attempt.prompt_version.clone(),
-                    generated_at: attempt.at.clone(),
-                };
+                let draft = draft_of(
+                    attempt,
+                    id,
+                    labels,
+                    &attempt.reasons,
+                    attempt.confidence.clone(),
+                );
                 let draft = insert_draft(&transaction, group, &draft)?;
                 shown = show(&mut standing, draft);
             }
@@ -165,65 +191,66 @@ impl Journal {
             }
             (None, None) => {}
         }
+        if let Some(merged) = merged {
+            let (basis, basis_id) = match merged.basis {
+                Basis::Earlier(id) => (read_attempt(&transaction, group, id)?, id),
+                Basis::Retry => (attempt.clone(), id),
+            };
+            let confidence = merged.confidence.clone();
+            let draft = draft_of(
+                &basis,
+                basis_id,
+                &merged.labels,
+                &merged.reasons,
+                confidence,
+            );
+            let draft = insert_draft(&transaction, group, &draft)?;
+            shown = show(&mut standing, draft);
+        }
         heads.write(group, &standing)?;
         let changed = heads.finish()?;
         transaction.commit().map_err(doing("saving an answer"))?;
         Ok(Added { id, shown, changed })
     }
 
-    /// Shows the better fields of two answers as the draft, under the same condition as a new
-    /// answer; `attempt` is the one that most of it comes from.
-    pub fn add_merged(
-        &mut self,
-        group: GroupId,
-        attempt: i64,
-        labels: &Labels,
-        reasons: &[Reason],
-        confidence: &[FieldConfidence],
-    ) -> Result<Added> {
-        let transaction = self.db.transaction().map_err(doing("saving an answer"))?;
-        let text: String = transaction
-            .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
-            .and_then(|mut select| select.query_row([attempt, group.0], |row| row.get(0)))
-            .map_err(doing("reading an answer"))?;
-        let basis: Attempt = from_json(&text)?;
-        let draft = DraftRow {
-            origin: Origin::Attempt(attempt),
-            labels: labels.clone(),
-            reasons: without_duplicate(reasons),
-            kept: kept(reasons),
-            confidence: confidence.to_vec(),
-            with_image: basis.settings.with_image,
-            with_metadata: basis.settings.with_metadata,
-            model: basis.model,
-            prompt_version: basis.prompt_version,
-            generated_at: basis.at,
+    /// The answer that [`Self::commit_automatic`] would commit, where it is no retry and has had
+    /// none: the run that asked for it may have ended before its retry.
+    pub fn answer_without_retry(&self, group: GroupId) -> Result<Option<Attempt>> {
+        let Some(standing) = read_standing(&self.db, group)? else {
+            return Ok(None);
         };
-        let draft = insert_draft(&transaction, group, &draft)?;
-        let mut heads = Heads::new(&transaction);
-        let mut standing = heads.read(group)?;
-        let shown = show(&mut standing, draft);
-        heads.write(group, &standing)?;
-        let changed = heads.finish()?;
-        transaction.commit().map_err(doing("saving an answer"))?;
-        Ok(Added {
-            id: attempt,
-            shown,
-            changed,
-        })
+        let Some(draft) = uncommitted(&self.db, &standing.head)? else {
+            return Ok(None);
+        };
+        let Origin::Attempt(id) = read_draft(&self.db, draft)?.origin else {
+            return Ok(None);
+        };
+        let mut attempts = self.attempts(group)?;
+        if attempts.iter().any(|other| other.retry_of == Some(id)) {
+            return Ok(None);
+        }
+        attempts.retain(|attempt| attempt.id == id && attempt.retry_of.is_none());
+        Ok(attempts.pop())
     }
 
-    /// Stores a failure that came before any answer was asked for (a missing or broken image).
-    pub fn add_failure(&mut self, group: GroupId, failure: &Failure) -> Result<Vec<GroupId>> {
+    /// Stores failures that came before any answer was asked for (a missing or broken image), in
+    /// one transaction.
+    pub fn add_failures(&mut self, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
         let transaction = self.db.transaction().map_err(doing("saving a failure"))?;
         let mut heads = Heads::new(&transaction);
         let at = now_text(heads.now);
-        let mut standing = heads.read(group)?;
-        standing.failure = Some(insert_failure(&transaction, group, &at, failure)?);
-        heads.write(group, &standing)?;
+        for (group, failure) in failures {
+            let mut standing = heads.read(*group)?;
+            standing.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
+            heads.write(*group, &standing)?;
+        }
         let changed = heads.finish()?;
         transaction.commit().map_err(doing("saving a failure"))?;
         Ok(changed)
+    }
+
+    pub fn add_failure(&mut self, group: GroupId, failure: &Failure) -> Result<Vec<GroupId>> {
+        self.add_failures(&[(group, failure.clone())])
     }
 
     /// `--batch`: the draft becomes the record, with its reasons. Nothing where the operator has
@@ -232,19 +259,10 @@ impl Journal {
         let transaction = self.db.transaction().map_err(doing("saving a record"))?;
         let mut heads = Heads::new(&transaction);
         let mut standing = heads.read(group)?;
-        let head = &mut standing.head;
-        let Some(draft) = head.draft else {
+        let Some(draft) = uncommitted(&transaction, &standing.head)? else {
             return Ok(Vec::new());
         };
-        if head.edited || head.decision != Decision::Open {
-            return Ok(Vec::new());
-        }
-        if let Some(record) = head.record
-            && record_draft(&transaction, record)? == draft
-        {
-            return Ok(Vec::new());
-        }
-        head.record = Some(insert_record(
+        standing.head.record = Some(insert_record(
             &transaction,
             group,
             draft,
@@ -311,6 +329,49 @@ fn show(standing: &mut Standing, draft: i64) -> bool {
         standing.head.draft = Some(draft);
     }
     free
+}
+
+/// The draft, where the operator has left it as it came and it is not the record.
+fn uncommitted(db: &Connection, head: &Head) -> Result<Option<i64>> {
+    let Some(draft) = head.draft else {
+        return Ok(None);
+    };
+    let touched = head.edited || head.decision != Decision::Open;
+    let committed = match head.record {
+        Some(record) => record_draft(db, record)? == draft,
+        None => false,
+    };
+    Ok((!touched && !committed).then_some(draft))
+}
+
+/// A draft whose labels come, for the most part, from `basis`.
+fn draft_of(
+    basis: &Attempt,
+    id: i64,
+    labels: &Labels,
+    reasons: &[Reason],
+    confidence: Vec<FieldConfidence>,
+) -> DraftRow {
+    DraftRow {
+        origin: Origin::Attempt(id),
+        labels: labels.clone(),
+        reasons: without_duplicate(reasons),
+        kept: kept(reasons),
+        confidence,
+        with_image: basis.settings.with_image,
+        with_metadata: basis.settings.with_metadata,
+        model: basis.model.clone(),
+        prompt_version: basis.prompt_version.clone(),
+        generated_at: basis.at.clone(),
+    }
+}
+
+fn read_attempt(db: &Connection, group: GroupId, id: i64) -> Result<Attempt> {
+    let text: String = db
+        .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
+        .and_then(|mut select| select.query_row([id, group.0], |row| row.get(0)))
+        .map_err(doing("reading an answer"))?;
+    from_json(&text)
 }
 
 fn without_duplicate(reasons: &[Reason]) -> Vec<Reason> {

@@ -64,6 +64,7 @@ fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
         at: "2026-01-10T00:00:00Z".to_owned(),
         model: "scripted".to_owned(),
         prompt_version: "v2".to_owned(),
+        retry_of: None,
         settings: AttemptSettings {
             strict: id % 2 == 0,
             upscale: 2,

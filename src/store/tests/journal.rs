@@ -1,8 +1,8 @@
 //! Groups met again, answers, failures, counts, and what is kept between runs.
 
 use super::*;
-use crate::record::{ColorHistogram, to_oklab};
-use crate::store::Members;
+use crate::record::{ColorHistogram, Origin, to_oklab};
+use crate::store::{Basis, Members, Merged};
 
 #[test]
 fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
@@ -202,23 +202,51 @@ fn an_answer_does_not_push_an_edit_aside() {
 fn the_better_fields_of_two_answers_can_be_shown() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labelled(dir.path(), &["반지"]);
-    let second = journal
-        .add_attempt(ids[0], &attempt(labels("은반지"), &[Reason::TooSmall]))
-        .unwrap();
-    let mut merged = labels("은반지");
-    merged.tags_ko.push("반지".into());
-    journal
-        .add_merged(
-            ids[0],
-            second.id,
-            &merged,
-            &[Reason::QualityRetryFailed],
-            &[],
-        )
-        .unwrap();
-    let draft = journal.detail(ids[0]).unwrap().unwrap().draft.unwrap();
-    assert_eq!(draft.labels, merged);
+    let mut both = labels("은반지");
+    both.tags_ko.push("반지".into());
+    let merged = Merged {
+        basis: Basis::Retry,
+        labels: both.clone(),
+        reasons: vec![Reason::QualityRetryFailed],
+        confidence: vec![],
+    };
+    let retry = attempt(labels("은반지"), &[Reason::TooSmall]);
+    let added = journal.add_retry(ids[0], &retry, &merged).unwrap();
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    let draft = detail.draft.unwrap();
+    assert_eq!(draft.labels, both);
     assert_eq!(draft.reasons, [Reason::QualityRetryFailed]);
+    assert_eq!(draft.origin, Origin::Attempt(added.id));
+    assert_eq!(detail.attempts.len(), 2);
+}
+
+#[test]
+fn an_answer_waits_for_its_retry_until_it_is_committed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let waiting = |journal: &Journal, id| journal.answer_without_retry(id).unwrap().map(|a| a.id);
+    let first = waiting(&journal, ids[0]).unwrap();
+    assert_eq!(journal.attempts(ids[0]).unwrap()[0].id, first);
+
+    let failed = Attempt {
+        labels: None,
+        failure: Some(failure(FailureCode::ModelError)),
+        retry_of: Some(first),
+        ..attempt(Labels::default(), &[])
+    };
+    let merged = Merged {
+        basis: Basis::Earlier(first),
+        labels: labels("반지"),
+        reasons: vec![Reason::QualityRetryFailed],
+        confidence: vec![],
+    };
+    journal.add_retry(ids[0], &failed, &merged).unwrap();
+    assert_eq!(waiting(&journal, ids[0]), None);
+    assert_eq!(state(&journal, ids[0]), GroupState::Uncertain);
+
+    assert!(waiting(&journal, ids[1]).is_some());
+    journal.commit_automatic(ids[1]).unwrap();
+    assert_eq!(waiting(&journal, ids[1]), None);
 }
 
 #[test]
@@ -267,7 +295,7 @@ fn colours_that_come_late_are_judged() {
         bins: vec![(to_oklab([20, 40, 220]), 1.0)],
     };
     assert!(!journal.has_histogram(ids[0]).unwrap());
-    let changed = journal.set_histogram(ids[0], &blue).unwrap();
+    let changed = journal.set_histograms(&[(ids[0], blue)]).unwrap();
     assert_eq!(changed, ids);
     assert!(journal.has_histogram(ids[0]).unwrap());
     let summary = journal.summary(ids[0]).unwrap().unwrap();

@@ -77,6 +77,7 @@ fn attempt(labels: Labels, reasons: &[Reason]) -> Attempt {
         at: "2026-01-10T00:00:00Z".into(),
         model: "Qwen/Qwen2-VL-2B-Instruct".into(),
         prompt_version: "v2".into(),
+        retry_of: None,
         settings: AttemptSettings {
             strict: false,
             upscale: 2,

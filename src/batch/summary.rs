@@ -1,0 +1,256 @@
+//! The end of a run, in words and as JSON.
+
+use super::{BatchOptions, harmless};
+use crate::engine::{RemoteCounts, RetryCounts, Summary};
+use serde_json::{Map, Value, json};
+
+/// Failures named one by one; the file has them all.
+const LISTED: usize = 20;
+
+#[derive(Debug, Default)]
+pub struct Failures {
+    first: Vec<String>,
+    more: usize,
+}
+
+impl Failures {
+    pub fn push(&mut self, line: String) {
+        if self.first.len() < LISTED {
+            self.first.push(line);
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.extend(nothing_done(summary));
+    lines.push(format!(
+        "{} records ({} new) of {} images in {} rows, {}",
+        summary.records,
+        summary.new_records,
+        summary.groups,
+        summary.rows,
+        duration(summary.seconds)
+    ));
+    let reasons = summary.by_reason.iter();
+    let reasons: Vec<String> = reasons
+        .map(|(reason, n)| format!("{} {n}", reason.code()))
+        .collect();
+    if !reasons.is_empty() {
+        lines.push(format!(
+            "uncertain: {} ({})",
+            summary.uncertain,
+            reasons.join(", ")
+        ));
+    }
+    if summary.retries.made > 0 {
+        lines.push(retry_line(summary.retries));
+    }
+    for (code, n) in &summary.failures {
+        lines.push(format!("failed: {n} {}", code.code()));
+    }
+    let listed = failures.first.iter();
+    lines.extend(listed.map(|failure| format!("  {}", harmless(failure))));
+    if failures.more > 0 {
+        lines.push(format!("  and {} more", failures.more));
+    }
+    if summary.waiting > 0 {
+        lines.push(format!("not labelled: {}", summary.waiting));
+    }
+    let stages: Vec<String> = STAGES
+        .iter()
+        .zip(summary.stage_seconds)
+        .filter(|(_, seconds)| *seconds > 0.0)
+        .map(|(name, seconds)| format!("{name} {seconds:.1} s"))
+        .collect();
+    if !stages.is_empty() {
+        // Those in flight together wait together, so this is more than has passed.
+        lines.push(format!("time of all items: {}", stages.join(", ")));
+    }
+    if let Some(counts) = &summary.remote {
+        lines.push(remote_line(counts));
+    }
+    lines.extend(files(options, !summary.failures.is_empty()));
+    lines
+}
+
+/// Said where the run had nothing to ask and nothing to commit.
+fn nothing_done(summary: &Summary) -> Option<String> {
+    if summary.asked > 0 || summary.new_records > 0 || summary.waiting > 0 {
+        return None;
+    }
+    let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
+    let open = summary.groups.saturating_sub(summary.records + failed);
+    Some(match (open, failed) {
+        (0, 0) => "nothing to do: every image has a record".to_owned(),
+        (0, _) => {
+            format!("nothing to do: every image has a record, except {failed} that still fail")
+        }
+        _ => format!("nothing to do: what has no record waits for you in the workstation ({open})"),
+    })
+}
+
+fn retry_line(retries: RetryCounts) -> String {
+    format!(
+        "quality retries: {}, of which {} gave a better record, {} one without doubt",
+        retries.made, retries.better, retries.without_doubt
+    )
+}
+
+fn remote_line(counts: &RemoteCounts) -> String {
+    format!(
+        "server: {} requests, {} retries, {} bytes sent, {} bytes received, {} prompt tokens, {} new tokens",
+        counts.requests,
+        counts.retries,
+        counts.bytes_sent,
+        counts.bytes_received,
+        counts.prompt_tokens,
+        counts.new_tokens
+    )
+}
+
+/// The files that are there to look at.
+fn files(options: &BatchOptions, failed: bool) -> impl Iterator<Item = String> {
+    let files = [
+        ("labels", "labels.jsonl", true),
+        ("parquet", "labels.parquet", options.parquet),
+        ("failures", "labels_errors.jsonl", failed),
+        ("log", "labeler.log", true),
+    ];
+    files
+        .into_iter()
+        .filter(|(_, name, wanted)| *wanted && options.outdir.join(name).exists())
+        .map(|(what, name, _)| format!("{what}: {}", options.outdir.join(name).display()))
+}
+
+const STAGES: [&str; 4] = ["preprocess", "vision", "prefill", "decode"];
+
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0) as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, _) => format!("{seconds:.1} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+pub fn json(summary: &Summary) -> Value {
+    let reasons = summary.by_reason.iter();
+    let by_reason: Map<_, _> = reasons
+        .map(|(reason, n)| (reason.code().to_owned(), json!(n)))
+        .collect();
+    let failures = summary.failures.iter();
+    let failures: Map<_, _> = failures
+        .map(|(code, n)| (code.code().to_owned(), json!(n)))
+        .collect();
+    let stages: Map<_, _> = STAGES
+        .iter()
+        .zip(summary.stage_seconds)
+        .map(|(name, seconds)| ((*name).to_owned(), json!(seconds)))
+        .collect();
+    let retries = summary.retries;
+    let mut value = json!({
+        "event": "summary", "rows": summary.rows, "groups": summary.groups,
+        "records": summary.records, "new_records": summary.new_records, "asked": summary.asked,
+        "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
+        "quality_retries": {
+            "made": retries.made, "better": retries.better,
+            "without_doubt": retries.without_doubt,
+        },
+        "drafts": summary.drafts, "waiting": summary.waiting,
+        "interrupted": summary.interrupted, "seconds": summary.seconds,
+        "stage_seconds": stages,
+    });
+    if let Some(counts) = &summary.remote {
+        value["remote"] = json!({
+            "requests": counts.requests, "retries": counts.retries,
+            "bytes_sent": counts.bytes_sent, "bytes_received": counts.bytes_received,
+            "prompt_tokens": counts.prompt_tokens, "new_tokens": counts.new_tokens,
+        });
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{FailureCode, Reason};
+    use std::path::PathBuf;
+
+    fn told(summary: &Summary) -> Vec<String> {
+        let options = BatchOptions {
+            json: false,
+            outdir: PathBuf::from("nowhere"),
+            parquet: true,
+        };
+        let mut failures = Failures::default();
+        for n in 0..LISTED + 2 {
+            failures.push(format!("\u{1b}[2J모자 {n}"));
+        }
+        lines(summary, &failures, &options)
+    }
+
+    #[test]
+    fn everything_that_counts_has_a_line() {
+        let summary = Summary {
+            rows: 90,
+            groups: 40,
+            records: 35,
+            new_records: 30,
+            asked: 34,
+            uncertain: 3,
+            by_reason: vec![(Reason::FewTags, 2), (Reason::ColorMismatch, 1)],
+            failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 2)],
+            retries: RetryCounts {
+                made: 4,
+                better: 3,
+                without_doubt: 1,
+            },
+            seconds: 75.0,
+            stage_seconds: [0.5, 0.0, 2.0, 60.04],
+            ..Summary::default()
+        };
+        let told = told(&summary);
+        assert_eq!(
+            told[..5],
+            [
+                "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
+                "uncertain: 3 (few_tags 2, color_mismatch 1)",
+                "quality retries: 4, of which 3 gave a better record, 1 one without doubt",
+                "failed: 3 missing_image",
+                "failed: 2 model_error",
+            ]
+        );
+        assert_eq!(told[5], "  \u{fffd}[2J모자 0");
+        assert_eq!(
+            told[5 + LISTED..],
+            [
+                "  and 2 more",
+                "time of all items: preprocess 0.5 s, prefill 2.0 s, decode 60.0 s"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_run_without_work_says_what_it_found() {
+        let found = |records, failed| {
+            let summary = Summary {
+                groups: 10,
+                records,
+                failures: vec![(FailureCode::MissingImage, failed)],
+                ..Summary::default()
+            };
+            told(&summary).swap_remove(0)
+        };
+        assert_eq!(found(10, 0), "nothing to do: every image has a record");
+        assert!(found(8, 2).ends_with("except 2 that still fail"));
+        assert!(found(7, 2).contains("in the workstation (1)"));
+        let interrupted = Summary {
+            waiting: 1,
+            ..Summary::default()
+        };
+        assert!(!told(&interrupted)[0].contains("nothing to do"));
+    }
+}

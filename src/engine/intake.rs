@@ -1,0 +1,185 @@
+//! What the source brings: groups new and known, and what each of them still needs.
+
+use super::messages::Event;
+use super::pipeline::Pipeline;
+use super::prepare::Work;
+use super::reader::FromSource;
+use crate::error::Result;
+use crate::record::{Failure, GroupId, GroupState};
+use crate::source::GroupEvent;
+use crate::store::{Members, NewGroup, Upserted};
+
+/// Pictures looked at in one go for their colours alone; an attempt waits no longer than that.
+const COLORS: usize = 32;
+
+/// Groups without an image, told once they are stored.
+#[derive(Default)]
+struct Imageless {
+    /// Failures that the journal does not have yet.
+    new: Vec<(GroupId, Failure)>,
+    told: Vec<Event>,
+}
+
+impl Pipeline {
+    pub(super) fn on_source(&mut self, message: FromSource) -> Result<()> {
+        match message {
+            FromSource::Groups(events) => self.take_groups(events),
+            FromSource::End {
+                rows,
+                rows_of_groups,
+            } => self.source_ended(rows, &rows_of_groups),
+            FromSource::Failed(error) => Err(error),
+        }
+    }
+
+    fn source_ended(&mut self, rows: u64, rows_of_groups: &[u32]) -> Result<()> {
+        let groups = self.state.by_order.iter().zip(rows_of_groups);
+        let shared: Vec<(GroupId, u64)> = groups
+            .filter(|(_, rows)| **rows > 1)
+            .map(|(&group, &rows)| (group, u64::from(rows - 1)))
+            .collect();
+        self.journal.add_rows(&shared)?;
+        self.state.by_order = Vec::new();
+        self.state.source_read = true;
+        self.state.rows = rows;
+        self.state.progress.reading = false;
+        let groups = self.state.progress.total;
+        tracing::info!(rows, groups, "source read");
+        self.tell(Event::SourceRead { rows, groups });
+        Ok(())
+    }
+
+    fn take_groups(&mut self, events: Vec<GroupEvent>) -> Result<()> {
+        let mut groups = Vec::new();
+        let mut failures = Vec::new();
+        let mut names: Vec<(u64, String)> = Vec::new();
+        for event in events {
+            match event {
+                GroupEvent::New(group) => {
+                    failures.push(group.failure);
+                    groups.push(NewGroup {
+                        order: group.order,
+                        item: group.item,
+                        sha256: group.sha256,
+                        rows: 1,
+                        other_names: Vec::new(),
+                    });
+                }
+                GroupEvent::Name { order, name } => names.push((order, name)),
+                GroupEvent::Warning(text) => {
+                    tracing::warn!(%text, "source");
+                    self.tell(Event::Warning(text));
+                }
+            }
+        }
+        let upserted = self.journal.upsert_groups(&groups)?;
+        let mut shown = Vec::new();
+        let mut imageless = Imageless::default();
+        for ((group, failure), of) in upserted.into_iter().zip(failures).zip(groups) {
+            self.state.by_order.push(group.id);
+            if group.first {
+                shown.push(group.id);
+                self.enlist(group, failure, of.item.item_name, &mut imageless)?;
+            }
+        }
+        self.journal.add_failures(&imageless.new)?;
+        for event in imageless.told {
+            self.tell(event);
+        }
+        let by_order = &self.state.by_order;
+        let members: Vec<Members> = names
+            .into_iter()
+            .filter_map(|(order, name)| {
+                Some(Members {
+                    group: *by_order.get(usize::try_from(order).ok()?)?,
+                    rows: 0,
+                    names: vec![name],
+                })
+            })
+            .collect();
+        self.journal.add_names(&members)?;
+        self.show(&shown)
+    }
+
+    /// Decides what a group that the source names still needs; `failure` where there is no image.
+    fn enlist(
+        &mut self,
+        group: Upserted,
+        failure: Option<Failure>,
+        name: String,
+        imageless: &mut Imageless,
+    ) -> Result<()> {
+        self.state.progress.total += 1;
+        let has_image = failure.is_none();
+        let known = match group.new || group.content_changed {
+            true => None,
+            false => self.journal.summary(group.id)?,
+        };
+        match (known.map(|known| known.state), failure) {
+            (state @ (None | Some(GroupState::Waiting | GroupState::Failed)), Some(failure))
+                if self.settings.with_image =>
+            {
+                self.state.progress.done += 1;
+                self.state.progress.failed += 1;
+                imageless.told.push(Event::Failed {
+                    group: group.id,
+                    name,
+                    code: failure.code,
+                    detail: failure.detail.clone(),
+                });
+                if state != Some(GroupState::Failed) {
+                    imageless.new.push((group.id, failure));
+                }
+            }
+            (None | Some(GroupState::Waiting | GroupState::Failed), _) => {
+                self.state.todo.push_back(group.id);
+                self.state.idle_told = false;
+            }
+            (Some(_), _) => {
+                if has_image && !self.journal.has_histogram(group.id)? {
+                    self.state.colorless.push_back(group.id);
+                }
+                self.go_on_with(group.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A group that has been answered: in an earlier run, or just before its end.
+    fn go_on_with(&mut self, group: GroupId) -> Result<()> {
+        if !self.options.commit_automatically {
+            self.state.progress.already += 1;
+            return Ok(());
+        }
+        if self.options.quality_retry
+            && let Some(answer) = self.journal.answer_without_retry(group)?
+            && self.wants_retry(&answer)
+        {
+            self.retry_for_quality(group, answer);
+            self.state.idle_told = false;
+            return Ok(());
+        }
+        self.commit(group)?;
+        self.state.progress.already += 1;
+        Ok(())
+    }
+
+    /// Has the next pictures looked at whose colours nobody knows; a few at a time, so that
+    /// attempts do not wait for all of them.
+    pub(super) fn look_at_colors(&mut self) -> Result<()> {
+        if self.state.coloring || self.state.colorless.is_empty() {
+            return Ok(());
+        }
+        let next = self.state.colorless.len().min(COLORS);
+        let groups: Vec<GroupId> = self.state.colorless.drain(..next).collect();
+        let mut files = Vec::with_capacity(groups.len());
+        for group in groups {
+            if let Some(file) = self.journal.item(group)?.0.file {
+                files.push((group, file));
+            }
+        }
+        self.state.coloring = true;
+        self.have_prepared(Work::Colors(files));
+        Ok(())
+    }
+}

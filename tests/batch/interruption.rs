@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Running {
     child: Child,
     events: Receiver<String>,
+    notes: BufReader<ChildStderr>,
 }
 
 impl Running {
@@ -39,7 +40,22 @@ impl Running {
                 }
             }
         });
-        Self { child, events }
+        let notes = BufReader::new(child.stderr.take().unwrap());
+        Self {
+            child,
+            events,
+            notes,
+        }
+    }
+
+    /// Reads what is told to people up to this text.
+    fn wait_for_note(&mut self, text: &str) {
+        let mut note = String::new();
+        while !note.contains(text) {
+            note.clear();
+            let read = self.notes.read_line(&mut note).unwrap();
+            assert!(read > 0, "no note {text}");
+        }
     }
 
     /// The next event of this kind, or nothing where the program ends before it.
@@ -64,8 +80,7 @@ impl Running {
     fn end(mut self) -> (Option<i32>, String) {
         while self.wait_for("nothing more").is_some() {}
         let mut err = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut err).unwrap();
+        self.notes.read_to_string(&mut err).unwrap();
         (self.child.wait().unwrap().code(), err)
     }
 }
@@ -208,10 +223,54 @@ fn kill_at_any_moment_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn an_outdir_that_cannot_be_written_is_an_error_with_a_hint() {
-    let desk = Desk::with_icons(&["가"]);
-    std::fs::write(desk.path().join("out"), "a file").unwrap();
-    let ended = desk.batch(&[]).expect(1);
-    assert!(ended.err.contains("error: "), "{}", ended.err);
-    assert!(ended.err.contains("hint: "), "{}", ended.err);
+fn a_second_ctrl_c_leaves_at_once_and_loses_nothing() {
+    let mut desk = Desk::with_icons(&["가", "나", "다"]);
+    desk.plays("나", &[json!("hang")]);
+    let mut running = Running::start(&desk, &[]);
+    running.wait_for("labelled").unwrap();
+    running.signal(Signal::SIGINT);
+    // The model does not end; the program says what would.
+    running.wait_for_note("once more");
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().0, Some(130));
+    desk.plays("나", &[say(good("나"))]);
+    let ended = desk.batch(&["--resume", "--json"]).expect(0);
+    assert_eq!(desk.names(), ["가", "나", "다"]);
+    assert_eq!(ended.events().pop().unwrap()["new_records"], 2);
+}
+
+#[test]
+fn a_quality_retry_that_was_cut_off_is_made_on_resume() {
+    let mut doubtful = good("가");
+    doubtful["attributes"]["colors"] = json!(["blue"]);
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.plays("가", &[say(doubtful.clone()), json!("die")]);
+    let running = Running::start(&desk, &["--quality-retry"]);
+    assert_eq!(running.end().0, None, "the model took the program with it");
+    desk.plays("가", &[say(good("가"))]);
+    let ended = desk
+        .batch(&["--quality-retry", "--resume", "--json"])
+        .expect(0);
+    let summary = ended.events().pop().unwrap();
+    assert_eq!(
+        summary["quality_retries"],
+        json!({"made": 1, "better": 1, "without_doubt": 1})
+    );
+    assert_eq!(desk.record("가")["attributes"]["colors"], json!(["red"]));
+
+    // Once is enough, also where it has not helped.
+    let again = desk.batch(&["--quality-retry", "--resume"]).expect(0);
+    assert!(again.out.contains("nothing to do"), "{}", again.out);
+}
+
+#[test]
+fn an_answer_that_was_not_committed_is_committed_on_resume() {
+    let mut doubtful = good("가");
+    doubtful["attributes"]["colors"] = json!(["blue"]);
+    let mut desk = Desk::with_icons(&["가"]);
+    desk.plays("가", &[say(doubtful), json!("die")]);
+    Running::start(&desk, &["--quality-retry"]).end();
+    desk.plays("가", &[json!({"fail": "asked again"})]);
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(desk.record("가")["attributes"]["colors"], json!(["blue"]));
 }

@@ -1,8 +1,14 @@
 //! `--batch` as a user runs it: the real program, its own home, an empty environment.
 
 mod attempts;
+mod bench;
 #[path = "../common/mod.rs"]
 mod common;
+mod disk;
+mod images;
 mod interruption;
+mod lawful;
+mod model;
+mod options;
 mod sources;
 mod usage;

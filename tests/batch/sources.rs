@@ -140,25 +140,6 @@ fn names_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn images_that_cannot_be_used_fail_alone() {
-    let desk = Desk::with_icons(&["좋은 모자"]);
-    std::fs::write(desk.source("빈 것.png"), "").unwrap();
-    std::fs::write(desk.source("글.png"), "not a picture").unwrap();
-    let whole = std::fs::read(desk.icon("반쪽")).unwrap();
-    std::fs::write(desk.source("반쪽.png"), &whole[..whole.len() / 2]).unwrap();
-    desk.batch(&[]).expect(3);
-    assert_eq!(desk.names(), ["좋은 모자"]);
-    let mut failed = names(&desk.errors());
-    failed.sort();
-    assert_eq!(failed, ["글", "반쪽", "빈 것"]);
-    assert!(
-        desk.errors()
-            .iter()
-            .all(|e| e["code"] == "image_load_failed")
-    );
-}
-
-#[test]
 fn without_an_image_only_metadata_counts() {
     let mut desk = Desk::new();
     database(&desk);

@@ -1,0 +1,127 @@
+//! How long the whole of `--batch` takes without a model, and how much memory. Not part of
+//! `cargo test`:
+//! `cargo test --release --test batch -- --ignored --nocapture --test-threads 1 NAME`,
+//! one NAME a process, since the memory is the highest of all that ran. Another build of the
+//! program can be measured by giving its path in LABELER_TUI.
+
+use crate::common::{self, Desk, Ended, good, picture, say};
+use nix::sys::resource::{UsageWho, getrusage};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Command;
+use std::time::Instant;
+
+const LIMIT_MIB: i64 = 300;
+
+#[test]
+#[ignore = "a benchmark"]
+fn database_of_140_000_rows_and_8_000_icons() {
+    labelled(140_000, 8_000);
+}
+
+#[test]
+#[ignore = "a benchmark"]
+fn database_of_1_000_000_rows_and_8_000_icons() {
+    labelled(1_000_000, 8_000);
+}
+
+/// Nothing is shared and nothing can be labelled: all that is held for a group, at its most.
+#[test]
+#[ignore = "a benchmark"]
+fn manifest_of_1_000_000_rows_whose_images_are_gone() {
+    const ROWS: u64 = 1_000_000;
+    let desk = Desk::new();
+    let file = std::fs::File::create(desk.source("m.jsonl")).unwrap();
+    let mut file = std::io::BufWriter::new(file);
+    for row in 0..ROWS {
+        writeln!(
+            file,
+            r#"{{"image_path":"icons/cash/{row:064x}.png","item_name":"이름 {row}","source_type":"cash"}}"#
+        )
+        .unwrap();
+    }
+    drop(file);
+    let summary = measured(&desk, &["--input", "source/m.jsonl"]);
+    assert_eq!(summary["failures"]["missing_image"], ROWS);
+}
+
+/// Every icon gets an answer; a second run finds nothing to do.
+fn labelled(rows: u64, icons: u64) {
+    let mut desk = Desk::new();
+    desk.slots(8);
+    desk.otherwise(&[say(good("모자"))]);
+    database(&desk, rows, icons);
+    let source = ["--db", "source/db.sqlite", "--no-metadata"];
+    let summary = measured(&desk, &source);
+    assert_eq!(
+        (&summary["rows"], &summary["records"]),
+        (&rows.into(), &icons.into())
+    );
+    let again = measured(&desk, &[&source[..], &["--resume"]].concat());
+    assert_eq!(again["asked"], 0);
+}
+
+/// As the collector writes it: each icon shared by many rows, under a few names.
+fn database(desk: &Desk, rows: u64, icons: u64) {
+    let mut sql = String::from(
+        "BEGIN;
+         CREATE TABLE icon_assets(url TEXT PRIMARY KEY, sha256 TEXT, local_path TEXT, error TEXT);
+         CREATE TABLE cash_items(run_id TEXT, ocid TEXT, preset_no INTEGER,
+           cash_item_equipment_part TEXT, cash_item_equipment_slot TEXT, cash_item_name TEXT,
+           cash_item_description TEXT, cash_item_icon_url TEXT);",
+    );
+    for icon in 0..icons {
+        let mut pixels = picture("");
+        for bit in 0..24 {
+            pixels.get_pixel_mut(0, bit).0[0] = 180 + 40 * (icon >> bit & 1) as u8;
+        }
+        pixels.save(desk.source(&format!("{icon}.png"))).unwrap();
+        writeln!(
+            sql,
+            "INSERT INTO icon_assets VALUES ('https://x/{icon}', NULL, '{icon}.png', NULL);"
+        )
+        .unwrap();
+    }
+    write!(
+        sql,
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {rows})
+         INSERT INTO cash_items SELECT 'run', 'ocid' || (i / 20), i % 3, '모자', '모자 ' || i,
+           '아이템 ' || (i * 7 % {icons}) || ' ' || (i % 5), '설명이 조금 있는 아이템',
+           'https://x/' || (i * 7 % {icons}) FROM n;
+         COMMIT;"
+    )
+    .unwrap();
+    let db = rusqlite::Connection::open(desk.source("db.sqlite")).unwrap();
+    db.execute_batch(&sql).unwrap();
+}
+
+/// Runs to the end, prints seconds and memory, holds the memory to the limit; the summary.
+fn measured(desk: &Desk, source: &[&str]) -> serde_json::Value {
+    let args = [&["--batch", "--json", "--outdir", "out"], source].concat();
+    let command = desk.command(&args);
+    let mut chosen = match std::env::var_os("LABELER_TUI") {
+        Some(program) => Command::new(program),
+        None => Command::new(command.get_program()),
+    };
+    chosen
+        .args(command.get_args())
+        .env_clear()
+        .env("HOME", desk.path().join("home"))
+        .current_dir(desk.path());
+    let start = Instant::now();
+    let Ended { status, out, err } = common::ended(&mut chosen);
+    let seconds = start.elapsed().as_secs_f64();
+    let summary = out.lines().last().unwrap_or_default();
+    let summary: serde_json::Value =
+        serde_json::from_str(summary).unwrap_or_else(|_| panic!("{err}"));
+    let read = out.lines().find(|line| line.contains("source_read"));
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let highest = usage.max_rss() / 1024;
+    println!(
+        "status {status}, {} rows, {} groups, {} records: {seconds:.1} s, {highest} MiB at most",
+        summary["rows"], summary["groups"], summary["records"]
+    );
+    assert!(read.is_some());
+    assert!(highest < LIMIT_MIB);
+    summary
+}

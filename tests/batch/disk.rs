@@ -1,0 +1,133 @@
+//! An outdir that cannot be written, and a disk that gets full.
+#![cfg(unix)]
+
+use crate::common::{Desk, Ended, ended, good, say};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+/// As whom root runs a program that must not be let in everywhere.
+const NOBODY: u32 = 65534;
+
+#[test]
+fn an_outdir_that_is_a_file_is_an_error_with_a_hint() {
+    let desk = Desk::with_icons(&["가"]);
+    std::fs::write(desk.path().join("out"), "a file").unwrap();
+    let ended = desk.batch(&[]).expect(1);
+    assert!(ended.err.contains("error: "), "{}", ended.err);
+    assert!(ended.err.contains("hint: "), "{}", ended.err);
+}
+
+#[test]
+fn a_read_only_outdir_is_an_error_with_a_hint_and_stays_as_it_is() {
+    let desk = Desk::with_icons(&["가"]);
+    let out = desk.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::set_permissions(&out, PermissionsExt::from_mode(0o555)).unwrap();
+    let ended = as_somebody(&desk, &["--batch", "--images", "source", "--outdir", "out"]).expect(1);
+    assert!(ended.err.starts_with("error: "), "{}", ended.err);
+    assert!(ended.err.contains("out"), "{}", ended.err);
+    assert!(
+        ended.err.contains("hint: give write permission"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+}
+
+/// Root may write anywhere, so that it runs the program as somebody else, from where all can.
+fn as_somebody(desk: &Desk, args: &[&str]) -> Ended {
+    let mut command = desk.command(args);
+    if !rustix::process::geteuid().is_root() {
+        return ended(&mut command);
+    }
+    let program = desk.path().join("program");
+    std::fs::copy(command.get_program(), &program).unwrap();
+    for path in [desk.path(), &program] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let mut copied = Command::new(program);
+    copied
+        .args(command.get_args())
+        .env_clear()
+        .current_dir(desk.path())
+        .stdin(Stdio::null())
+        .uid(NOBODY);
+    ended(&mut copied)
+}
+
+/// The program where no file may grow beyond so many blocks of 512 bytes.
+fn with_file_limit(desk: &Desk, blocks: u32, args: &[&str]) -> Ended {
+    let program = desk.command(args);
+    let mut limited = Command::new("/bin/sh");
+    limited
+        .args(["-c", &format!("ulimit -f {blocks} && exec \"$0\" \"$@\"")])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .env_clear()
+        .env("HOME", desk.path().join("home"))
+        .current_dir(desk.path())
+        .stdin(Stdio::null());
+    ended(&mut limited)
+}
+
+#[test]
+fn a_full_disk_ends_the_run_and_loses_nothing() {
+    let names: Vec<String> = (0..40).map(|n| format!("모자 {n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let desk = Desk::with_icons(&names);
+    let args = [
+        "--batch", "--images", "source", "--outdir", "out", "--resume",
+    ];
+    // Too little for the journal, for some of the records, for nearly all of them.
+    for blocks in [16, 600, 1200] {
+        let ended = with_file_limit(&desk, blocks, &args).expect(1);
+        assert!(ended.err.contains("error: "), "{}", ended.err);
+        assert!(ended.err.contains("hint: "), "{}", ended.err);
+        assert!(ended.err.contains("space"), "{}", ended.err);
+        // Whole lines, or none.
+        desk.records();
+    }
+    let saved = desk.names().len();
+    assert!(saved < names.len());
+    let ended = desk.batch(&["--resume", "--json"]).expect(0);
+    assert_eq!(desk.names(), names);
+    let summary = ended.events().pop().unwrap();
+    let new = summary["new_records"].as_u64().unwrap() as usize;
+    assert!(
+        new + saved <= names.len(),
+        "{new} new, {saved} saved before"
+    );
+}
+
+#[test]
+fn an_export_that_does_not_fit_leaves_the_old_one() {
+    let names: Vec<String> = (0..100).map(|n| format!("모자 {n:03}")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut desk = Desk::with_icons(&names);
+    for name in &names {
+        // Long enough for the export to be larger than what the journal writes of one record.
+        let mut long = good(name);
+        let tags: Vec<String> = (0..15)
+            .map(|n| format!("{n} {}", "긴".repeat(90)))
+            .collect();
+        long["tags_ko"] = tags.into();
+        desk.plays(name, &[say(long)]);
+    }
+    desk.batch(&[]).expect(0);
+    let before = std::fs::read(desk.out("labels.jsonl")).unwrap();
+    desk.icon("새 모자");
+    desk.plays("새 모자", &[say(good("새 모자"))]);
+    let args = [
+        "--batch", "--images", "source", "--outdir", "out", "--resume",
+    ];
+    // Enough for one more record in the journal's log, not for the whole export.
+    let ended = with_file_limit(&desk, (before.len() / 512) as u32, &args).expect(1);
+    assert!(ended.err.contains("labels.jsonl"), "{}", ended.err);
+    assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), before);
+    assert!(!desk.out(".labels.jsonl.tmp").exists());
+    desk.plays("새 모자", &[say("asked again".into())]);
+    desk.batch(&["--resume"]).expect(0);
+    names.push("새 모자");
+    assert_eq!(desk.names(), names);
+}

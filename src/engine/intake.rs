@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::record::{Failure, GroupId, GroupState};
 use crate::source::GroupEvent;
 use crate::store::{Members, NewGroup, Upserted};
+use std::collections::BTreeMap;
 
 /// Pictures looked at in one go for their colours alone; an attempt waits no longer than that.
 const COLORS: usize = 32;
@@ -52,7 +53,8 @@ impl Pipeline {
     fn take_groups(&mut self, events: Vec<GroupEvent>) -> Result<()> {
         let mut groups = Vec::new();
         let mut failures = Vec::new();
-        let mut names: Vec<(u64, String)> = Vec::new();
+        // By group: many may be of one.
+        let mut names: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for event in events {
             match event {
                 GroupEvent::New(group) => {
@@ -65,7 +67,7 @@ impl Pipeline {
                         other_names: Vec::new(),
                     });
                 }
-                GroupEvent::Name { order, name } => names.push((order, name)),
+                GroupEvent::Name { order, name } => names.entry(order).or_default().push(name),
                 GroupEvent::Warning(text) => {
                     tracing::warn!(%text, "source");
                     self.tell(Event::Warning(text));
@@ -89,11 +91,11 @@ impl Pipeline {
         let by_order = &self.state.by_order;
         let members: Vec<Members> = names
             .into_iter()
-            .filter_map(|(order, name)| {
+            .filter_map(|(order, names)| {
                 Some(Members {
                     group: *by_order.get(usize::try_from(order).ok()?)?,
                     rows: 0,
-                    names: vec![name],
+                    names,
                 })
             })
             .collect();

@@ -58,19 +58,13 @@ impl Journal {
     /// Brings the exports up to date where a pause has passed since the last time; for calling
     /// after every record of a run. Tells whether it did.
     pub fn export_if_due(&mut self) -> Result<bool> {
-        if !self.pace.due() || !self.is_behind(LABELS)? {
-            return Ok(false);
-        }
-        self.export_lines()?;
-        Ok(true)
+        Ok(self.pace.due() && self.export_lines()?)
     }
 
     /// Brings the exports up to date: at the end of a run, after an operator's commit. The Parquet
     /// file is written where it is asked for, and kept up where an earlier run has asked for it.
     pub fn export(&mut self, parquet: bool) -> Result<()> {
-        if self.is_behind(LABELS)? {
-            self.export_lines()?;
-        }
+        self.export_lines()?;
         if (parquet || self.outdir.join(PARQUET).exists()) && self.is_behind(PARQUET)? {
             self.export_parquet()?;
         }
@@ -79,33 +73,46 @@ impl Journal {
 
     pub(super) fn is_behind(&self, name: &str) -> Result<bool> {
         let exported = meta_get(&self.db, &exported_key(name))?;
-        let changes = meta_get(&self.db, CHANGES)?;
+        let changes = meta_get(&self.db, &changes_key(name))?;
         if exported != changes {
             return Ok(true);
         }
         if changes.is_none() || self.outdir.join(name).exists() {
             return Ok(false);
         }
+        let has_lines = match name {
+            ERRORS => "failure IS NOT NULL AND has_draft = 0 AND record IS NULL",
+            _ => "record IS NOT NULL",
+        };
         self.db
-            .prepare_cached("SELECT 1 FROM heads WHERE record IS NOT NULL LIMIT 1")
+            .prepare_cached(&format!("SELECT 1 FROM heads WHERE {has_lines} LIMIT 1"))
             .and_then(|mut select| select.exists([]))
             .map_err(doing("counting"))
     }
 
-    fn export_lines(&mut self) -> Result<()> {
+    /// Writes those of the two files that lag behind; tells whether there was one.
+    fn export_lines(&mut self) -> Result<bool> {
         let begun = Instant::now();
-        let twins = equal_labels(&self.db)?;
-        self.replace(LABELS, |out| {
-            each_record(&self.db, |record| {
-                out.line(&self.outdir, &record.line(&twins)?)
-            })
-        })?;
-        self.replace(ERRORS, |out| {
-            each_error(&self.db, |line| out.line(&self.outdir, line))
-        })?;
-        mark_exported(&self.db, LABELS)?;
-        self.pace.last = Some((Instant::now(), begun.elapsed()));
-        Ok(())
+        let (labels, errors) = (self.is_behind(LABELS)?, self.is_behind(ERRORS)?);
+        if labels {
+            let twins = equal_labels(&self.db)?;
+            self.replace(LABELS, |out| {
+                each_record(&self.db, |record| {
+                    out.line(&self.outdir, &record.line(&twins)?)
+                })
+            })?;
+            mark_exported(&self.db, LABELS)?;
+        }
+        if errors {
+            self.replace(ERRORS, |out| {
+                each_error(&self.db, |line| out.line(&self.outdir, line))
+            })?;
+            mark_exported(&self.db, ERRORS)?;
+        }
+        if labels || errors {
+            self.pace.last = Some((Instant::now(), begun.elapsed()));
+        }
+        Ok(labels || errors)
     }
 
     fn export_parquet(&mut self) -> Result<()> {
@@ -153,8 +160,14 @@ impl Journal {
     }
 }
 
-/// Counts what has changed since the journal began; an export remembers where it stood.
-const CHANGES: &str = "changes";
+/// Where the changes of what a file holds are counted; an export remembers where it stood. The
+/// Parquet file holds the same records as the lines.
+fn changes_key(name: &str) -> String {
+    match name {
+        LABELS | PARQUET => "changes".to_owned(),
+        other => format!("changes:{other}"),
+    }
+}
 
 /// Where the hash of a file as it was last written here is kept.
 pub(super) fn written_key(name: &str) -> String {
@@ -307,15 +320,16 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// Notes that an export holds everything up to now.
 pub(super) fn mark_exported(db: &Connection, name: &str) -> Result<()> {
-    match meta_get(db, CHANGES)? {
+    match meta_get(db, &changes_key(name))? {
         Some(changes) => meta_set(db, &exported_key(name), &changes),
         None => Ok(()),
     }
 }
 
-/// Counts one change of what the exports hold, inside the transaction that makes it.
-pub(super) fn count_change(db: &Connection) -> Result<()> {
-    let next = match meta_get(db, CHANGES)? {
+/// Counts one change of what the export `name` holds, inside the transaction that makes it.
+pub(super) fn count_change(db: &Connection, name: &str) -> Result<()> {
+    let key = changes_key(name);
+    let next = match meta_get(db, &key)? {
         Some(text) => {
             let count: u64 = text
                 .parse()
@@ -324,5 +338,5 @@ pub(super) fn count_change(db: &Connection) -> Result<()> {
         }
         None => 1,
     };
-    meta_set(db, CHANGES, &next.to_string())
+    meta_set(db, &key, &next.to_string())
 }

@@ -1,6 +1,6 @@
 //! Groups as a source names them: met again by hash or by path, in this run or a later one.
 
-use super::exports::count_change;
+use super::exports::{ERRORS, LABELS, count_change};
 use super::fault::doing;
 use super::head::{Decision, Heads, Standing, from_json, to_json};
 use super::journal::Journal;
@@ -164,7 +164,7 @@ fn upsert(
     join_names(&mut row, &names);
     let order = order_value(group.order);
     if row.order != order && has_own_record(db, id)? {
-        count_change(db)?;
+        count_change(db, LABELS)?;
     }
     let histogram = row.histogram.filter(|_| !content_changed);
     db.prepare_cached(
@@ -188,7 +188,7 @@ fn upsert(
     ])
     .map_err(doing("saving a group"))?;
     if content_changed {
-        forget_answer(heads, id)?;
+        forget_answer(db, heads, id)?;
     }
     Ok(Upserted {
         id,
@@ -254,10 +254,12 @@ fn has_own_record(db: &Connection, id: GroupId) -> Result<bool> {
 }
 
 /// The picture is another one: its answers no longer speak of it.
-fn forget_answer(heads: &mut Heads, id: GroupId) -> Result<()> {
+fn forget_answer(db: &Connection, heads: &mut Heads, id: GroupId) -> Result<()> {
     let mut standing = heads.read(id)?;
     standing.model_draft = None;
-    standing.failure = None;
+    if standing.failure.take().is_some() {
+        count_change(db, ERRORS)?;
+    }
     if !standing.head.edited && standing.head.decision == Decision::Open {
         standing.head.draft = None;
     }
@@ -340,8 +342,10 @@ fn write_names(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> {
 }
 
 fn join_names(row: &mut GroupRow, names: &[String]) {
+    let mut known: HashSet<String> = row.other_names.iter().cloned().collect();
+    known.insert(row.item.item_name.clone());
     for name in names {
-        if *name != row.item.item_name && !row.other_names.contains(name) {
+        if known.insert(name.clone()) {
             row.other_names.push(name.clone());
         }
     }

@@ -31,14 +31,6 @@ pub(super) struct Head {
     pub note: Option<String>,
 }
 
-impl Head {
-    /// Whether going from this head to `next` changes an export: the record, or whether the item
-    /// is one without labels.
-    pub fn shows_in_exports(&self, next: &Self) -> bool {
-        self.record != next.record || self.draft.is_some() != next.draft.is_some()
-    }
-}
-
 /// A head with what only the labeler's side changes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Standing {

@@ -1,7 +1,7 @@
 //! Takes in a `labels.jsonl` that something else has written, such as an earlier Python run: its
 //! records are committed ones, its lines are kept byte for byte until an operator commits anew.
 
-use super::exports::{LABELS, count_change, hex, mark_exported, written_key};
+use super::exports::{ERRORS, LABELS, count_change, hex, mark_exported, written_key};
 use super::fault::{doing, file};
 use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
 use super::head::{DraftRow, Heads, MadeBy, Standing, insert_draft};
@@ -160,7 +160,7 @@ impl Journal {
         taking.heads.finish()?;
         meta_set(&transaction, &written_key(LABELS), &hash)?;
         if tally.taken > 0 {
-            count_change(&transaction)?;
+            count_change(&transaction, LABELS)?;
             if !behind {
                 // The file is what it should be; a Parquet file is not.
                 mark_exported(&transaction, LABELS)?;
@@ -234,7 +234,9 @@ impl Taking<'_> {
         let draft = self.draft(&item, &record);
         let draft = insert_draft(self.db, id, &draft)?;
         standing.head.draft = Some(draft);
-        standing.failure = None;
+        if standing.failure.take().is_some() {
+            count_change(self.db, ERRORS)?;
+        }
         standing.head.record = Some(insert_record_row(
             self.db,
             id,

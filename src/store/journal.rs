@@ -1,6 +1,6 @@
 //! The journal: one SQLite file that only grows and holds every answer, edit and decision.
 
-use super::exports::{Pace, count_change};
+use super::exports::{ERRORS, LABELS, Pace, count_change};
 use super::fault::{doing, file};
 use super::head::{
     Decision, DraftRow, Head, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
@@ -174,7 +174,7 @@ impl Journal {
             (Some(labels), _) => {
                 if standing.failure.is_some() {
                     // It leaves the list of errors.
-                    count_change(&transaction)?;
+                    count_change(&transaction, ERRORS)?;
                 }
                 let draft = draft_of(
                     attempt,
@@ -271,7 +271,7 @@ impl Journal {
         )?);
         heads.write(group, &standing)?;
         let changed = heads.finish()?;
-        count_change(&transaction)?;
+        count_change(&transaction, LABELS)?;
         transaction.commit().map_err(doing("saving a record"))?;
         Ok(changed)
     }
@@ -410,7 +410,7 @@ fn insert_attempt(db: &Connection, group: GroupId, attempt: &Attempt) -> Result<
 }
 
 fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {
-    count_change(db)?;
+    count_change(db, ERRORS)?;
     db.prepare_cached("INSERT INTO failures (group_id, at, code, detail) VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut insert| {
             insert.insert(params![group.0, at, failure.code.code(), failure.detail])

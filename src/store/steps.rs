@@ -1,6 +1,6 @@
 //! What an operator does, step by step; undo and redo add steps of their own.
 
-use super::exports::count_change;
+use super::exports::{ERRORS, LABELS, count_change};
 use super::fault::doing;
 use super::groups::read_group;
 use super::head::{
@@ -93,14 +93,12 @@ impl Journal {
             Some(change),
             done,
         )?;
-        let mut exports = false;
+        let mut touched = Touched::default();
         for (group, before, after) in &entries {
-            exports |= before.head.shows_in_exports(&after.head);
+            touched.add(&before.head, &after.head);
             insert_entry(&transaction, step, *group, before, &after.head)?;
         }
-        if exports {
-            count_change(&transaction)?;
-        }
+        touched.count(&transaction)?;
         let changed = heads.finish()?;
         transaction.commit().map_err(doing("saving a step"))?;
         self.undo.push(step);
@@ -171,18 +169,16 @@ impl Journal {
             None,
             &done,
         )?;
-        let mut exports = false;
+        let mut touched = Touched::default();
         for (group, entry) in read_entries(&transaction, step)? {
             let standing = heads.read(group)?;
             let mut next = standing.clone();
             next.head = entry.restored(&standing, way);
-            exports |= standing.head.shows_in_exports(&next.head);
+            touched.add(&standing.head, &next.head);
             insert_entry(&transaction, own, group, &standing, &next.head)?;
             heads.write(group, &next)?;
         }
-        if exports {
-            count_change(&transaction)?;
-        }
+        touched.count(&transaction)?;
         let changed = heads.finish()?;
         transaction.commit().map_err(doing("saving a step"))?;
         Ok((done, changed))
@@ -214,6 +210,32 @@ impl Journal {
                     self.redo.clear();
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+/// Which exports a step changes.
+#[derive(Default)]
+struct Touched {
+    records: bool,
+    /// Whether an item is one without labels.
+    errors: bool,
+}
+
+impl Touched {
+    fn add(&mut self, before: &Head, after: &Head) {
+        self.records |= before.record != after.record;
+        self.errors |= before.draft.is_some() != after.draft.is_some()
+            || before.record.is_some() != after.record.is_some();
+    }
+
+    fn count(&self, db: &Connection) -> Result<()> {
+        if self.records {
+            count_change(db, LABELS)?;
+        }
+        if self.errors {
+            count_change(db, ERRORS)?;
         }
         Ok(())
     }

@@ -99,6 +99,11 @@ fn letters(text: &str) -> String {
 
 /// A record must say what the item is, what colours one sees, and one thing of theme, material or
 /// vibe. `unknown` and `unclear` are no answers.
+///
+/// Strict on purpose: people look for "a red hat", and a record without a colour or without a type
+/// is not found by it, however much else it says. Every answer under the grammar can have all
+/// three. Labels of earlier programs often lack colours; the queue shows such records behind those
+/// with a worse fault, and can be narrowed to any one reason.
 fn attributes_missing(labels: &Labels, context: &RuleContext) -> bool {
     let attributes = &labels.attributes;
     let known = |text: &String| !matches!(text.as_str(), "unknown" | "unclear");

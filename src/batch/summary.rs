@@ -67,7 +67,7 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
         .collect();
     if !stages.is_empty() {
         // Those in flight together wait together, so this is more than has passed.
-        lines.push(format!("time of all items: {}", stages.join(", ")));
+        lines.push(format!("time, all items added up: {}", stages.join(", ")));
     }
     if let Some(counts) = &summary.remote {
         lines.push(remote_line(counts));
@@ -228,7 +228,7 @@ mod tests {
             told[5 + LISTED..],
             [
                 "  and 2 more",
-                "time of all items: preprocess 0.5 s, prefill 2.0 s, decode 60.0 s"
+                "time, all items added up: preprocess 0.5 s, prefill 2.0 s, decode 60.0 s"
             ]
         );
     }

@@ -161,28 +161,45 @@ fn the_log_is_appended_to_and_as_loud_as_asked_for() {
     assert!(!quiet.contains("source read"), "{quiet}");
 }
 
+/// A line as an earlier program wrote it.
+fn earlier_line(name: &str, color: &str) -> String {
+    let mut line = good(name);
+    line["image_path"] = format!("{name}.png").into();
+    line["source_type"] = "cash".into();
+    line["item_name"] = name.into();
+    line["attributes"]["colors"] = json!([color]);
+    format!("{line}\n")
+}
+
 #[test]
 fn labels_of_an_earlier_program_are_taken_in_and_judged() {
     let desk = Desk::with_icons(&["가", "나"]);
-    desk.icon("가");
-    let mut line = good("가");
-    let record = line.as_object_mut().unwrap();
-    record.insert("image_path".into(), "가.png".into());
-    record.insert("image_sha256".into(), Value::Null);
-    record.insert("source_type".into(), "cash".into());
-    record.insert("item_name".into(), "가".into());
-    record["attributes"]["colors"] = json!(["파란색"]);
+    let line = earlier_line("가", "파란색");
     std::fs::create_dir(desk.path().join("out")).unwrap();
-    std::fs::write(desk.out("labels.jsonl"), format!("{line}\n")).unwrap();
-
+    std::fs::write(desk.out("labels.jsonl"), &line).unwrap();
     let ended = desk.batch(&["--resume", "--json"]).expect(0);
     let text = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
-    assert!(
-        text.starts_with(&format!("{line}\n")),
-        "the line is kept as it was"
-    );
+    assert!(text.starts_with(&line), "the line is kept as it was");
     assert_eq!(desk.records().len(), 2);
     // Its picture has been looked at.
     let summary = ended.events().pop().unwrap();
     assert_eq!(summary["by_reason"], json!({"color_mismatch": 1}));
+}
+
+#[test]
+fn an_earlier_file_is_rewritten_for_records_only() {
+    let desk = Desk::with_icons(&["가", "나"]);
+    std::fs::write(desk.source("글.png"), "not a picture").unwrap();
+    std::fs::create_dir(desk.path().join("out")).unwrap();
+    let lines = earlier_line("나", "빨강") + &earlier_line("가", "빨강");
+    std::fs::write(desk.out("labels.jsonl"), &lines).unwrap();
+    let ended = desk.batch(&["--resume"]).expect(3);
+    assert!(
+        ended.out.contains("except 1 that still fail"),
+        "{}",
+        ended.out
+    );
+    assert_eq!(desk.errors().len(), 1);
+    let after = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
+    assert_eq!(after, lines);
 }

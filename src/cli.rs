@@ -9,6 +9,7 @@ pub use args::{Cli, Command};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{AskOptions, BenchOptions, DoctorOptions, RunOptions};
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
 use std::ffi::OsString;
@@ -47,12 +48,49 @@ impl From<clap::Error> for Rejected {
 
 /// Reads `args` (the program's name first), `LABELER_*` and the `--config` file.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
-    let matches = Cli::command().try_get_matches_from(&args)?;
+    let in_environment = |option: &str| {
+        let said = args
+            .iter()
+            .any(|arg| arg.to_string_lossy().starts_with(option));
+        let variable = option
+            .trim_start_matches('-')
+            .replace('-', "_")
+            .to_uppercase();
+        (!said).then(|| format!("it comes from LABELER_{variable} in the environment"))
+    };
+    let matches = Cli::command()
+        .try_get_matches_from(&args)
+        .map_err(|error| with_origin(error, in_environment))?;
     let origins = layers::Origins::of(&matches);
+    let file = layers::file(&matches);
+    let in_file = |_: &str| Some(format!("it stands in {}", file?.display()));
     let (args, origins) = layers::with_file(args, &matches, origins)?;
-    let matches = Cli::command().try_get_matches_from(args)?;
+    // What was wrong with the flags has been told above.
+    let matches = Cli::command()
+        .try_get_matches_from(args)
+        .map_err(|error| with_origin(error, in_file))?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok(convert::invocation(cli, &origins)?)
+}
+
+/// A value that is not on the command line is told with the place where it is.
+fn with_origin(error: clap::Error, place: impl Fn(&str) -> Option<String>) -> Rejected {
+    let option = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.split(' ').next(),
+        _ => None,
+    };
+    match option.and_then(place) {
+        Some(place) => {
+            let text = error.render().to_string();
+            let lines = text.lines().map_while(|line| match line.trim() {
+                "" => None,
+                line => Some(line.trim_start_matches("error: ")),
+            });
+            let cause = lines.collect::<Vec<_>>().join(" ");
+            Error::new(ErrorKind::Usage, cause).with_hint(place).into()
+        }
+        None => error.into(),
+    }
 }
 
 /// Writes the completion script of `shell`.

@@ -84,6 +84,7 @@ fn nothing_done(summary: &Summary) -> Option<String> {
     let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
     let open = summary.groups.saturating_sub(summary.records + failed);
     Some(match (open, failed) {
+        _ if summary.groups == 0 => "nothing to do: the source names no item".to_owned(),
         (0, 0) => "nothing to do: every image has a record".to_owned(),
         (0, _) => {
             format!("nothing to do: every image has a record, except {failed} that still fail")

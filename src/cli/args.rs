@@ -5,7 +5,9 @@ use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Label small game-item icons with Qwen2-VL on your own machine.
 ///
@@ -82,7 +84,7 @@ pub struct LabelArgs {
     )]
     pub run_id: Option<String>,
     /// Stop after N items
-    #[arg(long, value_name = "N", env = "LABELER_MAX_SAMPLES", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Source")]
+    #[arg(long, value_name = "N", env = "LABELER_MAX_SAMPLES", allow_negative_numbers = true, value_parser = whole::<u64>(None), help_heading = "Source")]
     pub max_samples: Option<u64>,
 
     /// Where labels go [default: `labels` beside the input]
@@ -109,14 +111,14 @@ pub struct LabelArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Requests in flight with --endpoint [default: 32]
-    #[arg(long, value_name = "N", env = "LABELER_CONCURRENCY", value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = "Model")]
+    #[arg(long, value_name = "N", env = "LABELER_CONCURRENCY", allow_negative_numbers = true, value_parser = whole::<u32>(Some(4096)), help_heading = "Model")]
     pub concurrency: Option<u32>,
     /// Review only: load no model
     #[arg(long, env = "LABELER_NO_MODEL", value_parser = boolish(), help_heading = "Model")]
     pub no_model: bool,
 
     /// Bicubic, before the model's own resize, 1-8 [default: 2]
-    #[arg(long, value_name = "N", env = "LABELER_UPSCALE", value_parser = clap::value_parser!(u32).range(1..=8), help_heading = "Labelling")]
+    #[arg(long, value_name = "N", env = "LABELER_UPSCALE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(8)), help_heading = "Labelling")]
     pub upscale: Option<u32>,
     /// What shows through transparent pixels: white, black or none [default: white]
     #[arg(long, value_name = "C", env = "LABELER_ALPHA_BG", value_parser = background(), help_heading = "Labelling")]
@@ -125,7 +127,7 @@ pub struct LabelArgs {
     #[arg(long, value_name = "L", env = "LABELER_LANG", value_parser = lang(), help_heading = "Labelling")]
     pub lang: Option<Lang>,
     /// New tokens per record [default: 384]
-    #[arg(long, value_name = "N", env = "LABELER_MAX_NEW_TOKENS", value_parser = clap::value_parser!(u32).range(1..=32768), help_heading = "Labelling")]
+    #[arg(long, value_name = "N", env = "LABELER_MAX_NEW_TOKENS", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)), help_heading = "Labelling")]
     pub max_new_tokens: Option<u32>,
     /// From metadata only
     #[arg(long, env = "LABELER_NO_IMAGE", value_parser = boolish(), help_heading = "Labelling")]
@@ -210,7 +212,7 @@ pub struct ModelArgs {
     #[arg(long = "load-4bit", env = "LABELER_LOAD_4BIT", value_parser = boolish(), help_heading = "Model")]
     pub load_4bit: bool,
     /// Sequences in flight [default: 8]
-    #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Model")]
+    #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(1024)), help_heading = "Model")]
     pub batch_size: Option<u32>,
     /// Never use the network; HF_HUB_OFFLINE=1 does the same
     #[arg(long, env = "LABELER_OFFLINE", value_parser = boolish(), help_heading = "Model")]
@@ -231,7 +233,7 @@ pub struct AskArgs {
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
     /// New tokens at most [default: 384]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32768))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)))]
     pub max_new_tokens: Option<u32>,
     /// 0 is greedy
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
@@ -252,10 +254,10 @@ pub struct AskArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// How many icons to label
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub icons: u32,
     /// New tokens per icon; the end token is suppressed
-    #[arg(long, value_name = "T", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=32768))]
+    #[arg(long, value_name = "T", default_value_t = 120, allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)))]
     pub new_tokens: u32,
     /// A folder of images instead of the built-in sample icons
     #[arg(long, value_name = "DIR")]
@@ -278,6 +280,22 @@ pub struct DoctorArgs {
 
 fn boolish() -> clap::builder::BoolishValueParser {
     clap::builder::BoolishValueParser::new()
+}
+
+/// A whole number from 1 on.
+fn whole<N>(most: Option<N>) -> impl TypedValueParser<Value = N>
+where
+    N: FromStr + PartialOrd + From<u8> + Display + Copy + Send + Sync + 'static,
+{
+    move |text: &str| {
+        let number = text.parse().ok().filter(|n: &N| *n >= N::from(1));
+        number
+            .filter(|n| most.is_none_or(|most| *n <= most))
+            .ok_or_else(|| match most {
+                Some(most) => format!("expected a whole number from 1 to {most}"),
+                None => "expected a whole number of 1 or more".to_owned(),
+            })
+    }
 }
 
 /// A closed list of words, each with its value.

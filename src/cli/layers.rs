@@ -70,6 +70,12 @@ fn says_no(matches: &ArgMatches, id: &str) -> bool {
         .is_ok_and(|value| value == Some(&false))
 }
 
+/// The `--config` file.
+pub fn file(matches: &ArgMatches) -> Option<&PathBuf> {
+    let inner = matches.subcommand().map_or(matches, |(_, inner)| inner);
+    inner.try_get_one("config").ok().flatten()
+}
+
 /// `args` with the file's entries put in where no higher layer speaks.
 pub fn with_file(
     mut args: Vec<OsString>,
@@ -80,7 +86,7 @@ pub fn with_file(
         Some((name, inner)) => (Some(name), inner, 2),
         None => (None, matches, 1),
     };
-    let Ok(Some(path)) = inner.try_get_one::<PathBuf>("config") else {
+    let Some(path) = file(matches) else {
         return Ok((args, origins));
     };
     let from_env: Vec<String> = inner
@@ -134,10 +140,12 @@ fn wrong(path: &Path, cause: impl std::fmt::Display) -> Error {
 }
 
 fn read(path: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(path).context(
-        ErrorKind::Usage,
-        format!("reading the configuration {}", path.display()),
-    )?;
+    let text = std::fs::read_to_string(path)
+        .context(
+            ErrorKind::Usage,
+            format!("reading the configuration {}", path.display()),
+        )
+        .map_err(|error| error.with_hint("check the path after --config, or LABELER_CONFIG"))?;
     text.parse::<toml::Table>()
         .map_err(|e| wrong(path, e.to_string().trim_end()))
 }

@@ -69,10 +69,12 @@ impl Prompt {
     }
 
     pub fn from_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).context(
-            ErrorKind::Usage,
-            format!("reading the prompt {}", path.display()),
-        )?;
+        let text = std::fs::read_to_string(path)
+            .context(
+                ErrorKind::Usage,
+                format!("reading the prompt {}", path.display()),
+            )
+            .map_err(|error| error.with_hint("check the path, or take --prompt-version"))?;
         Self::parse(&text).map_err(|error| error.context(format!("prompt {}", path.display())))
     }
 

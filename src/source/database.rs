@@ -1,12 +1,12 @@
 //! The collector's SQLite database, read and never written.
 
 use super::row::{has_control, one_line, paragraphs, wanted};
-use super::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_read};
+use super::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_open, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params_from_iter};
 use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -328,7 +328,7 @@ fn connect(path: &Path) -> Result<Connection> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| file.take(20).read_to_end(&mut head))
-        .map_err(|error| cannot_read(path, error))?;
+        .map_err(|error| cannot_open(path, &error))?;
     let uses_wal = head.get(18..20) == Some(&[2, 2]);
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -346,9 +346,11 @@ fn connect(path: &Path) -> Result<Connection> {
     connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))
         .map_err(|error| {
-            cannot_read(path, error).with_hint(
-                "if the collector was stopped half-way, open the database with it once, so that it can be set right",
-            )
+            let hint = match error.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => "--db takes the SQLite file that the collector wrote",
+                _ => "if the collector was stopped half-way, open the database with it once, so that it can be set right",
+            };
+            cannot_read(path, error).with_hint(hint)
         })?;
     Ok(connection)
 }

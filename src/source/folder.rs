@@ -1,7 +1,7 @@
 //! A folder of images: sorted by name, the item's name is the file's stem.
 
 use super::row::{has_control, one_line, wanted};
-use super::{ItemSource, Sink, SourceEvent, absolute, cannot_read};
+use super::{ItemSource, Sink, SourceEvent, absolute, cannot_open, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;
@@ -20,7 +20,7 @@ pub struct Folder {
 impl Folder {
     pub fn open(path: &Path, only: OnlySource) -> Result<Self> {
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(|error| cannot_read(path, error))? {
+        for entry in std::fs::read_dir(path).map_err(|error| cannot_open(path, &error))? {
             let name = entry.map_err(|error| cannot_read(path, error))?.file_name();
             if is_image(Path::new(&name)) {
                 names.push(name);

@@ -1,7 +1,7 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
 use super::row::{Row, wanted};
-use super::{ItemSource, Sink, SourceEvent, base_of, cannot_read};
+use super::{ItemSource, Sink, SourceEvent, base_of, cannot_open, cannot_read};
 use crate::error::Result;
 use crate::settings::OnlySource;
 use std::fmt;
@@ -128,7 +128,7 @@ fn reason(error: serde_json::Error) -> String {
 }
 
 pub(super) fn open_file(path: &Path) -> Result<File> {
-    let file = File::open(path).map_err(|error| cannot_read(path, error))?;
+    let file = File::open(path).map_err(|error| cannot_open(path, &error))?;
     let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
     if metadata.is_dir() {
         return Err(cannot_read(path, "it is a folder").with_hint("a folder is read with --images"));

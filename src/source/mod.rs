@@ -17,6 +17,7 @@ pub use image_file::image_bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Item;
 use crate::settings::{SourceKind, SourceOptions};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -86,6 +87,18 @@ fn base_of(file: &Path) -> Result<PathBuf> {
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| cannot_read(path, error))
+}
+
+/// For a file or folder that the user has named.
+fn cannot_open(path: &Path, error: &io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied => "give read permission",
+        io::ErrorKind::IsADirectory => "a folder of images is read with --images",
+        io::ErrorKind::NotADirectory => "one file is read with --db or --input",
+        _ => return cannot_read(path, error),
+    };
+    cannot_read(path, error).with_hint(hint)
 }
 
 fn cannot_read(path: &Path, error: impl std::fmt::Display) -> Error {

@@ -2,7 +2,7 @@
 
 use super::json::give;
 use super::row::{OPTIONAL, REQUIRED, Row};
-use super::{ItemSource, Sink, base_of, cannot_read};
+use super::{ItemSource, Sink, base_of, cannot_open, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
@@ -38,7 +38,7 @@ impl Table {
 
     /// A reader of the known columns, all required ones being there.
     fn builder(&self) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-        let file = File::open(&self.path).map_err(|error| cannot_read(&self.path, error))?;
+        let file = File::open(&self.path).map_err(|error| cannot_open(&self.path, &error))?;
         let builder = self.guarded(|| ParquetRecordBatchReaderBuilder::try_new(file))?;
         let has = |name: &str| builder.schema().column_with_name(name).is_some();
         let missing: Vec<&str> = REQUIRED.into_iter().filter(|name| !has(name)).collect();

@@ -51,6 +51,48 @@ fn flags_win_over_environment_over_file() {
 }
 
 #[test]
+fn a_bad_value_is_told_with_the_place_where_it_stands() {
+    let desk = Desk::with_icons(&["가"]);
+    let args = ["--batch", "--images", "source", "--outdir", "out"];
+    let mut command = desk.command(&args);
+    command.env("LABELER_UPSCALE", "x");
+    let told = ended(&mut command).expect(2).err;
+    assert!(told.contains("'x' for '--upscale <N>'"), "{told}");
+    assert!(told.contains("from 1 to 8"), "{told}");
+    assert!(told.contains("LABELER_UPSCALE"), "{told}");
+
+    for (line, value) in [("lang = 'jp'", "jp"), ("max-samples = -3", "-3")] {
+        std::fs::write(desk.path().join("c.toml"), line).unwrap();
+        let told = desk.batch(&["--config", "c.toml"]).expect(2).err;
+        assert!(told.contains(value) && told.contains("c.toml"), "{told}");
+    }
+
+    let told = desk.batch(&["--batch-size", "-3"]).expect(2).err;
+    assert!(told.contains("from 1 to 1024"), "{told}");
+    assert!(!told.contains("environment"), "{told}");
+    assert!(!desk.path().join("out").exists());
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_what_to_do() {
+    let desk = Desk::with_icons(&["가"]);
+    for (option, value, hint) in [
+        ("--db", "nowhere", "check the path"),
+        ("--db", "source", "--images"),
+        ("--db", "source/가.png", "that the collector wrote"),
+        ("--input", "nowhere.jsonl", "check the path"),
+        ("--images", "source/가.png", "--db or --input"),
+    ] {
+        let told = desk.batch_of(&[option, value], &[]).expect(1).err;
+        assert!(told.contains(value), "{told}");
+        let said = told.lines().find(|line| line.starts_with("hint: "));
+        assert!(said.is_some_and(|line| line.contains(hint)), "{told}");
+    }
+    let told = desk.batch(&["--only-source", "cash"]).expect(0).out;
+    assert!(told.contains("the source names no item"), "{told}");
+}
+
+#[test]
 fn help_manual_and_completions_need_nothing() {
     let desk = Desk::new();
     for (args, word) in [

@@ -6,7 +6,11 @@ use crate::record::{
 };
 use crate::settings::Lang;
 use llguidance::toktrie::{ApproximateTokEnv, TokRxInfo, TokTrie, TokenizerEnv};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use proptest::prelude::{
+    ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
+use rand::{Rng as _, SeedableRng, rngs::StdRng};
+use std::sync::OnceLock;
 
 const END: u32 = 256;
 
@@ -124,7 +128,18 @@ fn a_schema_that_is_none_is_an_error() {
 
 /// The line of `labels.jsonl` that an answer becomes.
 fn exported(text: &str, name: &str, truncated: bool, vocabulary: &Vocabulary) -> (Labels, Value) {
-    let labels = record::parse(text).unwrap().labels.normalized(vocabulary);
+    let parsed = record::parse(text).unwrap();
+    line_of(parsed.labels, text, name, truncated, vocabulary)
+}
+
+fn line_of(
+    labels: Labels,
+    text: &str,
+    name: &str,
+    truncated: bool,
+    vocabulary: &Vocabulary,
+) -> (Labels, Value) {
+    let labels = labels.normalized(vocabulary);
     let confidence = record::confidence(text, [(text.as_bytes(), Some(-0.5), false)]);
     let colors = ColorHistogram {
         opaque: 400,
@@ -219,5 +234,87 @@ fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
         let reasons = line["quality_flags"]["reasons"].to_string();
         assert!(reasons.contains(Reason::Truncated.code()));
         assert!(!reasons.contains(Reason::MixedScript.code()), "{text}");
+    }
+}
+
+fn vocabulary() -> &'static Vocabulary {
+    static BUILTIN: OnceLock<Vocabulary> = OnceLock::new();
+    BUILTIN.get_or_init(|| Vocabulary::builtin().unwrap())
+}
+
+fn assert_lawful(line: &Value) {
+    static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
+    let faults = SCHEMA.get_or_init(record_schema).iter_errors(line);
+    let faults: Vec<String> = faults.map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?} {line}");
+}
+
+/// Pieces of answers in any order, so that many of them can be read.
+fn babble() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "\":",
+        ",",
+        "\\",
+        "\\u00e9",
+        "\"label_ko\":\"모자",
+        "\"tags_ko\":[",
+        "\"attributes\":{",
+        "\"colors\":[\"금색\"",
+        "\"quality_flags\":{\"reasons\":[\"too_small\"",
+        "null",
+        "모자",
+        "red",
+        " ",
+        "\n",
+        "\u{7}",
+        "\u{200b}",
+        "\u{1106}\u{1169}",
+        "😀",
+    ]);
+    let piece = prop_oneof![4 => pieces.prop_map(str::to_owned), 1 => "\\PC{0,6}"];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_refused_or_makes_a_lawful_record(
+        text in babble(),
+        opened in any::<bool>(),
+        name in "\\PC{0,12}",
+    ) {
+        let text = if opened { format!("{{\"label_ko\":\"{text}") } else { text };
+        for (text, truncated) in [(text.clone(), false), (record::complete(&text, Some(&name)), true)] {
+            if let Ok(parsed) = record::parse(&text) {
+                assert_lawful(&line_of(parsed.labels, &text, &name, truncated, vocabulary()).1);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn any_grammar_lets_only_lawful_records_through(
+        name in prop::option::of(prop_oneof!["\\PC{1,30}", "[가-힣A-Z \\[\\](){}.*+?^$\\\\|\"']{1,30}"]),
+        lang in prop::sample::select(vec![Lang::Ko, Lang::En, Lang::Both]),
+        strict in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let name = name.map(|name| record::clean_text(&name)).filter(|name| !name.is_empty());
+        let env = tokenizer();
+        let schema = Arc::new(schema(vocabulary(), lang, name.as_deref(), strict));
+        let mut grammar = GrammarCompiler::new(&env).unwrap().compile(&schema).unwrap();
+        let mut random = StdRng::seed_from_u64(seed);
+        let text = random_answer(&env, &mut grammar, &mut random);
+        let name = name.unwrap_or_default();
+        let (labels, line) = exported(&text, &name, false, vocabulary());
+        assert_lawful(&line);
+        prop_assert!(labels.label_ko.contains(&name), "{} lacks {name}", labels.label_ko);
+        prop_assert_eq!(labels.label_en.is_some(), lang != Lang::Ko);
     }
 }

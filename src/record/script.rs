@@ -50,9 +50,12 @@ fn without_name(text: &str, name: &str) -> String {
     text
 }
 
+/// So many capitals may be an abbreviation that a Korean word begins or ends with.
+const MOST_CAPITALS: usize = 4;
+
 /// Whether a Korean text holds a word that mixes Hangul with Latin, or a letter of another script
-/// (Han is one: it leaks in from a model's Chinese). One capital joined to Hangul is ordinary
-/// Korean (`T셔츠`, `V넥`).
+/// (Han is one: it leaks in from a model's Chinese). A few capitals joined to Hangul are ordinary
+/// Korean (`T셔츠`, `V넥`, `VIP석`).
 pub(super) fn mixes_korean(text: &str, name: &str) -> bool {
     words(&without_name(text, name)).any(|word| {
         let mut hangul = false;
@@ -69,7 +72,7 @@ pub(super) fn mixes_korean(text: &str, name: &str) -> bool {
                 None => {}
             }
         }
-        hangul && (latin > 1 || (latin == 1 && lower))
+        hangul && (lower || latin > MOST_CAPITALS)
     })
 }
 
@@ -112,6 +115,8 @@ mod tests {
             "かわいい 모자",
             "шляпа",
             "모자hat",
+            "색ful 모자",
+            "HAPPY모자",
         ] {
             assert!(mixes_korean(text, ""), "{text}");
         }
@@ -123,6 +128,7 @@ mod tests {
             "빨간 모자, 리본 2개",
             "LED 조명이 달린 모자",
             "T셔츠와 V넥",
+            "VIP훈장과 ESP리미터",
             "3단 케이크!",
             "😀 웃는 모자",
         ] {

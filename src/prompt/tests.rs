@@ -1,32 +1,5 @@
 use super::*;
-use crate::record::{Background, SourceType};
-
-fn item(name: &str) -> Item {
-    Item {
-        image_path: "icons/1.png".into(),
-        file: None,
-        claimed_sha256: None,
-        source_type: SourceType::Cash,
-        item_name: name.into(),
-        item_description: None,
-        item_part: Some("모자".into()),
-        image_url: None,
-        ocid: None,
-        ranking: None,
-    }
-}
-
-fn settings() -> AttemptSettings {
-    AttemptSettings {
-        strict: false,
-        upscale: 2,
-        background: Background::White,
-        with_image: true,
-        with_metadata: true,
-        hint: None,
-        max_new_tokens: 384,
-    }
-}
+use crate::record::testing::{item, settings};
 
 fn prompter(version: &str, lang: Lang) -> Prompter {
     let vocabulary = Arc::new(Vocabulary::builtin().unwrap());

@@ -12,6 +12,8 @@ mod parse;
 mod reason;
 pub mod rules;
 mod script;
+#[cfg(test)]
+pub mod testing;
 mod vocabulary;
 
 pub use attempt::{

@@ -120,10 +120,7 @@ fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::record::Attributes;
-
-    fn list(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|text| text.to_string()).collect()
-    }
+    use crate::record::testing::list;
 
     fn messy() -> Labels {
         let name: String = "빨간 모자".nfd().collect();

@@ -187,27 +187,8 @@ pub fn category(field: Field) -> Option<Category> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Attributes, to_oklab};
-
-    fn list(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|text| text.to_string()).collect()
-    }
-
-    fn good() -> Labels {
-        Labels {
-            label_ko: "붉은 천에 흰 리본이 달린 눈꽃 모자".into(),
-            tags_ko: list(&["모자", "빨간색", "리본", "겨울", "눈꽃"]),
-            attributes: Attributes {
-                colors: list(&["red"]),
-                theme: list(&["winter"]),
-                material: list(&["fabric"]),
-                vibe: list(&["cute"]),
-                item_type_guess: Some("hat".into()),
-            },
-            query_variants_ko: list(&["빨간 모자", "리본 모자", "겨울 모자"]),
-            ..Labels::default()
-        }
-    }
+    use crate::record::testing::labels;
+    use crate::record::to_oklab;
 
     /// The reasons for `labels` as the answer for a red icon of that name.
     fn reasons(labels: &Labels, name: &str) -> Vec<Reason> {
@@ -229,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_good_record_has_no_reason() {
-        assert_eq!(reasons(&good(), "눈꽃 모자"), []);
+        assert_eq!(reasons(&labels("눈꽃 모자"), "눈꽃 모자"), []);
     }
 
     #[test]
@@ -262,7 +243,7 @@ mod tests {
             ),
         ];
         for (spoil, reason) in cases {
-            let mut labels = good();
+            let mut labels = labels("눈꽃 모자");
             spoil(&mut labels);
             assert_eq!(reasons(&labels, "눈꽃 모자"), [reason]);
         }
@@ -270,14 +251,14 @@ mod tests {
 
     #[test]
     fn an_unknown_item_type_is_no_answer() {
-        let mut labels = good();
+        let mut labels = labels("눈꽃 모자");
         labels.attributes.item_type_guess = Some("unknown".into());
         assert_eq!(reasons(&labels, "눈꽃 모자"), [Reason::AttributesMissing]);
     }
 
     #[test]
     fn a_sentence_with_commas_is_no_list() {
-        let mut labels = good();
+        let mut labels = labels("눈꽃 모자");
         labels.label_ko = "붉은 천으로 만든, 흰 리본이 달린, 눈이 내린 듯한 눈꽃 모자".into();
         assert_eq!(reasons(&labels, "눈꽃 모자"), []);
         labels.label_ko = "흰 리본이 달린 별, 달, 해 모자".into();
@@ -302,7 +283,7 @@ mod tests {
             truncated: true,
             label_count: 2,
         };
-        let mut labels = good();
+        let mut labels = labels("눈꽃 모자");
         labels.attributes.colors.clear();
         labels.model_reasons = vec![Reason::TooSmall];
         let expected = [

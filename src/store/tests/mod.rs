@@ -7,9 +7,10 @@ mod journal;
 mod steps;
 
 use super::{Journal, NewGroup};
+use crate::record::testing::{item, labels, list, settings};
 use crate::record::{
-    Attempt, AttemptSettings, Attributes, Background, Change, Failure, FailureCode, Field, GroupId,
-    GroupState, Item, Labels, Reason, SourceType, Timings, TokenCounts, Vocabulary,
+    Attempt, Change, Failure, FailureCode, Field, GroupId, GroupState, Labels, Reason, Timings,
+    TokenCounts, Vocabulary,
 };
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -23,21 +24,6 @@ fn open(outdir: &Path) -> Journal {
     Journal::open(outdir, vocabulary()).unwrap()
 }
 
-fn item(name: &str) -> Item {
-    Item {
-        image_path: format!("icons/{name}.png"),
-        file: None,
-        claimed_sha256: None,
-        source_type: SourceType::Cash,
-        item_name: name.into(),
-        item_description: None,
-        item_part: Some("모자".into()),
-        image_url: None,
-        ocid: None,
-        ranking: None,
-    }
-}
-
 /// A group whose hash follows from its name.
 fn group(order: u64, name: &str) -> NewGroup {
     NewGroup {
@@ -49,28 +35,6 @@ fn group(order: u64, name: &str) -> NewGroup {
     }
 }
 
-fn list(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| text.to_string()).collect()
-}
-
-/// Labels that no rule speaks against.
-fn labels(name: &str) -> Labels {
-    Labels {
-        label_ko: format!("붉은 천에 흰 리본이 달린 {name}"),
-        label_en: None,
-        tags_ko: list(&["모자", "빨간색", "리본", "겨울", "눈꽃"]),
-        attributes: Attributes {
-            colors: list(&["red"]),
-            theme: list(&["winter"]),
-            material: list(&["fabric"]),
-            vibe: list(&["cute"]),
-            item_type_guess: Some("hat".into()),
-        },
-        query_variants_ko: list(&["빨간 모자", "리본 모자", "겨울 모자"]),
-        model_reasons: vec![],
-    }
-}
-
 fn attempt(labels: Labels, reasons: &[Reason]) -> Attempt {
     Attempt {
         id: 0,
@@ -78,15 +42,7 @@ fn attempt(labels: Labels, reasons: &[Reason]) -> Attempt {
         model: "Qwen/Qwen2-VL-2B-Instruct".into(),
         prompt_version: "v2".into(),
         retry_of: None,
-        settings: AttemptSettings {
-            strict: false,
-            upscale: 2,
-            background: Background::White,
-            with_image: true,
-            with_metadata: true,
-            hint: None,
-            max_new_tokens: 384,
-        },
+        settings: settings(),
         settings_hash: "5e77".into(),
         raw_text: "{}".into(),
         labels: Some(labels),

@@ -1,0 +1,142 @@
+//! The engine as the workstation uses it: commands in, events out, no model, and labels that an
+//! earlier program left.
+
+use labeler_tui::engine::{Command, Event, Handle, Parts, Plan, start};
+use labeler_tui::record::{Background, Change, Field, GroupSummary, Reason};
+use labeler_tui::settings::{
+    EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// An engine that says nothing for so long is stuck.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn earlier_line(name: &str, color: &str, tags: usize) -> Value {
+    let tags: Vec<String> = (0..tags).map(|n| format!("태그 {n}")).collect();
+    json!({
+        "image_path": format!("{name}.png"), "source_type": "cash", "item_name": name,
+        "label_ko": format!("천으로 지은 단정한 {name}"), "tags_ko": tags,
+        "attributes": {
+            "colors": [color], "theme": ["fashion"], "material": ["fabric"], "vibe": ["cute"],
+            "item_type_guess": "hat",
+        },
+        "query_variants_ko": ["모자", "천 모자", "단정한 모자"],
+    })
+}
+
+/// Red icons, and what an earlier program said of them.
+fn desk(lines: &[(&str, Value)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for (name, line) in lines {
+        let icon = image::RgbaImage::from_fn(20, 20, |x, y| {
+            let own = (x, y) == (0, name.len() as u32 % 20);
+            image::Rgba([if own { 190 } else { 210 }, 30, 35, 255])
+        });
+        icon.save(folder.path().join(format!("{name}.png")))
+            .unwrap();
+        text.push_str(&format!("{line}\n"));
+    }
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    std::fs::write(folder.path().join("out/labels.jsonl"), text).unwrap();
+    folder
+}
+
+fn open(folder: &Path) -> Handle {
+    let plan = Plan::new(Parts {
+        options: EngineOptions {
+            outdir: folder.join("out"),
+            commit_automatically: false,
+            resume: true,
+            quality_retry: false,
+            parquet: false,
+            max_new_tokens: 100,
+        },
+        source: SourceOptions {
+            kind: SourceKind::Folder(folder.to_owned()),
+            only: OnlySource::All,
+            run_id: None,
+            max_samples: None,
+        },
+        icon: IconOptions {
+            upscale: 2,
+            background: Background::White,
+            with_image: true,
+        },
+        prompt: PromptOptions {
+            version: "v2".into(),
+            file: None,
+            lang: Lang::Ko,
+            with_metadata: true,
+            vocabulary: None,
+        },
+    });
+    start(plan.unwrap(), None).unwrap()
+}
+
+/// Hears events up to the first one that `until` accepts; keeps the newest look of each group.
+fn hear(
+    engine: &Handle,
+    groups: &mut BTreeMap<String, GroupSummary>,
+    until: impl Fn(&Event) -> bool,
+) -> Vec<Event> {
+    let events = engine.events();
+    let mut heard = Vec::new();
+    loop {
+        let event = events.recv_timeout(PATIENCE).unwrap();
+        if let Event::Groups(new) = &event {
+            for group in new {
+                groups.insert(group.name.clone(), group.clone());
+            }
+        }
+        let last = until(&event);
+        heard.push(event);
+        if last {
+            return heard;
+        }
+    }
+}
+
+#[test]
+fn the_pictures_of_earlier_labels_are_looked_at() {
+    let folder = desk(&[
+        ("가", earlier_line("가", "파란색", 5)),
+        ("나무", earlier_line("나무", "빨간색", 5)),
+    ]);
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    assert_eq!(groups["가"].reasons, [Reason::ColorMismatch]);
+    assert_eq!(groups["나무"].reasons, []);
+}
+
+#[test]
+fn what_a_step_could_not_be_done_to_is_told() {
+    let folder = desk(&[
+        ("가", earlier_line("가", "빨간색", 15)),
+        ("나무", earlier_line("나무", "빨간색", 5)),
+    ]);
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    engine.send(Command::Apply {
+        groups: groups.values().map(|group| group.id).collect(),
+        change: Change::Add {
+            field: Field::TagsKo,
+            value: "새 태그".into(),
+        },
+    });
+    let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
+    let heard = hear(&engine, &mut groups, stepped);
+    let told = heard.iter().find_map(|event| match event {
+        Event::Warning(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let told = told.unwrap();
+    assert!(told.starts_with("1 record is left as before: "), "{told}");
+    assert_eq!(groups["가"].tags_ko.len(), 15);
+    assert_eq!(groups["나무"].tags_ko.len(), 6);
+}

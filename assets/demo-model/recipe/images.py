@@ -173,6 +173,11 @@ def augment(pictures, size, generator, degraded=None, train=True):
     theta[:, :, 2] = -shift
     layers = torch.cat([rgb * alpha, alpha], -1).permute(0, 3, 1, 2)
     grid = F.affine_grid(theta, (n, 4, 2 * h, 2 * w), align_corners=False)
+    if train:
+        # Artists draw one thing in different proportions: a smooth, slight warp.
+        bend = torch.randn(n, 2, 4, 4, generator=generator) * 0.06 * rand(n, 1, 1, 1)
+        bend = F.interpolate(bend, size=(2 * h, 2 * w), mode="bicubic", align_corners=True)
+        grid = grid + bend.permute(0, 2, 3, 1)
     y = F.avg_pool2d(F.grid_sample(layers, grid, mode="bilinear", align_corners=False), 2)
     for i, kind in enumerate(degraded or []):
         if kind == "blank":
@@ -181,6 +186,12 @@ def augment(pictures, size, generator, degraded=None, train=True):
             side = 3 + int(rand(1).item() * 2)
             y[i : i + 1] = F.interpolate(F.adaptive_avg_pool2d(y[i : i + 1], side), size=size, mode="bicubic", align_corners=False).clamp(0, 1)
     y = y.permute(0, 2, 3, 1)
+    if train:
+        # No single part may decide: a fifth of the pictures lose one.
+        middle, side = rand(2, n, 1), 0.15 + 0.3 * rand(2, n, 1)
+        row, column = ((torch.arange(k) + 0.5) / k for k in size)
+        hole = ((row - middle[0]).abs() * 2 < side[0])[:, :, None] & ((column - middle[1]).abs() * 2 < side[1])[:, None, :]
+        y = y * ~(hole & (rand(n, 1, 1) < 0.2))[..., None]
     alpha = y[..., 3:]
     rgb = (y[..., :3] / alpha.clamp(min=1e-4)).clamp(0, 1)
     return (torch.cat([rgb, alpha], -1) * 255).round() / 255

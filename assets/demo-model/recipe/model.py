@@ -230,8 +230,8 @@ class TinyQwen2VL(nn.Module):
 class Muon(torch.optim.Optimizer):
     """Momentum whose update is orthogonalised (Newton-Schulz), for matrices."""
 
-    def __init__(self, params, lr=0.02, momentum=0.95):
-        super().__init__(params, {"lr": lr, "momentum": momentum})
+    def __init__(self, params, lr=0.02, momentum=0.95, weight_decay=0.0):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self):
@@ -254,4 +254,5 @@ class Muon(torch.optim.Optimizer):
                     x = 3.4445 * x + (-4.775 * a + 2.0315 * (a @ a)) @ x
                 x = x.mT if tall else x
                 for (p, _), update in zip(pairs, x, strict=True):
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
                     p.add_(update.float().view_as(p), alpha=-group["lr"] * max(1, shape[0] / shape[1]) ** 0.5)

@@ -26,7 +26,7 @@ def main(rank, args):
     type_of = torch.tensor([data.types.index(t["type"]) for t in data.things])
     matrices = [p for p in tower.parameters() if p.dim() >= 2]
     rest = [p for p in tower.parameters() if p.dim() < 2] + list(head.parameters())
-    muon, adam = Muon(matrices, lr=0.02), torch.optim.AdamW(rest, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    muon, adam = Muon(matrices, lr=0.02, weight_decay=0.2), torch.optim.AdamW(rest, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01)
 
     def targets(things, degraded, described):
         thing, bad = torch.tensor(things), torch.tensor([d is not None for d in degraded])

@@ -89,7 +89,8 @@ fn weigh_group<const R: usize, const FMA: bool>(
     n: usize,
     out: &mut [f32],
 ) {
-    const WIDE: usize = ops::LANES;
+    // Two registers wide, so that a weight is loaded once for both.
+    const WIDE: usize = 2 * ops::LANES;
     let dim = out.len() / R;
     let rows: [&[f32]; R] = std::array::from_fn(|h| &weights[h * stride..][..n]);
     let whole = dim / WIDE * WIDE;

@@ -1,6 +1,7 @@
 //! The one type behind every linear layer, so that a faster kernel can take its place without the
 //! model knowing.
 
+use super::int8::Int8Matrix;
 use super::quantize::Store;
 use super::weights::Weights;
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -71,6 +72,8 @@ impl Placement {
 enum Matrix {
     /// `(out, in)`.
     Dense(Tensor),
+    /// Q8_0 on a processor that our kernel is for.
+    Int8(Arc<Int8Matrix>),
     Quantized(Arc<QTensor>),
 }
 
@@ -166,13 +169,17 @@ impl Linear {
         };
         let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
         let shape = (parts.iter().map(|(_, rows)| rows).sum(), columns).into();
-        let tensor =
+        let stored =
             placement
                 .store
                 .tensor(&names.join("+"), dtype, &shape, &placement.device, || {
                     QTensor::quantize_onto(&stored()?, dtype, &placement.device)
                 })?;
-        Ok(Matrix::Quantized(Arc::new(tensor)))
+        if let Some(matrix) = Int8Matrix::pack(&stored.tensor)? {
+            stored.release();
+            return Ok(Matrix::Int8(Arc::new(matrix)));
+        }
+        Ok(Matrix::Quantized(Arc::new(stored.settle()?)))
     }
 
     /// From a `(out, in)` matrix on the CPU in any float type, not quantized.
@@ -187,6 +194,7 @@ impl Linear {
     /// `(tokens, in)` to `(tokens, out)`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = match &self.matrix {
+            Matrix::Int8(matrix) => matrix.forward(x)?,
             Matrix::Quantized(matrix) if x.dtype() == DType::F32 => {
                 x.apply_op1_no_bwd(matrix.as_ref())?
             }
@@ -206,6 +214,7 @@ impl Linear {
     /// Rows of the matrix, for a matrix that is an embedding: `(ids)` to `(ids, in)`.
     pub fn rows(&self, ids: &Tensor) -> Result<Tensor> {
         let rows = match &self.matrix {
+            Matrix::Int8(matrix) => matrix.gather(ids)?,
             Matrix::Quantized(matrix) => matrix.embedding(ids)?,
             Matrix::Dense(matrix) => matrix.index_select(ids, 0)?,
         };
@@ -215,6 +224,7 @@ impl Linear {
     /// Bytes that the weights take, and that one step reads.
     pub fn bytes(&self) -> usize {
         match &self.matrix {
+            Matrix::Int8(matrix) => matrix.bytes(),
             Matrix::Quantized(matrix) => matrix.storage_size_in_bytes(),
             Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
         }

@@ -11,6 +11,7 @@ pub mod device;
 pub mod files;
 pub mod generate;
 pub mod image;
+mod int8;
 pub mod kv_cache;
 pub mod linear;
 pub mod model;

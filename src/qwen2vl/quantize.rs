@@ -9,7 +9,6 @@ use candle_core::quantized::{GgmlDType, GgmlType, QStorage, QTensor, QuantizedTy
 use candle_core::{CpuStorage, Device, Shape};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
@@ -109,14 +108,14 @@ impl Store {
         shape: &Shape,
         device: &Device,
         quantize: impl FnOnce() -> candle_core::Result<QTensor>,
-    ) -> candle_core::Result<QTensor> {
+    ) -> candle_core::Result<Stored> {
         match self {
-            Self::None => quantize(),
+            Self::None => quantize().map(Stored::own),
             Self::Map(reader) => {
                 let mapped = reader.get(name, dtype, shape)?;
                 match device {
-                    Device::Cpu => mapped.settle(),
-                    device => mapped.to_device(device),
+                    Device::Cpu => Ok(mapped),
+                    device => mapped.to_device(device).map(Stored::own),
                 }
             }
             Self::Write(writer) => {
@@ -128,7 +127,7 @@ impl Store {
                     tracing::warn!(%error, "quantized weights are not kept for the next start");
                     *writer = None;
                 }
-                Ok(tensor)
+                Ok(Stored::own(tensor))
             }
         }
     }
@@ -311,7 +310,7 @@ impl Reader {
     }
 
     /// The named tensor, its bytes in the mapping.
-    pub fn get(&self, name: &str, dtype: GgmlDType, shape: &Shape) -> candle_core::Result<Mapped> {
+    pub fn get(&self, name: &str, dtype: GgmlDType, shape: &Shape) -> candle_core::Result<Stored> {
         let Some(info) = self.content.tensor_infos.get(name) else {
             candle_core::bail!("no {name} among the cached weights")
         };
@@ -331,19 +330,25 @@ impl Reader {
         let Some(range) = range else {
             candle_core::bail!("the cached {name} is cut off")
         };
-        Mapped::new(self.map.clone(), range, dtype, shape)
+        Stored::mapped(self.map.clone(), range, dtype, shape)
     }
 }
 
-/// A tensor whose bytes lie in a mapped file.
-pub struct Mapped {
+/// A tensor, and where its bytes lie if that is a mapped file.
+pub struct Stored {
     pub tensor: QTensor,
-    map: Arc<Mmap>,
-    range: Range<usize>,
+    mapped: Option<(Arc<Mmap>, Range<usize>)>,
 }
 
-impl Mapped {
-    fn new(
+impl Stored {
+    fn own(tensor: QTensor) -> Self {
+        Self {
+            tensor,
+            mapped: None,
+        }
+    }
+
+    fn mapped(
         map: Arc<Mmap>,
         range: Range<usize>,
         dtype: GgmlDType,
@@ -356,39 +361,47 @@ impl Mapped {
         };
         Ok(Self {
             tensor: QTensor::new(QStorage::Cpu(storage), shape.clone())?,
-            map,
-            range,
+            mapped: Some((map, range)),
         })
     }
 
     /// Copies the tensor to an accelerator.
     pub fn to_device(&self, device: &Device) -> candle_core::Result<QTensor> {
-        let bytes = Cow::Borrowed(&self.map[self.range.clone()]);
-        let storage = QStorage::from_data(bytes, device, self.tensor.dtype())?;
+        let storage = QStorage::from_data(self.tensor.data()?, device, self.tensor.dtype())?;
         QTensor::new(storage, self.tensor.shape().clone())
     }
 
-    /// Lets candle make its own, faster layout of the weights now, then tells the system that the
-    /// mapped bytes are not needed: the weights would count twice.
+    /// For a mapped tensor, lets candle make its own, faster layout of the weights now and
+    /// releases the file's.
     pub fn settle(self) -> candle_core::Result<QTensor> {
-        let (_, columns) = self.tensor.shape().dims2()?;
-        let row = candle_core::Tensor::zeros((1, columns), candle_core::DType::F32, &Device::Cpu)?;
-        row.apply_op1_no_bwd(&self.tensor)?;
-        #[cfg(unix)]
-        // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read
-        // again from it when they are touched.
-        let advised = unsafe {
-            self.map.unchecked_advise_range(
-                memmap2::UncheckedAdvice::DontNeed,
-                self.range.start,
-                self.range.len(),
-            )
-        };
-        #[cfg(unix)]
-        if let Err(error) = advised {
-            tracing::debug!(%error, "the system keeps mapped weights in memory");
+        if self.mapped.is_some() {
+            let (_, columns) = self.tensor.shape().dims2()?;
+            let row =
+                candle_core::Tensor::zeros((1, columns), candle_core::DType::F32, &Device::Cpu)?;
+            row.apply_op1_no_bwd(&self.tensor)?;
+            self.release();
         }
         Ok(self.tensor)
+    }
+
+    /// Tells the system that the file's bytes are not needed in memory, now that the weights are
+    /// there in another layout: they would count twice.
+    pub fn release(&self) {
+        #[cfg(unix)]
+        if let Some((map, range)) = &self.mapped {
+            // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read
+            // again from it when they are touched.
+            let advised = unsafe {
+                map.unchecked_advise_range(
+                    memmap2::UncheckedAdvice::DontNeed,
+                    range.start,
+                    range.len(),
+                )
+            };
+            if let Err(error) = advised {
+                tracing::debug!(%error, "the system keeps mapped weights in memory");
+            }
+        }
     }
 }
 

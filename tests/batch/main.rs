@@ -4,6 +4,7 @@ mod attempts;
 mod bench;
 #[path = "../common/mod.rs"]
 mod common;
+mod demo;
 mod disk;
 mod images;
 mod interruption;

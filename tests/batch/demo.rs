@@ -1,0 +1,69 @@
+//! What a person would say of the demo model's labels of the whole sample.
+
+use crate::common::{Desk, Ended, ended};
+use serde_json::Value;
+
+/// Sample items that are almost all of one colour.
+const COLOURED: &[(&str, &str)] = &[
+    ("구조대원의 다짐", "red"),
+    ("할머니의 겨울 선물", "red"),
+    ("화월 무희의 부채", "red"),
+    ("열두 시의 약속", "red"),
+    ("빙글빙글 요요", "red"),
+    ("놀이공원의 추억", "red"),
+    ("장난꾼 잭의 머리", "orange"),
+    ("재즈바의 밤", "yellow"),
+    ("행진하는 나팔", "yellow"),
+    ("산책하는 오후", "green"),
+    ("네 번째 잎", "green"),
+    ("동네 야구단 모자", "blue"),
+    ("골목대장 청바지", "blue"),
+    ("여름 축제 유카타", "blue"),
+    ("장마철 우산", "purple"),
+    ("첫 출근 블라우스", "pink"),
+    ("백조의 호수", "pink"),
+    ("비밀 요원의 서류", "brown"),
+    ("신사의 구두", "brown"),
+];
+
+/// Items whose icons show nothing, next to nothing, or a speck.
+const DEGRADED: &[&str] = &["투명 망토", "빛바랜 초상", "먼지 요정"];
+
+fn demo(desk: &Desk, args: &[&str]) -> Vec<Value> {
+    let mut all = vec!["--demo", "--batch", "--outdir", "out"];
+    all.extend(args);
+    let Ended { status, err, .. } = ended(&mut desk.plain(&all));
+    // 3: the sample holds an item whose icon was never fetched.
+    assert!(status == 0 || status == 3, "{status}: {err}");
+    desk.records()
+}
+
+/// How many of the coloured items are said to have their colour.
+fn seen(records: &[Value]) -> usize {
+    let has = |(name, colour): &&(&str, &str)| {
+        records.iter().any(|record| {
+            let colours = record["attributes"]["colors"].as_array().unwrap();
+            record["item_name"] == *name && colours.iter().any(|c| c == colour)
+        })
+    };
+    COLOURED.iter().filter(has).count()
+}
+
+#[test]
+fn red_things_are_red_and_blank_ones_doubtful() {
+    let records = demo(&Desk::new(), &[]);
+    assert!(records.len() >= 96, "{} records", records.len());
+    for record in &records {
+        let (name, label) = (&record["item_name"], &record["label_ko"]);
+        let name = name.as_str().unwrap();
+        assert!(label.as_str().unwrap().contains(name), "{name}: {label}");
+        if DEGRADED.contains(&name) {
+            assert_eq!(record["quality_flags"]["is_uncertain"], true, "{record}");
+        }
+    }
+    let with_picture = seen(&records);
+    assert!(with_picture >= 17, "{with_picture} of {}", COLOURED.len());
+
+    let blind = seen(&demo(&Desk::new(), &["--no-image"]));
+    assert!(blind <= COLOURED.len() / 4, "{blind} without the picture");
+}

@@ -53,7 +53,10 @@ fn seen(records: &[Value]) -> usize {
 fn red_things_are_red_and_blank_ones_doubtful() {
     let records = demo(&Desk::new(), &[]);
     assert!(records.len() >= 96, "{} records", records.len());
+    let schema = include_str!("../../assets/record.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
     for record in &records {
+        assert!(schema.is_valid(record), "{record}");
         let (name, label) = (&record["item_name"], &record["label_ko"]);
         let name = name.as_str().unwrap();
         assert!(label.as_str().unwrap().contains(name), "{name}: {label}");

@@ -181,5 +181,5 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
     arguments.add_argument("work", type=Path)
     arguments.add_argument("--steps", type=int, default=4500)
-    arguments.add_argument("--seconds", type=float, default=3000)
+    arguments.add_argument("--seconds", type=float, default=1800)
     launch(main, arguments.parse_args())

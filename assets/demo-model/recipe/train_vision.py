@@ -90,6 +90,6 @@ def main(rank, args):
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
     arguments.add_argument("work", type=Path)
-    arguments.add_argument("--steps", type=int, default=1500)
+    arguments.add_argument("--steps", type=int, default=2500)
     arguments.add_argument("--save-every", type=int, default=100)
     launch(main, arguments.parse_args())

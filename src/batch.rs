@@ -2,8 +2,9 @@
 
 mod summary;
 
-use crate::engine::{Command, Event, Handle, Progress, Summary};
+use crate::engine::{Command, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::record::harmless;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -138,23 +139,23 @@ fn outcome(summary: &Summary, asked: bool) -> Outcome {
 struct Screen {
     json: bool,
     bar: Option<ProgressBar>,
-    /// The last plain line of progress.
-    last: Instant,
-    shown: u64,
+    /// The last line of progress, and when it was told.
+    told: String,
+    at: Instant,
 }
 
 impl Screen {
     fn new(json: bool) -> Self {
         let bar = (!json && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
+            let style = ProgressStyle::with_template("{bar:12} {pos}/{len} {wide_msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Self {
             json,
             bar,
-            last: Instant::now(),
-            shown: 0,
+            told: String::new(),
+            at: Instant::now(),
         }
     }
 
@@ -202,22 +203,22 @@ impl Screen {
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total);
             bar.set_position(finished);
-            bar.set_message(rates(progress));
+            bar.set_message(status(progress));
             return Ok(());
         }
-        if self.last.elapsed() < LINE || (self.shown == finished && !self.json) {
+        if self.at.elapsed() < LINE {
             return Ok(());
         }
-        self.last = Instant::now();
-        self.shown = finished;
+        self.at = Instant::now();
         if self.json {
             return print_line(&progress_json(progress).to_string());
         }
-        error_line(&format!(
-            "{finished}/{} {}",
-            progress.total,
-            rates(progress)
-        ))
+        let line = format!("{finished}/{} {}", progress.total, status(progress));
+        if line != self.told {
+            error_line(&line)?;
+            self.told = line;
+        }
+        Ok(())
     }
 
     fn finish(&self) {
@@ -245,30 +246,41 @@ impl Screen {
     }
 }
 
+/// What is done to the model before it labels; downloading alone may take many minutes.
+fn preparing(stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Download => Some("downloading"),
+        Stage::Starting | Stage::Load => Some("loading"),
+        Stage::Quantize => Some("quantizing"),
+        _ => None,
+    }
+}
+
+fn status(progress: &Progress) -> String {
+    match (preparing(progress.stage), progress.stage_done) {
+        (Some(doing), Some(done)) => format!("{doing} the model, {:.0} %", done * 100.0),
+        (Some(doing), None) => format!("{doing} the model"),
+        (None, _) if progress.reading && progress.icons_per_minute == 0.0 => {
+            "reading the source".to_owned()
+        }
+        (None, _) => rates(progress),
+    }
+}
+
+/// What matters most comes first: a narrow terminal cuts the end off.
 fn rates(progress: &Progress) -> String {
-    let mut parts = vec![
-        format!("{:.1} icons/min", progress.icons_per_minute),
-        format!("{:.0} tokens/s", progress.tokens_per_second),
-        format!("{} uncertain", progress.uncertain),
-        format!("{} failed", progress.failed),
-    ];
+    let mut parts = Vec::new();
     if let Some(seconds) = progress.eta_seconds {
         parts.push(format!("{} left", duration(seconds)));
     }
+    let decimals = usize::from(progress.icons_per_minute < 10.0);
+    parts.extend([
+        format!("{:.decimals$} icons/min", progress.icons_per_minute),
+        format!("{} uncertain", progress.uncertain),
+        format!("{} failed", progress.failed),
+        format!("{:.0} tokens/s", progress.tokens_per_second),
+    ]);
     parts.join(", ")
-}
-
-/// Names and details come from sources and servers; the terminal must not obey them.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                '\u{fffd}'
-            }
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
 }
 
 fn event_json(event: &Event) -> Option<Value> {
@@ -314,7 +326,8 @@ fn event_json(event: &Event) -> Option<Value> {
 
 fn progress_json(progress: &Progress) -> Value {
     json!({
-        "event": "progress", "total": progress.total, "reading": progress.reading,
+        "event": "progress", "stage": preparing(progress.stage).unwrap_or("labelling"),
+        "stage_done": progress.stage_done, "total": progress.total, "reading": progress.reading,
         "already": progress.already, "done": progress.done, "uncertain": progress.uncertain,
         "failed": progress.failed, "icons_per_minute": progress.icons_per_minute,
         "tokens_per_second": progress.tokens_per_second, "eta_seconds": progress.eta_seconds,

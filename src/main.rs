@@ -4,6 +4,7 @@ use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
 use labeler_tui::engine::{self, Parts, Plan};
 use labeler_tui::error::{Error, Result};
+use labeler_tui::record::harmless;
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
 use labeler_tui::{ask, bench, doctor, labeler, logging, tui};
 use std::process::ExitCode;
@@ -76,9 +77,15 @@ fn label(options: RunOptions) -> Result<ExitCode> {
 
 /// The one place where errors are printed.
 fn report(error: &Error) -> ExitCode {
-    eprintln!("error: {}", error.cause);
+    eprintln!("error: {}", lines(&error.cause));
     if let Some(hint) = &error.hint {
-        eprintln!("hint: {hint}");
+        eprintln!("hint: {}", lines(hint));
     }
     ExitCode::from(error.exit_status())
+}
+
+/// A cause may quote a file over several lines, and hold what a source or a server said.
+fn lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(harmless).collect();
+    lines.join("\n")
 }

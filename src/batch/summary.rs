@@ -1,7 +1,8 @@
 //! The end of a run, in words and as JSON.
 
-use super::{BatchOptions, harmless};
+use super::BatchOptions;
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
+use crate::record::harmless;
 use serde_json::{Map, Value, json};
 
 /// Failures named one by one; the file has them all.
@@ -26,12 +27,15 @@ impl Failures {
 pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(nothing_done(summary));
+    let rows = match summary.rows {
+        0 => String::new(),
+        rows => format!(" in {rows} rows"),
+    };
     lines.push(format!(
-        "{} records ({} new) of {} images in {} rows, {}",
+        "{} records ({} new) of {} images{rows}, {}",
         summary.records,
         summary.new_records,
         summary.groups,
-        summary.rows,
         duration(summary.seconds)
     ));
     let reasons = summary.by_reason.iter();
@@ -40,8 +44,9 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
         .collect();
     if !reasons.is_empty() {
         lines.push(format!(
-            "uncertain: {} ({})",
+            "uncertain: {} of {} ({})",
             summary.uncertain,
+            summary.committed,
             reasons.join(", ")
         ));
     }
@@ -59,16 +64,7 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
     if summary.waiting > 0 {
         lines.push(format!("not labelled: {}", summary.waiting));
     }
-    let stages: Vec<String> = STAGES
-        .iter()
-        .zip(summary.stage_seconds)
-        .filter(|(_, seconds)| *seconds > 0.0)
-        .map(|(name, seconds)| format!("{name} {seconds:.1} s"))
-        .collect();
-    if !stages.is_empty() {
-        // Those in flight together wait together, so this is more than has passed.
-        lines.push(format!("time, all items added up: {}", stages.join(", ")));
-    }
+    lines.extend(stage_line(summary));
     if let Some(counts) = &summary.remote {
         lines.push(remote_line(counts));
     }
@@ -82,7 +78,7 @@ fn nothing_done(summary: &Summary) -> Option<String> {
         return None;
     }
     let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
-    let open = summary.groups.saturating_sub(summary.records + failed);
+    let open = summary.open;
     Some(match (open, failed) {
         _ if summary.groups == 0 => "nothing to do: the source names no item".to_owned(),
         (0, 0) => "nothing to do: every image has a record".to_owned(),
@@ -91,6 +87,22 @@ fn nothing_done(summary: &Summary) -> Option<String> {
         }
         _ => format!("nothing to do: what has no record waits for you in the workstation ({open})"),
     })
+}
+
+/// How long one answer takes. Those in flight together share this time, so that it says nothing
+/// of icons per minute.
+fn stage_line(summary: &Summary) -> Option<String> {
+    let answers = summary.asked.max(1) as f64;
+    let stages: Vec<String> = STAGES
+        .iter()
+        .zip(summary.stage_seconds)
+        .filter(|(_, seconds)| *seconds > 0.0)
+        .map(|(name, seconds)| match seconds / answers {
+            each if each < 1.0 => format!("{name} {:.0} ms", each * 1e3),
+            each => format!("{name} {}", duration(each)),
+        })
+        .collect();
+    (!stages.is_empty()).then(|| format!("time per answer: {}", stages.join(", ")))
 }
 
 fn retry_line(retries: RetryCounts) -> String {
@@ -131,6 +143,7 @@ const STAGES: [&str; 4] = ["preprocess", "vision", "prefill", "decode"];
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0) as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, s) if s >= 10 => format!("{s} s"),
         (0, 0, _) => format!("{seconds:.1} s"),
         (0, m, s) => format!("{m} min {s} s"),
         (h, m, _) => format!("{h} h {m} min"),
@@ -160,7 +173,7 @@ pub fn json(summary: &Summary) -> Value {
             "made": retries.made, "better": retries.better,
             "without_doubt": retries.without_doubt,
         },
-        "drafts": summary.drafts, "waiting": summary.waiting,
+        "waiting": summary.waiting, "open": summary.open, "committed": summary.committed,
         "interrupted": summary.interrupted, "seconds": summary.seconds,
         "stage_seconds": stages,
     });
@@ -201,6 +214,7 @@ mod tests {
             records: 35,
             new_records: 30,
             asked: 34,
+            committed: 50,
             uncertain: 3,
             by_reason: vec![(Reason::FewTags, 2), (Reason::ColorMismatch, 1)],
             failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 2)],
@@ -218,7 +232,7 @@ mod tests {
             told[..5],
             [
                 "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
-                "uncertain: 3 (few_tags 2, color_mismatch 1)",
+                "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
                 "quality retries: 4, of which 3 gave a better record, 1 one without doubt",
                 "failed: 3 missing_image",
                 "failed: 2 model_error",
@@ -229,25 +243,25 @@ mod tests {
             told[5 + LISTED..],
             [
                 "  and 2 more",
-                "time, all items added up: preprocess 0.5 s, prefill 2.0 s, decode 60.0 s"
+                "time per answer: preprocess 15 ms, prefill 59 ms, decode 1.8 s"
             ]
         );
     }
 
     #[test]
     fn a_run_without_work_says_what_it_found() {
-        let found = |records, failed| {
+        let found = |open, failed| {
             let summary = Summary {
                 groups: 10,
-                records,
+                open,
                 failures: vec![(FailureCode::MissingImage, failed)],
                 ..Summary::default()
             };
             told(&summary).swap_remove(0)
         };
-        assert_eq!(found(10, 0), "nothing to do: every image has a record");
-        assert!(found(8, 2).ends_with("except 2 that still fail"));
-        assert!(found(7, 2).contains("in the workstation (1)"));
+        assert_eq!(found(0, 0), "nothing to do: every image has a record");
+        assert!(found(0, 2).ends_with("except 2 that still fail"));
+        assert!(found(1, 2).contains("in the workstation (1)"));
         let interrupted = Summary {
             waiting: 1,
             ..Summary::default()

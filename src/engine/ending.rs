@@ -55,20 +55,22 @@ impl Pipeline {
         self.journal.export(self.options.parquet)?;
         self.publish();
         let counts = self.journal.counts()?;
-        let in_state = |state| counts.in_state(state);
+        let progress = &self.state.progress;
+        let ended = progress.already + progress.done;
         Ok(Summary {
             rows: self.state.rows,
-            groups: counts.groups,
-            records: counts.records,
+            groups: progress.total,
+            records: ended.saturating_sub(progress.failed + self.state.open),
             new_records: self.state.new_records,
             asked: self.state.asked,
-            uncertain: in_state(GroupState::Uncertain),
-            drafts: in_state(GroupState::Draft)
-                + in_state(GroupState::Edited)
-                + in_state(GroupState::Accepted),
-            waiting: in_state(GroupState::Waiting),
+            open: self.state.open,
+            waiting: progress.total.saturating_sub(ended),
+            failures: std::mem::take(&mut self.state.failures)
+                .into_iter()
+                .collect(),
+            committed: counts.records,
+            uncertain: counts.in_state(GroupState::Uncertain),
             by_reason: counts.by_reason,
-            failures: counts.failures,
             interrupted: self.state.interrupted,
             seconds: self.state.began.elapsed().as_secs_f64(),
             stage_seconds: self.meter.stage_seconds(),

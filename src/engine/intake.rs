@@ -121,8 +121,7 @@ impl Pipeline {
             (state @ (None | Some(GroupState::Waiting | GroupState::Failed)), Some(failure))
                 if self.settings.with_image =>
             {
-                self.state.progress.done += 1;
-                self.state.progress.failed += 1;
+                self.count_failure(failure.code);
                 imageless.told.push(Event::Failed {
                     group: group.id,
                     name,
@@ -163,6 +162,8 @@ impl Pipeline {
         }
         self.commit(group)?;
         self.state.progress.already += 1;
+        let stands = self.journal.summary(group)?;
+        self.state.open += u64::from(stands.is_some_and(|group| !group.has_record));
         Ok(())
     }
 

@@ -165,20 +165,22 @@ pub struct Progress {
 /// The end of a run, in numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
+    /// Of the source; 0 where it was not read to its end.
     pub rows: u64,
+    /// Images of the source. Each has a record, has failed, waits for an answer or is open.
     pub groups: u64,
-    /// Committed records in the outdir.
     pub records: u64,
     pub new_records: u64,
+    pub failures: Vec<(FailureCode, u64)>,
+    pub waiting: u64,
+    /// What an operator has edited or rejected; a batch leaves it to the workstation.
+    pub open: u64,
     /// Answers asked of the model.
     pub asked: u64,
+    /// Records in the outdir, whatever source they are of, and how many of them are uncertain.
+    pub committed: u64,
     pub uncertain: u64,
     pub by_reason: Vec<(Reason, u64)>,
-    pub failures: Vec<(FailureCode, u64)>,
-    /// Drafts that wait for the operator.
-    pub drafts: u64,
-    /// Groups without an attempt.
-    pub waiting: u64,
     pub interrupted: bool,
     pub seconds: f64,
     pub stage_seconds: [f64; 4],

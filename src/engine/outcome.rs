@@ -111,8 +111,7 @@ impl Pipeline {
             return self.show(&changed);
         }
         if job.purpose.counts() {
-            self.state.progress.done += 1;
-            self.state.progress.failed += 1;
+            self.count_failure(failure.code);
         }
         tracing::warn!(name = %job.item.item_name, code = failure.code.code(), detail = %failure.detail, "failed");
         changed.push(job.group);
@@ -124,6 +123,13 @@ impl Pipeline {
             detail: failure.detail,
         });
         Ok(())
+    }
+
+    /// An item of this run's source has come to its end without a record.
+    pub(super) fn count_failure(&mut self, code: FailureCode) {
+        self.state.progress.done += 1;
+        self.state.progress.failed += 1;
+        *self.state.failures.entry(code).or_insert(0) += 1;
     }
 
     fn close(&mut self, ticket: u64) -> Option<Job> {

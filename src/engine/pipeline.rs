@@ -14,7 +14,7 @@ use crate::record::{AttemptSettings, Failure, FailureCode, GroupId, GroupState, 
 use crate::settings::EngineOptions;
 use crate::store::Journal;
 use crossbeam_channel::{Receiver, Sender, never, select};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -95,6 +95,9 @@ pub struct State {
     pub(super) colorless: VecDeque<GroupId>,
     pub(super) coloring: bool,
     pub(super) new_records: u64,
+    pub(super) failures: BTreeMap<FailureCode, u64>,
+    /// Answered, with an edit or a rejection of the operator's that a batch does not commit over.
+    pub(super) open: u64,
     pub(super) asked: u64,
     pub(super) retries: RetryCounts,
     pub(super) remote: Option<RemoteCounts>,
@@ -129,6 +132,8 @@ impl State {
             colorless: VecDeque::new(),
             coloring: false,
             new_records: 0,
+            failures: BTreeMap::new(),
+            open: 0,
             asked: 0,
             retries: RetryCounts::default(),
             remote: None,
@@ -198,6 +203,10 @@ impl Pipeline {
     }
 
     fn show_journal(&mut self) -> Result<()> {
+        for text in self.journal.take_notices() {
+            tracing::warn!(%text, "journal");
+            self.tell(Event::Warning(text));
+        }
         for (key, value) in self.journal.meta_with_prefix(REMEMBERED)? {
             self.tell(Event::Remembered { key, value });
         }

@@ -21,6 +21,20 @@ pub fn clean_text(text: &str) -> String {
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// One line for a terminal, which must not obey what a source, a server or a path holds: control
+/// and direction characters are shown as U+FFFD.
+pub fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                '\u{fffd}'
+            }
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
 /// Zero-width and direction characters. The joiners that emoji and some scripts need stay.
 fn is_invisible(c: char) -> bool {
     matches!(c,
@@ -40,8 +54,9 @@ impl Labels {
             vibe: preferred(&given.vibe, Category::Vibe, vocabulary),
             item_type_guess: given
                 .item_type_guess
-                .as_deref()
-                .and_then(|text| vocabulary.canonical(Category::ItemType, text))
+                .iter()
+                .flat_map(|text| words(text))
+                .find_map(|text| vocabulary.canonical(Category::ItemType, text))
                 .map(str::to_string),
         };
         for list in [
@@ -90,10 +105,15 @@ pub(super) fn split_list(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', '，', '、', ';', '；', '\n', '\t'])
 }
 
+/// The same for words of a closed list, which hold no slash: `한벌옷/상의`.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    split_list(text).flat_map(|part| part.split('/'))
+}
+
 fn closed(list: &[String], category: Category, vocabulary: &Vocabulary) -> Vec<String> {
     distinct(
         list.iter()
-            .flat_map(|text| split_list(text))
+            .flat_map(|text| words(text))
             .filter_map(|text| vocabulary.canonical(category, text))
             .map(str::to_string),
     )
@@ -129,11 +149,11 @@ mod tests {
             label_en: Some(" \n".into()),
             tags_ko: list(&["#모자", "모자", "리본, 빨강", "", &"가".repeat(101)]),
             attributes: Attributes {
-                colors: list(&["금색", "황금", "gold, 흰색", "수상한 색"]),
+                colors: list(&["금색", "황금", "gold, 흰색/red", "수상한 색"]),
                 theme: list(&["판타지", "고양이 왕국"]),
                 material: list(&["Leather"]),
                 vibe: list(&["귀여운", "CUTE"]),
-                item_type_guess: Some("모자".into()),
+                item_type_guess: Some("모자/모자".into()),
             },
             query_variants_ko: (0..12).map(|n| format!("검색 {n}")).collect(),
             model_reasons: vec![Reason::FewTags, Reason::TooSmall, Reason::TooSmall],
@@ -146,7 +166,7 @@ mod tests {
         assert_eq!(labels.label_ko, "빨간 모자는 리본이 달린 모자");
         assert_eq!(labels.label_en, None);
         assert_eq!(labels.tags_ko, list(&["모자", "리본", "빨강"]));
-        assert_eq!(labels.attributes.colors, list(&["gold", "white"]));
+        assert_eq!(labels.attributes.colors, list(&["gold", "white", "red"]));
         assert_eq!(labels.attributes.theme, list(&["fantasy", "고양이 왕국"]));
         assert_eq!(labels.attributes.material, list(&["leather"]));
         assert_eq!(labels.attributes.vibe, list(&["cute"]));

@@ -77,7 +77,7 @@ pub(super) fn row(text: &[u8], length: usize) -> Result<Row, String> {
     } else if !text.starts_with(b"{") {
         Err("not a JSON object".to_owned())
     } else {
-        serde_json::from_slice(text).map_err(reason)
+        serde_json::from_slice(text).map_err(|error| fault_of_line(&error))
     }
 }
 
@@ -118,8 +118,8 @@ pub(super) fn give(
     }
 }
 
-/// Without serde's own line number: every row is read by itself.
-fn reason(error: serde_json::Error) -> String {
+/// Without serde's own line number: every line is read by itself.
+pub fn fault_of_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),

@@ -13,6 +13,7 @@ mod row;
 
 pub use dedup::{GroupEvent, NewGroup, SourceEnd, group};
 pub use image_file::image_bytes;
+pub use json::fault_of_line;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Item;

@@ -12,6 +12,7 @@ use crate::record::{
     Attributes, GroupId, Item, Labels, Origin, QualityFlags, Reason, Record, SourceType,
     Vocabulary, clean_text,
 };
+use crate::source::fault_of_line;
 use rusqlite::{Connection, params};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -194,7 +195,7 @@ impl Taking<'_> {
                 self.fault(number, "image_path is empty", bytes)
             }
             Ok(line) => self.take(number, text, line.into_record()),
-            Err(error) => self.fault(number, &error.to_string(), bytes),
+            Err(error) => self.fault(number, &fault_of_line(&error), bytes),
         }
     }
 

@@ -149,6 +149,27 @@ fn an_item_that_succeeds_later_leaves_the_errors() {
 }
 
 #[test]
+fn what_has_left_the_source_fails_no_run() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.plays("나", &[json!({"fail": "never"})]);
+    desk.batch(&[]).expect(3);
+    std::fs::remove_file(desk.source("나.png")).unwrap();
+    let ended = desk.batch(&["--resume"]).expect(0);
+    assert!(
+        ended
+            .out
+            .contains("nothing to do: every image has a record\n"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        ended.out.contains("1 records (0 new) of 1 images"),
+        "{}",
+        ended.out
+    );
+}
+
+#[test]
 fn new_items_join_in_source_order() {
     let mut desk = Desk::with_icons(&["가", "다"]);
     desk.batch(&[]).expect(0);

@@ -113,10 +113,12 @@ fn one_run_of_a_database_can_be_chosen() {
         "{}",
         ended.err
     );
+    db.execute_batch("UPDATE cash_items SET run_id = 'r2\u{1b}[2J' WHERE run_id = 'r2'")
+        .unwrap();
     let ended = desk
         .batch_of(&source, &["--run-id", "r3", "--resume"])
         .expect(2);
-    assert!(ended.err.contains("r2"), "{}", ended.err);
+    assert!(ended.err.contains("r2\u{fffd}[2J, r1"), "{}", ended.err);
 }
 
 #[test]
@@ -176,13 +178,23 @@ fn labels_of_an_earlier_program_are_taken_in_and_judged() {
     let desk = Desk::with_icons(&["가", "나"]);
     let line = earlier_line("가", "파란색");
     std::fs::create_dir(desk.path().join("out")).unwrap();
-    std::fs::write(desk.out("labels.jsonl"), &line).unwrap();
+    std::fs::write(desk.out("labels.jsonl"), format!("{line}no record\n")).unwrap();
     let ended = desk.batch(&["--resume", "--json"]).expect(0);
     let text = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
     assert!(text.starts_with(&line), "the line is kept as it was");
     assert_eq!(desk.records().len(), 2);
+    let events = ended.events();
+    let told = events.iter().filter(|event| event["event"] == "warning");
+    let told: Vec<&str> = told.filter_map(|event| event["text"].as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "labels.jsonl: took in 1 records of an earlier run",
+            "labels.jsonl line 2 is no record: expected ident (column 2)",
+        ]
+    );
     // Its picture has been looked at.
-    let summary = ended.events().pop().unwrap();
+    let summary = events.last().unwrap();
     assert_eq!(summary["by_reason"], json!({"color_mismatch": 1}));
 }
 

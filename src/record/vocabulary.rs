@@ -137,6 +137,13 @@ impl Vocabulary {
                 }
                 words[at].push(word);
             }
+            // Korean is written with and without blanks: `한벌 옷`, `스카이 블루`.
+            for (number, word) in words[at].iter().enumerate() {
+                for synonym in [&word.word].into_iter().chain(&word.ko).chain(&word.en) {
+                    let joined = key(synonym).replace(' ', "");
+                    index[at].entry(joined).or_insert(number);
+                }
+            }
             for word in &words[at] {
                 let strange =
                     |shade: &&String| !words[at].iter().any(|other| other.word == **shade);
@@ -174,7 +181,10 @@ impl Vocabulary {
         let mut rest = full.as_str();
         loop {
             let singular = rest.strip_suffix('s').filter(|stem| stem.len() > 2);
-            let found = index.get(rest).or_else(|| index.get(singular?));
+            let found = index
+                .get(rest)
+                .or_else(|| index.get(singular?))
+                .or_else(|| index.get(&rest.replace(' ', "")));
             if let Some(&number) = found {
                 return self.words[category as usize].get(number);
             }
@@ -283,8 +293,89 @@ mod tests {
                 assert!(!word.ko.is_empty(), "{} has no Korean name", word.word);
             }
         }
-        for korean in ["모자", "훈장"] {
-            assert!(vocabulary.canonical(Category::ItemType, korean).is_some());
+    }
+
+    /// The parts that the game itself tells its items apart by.
+    #[test]
+    fn every_part_of_the_game_is_an_item_type() {
+        let vocabulary = builtin();
+        for part in [
+            "모자",
+            "얼굴장식",
+            "눈장식",
+            "귀고리",
+            "상의",
+            "하의",
+            "한벌옷",
+            "신발",
+            "장갑",
+            "망토",
+            "방패",
+            "반지",
+            "펜던트",
+            "벨트",
+            "어깨장식",
+            "포켓 아이템",
+            "훈장",
+            "뱃지",
+            "엠블렘",
+            "기계 심장",
+            "무기",
+            "보조무기",
+            "한손검",
+            "두손검",
+            "한손도끼",
+            "두손도끼",
+            "한손둔기",
+            "두손둔기",
+            "창",
+            "폴암",
+            "활",
+            "석궁",
+            "아대",
+            "단검",
+            "스태프",
+            "완드",
+            "너클",
+            "건",
+            "핸드캐논",
+            "부채",
+            "체인",
+            "케인",
+            "블레이드",
+            "튜너",
+            "태도",
+            "대검",
+            "장검",
+            "샤이닝 로드",
+            "소울슈터",
+            "에너지소드",
+            "에인션트 보우",
+            "듀얼 보우건",
+            "포스실드",
+            "소울링",
+            "소울실드",
+            "부적",
+            "마도서",
+            "화살촉",
+            "활골무",
+            "화약통",
+            "체스피스",
+            "오브",
+            "선추",
+            "쇠사슬",
+            "브레이슬릿",
+            "매그넘",
+            "로자리오",
+            "노리개",
+            "문서",
+            "단검용 검집",
+            "컨트롤러",
+            "웨폰 벨트",
+            "패스 오브 어비스",
+        ] {
+            let word = vocabulary.canonical(Category::ItemType, part);
+            assert!(word.is_some(), "{part}");
         }
     }
 
@@ -303,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn leading_modifiers_and_hyphens_do_not_hide_a_word() {
+    fn modifiers_blanks_and_hyphens_do_not_hide_a_word() {
         let vocabulary = builtin();
         assert_eq!(
             vocabulary.canonical(Category::Color, "밝은 파란색"),
@@ -317,6 +408,13 @@ mod tests {
             vocabulary.canonical(Category::ItemType, "red hats"),
             Some("hat")
         );
+        for (category, text, word) in [
+            (Category::ItemType, "빨간 한벌 옷", "overall"),
+            (Category::ItemType, "기계심장", "mechanical heart"),
+            (Category::Color, "스카이 블루", "sky blue"),
+        ] {
+            assert_eq!(vocabulary.canonical(category, text), Some(word), "{text}");
+        }
         assert_eq!(vocabulary.canonical(Category::Color, "빛나는 보석"), None);
         assert_eq!(vocabulary.canonical(Category::Color, ""), None);
     }

@@ -1,10 +1,8 @@
 //! Where a checkpoint's files are: a local folder, the hub's cache, or inside the program.
 
+use super::hub::{self, Hub};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
-use hf_hub::progress::{DownloadEvent, ProgressEvent, ProgressHandler};
-use hf_hub::repository::RepoTypeModel;
-use hf_hub::{HFClientSync, HFError, HFRepositorySync};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -114,8 +112,8 @@ impl CheckpointFiles {
         if Path::new(name).is_dir() {
             return Self::folder(Path::new(name));
         }
-        match hub_id(name) {
-            Some((owner, repo)) => Self::hub(options, owner, repo, on_download),
+        match hub::id(name) {
+            Some(id) => Hub::new(options, id, on_download)?.checkpoint(),
             None => Err(Error::new(
                 ErrorKind::Usage,
                 format!("no model folder {name}"),
@@ -141,31 +139,12 @@ impl CheckpointFiles {
         })
     }
 
-    fn hub(
-        options: &ModelOptions,
-        owner: &str,
-        repo: &str,
-        on_download: OnDownload,
-    ) -> Result<Self> {
-        let client = HFClientSync::new().map_err(|error| hub_error(options, &error))?;
-        let repo = client.model(owner, repo);
-        let cached = Self::collect(&options.model, |file| fetch(&repo, options, file, None));
-        match cached {
-            Ok(files) => Ok(files),
-            Err(error) if options.offline => Err(Error::new(
-                ErrorKind::Network,
-                format!("{} ({}) is not complete in the local cache and --offline forbids the network: {}", options.model, options.revision, error.cause),
-            )
-            .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder with --model")),
-            Err(_) => Self::collect(&options.model, |file| {
-                fetch(&repo, options, file, Some(&on_download))
-            }),
-        }
-    }
-
     /// Asks `find` for each file that a checkpoint can have, the weights last, so that a cache
     /// that has the weights has everything.
-    fn collect(name: &str, mut find: impl FnMut(&str) -> Result<Option<FileData>>) -> Result<Self> {
+    pub(super) fn collect(
+        name: &str,
+        mut find: impl FnMut(&str) -> Result<Option<FileData>>,
+    ) -> Result<Self> {
         let mut find = |file: &str| -> Result<Option<CheckpointFile>> {
             Ok(find(file)?.map(|data| CheckpointFile {
                 name: file.to_owned(),
@@ -258,100 +237,6 @@ fn shards(index: &CheckpointFile) -> Result<BTreeSet<String>> {
     }
 }
 
-/// `owner/name`, with the characters that the hub allows.
-fn hub_id(name: &str) -> Option<(&str, &str)> {
-    let part = |text: &str| {
-        !text.is_empty()
-            && !text.starts_with('.')
-            && !text.contains("..")
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    name.split_once('/')
-        .filter(|(owner, repo)| part(owner) && part(repo))
-}
-
-/// One file of a hub repository; without `on_download` only the cache is looked at. `None` where
-/// the repository, or the cache, does not have it.
-fn fetch(
-    repo: &HFRepositorySync<RepoTypeModel>,
-    options: &ModelOptions,
-    file: &str,
-    on_download: Option<&OnDownload>,
-) -> Result<Option<FileData>> {
-    let progress = on_download.map(|on_download| {
-        hf_hub::progress::Progress::new(Reporter {
-            file: file.to_owned(),
-            on_download: on_download.clone(),
-        })
-    });
-    let sent = repo
-        .download_file()
-        .filename(file)
-        .revision(options.revision.clone())
-        .local_files_only(on_download.is_none())
-        .maybe_progress(progress)
-        .send();
-    match sent {
-        Ok(path) => Ok(Some(FileData::Disk(path))),
-        Err(HFError::EntryNotFound { .. } | HFError::LocalEntryNotFound { .. }) => Ok(None),
-        Err(error) => Err(hub_error(options, &error)),
-    }
-}
-
-fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
-    let hint = match error {
-        HFError::AuthRequired { .. } | HFError::Forbidden { .. } => {
-            "set HF_TOKEN to a token that may read this model"
-        }
-        HFError::RepoNotFound { .. } => {
-            "check the id; a private model needs HF_TOKEN; a local folder is given by its path"
-        }
-        HFError::RevisionNotFound { .. } => "check --revision",
-        _ => {
-            "check the network and run again: what is already downloaded is kept; or give a \
-             checkpoint folder with --model"
-        }
-    };
-    Error::new(
-        ErrorKind::Network,
-        format!("cannot get {} from the hub: {error}", options.model),
-    )
-    .with_hint(hint)
-}
-
-struct Reporter {
-    file: String,
-    on_download: OnDownload,
-}
-
-impl ProgressHandler for Reporter {
-    fn on_progress(&self, event: &ProgressEvent) {
-        let ProgressEvent::Download(event) = event else {
-            return;
-        };
-        let (done, total) = match event {
-            DownloadEvent::Start { total_bytes, .. } => (0, *total_bytes),
-            DownloadEvent::Progress { files } => match files.last() {
-                Some(file) => (file.bytes_completed, file.total_bytes),
-                None => return,
-            },
-            DownloadEvent::AggregateProgress {
-                bytes_completed,
-                total_bytes,
-                ..
-            } => (*bytes_completed, *total_bytes),
-            DownloadEvent::Complete => return,
-        };
-        (self.on_download)(Download {
-            file: self.file.clone(),
-            done,
-            total,
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -438,26 +323,5 @@ mod tests {
     fn built_in_files_need_no_disk() {
         let files = CheckpointFiles::embedded("demo", PLAIN).unwrap();
         assert_eq!(&*files.config.read().unwrap(), b"{}");
-    }
-
-    #[test]
-    fn hub_ids_and_paths_are_told_apart() {
-        assert_eq!(
-            hub_id("Qwen/Qwen2-VL-2B-Instruct"),
-            Some(("Qwen", "Qwen2-VL-2B-Instruct"))
-        );
-        for path in [
-            "",
-            "qwen",
-            "./qwen",
-            "../a/b",
-            "/models/qwen",
-            "a/b/c",
-            "a/",
-            "a/..",
-            "~/x",
-        ] {
-            assert_eq!(hub_id(path), None, "{path}");
-        }
     }
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod device;
 pub mod files;
 pub mod generate;
+mod hub;
 pub mod image;
 mod int8;
 pub mod kv_cache;

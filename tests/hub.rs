@@ -1,0 +1,292 @@
+//! Models of a hub, as a user asks for them, from a small hub in this process.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+/// Files from this size on are kept as the hub keeps large ones.
+const LARGE: usize = 1 << 20;
+
+/// Serves the files of one model, `owner/tiny`.
+struct Hub {
+    address: String,
+    seen: Arc<Mutex<Vec<String>>>,
+    /// How many more bytes it sends before it hangs up on everybody.
+    budget: Arc<Mutex<usize>>,
+}
+
+impl Hub {
+    fn new(files: BTreeMap<String, Vec<u8>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let budget = Arc::new(Mutex::new(usize::MAX));
+        let (files, said, left) = (Arc::new(files), seen.clone(), budget.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (files, seen, budget) = (files.clone(), said.clone(), left.clone());
+                std::thread::spawn(move || serve(stream, &files, &seen, &budget));
+            }
+        });
+        Self {
+            address,
+            seen,
+            budget,
+        }
+    }
+
+    fn ask(&self, home: &Path, model: &str, arguments: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_labeler-tui"));
+        command
+            .env_clear()
+            .env("HOME", home)
+            .env("HF_ENDPOINT", &self.address)
+            .args(["ask", "--model", model, "--max-new-tokens", "4"])
+            .args(arguments)
+            .arg("hello");
+        Ended(command.output().unwrap())
+    }
+
+    fn hangs_up_after(&self, bytes: usize) {
+        *self.budget.lock().unwrap() = bytes;
+    }
+
+    /// The requests since the last call: method, path, range.
+    fn seen(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+}
+
+struct Ended(Output);
+
+impl Ended {
+    /// Standard output and standard error, where the exit status is the expected one.
+    #[track_caller]
+    fn with(self, status: i32) -> (String, String) {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(self.0.stdout), text(self.0.stderr));
+        assert_eq!(self.0.status.code(), Some(status), "\n{out}\n{err}");
+        (out, err)
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    files: &BTreeMap<String, Vec<u8>>,
+    seen: &Mutex<Vec<String>>,
+    budget: &Mutex<usize>,
+) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        match line.trim() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let header = |name: &str| {
+        lines.iter().find_map(|line| {
+            let (found, value) = line.split_once(": ")?;
+            found.eq_ignore_ascii_case(name).then(|| value.to_owned())
+        })
+    };
+    let mut body = vec![0; header("content-length").map_or(0, |n| n.parse().unwrap())];
+    reader.read_exact(&mut body).unwrap();
+    let mut words = lines[0].split(' ');
+    let (method, path) = (words.next().unwrap(), words.next().unwrap());
+    let range = header("range");
+    seen.lock().unwrap().push(format!(
+        "{method} {path} {}",
+        range.as_deref().unwrap_or_default()
+    ));
+
+    let (status, extra, content) = answer(path, &body, files);
+    let mut part = &content[..];
+    let mut status = status;
+    if let Some((start, end)) = range
+        .as_deref()
+        .and_then(|range| range.strip_prefix("bytes=")?.split_once('-'))
+    {
+        status = "206 Partial Content";
+        part = &content[start.parse().unwrap()..=end.parse().unwrap()];
+    }
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{extra}\r\n",
+        part.len()
+    );
+    if stream.write_all(head.as_bytes()).is_err() || method == "HEAD" {
+        return;
+    }
+    for piece in part.chunks(64 * 1024) {
+        let mut left = budget.lock().unwrap();
+        if *left < piece.len() {
+            return;
+        }
+        *left -= piece.len();
+        drop(left);
+        if stream.write_all(piece).is_err() {
+            return;
+        }
+    }
+}
+
+/// Status, further headers and content.
+fn answer(
+    path: &str,
+    body: &[u8],
+    files: &BTreeMap<String, Vec<u8>>,
+) -> (&'static str, String, Vec<u8>) {
+    let missing = |code: &str| {
+        let headers = format!("x-error-code: {code}\r\nx-repo-commit: {COMMIT}\r\n");
+        ("404 Not Found", headers, Vec::new())
+    };
+    let digest = |bytes: &[u8]| -> String {
+        let digest = Sha256::digest(bytes);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    if let Some(rest) = path.strip_prefix("/api/models/owner/tiny/") {
+        let (what, revision) = rest.split_once('/').unwrap();
+        if ![COMMIT, "main"].contains(&revision) {
+            return missing("RevisionNotFound");
+        }
+        let found = match what {
+            "revision" => json!({"id": "owner/tiny", "sha": COMMIT}),
+            "paths-info" => {
+                let asked: serde_json::Value = serde_json::from_slice(body).unwrap();
+                let asked = asked["paths"].as_array().unwrap().iter();
+                let found = asked.filter_map(|path| {
+                    let path = path.as_str().unwrap();
+                    let bytes = files.get(path)?;
+                    let mut entry = json!({
+                        "type": "file", "path": path, "size": bytes.len(),
+                        "oid": &digest(path.as_bytes())[..40],
+                    });
+                    if bytes.len() >= LARGE {
+                        entry["lfs"] = json!({"oid": digest(bytes), "size": bytes.len()});
+                    }
+                    Some(entry)
+                });
+                found.collect()
+            }
+            _ => return missing("EntryNotFound"),
+        };
+        return ("200 OK", String::new(), found.to_string().into_bytes());
+    }
+    let file = path
+        .strip_prefix("/owner/tiny/resolve/")
+        .and_then(|rest| rest.split_once('/'))
+        .filter(|(revision, _)| [COMMIT, "main"].contains(revision));
+    match file.and_then(|(_, file)| files.get(file)) {
+        Some(bytes) => {
+            let headers = format!("etag: \"{}\"\r\nx-repo-commit: {COMMIT}\r\n", digest(bytes));
+            ("200 OK", headers, bytes.clone())
+        }
+        None if file.is_some() => missing("EntryNotFound"),
+        None => missing("RepoNotFound"),
+    }
+}
+
+/// The smallest checkpoint, in one file of weights.
+fn tiny() -> BTreeMap<String, Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flat");
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    entries
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn a_model_is_downloaded_once_and_then_found_offline() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = Hub::new(tiny());
+    let (first, _) = hub.ask(home.path(), "owner/tiny", &[]).with(0);
+    assert!(!hub.seen().is_empty());
+    let (second, _) = hub.ask(home.path(), "owner/tiny", &[]).with(0);
+    let (offline, _) = hub.ask(home.path(), "owner/tiny", &["--offline"]).with(0);
+    assert_eq!([&second, &offline], [&first; 2]);
+    assert_eq!(hub.seen(), [""; 0]);
+}
+
+#[test]
+fn what_is_not_on_the_hub_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = Hub::new(tiny());
+    let (_, model) = hub.ask(home.path(), "owner/other", &[]).with(1);
+    assert!(model.contains("owner/other"), "{model}");
+    assert!(model.contains("check the id"), "{model}");
+    let (_, revision) = hub
+        .ask(home.path(), "owner/tiny", &["--revision", "v9"])
+        .with(1);
+    assert!(revision.contains("v9"), "{revision}");
+    assert!(revision.contains("--revision"), "{revision}");
+    let (_, offline) = hub.ask(home.path(), "owner/tiny", &["--offline"]).with(1);
+    assert!(offline.contains("--offline"), "{offline}");
+    let mut files = tiny();
+    files.remove("model.safetensors");
+    let hub = Hub::new(files);
+    let (_, lacking) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(lacking.contains("lacks model.safetensors"), "{lacking}");
+}
+
+#[test]
+fn a_download_that_is_cut_off_goes_on_where_it_stopped() {
+    const MIB: usize = 1 << 20;
+    let home = tempfile::tempdir().unwrap();
+    // Too many weights to be this model's, which is told once they are there.
+    let numbers = 70 * MIB;
+    let mut weights = format!(
+        r#"{{"padding":{{"dtype":"U8","shape":[{numbers}],"data_offsets":[0,{numbers}]}}}}"#
+    )
+    .into_bytes();
+    while !weights.len().is_multiple_of(8) {
+        weights.push(b' ');
+    }
+    let mut file = (weights.len() as u64).to_le_bytes().to_vec();
+    file.extend(&weights);
+    file.extend((0..numbers).map(|i| (i % 251) as u8));
+    let mut files = tiny();
+    files.insert("model.safetensors".to_owned(), file.clone());
+    let hub = Hub::new(files);
+
+    hub.hangs_up_after(50 * MIB);
+    let (_, cut) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(cut.contains("already downloaded is kept"), "{cut}");
+    hub.seen();
+
+    hub.hangs_up_after(usize::MAX);
+    let (_, whole) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(whole.contains("padding"), "{whole}");
+    let fetched: Vec<String> = hub
+        .seen()
+        .into_iter()
+        .filter(|request| request.starts_with("GET") && request.contains("model.safetensors "))
+        .collect();
+    let path = format!("GET /owner/tiny/resolve/{COMMIT}/model.safetensors");
+    assert_eq!(
+        fetched,
+        [
+            format!("{path} bytes={}-{}", 32 * MIB, 64 * MIB - 1),
+            format!("{path} bytes={}-{}", 64 * MIB, file.len() - 1),
+        ]
+    );
+    let snapshot = home
+        .path()
+        .join(".cache/huggingface/hub/models--owner--tiny/snapshots")
+        .join(COMMIT)
+        .join("model.safetensors");
+    assert!(std::fs::read(snapshot).unwrap() == file);
+}

@@ -43,37 +43,65 @@ impl CacheSpec {
     }
 }
 
-/// Keys and values of one layer on the CPU.
+/// Keys and values of one layer on the CPU, in blocks of [`BLOCK`] tokens. What a head needs of a
+/// block lies together.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PlainLayer {
-    /// Blocks of [`BLOCK`] tokens, each `(kv_heads, head_dim, BLOCK)`.
+    /// Each block `(kv_heads, head_dim, BLOCK)`.
     pub keys: Vec<f32>,
-    /// `(tokens, kv_heads * head_dim)`.
+    /// Each block `(kv_heads, BLOCK, head_dim)`.
     pub values: Vec<f32>,
 }
 
 impl PlainLayer {
     fn reserve(&mut self, kv_dim: usize, tokens: usize) {
         let numbers = kv_dim * tokens.next_multiple_of(BLOCK);
-        self.keys
-            .reserve_exact(numbers.saturating_sub(self.keys.len()));
-        self.values
-            .reserve_exact(numbers.saturating_sub(self.values.len()));
+        for part in [&mut self.keys, &mut self.values] {
+            part.reserve_exact(numbers.saturating_sub(part.len()));
+        }
     }
 
-    /// Makes room for the keys of token `at`, and says where number `i` of them goes.
-    pub fn key_slots(&mut self, at: usize, kv_dim: usize) -> impl FnMut(usize, f32) {
-        if at.is_multiple_of(BLOCK) {
-            self.keys.resize((at / BLOCK + 1) * BLOCK * kv_dim, 0.0);
+    /// Makes room for token `at`, which follows those that are there.
+    pub fn slots(&mut self, at: usize, shape: HeadShape) -> Slots<'_> {
+        let size = BLOCK * shape.kv_dim();
+        let start = at / BLOCK * size;
+        for part in [&mut self.keys, &mut self.values] {
+            if part.len() < start + size {
+                part.resize(start + size, 0.0);
+            }
         }
-        let start = at / BLOCK * BLOCK * kv_dim + at % BLOCK;
-        let block = &mut self.keys[start..];
-        move |i, key| block[i * BLOCK] = key
+        Slots {
+            keys: &mut self.keys[start..],
+            values: &mut self.values[start..],
+            lane: at % BLOCK,
+            head_dim: shape.head_dim,
+        }
     }
 
     pub fn truncate(&mut self, kv_dim: usize, tokens: usize) {
-        self.keys.truncate(tokens.div_ceil(BLOCK) * BLOCK * kv_dim);
-        self.values.truncate(tokens * kv_dim);
+        let numbers = tokens.next_multiple_of(BLOCK) * kv_dim;
+        self.keys.truncate(numbers);
+        self.values.truncate(numbers);
+    }
+}
+
+/// The places of one token's keys and values in their block.
+pub(super) struct Slots<'a> {
+    keys: &'a mut [f32],
+    values: &'a mut [f32],
+    lane: usize,
+    head_dim: usize,
+}
+
+impl Slots<'_> {
+    pub fn put_key(&mut self, head: usize, i: usize, number: f32) {
+        self.keys[(head * self.head_dim + i) * BLOCK + self.lane] = number;
+    }
+
+    /// `value` is `(head_dim)`.
+    pub fn put_value(&mut self, head: usize, value: &[f32]) {
+        self.values[(head * BLOCK + self.lane) * self.head_dim..][..self.head_dim]
+            .copy_from_slice(value);
     }
 }
 

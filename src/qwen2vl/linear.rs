@@ -193,8 +193,18 @@ impl Linear {
 
     /// `(tokens, in)` to `(tokens, out)`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.apply(x, None)
+    }
+
+    /// What `forward` gives, plus `residual`, `(tokens, out)`.
+    pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
+        self.apply(x, Some(residual))
+    }
+
+    fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
         let y = match &self.matrix {
-            Matrix::Int8(matrix) => matrix.forward(x)?,
+            // Adds what is to be added while it writes.
+            Matrix::Int8(matrix) => return matrix.forward(x, self.bias.as_ref(), residual),
             Matrix::Quantized(matrix) if x.dtype() == DType::F32 => {
                 x.apply_op1_no_bwd(matrix.as_ref())?
             }
@@ -205,8 +215,12 @@ impl Linear {
             Matrix::Dense(matrix) if matrix.dtype() == x.dtype() => x.matmul(&matrix.t()?)?,
             Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
         };
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
+        let y = match &self.bias {
+            Some(bias) => y.broadcast_add(bias)?,
+            None => y,
+        };
+        match residual {
+            Some(residual) => residual + y,
             None => Ok(y),
         }
     }

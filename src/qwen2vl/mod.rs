@@ -5,6 +5,7 @@
 //! those of a [`Prefix`] that many share.
 
 mod attention;
+mod attention_cpu;
 mod builtin;
 pub mod config;
 pub mod device;

@@ -148,10 +148,10 @@ impl TextModel {
             let normed = ops::rms_norm(&x, &layer.input_norm, self.eps)?;
             let qkv = layer.qkv.forward(&normed)?;
             let attended = attend(&qkv, index, spec, angles, spans)?;
-            x = (x + layer.o_proj.forward(&attended)?)?;
+            x = layer.o_proj.forward_onto(&x, &attended)?;
             let normed = ops::rms_norm(&x, &layer.post_attention_norm, self.eps)?;
             let inner = ops::swiglu(&layer.gate_up.forward(&normed)?)?;
-            x = (x + layer.down.forward(&inner)?)?;
+            x = layer.down.forward_onto(&x, &inner)?;
         }
         Ok(x)
     }

@@ -74,9 +74,9 @@ impl Block {
     fn forward(&self, x: &Tensor, angles: &Angles, grids: &[Grid]) -> Result<Tensor> {
         let qkv = self.qkv.forward(&self.norm1.forward(x)?)?;
         let attended = attend_pictures(&qkv, self.heads, angles, grids)?;
-        let x = (x + self.proj.forward(&attended)?)?;
+        let x = self.proj.forward_onto(x, &attended)?;
         let inner = ops::quick_gelu(&self.fc1.forward(&self.norm2.forward(&x)?)?)?;
-        x + self.fc2.forward(&inner)?
+        self.fc2.forward_onto(&x, &inner)
     }
 }
 

@@ -23,7 +23,8 @@ pub enum Invocation {
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
     Completions(Shell),
-    Man,
+    /// Of one command, or of the program.
+    Man(Option<String>),
 }
 
 /// Why there is no [`Invocation`].
@@ -101,10 +102,23 @@ pub fn write_completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
     write_out(out, &script)
 }
 
-/// Writes the manual page in roff.
-pub fn write_man(out: &mut dyn Write) -> Result<()> {
+/// Writes the manual page of `command`, or of the program, in roff.
+pub fn write_man(command: Option<&str>, out: &mut dyn Write) -> Result<()> {
+    let mut table = Cli::command();
+    // Gives the commands their full names.
+    table.build();
+    let shown = match command {
+        None => Some(&table),
+        Some(name) => table.find_subcommand(name),
+    };
+    let Some(shown) = shown else {
+        let names = table.get_subcommands().map(clap::Command::get_name);
+        let hint = format!("one of {}", names.collect::<Vec<_>>().join(", "));
+        return Err(Error::new(ErrorKind::Usage, "there is no such command").with_hint(hint));
+    };
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command())
+    clap_mangen::Man::new(shown.clone())
+        .source(concat!("labeler-tui ", env!("CARGO_PKG_VERSION")))
         .render(&mut page)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("rendering the manual: {e}")))?;
     write_out(out, &page)

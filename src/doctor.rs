@@ -5,9 +5,18 @@ use crate::labeler::remote;
 use crate::qwen2vl::{
     CheckpointFiles, Config, device, files::FileData, quantize, weights::Weights,
 };
-use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions};
+use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
+use crate::source::{self, GroupEvent};
+use crate::store;
+use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// With less room than this the outdir may fill up during a run: a thousand records with their
+/// journal take about twelve megabytes.
+const LITTLE_SPACE: u64 = 200_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +83,12 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
         }
         LabelerOptions::Remote(server) => servers(&mut findings, server)?,
         LabelerOptions::None => {}
+    }
+    if let Some(options) = &options.source {
+        source_rows(&mut findings, options);
+    }
+    if let Some(folder) = &options.outdir {
+        outdir(&mut findings, folder);
     }
     let works = findings.0.iter().all(|f| f.verdict != Verdict::Broken);
     let text = if options.json {
@@ -266,8 +281,14 @@ fn machine(findings: &mut Findings, model: &ModelOptions) {
 /// The widest instructions that the kernels look for at run time.
 fn simd() -> &'static str {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-        return "AVX2";
+    {
+        use std::arch::is_x86_feature_detected;
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
+            return "AVX-512 with VNNI";
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return "AVX2, without AVX-512 VNNI for q8_0";
+        }
     }
     #[cfg(target_arch = "aarch64")]
     if std::arch::is_aarch64_feature_detected!("neon") {
@@ -283,12 +304,11 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
     };
     let files = match CheckpointFiles::resolve(&only_here, std::sync::Arc::new(|_| {})) {
         Ok(files) => files,
-        Err(error) => {
-            findings.add(
-                "model",
-                Verdict::Limited,
-                format!("not on this machine: {}", error.cause),
-            );
+        // Only the hub could have it.
+        Err(error) if error.kind == ErrorKind::Network => {
+            let (name, revision) = (&model.model, &model.revision);
+            let found = format!("{name} ({revision}) is not whole in the local cache");
+            findings.add("model", Verdict::Limited, found);
             findings.hint(if model.offline {
                 "take --offline away, or give the folder of a checkpoint"
             } else {
@@ -296,6 +316,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
             });
             return;
         }
+        Err(error) => return findings.error("model", error),
     };
     let checked = Config::load(&files).and_then(|config| {
         let weights = Weights::open(&files.weights)?;
@@ -345,6 +366,112 @@ fn used_gigabytes(folder: &std::path::Path) -> f64 {
         .map(|about| about.len())
         .sum();
     bytes as f64 / 1e9
+}
+
+/// Reads the whole source and every image file, as a run would.
+fn source_rows(findings: &mut Findings, options: &SourceOptions) {
+    let name = match &options.kind {
+        SourceKind::Database(path) | SourceKind::Manifest(path) | SourceKind::Folder(path) => {
+            path.display().to_string()
+        }
+        SourceKind::Demo => "built-in sample".to_owned(),
+    };
+    let (mut images, mut absent, mut unusable, mut first) = (0u64, 0u64, 0u64, None);
+    let read = source::open(options).and_then(|source| {
+        source::group(source, options.max_samples, &mut |event| {
+            match event {
+                GroupEvent::New(group) => match group.failure {
+                    None => images += 1,
+                    Some(failure) => {
+                        absent += 1;
+                        first
+                            .get_or_insert(format!("{}: {}", group.item.item_name, failure.detail));
+                    }
+                },
+                GroupEvent::Name { .. } => {}
+                GroupEvent::Warning(words) => {
+                    unusable += 1;
+                    first.get_or_insert(words);
+                }
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    let end = match read {
+        Ok(end) => end,
+        Err(error) => return findings.error("source", error),
+    };
+    let mut found = format!("{name}, rows: {}, images: {images}", end.rows);
+    if absent > 0 {
+        found.push_str(&format!(", items without an image: {absent}"));
+    }
+    if unusable > 0 {
+        found.push_str(&format!(", warnings: {unusable}"));
+    }
+    match first {
+        _ if end.rows == 0 => {
+            findings.add("source", Verdict::Limited, found);
+            findings.hint("nothing to label; look at --only-source and --run-id");
+        }
+        None => findings.add("source", Verdict::Works, found),
+        Some(first) => {
+            findings.add("source", Verdict::Limited, found);
+            findings.hint(format!("the first: {first}"));
+        }
+    }
+}
+
+fn outdir(findings: &mut Findings, outdir: &Path) {
+    let shown = outdir.display();
+    let there = outdir.exists();
+    if there && !outdir.is_dir() {
+        findings.add("outdir", Verdict::Broken, format!("{shown} is no folder"));
+        findings.hint("choose another --outdir");
+        return;
+    }
+    // A folder that is not there yet is made in the nearest one that is.
+    let absolute = std::path::absolute(outdir).unwrap_or_else(|_| outdir.to_owned());
+    let Some(nearest) = absolute.ancestors().find(|folder| folder.exists()) else {
+        findings.add("outdir", Verdict::Broken, format!("{shown} has no place"));
+        findings.hint("choose another --outdir");
+        return;
+    };
+    if let Err(error) = access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
+        let error = std::io::Error::from(error);
+        let found = format!("cannot write in {}: {error}", nearest.display());
+        findings.add("outdir", Verdict::Broken, found);
+        findings.hint("give write permission, or choose another --outdir");
+        return;
+    }
+    if let Err(error) = store::check_free(outdir) {
+        return findings.error("outdir", error);
+    }
+    let state = match (there, outdir.join(store::LABELS).exists()) {
+        (false, _) => "is made by the first run",
+        (true, false) => "holds no labels yet",
+        (true, true) => "holds labels; --batch goes on with --resume",
+    };
+    let free = statvfs(nearest)
+        .ok()
+        .map(|disk| disk.f_bavail * disk.f_frsize);
+    let space = free.map_or_else(
+        || "free space unknown".to_owned(),
+        |bytes| format!("{:.1} GB free", bytes as f64 / 1e9),
+    );
+    if free.is_some_and(|bytes| bytes < LITTLE_SPACE) {
+        findings.add(
+            "outdir",
+            Verdict::Limited,
+            format!("{shown} {state}; {space}"),
+        );
+        findings.hint("free some space before a long run");
+    } else {
+        findings.add(
+            "outdir",
+            Verdict::Works,
+            format!("{shown} {state}; {space}"),
+        );
+    }
 }
 
 fn servers(findings: &mut Findings, server: &crate::settings::RemoteOptions) -> Result<()> {

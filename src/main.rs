@@ -30,7 +30,7 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             return Ok(ExitCode::from(u8::from(!works)));
         }
         Invocation::Completions(shell) => cli::write_completions(shell, &mut stdout)?,
-        Invocation::Man => cli::write_man(&mut stdout)?,
+        Invocation::Man(command) => cli::write_man(command.as_deref(), &mut stdout)?,
     }
     Ok(ExitCode::SUCCESS)
 }

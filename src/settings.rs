@@ -181,6 +181,8 @@ pub struct BenchOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct DoctorOptions {
     pub labeler: LabelerOptions,
+    pub source: Option<SourceOptions>,
+    pub outdir: Option<PathBuf>,
     pub json: bool,
 }
 

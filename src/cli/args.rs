@@ -37,19 +37,20 @@ pub enum Command {
     Ask(AskArgs),
     /// Measure the speed of this machine and model
     Bench(BenchArgs),
-    /// Check terminal, device, model, endpoint and files
+    /// Check the terminal, device, model or endpoint, source and outdir
     Doctor(DoctorArgs),
     /// Print a completion script
     Completions {
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page, or that of one command
+    Man { command: Option<String> },
 }
 
+/// What is labelled and where the labels go; the same for labelling and `doctor`.
 #[derive(Debug, Args)]
-pub struct LabelArgs {
+pub struct DataArgs {
     /// SQLite source, opened read-only
     #[arg(long, value_name = "PATH", env = "LABELER_DB", help_heading = "Source")]
     pub db: Option<PathBuf>,
@@ -95,6 +96,12 @@ pub struct LabelArgs {
         help_heading = "Output"
     )]
     pub outdir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct LabelArgs {
+    #[command(flatten)]
+    pub data: DataArgs,
     /// Label unattended; no terminal needed
     #[arg(long, env = "LABELER_BATCH", value_parser = boolish(), help_heading = "Output")]
     pub batch: bool,
@@ -274,6 +281,8 @@ pub struct DoctorArgs {
     /// One JSON object
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
     #[command(flatten)]
     pub model: ModelArgs,
 }

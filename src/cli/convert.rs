@@ -1,7 +1,7 @@
 //! Parsed arguments to option structs: defaults, and what must not be said together.
 
 use super::Invocation;
-use super::args::{AskArgs, BenchArgs, Cli, Command, DoctorArgs, LabelArgs, ModelArgs};
+use super::args::{AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, LabelArgs, ModelArgs};
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{
@@ -22,7 +22,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
-        Some(Command::Man) => Invocation::Man,
+        Some(Command::Man { command }) => Invocation::Man(command),
     })
 }
 
@@ -41,8 +41,12 @@ fn both(origins: &Origins, a: &'static str, b: &'static str, hint: &str) -> Resu
 }
 
 fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
-    let kind = source_kind(&args, origins)?;
-    let demo = kind == SourceKind::Demo;
+    let Some((source, outdir)) = data_options(args.data, origins)? else {
+        return Err(usage(
+            "nothing to label",
+            "give --db, --input or --images, or --demo to try it; --help lists everything",
+        ));
+    };
     both(
         origins,
         "no_image",
@@ -64,14 +68,9 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             "leave one of them out; --no-model is for review",
         ));
     }
-    let outdir = match args.outdir {
-        Some(dir) => dir,
-        None => default_outdir(&kind)?,
-    };
-    let default_model = if demo { "demo" } else { DEFAULT_MODEL };
     let endpoints = args.model.endpoint.clone();
     let offline = args.model.offline || hub_offline();
-    let model = model_options(args.model, origins, default_model)?;
+    let model = model_options(args.model, origins, default_model(&source.kind))?;
     let labeler = if args.no_model {
         LabelerOptions::None
     } else if endpoints.is_empty() {
@@ -85,12 +84,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
         )?)
     };
     Ok(RunOptions {
-        source: SourceOptions {
-            kind,
-            only: args.only_source.unwrap_or_default(),
-            run_id: args.run_id,
-            max_samples: args.max_samples,
-        },
+        source,
         icon: IconOptions {
             upscale: args.upscale.unwrap_or(2),
             background: args.alpha_bg.unwrap_or_default(),
@@ -124,12 +118,13 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
     })
 }
 
-/// Exactly one source, from the highest layer that names one.
-fn source_kind(args: &LabelArgs, origins: &Origins) -> Result<SourceKind> {
+/// The source, from the highest layer that names one, and where its labels go. None where no
+/// source is named.
+fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptions, PathBuf)>> {
     let given = [
-        ("db", args.db.clone().map(SourceKind::Database)),
-        ("input", args.input.clone().map(SourceKind::Manifest)),
-        ("images", args.images.clone().map(SourceKind::Folder)),
+        ("db", args.db.map(SourceKind::Database)),
+        ("input", args.input.map(SourceKind::Manifest)),
+        ("images", args.images.map(SourceKind::Folder)),
         ("demo", args.demo.then_some(SourceKind::Demo)),
     ];
     let mut named = Vec::new();
@@ -142,16 +137,32 @@ fn source_kind(args: &LabelArgs, origins: &Origins) -> Result<SourceKind> {
             found = Some(kind);
         }
     }
-    match found {
-        Some(kind) if named.len() == 1 => Ok(kind),
-        Some(_) => Err(usage(
+    if named.len() > 1 {
+        return Err(usage(
             format!("more than one source: {}", named.join(", ")),
             "give one of --db, --input, --images and --demo",
-        )),
-        None => Err(usage(
-            "nothing to label",
-            "give --db, --input or --images, or --demo to try it; --help lists everything",
-        )),
+        ));
+    }
+    let Some(kind) = found else {
+        return Ok(None);
+    };
+    let outdir = match args.outdir {
+        Some(dir) => dir,
+        None => default_outdir(&kind)?,
+    };
+    let source = SourceOptions {
+        kind,
+        only: args.only_source.unwrap_or_default(),
+        run_id: args.run_id,
+        max_samples: args.max_samples,
+    };
+    Ok(Some((source, outdir)))
+}
+
+fn default_model(source: &SourceKind) -> &'static str {
+    match source {
+        SourceKind::Demo => "demo",
+        _ => DEFAULT_MODEL,
     }
 }
 
@@ -249,9 +260,13 @@ fn hub_offline() -> bool {
 }
 
 /// The options of one model user: in process, or a server where `--endpoint` is there.
-fn labeler_options(args: ModelArgs, origins: &Origins) -> Result<LabelerOptions> {
+fn labeler_options(
+    args: ModelArgs,
+    origins: &Origins,
+    default_model: &str,
+) -> Result<LabelerOptions> {
     let endpoints = args.endpoint.clone();
-    let model = model_options(args, origins, DEFAULT_MODEL)?;
+    let model = model_options(args, origins, default_model)?;
     Ok(if endpoints.is_empty() {
         LabelerOptions::Local(model)
     } else {
@@ -262,7 +277,7 @@ fn labeler_options(args: ModelArgs, origins: &Origins) -> Result<LabelerOptions>
 
 fn ask_options(args: AskArgs, origins: &Origins) -> Result<AskOptions> {
     Ok(AskOptions {
-        labeler: labeler_options(args.model, origins)?,
+        labeler: labeler_options(args.model, origins, DEFAULT_MODEL)?,
         question: args.question,
         images: args.image,
         system: args.system,
@@ -276,7 +291,7 @@ fn ask_options(args: AskArgs, origins: &Origins) -> Result<AskOptions> {
 
 fn bench_options(args: BenchArgs, origins: &Origins) -> Result<BenchOptions> {
     Ok(BenchOptions {
-        labeler: labeler_options(args.model, origins)?,
+        labeler: labeler_options(args.model, origins, DEFAULT_MODEL)?,
         icons: args.icons as usize,
         new_tokens: args.new_tokens as usize,
         images: args.images,
@@ -285,8 +300,18 @@ fn bench_options(args: BenchArgs, origins: &Origins) -> Result<BenchOptions> {
 }
 
 fn doctor_options(args: DoctorArgs, origins: &Origins) -> Result<DoctorOptions> {
+    let outdir = args.data.outdir.clone();
+    let (source, outdir) = match data_options(args.data, origins)? {
+        Some((source, outdir)) => (Some(source), Some(outdir)),
+        None => (None, outdir),
+    };
+    let model = source
+        .as_ref()
+        .map_or(DEFAULT_MODEL, |s| default_model(&s.kind));
     Ok(DoctorOptions {
-        labeler: labeler_options(args.model, origins)?,
+        labeler: labeler_options(args.model, origins, model)?,
+        source,
+        outdir,
         json: args.json,
     })
 }

@@ -4,7 +4,7 @@ use super::fault::file;
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 pub const LOCK: &str = "labeler.lock";
@@ -49,6 +49,21 @@ impl Lock {
             .and_then(|_| held.write_all(text.as_bytes()))
             .map_err(file("writing", &path))?;
         Ok(Self { file: held })
+    }
+}
+
+/// An error that names the holder where a process holds `outdir`. Writes nothing.
+pub fn check_free(outdir: &Path) -> Result<()> {
+    let path = outdir.join(LOCK);
+    let mut lock = match File::open(&path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file("opening", &path)(error)),
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(taken(&mut lock, outdir)),
+        Err(TryLockError::Error(error)) => Err(file("locking", &path)(error)),
     }
 }
 

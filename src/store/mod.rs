@@ -16,7 +16,7 @@ mod steps;
 pub use exports::{ERRORS, LABELS, PARQUET};
 pub use groups::{Members, NewGroup, Upserted};
 pub use journal::{Added, Basis, Journal, Merged};
-pub use lock::{LOCK, Lock};
+pub use lock::{LOCK, Lock, check_free};
 pub use read::{Counts, Found};
 pub use steps::StepOutcome;
 

@@ -6,6 +6,7 @@ mod bench;
 mod common;
 mod demo;
 mod disk;
+mod doctor;
 mod images;
 mod interruption;
 mod lawful;

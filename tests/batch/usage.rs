@@ -97,7 +97,8 @@ fn help_manual_and_completions_need_nothing() {
     let desk = Desk::new();
     for (args, word) in [
         (&["--help"][..], "--quality-retry"),
-        (&["man"], "labeler-tui"),
+        (&["man"], "labeler\\-tui\\-ask(1)"),
+        (&["man", "ask"], "\\-\\-temperature"),
         (&["completions", "bash"], "--quality-retry"),
         (&["--version"], env!("CARGO_PKG_VERSION")),
     ] {

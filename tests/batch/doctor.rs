@@ -1,0 +1,91 @@
+//! `doctor` on what a run would meet: model, device, source, outdir.
+
+use crate::common::{Desk, Ended, ended};
+use labeler_tui::store::Lock;
+use serde_json::Value;
+
+/// The areas that `doctor` looked at, with verdict, finding and hint.
+fn findings(ended: &Ended) -> Vec<Value> {
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(report["works"], ended.status == 0);
+    report["findings"].as_array().unwrap().clone()
+}
+
+fn doctor(desk: &Desk, args: &[&str], status: i32) -> Vec<Value> {
+    let mut all = vec!["doctor", "--json", "--model", "demo", "--outdir", "out"];
+    all.extend(args);
+    findings(&ended(&mut desk.plain(&all)).expect(status))
+}
+
+#[track_caller]
+fn expect(findings: &[Value], area: &str, verdict: &str, words: &[&str]) {
+    let found = findings.iter().find(|finding| finding["area"] == area);
+    let found = found.unwrap_or_else(|| panic!("nothing is said of the {area}"));
+    assert_eq!(found["verdict"], verdict, "{found}");
+    for word in words {
+        assert!(found.to_string().contains(word), "{found}");
+    }
+}
+
+#[test]
+fn all_is_well_on_an_empty_machine() {
+    let desk = Desk::with_icons(&["가", "나"]);
+    let found = doctor(&desk, &["--images", "source"], 0);
+    expect(&found, "terminal", "limited", &["--batch"]);
+    expect(&found, "device", "works", &["cpu"]);
+    expect(&found, "model", "works", &["every tensor in place"]);
+    expect(&found, "source", "works", &["rows: 2, images: 2"]);
+    expect(
+        &found,
+        "outdir",
+        "works",
+        &["made by the first run", "free"],
+    );
+    assert!(!desk.path().join("out").exists());
+
+    let text = ended(&mut desk.plain(&["doctor", "--demo"])).expect(0).out;
+    assert!(
+        text.contains("built-in sample, rows: 117, images: 111"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_model_that_is_not_here_is_said_without_a_download() {
+    let desk = Desk::new();
+    let ended = ended(&mut desk.plain(&["doctor", "--json"])).expect(0);
+    let words = ["not whole in the local cache", "--model demo"];
+    expect(&findings(&ended), "model", "limited", &words);
+}
+
+#[test]
+fn what_stands_in_the_way_is_said_with_what_to_do() {
+    let desk = Desk::with_icons(&["가"]);
+    let manifest = ["가", "나"].map(|name| {
+        format!(r#"{{"image_path": "{name}.png", "item_name": "{name}", "source_type": "cash"}}"#)
+    });
+    let lines = format!("{}\nnonsense\n{}\n", manifest[0], manifest[1]);
+    std::fs::write(desk.source("m.jsonl"), lines).unwrap();
+    let found = doctor(&desk, &["--input", "source/m.jsonl"], 0);
+    let words = [
+        "images: 1, items without an image: 1, warnings: 1",
+        "line 2",
+    ];
+    expect(&found, "source", "limited", &words);
+
+    std::fs::create_dir(desk.path().join("out")).unwrap();
+    let held = Lock::take(&desk.path().join("out")).unwrap();
+    let found = doctor(&desk, &["--images", "nowhere"], 1);
+    expect(&found, "source", "broken", &["nowhere", "check the path"]);
+    let holder = format!("process {}", std::process::id());
+    expect(&found, "outdir", "broken", &[&holder, "another --outdir"]);
+    drop(held);
+
+    let told = ended(&mut desk.plain(&["doctor", "--json", "--model", "source"])).expect(1);
+    expect(&findings(&told), "model", "broken", &["lacks config.json"]);
+
+    std::fs::remove_dir_all(desk.path().join("out")).unwrap();
+    std::fs::write(desk.path().join("out"), "").unwrap();
+    let found = doctor(&desk, &[], 1);
+    expect(&found, "outdir", "broken", &["no folder"]);
+}

@@ -15,7 +15,7 @@ FAMILY = {"fluent-emoji": "fluent", "fluent-emoji-flat": "fluent", "fluent-3d": 
 
 
 class Pictures:
-    def __init__(self, work: Path, seed: int, held=(VALIDATION, TEST)):
+    def __init__(self, work: Path, seed: int):
         data = np.load(work / "pictures.npz")
         self.images, self.thing, self.vendor = torch.from_numpy(data["images"]), data["thing"].tolist(), data["vendor"].tolist()
         self.things = things()
@@ -23,7 +23,7 @@ class Pictures:
         self.random, self.generator = random.Random(seed), torch.Generator().manual_seed(seed)
         self.by_thing = [{} for _ in self.things]
         for index, (thing, vendor) in enumerate(zip(self.thing, self.vendor, strict=True)):
-            if vendor not in held:
+            if vendor not in (VALIDATION, TEST):
                 self.by_thing[thing].setdefault(FAMILY.get(vendor, vendor), []).append(index)
         # Types with few things would hardly be seen, so they get half of the difference back.
         count = {t: sum(x["type"] == t for x in self.things) for t in self.types}

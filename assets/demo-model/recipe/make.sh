@@ -1,6 +1,7 @@
 #!/bin/sh
 # From nothing to a checkpoint: make.sh WORK [OUT]. WORK is a scratch folder; OUT is assets/demo-model itself
-# if it is not given. Needs node, npm, Python 3.12 or newer and the network.
+# if it is not given. Needs node, npm, Python 3.11 or newer, 6 GB of disk and the network. On Linux the torch of
+# PyPI brings CUDA along; PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu spares that.
 set -eu
 recipe=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -10,7 +11,7 @@ out=${2:-$(dirname "$recipe")}
 cp "$recipe/package.json" "$work/"
 (cd "$work" && npm install --ignore-scripts --no-audit --no-fund)
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -r "$recipe/requirements.txt"
+"$work/venv/bin/pip" install --quiet -r "$recipe/requirements.txt"
 python="$work/venv/bin/python"
 
 cd "$recipe"

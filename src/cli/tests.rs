@@ -44,6 +44,20 @@ fn the_table_is_sound() {
 }
 
 #[test]
+fn every_labelling_option_is_read_from_the_environment_too() {
+    for arg in Cli::command().get_arguments() {
+        let Some(name) = arg
+            .get_long()
+            .filter(|name| !["help", "version"].contains(name))
+        else {
+            continue;
+        };
+        let variable = format!("LABELER_{}", name.replace('-', "_").to_uppercase());
+        assert_eq!(arg.get_env(), Some(variable.as_ref()), "--{name}");
+    }
+}
+
+#[test]
 fn defaults_are_those_of_the_contract() {
     let options = label(&["--db", "x/db.sqlite"]);
     assert_eq!(

@@ -5,7 +5,7 @@ use super::pipeline::Pipeline;
 use super::prepare::Work;
 use super::reader::FromSource;
 use crate::error::Result;
-use crate::record::{Failure, GroupId, GroupState};
+use crate::record::{Failure, GroupId, GroupState, Item};
 use crate::source::GroupEvent;
 use crate::store::{Members, NewGroup, Upserted};
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ impl Pipeline {
             self.state.by_order.push(group.id);
             if group.first {
                 shown.push(group.id);
-                self.enlist(group, failure, of.item.item_name, &mut imageless)?;
+                self.enlist(group, failure, of.item, &mut imageless)?;
             }
         }
         self.journal.add_failures(&imageless.new)?;
@@ -108,7 +108,7 @@ impl Pipeline {
         &mut self,
         group: Upserted,
         failure: Option<Failure>,
-        name: String,
+        item: Item,
         imageless: &mut Imageless,
     ) -> Result<()> {
         self.state.progress.total += 1;
@@ -124,7 +124,8 @@ impl Pipeline {
                 self.count_failure(failure.code);
                 imageless.told.push(Event::Failed {
                     group: group.id,
-                    name,
+                    image_path: item.image_path,
+                    name: item.item_name,
                     code: failure.code,
                     detail: failure.detail.clone(),
                 });

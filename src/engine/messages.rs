@@ -99,11 +99,13 @@ pub enum Event {
     ModelFailed(Error),
     Labelled {
         group: GroupId,
+        image_path: String,
         name: String,
         reasons: Vec<Reason>,
     },
     Failed {
         group: GroupId,
+        image_path: String,
         name: String,
         code: FailureCode,
         detail: String,

@@ -69,6 +69,7 @@ impl Pipeline {
         self.show(&changed)?;
         self.tell(Event::Labelled {
             group: job.group,
+            image_path: summary.image_path,
             name: summary.name,
             reasons: summary.reasons,
         });
@@ -118,6 +119,7 @@ impl Pipeline {
         self.show(&changed)?;
         self.tell(Event::Failed {
             group: job.group,
+            image_path: job.item.image_path.clone(),
             name: job.item.item_name.clone(),
             code: failure.code,
             detail: failure.detail,

@@ -75,7 +75,19 @@ fn doubtful_records_are_committed_with_their_reasons() {
     let record = desk.record("가");
     assert_eq!(reasons(&record), ["color_mismatch"]);
     assert_eq!(record["quality_flags"]["is_uncertain"], true);
-    let summary = ended.events().pop().unwrap();
+    let events = ended.events();
+    let told = events
+        .iter()
+        .find(|event| event["item_name"] == "가")
+        .unwrap();
+    assert_eq!(
+        told,
+        &json!({
+            "event": "labelled", "image_path": "가.png", "item_name": "가",
+            "reasons": ["color_mismatch"],
+        })
+    );
+    let summary = events.last().unwrap();
     assert_eq!(summary["uncertain"], 1);
     assert_eq!(summary["by_reason"], json!({"color_mismatch": 1}));
 }

@@ -60,7 +60,8 @@ pub enum Change {
         field: Field,
         values: Vec<String>,
     },
-    /// Adds a value to a list field, at the end; nothing where it is there already.
+    /// Adds a value to a list field, or several with commas between, at the end; nothing where
+    /// it is there already.
     Add {
         field: Field,
         value: String,

@@ -87,6 +87,14 @@ impl ColorHistogram {
     }
 }
 
+/// The word that a pixel of this OKLab colour shows best; `None` without a colour to choose from.
+pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> {
+    let words = vocabulary.entries(Category::Color).iter();
+    words
+        .filter(|word| !word.anchors.is_empty())
+        .min_by(|a, b| distance(a, color).total_cmp(&distance(b, color)))
+}
+
 fn distance(word: &Word, color: [f32; 3]) -> f32 {
     let chroma = |[_, a, b]: [f32; 3]| a.hypot(b);
     let grey = chroma(color) < GREY;
@@ -185,6 +193,21 @@ mod tests {
             snow.contradicted(&claimed, &vocabulary),
             ["pink", "lavender", "sky blue"]
         );
+    }
+
+    #[test]
+    fn a_swatch_has_the_name_that_the_rules_go_by() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let swatches = [
+            ("white", [252, 251, 248]),
+            ("silver", [200, 202, 205]),
+            ("black", [20, 20, 20]),
+            ("red", [217, 43, 43]),
+        ];
+        for (word, rgb) in swatches {
+            let nearest = nearest_color(&vocabulary, to_oklab(rgb)).unwrap();
+            assert_eq!(nearest.word, word);
+        }
     }
 
     #[test]

@@ -68,18 +68,21 @@ pub fn apply(
         }
         Change::Add { field, value } => {
             let mut values = list(labels, *field)?;
-            let value = word(*field, value, vocabulary)?;
-            if clean_text(&value).is_empty() {
+            let texts = || value.split(',').filter(|text| !clean_text(text).is_empty());
+            if texts().next().is_none() {
                 return Err(refused(format!(
                     "an empty text cannot go into {}",
                     field.key()
                 )));
             }
-            if !values.iter().any(|known| same(known, &value)) {
-                fits(*field, values.len() + 1)?;
-                values.push(value);
-                edited.set(*field, values);
+            for text in texts() {
+                let value = word(*field, text, vocabulary)?;
+                if !values.iter().any(|known| same(known, &value)) {
+                    fits(*field, values.len() + 1)?;
+                    values.push(value);
+                }
             }
+            edited.set(*field, values);
         }
         Change::Remove { field, value } => {
             let mut values = list(labels, *field)?;
@@ -266,6 +269,10 @@ mod tests {
         };
         assert_eq!(add("겨울").unwrap().tags_ko.len(), 4);
         assert_eq!(add(" 모자").unwrap(), labels());
+        assert_eq!(
+            add("겨울, 모자,눈").unwrap().tags_ko,
+            ["모자", "리본", "빨강", "겨울", "눈"]
+        );
         assert!(add("\u{7}").is_err());
         let renamed = after(Change::Rename {
             field: Field::TagsKo,

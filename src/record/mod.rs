@@ -20,7 +20,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::{Change, Field};
-pub use color::ColorHistogram;
+pub use color::{ColorHistogram, nearest_color};
 pub use edit::apply;
 pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};
 pub use item::{Item, SourceType};

@@ -161,7 +161,7 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
     operator.press("\x1b");
     operator.wait_for("? help");
     operator.press("q");
-    operator.wait_for("Leave with 1 edited or accepted draft");
+    operator.wait_for("Leave with 1 draft not committed");
     operator.press("y");
     let (status, raw) = operator.leave();
     assert_eq!(status, 0);
@@ -184,7 +184,7 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
     let mut operator = Operator::start(dir.path(), &arguments);
     operator.wait_for("[망토]");
     operator.press("q");
-    operator.wait_for("Leave with 1 edited or accepted draft");
+    operator.wait_for("Leave with 1 draft not committed");
     operator.press("y");
     assert_eq!(operator.leave().0, 0);
 }

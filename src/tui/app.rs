@@ -1,14 +1,15 @@
 //! The workstation's state and how messages change it.
 
 use super::action::{Action, Context};
+use super::completion::Past;
 use super::dialog::Dialog;
 use super::effect::Effect;
-use super::filter::{self, Sort};
+use super::filter::{self, Held, Sort};
 use super::groups::{Groups, needs_person};
 use super::keymap::{Key, Keymap, Lookup};
 use super::layout::{self, Pane};
 use super::picture::{self, Ground, Shown};
-use super::theme::Theme;
+use super::theme::{self, Theme};
 use super::worker::{Counts, Done};
 use crate::engine::{Command, Event, ModelInfo, Progress};
 use crate::error::Error;
@@ -19,8 +20,11 @@ use ratatui::layout::{Rect, Size};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-/// Under this key the last filter is kept between runs.
+/// Under this key the filters are kept between runs, a line each: the last one, then those
+/// before it.
 const FILTER_KEY: &str = "tui.filter";
+/// The reasons of earlier rejections, a line each.
+const REJECTIONS_KEY: &str = "tui.rejections";
 /// Details and pictures held; beyond it those off screen are let go.
 pub(super) const HELD: usize = 400;
 const LAST_ERRORS: usize = 50;
@@ -35,6 +39,8 @@ pub enum Message {
     Picture(picture::Answer),
     /// Whether the terminal shows real pixels; known once it has been asked.
     Pixels(bool),
+    /// What the terminal says is behind its text.
+    Ground(theme::Ground),
     /// The terminal came back to us.
     Resumed,
     /// Asked to end from outside (SIGTERM, SIGHUP).
@@ -88,6 +94,8 @@ pub struct Queue {
     /// What of the filter was not understood.
     pub wrong: Option<String>,
     pub sort: Sort,
+    /// The record in hand as it was when the cursor came to it.
+    pub(super) held: Option<Held>,
     pub(super) number: u64,
     /// The list does not yet show what was asked for.
     pub stale: bool,
@@ -108,6 +116,9 @@ pub struct App {
     pub settings: Settings,
     pub groups: Groups,
     pub queue: Queue,
+    /// Earlier filters and reasons of rejections.
+    pub filters: Past,
+    pub rejections: Past,
     pub current: Option<GroupId>,
     pub details: HashMap<GroupId, Arc<GroupDetail>>,
     pub(super) asked: HashSet<GroupId>,
@@ -117,6 +128,8 @@ pub struct App {
     pub focus: Pane,
     pub dialog: Option<Dialog>,
     pub selected: BTreeSet<GroupId>,
+    /// How many of the selected records the list does not show.
+    pub hidden: usize,
     pub anchor: Option<usize>,
     pub gallery_top: usize,
     /// Cursor of the statistics screen: (block, bar).
@@ -166,6 +179,8 @@ impl App {
                 filter: filter::DOUBTFUL.to_owned(),
                 ..Queue::default()
             },
+            filters: Past::default(),
+            rejections: Past::default(),
             current: None,
             details: HashMap::new(),
             asked: HashSet::new(),
@@ -178,6 +193,7 @@ impl App {
             focus: Pane::Queue,
             dialog: None,
             selected: BTreeSet::new(),
+            hidden: 0,
             anchor: None,
             gallery_top: 0,
             bar: (0, 0),
@@ -242,6 +258,7 @@ impl App {
                 self.pictures.clear();
                 self.wished.clear();
             }
+            Message::Ground(ground) => self.theme.ground = ground,
             Message::Resumed => self.effects.push(Effect::Redraw),
             Message::Terminate => self.effects.push(Effect::Quit),
         }
@@ -317,8 +334,9 @@ impl App {
             Event::Found { text, matches } => self.found(text, matches),
             Event::Remembered { key, value } => {
                 if key == FILTER_KEY {
-                    self.queue.filter = value;
-                    self.queue.stale = true;
+                    self.remembered(&value);
+                } else if key == REJECTIONS_KEY {
+                    self.rejections = Past::parse(&value);
                 }
             }
             Event::SourceRead { .. } => self.source_read = true,
@@ -357,6 +375,11 @@ impl App {
             return;
         }
         self.queue.rows = rows;
+        if !self.selected.is_empty() {
+            let rows = self.queue.rows.iter();
+            let shown = rows.filter(|place| self.selected.contains(&self.groups.at(**place).id));
+            self.hidden = self.selected.len() - shown.count();
+        }
         let place = self.current.and_then(|id| self.row_of(id));
         self.queue.cursor = match place {
             Some(row) => row,
@@ -372,7 +395,15 @@ impl App {
 
     /// The record in hand is the one under the queue's cursor.
     pub(super) fn follow_cursor(&mut self) {
-        let id = self.row(self.queue.cursor).map(|summary| summary.id);
+        let here = self.row(self.queue.cursor).map(|summary| Held {
+            group: summary.id,
+            doubt: summary.doubt,
+            changed_at: summary.changed_at,
+        });
+        let id = here.map(|held| held.group);
+        if id != self.current || self.queue.held.is_none() {
+            self.queue.held = here;
+        }
         if id != self.current {
             self.current = id;
             self.scroll = 0;
@@ -420,18 +451,44 @@ impl App {
     pub(super) fn set_filter(&mut self, text: String, keep: bool) {
         self.queue.filter = text;
         self.queue.stale = true;
+        self.queue.held = None;
         if keep {
-            let value = self.queue.filter.clone();
-            self.send(Command::Remember {
-                key: FILTER_KEY.to_owned(),
-                value,
-            });
+            let text = &self.queue.filter;
+            let before = self.filters.clone();
+            if !text.is_empty() && text != filter::DOUBTFUL {
+                self.filters.push(text);
+            }
+            let earlier = before.iter().filter(|have| *have != text.as_str());
+            let lines: Vec<&str> = std::iter::once(text.as_str()).chain(earlier).collect();
+            let value = lines.join("\n");
+            let key = FILTER_KEY.to_owned();
+            self.send(Command::Remember { key, value });
         }
+    }
+
+    /// The filters of the run before. One that shows everything is no place to begin: the queue
+    /// opens on what needs a person.
+    fn remembered(&mut self, lines: &str) {
+        let last = lines.lines().next().unwrap_or_default();
+        if !last.is_empty() {
+            self.queue.filter = last.to_owned();
+            self.queue.stale = true;
+        }
+        let mut filters = Past::parse(lines);
+        filters.forget(filter::DOUBTFUL);
+        self.filters = filters;
+    }
+
+    pub(super) fn remember_rejection(&mut self, reason: &str) {
+        self.rejections.push(reason);
+        let (key, value) = (REJECTIONS_KEY.to_owned(), self.rejections.lines());
+        self.send(Command::Remember { key, value });
     }
 
     pub(super) fn set_sort(&mut self, sort: Sort) {
         self.queue.sort = sort;
         self.queue.stale = true;
+        self.queue.held = None;
     }
 
     pub fn area(&self) -> Rect {
@@ -470,10 +527,18 @@ impl App {
     }
 
     /// How many drafts are not committed, by what an operator did with them.
-    pub fn uncommitted(&self) -> u64 {
-        self.groups
-            .ids_where(|summary| matches!(summary.state, GroupState::Edited | GroupState::Accepted))
-            .count() as u64
+    pub fn uncommitted(&self) -> Vec<(u64, &'static str)> {
+        let fresh = self.groups.ids_where(|summary| {
+            summary.state == GroupState::Draft
+                || summary.state == GroupState::Uncertain && !summary.has_record
+        });
+        let mut all = vec![
+            (self.groups.count(GroupState::Edited), "edited"),
+            (self.groups.count(GroupState::Accepted), "accepted"),
+            (fresh.count() as u64, "of the model's"),
+        ];
+        all.retain(|(n, _)| *n > 0);
+        all
     }
 
     /// The next row after the cursor that needs a person, from the top again at the end.

@@ -1,5 +1,7 @@
-//! Asks the terminal which images it can show, and takes no key from the operator meanwhile.
+//! Asks the terminal which images it can show and how bright its ground is, and takes no key from
+//! the operator meanwhile.
 
+use super::theme::Ground;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui_image::FontSize;
@@ -15,14 +17,18 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// What a terminal said, and the keys that were pressed while it was asked.
 pub struct Answer {
     pub picker: Picker,
+    /// Where the terminal told the colour behind its text.
+    pub ground: Option<Ground>,
     pub typed: Vec<KeyEvent>,
 }
 
 /// Writes the question. The answer comes where keys come from: [`listen`] takes it from there.
 pub fn ask() -> std::io::Result<()> {
+    let in_tmux = Picker::halfblocks().tmux_detected();
     let query = Parser::query(
-        Picker::halfblocks().tmux_detected(),
+        in_tmux,
         QueryStdioOptions {
+            terminal_background_color_osc: true,
             blacklist_protocols: if speaks_iterm() {
                 // Their kitty and sixel lack what is needed here.
                 vec![ProtocolType::Kitty, ProtocolType::Sixel]
@@ -33,6 +39,10 @@ pub fn ask() -> std::io::Result<()> {
         },
     );
     let mut out = stdout().lock();
+    if in_tmux {
+        // The query goes through tmux to the terminal where that is allowed; this tmux answers.
+        out.write_all(b"\x1b]11;?\x07")?;
+    }
     out.write_all(query.as_bytes())?;
     out.flush()
 }
@@ -72,6 +82,7 @@ pub fn listen() -> std::io::Result<Answer> {
     }
     Ok(Answer {
         picker: picker(&responses),
+        ground: ground(&responses),
         typed: typed(&String::from_utf8_lossy(&text)),
     })
 }
@@ -98,6 +109,13 @@ fn picker(responses: &[Response]) -> Picker {
         picker.set_protocol_type(ProtocolType::Sixel);
     }
     picker
+}
+
+fn ground(responses: &[Response]) -> Option<Ground> {
+    responses.iter().find_map(|response| match response {
+        Response::Background(r, g, b) => Some(Ground::of([*r, *g, *b])),
+        _ => None,
+    })
 }
 
 /// Pixels of a cell as the kernel knows them.
@@ -162,6 +180,15 @@ mod tests {
         );
         let kitty = said("\u{1b}_Gi=31;OK\u{1b}\\\u{1b}[?62;4c\u{1b}[6;20;10t\u{1b}[0n");
         assert_eq!(picker(&kitty).protocol_type(), ProtocolType::Kitty);
+    }
+
+    #[test]
+    fn the_ground_is_what_the_terminal_says() {
+        let light = said("\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\\u{1b}[0n");
+        assert_eq!(ground(&light), Some(Ground::Light));
+        let dark = said("\u{1b}]11;rgb:1717/1717/4040\u{7}\u{1b}[0n");
+        assert_eq!(ground(&dark), Some(Ground::Dark));
+        assert_eq!(ground(&said("\u{1b}[0n")), None);
     }
 
     #[test]

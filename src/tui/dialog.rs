@@ -11,12 +11,22 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 pub enum Dialog {
     Help { scroll: usize },
     Palette { edit: TextEdit, at: usize },
-    Filter { edit: TextEdit, before: String },
+    Filter(FilterForm),
     Confirm(Confirm),
     Input(Input),
     Choose(Choose),
     Retry(RetryForm),
     Replace(ReplaceForm),
+}
+
+/// A filter being typed; the queue follows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterForm {
+    pub edit: TextEdit,
+    /// What Esc goes back to.
+    pub before: String,
+    /// Index into the offers now shown.
+    pub chosen: Option<usize>,
 }
 
 /// A question that only `y` answers with yes.
@@ -122,9 +132,13 @@ impl Input {
         }
     }
 
-    /// The part of the text that a completion replaces: what follows the last comma.
+    /// The part of the text that a completion replaces: what follows the last comma of a list,
+    /// else all of it.
     pub fn word(&self) -> &str {
         let text = &self.edit.text()[..self.edit.cursor()];
+        if let Purpose::Reject { .. } = self.purpose {
+            return text;
+        }
         text.rsplit(',').next().unwrap_or(text).trim_start()
     }
 
@@ -228,7 +242,8 @@ impl ReplaceForm {
 impl Dialog {
     pub fn paste(&mut self, text: &str) {
         match self {
-            Dialog::Palette { edit, .. } | Dialog::Filter { edit, .. } => edit.insert(text),
+            Dialog::Palette { edit, .. } => edit.insert(text),
+            Dialog::Filter(form) => form.edit.insert(text),
             Dialog::Input(input) => input.edit.insert(text),
             Dialog::Retry(form) => form.hint.insert(text),
             Dialog::Replace(form) if form.second => form.with.insert(text),
@@ -238,7 +253,11 @@ impl Dialog {
     }
 
     pub fn wants_counts(&self) -> bool {
-        matches!(self, Dialog::Input(input) if input.completes().is_some())
+        match self {
+            Dialog::Input(input) => input.completes().is_some(),
+            Dialog::Filter(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -271,8 +290,9 @@ impl App {
     /// After the text of a dialog changed.
     pub(super) fn dialog_changed(&mut self) {
         match &mut self.dialog {
-            Some(Dialog::Filter { edit, .. }) => {
-                let text = edit.text().to_owned();
+            Some(Dialog::Filter(form)) => {
+                form.chosen = None;
+                let text = form.edit.text().to_owned();
                 self.set_filter(text, false);
             }
             Some(Dialog::Input(input)) => input.chosen = None,
@@ -303,7 +323,7 @@ impl App {
         match dialog {
             Dialog::Help { scroll } => self.help_key(key, scroll, escape),
             Dialog::Palette { edit, at } => self.palette_key(key, edit, at, escape),
-            Dialog::Filter { edit, before } => self.filter_key(key, edit, before, escape),
+            Dialog::Filter(form) => self.filter_key(key, form, escape),
             Dialog::Confirm(confirm) => self.confirm_key(key, confirm),
             Dialog::Input(input) => self.input_key(key, input, escape),
             Dialog::Choose(choose) => self.choose_key(key, choose, escape),
@@ -351,25 +371,44 @@ impl App {
         self.dialog = Some(Dialog::Palette { edit, at });
     }
 
-    fn filter_key(&mut self, key: &KeyEvent, mut edit: TextEdit, before: String, escape: bool) {
+    fn filter_key(&mut self, key: &KeyEvent, mut form: FilterForm, escape: bool) {
         if escape {
-            return self.set_filter(before, true);
+            return self.set_filter(form.before, true);
         }
+        let offered = self.filter_offers(&form.edit);
         match key.code {
             KeyCode::Enter => {
-                let text = edit.text().trim().to_owned();
-                return self.set_filter(text, true);
+                let text = form.text(&offered).trim().to_owned();
+                // A key without its value has only begun.
+                if form.chosen.is_none() || !text.ends_with(':') {
+                    return self.set_filter(text, true);
+                }
+                form.edit.set(&text);
+                form.chosen = None;
             }
+            KeyCode::Tab if !offered.is_empty() => {
+                form.chosen = Some(form.chosen.map_or(0, |at| (at + 1) % offered.len()));
+            }
+            KeyCode::BackTab => form.chosen = form.chosen.and_then(|at| at.checked_sub(1)),
             KeyCode::Down => self.perform(Action::Down),
             KeyCode::Up => self.perform(Action::Up),
             _ => {
-                let old = edit.text().to_owned();
-                if edit.key(key) && edit.text() != old {
-                    self.set_filter(edit.text().to_owned(), false);
+                // Going on to type takes what was chosen.
+                if form.chosen.is_some() && matches!(key.code, KeyCode::Char(_)) {
+                    let text = form.text(&offered);
+                    form.edit.set(&text);
+                }
+                if form.edit.key(key) {
+                    form.chosen = None;
                 }
             }
         }
-        self.dialog = Some(Dialog::Filter { edit, before });
+        let offered = self.filter_offers(&form.edit);
+        let text = form.text(&offered);
+        if text != self.queue.filter {
+            self.set_filter(text, false);
+        }
+        self.dialog = Some(Dialog::Filter(form));
     }
 
     fn confirm_key(&mut self, key: &KeyEvent, confirm: Confirm) {
@@ -380,7 +419,7 @@ impl App {
                     for command in commands {
                         self.send(command);
                     }
-                    self.selected.clear();
+                    self.unselect();
                 }
                 Then::Quit => self.effects.push(super::effect::Effect::Quit),
             },
@@ -483,17 +522,17 @@ impl App {
                 input.edit.vertical(cells, key.code == KeyCode::Down);
             }
             KeyCode::Enter => {
-                if let Some((value, _)) = input.chosen.and_then(|at| offered.get(at)) {
-                    input.complete(value);
+                if let Some(offer) = input.chosen.and_then(|at| offered.get(at)) {
+                    input.complete(&offer.value);
                 }
                 return self.submit(input);
             }
             _ => {
                 // Going on to type takes the chosen completion.
                 if let KeyCode::Char(',') = key.code
-                    && let Some((value, _)) = input.chosen.and_then(|at| offered.get(at))
+                    && let Some(offer) = input.chosen.and_then(|at| offered.get(at))
                 {
-                    input.complete(value);
+                    input.complete(&offer.value);
                 }
                 if input.edit.key(key) {
                     input.chosen = None;

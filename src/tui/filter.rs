@@ -1,7 +1,7 @@
 //! Filter expressions and sorting over all summaries; also plain words, fuzzy and by ㅂㅈ.
 
 use super::groups::{Snapshot, needs_person};
-use crate::record::{GroupState, GroupSummary, Reason, SourceType};
+use crate::record::{Category, GroupId, GroupState, GroupSummary, Reason, SourceType, Vocabulary};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::cmp::Reverse;
@@ -38,12 +38,47 @@ enum Test {
     State(Vec<GroupState>),
     Reason(Vec<Reason>),
     Source(SourceType),
-    Tag(String),
-    Colour(String),
-    Type(String),
+    Tag(Text),
+    Colour(Text),
+    Type(Text),
     /// At least this doubt.
     Doubt(f32),
     Word(String),
+}
+
+/// What a tag, colour or type has to hold, or, as a whole, to be.
+#[derive(Debug, Clone, PartialEq)]
+struct Text {
+    chars: Vec<char>,
+    whole: bool,
+}
+
+impl Text {
+    /// `=` in front asks for the whole text.
+    fn new(value: &str) -> Self {
+        let whole = value.strip_prefix('=');
+        Self {
+            chars: whole.unwrap_or(value).chars().collect(),
+            whole: whole.is_some(),
+        }
+    }
+
+    /// A word of the vocabulary in any of its names means that word, anything else a part of one.
+    fn word(value: &str, category: Category, vocabulary: &Vocabulary) -> Self {
+        match vocabulary.find_exact(category, value) {
+            Some(word) => Self::new(&format!("={}", word.word)),
+            None => Self::new(value),
+        }
+    }
+
+    fn passes(&self, text: &str) -> bool {
+        let text: Vec<char> = text.to_lowercase().chars().collect();
+        if self.whole {
+            text == self.chars
+        } else {
+            find(&text, &self.chars).is_some()
+        }
+    }
 }
 
 /// A parsed filter; every term must hold.
@@ -56,12 +91,20 @@ pub struct Query {
 /// The filter that the workstation opens with.
 pub const DOUBTFUL: &str = "state:doubtful";
 
-/// Words before the colon, for the hint under the filter line.
-pub const KEYS: &str = "state: reason: source: tag: colour: type: doubt: -not";
+/// What may stand before a colon, and what it asks for.
+pub const KEYS: [(&str, &str); 7] = [
+    ("state:", "draft, uncertain, accepted, ..."),
+    ("reason:", "why a record is doubtful"),
+    ("tag:", "a tag, or ㅁㅈ for 모자"),
+    ("colour:", "a colour, in either language"),
+    ("type:", "an item type, in either language"),
+    ("source:", "equipment_shape or cash"),
+    ("doubt:", "at least, from 0 to 1"),
+];
 
 impl Query {
     /// The second part says what was not understood; those terms are left out.
-    pub fn parse(text: &str) -> (Query, Option<String>) {
+    pub fn parse(text: &str, vocabulary: &Vocabulary) -> (Query, Option<String>) {
         let mut terms = Vec::new();
         let mut wrong = None;
         let text: String = text.nfc().collect();
@@ -70,7 +113,7 @@ impl Query {
                 Some(rest) if !rest.is_empty() => (true, rest),
                 _ => (false, word.as_str()),
             };
-            match term(word) {
+            match term(word, vocabulary) {
                 Ok(Some(test)) => terms.push((negated, test)),
                 Ok(None) => {}
                 Err(what) => wrong = Some(what),
@@ -102,12 +145,35 @@ fn split(text: &str) -> Vec<String> {
     words
 }
 
-fn term(word: &str) -> Result<Option<Test>, String> {
+/// The part of a filter that is being typed: what follows the last space outside quotes.
+pub fn last_word(text: &str) -> &str {
+    let mut quoted = false;
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => start = at + c.len_utf8(),
+            _ => {}
+        }
+    }
+    &text[start..]
+}
+
+/// A value as it has to stand in a filter.
+pub fn quoted(value: &str) -> String {
+    if value.contains(char::is_whitespace) {
+        format!("\"{}\"", value.replace('"', ""))
+    } else {
+        value.to_owned()
+    }
+}
+
+fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
     let Some((key, value)) = word.split_once(':') else {
         return Ok(Some(Test::Word(word.to_lowercase())));
     };
     let value = value.to_lowercase();
-    if value.is_empty() {
+    if value.is_empty() || value == "=" {
         // Still being typed.
         return Ok(None);
     }
@@ -152,9 +218,9 @@ fn term(word: &str) -> Result<Option<Test>, String> {
                 .find(|source| source.as_str().starts_with(&value));
             Test::Source(found.ok_or_else(|| format!("no source `{value}`"))?)
         }
-        "tag" => Test::Tag(value),
-        "colour" | "color" => Test::Colour(value),
-        "type" => Test::Type(value),
+        "tag" => Test::Tag(Text::new(&value)),
+        "colour" | "color" => Test::Colour(Text::word(&value, Category::Color, vocabulary)),
+        "type" => Test::Type(Text::word(&value, Category::ItemType, vocabulary)),
         "doubt" => {
             let number = value.trim_start_matches(['>', '=']);
             Test::Doubt(
@@ -177,15 +243,17 @@ fn lead(c: char) -> Option<char> {
         .then(|| LEADS.chars().nth(((code - 0xac00) / 588) as usize))?
 }
 
-/// Whether a word stands in a text; its lone consonants stand for syllables that begin so.
-fn holds(text: &[char], word: &[char]) -> bool {
-    word.is_empty()
-        || text.windows(word.len()).any(|window| {
-            window
-                .iter()
-                .zip(word)
-                .all(|(&have, &want)| have == want || lead(have) == Some(want))
-        })
+/// Where a word stands in a text; its lone consonants stand for syllables that begin so.
+pub fn find(text: &[char], word: &[char]) -> Option<usize> {
+    if word.is_empty() {
+        return Some(0);
+    }
+    text.windows(word.len()).position(|window| {
+        window
+            .iter()
+            .zip(word)
+            .all(|(&have, &want)| have == want || lead(have) == Some(want))
+    })
 }
 
 struct Words {
@@ -240,7 +308,7 @@ impl Words {
                 .any(|text| {
                     chars.clear();
                     chars.extend(text.nfc().flat_map(char::to_lowercase));
-                    holds(chars, word)
+                    find(chars, word).is_some()
                 });
             if !found && let Some(pattern) = pattern {
                 exact = false;
@@ -264,25 +332,29 @@ fn passes(test: &Test, summary: &GroupSummary) -> bool {
         Test::State(states) => states.contains(&summary.state),
         Test::Reason(reasons) => summary.reasons.iter().any(|have| reasons.contains(have)),
         Test::Source(source) => summary.source_type == *source,
-        Test::Tag(tag) => summary
-            .tags_ko
-            .iter()
-            .any(|have| have.to_lowercase().contains(tag)),
-        Test::Colour(colour) => summary
-            .colors
-            .iter()
-            .any(|have| have.to_lowercase() == *colour),
+        Test::Tag(tag) => summary.tags_ko.iter().any(|have| tag.passes(have)),
+        Test::Colour(colour) => summary.colors.iter().any(|have| colour.passes(have)),
         Test::Type(kind) => summary
             .item_type
             .as_ref()
-            .is_some_and(|have| have.to_lowercase().contains(kind)),
+            .is_some_and(|have| kind.passes(have)),
         Test::Doubt(least) => summary.doubt >= *least,
         Test::Word(_) => true,
     }
 }
 
+/// The record in hand while it is being mended: it stays in the list, where it was, whatever
+/// becomes of its doubt and reasons, until the operator leaves it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Held {
+    pub group: GroupId,
+    pub doubt: f32,
+    pub changed_at: i64,
+}
+
 /// Places of the summaries that pass, in order.
-pub fn run(all: &Snapshot, query: &Query, sort: Sort) -> Vec<u32> {
+pub fn run(all: &Snapshot, query: &Query, sort: Sort, held: Option<Held>) -> Vec<u32> {
+    let held = |summary: &GroupSummary| held.filter(|held| held.group == summary.id);
     let mut words = Words::new(query);
     let mut found: Vec<(bool, u32)> = Vec::new();
     for (place, summary) in all.iter().enumerate() {
@@ -292,17 +364,17 @@ pub fn run(all: &Snapshot, query: &Query, sort: Sort) -> Vec<u32> {
         });
         if plain && let Some(exact) = words.test(summary) {
             found.push((!exact, place as u32));
+        } else if held(summary).is_some() {
+            found.push((false, place as u32));
         }
     }
     let at = |place: u32| all[place as usize].as_ref();
     match sort {
         Sort::Doubt => found.sort_by_cached_key(|(fuzzy, place)| {
             let summary = at(*place);
-            (
-                *fuzzy,
-                Reverse((summary.doubt.clamp(0.0, 1.0) * 1e6) as u32),
-                summary.order,
-            )
+            let doubt = held(summary).map_or(summary.doubt, |held| held.doubt);
+            let doubt = (doubt.clamp(0.0, 1.0) * 1e6) as u32;
+            (*fuzzy, Reverse(doubt), summary.order)
         }),
         Sort::Name => found.sort_by(|a, b| {
             let (x, y) = (at(a.1), at(b.1));
@@ -310,7 +382,8 @@ pub fn run(all: &Snapshot, query: &Query, sort: Sort) -> Vec<u32> {
         }),
         Sort::Time => found.sort_by_key(|(fuzzy, place)| {
             let summary = at(*place);
-            (*fuzzy, Reverse(summary.changed_at), summary.order)
+            let time = held(summary).map_or(summary.changed_at, |held| held.changed_at);
+            (*fuzzy, Reverse(time), summary.order)
         }),
         Sort::Source => found.sort_by_key(|(fuzzy, place)| (*fuzzy, at(*place).order)),
     }
@@ -334,9 +407,9 @@ mod tests {
         hat.doubt = 0.9;
         let coat = summary(3, "Frozen Coat", GroupState::Draft);
         let all = Arc::new([ring, hat, coat].map(Arc::new).to_vec());
-        let (query, wrong) = Query::parse(filter);
+        let (query, wrong) = Query::parse(filter, &Vocabulary::builtin().unwrap());
         assert_eq!(wrong, None, "{filter}");
-        run(&all, &query, Sort::Doubt)
+        run(&all, &query, Sort::Doubt, None)
             .into_iter()
             .map(|place| all[place as usize].name.clone())
             .collect()
@@ -357,6 +430,25 @@ mod tests {
     }
 
     #[test]
+    fn tags_colours_and_types_by_part_whole_or_another_name() {
+        assert_eq!(names("tag:하늘"), ["검은 모자"]);
+        assert_eq!(names("tag:ㅁㅈ"), ["검은 모자"]);
+        assert_eq!(names("tag:=하늘"), Vec::<String>::new());
+        assert_eq!(names("tag:=\"밤 하늘\""), ["검은 모자"]);
+        for red in ["red", "re", "빨강", "붉은색"] {
+            assert_eq!(names(&format!("colour:{red}")), ["루비 반지"], "{red}");
+        }
+        assert_eq!(names("colour:blue"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_word_being_typed() {
+        assert_eq!(last_word("state:draft tag:모"), "tag:모");
+        assert_eq!(last_word("tag:\"밤 하"), "tag:\"밤 하");
+        assert_eq!(last_word("반지 "), "");
+    }
+
+    #[test]
     fn words_fuzzy_and_by_initial_consonants() {
         assert_eq!(names("ㅂㅈ"), ["루비 반지"]);
         assert_eq!(names("반ㅈ"), ["루비 반지"]);
@@ -367,11 +459,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_said() {
-        assert_eq!(
-            Query::parse("state:asleep").1.as_deref(),
-            Some("no state `asleep`")
-        );
-        assert!(Query::parse("reason:bored").1.is_some());
-        assert!(Query::parse("doubt:much").1.is_some());
+        let wrong = |filter| Query::parse(filter, &Vocabulary::builtin().unwrap()).1;
+        assert_eq!(wrong("state:asleep").as_deref(), Some("no state `asleep`"));
+        assert!(wrong("reason:bored").is_some());
+        assert!(wrong("doubt:much").is_some());
     }
 }

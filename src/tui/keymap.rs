@@ -342,6 +342,16 @@ impl Keymap {
         }
         all
     }
+
+    /// Where an action has keys.
+    pub fn contexts_of(&self, action: Action) -> Vec<Context> {
+        let has = |context: &&Context| {
+            self.bindings
+                .iter()
+                .any(|((place, _), bound)| place == *context && *bound == action)
+        };
+        Context::ALL.iter().filter(has).copied().collect()
+    }
 }
 
 fn show(keys: &[Key]) -> String {

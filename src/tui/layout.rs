@@ -1,6 +1,6 @@
 //! Where everything stands, for any size; drawing and the mouse read the same rectangles.
 
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::{Position, Rect, Size};
 
 pub const LEAST: (u16, u16) = (40, 10);
 /// Under this there is one pane at a time.
@@ -177,7 +177,7 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 /// The picture itself and the words beside or under it.
 pub fn picture(inner: Rect) -> (Rect, Rect) {
     if inner.width >= 44 {
-        let words = 22.max(inner.width / 3).min(34);
+        let words = 24.max(inner.width / 3).min(34);
         let (image, mut words) = split_right(inner, words);
         words.x += 1;
         words.width = words.width.saturating_sub(1);
@@ -185,8 +185,8 @@ pub fn picture(inner: Rect) -> (Rect, Rect) {
     } else {
         let under = match inner.height {
             0..=7 => 0,
-            8..=13 => 2,
-            _ => 7,
+            8..=13 => 3,
+            _ => 8,
         };
         (
             Rect {
@@ -202,15 +202,85 @@ pub fn picture(inner: Rect) -> (Rect, Rect) {
     }
 }
 
-/// Columns and rows of the gallery and the size of a cell in it.
-pub fn grid(body: Rect, fine: bool) -> (usize, usize, u16, u16) {
-    let (width, height) = if fine { (16, 6) } else { (20, 11) };
-    let (width, height) = if body.width >= 60 && body.height >= height + 2 {
+/// The gallery: a line above with the filter, the tiles, and the record under the cursor below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gallery {
+    pub title: Rect,
+    pub filter: Rect,
+    pub tiles: Rect,
+    /// Of no height where there is no room.
+    pub record: Rect,
+    pub columns: usize,
+    pub lines: usize,
+    /// Cells of a tile: the picture and a line for its name.
+    pub tile: Size,
+}
+
+impl Gallery {
+    /// The tile on this slot of the screen.
+    pub fn tile_at(&self, slot: usize) -> Rect {
+        let (column, line) = (slot % self.columns, slot / self.columns);
+        Rect {
+            x: self.tiles.x + column as u16 * self.tile.width,
+            y: self.tiles.y + line as u16 * self.tile.height,
+            width: self.tile.width,
+            height: self.tile.height,
+        }
+    }
+
+    /// What of a tile the picture has.
+    pub fn picture(&self) -> Size {
+        Size::new(
+            self.tile.width.saturating_sub(2),
+            self.tile.height.saturating_sub(1),
+        )
+    }
+
+    pub fn slot_at(&self, at: Position) -> Option<usize> {
+        let column = usize::from(at.x.checked_sub(self.tiles.x)? / self.tile.width);
+        let line = usize::from(at.y.checked_sub(self.tiles.y)? / self.tile.height);
+        (column < self.columns && line < self.lines).then_some(line * self.columns + column)
+    }
+}
+
+pub fn gallery(body: Rect, fine: bool) -> Gallery {
+    let title_width = (body.width / 2).min(36);
+    let title = Rect {
+        width: title_width,
+        height: 1,
+        ..body
+    };
+    let filter = Rect {
+        x: body.x + title_width,
+        width: body.width - title_width,
+        height: 1,
+        ..body
+    };
+    let record_height = if body.height >= 18 { 3 } else { 0 };
+    let tiles = Rect {
+        y: body.y + 1,
+        height: body.height.saturating_sub(1 + record_height),
+        ..body
+    };
+    let record = Rect {
+        y: tiles.bottom(),
+        height: record_height,
+        ..body
+    };
+    // An icon of 32 pixels at its own size; half blocks are coarser and need more cells.
+    let (width, height) = if fine { (16, 6) } else { (20, 9) };
+    let (width, height) = if tiles.width >= 60 && tiles.height >= height {
         (width, height)
     } else {
         (13, 5)
     };
-    let columns = usize::from((body.width / width).max(1));
-    let rows = usize::from((body.height / height).max(1));
-    (columns, rows, width, height.min(body.height))
+    Gallery {
+        title,
+        filter,
+        tiles,
+        record,
+        columns: usize::from((tiles.width / width).max(1)),
+        lines: usize::from((tiles.height / height).max(1)),
+        tile: Size::new(width, height.min(tiles.height)),
+    }
 }

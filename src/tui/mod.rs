@@ -3,6 +3,7 @@
 pub mod action;
 pub mod app;
 mod ask;
+mod completion;
 pub mod dialog;
 pub mod effect;
 pub mod filter;

@@ -34,7 +34,7 @@ impl App {
         }
         if matches!(self.screen, Screen::Work | Screen::Gallery) {
             let step = match self.screen {
-                Screen::Gallery => lines.signum() * self.gallery_columns() as isize,
+                Screen::Gallery => lines.signum() * self.gallery().columns as isize,
                 _ => lines,
             };
             self.put_cursor(self.queue.cursor.saturating_add_signed(step));
@@ -86,12 +86,10 @@ impl App {
                 }
             }
             Screen::Gallery => {
-                let body = layout::frame(self.area()).body;
-                let (columns, _, width, height) = layout::grid(body, self.pixels);
-                if let Some(line) = at.y.checked_sub(body.y) {
-                    let column = usize::from((at.x - body.x) / width);
-                    let row = (self.gallery_top + usize::from(line / height)) * columns + column;
-                    if column < columns && row < self.queue.rows.len() {
+                let gallery = self.gallery();
+                if let Some(slot) = gallery.slot_at(at) {
+                    let row = self.gallery_top * gallery.columns + slot;
+                    if row < self.queue.rows.len() {
                         self.put_cursor(row);
                     }
                 }

@@ -2,11 +2,13 @@
 
 use super::action::Action;
 use super::app::{App, Model, Screen, Spot};
-use super::dialog::{Choose, Confirm, Dialog, Input, Purpose, ReplaceForm, RetryForm, Then};
+use super::dialog::{
+    Choose, Confirm, Dialog, FilterForm, Input, Purpose, ReplaceForm, RetryForm, Then,
+};
 use super::effect::Effect;
 use super::filter::{DOUBTFUL, Sort};
 use super::layout::{self, Pane};
-use super::safe_text::plural;
+use super::safe_text::{count, plural};
 use super::spot;
 use super::text_edit::TextEdit;
 use crate::engine::{Command, Retry};
@@ -161,7 +163,11 @@ impl App {
                 if self.screen != Screen::Gallery {
                     self.show_work(Pane::Queue);
                 }
-                self.open(Dialog::Filter { edit: text, before });
+                self.open(Dialog::Filter(FilterForm {
+                    edit: text,
+                    before,
+                    chosen: None,
+                }));
                 self.dialog_changed();
             }
             Action::ClearFilter => self.set_filter(String::new(), true),
@@ -192,12 +198,9 @@ impl App {
                 self.selected = (0..self.queue.rows.len())
                     .filter_map(|row| Some(self.row(row)?.id))
                     .collect();
-                self.say(format!(
-                    "{} selected",
-                    plural(self.selected.len(), "record")
-                ));
+                self.hidden = 0;
             }
-            Action::Unselect => self.selected.clear(),
+            Action::Unselect => self.unselect(),
             Action::Open => self.open_under_cursor(),
             Action::Help => self.open(Dialog::Help { scroll: 0 }),
             Action::Palette => self.open(Dialog::Palette {
@@ -212,17 +215,24 @@ impl App {
 
     fn quit(&mut self) {
         let open = self.uncommitted();
-        if open == 0 {
+        if open.is_empty() {
             self.effects.push(Effect::Quit);
             return;
         }
+        let kinds: Vec<String> = open
+            .iter()
+            .map(|(n, kind)| format!("{} {kind}", count(*n)))
+            .collect();
+        let all = open.iter().map(|(n, _)| n).sum::<u64>();
         self.open(Dialog::Confirm(Confirm {
             question: format!(
                 "Leave with {} not committed?",
-                plural(open as usize, "edited or accepted draft")
+                plural(all as usize, "draft")
             ),
-            detail: "Nothing is lost: drafts stay in the journal and are here next time."
-                .to_owned(),
+            detail: format!(
+                "{}. Nothing is lost: drafts stay in the journal and are here next time.",
+                kinds.join(", ")
+            ),
             then: Then::Quit,
         }));
     }
@@ -383,7 +393,7 @@ impl App {
                 }
             }
             Screen::Gallery => {
-                let columns = self.gallery_columns() as isize;
+                let columns = self.gallery().columns as isize;
                 let to = self.queue.cursor.saturating_add_signed(y * columns + x);
                 if to < self.queue.rows.len() {
                     self.put_cursor(to);
@@ -395,10 +405,11 @@ impl App {
                     .attempt
                     .saturating_add_signed(x)
                     .min(attempts.saturating_sub(1));
-                self.attempt_field = self
-                    .attempt_field
-                    .saturating_add_signed(y)
-                    .min(Field::ALL.len() - 1);
+                let down = |at: usize| at.saturating_add_signed(y).min(Field::ALL.len() - 1);
+                self.attempt_field = down(self.attempt_field);
+                if !self.has_field(Field::ALL[self.attempt_field]) {
+                    self.attempt_field = down(self.attempt_field);
+                }
             }
             Screen::Statistics => {
                 let blocks = super::view::statistics::blocks(self);
@@ -420,16 +431,15 @@ impl App {
         }
     }
 
-    pub(super) fn gallery_columns(&self) -> usize {
-        layout::grid(layout::frame(self.area()).body, self.pixels).0
+    pub fn gallery(&self) -> layout::Gallery {
+        layout::gallery(layout::frame(self.area()).body, self.pixels)
     }
 
     fn page(&mut self, direction: isize) {
         let rows = match self.screen {
             Screen::Gallery => {
-                let (columns, lines, ..) =
-                    layout::grid(layout::frame(self.area()).body, self.pixels);
-                columns * lines
+                let gallery = self.gallery();
+                gallery.columns * gallery.lines
             }
             Screen::Work if self.focus == Pane::Record => {
                 self.scroll_by(direction * 5);
@@ -459,6 +469,11 @@ impl App {
             return;
         }
         self.put_cursor(if bottom { usize::MAX } else { 0 });
+    }
+
+    pub(super) fn unselect(&mut self) {
+        self.selected.clear();
+        self.hidden = 0;
     }
 
     fn select(&mut self, range: bool) {

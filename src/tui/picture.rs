@@ -41,6 +41,8 @@ impl Ground {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Look {
     Plain(Ground),
+    /// The same on a ground that fills all of its cells, so that icons in rows line up.
+    Tile(Ground),
     /// The pixels that the model was given.
     Model {
         upscale: u32,
@@ -115,7 +117,7 @@ fn draw(picker: &Picker, icon: &Icon, key: Key) -> Result<Shown, String> {
         })
         .collect();
     let (source, ground) = match key.look {
-        Look::Plain(ground) => (icon.clone(), ground),
+        Look::Plain(ground) | Look::Tile(ground) => (icon.clone(), ground),
         Look::Model {
             upscale,
             background,
@@ -144,7 +146,7 @@ fn draw(picker: &Picker, icon: &Icon, key: Key) -> Result<Shown, String> {
     };
     let pixels = (source.width, source.height);
     let cell = cell(picker);
-    let (image, factor) = compose(&source, ground, cell, key.width, key.height)?;
+    let (image, factor) = compose(&source, ground, cell, key)?;
     let size = Size::new(
         (image.width() / u32::from(cell.width)) as u16,
         (image.height() / u32::from(cell.height)) as u16,
@@ -186,13 +188,12 @@ fn compose(
     icon: &Icon,
     ground: Ground,
     cell: FontSize,
-    width: u16,
-    height: u16,
+    key: Key,
 ) -> Result<(RgbaImage, u32), String> {
     let (cell_width, cell_height) = (u32::from(cell.width), u32::from(cell.height));
     let room = (
-        u32::from(width) * cell_width,
-        u32::from(height) * cell_height,
+        u32::from(key.width) * cell_width,
+        u32::from(key.height) * cell_height,
     );
     if room.0 == 0 || room.1 == 0 || icon.width == 0 || icon.height == 0 {
         return Err("no room".to_owned());
@@ -214,9 +215,13 @@ fn compose(
         })
     }
     .ok_or("the icon's pixels do not fit its size")?;
-    let columns = scaled.width().div_ceil(cell_width);
-    let rows = scaled.height().div_ceil(cell_height);
-    let (full_width, full_height) = (columns * cell_width, rows * cell_height);
+    let (full_width, full_height) = match key.look {
+        Look::Tile(_) => room,
+        _ => (
+            scaled.width().next_multiple_of(cell_width),
+            scaled.height().next_multiple_of(cell_height),
+        ),
+    };
     let square = if cell_width == 1 { 2 } else { 8 };
     let mut out = RgbaImage::from_fn(full_width, full_height, |x, y| {
         let value = match ground {
@@ -280,38 +285,51 @@ mod tests {
         }
     }
 
+    fn key(look: Look, width: u16, height: u16) -> Key {
+        Key {
+            group: GroupId(1),
+            look,
+            width,
+            height,
+        }
+    }
+
     #[test]
     fn enlarged_by_a_whole_number_without_smoothing() {
-        let (image, factor) = compose(&dot(), Ground::White, FontSize::new(8, 16), 5, 3).unwrap();
-        assert_eq!(factor, 20);
-        assert_eq!(image.dimensions(), (40, 48));
-        let colours: std::collections::HashSet<_> = image.pixels().map(|p| p.0).collect();
-        assert_eq!(
-            colours,
-            [[255, 0, 0, 255], [255, 255, 255, 255]]
-                .into_iter()
-                .collect()
-        );
+        let cell = FontSize::new(8, 16);
+        for (look, size) in [
+            (Look::Plain(Ground::White), (48, 48)),
+            (Look::Tile(Ground::White), (64, 48)),
+        ] {
+            let (image, factor) = compose(&dot(), Ground::White, cell, key(look, 8, 3)).unwrap();
+            assert_eq!(factor, 24);
+            assert_eq!(image.dimensions(), size);
+            let colours: std::collections::HashSet<_> = image.pixels().map(|p| p.0).collect();
+            assert_eq!(
+                colours,
+                [[255, 0, 0, 255], [255, 255, 255, 255]]
+                    .into_iter()
+                    .collect()
+            );
+        }
     }
 
     #[test]
     fn made_smaller_where_it_must() {
         let large = icon::scale_nearest(&dot(), 50);
-        let (image, factor) = compose(&large, Ground::Black, FontSize::new(1, 2), 10, 5).unwrap();
+        let half_blocks = FontSize::new(1, 2);
+        let look = Look::Plain(Ground::Black);
+        let (image, factor) =
+            compose(&large, Ground::Black, half_blocks, key(look, 10, 5)).unwrap();
         assert_eq!(factor, 0);
         assert_eq!(image.dimensions(), (10, 10));
-        assert!(compose(&large, Ground::Black, FontSize::new(1, 2), 0, 5).is_err());
+        assert!(compose(&large, Ground::Black, half_blocks, key(look, 0, 5)).is_err());
     }
 
     #[test]
     fn what_cannot_be_read_says_why() {
         let wish = Wish {
-            key: Key {
-                group: GroupId(1),
-                look: Look::Plain(Ground::White),
-                width: 10,
-                height: 5,
-            },
+            key: key(Look::Plain(Ground::White), 10, 5),
             file: "no/such.png".into(),
         };
         assert!(load(&Picker::halfblocks(), &wish).shown.is_err());

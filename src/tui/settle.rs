@@ -2,12 +2,13 @@
 
 use super::app::{App, HELD, Screen};
 use super::effect::Effect;
-use super::filter::Query;
+use super::filter::{Held, Query};
+use super::groups::needs_person;
 use super::layout;
 use super::picture;
 use super::worker::Job;
 use crate::engine::Command;
-use crate::record::{Background, GroupDetail, GroupId, Origin};
+use crate::record::{Background, GroupDetail, GroupId, GroupState, Origin};
 use ratatui::layout::Rect;
 use std::collections::HashSet;
 
@@ -19,13 +20,14 @@ impl App {
             self.queue.stale = false;
             self.queue.in_work = true;
             self.queue.number += 1;
-            let (query, wrong) = Query::parse(&self.queue.filter);
+            let (query, wrong) = Query::parse(&self.queue.filter, &self.settings.vocabulary);
             self.queue.wrong = wrong;
             self.effects.push(Effect::Work(Job::Filter {
                 number: self.queue.number,
                 all: self.groups.snapshot(),
                 query,
                 sort: self.queue.sort,
+                held: self.held_edit(),
             }));
         }
         let wants_counts = self.screen == Screen::Statistics
@@ -38,9 +40,9 @@ impl App {
         }
         let rows = self.queue_rows();
         keep_in_view(&mut self.queue.top, self.queue.cursor, rows);
-        let (columns, lines, ..) = layout::grid(layout::frame(self.area()).body, self.pixels);
-        let line = self.queue.cursor / columns;
-        keep_in_view(&mut self.gallery_top, line, lines);
+        let gallery = self.gallery();
+        let line = self.queue.cursor / gallery.columns;
+        keep_in_view(&mut self.gallery_top, line, gallery.lines);
         self.clamp_spot();
         if !self.too_small() {
             self.scroll_record();
@@ -50,14 +52,20 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
+    /// The record in hand, where the operator has begun to mend it.
+    fn held_edit(&self) -> Option<Held> {
+        let held = self.queue.held?;
+        let state = self.groups.get(held.group)?.state;
+        (state == GroupState::Edited).then_some(held)
+    }
+
     /// Rows of the queue whose details or pictures are on screen, nearest to the cursor first.
     fn rows_in_view(&self) -> Vec<usize> {
         let mut rows: Vec<usize> = match self.screen {
             Screen::Gallery => {
-                let (columns, lines, ..) =
-                    layout::grid(layout::frame(self.area()).body, self.pixels);
-                let first = self.gallery_top * columns;
-                (first..first + columns * lines).collect()
+                let gallery = self.gallery();
+                let first = self.gallery_top * gallery.columns;
+                (first..first + gallery.columns * gallery.lines).collect()
             }
             Screen::Work if self.row_height() == 2 && self.bench().queue.is_some() => {
                 (self.queue.top..self.queue.top + self.queue_rows()).collect()
@@ -69,8 +77,20 @@ impl App {
         rows
     }
 
+    /// Where the cursor may go next: one down, or after a decision to the next doubtful one.
+    fn ahead(&self) -> Vec<GroupId> {
+        const FAR: usize = 50;
+        let next = self.queue.cursor + 1;
+        let doubtful = (next..next + FAR).find(|row| {
+            let row = self.row(*row);
+            row.is_some_and(|summary| needs_person(summary.state))
+        });
+        let rows = [Some(next), doubtful].into_iter().flatten();
+        rows.filter_map(|row| Some(self.row(row)?.id)).collect()
+    }
+
     fn ask_details(&mut self) {
-        let mut wanted: Vec<GroupId> = self.current.into_iter().collect();
+        let mut wanted: Vec<GroupId> = self.current.into_iter().chain(self.ahead()).collect();
         wanted.extend(
             self.rows_in_view()
                 .into_iter()
@@ -123,7 +143,7 @@ impl App {
     pub fn thumb_key(&self, group: GroupId, width: u16, height: u16) -> picture::Key {
         picture::Key {
             group,
-            look: picture::Look::Plain(self.ground),
+            look: picture::Look::Tile(self.ground),
             width,
             height,
         }
@@ -146,8 +166,7 @@ impl App {
             && let Some(area) = bench.picture
         {
             let (area, _) = layout::picture(layout::inner(area, bench.borders));
-            let next = self.row(self.queue.cursor + 1).map(|next| next.id);
-            for id in self.current.into_iter().chain(next) {
+            for id in self.current.into_iter().chain(self.ahead()) {
                 if let Some(detail) = self.details.get(&id) {
                     wish(detail, self.picture_key(detail, area));
                 }
@@ -156,9 +175,8 @@ impl App {
         let thumb = match self.screen {
             Screen::Work if self.row_height() == 2 => Some((4, 2)),
             Screen::Gallery => {
-                let (_, _, width, height) =
-                    layout::grid(layout::frame(self.area()).body, self.pixels);
-                Some((width.saturating_sub(2), height.saturating_sub(1)))
+                let picture = self.gallery().picture();
+                Some((picture.width, picture.height))
             }
             _ => None,
         };

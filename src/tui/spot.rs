@@ -6,20 +6,7 @@ use super::layout::{self, Pane};
 use super::settle::keep_in_view;
 use super::view::record::sheet;
 use crate::error::Result;
-use crate::record::{self, Category, Change, Field, GroupDetail, Labels, Vocabulary, Word};
-use unicode_normalization::UnicodeNormalization;
-
-/// Where the vocabulary keeps a field's words.
-pub fn category(field: Field) -> Option<Category> {
-    match field {
-        Field::Colors => Some(Category::Color),
-        Field::Material => Some(Category::Material),
-        Field::ItemTypeGuess => Some(Category::ItemType),
-        Field::Theme => Some(Category::Theme),
-        Field::Vibe => Some(Category::Vibe),
-        _ => None,
-    }
-}
+use crate::record::{self, Change, Field, GroupDetail, Labels, Vocabulary};
 
 /// Shows a change before the engine has made it, or says why it cannot be made.
 pub fn preview(detail: &mut GroupDetail, change: &Change, vocabulary: &Vocabulary) -> Result<()> {
@@ -41,7 +28,7 @@ pub fn preview(detail: &mut GroupDetail, change: &Change, vocabulary: &Vocabular
 }
 
 impl App {
-    fn labels(&self) -> Option<&Labels> {
+    pub(super) fn labels(&self) -> Option<&Labels> {
         Some(&self.detail()?.draft.as_ref()?.labels)
     }
 
@@ -234,53 +221,5 @@ impl App {
                 values: list,
             },
         );
-    }
-
-    /// Values that the text could become, with how often they are in use.
-    pub fn completions(&self, input: &Input) -> Vec<(String, u64)> {
-        const OFFERED: usize = 8;
-        let Some(field) = input.completes() else {
-            return Vec::new();
-        };
-        let word: String = input.word().to_lowercase().nfc().collect();
-        let mut found: Vec<(bool, String, u64)> = Vec::new();
-        let mut offer = |value: &str, known: Option<&Word>, count: u64| {
-            let synonyms = known
-                .into_iter()
-                .flat_map(|word| word.ko.iter().chain(&word.en));
-            let hit = std::iter::once(value)
-                .chain(synonyms.map(String::as_str))
-                .filter_map(|text| text.to_lowercase().find(&word))
-                .min();
-            if let Some(at) = hit
-                && !found.iter().any(|(_, have, _)| have == value)
-            {
-                found.push((at > 0, value.to_owned(), count));
-            }
-        };
-        let used: &[(String, u64)] = match field {
-            Field::TagsKo => &self.counts.tags,
-            Field::Colors => &self.counts.colours,
-            Field::ItemTypeGuess => &self.counts.types,
-            _ => &[],
-        };
-        if word.is_empty() && field == Field::TagsKo {
-            return used.iter().take(OFFERED).cloned().collect();
-        }
-        let vocabulary = &self.settings.vocabulary;
-        let category = category(field);
-        for (value, count) in used {
-            let word = category.and_then(|category| vocabulary.find_exact(category, value));
-            offer(value, word, *count);
-        }
-        for word in category.map_or(&[][..], |category| vocabulary.entries(category)) {
-            offer(&word.word, Some(word), 0);
-        }
-        found.sort_by_key(|(inside, _, count)| (*inside, std::cmp::Reverse(*count)));
-        found.truncate(OFFERED);
-        found
-            .into_iter()
-            .map(|(_, value, count)| (value, count))
-            .collect()
     }
 }

@@ -53,12 +53,11 @@ impl App {
         }
     }
 
-    /// Adds all values; for one record the prompt stays open for the next.
+    /// Adds all values in one step; for one record the prompt stays open for the next.
     fn add(&mut self, field: Field, groups: Vec<GroupId>, text: &str) -> bool {
-        for value in list(text) {
-            if !self.apply(groups.clone(), Change::Add { field, value }) {
-                return false;
-            }
+        let value = list(text).join(", ");
+        if !self.apply(groups.clone(), Change::Add { field, value }) {
+            return false;
         }
         self.spot = Spot {
             field,
@@ -72,6 +71,7 @@ impl App {
     }
 
     fn reject(&mut self, groups: Vec<GroupId>, reason: String) {
+        self.remember_rejection(&reason);
         let change = Change::Reject { reason };
         if groups.len() > 1 {
             let question = format!("Reject these {}?", plural(groups.len(), "record"));

@@ -5,7 +5,7 @@ use super::ask;
 use super::effect::Effect;
 use super::keymap::Keymap;
 use super::picture::{self, Wish};
-use super::theme::Theme;
+use super::theme::{Ground, Theme};
 use super::view;
 use super::worker::{self, Job};
 use crate::engine::{Command, Event, Handle, Summary};
@@ -214,10 +214,13 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                     effects.extend(app.update(*message));
                 }
                 News::Glance => app.progress = handle.progress(),
-                News::Picker(picker) => {
+                News::Terminal(picker, ground) => {
                     urgent = true;
                     let fine = picture::is_fine(&picker);
                     wires.show_with(*picker)?;
+                    if let Some(ground) = ground {
+                        effects.extend(app.update(Message::Ground(ground)));
+                    }
                     effects.extend(app.update(Message::Pixels(fine)));
                 }
                 News::Closed => return Ok(end),
@@ -241,7 +244,7 @@ enum News {
     Message(Box<Message>),
     Glance,
     /// The terminal has said what it can show, or nothing for too long.
-    Picker(Box<Picker>),
+    Terminal(Box<Picker>, Option<Ground>),
     /// The keyboard is gone.
     Closed,
 }
@@ -255,7 +258,7 @@ struct Wires {
     glance: Receiver<Instant>,
     jobs: Sender<Job>,
     wishes: Sender<Vec<Wish>>,
-    picker: Receiver<Picker>,
+    picker: Receiver<(Picker, Option<Ground>)>,
     /// For the thread that waits for the picker.
     drawing: Option<(Receiver<Vec<Wish>>, Sender<picture::Answer>)>,
 }
@@ -302,8 +305,8 @@ impl Wires {
         if let Ok(key) = self.input.try_recv() {
             return message(key);
         }
-        if let Ok(picker) = self.picker.try_recv() {
-            return Some(News::Picker(Box::new(picker)));
+        if let Ok((picker, ground)) = self.picker.try_recv() {
+            return Some(News::Terminal(Box::new(picker), ground));
         }
         if let Ok(done) = self.done.try_recv() {
             return message(Message::Done(done));
@@ -336,9 +339,9 @@ impl Wires {
                     None
                 }
             },
-            recv(self.picker) -> picker => {
-                let picker = picker.unwrap_or_else(|_| Picker::halfblocks());
-                Some(News::Picker(Box::new(picker)))
+            recv(self.picker) -> answer => {
+                let (picker, ground) = answer.unwrap_or_else(|_| (Picker::halfblocks(), None));
+                Some(News::Terminal(Box::new(picker), ground))
             }
             recv(self.done) -> done => done.ok().and_then(|done| message(Message::Done(done))),
             recv(self.pictures) -> answer => {
@@ -350,13 +353,16 @@ impl Wires {
     }
 }
 
-fn read_keys(send: Sender<Message>, picker: Sender<Picker>) -> std::io::Result<()> {
+fn read_keys(
+    send: Sender<Message>,
+    picker: Sender<(Picker, Option<Ground>)>,
+) -> std::io::Result<()> {
     std::thread::Builder::new()
         .name("tui-keys".into())
         .spawn(move || {
             if let Ok(answer) = ask::listen() {
                 let keys = answer.typed.into_iter().map(Message::Key);
-                if picker.send(answer.picker).is_err()
+                if picker.send((answer.picker, answer.ground)).is_err()
                     || keys.into_iter().any(|key| send.send(key).is_err())
                 {
                     return;

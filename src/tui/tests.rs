@@ -1,6 +1,7 @@
 //! Scripts of keys through the application, and what is then on the screen.
 
 use super::app::Message;
+use super::safe_text;
 use super::testing::Bench;
 use crate::engine::{Command, Event, Progress, Stage};
 use crate::error::{Error, ErrorKind};
@@ -49,6 +50,8 @@ fn panes_and_screens() {
     shots("replace", "ctrl-f \"모자 tab \"왕관");
     shots("edit", "e");
     shots("add_tag", "t \"모");
+    shots("filter", "/ \"state:");
+    shots("gallery_filter", "2 / \"reason:");
     shots("confirm_quit", "a q");
     shots("everything", "\\");
 }
@@ -143,9 +146,10 @@ fn tags_are_renamed_moved_and_removed() {
 #[test]
 fn completion_knows_counts_and_both_languages() {
     let mut bench = Bench::evening(120, 40);
-    bench.keys("t \"모 tab enter");
+    // A tag that the record has is not offered again.
+    bench.keys("tab j d t \"모 tab enter");
     assert!(matches!(
-        &bench.commands[0],
+        &bench.commands[1],
         Command::Apply { change: Change::Add { value, .. }, .. } if value == "모자"
     ));
     bench.keys("esc");
@@ -159,6 +163,75 @@ fn completion_knows_counts_and_both_languages() {
         "{:?}",
         bench.commands
     );
+}
+
+#[test]
+fn tags_are_completed_from_the_vocabulary_and_by_initial_consonants() {
+    let added = |typed: &str| {
+        let mut bench = Bench::evening(120, 40);
+        bench.keys(&format!("t \"{typed} tab enter"));
+        match bench.commands.pop() {
+            Some(Command::Apply {
+                change: Change::Add { value, .. },
+                ..
+            }) => value,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(added("navy"), "남색");
+    assert_eq!(added("네이비"), "남색");
+    assert_eq!(added("ㄱㅊㅅ"), "남색");
+}
+
+#[test]
+fn several_tags_are_added_in_one_step() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("t \"루비,_모자,_황금 enter esc");
+    let tags = |bench: &Bench| {
+        let detail = bench.app.detail().unwrap().clone();
+        detail.draft.as_ref().unwrap().labels.tags_ko.clone()
+    };
+    assert_eq!(
+        tags(&bench),
+        ["모자", "보석", "빨강", "왕관", "루비", "황금"]
+    );
+    bench.keys("u");
+    assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
+}
+
+#[test]
+fn reasons_of_rejections_are_offered_again() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("x \"그림이_깨짐 enter x tab enter");
+    assert_eq!(bench.app.groups.count(GroupState::Rejected), 2);
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { change: Change::Reject { reason }, .. }) if reason == "그림이 깨짐"
+    ));
+    let remembered = Command::Remember {
+        key: "tui.rejections".to_owned(),
+        value: "그림이 깨짐".to_owned(),
+    };
+    assert!(bench.commands.contains(&remembered));
+}
+
+#[test]
+fn the_gallery_tells_what_it_works_on() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("2 A");
+    let screen = bench.screen();
+    assert!(screen.contains("# 4 selected"), "{screen}");
+    // The record under the cursor: name, reasons, label, tags.
+    assert!(
+        screen.contains("mixed_script  item_name_missing"),
+        "{screen}"
+    );
+    assert!(screen.contains("붉은 보석이 박힌 Frozen 왕관"), "{screen}");
+    bench.keys("/ \"여왕 enter");
+    let screen = bench.screen();
+    assert!(screen.contains("# 4 selected, 3 hidden"), "{screen}");
+    bench.keys("esc");
+    assert!(!bench.screen().contains("selected"));
 }
 
 #[test]
@@ -231,6 +304,74 @@ fn a_filter_is_typed_kept_and_remembered() {
 }
 
 #[test]
+fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("/ \"st tab");
+    assert!(bench.screen().contains("> state:"), "{}", bench.screen());
+    // A key wants its value; the first value is the one in use most.
+    bench.keys("enter tab");
+    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    bench.keys("tab enter");
+    assert_eq!(bench.app.queue.filter, "state:uncertain");
+    bench.keys("/ ctrl-u \"colour:빨 tab enter");
+    assert_eq!(bench.app.queue.filter, "colour:red");
+    assert_eq!(bench.app.queue.rows.len(), 5);
+    // Going on to type takes what was chosen.
+    bench.keys("/ ctrl-u \"-source:c tab space \"망토 enter");
+    assert_eq!(bench.app.queue.filter, "-source:cash 망토");
+    bench.keys("/ ctrl-u tab tab tab enter");
+    assert_eq!(bench.app.queue.filter, "state:uncertain");
+    assert_eq!(
+        bench.commands.last(),
+        Some(&Command::Remember {
+            key: "tui.filter".to_owned(),
+            value: "state:uncertain\n-source:cash 망토\ncolour:red".to_owned()
+        })
+    );
+}
+
+#[test]
+fn opens_on_what_needs_a_person_even_where_everything_was_shown_last() {
+    let mut bench = Bench::evening(80, 24);
+    bench.event(Event::Remembered {
+        key: "tui.filter".to_owned(),
+        value: "\nreason:few_tags".to_owned(),
+    });
+    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    bench.keys("/ tab enter");
+    assert_eq!(bench.app.queue.filter, "reason:few_tags");
+}
+
+#[test]
+fn a_bar_of_the_statistics_filters_exactly_its_records() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("4 right right right right right enter");
+    assert_eq!(bench.app.queue.filter, "tag:=모자");
+    bench.keys("4 down enter");
+    assert_eq!(bench.app.queue.filter, "tag:=보석");
+    assert_eq!(bench.app.queue.rows.len(), 5);
+}
+
+#[test]
+fn a_record_being_mended_keeps_its_place() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("/ \"reason:mixed,few enter");
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+    // The edit takes every reason away, and with them the doubt.
+    let id = GroupId(3);
+    let detail = bench.world.get_mut(&id).unwrap();
+    detail.summary.reasons.clear();
+    detail.summary.doubt = 0.0;
+    bench.keys("t \"루비 enter esc");
+    assert_eq!(bench.app.queue.cursor, 0);
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+    // Accepted, it leaves, and the one after it is next.
+    bench.keys("a");
+    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
+    assert_eq!(bench.app.queue.rows.len(), 1);
+}
+
+#[test]
 fn replace_shows_what_it_would_do_and_asks() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("ctrl-f \"왕관 enter \"크라운 enter");
@@ -278,10 +419,17 @@ fn leaving_with_open_drafts_says_so() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("a q");
     assert!(!bench.quit);
-    assert!(bench.screen().contains("1 edited or accepted draft"));
-    bench.keys("y");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Leave with 4 drafts not committed?"),
+        "{screen}"
+    );
+    assert!(screen.contains("1 accepted, 3 of the model's"), "{screen}");
+    bench.keys("n");
+    assert!(!bench.quit);
+    bench.keys("q y");
     assert!(bench.quit);
-    let mut bench = Bench::evening(80, 24);
+    let mut bench = Bench::new(80, 24);
     bench.keys("q");
     assert!(bench.quit);
 }
@@ -328,6 +476,34 @@ fn the_mouse_clicks_scrolls_and_drags() {
         .unwrap();
     bench.mouse(MouseEventKind::Down(MouseButton::Left), 82, line as u16);
     assert_eq!(bench.app.spot.field, Field::TagsKo);
+}
+
+#[test]
+fn a_box_over_korean_keeps_its_border() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("a q");
+    // At some of these widths the box cuts a wide character in two.
+    for width in 74..80 {
+        bench.resize(width, 24);
+        let screen = bench.screen();
+        let rows = screen.lines().skip_while(|line| !line.contains("> Sure?"));
+        let left = (width - 60) / 2;
+        for row in rows.take(5) {
+            assert!("╭│╰".contains(cell(row, left)), "{row}");
+        }
+    }
+}
+
+/// What stands in a column of a line of the screen.
+fn cell(line: &str, column: u16) -> char {
+    let mut at = 0;
+    for c in line.chars() {
+        if at == usize::from(column) {
+            return c;
+        }
+        at += safe_text::width(c.encode_utf8(&mut [0; 4]));
+    }
+    ' '
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Colours by role, for as many colours as the terminal has. Colour never carries a meaning alone.
 
-use crate::record::GroupState;
+use crate::record::{GroupState, to_oklab};
 use ratatui::style::{Color, Modifier, Style};
 
 /// How many colours there are to draw with.
@@ -18,6 +18,18 @@ pub enum Depth {
 pub enum Ground {
     Dark,
     Light,
+}
+
+impl Ground {
+    /// Whether a colour needs dark or light text on it.
+    pub fn of([r, g, b]: [u8; 3]) -> Self {
+        let luma = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
+        if luma >= 128_000 {
+            Self::Light
+        } else {
+            Self::Dark
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,14 +159,33 @@ impl Theme {
         match self.depth {
             Depth::None | Depth::Ansi16 => None,
             Depth::True => Some(Color::Rgb(r, g, b)),
-            Depth::Ansi256 => {
-                const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-                let step = |v: u8| (0..6).min_by_key(|&i| LEVELS[i].abs_diff(v)).unwrap_or(0);
-                let index = 16 + 36 * step(r) + 6 * step(g) + step(b);
-                Some(Color::Indexed(index as u8))
-            }
+            Depth::Ansi256 => Some(Color::Indexed(nearest_of_256([r, g, b]))),
         }
     }
+}
+
+/// The colour of the 6x6x6 cube or the grey ramp that looks most alike. Hue counts more than
+/// lightness: a swatch shows which colour it is, and a dark green must not come out grey.
+fn nearest_of_256(rgb: [u8; 3]) -> u8 {
+    const LIGHTNESS_WEIGHT: f32 = 0.3;
+    let wanted = to_oklab(rgb);
+    let distance = |index: &u8| -> f32 {
+        let have = to_oklab(rgb_of_256(*index));
+        let [l, a, b] = [0, 1, 2].map(|at| have[at] - wanted[at]);
+        (l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b
+    };
+    (16..=255)
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+        .unwrap_or(16)
+}
+
+fn rgb_of_256(index: u8) -> [u8; 3] {
+    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    if index >= 232 {
+        return [8 + (index - 232) * 10; 3];
+    }
+    let cube = usize::from(index.saturating_sub(16));
+    [cube / 36, cube / 6 % 6, cube % 6].map(|level| LEVELS[level])
 }
 
 /// One ASCII sign per state, so that no colour is needed to tell them apart.
@@ -195,6 +226,16 @@ mod tests {
         );
         assert_eq!(with(&[("COLORFGBG", "0;15")]).ground, Ground::Light);
         assert_eq!(with(&[("COLORFGBG", "15;0")]).ground, Ground::Dark);
+    }
+
+    #[test]
+    fn colours_stay_themselves_in_256() {
+        for index in 16..=255 {
+            let rgb = rgb_of_256(index);
+            assert_eq!(rgb_of_256(nearest_of_256(rgb)), rgb);
+        }
+        let [r, g, b] = rgb_of_256(nearest_of_256([77, 107, 60]));
+        assert!(g > r && g > b, "a dark green became {r} {g} {b}");
     }
 
     #[test]

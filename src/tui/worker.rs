@@ -1,6 +1,6 @@
 //! Work over all summaries that may take longer than a frame, off the UI thread.
 
-use super::filter::{self, Query, Sort};
+use super::filter::{self, Held, Query, Sort};
 use super::groups::Snapshot;
 use crate::record::{GroupState, Reason};
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ pub enum Job {
         all: Snapshot,
         query: Query,
         sort: Sort,
+        held: Option<Held>,
     },
     Count {
         all: Snapshot,
@@ -44,9 +45,10 @@ impl Job {
                 all,
                 query,
                 sort,
+                held,
             } => Done::Filtered {
                 number,
-                rows: filter::run(&all, &query, sort),
+                rows: filter::run(&all, &query, sort, held),
             },
             Job::Count { all } => Done::Counted(Box::new(count(&all))),
         }

@@ -1,24 +1,79 @@
 //! Attempts side by side, what differs from the draft marked.
 
 use super::{pane, put, put_line, record::field_name};
-use crate::record::{Attempt, Background, Draft, Field, Labels};
+use crate::record::{Attempt, Background, Draft, Field, GroupDetail, Labels, Origin, Reason};
 use crate::tui::app::App;
-use crate::tui::safe_text::{pad, wrap};
+use crate::tui::safe_text::{clean, fit, width};
+use crate::tui::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-const NAME: u16 = 9;
+const NAME: u16 = 10;
 const LEAST: u16 = 24;
 
-fn text(labels: &Labels, field: Field) -> String {
-    let list = labels.values(field);
-    let separator = if field == Field::QueryVariantsKo {
-        " / "
-    } else {
-        ", "
+/// A word of a sentence, or a value of a list, and whether the draft lacks it.
+struct Token {
+    text: String,
+    new: bool,
+}
+
+fn tokens(labels: &Labels, field: Field, draft: Option<&Labels>) -> Vec<Token> {
+    let parts = |labels: &Labels| -> Vec<String> {
+        let values = labels.values(field);
+        if field.is_list() {
+            return values
+                .iter()
+                .map(|value| clean(value).into_owned())
+                .collect();
+        }
+        let words = values.iter().flat_map(|text| text.split_whitespace());
+        words.map(|word| clean(word).into_owned()).collect()
     };
-    list.join(separator)
+    let have = draft.map(parts);
+    parts(labels)
+        .into_iter()
+        .map(|text| Token {
+            new: have.as_ref().is_some_and(|have| !have.contains(&text)),
+            text,
+        })
+        .collect()
+}
+
+/// Tokens flowing over lines of at most `cells`; queries have a line each.
+fn flow(tokens: &[Token], field: Field, cells: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let between = if field.is_list() { ", " } else { " " };
+    let mut lines = vec![Line::default()];
+    let mut used = 0;
+    for (index, token) in tokens.iter().enumerate() {
+        let last = index + 1 == tokens.len();
+        // A sign as well as a colour tells what is new in a list.
+        let sign = if token.new && field.is_list() {
+            "+"
+        } else {
+            ""
+        };
+        let text = fit(&format!("{sign}{}", token.text), cells);
+        let wide = width(&text) + if last { 0 } else { between.trim_end().len() };
+        if used > 0 && (field == Field::QueryVariantsKo || used + wide > cells) {
+            lines.push(Line::default());
+            used = 0;
+        }
+        used += width(&text) + between.len();
+        let style = if token.new {
+            theme.warn().add_modifier(Modifier::UNDERLINED)
+        } else {
+            theme.text()
+        };
+        if let Some(line) = lines.last_mut() {
+            line.push_span(Span::styled(text, style));
+            if !last && field != Field::QueryVariantsKo {
+                line.push_span(Span::raw(between));
+            }
+        }
+    }
+    lines
 }
 
 fn asked(attempt: &Attempt) -> String {
@@ -44,17 +99,87 @@ fn asked(attempt: &Attempt) -> String {
     words.join(", ")
 }
 
+fn origin(draft: &Draft) -> String {
+    match draft.origin {
+        Origin::Attempt(_) => "an attempt as it is",
+        Origin::Edit => "edited by hand",
+        Origin::Import => "taken in from labels.jsonl",
+    }
+    .to_owned()
+}
+
+fn doubts(reasons: &[Reason]) -> String {
+    match reasons {
+        [] => "no doubt".to_owned(),
+        _ => {
+            let codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
+            format!("? {}", codes.join(" "))
+        }
+    }
+}
+
 /// One attempt, or the draft, ready to be drawn.
 struct Column {
-    x: u16,
+    /// Which it is, how it was asked, what speaks against it.
+    heads: [String; 3],
     here: bool,
-    /// Lines by field.
-    texts: Vec<Vec<String>>,
-    differs: Vec<bool>,
+    /// Lines by field, and whether the field differs from the draft's.
+    fields: Vec<(Vec<Line<'static>>, bool)>,
+}
+
+/// How the columns share the pane: the draft on the left, the attempts beside it.
+fn columns(app: &App, detail: &GroupDetail, count: usize, cells: usize) -> Vec<Column> {
+    let theme = &app.theme;
+    let draft = detail.draft.as_ref().map(|draft| &draft.labels);
+    let column = |labels: Option<&Labels>, other: Option<&Labels>| -> Vec<_> {
+        let one = |field: &Field| {
+            if !app.has_field(*field) {
+                return (Vec::new(), false);
+            }
+            let Some(labels) = labels else {
+                return (vec![Line::default()], false);
+            };
+            let lines = flow(&tokens(labels, *field, other), *field, cells, theme);
+            let differs = other.is_some_and(|other| other.values(*field) != labels.values(*field));
+            (lines, differs)
+        };
+        Field::ALL.iter().map(one).collect()
+    };
+    let mut out = Vec::new();
+    if count > 1 {
+        out.push(Column {
+            heads: match &detail.draft {
+                Some(draft) => ["draft".to_owned(), origin(draft), doubts(&draft.reasons)],
+                None => ["no draft".to_owned(), String::new(), String::new()],
+            },
+            here: false,
+            fields: column(draft, None),
+        });
+    }
+    // The attempt in hand is always among those shown.
+    let shown = count.saturating_sub(1).max(1);
+    let first = (app.attempt + 1).saturating_sub(shown);
+    for (index, attempt) in detail.attempts.iter().enumerate().skip(first).take(shown) {
+        let here = index == app.attempt;
+        out.push(Column {
+            heads: [
+                format!("{}attempt {}", if here { "> " } else { "" }, index + 1),
+                asked(attempt),
+                match &attempt.failure {
+                    Some(failure) => format!("! {}: {}", failure.code.code(), failure.detail),
+                    None => doubts(&attempt.reasons),
+                },
+            ],
+            here,
+            fields: column(attempt.labels.as_ref(), draft),
+        });
+    }
+    out
 }
 
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let Some(detail) = app.detail() else { return };
+    let theme = &app.theme;
     let count = detail.attempts.len();
     let title = format!(
         "Attempts on {}: {} of {count}",
@@ -62,131 +187,71 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         (app.attempt + 1).min(count)
     );
     let inner = pane(app, area, true, &title, true, buf);
-    // The draft stands on the left, the attempts beside it, the one in hand always in view.
-    let columns = ((inner.width.saturating_sub(NAME)) / LEAST).clamp(1, 1 + count as u16);
-    let shown = usize::from(columns.saturating_sub(1)).max(1);
-    let with_draft = columns > 1;
-    let first = (app.attempt + 1).saturating_sub(shown);
-    let width = (inner.width.saturating_sub(NAME)) / columns;
-    let theme = &app.theme;
-    let mut x = inner.x + NAME;
-    let mut heights = [1u16; 9];
-    let mut cells: Vec<Column> = Vec::new();
-    let mut column = |head: [String; 2],
-                      labels: Option<&Labels>,
-                      mark: Option<&Draft>,
-                      here: bool,
-                      buf: &mut Buffer| {
-        let style = if here { theme.title() } else { theme.dim() };
-        put(buf, x, inner.y, width - 1, &head[0], style);
-        if inner.height > 1 {
-            put(buf, x, inner.y + 1, width - 1, &head[1], theme.dim());
-        }
-        let mut texts = Vec::new();
-        let mut differs = Vec::new();
-        for (row, field) in Field::ALL.iter().enumerate() {
-            let value = labels
-                .map(|labels| text(labels, *field))
-                .unwrap_or_default();
-            let other = mark.map(|draft| text(&draft.labels, *field));
-            let lines = wrap(&value, usize::from(width.saturating_sub(3)));
-            heights[row] = heights[row].max(lines.len() as u16);
-            texts.push(lines);
-            differs.push(labels.is_some() && other.is_some_and(|other| other != value));
-        }
-        cells.push(Column {
-            x,
-            here,
-            texts,
-            differs,
-        });
-        x += width;
-    };
-    if with_draft {
-        let labels = detail.draft.as_ref().map(|draft| &draft.labels);
-        column(
-            ["draft".to_owned(), String::new()],
-            labels,
-            None,
-            false,
-            buf,
-        );
-    }
-    for (index, attempt) in detail.attempts.iter().enumerate().skip(first).take(shown) {
-        let here = index == app.attempt;
-        let head = format!("{}attempt {}", if here { "> " } else { "" }, index + 1);
-        let under = match &attempt.failure {
-            Some(failure) => format!("{}: {}", failure.code.code(), failure.detail),
-            None => asked(attempt),
+    let room = inner.width.saturating_sub(NAME);
+    let fitting = (room / LEAST).clamp(1, 1 + count as u16);
+    let width = room / fitting;
+    let cells = usize::from(width.saturating_sub(3));
+    let columns = columns(app, detail, usize::from(fitting), cells);
+    let heads = if inner.height >= 12 { 3 } else { 1 };
+    let place = |index: usize| inner.x + NAME + index as u16 * width;
+    for (index, column) in columns.iter().enumerate() {
+        let style = if column.here {
+            theme.title()
+        } else {
+            theme.dim()
         };
-        column(
-            [head, under],
-            attempt.labels.as_ref(),
-            detail.draft.as_ref(),
-            here,
+        put(
             buf,
+            place(index),
+            inner.y,
+            width - 1,
+            &column.heads[0],
+            style,
         );
+        for (y, head) in (inner.y + 1..inner.y + heads).zip(&column.heads[1..]) {
+            let doubtful = head.starts_with(['?', '!']);
+            let style = if doubtful { theme.warn() } else { theme.dim() };
+            put(buf, place(index), y, width - 1, head, style);
+        }
     }
+    let height = |row: usize| {
+        let heights = columns.iter().map(|column| column.fields[row].0.len());
+        heights.max().unwrap_or(1) as u16
+    };
     // Rows scroll so that the field in hand is in view.
-    let room = inner.height.saturating_sub(2);
-    let before: u16 = heights[..=app.attempt_field].iter().sum();
+    let room = inner.height.saturating_sub(heads);
+    let before: u16 = (0..=app.attempt_field).map(height).sum();
     let skip = before.saturating_sub(room);
-    let mut line = 0u16;
+    let mut line = 0;
     for (row, field) in Field::ALL.iter().enumerate() {
-        for step in 0..heights[row] {
+        let chosen = row == app.attempt_field;
+        for step in 0..height(row) {
             let at = line + step;
             if at < skip || at - skip >= room {
                 continue;
             }
-            let y = inner.y + 2 + at - skip;
-            let chosen = row == app.attempt_field;
+            let y = inner.y + heads + at - skip;
             if step == 0 {
                 let mark = if chosen { ">" } else { " " };
                 let style = if chosen { theme.title() } else { theme.dim() };
-                put(
-                    buf,
-                    inner.x,
-                    y,
-                    NAME - 1,
-                    &format!("{mark}{}", field_name(*field)),
-                    style,
-                );
+                let name = format!("{mark}{}", field_name(*field));
+                put(buf, inner.x, y, NAME - 1, &name, style);
             }
-            for Column {
-                x,
-                here,
-                texts,
-                differs,
-            } in &cells
-            {
-                let Some(text) = texts[row].get(usize::from(step)) else {
-                    continue;
-                };
-                let sign = if differs[row] && step == 0 {
-                    "* "
-                } else {
-                    "  "
-                };
-                let style = if chosen && *here {
-                    theme.cursor(true)
-                } else if differs[row] {
-                    theme.warn()
-                } else {
-                    theme.text()
-                };
-                let cells = usize::from(width.saturating_sub(3));
-                put_line(
-                    buf,
-                    *x,
-                    y,
-                    width,
-                    &Line::from(vec![
-                        Span::styled(sign, theme.warn()),
-                        Span::styled(pad(text, cells), style),
-                    ]),
-                );
+            for (index, column) in columns.iter().enumerate() {
+                let (lines, differs) = &column.fields[row];
+                let x = place(index);
+                if chosen && column.here {
+                    let whole = Rect::new(x, y, width - 1, 1);
+                    buf.set_style(whole.intersection(inner), theme.cursor(true));
+                }
+                if *differs && step == 0 {
+                    put(buf, x, y, 1, "*", theme.warn());
+                }
+                if let Some(line) = lines.get(usize::from(step)) {
+                    put_line(buf, x + 2, y, width.saturating_sub(3), line);
+                }
             }
         }
-        line += heights[row];
+        line += height(row);
     }
 }

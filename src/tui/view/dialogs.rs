@@ -1,8 +1,8 @@
 //! Boxes over the panes: palette, confirmation, choice, retry, find and replace.
 
-use super::{editor, help, pane, put};
+use super::{clear, editor, help, pane, put};
 use crate::record::Background;
-use crate::tui::app::{App, Screen};
+use crate::tui::app::App;
 use crate::tui::dialog::{Choose, Confirm, Dialog, RETRY_ROWS, ReplaceForm, RetryForm, palette};
 use crate::tui::layout::{centred, inner};
 use crate::tui::safe_text::{count, fit, pad, plural, wrap};
@@ -10,7 +10,6 @@ use crate::tui::text_edit::TextEdit;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Widget};
 
 /// Cells before the value of a form's row.
 const LABEL: u16 = 12;
@@ -22,12 +21,9 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
             help::draw(app, *scroll, centred(body, 100, body.height), buf);
         }
         Some(Dialog::Palette { edit, at }) => draw_palette(app, edit, *at, body, buf),
-        Some(Dialog::Filter { edit, .. })
-            if app.screen != Screen::Work || app.bench().queue.is_none() =>
-        {
-            editor::text_box(app, "filter", edit, buf);
+        Some(Dialog::Filter(form)) => {
+            editor::offers(app, &app.filter_offers(&form.edit), form.chosen, buf);
         }
-        Some(Dialog::Filter { .. }) => {}
         Some(Dialog::Confirm(confirm)) => draw_confirm(app, confirm, body, buf),
         Some(Dialog::Input(input)) => editor::input(app, input, buf),
         Some(Dialog::Choose(choose)) => draw_choose(app, choose, body, buf),
@@ -54,7 +50,7 @@ fn text_row(app: &App, edit: &TextEdit, area: Rect, buf: &mut Buffer) {
 
 fn draw_palette(app: &App, edit: &TextEdit, at: usize, body: Rect, buf: &mut Buffer) {
     let area = palette_area(body);
-    Clear.render(area, buf);
+    clear(area, buf);
     let inner = pane(app, area, true, "Do what?", true, buf);
     text_row(app, edit, Rect { height: 1, ..inner }, buf);
     let rows = usize::from(inner.height.saturating_sub(1));
@@ -94,7 +90,7 @@ fn draw_confirm(app: &App, confirm: &Confirm, body: Rect, buf: &mut Buffer) {
     let detail = wrap(&confirm.detail, cells);
     let height = (question.len() + detail.len() + 4) as u16;
     let area = centred(body, width, height);
-    Clear.render(area, buf);
+    clear(area, buf);
     let inner = pane(app, area, true, "Sure?", true, buf);
     let mut y = inner.y;
     let rows = question
@@ -131,7 +127,7 @@ fn draw_confirm(app: &App, confirm: &Confirm, body: Rect, buf: &mut Buffer) {
 
 fn draw_choose(app: &App, choose: &Choose, body: Rect, buf: &mut Buffer) {
     let area = centred(body, 50, choose.fields.len() as u16 + 2);
-    Clear.render(area, buf);
+    clear(area, buf);
     let inner = pane(app, area, true, &choose.title, true, buf);
     for (row, field) in choose
         .fields
@@ -164,7 +160,7 @@ fn retry_area(body: Rect) -> Rect {
 
 fn draw_retry(app: &App, form: &RetryForm, body: Rect, buf: &mut Buffer) {
     let area = retry_area(body);
-    Clear.render(area, buf);
+    clear(area, buf);
     let title = format!("Ask again about {}", plural(form.groups.len(), "record"));
     let inner = pane(app, area, true, &title, true, buf);
     let as_run = || "as the run".to_owned();
@@ -268,7 +264,7 @@ pub fn replace_cursor(form: &ReplaceForm, body: Rect) -> Position {
 fn draw_replace(app: &App, form: &ReplaceForm, body: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let area = replace_area(body);
-    Clear.render(area, buf);
+    clear(area, buf);
     let area = pane(
         app,
         area,

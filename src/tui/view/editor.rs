@@ -1,13 +1,13 @@
 //! Texts being typed: the box for those without a place of their own, completions, the cursor.
 
-use super::{pane, put, record};
-use crate::tui::app::App;
+use super::{clear, pane, put, record};
+use crate::tui::app::{App, Screen};
+use crate::tui::completion::Offer;
 use crate::tui::dialog::{Dialog, Input};
 use crate::tui::layout::{self, centred};
-use crate::tui::safe_text::pad;
+use crate::tui::safe_text::{pad, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::widgets::{Clear, Widget};
 
 /// Cells of a line of the text being typed, for moving up and down in it.
 pub fn text_width(app: &App) -> usize {
@@ -23,7 +23,7 @@ pub fn text_width(app: &App) -> usize {
 /// Whether the record pane shows the text where it belongs.
 fn in_place(app: &App, input: &Input) -> bool {
     input.place().is_some()
-        && app.screen == crate::tui::app::Screen::Work
+        && app.screen == Screen::Work
         && app.bench().record.is_some()
         && app.detail().is_some_and(|detail| detail.draft.is_some())
 }
@@ -54,23 +54,10 @@ pub fn cursor(app: &App) -> Option<Position> {
             let (_, at) = input.edit.window(usize::from(area.width.saturating_sub(1)));
             Some(Position::new(area.x + at as u16, area.y))
         }
-        Dialog::Filter { edit, .. } => {
-            let bench = app.bench();
-            match bench
-                .queue
-                .filter(|_| app.screen == crate::tui::app::Screen::Work)
-            {
-                Some(area) => {
-                    let area = layout::inner(area, bench.borders);
-                    let (_, at) = edit.window(usize::from(area.width.saturating_sub(2)));
-                    Some(Position::new(area.x + 1 + at as u16, area.y))
-                }
-                None => {
-                    let area = layout::inner(box_area(app), true);
-                    let (_, at) = edit.window(usize::from(area.width.saturating_sub(1)));
-                    Some(Position::new(area.x + at as u16, area.y))
-                }
-            }
+        Dialog::Filter(form) => {
+            let area = filter_area(app);
+            let (_, at) = form.edit.window(usize::from(area.width.saturating_sub(2)));
+            Some(Position::new(area.x + 1 + at as u16, area.y))
         }
         Dialog::Palette { edit, .. } => {
             let area = layout::inner(super::dialogs::palette_area(body), true);
@@ -86,7 +73,7 @@ pub fn cursor(app: &App) -> Option<Position> {
 /// A one-line box with a text in it.
 pub fn text_box(app: &App, title: &str, edit: &crate::tui::text_edit::TextEdit, buf: &mut Buffer) {
     let area = box_area(app);
-    Clear.render(area, buf);
+    clear(area, buf);
     let inner = pane(app, area, true, title, true, buf);
     let (text, _) = edit.window(usize::from(inner.width.saturating_sub(1)));
     put(
@@ -107,16 +94,38 @@ pub fn input(app: &App, input: &Input, buf: &mut Buffer) {
 }
 
 fn completions(app: &App, input: &Input, buf: &mut Buffer) {
-    let offered = app.completions(input);
+    offers(app, &app.completions(input), input.chosen, buf);
+}
+
+/// Where the filter stands: over the queue, or over the gallery.
+pub fn filter_area(app: &App) -> Rect {
+    let bench = app.bench();
+    match (app.screen, bench.queue) {
+        (Screen::Work, Some(area)) => Rect {
+            height: 1,
+            ..layout::inner(area, bench.borders)
+        },
+        _ => layout::gallery(layout::frame(app.area()).body, app.pixels).filter,
+    }
+}
+
+/// A list of offers beside the text being typed.
+pub fn offers(app: &App, offered: &[Offer], chosen: Option<usize>, buf: &mut Buffer) {
     let Some(at) = cursor(app).filter(|_| !offered.is_empty()) else {
         return;
     };
     let theme = &app.theme;
     let body = layout::frame(app.area()).body;
-    let width = 28.min(body.width);
-    let height = (offered.len() as u16).min(body.height.saturating_sub(1));
+    let longest = |text: fn(&Offer) -> &str| {
+        let widths = offered.iter().map(|offer| width(text(offer)));
+        widths.max().unwrap_or(0)
+    };
+    let notes = longest(|offer| &offer.note);
+    let cells = (longest(|offer| &offer.value) + notes + 4).clamp(24, 56);
+    let width = (cells as u16).min(body.width);
     // Under the text where there is room, else above it.
     let below = body.bottom().saturating_sub(at.y + 1);
+    let height = (offered.len() as u16).min(body.height.saturating_sub(1));
     let y = if below >= height {
         at.y + 1
     } else {
@@ -128,37 +137,24 @@ fn completions(app: &App, input: &Input, buf: &mut Buffer) {
         width,
         height,
     };
-    Clear.render(area, buf);
-    for (row, (value, count)) in offered.iter().enumerate().take(usize::from(height)) {
-        let y = area.y + row as u16;
-        let style = if input.chosen == Some(row) {
+    clear(area, buf);
+    let value_cells = usize::from(width).saturating_sub(notes + 4).max(8);
+    for (row, offer) in offered.iter().enumerate().take(usize::from(height)) {
+        let here = chosen == Some(row);
+        let style = if here {
             theme.cursor(true)
         } else {
             theme.chip()
         };
-        let note = match (
-            count,
-            crate::tui::spot::category(input.completes().unwrap_or(crate::record::Field::TagsKo)),
-        ) {
-            (0, Some(category)) => app
-                .settings
-                .vocabulary
-                .korean(category, value)
-                .unwrap_or_default()
-                .to_owned(),
-            (0, None) => String::new(),
-            (n, _) => n.to_string(),
-        };
-        let mark = if input.chosen == Some(row) { ">" } else { " " };
-        let note_cells = crate::tui::safe_text::width(&note);
-        let cells = usize::from(width).saturating_sub(note_cells + 3);
-        let text = format!("{mark}{} {note} ", pad(value, cells));
+        let mark = if here { ">" } else { " " };
+        let line = format!("{mark} {} {}", pad(&offer.value, value_cells), offer.note);
+        let y = area.y + row as u16;
         put(
             buf,
             area.x,
             y,
             width,
-            &pad(&text, usize::from(width)),
+            &pad(&line, usize::from(width)),
             style,
         );
     }

@@ -1,106 +1,184 @@
-//! A grid of icons for work on many at once.
+//! A grid of icons for work on many at once; the record under the cursor stands below it.
 
-use super::{pane, put};
+use super::{put, put_line, queue};
+use crate::record::GroupSummary;
 use crate::tui::app::App;
 use crate::tui::layout;
-use crate::tui::safe_text::{count, fit, width};
+use crate::tui::safe_text::{count, fit, pad, width};
 use crate::tui::theme::sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use ratatui_image::Image;
 
-pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
-    let theme = &app.theme;
+pub fn draw(app: &App, buf: &mut Buffer) {
+    let gallery = app.gallery();
+    title(app, gallery.title, buf);
+    queue::filter_line(app, gallery.filter, buf);
     if app.queue.rows.is_empty() {
-        let inner = pane(app, body, false, "Gallery", true, buf);
-        put(
-            buf,
-            inner.x,
-            inner.y,
-            inner.width,
-            "Nothing passes the filter.",
-            theme.dim(),
-        );
+        queue::empty(app, gallery.tiles, buf);
         return;
     }
-    let (columns, lines, cell_width, cell_height) = layout::grid(body, app.pixels);
-    let first = app.gallery_top * columns;
-    for slot in 0..columns * lines {
-        let row = first + slot;
-        let Some(summary) = app.row(row) else { break };
-        let area = Rect {
-            x: body.x + (slot % columns) as u16 * cell_width,
-            y: body.y + (slot / columns) as u16 * cell_height,
-            width: cell_width,
-            height: cell_height,
+    let first = app.gallery_top * gallery.columns;
+    for slot in 0..gallery.columns * gallery.lines {
+        let Some(summary) = app.row(first + slot) else {
+            break;
         };
-        let here = row == app.queue.cursor;
-        let picked = app.selected.contains(&summary.id);
-        let image = Rect {
-            x: area.x + 1,
-            width: area.width.saturating_sub(2),
-            height: area.height.saturating_sub(1),
-            ..area
+        let here = first + slot == app.queue.cursor;
+        tile(app, summary, here, gallery.tile_at(slot), buf);
+    }
+    if let Some(summary) = app.row(app.queue.cursor) {
+        record(app, summary, gallery.record, buf);
+    }
+}
+
+fn title(app: &App, area: Rect, buf: &mut Buffer) {
+    let rows = &app.queue.rows;
+    let selected = app.selected.len();
+    let text = if selected == 0 {
+        let place = (app.queue.cursor + 1).min(rows.len());
+        format!(
+            "{}/{} by {}",
+            count(place as u64),
+            count(rows.len() as u64),
+            app.queue.sort.name()
+        )
+    } else {
+        // What a filter hides is worked on all the same: it has to be told.
+        let hidden = match app.hidden {
+            0 => String::new(),
+            n => format!(", {} hidden", count(n as u64)),
         };
-        let key = app.thumb_key(summary.id, image.width, image.height);
-        match app.pictures.get(&key) {
-            Some(Ok(shown)) => {
-                let size = shown.protocol.size();
-                let place = layout::centred(image, size.width, size.height);
-                Image::new(&shown.protocol).render(place, buf);
-            }
-            Some(Err(_)) => {
-                put(
-                    buf,
-                    image.x,
-                    image.y,
-                    image.width,
-                    "no picture",
-                    theme.bad(),
-                );
-            }
-            None => {
-                put(buf, image.x, image.y, image.width, "...", theme.dim());
-            }
+        format!("# {} selected{hidden}", count(selected as u64))
+    };
+    let style = if selected == 0 {
+        app.theme.title()
+    } else {
+        app.theme.accent().add_modifier(Modifier::REVERSED)
+    };
+    let cells = usize::from(area.width.saturating_sub(1));
+    put(
+        buf,
+        area.x,
+        area.y,
+        area.width,
+        &fit(&format!(" {text} "), cells),
+        style,
+    );
+}
+
+fn tile(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let picked = app.selected.contains(&summary.id);
+    let size = app.gallery().picture();
+    let image = Rect {
+        x: area.x + 1,
+        width: size.width,
+        height: size.height,
+        ..area
+    };
+    let key = app.thumb_key(summary.id, image.width, image.height);
+    match app.pictures.get(&key) {
+        Some(Ok(shown)) => {
+            let size = shown.protocol.size();
+            let place = layout::centred(image, size.width, size.height);
+            Image::new(&shown.protocol).render(place, buf);
         }
-        // Selection and cursor are signs as well as colours.
-        let marks = format!(
-            "{}{}{} ",
-            if here { ">" } else { " " },
-            if picked { "#" } else { "" },
-            sign(summary.state)
-        );
-        let mut style = if here {
-            theme.cursor(true)
-        } else {
-            theme.text()
-        };
-        if picked {
-            style = style.add_modifier(Modifier::BOLD);
+        Some(Err(_)) => {
+            put(
+                buf,
+                image.x,
+                image.y,
+                image.width,
+                "no picture",
+                theme.bad(),
+            );
         }
-        let name_cells = usize::from(area.width).saturating_sub(width(&marks) + 1);
-        let text = format!("{marks}{}", fit(&summary.name, name_cells));
+        None => {
+            put(buf, image.x, image.y, image.width, "...", theme.dim());
+        }
+    }
+    // Selection and cursor are signs as well as colours, beside the picture too.
+    let bar = match (here, picked) {
+        (true, _) => Some((">", theme.title())),
+        (false, true) => Some(("#", theme.accent())),
+        _ => None,
+    };
+    if let Some((bar, style)) = bar {
+        for y in area.y..area.bottom() - 1 {
+            put(buf, area.x, y, 1, bar, style);
+        }
+    }
+    let marks = format!("{}{}", if picked { "#" } else { " " }, sign(summary.state));
+    let style = match (here, picked) {
+        (true, _) => theme.cursor(true),
+        (false, true) => theme.accent().add_modifier(Modifier::REVERSED),
+        _ => theme.text(),
+    };
+    let cells = usize::from(area.width.saturating_sub(1));
+    let name = fit(&summary.name, cells.saturating_sub(width(&marks) + 1));
+    let y = area.bottom() - 1;
+    put(
+        buf,
+        area.x,
+        y,
+        area.width,
+        &pad(&format!("{marks} {name}"), cells),
+        style,
+    );
+    if !here && !picked {
         put(
             buf,
-            area.x,
-            area.bottom() - 1,
-            area.width.saturating_sub(1),
-            &text,
-            style,
+            area.x + 1,
+            y,
+            1,
+            sign(summary.state),
+            theme.state(summary.state),
         );
     }
-    if !app.selected.is_empty() {
-        let text = format!(" {} selected ", count(app.selected.len() as u64));
-        let cells = width(&text) as u16;
-        put(
-            buf,
-            body.right().saturating_sub(cells),
-            body.bottom() - 1,
-            cells,
-            &text,
-            theme.accent().add_modifier(Modifier::REVERSED),
-        );
+}
+
+/// What has been said of the icon under the cursor.
+fn record(app: &App, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
+    if area.height < 3 {
+        return;
     }
+    let theme = &app.theme;
+    let cells = area.width.saturating_sub(1);
+    let mut head = vec![
+        Span::styled(fit(&summary.name, usize::from(cells / 2)), theme.title()),
+        Span::raw("  "),
+        Span::styled(
+            format!("{} {}", sign(summary.state), summary.state.name()),
+            theme.state(summary.state),
+        ),
+    ];
+    for reason in &summary.reasons {
+        head.push(Span::styled(format!("  {}", reason.code()), theme.warn()));
+    }
+    put_line(buf, area.x + 1, area.y, cells, &Line::from(head));
+    put(
+        buf,
+        area.x + 1,
+        area.y + 1,
+        cells,
+        &summary.label_ko,
+        theme.text(),
+    );
+    let words = summary
+        .tags_ko
+        .iter()
+        .chain(&summary.colors)
+        .chain(&summary.item_type);
+    let words: Vec<&str> = words.map(String::as_str).collect();
+    put(
+        buf,
+        area.x + 1,
+        area.y + 2,
+        cells,
+        &words.join(", "),
+        theme.dim(),
+    );
 }

@@ -5,13 +5,13 @@ use crate::engine::Stage;
 use crate::record::GroupState;
 use crate::tui::action::{Action, Context};
 use crate::tui::app::{App, Model, Screen};
-use crate::tui::dialog::Dialog;
+use crate::tui::dialog::{Dialog, Purpose};
 use crate::tui::safe_text::{count, width};
 use crate::tui::theme::sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-pub fn stage_name(stage: Stage) -> &'static str {
+fn stage_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Starting => "starting",
         Stage::Download => "downloading",
@@ -25,28 +25,37 @@ pub fn stage_name(stage: Stage) -> &'static str {
     }
 }
 
+/// What the model does, in a word.
+pub fn stage_words(app: &App) -> &'static str {
+    match &app.model {
+        _ if app.broken.is_some() => "stopped",
+        Model::Off => "no model",
+        Model::Failed(_) => "model failed",
+        _ if app.paused => "paused",
+        _ => stage_name(app.progress.stage),
+    }
+}
+
 /// What the model does, in a few words.
 pub fn model_words(app: &App) -> String {
     if let Some(error) = &app.broken {
         return format!("stopped: {}", error.cause);
     }
     match &app.model {
-        Model::Off => "no model".to_owned(),
-        Model::Failed(_) => "model failed".to_owned(),
+        Model::Off | Model::Failed(_) => stage_words(app).to_owned(),
         Model::Loading | Model::Ready(_) => {
             let progress = &app.progress;
-            let mut words = if app.paused {
-                "paused".to_owned()
-            } else {
-                stage_name(progress.stage).to_owned()
-            };
+            let mut words = stage_words(app).to_owned();
             if let Some(done) = progress.stage_done {
                 words.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
+            }
+            if app.paused || progress.stage == Stage::Idle {
+                return words;
             }
             if progress.icons_per_minute_now > 0.0 {
                 words.push_str(&format!(" {:.0}/min", progress.icons_per_minute_now));
             }
-            if let Some(eta) = progress.eta_seconds.filter(|_| !app.paused) {
+            if let Some(eta) = progress.eta_seconds {
                 words.push_str(&format!(" {} left", duration(eta)));
             }
             words
@@ -68,20 +77,26 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
     buf.set_style(area, theme.text());
     let mut x = area.x;
     let tabs = [
-        (Screen::Work, "Work"),
-        (Screen::Gallery, "Gallery"),
-        (Screen::Progress, "Progress"),
-        (Screen::Statistics, "Statistics"),
+        (Screen::Work, "Work", Action::Workbench),
+        (Screen::Gallery, "Gallery", Action::Gallery),
+        (Screen::Progress, "Progress", Action::Progress),
+        (Screen::Statistics, "Statistics", Action::Statistics),
     ];
     let right = model_words(app);
     let room = usize::from(area.width);
     let wide = room >= 76;
-    for (screen, name) in tabs {
+    for (screen, name, action) in tabs {
         let here =
             app.screen == screen || (screen == Screen::Work && app.screen == Screen::Attempts);
         if !wide && !here {
             continue;
         }
+        // Where there is room, each with the key that shows it.
+        let keys = app.keymap.keys_of(Context::Global, action);
+        let name = match keys.first() {
+            Some(key) if room >= 110 => format!("{key} {name}"),
+            _ => name.to_owned(),
+        };
         let text = if here {
             format!("[{name}]")
         } else {
@@ -196,9 +211,16 @@ fn dialog_hints(dialog: &Dialog) -> &'static [(&'static str, &'static str)] {
     match dialog {
         Dialog::Help { .. } => &[("j k", "scroll"), ("Esc", "close")],
         Dialog::Palette { .. } => &[("Enter", "do it"), ("Up Down", "choose"), ("Esc", "close")],
-        Dialog::Filter { .. } => &[("Enter", "keep"), ("Esc", "as before")],
+        Dialog::Filter(_) => &[
+            ("Enter", "keep"),
+            ("Tab", "complete"),
+            ("Up Down", "move"),
+            ("Esc", "as before"),
+        ],
         Dialog::Confirm(_) => &[("y", "yes"), ("n", "no")],
-        Dialog::Input(input) if input.completes().is_some() => {
+        Dialog::Input(input)
+            if input.completes().is_some() || matches!(input.purpose, Purpose::Reject { .. }) =>
+        {
             &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
         }
         Dialog::Input(_) => &[("Enter", "take"), ("Esc", "leave it")],
@@ -212,6 +234,7 @@ fn dialog_hints(dialog: &Dialog) -> &'static [(&'static str, &'static str)] {
         Dialog::Replace(_) => &[
             ("Enter", "next, replace"),
             ("Tab", "other field"),
+            ("Up Down", "scroll"),
             ("Esc", "close"),
         ],
     }

@@ -1,15 +1,14 @@
 //! All actions with their keys, from the one table.
 
-use super::{lines, pane};
+use super::{clear, lines, pane};
 use crate::record::GroupState;
-use crate::tui::action::ACTIONS;
+use crate::tui::action::{ACTIONS, Action, Context};
 use crate::tui::app::App;
 use crate::tui::safe_text::pad;
 use crate::tui::theme::sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Widget};
 
 const KEYS: usize = 22;
 
@@ -30,6 +29,7 @@ fn text(app: &App) -> Vec<Line<'static>> {
             Span::styled(pad(&keys, KEYS), theme.key()),
             Span::raw(" "),
             Span::styled(info.description, theme.text()),
+            Span::styled(places(app, info.action), theme.dim()),
         ]));
     }
     out.push(Line::default());
@@ -49,12 +49,22 @@ fn text(app: &App) -> Vec<Line<'static>> {
     out
 }
 
+/// The panes that an action has keys in, where it has none everywhere.
+fn places(app: &App, action: Action) -> String {
+    let contexts = app.keymap.contexts_of(action);
+    if contexts.is_empty() || contexts.contains(&Context::Global) {
+        return String::new();
+    }
+    let names: Vec<_> = contexts.iter().map(|context| context.name()).collect();
+    format!("  {}", names.join(", "))
+}
+
 pub fn length(app: &App) -> usize {
     text(app).len()
 }
 
 pub fn draw(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
-    Clear.render(area, buf);
+    clear(area, buf);
     let inner = pane(app, area, true, "Keys", true, buf);
     lines(&text(app), scroll, inner, buf);
 }

@@ -18,7 +18,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Widget};
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 impl Widget for &App {
     fn render(self, area: Rect, buf: &mut Buffer) {
@@ -54,7 +54,7 @@ impl Widget for &App {
                     );
                 }
             }
-            Screen::Gallery => gallery::draw(self, frame.body, buf),
+            Screen::Gallery => gallery::draw(self, buf),
             Screen::Attempts => attempts::draw(self, frame.body, buf),
             Screen::Progress => progress::draw(self, frame.body, buf),
             Screen::Statistics => statistics::draw(self, frame.body, buf),
@@ -116,6 +116,22 @@ pub(super) fn pane(
         put(buf, area.x, area.y, area.width, &title, style);
     }
     layout::inner(area, borders)
+}
+
+/// Makes room for a box over the panes. A wide character that the box cuts in two goes whole:
+/// its other half would take the place of the border.
+pub(super) fn clear(area: Rect, buf: &mut Buffer) {
+    Clear.render(area, buf);
+    let Some(left) = area.x.checked_sub(1) else {
+        return;
+    };
+    for y in area.top()..area.bottom() {
+        if let Some(cell) = buf.cell_mut((left, y))
+            && super::safe_text::width(cell.symbol()) > 1
+        {
+            cell.set_symbol(" ");
+        }
+    }
 }
 
 /// Text at a place, cut to `width` cells.

@@ -1,7 +1,7 @@
 //! The picture pane: the icon, sharp, its size and its colours with their names.
 
 use super::{pane, put};
-use crate::record::{Category, Vocabulary, to_oklab};
+use crate::record::{nearest_color, to_oklab};
 use crate::tui::app::App;
 use crate::tui::layout;
 use crate::tui::picture::{Look, Shown};
@@ -70,7 +70,7 @@ fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) 
         n => format!("x{n}"),
     };
     let ground = match look {
-        Look::Plain(ground) => ground.name().to_owned(),
+        Look::Plain(ground) | Look::Tile(ground) => ground.name().to_owned(),
         Look::Model { upscale, .. } => format!("upscale {upscale}"),
     };
     let mut row = 0;
@@ -85,43 +85,17 @@ fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) 
         }
         row += 1;
     };
-    line(
-        &format!("{width}x{height} px, {scale}, {ground}"),
-        theme.dim(),
-        None,
-    );
+    line(&format!("{width}x{height} px, {scale}"), theme.dim(), None);
+    line(&ground, theme.dim(), None);
     for swatch in &shown.swatches {
-        let name = name(swatch.rgb, &app.settings.vocabulary);
-        let korean = app
-            .settings
-            .vocabulary
-            .korean(Category::Color, name)
-            .unwrap_or_default();
+        let word = nearest_color(&app.settings.vocabulary, to_oklab(swatch.rgb));
+        let name = word.map_or("unnamed", |word| word.word.as_str());
+        let korean = word.and_then(|word| word.ko.first());
+        let korean = korean.map_or("", String::as_str);
         line(
             &format!("{:>3.0}% {name} {korean}", swatch.share * 100.0),
             theme.text(),
             Some(swatch.rgb),
         );
     }
-}
-
-/// The colour word whose typical colours lie nearest.
-fn name(rgb: [u8; 3], vocabulary: &Vocabulary) -> &str {
-    let colour = to_oklab(rgb);
-    let distance = |anchor: &[f32; 3]| -> f32 {
-        anchor
-            .iter()
-            .zip(colour)
-            .map(|(a, b)| (a - b).powi(2))
-            .sum()
-    };
-    vocabulary
-        .entries(Category::Color)
-        .iter()
-        .filter_map(|word| {
-            let nearest = word.anchors.iter().map(distance).min_by(f32::total_cmp)?;
-            Some((nearest, word.word.as_str()))
-        })
-        .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or("unnamed", |(_, word)| word)
 }

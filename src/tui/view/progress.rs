@@ -1,6 +1,6 @@
 //! What the model is doing, live.
 
-use super::header::{duration, model_words, stage_name};
+use super::header::{duration, stage_words};
 use super::{lines, pane, put};
 use crate::tui::app::{App, Model};
 use crate::tui::safe_text::{clean, count, fit, wrap};
@@ -8,6 +8,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget};
+
+/// Between two samples of the throughput.
+const SAMPLE_SECONDS: usize = 2;
 
 pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
     let inner = pane(app, body, true, "Progress", true, buf);
@@ -19,28 +22,40 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
     let facts = facts(app, usize::from(left.width));
     let used = (facts.len() as u16).min(left.height);
     lines(&facts, 0, left, buf);
-    let rest = if wide {
-        Rect {
+    let below = Rect {
+        y: left.y + used,
+        height: left.height - used,
+        ..left
+    };
+    if wide {
+        throughput(app, below, 8, buf);
+        let right = Rect {
             x: inner.x + left.width + 1,
             width: inner.width - left.width - 1,
             ..inner
-        }
-    } else {
-        Rect {
-            y: inner.y + used,
-            height: inner.height - used,
-            ..inner
-        }
-    };
-    in_hand(app, rest, buf);
-    if wide {
-        let below = Rect {
-            y: left.y + used,
-            height: left.height - used,
-            ..left
         };
-        throughput(app, below, buf);
+        in_hand(app, right, buf);
+    } else {
+        let drawn = throughput(app, below, 2, buf);
+        let rest = Rect {
+            y: below.y + drawn,
+            height: below.height - drawn,
+            ..below
+        };
+        in_hand(app, rest, buf);
     }
+}
+
+/// `[====    ] 40%`
+fn bar(done: f64, cells: usize) -> String {
+    let done = done.clamp(0.0, 1.0);
+    let full = (done * cells as f64) as usize;
+    format!(
+        "[{}{}] {:.0}%",
+        "=".repeat(full),
+        " ".repeat(cells - full),
+        done * 100.0
+    )
 }
 
 fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
@@ -53,6 +68,7 @@ fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
             Span::styled(fit(&value, width.saturating_sub(12)), theme.text()),
         ]));
     };
+    let cells = width.saturating_sub(40).clamp(4, 30);
     match &app.model {
         Model::Ready(info) => {
             fact(
@@ -69,28 +85,23 @@ fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
             }
         }
     }
-    fact("now", model_words(app));
-    let stage = match p.stage_done {
-        Some(done) => {
-            let cells = width.saturating_sub(30).clamp(4, 40);
-            let full = (done.clamp(0.0, 1.0) * cells as f32) as usize;
-            format!(
-                "{} [{}{}] {:.0}%",
-                stage_name(p.stage),
-                "=".repeat(full),
-                " ".repeat(cells - full),
-                done * 100.0
-            )
-        }
-        None => stage_name(p.stage).to_owned(),
-    };
+    let mut stage = stage_words(app).to_owned();
+    if let Some(done) = p.stage_done {
+        stage = format!("{stage:<12} {}", bar(f64::from(done), cells));
+    }
     fact("stage", stage);
-    let total = if p.reading {
-        format!("{} so far, still reading", count(p.total))
-    } else {
-        count(p.total)
-    };
-    fact("icons", format!("{} of {total}", count(p.already + p.done)));
+    let (done, total) = (p.already + p.done, p.total);
+    let icons = format!("{} of {}", count(done), count(total));
+    fact(
+        "icons",
+        if p.reading {
+            format!("{icons} so far, still reading")
+        } else if total > 0 {
+            format!("{icons:<12} {}", bar(done as f64 / total as f64, cells))
+        } else {
+            icons
+        },
+    );
     fact(
         "this run",
         format!(
@@ -111,10 +122,13 @@ fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
             p.icons_per_minute_now, p.icons_per_minute, p.tokens_per_second
         ),
     );
-    fact("left", p.eta_seconds.map_or("-".to_owned(), duration));
+    fact("time left", p.eta_seconds.map_or("-".to_owned(), duration));
     fact(
         "memory",
-        format!("{:.1} GiB", p.resident_bytes as f64 / (1u64 << 30) as f64),
+        match p.resident_bytes {
+            0 => "-".to_owned(),
+            bytes => format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64),
+        },
     );
     let seconds = p.stage_seconds;
     fact(
@@ -127,36 +141,29 @@ fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
     out
 }
 
-fn throughput(app: &App, area: Rect, buf: &mut Buffer) {
-    if area.height < 3 {
-        return;
+/// The sparkline with what it shows; gives the lines that it took.
+fn throughput(app: &App, area: Rect, most: u16, buf: &mut Buffer) -> u16 {
+    let rates = &app.progress.throughput;
+    if area.height < 3 || rates.is_empty() {
+        return 0;
     }
-    put(
-        buf,
-        area.x,
-        area.y + 1,
-        area.width,
-        "icons a minute",
-        app.theme.dim(),
+    let samples = &rates[rates.len().saturating_sub(usize::from(area.width))..];
+    let highest = samples.iter().copied().fold(0.0, f64::max);
+    let text = format!(
+        "icons a minute, the last {}, at most {highest:.0}",
+        duration((samples.len() * SAMPLE_SECONDS) as f64)
     );
-    let samples: Vec<u64> = app
-        .progress
-        .throughput
-        .iter()
-        .rev()
-        .take(usize::from(area.width))
-        .rev()
-        .map(|rate| (rate.max(0.0) * 10.0) as u64)
-        .collect();
-    let area = Rect {
+    put(buf, area.x, area.y + 1, area.width, &text, app.theme.dim());
+    let line = Rect {
         y: area.y + 2,
-        height: (area.height - 2).min(8),
+        height: (area.height - 2).min(most),
         ..area
     };
     Sparkline::default()
-        .data(samples)
+        .data(samples.iter().map(|rate| (rate.max(0.0) * 10.0) as u64))
         .style(app.theme.accent())
-        .render(area, buf);
+        .render(line, buf);
+    2 + line.height
 }
 
 fn in_hand(app: &App, area: Rect, buf: &mut Buffer) {

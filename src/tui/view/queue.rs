@@ -48,20 +48,15 @@ pub fn draw(app: &App, area: Rect, borders: bool, buf: &mut Buffer) {
     }
 }
 
-fn filter_line(app: &App, area: Rect, buf: &mut Buffer) {
+/// The filter as it stands or is being typed.
+pub fn filter_line(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let x = put(buf, area.x, area.y, area.width, "/", theme.key());
     let left = area.right().saturating_sub(x);
-    if let Some(Dialog::Filter { edit, .. }) = &app.dialog {
-        let (text, _) = edit.window(usize::from(left.saturating_sub(1)));
-        put(
-            buf,
-            x,
-            area.y,
-            left,
-            &pad(&text, usize::from(left)),
-            theme.cursor(true),
-        );
+    if let Some(Dialog::Filter(form)) = &app.dialog {
+        let (text, _) = form.edit.window(usize::from(left.saturating_sub(1)));
+        let text = pad(&text, usize::from(left));
+        put(buf, x, area.y, left, &text, theme.cursor(true));
         return;
     }
     match (&app.queue.wrong, app.queue.filter.as_str()) {
@@ -71,7 +66,7 @@ fn filter_line(app: &App, area: Rect, buf: &mut Buffer) {
     };
 }
 
-fn empty(app: &App, area: Rect, buf: &mut Buffer) {
+pub fn empty(app: &App, area: Rect, buf: &mut Buffer) {
     let text = if app.groups.is_empty() && app.source_read {
         "The source holds no item."
     } else if app.groups.is_empty() {

@@ -4,7 +4,7 @@ use crate::record::{Draft, Field, FieldConfidence, GroupDetail, GroupState, Orig
 use crate::tui::app::{App, Spot};
 use crate::tui::dialog::{Dialog, Input};
 use crate::tui::layout::Pane;
-use crate::tui::safe_text::{clean, fit, plural, width, wrap};
+use crate::tui::safe_text::{clean, fit, plural, width, wrap, wrap_offsets};
 use crate::tui::theme::{Theme, sign};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -51,6 +51,29 @@ pub fn sheet(app: &App, cells: u16) -> Sheet {
     page.sheet
 }
 
+/// The field that a reason is about, under which it stands; `None` for the record as a whole.
+fn place(reason: Reason) -> Option<Field> {
+    match reason {
+        Reason::LabelEqualsItemName
+        | Reason::ItemNameMissing
+        | Reason::CommaList
+        | Reason::DuplicateLabel
+        | Reason::LabelTooLong => Some(Field::LabelKo),
+        Reason::FewTags => Some(Field::TagsKo),
+        Reason::ColorMismatch => Some(Field::Colors),
+        // The last of the attributes.
+        Reason::AttributesMissing => Some(Field::ItemTypeGuess),
+        Reason::FewQueries => Some(Field::QueryVariantsKo),
+        Reason::TooSmall
+        | Reason::AmbiguousIcon
+        | Reason::LowVisualSignal
+        | Reason::MixedScript
+        | Reason::LowConfidence
+        | Reason::Truncated
+        | Reason::QualityRetryFailed => None,
+    }
+}
+
 struct Page {
     sheet: Sheet,
     theme: Theme,
@@ -95,9 +118,10 @@ impl Page {
             Span::styled(state, theme.state(summary.state)),
         ]);
         if let Some(draft) = &detail.draft {
-            self.reasons(&draft.reasons);
+            self.reasons(&draft.reasons, None);
             for field in Field::ALL {
                 self.field(app, draft, *field);
+                self.reasons(&draft.reasons, Some(*field));
             }
         } else {
             self.no_draft(detail, summary.state);
@@ -136,14 +160,36 @@ impl Page {
         }
     }
 
-    fn reasons(&mut self, reasons: &[Reason]) {
+    /// What speaks against a field, or, without one, against the record: the code, what was
+    /// found, and what to do about it.
+    fn reasons(&mut self, reasons: &[Reason], field: Option<Field>) {
         let theme = self.theme;
-        for reason in reasons {
+        let indent = match field {
+            None => 0,
+            Some(_) if self.cells < 60 => 2,
+            Some(_) => NAME,
+        };
+        for reason in reasons.iter().filter(|reason| place(**reason) == field) {
             let (found, todo) = reason.explain();
-            self.plain(
-                &format!("? {}: {found} -> {todo}", reason.code()),
-                theme.warn(),
-            );
+            let code = format!("? {}: ", reason.code());
+            let parts = [
+                (code.len(), theme.warn()),
+                (code.len() + found.len(), theme.dim()),
+                (usize::MAX, theme.text()),
+            ];
+            let text = format!("{code}{found} -> {todo}");
+            for (start, line) in wrap_offsets(&text, self.cells - indent) {
+                let mut spans = vec![Span::raw(" ".repeat(indent))];
+                let mut from = start;
+                for (end, style) in parts {
+                    let to = end.min(start + line.len());
+                    if from < to {
+                        spans.push(Span::styled(text[from..to].to_owned(), style));
+                        from = to;
+                    }
+                }
+                self.line(spans);
+            }
         }
     }
 
@@ -274,15 +320,27 @@ impl Row<'_> {
     }
 
     fn value(&mut self, app: &App, spot: Spot, text: &str, style: Style) {
-        let style = self.styled(app, spot, style);
+        self.parts(app, spot, [(text, style)]);
+    }
+
+    /// A value, or a line of one, in several styles.
+    fn parts<'a>(
+        &mut self,
+        app: &App,
+        spot: Spot,
+        parts: impl IntoIterator<Item = (&'a str, Style)>,
+    ) {
         let start = NAME + self.used;
         let line = self.page.sheet.lines.len();
-        self.used += width(text);
+        for (text, style) in parts {
+            let style = self.styled(app, spot, style);
+            self.used += width(text);
+            self.spans.push(Span::styled(text.to_owned(), style));
+        }
         self.page
             .sheet
             .spots
             .push((line, start..NAME + self.used, spot));
-        self.spans.push(Span::styled(text.to_owned(), style));
     }
 
     fn styled(&self, app: &App, spot: Spot, style: Style) -> Style {
@@ -317,12 +375,12 @@ impl Row<'_> {
             if self.used > 0 {
                 self.end();
             }
-            let style = if is_weak && line.contains('~') {
-                theme.weak()
-            } else {
-                theme.text()
-            };
-            self.value(app, spot, &line, style);
+            // From the sign to the word's end.
+            let words = line.split_inclusive(' ').map(|word| {
+                let weak = is_weak && word.starts_with('~');
+                (word, if weak { theme.weak() } else { theme.text() })
+            });
+            self.parts(app, spot, words);
         }
     }
 

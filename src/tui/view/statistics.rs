@@ -2,9 +2,13 @@
 
 use super::{pane, put};
 use crate::tui::app::App;
-use crate::tui::safe_text::{count, pad};
+use crate::tui::filter::quoted;
+use crate::tui::safe_text::{self, count, pad};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+/// A block's title, a few bars and a gap.
+const LEAST_LINES: u16 = 6;
 
 pub struct Bar {
     pub name: String,
@@ -18,14 +22,6 @@ pub struct Block {
     pub bars: Vec<Bar>,
 }
 
-fn quoted(value: &str) -> String {
-    if value.contains(char::is_whitespace) {
-        format!("\"{}\"", value.replace('"', ""))
-    } else {
-        value.to_owned()
-    }
-}
-
 pub fn blocks(app: &App) -> Vec<Block> {
     let counts = &app.counts;
     let named = |title, key: &str, list: &[(String, u64)]| Block {
@@ -35,7 +31,7 @@ pub fn blocks(app: &App) -> Vec<Block> {
             .map(|(name, count)| Bar {
                 name: name.clone(),
                 count: *count,
-                filter: format!("{key}:{}", quoted(name)),
+                filter: format!("{key}:={}", quoted(name)),
             })
             .collect(),
     };
@@ -71,7 +67,6 @@ pub fn blocks(app: &App) -> Vec<Block> {
                 .iter()
                 .enumerate()
                 .rev()
-                .filter(|(_, count)| **count > 0)
                 .map(|(tenth, count)| Bar {
                     name: format!("{}-{} %", tenth * 10, tenth * 10 + 10),
                     count: *count,
@@ -87,7 +82,7 @@ pub fn blocks(app: &App) -> Vec<Block> {
         named("Colours", "colour", &counts.colours),
         named("Tags", "tag", &counts.tags),
     ];
-    blocks.retain(|block| !block.bars.is_empty());
+    blocks.retain(|block| block.bars.iter().any(|bar| bar.count > 0));
     blocks
 }
 
@@ -109,11 +104,8 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
     let columns = (usize::from(inner.width) / 34).clamp(1, blocks.len());
     // A window over the blocks that holds the one in hand.
     let (at, bar_at) = app.bar;
-    let lines = if usize::from(inner.height) >= 24 {
-        2
-    } else {
-        1
-    };
+    let fitting = usize::from(inner.height / LEAST_LINES).max(1);
+    let lines = blocks.len().div_ceil(columns).min(fitting);
     let page = columns * lines;
     let first = at / page * page;
     let width = inner.width / columns as u16;
@@ -122,7 +114,7 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
         let area = Rect {
             x: inner.x + (slot % columns) as u16 * width,
             y: inner.y + (slot / columns) as u16 * height,
-            width: width.saturating_sub(1),
+            width: width.saturating_sub(3),
             height,
         };
         let here = index == at;
@@ -148,6 +140,9 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
             .max()
             .unwrap_or(1)
             .max(1);
+        let seen = block.bars.iter().skip(top).take(rows);
+        let longest = seen.map(|bar| safe_text::width(&bar.name)).max();
+        let name_cells = longest.unwrap_or(0).min(usize::from(area.width) * 3 / 5);
         for (line, (row, bar)) in block
             .bars
             .iter()
@@ -160,7 +155,6 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
             if y >= area.bottom() {
                 break;
             }
-            let name_cells = usize::from(area.width / 2).min(22);
             let number = count(bar.count);
             let room = usize::from(area.width).saturating_sub(name_cells + number.len() + 2);
             let full = (bar.count as usize * room)

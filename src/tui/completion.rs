@@ -1,0 +1,296 @@
+//! What a text being typed could become: values in use with their counts, words of the vocabulary
+//! in either language, terms of a filter, texts typed before.
+
+use super::app::App;
+use super::dialog::{FilterForm, Input, Purpose};
+use super::filter::{self, quoted};
+use super::groups::needs_person;
+use super::text_edit::TextEdit;
+use crate::record::{Category, Field, GroupState, Labels, SourceType, Word};
+use unicode_normalization::UnicodeNormalization;
+
+const OFFERED: usize = 8;
+
+/// A value with a word about it: how often it is in use, or its name in the other language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub value: String,
+    pub note: String,
+}
+
+/// Where the vocabulary keeps a field's words.
+pub fn category(field: Field) -> Option<Category> {
+    match field {
+        Field::Colors => Some(Category::Color),
+        Field::Material => Some(Category::Material),
+        Field::ItemTypeGuess => Some(Category::ItemType),
+        Field::Theme => Some(Category::Theme),
+        Field::Vibe => Some(Category::Vibe),
+        _ => None,
+    }
+}
+
+/// Texts that were typed before, newest first; kept between runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past(Vec<String>);
+
+impl Past {
+    const HELD: usize = 20;
+
+    pub fn parse(lines: &str) -> Self {
+        Self(
+            lines
+                .lines()
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        )
+    }
+
+    pub fn push(&mut self, text: &str) {
+        self.forget(text);
+        self.0.insert(0, text.to_owned());
+        self.0.truncate(Self::HELD);
+    }
+
+    pub fn forget(&mut self, text: &str) {
+        self.0.retain(|have| have != text);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    pub fn lines(&self) -> String {
+        self.0.join("\n")
+    }
+}
+
+/// Gathers what fits a word, the best first: what begins with it, what holds it, what has another
+/// name that does; then what is in use most.
+struct Offers {
+    word: Vec<char>,
+    /// (rank, count, offer)
+    found: Vec<(u8, u64, Offer)>,
+}
+
+impl Offers {
+    fn new(word: &str) -> Self {
+        Self {
+            word: lower(word),
+            found: Vec::new(),
+        }
+    }
+
+    fn add<'a>(
+        &mut self,
+        value: &str,
+        names: impl IntoIterator<Item = &'a String>,
+        count: u64,
+        note: impl Into<String>,
+    ) {
+        let at = |name: &str| filter::find(&lower(name), &self.word);
+        let rank = match at(value) {
+            Some(0) => 0,
+            Some(_) => 1,
+            None => match names.into_iter().filter_map(|name| at(name)).min() {
+                Some(0) => 2,
+                // A single letter stands inside of many a name.
+                Some(_) if self.word.len() > 1 => 3,
+                _ => return,
+            },
+        };
+        let offer = Offer {
+            value: value.to_owned(),
+            note: note.into(),
+        };
+        self.found.push((rank, count, offer));
+    }
+
+    fn best(mut self) -> Vec<Offer> {
+        self.found
+            .sort_by_key(|(rank, count, _)| (*rank, std::cmp::Reverse(*count)));
+        let mut best: Vec<Offer> = Vec::new();
+        for (.., offer) in self.found {
+            if best.len() == OFFERED {
+                break;
+            }
+            // A word of the vocabulary may be in use as well.
+            if !best.iter().any(|have| have.value == offer.value) {
+                best.push(offer);
+            }
+        }
+        best
+    }
+
+    /// All of them, as they were added.
+    fn all(self) -> Vec<Offer> {
+        self.found.into_iter().map(|(.., offer)| offer).collect()
+    }
+}
+
+fn lower(text: &str) -> Vec<char> {
+    text.nfc().flat_map(char::to_lowercase).collect()
+}
+
+fn names(word: &Word) -> impl Iterator<Item = &String> {
+    std::iter::once(&word.word).chain(&word.ko).chain(&word.en)
+}
+
+impl App {
+    /// What the word being typed into a field could become.
+    pub fn completions(&self, input: &Input) -> Vec<Offer> {
+        let mut offers = Offers::new(input.word());
+        if let Purpose::Reject { .. } = input.purpose {
+            for reason in self.rejections.iter() {
+                offers.add(reason, [], 0, "");
+            }
+            return offers.best();
+        }
+        let Some(field) = input.completes() else {
+            return Vec::new();
+        };
+        let vocabulary = &self.settings.vocabulary;
+        let used: &[(String, u64)] = match field {
+            Field::TagsKo => &self.counts.tags,
+            Field::Colors => &self.counts.colours,
+            Field::ItemTypeGuess => &self.counts.types,
+            _ => &[],
+        };
+        let category = category(field);
+        for (value, count) in used {
+            let word = category.and_then(|category| vocabulary.find_exact(category, value));
+            let note = match word.and_then(|word| word.ko.first()) {
+                Some(korean) => format!("{korean} {count}"),
+                None => count.to_string(),
+            };
+            offers.add(value, word.into_iter().flat_map(names), *count, note);
+        }
+        match category {
+            Some(category) => {
+                for word in vocabulary.entries(category) {
+                    let korean = word.ko.first().cloned().unwrap_or_default();
+                    offers.add(&word.word, names(word), 0, korean);
+                }
+            }
+            // Tags are Korean: the vocabulary's words by their Korean names.
+            None if field == Field::TagsKo && !offers.word.is_empty() => {
+                for word in Category::ALL.iter().flat_map(|c| vocabulary.entries(*c)) {
+                    if let Some(korean) = word.ko.first() {
+                        offers.add(korean, names(word), 0, word.word.as_str());
+                    }
+                }
+            }
+            None => {}
+        }
+        if let Purpose::Add { groups, .. } = &input.purpose
+            && let [_] = groups[..]
+        {
+            let have = self.labels().map(|labels: &Labels| labels.values(field));
+            let have = have.unwrap_or_default();
+            offers
+                .found
+                .retain(|(.., offer)| !have.contains(&offer.value));
+        }
+        offers.best()
+    }
+
+    /// What the filter being typed could become: earlier filters, keys, or values of a key.
+    pub fn filter_offers(&self, edit: &TextEdit) -> Vec<Offer> {
+        if edit.cursor() != edit.text().len() {
+            return Vec::new();
+        }
+        let word = filter::last_word(edit.text());
+        let (minus, word) = match word.strip_prefix('-') {
+            Some(rest) => ("-", rest),
+            None => ("", word),
+        };
+        let Some((key, value)) = word.split_once(':') else {
+            let mut offers = Offers::new(word);
+            if edit.text().is_empty() {
+                for text in self.filters.iter() {
+                    offers.add(text, [], 1, "earlier");
+                }
+                offers.found.truncate(4);
+            }
+            for (key, note) in filter::KEYS {
+                offers.add(key, [], 0, note);
+            }
+            // Inside a word a key would only be in the way of what is being searched for.
+            offers.found.retain(|(rank, ..)| *rank == 0);
+            return with_prefix(offers.all(), minus);
+        };
+        let part = value.trim_start_matches(['"', '=']);
+        let (before, part) = match part.rfind(',') {
+            Some(at) if matches!(key, "state" | "reason") => part.split_at(at + 1),
+            _ => ("", part),
+        };
+        let mut offers = Offers::new(part);
+        let counts = &self.counts;
+        match key {
+            "state" => {
+                let needed = self.groups.ids_where(|summary| needs_person(summary.state));
+                let needed = needed.count() as u64;
+                offers.add("doubtful", [], needed, needed.to_string());
+                for state in GroupState::ALL {
+                    let count = self.groups.count(*state);
+                    offers.add(state.name(), [], count, count.to_string());
+                }
+            }
+            "reason" => {
+                for (reason, count) in &counts.reasons {
+                    offers.add(reason.code(), [], *count, count.to_string());
+                }
+            }
+            "source" => {
+                for source in [SourceType::EquipmentShape, SourceType::Cash] {
+                    offers.add(source.as_str(), [], 0, "");
+                }
+            }
+            "tag" => {
+                for (tag, count) in &counts.tags {
+                    offers.add(tag, [], *count, count.to_string());
+                }
+            }
+            "colour" | "color" => self.offer_words(&mut offers, Category::Color, &counts.colours),
+            "type" => self.offer_words(&mut offers, Category::ItemType, &counts.types),
+            _ => {}
+        }
+        let mut all = offers.best();
+        for offer in &mut all {
+            offer.value = format!("{key}:{before}{}", quoted(&offer.value));
+        }
+        with_prefix(all, minus)
+    }
+
+    fn offer_words(&self, offers: &mut Offers, category: Category, used: &[(String, u64)]) {
+        for (value, count) in used {
+            let word = self.settings.vocabulary.find_exact(category, value);
+            let korean = word.and_then(|word| word.ko.first());
+            let note = format!("{} {count}", korean.map_or("", String::as_str));
+            let names = word.into_iter().flat_map(names);
+            offers.add(value, names, *count, note.trim_start());
+        }
+    }
+}
+
+fn with_prefix(mut offers: Vec<Offer>, prefix: &str) -> Vec<Offer> {
+    for offer in &mut offers {
+        offer.value.insert_str(0, prefix);
+    }
+    offers
+}
+
+impl FilterForm {
+    /// The text with the chosen offer in the place of the word being typed.
+    pub fn text(&self, offers: &[Offer]) -> String {
+        let text = self.edit.text();
+        match self.chosen.and_then(|at| offers.get(at)) {
+            Some(offer) => {
+                let start = text.len() - filter::last_word(text).len();
+                format!("{}{}", &text[..start], offer.value)
+            }
+            None => text.to_owned(),
+        }
+    }
+}

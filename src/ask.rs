@@ -2,7 +2,7 @@
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon;
-use crate::labeler::remote::{ChatTurn, chat};
+use crate::labeler::remote::{ChatTurn, Chats};
 use crate::prompt::Chat;
 use crate::qwen2vl::open::{OnOpening, Opened, Opening, open};
 use crate::qwen2vl::{
@@ -126,7 +126,7 @@ fn run_remote(
         seed: options.seed,
         ignore_eos: options.ignore_eos,
     };
-    let said = chat(remote, &turn)?;
+    let said = Chats::new(remote)?.ask(&turn)?;
     let line = match options.json {
         true => serde_json::json!({
             "prompt_token_ids": null,
@@ -212,12 +212,10 @@ fn read_picture(path: &Path) -> Result<icon::Picture> {
 pub(crate) fn local(labeler: &LabelerOptions) -> Result<&ModelOptions> {
     match labeler {
         LabelerOptions::Local(model) => Ok(model),
-        LabelerOptions::Remote(_) => Err(Error::new(
+        LabelerOptions::Remote(_) | LabelerOptions::None => Err(Error::new(
             ErrorKind::Usage,
-            "this command does not go through --endpoint yet",
-        )
-        .with_hint("leave out --endpoint to run the model in this process")),
-        LabelerOptions::None => Err(Error::new(ErrorKind::Usage, "no model is given")),
+            "there is no model to run in this process",
+        )),
     }
 }
 

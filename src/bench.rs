@@ -1,15 +1,20 @@
 //! `bench`: the labelling workload with the real prompt and a fixed length of answer, timed.
 
+mod server;
+
 use crate::ask::{STEP_TOKENS, local, open_with_bar};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::icon;
+use crate::icon::{self, Picture};
 use crate::prompt::Prompter;
 use crate::qwen2vl::open::Opened;
 use crate::qwen2vl::{
     GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ImagePatches, Sampling,
 };
 use crate::record::{AttemptSettings, Background, Item};
-use crate::settings::{BenchOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions};
+use crate::settings::{
+    BenchOptions, LabelerOptions, Lang, ModelOptions, OnlySource, PromptOptions, SourceKind,
+    SourceOptions,
+};
 use crate::source::{self, SourceEvent};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -30,7 +35,18 @@ const SETTINGS: AttemptSettings = AttemptSettings {
 
 /// Runs the workload and writes a table, or one JSON object, to `out`.
 pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
-    let model = local(&options.labeler)?;
+    let report = match &options.labeler {
+        LabelerOptions::Remote(server) => server::report(options, server)?,
+        labeler => in_process(options, local(labeler)?)?,
+    };
+    let text = match options.json {
+        true => report.to_string(),
+        false => table(&report),
+    };
+    writeln!(out, "{text}").context(ErrorKind::Internal, "cannot write the result")
+}
+
+fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json::Value> {
     let items = items(options)?;
     let opened = open_with_bar(model)?;
     let requests = requests(options, &opened, &items)?;
@@ -43,12 +59,7 @@ pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
         },
         requests,
     )?;
-    let report = measured.report(options, &opened, model.batch_size, items.len());
-    let text = match options.json {
-        true => report.to_string(),
-        false => table(&report),
-    };
-    writeln!(out, "{text}").context(ErrorKind::Internal, "cannot write the result")
+    Ok(measured.report(options, &opened, model.batch_size, items.len()))
 }
 
 /// The items to label over and over.
@@ -82,14 +93,11 @@ fn items(options: &BenchOptions) -> Result<Vec<Item>> {
     }
 }
 
-fn requests(
-    options: &BenchOptions,
-    opened: &Opened,
-    items: &[Item],
-) -> Result<Vec<GenerateRequest>> {
-    let prompter = Prompter::load(&PromptOptions {
+/// The prompt that `model` is labelled with.
+fn prompter(model: &str) -> Result<Prompter> {
+    Prompter::load(&PromptOptions {
         // The built-in model knows no other prompt, and holds no longer one.
-        version: match opened.name.as_str() {
+        version: match model {
             "demo" => "demo".to_owned(),
             _ => "v2".to_owned(),
         },
@@ -97,19 +105,31 @@ fn requests(
         lang: Lang::Ko,
         with_metadata: true,
         vocabulary: None,
-    })?;
+    })
+}
+
+fn picture(item: &Item) -> Result<Picture> {
+    let file = item
+        .file
+        .as_deref()
+        .ok_or_else(|| Error::new(ErrorKind::Image, format!("{} has no file", item.image_path)))?;
+    let bytes = source::image_bytes(file)
+        .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
+    let icon = icon::decode(&bytes).map_err(|error| error.context(&item.image_path))?;
+    Ok(icon::picture(&icon, SETTINGS.upscale, SETTINGS.background))
+}
+
+fn requests(
+    options: &BenchOptions,
+    opened: &Opened,
+    items: &[Item],
+) -> Result<Vec<GenerateRequest>> {
+    let prompter = prompter(&opened.name)?;
     let mut shared: Option<Arc<[u32]>> = None;
     let mut requests = Vec::with_capacity(options.icons);
     for (ticket, item) in (0..options.icons as u64).zip(items.iter().cycle()) {
-        let about = |error: Error| error.context(&item.image_path);
-        let file = item.file.as_deref().ok_or_else(|| {
-            Error::new(ErrorKind::Image, format!("{} has no file", item.image_path))
-        })?;
-        let bytes = source::image_bytes(file)
-            .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
-        let icon = icon::decode(&bytes).map_err(about)?;
-        let picture = icon::picture(&icon, SETTINGS.upscale, SETTINGS.background);
-        let image = ImagePatches::new(&picture, &opened.model.config().image).map_err(about)?;
+        let image = ImagePatches::new(&picture(item)?, &opened.model.config().image)
+            .map_err(|error| error.context(&item.image_path))?;
         let chat = prompter.chat(item, &SETTINGS);
         let count = opened.model.image_tokens(image.grid);
         let tokens = opened.tokenizer.chat_tokens(&chat, &[count])?;

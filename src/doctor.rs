@@ -81,7 +81,11 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
             machine(&mut findings, model);
             checkpoint(&mut findings, model);
         }
-        LabelerOptions::Remote(server) => servers(&mut findings, server)?,
+        LabelerOptions::Remote(server) => {
+            if let Err(error) = servers(&mut findings, server) {
+                findings.error("server", error);
+            }
+        }
         LabelerOptions::None => {}
     }
     if let Some(options) = &options.source {

@@ -4,6 +4,7 @@ use super::Invocation;
 use super::args::{AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, LabelArgs, ModelArgs};
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
+use crate::labeler::remote::base_url;
 use crate::settings::{
     AskOptions, BenchOptions, DeviceChoice, DoctorOptions, EngineOptions, FrontOptions,
     IconOptions, LabelerOptions, ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions,
@@ -169,7 +170,12 @@ fn default_model(source: &SourceKind) -> &'static str {
 /// The demo model was trained on a prompt of its own.
 fn default_prompt(labeler: &LabelerOptions) -> &'static str {
     match labeler {
-        LabelerOptions::Local(model) if model.model == "demo" => "demo",
+        LabelerOptions::Local(ModelOptions { model, .. })
+        | LabelerOptions::Remote(RemoteOptions { model, .. })
+            if model == "demo" =>
+        {
+            "demo"
+        }
         _ => "v2",
     }
 }
@@ -233,12 +239,7 @@ fn remote_options(
     offline: bool,
 ) -> Result<RemoteOptions> {
     for endpoint in &endpoints {
-        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-            return Err(usage(
-                format!("--endpoint {endpoint:?} is not an http address"),
-                "for example --endpoint http://localhost:8000/v1",
-            ));
-        }
+        base_url(endpoint)?;
     }
     Ok(RemoteOptions {
         endpoints,
@@ -266,12 +267,13 @@ fn labeler_options(
     default_model: &str,
 ) -> Result<LabelerOptions> {
     let endpoints = args.endpoint.clone();
+    let in_flight = args.batch_size;
     let model = model_options(args, origins, default_model)?;
     Ok(if endpoints.is_empty() {
         LabelerOptions::Local(model)
     } else {
         let offline = model.offline;
-        LabelerOptions::Remote(remote_options(endpoints, model.model, Some(1), offline)?)
+        LabelerOptions::Remote(remote_options(endpoints, model.model, in_flight, offline)?)
     })
 }
 

@@ -63,7 +63,7 @@ pub struct ModelInfo {
     pub name: String,
     /// For example `cpu` or `http://host:8000/v1`.
     pub device: String,
-    /// For example `q8_0`, or `schema: json_schema` for an endpoint.
+    /// For example `q8_0`; for an endpoint how the schema travels, for example `json_schema`.
     pub detail: String,
     pub slots: usize,
 }
@@ -94,6 +94,7 @@ pub enum Event {
         rows: u64,
         groups: u64,
     },
+    /// Again where something about it has changed.
     ModelReady(ModelInfo),
     /// Review goes on without a model.
     ModelFailed(Error),
@@ -130,6 +131,8 @@ pub enum Stage {
     Quantize,
     Prefill,
     Decode,
+    /// No server answers.
+    Waiting,
     Idle,
     Paused,
     Failed,

@@ -64,6 +64,7 @@ pub fn run<T: From<FromModel>>(
             tell: &tell,
             meter,
             in_flight: BTreeMap::new(),
+            waiting: false,
             finished: 0,
         };
         let ended = catch_unwind(AssertUnwindSafe(|| labeler.run(&mut jobs)));
@@ -109,10 +110,19 @@ struct Worker<'a> {
     tell: &'a dyn Fn(FromModel),
     meter: &'a Meter,
     in_flight: BTreeMap<u64, LabelRequest>,
+    waiting: bool,
     finished: usize,
 }
 
 impl Worker<'_> {
+    fn show_stage(&self) {
+        let stage = match self.waiting {
+            true => Stage::Waiting,
+            false => Stage::Decode,
+        };
+        self.meter.stage(stage, None);
+    }
+
     /// Whether `ticket` was in flight: a labeler answers each job once.
     fn end(&mut self, ticket: u64) -> bool {
         let known = self.in_flight.remove(&ticket).is_some();
@@ -134,7 +144,7 @@ impl Jobs for Worker<'_> {
         if let Pull::Request(request) = &pull {
             self.in_flight.insert(request.ticket, (**request).clone());
             self.meter.in_flight(self.in_flight.len());
-            self.meter.stage(Stage::Decode, None);
+            self.show_stage();
             (self.tell)(FromModel::Started(request.ticket));
         }
         pull
@@ -157,6 +167,11 @@ impl Jobs for Worker<'_> {
                 }
             }
             LabelEvent::Notice(text) => (self.tell)(FromModel::Notice(text)),
+            LabelEvent::Changed(info) => (self.tell)(FromModel::Ready(info)),
+            LabelEvent::Waiting(waiting) => {
+                self.waiting = waiting;
+                self.show_stage();
+            }
             LabelEvent::Failed { ticket, error } => {
                 if self.end(ticket) {
                     (self.tell)(FromModel::Refused { ticket, error });

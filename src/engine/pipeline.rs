@@ -235,7 +235,7 @@ impl Pipeline {
         if matches!(self.state.model, Model::None | Model::Broken) {
             return Ok(());
         }
-        let window = self.state.slots * 2 + AHEAD;
+        let window = self.state.slots + AHEAD;
         while self.state.outstanding.len() < window {
             let (group, settings, purpose) = match self.state.urgent.pop_front() {
                 Some(next) => next,

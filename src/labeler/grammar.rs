@@ -3,7 +3,7 @@
 
 use crate::error::{Context, ErrorKind, Result};
 use llguidance::api::{GrammarInit, TopLevelGrammar};
-use llguidance::toktrie::{InferenceCapabilities, SimpleVob, TokEnv};
+use llguidance::toktrie::{ApproximateTokEnv, InferenceCapabilities, SimpleVob, TokEnv};
 use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
 use serde_json::Value;
 use std::sync::Arc;
@@ -12,12 +12,25 @@ use std::sync::Arc;
 /// millisecond.
 pub struct GrammarCompiler {
     factory: ParserFactory,
+    /// Whether blanks and line ends may stand between the parts of an answer.
+    whitespace: bool,
     /// The schema compiled last: without metadata every item has the same.
     last: Option<(Arc<Value>, Matcher)>,
 }
 
 impl GrammarCompiler {
+    /// For answers that are to be written: in compact form.
     pub fn new(tokens: &TokEnv) -> Result<Self> {
+        Self::with_whitespace(tokens, false)
+    }
+
+    /// For answers that another engine has written: a token is a byte, and blanks may stand
+    /// wherever JSON lets them.
+    pub fn for_reading() -> Result<Self> {
+        Self::with_whitespace(&ApproximateTokEnv::single_byte_env(), true)
+    }
+
+    fn with_whitespace(tokens: &TokEnv, whitespace: bool) -> Result<Self> {
         let capabilities = InferenceCapabilities {
             ff_tokens: tokens.tokenize_is_canonical(),
             ..InferenceCapabilities::default()
@@ -28,6 +41,7 @@ impl GrammarCompiler {
         factory.quiet();
         Ok(Self {
             factory,
+            whitespace,
             last: None,
         })
     }
@@ -40,14 +54,15 @@ impl GrammarCompiler {
                 matcher: fresh.deep_clone(),
             });
         }
-        let mut compact = schema.as_ref().clone();
+        let mut schema_with_options = schema.as_ref().clone();
         JsonCompileOptions {
-            whitespace_flexible: false,
+            whitespace_flexible: self.whitespace,
             json_allowed_escapes: Some("\"\\".into()),
             ..JsonCompileOptions::default()
         }
-        .apply_to(&mut compact);
-        let init = GrammarInit::Serialized(TopLevelGrammar::from_json_schema(compact));
+        .apply_to(&mut schema_with_options);
+        let grammar = TopLevelGrammar::from_json_schema(schema_with_options);
+        let init = GrammarInit::Serialized(grammar);
         let parser = self
             .factory
             .create_parser_from_init_default(init)

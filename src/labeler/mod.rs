@@ -65,6 +65,10 @@ pub enum LabelEvent {
     },
     /// About the labeler, not about a job: for example that a server does not answer.
     Notice(String),
+    /// What [`Labeler::info`] says now: for example another way to send the schema.
+    Changed(crate::engine::ModelInfo),
+    /// Whether everything in flight waits for a server that does not answer.
+    Waiting(bool),
     /// This job alone failed.
     Failed {
         ticket: u64,

@@ -1,13 +1,15 @@
-//! One free-form chat turn through a server; no grammar, no second try.
+//! Free-form chat turns through a server; no grammar, no second try.
 
-use super::{Outcome, Patience, error_words, http_client, read_body, wire};
+use super::http::{Http, Patience, base_url, error_words, read_body};
+use super::wire;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::settings::RemoteOptions;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
 
 /// What to ask.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ChatTurn<'a> {
     pub system: &'a str,
     /// They come first, then the text.
@@ -26,48 +28,80 @@ pub struct ChatAnswer {
     pub finish_reason: Option<String>,
     /// Natural log, one a token, where the server gives them.
     pub logprobs: Option<Vec<f64>>,
+    /// Zero where the server does not count.
+    pub prompt_tokens: usize,
+    /// Of the prompt, those that the server still knew from an earlier one.
+    pub cached_tokens: usize,
+    pub new_tokens: usize,
 }
 
-/// Asks the first server of `options`.
-pub fn chat(options: &RemoteOptions, turn: &ChatTurn) -> Result<ChatAnswer> {
-    let Some(url) = options.endpoints.first().filter(|_| !options.offline) else {
-        return Err(
-            Error::new(ErrorKind::Usage, "--endpoint cannot be used with --offline")
-                .with_hint("leave one of them out"),
-        );
-    };
-    let body = body(&options.model, turn)?;
-    let client = http_client(options.api_key.as_ref(), &Patience::default())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context(ErrorKind::Internal, "cannot start the network's runtime")?;
-    let failed = |words: String| {
-        let words = match &options.api_key {
-            Some(key) if !key.expose().is_empty() => words.replace(key.expose(), "[key]"),
-            _ => words,
-        };
-        Error::new(ErrorKind::Network, format!("{url}: {words}"))
-            .with_hint("run `labeler-tui doctor --endpoint URL` to see what the server can do")
-    };
-    let (status, bytes) = runtime
-        .block_on(async {
-            let address = format!("{}/chat/completions", url.trim_end_matches('/'));
-            let sent = client.post(address).json(&body).send().await;
-            let response = sent.map_err(|error| error_words(&error))?;
-            let status = response.status();
-            match read_body(response).await {
-                Ok(bytes) => Ok((status, bytes)),
-                Err(Outcome::Broken { words, .. }) => Err(words),
-                Err(_) => Err("the answer broke off".to_owned()),
+/// Servers to chat with.
+pub struct Chats {
+    http: Http,
+    urls: Vec<String>,
+    model: String,
+}
+
+impl Chats {
+    /// # Errors
+    /// With `--offline`, and for addresses and keys that cannot be used.
+    pub fn new(options: &RemoteOptions) -> Result<Self> {
+        let urls = options.endpoints.iter().map(|url| base_url(url));
+        Ok(Self {
+            urls: urls.collect::<Result<_>>()?,
+            http: Http::new(options, &Patience::default())?,
+            model: options.model.clone(),
+        })
+    }
+
+    /// Asks the first server.
+    pub fn ask(&self, turn: &ChatTurn) -> Result<ChatAnswer> {
+        let url = self.urls.first().map_or("", String::as_str);
+        self.http.runtime.block_on(self.send(url, turn))
+    }
+
+    /// Asks all servers by turns, `concurrency` questions at a time; answers come in the order in
+    /// which they are finished. The first failure ends it.
+    pub fn ask_all<'a>(
+        &self,
+        turns: impl IntoIterator<Item = ChatTurn<'a>>,
+        concurrency: usize,
+        mut answered: impl FnMut(ChatAnswer),
+    ) -> Result<()> {
+        let mut turns = self.urls.iter().cycle().zip(turns);
+        self.http.runtime.block_on(async {
+            let mut in_flight = FuturesUnordered::new();
+            loop {
+                let room = concurrency.max(1) - in_flight.len();
+                let next = turns.by_ref().take(room);
+                in_flight
+                    .extend(next.map(|(url, turn)| async move { self.send(url, &turn).await }));
+                match in_flight.next().await {
+                    Some(answer) => answered(answer?),
+                    None => return Ok(()),
+                }
             }
         })
-        .map_err(failed)?;
-    let text = String::from_utf8_lossy(&bytes);
-    if !status.is_success() {
-        return Err(failed(format!("{status}: {}", wire::server_words(&text))));
     }
-    answer(&bytes).ok_or_else(|| failed("the answer is not a chat completion".to_owned()))
+
+    async fn send(&self, url: &str, turn: &ChatTurn<'_>) -> Result<ChatAnswer> {
+        let failed = |words: String| {
+            let words = self.http.without_key(&format!("{url}: {words}"));
+            Error::new(ErrorKind::Network, words)
+                .with_hint("run `labeler-tui doctor --endpoint URL` to see what the server can do")
+        };
+        let body = body(&self.model, turn)?;
+        let request = self.http.client.post(format!("{url}/chat/completions"));
+        let response = request.json(&body).send().await;
+        let response = response.map_err(|error| failed(error_words(&error)))?;
+        let status = response.status();
+        let bytes = read_body(response).await.map_err(failed)?;
+        if !status.is_success() {
+            let words = wire::server_words(&String::from_utf8_lossy(&bytes));
+            return Err(failed(format!("{status}: {words}")));
+        }
+        answer(&bytes).ok_or_else(|| failed("the answer is not a chat completion".to_owned()))
+    }
 }
 
 fn body(model: &str, turn: &ChatTurn) -> Result<Value> {
@@ -102,6 +136,10 @@ fn answer(bytes: &[u8]) -> Option<ChatAnswer> {
     let logprobs = choice
         .pointer("/logprobs/content")
         .and_then(Value::as_array);
+    let count = |pointer| {
+        let count = completion.pointer(pointer).and_then(Value::as_u64);
+        count.unwrap_or_default() as usize
+    };
     Some(ChatAnswer {
         text: choice.pointer("/message/content")?.as_str()?.to_owned(),
         finish_reason: choice["finish_reason"].as_str().map(str::to_owned),
@@ -109,6 +147,9 @@ fn answer(bytes: &[u8]) -> Option<ChatAnswer> {
             let one = |token: &Value| token["logprob"].as_f64();
             tokens.iter().map(one).collect()
         }),
+        prompt_tokens: count("/usage/prompt_tokens"),
+        cached_tokens: count("/usage/prompt_tokens_details/cached_tokens"),
+        new_tokens: count("/usage/completion_tokens"),
     })
 }
 

@@ -1,16 +1,21 @@
 //! What `doctor` finds out about a server: reachable, model, images, schema, probabilities.
 
+use super::conformance::Conformance;
+use super::http::{Http, Patience, base_url, error_words, read_body};
 use super::wire::{self, Agreement, Format};
-use super::{Patience, error_words, http_client, read_body};
-use crate::error::{Context as _, ErrorKind, Result};
+use crate::error::Result;
 use crate::icon::Picture;
-use crate::labeler::LabelRequest;
-use crate::prompt::Chat;
-use crate::record::GroupId;
-use crate::settings::RemoteOptions;
-use serde_json::json;
+use crate::labeler::{Answer, LabelRequest};
+use crate::prompt::{Chat, schema};
+use crate::record::{GroupId, Vocabulary};
+use crate::settings::{Lang, RemoteOptions};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Long enough to see whether an answer keeps to the schema.
+const NEW_TOKENS: usize = 24;
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One finding each: `Ok` with a word on it, or why not.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -23,165 +28,190 @@ pub struct EndpointReport {
     pub gives_probabilities: Result<String, String>,
 }
 
+impl EndpointReport {
+    fn findings(&mut self) -> [&mut Result<String, String>; 5] {
+        [
+            &mut self.reachable,
+            &mut self.model_listed,
+            &mut self.takes_images,
+            &mut self.takes_schema,
+            &mut self.gives_probabilities,
+        ]
+    }
+}
+
 /// Asks each server of the options; nothing here stops at a server that fails.
+///
+/// # Errors
+/// With `--offline`, and for addresses and keys that cannot be used.
 pub fn check(options: &RemoteOptions) -> Result<Vec<EndpointReport>> {
     let patience = Patience {
-        silence: Duration::from_secs(60),
+        silence: PATIENCE,
         ..Patience::default()
     };
-    let client = http_client(options.api_key.as_ref(), &patience)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context(ErrorKind::Internal, "cannot start the network's runtime")?;
+    let http = Http::new(options, &patience)?;
+    // The schema of a real record, so that what a server cannot take is known before a run.
+    let schema = Arc::new(schema(
+        &Vocabulary::builtin()?,
+        Lang::Ko,
+        Some("별빛 모자"),
+        false,
+    ));
+    let mut conformance = Conformance::new()?;
     let mut reports = Vec::new();
     for url in &options.endpoints {
-        let url = url.trim_end_matches('/');
-        reports.push(runtime.block_on(check_one(&client, url, &options.model)));
-    }
-    if let Some(key) = options
-        .api_key
-        .as_ref()
-        .filter(|key| !key.expose().is_empty())
-    {
-        for report in &mut reports {
-            for finding in [
-                &mut report.reachable,
-                &mut report.model_listed,
-                &mut report.takes_images,
-                &mut report.takes_schema,
-                &mut report.gives_probabilities,
-            ] {
-                let (Ok(words) | Err(words)) = finding;
-                *words = words.replace(key.expose(), "[key]");
-            }
+        let server = Server {
+            http: &http,
+            url: base_url(url)?,
+            model: &options.model,
+            schema: &schema,
+        };
+        let mut report = http.runtime.block_on(server.check(&mut conformance));
+        for finding in report.findings() {
+            let (Ok(words) | Err(words)) = finding;
+            *words = http.without_key(words);
         }
+        reports.push(report);
     }
     Ok(reports)
 }
 
-async fn check_one(client: &reqwest::Client, url: &str, model: &str) -> EndpointReport {
-    let begun = Instant::now();
-    let mut report = EndpointReport {
-        url: url.to_owned(),
-        reachable: Err("not asked".into()),
-        model_listed: Err("not asked: the server is not reachable".into()),
-        takes_images: Err("not asked: the server is not reachable".into()),
-        takes_schema: Err("not asked: the server is not reachable".into()),
-        gives_probabilities: Err("not asked: the server is not reachable".into()),
-    };
-    let listed = match client.get(format!("{url}/models")).send().await {
-        Ok(response) => response,
-        Err(error) => {
-            report.reachable = Err(error_words(&error));
-            return report;
-        }
-    };
-    let status = listed.status();
-    report.reachable = Ok(format!("{} ms", begun.elapsed().as_millis()));
-    report.model_listed = match listed.json::<serde_json::Value>().await {
-        Ok(list) if status.is_success() => {
-            let names: Vec<&str> = list["data"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|entry| entry["id"].as_str())
-                .collect();
-            if names.contains(&model) {
-                Ok(model.to_owned())
-            } else {
-                Err(format!("it lists {}, not {model}", names.join(", ")))
-            }
-        }
-        _ => Err(format!("no list of models (status {})", status.as_u16())),
-    };
-    let plain = Agreement {
-        format: Format::Plain,
-        logprobs: false,
-    };
-    let with_schema = Agreement {
-        format: Format::JsonSchema,
-        logprobs: false,
-    };
-    let with_logprobs = Agreement {
-        format: Format::Plain,
-        logprobs: true,
-    };
-    report.takes_images = ask(client, url, model, plain).await.map(|_| "yes".into());
-    report.takes_schema =
-        ask(client, url, model, with_schema)
-            .await
-            .and_then(|answer| match answer.text.trim() {
-                "{\"answer\":\"red\"}" | "{\"answer\":\"blue\"}" => Ok("json_schema".into()),
-                // Servers differ in white space; the keys and words may not.
-                text => match serde_json::from_str::<serde_json::Value>(text) {
-                    Ok(value) if value["answer"] == "red" || value["answer"] == "blue" => {
-                        Ok("json_schema".into())
-                    }
-                    _ => Err(format!("it took the schema and broke it: {text:.60}")),
-                },
-            });
-    report.gives_probabilities = ask(client, url, model, with_logprobs)
-        .await
-        .and_then(|answer| {
-            if answer.tokens.is_empty() {
-                Err("none in the answer".into())
-            } else {
-                Ok("yes".into())
-            }
-        });
-    report
+struct Server<'a> {
+    http: &'a Http,
+    url: String,
+    model: &'a str,
+    schema: &'a Arc<Value>,
 }
 
-async fn ask(
-    client: &reqwest::Client,
-    url: &str,
-    model: &str,
-    agreement: Agreement,
-) -> Result<crate::labeler::Answer, String> {
+impl Server<'_> {
+    async fn check(&self, conformance: &mut Conformance) -> EndpointReport {
+        let not_asked = || Err("not asked: the server is not reachable".to_owned());
+        let begun = Instant::now();
+        let listed = self.http.client.get(format!("{}/models", self.url)).send();
+        let (reachable, model_listed) = match listed.await {
+            Ok(response) => (
+                Ok(format!("{} ms", begun.elapsed().as_millis())),
+                self.model_listed(response).await,
+            ),
+            Err(error) => (Err(error_words(&error)), not_asked()),
+        };
+        let mut report = EndpointReport {
+            url: self.url.clone(),
+            reachable,
+            model_listed,
+            takes_images: not_asked(),
+            takes_schema: not_asked(),
+            gives_probabilities: not_asked(),
+        };
+        if report.reachable.is_ok() {
+            report.takes_images = self.takes_images().await;
+            report.takes_schema = self.takes_schema(conformance).await;
+            report.gives_probabilities = self.gives_probabilities().await;
+        }
+        report
+    }
+
+    async fn model_listed(&self, response: reqwest::Response) -> Result<String, String> {
+        let status = response.status();
+        let body = read_body(response).await?;
+        let list: Option<Value> = serde_json::from_slice(&body).ok();
+        let Some(list) = list.filter(|_| status.is_success()) else {
+            let words = wire::server_words(&String::from_utf8_lossy(&body));
+            return Err(format!(
+                "no list of models: status {} {words}",
+                status.as_u16()
+            ));
+        };
+        let models = list["data"].as_array().into_iter().flatten();
+        let names: Vec<&str> = models.filter_map(|entry| entry["id"].as_str()).collect();
+        match names.contains(&self.model) {
+            true => Ok(self.model.to_owned()),
+            false => Err(format!("it lists {}, not {}", names.join(", "), self.model)),
+        }
+    }
+
+    /// A picture is part of the prompt where it makes it longer.
+    async fn takes_images(&self) -> Result<String, String> {
+        let with = self.ask(true, Format::Plain, false).await?;
+        let without = self.ask(false, Format::Plain, false).await?;
+        match with.counts.prompt.saturating_sub(without.counts.prompt) {
+            0 if with.counts.prompt > 0 => Err("it drops the picture".to_owned()),
+            0 => Ok("yes, as far as one can tell: it counts no tokens".to_owned()),
+            tokens => Ok(format!("yes, {tokens} tokens for one of 56x56")),
+        }
+    }
+
+    /// The question asks for no JSON, so only a server that knows what the schema means answers
+    /// in JSON.
+    async fn takes_schema(&self, conformance: &mut Conformance) -> Result<String, String> {
+        let mut refusals = Vec::new();
+        for format in [Format::JsonSchema, Format::GuidedJson] {
+            match self.ask(false, format, false).await {
+                Ok(answer) => {
+                    let read = conformance.read(self.schema, &answer.text);
+                    if read.is_ok_and(|read| read.conforms()) {
+                        return Ok(format.name().to_owned());
+                    }
+                    let said = answer.text.chars().take(40).collect::<String>();
+                    refusals.push(format!(
+                        "{} is taken but not kept to: {said:?}",
+                        format.name()
+                    ));
+                }
+                Err(words) => refusals.push(format!("{}: {words}", format.name())),
+            }
+        }
+        Err(refusals.join("; "))
+    }
+
+    async fn gives_probabilities(&self) -> Result<String, String> {
+        match self.ask(false, Format::Plain, true).await? {
+            answer if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
+            _ => Ok("yes".to_owned()),
+        }
+    }
+
+    async fn ask(&self, picture: bool, format: Format, logprobs: bool) -> Result<Answer, String> {
+        let png = match picture {
+            true => Some(red_square()?),
+            false => None,
+        };
+        let request = LabelRequest {
+            ticket: 0,
+            group: GroupId(0),
+            chat: Chat {
+                system: "You answer in one English word.".to_owned(),
+                user: "What color has a ripe tomato?".to_owned(),
+                images: usize::from(picture),
+            },
+            picture: None,
+            schema: Arc::clone(self.schema),
+            max_new_tokens: NEW_TOKENS,
+        };
+        let agreement = Agreement { format, logprobs };
+        let body = wire::request_body(self.model, &request, png.as_deref(), agreement);
+        let begun = Instant::now();
+        let asked = self
+            .http
+            .client
+            .post(format!("{}/chat/completions", self.url));
+        let response = asked.json(&body).send().await;
+        let response = response.map_err(|error| error_words(&error))?;
+        let status = response.status();
+        let bytes = read_body(response).await?;
+        if !status.is_success() {
+            let words = wire::server_words(&String::from_utf8_lossy(&bytes));
+            return Err(format!("status {}: {words}", status.as_u16()));
+        }
+        wire::read_answer(&bytes, begun.elapsed())
+    }
+}
+
+fn red_square() -> Result<String, String> {
     let picture = Picture {
         width: 56,
         height: 56,
         rgb: [217, 43, 43].repeat(56 * 56),
     };
-    let png = wire::data_url(&picture).map_err(|error| error.to_string())?;
-    let request = LabelRequest {
-        ticket: 0,
-        group: GroupId(0),
-        chat: Chat {
-            system: "You answer in JSON.".into(),
-            user: "Is the picture red or blue? Answer as {\"answer\":\"red\"}.".into(),
-            images: 1,
-        },
-        picture: None,
-        schema: Arc::new(json!({
-            "type": "object",
-            "properties": {"answer": {"type": "string", "enum": ["red", "blue"]}},
-            "required": ["answer"],
-            "additionalProperties": false,
-        })),
-        max_new_tokens: 24,
-    };
-    let body = wire::request_body(model, &request, Some(&png), agreement, false);
-    let begun = Instant::now();
-    let response = client
-        .post(format!("{url}/chat/completions"))
-        .header(reqwest::header::CONTENT_TYPE, "application/json")
-        .body(body.to_string())
-        .send()
-        .await
-        .map_err(|error| error_words(&error))?;
-    let status = response.status();
-    let bytes = match read_body(response).await {
-        Ok(bytes) => bytes,
-        Err(_) => return Err("the answer broke off".into()),
-    };
-    if !status.is_success() {
-        return Err(format!(
-            "status {}: {}",
-            status.as_u16(),
-            wire::server_words(&String::from_utf8_lossy(&bytes))
-        ));
-    }
-    wire::read_answer(&bytes, begun.elapsed())
+    wire::data_url(&picture).map_err(|error| error.to_string())
 }

@@ -1,98 +1,55 @@
 //! Labels through any server that speaks the OpenAI chat API: vLLM, SGLang, llama.cpp and others.
 
+mod align;
 mod chat;
 mod check;
+mod conformance;
+mod http;
 mod pool;
 mod wire;
 
-pub use chat::{ChatAnswer, ChatTurn, chat};
+pub use chat::{ChatAnswer, ChatTurn, Chats};
 pub use check::{EndpointReport, check};
+pub use http::{Patience, base_url};
 
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, Pull};
 use crate::engine::{ModelInfo, RemoteCounts};
-use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::settings::{RemoteOptions, Secret};
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::RemoteOptions;
+use conformance::Conformance;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use http::{Http, answers, error_words, read_body};
 use pool::{Endpoint, Pool};
+use serde_json::Value;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
+use wire::{Agreement, Refusal};
 
-/// How long to wait and how often to try; the defaults are for real servers.
-#[derive(Debug, Clone)]
-pub struct Patience {
-    pub connect: Duration,
-    /// Longest silence of a server within an answer. A busy CPU server thinks for minutes.
-    pub silence: Duration,
-    /// First wait before a repetition; doubles each time, with jitter.
-    pub backoff: Duration,
-    pub longest_backoff: Duration,
-    /// Broken answers (5xx, 408, 409, cut connections, timeouts) that one item may meet.
-    pub tries: u32,
-    /// Times that one item may be told to come later (429).
-    pub queueing: u32,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            silence: Duration::from_secs(600),
-            backoff: Duration::from_millis(500),
-            longest_backoff: Duration::from_secs(30),
-            tries: 8,
-            queueing: 100,
-        }
-    }
-}
-
-/// An answer longer than this is a fault of the server.
-const LONGEST_ANSWER: usize = 16 << 20;
 /// How often a run looks for new work and for a cancellation while requests are in flight.
 const TICK: Duration = Duration::from_millis(20);
 
 pub struct RemoteLabeler {
     options: RemoteOptions,
     patience: Patience,
-    client: reqwest::Client,
-    runtime: tokio::runtime::Runtime,
+    http: Http,
     pool: Pool,
+    conformance: RefCell<Conformance>,
     counts: RefCell<RemoteCounts>,
 }
 
 impl RemoteLabeler {
     /// # Errors
-    /// With `--offline`, and for an address that is none.
+    /// With `--offline`, for an address that is none, and for a key that no header can carry.
     pub fn new(options: RemoteOptions, patience: Patience) -> Result<Self> {
-        if options.offline {
-            return Err(
-                Error::new(ErrorKind::Usage, "--endpoint cannot be used with --offline")
-                    .with_hint("leave one of them out"),
-            );
-        }
-        for url in &options.endpoints {
-            let parsed = reqwest::Url::parse(url)
-                .context(ErrorKind::Usage, format_args!("--endpoint {url}"))?;
-            if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("--endpoint {url} is not an http or https address"),
-                )
-                .with_hint("for example http://localhost:8000/v1"));
-            }
-        }
-        let client = http_client(options.api_key.as_ref(), &patience)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context(ErrorKind::Internal, "cannot start the network's runtime")?;
+        let urls = options.endpoints.iter().map(|url| base_url(url));
         Ok(Self {
-            pool: Pool::new(&options.endpoints),
+            pool: Pool::new(urls.collect::<Result<_>>()?, patience.backoff),
+            http: Http::new(&options, &patience)?,
+            conformance: RefCell::new(Conformance::new()?),
+            counts: RefCell::default(),
             options,
             patience,
-            client,
-            runtime,
-            counts: RefCell::default(),
         })
     }
 
@@ -106,7 +63,7 @@ impl RemoteLabeler {
             },
             Err(words) => LabelEvent::Failed {
                 ticket,
-                error: Error::new(ErrorKind::Network, self.without_key(&words)),
+                error: Error::new(ErrorKind::Network, self.http.without_key(&words)),
             },
         }
     }
@@ -118,37 +75,40 @@ impl RemoteLabeler {
             }
             None => None,
         };
-        let (mut broken, mut queued, mut strict) = (0, 0, false);
+        let (mut broken, mut queued) = (0, 0);
+        // What this item has had to give up, and at which server.
+        let mut less: Option<(&Endpoint, Agreement)> = None;
         loop {
             let turn = self.pool.choose().await;
             let endpoint = turn.endpoint;
-            let asked = endpoint.agreement();
-            let body =
-                wire::request_body(&self.options.model, request, png.as_deref(), asked, strict);
-            let outcome = self.send(endpoint, &body).await;
+            let asked = less
+                .filter(|(at, _)| std::ptr::eq(*at, endpoint))
+                .map_or(endpoint.agreement(), |(_, less)| less);
+            let body = wire::request_body(&self.options.model, request, png.as_deref(), asked);
+            let outcome = self.send(endpoint, &body, asked).await;
             drop(turn);
             let wait = match outcome {
-                Outcome::Answer(answer) => {
+                Outcome::Answer(mut answer) => {
                     self.pool.answered(endpoint);
-                    if asked.logprobs && answer.tokens.is_empty() && !answer.text.is_empty() {
-                        self.pool.tell_without_logprobs(&endpoint.url);
+                    let record = answer.truncated || crate::record::parse(&answer.text).is_ok();
+                    if !record
+                        && let Some(agreement) = self.pool.settle(endpoint, asked, Refusal::Ignored)
+                    {
+                        less = Some((endpoint, agreement));
+                        self.counts.borrow_mut().retries += 1;
+                        continue;
                     }
-                    let readable = answer.truncated || crate::record::parse(&answer.text).is_ok();
-                    if readable || strict {
-                        return Ok(*answer);
-                    }
-                    strict = true;
-                    Duration::ZERO
+                    let probable = !answer.tokens.is_empty() || answer.text.is_empty();
+                    let whole_record = record && !answer.truncated;
+                    self.pool.kept(endpoint, asked, whole_record, probable);
+                    self.mark_forced(request, &mut answer, asked);
+                    return Ok(*answer);
                 }
-                Outcome::Refused { status, body } => {
+                Outcome::Refused { words, refusal } => {
                     self.pool.answered(endpoint);
-                    let refused = wire::refusal(status, &body, asked);
-                    if !self.pool.settle(endpoint, asked, refused) {
-                        return Err(format!(
-                            "{} answered {status}: {}",
-                            endpoint.url,
-                            wire::server_words(&body)
-                        ));
+                    match self.pool.settle(endpoint, asked, refusal) {
+                        Some(agreement) => less = Some((endpoint, agreement)),
+                        None => return Err(format!("{} {words}", endpoint.url)),
                     }
                     Duration::ZERO
                 }
@@ -160,18 +120,18 @@ impl RemoteLabeler {
                     }
                     after.unwrap_or_else(|| self.backoff(queued))
                 }
-                Outcome::Broken { gone, words } => {
-                    self.pool.broke(endpoint, gone, &self.without_key(&words));
-                    // A server that is gone pauses the run; it does not use up an item's tries.
-                    broken += u32::from(!gone);
+                Outcome::Gone(words) => {
+                    // It pauses the run; it does not use up an item's tries.
+                    self.pool.gone(endpoint, &self.http.without_key(&words));
+                    Duration::ZERO
+                }
+                Outcome::Broken(words) => {
+                    self.pool.broke(endpoint, &self.http.without_key(&words));
+                    broken += 1;
                     if broken >= self.patience.tries {
                         return Err(format!("{}: {words}, {broken} times", endpoint.url));
                     }
-                    if gone {
-                        Duration::ZERO
-                    } else {
-                        self.backoff(broken)
-                    }
+                    self.backoff(broken)
                 }
             };
             self.counts.borrow_mut().retries += 1;
@@ -181,7 +141,24 @@ impl RemoteLabeler {
         }
     }
 
-    async fn send(&self, endpoint: &Endpoint, body: &serde_json::Value) -> Outcome {
+    /// A token that the grammar left no choice says nothing about what the model knows.
+    fn mark_forced(&self, request: &LabelRequest, answer: &mut Answer, asked: Agreement) {
+        if answer.tokens.is_empty() || asked.format == wire::Format::Plain {
+            return;
+        }
+        let read = self
+            .conformance
+            .borrow_mut()
+            .read(&request.schema, &answer.text);
+        match read {
+            Ok(read) => {
+                answer.counts.forced = read.mark(&mut answer.tokens);
+            }
+            Err(error) => tracing::warn!(%error, "the answer's grammar cannot be read"),
+        }
+    }
+
+    async fn send(&self, endpoint: &Endpoint, body: &Value, asked: Agreement) -> Outcome {
         let body = body.to_string();
         {
             let mut counts = self.counts.borrow_mut();
@@ -190,6 +167,7 @@ impl RemoteLabeler {
         }
         let begun = Instant::now();
         let sent = self
+            .http
             .client
             .post(format!("{}/chat/completions", endpoint.url))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
@@ -198,59 +176,49 @@ impl RemoteLabeler {
             .await;
         let response = match sent {
             Ok(response) => response,
-            Err(error) => return Outcome::broken(&error),
+            Err(error) if error.is_connect() => return Outcome::Gone(error_words(&error)),
+            Err(error) => return Outcome::Broken(error_words(&error)),
         };
-        let status = response.status();
-        let after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok())
-            .and_then(wire::retry_after);
-        let location = response
-            .headers()
-            .get(reqwest::header::LOCATION)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let status = response.status().as_u16();
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let after = header(reqwest::header::RETRY_AFTER).and_then(wire::retry_after);
+        let location = header(reqwest::header::LOCATION).map(str::to_owned);
         let bytes = match read_body(response).await {
             Ok(bytes) => bytes,
-            Err(outcome) => return outcome,
+            Err(words) => return Outcome::Broken(words),
         };
         self.counts.borrow_mut().bytes_received += bytes.len() as u64;
-        let code = status.as_u16();
-        if status.is_success() {
-            return match wire::read_answer(&bytes, begun.elapsed()) {
+        match status {
+            200..=299 => match wire::read_answer(&bytes, begun.elapsed()) {
                 Ok(answer) => {
                     let mut counts = self.counts.borrow_mut();
                     counts.prompt_tokens += answer.counts.prompt as u64;
                     counts.new_tokens += answer.counts.generated as u64;
                     Outcome::Answer(Box::new(answer))
                 }
-                Err(words) => Outcome::Broken { gone: false, words },
-            };
-        }
-        let body = String::from_utf8_lossy(&bytes).into_owned();
-        match code {
-            429 => Outcome::Later {
-                status: code,
-                after,
+                Err(words) => Outcome::Broken(words),
             },
-            503 if after.is_some() => Outcome::Later {
-                status: code,
-                after,
-            },
+            429 => Outcome::Later { status, after },
+            503 if after.is_some() => Outcome::Later { status, after },
             // 501: what was asked for is not built there; no repetition mends that.
-            408 | 409 | 500 | 502..=599 => Outcome::Broken {
-                gone: false,
-                words: format!("status {code}: {}", wire::server_words(&body)),
-            },
+            408 | 409 | 500 | 502..=599 => Outcome::Broken(format!(
+                "status {status}: {}",
+                wire::server_words(&String::from_utf8_lossy(&bytes))
+            )),
             300..=399 => Outcome::Refused {
-                status: code,
-                body: format!(
-                    "it redirects to {}, which is not followed to another host",
-                    location.unwrap_or_else(|| "nowhere".into())
+                words: format!(
+                    "redirects to {}, which is not followed to another host",
+                    location.as_deref().unwrap_or("nowhere")
                 ),
+                refusal: Refusal::Other,
             },
-            _ => Outcome::Refused { status: code, body },
+            _ => {
+                let body = String::from_utf8_lossy(&bytes);
+                Outcome::Refused {
+                    words: format!("answered {status}: {}", wire::server_words(&body)),
+                    refusal: wire::refusal(status, &body, asked),
+                }
+            }
         }
     }
 
@@ -264,115 +232,51 @@ impl RemoteLabeler {
             .min(self.patience.longest_backoff);
         doubled.mul_f64(0.5 + rand::random::<f64>() / 2.0)
     }
-
-    /// A server may repeat the key in its own words; people and files do not get to see it.
-    fn without_key(&self, words: &str) -> String {
-        match &self.options.api_key {
-            Some(key) if !key.expose().is_empty() => words.replace(key.expose(), "[key]"),
-            _ => words.to_owned(),
-        }
-    }
 }
 
 enum Outcome {
     Answer(Box<Answer>),
-    /// A 4xx that no repetition mends, unless less is asked for.
+    /// No repetition mends it, unless less is asked for.
     Refused {
-        status: u16,
-        body: String,
+        words: String,
+        refusal: Refusal,
     },
     Later {
         status: u16,
         after: Option<Duration>,
     },
-    /// `gone`: not even a connection.
-    Broken {
-        gone: bool,
-        words: String,
-    },
+    Broken(String),
+    /// Not even a connection.
+    Gone(String),
 }
 
-impl Outcome {
-    fn broken(error: &reqwest::Error) -> Self {
-        Self::Broken {
-            gone: error.is_connect(),
-            words: error_words(error),
+/// What is told of the servers whenever it changes.
+#[derive(PartialEq)]
+struct Told {
+    agreed: String,
+    waiting: bool,
+}
+
+impl RemoteLabeler {
+    fn tell(&self, told: &mut Told, jobs: &mut dyn Jobs) {
+        for notice in self.pool.take_notices() {
+            jobs.push(LabelEvent::Notice(notice));
         }
-    }
-}
-
-/// The innermost cause says what happened; the outer ones repeat the address.
-fn error_words(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".into();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
-}
-
-async fn read_body(response: reqwest::Response) -> Result<Vec<u8>, Outcome> {
-    let mut bytes = Vec::new();
-    let mut stream = response.bytes_stream();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Outcome::Broken {
-            gone: false,
-            words: error_words(&error),
-        })?;
-        if bytes.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(Outcome::Broken {
-                gone: false,
-                words: format!("an answer of over {} MiB", LONGEST_ANSWER >> 20),
-            });
+        let now = self.to_tell();
+        if now.agreed != told.agreed {
+            jobs.push(LabelEvent::Changed(self.info()));
         }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-/// A client that sends the key, and never to another host than it was meant for.
-fn http_client(key: Option<&Secret>, patience: &Patience) -> Result<reqwest::Client> {
-    let mut headers = reqwest::header::HeaderMap::new();
-    if let Some(key) = key {
-        let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", key.expose()))
-            .map_err(|_| {
-                Error::new(
-                    ErrorKind::Usage,
-                    "LABELER_API_KEY holds characters that no header can carry",
-                )
-            })?;
-        value.set_sensitive(true);
-        headers.insert(reqwest::header::AUTHORIZATION, value);
-    }
-    let same_host_only = reqwest::redirect::Policy::custom(|attempt| {
-        let same = attempt.previous().first().is_some_and(|first| {
-            first.scheme() == attempt.url().scheme()
-                && first.host_str() == attempt.url().host_str()
-                && first.port_or_known_default() == attempt.url().port_or_known_default()
-        });
-        if same && attempt.previous().len() < 5 {
-            attempt.follow()
-        } else {
-            attempt.stop()
+        if now.waiting != told.waiting {
+            jobs.push(LabelEvent::Waiting(now.waiting));
         }
-    });
-    reqwest::Client::builder()
-        .default_headers(headers)
-        .redirect(same_host_only)
-        .connect_timeout(patience.connect)
-        .read_timeout(patience.silence)
-        .user_agent(concat!("labeler-tui/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .context(ErrorKind::Internal, "cannot set up HTTP")
-}
+        *told = now;
+    }
 
-async fn answers(client: &reqwest::Client, url: String) -> bool {
-    // Any word of the server itself will do: many want a key or know no list of models.
-    match client.get(format!("{url}/models")).send().await {
-        Ok(response) => !response.status().is_server_error(),
-        Err(_) => false,
+    fn to_tell(&self) -> Told {
+        Told {
+            agreed: self.pool.agreed(),
+            waiting: self.pool.all_out(),
+        }
     }
 }
 
@@ -389,15 +293,19 @@ impl Labeler for RemoteLabeler {
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
         let this = &*self;
         let mut in_flight = FuturesUnordered::new();
-        let watch = this.pool.watch(
-            this.patience.backoff,
-            this.patience.longest_backoff,
-            |url| answers(&this.client, url),
-        );
+        let watch = this.pool.watch(this.patience.longest_backoff, |url| {
+            answers(&this.http.client, url)
+        });
         tokio::pin!(watch);
         let mut open = true;
+        let mut told = this.to_tell();
         loop {
-            while open && in_flight.len() < this.options.concurrency.max(1) {
+            // While no server answers, more items would only wait.
+            let room = match this.pool.all_out() {
+                true => 1,
+                false => this.options.concurrency.max(1),
+            };
+            while open && in_flight.len() < room {
                 match jobs.pull(in_flight.is_empty()) {
                     Pull::Request(request) => in_flight.push(this.label(*request)),
                     Pull::Empty => break,
@@ -408,16 +316,14 @@ impl Labeler for RemoteLabeler {
             if jobs.cancelled() || (in_flight.is_empty() && !open) {
                 return Ok(());
             }
-            let event = this.runtime.block_on(async {
+            let event = this.http.runtime.block_on(async {
                 tokio::select! {
                     event = in_flight.next(), if !in_flight.is_empty() => event,
                     () = &mut watch => None,
                     () = tokio::time::sleep(TICK) => None,
                 }
             });
-            for notice in this.pool.take_notices() {
-                jobs.push(LabelEvent::Notice(notice));
-            }
+            this.tell(&mut told, jobs);
             if let Some(event) = event {
                 jobs.push(event);
             }

@@ -15,6 +15,8 @@ pub struct Endpoint {
     failures: Cell<u32>,
     out: Cell<bool>,
     agreement: Cell<Agreement>,
+    /// It has answered under the schema that it was sent, so it can take schemas.
+    takes_format: Cell<bool>,
 }
 
 /// All servers of a run; lives on one thread.
@@ -23,6 +25,9 @@ pub struct Pool {
     /// Woken when a server went out (the prober waits) or came back (requests wait).
     went_out: Notify,
     came_back: Notify,
+    /// First wait before a probe, and the next one; it grows until a request is answered.
+    first_wait: Duration,
+    wait: Cell<Duration>,
     notices: RefCell<Vec<String>>,
     told_without_logprobs: Cell<bool>,
 }
@@ -46,21 +51,25 @@ impl Endpoint {
 }
 
 impl Pool {
-    pub fn new(urls: &[String]) -> Self {
+    /// `urls` without a slash at their end.
+    pub fn new(urls: Vec<String>, first_wait: Duration) -> Self {
         let endpoints = urls
-            .iter()
+            .into_iter()
             .map(|url| Endpoint {
-                url: url.trim_end_matches('/').to_owned(),
+                url,
                 in_flight: Cell::new(0),
                 failures: Cell::new(0),
                 out: Cell::new(false),
                 agreement: Cell::new(Agreement::default()),
+                takes_format: Cell::new(false),
             })
             .collect();
         Self {
             endpoints,
             went_out: Notify::new(),
             came_back: Notify::new(),
+            first_wait,
+            wait: Cell::new(first_wait),
             notices: RefCell::default(),
             told_without_logprobs: Cell::new(false),
         }
@@ -83,40 +92,47 @@ impl Pool {
         }
     }
 
+    /// A server that answers at all, be it with a refusal, is there.
     pub fn answered(&self, endpoint: &Endpoint) {
         endpoint.failures.set(0);
+        self.wait.set(self.first_wait);
     }
 
-    /// A broken answer. A server that cannot even be connected to is `gone` at once.
-    pub fn broke(&self, endpoint: &Endpoint, gone: bool, words: &str) {
+    /// A broken answer; some in a row, and the server is left out.
+    pub fn broke(&self, endpoint: &Endpoint, words: &str) {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
-        if endpoint.out.get() || !(gone || failures >= FAILURES_TO_LEAVE_OUT) {
+        if failures >= FAILURES_TO_LEAVE_OUT {
+            self.gone(endpoint, words);
+        }
+    }
+
+    /// Leaves out a server until a probe succeeds.
+    pub fn gone(&self, endpoint: &Endpoint, words: &str) {
+        if endpoint.out.replace(true) {
             return;
         }
-        endpoint.out.set(true);
-        let rest = self
-            .endpoints
-            .iter()
-            .filter(|other| !other.out.get())
-            .count();
-        self.tell(if rest == 0 {
-            format!(
-                "{} does not answer ({words}); the run is paused until it is back",
-                endpoint.url
-            )
-        } else {
-            format!(
-                "{} does not answer ({words}); going on with {rest} other server(s)",
-                endpoint.url
-            )
-        });
+        let rest = self.endpoints.iter().filter(|other| !other.out.get());
+        let goes_on = match rest.count() {
+            0 => "the run is paused until it is back".to_owned(),
+            1 => "going on with one other server".to_owned(),
+            rest => format!("going on with {rest} other servers"),
+        };
+        self.tell(format!(
+            "{} does not answer ({words}); {goes_on}",
+            endpoint.url
+        ));
         self.went_out.notify_one();
+    }
+
+    pub fn all_out(&self) -> bool {
+        self.endpoints.iter().all(|endpoint| endpoint.out.get())
     }
 
     fn back(&self, endpoint: &Endpoint) {
         endpoint.out.set(false);
-        endpoint.failures.set(0);
+        // On trial: the next broken answer leaves it out again.
+        endpoint.failures.set(FAILURES_TO_LEAVE_OUT - 1);
         self.tell(format!("{} is back, going on", endpoint.url));
         self.came_back.notify_waiters();
     }
@@ -125,60 +141,72 @@ impl Pool {
     /// answers.
     pub async fn watch<F: Future<Output = bool>>(
         &self,
-        first: Duration,
-        longest: Duration,
+        longest_wait: Duration,
         probe: impl Fn(String) -> F,
     ) {
-        let mut wait = first;
         loop {
             let noticed = self.went_out.notified();
             if !self.endpoints.iter().any(|endpoint| endpoint.out.get()) {
                 noticed.await;
-                wait = first;
             }
+            let wait = self.wait.get();
+            self.wait.set((wait * 2).min(longest_wait));
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(longest);
             for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.out.get()) {
                 if probe(endpoint.url.clone()).await {
                     self.back(endpoint);
-                    wait = first;
                 }
             }
         }
     }
 
-    /// Gives up what the server refused; false where nothing is left to give up. Requests that
-    /// were on their way with the same demand when the first refusal came see it settled already.
-    pub fn settle(&self, endpoint: &Endpoint, asked: Agreement, refused: Refusal) -> bool {
-        let mut now = endpoint.agreement.get();
-        if now != asked {
-            return true;
+    /// An answer came under what was `asked`.
+    pub fn kept(
+        &self,
+        endpoint: &Endpoint,
+        asked: Agreement,
+        whole_record: bool,
+        with_logprobs: bool,
+    ) {
+        if whole_record && asked.format != Format::Plain && asked == endpoint.agreement.get() {
+            endpoint.takes_format.set(true);
         }
-        match refused {
-            Refusal::Logprobs => {
-                now.logprobs = false;
-                self.tell_without_logprobs(&endpoint.url);
-            }
-            Refusal::Format => {
-                let Some(next) = asked.format.next() else {
-                    return false;
-                };
-                now.format = next;
-                self.tell(format!(
-                    "{} refuses {}, going on with {}",
-                    endpoint.url,
-                    asked.format.name(),
-                    next.name()
-                ));
-            }
-            Refusal::Other => return false,
+        if asked.logprobs && !with_logprobs {
+            self.tell_without_logprobs(&endpoint.url);
         }
-        endpoint.agreement.set(now);
-        true
+    }
+
+    /// What to ask an item with whose request was refused; `None` where nothing is left to give
+    /// up. The server is asked for less from now on, unless it is only this item's schema that it
+    /// does not take.
+    pub fn settle(
+        &self,
+        endpoint: &Endpoint,
+        asked: Agreement,
+        refused: Refusal,
+    ) -> Option<Agreement> {
+        let known = refused != Refusal::Logprobs && endpoint.takes_format.get();
+        if known && refused == Refusal::Ignored {
+            return None;
+        }
+        let less = asked.without(refused)?;
+        if asked == endpoint.agreement.get() && !known {
+            endpoint.agreement.set(less);
+            let (url, from, to) = (&endpoint.url, asked.format.name(), less.format.name());
+            match refused {
+                Refusal::Format => self.tell(format!("{url} refuses {from}, going on with {to}")),
+                Refusal::Ignored => self.tell(format!(
+                    "{url} takes {from} and does not keep to it, going on with {to}"
+                )),
+                Refusal::Logprobs => self.tell_without_logprobs(&endpoint.url),
+                Refusal::Other => {}
+            }
+        }
+        Some(less)
     }
 
     /// Said once a run.
-    pub fn tell_without_logprobs(&self, url: &str) {
+    fn tell_without_logprobs(&self, url: &str) {
         if !self.told_without_logprobs.replace(true) {
             self.tell(format!(
                 "{url} gives no token probabilities; records have no confidence"
@@ -194,7 +222,8 @@ impl Pool {
         self.notices.take()
     }
 
-    /// What was agreed, for people: one word where all servers agreed on the same.
+    /// What was agreed, for people: one word where all servers agreed on the same, and whether
+    /// there are probabilities.
     pub fn agreed(&self) -> String {
         let mut formats: Vec<Format> = self
             .endpoints
@@ -203,7 +232,10 @@ impl Pool {
             .collect();
         formats.sort_unstable();
         formats.dedup();
-        let names: Vec<_> = formats.into_iter().map(Format::name).collect();
+        let mut names: Vec<_> = formats.into_iter().map(Format::name).collect();
+        if self.told_without_logprobs.get() {
+            names.push("no probabilities");
+        }
         names.join(", ")
     }
 }

@@ -1,6 +1,7 @@
 //! The OpenAI chat API as bytes: request bodies, answers, and what a refusal is about.
 
 use super::super::{Answer, LabelRequest, TokenInfo};
+use super::align::align;
 use crate::icon::Picture;
 use crate::record::{Timings, TokenCounts};
 use base64::Engine as _;
@@ -53,10 +54,20 @@ impl Default for Agreement {
     }
 }
 
-/// Said after the prompt where no grammar holds the server to it, and once more after a bad answer.
+impl Agreement {
+    /// What is left to ask for after a refusal; `None` where that would change nothing.
+    pub fn without(mut self, refused: Refusal) -> Option<Self> {
+        match refused {
+            Refusal::Format | Refusal::Ignored => self.format = self.format.next()?,
+            Refusal::Logprobs if self.logprobs => self.logprobs = false,
+            Refusal::Logprobs | Refusal::Other => return None,
+        }
+        Some(self)
+    }
+}
+
+/// Said after the prompt where no grammar holds the server to it.
 const PLAIN: &str = "Answer with the JSON object alone: no markdown, no words before or after it.";
-const STRICT: &str = "Your last answer was not the JSON object that was asked for. \
-     Write every key, close every bracket, and write nothing else.";
 
 /// The body of `POST /chat/completions`. Pictures come first, then the text, as the local model
 /// sees them.
@@ -65,7 +76,6 @@ pub fn request_body(
     request: &LabelRequest,
     png: Option<&str>,
     agreement: Agreement,
-    strict: bool,
 ) -> Value {
     let mut content = Vec::new();
     if let Some(png) = png {
@@ -75,10 +85,6 @@ pub fn request_body(
     if agreement.format == Format::Plain {
         text.push('\n');
         text.push_str(PLAIN);
-    }
-    if strict {
-        text.push('\n');
-        text.push_str(STRICT);
     }
     content.push(json!({"type": "text", "text": text}));
     let mut body = json!({
@@ -187,11 +193,9 @@ pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
         .into_iter()
         .next()
         .ok_or("the server's answer holds no choice")?;
-    let text = match (choice.message.content, choice.message.refusal) {
-        (Some(text), _) => text,
-        (None, Some(refusal)) => return Err(format!("the model refused: {refusal}")),
-        (None, None) => return Err("the server's answer holds no text".into()),
-    };
+    // A refusal in words is what the model said, and no record.
+    let said = choice.message.content.or(choice.message.refusal);
+    let text = said.unwrap_or_default();
     let tokens: Vec<TokenInfo> = choice
         .logprobs
         .and_then(|logprobs| logprobs.content)
@@ -203,8 +207,7 @@ pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
             forced: false,
         })
         .collect();
-    // Some servers list the end token too; it is no part of the text.
-    let tokens = prefix_of(tokens, text.as_bytes());
+    let tokens = align(tokens, text.as_bytes());
     let usage = completion.usage.unwrap_or_default();
     Ok(Answer {
         truncated: choice.finish_reason.as_deref() == Some("length"),
@@ -226,27 +229,12 @@ pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
     })
 }
 
-/// The tokens that spell the text; none where they do not (a server may strip or rewrite it, and
-/// probabilities that cannot be placed are worse than none).
-fn prefix_of(mut tokens: Vec<TokenInfo>, text: &[u8]) -> Vec<TokenInfo> {
-    let mut at = 0;
-    for index in 0..tokens.len() {
-        if at == text.len() {
-            tokens.truncate(index);
-            break;
-        }
-        if !text[at..].starts_with(&tokens[index].bytes) {
-            return Vec::new();
-        }
-        at += tokens[index].bytes.len();
-    }
-    if at == text.len() { tokens } else { Vec::new() }
-}
-
-/// What a 4xx answer is about, as far as we can change it.
+/// What a server does not do of what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     Format,
+    /// It took the schema and answered something else.
+    Ignored,
     Logprobs,
     Other,
 }
@@ -310,4 +298,59 @@ pub fn retry_after(value: &str) -> Option<Duration> {
     let at = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
     let wait = at.duration_since(jiff::Timestamp::now());
     Some(Duration::try_from(wait).unwrap_or_default().min(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_say_when_to_come_back_in_seconds_or_as_a_date() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after(" 0.5 "), Some(Duration::from_millis(500)));
+        assert_eq!(retry_after("86400"), Some(Duration::from_secs(600)));
+        assert_eq!(
+            retry_after("Wed, 21 Oct 2015 07:28:00 GMT"),
+            Some(Duration::ZERO)
+        );
+        let far = retry_after("Tue, 31 Dec 2126 23:59:59 GMT");
+        assert_eq!(far, Some(Duration::from_secs(600)));
+        for bad in ["", "-1", "soon", "NaN", "inf"] {
+            assert_eq!(retry_after(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_about_what_was_asked() {
+        let asked = Agreement::default();
+        let schema = r#"{"error": "Unsupported JSON schema: pattern"}"#;
+        assert_eq!(refusal(400, schema, asked), Refusal::Format);
+        assert_eq!(refusal(401, schema, asked), Refusal::Other);
+        let logprobs = r#"{"detail": "logprobs is not supported"}"#;
+        assert_eq!(refusal(422, logprobs, asked), Refusal::Logprobs);
+        let less = Agreement {
+            format: Format::Plain,
+            logprobs: false,
+        };
+        assert_eq!(refusal(400, schema, less), Refusal::Other);
+        assert_eq!(refusal(400, logprobs, less), Refusal::Other);
+        // As vLLM says it.
+        let long = r#"{"error":{"message":"max_tokens=2000 cannot be greater than
+            max_model_len=1024. Please request fewer output tokens."}}"#;
+        assert_eq!(refusal(400, long, asked), Refusal::Other);
+    }
+
+    #[test]
+    fn the_servers_own_words_are_found_and_stay_on_one_line() {
+        for (body, words) in [
+            (r#"{"error": {"message": "no\nGPU"}}"#, "no GPU"),
+            (r#"{"detail": [{"loc": "model"}]}"#, r#"[{"loc":"model"}]"#),
+            (r#"{"message": "busy"}"#, "busy"),
+            ("<html>bad gateway\r\n", "<html>bad gateway"),
+            ("", ""),
+        ] {
+            assert_eq!(server_words(body), words);
+        }
+        assert_eq!(server_words(&"x".repeat(1000)).len(), 400);
+    }
 }

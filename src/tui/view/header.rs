@@ -19,6 +19,7 @@ fn stage_name(stage: Stage) -> &'static str {
         Stage::Quantize => "quantizing",
         Stage::Prefill => "reading",
         Stage::Decode => "writing",
+        Stage::Waiting => "no server answers",
         Stage::Idle => "idle",
         Stage::Paused => "paused",
         Stage::Failed => "failed",

@@ -1,0 +1,190 @@
+//! What every use of a server shares: the client, its limits, and the key that nobody gets to see.
+
+use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::settings::{RemoteOptions, Secret};
+use futures_util::StreamExt as _;
+use std::time::Duration;
+
+/// An answer longer than this is a fault of the server.
+const LONGEST_ANSWER: usize = 16 << 20;
+
+/// How long to wait and how often to try; the defaults are for real servers.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    pub connect: Duration,
+    /// Longest silence of a server within an answer. A busy CPU server thinks for minutes.
+    pub silence: Duration,
+    /// First wait before a repetition; doubles each time, with jitter.
+    pub backoff: Duration,
+    pub longest_backoff: Duration,
+    /// Broken answers (5xx, 408, 409, cut connections, timeouts) that one item may meet.
+    pub tries: u32,
+    /// Times that one item may be told to come later (429).
+    pub queueing: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            silence: Duration::from_secs(600),
+            backoff: Duration::from_millis(500),
+            longest_backoff: Duration::from_secs(30),
+            tries: 8,
+            queueing: 100,
+        }
+    }
+}
+
+/// The base address of an API without its last slash, for example `http://host:8000/v1`.
+///
+/// # Errors
+/// For what is no http or https address, and for one with a password, a query or a fragment in it.
+pub fn base_url(text: &str) -> Result<String> {
+    let usage = |what: &str| Error::new(ErrorKind::Usage, format!("--endpoint {what}"));
+    let example = "for example --endpoint http://localhost:8000/v1";
+    let url = reqwest::Url::parse(text)
+        .map_err(|error| usage(&format!("{text:?} is no address: {error}")).with_hint(example))?;
+    // An address is shown and logged, so none of it may be secret.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(usage("holds a user name or password")
+            .with_hint("a key goes into LABELER_API_KEY, which is never shown"));
+    }
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(usage(&format!("{text:?} is not an http or https address")).with_hint(example));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(usage("must end with the path of the API").with_hint(example));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Sends what is asked, and waits for it on the thread that calls.
+pub struct Http {
+    pub client: reqwest::Client,
+    pub runtime: tokio::runtime::Runtime,
+    key: Option<Secret>,
+}
+
+impl Http {
+    /// # Errors
+    /// With `--offline`, and for a key that no header can carry.
+    pub fn new(options: &RemoteOptions, patience: &Patience) -> Result<Self> {
+        if options.offline {
+            return Err(
+                Error::new(ErrorKind::Usage, "--endpoint cannot be used with --offline")
+                    .with_hint("leave one of them out"),
+            );
+        }
+        Ok(Self {
+            client: client(options.api_key.as_ref(), patience)?,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .context(ErrorKind::Internal, "cannot start the network's runtime")?,
+            key: options.api_key.clone(),
+        })
+    }
+
+    /// A server may repeat the key in its own words; people and files do not get to see it.
+    pub fn without_key(&self, words: &str) -> String {
+        match &self.key {
+            Some(key) if !key.expose().is_empty() => words.replace(key.expose(), "[key]"),
+            _ => words.to_owned(),
+        }
+    }
+}
+
+/// Sends the key, and never to another host than it was meant for.
+fn client(key: Option<&Secret>, patience: &Patience) -> Result<reqwest::Client> {
+    let mut headers = reqwest::header::HeaderMap::new();
+    if let Some(key) = key {
+        let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", key.expose()))
+            .map_err(|_| {
+                Error::new(
+                    ErrorKind::Usage,
+                    "LABELER_API_KEY holds characters that no header can carry",
+                )
+            })?;
+        value.set_sensitive(true);
+        headers.insert(reqwest::header::AUTHORIZATION, value);
+    }
+    let same_host_only = reqwest::redirect::Policy::custom(|attempt| {
+        let same = attempt.previous().first().is_some_and(|first| {
+            first.scheme() == attempt.url().scheme()
+                && first.host_str() == attempt.url().host_str()
+                && first.port_or_known_default() == attempt.url().port_or_known_default()
+        });
+        if same && attempt.previous().len() < 5 {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    });
+    reqwest::Client::builder()
+        .default_headers(headers)
+        .redirect(same_host_only)
+        .connect_timeout(patience.connect)
+        .read_timeout(patience.silence)
+        .user_agent(concat!("labeler-tui/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .context(ErrorKind::Internal, "cannot set up HTTP")
+}
+
+/// The whole body; the error is in words for people.
+pub async fn read_body(response: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| error_words(&error))?;
+        if bytes.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(format!("an answer of over {} MiB", LONGEST_ANSWER >> 20));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The innermost cause says what happened; the outer ones repeat the address.
+pub fn error_words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".into();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// Whether a server says anything at all: many want a key or know no list of models.
+pub async fn answers(client: &reqwest::Client, url: String) -> bool {
+    match client.get(format!("{url}/models")).send().await {
+        Ok(response) => !response.status().is_server_error(),
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_and_holds_nothing_secret() {
+        assert_eq!(base_url("http://a:8000/v1/").unwrap(), "http://a:8000/v1");
+        assert_eq!(base_url("https://[::1]/v1").unwrap(), "https://[::1]/v1");
+        for bad in [
+            "host:8000",
+            "ftp://host/v1",
+            "",
+            "http://",
+            "http://a/v1?k=1",
+        ] {
+            let error = base_url(bad).unwrap_err();
+            assert_eq!(error.exit_status(), 2, "{bad}");
+        }
+        let error = base_url("https://me:hunter2@host/v1").unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"));
+        assert!(error.hint.unwrap().contains("LABELER_API_KEY"));
+    }
+}

@@ -1,0 +1,224 @@
+//! What a server may do to an item, and what becomes of it.
+
+use crate::KEY;
+use crate::run::{hasty, label, label_with, options, quick, watched};
+use crate::server::{Reply, Server, chats, completion, good, name, record};
+use labeler_tui::labeler::LabelEvent;
+use serde_json::json;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+#[test]
+fn an_item_is_sent_as_picture_prompt_and_schema_and_comes_back_with_probabilities() {
+    let server = Server::start(good);
+    let run = label(&server, 1);
+    assert_eq!(run.texts[&1], record("모자 1"));
+    let answer = run.answer(1);
+    assert!(
+        answer
+            .tokens
+            .iter()
+            .all(|token| token.logprob == Some(-0.25))
+    );
+    let spelled: Vec<u8> = answer.tokens.iter().flat_map(|t| t.bytes.clone()).collect();
+    assert_eq!(spelled, answer.text.as_bytes());
+    assert_eq!((answer.counts.prompt, answer.counts.shared), (400, 320));
+
+    let seen = server.seen.lock().unwrap();
+    assert_eq!(seen[0].path, "/v1/chat/completions");
+    assert_eq!(seen[0].headers["authorization"], format!("Bearer {KEY}"));
+    let body = &seen[0].body;
+    assert_eq!(body["model"], "qwen");
+    assert_eq!(body["temperature"], 0);
+    assert_eq!(body["max_tokens"], 300);
+    assert_eq!(body["logprobs"], true);
+    assert_eq!(body["response_format"]["type"], "json_schema");
+    assert_eq!(body["response_format"]["json_schema"]["strict"], true);
+    assert_eq!(body["messages"][0]["content"], "Label the icon.");
+    let parts = body["messages"][1]["content"].as_array().unwrap();
+    assert_eq!(parts[1]["text"], "모자 1");
+    let url = parts[0]["image_url"]["url"].as_str().unwrap();
+    let png = base64::Engine::decode(
+        &base64::engine::general_purpose::STANDARD,
+        url.strip_prefix("data:image/png;base64,").unwrap(),
+    )
+    .unwrap();
+    let pixels = image::load_from_memory(&png).unwrap().to_rgb8();
+    assert_eq!(pixels.as_raw(), &[255, 0, 0, 0, 0, 255]);
+    assert_eq!(run.counts.requests, 1);
+    assert_eq!(run.counts.retries, 0);
+    assert_eq!(run.counts.prompt_tokens, 400);
+    assert!(run.counts.bytes_sent > 200 && run.counts.bytes_received > 200);
+}
+
+#[test]
+fn passing_faults_are_repeated_until_they_pass() {
+    type Fault = fn() -> Reply;
+    let faults: [(&str, Fault); 11] = [
+        ("408", || {
+            Reply::Json(408, json!({"error": {"message": "slow"}}))
+        }),
+        ("409", || Reply::Json(409, json!({"error": "conflict"}))),
+        ("429", || Reply::Json(429, json!({"detail": "busy"}))),
+        ("500", || Reply::Json(500, json!({}))),
+        ("502", || Reply::Raw(502, "<html>bad gateway".into())),
+        ("503", || Reply::Json(503, json!({"message": "overloaded"}))),
+        ("504", || Reply::Raw(504, String::new())),
+        ("a cut body", || Reply::Cut),
+        ("a silent body", || Reply::Silent),
+        ("no JSON", || Reply::Raw(200, "<html>not JSON".into())),
+        ("other JSON", || {
+            Reply::Json(200, json!({"choices": "none"}))
+        }),
+    ];
+    for (fault, reply) in faults {
+        let calls = AtomicUsize::new(0);
+        let server = Server::start(chats(move |request| {
+            match calls.fetch_add(1, Ordering::SeqCst) {
+                0 => reply(),
+                _ => good(request),
+            }
+        }));
+        let run = match fault {
+            "a silent body" => label_with(options(&[&server.url]), hasty(), 1),
+            _ => label(&server, 1),
+        };
+        assert_eq!(run.texts.len(), 1, "{fault}: {:?}", run.failures);
+        // Hasty as it is, it may take the second answer for silence too.
+        assert!(run.counts.retries >= 1, "{fault}");
+        assert!(
+            fault == "a silent body" || run.counts.requests == 2,
+            "{fault}"
+        );
+    }
+}
+
+#[test]
+fn a_slow_body_is_waited_for_as_long_as_it_moves() {
+    let server = Server::start(chats(|request| {
+        Reply::Slow(completion(&record(&name(&request.body))))
+    }));
+    let begun = Instant::now();
+    let run = label_with(options(&[&server.url]), hasty(), 1);
+    assert!(begun.elapsed() > hasty().silence, "it was not slow");
+    assert_eq!(run.texts.len(), 1);
+}
+
+#[test]
+fn a_server_that_says_when_to_come_back_is_obeyed() {
+    for status in [429, 503] {
+        let calls = AtomicUsize::new(0);
+        let server = Server::start(chats(move |request| {
+            match calls.fetch_add(1, Ordering::SeqCst) {
+                0 => Reply::With(status, vec![("retry-after", "1".into())], json!({})),
+                _ => good(request),
+            }
+        }));
+        let begun = Instant::now();
+        let run = label(&server, 1);
+        assert_eq!(run.texts.len(), 1);
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+        assert!(run.notices.is_empty(), "a busy server is not gone");
+    }
+}
+
+#[test]
+fn a_fault_that_stays_fails_the_item_with_the_servers_words() {
+    let server = Server::start(chats(|_| {
+        let words = format!("CUDA says no to {KEY}\u{1b}[31m");
+        Reply::Json(500, json!({"error": {"message": words}}))
+    }));
+    let run = label(&server, 2);
+    assert_eq!(run.failures.len(), 2);
+    let words = &run.failures[&1];
+    assert!(
+        words.contains("500") && words.contains("CUDA says no to [key]"),
+        "{words}"
+    );
+    assert!(!words.contains('\u{1b}'));
+}
+
+#[test]
+fn a_refusal_is_that_items_failure_and_is_not_repeated() {
+    for status in [400, 401, 403, 404, 413, 422] {
+        let server = Server::start(move |request| match name(&request.body).as_str() {
+            "모자 2" => Reply::Json(status, json!({"error": {"message": "no such thing"}})),
+            _ => good(request),
+        });
+        let run = label(&server, 3);
+        assert_eq!(run.texts.len(), 2);
+        let words = &run.failures[&2];
+        assert!(words.contains("no such thing"), "{words}");
+        assert!(words.contains(&status.to_string()), "{words}");
+        assert_eq!(run.counts.requests, 3);
+    }
+}
+
+#[test]
+fn redirects_to_another_host_are_not_followed() {
+    let thief = Server::start(good);
+    let target = thief.url.clone().replace("127.0.0.1", "localhost");
+    let server = Server::start(move |_| {
+        let to = format!("{target}/chat/completions");
+        Reply::With(307, vec![("location", to)], json!({}))
+    });
+    let run = label(&server, 1);
+    assert!(run.failures[&1].contains("redirects"), "{:?}", run.failures);
+    assert!(thief.seen.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_redirect_on_the_same_host_keeps_the_key() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/v1/chat/completions" => {
+            let to = "/api/chat/completions".to_owned();
+            Reply::With(307, vec![("location", to)], json!({}))
+        }
+        _ => good(request),
+    });
+    assert_eq!(label(&server, 1).texts.len(), 1);
+    let seen = server.seen.lock().unwrap();
+    assert_eq!(seen[1].path, "/api/chat/completions");
+    assert_eq!(seen[1].headers["authorization"], format!("Bearer {KEY}"));
+}
+
+#[test]
+fn a_cancelled_run_returns_at_once() {
+    let server = Server::start(|request| match name(&request.body).as_str() {
+        "모자 1" => good(request),
+        _ => Reply::Silent,
+    });
+    let run = watched(options(&[&server.url]), quick(), 5, |event| {
+        matches!(event, LabelEvent::Done { .. })
+    });
+    assert_eq!((run.texts.len(), run.failures.len()), (1, 0));
+}
+
+#[test]
+fn ten_thousand_items_at_concurrency_64_with_faults_lose_nothing() {
+    let calls = AtomicUsize::new(0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let reply = chats(
+        move |request| match calls.fetch_add(1, Ordering::SeqCst) % 100 {
+            13 => Reply::Json(500, json!({"error": "oops"})),
+            31 => Reply::Json(429, json!({"error": "later"})),
+            47 => Reply::Cut,
+            59 => Reply::Raw(200, "{\"choices\": [".into()),
+            83 => Reply::Json(503, json!({"error": "overloaded"})),
+            _ => good(request),
+        },
+    );
+    let server = Server::on(listener, false, reply);
+    let mut many = options(&[&server.url]);
+    many.concurrency = 64;
+    let mut patience = quick();
+    patience.tries = 12;
+    let run = label_with(many, patience, 10_000);
+    assert_eq!(run.texts.len(), 10_000, "{:?}", run.failures);
+    for (ticket, text) in &run.texts {
+        assert_eq!(*text, record(&format!("모자 {ticket}")));
+    }
+    assert!(run.most_in_hand <= 64);
+    assert!(run.counts.retries >= 500, "{:?}", run.counts);
+}

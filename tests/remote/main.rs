@@ -1,0 +1,18 @@
+//! Labelling through servers that behave, misbehave and vanish: a small HTTP server in this
+//! process plays them all. `agreement`, `faults` and `several` look at the labeler alone,
+//! `program` and `doctor` at the real program.
+
+mod agreement;
+// `tests/batch` uses all of it.
+#[allow(dead_code)]
+#[path = "../common/mod.rs"]
+mod common;
+mod doctor;
+mod faults;
+mod program;
+mod run;
+mod server;
+mod several;
+
+/// Sent as a bearer token, and to be seen nowhere else.
+const KEY: &str = "sk-very-secret-7731";

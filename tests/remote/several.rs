@@ -1,0 +1,106 @@
+//! More than one server, and servers that are gone.
+
+use crate::run::{label_with, options, quick, watched};
+use crate::server::{Reply, Server, chats, good, nobody};
+use labeler_tui::labeler::LabelEvent;
+use serde_json::json;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[test]
+fn a_server_that_vanishes_pauses_the_run_and_nothing_is_lost() {
+    let free = nobody();
+    let (told, gone) = std::sync::mpsc::channel();
+    let back = std::thread::spawn(move || {
+        gone.recv().unwrap();
+        Server::on(TcpListener::bind(free).unwrap(), true, good)
+    });
+    let url = format!("http://{free}/v1");
+    let run = watched(options(&[&url]), quick(), 30, |event| {
+        if *event == LabelEvent::Waiting(true) {
+            told.send(()).unwrap();
+        }
+        false
+    });
+    assert_eq!(run.texts.len(), 30, "{:?}", run.failures);
+    assert_eq!(run.notices.len(), 2, "{:?}", run.notices);
+    assert!(
+        run.notices[0].contains("the run is paused"),
+        "{:?}",
+        run.notices
+    );
+    assert!(run.notices[1].contains("is back"), "{:?}", run.notices);
+    let waits = |waits| {
+        run.events
+            .iter()
+            .filter(move |e| **e == LabelEvent::Waiting(waits))
+    };
+    assert_eq!((waits(true).count(), waits(false).count()), (1, 1));
+    drop(back.join().unwrap());
+}
+
+#[test]
+fn a_server_that_answers_nothing_but_faults_is_left_alone_between_probes() {
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(chats(move |request| {
+        match asked.fetch_add(1, Ordering::SeqCst) < 12 {
+            true => Reply::Json(503, json!({"error": "loading the model"})),
+            false => good(request),
+        }
+    }));
+    let mut patience = quick();
+    patience.tries = 20;
+    let run = label_with(options(&[&server.url]), patience, 10);
+    assert_eq!(run.texts.len(), 10, "{:?}", run.failures);
+    assert!(
+        run.notices[0].contains("loading the model"),
+        "{:?}",
+        run.notices
+    );
+    assert!(
+        run.notices.last().unwrap().contains("is back"),
+        "{:?}",
+        run.notices
+    );
+}
+
+#[test]
+fn of_several_servers_the_dead_one_is_left_out() {
+    let (one, two) = (Server::start(good), Server::start(good));
+    let dead = format!("http://{}/v1", nobody());
+    let run = label_with(options(&[&dead, &one.url, &two.url]), quick(), 60);
+    assert_eq!(run.texts.len(), 60, "{:?}", run.failures);
+    let notice = &run.notices[0];
+    assert!(notice.contains("going on with 2 other servers"), "{notice}");
+    let shares = (one.bodies().len(), two.bodies().len());
+    assert_eq!(shares.0 + shares.1, 60);
+    assert!(shares.0 > 10 && shares.1 > 10, "{shares:?}");
+}
+
+#[test]
+fn servers_may_agree_on_different_things() {
+    let strict = Server::start(good);
+    let plain = Server::start(|request| match request.body.get("response_format") {
+        Some(_) => Reply::Json(400, json!({"error": "no response_format"})),
+        None => good(request),
+    });
+    let run = label_with(options(&[&strict.url, &plain.url]), quick(), 40);
+    assert_eq!(run.texts.len(), 40, "{:?}", run.failures);
+    assert_eq!(run.info.detail, "json_schema, guided_json");
+    let kept = strict.bodies();
+    assert!(
+        kept.iter()
+            .all(|body| body.get("response_format").is_some())
+    );
+}
+
+#[test]
+fn offline_and_bad_addresses_are_usage_errors() {
+    use labeler_tui::labeler::remote::RemoteLabeler;
+    let mut offline = options(&["http://127.0.0.1:1/v1"]);
+    offline.offline = true;
+    for options in [offline, options(&["ftp://host/v1"])] {
+        let error = RemoteLabeler::new(options, quick()).err().unwrap();
+        assert_eq!(error.exit_status(), 2);
+    }
+}

@@ -29,11 +29,11 @@ impl Pipeline {
             }
             Command::Undo => {
                 let step = self.journal.undo()?;
-                self.stepped(step, true)?;
+                self.stepped(step.map(|step| told("undone", step)), true)?;
             }
             Command::Redo => {
                 let step = self.journal.redo()?;
-                self.stepped(step, true)?;
+                self.stepped(step.map(|step| told("done again", step)), true)?;
             }
             Command::Retry { groups, how } => self.retry(&groups, &how),
             Command::Find { text } => {
@@ -116,6 +116,12 @@ impl Pipeline {
         self.state.interrupted = !self.is_idle();
         self.state.stopping = true;
     }
+}
+
+/// Says that a step of before was taken back or done again: its name alone could mean either.
+fn told(what: &str, mut step: StepOutcome) -> StepOutcome {
+    step.done = format!("{what}: {}", step.done);
+    step
 }
 
 /// A step in words, for undo and the log.

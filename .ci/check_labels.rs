@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The records of `labels.jsonl`, each valid, with its keys in the schema's order, no image twice.
+/// The records of `labels.jsonl`, each valid, with its keys in the schema's order and the
+/// item's name in its label, no image twice.
 fn lines(file: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
     let schema: Value = serde_json::from_str(SCHEMA)?;
     let validator = jsonschema::validator_for(&schema)?;
@@ -43,6 +44,10 @@ fn lines(file: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
             if keys(record.pointer(part)) != keys(schema.pointer(&described)) {
                 return Err(at(format!("the keys of {part:?} are in another order")).into());
             }
+        }
+        let text = |key: &str| record[key].as_str().unwrap_or_default();
+        if !text("label_ko").contains(text("item_name")) {
+            return Err(at("the label does not hold the item's name".into()).into());
         }
         if !images.insert(record["image_path"].clone()) {
             return Err(at("the image has a line already".into()).into());

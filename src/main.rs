@@ -7,6 +7,7 @@ use labeler_tui::error::{Error, Result};
 use labeler_tui::record::harmless;
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
 use labeler_tui::{ask, bench, doctor, labeler, logging, tui};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -69,18 +70,19 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         let outcome = batch::run(handle, &batch, &interrupt)?;
         return Ok(ExitCode::from(outcome.exit_status()));
     };
-    labeler::give_way();
-    let handle = engine::start(plan, labeler)?;
-    tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
-    Ok(ExitCode::SUCCESS)
+    let handle = engine::start(plan, labeler.map(labeler::give_way))?;
+    let exit = tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
+    Ok(ExitCode::from(exit.exit_status()))
 }
 
 /// The one place where errors are printed.
 fn report(error: &Error) -> ExitCode {
-    eprintln!("error: {}", lines(&error.cause));
+    let mut text = format!("error: {}\n", lines(&error.cause));
     if let Some(hint) = &error.hint {
-        eprintln!("hint: {}", lines(hint));
+        text.push_str(&format!("hint: {}\n", lines(hint)));
     }
+    // A terminal that has hung up takes no text, and nobody is there to read it.
+    let _ = std::io::stderr().write_all(text.as_bytes());
     ExitCode::from(error.exit_status())
 }
 

@@ -7,7 +7,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui_image::FontSize;
 use ratatui_image::picker::cap_parser::{Parser, QueryStdioOptions, Response};
 use ratatui_image::picker::{Picker, ProtocolType};
-use std::io::{Read as _, Write as _, stdin, stdout};
+use std::io::{Write as _, stdin, stdout};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ pub fn listen() -> std::io::Result<Answer> {
     let mut text = Vec::new();
     let mut responses = Vec::new();
     let end = Instant::now() + PATIENCE;
-    let mut stdin = stdin().lock();
+    let stdin = stdin();
     while !responses.contains(&Response::Status) {
         let left = end.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
@@ -70,11 +70,14 @@ pub fn listen() -> std::io::Result<Answer> {
             Err(nix::errno::Errno::EINTR) => continue,
             Err(error) => return Err(error.into()),
         }
+        // Not through the standard library, whose buffer would keep what it reads ahead.
         let mut bytes = [0; 256];
-        let read = stdin.read(&mut bytes)?;
-        if read == 0 {
-            break;
-        }
+        let read = match rustix::io::read(&stdin, &mut bytes) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        };
         for byte in &bytes[..read] {
             responses.extend(parser.push(char::from(*byte)));
         }

@@ -29,7 +29,7 @@ pub mod worker;
 
 pub use app::Settings;
 pub use keymap::Keymap;
-pub use terminal::run;
+pub use terminal::{Exit, run};
 
 use crate::error::Result;
 use etcetera::BaseStrategy as _;

@@ -8,7 +8,7 @@ use super::picture::{self, Wish};
 use super::theme::{Ground, Theme};
 use super::view;
 use super::worker::{self, Job};
-use crate::engine::{Command, Event, Handle, Summary};
+use crate::engine::{Command, Event, Handle};
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
 use crossterm::event::{
@@ -18,10 +18,10 @@ use crossterm::event::{
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use crossterm::{cursor, execute};
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Size;
+use crossterm::{cursor, execute, terminal};
+use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Terminal, TerminalOptions, Viewport};
 use ratatui_image::picker::Picker;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 use std::io::{IsTerminal as _, Stdout, Write as _, stdout};
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 /// Between frames that no key asked for.
 const CALM: Duration = Duration::from_millis(50);
-/// How often the progress is looked at.
+/// How often the progress and the terminal's size are looked at.
 const GLANCE: Duration = Duration::from_millis(250);
 /// Longest work on waiting messages before a frame.
 const DRAIN: Duration = Duration::from_millis(8);
@@ -69,23 +69,39 @@ fn leave() -> std::io::Result<()> {
 }
 
 /// Gives the terminal back when it goes out of scope.
-struct Screen(Terminal<CrosstermBackend<Stdout>>);
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// What the terminal shows is not what was last drawn: the next frame writes every cell.
+    foreign: bool,
+}
 
 impl Screen {
     fn take(log: PathBuf) -> std::io::Result<Self> {
         restore_on_panic(log);
+        let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, size()?)));
+        let backend = CrosstermBackend::new(stdout());
+        let screen = Self {
+            terminal: Terminal::with_options(backend, TerminalOptions { viewport })?,
+            foreign: true,
+        };
         enter()?;
-        match Terminal::new(CrosstermBackend::new(stdout())) {
-            Ok(terminal) => Ok(Self(terminal)),
-            Err(error) => {
-                leave()?;
-                Err(error)
-            }
-        }
+        Ok(screen)
     }
 
+    fn size(&mut self) -> Size {
+        self.terminal.get_frame().area().as_size()
+    }
+
+    /// As large as the application believes the terminal to be: were it the terminal's own size of
+    /// this moment, a resize on the way would draw the panes of one size into a frame of another.
     fn draw(&mut self, app: &App) -> std::io::Result<()> {
-        self.0
+        if std::mem::take(&mut self.foreign) || self.size() != app.size {
+            // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
+            // reads keys would get the answer.
+            self.terminal.resize(app.area())?;
+            self.terminal.backend_mut().clear_region(ClearType::All)?;
+        }
+        self.terminal
             .draw(|frame| {
                 frame.render_widget(app, frame.area());
                 if let Some(at) = view::cursor(app) {
@@ -94,6 +110,10 @@ impl Screen {
             })
             .map(drop)
     }
+}
+
+fn size() -> std::io::Result<Size> {
+    terminal::size().map(Size::from)
 }
 
 impl Drop for Screen {
@@ -122,42 +142,57 @@ fn restore_on_panic(log: PathBuf) {
     }));
 }
 
-/// Runs the workstation until the operator leaves; then the engine has saved everything.
-pub fn run(
-    handle: Handle,
-    keymap: Keymap,
-    settings: Settings,
-    log: &Path,
-) -> Result<Option<Summary>> {
-    let result = work(&handle, keymap, settings, log);
-    let events = handle.events();
-    handle.send(Command::Stop);
-    let (summary, told) = result?;
-    if let Some(error) = told {
-        return Err(error);
-    }
-    if summary.is_some() {
-        return Ok(summary);
-    }
-    // The screen is back, so a save that takes long is seen to take long.
-    for event in events {
-        match event {
-            Event::Stopped(summary) => return Ok(Some(summary)),
-            Event::Broken(error) => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(None)
+/// How the workstation was left; decides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    ByOperator,
+    /// By a signal, or because the terminal was gone.
+    Interrupted,
 }
 
-type End = (Option<Summary>, Option<Error>);
+impl Exit {
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::ByOperator => 0,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Runs the workstation until the operator leaves; then the engine has saved everything.
+pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<Exit> {
+    let end = work(&handle, keymap, settings, log)?;
+    if let Some(error) = end.broken {
+        return Err(error);
+    }
+    // The screen is back, so a save that takes long is seen to take long.
+    handle.send(Command::Stop);
+    let events = handle.events();
+    while !end.stopped {
+        match events.recv() {
+            Ok(Event::Stopped(_)) => break,
+            Ok(Event::Broken(error)) => return Err(error),
+            Ok(_) => {}
+            Err(_) => return Err(gone("the engine", log)),
+        }
+    }
+    Ok(end.exit)
+}
+
+/// What the loop knows when it ends.
+struct End {
+    exit: Exit,
+    /// The engine has saved everything already.
+    stopped: bool,
+    /// The engine could not go on.
+    broken: Option<Error>,
+}
 
 fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<End> {
     let lost = || (ErrorKind::Terminal, "the terminal");
     let mut screen = Screen::take(log.to_owned()).context(lost().0, lost().1)?;
-    let size = screen.0.size().context(lost().0, lost().1)?;
     let theme = Theme::detect(|name| std::env::var(name).ok());
-    let mut app = App::new(size, theme, keymap, settings);
+    let mut app = App::new(screen.size(), theme, keymap, settings);
     app.progress = handle.progress();
     screen.draw(&app).context(lost().0, lost().1)?;
 
@@ -165,7 +200,11 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
     ask::ask().context(lost().0, lost().1)?;
     let mut wires = Wires::connect(handle)?;
     let mut effects = Vec::new();
-    let mut end = (None, None);
+    let mut end = End {
+        exit: Exit::ByOperator,
+        stopped: false,
+        broken: None,
+    };
     let mut drawn = Instant::now();
     let mut urgent = true;
     loop {
@@ -173,17 +212,13 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
         for effect in std::mem::take(&mut effects) {
             match effect {
                 Effect::Send(command) => handle.send(command),
-                // A lost worker has panicked; the panic is in the log.
+                // That a thread is lost is told by the end of its answers.
                 Effect::Work(job) => drop(wires.jobs.send(job)),
                 Effect::Pictures(wishes) => drop(wires.wishes.send(wishes)),
-                Effect::Redraw => {
-                    screen.0.clear().context(lost().0, lost().1)?;
-                    urgent = true;
-                }
+                Effect::Redraw => (screen.foreign, urgent) = (true, true),
                 Effect::Suspend => {
                     suspend().context(lost().0, lost().1)?;
-                    screen.0.clear().context(lost().0, lost().1)?;
-                    urgent = true;
+                    (screen.foreign, urgent) = (true, true);
                 }
                 Effect::Quit => return Ok(end),
             }
@@ -193,6 +228,7 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
             if let Err(error) = screen.draw(&app) {
                 // The line is cut: nobody is there to read an error, and everything is saved.
                 tracing::warn!(%error, "the terminal is gone");
+                end.exit = Exit::Interrupted;
                 return Ok(end);
             }
             drawn = Instant::now();
@@ -206,14 +242,27 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                 News::Message(message) => {
                     urgent |= !matches!(*message, Message::Engine(_));
                     match &*message {
-                        Message::Engine(Event::Stopped(summary)) => end.0 = Some(summary.clone()),
-                        Message::Engine(Event::Broken(error)) => end.1 = Some(error.clone()),
-                        Message::Resumed => enter().context(lost().0, lost().1)?,
+                        Message::Engine(Event::Stopped(_)) => end.stopped = true,
+                        Message::Engine(Event::Broken(error)) => end.broken = Some(error.clone()),
+                        Message::Terminate => end.exit = Exit::Interrupted,
+                        // Whatever the size was in between, the old picture has been cut or wrapped.
+                        Message::Resize(_) => screen.foreign = true,
+                        Message::Resumed => resume().context(lost().0, lost().1)?,
                         _ => {}
                     }
                     effects.extend(app.update(*message));
                 }
-                News::Glance => app.progress = handle.progress(),
+                News::Glance => {
+                    app.progress = handle.progress();
+                    // A change that was not told: crossterm hears of none while it is in the
+                    // middle of an escape sequence. A terminal that is gone is found by drawing.
+                    if let Ok(size) = size()
+                        && size != app.size
+                    {
+                        urgent = true;
+                        effects.extend(app.update(Message::Resize(size)));
+                    }
+                }
                 News::Terminal(picker, ground) => {
                     urgent = true;
                     let fine = picture::is_fine(&picker);
@@ -223,7 +272,9 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                     }
                     effects.extend(app.update(Message::Pixels(fine)));
                 }
-                News::Closed => return Ok(end),
+                News::EngineGone if app.ended => {}
+                News::EngineGone => return Err(gone("the engine", log)),
+                News::ThreadGone(name) => return Err(gone(name, log)),
             }
             if start.elapsed() > DRAIN {
                 break;
@@ -233,10 +284,26 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
     }
 }
 
+/// A thread has panicked and took its part of the program with it.
+fn gone(what: &str, log: &Path) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("{what} broke off; what was saved is in the journal"),
+    )
+    .with_hint(format!("{} says why; start again", log.display()))
+}
+
 /// Stops this process as Ctrl-Z does; returns when it goes on.
 fn suspend() -> std::io::Result<()> {
     leave()?;
     nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
+    enter()
+}
+
+/// Takes the terminal again after a stop, from wherever it came: whoever had it meanwhile has left
+/// it in another mode than the one that crossterm believes in.
+fn resume() -> std::io::Result<()> {
+    disable_raw_mode()?;
     enter()
 }
 
@@ -245,8 +312,10 @@ enum News {
     Glance,
     /// The terminal has said what it can show, or nothing for too long.
     Terminal(Box<Picker>, Option<Ground>),
-    /// The keyboard is gone.
-    Closed,
+    /// The engine says nothing more.
+    EngineGone,
+    /// A thread of the workstation has ended.
+    ThreadGone(&'static str),
 }
 
 /// Everything that the loop listens to and speaks into.
@@ -329,24 +398,27 @@ impl Wires {
         select! {
             recv(self.input) -> key => match key {
                 Ok(key) => message(key),
-                Err(_) => Some(News::Closed),
+                Err(_) => Some(News::ThreadGone("the keyboard")),
             },
             recv(self.events) -> event => match event {
                 Ok(event) => message(Message::Engine(event)),
                 Err(_) => {
-                    // An engine that has ended says nothing more.
                     self.events = never();
-                    None
+                    Some(News::EngineGone)
                 }
             },
             recv(self.picker) -> answer => {
                 let (picker, ground) = answer.unwrap_or_else(|_| (Picker::halfblocks(), None));
                 Some(News::Terminal(Box::new(picker), ground))
             }
-            recv(self.done) -> done => done.ok().and_then(|done| message(Message::Done(done))),
-            recv(self.pictures) -> answer => {
-                answer.ok().and_then(|answer| message(Message::Picture(answer)))
-            }
+            recv(self.done) -> done => match done {
+                Ok(done) => message(Message::Done(done)),
+                Err(_) => Some(News::ThreadGone("the queue")),
+            },
+            recv(self.pictures) -> answer => match answer {
+                Ok(answer) => message(Message::Picture(answer)),
+                Err(_) => Some(News::ThreadGone("the pictures")),
+            },
             recv(self.glance) -> _ => Some(News::Glance),
             recv(timeout) -> _ => None,
         }
@@ -369,7 +441,7 @@ fn read_keys(
                 }
             }
             drop(picker);
-            // An error means that the terminal is gone; the channel then closes.
+            // An error means that the terminal is gone.
             while let Ok(input) = crossterm::event::read() {
                 let message = match input {
                     Input::Key(key) => Message::Key(key),
@@ -397,10 +469,44 @@ fn listen_signals(send: Sender<Message>) -> std::io::Result<()> {
                     SIGCONT => Message::Resumed,
                     _ => Message::Terminate,
                 };
-                if send.send(message).is_err() {
-                    return;
+                // The screen is given back and the engine saves. Whoever asks again wants to be
+                // gone at once; the journal is whole at any moment.
+                if send.send(message).is_err() && signal != SIGCONT {
+                    std::process::exit(i32::from(Exit::Interrupted.exit_status()));
                 }
             }
         })
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    use std::io::Read as _;
+
+    #[test]
+    #[ignore = "needs a terminal and ends in a panic; the next test gives it one"]
+    fn takes_the_screen_and_panics() {
+        let _screen = Screen::take("out/labeler.log".into()).unwrap();
+        panic!("something that cannot be");
+    }
+
+    #[test]
+    fn a_panic_gives_the_screen_back_and_says_where_the_log_is() {
+        let pty = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        let name = "tui::terminal::tests::takes_the_screen_and_panics";
+        command.args(["--exact", name, "--ignored", "--nocapture"]);
+        let mut child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut output = String::new();
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        reader.read_to_string(&mut output).unwrap();
+        assert!(!child.wait().unwrap().success());
+        let (on_screen, after) = output.split_once("\x1b[?1049l").unwrap();
+        assert!(on_screen.contains("\x1b[?1049h"), "{output:?}");
+        assert!(after.contains("something that cannot be"), "{output:?}");
+        assert!(after.contains("the log is out/labeler.log"), "{output:?}");
+    }
 }

@@ -160,6 +160,8 @@ impl Pipeline {
     }
 
     fn work(&mut self, start_reading: Sender<()>) -> Result<()> {
+        // Thousands of earlier labels take their time, and a screen does not wait for them.
+        self.journal.catch_up()?;
         self.show_journal()?;
         self.journal.begin_source();
         // The reader waits for this, so that the first groups come from the journal.
@@ -182,9 +184,13 @@ impl Pipeline {
                 recv(inputs) -> input => match input {
                     Ok(input) => {
                         self.input(input)?;
-                        // A burst is taken in before the next look around.
+                        // A burst is taken in before the next look around, but a person who asks
+                        // for something does not wait for the rest of a source.
                         for input in self.inputs.clone().try_iter().take(GROUPS) {
                             self.input(input)?;
+                            if !commands.is_empty() {
+                                break;
+                            }
                         }
                     }
                     // Every thread has ended: only commands can come.

@@ -86,7 +86,7 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
         max_groups,
     } = plan;
     outlive_full_files()?;
-    let journal = Journal::open(&options.outdir, Arc::clone(prompter.vocabulary()))?;
+    let journal = Journal::lock(&options.outdir, Arc::clone(prompter.vocabulary()))?;
 
     let (mut handle, front) = connect();
     let (input_tx, inputs) = bounded(INPUTS);

@@ -130,16 +130,22 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
     })
 }
 
-/// Lets the threads that compute give way to those that draw; to be called before any of them
-/// starts, by a program with a screen.
-pub fn give_way() {
-    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| {
+/// Lets the threads that compute give way to those that draw, for a program with a screen: the pool
+/// that they share, and the thread that builds the labeler with all that it starts. To be called
+/// before any of them.
+pub fn give_way(factory: Factory) -> Factory {
+    let lower = || {
         // On Linux this is the thread's own niceness; where it cannot be set all are equal.
         let _ = rustix::process::nice(NICENESS);
-    });
+    };
+    let pool = rayon::ThreadPoolBuilder::new().start_handler(move |_| lower());
     if let Err(error) = pool.build_global() {
         tracing::warn!(%error, "the model's threads keep their priority");
     }
+    Box::new(move |on_load| {
+        lower();
+        factory(on_load)
+    })
 }
 
 /// For tests of the real program: what a model would say stands in a file.

@@ -66,9 +66,16 @@ pub struct Merged {
 }
 
 impl Journal {
-    /// Locks an outdir, opens or creates its journal, takes in a `labels.jsonl` that
-    /// something else has written, and rebuilds exports that lag behind.
+    /// [`Journal::lock`], then [`Journal::catch_up`].
     pub fn open(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
+        let mut journal = Self::lock(outdir, vocabulary)?;
+        journal.catch_up()?;
+        Ok(journal)
+    }
+
+    /// Locks an outdir and opens or creates its journal: all that can be refused, and nothing that
+    /// takes long.
+    pub fn lock(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
         std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
         let lock = Lock::take(outdir)?;
         let db = schema::open(&outdir.join("journal.sqlite"))?;
@@ -84,9 +91,14 @@ impl Journal {
             _lock: lock,
         };
         journal.read_lines_of_undo()?;
-        journal.notices = journal.import()?;
-        journal.export(false)?;
         Ok(journal)
+    }
+
+    /// Takes in a `labels.jsonl` that something else has written, and rebuilds exports that lag
+    /// behind; once, before anything else is asked of the journal.
+    pub fn catch_up(&mut self) -> Result<()> {
+        self.notices = self.import()?;
+        self.export(false)
     }
 
     /// What the user should know of the outdir as it was found; told once.

@@ -15,7 +15,7 @@ use crate::engine::{Command, Event, ModelInfo, Progress};
 use crate::error::Error;
 use crate::record::{Field, GroupDetail, GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::settings::IconOptions;
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -155,6 +155,8 @@ pub struct App {
     pub counts: Counts,
     pub(super) counts_stale: bool,
     pub source_read: bool,
+    /// Whether the operator has done anything yet.
+    pub(super) touched: bool,
     pub prefix: Vec<Key>,
     pub queue_percent: u16,
     pub(super) dragging: bool,
@@ -216,6 +218,7 @@ impl App {
             counts: Counts::default(),
             counts_stale: true,
             source_read: false,
+            touched: false,
             prefix: Vec::new(),
             queue_percent: 40,
             dragging: false,
@@ -232,6 +235,11 @@ impl App {
 
     /// The one way in. Cheap per message; [`App::settle`] follows once for many.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
+        self.touched |= match &message {
+            Message::Key(_) | Message::Paste(_) => true,
+            Message::Mouse(mouse) => mouse.kind != MouseEventKind::Moved,
+            _ => false,
+        };
         match message {
             Message::Key(key) if key.kind != KeyEventKind::Release => self.key(&key),
             Message::Key(_) => {}
@@ -380,7 +388,14 @@ impl App {
             let shown = rows.filter(|place| self.selected.contains(&self.groups.at(**place).id));
             self.hidden = self.selected.len() - shown.count();
         }
-        let place = self.current.and_then(|id| self.row_of(id));
+        // While the queue fills for the first time, what is most in need of a person is not yet
+        // known: nothing is in hand until all is there, or until the operator takes something.
+        let filling = !self.touched && !self.source_read;
+        let place = match self.current {
+            _ if filling => Some(0),
+            Some(id) => self.row_of(id),
+            None => None,
+        };
         self.queue.cursor = match place {
             Some(row) => row,
             None => self
@@ -444,8 +459,21 @@ impl App {
         self.errors.push_back(text);
     }
 
+    /// Once the engine has ended it takes nothing more; that must not look as if it did.
     pub(super) fn send(&mut self, command: Command) {
+        if self.ended {
+            if !matches!(command, Command::Open(_)) {
+                self.refuse();
+            }
+            return;
+        }
         self.effects.push(Effect::Send(command));
+    }
+
+    pub(super) fn refuse(&mut self) {
+        self.warn(
+            "the engine has stopped: nothing is saved any more, leave and start again".into(),
+        );
     }
 
     pub(super) fn set_filter(&mut self, text: String, keep: bool) {

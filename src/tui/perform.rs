@@ -239,6 +239,10 @@ impl App {
 
     /// One step over these groups; `false`, with the reason said, where it cannot be done.
     pub(super) fn apply(&mut self, groups: Vec<GroupId>, change: Change) -> bool {
+        if self.ended {
+            self.refuse();
+            return false;
+        }
         if let [group] = groups[..]
             && let Some(detail) = self.details.get_mut(&group)
         {

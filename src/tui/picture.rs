@@ -7,6 +7,7 @@ use ratatui::layout::Size;
 use ratatui_image::picker::{Picker, ProtocolType};
 use ratatui_image::protocol::Protocol;
 use ratatui_image::{FontSize, Resize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,11 +95,13 @@ pub fn is_fine(picker: &Picker) -> bool {
 
 /// Reads, decodes and draws one icon.
 pub fn load(picker: &Picker, wish: &Wish) -> Answer {
+    let shown = || read(&wish.file).and_then(|icon| draw(picker, &icon, wish.key));
+    // A file that a decoder panics on has no picture; the others have theirs.
+    let shown = catch_unwind(AssertUnwindSafe(shown))
+        .unwrap_or_else(|_| Err("decoding it failed; the log says how".to_owned()));
     Answer {
         key: wish.key,
-        shown: read(&wish.file)
-            .and_then(|icon| draw(picker, &icon, wish.key))
-            .map(Arc::new),
+        shown: shown.map(Arc::new),
     }
 }
 

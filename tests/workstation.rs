@@ -256,7 +256,7 @@ fn a_signal_ends_it_as_if_it_had_been_left() {
         let mut operator = Operator::start(dir.path(), &REVIEW);
         operator.wait_for("[반지]");
         operator.press("q");
-        operator.wait_for("Leave with 1 edited or accepted draft");
+        operator.wait_for("Leave with 1 draft not committed");
         operator.press("y");
         assert_eq!(operator.leave().0, 0);
     }

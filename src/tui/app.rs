@@ -470,12 +470,6 @@ impl App {
         self.effects.push(Effect::Send(command));
     }
 
-    pub(super) fn refuse(&mut self) {
-        self.warn(
-            "the engine has stopped: nothing is saved any more, leave and start again".into(),
-        );
-    }
-
     pub(super) fn set_filter(&mut self, text: String, keep: bool) {
         self.queue.filter = text;
         self.queue.stale = true;
@@ -552,21 +546,6 @@ impl App {
             let lines = layout::inner(area, bench.borders).height.saturating_sub(1);
             (usize::from(lines) / self.row_height()).max(1)
         })
-    }
-
-    /// How many drafts are not committed, by what an operator did with them.
-    pub fn uncommitted(&self) -> Vec<(u64, &'static str)> {
-        let fresh = self.groups.ids_where(|summary| {
-            summary.state == GroupState::Draft
-                || summary.state == GroupState::Uncertain && !summary.has_record
-        });
-        let mut all = vec![
-            (self.groups.count(GroupState::Edited), "edited"),
-            (self.groups.count(GroupState::Accepted), "accepted"),
-            (fresh.count() as u64, "of the model's"),
-        ];
-        all.retain(|(n, _)| *n > 0);
-        all
     }
 
     /// The next row after the cursor that needs a person, from the top again at the end.

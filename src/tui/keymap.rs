@@ -47,7 +47,8 @@ impl Key {
         }
     }
 
-    fn parse(text: &str) -> Result<Key, String> {
+    /// A key as key files write it, such as `ctrl-r` or `PageUp`; the error says what is wrong.
+    pub fn parse(text: &str) -> Result<Key, String> {
         let mut rest = text;
         let mut modifiers = KeyModifiers::NONE;
         loop {

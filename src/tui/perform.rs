@@ -237,6 +237,27 @@ impl App {
         }));
     }
 
+    /// How many drafts are not committed, by what an operator did with them.
+    pub fn uncommitted(&self) -> Vec<(u64, &'static str)> {
+        let fresh = self.groups.ids_where(|summary| {
+            summary.state == GroupState::Draft
+                || summary.state == GroupState::Uncertain && !summary.has_record
+        });
+        let mut all = vec![
+            (self.groups.count(GroupState::Edited), "edited"),
+            (self.groups.count(GroupState::Accepted), "accepted"),
+            (fresh.count() as u64, "of the model's"),
+        ];
+        all.retain(|(n, _)| *n > 0);
+        all
+    }
+
+    pub(super) fn refuse(&mut self) {
+        self.warn(
+            "the engine has stopped: nothing is saved any more, leave and start again".into(),
+        );
+    }
+
     /// One step over these groups; `false`, with the reason said, where it cannot be done.
     pub(super) fn apply(&mut self, groups: Vec<GroupId>, change: Change) -> bool {
         if self.ended {

@@ -2,7 +2,7 @@
 
 use super::app::{App, Message, Settings};
 use super::effect::Effect;
-use super::keymap::Keymap;
+use super::keymap::{Key, Keymap};
 use super::picture;
 use super::spot;
 use super::theme::{Depth, Ground, Theme};
@@ -12,6 +12,7 @@ use crate::record::*;
 use crate::settings::IconOptions;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
+use ratatui::style::Color;
 use ratatui::{Terminal, backend::TestBackend};
 use ratatui_image::picker::Picker;
 use std::collections::BTreeMap;
@@ -405,7 +406,7 @@ impl Bench {
         }
     }
 
-    /// Keys as a person would write them down: `j`, `enter`, `ctrl-r`, and texts in quotes.
+    /// Keys as key files write them: `j`, `enter`, `ctrl-r`; texts behind a quote, `_` for a space.
     pub fn keys(&mut self, script: &str) -> &mut Self {
         for word in script.split_whitespace() {
             if let Some(text) = word.strip_prefix('"') {
@@ -414,28 +415,8 @@ impl Bench {
                 }
                 continue;
             }
-            let (modifiers, name) = match word.split_once('-') {
-                Some(("ctrl", rest)) => (KeyModifiers::CONTROL, rest),
-                Some(("alt", rest)) => (KeyModifiers::ALT, rest),
-                _ => (KeyModifiers::NONE, word),
-            };
-            let code = match name {
-                "enter" => KeyCode::Enter,
-                "esc" => KeyCode::Esc,
-                "tab" => KeyCode::Tab,
-                "space" => KeyCode::Char(' '),
-                "up" => KeyCode::Up,
-                "down" => KeyCode::Down,
-                "left" => KeyCode::Left,
-                "right" => KeyCode::Right,
-                "home" => KeyCode::Home,
-                "end" => KeyCode::End,
-                "backspace" => KeyCode::Backspace,
-                "pagedown" => KeyCode::PageDown,
-                "pageup" => KeyCode::PageUp,
-                one => KeyCode::Char(one.chars().next().unwrap()),
-            };
-            self.press(code, modifiers);
+            let key = Key::parse(word).unwrap();
+            self.press(key.code, key.modifiers);
         }
         self
     }
@@ -497,6 +478,12 @@ impl Bench {
             out.push_str(&format!("cursor at {},{}\n", at.x, at.y));
         }
         out
+    }
+
+    /// Every colour on the screen last drawn.
+    pub fn colours(&self) -> impl Iterator<Item = Color> + '_ {
+        let cells = self.terminal.backend().buffer().content().iter();
+        cells.flat_map(|cell| [cell.fg, cell.bg, cell.underline_color])
     }
 
     pub fn current_name(&self) -> String {

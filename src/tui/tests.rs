@@ -1,12 +1,16 @@
 //! Scripts of keys through the application, and what is then on the screen.
 
+use super::action::{ACTIONS, Action};
 use super::app::Message;
 use super::safe_text;
 use super::testing::Bench;
+use super::theme::{Depth, Ground, Theme};
 use crate::engine::{Command, Event, Progress, Stage};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
+use proptest::strategy::Strategy as _;
+use ratatui::style::Color;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
 
@@ -54,6 +58,115 @@ fn panes_and_screens() {
     shots("gallery_filter", "2 / \"reason:");
     shots("confirm_quit", "a q");
     shots("everything", "\\");
+}
+
+/// An action and the keys that lead to it, from the queue of [`Bench::evening`].
+const DEEDS: &[(Action, &str)] = &[
+    (Action::AcceptNext, "a"),
+    (Action::CommitNext, "c"),
+    (Action::CommitAccepted, "a a C"),
+    (Action::CommitCertain, "alt-c"),
+    (Action::Reject, "x \"흐림"),
+    (Action::Reopen, "\\ g g a g g O"),
+    (Action::Undo, "a u"),
+    (Action::Redo, "a u ctrl-r"),
+    (Action::EditLabel, "e \"_끝"),
+    (Action::EditField, "tab j enter"),
+    (Action::AddTag, "t \"새_태그 enter \"모"),
+    (Action::AddValue, "tab j j + \"go"),
+    (Action::RemoveValue, "tab j l d"),
+    (Action::MoveEarlier, "tab j l ["),
+    (Action::MoveLater, "tab j ]"),
+    (Action::RemoveTag, "2 space right space d \"왕"),
+    (Action::SetAttribute, "2 space right space s j enter \"ni"),
+    (Action::Note, "N \"다시_볼_것 enter"),
+    (Action::Replace, "ctrl-f \"왕관 enter \"크라운 enter"),
+    (Action::Retry, "r"),
+    (Action::RetryWith, "R \"금속_왕관 up right"),
+    (Action::Attempts, "v left j"),
+    (Action::TakeField, "v right j j j enter"),
+    (Action::TakeAttempt, "v right T"),
+    (Action::Pause, "p"),
+    (Action::Background, "b"),
+    (Action::ModelView, "m"),
+    (Action::Filter, "/ \"ㅁㅈ"),
+    (Action::ClearFilter, "\\"),
+    (Action::Doubtful, "\\ !"),
+    (Action::Sort, "o"),
+    (Action::NextPane, "tab"),
+    (Action::PreviousPane, "tab shift-tab"),
+    (Action::NextDoubtful, "n"),
+    (Action::Workbench, "3 1"),
+    (Action::Gallery, "2"),
+    (Action::Progress, "3"),
+    (Action::Statistics, "4"),
+    (Action::Up, "j j k"),
+    (Action::Down, "j"),
+    (Action::Left, "2 right right left"),
+    (Action::Right, "2 right"),
+    (Action::PageUp, "\\ pagedown pageup"),
+    (Action::PageDown, "\\ pagedown"),
+    (Action::Top, "G g g"),
+    (Action::Bottom, "G"),
+    (Action::NarrowQueue, "< <"),
+    (Action::WidenQueue, "> >"),
+    (Action::Select, "2 space"),
+    (Action::SelectRange, "2 space right right v"),
+    (Action::SelectAll, "2 A"),
+    (Action::Unselect, "2 A esc"),
+    (Action::Open, "4 down enter"),
+    (Action::Help, "? pagedown"),
+    (Action::Palette, ": \"ret"),
+    (Action::Redraw, "ctrl-l"),
+    (Action::Suspend, "ctrl-z"),
+    (Action::Quit, "a q"),
+];
+
+#[test]
+fn every_action() {
+    for info in ACTIONS {
+        let (_, keys) = DEEDS
+            .iter()
+            .find(|(action, _)| *action == info.action)
+            .unwrap_or_else(|| panic!("no keys lead to {}", info.name));
+        let screens: Vec<String> = SIZES
+            .iter()
+            .map(|(width, height)| {
+                let mut bench = Bench::evening(*width, *height);
+                format!("{width}x{height} {keys}\n{}", bench.keys(keys).screen())
+            })
+            .collect();
+        insta::assert_snapshot!(format!("action_{}", info.name), screens.join("\n"));
+    }
+}
+
+#[test]
+fn colour_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
+    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True]
+        .map(|depth| [Ground::Dark, Ground::Light].map(|ground| Theme { depth, ground }));
+    for (_, keys) in DEEDS {
+        let screens: Vec<String> = themes
+            .iter()
+            .flatten()
+            .map(|theme| {
+                let mut bench = Bench::evening(80, 24);
+                bench.app.theme = *theme;
+                let screen = bench.keys(keys).screen();
+                for colour in bench.colours() {
+                    let known = match (theme.depth, colour) {
+                        (_, Color::Reset) => true,
+                        (Depth::None, _) => false,
+                        (Depth::Ansi16, Color::Rgb(..) | Color::Indexed(_)) => false,
+                        (Depth::Ansi256, Color::Rgb(..)) => false,
+                        _ => true,
+                    };
+                    assert!(known, "{keys}: {colour} with {theme:?}");
+                }
+                screen
+            })
+            .collect();
+        assert!(screens.iter().all(|screen| *screen == screens[0]), "{keys}");
+    }
 }
 
 #[test]
@@ -506,26 +619,77 @@ fn cell(line: &str, column: u16) -> char {
     ' '
 }
 
-#[test]
-fn hostile_texts_are_harmless() {
-    for (width, height) in SIZES {
+/// Texts that move the cursor, speak to the terminal, run right to left, or are wider or narrower
+/// than they are long.
+fn nasty() -> impl proptest::strategy::Strategy<Value = String> {
+    proptest::collection::vec(
+        proptest::sample::select(vec![
+            "\u{1b}]0;x\u{7}",
+            "\u{1b}[2J",
+            "\u{9b}31m",
+            "\r\n",
+            "\t",
+            "\0",
+            "\u{202e}",
+            "\u{2066}",
+            "\u{200b}",
+            "가",
+            "\u{1112}\u{1161}\u{11ab}",
+            "e\u{301}\u{302}",
+            "👩\u{200d}🚀",
+            "❤\u{fe0f}",
+            "🇰🇷",
+            "ﷺ",
+            "עברית",
+            "ｗｉｄｅ",
+            "a",
+            " ",
+        ]),
+        0..30,
+    )
+    .prop_map(|parts| parts.concat())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #[test]
+    fn hostile_texts_are_harmless(
+        texts in proptest::collection::vec(nasty(), 12),
+        width in 40u16..140,
+        height in 10u16..45,
+    ) {
         let mut bench = Bench::evening(width, height);
+        let text = |at: usize| texts[at].clone();
         let id = GroupId(3);
-        let nasty = "\u{1b}]0;x\u{7}가\u{301}\u{202e}👩\u{200d}🚀\r\n\t\u{1112}\u{1161}";
         let detail = bench.world.get_mut(&id).unwrap();
-        detail.summary.name = nasty.to_owned();
-        detail.item.item_name = nasty.to_owned();
-        detail.item.item_description = Some(nasty.repeat(20));
-        detail.other_names = vec![nasty.to_owned(); 3];
+        detail.summary.name = text(0);
+        detail.summary.image_path = text(1);
+        detail.item.item_name = text(0);
+        detail.item.item_description = Some(text(2).repeat(20));
+        detail.item.item_part = Some(text(3));
+        detail.other_names = vec![text(4); 3];
+        detail.note = Some(text(5));
+        for attempt in &mut detail.attempts {
+            attempt.model = text(6);
+            attempt.settings.hint = Some(text(7));
+            attempt.labels.as_mut().unwrap().tags_ko = vec![text(8), text(9)];
+        }
         let draft = detail.draft.as_mut().unwrap();
-        draft.labels.label_ko = nasty.repeat(5);
-        draft.labels.tags_ko = vec![nasty.to_owned(), String::new()];
-        draft.confidence[0].weak_words = vec![nasty.to_owned(), String::new()];
+        draft.labels.label_ko = text(10).repeat(5);
+        draft.labels.tags_ko = vec![text(8), String::new()];
+        draft.labels.query_variants_ko = vec![text(9); 4];
+        draft.confidence[0].weak_words = vec![text(8), String::new()];
+        detail.summary.tags_ko = vec![text(8)];
         let summary = detail.summary.clone();
         bench.event(Event::Groups(vec![summary]));
-        for keys in ["", "tab", "e", "esc v", "2", "4", "3", "1 ? esc : esc"] {
+        bench.event(Event::Warning(text(11)));
+        bench.app.progress.in_hand = Some((id, text(10)));
+        for keys in ["", "tab", "e", "esc v", "2", "4", "3", "1 ? esc : esc", "ctrl-f \"a", "esc t"] {
             bench.keys(keys).screen();
         }
+        bench.message(Message::Paste(texts.concat()));
+        bench.screen();
+        bench.keys("enter").screen();
     }
 }
 

@@ -338,6 +338,7 @@ impl App {
                 if !done.is_empty() {
                     self.say(done);
                 }
+                self.ask_again_to_leave();
             }
             Event::Found { text, matches } => self.found(text, matches),
             Event::Remembered { key, value } => {

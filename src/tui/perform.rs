@@ -237,6 +237,17 @@ impl App {
         }));
     }
 
+    /// A step that was under way when leaving was asked about may change the question, or what it
+    /// asks about is gone.
+    pub(super) fn ask_again_to_leave(&mut self) {
+        if let Some(Dialog::Confirm(confirm)) = &self.dialog
+            && confirm.then == Then::Quit
+        {
+            self.dialog = None;
+            self.quit();
+        }
+    }
+
     /// How many drafts are not committed, by what an operator did with them.
     pub fn uncommitted(&self) -> Vec<(u64, &'static str)> {
         let fresh = self.groups.ids_where(|summary| {

@@ -168,9 +168,10 @@ pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Re
     // The screen is back, so a save that takes long is seen to take long.
     handle.send(Command::Stop);
     let events = handle.events();
-    while !end.stopped {
+    let mut stopped = end.stopped;
+    while !stopped {
         match events.recv() {
-            Ok(Event::Stopped(_)) => break,
+            Ok(Event::Stopped(_)) => stopped = true,
             Ok(Event::Broken(error)) => return Err(error),
             Ok(_) => {}
             Err(_) => return Err(gone("the engine", log)),

@@ -9,6 +9,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Result, Tensor};
 use half::f16;
 use rayon::prelude::*;
+use std::cell::Cell;
 
 use super::ops::{vectorized, with_slice};
 
@@ -59,6 +60,12 @@ impl TileBlock {
         shifts: [0; TILE],
         scales: [0.0; TILE],
     };
+}
+
+thread_local! {
+    /// Quantized activations: kept from one product to the next, for pages that are asked of the
+    /// system anew cost more than filling them.
+    static TILES: Cell<Vec<TileBlock>> = const { Cell::new(Vec::new()) };
 }
 
 /// Weights of `(rows, columns)`.
@@ -173,9 +180,29 @@ impl Int8Matrix {
     }
 
     fn multiply(&self, x: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f32> {
+        // Taken while it is used: a thread that waits for others may be given another product.
+        let mut tiles = TILES.take();
+        let out = self.multiply_by(&mut tiles, x, bias, residual);
+        TILES.set(tiles);
+        out
+    }
+
+    /// `buffer` is for the quantized activations, whatever it holds.
+    fn multiply_by(
+        &self,
+        buffer: &mut Vec<TileBlock>,
+        x: &[f32],
+        bias: Option<&[f32]>,
+        residual: Option<&[f32]>,
+    ) -> Vec<f32> {
         let tokens = x.len() / self.columns;
         let per_row = self.columns / BLOCK;
-        let mut tiles = vec![TileBlock::EMPTY; tokens.div_ceil(TILE) * per_row];
+        let blocks = tokens.div_ceil(TILE) * per_row;
+        if buffer.len() < blocks {
+            buffer.resize(blocks, TileBlock::EMPTY);
+        }
+        // What lies in the lanes beyond the last token is never read.
+        let tiles = &mut buffer[..blocks];
         tiles
             .par_chunks_mut(per_row)
             .zip(x.par_chunks(TILE * self.columns))
@@ -195,27 +222,22 @@ impl Int8Matrix {
             let passes = tiles.len() / per_row;
             let panels = self.blocks.par_chunks(per_row).enumerate();
             panels.for_each(|(panel, blocks)| {
-                let first_row = panel * PANEL;
-                let rows = PANEL.min(self.rows - first_row);
+                let row = panel * PANEL;
                 for (pass, activations) in tiles.chunks_exact(per_row).enumerate() {
-                    let first = (group * at_once + pass) * TILE;
-                    let mut sums = [[0f32; PANEL]; TILE];
-                    let used = TILE.min(tokens - first);
+                    let token = (group * at_once + pass) * TILE;
+                    let part = Part {
+                        out: &shared,
+                        token,
+                        row,
+                        width: self.rows,
+                        bias,
+                        residual,
+                    };
+                    let used = TILE.min(tokens - token);
                     let fetch = Fetch::share(pass, passes);
-                    multiply_tile(blocks, activations, used, fetch, &mut sums);
-                    for (token, sums) in (first..).zip(&mut sums[..used]) {
-                        let sums = &mut sums[..rows];
-                        let at = token * self.rows + first_row;
-                        if let Some(bias) = bias {
-                            add(sums, &bias[first_row..]);
-                        }
-                        if let Some(residual) = residual {
-                            add(sums, &residual[at..]);
-                        }
-                        // SAFETY: these numbers lie within the capacity of `out`, and no other
-                        // panel or tile writes to them; `out` outlives the loop.
-                        unsafe { shared.write(at, sums) };
-                    }
+                    // SAFETY: `forward` has seen that the sizes fit, and no other panel or tile
+                    // writes this part of `out`, which outlives the loop.
+                    unsafe { multiply_tile(blocks, activations, used, fetch, &part) };
                 }
             });
         }
@@ -223,12 +245,6 @@ impl Int8Matrix {
         // number was written. Zeroing them first took 3 % of a step.
         unsafe { out.set_len(numbers) };
         out
-    }
-}
-
-fn add(sums: &mut [f32], more: &[f32]) {
-    for (sum, more) in sums.iter_mut().zip(more) {
-        *sum += more;
     }
 }
 
@@ -263,19 +279,24 @@ impl Fetch {
     }
 }
 
-/// Where the panels' threads write: each to columns of its own.
+/// Where the panels' threads write, each to a part of its own.
 struct Output(*mut f32);
 
-// SAFETY: see `write`, the only use.
+// SAFETY: see `multiply_tile`, the only use.
 unsafe impl Sync for Output {}
 
-impl Output {
-    /// # Safety
-    /// The numbers from `at` on are within the output, and nobody else touches them meanwhile.
-    unsafe fn write(&self, at: usize, numbers: &[f32]) {
-        // SAFETY: promised by the caller.
-        unsafe { std::ptr::copy_nonoverlapping(numbers.as_ptr(), self.0.add(at), numbers.len()) }
-    }
+/// Where the products of a panel with a tile go, and what is added to them.
+struct Part<'a> {
+    /// `(tokens, width)`.
+    out: &'a Output,
+    /// The first token and the first row of the matrix.
+    token: usize,
+    row: usize,
+    width: usize,
+    /// `(width)`.
+    bias: Option<&'a [f32]>,
+    /// `(tokens, width)`.
+    residual: Option<&'a [f32]>,
 }
 
 vectorized! {
@@ -311,41 +332,48 @@ vectorized! {
 }
 
 /// The products of a panel with the first `used` rows of a tile.
-fn multiply_tile(
+///
+/// # Safety
+/// The matrix was made where `available` has seen the instructions. The part's output, bias and
+/// residual hold what `part` says, `used` tokens from its first on, and nobody else touches that
+/// part of the output meanwhile.
+unsafe fn multiply_tile(
     panel: &[PanelBlock],
     tile: &[TileBlock],
     used: usize,
     fetch: Fetch,
-    out: &mut [[f32; PANEL]; TILE],
+    part: &Part,
 ) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a matrix is only made where `available` has seen the instructions.
+    // SAFETY: promised by the caller.
     unsafe {
         match used {
-            1 => vnni::<1>(panel, tile, fetch, out),
-            2 => vnni::<2>(panel, tile, fetch, out),
-            3 => vnni::<3>(panel, tile, fetch, out),
-            4 => vnni::<4>(panel, tile, fetch, out),
-            5 => vnni::<5>(panel, tile, fetch, out),
-            6 => vnni::<6>(panel, tile, fetch, out),
-            7 => vnni::<7>(panel, tile, fetch, out),
-            _ => vnni::<TILE>(panel, tile, fetch, out),
+            1 => vnni::<1>(panel, tile, fetch, part),
+            2 => vnni::<2>(panel, tile, fetch, part),
+            3 => vnni::<3>(panel, tile, fetch, part),
+            4 => vnni::<4>(panel, tile, fetch, part),
+            5 => vnni::<5>(panel, tile, fetch, part),
+            6 => vnni::<6>(panel, tile, fetch, part),
+            7 => vnni::<7>(panel, tile, fetch, part),
+            _ => vnni::<TILE>(panel, tile, fetch, part),
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
         // `available` is false here.
-        let _ = (panel, tile, used, fetch, out);
+        let _ = (panel, tile, used, fetch, part);
     }
 }
 
+/// # Safety
+/// As for [`multiply_tile`], with `ROWS` tokens.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn vnni<const ROWS: usize>(
+unsafe fn vnni<const ROWS: usize>(
     panel: &[PanelBlock],
     tile: &[TileBlock],
     fetch: Fetch,
-    out: &mut [[f32; PANEL]; TILE],
+    part: &Part,
 ) {
     use std::arch::x86_64::*;
     let next = panel.as_ptr_range().end.cast::<i8>();
@@ -390,11 +418,25 @@ fn vnni<const ROWS: usize>(
             }
         }
     }
-    for (out, sums) in out.iter_mut().zip(&sums) {
-        // SAFETY: a row of the result is two registers wide.
-        unsafe {
-            _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
-            _mm512_storeu_ps(out.as_mut_ptr().add(16), sums[1]);
+    // The rows that fill the last panel up are nobody's.
+    let rows = u32::MAX >> (PANEL - PANEL.min(part.width - part.row));
+    for (half, rows) in [rows as u16, (rows >> 16) as u16].into_iter().enumerate() {
+        let row = part.row + half * 16;
+        let bias = match part.bias {
+            // SAFETY: as many rows from here on as the mask has; the others are not touched.
+            Some(bias) => unsafe { _mm512_maskz_loadu_ps(rows, bias.as_ptr().wrapping_add(row)) },
+            None => _mm512_setzero_ps(),
+        };
+        for (i, sums) in sums.iter().enumerate() {
+            let at = (part.token + i) * part.width + row;
+            let mut sum = _mm512_add_ps(sums[half], bias);
+            if let Some(residual) = part.residual {
+                let residual = residual.as_ptr().wrapping_add(at);
+                // SAFETY: as above.
+                sum = _mm512_add_ps(sum, unsafe { _mm512_maskz_loadu_ps(rows, residual) });
+            }
+            // SAFETY: as above, and the caller promises that this part is ours alone.
+            unsafe { _mm512_mask_storeu_ps(part.out.0.wrapping_add(at), rows, sum) };
         }
     }
 }

@@ -58,6 +58,12 @@ pub struct SequenceStep<'a> {
     pub logits: Range<usize>,
 }
 
+/// Runs on a thread of the pool that the work is spread over: from any other thread each product
+/// would wait for the pool to wake up.
+fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
+
 /// A loaded checkpoint.
 #[derive(Debug)]
 pub struct Qwen2Vl {
@@ -208,7 +214,7 @@ impl Qwen2Vl {
         &self,
         images: &[ImagePatches],
     ) -> candle_core::Result<Vec<ImageFeatures>> {
-        let features = self.vision.forward(images)?;
+        let features = in_pool(|| self.vision.forward(images))?;
         let pairs = features.into_iter().zip(images);
         Ok(pairs
             .map(|(features, image)| ImageFeatures {
@@ -224,13 +230,13 @@ impl Qwen2Vl {
     }
 
     /// One ragged step: every sequence takes its tokens, and gives the logits asked of it,
-    /// `(rows, vocabulary)` in f32. After an error no sequence has moved.
+    /// `(rows, vocabulary)` in f32 on the CPU. After an error no sequence has moved.
     pub fn forward(&self, steps: &mut [SequenceStep]) -> candle_core::Result<Vec<Tensor>> {
         let mut positions = Vec::with_capacity(steps.len());
         for step in steps.iter() {
             positions.push(self.positions(step)?);
         }
-        let result = self.compute(steps, &positions);
+        let result = in_pool(|| self.compute(steps, &positions));
         for (step, positions) in steps.iter_mut().zip(&positions) {
             match &result {
                 Ok(_) => step.sequence.commit(positions),
@@ -275,7 +281,7 @@ impl Qwen2Vl {
         }
         let wanted = Tensor::new(wanted, &self.device)?;
         let logits = self.text.logits(&hidden.index_select(&wanted, 0)?)?;
-        let logits = logits.to_dtype(DType::F32)?;
+        let logits = logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
         let mut start = 0;
         let split = counts.into_iter().map(|rows| {
             start += rows;

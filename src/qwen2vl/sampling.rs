@@ -62,21 +62,45 @@ impl Sampler {
         allowed: Option<&[u32]>,
         banned: &[u32],
     ) -> Result<Choice> {
-        let open = |token: u32| match allowed {
-            None => true,
-            Some(words) => words
-                .get(token as usize / 32)
-                .is_some_and(|word| word >> (token % 32) & 1 == 1),
+        // Tokens of a word of `allowed`, and which of them are open.
+        let words = || {
+            (0u32..)
+                .step_by(32)
+                .zip(logits.chunks(32))
+                .map(|(first, logits)| {
+                    let mut open = match allowed {
+                        None => u32::MAX,
+                        Some(words) => words.get(first as usize / 32).copied().unwrap_or(0),
+                    };
+                    for token in banned {
+                        if let Some(bit @ 0..32) = token.checked_sub(first) {
+                            open &= !(1 << bit);
+                        }
+                    }
+                    (first, open, logits)
+                })
         };
         let candidates = || {
-            (0u32..)
-                .zip(logits)
-                .filter(|(token, _)| open(*token) && !banned.contains(token))
+            words()
+                .filter(|(_, open, _)| *open != 0)
+                .flat_map(|(first, open, logits)| {
+                    let each = (first..).zip(logits);
+                    each.filter(move |(token, _)| open >> (token - first) & 1 == 1)
+                })
         };
         let mut best: Option<(u32, f32)> = None;
-        for (token, logit) in candidates() {
-            if best.is_none_or(|(_, most)| *logit > most) && !logit.is_nan() {
-                best = Some((token, *logit));
+        for (first, open, logits) in words() {
+            // Most words hold nothing better, which is seen for all 32 at once.
+            let most = best.map_or(f32::NEG_INFINITY, |(_, most)| most);
+            let better = |logit: &f32| best.is_none() || *logit > most;
+            if open == 0 || !logits.iter().fold(false, |any, logit| any | better(logit)) {
+                continue;
+            }
+            for (token, logit) in (first..).zip(logits) {
+                let better = best.is_none_or(|(_, most)| *logit > most) && !logit.is_nan();
+                if better && open >> (token - first) & 1 == 1 {
+                    best = Some((token, *logit));
+                }
             }
         }
         let Some((best, top)) = best else {
@@ -146,5 +170,31 @@ mod tests {
         let count = draw(7).iter().filter(|token| **token == 2).count();
         let expected = 2000.0 * 1f32.exp() / total;
         assert!((count as f32 - expected).abs() < 0.3 * expected);
+    }
+
+    #[test]
+    fn the_best_is_found_in_any_word_of_the_allowed() {
+        let logits: Vec<f32> = (0..70).map(|i| (i * 37 % 70) as f32).collect();
+        let mut sampler = Sampler::new(Sampling::GREEDY);
+        let mut said = Vec::new();
+        for _ in 0..logits.len() {
+            said.push(sampler.choose(&logits, None, &said).unwrap().token);
+        }
+        let by_logit: Vec<f32> = said.iter().map(|token| logits[*token as usize]).collect();
+        let falling: Vec<f32> = (0..70).rev().map(|i| i as f32).collect();
+        assert_eq!(by_logit, falling);
+        assert!(sampler.choose(&logits, None, &said).is_err());
+
+        let only = |token: u32| {
+            let mut words = [0u32; 3];
+            words[token as usize / 32] = 1 << (token % 32);
+            words
+        };
+        for token in [0, 31, 32, 69] {
+            let choice = sampler.choose(&logits, Some(&only(token)), &[]);
+            assert_eq!(choice.unwrap().token, token);
+        }
+        let short = sampler.choose(&logits, Some(&only(69)[..2]), &[]);
+        assert!(short.is_err(), "what nobody spoke of is not allowed");
     }
 }

@@ -4,6 +4,7 @@ use super::generate::{FinishReason, GenerateEvent, GenerateRequest, GeneratedTok
 use super::image::ImagePatches;
 use super::kv_cache::Sequence;
 use super::model::{ImageFeatures, Qwen2Vl};
+use super::ops::with_slice;
 use super::sampling::{Choice, Constraint, Sampler};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{Timings, TokenCounts};
@@ -147,14 +148,13 @@ impl Slot {
         {
             return Ok(Some((FinishReason::Stop, None)));
         }
-        let row = logits.flatten_all().and_then(|row| row.to_vec1::<f32>());
-        let row = row.context(ErrorKind::Model, doing)?;
         let banned = if request.ignore_eos { ends } else { &[] };
         let allowed = match &mut request.constraint {
             Some(constraint) => Some(constraint.allowed()?),
             None => None,
         };
-        let Choice { token, logprob } = self.sampler.choose(&row, allowed, banned)?;
+        let choice = with_slice(logits, |row| Ok(self.sampler.choose(row, allowed, banned)));
+        let Choice { token, logprob } = choice.context(ErrorKind::Model, doing)??;
         let chosen = GeneratedToken {
             id: token,
             logprob: Some(logprob),

@@ -2,7 +2,8 @@
 //! the operator meanwhile.
 
 use super::theme::Ground;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use super::typed;
+use crossterm::event::KeyEvent;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui_image::FontSize;
 use ratatui_image::picker::cap_parser::{Parser, QueryStdioOptions, Response};
@@ -86,7 +87,7 @@ pub fn listen() -> std::io::Result<Answer> {
     Ok(Answer {
         picker: picker(&responses),
         ground: ground(&responses),
-        typed: typed(&String::from_utf8_lossy(&text)),
+        typed: typed::keys(&String::from_utf8_lossy(&text)),
     })
 }
 
@@ -129,40 +130,6 @@ fn measured() -> Option<FontSize> {
     (width > 0 && height > 0).then(|| FontSize::new(width, height))
 }
 
-/// The plain keys among what was read; escape sequences are the terminal's answers.
-fn typed(text: &str) -> Vec<KeyEvent> {
-    let mut keys = Vec::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let code = match c {
-            '\u{1b}' => {
-                match chars.next() {
-                    Some('[') => {
-                        chars.by_ref().find(|c| ('@'..='~').contains(c));
-                    }
-                    Some('_' | 'P' | ']') => {
-                        let mut last = ' ';
-                        for c in chars.by_ref() {
-                            if c == '\u{7}' || (last == '\u{1b}' && c == '\\') {
-                                break;
-                            }
-                            last = c;
-                        }
-                    }
-                    _ => {}
-                }
-                continue;
-            }
-            '\r' | '\n' => KeyCode::Enter,
-            '\t' => KeyCode::Tab,
-            c if c.is_control() || c == '\u{fffd}' => continue,
-            c => KeyCode::Char(c),
-        };
-        keys.push(KeyEvent::new(code, KeyModifiers::NONE));
-    }
-    keys
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,15 +159,5 @@ mod tests {
         let dark = said("\u{1b}]11;rgb:1717/1717/4040\u{7}\u{1b}[0n");
         assert_eq!(ground(&dark), Some(Ground::Dark));
         assert_eq!(ground(&said("\u{1b}[0n")), None);
-    }
-
-    #[test]
-    fn keys_pressed_meanwhile_are_kept() {
-        let keys = typed("j\u{1b}_Gi=31;OK\u{1b}\\ㅓ\u{1b}[?62;4c\u{1b}[6;20;10t\r\u{1b}[0n");
-        let codes: Vec<_> = keys.iter().map(|key| key.code).collect();
-        assert_eq!(
-            codes,
-            [KeyCode::Char('j'), KeyCode::Char('ㅓ'), KeyCode::Enter]
-        );
     }
 }

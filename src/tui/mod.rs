@@ -25,6 +25,7 @@ mod tests;
 pub mod text_edit;
 pub mod theme;
 pub mod view;
+mod typed;
 pub mod worker;
 
 pub use app::Settings;

@@ -72,6 +72,9 @@ pub struct GroupSummary {
     pub label_ko: String,
     pub tags_ko: Vec<String>,
     pub colors: Vec<String>,
+    pub theme: Vec<String>,
+    pub material: Vec<String>,
+    pub vibe: Vec<String>,
     pub item_type: Option<String>,
     /// Unix milliseconds of the newest attempt, edit or decision.
     pub changed_at: i64,

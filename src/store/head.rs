@@ -377,9 +377,9 @@ impl<'a> Heads<'a> {
             .prepare_cached(
                 "INSERT OR REPLACE INTO heads (group_id, head, model_draft, failure, record,
                      has_draft, state, reasons, duplicate, doubt, label_key, label_ko, tags_ko,
-                     colors, item_type, changed_at)
+                     colors, theme, material, vibe, item_type, changed_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                     COALESCE(?16, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
+                     ?16, ?17, ?18, COALESCE(?19, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
@@ -397,6 +397,9 @@ impl<'a> Heads<'a> {
                     labels.label_ko,
                     json_value(&labels.tags_ko),
                     json_value(&labels.attributes.colors),
+                    json_value(&labels.attributes.theme),
+                    json_value(&labels.attributes.material),
+                    json_value(&labels.attributes.vibe),
                     labels.attributes.item_type_guess,
                     touched.then(|| self.now.as_millisecond()),
                 ])

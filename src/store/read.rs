@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.doubt, h.label_ko, h.tags_ko, h.colors,
-        h.item_type, h.changed_at
+        h.theme, h.material, h.vibe, h.item_type, h.changed_at
     FROM groups g JOIN heads h ON h.group_id = g.id";
 
 /// How things stand, for the summary of a run.
@@ -322,6 +322,9 @@ struct RawSummary {
     label_ko: String,
     tags_ko: String,
     colors: String,
+    theme: String,
+    material: String,
+    vibe: String,
     item_type: Option<String>,
     changed_at: i64,
 }
@@ -342,8 +345,11 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         label_ko: row.get(11)?,
         tags_ko: row.get(12)?,
         colors: row.get(13)?,
-        item_type: row.get(14)?,
-        changed_at: row.get(15)?,
+        theme: row.get(14)?,
+        material: row.get(15)?,
+        vibe: row.get(16)?,
+        item_type: row.get(17)?,
+        changed_at: row.get(18)?,
     })
 }
 
@@ -365,6 +371,9 @@ impl RawSummary {
             label_ko: self.label_ko,
             tags_ko: from_json(&self.tags_ko)?,
             colors: from_json(&self.colors)?,
+            theme: from_json(&self.theme)?,
+            material: from_json(&self.material)?,
+            vibe: from_json(&self.vibe)?,
             item_type: self.item_type,
             changed_at: self.changed_at,
         })

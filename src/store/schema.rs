@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// One entry per version of the layout, applied in order; never edited once released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -132,7 +133,19 @@ CREATE TABLE heads (
 );
 CREATE INDEX heads_by_label ON heads (label_key, duplicate) WHERE label_key IS NOT NULL;
 CREATE INDEX heads_by_state ON heads (state);
-"];
+",
+    "
+-- Words in use are offered with their counts, those of every attribute.
+ALTER TABLE heads ADD COLUMN theme TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE heads ADD COLUMN material TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE heads ADD COLUMN vibe TEXT NOT NULL DEFAULT '[]';
+UPDATE heads SET
+    theme = json_extract(d.labels, '$.attributes.theme'),
+    material = json_extract(d.labels, '$.attributes.material'),
+    vibe = json_extract(d.labels, '$.attributes.vibe')
+FROM drafts d WHERE d.id = json_extract(heads.head, '$.draft');
+",
+];
 
 /// Opens or creates the journal and brings its layout up to date.
 pub(super) fn open(path: &Path) -> Result<Connection> {

@@ -67,7 +67,8 @@ impl Past {
 }
 
 /// Gathers what fits a word, the best first: what begins with it, what holds it, what has another
-/// name that does; then what is in use most.
+/// name that does; then what is in use most. A single character stands in many a word and in more
+/// names: only what is seen to begin with it fits.
 struct Offers {
     word: Vec<char>,
     /// (rank, count, offer)
@@ -89,20 +90,24 @@ impl Offers {
         count: u64,
         note: impl Into<String>,
     ) {
+        let note = note.into();
         let at = |name: &str| filter::find(&lower(name), &self.word);
         let rank = match at(value) {
             Some(0) => 0,
+            _ if self.word.len() == 1 => match at(&note) {
+                Some(0) => 2,
+                _ => return,
+            },
             Some(_) => 1,
             None => match names.into_iter().filter_map(|name| at(name)).min() {
                 Some(0) => 2,
-                // A single letter stands inside of many a name.
-                Some(_) if self.word.len() > 1 => 3,
-                _ => return,
+                Some(_) => 3,
+                None => return,
             },
         };
         let offer = Offer {
             value: value.to_owned(),
-            note: note.into(),
+            note,
         };
         self.found.push((rank, count, offer));
     }
@@ -154,8 +159,11 @@ impl App {
         let used: &[(String, u64)] = match field {
             Field::TagsKo => &self.counts.tags,
             Field::Colors => &self.counts.colours,
+            Field::Theme => &self.counts.themes,
+            Field::Material => &self.counts.materials,
+            Field::Vibe => &self.counts.vibes,
             Field::ItemTypeGuess => &self.counts.types,
-            _ => &[],
+            Field::LabelKo | Field::LabelEn | Field::QueryVariantsKo => &[],
         };
         let category = category(field);
         for (value, count) in used {

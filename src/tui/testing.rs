@@ -35,6 +35,9 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         colors: Vec::new(),
         item_type: None,
         changed_at: id,
+        theme: Vec::new(),
+        material: Vec::new(),
+        vibe: Vec::new(),
     }
 }
 
@@ -149,6 +152,8 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
             detail.summary.colors = labels.attributes.colors.clone();
             detail.summary.item_type = labels.attributes.item_type_guess.clone();
             detail.draft = Some(Draft {
+            detail.summary.theme = labels.attributes.theme.clone();
+            detail.summary.material = labels.attributes.material.clone();
                 labels,
                 reasons: reasons.to_vec(),
                 origin: Origin::Attempt(first.id),

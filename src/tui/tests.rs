@@ -2,6 +2,8 @@
 
 use super::action::{ACTIONS, Action};
 use super::app::Message;
+use super::completion::Offer;
+use super::dialog::{Dialog, Input, Purpose};
 use super::safe_text;
 use super::testing::Bench;
 use super::theme::{Depth, Ground, Theme};
@@ -53,7 +55,7 @@ fn panes_and_screens() {
     shots("retry", "R \"왕관이다");
     shots("replace", "ctrl-f \"모자 tab \"왕관");
     shots("edit", "e");
-    shots("add_tag", "t \"모");
+    shots("add_tag", "t \"파");
     shots("filter", "/ \"state:");
     shots("gallery_filter", "2 / \"reason:");
     shots("confirm_quit", "a q");
@@ -294,6 +296,55 @@ fn tags_are_completed_from_the_vocabulary_and_by_initial_consonants() {
     assert_eq!(added("navy"), "남색");
     assert_eq!(added("네이비"), "남색");
     assert_eq!(added("ㄱㅊㅅ"), "남색");
+}
+
+#[test]
+fn a_letter_offers_what_is_seen_to_begin_with_it() {
+    for (prompt, letter) in [
+        ("t", 'b'),
+        ("t", '파'),
+        ("tab j j +", 'b'),
+        ("tab j j +", '파'),
+    ] {
+        let mut bench = Bench::evening(120, 40);
+        bench.keys(&format!("{prompt} \"{letter}"));
+        let Some(Dialog::Input(input)) = &bench.app.dialog else {
+            panic!("no prompt")
+        };
+        let offered = bench.app.completions(input);
+        let seen =
+            |offer: &Offer| offer.value.starts_with(letter) || offer.note.starts_with(letter);
+        assert!(
+            !offered.is_empty() && offered.iter().all(seen),
+            "{letter}: {offered:?}"
+        );
+    }
+}
+
+#[test]
+fn every_attribute_in_use_is_offered_with_its_count() {
+    for (field, typed, line) in [
+        (Field::Theme, "fan", "fantasy"),
+        (Field::Material, "met", "metal"),
+        (Field::ItemTypeGuess, "ha", "hat"),
+    ] {
+        let mut bench = Bench::evening(120, 40);
+        bench.app.spot.field = field;
+        bench.keys(&format!("tab j k + ctrl-u \"{typed}"));
+        let Some(Dialog::Input(input)) = &bench.app.dialog else {
+            panic!("no prompt for {field:?}")
+        };
+        // One of them the record in hand already has, if the field is a list.
+        let offered = bench.app.completions(&Input {
+            purpose: Purpose::Set {
+                field,
+                groups: Vec::new(),
+            },
+            ..input.clone()
+        });
+        let offer = offered.iter().find(|offer| offer.value == line).unwrap();
+        assert!(offer.note.ends_with(" 5"), "{offer:?}");
+    }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use super::filter::{self, Held, Query, Sort};
 use super::groups::Snapshot;
-use crate::record::{GroupState, Reason};
+use crate::record::{GroupState, GroupSummary, Reason};
 use std::collections::HashMap;
+use std::hash::Hash;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Job {
@@ -32,6 +33,9 @@ pub struct Counts {
     pub reasons: Vec<(Reason, u64)>,
     pub tags: Vec<(String, u64)>,
     pub colours: Vec<(String, u64)>,
+    pub themes: Vec<(String, u64)>,
+    pub materials: Vec<(String, u64)>,
+    pub vibes: Vec<(String, u64)>,
     pub types: Vec<(String, u64)>,
     /// Tenths of doubt, lowest first.
     pub doubt: [u64; 10],
@@ -56,46 +60,47 @@ impl Job {
 }
 
 fn count(all: &Snapshot) -> Counts {
-    let mut states: HashMap<GroupState, u64> = HashMap::new();
-    let mut reasons: HashMap<Reason, u64> = HashMap::new();
-    let mut tags: HashMap<&str, u64> = HashMap::new();
-    let mut colours: HashMap<&str, u64> = HashMap::new();
-    let mut types: HashMap<&str, u64> = HashMap::new();
     let mut doubt = [0; 10];
     for summary in all.iter() {
-        *states.entry(summary.state).or_default() += 1;
-        for reason in &summary.reasons {
-            *reasons.entry(*reason).or_default() += 1;
-        }
-        for tag in &summary.tags_ko {
-            *tags.entry(tag).or_default() += 1;
-        }
-        for colour in &summary.colors {
-            *colours.entry(colour).or_default() += 1;
-        }
-        if let Some(kind) = &summary.item_type {
-            *types.entry(kind).or_default() += 1;
-        }
         if !matches!(summary.state, GroupState::Waiting | GroupState::Running) {
             doubt[((summary.doubt * 10.0).max(0.0) as usize).min(9)] += 1;
         }
     }
-    let text = |map: HashMap<&str, u64>| most(map.into_iter().map(|(k, v)| (k.to_owned(), v)));
+    let states = tally(all.iter().map(|summary| summary.state));
+    let of = |state: GroupState| states.iter().find(|(have, _)| *have == state).copied();
+    let texts = |values: fn(&GroupSummary) -> &[String]| {
+        let counts = tally(all.iter().flat_map(|summary| values(summary)));
+        counts
+            .into_iter()
+            .map(|(text, n)| (text.clone(), n))
+            .collect()
+    };
     Counts {
         states: GroupState::ALL
             .iter()
-            .filter_map(|state| Some((*state, *states.get(state)?)))
+            .filter_map(|state| of(*state))
             .collect(),
-        reasons: most(reasons.into_iter()),
-        tags: text(tags),
-        colours: text(colours),
-        types: text(types),
+        reasons: tally(
+            all.iter()
+                .flat_map(|summary| summary.reasons.iter().copied()),
+        ),
+        tags: texts(|summary| &summary.tags_ko),
+        colours: texts(|summary| &summary.colors),
+        themes: texts(|summary| &summary.theme),
+        materials: texts(|summary| &summary.material),
+        vibes: texts(|summary| &summary.vibe),
+        types: texts(|summary| summary.item_type.as_slice()),
         doubt,
     }
 }
 
-fn most<K: Ord>(counts: impl Iterator<Item = (K, u64)>) -> Vec<(K, u64)> {
-    let mut counts: Vec<_> = counts.collect();
+/// How often each occurs, most first.
+fn tally<K: Ord + Hash>(values: impl Iterator<Item = K>) -> Vec<(K, u64)> {
+    let mut counts: HashMap<K, u64> = HashMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     counts
 }

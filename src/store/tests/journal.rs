@@ -328,6 +328,23 @@ fn a_second_holder_is_told_who_the_first_is() {
 }
 
 #[test]
+fn a_journal_of_before_the_attributes_were_counted_gets_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, ids) = labelled(dir.path(), &["반지"]);
+    let before = journal.summary(ids[0]).unwrap();
+    assert!(!before.as_ref().unwrap().theme.is_empty());
+    drop(journal);
+    let db = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
+    for column in ["theme", "material", "vibe"] {
+        db.execute(&format!("ALTER TABLE heads DROP COLUMN {column}"), [])
+            .unwrap();
+    }
+    db.pragma_update(None, "user_version", 1).unwrap();
+    drop(db);
+    assert_eq!(open(dir.path()).summary(ids[0]).unwrap(), before);
+}
+
+#[test]
 fn a_journal_of_a_newer_program_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));

@@ -114,6 +114,28 @@ fn the_pictures_of_earlier_labels_are_looked_at() {
 }
 
 #[test]
+fn a_step_that_changes_nothing_is_told() {
+    let folder = desk(&[("가", earlier_line("가", "빨간색", 5))]);
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    engine.send(Command::Apply {
+        groups: vec![groups["가"].id],
+        change: Change::Reopen,
+    });
+    let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
+    let heard = hear(&engine, &mut groups, stepped);
+    assert_eq!(
+        heard.last(),
+        Some(&Event::Stepped {
+            done: "nothing to change".to_owned(),
+            undo: None,
+            redo: None
+        })
+    );
+}
+
+#[test]
 fn what_a_step_could_not_be_done_to_is_told() {
     let folder = desk(&[
         ("가", earlier_line("가", "빨간색", 15)),
@@ -131,12 +153,13 @@ fn what_a_step_could_not_be_done_to_is_told() {
     });
     let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
     let heard = hear(&engine, &mut groups, stepped);
-    let told = heard.iter().find_map(|event| match event {
-        Event::Warning(text) => Some(text.as_str()),
-        _ => None,
-    });
-    let told = told.unwrap();
-    assert!(told.starts_with("1 record is left as before: "), "{told}");
+    let Some(Event::Stepped { done, .. }) = heard.last() else {
+        panic!("{heard:?}");
+    };
+    assert_eq!(
+        done,
+        "add \"새 태그\" to tags_ko (1 record), 1 left as it was: tags_ko holds at most 15"
+    );
     assert_eq!(groups["가"].tags_ko.len(), 15);
     assert_eq!(groups["나무"].tags_ko.len(), 6);
 }

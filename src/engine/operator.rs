@@ -17,9 +17,9 @@ impl Pipeline {
                 }
             }
             Command::Apply { groups, change } => {
-                let done = describe(&change, groups.len());
-                match self.journal.apply(&groups, &change, &done) {
-                    Ok(step) => self.stepped(step, change == Change::Commit)?,
+                match self.journal.apply(&groups, &change, &describe(&change)) {
+                    Ok(Some(step)) => self.stepped(Some(step), change == Change::Commit)?,
+                    Ok(None) => self.nothing_done(&groups)?,
                     // A change that cannot be done to these groups; the journal is as it was.
                     Err(error) if error.kind == ErrorKind::Usage => {
                         self.tell(Event::Warning(error.cause));
@@ -65,19 +65,24 @@ impl Pipeline {
             self.journal.export(self.options.parquet)?;
         }
         self.show(&step.changed)?;
-        if let Some((groups, why)) = step.refused {
-            let records = match groups {
-                1 => "1 record is".to_owned(),
-                n => format!("{n} records are"),
-            };
-            let text = format!("{records} left as before: {}", why.cause);
-            self.tell(Event::Warning(text));
-        }
+        let done = match left(&step) {
+            Some(left) => format!("{}, {left}", step.done),
+            None => step.done,
+        };
         self.tell(Event::Stepped {
-            done: step.done,
+            done,
             undo: step.undo,
             redo: step.redo,
         });
+        Ok(())
+    }
+
+    /// A front end may have shown the change already.
+    fn nothing_done(&mut self, groups: &[GroupId]) -> Result<()> {
+        self.show(groups)?;
+        let (undo, redo) = self.journal.next_steps()?;
+        let done = "nothing to change".to_owned();
+        self.tell(Event::Stepped { done, undo, redo });
         Ok(())
     }
 
@@ -124,9 +129,34 @@ fn told(what: &str, mut step: StepOutcome) -> StepOutcome {
     step
 }
 
+/// What a step left as it was, and why.
+fn left(step: &StepOutcome) -> Option<String> {
+    let (refused, why) = match &step.refused {
+        Some((groups, error)) => (*groups, error.cause.as_str()),
+        None => (0, ""),
+    };
+    let mut parts = vec![
+        (step.without_draft, "without a draft"),
+        (step.untouched, "so already"),
+        (refused, why),
+    ];
+    parts.retain(|(groups, _)| *groups > 0);
+    let all = step.without_draft + step.untouched + refused;
+    let were = if all == 1 { "it was" } else { "they were" };
+    let why = match parts[..] {
+        [] => return None,
+        [(_, why)] => why.to_owned(),
+        _ => {
+            let each = parts.iter().map(|(groups, why)| format!("{groups} {why}"));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    };
+    Some(format!("{all} left as {were}: {why}"))
+}
+
 /// A step in words, for undo and the log.
-fn describe(change: &Change, groups: usize) -> String {
-    let what = match change {
+fn describe(change: &Change) -> String {
+    match change {
         Change::Set { field, .. } => format!("edit {}", field.key()),
         Change::Add { field, value } => format!("add {value:?} to {}", field.key()),
         Change::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
@@ -139,9 +169,5 @@ fn describe(change: &Change, groups: usize) -> String {
         Change::Reject { .. } => "reject".to_owned(),
         Change::Reopen => "reopen".to_owned(),
         Change::Commit => "commit".to_owned(),
-    };
-    match groups {
-        1 => what,
-        n => format!("{what} ({n} records)"),
     }
 }

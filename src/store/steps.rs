@@ -9,7 +9,7 @@ use super::head::{
 use super::journal::{Journal, insert_record, now_text};
 use super::rules::{Facts, edit, reasons};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Attempt, Change, ColorHistogram, GroupId, Labels, Origin, Vocabulary};
+use crate::record::{Attempt, Change, ColorHistogram, Field, GroupId, Labels, Origin, Vocabulary};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -22,8 +22,10 @@ pub struct StepOutcome {
     pub done: String,
     /// Every group that looks different now, twins of its old and new label included.
     pub changed: Vec<GroupId>,
-    /// Groups of the call that the change did nothing to (no draft to accept, the tag not there).
+    /// Groups of the call that the change did nothing to: they were so already.
     pub untouched: usize,
+    /// Groups of the call that have no draft to do it to.
+    pub without_draft: usize,
     /// How many groups the change could not be done to (a full list), and why the first.
     pub refused: Option<(usize, Error)>,
     pub undo: Option<String>,
@@ -39,7 +41,8 @@ enum Way {
 impl Journal {
     /// Does one change to all these groups, as one step; `None` where it changes nothing at all,
     /// an error of kind `Usage` where it can be done to none of them.
-    /// `done` says in words what the step does, for the log and for undo.
+    /// `done` says in words what the step does, for the log and for undo; of how many records,
+    /// where more than one was asked for, is added to it.
     pub fn apply(
         &mut self,
         groups: &[GroupId],
@@ -49,7 +52,7 @@ impl Journal {
         let transaction = self.db.transaction().map_err(doing("saving a step"))?;
         let mut heads = Heads::new(&transaction);
         let mut entries = Vec::new();
-        let mut untouched = 0;
+        let (mut untouched, mut without_draft) = (0, 0);
         let mut refused: Option<(usize, Error)> = None;
         let mut once = HashSet::new();
         for &group in groups.iter().filter(|group| once.insert(**group)) {
@@ -70,7 +73,15 @@ impl Journal {
                 Err(error) => return Err(error),
             };
             if next.head == standing.head {
-                untouched += 1;
+                let needs_draft = !matches!(
+                    change,
+                    Change::Reject { .. } | Change::Reopen | Change::SetNote { .. }
+                );
+                if needs_draft && standing.head.draft.is_none() {
+                    without_draft += 1;
+                } else {
+                    untouched += 1;
+                }
                 continue;
             }
             match draft {
@@ -85,13 +96,18 @@ impl Journal {
                 None => Ok(None),
             };
         }
+        let done = match (once.len(), entries.len()) {
+            (1, _) => done.to_owned(),
+            (_, 1) => format!("{done} (1 record)"),
+            (_, n) => format!("{done} ({n} records)"),
+        };
         let step = insert_step(
             &transaction,
             &now_text(heads.now),
             "do",
             None,
             Some(change),
-            done,
+            &done,
         )?;
         let mut touched = Touched::default();
         for (group, before, after) in &entries {
@@ -103,8 +119,9 @@ impl Journal {
         transaction.commit().map_err(doing("saving a step"))?;
         self.undo.push(step);
         self.redo.clear();
-        let mut outcome = self.outcome(done.to_owned(), changed)?;
+        let mut outcome = self.outcome(done, changed)?;
         outcome.untouched = untouched;
+        outcome.without_draft = without_draft;
         outcome.refused = refused;
         Ok(Some(outcome))
     }
@@ -146,6 +163,7 @@ impl Journal {
             done,
             changed,
             untouched: 0,
+            without_draft: 0,
             refused: None,
             undo,
             redo,
@@ -314,8 +332,12 @@ impl Desk<'_> {
             | Change::Rename { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
+        let begins = matches!(field, Some(Field::LabelKo)) || attempt.is_some();
         let old = match head.draft {
             Some(draft) => Some(read_draft(self.db, draft)?),
+            // A tag given to many is no draft of those that wait for the model: it would stand in
+            // the way of its answer.
+            None if !begins => return Ok(None),
             None => None,
         };
         let empty = Labels::default();

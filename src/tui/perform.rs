@@ -315,17 +315,18 @@ impl App {
 
     /// Accept or commit, then on to the next doubtful one.
     fn decide(&mut self, change: Change, becomes: GroupState, verb: &str) {
-        let mut groups = self.targets();
-        groups.retain(|id| {
-            self.groups.get(*id).is_some_and(|summary| {
+        let groups = self.targets();
+        let ready = |id: &&GroupId| {
+            self.groups.get(**id).is_some_and(|summary| {
                 !matches!(
                     summary.state,
                     GroupState::Waiting | GroupState::Running | GroupState::Failed
                 )
             })
-        });
-        if groups.is_empty() {
-            if !self.targets().is_empty() {
+        };
+        let ready = groups.iter().filter(ready).count();
+        if ready == 0 {
+            if !groups.is_empty() {
                 self.say(format!("nothing to {verb}: there is no draft yet"));
                 self.go_to_next();
             }

@@ -348,6 +348,18 @@ fn every_attribute_in_use_is_offered_with_its_count() {
 }
 
 #[test]
+fn a_bulk_decision_tells_how_many_it_is_about() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("\\ 2 A a");
+    let screen = bench.screen();
+    assert!(screen.contains("Accept 5 of these 7 records?"), "{screen}");
+    assert!(
+        screen.contains("2 without a draft stay as they are."),
+        "{screen}"
+    );
+}
+
+#[test]
 fn several_tags_are_added_in_one_step() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("t \"루비,_모자,_황금 enter esc");

@@ -84,6 +84,26 @@ fn what_cannot_be_done_to_one_is_done_to_the_others() {
 }
 
 #[test]
+fn a_step_says_what_it_left_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, mut ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    done(&mut journal, &ids[..1], &Change::Accept);
+    ids.extend(add(&mut journal, &["신발"]));
+    let accepted = done(&mut journal, &ids, &Change::Accept);
+    assert_eq!(accepted.done, "a step (2 records)");
+    assert_eq!((accepted.untouched, accepted.without_draft), (1, 1));
+
+    // What waits for the model gets no draft that holds one tag and nothing else.
+    let tag = Change::Add {
+        field: Field::TagsKo,
+        value: "장비".into(),
+    };
+    let tagged = done(&mut journal, &ids, &tag);
+    assert_eq!((tagged.untouched, tagged.without_draft), (0, 1));
+    assert_eq!(state(&journal, ids[3]), GroupState::Waiting);
+}
+
+#[test]
 fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labelled(dir.path(), &["반지"]);

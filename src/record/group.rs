@@ -122,3 +122,13 @@ pub struct GroupDetail {
     pub rejected: Option<String>,
     pub note: Option<String>,
 }
+
+impl GroupDetail {
+    /// The place of the attempt that the draft is, where it is one as it came.
+    pub fn drafted_attempt(&self) -> Option<usize> {
+        let Origin::Attempt(id) = self.draft.as_ref()?.origin else {
+            return None;
+        };
+        self.attempts.iter().position(|attempt| attempt.id == id)
+    }
+}

@@ -9,14 +9,22 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dialog {
-    Help { scroll: usize },
-    Palette { edit: TextEdit, at: usize },
+    Help {
+        scroll: usize,
+    },
+    Palette {
+        edit: TextEdit,
+        at: usize,
+    },
     Filter(FilterForm),
     Confirm(Confirm),
     Input(Input),
     Choose(Choose),
     Retry(RetryForm),
     Replace(ReplaceForm),
+    /// Why a prompt did not open. It takes what the operator goes on to type, which would be keys
+    /// without it.
+    Refusal(String),
 }
 
 /// A filter being typed; the queue follows.
@@ -248,7 +256,7 @@ impl Dialog {
             Dialog::Retry(form) => form.hint.insert(text),
             Dialog::Replace(form) if form.second => form.with.insert(text),
             Dialog::Replace(form) => form.find.insert(text),
-            Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Choose(_) => {}
+            Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Choose(_) | Dialog::Refusal(_) => {}
         }
     }
 
@@ -285,6 +293,11 @@ impl App {
     pub(super) fn open(&mut self, dialog: Dialog) {
         self.prefix.clear();
         self.dialog = Some(dialog);
+    }
+
+    /// In the place of a prompt that cannot be opened.
+    pub(super) fn refuse_prompt(&mut self, why: &str) {
+        self.open(Dialog::Refusal(why.to_owned()));
     }
 
     /// After the text of a dialog changed.
@@ -329,6 +342,8 @@ impl App {
             Dialog::Choose(choose) => self.choose_key(key, choose, escape),
             Dialog::Retry(form) => self.retry_key(key, form, escape),
             Dialog::Replace(form) => self.replace_key(key, form, escape),
+            Dialog::Refusal(_) if escape || key.code == KeyCode::Enter => {}
+            refusal @ Dialog::Refusal(_) => self.dialog = Some(refusal),
         }
     }
 

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod groups;
 pub mod keymap;
 pub mod layout;
+mod leave;
 mod mouse;
 mod perform;
 pub mod picture;
@@ -24,8 +25,8 @@ mod testing;
 mod tests;
 pub mod text_edit;
 pub mod theme;
-pub mod view;
 mod typed;
+pub mod view;
 pub mod worker;
 
 pub use app::Settings;

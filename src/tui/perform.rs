@@ -8,7 +8,7 @@ use super::dialog::{
 use super::effect::Effect;
 use super::filter::{DOUBTFUL, Sort};
 use super::layout::{self, Pane};
-use super::safe_text::{count, plural};
+use super::safe_text::plural;
 use super::spot;
 use super::text_edit::TextEdit;
 use crate::engine::{Command, Retry};
@@ -21,6 +21,14 @@ impl App {
             return self.selected.iter().copied().collect();
         }
         self.current.into_iter().collect()
+    }
+
+    /// Opens a prompt about the targets. Where there are none, what is typed must go somewhere.
+    fn about_targets(&mut self, prompt: impl FnOnce(Vec<GroupId>) -> Dialog) {
+        match self.targets() {
+            groups if groups.is_empty() => self.refuse_prompt("There is no item in this list."),
+            groups => self.open(prompt(groups)),
+        }
     }
 
     pub fn perform(&mut self, action: Action) {
@@ -41,12 +49,8 @@ impl App {
             Action::NextDoubtful => self.go_to_next(),
             Action::CommitAccepted => self.commit_all(GroupState::Accepted, "accepted"),
             Action::CommitCertain => self.commit_all(GroupState::Draft, "certain"),
-            Action::Reject => {
-                let groups = self.targets();
-                if !groups.is_empty() {
-                    self.open(Dialog::Input(Input::new(Purpose::Reject { groups }, "")));
-                }
-            }
+            Action::Reject => self
+                .about_targets(|groups| Dialog::Input(Input::new(Purpose::Reject { groups }, ""))),
             Action::Undo => self.send(Command::Undo),
             Action::Redo => self.send(Command::Redo),
             Action::EditLabel => {
@@ -69,38 +73,28 @@ impl App {
             Action::RemoveValue => self.remove_spot(),
             Action::MoveEarlier => self.move_spot(-1),
             Action::MoveLater => self.move_spot(1),
-            Action::RemoveTag => {
-                let groups = self.targets();
-                if !groups.is_empty() {
-                    self.open(Dialog::Input(Input::new(Purpose::RemoveTag { groups }, "")));
-                }
-            }
-            Action::SetAttribute => {
-                let groups = self.targets();
-                if !groups.is_empty() {
-                    self.open(Dialog::Choose(Choose {
-                        title: format!(
-                            "set which attribute of {}?",
-                            plural(groups.len(), "record")
-                        ),
-                        fields: vec![
-                            Field::Colors,
-                            Field::Theme,
-                            Field::Material,
-                            Field::Vibe,
-                            Field::ItemTypeGuess,
-                        ],
-                        at: 0,
-                        groups,
-                    }));
-                }
-            }
+            Action::RemoveTag => self.about_targets(|groups| {
+                Dialog::Input(Input::new(Purpose::RemoveTag { groups }, ""))
+            }),
+            Action::SetAttribute => self.about_targets(|groups| {
+                Dialog::Choose(Choose {
+                    title: format!("set which attribute of {}?", plural(groups.len(), "record")),
+                    fields: vec![
+                        Field::Colors,
+                        Field::Theme,
+                        Field::Material,
+                        Field::Vibe,
+                        Field::ItemTypeGuess,
+                    ],
+                    at: 0,
+                    groups,
+                })
+            }),
             Action::Note => {
-                if self.current.is_some() {
-                    let note = self.detail().and_then(|detail| detail.note.clone());
-                    let input = Input::new(Purpose::Note, &note.unwrap_or_default());
-                    self.open(Dialog::Input(input));
-                }
+                let note = self.detail().and_then(|detail| detail.note.clone());
+                self.about_targets(|_| {
+                    Dialog::Input(Input::new(Purpose::Note, &note.unwrap_or_default()))
+                });
             }
             Action::Replace => self.open(Dialog::Replace(ReplaceForm::default())),
             Action::Retry => {
@@ -113,10 +107,10 @@ impl App {
                     },
                 );
             }
-            Action::RetryWith => {
-                let groups = self.targets();
-                if !groups.is_empty() && self.has_model() {
-                    self.open(Dialog::Retry(RetryForm {
+            Action::RetryWith => match self.no_model() {
+                Some(why) => self.refuse_prompt(&capital(&why)),
+                None => self.about_targets(|groups| {
+                    Dialog::Retry(RetryForm {
                         groups,
                         strict: true,
                         upscale: 0,
@@ -124,14 +118,15 @@ impl App {
                         with_image: None,
                         hint: TextEdit::default(),
                         row: 4,
-                    }));
-                }
-            }
+                    })
+                }),
+            },
             Action::Attempts => self.open_attempts(),
             Action::TakeField => self.take(false),
             Action::TakeAttempt => self.take(true),
-            Action::Pause => {
-                if self.has_model() {
+            Action::Pause => match self.no_model() {
+                Some(why) => self.warn(why),
+                None => {
                     self.paused = !self.paused;
                     self.send(if self.paused {
                         Command::Pause
@@ -145,7 +140,7 @@ impl App {
                     };
                     self.say(text.to_owned());
                 }
-            }
+            },
             Action::Background => {
                 self.ground = self.ground.next();
                 self.model_view = false;
@@ -211,56 +206,6 @@ impl App {
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.quit(),
         }
-    }
-
-    fn quit(&mut self) {
-        let open = self.uncommitted();
-        if open.is_empty() {
-            self.effects.push(Effect::Quit);
-            return;
-        }
-        let kinds: Vec<String> = open
-            .iter()
-            .map(|(n, kind)| format!("{} {kind}", count(*n)))
-            .collect();
-        let all = open.iter().map(|(n, _)| n).sum::<u64>();
-        self.open(Dialog::Confirm(Confirm {
-            question: format!(
-                "Leave with {} not committed?",
-                plural(all as usize, "draft")
-            ),
-            detail: format!(
-                "{}. Nothing is lost: drafts stay in the journal and are here next time.",
-                kinds.join(", ")
-            ),
-            then: Then::Quit,
-        }));
-    }
-
-    /// A step that was under way when leaving was asked about may change the question, or what it
-    /// asks about is gone.
-    pub(super) fn ask_again_to_leave(&mut self) {
-        if let Some(Dialog::Confirm(confirm)) = &self.dialog
-            && confirm.then == Then::Quit
-        {
-            self.dialog = None;
-            self.quit();
-        }
-    }
-
-    /// How many drafts are not committed, by what an operator did with them.
-    pub fn uncommitted(&self) -> Vec<(u64, &'static str)> {
-        let fresh = self.groups.ids_where(|summary| {
-            summary.state == GroupState::Draft
-                || summary.state == GroupState::Uncertain && !summary.has_record
-        });
-        let mut all = vec![
-            (self.groups.count(GroupState::Edited), "edited"),
-            (self.groups.count(GroupState::Accepted), "accepted"),
-            (fresh.count() as u64, "of the model's"),
-        ];
-        all.retain(|(n, _)| *n > 0);
-        all
     }
 
     pub(super) fn refuse(&mut self) {
@@ -333,14 +278,17 @@ impl App {
             return;
         }
         if groups.len() > 1 {
-            let question = format!(
-                "{} these {}?",
-                capital(verb),
-                plural(groups.len(), "record")
-            );
+            let verb = capital(verb);
+            let (question, others) = match groups.len() - ready {
+                0 => (format!("{verb} these {ready} records?"), String::new()),
+                others => (
+                    format!("{verb} {ready} of these {} records?", groups.len()),
+                    format!("{others} without a draft stay as they are. "),
+                ),
+            };
             return self.confirm(
                 question,
-                "One step; undo takes all of it back.".to_owned(),
+                format!("{others}One step; undo takes all of it back."),
                 vec![Command::Apply { groups, change }],
             );
         }
@@ -384,23 +332,17 @@ impl App {
         self.confirm(question, detail, vec![Command::Apply { groups, change }]);
     }
 
-    fn has_model(&mut self) -> bool {
+    /// Why the model cannot be asked.
+    fn no_model(&self) -> Option<String> {
         match &self.model {
-            Model::Off => {
-                self.warn("there is no model: started with --no-model".to_owned());
-                false
-            }
-            Model::Failed(error) => {
-                let text = format!("there is no model: {}", error.cause);
-                self.warn(text);
-                false
-            }
-            Model::Loading | Model::Ready(_) => true,
+            Model::Off => Some("there is no model: started with --no-model".to_owned()),
+            Model::Failed(error) => Some(format!("there is no model: {}", error.cause)),
+            Model::Loading | Model::Ready(_) => None,
         }
     }
 
     pub(super) fn retry(&mut self, groups: Vec<GroupId>, how: Retry) {
-        if groups.is_empty() || !self.has_model() {
+        if groups.is_empty() {
             return;
         }
         if groups.len() > 1 && self.dialog.is_none() {
@@ -409,6 +351,9 @@ impl App {
                 plural(groups.len(), "record")
             );
             let detail = "Drafts stay as they are until an answer comes.".to_owned();
+        if let Some(why) = self.no_model() {
+            return self.warn(why);
+        }
             return self.confirm(question, detail, vec![Command::Retry { groups, how }]);
         }
         let count = plural(groups.len(), "record");

@@ -6,9 +6,10 @@ use super::filter::{Held, Query};
 use super::groups::needs_person;
 use super::layout;
 use super::picture;
+use super::view::queue::THUMBNAIL;
 use super::worker::Job;
 use crate::engine::Command;
-use crate::record::{Background, GroupDetail, GroupId, GroupState, Origin};
+use crate::record::{Background, GroupDetail, GroupId, GroupState};
 use ratatui::layout::Rect;
 use std::collections::HashSet;
 
@@ -121,9 +122,9 @@ impl App {
 
     /// Scale and background of the attempt that the draft comes from, else the run's.
     fn asked_with(&self, detail: &GroupDetail) -> (u32, Background) {
-        let attempt = match detail.draft.as_ref().map(|draft| draft.origin) {
-            Some(Origin::Attempt(id)) => detail.attempts.iter().find(|attempt| attempt.id == id),
-            _ => detail.attempts.last(),
+        let attempt = match detail.drafted_attempt() {
+            Some(at) => detail.attempts.get(at),
+            None => detail.attempts.last(),
         };
         attempt.map_or(
             (self.settings.icon.upscale, self.settings.icon.background),
@@ -173,19 +174,16 @@ impl App {
             }
         }
         let thumb = match self.screen {
-            Screen::Work if self.row_height() == 2 => Some((4, 2)),
-            Screen::Gallery => {
-                let picture = self.gallery().picture();
-                Some((picture.width, picture.height))
-            }
+            Screen::Work if self.row_height() == 2 => Some(THUMBNAIL),
+            Screen::Gallery => Some(self.gallery().picture()),
             _ => None,
         };
-        if let Some((width, height)) = thumb {
+        if let Some(size) = thumb {
             for row in self.rows_in_view() {
                 if let Some(summary) = self.row(row)
                     && let Some(detail) = self.details.get(&summary.id)
                 {
-                    wish(detail, self.thumb_key(summary.id, width, height));
+                    wish(detail, self.thumb_key(summary.id, size.width, size.height));
                 }
             }
         }

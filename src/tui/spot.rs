@@ -6,7 +6,7 @@ use super::layout::{self, Pane};
 use super::settle::keep_in_view;
 use super::view::record::sheet;
 use crate::error::Result;
-use crate::record::{self, Change, Field, GroupDetail, Labels, Vocabulary};
+use crate::record::{self, Change, Field, GroupDetail, GroupState, Labels, Vocabulary};
 
 /// Shows a change before the engine has made it, or says why it cannot be made.
 pub fn preview(detail: &mut GroupDetail, change: &Change, vocabulary: &Vocabulary) -> Result<()> {
@@ -147,9 +147,26 @@ impl App {
         self.open(Dialog::Input(Input::new(purpose, text)));
     }
 
+    fn refuse_edit(&mut self) {
+        let summary = self.current.and_then(|id| self.groups.get(id));
+        self.refuse_prompt(match summary.map(|summary| summary.state) {
+            None => "There is no item in this list.",
+            Some(GroupState::Waiting) => {
+                "There is nothing to edit yet: this item waits for the model."
+            }
+            Some(GroupState::Running) => {
+                "There is nothing to edit yet: the model has this item in hand."
+            }
+            Some(GroupState::Failed) => {
+                "There is nothing to edit: this item has failed. Retry it, or reject it."
+            }
+            Some(_) => "There is nothing to edit yet: this item is still being read.",
+        });
+    }
+
     pub(super) fn edit_spot(&mut self) {
         if self.labels().is_none() {
-            return self.say("there is nothing to edit yet".to_owned());
+            return self.refuse_edit();
         }
         let groups = self.current.into_iter().collect();
         let Spot { field, index } = self.spot;
@@ -176,8 +193,8 @@ impl App {
     pub(super) fn add_to(&mut self, field: Field) {
         let groups = self.targets();
         match groups.len() {
-            0 => {}
-            1 if self.labels().is_none() => self.say("there is nothing to edit yet".to_owned()),
+            0 => self.refuse_edit(),
+            1 if self.labels().is_none() => self.refuse_edit(),
             1 if self.screen != super::app::Screen::Gallery => {
                 self.spot = Spot {
                     field,

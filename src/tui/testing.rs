@@ -11,10 +11,12 @@ use crate::engine::{Command, Event, Match, ModelInfo};
 use crate::record::*;
 use crate::settings::IconOptions;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
-use ratatui::layout::Size;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Size};
 use ratatui::style::Color;
+use ratatui::widgets::Widget;
 use ratatui::{Terminal, backend::TestBackend};
-use ratatui_image::picker::Picker;
+use ratatui_image::picker::{Picker, ProtocolType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,11 +35,11 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         label_ko: String::new(),
         tags_ko: Vec::new(),
         colors: Vec::new(),
-        item_type: None,
-        changed_at: id,
         theme: Vec::new(),
         material: Vec::new(),
         vibe: Vec::new(),
+        item_type: None,
+        changed_at: id,
     }
 }
 
@@ -150,10 +152,10 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
             detail.summary.label_ko = labels.label_ko.clone();
             detail.summary.tags_ko = labels.tags_ko.clone();
             detail.summary.colors = labels.attributes.colors.clone();
-            detail.summary.item_type = labels.attributes.item_type_guess.clone();
-            detail.draft = Some(Draft {
             detail.summary.theme = labels.attributes.theme.clone();
             detail.summary.material = labels.attributes.material.clone();
+            detail.summary.item_type = labels.attributes.item_type_guess.clone();
+            detail.draft = Some(Draft {
                 labels,
                 reasons: reasons.to_vec(),
                 origin: Origin::Attempt(first.id),
@@ -442,6 +444,27 @@ impl Bench {
     pub fn resize(&mut self, width: u16, height: u16) {
         self.terminal.backend_mut().resize(width, height);
         self.message(Message::Resize(Size::new(width, height)));
+    }
+
+    /// As in a terminal with sixels; every item has this file for an icon.
+    pub fn show_pixels(&mut self, icon: &std::path::Path) {
+        self.picker.set_protocol_type(ProtocolType::Sixel);
+        for detail in self.world.values_mut() {
+            detail.item.file = Some(icon.to_owned());
+            self.app.details.remove(&detail.summary.id);
+        }
+        self.app.asked.clear();
+        self.message(Message::Pixels(true));
+    }
+
+    /// Where a picture of pixels begins on the screen.
+    pub fn images(&mut self) -> Vec<Position> {
+        let app = &self.app;
+        let area = app.area();
+        let mut buffer = Buffer::empty(area);
+        app.render(area, &mut buffer);
+        let begins = |at: &Position| buffer[*at].symbol().contains('\u{1b}');
+        area.positions().filter(begins).collect()
     }
 
     /// What stands on the screen, without colours; `|` behind the last cell.

@@ -360,6 +360,70 @@ fn a_bulk_decision_tells_how_many_it_is_about() {
 }
 
 #[test]
+fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("/ \"기다리는 enter");
+    for prompt in ["t", "e"] {
+        bench.keys(&format!("{prompt} \"sword"));
+        bench.message(Message::Paste("xxx".to_owned()));
+        let screen = bench.screen();
+        assert!(screen.contains("There is nothing to edit yet"), "{screen}");
+        bench.keys("enter");
+        assert!(bench.app.dialog.is_none());
+    }
+    bench.keys("/ \"없는_것_없다 enter x \"sword");
+    assert!(bench.screen().contains("There is no item in this list."));
+    bench.keys("esc");
+    bench.event(Event::ModelFailed(Error::new(
+        ErrorKind::Model,
+        "no weights",
+    )));
+    bench.keys("R \"sword");
+    assert!(bench.screen().contains("There is no model: no weights"));
+    let sent = |command: &Command| !matches!(command, Command::Remember { .. });
+    assert!(!bench.commands.iter().any(sent), "{:?}", bench.commands);
+}
+
+#[test]
+fn pictures_under_a_box_are_left_out_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = folder.path().join("icon.png");
+    let dot = image::Rgba([200, 30, 30, 255]);
+    image::RgbaImage::from_pixel(20, 20, dot)
+        .save(&icon)
+        .unwrap();
+    let gallery = [
+        "A a",
+        "/ \"reason:",
+        "?",
+        ":",
+        "x \"f",
+        "t \"파",
+        "s",
+        "R",
+        "ctrl-f",
+    ];
+    let work = ["?", ":", "q", "ctrl-f \"모자"];
+    for (screen, (width, height), boxes) in
+        [("\\ 2", (64, 24), &gallery[..]), ("\\", (100, 30), &work)]
+    {
+        for keys in boxes {
+            let mut bench = Bench::evening(width, height);
+            bench.show_pixels(&icon);
+            bench.keys(screen);
+            let all = bench.images();
+            assert!(all.len() > 1, "{screen}");
+            bench.keys(keys);
+            let seen = bench.images();
+            assert!(seen.len() < all.len(), "{screen} {keys}");
+            // And all of them are back when it is gone.
+            bench.keys("esc esc esc");
+            assert!(bench.images().len() >= all.len(), "{screen} {keys}");
+        }
+    }
+}
+
+#[test]
 fn several_tags_are_added_in_one_step() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("t \"루비,_모자,_황금 enter esc");

@@ -5,30 +5,48 @@ use crate::record::Background;
 use crate::tui::app::App;
 use crate::tui::dialog::{Choose, Confirm, Dialog, RETRY_ROWS, ReplaceForm, RetryForm, palette};
 use crate::tui::layout::{centred, inner};
-use crate::tui::safe_text::{count, fit, pad, plural, wrap};
+use crate::tui::safe_text::{count, fit, pad, plural, width, wrap};
 use crate::tui::text_edit::TextEdit;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::text::{Line, Span};
+use ratatui::text::Span;
 
 /// Cells before the value of a form's row.
 const LABEL: u16 = 12;
 
+/// What the dialog lies over.
+pub fn areas(app: &App, body: Rect) -> Vec<Rect> {
+    match &app.dialog {
+        None => Vec::new(),
+        Some(Dialog::Input(input)) => editor::input_areas(app, input),
+        Some(Dialog::Filter(form)) => {
+            let offers = editor::offers_area(app, &app.filter_offers(&form.edit));
+            offers.into_iter().collect()
+        }
+        Some(Dialog::Help { .. }) => vec![help::area(app)],
+        Some(Dialog::Palette { .. }) => vec![palette_area(body)],
+        Some(Dialog::Confirm(confirm)) => vec![Question::confirm(confirm, body).area],
+        Some(Dialog::Refusal(why)) => vec![Question::refusal(why, body).area],
+        Some(Dialog::Choose(choose)) => vec![choose_area(choose, body)],
+        Some(Dialog::Retry(_)) => vec![retry_area(body)],
+        Some(Dialog::Replace(_)) => vec![replace_area(body)],
+    }
+}
+
 pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
     match &app.dialog {
         None => {}
-        Some(Dialog::Help { scroll }) => {
-            help::draw(app, *scroll, centred(body, 100, body.height), buf);
-        }
+        Some(Dialog::Help { scroll }) => help::draw(app, *scroll, buf),
         Some(Dialog::Palette { edit, at }) => draw_palette(app, edit, *at, body, buf),
         Some(Dialog::Filter(form)) => {
             editor::offers(app, &app.filter_offers(&form.edit), form.chosen, buf);
         }
-        Some(Dialog::Confirm(confirm)) => draw_confirm(app, confirm, body, buf),
+        Some(Dialog::Confirm(confirm)) => Question::confirm(confirm, body).draw(app, buf),
         Some(Dialog::Input(input)) => editor::input(app, input, buf),
         Some(Dialog::Choose(choose)) => draw_choose(app, choose, body, buf),
         Some(Dialog::Retry(form)) => draw_retry(app, form, body, buf),
         Some(Dialog::Replace(form)) => draw_replace(app, form, body, buf),
+        Some(Dialog::Refusal(why)) => Question::refusal(why, body).draw(app, buf),
     }
 }
 
@@ -59,13 +77,13 @@ fn draw_palette(app: &App, edit: &TextEdit, at: usize, body: Rect, buf: &mut Buf
     for (line, (index, info)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
         let keys = app.keymap.keys_of(app.context(), info.action).join(" ");
         let keys = fit(&keys, 14);
-        let cells = usize::from(inner.width).saturating_sub(34);
         let mark = if index == at { ">" } else { " " };
-        let text = format!(
-            "{mark} {} {} {keys}",
-            pad(info.name, 16),
-            pad(info.description, cells),
-        );
+        let head = format!("{mark} {} {}", pad(info.name, 16), pad(&keys, 14));
+        // A few letters of a sentence say nothing.
+        let text = match usize::from(inner.width).saturating_sub(width(&head) + 1) {
+            cells @ 20.. => format!("{head} {}", fit(info.description, cells)),
+            _ => head,
+        };
         let style = if index == at {
             app.theme.cursor(true)
         } else {
@@ -83,50 +101,86 @@ fn draw_palette(app: &App, edit: &TextEdit, at: usize, body: Rect, buf: &mut Buf
     }
 }
 
-fn draw_confirm(app: &App, confirm: &Confirm, body: Rect, buf: &mut Buffer) {
-    let width = 60.min(body.width);
-    let cells = usize::from(width.saturating_sub(4));
-    let question = wrap(&confirm.question, cells);
-    let detail = wrap(&confirm.detail, cells);
-    let height = (question.len() + detail.len() + 4) as u16;
-    let area = centred(body, width, height);
-    clear(area, buf);
-    let inner = pane(app, area, true, "Sure?", true, buf);
-    let mut y = inner.y;
-    let rows = question
-        .iter()
-        .map(|line| (line, app.theme.warn()))
-        .chain(detail.iter().map(|line| (line, app.theme.text())));
-    for (line, style) in rows {
-        if y < inner.bottom() {
-            put(
-                buf,
-                inner.x + 1,
-                y,
-                inner.width.saturating_sub(2),
-                line,
-                style,
-            );
-        }
-        y += 1;
+/// A box with something to read and the keys that answer it.
+struct Question {
+    title: &'static str,
+    lines: Vec<String>,
+    /// How many of the lines are the question itself.
+    asked: usize,
+    answers: &'static [(&'static str, &'static str)],
+    area: Rect,
+}
+
+impl Question {
+    fn confirm(confirm: &Confirm, body: Rect) -> Self {
+        let answers = &[("y", "yes"), ("n", "no")];
+        Self::new("Sure?", &confirm.question, &confirm.detail, answers, body)
     }
-    let y = (y + 1).min(inner.bottom().saturating_sub(1));
-    super::put_line(
-        buf,
-        inner.x + 1,
-        y,
-        inner.width.saturating_sub(1),
-        &Line::from(vec![
-            Span::styled("y", app.theme.key()),
-            Span::raw(" yes    "),
-            Span::styled("n", app.theme.key()),
-            Span::raw(" no"),
-        ]),
-    );
+
+    fn refusal(why: &str, body: Rect) -> Self {
+        Self::new("Not now", why, "", &[("Enter", "go on")], body)
+    }
+
+    fn new(
+        title: &'static str,
+        question: &str,
+        detail: &str,
+        answers: &'static [(&'static str, &'static str)],
+        body: Rect,
+    ) -> Self {
+        let width = 60.min(body.width);
+        let cells = usize::from(width.saturating_sub(4));
+        let mut lines = wrap(question, cells);
+        let asked = lines.len();
+        if !detail.is_empty() {
+            lines.extend(wrap(detail, cells));
+        }
+        // The border, an empty line and the answers.
+        let area = centred(body, width, lines.len() as u16 + 4);
+        Self {
+            title,
+            lines,
+            asked,
+            answers,
+            area,
+        }
+    }
+
+    fn draw(&self, app: &App, buf: &mut Buffer) {
+        clear(self.area, buf);
+        let inner = pane(app, self.area, true, self.title, true, buf);
+        let last = inner.bottom().saturating_sub(1);
+        let x = inner.x + 1;
+        for (row, (y, line)) in (inner.y..last).zip(&self.lines).enumerate() {
+            let style = if row < self.asked {
+                app.theme.warn()
+            } else {
+                app.theme.text()
+            };
+            put(buf, x, y, inner.width.saturating_sub(2), line, style);
+        }
+        let answers = self.answers.iter().flat_map(|(key, word)| {
+            [
+                Span::styled(*key, app.theme.key()),
+                Span::raw(format!(" {word}    ")),
+            ]
+        });
+        super::put_line(
+            buf,
+            x,
+            last,
+            inner.width.saturating_sub(1),
+            &answers.collect(),
+        );
+    }
+}
+
+fn choose_area(choose: &Choose, body: Rect) -> Rect {
+    centred(body, 50, choose.fields.len() as u16 + 2)
 }
 
 fn draw_choose(app: &App, choose: &Choose, body: Rect, buf: &mut Buffer) {
-    let area = centred(body, 50, choose.fields.len() as u16 + 2);
+    let area = choose_area(choose, body);
     clear(area, buf);
     let inner = pane(app, area, true, &choose.title, true, buf);
     for (row, field) in choose
@@ -218,7 +272,7 @@ fn draw_retry(app: &App, form: &RetryForm, body: Rect, buf: &mut Buffer) {
             height: 1,
         };
         if row == RETRY_ROWS - 1 {
-            text_row(app, &form.hint, value_area, buf);
+            text_row(app, &form.hint, hint_area(inner), buf);
         } else {
             let style = if here {
                 app.theme.cursor(true)
@@ -235,19 +289,25 @@ fn draw_retry(app: &App, form: &RetryForm, body: Rect, buf: &mut Buffer) {
     }
 }
 
+/// Where the hint is typed: its text under the other values.
+fn hint_area(inner: Rect) -> Rect {
+    let before = LABEL + 2;
+    Rect {
+        x: inner.x + before,
+        y: inner.y + RETRY_ROWS as u16 - 1,
+        width: inner.width.saturating_sub(before),
+        height: 1,
+    }
+}
+
 pub fn retry_cursor(form: &RetryForm, body: Rect) -> Option<Position> {
-    let area = inner(retry_area(body), true);
-    let row = RETRY_ROWS - 1;
-    if form.row != row || usize::from(area.height) <= row {
+    let inner = inner(retry_area(body), true);
+    let area = hint_area(inner);
+    if form.row != RETRY_ROWS - 1 || area.y >= inner.bottom() {
         return None;
     }
-    let (_, at) = form
-        .hint
-        .window(usize::from(area.width.saturating_sub(LABEL + 1)));
-    Some(Position::new(
-        area.x + LABEL + at as u16,
-        area.y + row as u16,
-    ))
+    let (_, at) = form.hint.window(usize::from(area.width.saturating_sub(1)));
+    Some(Position::new(area.x + at as u16, area.y))
 }
 
 fn replace_area(body: Rect) -> Rect {
@@ -269,7 +329,11 @@ fn draw_replace(app: &App, form: &ReplaceForm, body: Rect, buf: &mut Buffer) {
         app,
         area,
         true,
-        "Find and replace in labels, tags and queries",
+        if area.width >= 60 {
+            "Find and replace in labels, tags and queries"
+        } else {
+            "Find and replace"
+        },
         true,
         buf,
     );

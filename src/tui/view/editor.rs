@@ -28,6 +28,13 @@ fn in_place(app: &App, input: &Input) -> bool {
         && app.detail().is_some_and(|detail| detail.draft.is_some())
 }
 
+/// What a text being typed and its completions lie over.
+pub fn input_areas(app: &App, input: &Input) -> Vec<Rect> {
+    let text = (!in_place(app, input)).then(|| box_area(app));
+    let offers = offers_area(app, &app.completions(input));
+    text.into_iter().chain(offers).collect()
+}
+
 fn box_area(app: &App) -> Rect {
     let body = layout::frame(app.area()).body;
     centred(body, 64, 3)
@@ -66,7 +73,7 @@ pub fn cursor(app: &App) -> Option<Position> {
         }
         Dialog::Retry(form) => super::dialogs::retry_cursor(form, body),
         Dialog::Replace(form) => Some(super::dialogs::replace_cursor(form, body)),
-        Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Choose(_) => None,
+        Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Choose(_) | Dialog::Refusal(_) => None,
     }
 }
 
@@ -109,19 +116,18 @@ pub fn filter_area(app: &App) -> Rect {
     }
 }
 
-/// A list of offers beside the text being typed.
-pub fn offers(app: &App, offered: &[Offer], chosen: Option<usize>, buf: &mut Buffer) {
-    let Some(at) = cursor(app).filter(|_| !offered.is_empty()) else {
-        return;
-    };
-    let theme = &app.theme;
+/// Cells of the longest of these texts.
+fn longest(offered: &[Offer], text: fn(&Offer) -> &str) -> usize {
+    let widths = offered.iter().map(|offer| width(text(offer)));
+    widths.max().unwrap_or(0)
+}
+
+/// Beside the text being typed; nowhere where there is no offer.
+pub fn offers_area(app: &App, offered: &[Offer]) -> Option<Rect> {
+    let at = cursor(app).filter(|_| !offered.is_empty())?;
     let body = layout::frame(app.area()).body;
-    let longest = |text: fn(&Offer) -> &str| {
-        let widths = offered.iter().map(|offer| width(text(offer)));
-        widths.max().unwrap_or(0)
-    };
-    let notes = longest(|offer| &offer.note);
-    let cells = (longest(|offer| &offer.value) + notes + 4).clamp(24, 56);
+    let notes = longest(offered, |offer| &offer.note);
+    let cells = (longest(offered, |offer| &offer.value) + notes + 4).clamp(24, 56);
     let width = (cells as u16).min(body.width);
     // Under the text where there is room, else above it.
     let below = body.bottom().saturating_sub(at.y + 1);
@@ -131,15 +137,23 @@ pub fn offers(app: &App, offered: &[Offer], chosen: Option<usize>, buf: &mut Buf
     } else {
         at.y.saturating_sub(height).max(body.y)
     };
-    let area = Rect {
+    Some(Rect {
         x: at.x.min(body.right().saturating_sub(width)),
         y,
         width,
         height,
+    })
+}
+
+pub fn offers(app: &App, offered: &[Offer], chosen: Option<usize>, buf: &mut Buffer) {
+    let Some(area) = offers_area(app, offered) else {
+        return;
     };
+    let theme = &app.theme;
     clear(area, buf);
-    let value_cells = usize::from(width).saturating_sub(notes + 4).max(8);
-    for (row, offer) in offered.iter().enumerate().take(usize::from(height)) {
+    let notes = longest(offered, |offer| &offer.note);
+    let value_cells = usize::from(area.width).saturating_sub(notes + 4).max(8);
+    for (row, offer) in offered.iter().enumerate().take(usize::from(area.height)) {
         let here = chosen == Some(row);
         let style = if here {
             theme.cursor(true)
@@ -153,8 +167,8 @@ pub fn offers(app: &App, offered: &[Offer], chosen: Option<usize>, buf: &mut Buf
             buf,
             area.x,
             y,
-            width,
-            &pad(&line, usize::from(width)),
+            area.width,
+            &pad(&line, usize::from(area.width)),
             style,
         );
     }

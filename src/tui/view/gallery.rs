@@ -1,19 +1,16 @@
 //! A grid of icons for work on many at once; the record under the cursor stands below it.
 
-use super::{put, put_line, queue};
+use super::{picture, put, put_line, queue};
 use crate::record::GroupSummary;
 use crate::tui::app::App;
-use crate::tui::layout;
 use crate::tui::safe_text::{count, fit, pad, width};
 use crate::tui::theme::sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
-use ratatui_image::Image;
 
-pub fn draw(app: &App, buf: &mut Buffer) {
+pub fn draw(app: &App, boxes: &[Rect], buf: &mut Buffer) {
     let gallery = app.gallery();
     title(app, gallery.title, buf);
     queue::filter_line(app, gallery.filter, buf);
@@ -27,7 +24,7 @@ pub fn draw(app: &App, buf: &mut Buffer) {
             break;
         };
         let here = first + slot == app.queue.cursor;
-        tile(app, summary, here, gallery.tile_at(slot), buf);
+        tile(app, summary, here, gallery.tile_at(slot), boxes, buf);
     }
     if let Some(summary) = app.row(app.queue.cursor) {
         record(app, summary, gallery.record, buf);
@@ -69,7 +66,14 @@ fn title(app: &App, area: Rect, buf: &mut Buffer) {
     );
 }
 
-fn tile(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut Buffer) {
+fn tile(
+    app: &App,
+    summary: &GroupSummary,
+    here: bool,
+    area: Rect,
+    boxes: &[Rect],
+    buf: &mut Buffer,
+) {
     let theme = &app.theme;
     let picked = app.selected.contains(&summary.id);
     let size = app.gallery().picture();
@@ -81,11 +85,7 @@ fn tile(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut Buf
     };
     let key = app.thumb_key(summary.id, image.width, image.height);
     match app.pictures.get(&key) {
-        Some(Ok(shown)) => {
-            let size = shown.protocol.size();
-            let place = layout::centred(image, size.width, size.height);
-            Image::new(&shown.protocol).render(place, buf);
-        }
+        Some(Ok(shown)) => picture::image(app, shown, image, boxes, buf),
         Some(Err(_)) => {
             put(
                 buf,

@@ -226,6 +226,7 @@ fn dialog_hints(dialog: &Dialog) -> &'static [(&'static str, &'static str)] {
         }
         Dialog::Input(_) => &[("Enter", "take"), ("Esc", "leave it")],
         Dialog::Choose(_) => &[("Enter", "choose"), ("Esc", "close")],
+        Dialog::Refusal(_) => &[("Enter", "go on")],
         Dialog::Retry(_) => &[
             ("Enter", "ask"),
             ("Tab", "next"),

@@ -1,19 +1,46 @@
 //! All actions with their keys, from the one table.
 
-use super::{clear, lines, pane};
+use super::{clear, lines, pane, wrap_styled};
 use crate::record::GroupState;
 use crate::tui::action::{ACTIONS, Action, Context};
 use crate::tui::app::App;
+use crate::tui::layout;
 use crate::tui::safe_text::pad;
 use crate::tui::theme::sign;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 const KEYS: usize = 22;
+/// Under this many cells a description stands under its keys.
+const BESIDE: usize = 60;
+
+/// Keys, and what they do beside or under them, over as many lines as it needs.
+fn entry(keys: Span<'static>, what: &[(&str, Style)], cells: usize) -> Vec<Line<'static>> {
+    let (indent, mut lines) = if cells < BESIDE {
+        (2, vec![Line::from(keys)])
+    } else {
+        let keys = Span::styled(pad(&keys.content, KEYS + 1), keys.style);
+        (KEYS + 1, vec![Line::from(keys)])
+    };
+    for (index, line) in wrap_styled(what, cells.saturating_sub(indent))
+        .into_iter()
+        .enumerate()
+    {
+        if index > 0 || cells < BESIDE {
+            lines.push(Line::from(" ".repeat(indent)));
+        }
+        if let Some(last) = lines.last_mut() {
+            last.spans.extend(line);
+        }
+    }
+    lines
+}
 
 fn text(app: &App) -> Vec<Line<'static>> {
     let theme = &app.theme;
+    let cells = usize::from(layout::inner(area(app), true).width);
     let mut out = Vec::new();
     let mut section = "";
     for info in ACTIONS {
@@ -25,27 +52,18 @@ fn text(app: &App) -> Vec<Line<'static>> {
             out.push(Line::styled(section, theme.title()));
         }
         let keys = app.keymap.all_keys_of(info.action).join("  ");
-        out.push(Line::from(vec![
-            Span::styled(pad(&keys, KEYS), theme.key()),
-            Span::raw(" "),
-            Span::styled(info.description, theme.text()),
-            Span::styled(places(app, info.action), theme.dim()),
-        ]));
+        let places = places(app, info.action);
+        let what = [(info.description, theme.text()), (&places, theme.dim())];
+        out.extend(entry(Span::styled(keys, theme.key()), &what, cells));
     }
     out.push(Line::default());
     out.push(Line::styled("Signs", theme.title()));
     for state in GroupState::ALL {
-        out.push(Line::from(vec![
-            Span::styled(pad(sign(*state), KEYS), theme.state(*state)),
-            Span::raw(" "),
-            Span::styled(state.name(), theme.text()),
-        ]));
+        let sign = Span::styled(sign(*state), theme.state(*state));
+        out.extend(entry(sign, &[(state.name(), theme.text())], cells));
     }
-    out.push(Line::from(vec![
-        Span::styled(pad("~", KEYS), theme.weak()),
-        Span::raw(" "),
-        Span::styled("a word that the model held weakly", theme.text()),
-    ]));
+    let weak = [("a word that the model held weakly", theme.text())];
+    out.extend(entry(Span::styled("~", theme.weak()), &weak, cells));
     out
 }
 
@@ -63,7 +81,13 @@ pub fn length(app: &App) -> usize {
     text(app).len()
 }
 
-pub fn draw(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
+pub fn area(app: &App) -> Rect {
+    let body = layout::frame(app.area()).body;
+    layout::centred(body, 100, body.height)
+}
+
+pub fn draw(app: &App, scroll: usize, buf: &mut Buffer) {
+    let area = area(app);
     clear(area, buf);
     let inner = pane(app, area, true, "Keys", true, buf);
     lines(&text(app), scroll, inner, buf);

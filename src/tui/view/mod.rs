@@ -14,6 +14,7 @@ pub mod statistics;
 
 use super::app::{App, Screen};
 use super::layout::{self, Pane};
+use super::safe_text::wrap_offsets;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -28,14 +29,15 @@ impl Widget for &App {
         }
         let frame = layout::frame(area);
         header::header(self, frame.header, buf);
+        let boxes = dialogs::areas(self, frame.body);
         match self.screen {
             Screen::Work => {
                 let bench = self.bench();
                 if let Some(area) = bench.queue {
-                    queue::draw(self, area, bench.borders, buf);
+                    queue::draw(self, area, bench.borders, &boxes, buf);
                 }
                 if let Some(area) = bench.picture {
-                    picture::draw(self, area, bench.borders, buf);
+                    picture::draw(self, area, bench.borders, &boxes, buf);
                 }
                 if let Some(area) = bench.record {
                     let inner = pane(
@@ -54,7 +56,7 @@ impl Widget for &App {
                     );
                 }
             }
-            Screen::Gallery => gallery::draw(self, buf),
+            Screen::Gallery => gallery::draw(self, &boxes, buf),
             Screen::Attempts => attempts::draw(self, frame.body, buf),
             Screen::Progress => progress::draw(self, frame.body, buf),
             Screen::Statistics => statistics::draw(self, frame.body, buf),
@@ -147,6 +149,27 @@ pub(super) fn put_line(buf: &mut Buffer, x: u16, y: u16, width: u16, line: &Line
     if width > 0 && buf.area.contains(Position::new(x, y)) {
         buf.set_line(x, y, line, width);
     }
+}
+
+/// Texts that follow each other, each in its style, broken into lines of at most `cells`.
+pub(super) fn wrap_styled(parts: &[(&str, Style)], cells: usize) -> Vec<Vec<Span<'static>>> {
+    let text: String = parts.iter().map(|(text, _)| *text).collect();
+    let lines = wrap_offsets(&text, cells).into_iter();
+    lines
+        .map(|(start, line)| {
+            let mut spans = Vec::new();
+            let mut begin = 0;
+            for (part, style) in parts {
+                let end = begin + part.len();
+                let (from, to) = (begin.max(start), end.min(start + line.len()));
+                if from < to {
+                    spans.push(Span::styled(text[from..to].to_owned(), *style));
+                }
+                begin = end;
+            }
+            spans
+        })
+        .collect()
 }
 
 /// As many of the lines, from `scroll` on, as fit.

@@ -12,15 +12,34 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 use ratatui_image::Image;
 
-pub fn draw(app: &App, area: Rect, borders: bool, buf: &mut Buffer) {
-    let title = if app.model_view {
-        "Picture as the model saw it"
-    } else {
-        "Picture"
-    };
-    let inner = pane(app, area, borders, title, false, buf);
-    let (image, words) = layout::picture(inner);
-    let Some(detail) = app.detail() else { return };
+/// An icon in the middle of its room. The terminal draws its pixels in one stroke over all of its
+/// cells, whenever the first of them changes: one that a box lies over in part would be drawn over
+/// the box, or keep a piece of it. It is left out until the box is gone.
+pub fn image(app: &App, shown: &Shown, room: Rect, boxes: &[Rect], buf: &mut Buffer) {
+    let size = shown.protocol.size();
+    let place = layout::centred(room, size.width, size.height);
+    if !(app.pixels && boxes.iter().any(|area| area.intersects(place))) {
+        Image::new(&shown.protocol).render(place, buf);
+    }
+}
+
+pub fn draw(app: &App, area: Rect, borders: bool, boxes: &[Rect], buf: &mut Buffer) {
+    let (room, words) = layout::picture(layout::inner(area, borders));
+    let detail = app.detail();
+    let shown = detail.and_then(|detail| app.pictures.get(&app.picture_key(detail, room)));
+    let mut title = "Picture".to_owned();
+    if let Some(Ok(shown)) = shown {
+        title.push_str(&format!(" {}", shown.scale));
+    }
+    if app.model_view {
+        title.push_str(" as the model saw it");
+    }
+    if let Some(detail) = detail.filter(|_| app.zoom) {
+        title.push_str(&format!(": {}", detail.item.item_name));
+    }
+    let title = fit(&title, usize::from(area.width.saturating_sub(4)));
+    pane(app, area, borders, &title, app.zoom, buf);
+    let Some(detail) = detail else { return };
     let theme = &app.theme;
     if detail.item.file.is_none() {
         put(
@@ -35,9 +54,7 @@ pub fn draw(app: &App, area: Rect, borders: bool, buf: &mut Buffer) {
     }
     match app.pictures.get(&app.picture_key(detail, image)) {
         Some(Ok(shown)) => {
-            let size = shown.protocol.size();
-            let place = layout::centred(image, size.width, size.height);
-            Image::new(&shown.protocol).render(place, buf);
+            image(app, shown, room, boxes, buf);
             describe(app, shown, app.look(detail), words, buf);
         }
         Some(Err(why)) => {

@@ -1,6 +1,6 @@
 //! The queue pane: one row a group, only those in view.
 
-use super::{pane, put};
+use super::{pane, picture, put};
 use crate::record::{GroupState, GroupSummary};
 use crate::tui::app::{App, Model};
 use crate::tui::dialog::Dialog;
@@ -8,11 +8,12 @@ use crate::tui::layout::Pane;
 use crate::tui::safe_text::{count, fit, pad, width};
 use crate::tui::theme::sign;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
-use ratatui_image::Image;
+use ratatui::layout::{Rect, Size};
 
-pub fn draw(app: &App, area: Rect, borders: bool, buf: &mut Buffer) {
+/// Cells of the picture beside a row of two lines.
+pub const THUMBNAIL: Size = Size::new(4, 2);
+
+pub fn draw(app: &App, area: Rect, borders: bool, boxes: &[Rect], buf: &mut Buffer) {
     let queue = &app.queue;
     let title = format!(
         "Queue {}/{} by {}",
@@ -45,6 +46,9 @@ pub fn draw(app: &App, area: Rect, borders: bool, buf: &mut Buffer) {
             ..list
         };
         draw_row(app, summary, row == queue.cursor, area, buf);
+        if height == 2 {
+            thumbnail(app, summary, area, boxes, buf);
+        }
     }
 }
 
@@ -126,6 +130,14 @@ fn reasons(summary: &GroupSummary, cells: usize) -> String {
     out
 }
 
+fn thumbnail(app: &App, summary: &GroupSummary, area: Rect, boxes: &[Rect], buf: &mut Buffer) {
+    let key = app.thumb_key(summary.id, THUMBNAIL.width, THUMBNAIL.height);
+    if let Some(Ok(shown)) = app.pictures.get(&key) {
+        let room = Rect::from((area.as_position(), THUMBNAIL));
+        picture::image(app, shown, room, boxes, buf);
+    }
+}
+
 fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let mut x = area.x;
@@ -141,16 +153,7 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
         if here { base } else { style }
     };
     if area.height >= 2 {
-        let key = app.thumb_key(summary.id, 4, 2);
-        if let Some(Ok(shown)) = app.pictures.get(&key) {
-            let place = Rect {
-                width: 4,
-                height: 2,
-                ..area
-            };
-            Image::new(&shown.protocol).render(place, buf);
-        }
-        x += 5;
+        x += THUMBNAIL.width + 1;
     }
     put(
         buf,
@@ -172,10 +175,10 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
     };
     // Name, then reasons where there is room on the line, then doubt.
     let one_line = area.height < 2;
-    let reason_cells = if one_line {
-        (left.saturating_sub(20)) * 2 / 5
-    } else {
-        0
+    let reason_cells = match left.saturating_sub(4) / 2 {
+        // The longest code has 20 letters, most have fewer; a name needs as much.
+        half @ 16.. if one_line => half.min(30),
+        _ => 0,
     };
     let name_cells = left.saturating_sub(reason_cells + 4);
     put(
@@ -186,7 +189,7 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
         &pad(&summary.name, name_cells),
         base,
     );
-    if one_line && reason_cells >= 8 {
+    if reason_cells > 0 {
         let text = reasons(summary, reason_cells - 1);
         let text = if text.is_empty() {
             summary.state.name().to_owned()

@@ -1,10 +1,11 @@
 //! The record pane: label, chips, attributes, queries, reasons in plain words, where it is from.
 
+use super::wrap_styled;
 use crate::record::{Draft, Field, FieldConfidence, GroupDetail, GroupState, Origin, Reason};
 use crate::tui::app::{App, Spot};
 use crate::tui::dialog::{Dialog, Input};
 use crate::tui::layout::Pane;
-use crate::tui::safe_text::{clean, fit, plural, width, wrap, wrap_offsets};
+use crate::tui::safe_text::{clean, fit, plural, width, wrap};
 use crate::tui::theme::{Theme, sign};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -171,24 +172,14 @@ impl Page {
         };
         for reason in reasons.iter().filter(|reason| place(**reason) == field) {
             let (found, todo) = reason.explain();
-            let code = format!("? {}: ", reason.code());
             let parts = [
-                (code.len(), theme.warn()),
-                (code.len() + found.len(), theme.dim()),
-                (usize::MAX, theme.text()),
+                (&*format!("? {}: ", reason.code()), theme.warn()),
+                (found, theme.dim()),
+                (&*format!(" -> {todo}"), theme.text()),
             ];
-            let text = format!("{code}{found} -> {todo}");
-            for (start, line) in wrap_offsets(&text, self.cells - indent) {
-                let mut spans = vec![Span::raw(" ".repeat(indent))];
-                let mut from = start;
-                for (end, style) in parts {
-                    let to = end.min(start + line.len());
-                    if from < to {
-                        spans.push(Span::styled(text[from..to].to_owned(), style));
-                        from = to;
-                    }
-                }
-                self.line(spans);
+            for mut line in wrap_styled(&parts, self.cells - indent) {
+                line.insert(0, Span::raw(" ".repeat(indent)));
+                self.line(line);
             }
         }
     }
@@ -258,9 +249,8 @@ impl Page {
         self.named("image", &item.image_path, theme.dim());
         if let Some(draft) = &detail.draft {
             let mut from = match draft.origin {
-                Origin::Attempt(id) => {
-                    let place = detail.attempts.iter().position(|a| a.id == id);
-                    let place = place.map_or(0, |place| place + 1);
+                Origin::Attempt(_) => {
+                    let place = detail.drafted_attempt().map_or(0, |place| place + 1);
                     format!("attempt {place} of {}", detail.attempts.len())
                 }
                 Origin::Edit => "edited by hand".to_owned(),

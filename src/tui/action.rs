@@ -106,6 +106,7 @@ actions! {
     "Look" {
         Background "background" "background" "Show the picture on white, black or a checkerboard",
         ModelView "model-view" "model's eye" "Show exactly the pixels that the model was given",
+        Zoom "zoom" "zoom" "Show the picture as large as the screen, or beside the record again",
         Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: colour:",
         ClearFilter "clear-filter" "clear filter" "Show every item",
         Doubtful "doubtful" "doubtful" "Show what needs a person",

@@ -142,6 +142,8 @@ pub struct App {
     pub pixels: bool,
     pub ground: Ground,
     pub model_view: bool,
+    /// The picture has the whole workbench.
+    pub zoom: bool,
     pub progress: Progress,
     pub model: Model,
     pub paused: bool,
@@ -206,6 +208,7 @@ impl App {
             pixels: false,
             ground: Ground::White,
             model_view: false,
+            zoom: false,
             progress: Progress::default(),
             model,
             paused: false,
@@ -523,11 +526,11 @@ impl App {
     }
 
     pub fn bench(&self) -> layout::Bench {
-        layout::bench(
-            layout::frame(self.area()).body,
-            self.focus,
-            self.queue_percent,
-        )
+        let body = layout::frame(self.area()).body;
+        if self.zoom {
+            return layout::zoomed(body);
+        }
+        layout::bench(body, self.focus, self.queue_percent)
     }
 
     /// Lines of a row of the queue: two where the terminal can show a thumbnail beside it.

@@ -64,7 +64,7 @@ impl Bench {
 }
 
 pub fn bench(body: Rect, focus: Pane, queue_percent: u16) -> Bench {
-    if body.width < TWO_PANES.0 || body.height < TWO_PANES.1 {
+    if !has_borders(body) {
         return match focus {
             Pane::Queue => Bench {
                 queue: Some(body),
@@ -127,6 +127,19 @@ pub fn bench(body: Rect, focus: Pane, queue_percent: u16) -> Bench {
         }),
         borders: true,
     }
+}
+
+/// The picture alone.
+pub fn zoomed(body: Rect) -> Bench {
+    Bench {
+        picture: Some(body),
+        borders: has_borders(body),
+        ..Bench::default()
+    }
+}
+
+fn has_borders(body: Rect) -> bool {
+    body.width >= TWO_PANES.0 && body.height >= TWO_PANES.1
 }
 
 fn split_right(area: Rect, right: u16) -> (Rect, Rect) {

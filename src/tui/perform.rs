@@ -147,6 +147,12 @@ impl App {
                 self.say(format!("picture {}", self.ground.name()));
             }
             Action::ModelView => self.model_view = !self.model_view,
+            Action::Zoom => {
+                let zoom = !self.zoom || self.screen != Screen::Work;
+                // No key must change a value that is not seen.
+                self.show_work(Pane::Queue);
+                self.zoom = zoom;
+            }
             Action::Filter => {
                 let before = self.queue.filter.clone();
                 // The opening filter is in the way of a search; anything typed by hand is kept.
@@ -177,9 +183,9 @@ impl App {
                     Pane::Queue => Pane::Record,
                     Pane::Record => Pane::Queue,
                 };
-                self.screen = Screen::Work;
+                self.show_work(self.focus);
             }
-            Action::Workbench => self.screen = Screen::Work,
+            Action::Workbench => self.show_work(self.focus),
             Action::Gallery => self.screen = Screen::Gallery,
             Action::Progress => self.screen = Screen::Progress,
             Action::Statistics => self.screen = Screen::Statistics,
@@ -371,7 +377,7 @@ impl App {
                 if y != 0 {
                     self.put_cursor(self.queue.cursor.saturating_add_signed(y));
                 } else {
-                    self.focus = if x > 0 { Pane::Record } else { Pane::Queue };
+                    self.show_work(if x > 0 { Pane::Record } else { Pane::Queue });
                 }
             }
             Screen::Gallery => {
@@ -481,6 +487,7 @@ impl App {
 
     pub(super) fn show_work(&mut self, focus: Pane) {
         self.screen = Screen::Work;
+        self.zoom = false;
         self.focus = focus;
     }
 

@@ -73,12 +73,29 @@ pub struct Swatch {
     pub share: f32,
 }
 
+/// Whole numbers only: pixel art stays sharp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Screen pixels per pixel of the icon.
+    Up(u32),
+    /// Pixels of the icon per pixel of the screen, where there is no room for all.
+    Down(u32),
+}
+
+impl std::fmt::Display for Scale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Up(n) => write!(f, "x{n}"),
+            Self::Down(n) => write!(f, "1:{n}"),
+        }
+    }
+}
+
 pub struct Shown {
     pub protocol: Protocol,
     /// Pixels of the icon, or of what the model was given.
     pub pixels: (u32, u32),
-    /// Screen pixels per pixel; 0 where it had to be made smaller.
-    pub factor: u32,
+    pub scale: Scale,
     pub swatches: Vec<Swatch>,
 }
 
@@ -149,7 +166,7 @@ fn draw(picker: &Picker, icon: &Icon, key: Key) -> Result<Shown, String> {
     };
     let pixels = (source.width, source.height);
     let cell = cell(picker);
-    let (image, factor) = compose(&source, ground, cell, key)?;
+    let (image, scale) = compose(&source, ground, cell, key)?;
     let size = Size::new(
         (image.width() / u32::from(cell.width)) as u16,
         (image.height() / u32::from(cell.height)) as u16,
@@ -172,7 +189,7 @@ fn draw(picker: &Picker, icon: &Icon, key: Key) -> Result<Shown, String> {
     Ok(Shown {
         protocol,
         pixels,
-        factor,
+        scale,
         swatches,
     })
 }
@@ -192,7 +209,7 @@ fn compose(
     ground: Ground,
     cell: FontSize,
     key: Key,
-) -> Result<(RgbaImage, u32), String> {
+) -> Result<(RgbaImage, Scale), String> {
     let (cell_width, cell_height) = (u32::from(cell.width), u32::from(cell.height));
     let room = (
         u32::from(key.width) * cell_width,
@@ -202,20 +219,23 @@ fn compose(
         return Err("no room".to_owned());
     }
     let factor = (room.0 / icon.width).min(room.1 / icon.height).min(64);
-    let scaled = if factor >= 1 {
-        let scaled = icon::scale_nearest(icon, factor);
-        RgbaImage::from_raw(scaled.width, scaled.height, scaled.rgba)
-    } else {
-        RgbaImage::from_raw(icon.width, icon.height, icon.rgba.clone()).map(|image| {
-            let (w, h) = (u64::from(icon.width), u64::from(icon.height));
-            let (room_w, room_h) = (u64::from(room.0), u64::from(room.1));
-            let (w, h) = if w * room_h > h * room_w {
-                (room_w, (h * room_w / w).max(1))
-            } else {
-                ((w * room_h / h).max(1), room_h)
-            };
-            image::imageops::thumbnail(&image, w as u32, h as u32)
-        })
+    let scale = match factor {
+        0 => Scale::Down((icon.width.div_ceil(room.0)).max(icon.height.div_ceil(room.1))),
+        n => Scale::Up(n),
+    };
+    let scaled = match scale {
+        Scale::Up(n) => {
+            let scaled = icon::scale_nearest(icon, n);
+            RgbaImage::from_raw(scaled.width, scaled.height, scaled.rgba)
+        }
+        Scale::Down(n) => {
+            RgbaImage::from_raw(icon.width, icon.height, icon.rgba.clone()).map(|image| {
+                match key.look {
+                    Look::Tile(_) => fit(&image, room),
+                    Look::Plain(_) | Look::Model { .. } => shrink(&image, n),
+                }
+            })
+        }
     }
     .ok_or("the icon's pixels do not fit its size")?;
     let (full_width, full_height) = match key.look {
@@ -241,7 +261,28 @@ fn compose(
         i64::from((full_width - scaled.width()) / 2),
         i64::from((full_height - scaled.height()) / 2),
     );
-    Ok((out, factor))
+    Ok((out, scale))
+}
+
+/// A thumbnail is to be known again, not to be judged: it takes all of its room.
+fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
+    let (width, height) = (u64::from(image.width()), u64::from(image.height()));
+    let (most_width, most_height) = (u64::from(room_width), u64::from(room_height));
+    let (width, height) = if width * most_height > height * most_width {
+        (most_width, (height * most_width / width).max(1))
+    } else {
+        ((width * most_height / height).max(1), most_height)
+    };
+    image::imageops::thumbnail(image, width as u32, height as u32)
+}
+
+/// The pixel in the middle of every `n` by `n`: what is shown is a colour of the icon, not a mixture.
+fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
+    let middle = |at: u32, size: u32| (at * n + n / 2).min(size - 1);
+    let (width, height) = image.dimensions();
+    RgbaImage::from_fn(width.div_ceil(n), height.div_ceil(n), |x, y| {
+        *image.get_pixel(middle(x, width), middle(y, height))
+    })
 }
 
 /// A thread that works through the newest list of wishes, the first one first.
@@ -304,8 +345,8 @@ mod tests {
             (Look::Plain(Ground::White), (48, 48)),
             (Look::Tile(Ground::White), (64, 48)),
         ] {
-            let (image, factor) = compose(&dot(), Ground::White, cell, key(look, 8, 3)).unwrap();
-            assert_eq!(factor, 24);
+            let (image, scale) = compose(&dot(), Ground::White, cell, key(look, 8, 3)).unwrap();
+            assert_eq!(scale.to_string(), "x24");
             assert_eq!(image.dimensions(), size);
             let colours: std::collections::HashSet<_> = image.pixels().map(|p| p.0).collect();
             assert_eq!(
@@ -318,15 +359,23 @@ mod tests {
     }
 
     #[test]
-    fn made_smaller_where_it_must() {
+    fn made_smaller_by_a_whole_number_where_it_must() {
         let large = icon::scale_nearest(&dot(), 50);
         let half_blocks = FontSize::new(1, 2);
         let look = Look::Plain(Ground::Black);
-        let (image, factor) =
-            compose(&large, Ground::Black, half_blocks, key(look, 10, 5)).unwrap();
-        assert_eq!(factor, 0);
+        let (image, scale) = compose(&large, Ground::Black, half_blocks, key(look, 11, 6)).unwrap();
+        assert_eq!(scale.to_string(), "1:10");
         assert_eq!(image.dimensions(), (10, 10));
+        // No mixed colours at the borders of the large pixels.
+        for (x, y, pixel) in image.enumerate_pixels() {
+            let red = (x < 5) == (y < 5);
+            assert_eq!(pixel.0, [if red { 255 } else { 0 }, 0, 0, 255]);
+        }
         assert!(compose(&large, Ground::Black, half_blocks, key(look, 0, 5)).is_err());
+        // Not so a thumbnail, which fills its room.
+        let tile = key(Look::Tile(Ground::Black), 12, 6);
+        let (image, _) = compose(&large, Ground::Black, half_blocks, tile).unwrap();
+        assert!(image.get_pixel(0, 0).0[0] > 0 && image.get_pixel(11, 11).0[0] > 0);
     }
 
     #[test]

@@ -91,6 +91,7 @@ const DEEDS: &[(Action, &str)] = &[
     (Action::Pause, "p"),
     (Action::Background, "b"),
     (Action::ModelView, "m"),
+    (Action::Zoom, "z"),
     (Action::Filter, "/ \"ㅁㅈ"),
     (Action::ClearFilter, "\\"),
     (Action::Doubtful, "\\ !"),
@@ -421,6 +422,22 @@ fn pictures_under_a_box_are_left_out_whole() {
             assert!(bench.images().len() >= all.len(), "{screen} {keys}");
         }
     }
+}
+
+#[test]
+fn the_picture_can_have_the_screen() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("tab z");
+    assert!(bench.screen().contains("> Picture"), "{}", bench.screen());
+    // No key reaches a record that is not seen.
+    bench.keys("d");
+    assert!(bench.commands.is_empty());
+    bench.keys("j");
+    assert!(bench.screen().contains("전설의 용사"), "{}", bench.screen());
+    bench.keys("z");
+    assert!(bench.screen().contains("> Queue"));
+    bench.keys("z t");
+    assert!(bench.screen().contains("> Record"));
 }
 
 #[test]

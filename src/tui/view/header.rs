@@ -322,10 +322,17 @@ pub fn hints(app: &App, area: Rect, buf: &mut Buffer) {
         );
         room.width = area.width.saturating_sub(cells + 1);
     }
-    for action in useful(context) {
+    // First the way back from what hides the rest.
+    let back: &[Action] = if app.zoom { &[Action::Zoom] } else { &[] };
+    for action in back.iter().chain(useful(context)) {
         if !app.can(*action) {
             continue;
         }
+        let short = match action {
+            Action::Pause if app.paused => "go on",
+            Action::Zoom if app.zoom => "back",
+            action => action.info().short,
+        };
         if let Some(keys) = app.keymap.keys_of(context, *action).first()
             && !hint(room, keys, action.info().short, &mut x, buf)
         {

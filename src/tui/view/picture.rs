@@ -5,7 +5,7 @@ use crate::record::{nearest_color, to_oklab};
 use crate::tui::app::App;
 use crate::tui::layout;
 use crate::tui::picture::{Look, Shown};
-use crate::tui::safe_text::wrap;
+use crate::tui::safe_text::{fit, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -44,37 +44,37 @@ pub fn draw(app: &App, area: Rect, borders: bool, boxes: &[Rect], buf: &mut Buff
     if detail.item.file.is_none() {
         put(
             buf,
-            image.x,
-            image.y,
-            image.width,
+            room.x,
+            room.y,
+            room.width,
             "no picture file",
             theme.dim(),
         );
         return;
     }
-    match app.pictures.get(&app.picture_key(detail, image)) {
+    match shown {
         Some(Ok(shown)) => {
             image(app, shown, room, boxes, buf);
             describe(app, shown, app.look(detail), words, buf);
         }
         Some(Err(why)) => {
-            for (row, line) in wrap(&format!("no picture: {why}"), usize::from(image.width))
+            for (row, line) in wrap(&format!("no picture: {why}"), usize::from(room.width))
                 .iter()
                 .enumerate()
-                .take(usize::from(image.height))
+                .take(usize::from(room.height))
             {
                 put(
                     buf,
-                    image.x,
-                    image.y + row as u16,
-                    image.width,
+                    room.x,
+                    room.y + row as u16,
+                    room.width,
                     line,
                     theme.bad(),
                 );
             }
         }
         None => {
-            put(buf, image.x, image.y, image.width, "...", theme.dim());
+            put(buf, room.x, room.y, room.width, "...", theme.dim());
         }
     }
 }
@@ -82,10 +82,6 @@ pub fn draw(app: &App, area: Rect, borders: bool, boxes: &[Rect], buf: &mut Buff
 fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let (width, height) = shown.pixels;
-    let scale = match shown.factor {
-        0 => "made smaller".to_owned(),
-        n => format!("x{n}"),
-    };
     let ground = match look {
         Look::Plain(ground) | Look::Tile(ground) => ground.name().to_owned(),
         Look::Model { upscale, .. } => format!("upscale {upscale}"),
@@ -102,7 +98,7 @@ fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) 
         }
         row += 1;
     };
-    line(&format!("{width}x{height} px, {scale}"), theme.dim(), None);
+    line(&format!("{width}x{height} px"), theme.dim(), None);
     line(&ground, theme.dim(), None);
     for swatch in &shown.swatches {
         let word = nearest_color(&app.settings.vocabulary, to_oklab(swatch.rgb));

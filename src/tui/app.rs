@@ -577,8 +577,15 @@ impl App {
             | Action::EditField
             | Action::AddValue
             | Action::RemoveValue
-            | Action::MoveEarlier => draft || self.screen == Screen::Gallery,
-            Action::Reject | Action::Retry | Action::Note => current.is_some(),
+            | Action::MoveEarlier => draft || (self.screen == Screen::Gallery && current.is_some()),
+            Action::Reject
+            | Action::Retry
+            | Action::Note
+            | Action::RemoveTag
+            | Action::SetAttribute
+            | Action::Select
+            | Action::SelectRange
+            | Action::SelectAll => current.is_some(),
             Action::Attempts => self
                 .detail()
                 .is_some_and(|detail| !detail.attempts.is_empty()),

@@ -351,15 +351,15 @@ impl App {
         if groups.is_empty() {
             return;
         }
+        if let Some(why) = self.no_model() {
+            return self.warn(why);
+        }
         if groups.len() > 1 && self.dialog.is_none() {
             let question = format!(
                 "Ask the model again about {}?",
                 plural(groups.len(), "record")
             );
             let detail = "Drafts stay as they are until an answer comes.".to_owned();
-        if let Some(why) = self.no_model() {
-            return self.warn(why);
-        }
             return self.confirm(question, detail, vec![Command::Retry { groups, how }]);
         }
         let count = plural(groups.len(), "record");
@@ -507,11 +507,15 @@ impl App {
 
     fn open_attempts(&mut self) {
         let Some(detail) = self.detail() else { return };
-        let count = detail.attempts.len();
-        if count == 0 {
+        let Some(newest) = detail.attempts.len().checked_sub(1) else {
             return self.say("the model has not been asked about this item yet".to_owned());
-        }
-        self.attempt = count - 1;
+        };
+        // Beside the draft, the newest that differs from it is worth a look first.
+        let drafted = detail.drafted_attempt();
+        self.attempt = match drafted {
+            Some(at) if at == newest => newest.saturating_sub(1),
+            _ => newest,
+        };
         self.attempt_field = 0;
         self.screen = Screen::Attempts;
     }

@@ -349,18 +349,6 @@ fn every_attribute_in_use_is_offered_with_its_count() {
 }
 
 #[test]
-fn a_bulk_decision_tells_how_many_it_is_about() {
-    let mut bench = Bench::evening(80, 24);
-    bench.keys("\\ 2 A a");
-    let screen = bench.screen();
-    assert!(screen.contains("Accept 5 of these 7 records?"), "{screen}");
-    assert!(
-        screen.contains("2 without a draft stay as they are."),
-        "{screen}"
-    );
-}
-
-#[test]
 fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("/ \"기다리는 enter");
@@ -386,42 +374,15 @@ fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
 }
 
 #[test]
-fn pictures_under_a_box_are_left_out_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let icon = folder.path().join("icon.png");
-    let dot = image::Rgba([200, 30, 30, 255]);
-    image::RgbaImage::from_pixel(20, 20, dot)
-        .save(&icon)
-        .unwrap();
-    let gallery = [
-        "A a",
-        "/ \"reason:",
-        "?",
-        ":",
-        "x \"f",
-        "t \"파",
-        "s",
-        "R",
-        "ctrl-f",
-    ];
-    let work = ["?", ":", "q", "ctrl-f \"모자"];
-    for (screen, (width, height), boxes) in
-        [("\\ 2", (64, 24), &gallery[..]), ("\\", (100, 30), &work)]
-    {
-        for keys in boxes {
-            let mut bench = Bench::evening(width, height);
-            bench.show_pixels(&icon);
-            bench.keys(screen);
-            let all = bench.images();
-            assert!(all.len() > 1, "{screen}");
-            bench.keys(keys);
-            let seen = bench.images();
-            assert!(seen.len() < all.len(), "{screen} {keys}");
-            // And all of them are back when it is gone.
-            bench.keys("esc esc esc");
-            assert!(bench.images().len() >= all.len(), "{screen} {keys}");
-        }
-    }
+fn a_bulk_decision_tells_how_many_it_is_about() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("\\ 2 A a");
+    let screen = bench.screen();
+    assert!(screen.contains("Accept 5 of these 7 records?"), "{screen}");
+    assert!(
+        screen.contains("2 without a draft stay as they are."),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -733,6 +694,45 @@ fn the_mouse_clicks_scrolls_and_drags() {
         .unwrap();
     bench.mouse(MouseEventKind::Down(MouseButton::Left), 82, line as u16);
     assert_eq!(bench.app.spot.field, Field::TagsKo);
+}
+
+#[test]
+fn pictures_under_a_box_are_left_out_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = folder.path().join("icon.png");
+    let dot = image::Rgba([200, 30, 30, 255]);
+    image::RgbaImage::from_pixel(20, 20, dot)
+        .save(&icon)
+        .unwrap();
+    let gallery = [
+        "A a",
+        "/ \"reason:",
+        "?",
+        ":",
+        "x \"f",
+        "t \"파",
+        "s",
+        "R",
+        "ctrl-f",
+    ];
+    let work = ["?", ":", "q", "ctrl-f \"모자"];
+    for (screen, (width, height), boxes) in
+        [("\\ 2", (64, 24), &gallery[..]), ("\\", (100, 30), &work)]
+    {
+        for keys in boxes {
+            let mut bench = Bench::evening(width, height);
+            bench.show_pixels(&icon);
+            bench.keys(screen);
+            let all = bench.images();
+            assert!(all.len() > 1, "{screen}");
+            bench.keys(keys);
+            let seen = bench.images();
+            assert!(seen.len() < all.len(), "{screen} {keys}");
+            // And all of them are back when it is gone.
+            bench.keys("esc esc esc");
+            assert!(bench.images().len() >= all.len(), "{screen} {keys}");
+        }
+    }
 }
 
 #[test]

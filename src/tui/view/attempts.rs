@@ -99,13 +99,12 @@ fn asked(attempt: &Attempt) -> String {
     words.join(", ")
 }
 
-fn origin(draft: &Draft) -> String {
-    match draft.origin {
-        Origin::Attempt(_) => "an attempt as it is",
-        Origin::Edit => "edited by hand",
-        Origin::Import => "taken in from labels.jsonl",
+fn origin(detail: &GroupDetail, draft: &Draft) -> String {
+    match (draft.origin, detail.drafted_attempt()) {
+        (_, Some(at)) => format!("attempt {} as it is", at + 1),
+        (Origin::Import, None) => "taken in from labels.jsonl".to_owned(),
+        (Origin::Edit | Origin::Attempt(_), None) => "edited by hand".to_owned(),
     }
-    .to_owned()
 }
 
 fn doubts(reasons: &[Reason]) -> String {
@@ -149,7 +148,11 @@ fn columns(app: &App, detail: &GroupDetail, count: usize, cells: usize) -> Vec<C
     if count > 1 {
         out.push(Column {
             heads: match &detail.draft {
-                Some(draft) => ["draft".to_owned(), origin(draft), doubts(&draft.reasons)],
+                Some(draft) => [
+                    "draft".to_owned(),
+                    origin(detail, draft),
+                    doubts(&draft.reasons),
+                ],
                 None => ["no draft".to_owned(), String::new(), String::new()],
             },
             here: false,

@@ -334,7 +334,7 @@ pub fn hints(app: &App, area: Rect, buf: &mut Buffer) {
             action => action.info().short,
         };
         if let Some(keys) = app.keymap.keys_of(context, *action).first()
-            && !hint(room, keys, action.info().short, &mut x, buf)
+            && !hint(room, keys, short, &mut x, buf)
         {
             break;
         }

@@ -118,7 +118,7 @@ fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
     fact(
         "speed",
         format!(
-            "{:.1} icons/min now, {:.1} on average, {:.0} tokens/s",
+            "{:.1} icons/min, {:.1} on average, {:.0} tokens/s",
             p.icons_per_minute_now, p.icons_per_minute, p.tokens_per_second
         ),
     );

@@ -1,6 +1,6 @@
 //! The items that share an image, as the review sees them.
 
-use super::{Attempt, FieldConfidence, Item, Labels, Reason, Record, SourceType};
+use super::{Attempt, Failure, FieldConfidence, Item, Labels, Reason, Record, SourceType};
 use serde::{Deserialize, Serialize};
 
 /// A group's number in the journal, the same in every run on one outdir.
@@ -118,6 +118,8 @@ pub struct GroupDetail {
     pub draft: Option<Draft>,
     /// Oldest first.
     pub attempts: Vec<Attempt>,
+    /// The newest failure, unless an answer came after it.
+    pub failure: Option<Failure>,
     pub committed: Option<Record>,
     pub rejected: Option<String>,
     pub note: Option<String>,

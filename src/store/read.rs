@@ -6,8 +6,8 @@ use super::head::{Decision, from_json, read_draft, read_standing, reasons_of};
 use super::journal::Journal;
 use crate::error::Result;
 use crate::record::{
-    Attempt, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Reason, Record, SourceType,
+    Attempt, Draft, Failure, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary,
+    Item, Reason, Record, SourceType,
 };
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -134,6 +134,10 @@ impl Journal {
             rows: group.rows,
             draft,
             attempts: self.attempts(id)?,
+            failure: match standing.failure {
+                Some(failure) => Some(self.failure(failure)?),
+                None => None,
+            },
             committed,
             rejected: match head.decision {
                 Decision::Rejected(reason) => Some(reason),
@@ -161,6 +165,17 @@ impl Journal {
                 Ok(attempt)
             })
             .collect()
+    }
+
+    fn failure(&self, id: i64) -> Result<Failure> {
+        let (code, detail): (String, String) = self
+            .db
+            .prepare_cached("SELECT code, detail FROM failures WHERE id = ?1")
+            .and_then(|mut select| select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))))
+            .map_err(doing("reading a failure"))?;
+        let code =
+            FailureCode::parse(&code).ok_or_else(|| unreadable("reading a failure", code))?;
+        Ok(Failure { code, detail })
     }
 
     fn record(&self, id: i64) -> Result<Record> {

@@ -121,6 +121,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         rows: 3,
         draft: None,
         attempts: Vec::new(),
+        failure: None,
         committed: None,
         rejected: None,
         note: None,
@@ -135,6 +136,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
                 code: FailureCode::ImageLoadFailed,
                 detail: "broken PNG image".to_owned(),
             });
+            detail.failure.clone_from(&failed.failure);
             detail.attempts.push(failed);
         }
         _ => {

@@ -78,6 +78,8 @@ fn failed_items_are_listed_until_they_succeed() {
     for id in &ids {
         let missing = failure(FailureCode::MissingImage);
         journal.add_failure(*id, &missing).unwrap();
+        let detail = journal.detail(*id).unwrap().unwrap();
+        assert_eq!(detail.failure.as_ref(), Some(&missing));
     }
     journal.export(false).unwrap();
     let listed = lines(dir.path(), ERRORS);

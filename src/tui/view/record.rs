@@ -139,25 +139,16 @@ impl Page {
 
     fn no_draft(&mut self, detail: &GroupDetail, state: GroupState) {
         let theme = self.theme;
-        let failure = detail
-            .attempts
-            .iter()
-            .rev()
-            .find_map(|attempt| attempt.failure.as_ref());
-        match (failure, state) {
-            (Some(failure), _) => {
+        match &detail.failure {
+            _ if state == GroupState::Running => {
+                self.plain("The model has it in hand.", theme.accent());
+            }
+            Some(failure) => {
                 let text = format!("! {}: {}", failure.code.code(), failure.detail);
                 self.plain(&text, theme.bad());
                 self.plain("  -> retry, or reject it", theme.dim());
             }
-            (None, GroupState::Running) => self.plain("The model has it in hand.", theme.accent()),
-            (None, GroupState::Failed) => {
-                self.plain(
-                    "! There is no record, and no attempt says why.",
-                    theme.bad(),
-                );
-            }
-            (None, _) => self.plain("Waiting for the model.", theme.dim()),
+            None => self.plain("Waiting for the model.", theme.dim()),
         }
     }
 

@@ -37,6 +37,31 @@ pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
+/// An emoji that terminals do not agree on, as what they all draw alike: its first part, or the two
+/// letters of a flag. `None` where the grapheme is no such emoji.
+pub fn plain_emoji(grapheme: &str) -> Option<(char, char)> {
+    let joins = |c: char| {
+        matches!(
+            c,
+            '\u{200d}' | '\u{fe0f}' | '\u{20e3}' | '\u{1f3fb}'..='\u{1f3ff}'
+        ) || ('\u{1f1e6}'..='\u{1f1ff}').contains(&c)
+    };
+    // Pixels and other escapes are far longer than any grapheme.
+    if grapheme.len() <= 4 || grapheme.len() > 64 || !grapheme.chars().any(joins) {
+        return None;
+    }
+    let mut chars = grapheme.chars();
+    let letter = |c: char| {
+        let place = u32::from(c).checked_sub(0x1f1e6)?;
+        char::from_u32(u32::from('A') + place).filter(char::is_ascii_uppercase)
+    };
+    let (first, second) = (chars.next()?, chars.next()?);
+    match (letter(first), letter(second)) {
+        (Some(first), Some(second)) => Some((first, second)),
+        _ => Some((first, ' ')),
+    }
+}
+
 /// Cleaned and cut to `max` cells, with `…` where something was cut.
 pub fn fit(text: &str, max: usize) -> String {
     let text = clean(text);
@@ -137,6 +162,17 @@ mod tests {
     fn control_characters_never_pass() {
         let text = clean("a\x1b[31mb\u{202e}c\u{9b}\u{7f}\td");
         assert_eq!(text, "a\u{fffd}[31mbc\u{fffd}\u{fffd} d");
+    }
+
+    #[test]
+    fn emoji_of_several_parts_are_drawn_as_one() {
+        assert_eq!(plain_emoji("👩\u{200d}🚀"), Some(('👩', ' ')));
+        assert_eq!(plain_emoji("👍🏽"), Some(('👍', ' ')));
+        assert_eq!(plain_emoji("❤\u{fe0f}"), Some(('❤', ' ')));
+        assert_eq!(plain_emoji("🇰🇷"), Some(('K', 'R')));
+        for simple in ["가", "👩", "e\u{301}\u{302}\u{303}", "a"] {
+            assert_eq!(plain_emoji(simple), None);
+        }
     }
 
     #[test]

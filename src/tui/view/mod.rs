@@ -14,7 +14,7 @@ pub mod statistics;
 
 use super::app::{App, Screen};
 use super::layout::{self, Pane};
-use super::safe_text::wrap_offsets;
+use super::safe_text::{plain_emoji, width, wrap_offsets};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -63,6 +63,23 @@ impl Widget for &App {
         }
         header::hints(self, frame.hints, buf);
         dialogs::draw(self, frame.body, buf);
+        draw_emoji_plainly(buf);
+    }
+}
+
+/// Terminals disagree on the cells of an emoji of several parts (xterm and tmux give each part its
+/// own): what one of them draws too far stays there when the text is gone.
+fn draw_emoji_plainly(buf: &mut Buffer) {
+    for at in 0..buf.content.len() {
+        let Some((first, second)) = plain_emoji(buf.content[at].symbol()) else {
+            continue;
+        };
+        buf.content[at].set_char(first);
+        // A part that is as wide as the whole covers the next cell itself.
+        let narrow = width(buf.content[at].symbol()) == 1;
+        if let Some(next) = buf.content.get_mut(at + 1).filter(|_| narrow) {
+            next.set_char(second);
+        }
     }
 }
 
@@ -129,7 +146,7 @@ pub(super) fn clear(area: Rect, buf: &mut Buffer) {
     };
     for y in area.top()..area.bottom() {
         if let Some(cell) = buf.cell_mut((left, y))
-            && super::safe_text::width(cell.symbol()) > 1
+            && width(cell.symbol()) > 1
         {
             cell.set_symbol(" ");
         }

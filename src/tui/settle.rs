@@ -40,10 +40,14 @@ impl App {
             }));
         }
         let rows = self.queue_rows();
+        let len = self.queue.rows.len();
         keep_in_view(&mut self.queue.top, self.queue.cursor, rows);
+        fill_view(&mut self.queue.top, rows, len);
         let gallery = self.gallery();
         let line = self.queue.cursor / gallery.columns;
         keep_in_view(&mut self.gallery_top, line, gallery.lines);
+        let lines = len.div_ceil(gallery.columns);
+        fill_view(&mut self.gallery_top, gallery.lines, lines);
         self.clamp_spot();
         if !self.too_small() {
             self.scroll_record();
@@ -198,6 +202,11 @@ impl App {
             }
         }
     }
+}
+
+/// No empty rows at the end where the view has grown and there is something above.
+fn fill_view(top: &mut usize, rows: usize, len: usize) {
+    *top = (*top).min(len.saturating_sub(rows));
 }
 
 pub(super) fn keep_in_view(top: &mut usize, cursor: usize, rows: usize) {

@@ -736,6 +736,21 @@ fn pictures_under_a_box_are_left_out_whole() {
 }
 
 #[test]
+fn a_larger_screen_is_filled() {
+    let mut bench = Bench::evening(64, 16);
+    for (screen, last) in [("\\ 1 G", "은반지"), ("\\ 2 G", "은반지")] {
+        bench.resize(64, 14);
+        bench.keys(screen);
+        bench.resize(120, 40);
+        let screen = bench.screen();
+        assert!(
+            screen.contains("Frozen 왕관") && screen.contains(last),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
 fn a_box_over_korean_keeps_its_border() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("a q");

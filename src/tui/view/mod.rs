@@ -15,9 +15,9 @@ pub mod statistics;
 use super::app::{App, Screen};
 use super::layout::{self, Pane};
 use super::safe_text::{plain_emoji, width, wrap_offsets};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
@@ -63,22 +63,33 @@ impl Widget for &App {
         }
         header::hints(self, frame.hints, buf);
         dialogs::draw(self, frame.body, buf);
-        draw_emoji_plainly(buf);
+        settle_wide(buf);
     }
 }
 
-/// Terminals disagree on the cells of an emoji of several parts (xterm and tmux give each part its
-/// own): what one of them draws too far stays there when the text is gone.
-fn draw_emoji_plainly(buf: &mut Buffer) {
+/// Makes what is wider than a cell look the same in every terminal, and leave nothing behind.
+fn settle_wide(buf: &mut Buffer) {
     for at in 0..buf.content.len() {
-        let Some((first, second)) = plain_emoji(buf.content[at].symbol()) else {
-            continue;
+        let (before, after) = buf.content.split_at_mut(at + 1);
+        let (Some(cell), Some(next)) = (before.last_mut(), after.first_mut()) else {
+            return;
         };
-        buf.content[at].set_char(first);
-        // A part that is as wide as the whole covers the next cell itself.
-        let narrow = width(buf.content[at].symbol()) == 1;
-        if let Some(next) = buf.content.get_mut(at + 1).filter(|_| narrow) {
-            next.set_char(second);
+        // Pictures have cells of their own kind.
+        if cell.symbol().len() == 1 || cell.diff_option != CellDiffOption::None {
+            continue;
+        }
+        // Terminals disagree on the cells of an emoji of several parts (xterm and tmux give each
+        // part its own): what one of them draws too far stays there when the text is gone.
+        if let Some((first, second)) = plain_emoji(cell.symbol()) {
+            cell.set_char(first);
+            if width(cell.symbol()) == 1 {
+                next.set_char(second).set_style(cell.style());
+            }
+        }
+        // Half a character that is written over becomes a blank in the colours of what is written.
+        // The cell that it covered counts as changed when it is seen again.
+        if width(cell.symbol()) > 1 {
+            next.modifier.insert(Modifier::HIDDEN);
         }
     }
 }
@@ -198,5 +209,36 @@ pub(super) fn lines(all: &[Line<'_>], scroll: usize, area: Rect, buf: &mut Buffe
         .enumerate()
     {
         put_line(buf, area.x, area.y + row as u16, area.width, line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::style::Color;
+
+    fn row(text: &str, style: Style) -> Buffer {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 6, 1));
+        buf.set_string(0, 0, text, style);
+        settle_wide(&mut buf);
+        buf
+    }
+
+    #[test]
+    fn the_cell_behind_a_wide_character_is_drawn_anew_when_it_is_seen() {
+        let blue = Style::new().bg(Color::Blue);
+        let (wide, narrow) = (row("가", Style::new()), row("1", blue));
+        let drawn: Vec<u16> = wide.diff(&narrow).iter().map(|(x, ..)| *x).collect();
+        assert_eq!(drawn, [0, 1]);
+        assert_eq!(wide.diff(&row("나", blue)).len(), 1);
+    }
+
+    #[test]
+    fn both_cells_of_an_emoji_have_its_colours() {
+        let blue = Style::new().bg(Color::Blue);
+        for text in ["🇰🇷", "☎\u{fe0f}"] {
+            let buf = row(text, blue);
+            assert_eq!(buf.content[1].bg, Color::Blue, "{text}");
+        }
     }
 }

@@ -155,11 +155,11 @@ impl App {
             }
             Action::Filter => {
                 let before = self.queue.filter.clone();
-                // The opening filter is in the way of a search; anything typed by hand is kept.
-                let text = if before == DOUBTFUL {
-                    TextEdit::default()
-                } else {
-                    TextEdit::new(&before)
+                // The opening filter is in the way of a search; any other is kept, and what is
+                // typed begins a word of its own.
+                let text = match before.as_str() {
+                    "" | DOUBTFUL => TextEdit::default(),
+                    before => TextEdit::new(&format!("{before} ")),
                 };
                 if self.screen != Screen::Gallery {
                     self.show_work(Pane::Queue);

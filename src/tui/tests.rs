@@ -399,6 +399,8 @@ fn the_picture_can_have_the_screen() {
     assert!(bench.screen().contains("> Queue"));
     bench.keys("z t");
     assert!(bench.screen().contains("> Record"));
+    bench.keys("esc z 2");
+    assert!(!bench.screen().contains("z back"), "{}", bench.screen());
 }
 
 #[test]
@@ -508,6 +510,9 @@ fn a_filter_is_typed_kept_and_remembered() {
         key: "tui.filter".to_owned(),
         value: "ㄱㅅㄷ".to_owned()
     }));
+    // What is typed next is a word of its own.
+    bench.keys("/ \"-망토 enter");
+    assert_eq!(bench.app.queue.filter, "ㄱㅅㄷ -망토");
     bench.keys("!");
     assert_eq!(bench.app.queue.rows.len(), 4);
     bench.keys("/ \"state:asleep");

@@ -323,7 +323,8 @@ pub fn hints(app: &App, area: Rect, buf: &mut Buffer) {
         room.width = area.width.saturating_sub(cells + 1);
     }
     // First the way back from what hides the rest.
-    let back: &[Action] = if app.zoom { &[Action::Zoom] } else { &[] };
+    let zoomed = app.zoom && app.screen == Screen::Work;
+    let back: &[Action] = if zoomed { &[Action::Zoom] } else { &[] };
     for action in back.iter().chain(useful(context)) {
         if !app.can(*action) {
             continue;

@@ -118,6 +118,13 @@ impl Page {
             Span::raw(" ".repeat(gap)),
             Span::styled(state, theme.state(summary.state)),
         ]);
+        // What a person has said comes before what the model has.
+        if let Some(reason) = &detail.rejected {
+            self.named("rejected", reason, theme.bad());
+        }
+        if let Some(note) = &detail.note {
+            self.named("note", note, theme.accent());
+        }
         if let Some(draft) = &detail.draft {
             self.reasons(&draft.reasons, None);
             for field in Field::ALL {
@@ -128,12 +135,6 @@ impl Page {
             self.no_draft(detail, summary.state);
         }
         self.line(Vec::new());
-        if let Some(reason) = &detail.rejected {
-            self.named("rejected", reason, theme.bad());
-        }
-        if let Some(note) = &detail.note {
-            self.named("note", note, theme.accent());
-        }
         self.about(detail);
     }
 

@@ -153,6 +153,26 @@ impl Theme {
         }
     }
 
+    /// A pixel of a picture drawn in cells. Terminals of 256 colours know all colours, or take the
+    /// nearest of theirs; those of sixteen may not.
+    pub fn pixel(&self, colour: Color) -> Color {
+        let Color::Rgb(r, g, b) = colour else {
+            return colour;
+        };
+        if self.depth != Depth::Ansi16 {
+            return colour;
+        }
+        let distance = |have: &[u8; 3]| -> u32 {
+            let apart = [(r, have[0]), (g, have[1]), (b, have[2])];
+            apart
+                .iter()
+                .map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2))
+                .sum()
+        };
+        let nearest = BASIC.iter().min_by_key(|(_, have)| distance(have));
+        nearest.map_or(colour, |(basic, _)| *basic)
+    }
+
     /// A colour of the picture itself, as near as the terminal can; `None` where only its name
     /// can be shown.
     pub fn rgb(&self, [r, g, b]: [u8; 3]) -> Option<Color> {
@@ -163,6 +183,26 @@ impl Theme {
         }
     }
 }
+
+/// The sixteen as most terminals show them.
+const BASIC: [(Color, [u8; 3]); 16] = [
+    (Color::Black, [0, 0, 0]),
+    (Color::Red, [205, 0, 0]),
+    (Color::Green, [0, 205, 0]),
+    (Color::Yellow, [205, 205, 0]),
+    (Color::Blue, [0, 0, 238]),
+    (Color::Magenta, [205, 0, 205]),
+    (Color::Cyan, [0, 205, 205]),
+    (Color::Gray, [229, 229, 229]),
+    (Color::DarkGray, [127, 127, 127]),
+    (Color::LightRed, [255, 0, 0]),
+    (Color::LightGreen, [0, 255, 0]),
+    (Color::LightYellow, [255, 255, 0]),
+    (Color::LightBlue, [92, 92, 255]),
+    (Color::LightMagenta, [255, 0, 255]),
+    (Color::LightCyan, [0, 255, 255]),
+    (Color::White, [255, 255, 255]),
+];
 
 /// The colour of the 6x6x6 cube or the grey ramp that looks most alike. Hue counts more than
 /// lightness: a swatch shows which colour it is, and a dark green must not come out grey.
@@ -226,6 +266,20 @@ mod tests {
         );
         assert_eq!(with(&[("COLORFGBG", "0;15")]).ground, Ground::Light);
         assert_eq!(with(&[("COLORFGBG", "15;0")]).ground, Ground::Dark);
+    }
+
+    #[test]
+    fn pixels_are_of_the_sixteen_where_there_are_no_more() {
+        let theme = |depth| Theme {
+            depth,
+            ground: Ground::Dark,
+        };
+        let red = Color::Rgb(210, 20, 30);
+        assert_eq!(theme(Depth::Ansi16).pixel(red), Color::Red);
+        assert_eq!(theme(Depth::Ansi256).pixel(red), red);
+        for (basic, [r, g, b]) in BASIC {
+            assert_eq!(theme(Depth::Ansi16).pixel(Color::Rgb(r, g, b)), basic);
+        }
     }
 
     #[test]

@@ -21,6 +21,13 @@ pub fn image(app: &App, shown: &Shown, room: Rect, boxes: &[Rect], buf: &mut Buf
     if !(app.pixels && boxes.iter().any(|area| area.intersects(place))) {
         Image::new(&shown.protocol).render(place, buf);
     }
+    if !app.pixels {
+        for at in place.intersection(buf.area).positions() {
+            let cell = &mut buf[at];
+            cell.fg = app.theme.pixel(cell.fg);
+            cell.bg = app.theme.pixel(cell.bg);
+        }
+    }
 }
 
 pub fn draw(app: &App, area: Rect, borders: bool, boxes: &[Rect], buf: &mut Buffer) {

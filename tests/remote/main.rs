@@ -1,6 +1,6 @@
 //! Labelling through servers that behave, misbehave and vanish: a small HTTP server in this
 //! process plays them all. `agreement`, `faults` and `several` look at the labeler alone,
-//! `program` and `doctor` at the real program.
+//! `program`, `https` and `doctor` at the real program.
 
 mod agreement;
 // `tests/batch` uses all of it.
@@ -9,6 +9,9 @@ mod agreement;
 mod common;
 mod doctor;
 mod faults;
+// Elsewhere no environment variable chooses the authorities.
+#[cfg(target_os = "linux")]
+mod https;
 mod program;
 mod run;
 mod server;

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const BATCH: [&str; 5] = ["--batch", "--images", "source", "--outdir", "out"];
 
-fn through<'a>(server: &'a Server, more: &[&'a str]) -> Vec<&'a str> {
+/// `--batch` through a server.
+pub fn through<'a>(server: &'a Server, more: &[&'a str]) -> Vec<&'a str> {
     let mut args = BATCH.to_vec();
     args.extend(["--model", "qwen", "--endpoint", &server.url]);
     args.extend(more);
@@ -170,14 +171,7 @@ fn the_key_is_in_no_file_and_no_output() {
     let mut outputs = vec![ended(desk.plain(&noisy).env("LABELER_API_KEY", KEY)).expect(3)];
     let plain = through(&server, &["--resume"]);
     outputs.push(ended(desk.plain(&plain).env("LABELER_API_KEY", KEY)).expect(3));
-    let ask = [
-        "ask",
-        "--model",
-        "qwen",
-        "--endpoint",
-        &server.url,
-        "name: 돌 모자",
-    ];
+    let ask = ask(&server, "name: 돌 모자");
     outputs.push(ended(desk.plain(&ask).env("LABELER_API_KEY", KEY)).expect(1));
     let secret = format!("http://me:{KEY}@127.0.0.1/v1");
     let mut args = BATCH.to_vec();
@@ -207,18 +201,16 @@ fn the_key_is_in_no_file_and_no_output() {
     );
 }
 
+fn ask<'a>(server: &'a Server, question: &'a str) -> [&'a str; 6] {
+    let url = &server.url;
+    ["ask", "--model", "qwen", "--endpoint", url, question]
+}
+
 #[test]
 fn a_question_is_asked_and_answered() {
     let desk = Desk::new();
     let server = Server::start(|_| Reply::Json(200, completion("빨간 모자\u{1b}[31m")));
-    let ask = [
-        "ask",
-        "--model",
-        "qwen",
-        "--endpoint",
-        &server.url,
-        "what is it?",
-    ];
+    let ask = ask(&server, "what is it?");
     let said = ended(&mut desk.plain(&ask)).expect(0);
     assert_eq!(said.out, "빨간 모자[31m\n");
     let body = &server.bodies()[0];

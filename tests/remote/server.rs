@@ -1,9 +1,10 @@
 //! A small HTTP server in this process that plays the servers that behave, misbehave and vanish.
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,20 +39,43 @@ impl Server {
         Self::on(listener, true, reply)
     }
 
+    /// Behind https, with the certificate of `tls`.
+    pub fn secure(
+        tls: ServerConfig,
+        reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listen(listener, true, Some(tls), reply)
+    }
+
     /// At an address of one's own; with `keep` what is asked can be looked at afterwards.
     pub fn on(
         listener: TcpListener,
         keep: bool,
         reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        Self::listen(listener, keep, None, reply)
+    }
+
+    fn listen(
+        listener: TcpListener,
+        keep: bool,
+        tls: Option<ServerConfig>,
+        reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}/v1", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (reply, log) = (Arc::new(reply), seen.clone());
+        let (reply, log, tls) = (Arc::new(reply), seen.clone(), tls.map(Arc::new));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (reply, log) = (reply.clone(), log.clone());
+                let (reply, log, tls) = (reply.clone(), log.clone(), tls.clone());
                 std::thread::spawn(move || {
-                    let _ = serve(stream, &*reply, keep.then_some(&log));
+                    let log = keep.then_some(&log);
+                    let _ = match tls.map(|tls| ServerConnection::new(tls).unwrap()) {
+                        Some(tls) => serve(StreamOwned::new(tls, stream), &*reply, log),
+                        None => serve(stream, &*reply, log),
+                    };
                 });
             }
         });
@@ -74,22 +98,21 @@ pub fn nobody() -> SocketAddr {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: impl Read + Write,
     reply: &dyn Fn(&Request) -> Reply,
     log: Option<&Arc<Mutex<Vec<Request>>>>,
 ) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut stream = stream;
+    let mut stream = BufReader::new(stream);
     loop {
         let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
+        if stream.read_line(&mut line)? == 0 {
             return Ok(());
         }
         let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
         let mut headers = HashMap::new();
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line)?;
+            stream.read_line(&mut line)?;
             let Some((name, value)) = line.trim_end().split_once(": ") else {
                 break;
             };
@@ -99,7 +122,7 @@ fn serve(
             .get("content-length")
             .map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
+        stream.read_exact(&mut body)?;
         let request = Request {
             path,
             headers,
@@ -113,42 +136,40 @@ fn serve(
             Reply::Json(status, value) => (status, vec![], value.to_string()),
             Reply::With(status, extra, value) => (status, extra, value.to_string()),
             Reply::Raw(status, text) => (status, vec![], text),
-            Reply::Cut => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"choi")?;
-                return stream.shutdown(std::net::Shutdown::Both);
-            }
+            Reply::Cut => return stream.get_mut().write_all(HALF),
             Reply::Silent => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"choi")?;
+                stream.get_mut().write_all(HALF)?;
                 let mut rest = Vec::new();
-                reader.read_to_end(&mut rest)?;
+                stream.read_to_end(&mut rest)?;
                 return Ok(());
             }
             Reply::Slow(value) => {
                 let text = value.to_string();
-                write!(
-                    stream,
-                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
-                    text.len()
-                )?;
+                let length = text.len();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                stream.get_mut().write_all(head.as_bytes())?;
                 for part in text.as_bytes().chunks(1024) {
-                    stream.write_all(part)?;
+                    stream.get_mut().write_all(part)?;
                     // Nobody unparks it: slowness is what this reply is about.
                     std::thread::park_timeout(Duration::from_millis(20));
                 }
                 continue;
             }
         };
-        write!(
-            stream,
+        let mut answer = format!(
             "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
             text.len()
-        )?;
+        );
         for (name, value) in extra {
-            write!(stream, "{name}: {value}\r\n")?;
+            answer.push_str(&format!("{name}: {value}\r\n"));
         }
-        write!(stream, "\r\n{text}")?;
+        answer.push_str(&format!("\r\n{text}"));
+        stream.get_mut().write_all(answer.as_bytes())?;
     }
 }
+
+/// Of an answer that promises more.
+const HALF: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"choi";
 
 /// An answer for an item, in compact form.
 pub fn record(name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Free-form chat turns through a server; no grammar, no second try.
 
-use super::http::{Http, Patience, base_url, error_words, read_body};
+use super::http::{Http, Patience, error_words, read_body};
 use super::wire;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::icon::Picture;
@@ -38,7 +38,6 @@ pub struct ChatAnswer {
 /// Servers to chat with.
 pub struct Chats {
     http: Http,
-    urls: Vec<String>,
     model: String,
 }
 
@@ -46,9 +45,7 @@ impl Chats {
     /// # Errors
     /// With `--offline`, and for addresses and keys that cannot be used.
     pub fn new(options: &RemoteOptions) -> Result<Self> {
-        let urls = options.endpoints.iter().map(|url| base_url(url));
         Ok(Self {
-            urls: urls.collect::<Result<_>>()?,
             http: Http::new(options, &Patience::default())?,
             model: options.model.clone(),
         })
@@ -56,7 +53,7 @@ impl Chats {
 
     /// Asks the first server.
     pub fn ask(&self, turn: &ChatTurn) -> Result<ChatAnswer> {
-        let url = self.urls.first().map_or("", String::as_str);
+        let url = self.http.urls.first().map_or("", String::as_str);
         self.http.runtime.block_on(self.send(url, turn))
     }
 
@@ -68,7 +65,7 @@ impl Chats {
         concurrency: usize,
         mut answered: impl FnMut(ChatAnswer),
     ) -> Result<()> {
-        let mut turns = self.urls.iter().cycle().zip(turns);
+        let mut turns = self.http.urls.iter().cycle().zip(turns);
         self.http.runtime.block_on(async {
             let mut in_flight = FuturesUnordered::new();
             loop {

@@ -1,7 +1,7 @@
 //! What `doctor` finds out about a server: reachable, model, images, schema, probabilities.
 
 use super::conformance::Conformance;
-use super::http::{Http, Patience, base_url, error_words, read_body};
+use super::http::{Http, Patience, error_words, read_body};
 use super::wire::{self, Agreement, Format};
 use crate::error::Result;
 use crate::icon::Picture;
@@ -59,10 +59,10 @@ pub fn check(options: &RemoteOptions) -> Result<Vec<EndpointReport>> {
     ));
     let mut conformance = Conformance::new()?;
     let mut reports = Vec::new();
-    for url in &options.endpoints {
+    for url in &http.urls {
         let server = Server {
             http: &http,
-            url: base_url(url)?,
+            url: url.clone(),
             model: &options.model,
             schema: &schema,
         };

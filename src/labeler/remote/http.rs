@@ -3,6 +3,7 @@
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::settings::{RemoteOptions, Secret};
 use futures_util::StreamExt as _;
+use rustls::CertificateError;
 use std::time::Duration;
 
 /// An answer longer than this is a fault of the server.
@@ -56,19 +57,22 @@ pub fn base_url(text: &str) -> Result<String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(usage("must end with the path of the API").with_hint(example));
     }
-    Ok(text.trim_end_matches('/').to_owned())
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Sends what is asked, and waits for it on the thread that calls.
 pub struct Http {
     pub client: reqwest::Client,
     pub runtime: tokio::runtime::Runtime,
+    /// Base addresses of the servers, without a slash at their ends.
+    pub urls: Vec<String>,
     key: Option<Secret>,
+    connect: Duration,
 }
 
 impl Http {
     /// # Errors
-    /// With `--offline`, and for a key that no header can carry.
+    /// With `--offline`, for an address that is none, and for a key that no header can carry.
     pub fn new(options: &RemoteOptions, patience: &Patience) -> Result<Self> {
         if options.offline {
             return Err(
@@ -76,14 +80,43 @@ impl Http {
                     .with_hint("leave one of them out"),
             );
         }
+        let urls = options.endpoints.iter().map(|url| base_url(url));
+        let urls: Vec<String> = urls.collect::<Result<_>>()?;
         Ok(Self {
-            client: client(options.api_key.as_ref(), patience)?,
+            client: client(&urls, options.api_key.as_ref(), patience)?,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .context(ErrorKind::Internal, "cannot start the network's runtime")?,
+            urls,
             key: options.api_key.clone(),
+            connect: patience.connect,
         })
+    }
+
+    /// Whether the server says anything at all: many want a key or know no list of models.
+    pub async fn answers(&self, url: String) -> bool {
+        match self.list_models(&url).await {
+            Ok(response) => !response.status().is_server_error(),
+            Err(_) => false,
+        }
+    }
+
+    /// A server that is not there may come back; a certificate that is not trusted stays so, and
+    /// no run should wait for it.
+    pub fn refuse_untrusted(&self) -> Result<()> {
+        for url in self.urls.iter().filter(|url| url.starts_with("https:")) {
+            let answer = self.runtime.block_on(self.list_models(url));
+            if let Some(words) = answer.err().as_ref().and_then(certificate_fault) {
+                return Err(Error::new(ErrorKind::Network, format!("{url}: {words}")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn list_models(&self, url: &str) -> reqwest::Result<reqwest::Response> {
+        let request = self.client.get(format!("{url}/models"));
+        request.timeout(self.connect).send().await
     }
 
     /// A server may repeat the key in its own words; people and files do not get to see it.
@@ -96,7 +129,7 @@ impl Http {
 }
 
 /// Sends the key, and never to another host than it was meant for.
-fn client(key: Option<&Secret>, patience: &Patience) -> Result<reqwest::Client> {
+fn client(urls: &[String], key: Option<&Secret>, patience: &Patience) -> Result<reqwest::Client> {
     let mut headers = reqwest::header::HeaderMap::new();
     if let Some(key) = key {
         let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", key.expose()))
@@ -121,14 +154,23 @@ fn client(key: Option<&Secret>, patience: &Patience) -> Result<reqwest::Client> 
             attempt.stop()
         }
     });
-    reqwest::Client::builder()
+    let mut builder = reqwest::Client::builder()
         .default_headers(headers)
         .redirect(same_host_only)
         .connect_timeout(patience.connect)
         .read_timeout(patience.silence)
-        .user_agent(concat!("labeler-tui/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .context(ErrorKind::Internal, "cannot set up HTTP")
+        .user_agent(concat!("labeler-tui/", env!("CARGO_PKG_VERSION")));
+    // A small container has no certificates of authorities, and plain http wants none.
+    if urls.iter().all(|url| url.starts_with("http:")) {
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|error| {
+        let words = format!("cannot set up https: {}", error_words(&error));
+        Error::new(ErrorKind::Network, words).with_hint(
+            "install the system's certificates of authorities (often the package \
+             ca-certificates), or name a PEM file of them with SSL_CERT_FILE",
+        )
+    })
 }
 
 /// The whole body; the error is in words for people.
@@ -150,6 +192,9 @@ pub fn error_words(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".into();
     }
+    if let Some(words) = certificate_fault(error) {
+        return words;
+    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -157,11 +202,29 @@ pub fn error_words(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Whether a server says anything at all: many want a key or know no list of models.
-pub async fn answers(client: &reqwest::Client, url: String) -> bool {
-    match client.get(format!("{url}/models")).send().await {
-        Ok(response) => !response.status().is_server_error(),
-        Err(_) => false,
+/// What is wrong with the server's certificate, where that is why there is no connection.
+fn certificate_fault(error: &reqwest::Error) -> Option<String> {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    let fault = loop {
+        if let Some(fault) = cause.downcast_ref::<rustls::Error>() {
+            break fault;
+        }
+        cause = match cause.downcast_ref::<std::io::Error>() {
+            // What it wraps is not its source.
+            Some(wrapper) => wrapper.get_ref()?,
+            None => cause.source()?,
+        };
+    };
+    match fault {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Some(
+            "no authority that is trusted here has signed its certificate; add the one that has \
+             to the system's, or on Linux name its PEM file with SSL_CERT_FILE"
+                .to_owned(),
+        ),
+        rustls::Error::InvalidCertificate(fault) => {
+            Some(format!("its certificate is refused: {fault}"))
+        }
+        _ => None,
     }
 }
 
@@ -172,7 +235,7 @@ mod tests {
     #[test]
     fn an_address_is_http_and_holds_nothing_secret() {
         assert_eq!(base_url("http://a:8000/v1/").unwrap(), "http://a:8000/v1");
-        assert_eq!(base_url("https://[::1]/v1").unwrap(), "https://[::1]/v1");
+        assert_eq!(base_url("HTTPS://[::1]/v1").unwrap(), "https://[::1]/v1");
         for bad in [
             "host:8000",
             "ftp://host/v1",

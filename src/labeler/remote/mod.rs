@@ -19,9 +19,8 @@ use crate::settings::RemoteOptions;
 use conformance::Conformance;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::{Http, answers, error_words, read_body};
+use http::{Http, error_words, read_body};
 use pool::{Endpoint, Pool};
-use serde_json::Value;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 use wire::{Agreement, Refusal};
@@ -40,12 +39,14 @@ pub struct RemoteLabeler {
 
 impl RemoteLabeler {
     /// # Errors
-    /// With `--offline`, for an address that is none, and for a key that no header can carry.
+    /// With `--offline`, for an address that is none, for a key that no header can carry, and for
+    /// a certificate that is not trusted.
     pub fn new(options: RemoteOptions, patience: Patience) -> Result<Self> {
-        let urls = options.endpoints.iter().map(|url| base_url(url));
+        let http = Http::new(&options, &patience)?;
+        http.refuse_untrusted()?;
         Ok(Self {
-            pool: Pool::new(urls.collect::<Result<_>>()?, patience.backoff),
-            http: Http::new(&options, &patience)?,
+            pool: Pool::new(http.urls.clone(), patience.backoff),
+            http,
             conformance: RefCell::new(Conformance::new()?),
             counts: RefCell::default(),
             options,
@@ -85,7 +86,9 @@ impl RemoteLabeler {
                 .filter(|(at, _)| std::ptr::eq(*at, endpoint))
                 .map_or(endpoint.agreement(), |(_, less)| less);
             let body = wire::request_body(&self.options.model, request, png.as_deref(), asked);
-            let outcome = self.send(endpoint, &body, asked).await;
+            // Only the text of it is held while the server thinks.
+            let body = body.to_string();
+            let outcome = self.send(endpoint, body, asked).await;
             drop(turn);
             let wait = match outcome {
                 Outcome::Answer(mut answer) => {
@@ -158,8 +161,7 @@ impl RemoteLabeler {
         }
     }
 
-    async fn send(&self, endpoint: &Endpoint, body: &Value, asked: Agreement) -> Outcome {
-        let body = body.to_string();
+    async fn send(&self, endpoint: &Endpoint, body: String, asked: Agreement) -> Outcome {
         {
             let mut counts = self.counts.borrow_mut();
             counts.requests += 1;
@@ -293,9 +295,9 @@ impl Labeler for RemoteLabeler {
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
         let this = &*self;
         let mut in_flight = FuturesUnordered::new();
-        let watch = this.pool.watch(this.patience.longest_backoff, |url| {
-            answers(&this.http.client, url)
-        });
+        let watch = this
+            .pool
+            .watch(this.patience.longest_backoff, |url| this.http.answers(url));
         tokio::pin!(watch);
         let mut open = true;
         let mut told = this.to_tell();

@@ -98,7 +98,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                     }
                     Event::Failed {
                         name, code, detail, ..
-                    } => failures.push(format!("{name}: {} ({detail})", code.code())),
+                    } => failures.push(code, format!("{name}: {detail}")),
                     Event::Stopped(summary) => {
                         screen.finish();
                         if let Some(error) = no_model {
@@ -328,13 +328,15 @@ fn event_json(event: &Event) -> Option<Value> {
 }
 
 fn progress_json(progress: &Progress) -> Value {
-    json!({
+    let mut value = json!({
         "event": "progress", "stage": preparing(progress.stage).unwrap_or("labelling"),
         "stage_done": progress.stage_done, "total": progress.total, "reading": progress.reading,
         "already": progress.already, "done": progress.done, "uncertain": progress.uncertain,
         "failed": progress.failed, "icons_per_minute": progress.icons_per_minute,
         "tokens_per_second": progress.tokens_per_second, "eta_seconds": progress.eta_seconds,
-    })
+    });
+    summary::add_remote(&mut value, progress.remote);
+    value
 }
 
 fn print_line(line: &str) -> Result<()> {

@@ -2,24 +2,22 @@
 
 use super::BatchOptions;
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
-use crate::record::harmless;
+use crate::record::{FailureCode, harmless};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-/// Failures named one by one; the file has them all.
-const LISTED: usize = 20;
+/// Of each code, so many failures stand in the summary as examples: each was told when it
+/// happened, and the file has them all.
+const EXAMPLES: usize = 3;
 
 #[derive(Debug, Default)]
-pub struct Failures {
-    first: Vec<String>,
-    more: usize,
-}
+pub struct Failures(BTreeMap<FailureCode, Vec<String>>);
 
 impl Failures {
-    pub fn push(&mut self, line: String) {
-        if self.first.len() < LISTED {
-            self.first.push(line);
-        } else {
-            self.more += 1;
+    pub fn push(&mut self, code: FailureCode, example: String) {
+        let examples = self.0.entry(code).or_default();
+        if examples.len() < EXAMPLES {
+            examples.push(example);
         }
     }
 }
@@ -55,11 +53,8 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
     }
     for (code, n) in &summary.failures {
         lines.push(format!("failed: {n} {}", code.code()));
-    }
-    let listed = failures.first.iter();
-    lines.extend(listed.map(|failure| format!("  {}", harmless(failure))));
-    if failures.more > 0 {
-        lines.push(format!("  and {} more", failures.more));
+        let examples = failures.0.get(code).into_iter().flatten();
+        lines.extend(examples.map(|example| format!("  {}", harmless(example))));
     }
     if summary.waiting > 0 {
         lines.push(format!("not labelled: {}", summary.waiting));
@@ -177,20 +172,25 @@ pub fn json(summary: &Summary) -> Value {
         "interrupted": summary.interrupted, "seconds": summary.seconds,
         "stage_seconds": stages,
     });
-    if let Some(counts) = &summary.remote {
-        value["remote"] = json!({
+    add_remote(&mut value, summary.remote);
+    value
+}
+
+/// An event of a run through servers says what went there and came back.
+pub fn add_remote(event: &mut Value, counts: Option<RemoteCounts>) {
+    if let Some(counts) = counts {
+        event["remote"] = json!({
             "requests": counts.requests, "retries": counts.retries,
             "bytes_sent": counts.bytes_sent, "bytes_received": counts.bytes_received,
             "prompt_tokens": counts.prompt_tokens, "new_tokens": counts.new_tokens,
         });
     }
-    value
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{FailureCode, Reason};
+    use crate::record::Reason;
     use std::path::PathBuf;
 
     fn told(summary: &Summary) -> Vec<String> {
@@ -200,8 +200,8 @@ mod tests {
             parquet: true,
         };
         let mut failures = Failures::default();
-        for n in 0..LISTED + 2 {
-            failures.push(format!("\u{1b}[2J모자 {n}"));
+        for n in 0..EXAMPLES + 2 {
+            failures.push(FailureCode::ModelError, format!("\u{1b}[2J모자 {n}"));
         }
         lines(summary, &failures, &options)
     }
@@ -217,7 +217,7 @@ mod tests {
             committed: 50,
             uncertain: 3,
             by_reason: vec![(Reason::FewTags, 2), (Reason::ColorMismatch, 1)],
-            failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 2)],
+            failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 5)],
             retries: RetryCounts {
                 made: 4,
                 better: 3,
@@ -229,20 +229,16 @@ mod tests {
         };
         let told = told(&summary);
         assert_eq!(
-            told[..5],
+            told,
             [
                 "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
                 "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
                 "quality retries: 4, of which 3 gave a better record, 1 one without doubt",
                 "failed: 3 missing_image",
-                "failed: 2 model_error",
-            ]
-        );
-        assert_eq!(told[5], "  \u{fffd}[2J모자 0");
-        assert_eq!(
-            told[5 + LISTED..],
-            [
-                "  and 2 more",
+                "failed: 5 model_error",
+                "  \u{fffd}[2J모자 0",
+                "  \u{fffd}[2J모자 1",
+                "  \u{fffd}[2J모자 2",
                 "time per answer: preprocess 15 ms, prefill 59 ms, decode 1.8 s"
             ]
         );

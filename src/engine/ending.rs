@@ -28,9 +28,7 @@ impl Pipeline {
         let mut keep = |this: &mut Self, input: Input| {
             let finished = matches!(
                 input,
-                Input::Model(
-                    FromModel::Answered { .. } | FromModel::Refused { .. } | FromModel::Counts(_)
-                )
+                Input::Model(FromModel::Answered { .. } | FromModel::Refused { .. })
             );
             if finished && saved.is_ok() {
                 saved = this.input(input);
@@ -75,7 +73,7 @@ impl Pipeline {
             seconds: self.state.began.elapsed().as_secs_f64(),
             stage_seconds: self.meter.stage_seconds(),
             retries: self.state.retries,
-            remote: self.state.remote,
+            remote: progress.remote,
         })
     }
 }

@@ -165,6 +165,8 @@ pub struct Progress {
     pub throughput: Vec<f64>,
     /// Seconds spent, summed over items: preprocess, vision, prefill, decode.
     pub stage_seconds: [f64; 4],
+    /// Only for an endpoint.
+    pub remote: Option<RemoteCounts>,
 }
 
 /// The end of a run, in numbers.
@@ -190,7 +192,7 @@ pub struct Summary {
     pub seconds: f64,
     pub stage_seconds: [f64; 4],
     pub retries: RetryCounts,
-    /// Only for an endpoint: requests, retries, bytes sent and received, prompt and new tokens.
+    /// Only for an endpoint.
     pub remote: Option<RemoteCounts>,
 }
 
@@ -204,9 +206,11 @@ pub struct RetryCounts {
     pub without_doubt: u64,
 }
 
+/// What went to servers and came back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemoteCounts {
     pub requests: u64,
+    /// Of the requests, those for an item that had been asked before.
     pub retries: u64,
     pub bytes_sent: u64,
     pub bytes_received: u64,

@@ -1,6 +1,6 @@
 //! How the run goes, in numbers: rates over a window, the time left, the text in hand.
 
-use super::messages::{Progress, Stage};
+use super::messages::{Progress, RemoteCounts, Stage};
 use crate::record::{GroupId, Timings};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,7 @@ struct Inner {
     recent: VecDeque<(Instant, usize)>,
     throughput: VecDeque<f64>,
     sampled: Instant,
+    remote: Option<RemoteCounts>,
 }
 
 impl Meter {
@@ -45,6 +46,7 @@ impl Meter {
             recent: VecDeque::new(),
             throughput: VecDeque::new(),
             sampled: now,
+            remote: None,
         }))
     }
 
@@ -71,6 +73,10 @@ impl Meter {
 
     pub fn in_hand(&self, group: GroupId, text: String) {
         self.lock().in_hand = Some((group, text));
+    }
+
+    pub fn remote(&self, counts: RemoteCounts) {
+        self.lock().remote = Some(counts);
     }
 
     /// An icon is done, for better or worse.
@@ -139,6 +145,7 @@ impl Meter {
         progress.throughput = inner.throughput.iter().copied().collect();
         progress.stage_seconds = inner.stage_seconds;
         progress.resident_bytes = resident_bytes();
+        progress.remote = inner.remote;
     }
 }
 

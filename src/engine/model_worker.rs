@@ -1,6 +1,6 @@
 //! The one thread that owns the labeler, and with it the weights.
 
-use super::messages::{ModelInfo, RemoteCounts, Stage};
+use super::messages::{ModelInfo, Stage};
 use super::meter::Meter;
 use super::ready::Ready;
 use crate::error::{Error, ErrorKind};
@@ -31,7 +31,6 @@ pub enum FromModel {
     },
     /// For people: not about a job.
     Notice(String),
-    Counts(RemoteCounts),
 }
 
 /// Runs until the queue is closed or cancelled, or the labeler is beyond help.
@@ -90,9 +89,6 @@ pub fn run<T: From<FromModel>>(
         } else {
             ready.suspect(left.into_values());
         }
-    }
-    if let Some(counts) = labeler.remote_counts() {
-        tell(FromModel::Counts(counts));
     }
 }
 
@@ -168,6 +164,7 @@ impl Jobs for Worker<'_> {
             }
             LabelEvent::Notice(text) => (self.tell)(FromModel::Notice(text)),
             LabelEvent::Changed(info) => (self.tell)(FromModel::Ready(info)),
+            LabelEvent::Counts(counts) => self.meter.remote(counts),
             LabelEvent::Waiting(waiting) => {
                 self.waiting = waiting;
                 self.show_stage();

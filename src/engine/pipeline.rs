@@ -3,7 +3,7 @@
 
 use super::handle::EngineEnd;
 use super::judge::Judge;
-use super::messages::{Event, Progress, RemoteCounts, RetryCounts, Stage};
+use super::messages::{Event, Progress, RetryCounts, Stage};
 use super::meter::Meter;
 use super::model_worker::FromModel;
 use super::prepare::{FromPrepare, Job, Purpose, Work};
@@ -100,7 +100,6 @@ pub struct State {
     pub(super) open: u64,
     pub(super) asked: u64,
     pub(super) retries: RetryCounts,
-    pub(super) remote: Option<RemoteCounts>,
     pub(super) interrupted: bool,
 }
 
@@ -136,7 +135,6 @@ impl State {
             open: 0,
             asked: 0,
             retries: RetryCounts::default(),
-            remote: None,
             interrupted: false,
         }
     }
@@ -360,7 +358,6 @@ impl Pipeline {
                 tracing::warn!(%text, "model");
                 self.tell(Event::Warning(text));
             }
-            FromModel::Counts(counts) => self.state.remote = Some(counts),
         }
         Ok(())
     }

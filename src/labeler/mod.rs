@@ -5,7 +5,7 @@ pub mod local;
 pub mod remote;
 pub mod scripted;
 
-use crate::engine::Stage;
+use crate::engine::{ModelInfo, RemoteCounts, Stage};
 use crate::error::{Error, Result};
 use crate::icon::Picture;
 use crate::prompt::Chat;
@@ -66,7 +66,9 @@ pub enum LabelEvent {
     /// About the labeler, not about a job: for example that a server does not answer.
     Notice(String),
     /// What [`Labeler::info`] says now: for example another way to send the schema.
-    Changed(crate::engine::ModelInfo),
+    Changed(ModelInfo),
+    /// What went to servers and came back so far.
+    Counts(RemoteCounts),
     /// Whether everything in flight waits for a server that does not answer.
     Waiting(bool),
     /// This job alone failed.
@@ -99,14 +101,10 @@ pub trait Jobs {
 
 /// Turns requests into answers until the jobs are closed. Runs on a thread of its own.
 pub trait Labeler: Send {
-    fn info(&self) -> crate::engine::ModelInfo;
+    fn info(&self) -> ModelInfo;
     /// Pulls whenever it has room. An error ends the labeler; the jobs in flight are then failed
     /// or asked again by the engine.
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()>;
-    /// For the summary; only a remote labeler has any.
-    fn remote_counts(&self) -> Option<crate::engine::RemoteCounts> {
-        None
-    }
 }
 
 /// Says how loading goes: the stage, and how much of it is done where that is known.

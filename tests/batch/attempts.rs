@@ -24,7 +24,9 @@ fn a_failure_of_the_model_is_that_items_alone() {
     assert_eq!(names(&errors), ["나"]);
     assert_eq!(errors[0]["code"], "model_error");
     assert_eq!(errors[0]["detail"], "out of luck");
-    assert!(ended.out.contains("나: model_error (out of luck)"));
+    assert!(ended.err.contains("failed: 나: model_error (out of luck)"));
+    let at_the_end = "failed: 1 model_error\n  나: out of luck\n";
+    assert!(ended.out.contains(at_the_end), "{}", ended.out);
 }
 
 #[test]

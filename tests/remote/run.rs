@@ -64,6 +64,7 @@ pub fn watched(
     };
     labeler.run(&mut jobs).unwrap();
     let (mut texts, mut failures, mut notices) = (HashMap::new(), HashMap::new(), vec![]);
+    let mut counts = RemoteCounts::default();
     for event in &jobs.events {
         match event {
             LabelEvent::Done { ticket, answer } => {
@@ -73,6 +74,7 @@ pub fn watched(
                 assert!(failures.insert(*ticket, error.cause.clone()).is_none());
             }
             LabelEvent::Notice(notice) => notices.push(notice.clone()),
+            LabelEvent::Counts(now) => counts = *now,
             LabelEvent::Partial { .. } | LabelEvent::Changed(_) | LabelEvent::Waiting(_) => {}
         }
     }
@@ -85,7 +87,7 @@ pub fn watched(
         failures,
         notices,
         events: jobs.events,
-        counts: labeler.remote_counts().unwrap(),
+        counts,
         info: labeler.info(),
         most_in_hand: jobs.most_in_hand,
     }

@@ -257,6 +257,7 @@ enum Outcome {
 struct Told {
     agreed: String,
     waiting: bool,
+    counts: RemoteCounts,
 }
 
 impl RemoteLabeler {
@@ -271,6 +272,9 @@ impl RemoteLabeler {
         if now.waiting != told.waiting {
             jobs.push(LabelEvent::Waiting(now.waiting));
         }
+        if now.counts != told.counts {
+            jobs.push(LabelEvent::Counts(now.counts));
+        }
         *told = now;
     }
 
@@ -278,6 +282,7 @@ impl RemoteLabeler {
         Told {
             agreed: self.pool.agreed(),
             waiting: self.pool.all_out(),
+            counts: *self.counts.borrow(),
         }
     }
 }
@@ -301,6 +306,7 @@ impl Labeler for RemoteLabeler {
         tokio::pin!(watch);
         let mut open = true;
         let mut told = this.to_tell();
+        jobs.push(LabelEvent::Counts(told.counts));
         loop {
             // While no server answers, more items would only wait.
             let room = match this.pool.all_out() {
@@ -330,9 +336,5 @@ impl Labeler for RemoteLabeler {
                 jobs.push(event);
             }
         }
-    }
-
-    fn remote_counts(&self) -> Option<RemoteCounts> {
-        Some(*self.counts.borrow())
     }
 }

@@ -122,6 +122,18 @@ fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
             p.icons_per_minute_now, p.icons_per_minute, p.tokens_per_second
         ),
     );
+    if let Some(counts) = &p.remote {
+        fact(
+            "requests",
+            format!(
+                "{}, {} of them again, {} sent, {} received",
+                count(counts.requests),
+                count(counts.retries),
+                megabytes(counts.bytes_sent),
+                megabytes(counts.bytes_received)
+            ),
+        );
+    }
     fact("time left", p.eta_seconds.map_or("-".to_owned(), duration));
     fact(
         "memory",
@@ -139,6 +151,10 @@ fn facts(app: &App, width: usize) -> Vec<Line<'static>> {
         ),
     );
     out
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// The sparkline with what it shows; gives the lines that it took.
@@ -195,4 +211,30 @@ fn in_hand(app: &App, area: Rect, buf: &mut Buffer) {
         }
     }
     lines(&out, 0, area, buf);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{Progress, RemoteCounts};
+    use crate::tui::testing::Bench;
+
+    #[test]
+    fn what_goes_to_servers_is_live() {
+        let mut bench = Bench::evening(140, 40);
+        bench.app.progress = Progress {
+            remote: Some(RemoteCounts {
+                requests: 1234,
+                retries: 12,
+                bytes_sent: 15_600_000,
+                bytes_received: 2_340_000,
+                ..RemoteCounts::default()
+            }),
+            ..Progress::default()
+        };
+        let screen = bench.keys("3").screen();
+        let words = "requests    1 234, 12 of them again, 15.6 MB sent, 2.3 MB received";
+        assert!(screen.contains(words), "{screen}");
+        bench.app.progress = Progress::default();
+        assert!(!bench.screen().contains("requests"));
+    }
 }

@@ -243,6 +243,16 @@ fn what_is_not_on_the_hub_is_named() {
 }
 
 #[test]
+fn a_cache_that_takes_nothing_is_no_matter_of_the_network() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = Hub::new(tiny());
+    std::fs::write(home.path().join(".cache"), "a file").unwrap();
+    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(told.contains("HF_HOME"), "{told}");
+    assert!(!told.contains("check the network"), "{told}");
+}
+
+#[test]
 fn a_download_that_is_cut_off_goes_on_where_it_stopped() {
     const MIB: usize = 1 << 20;
     let home = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //! into it.
 
 use super::files::{CheckpointFiles, Download, FileData, OnDownload};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
 use hf_hub::repository::{RepoTreeEntry, RepoTypeModel};
@@ -15,6 +15,9 @@ use std::path::PathBuf;
 /// Larger files are fetched in pieces of this many bytes, so that a download that was cut off
 /// goes on where it stopped.
 const PIECE: u64 = 32 << 20;
+
+const CACHE_HINT: &str = "check that the cache folder has room and can be written to, or name another with HF_HOME, and \
+     run again: what is already downloaded is kept";
 
 /// `owner/name`, with the characters that the hub allows.
 pub(super) fn id(name: &str) -> Option<(&str, &str)> {
@@ -138,29 +141,30 @@ impl<'a> Hub<'a> {
             return Ok(());
         };
         let path = self.blobs.join(format!("{oid}.labeler-tui.incomplete"));
-        let doing = || format!("cannot write {}", path.display());
-        std::fs::create_dir_all(&self.blobs).context(ErrorKind::Network, doing())?;
+        let failed = |error: std::io::Error| {
+            let words = format!("cannot write {}: {error}", path.display());
+            Error::new(ErrorKind::Model, words).with_hint(CACHE_HINT)
+        };
+        std::fs::create_dir_all(&self.blobs).map_err(failed)?;
         let mut partial = File::options()
             .create(true)
             .truncate(false)
             .read(true)
             .write(true)
             .open(&path)
-            .context(ErrorKind::Network, doing())?;
+            .map_err(failed)?;
         // Another process that fetches the same file is waited for.
-        partial.lock().context(ErrorKind::Network, doing())?;
+        partial.lock().map_err(failed)?;
         if !path.exists() {
             return Ok(());
         }
-        let mut done = partial
-            .seek(SeekFrom::End(0))
-            .context(ErrorKind::Network, doing())?;
+        let mut done = partial.seek(SeekFrom::End(0)).map_err(failed)?;
         if done > size {
             done = 0;
             partial
                 .set_len(0)
                 .and_then(|()| partial.rewind())
-                .context(ErrorKind::Network, doing())?;
+                .map_err(failed)?;
         }
         while done < size {
             let end = size.min(done + PIECE);
@@ -184,21 +188,19 @@ impl<'a> Hub<'a> {
                 )
                 .with_hint("run again: what is already downloaded is kept"));
             }
-            partial
-                .write_all(&bytes)
-                .context(ErrorKind::Network, doing())?;
+            partial.write_all(&bytes).map_err(failed)?;
             done = end;
         }
         let digest = partial
             .sync_all()
             .and_then(|()| partial.rewind())
             .and_then(|()| sha256(&mut partial))
-            .context(ErrorKind::Network, doing())?;
+            .map_err(failed)?;
         let name: String = digest
             .into_iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        std::fs::rename(&path, self.blobs.join(name)).context(ErrorKind::Network, doing())
+        std::fs::rename(&path, self.blobs.join(name)).map_err(failed)
     }
 
     fn progress(&self, file: &str, piece: Option<(u64, u64)>) -> Progress {
@@ -222,21 +224,25 @@ fn sha256(file: &mut File) -> std::io::Result<impl IntoIterator<Item = u8> + use
 }
 
 fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
-    let hint = match error {
-        HFError::AuthRequired { .. } | HFError::Forbidden { .. } => {
-            "check the id; a private or gated model needs HF_TOKEN, a token that may read it"
-        }
-        HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } => {
+    let (kind, hint) = match error {
+        HFError::Io(_) => (ErrorKind::Model, CACHE_HINT),
+        HFError::AuthRequired { .. } | HFError::Forbidden { .. } => (
+            ErrorKind::Network,
+            "check the id; a private or gated model needs HF_TOKEN, a token that may read it",
+        ),
+        HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } => (
+            ErrorKind::Network,
             "check the id and --revision; a private model needs HF_TOKEN; a local folder is given \
-             by its path"
-        }
-        _ => {
+             by its path",
+        ),
+        _ => (
+            ErrorKind::Network,
             "check the network and run again: what is already downloaded is kept; or give a \
-             checkpoint folder with --model"
-        }
+             checkpoint folder with --model",
+        ),
     };
     Error::new(
-        ErrorKind::Network,
+        kind,
         format!(
             "cannot get {} ({}) from the hub: {error}",
             options.model, options.revision

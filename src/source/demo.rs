@@ -1,6 +1,7 @@
 //! The sample items that are built into the program.
 
 use super::json::read_lines;
+use super::manifest::Manifest;
 use super::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
 use crate::settings::OnlySource;
@@ -20,9 +21,13 @@ pub struct Demo {
 
 impl ItemSource for Demo {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let base = Path::new(BASE);
-        read_lines(MANIFEST.as_bytes(), base, self.only, sink)
-            .map_err(|error| cannot_read(base, error))
+        let manifest = Manifest {
+            path: BASE.into(),
+            base: BASE.into(),
+            only: self.only,
+        };
+        read_lines(MANIFEST.as_bytes(), &manifest, sink)
+            .map_err(|error| cannot_read(&manifest.path, error))
     }
 }
 

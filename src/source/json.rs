@@ -1,14 +1,10 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
-use super::row::{Row, wanted};
-use super::{ItemSource, Sink, SourceEvent, base_of, cannot_open, cannot_read};
+use super::manifest::Manifest;
+use super::row::Row;
+use super::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
-use crate::settings::OnlySource;
-use std::fmt;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
 /// Longer rows are passed over and reported; one with a long description has a few kilobytes.
 pub(super) const MAX_ROW: usize = 1 << 20;
@@ -16,36 +12,26 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A `.jsonl` manifest.
 #[derive(Debug)]
-pub struct Lines {
-    path: PathBuf,
-    base: PathBuf,
-    only: OnlySource,
-}
+pub struct Lines(Manifest);
 
 impl Lines {
-    pub fn open(path: &Path, only: OnlySource) -> Result<Self> {
-        open_file(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            base: base_of(path)?,
-            only,
-        })
+    pub fn open(manifest: Manifest) -> Result<Self> {
+        manifest.open()?;
+        Ok(Self(manifest))
     }
 }
 
 impl ItemSource for Lines {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let reader = BufReader::new(open_file(&self.path)?);
-        read_lines(reader, &self.base, self.only, sink)
-            .map_err(|error| cannot_read(&self.path, error))
+        let reader = BufReader::new(self.0.open()?);
+        read_lines(reader, &self.0, sink).map_err(|error| cannot_read(&self.0.path, error))
     }
 }
 
 /// Gives one row a line to `sink`.
 pub(super) fn read_lines(
     mut reader: impl BufRead,
-    base: &Path,
-    only: OnlySource,
+    manifest: &Manifest,
     sink: &mut Sink,
 ) -> std::io::Result<()> {
     let mut line = Vec::new();
@@ -63,7 +49,8 @@ pub(super) fn read_lines(
             continue;
         }
         let row = row(text, length);
-        if give(row, &format_args!("line {number}"), base, only, sink).is_break() {
+        let place = format_args!("line {number}");
+        if manifest.give(row, &place, sink).is_break() {
             break;
         }
     }
@@ -103,21 +90,6 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<u
     }
 }
 
-/// Checks a row and hands it on: an item, or what is wrong with it and where.
-pub(super) fn give(
-    row: Result<Row, String>,
-    place: &dyn fmt::Display,
-    base: &Path,
-    only: OnlySource,
-    sink: &mut Sink,
-) -> ControlFlow<()> {
-    match row.and_then(|row| row.into_item(base)) {
-        Ok(item) if !wanted(only, item.source_type) => ControlFlow::Continue(()),
-        Ok(item) => sink(SourceEvent::Item(item)),
-        Err(why) => sink(SourceEvent::Warning(format!("{place}: {why}"))),
-    }
-}
-
 /// Without serde's own line number: every line is read by itself.
 pub fn fault_of_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -125,13 +97,4 @@ pub fn fault_of_line(error: &serde_json::Error) -> String {
         Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),
         _ => text,
     }
-}
-
-pub(super) fn open_file(path: &Path) -> Result<File> {
-    let file = File::open(path).map_err(|error| cannot_open(path, &error))?;
-    let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
-    if metadata.is_dir() {
-        return Err(cannot_read(path, "it is a folder").with_hint("a folder is read with --images"));
-    }
-    Ok(file)
 }

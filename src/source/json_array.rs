@@ -1,38 +1,29 @@
 //! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
 //! neither the array nor an enormous element of it is ever held.
 
-use super::json::{BYTE_ORDER_MARK, MAX_ROW, give, open_file, row};
-use super::{ItemSource, Sink, base_of};
+use super::json::{BYTE_ORDER_MARK, MAX_ROW, row};
+use super::manifest::Manifest;
+use super::{ItemSource, Sink};
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::OnlySource;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
-pub struct Array {
-    path: PathBuf,
-    base: PathBuf,
-    only: OnlySource,
-}
+pub struct Array(Manifest);
 
 impl Array {
-    pub fn open(path: &Path, only: OnlySource) -> Result<Self> {
-        open_file(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            base: base_of(path)?,
-            only,
-        })
+    pub fn open(manifest: Manifest) -> Result<Self> {
+        manifest.open()?;
+        Ok(Self(manifest))
     }
 }
 
 impl ItemSource for Array {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let mut elements = Elements::new(BufReader::new(open_file(&self.path)?));
+        let mut elements = Elements::new(BufReader::new(self.0.open()?));
         for number in 1u64.. {
             let found = elements.next().map_err(|error| {
                 let rows = number - 1;
-                let place = self.path.display();
+                let place = self.0.path.display();
                 Error::new(
                     ErrorKind::Source,
                     format!("{place} after row {rows}: {error}"),
@@ -44,7 +35,7 @@ impl ItemSource for Array {
             };
             let row = row(elements.text.trim_ascii(), length);
             let place = format_args!("row {number}");
-            if give(row, &place, &self.base, self.only, sink).is_break() {
+            if self.0.give(row, &place, sink).is_break() {
                 break;
             }
         }

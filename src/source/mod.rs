@@ -8,6 +8,7 @@ mod folder;
 mod image_file;
 mod json;
 mod json_array;
+mod manifest;
 mod parquet;
 mod row;
 
@@ -64,11 +65,12 @@ pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
 }
 
 fn manifest(path: &Path, options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
+    let manifest = manifest::Manifest::at(path, options.only)?;
     let extension = path.extension().and_then(|extension| extension.to_str());
     Ok(match extension.map(str::to_ascii_lowercase).as_deref() {
-        Some("jsonl") => Box::new(json::Lines::open(path, options.only)?),
-        Some("json") => Box::new(json_array::Array::open(path, options.only)?),
-        Some("parquet") => Box::new(parquet::Table::open(path, options.only)?),
+        Some("jsonl") => Box::new(json::Lines::open(manifest)?),
+        Some("json") => Box::new(json_array::Array::open(manifest)?),
+        Some("parquet") => Box::new(parquet::Table::open(manifest)?),
         _ => {
             return Err(Error::new(
                 ErrorKind::Usage,

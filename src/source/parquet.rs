@@ -1,10 +1,9 @@
 //! Manifests in Parquet, read batch by batch.
 
-use super::json::give;
+use super::manifest::Manifest;
 use super::row::{OPTIONAL, REQUIRED, Row};
-use super::{ItemSource, Sink, base_of, cannot_open, cannot_read};
+use super::{ItemSource, Sink, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::OnlySource;
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
@@ -14,31 +13,22 @@ use parquet::basic::Compression;
 use std::fmt::Display;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 
 const BATCH_ROWS: usize = 1024;
 
 #[derive(Debug)]
-pub struct Table {
-    path: PathBuf,
-    base: PathBuf,
-    only: OnlySource,
-}
+pub struct Table(Manifest);
 
 impl Table {
-    pub fn open(path: &Path, only: OnlySource) -> Result<Self> {
-        let table = Self {
-            path: path.to_owned(),
-            base: base_of(path)?,
-            only,
-        };
+    pub fn open(manifest: Manifest) -> Result<Self> {
+        let table = Self(manifest);
         table.builder()?;
         Ok(table)
     }
 
     /// A reader of the known columns, all required ones being there.
     fn builder(&self) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-        let file = File::open(&self.path).map_err(|error| cannot_open(&self.path, &error))?;
+        let file = self.0.open()?;
         let builder = self.guarded(|| ParquetRecordBatchReaderBuilder::try_new(file))?;
         let has = |name: &str| builder.schema().column_with_name(name).is_some();
         let missing: Vec<&str> = REQUIRED.into_iter().filter(|name| !has(name)).collect();
@@ -47,7 +37,7 @@ impl Table {
                 ErrorKind::Source,
                 format!(
                     "{} lacks the required columns: {}",
-                    self.path.display(),
+                    self.0.path.display(),
                     missing.join(", ")
                 ),
             ));
@@ -62,7 +52,7 @@ impl Table {
             let codec = codec.to_string();
             let codec = codec.split('(').next().unwrap_or_default();
             return Err(
-                cannot_read(&self.path, format!("it is compressed with {codec}"))
+                cannot_read(&self.0.path, format!("it is compressed with {codec}"))
                     .with_hint("write it with snappy, zstd or no compression"),
             );
         }
@@ -77,8 +67,8 @@ impl Table {
     /// The parquet crate panics on some damaged files; to us they are only unreadable.
     fn guarded<T, E: Display>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T> {
         match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(result) => result.map_err(|error| cannot_read(&self.path, error)),
-            Err(_) => Err(cannot_read(&self.path, "the file is damaged")),
+            Ok(result) => result.map_err(|error| cannot_read(&self.0.path, error)),
+            Err(_) => Err(cannot_read(&self.0.path, "the file is damaged")),
         }
     }
 }
@@ -93,7 +83,7 @@ impl ItemSource for Table {
             for index in 0..batch.num_rows() {
                 number += 1;
                 let place = format_args!("row {number}");
-                if give(Ok(columns.row(index)), &place, &self.base, self.only, sink).is_break() {
+                if self.0.give(Ok(columns.row(index)), &place, sink).is_break() {
                     return Ok(());
                 }
             }

@@ -17,8 +17,8 @@ const BUILTIN: &[&str] = &[
 pub struct Prompt {
     /// Goes into every record.
     pub version: String,
-    /// The same for every item, so that the model reads it once. May hold `{language}` and the
-    /// word lists `{colors}`, `{materials}`, `{item_types}`, `{themes}`, `{vibes}`.
+    /// The same for every item, so that the model reads it once. May hold `{language}`,
+    /// `{label_en}` and the word lists `{colors}`, `{materials}`, `{item_types}`, `{themes}`, `{vibes}`.
     pub system: String,
     /// What differs from item to item. May hold `{name}`, `{description}`, `{part}`, `{source}`
     /// and `{hint}`; a line whose placeholder has no value is dropped. A hint that the text has no
@@ -27,21 +27,35 @@ pub struct Prompt {
     /// Added to the user text of a quality retry.
     #[serde(default)]
     pub strict: String,
-    /// What `{language}` stands for, by `--lang`.
+    /// What `{language}` stands for, by `--lang`: what is wanted as `label_en`.
     #[serde(default)]
-    language: Languages,
+    pub language: ByLang,
+    /// What `{label_en}` stands for, by `--lang`: an example of it as JSON.
+    #[serde(default)]
+    pub label_en: ByLang,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Languages {
+pub struct ByLang {
     ko: String,
     en: String,
     both: String,
 }
 
+impl ByLang {
+    pub(super) fn get(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Ko => self.ko.trim(),
+            Lang::En => self.en.trim(),
+            Lang::Both => self.both.trim(),
+        }
+    }
+}
+
 const SYSTEM_KEYS: &[&str] = &[
     "language",
+    "label_en",
     "colors",
     "materials",
     "item_types",
@@ -81,8 +95,8 @@ impl Prompt {
     pub fn parse(text: &str) -> Result<Self> {
         let mut prompt: Self = toml::from_str(text).map_err(|error| {
             fault(error.to_string().trim_end()).with_hint(
-                "a prompt has version, system and user, and may have strict and a table \
-                 [language] with ko, en, both",
+                "a prompt has version, system and user, and may have strict and the tables \
+                 [language] and [label_en] with ko, en, both",
             )
         })?;
         for text in [&mut prompt.system, &mut prompt.user, &mut prompt.strict] {
@@ -111,14 +125,6 @@ impl Prompt {
             }
         }
         Ok(prompt)
-    }
-
-    pub(super) fn language(&self, lang: Lang) -> &str {
-        match lang {
-            Lang::Ko => self.language.ko.trim(),
-            Lang::En => self.language.en.trim(),
-            Lang::Both => self.language.both.trim(),
-        }
     }
 }
 

@@ -39,7 +39,8 @@ impl Prompter {
         let system = file::fill(
             &prompt.system,
             &[
-                ("language", prompt.language(lang)),
+                ("language", prompt.language.get(lang)),
+                ("label_en", prompt.label_en.get(lang)),
                 ("colors", &words(Category::Color)),
                 ("materials", &words(Category::Material)),
                 ("item_types", &words(Category::ItemType)),

@@ -36,6 +36,19 @@ fn every_built_in_prompt_asks_in_the_chosen_language() {
 }
 
 #[test]
+fn the_example_is_what_the_grammar_of_its_language_allows() {
+    for lang in [Lang::Ko, Lang::En, Lang::Both] {
+        let prompter = prompter("v2", lang);
+        let system = prompter.chat(&item("모자"), &settings()).system;
+        let example = system.lines().find(|line| line.starts_with('{')).unwrap();
+        let example = serde_json::from_str(example).unwrap();
+        let grammar = prompter.schema(&item("해파리 우산"), &settings());
+        let validator = jsonschema::validator_for(&grammar).unwrap();
+        assert!(validator.is_valid(&example), "{lang:?}: {example}");
+    }
+}
+
+#[test]
 fn hints_strictness_and_missing_metadata_change_only_the_user_text() {
     let prompter = prompter("v2", Lang::Ko);
     let plain = prompter.chat(&item("모자"), &settings());

@@ -1,11 +1,12 @@
 //! The engine as the workstation uses it: commands in, events out, no model, and labels that an
 //! earlier program left.
 
-use labeler_tui::engine::{Command, Event, Handle, Parts, Plan, start};
-use labeler_tui::record::{Background, Change, Field, GroupSummary, Reason};
-use labeler_tui::settings::{
-    EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
-};
+#[path = "common/plan.rs"]
+mod plan;
+
+use labeler_tui::engine::{Command, Event, Handle, start};
+use labeler_tui::record::{Change, Field, GroupSummary, Reason};
+use plan::plan;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,35 +47,7 @@ fn desk(lines: &[(&str, Value)]) -> tempfile::TempDir {
 }
 
 fn open(folder: &Path) -> Handle {
-    let plan = Plan::new(Parts {
-        options: EngineOptions {
-            outdir: folder.join("out"),
-            commit_automatically: false,
-            resume: true,
-            quality_retry: false,
-            parquet: false,
-            max_new_tokens: 100,
-        },
-        source: SourceOptions {
-            kind: SourceKind::Folder(folder.to_owned()),
-            only: OnlySource::All,
-            run_id: None,
-            max_samples: None,
-        },
-        icon: IconOptions {
-            upscale: 2,
-            background: Background::White,
-            with_image: true,
-        },
-        prompt: PromptOptions {
-            version: "v2".into(),
-            file: None,
-            lang: Lang::Ko,
-            with_metadata: true,
-            vocabulary: None,
-        },
-    });
-    start(plan.unwrap(), None).unwrap()
+    start(plan(folder), None).unwrap()
 }
 
 /// Hears events up to the first one that `until` accepts; keeps the newest look of each group.

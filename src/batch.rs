@@ -260,6 +260,7 @@ fn status(progress: &Progress) -> String {
     match (preparing(progress.stage), progress.stage_done) {
         (Some(doing), Some(done)) => format!("{doing} the model, {:.0} %", done * 100.0),
         (Some(doing), None) => format!("{doing} the model"),
+        (None, _) if progress.stage == Stage::Waiting => "no server answers, waiting".to_owned(),
         (None, _) if progress.reading && progress.icons_per_minute == 0.0 => {
             "reading the source".to_owned()
         }
@@ -328,8 +329,12 @@ fn event_json(event: &Event) -> Option<Value> {
 }
 
 fn progress_json(progress: &Progress) -> Value {
+    let stage = match progress.stage {
+        Stage::Waiting => "waiting",
+        stage => preparing(stage).unwrap_or("labelling"),
+    };
     let mut value = json!({
-        "event": "progress", "stage": preparing(progress.stage).unwrap_or("labelling"),
+        "event": "progress", "stage": stage,
         "stage_done": progress.stage_done, "total": progress.total, "reading": progress.reading,
         "already": progress.already, "done": progress.done, "uncertain": progress.uncertain,
         "failed": progress.failed, "icons_per_minute": progress.icons_per_minute,

@@ -185,12 +185,14 @@ impl Pool {
         asked: Agreement,
         refused: Refusal,
     ) -> Option<Agreement> {
-        let known = refused != Refusal::Logprobs && endpoint.takes_format.get();
+        // One that was asked before the server agreed on less says nothing of what it agreed on.
+        let current = asked == endpoint.agreement.get();
+        let known = current && refused != Refusal::Logprobs && endpoint.takes_format.get();
         if known && refused == Refusal::Ignored {
             return None;
         }
         let less = asked.without(refused)?;
-        if asked == endpoint.agreement.get() && !known {
+        if current && !known {
             endpoint.agreement.set(less);
             let (url, from, to) = (&endpoint.url, asked.format.name(), less.format.name());
             match refused {

@@ -12,10 +12,9 @@ compares the records field by field. Run by hand, for it needs a server:
 The demo model's pre-tokenizer is its own; llama.cpp has to be taught it, see `teach_llama_cpp`.
 
 What to expect of 111 records: from vLLM all, but for quality flags (it tells probabilities among what the
-schema allows, and so doubts fewer records; 107 are the same in every field). From llama.cpp 97: where the
+schema allows, and so doubts fewer records; 107 are the same in every field). From llama.cpp 95: where the
 checkpoint's processor stretches a picture to whole patches, it keeps the ratio and adds black. Of icons made
-28x28 and labelled with `--upscale 4`, which neither has to resize, 109 are the same in every field; the other
-two are near ties.
+28x28 and labelled with `--upscale 4`, which neither has to resize, 110 are the same in every field.
 """
 
 import argparse
@@ -32,7 +31,7 @@ import time
 import urllib.request
 
 # The share of the records that must be the same but for quality flags.
-EXPECTED = {"llama.cpp": 0.85}
+EXPECTED = {"llama.cpp": 0.8}
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "assets" / "demo-model"

@@ -105,8 +105,11 @@ impl Server<'_> {
         };
         if report.reachable.is_ok() {
             report.takes_images = self.takes_images().await;
-            report.takes_schema = self.takes_schema(conformance).await;
-            report.gives_probabilities = self.gives_probabilities().await;
+            let format = self.takes_schema(conformance).await;
+            // Asked as a run asks: a small model that no schema holds may say broken characters.
+            let asked = *format.as_ref().unwrap_or(&Format::Plain);
+            report.takes_schema = format.map(|format| format.name().to_owned());
+            report.gives_probabilities = self.gives_probabilities(asked).await;
         }
         report
     }
@@ -143,14 +146,14 @@ impl Server<'_> {
 
     /// The question asks for no JSON, so only a server that knows what the schema means answers
     /// in JSON.
-    async fn takes_schema(&self, conformance: &mut Conformance) -> Result<String, String> {
+    async fn takes_schema(&self, conformance: &mut Conformance) -> Result<Format, String> {
         let mut refusals = Vec::new();
         for format in [Format::JsonSchema, Format::GuidedJson] {
             match self.ask(false, format, false).await {
                 Ok(answer) => {
                     let read = conformance.read(self.schema, &answer.text);
                     if read.is_ok_and(|read| read.conforms()) {
-                        return Ok(format.name().to_owned());
+                        return Ok(format);
                     }
                     let said = answer.text.chars().take(40).collect::<String>();
                     refusals.push(format!(
@@ -164,8 +167,8 @@ impl Server<'_> {
         Err(refusals.join("; "))
     }
 
-    async fn gives_probabilities(&self) -> Result<String, String> {
-        match self.ask(false, Format::Plain, true).await? {
+    async fn gives_probabilities(&self, format: Format) -> Result<String, String> {
+        match self.ask(false, format, true).await? {
             answer if answer.tokens.is_empty() => Err("none in the answer".to_owned()),
             _ => Ok("yes".to_owned()),
         }

@@ -62,38 +62,36 @@ impl Sampler {
         allowed: Option<&[u32]>,
         banned: &[u32],
     ) -> Result<Choice> {
-        // Tokens of a word of `allowed`, and which of them are open.
+        // The tokens of each word of `allowed` that has any, and which of them are open.
         let words = || {
-            (0u32..)
-                .step_by(32)
-                .zip(logits.chunks(32))
-                .map(|(first, logits)| {
-                    let mut open = match allowed {
-                        None => u32::MAX,
-                        Some(words) => words.get(first as usize / 32).copied().unwrap_or(0),
-                    };
-                    for token in banned {
-                        if let Some(bit @ 0..32) = token.checked_sub(first) {
-                            open &= !(1 << bit);
-                        }
+            let chunks = (0u32..).step_by(32).zip(logits.chunks(32));
+            chunks.filter_map(|(first, logits)| {
+                let mut open = match allowed {
+                    None => u32::MAX,
+                    Some(words) => words.get(first as usize / 32).copied().unwrap_or(0),
+                };
+                for token in banned {
+                    if let Some(bit @ 0..32) = token.checked_sub(first) {
+                        open &= !(1 << bit);
                     }
-                    (first, open, logits)
-                })
+                }
+                (open != 0).then_some((first, open, logits))
+            })
         };
         let candidates = || {
-            words()
-                .filter(|(_, open, _)| *open != 0)
-                .flat_map(|(first, open, logits)| {
-                    let each = (first..).zip(logits);
-                    each.filter(move |(token, _)| open >> (token - first) & 1 == 1)
-                })
+            words().flat_map(|(first, open, logits)| {
+                let each = (first..).zip(logits);
+                each.filter(move |(token, _)| open >> (token - first) & 1 == 1)
+            })
         };
         let mut best: Option<(u32, f32)> = None;
         for (first, open, logits) in words() {
             // Most words hold nothing better, which is seen for all 32 at once.
-            let most = best.map_or(f32::NEG_INFINITY, |(_, most)| most);
-            let better = |logit: &f32| best.is_none() || *logit > most;
-            if open == 0 || !logits.iter().fold(false, |any, logit| any | better(logit)) {
+            if let Some((_, most)) = best
+                && !logits
+                    .iter()
+                    .fold(false, |any, logit| any | (*logit > most))
+            {
                 continue;
             }
             for (token, logit) in (first..).zip(logits) {

@@ -166,14 +166,7 @@ impl App {
             Field::LabelKo | Field::LabelEn | Field::QueryVariantsKo => &[],
         };
         let category = category(field);
-        for (value, count) in used {
-            let word = category.and_then(|category| vocabulary.find_exact(category, value));
-            let note = match word.and_then(|word| word.ko.first()) {
-                Some(korean) => format!("{korean} {count}"),
-                None => count.to_string(),
-            };
-            offers.add(value, word.into_iter().flat_map(names), *count, note);
-        }
+        self.offer_used(&mut offers, category, used);
         match category {
             Some(category) => {
                 for word in vocabulary.entries(category) {
@@ -255,13 +248,11 @@ impl App {
                     offers.add(source.as_str(), [], 0, "");
                 }
             }
-            "tag" => {
-                for (tag, count) in &counts.tags {
-                    offers.add(tag, [], *count, count.to_string());
-                }
+            "tag" => self.offer_used(&mut offers, None, &counts.tags),
+            "colour" | "color" => {
+                self.offer_used(&mut offers, Some(Category::Color), &counts.colours);
             }
-            "colour" | "color" => self.offer_words(&mut offers, Category::Color, &counts.colours),
-            "type" => self.offer_words(&mut offers, Category::ItemType, &counts.types),
+            "type" => self.offer_used(&mut offers, Some(Category::ItemType), &counts.types),
             _ => {}
         }
         let mut all = offers.best();
@@ -271,13 +262,16 @@ impl App {
         with_prefix(all, minus)
     }
 
-    fn offer_words(&self, offers: &mut Offers, category: Category, used: &[(String, u64)]) {
+    /// Values in use with their counts, and with their Korean names where the vocabulary has them.
+    fn offer_used(&self, offers: &mut Offers, category: Option<Category>, used: &[(String, u64)]) {
+        let vocabulary = &self.settings.vocabulary;
         for (value, count) in used {
-            let word = self.settings.vocabulary.find_exact(category, value);
-            let korean = word.and_then(|word| word.ko.first());
-            let note = format!("{} {count}", korean.map_or("", String::as_str));
-            let names = word.into_iter().flat_map(names);
-            offers.add(value, names, *count, note.trim_start());
+            let word = category.and_then(|category| vocabulary.find_exact(category, value));
+            let note = match word.and_then(|word| word.ko.first()) {
+                Some(korean) => format!("{korean} {count}"),
+                None => count.to_string(),
+            };
+            offers.add(value, word.into_iter().flat_map(names), *count, note);
         }
     }
 }

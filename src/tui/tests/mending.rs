@@ -1,0 +1,204 @@
+//! One record at a time: accepting, editing, completion.
+
+use super::*;
+
+#[test]
+fn accept_and_next_is_one_key() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("enter a");
+    assert_eq!(
+        bench.commands,
+        [3, 5].map(|id| Command::Apply {
+            groups: vec![GroupId(id)],
+            change: Change::Accept
+        })
+    );
+    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
+    bench.keys("u u");
+    assert_eq!(bench.commands[2..], [Command::Undo, Command::Undo]);
+    assert_eq!(bench.app.groups.count(GroupState::Accepted), 0);
+    bench.keys("ctrl-r");
+    assert_eq!(bench.app.groups.count(GroupState::Accepted), 1);
+}
+
+#[test]
+fn keys_work_with_the_hangul_layout_but_not_while_typing() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("ㅓ");
+    assert_eq!(bench.app.queue.cursor, 1);
+    bench.keys("ㅎ ㅎ ㅁ");
+    assert_eq!(bench.commands.len(), 1);
+    bench.keys("t \"ㅓㅏ enter");
+    assert_eq!(
+        bench.commands.last(),
+        Some(&Command::Apply {
+            groups: vec![GroupId(5)],
+            change: Change::Add {
+                field: Field::TagsKo,
+                value: "ㅓㅏ".to_owned()
+            }
+        })
+    );
+}
+
+#[test]
+fn a_label_is_edited_in_place() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("e end \"_끝 enter");
+    let [
+        Command::Apply {
+            groups,
+            change:
+                Change::Set {
+                    field: Field::LabelKo,
+                    values,
+                },
+        },
+    ] = &bench.commands[..]
+    else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!(groups, &[GroupId(3)]);
+    assert!(values[0].ends_with(" 끝"));
+    bench.keys("e \"weg esc");
+    assert_eq!(bench.commands.len(), 1);
+}
+
+#[test]
+fn tags_are_renamed_moved_and_removed() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("tab j l e ctrl-u \"루비 enter");
+    bench.keys("] d");
+    let labels = &bench.app.detail().unwrap().draft.as_ref().unwrap().labels;
+    assert_eq!(labels.tags_ko, ["모자", "빨강", "왕관"]);
+    let fields: Vec<_> = bench
+        .commands
+        .iter()
+        .map(|command| match command {
+            Command::Apply { change, .. } => change.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(
+        matches!(&fields[0], Change::Rename { from, to, .. } if from == "보석" && to == "루비")
+    );
+    assert!(matches!(&fields[1], Change::Set { values, .. } if values[2] == "루비"));
+    assert!(matches!(&fields[2], Change::Remove { value, .. } if value == "루비"));
+    bench.keys("u u u");
+    let labels = &bench.app.detail().unwrap().draft.as_ref().unwrap().labels;
+    assert_eq!(labels.tags_ko, ["모자", "보석", "빨강", "왕관"]);
+}
+
+#[test]
+fn completion_knows_counts_and_both_languages() {
+    let mut bench = Bench::evening(120, 40);
+    // A tag that the record has is not offered again.
+    bench.keys("tab j d t \"모 tab enter");
+    assert!(matches!(
+        &bench.commands[1],
+        Command::Apply { change: Change::Add { value, .. }, .. } if value == "모자"
+    ));
+    bench.keys("esc");
+    bench.keys("j + \"빨간 tab enter");
+    assert!(
+        matches!(
+            bench.commands.last(),
+            Some(Command::Apply { change: Change::Add { field: Field::Theme | Field::Colors, value }, .. })
+                if value == "red" || value == "빨간"
+        ),
+        "{:?}",
+        bench.commands
+    );
+}
+
+#[test]
+fn tags_are_completed_from_the_vocabulary_and_by_initial_consonants() {
+    let added = |typed: &str| {
+        let mut bench = Bench::evening(120, 40);
+        bench.keys(&format!("t \"{typed} tab enter"));
+        match bench.commands.pop() {
+            Some(Command::Apply {
+                change: Change::Add { value, .. },
+                ..
+            }) => value,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(added("navy"), "남색");
+    assert_eq!(added("네이비"), "남색");
+    assert_eq!(added("ㄱㅊㅅ"), "남색");
+}
+
+#[test]
+fn a_letter_offers_what_is_seen_to_begin_with_it() {
+    for (prompt, letter) in [
+        ("t", 'b'),
+        ("t", '파'),
+        ("tab j j +", 'b'),
+        ("tab j j +", '파'),
+    ] {
+        let mut bench = Bench::evening(120, 40);
+        bench.keys(&format!("{prompt} \"{letter}"));
+        let Some(Dialog::Input(input)) = &bench.app.dialog else {
+            panic!("no prompt")
+        };
+        let offered = bench.app.completions(input);
+        let seen =
+            |offer: &Offer| offer.value.starts_with(letter) || offer.note.starts_with(letter);
+        assert!(
+            !offered.is_empty() && offered.iter().all(seen),
+            "{letter}: {offered:?}"
+        );
+    }
+}
+
+#[test]
+fn every_attribute_in_use_is_offered_with_its_count() {
+    for (field, typed, line) in [
+        (Field::Theme, "fan", "fantasy"),
+        (Field::Material, "met", "metal"),
+        (Field::ItemTypeGuess, "ha", "hat"),
+    ] {
+        let mut bench = Bench::evening(120, 40);
+        bench.app.spot.field = field;
+        bench.keys(&format!("tab j k + ctrl-u \"{typed}"));
+        let Some(Dialog::Input(input)) = &bench.app.dialog else {
+            panic!("no prompt for {field:?}")
+        };
+        // One of them the record in hand already has, if the field is a list.
+        let offered = bench.app.completions(&Input {
+            purpose: Purpose::Set {
+                field,
+                groups: Vec::new(),
+            },
+            ..input.clone()
+        });
+        let offer = offered.iter().find(|offer| offer.value == line).unwrap();
+        assert!(offer.note.ends_with(" 5"), "{offer:?}");
+    }
+}
+
+#[test]
+fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("/ \"기다리는 enter");
+    for prompt in ["t", "e"] {
+        bench.keys(&format!("{prompt} \"sword"));
+        bench.message(Message::Paste("xxx".to_owned()));
+        let screen = bench.screen();
+        assert!(screen.contains("There is nothing to edit yet"), "{screen}");
+        bench.keys("enter");
+        assert!(bench.app.dialog.is_none());
+    }
+    bench.keys("/ \"없는_것_없다 enter x \"sword");
+    assert!(bench.screen().contains("There is no item in this list."));
+    bench.keys("esc");
+    bench.event(Event::ModelFailed(Error::new(
+        ErrorKind::Model,
+        "no weights",
+    )));
+    bench.keys("R \"sword");
+    assert!(bench.screen().contains("There is no model: no weights"));
+    let sent = |command: &Command| !matches!(command, Command::Remember { .. });
+    assert!(!bench.commands.iter().any(sent), "{:?}", bench.commands);
+}

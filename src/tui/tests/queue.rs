@@ -1,0 +1,269 @@
+//! Many records: bulk steps, filters, retries, leaving.
+
+use super::*;
+
+#[test]
+fn a_bulk_decision_tells_how_many_it_is_about() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("\\ 2 A a");
+    let screen = bench.screen();
+    assert!(screen.contains("Accept 5 of these 7 records?"), "{screen}");
+    assert!(
+        screen.contains("2 without a draft stay as they are."),
+        "{screen}"
+    );
+}
+
+#[test]
+fn several_tags_are_added_in_one_step() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("t \"루비,_모자,_황금 enter esc");
+    let tags = |bench: &Bench| {
+        let detail = bench.app.detail().unwrap().clone();
+        detail.draft.as_ref().unwrap().labels.tags_ko.clone()
+    };
+    assert_eq!(
+        tags(&bench),
+        ["모자", "보석", "빨강", "왕관", "루비", "황금"]
+    );
+    bench.keys("u");
+    assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
+}
+
+#[test]
+fn reasons_of_rejections_are_offered_again() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("x \"그림이_깨짐 enter x tab enter");
+    assert_eq!(bench.app.groups.count(GroupState::Rejected), 2);
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { change: Change::Reject { reason }, .. }) if reason == "그림이 깨짐"
+    ));
+    let remembered = Command::Remember {
+        key: "tui.rejections".to_owned(),
+        value: "그림이 깨짐".to_owned(),
+    };
+    assert!(bench.commands.contains(&remembered));
+}
+
+#[test]
+fn the_gallery_tells_what_it_works_on() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("2 A");
+    let screen = bench.screen();
+    assert!(screen.contains("# 4 selected"), "{screen}");
+    // The record under the cursor: name, reasons, label, tags.
+    assert!(
+        screen.contains("mixed_script  item_name_missing"),
+        "{screen}"
+    );
+    assert!(screen.contains("붉은 보석이 박힌 Frozen 왕관"), "{screen}");
+    bench.keys("/ \"여왕 enter");
+    let screen = bench.screen();
+    assert!(screen.contains("# 4 selected, 3 hidden"), "{screen}");
+    bench.keys("esc");
+    assert!(!bench.screen().contains("selected"));
+}
+
+#[test]
+fn bulk_work_from_the_gallery_is_one_step_and_asks() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("\\ 2 home space right right v x \"흐림 enter");
+    assert!(
+        bench
+            .commands
+            .iter()
+            .all(|c| !matches!(c, Command::Apply { .. }))
+    );
+    assert!(
+        bench.screen().contains("Reject these 3 records?"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("y");
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { groups, change: Change::Reject { reason } })
+            if groups.len() == 3 && reason == "흐림"
+    ));
+    assert_eq!(bench.app.groups.count(GroupState::Rejected), 3);
+    bench.keys("u");
+    assert_eq!(bench.app.groups.count(GroupState::Rejected), 0);
+}
+
+#[test]
+fn commit_all_says_how_many() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("a a C");
+    assert!(
+        bench.screen().contains("Commit 2 accepted records?"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("n");
+    assert_eq!(bench.commands.len(), 2);
+    bench.keys("C y");
+    assert_eq!(bench.app.groups.count(GroupState::Committed), 3);
+    bench.keys("alt-c");
+    assert!(
+        bench.screen().contains("Commit 1 certain record?"),
+        "{}",
+        bench.screen()
+    );
+}
+
+#[test]
+fn a_filter_is_typed_kept_and_remembered() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("/ \"ㄱㅅㄷ enter");
+    assert_eq!(bench.current_name(), "기사단 망토");
+    assert!(bench.commands.contains(&Command::Remember {
+        key: "tui.filter".to_owned(),
+        value: "ㄱㅅㄷ".to_owned()
+    }));
+    // What is typed next is a word of its own.
+    bench.keys("/ \"-망토 enter");
+    assert_eq!(bench.app.queue.filter, "ㄱㅅㄷ -망토");
+    bench.keys("!");
+    assert_eq!(bench.app.queue.rows.len(), 4);
+    bench.keys("/ \"state:asleep");
+    assert!(bench.screen().contains("state:asleep"));
+    bench.keys("esc");
+    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    bench.event(Event::Remembered {
+        key: "tui.filter".to_owned(),
+        value: "reason:few_tags".to_owned(),
+    });
+    assert_eq!(bench.app.queue.rows.len(), 1);
+}
+
+#[test]
+fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("/ \"st tab");
+    assert!(bench.screen().contains("> state:"), "{}", bench.screen());
+    // A key wants its value; the first value is the one in use most.
+    bench.keys("enter tab");
+    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    bench.keys("tab enter");
+    assert_eq!(bench.app.queue.filter, "state:uncertain");
+    bench.keys("/ ctrl-u \"colour:빨 tab enter");
+    assert_eq!(bench.app.queue.filter, "colour:red");
+    assert_eq!(bench.app.queue.rows.len(), 5);
+    // Going on to type takes what was chosen.
+    bench.keys("/ ctrl-u \"-source:c tab space \"망토 enter");
+    assert_eq!(bench.app.queue.filter, "-source:cash 망토");
+    bench.keys("/ ctrl-u tab tab tab enter");
+    assert_eq!(bench.app.queue.filter, "state:uncertain");
+    assert_eq!(
+        bench.commands.last(),
+        Some(&Command::Remember {
+            key: "tui.filter".to_owned(),
+            value: "state:uncertain\n-source:cash 망토\ncolour:red".to_owned()
+        })
+    );
+}
+
+#[test]
+fn opens_on_what_needs_a_person_even_where_everything_was_shown_last() {
+    let mut bench = Bench::evening(80, 24);
+    bench.event(Event::Remembered {
+        key: "tui.filter".to_owned(),
+        value: "\nreason:few_tags".to_owned(),
+    });
+    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    bench.keys("/ tab enter");
+    assert_eq!(bench.app.queue.filter, "reason:few_tags");
+}
+
+#[test]
+fn a_bar_of_the_statistics_filters_exactly_its_records() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("4 right right right right right enter");
+    assert_eq!(bench.app.queue.filter, "tag:=모자");
+    bench.keys("4 down enter");
+    assert_eq!(bench.app.queue.filter, "tag:=보석");
+    assert_eq!(bench.app.queue.rows.len(), 5);
+}
+
+#[test]
+fn a_record_being_mended_keeps_its_place() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("/ \"reason:mixed,few enter");
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+    // The edit takes every reason away, and with them the doubt.
+    let id = GroupId(3);
+    let detail = bench.world.get_mut(&id).unwrap();
+    detail.summary.reasons.clear();
+    detail.summary.doubt = 0.0;
+    bench.keys("t \"루비 enter esc");
+    assert_eq!(bench.app.queue.cursor, 0);
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+    // Accepted, it leaves, and the one after it is next.
+    bench.keys("a");
+    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
+    assert_eq!(bench.app.queue.rows.len(), 1);
+}
+
+#[test]
+fn replace_shows_what_it_would_do_and_asks() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("ctrl-f \"왕관 enter \"크라운 enter");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Replace `왕관` with `크라운` in"),
+        "{screen}"
+    );
+    bench.keys("y");
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { groups, change: Change::Replace { .. } }) if groups.len() == 5
+    ));
+}
+
+#[test]
+fn retry_goes_to_the_engine_with_all_its_wishes() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("R \"금속_왕관 up right enter");
+    let Some(Command::Retry { groups, how }) = bench.commands.last() else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!(groups, &[GroupId(3)]);
+    assert_eq!(how.with_image, Some(true));
+    assert_eq!(how.hint.as_deref(), Some("금속 왕관"));
+    assert!(how.strict);
+}
+
+#[test]
+fn a_model_that_fails_leaves_review_working() {
+    let mut bench = Bench::evening(80, 24);
+    bench.event(Event::ModelFailed(Error::new(
+        ErrorKind::Model,
+        "no weights in models/x",
+    )));
+    assert!(bench.screen().contains("no weights in models/x"));
+    bench.keys("r");
+    assert!(bench.commands.is_empty());
+    bench.keys("a");
+    assert_eq!(bench.commands.len(), 1);
+}
+
+#[test]
+fn leaving_with_open_drafts_says_so() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("a q");
+    assert!(!bench.quit);
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Leave with 4 drafts not committed?"),
+        "{screen}"
+    );
+    assert!(screen.contains("1 accepted, 3 of the model's"), "{screen}");
+    bench.keys("n");
+    assert!(!bench.quit);
+    bench.keys("q y");
+    assert!(bench.quit);
+    let mut bench = Bench::new(80, 24);
+    bench.keys("q");
+    assert!(bench.quit);
+}

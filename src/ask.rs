@@ -4,13 +4,13 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::prompt::Chat;
-use crate::qwen2vl::open::{OnOpening, Opened, Opening, open};
-use crate::qwen2vl::{
+use crate::record::{Background, Timings};
+use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
+use crate::vlm::open::{OnOpening, Opened, Opening, open};
+use crate::vlm::{
     FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ImagePatches,
     LoadStage, Sampling,
 };
-use crate::record::{Background, Timings};
-use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::path::Path;

@@ -6,16 +6,16 @@ use crate::ask::{STEP_TOKENS, local, open_with_bar};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::Prompter;
-use crate::qwen2vl::open::Opened;
-use crate::qwen2vl::{
-    GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ImagePatches, Sampling,
-};
 use crate::record::{AttemptSettings, Background, Item};
 use crate::settings::{
     BenchOptions, LabelerOptions, Lang, ModelOptions, OnlySource, PromptOptions, SourceKind,
     SourceOptions,
 };
 use crate::source::{self, SourceEvent};
+use crate::vlm::open::Opened;
+use crate::vlm::{
+    GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ImagePatches, Sampling,
+};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;

@@ -2,12 +2,13 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
-use crate::qwen2vl::{
-    CheckpointFiles, Config, device, files::FileData, quantize, weights::Weights,
-};
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
 use crate::store;
+use crate::vlm::{
+    CheckpointFiles, Config, checkpoint::files::FileData, checkpoint::weight_cache,
+    checkpoint::weights::Weights, device,
+};
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -347,7 +348,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
         .iter()
         .any(|file| matches!(file.data, FileData::Disk(_)));
     if on_disk {
-        match quantize::default_folder() {
+        match weight_cache::default_folder() {
             Ok(folder) => findings.add(
                 "weight cache",
                 Verdict::Works,

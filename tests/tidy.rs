@@ -12,7 +12,7 @@ const LAYERS: [(&str, u32); 17] = [
     ("source", 1),
     ("prompt", 1),
     ("store", 1),
-    ("qwen2vl", 2),
+    ("vlm", 2),
     ("labeler", 3),
     ("engine", 3),
     ("batch", 4),

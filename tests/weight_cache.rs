@@ -1,7 +1,7 @@
 //! Quantized weights are made once and mapped afterwards, with the same answers.
 
 use candle_core::{DType, Device};
-use labeler_tui::qwen2vl::{
+use labeler_tui::vlm::{
     CheckpointFiles, LoadOptions, LoadStage, Quantization, Qwen2Vl, SequenceStep,
 };
 use std::path::{Path, PathBuf};

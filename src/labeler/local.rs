@@ -5,12 +5,12 @@ use super::grammar::{Grammar, GrammarCompiler};
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, OnLoad, Pull, TokenInfo};
 use crate::engine::{ModelInfo, Stage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::qwen2vl::open::{OnOpening, Opened, Opening};
-use crate::qwen2vl::{
+use crate::settings::ModelOptions;
+use crate::vlm::open::{OnOpening, Opened, Opening};
+use crate::vlm::{
     self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
     GeneratorOptions, ImagePatches, LoadStage, Qwen2Vl, Sampling, StreamDecoder, Tokenizer,
 };
-use crate::settings::ModelOptions;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
                 // The receiver outlives this thread.
                 let _ = tell.send(opening);
             });
-            qwen2vl::open::open(options, &tell)
+            vlm::open::open(options, &tell)
         });
         for opening in news {
             let (stage, done) = match opening {

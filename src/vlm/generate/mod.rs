@@ -1,0 +1,6 @@
+//! From requests to tokens: the scheduler, its slots, the cache of shared prefixes, sampling.
+
+mod prefix_cache;
+pub mod sampling;
+pub mod scheduler;
+mod slot;

@@ -1,0 +1,457 @@
+//! Continuous batching: many requests share each step of the model, and a finished one makes
+//! room for the next at once.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{Timings, TokenCounts};
+use crate::vlm::generate::prefix_cache::Prefixes;
+use crate::vlm::generate::sampling::{Constraint, Sampling};
+use crate::vlm::generate::slot::{Slot, Verdict, encode_group, model_error, piece, runs};
+use crate::vlm::model::{Qwen2Vl, SequenceStep};
+use crate::vlm::models::qwen2_vl::image::ImagePatches;
+use crate::vlm::nn::kv_cache::Prefix;
+use candle_core::Tensor;
+use rayon::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GeneratorOptions {
+    /// Requests in flight.
+    pub slots: usize,
+    /// About how many tokens a step may have; long prompts are spread over steps.
+    pub step_tokens: usize,
+    /// Upper bound for keys and values.
+    pub cache_bytes: usize,
+}
+
+/// One prompt and how to go on from it.
+pub struct GenerateRequest {
+    /// Given by the caller; comes back in every event.
+    pub ticket: u64,
+    /// The start of the prompt that other requests share; may be empty, holds no image.
+    pub prefix: Arc<[u32]>,
+    /// The rest of the prompt, at least one token.
+    pub tokens: Vec<u32>,
+    /// One for each run of placeholders in `tokens`.
+    pub images: Vec<ImagePatches>,
+    pub max_new_tokens: usize,
+    pub sampling: Sampling,
+    /// Never choose an end token.
+    pub ignore_eos: bool,
+    pub constraint: Option<Box<dyn Constraint>>,
+}
+
+/// A token of an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GeneratedToken {
+    pub id: u32,
+    /// Natural log of the probability among all tokens; `None` for a forced one, which the model
+    /// was not asked about.
+    pub logprob: Option<f32>,
+    pub forced: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// An end token, or the constraint has nothing more.
+    Stop,
+    /// `max_new_tokens`.
+    Length,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum GenerateEvent {
+    Token {
+        ticket: u64,
+        token: GeneratedToken,
+    },
+    Done {
+        ticket: u64,
+        reason: FinishReason,
+        /// The end token, which is no part of the answer.
+        end: Option<GeneratedToken>,
+        timings: Timings,
+        counts: TokenCounts,
+    },
+    /// This request alone failed.
+    Failed {
+        ticket: u64,
+        error: Error,
+    },
+}
+
+/// What a step did, for a profile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepStats {
+    pub sequences: usize,
+    /// Tokens of prompts and shared prefixes.
+    pub prompt_tokens: usize,
+    /// Tokens of answers.
+    pub answer_tokens: usize,
+    pub images: usize,
+    pub vision: Duration,
+    pub forward: Duration,
+    pub sampling: Duration,
+}
+
+/// Runs requests over a model it borrows.
+pub struct Generator<'m> {
+    model: &'m Qwen2Vl,
+    options: GeneratorOptions,
+    waiting: VecDeque<GenerateRequest>,
+    slots: Vec<Slot>,
+    prefixes: Prefixes,
+    stats: StepStats,
+}
+
+/// Patches that go through the vision tower at a time: bounds its memory.
+const VISION_PATCHES: usize = 4096;
+
+impl<'m> Generator<'m> {
+    pub fn new(model: &'m Qwen2Vl, options: GeneratorOptions) -> Self {
+        Self {
+            model,
+            options,
+            waiting: VecDeque::new(),
+            slots: Vec::new(),
+            prefixes: Prefixes::default(),
+            stats: StepStats::default(),
+        }
+    }
+
+    /// How many more requests would start at the next step.
+    pub fn free_slots(&self) -> usize {
+        let taken = self.slots.len() + self.waiting.len();
+        self.options.slots.max(1).saturating_sub(taken)
+    }
+
+    /// Nothing waits and nothing is in flight.
+    pub fn is_idle(&self) -> bool {
+        self.slots.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Takes a request; a faulty one is told of by the next step.
+    pub fn add(&mut self, request: GenerateRequest) {
+        self.waiting.push_back(request);
+    }
+
+    /// Drops a request without any further event; false where there is none of that ticket.
+    pub fn cancel(&mut self, ticket: u64) -> bool {
+        let before = self.slots.len() + self.waiting.len();
+        self.slots.retain(|slot| slot.request.ticket != ticket);
+        self.waiting.retain(|request| request.ticket != ticket);
+        before != self.slots.len() + self.waiting.len()
+    }
+
+    /// What the last step did.
+    pub fn last_step(&self) -> &StepStats {
+        &self.stats
+    }
+
+    /// One step of the model for everything in flight. Gives nothing when idle.
+    pub fn step(&mut self) -> Vec<GenerateEvent> {
+        self.stats = StepStats::default();
+        let mut events = Vec::new();
+        self.admit(&mut events);
+        self.encode(&mut events);
+        self.start(&mut events);
+        self.plan();
+        let logits = self.forward(&mut events);
+        let began = Instant::now();
+        self.listen(&logits, &mut events);
+        self.stats.sampling = began.elapsed();
+        events
+    }
+
+    /// Moves waiting requests into free slots, as far as memory goes.
+    fn admit(&mut self, events: &mut Vec<GenerateEvent>) {
+        while self.slots.len() < self.options.slots.max(1) {
+            let Some(request) = self.waiting.front() else {
+                return;
+            };
+            let checked = self.check(request);
+            if let Ok(bytes) = checked {
+                let in_use: Vec<&Arc<[u32]>> =
+                    self.slots.iter().map(|slot| &slot.request.prefix).collect();
+                let slots: usize = self.slots.iter().map(|slot| slot.bytes).sum();
+                let room = self.options.cache_bytes.saturating_sub(slots);
+                let new = self.new_prefix_bytes(request);
+                if !self
+                    .prefixes
+                    .make_room(room, bytes + new, &request.prefix, &in_use)
+                    && !self.slots.is_empty()
+                {
+                    return;
+                }
+            }
+            let Some(request) = self.waiting.pop_front() else {
+                return;
+            };
+            let ticket = request.ticket;
+            let ends = &self.model.config().end_tokens;
+            match checked.and_then(|bytes| Slot::new(request, bytes, ends, events)) {
+                Ok(slot) => {
+                    self.prefixes.want(self.model, &slot.request.prefix);
+                    self.slots.push(slot);
+                }
+                Err(error) => events.push(GenerateEvent::Failed { ticket, error }),
+            }
+        }
+    }
+
+    fn new_prefix_bytes(&self, request: &GenerateRequest) -> usize {
+        match self.prefixes.holds(&request.prefix) {
+            true => 0,
+            false => self.model.cache_bytes(request.prefix.len()),
+        }
+    }
+
+    /// The bytes that the request's own keys and values may come to take.
+    fn check(&self, request: &GenerateRequest) -> Result<usize> {
+        let fault = |cause: String| Err(Error::new(ErrorKind::Model, cause));
+        let image_token = self.model.config().image_token_id;
+        if request.tokens.is_empty() {
+            return fault("a prompt needs a token after its shared part".into());
+        }
+        if request.prefix.contains(&image_token) {
+            return fault("the shared part of a prompt cannot hold an image".into());
+        }
+        let expected = request
+            .images
+            .iter()
+            .map(|image| self.model.image_tokens(image.grid));
+        if !expected.eq(runs(&request.tokens, image_token)) {
+            return fault("the prompt's image tokens do not fit its images".into());
+        }
+        let own = request.tokens.len() + request.max_new_tokens;
+        let all = request.prefix.len() + own;
+        let most = self.model.config().text.max_position_embeddings;
+        if all > most {
+            return fault(format!(
+                "the prompt and its answer may take {all} tokens, the model holds {most}"
+            ));
+        }
+        let bytes = self.model.cache_bytes(own);
+        let needed = bytes + self.model.cache_bytes(request.prefix.len());
+        if needed > self.options.cache_bytes {
+            return Err(Error::new(
+                ErrorKind::Model,
+                format!(
+                    "the prompt and its answer need {} MiB for keys and values, allowed are {}",
+                    needed >> 20,
+                    self.options.cache_bytes >> 20
+                ),
+            )
+            .with_hint("use fewer tokens or allow more memory"));
+        }
+        Ok(bytes)
+    }
+
+    /// Shows the newcomers' images to the vision tower, together.
+    fn encode(&mut self, events: &mut Vec<GenerateEvent>) {
+        let model = self.model;
+        let began = Instant::now();
+        let mut group: Vec<usize> = Vec::new();
+        let mut patches = 0;
+        let mut failed = Vec::new();
+        let unseen: Vec<usize> = (0..self.slots.len())
+            .filter(|index| self.slots[*index].features.is_none())
+            .collect();
+        for (i, index) in unseen.iter().enumerate() {
+            let images = &self.slots[*index].request.images;
+            patches += images
+                .iter()
+                .map(|image| image.grid.patches())
+                .sum::<usize>();
+            self.stats.images += images.len();
+            group.push(*index);
+            if patches < VISION_PATCHES && i + 1 < unseen.len() {
+                continue;
+            }
+            if encode_group(model, &mut self.slots, &group).is_err() {
+                // One of them is to blame.
+                for index in &group {
+                    if let Err(error) = encode_group(model, &mut self.slots, &[*index]) {
+                        failed.push((*index, error));
+                    }
+                }
+            }
+            group.clear();
+            patches = 0;
+        }
+        self.stats.vision = began.elapsed();
+        self.fail(failed, events);
+    }
+
+    /// Gives a sequence to those whose shared prefix is ready.
+    fn start(&mut self, events: &mut Vec<GenerateEvent>) {
+        let mut failed = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.sequence.is_some() {
+                continue;
+            }
+            let prefix: Option<Arc<Prefix>> = if slot.request.prefix.is_empty() {
+                None
+            } else if let Some(prefix) = self.prefixes.ready(&slot.request.prefix) {
+                Some(prefix)
+            } else {
+                continue;
+            };
+            let mut sequence = self.model.sequence(prefix);
+            let room = slot.pending.len() + slot.request.max_new_tokens - slot.said;
+            match sequence.reserve(room) {
+                Ok(()) => slot.sequence = Some(sequence),
+                Err(error) => failed.push((index, model_error(&error))),
+            }
+        }
+        self.fail(failed, events);
+    }
+
+    /// Decides how many tokens each takes: answers go on, what is left of the step goes to prompts.
+    fn plan(&mut self) {
+        let image_token = self.model.config().image_token_id;
+        let mut left = self.options.step_tokens.max(1);
+        for slot in &mut self.slots {
+            slot.planned = 0;
+            if slot.answering {
+                slot.planned = slot.pending.len();
+                left = left.saturating_sub(slot.planned);
+            }
+        }
+        left = self.prefixes.plan(left);
+        for slot in &mut self.slots {
+            if slot.answering || slot.sequence.is_none() || left == 0 {
+                continue;
+            }
+            let rest = &slot.pending[slot.done..];
+            slot.planned = piece(rest, left, image_token, !slot.request.images.is_empty());
+            left = left.saturating_sub(slot.planned);
+        }
+    }
+
+    /// Computes what was planned; gives the logits of the slots that asked for them.
+    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<Tensor>> {
+        let image_token = self.model.config().image_token_id;
+        let began = Instant::now();
+        let mut logits: Vec<Option<Tensor>> = vec![None; self.slots.len()];
+        let mut steps = Vec::new();
+        let mut owners = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let (Some(sequence), Some(features)) = (&mut slot.sequence, &slot.features) else {
+                continue;
+            };
+            if slot.planned == 0 {
+                continue;
+            }
+            let tokens = &slot.pending[slot.done..slot.done + slot.planned];
+            let images = match slot.answering {
+                true => &[],
+                false => {
+                    let count = match features.is_empty() {
+                        true => 0,
+                        false => runs(tokens, image_token).count(),
+                    };
+                    &features[slot.images_done..slot.images_done + count]
+                }
+            };
+            slot.images_done += images.len();
+            let last = slot.done + slot.planned == slot.pending.len();
+            let logits = if last {
+                tokens.len() - 1..tokens.len()
+            } else {
+                0..0
+            };
+            match slot.answering {
+                true => self.stats.answer_tokens += tokens.len(),
+                false => self.stats.prompt_tokens += tokens.len(),
+            }
+            owners.push(Some(index));
+            steps.push(SequenceStep {
+                sequence,
+                tokens,
+                images,
+                logits,
+            });
+        }
+        for step in self.prefixes.steps() {
+            self.stats.prompt_tokens += step.tokens.len();
+            owners.push(None);
+            steps.push(step);
+        }
+        if steps.is_empty() {
+            return logits;
+        }
+        self.stats.sequences = steps.len();
+        let mut failed = Vec::new();
+        let mut prefix_failed = None;
+        match self.model.forward(&mut steps) {
+            Ok(results) => {
+                for (owner, result) in owners.iter().zip(results) {
+                    if let Some(index) = owner {
+                        logits[*index] = Some(result);
+                    }
+                }
+            }
+            // One of them may be to blame, or too many at once: each alone.
+            Err(_) => {
+                for (owner, step) in owners.iter().zip(&mut steps) {
+                    let result = self.model.forward(std::slice::from_mut(step));
+                    match (owner, result) {
+                        (Some(index), Ok(mut results)) => logits[*index] = results.pop(),
+                        (Some(index), Err(error)) => failed.push((*index, model_error(&error))),
+                        (None, Ok(_)) => {}
+                        (None, Err(error)) => prefix_failed = Some(model_error(&error)),
+                    }
+                }
+            }
+        }
+        drop(steps);
+        if let Err(error) = self.prefixes.advance(prefix_failed.is_none()) {
+            prefix_failed = Some(error);
+        }
+        if let Some(error) = prefix_failed {
+            let waiting = self.slots.iter().enumerate();
+            let waiting = waiting.filter(|(_, slot)| slot.sequence.is_none());
+            failed.extend(waiting.map(|(index, _)| (index, error.clone())));
+        }
+        for slot in &mut self.slots {
+            slot.done += slot.planned;
+        }
+        failed.sort_by_key(|(index, _)| *index);
+        for (index, _) in failed.iter().rev() {
+            logits.remove(*index);
+        }
+        self.fail(failed, events);
+        self.stats.forward = began.elapsed();
+        logits
+    }
+
+    /// Lets each sampler look at its logits, in parallel: grammars take their time.
+    fn listen(&mut self, logits: &[Option<Tensor>], events: &mut Vec<GenerateEvent>) {
+        let ends = &self.model.config().end_tokens;
+        let verdicts: Vec<Verdict> = self
+            .slots
+            .par_iter_mut()
+            .zip(logits)
+            .map(|(slot, logits)| match logits {
+                Some(logits) if slot.done == slot.pending.len() => slot.listen(logits, ends),
+                _ => Verdict {
+                    events: Vec::new(),
+                    finished: false,
+                },
+            })
+            .collect();
+        let mut finished = verdicts.iter().map(|verdict| verdict.finished);
+        self.slots.retain(|_| finished.next() != Some(true));
+        events.extend(verdicts.into_iter().flat_map(|verdict| verdict.events));
+    }
+
+    /// Drops failed slots, given by rising index.
+    fn fail(&mut self, failed: Vec<(usize, Error)>, events: &mut Vec<GenerateEvent>) {
+        for (index, error) in failed.into_iter().rev() {
+            let ticket = self.slots.remove(index).request.ticket;
+            events.push(GenerateEvent::Failed { ticket, error });
+        }
+    }
+}

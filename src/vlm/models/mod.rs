@@ -1,0 +1,3 @@
+//! One folder for each architecture.
+
+pub mod qwen2_vl;

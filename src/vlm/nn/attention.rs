@@ -1,0 +1,304 @@
+//! Attention of a step and within pictures: over plain slices on the CPU, with candle's operations
+//! elsewhere. Every sequence attends to its shared prefix and to its own keys where they lie.
+
+use crate::vlm::models::qwen2_vl::rope::Grid;
+use crate::vlm::nn::attention_cpu;
+use crate::vlm::nn::kv_cache::{CacheSpec, HeadShape, LayerCache, Sequence};
+use crate::vlm::nn::ops::{self, with_slice};
+use crate::vlm::nn::rope::Angles;
+use candle_core::{D, DType, Result, Tensor};
+use std::ops::Range;
+
+/// The rows of a step that belong to one sequence.
+pub struct Span<'a> {
+    pub sequence: &'a mut Sequence,
+    pub rows: Range<usize>,
+}
+
+/// Causal attention of a step. A row of `qkv`, `(tokens, (heads + 2 kv_heads) * head_dim)`, holds
+/// a token's queries, keys and values; the keys and values join the caches of the spans, which
+/// together cover all rows. Gives `(tokens, heads * head_dim)`.
+pub(crate) fn attend(
+    qkv: &Tensor,
+    layer: usize,
+    spec: &CacheSpec,
+    angles: &Angles,
+    spans: &mut [Span],
+) -> Result<Tensor> {
+    if ops::is_plain(qkv) && spec.dtype == DType::F32 {
+        let out = with_slice(qkv, |qkv| {
+            attention_cpu::attend(qkv, layer, spec.shape, angles, spans)
+        })?;
+        let width = spec.shape.heads * spec.shape.head_dim;
+        return Tensor::from_vec(out, (qkv.dim(0)?, width), qkv.device());
+    }
+    let parts: Result<Vec<Tensor>> = spans
+        .iter_mut()
+        .map(|span| {
+            let rows = qkv.narrow(0, span.rows.start, span.rows.len())?;
+            attend_generic(&rows, layer, spec, angles, span)
+        })
+        .collect();
+    Tensor::cat(&parts?, 0)
+}
+
+/// The same for one span with candle's operations; `qkv` holds the span's rows.
+fn attend_generic(
+    qkv: &Tensor,
+    layer: usize,
+    spec: &CacheSpec,
+    angles: &Angles,
+    span: &mut Span,
+) -> Result<Tensor> {
+    let HeadShape {
+        heads,
+        kv_heads,
+        head_dim,
+    } = spec.shape;
+    let (q_dim, kv_dim, group) = (heads * head_dim, spec.shape.kv_dim(), spec.shape.group());
+    let tokens = qkv.dim(0)?;
+    let angles = angles.rows(&span.rows)?;
+    let part = |start, heads: usize| {
+        qkv.narrow(1, start, heads * head_dim)?
+            .reshape((tokens, heads, head_dim))
+    };
+    let queries = angles.apply(&part(0, heads)?)?;
+    let queries = (queries * (1.0 / (head_dim as f64).sqrt()))?;
+    let queries = queries.reshape((kv_heads, group * tokens, head_dim))?;
+    let keys = angles.apply(&part(q_dim, kv_heads)?)?;
+    let values = part(q_dim + kv_dim, kv_heads)?.transpose(0, 1)?;
+
+    let sequence = &mut *span.sequence;
+    let (shared, before) = (sequence.shared_len(), sequence.own_len());
+    let LayerCache::Device(own) = &mut sequence.layers[layer] else {
+        candle_core::bail!("the sequence was made for another device")
+    };
+    own.append(spec, before, &keys, &values)?;
+    let mut segments = Vec::with_capacity(2);
+    if let Some(prefix) = sequence.prefix()
+        && let LayerCache::Device(layer) = &prefix.layers[layer]
+    {
+        segments.extend(layer.view(shared)?);
+    }
+    if let LayerCache::Device(own) = &sequence.layers[layer] {
+        segments.extend(own.view(before + tokens)?);
+    }
+
+    let scores: Result<Vec<Tensor>> = segments
+        .iter()
+        .map(|(keys, _)| queries.matmul(&keys.t()?))
+        .collect();
+    let scores = Tensor::cat(&scores?, D::Minus1)?.to_dtype(DType::F32)?;
+    let total = shared + before + tokens;
+    let scores = if tokens == 1 {
+        scores
+    } else {
+        let mask: Vec<f32> = (0..tokens)
+            .flat_map(|i| {
+                let visible = shared + before + i + 1;
+                (0..total).map(move |j| if j < visible { 0.0 } else { f32::NEG_INFINITY })
+            })
+            .collect();
+        let mask = Tensor::from_vec(mask, (1, 1, tokens, total), qkv.device())?;
+        scores
+            .reshape((kv_heads, group, tokens, total))?
+            .broadcast_add(&mask)?
+            .reshape((kv_heads, group * tokens, total))?
+    };
+    let weights = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(spec.dtype)?;
+    let mut at = 0;
+    let mut out: Option<Tensor> = None;
+    for (keys, values) in &segments {
+        let n = keys.dim(1)?;
+        let part = weights
+            .narrow(D::Minus1, at, n)?
+            .contiguous()?
+            .matmul(&values.contiguous()?)?;
+        at += n;
+        out = Some(match out {
+            Some(sum) => (sum + part)?,
+            None => part,
+        });
+    }
+    let Some(out) = out else {
+        candle_core::bail!("attention over no keys")
+    };
+    out.reshape((heads, tokens, head_dim))?
+        .transpose(0, 1)?
+        .reshape((tokens, q_dim))
+}
+
+/// Full attention within each picture. A row of `qkv`, `(patches, 3 * heads * head_dim)`, holds a
+/// patch's queries, keys and values. Gives `(patches, heads * head_dim)`.
+pub(crate) fn attend_pictures(
+    qkv: &Tensor,
+    heads: usize,
+    angles: &Angles,
+    grids: &[Grid],
+) -> Result<Tensor> {
+    let (patches, width) = qkv.dims2()?;
+    let dim = width / 3;
+    // A frame attends to itself alone; pictures have one.
+    let frames = grids
+        .iter()
+        .flat_map(|grid| std::iter::repeat_n(grid.h * grid.w, grid.t));
+    let mut ranges = Vec::new();
+    let mut start = 0;
+    for n in frames {
+        ranges.push(start..start + n);
+        start += n;
+    }
+    if ops::is_plain(qkv) {
+        let out = with_slice(qkv, |qkv| {
+            Ok(attention_cpu::attend_pictures(
+                qkv, heads, dim, angles, &ranges,
+            ))
+        })?;
+        return Tensor::from_vec(out, (patches, dim), qkv.device());
+    }
+    let head_dim = dim / heads;
+    let parts: Result<Vec<Tensor>> = ranges
+        .iter()
+        .map(|range| {
+            let rows = qkv.narrow(0, range.start, range.len())?;
+            let part = |i: usize| {
+                rows.narrow(1, i * dim, dim)?
+                    .reshape((range.len(), heads, head_dim))
+            };
+            let angles = angles.rows(range)?;
+            let queries = (angles.apply(&part(0)?)? * (1.0 / (head_dim as f64).sqrt()))?;
+            let keys = angles.apply(&part(1)?)?;
+            let scores = queries.matmul(&keys.t()?)?.to_dtype(DType::F32)?;
+            let weights = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(qkv.dtype())?;
+            weights
+                .matmul(&part(2)?.transpose(0, 1)?.contiguous()?)?
+                .transpose(0, 1)?
+                .reshape((range.len(), dim))
+        })
+        .collect();
+    Tensor::cat(&parts?, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vlm::nn::kv_cache::Prefix;
+    use candle_core::Device;
+    use std::sync::Arc;
+
+    const SHAPE: HeadShape = HeadShape {
+        heads: 18,
+        kv_heads: 2,
+        head_dim: 20,
+    };
+    const WIDTH: usize = (SHAPE.heads + 2 * SHAPE.kv_heads) * SHAPE.head_dim;
+
+    fn random(rows: usize, width: usize) -> Tensor {
+        Tensor::randn(0f32, 1.0, (rows, width), &Device::Cpu).unwrap()
+    }
+
+    fn angles(tokens: usize, head_dim: usize) -> Angles {
+        let config = crate::vlm::models::qwen2_vl::config::TextConfig {
+            hidden_size: SHAPE.heads * head_dim,
+            intermediate_size: 1,
+            num_hidden_layers: 1,
+            num_attention_heads: SHAPE.heads,
+            num_key_value_heads: SHAPE.kv_heads,
+            vocab_size: 1,
+            rms_norm_eps: 1e-6,
+            rope_theta: 100.0,
+            mrope_section: [head_dim / 2 - 2, 1, 1],
+            max_position_embeddings: 100,
+            tie_word_embeddings: true,
+        };
+        let positions: Vec<[u32; 3]> = (0..tokens as u32).map(|i| [i, i / 2, i + 3]).collect();
+        crate::vlm::models::qwen2_vl::rope::TextRope::new(&config)
+            .angles(&positions, &Device::Cpu, DType::F32)
+            .unwrap()
+    }
+
+    /// 64-bit numbers take the generic path, which an accelerator takes for all.
+    fn spec(dtype: DType) -> Arc<CacheSpec> {
+        Arc::new(CacheSpec {
+            layers: 1,
+            shape: SHAPE,
+            device: Device::Cpu,
+            dtype,
+        })
+    }
+
+    fn assert_close(plain: &Tensor, generic: &Tensor) {
+        let generic = generic.to_dtype(DType::F32).unwrap();
+        assert_eq!(plain.dims(), generic.dims());
+        let distance = (plain - generic).unwrap().abs().unwrap();
+        let furthest = distance.flatten_all().unwrap().max(0).unwrap();
+        assert!(furthest.to_scalar::<f32>().unwrap() < 1e-5);
+    }
+
+    fn step(spec: &CacheSpec, qkv: &Tensor, sequences: &mut [(Sequence, usize)]) -> Tensor {
+        let rows: usize = sequences.iter().map(|(_, rows)| rows).sum();
+        let mut start = 0;
+        let mut spans: Vec<Span> = sequences
+            .iter_mut()
+            .map(|(sequence, count)| {
+                start += *count;
+                Span {
+                    sequence,
+                    rows: start - *count..start,
+                }
+            })
+            .collect();
+        let qkv = qkv.to_dtype(spec.dtype).unwrap();
+        let out = attend(&qkv, 0, spec, &angles(rows, SHAPE.head_dim), &mut spans).unwrap();
+        for (sequence, count) in sequences {
+            sequence.commit(&vec![[0; 3]; *count]);
+        }
+        out
+    }
+
+    #[test]
+    fn plain_slices_and_candles_operations_agree() {
+        let shared = random(21, WIDTH);
+        let first = random(20, WIDTH);
+        let second = random(4, WIDTH);
+        let run = |dtype| {
+            let spec = spec(dtype);
+            let mut start = [(Sequence::new(&spec, None), 21)];
+            let outs = [step(&spec, &shared, &mut start)];
+            let [(start, _)] = start;
+            let prefix: Arc<Prefix> = Arc::new(start.into_prefix().unwrap());
+            let mut sequences = [
+                (Sequence::new(&spec, Some(Arc::clone(&prefix))), 17),
+                (Sequence::new(&spec, None), 2),
+                (Sequence::new(&spec, Some(prefix)), 1),
+            ];
+            let next = step(&spec, &first, &mut sequences);
+            sequences[0].0.truncate(21 + 15).unwrap();
+            for ((_, rows), count) in sequences.iter_mut().zip([1, 2, 1]) {
+                *rows = count;
+            }
+            let last = step(&spec, &second, &mut sequences);
+            let [shared] = outs;
+            [shared, next, last]
+        };
+        for (plain, generic) in run(DType::F32).iter().zip(&run(DType::F64)) {
+            assert_close(plain, generic);
+        }
+    }
+
+    #[test]
+    fn pictures_attend_to_themselves_alone() {
+        let grids = [(2, 4), (2, 2), (6, 4)].map(|(h, w)| Grid { t: 1, h, w });
+        let (heads, head_dim) = (3, 20);
+        let qkv = random(36, 3 * heads * head_dim);
+        let angles = angles(36, head_dim);
+        let plain = attend_pictures(&qkv, heads, &angles, &grids).unwrap();
+        let generic = qkv.to_dtype(DType::F64).unwrap();
+        let generic = attend_pictures(&generic, heads, &angles, &grids).unwrap();
+        assert_close(&plain, &generic);
+        let alone = qkv.narrow(0, 8, 4).unwrap();
+        let angles = angles.rows(&(8..12)).unwrap();
+        let alone = attend_pictures(&alone, heads, &angles, &grids[1..2]).unwrap();
+        assert_close(&plain.narrow(0, 8, 4).unwrap(), &alone);
+    }
+}

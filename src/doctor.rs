@@ -6,8 +6,7 @@ use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, S
 use crate::source::{self, GroupEvent};
 use crate::store;
 use crate::vlm::{
-    CheckpointFiles, Config, checkpoint::files::FileData, checkpoint::weight_cache,
-    checkpoint::weights::Weights, device,
+    Checkpoint, CheckpointFiles, checkpoint::files::FileData, checkpoint::weight_cache, device,
 };
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
@@ -323,13 +322,10 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
         }
         Err(error) => return findings.error("model", error),
     };
-    let checked = Config::load(&files).and_then(|config| {
-        let weights = Weights::open(&files.weights)?;
-        weights.check(&config)?;
-        Ok((config, weights.stored_bytes()))
-    });
+    let checked = Checkpoint::open(&files)
+        .map(|checkpoint| (checkpoint.architecture.spec(), checkpoint.stored_bytes()));
     match checked {
-        Ok((config, bytes)) => findings.add(
+        Ok((spec, bytes)) => findings.add(
             "model",
             Verdict::Works,
             format!(
@@ -337,8 +333,8 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
                 files.name,
                 bytes as f64 / 1e6,
                 files.weights.len(),
-                config.text.hidden_size,
-                config.text.num_hidden_layers,
+                spec.hidden_size,
+                spec.layers,
             ),
         ),
         Err(error) => findings.error("model", error),

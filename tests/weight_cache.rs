@@ -1,9 +1,7 @@
 //! Quantized weights are made once and mapped afterwards, with the same answers.
 
 use candle_core::{DType, Device};
-use labeler_tui::vlm::{
-    CheckpointFiles, LoadOptions, LoadStage, Quantization, Qwen2Vl, SequenceStep,
-};
+use labeler_tui::vlm::{self, CheckpointFiles, LoadOptions, LoadStage, Quantization, SequenceStep};
 use std::path::{Path, PathBuf};
 
 fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
@@ -18,7 +16,7 @@ fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
         cache: cache.map(Path::to_owned),
     };
     let mut quantized = false;
-    let model = Qwen2Vl::load(&files, &options, &mut |stage, _| {
+    let model = vlm::load(&files, &options, &mut |stage, _| {
         quantized |= stage == LoadStage::Quantize;
     })
     .unwrap();

@@ -1,12 +1,24 @@
-//! Which device, number format and quantization a run uses, from what the user said.
+//! The device, number format and quantization of a run, from the options of the user.
 
+use super::checkpoint::{builtin, weight_cache};
+use super::nn::linear::Quantization;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
-use crate::vlm::model::LoadOptions;
-use crate::vlm::nn::linear::Quantization;
 use candle_core::{DType, Device};
+use std::path::PathBuf;
 
-/// Settles what was left open: `auto` takes an accelerator that this build and machine have, f32
+/// How to load a model.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    pub device: Device,
+    /// Of dense weights. On the CPU activations are f32 whatever this is.
+    pub dtype: DType,
+    pub quantization: Option<Quantization>,
+    /// The folder where quantized weights are cached; `None` caches nothing.
+    pub cache: Option<PathBuf>,
+}
+
+/// Resolves options that are `auto`: it takes an accelerator that this build and machine have, f32
 /// and `q8_0` on the CPU, bf16 and no quantization elsewhere.
 ///
 /// # Errors
@@ -19,7 +31,7 @@ pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
         Quantize::Q4K => Some(Quantization::Q4K),
         Quantize::None => None,
         // The built-in model's matrices are too small to gain: quantized it takes four times as long.
-        Quantize::Auto if options.model == crate::vlm::checkpoint::builtin::NAME => None,
+        Quantize::Auto if options.model == builtin::NAME => None,
         Quantize::Auto => on_cpu.then_some(Quantization::Q8_0),
     };
     let dtype = match options.precision {
@@ -31,7 +43,7 @@ pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
         Precision::Auto => DType::F16,
     };
     let cache = match quantization {
-        Some(_) => Some(crate::vlm::checkpoint::weight_cache::default_folder()?),
+        Some(_) => Some(weight_cache::default_folder()?),
         None => None,
     };
     Ok(LoadOptions {
@@ -74,7 +86,7 @@ fn not_built(what: &str, feature: &str) -> Error {
     ))
 }
 
-/// The device as shown to people.
+/// The name of a device: `cpu`, `cuda` or `metal`.
 pub fn name(device: &Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",

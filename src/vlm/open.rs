@@ -1,33 +1,35 @@
-//! From what the user asked for to a model that is ready: files, device, precision, weights.
+//! Opens the model that the options name: finds its files, downloads them, loads the weights.
 
+use super::architecture::LoadStage;
+use super::checkpoint::files::{CheckpointFiles, Download};
+use super::checkpoint::tokenizer::Tokenizer;
+use super::device;
+use super::load::load;
+use super::model::Model;
+use super::nn::linear::Quantization;
 use crate::error::Result;
 use crate::settings::ModelOptions;
-use crate::vlm::checkpoint::files::{CheckpointFiles, Download};
-use crate::vlm::checkpoint::tokenizer::Tokenizer;
-use crate::vlm::device;
-use crate::vlm::model::{LoadStage, Qwen2Vl};
-use crate::vlm::nn::linear::Quantization;
 use candle_core::DType;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What opening is at, for people to watch.
+/// What opening a model is doing, for progress reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Opening {
     Download(Download),
-    /// How much of the stage is done, 0 to 1.
+    /// The stage and its done part, 0 to 1.
     Load(LoadStage, f32),
 }
 
-/// Told from any thread.
+/// Receives the progress; called from any thread.
 pub type OnOpening = Arc<dyn Fn(Opening) + Send + Sync>;
 
-/// A model ready to run, and what belongs to it.
+/// A model ready to run, with its tokenizer.
 #[derive(Debug)]
 pub struct Opened {
-    pub model: Qwen2Vl,
+    pub model: Model,
     pub tokenizer: Tokenizer,
-    /// As the user named it.
+    /// The model as the user named it.
     pub name: String,
     /// `cpu`, `cuda` or `metal`.
     pub device: String,
@@ -37,20 +39,20 @@ pub struct Opened {
     pub load_seconds: f64,
 }
 
-/// Finds, downloads where that is allowed, and loads the model of `options`.
+/// Finds the model of `options`, downloads it where that is allowed, and loads it.
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
-    let load = device::load_options(options)?;
-    let told = on_opening.clone();
+    let load_options = device::load_options(options)?;
+    let report = on_opening.clone();
     let files = CheckpointFiles::resolve(
         options,
-        Arc::new(move |download| told(Opening::Download(download))),
+        Arc::new(move |download| report(Opening::Download(download))),
     )?;
-    let began = Instant::now();
-    let model = Qwen2Vl::load(&files, &load, &mut |stage, done| {
+    let started = Instant::now();
+    let model = load(&files, &load_options, &mut |stage, done| {
         on_opening(Opening::Load(stage, done));
     })?;
-    let tokenizer = Tokenizer::load(&files, model.config())?;
-    let dense = match load.dtype {
+    let tokenizer = model.tokenizer(&files)?;
+    let dense = match load_options.dtype {
         DType::BF16 => "bf16",
         DType::F16 => "fp16",
         _ => "fp32",
@@ -59,12 +61,12 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
         model,
         tokenizer,
         name: options.model.clone(),
-        device: device::name(&load.device).to_owned(),
-        detail: load
+        device: device::name(&load_options.device).to_owned(),
+        detail: load_options
             .quantization
             .map_or(dense, Quantization::name)
             .to_owned(),
-        load_seconds: began.elapsed().as_secs_f64(),
+        load_seconds: started.elapsed().as_secs_f64(),
     })
 }
 
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_no_folder_is_said_to_be_one() {
+    fn an_error_names_a_path_that_is_no_folder() {
         let error = open(&options("./no/such/folder"), &quiet()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Usage);
         assert!(error.cause.contains("./no/such/folder"));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 const NEW_TOKENS: usize = 48;
 
-fn generator(model: &Qwen2Vl, slots: usize, step_tokens: usize) -> Generator<'_> {
+fn generator(model: &Model, slots: usize, step_tokens: usize) -> Generator<'_> {
     let options = GeneratorOptions {
         slots,
         step_tokens,
@@ -20,7 +20,7 @@ fn generator(model: &Qwen2Vl, slots: usize, step_tokens: usize) -> Generator<'_>
 }
 
 /// A case as a request, its first `shared` tokens as the shared prefix.
-fn request(model: &Qwen2Vl, case: &Case, ticket: u64, shared: usize) -> GenerateRequest {
+fn request(model: &Model, case: &Case, ticket: u64, shared: usize) -> GenerateRequest {
     let (prefix, tokens) = case.token_ids.split_at(shared);
     GenerateRequest {
         ticket,
@@ -88,16 +88,14 @@ fn finish_after(
 }
 
 /// What the reference says up to the first end token.
-fn expected(model: &Qwen2Vl, case: &Case) -> Vec<u32> {
-    let ends = &model.config().end_tokens;
+fn expected(model: &Model, case: &Case) -> Vec<u32> {
+    let ends = &model.spec().end_tokens;
     let said = case.greedy.iter().copied();
     said.take_while(|token| !ends.contains(token)).collect()
 }
 
-fn shared_part(model: &Qwen2Vl, case: &Case) -> usize {
-    let start = model.config().vision_start_token_id;
-    let image = case.token_ids.iter().position(|token| *token == start);
-    image.unwrap_or(case.token_ids.len() / 2)
+fn shared_part(model: &Model, case: &Case) -> usize {
+    before_images(model, case).unwrap_or(case.token_ids.len() / 2)
 }
 
 #[test]
@@ -141,7 +139,7 @@ fn many_requests_together_get_the_reference_answers() {
 #[test]
 fn end_tokens_can_be_suppressed() {
     let model = load("flat", None);
-    let ends = model.config().end_tokens.clone();
+    let ends = model.spec().end_tokens.clone();
     let mut generator = generator(&model, 8, 512);
     for (ticket, case) in (0..).zip(&reference("flat").0) {
         let mut request = request(&model, case, ticket, 0);

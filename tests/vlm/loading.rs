@@ -17,7 +17,7 @@ fn copy(fixture: &str) -> tempfile::TempDir {
 /// What loading says of a folder; it must not succeed.
 fn refusal(folder: &Path) -> String {
     let loaded = CheckpointFiles::folder(folder)
-        .and_then(|files| Qwen2Vl::load(&files, &options(None), &mut |_, _| {}));
+        .and_then(|files| vlm::load(&files, &options(None), &mut |_, _| {}));
     loaded.unwrap_err().cause
 }
 

@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use labeler_tui::icon::{self, Picture};
 use labeler_tui::record::Background;
 use labeler_tui::vlm::{
-    CheckpointFiles, Grid, ImageFeatures, ImagePatches, LoadOptions, Quantization, Qwen2Vl,
+    self, CheckpointFiles, Grid, ImageFeatures, ImagePatches, LoadOptions, Model, Quantization,
     Sequence, SequenceStep,
 };
 use serde::Deserialize;
@@ -39,9 +39,9 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-fn load(fixture: &str, quantization: Option<Quantization>) -> Qwen2Vl {
+fn load(fixture: &str, quantization: Option<Quantization>) -> Model {
     let files = CheckpointFiles::folder(&fixtures().join(fixture)).unwrap();
-    Qwen2Vl::load(&files, &options(quantization), &mut |_, _| {}).unwrap()
+    vlm::load(&files, &options(quantization), &mut |_, _| {}).unwrap()
 }
 
 fn options(quantization: Option<Quantization>) -> LoadOptions {
@@ -67,14 +67,28 @@ fn picture(file: &str) -> Picture {
     icon::picture(&icon::decode(&bytes).unwrap(), 1, Background::White)
 }
 
-fn patches(model: &Qwen2Vl, case: &Case) -> Vec<ImagePatches> {
+fn patches(model: &Model, case: &Case) -> Vec<ImagePatches> {
     let files = case.images.iter();
     files
-        .map(|file| ImagePatches::new(&picture(file), &model.config().image).unwrap())
+        .map(|file| model.preprocess(&picture(file)).unwrap())
         .collect()
 }
 
-fn images(model: &Qwen2Vl, case: &Case) -> Vec<ImageFeatures> {
+/// How many tokens of a case come before the marker that opens its first picture.
+fn before_images(model: &Model, case: &Case) -> Option<usize> {
+    let image = model.spec().image_token;
+    let first = case.token_ids.iter().position(|token| *token == image);
+    first.map(|first| first - 1)
+}
+
+/// Mean and standard deviation of each channel, as the checkpoint gives them.
+fn normalization(fixture: &str) -> [[f32; 3]; 2] {
+    let file = fixtures().join(fixture).join("preprocessor_config.json");
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    ["image_mean", "image_std"].map(|key| serde_json::from_value(config[key].clone()).unwrap())
+}
+
+fn images(model: &Model, case: &Case) -> Vec<ImageFeatures> {
     model.encode_images(&patches(model, case)).unwrap()
 }
 
@@ -91,7 +105,7 @@ fn rows(x: &Tensor, rows: &[usize]) -> Tensor {
 }
 
 fn feed(
-    model: &Qwen2Vl,
+    model: &Model,
     sequence: &mut Sequence,
     tokens: &[u32],
     images: &[ImageFeatures],
@@ -106,7 +120,7 @@ fn feed(
 }
 
 /// Logits of every token of a case's prompt.
-fn prompt_logits(model: &Qwen2Vl, case: &Case) -> Tensor {
+fn prompt_logits(model: &Model, case: &Case) -> Tensor {
     let images = images(model, case);
     feed(model, &mut model.sequence(None), &case.token_ids, &images)
 }

@@ -95,12 +95,7 @@ fn a_shared_prefix_equals_none() {
     for fixture in FIXTURES {
         let model = load(fixture, None);
         for case in reference(fixture).0 {
-            let first_image = model.config().vision_start_token_id;
-            let end = case
-                .token_ids
-                .iter()
-                .position(|token| *token == first_image);
-            let shared = end.unwrap_or(case.token_ids.len() / 2);
+            let shared = before_images(&model, &case).unwrap_or(case.token_ids.len() / 2);
             let mut sequence = model.sequence(None);
             feed(&model, &mut sequence, &case.token_ids[..shared], &[]);
             let prefix = Arc::new(sequence.into_prefix().unwrap());

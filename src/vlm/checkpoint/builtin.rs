@@ -1,6 +1,6 @@
 //! The demo model that is part of the program.
 
-/// How a user names it.
+/// Its name for `--model`.
 pub const NAME: &str = "demo";
 
 macro_rules! file {
@@ -12,7 +12,7 @@ macro_rules! file {
     };
 }
 
-/// Its files as a checkpoint folder holds them: name and content.
+/// The files of its checkpoint folder: name and content.
 pub const DEMO: &[(&str, &[u8])] = &[
     file!("config.json"),
     file!("generation_config.json"),

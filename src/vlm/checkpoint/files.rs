@@ -1,14 +1,15 @@
 //! Where a checkpoint's files are: a local folder, the hub's cache, or inside the program.
 
+use super::builtin;
+use super::hub::{self, Hub};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
-use crate::vlm::checkpoint::hub::{self, Hub};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where the bytes of one file are.
+/// The bytes of a file: on disk or inside the program.
 #[derive(Debug, Clone)]
 pub enum FileData {
     Disk(PathBuf),
@@ -24,7 +25,7 @@ pub struct CheckpointFile {
 }
 
 impl CheckpointFile {
-    /// The whole file; meant for the small ones, weights are mapped.
+    /// Reads the whole file. Meant for small ones; weights are mapped.
     pub fn read(&self) -> Result<Cow<'static, [u8]>> {
         match &self.data {
             FileData::Disk(path) => std::fs::read(path)
@@ -34,7 +35,7 @@ impl CheckpointFile {
         }
     }
 
-    /// The file parsed as JSON; an error names it.
+    /// Parses the file as JSON; an error names the file.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.read()?).context(
             ErrorKind::Model,
@@ -42,7 +43,7 @@ impl CheckpointFile {
         )
     }
 
-    /// How to name this file to people: its path, or its name where it is built in.
+    /// The file as shown to people: its path, or its name where it is built in.
     pub fn shown(&self) -> String {
         match &self.data {
             FileData::Disk(path) => path.display().to_string(),
@@ -51,7 +52,7 @@ impl CheckpointFile {
     }
 }
 
-/// The text files a tokenizer can be made of.
+/// The files that a tokenizer is built from.
 #[derive(Debug, Clone)]
 pub enum TokenizerFiles {
     /// `tokenizer.json`.
@@ -66,7 +67,7 @@ pub enum TokenizerFiles {
 /// The resolved files of one checkpoint.
 #[derive(Debug, Clone)]
 pub struct CheckpointFiles {
-    /// As the user named the model.
+    /// The model as the user named it.
     pub name: String,
     pub config: CheckpointFile,
     pub generation_config: Option<CheckpointFile>,
@@ -79,7 +80,7 @@ pub struct CheckpointFiles {
     pub weights: Vec<CheckpointFile>,
 }
 
-/// How far a download is.
+/// The progress of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Download {
     pub file: String,
@@ -87,7 +88,7 @@ pub struct Download {
     pub total: u64,
 }
 
-/// Told of downloads, from any thread.
+/// Receives the progress of downloads; called from any thread.
 pub type OnDownload = Arc<dyn Fn(Download) + Send + Sync>;
 
 const CONFIG: &str = "config.json";
@@ -102,27 +103,26 @@ const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
 
 impl CheckpointFiles {
-    /// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id out
-    /// of the shared cache; what is not there yet is downloaded, unless `options.offline`.
+    /// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id in
+    /// the shared cache. Missing files are downloaded, unless `options.offline`.
     pub fn resolve(options: &ModelOptions, on_download: OnDownload) -> Result<Self> {
         let name = options.model.as_str();
-        if name == crate::vlm::checkpoint::builtin::NAME {
-            return Self::embedded(name, crate::vlm::checkpoint::builtin::DEMO);
+        if name == builtin::NAME {
+            return Self::embedded(name, builtin::DEMO);
         }
         if Path::new(name).is_dir() {
             return Self::folder(Path::new(name));
         }
         match hub::id(name) {
             Some(id) => Hub::new(options, id, on_download)?.checkpoint(),
-            None => Err(Error::new(
-                ErrorKind::Usage,
-                format!("no model folder {name}"),
-            )
-            .with_hint("give a checkpoint folder, a Hugging Face id such as Qwen/Qwen2-VL-2B-Instruct, or demo")),
+            None => Err(
+                Error::new(ErrorKind::Usage, format!("no model folder {name}"))
+                    .with_hint("give a checkpoint folder, a Hugging Face id (owner/name), or demo"),
+            ),
         }
     }
 
-    /// A checkpoint folder.
+    /// The files of a checkpoint folder.
     pub fn folder(folder: &Path) -> Result<Self> {
         let name = folder.display().to_string();
         Self::collect(&name, |file| {
@@ -131,7 +131,7 @@ impl CheckpointFiles {
         })
     }
 
-    /// Files that are part of the program: pairs of name and content.
+    /// The files of a checkpoint inside the program: pairs of name and content.
     pub fn embedded(name: &str, files: &[(&str, &'static [u8])]) -> Result<Self> {
         Self::collect(name, |wanted| {
             let found = files.iter().find(|(name, _)| *name == wanted);
@@ -139,8 +139,8 @@ impl CheckpointFiles {
         })
     }
 
-    /// Asks `find` for each file that a checkpoint can have, the weights last, so that a cache
-    /// that has the weights has everything.
+    /// Calls `find` for each file that a checkpoint can have. The weights come last, so that a cache
+    /// that has them has everything.
     pub(crate) fn collect(
         name: &str,
         mut find: impl FnMut(&str) -> Result<Option<FileData>>,
@@ -206,7 +206,7 @@ impl CheckpointFiles {
                 ErrorKind::Model,
                 format!("{name} lacks {}", missing.join(", ")),
             )
-            .with_hint("a Qwen2-VL checkpoint as published on the hub has these files")),
+            .with_hint("a checkpoint as published on the hub has these files")),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Checkpoints of the Hugging Face hub: out of the cache that all programs share, or downloaded
 //! into it.
 
+use super::files::{CheckpointFiles, Download, FileData, OnDownload};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
-use crate::vlm::checkpoint::files::{CheckpointFiles, Download, FileData, OnDownload};
 use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
 use hf_hub::repository::{RepoTreeEntry, RepoTypeModel};
 use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};

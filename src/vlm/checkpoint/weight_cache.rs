@@ -1,8 +1,8 @@
 //! Quantized weights as a GGUF file in the user's cache folder: written once, layer by layer, and
 //! mapped at every later start.
 
+use super::files::{CheckpointFiles, FileData};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::vlm::checkpoint::files::{CheckpointFiles, FileData};
 use candle_core::quantized::gguf_file::Content;
 use candle_core::quantized::k_quants::{self, BlockQ4K, BlockQ8_0};
 use candle_core::quantized::{GgmlDType, GgmlType, QStorage, QTensor, QuantizedType};

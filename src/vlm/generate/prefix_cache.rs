@@ -1,7 +1,7 @@
 //! The shared starts of prompts: computed once, kept while they are wanted and memory allows.
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::vlm::model::{Qwen2Vl, SequenceStep};
+use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_cache::{Prefix, Sequence};
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Prefixes {
     }
 
     /// Asks for a prefix, so that it is computed if it is not there.
-    pub fn want(&mut self, model: &Qwen2Vl, tokens: &Arc<[u32]>) {
+    pub fn want(&mut self, model: &Model, tokens: &Arc<[u32]>) {
         self.clock += 1;
         if let Some(shared) = self.all.iter_mut().find(|shared| shared.tokens == *tokens) {
             shared.used = self.clock;

@@ -1,13 +1,13 @@
 //! Continuous batching: many requests share each step of the model, and a finished one makes
 //! room for the next at once.
 
+use super::prefix_cache::Prefixes;
+use super::sampling::{Constraint, Sampling};
+use super::slot::{Slot, Verdict, encode_group, model_error, piece, runs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Timings, TokenCounts};
-use crate::vlm::generate::prefix_cache::Prefixes;
-use crate::vlm::generate::sampling::{Constraint, Sampling};
-use crate::vlm::generate::slot::{Slot, Verdict, encode_group, model_error, piece, runs};
-use crate::vlm::model::{Qwen2Vl, SequenceStep};
-use crate::vlm::models::qwen2_vl::image::ImagePatches;
+use crate::vlm::architecture::ImagePatches;
+use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_cache::Prefix;
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -97,7 +97,7 @@ pub struct StepStats {
 
 /// Runs requests over a model it borrows.
 pub struct Generator<'m> {
-    model: &'m Qwen2Vl,
+    model: &'m Model,
     options: GeneratorOptions,
     waiting: VecDeque<GenerateRequest>,
     slots: Vec<Slot>,
@@ -109,7 +109,7 @@ pub struct Generator<'m> {
 const VISION_PATCHES: usize = 4096;
 
 impl<'m> Generator<'m> {
-    pub fn new(model: &'m Qwen2Vl, options: GeneratorOptions) -> Self {
+    pub fn new(model: &'m Model, options: GeneratorOptions) -> Self {
         Self {
             model,
             options,
@@ -189,7 +189,7 @@ impl<'m> Generator<'m> {
                 return;
             };
             let ticket = request.ticket;
-            let ends = &self.model.config().end_tokens;
+            let ends = &self.model.spec().end_tokens;
             match checked.and_then(|bytes| Slot::new(request, bytes, ends, events)) {
                 Ok(slot) => {
                     self.prefixes.want(self.model, &slot.request.prefix);
@@ -210,7 +210,7 @@ impl<'m> Generator<'m> {
     /// The bytes that the request's own keys and values may come to take.
     fn check(&self, request: &GenerateRequest) -> Result<usize> {
         let fault = |cause: String| Err(Error::new(ErrorKind::Model, cause));
-        let image_token = self.model.config().image_token_id;
+        let image_token = self.model.spec().image_token;
         if request.tokens.is_empty() {
             return fault("a prompt needs a token after its shared part".into());
         }
@@ -226,7 +226,7 @@ impl<'m> Generator<'m> {
         }
         let own = request.tokens.len() + request.max_new_tokens;
         let all = request.prefix.len() + own;
-        let most = self.model.config().text.max_position_embeddings;
+        let most = self.model.spec().max_tokens;
         if all > most {
             return fault(format!(
                 "the prompt and its answer may take {all} tokens, the model holds {most}"
@@ -310,7 +310,7 @@ impl<'m> Generator<'m> {
 
     /// Decides how many tokens each takes: answers go on, what is left of the step goes to prompts.
     fn plan(&mut self) {
-        let image_token = self.model.config().image_token_id;
+        let image_token = self.model.spec().image_token;
         let mut left = self.options.step_tokens.max(1);
         for slot in &mut self.slots {
             slot.planned = 0;
@@ -332,7 +332,7 @@ impl<'m> Generator<'m> {
 
     /// Computes what was planned; gives the logits of the slots that asked for them.
     fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<Tensor>> {
-        let image_token = self.model.config().image_token_id;
+        let image_token = self.model.spec().image_token;
         let began = Instant::now();
         let mut logits: Vec<Option<Tensor>> = vec![None; self.slots.len()];
         let mut steps = Vec::new();
@@ -429,7 +429,7 @@ impl<'m> Generator<'m> {
 
     /// Lets each sampler look at its logits, in parallel: grammars take their time.
     fn listen(&mut self, logits: &[Option<Tensor>], events: &mut Vec<GenerateEvent>) {
-        let ends = &self.model.config().end_tokens;
+        let ends = &self.model.spec().end_tokens;
         let verdicts: Vec<Verdict> = self
             .slots
             .par_iter_mut()

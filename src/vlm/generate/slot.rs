@@ -1,13 +1,11 @@
 //! A request in flight: how far it is, and what its answer becomes.
 
+use super::sampling::{Choice, Constraint, Sampler};
+use super::scheduler::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{Timings, TokenCounts};
-use crate::vlm::generate::sampling::{Choice, Constraint, Sampler};
-use crate::vlm::generate::scheduler::{
-    FinishReason, GenerateEvent, GenerateRequest, GeneratedToken,
-};
-use crate::vlm::model::{ImageFeatures, Qwen2Vl};
-use crate::vlm::models::qwen2_vl::image::ImagePatches;
+use crate::vlm::architecture::ImagePatches;
+use crate::vlm::model::{ImageFeatures, Model};
 use crate::vlm::nn::kv_cache::Sequence;
 use crate::vlm::nn::ops::with_slice;
 use candle_core::Tensor;
@@ -240,7 +238,7 @@ pub(crate) fn piece(rest: &[u32], left: usize, image_token: u32, has_images: boo
 }
 
 /// Encodes the images of some slots in one go.
-pub(crate) fn encode_group(model: &Qwen2Vl, slots: &mut [Slot], group: &[usize]) -> Result<()> {
+pub(crate) fn encode_group(model: &Model, slots: &mut [Slot], group: &[usize]) -> Result<()> {
     let began = Instant::now();
     let images: Vec<ImagePatches> = group
         .iter()

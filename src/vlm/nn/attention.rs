@@ -1,11 +1,10 @@
-//! Attention of a step and within pictures: over plain slices on the CPU, with candle's operations
-//! elsewhere. Every sequence attends to its shared prefix and to its own keys where they lie.
+//! Attention of a step, and within ranges of rows: over plain slices on the CPU, with candle's
+//! operations elsewhere. Every sequence attends to its shared prefix and to its own keys in place.
 
-use crate::vlm::models::qwen2_vl::rope::Grid;
-use crate::vlm::nn::attention_cpu;
-use crate::vlm::nn::kv_cache::{CacheSpec, HeadShape, LayerCache, Sequence};
-use crate::vlm::nn::ops::{self, with_slice};
-use crate::vlm::nn::rope::Angles;
+use super::attention_cpu;
+use super::kv_cache::{CacheSpec, HeadShape, LayerCache, Sequence};
+use super::ops::{self, with_slice};
+use super::rope::Angles;
 use candle_core::{D, DType, Result, Tensor};
 use std::ops::Range;
 
@@ -18,7 +17,7 @@ pub struct Span<'a> {
 /// Causal attention of a step. A row of `qkv`, `(tokens, (heads + 2 kv_heads) * head_dim)`, holds
 /// a token's queries, keys and values; the keys and values join the caches of the spans, which
 /// together cover all rows. Gives `(tokens, heads * head_dim)`.
-pub(crate) fn attend(
+pub fn attend(
     qkv: &Tensor,
     layer: usize,
     spec: &CacheSpec,
@@ -128,33 +127,24 @@ fn attend_generic(
         .reshape((tokens, q_dim))
 }
 
-/// Full attention within each picture. A row of `qkv`, `(patches, 3 * heads * head_dim)`, holds a
-/// patch's queries, keys and values. Gives `(patches, heads * head_dim)`.
-pub(crate) fn attend_pictures(
+/// Full attention within each range of rows, which together cover all rows in order. A row of
+/// `qkv`, `(rows, 3 * heads * head_dim)`, holds its queries, keys and values. Gives
+/// `(rows, heads * head_dim)`.
+pub fn attend_within(
     qkv: &Tensor,
     heads: usize,
     angles: &Angles,
-    grids: &[Grid],
+    ranges: &[Range<usize>],
 ) -> Result<Tensor> {
-    let (patches, width) = qkv.dims2()?;
+    let (rows, width) = qkv.dims2()?;
     let dim = width / 3;
-    // A frame attends to itself alone; pictures have one.
-    let frames = grids
-        .iter()
-        .flat_map(|grid| std::iter::repeat_n(grid.h * grid.w, grid.t));
-    let mut ranges = Vec::new();
-    let mut start = 0;
-    for n in frames {
-        ranges.push(start..start + n);
-        start += n;
-    }
     if ops::is_plain(qkv) {
         let out = with_slice(qkv, |qkv| {
-            Ok(attention_cpu::attend_pictures(
-                qkv, heads, dim, angles, &ranges,
+            Ok(attention_cpu::attend_within(
+                qkv, heads, dim, angles, ranges,
             ))
         })?;
-        return Tensor::from_vec(out, (patches, dim), qkv.device());
+        return Tensor::from_vec(out, (rows, dim), qkv.device());
     }
     let head_dim = dim / heads;
     let parts: Result<Vec<Tensor>> = ranges
@@ -183,6 +173,7 @@ pub(crate) fn attend_pictures(
 mod tests {
     use super::*;
     use crate::vlm::nn::kv_cache::Prefix;
+    use crate::vlm::nn::rope::frequencies;
     use candle_core::Device;
     use std::sync::Arc;
 
@@ -197,24 +188,13 @@ mod tests {
         Tensor::randn(0f32, 1.0, (rows, width), &Device::Cpu).unwrap()
     }
 
+    /// A different angle for every token and frequency.
     fn angles(tokens: usize, head_dim: usize) -> Angles {
-        let config = crate::vlm::models::qwen2_vl::config::TextConfig {
-            hidden_size: SHAPE.heads * head_dim,
-            intermediate_size: 1,
-            num_hidden_layers: 1,
-            num_attention_heads: SHAPE.heads,
-            num_key_value_heads: SHAPE.kv_heads,
-            vocab_size: 1,
-            rms_norm_eps: 1e-6,
-            rope_theta: 100.0,
-            mrope_section: [head_dim / 2 - 2, 1, 1],
-            max_position_embeddings: 100,
-            tie_word_embeddings: true,
-        };
-        let positions: Vec<[u32; 3]> = (0..tokens as u32).map(|i| [i, i / 2, i + 3]).collect();
-        crate::vlm::models::qwen2_vl::rope::TextRope::new(&config)
-            .angles(&positions, &Device::Cpu, DType::F32)
-            .unwrap()
+        let inverse = frequencies(100.0, head_dim / 2);
+        let all: Vec<f32> = (0..tokens)
+            .flat_map(|token| inverse.iter().map(move |inverse| token as f32 * inverse))
+            .collect();
+        Angles::new(&all, head_dim / 2, &Device::Cpu, DType::F32).unwrap()
     }
 
     /// 64-bit numbers take the generic path, which an accelerator takes for all.
@@ -287,18 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn pictures_attend_to_themselves_alone() {
-        let grids = [(2, 4), (2, 2), (6, 4)].map(|(h, w)| Grid { t: 1, h, w });
+    fn ranges_attend_to_themselves_alone() {
+        let ranges = [0..8, 8..12, 12..36];
         let (heads, head_dim) = (3, 20);
         let qkv = random(36, 3 * heads * head_dim);
         let angles = angles(36, head_dim);
-        let plain = attend_pictures(&qkv, heads, &angles, &grids).unwrap();
+        let plain = attend_within(&qkv, heads, &angles, &ranges).unwrap();
         let generic = qkv.to_dtype(DType::F64).unwrap();
-        let generic = attend_pictures(&generic, heads, &angles, &grids).unwrap();
+        let generic = attend_within(&generic, heads, &angles, &ranges).unwrap();
         assert_close(&plain, &generic);
         let alone = qkv.narrow(0, 8, 4).unwrap();
         let angles = angles.rows(&(8..12)).unwrap();
-        let alone = attend_pictures(&alone, heads, &angles, &grids[1..2]).unwrap();
+        let alone = attend_within(&alone, heads, &angles, &[0..4]).unwrap();
         assert_close(&plain.narrow(0, 8, 4).unwrap(), &alone);
     }
 }

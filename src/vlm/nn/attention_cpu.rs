@@ -3,10 +3,10 @@
 //! Rows of different sequences that share a prefix attend to it together: a piece of its keys or
 //! values is fetched once and met by the queries of all of them while it lies in the cache.
 
-use crate::vlm::nn::attention::Span;
-use crate::vlm::nn::kv_cache::{BLOCK, HeadShape, LayerCache, PlainLayer};
-use crate::vlm::nn::ops::{self, mul_add, softmax_row, vectorized};
-use crate::vlm::nn::rope::Angles;
+use super::attention::Span;
+use super::kv_cache::{BLOCK, HeadShape, LayerCache, PlainLayer};
+use super::ops::{self, mul_add, softmax_row, vectorized};
+use super::rope::Angles;
 use candle_core::Result;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -308,7 +308,7 @@ struct Run<'a> {
     own: Vec<Segment<'a>>,
 }
 
-/// Causal attention of a step; see [`crate::vlm::nn::attention::attend`].
+/// Causal attention of a step; see [`super::attention::attend`].
 pub(crate) fn attend(
     qkv: &[f32],
     layer: usize,
@@ -432,8 +432,8 @@ fn gather<'a>(
     out
 }
 
-/// Full attention within each range of rows; see [`crate::vlm::nn::attention::attend_pictures`].
-pub(crate) fn attend_pictures(
+/// Full attention within each range of rows; see [`super::attention::attend_within`].
+pub(crate) fn attend_within(
     qkv: &[f32],
     heads: usize,
     dim: usize,

@@ -11,7 +11,7 @@ use half::f16;
 use rayon::prelude::*;
 use std::cell::Cell;
 
-use crate::vlm::nn::ops::{vectorized, with_slice};
+use super::ops::{vectorized, with_slice};
 
 /// Weights of a row that share a scale.
 const BLOCK: usize = 32;

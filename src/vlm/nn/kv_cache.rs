@@ -1,6 +1,6 @@
 //! Keys and values: a prefix that many sequences share, and each sequence's own.
 
-use crate::vlm::nn::rope::Position;
+use super::rope::Position;
 use candle_core::{DType, Device, Result, Tensor};
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! The one type behind every linear layer, so that a faster kernel can take its place without the
 //! model knowing.
 
+use super::int8::Int8Matrix;
 use crate::vlm::checkpoint::weight_cache::Store;
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::nn::int8::Int8Matrix;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Result, Tensor};
 use std::sync::Arc;

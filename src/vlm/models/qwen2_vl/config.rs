@@ -1,10 +1,12 @@
-//! What a checkpoint says of itself: `config.json` in both shapes, the generation and the image
-//! processor configuration. Nothing the numbers depend on is defaulted in silence.
+//! The configuration of a Qwen2-VL checkpoint: `config.json` in both layouts, and the image
+//! processor's file. No number that the results depend on has a silent default.
 
-use crate::error::{Context, Error, ErrorKind, Result};
-use crate::vlm::checkpoint::files::CheckpointFiles;
+use crate::error::Result;
+use crate::vlm::checkpoint::config::{
+    EndTokens, check_sizes, check_tokens, generation_end_tokens, invalid,
+};
+use crate::vlm::checkpoint::files::{CheckpointFile, CheckpointFiles};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 /// The language model.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +79,7 @@ pub struct ImageConfig {
     pub std: [f32; 3],
 }
 
-/// Everything the JSON files of a checkpoint say that the model needs.
+/// The configuration files of a checkpoint, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub text: TextConfig,
@@ -92,41 +94,42 @@ pub struct Config {
 
 impl Config {
     pub fn load(files: &CheckpointFiles) -> Result<Self> {
-        let root: Map<String, Value> = files.config.json()?;
-        let shown = files.config.shown();
-        let generation: Option<Map<String, Value>> = match &files.generation_config {
-            Some(file) => Some(file.json()?),
-            None => None,
+        let processor = &files.preprocessor_config;
+        let image = ImageFields::read(processor)?
+            .check()
+            .map_err(|error| error.context(processor.shown()))?;
+        let root: Root = files.config.json()?;
+        // Older files hold the language model's fields at the root.
+        let text: TextFields = match &root.text_config {
+            Some(text) => text.clone(),
+            None => files.config.json()?,
         };
-        let image: Map<String, Value> = files.preprocessor_config.json()?;
-        let image = image_config(&image)
-            .map_err(|error| error.context(files.preprocessor_config.shown()))?;
-        Self::parse(&root, generation.as_ref(), image).map_err(|error| error.context(shown))
+        let ends = generation_end_tokens(files)?;
+        Self::check(&root, &text, image, ends).map_err(|error| error.context(files.config.shown()))
     }
 
-    fn parse(
-        root: &Map<String, Value>,
-        generation: Option<&Map<String, Value>>,
+    fn check(
+        root: &Root,
+        text: &TextFields,
         image: ImageConfig,
+        ends: Option<EndTokens>,
     ) -> Result<Self> {
-        let kind: String = field(root, "model_type")?;
-        if kind != "qwen2_vl" {
-            return Err(bad(format!("model_type is {kind}, not qwen2_vl"))
-                .with_hint("only Qwen2-VL checkpoints can be run in process; serve others and use --endpoint"));
-        }
-        let nested = match root.get("text_config") {
-            None | Some(Value::Null) => None,
-            Some(Value::Object(map)) => Some(map),
-            Some(_) => return Err(bad("text_config is not an object")),
+        let ends = ends
+            .or_else(|| root.eos_token_id.clone())
+            .or_else(|| text.eos_token_id.clone())
+            .ok_or_else(|| invalid("neither it nor generation_config.json has eos_token_id"))?;
+        let config = Self {
+            text: text.check(root)?,
+            vision: root.vision_config.check()?,
+            image,
+            image_token_id: root.image_token_id,
+            vision_start_token_id: root.vision_start_token_id,
+            vision_end_token_id: root.vision_end_token_id,
+            end_tokens: ends.list()?,
         };
-        let text = text_config(nested.unwrap_or(root), root)?;
-        let vision: &Map<String, Value> = match root.get("vision_config") {
-            Some(Value::Object(map)) => map,
-            _ => return Err(bad("vision_config is missing")),
-        };
-        let vision = vision_config(vision)?;
+        let (text, vision, image) = (&config.text, &config.vision, &config.image);
         if vision.hidden_size != text.hidden_size {
-            return Err(bad(format!(
+            return Err(invalid(format!(
                 "vision features are {} wide, the language model {}",
                 vision.hidden_size, text.hidden_size
             )));
@@ -135,256 +138,315 @@ impl Config {
             || image.temporal_patch_size != vision.temporal_patch_size
             || image.merge_size != vision.spatial_merge_size
         {
-            return Err(bad(
+            return Err(invalid(
                 "patch sizes differ from those of the image processor's configuration",
             ));
         }
-        let ends = generation
-            .and_then(|map| map.get("eos_token_id"))
-            .or_else(|| root.get("eos_token_id"))
-            .or_else(|| nested.and_then(|map| map.get("eos_token_id")))
-            .filter(|value| !value.is_null())
-            .ok_or_else(|| bad("neither it nor generation_config.json has eos_token_id"))?;
-        let end_tokens = match OneOrMany::<u32>::deserialize(ends) {
-            Ok(OneOrMany::One(id)) => vec![id],
-            Ok(OneOrMany::Many(ids)) if !ids.is_empty() => ids,
-            _ => return Err(bad(format!("eos_token_id {ends} is not a token"))),
-        };
-        let config = Self {
-            image_token_id: field(root, "image_token_id")?,
-            vision_start_token_id: field(root, "vision_start_token_id")?,
-            vision_end_token_id: field(root, "vision_end_token_id")?,
-            end_tokens,
-            text,
-            vision,
-            image,
-        };
-        let named = [
-            config.image_token_id,
-            config.vision_start_token_id,
-            config.vision_end_token_id,
-        ];
-        for id in named.iter().chain(&config.end_tokens) {
-            if *id as usize >= config.text.vocab_size {
-                return Err(bad(format!(
-                    "token {id} is outside the vocabulary of {}",
-                    config.text.vocab_size
-                )));
-            }
-        }
+        check_tokens(
+            config.markers().iter().chain(&config.end_tokens),
+            text.vocab_size,
+        )?;
         Ok(config)
     }
+
+    /// The special tokens around and in place of a picture.
+    pub fn markers(&self) -> [u32; 3] {
+        [
+            self.vision_start_token_id,
+            self.vision_end_token_id,
+            self.image_token_id,
+        ]
+    }
 }
 
-fn text_config(map: &Map<String, Value>, root: &Map<String, Value>) -> Result<TextConfig> {
-    let rope = ["rope_parameters", "rope_scaling"]
-        .iter()
-        .find_map(|key| map.get(*key).or_else(|| root.get(*key))?.as_object())
-        .ok_or_else(|| bad("neither rope_scaling nor rope_parameters is there"))?;
-    if let Some(kind) = rope.get("rope_type").or_else(|| rope.get("type"))
-        && !matches!(kind.as_str(), Some("mrope" | "default"))
-    {
-        return Err(bad(format!("rotary type {kind} is not supported")));
-    }
-    let rope_theta = match optional(rope, "rope_theta")? {
-        Some(theta) => theta,
-        None => field(map, "rope_theta")?,
-    };
-    if optional::<bool>(map, "use_sliding_window")?.unwrap_or(false) {
-        return Err(bad("sliding window attention is not supported"));
-    }
-    expect_activation(map, "silu")?;
-    let heads = count(map, "num_attention_heads")?;
-    // Older configurations keep tying in the nested part, newer ones at the root; the published
-    // default of the architecture is a head of its own.
-    let tied = |map| Ok::<bool, Error>(optional(map, "tie_word_embeddings")?.unwrap_or(false));
-    let text = TextConfig {
-        hidden_size: count(map, "hidden_size")?,
-        intermediate_size: count(map, "intermediate_size")?,
-        num_hidden_layers: count(map, "num_hidden_layers")?,
-        num_attention_heads: heads,
-        num_key_value_heads: optional(map, "num_key_value_heads")?.unwrap_or(heads),
-        vocab_size: count(map, "vocab_size")?,
-        rms_norm_eps: field(map, "rms_norm_eps")?,
-        rope_theta,
-        mrope_section: field(rope, "mrope_section")?,
-        max_position_embeddings: count(map, "max_position_embeddings")?,
-        tie_word_embeddings: tied(root)? || tied(map)?,
-    };
-    let head_dim = text.head_dim();
-    if !text.hidden_size.is_multiple_of(heads) || !head_dim.is_multiple_of(2) {
-        return Err(bad(format!(
-            "hidden_size {} cannot be split over {heads} heads",
-            text.hidden_size
-        )));
-    }
-    if optional::<usize>(map, "head_dim")?.is_some_and(|given| given != head_dim) {
-        return Err(bad("head_dim is not hidden_size / num_attention_heads"));
-    }
-    if text.num_key_value_heads == 0 || !heads.is_multiple_of(text.num_key_value_heads) {
-        return Err(bad(format!(
-            "{heads} heads cannot share {} key/value heads",
-            text.num_key_value_heads
-        )));
-    }
-    if text.mrope_section.iter().sum::<usize>() != head_dim / 2 {
-        return Err(bad(format!(
-            "mrope_section {:?} does not add up to half the head size {head_dim}",
-            text.mrope_section
-        )));
-    }
-    Ok(text)
+/// `config.json` as written.
+#[derive(Deserialize)]
+struct Root {
+    text_config: Option<TextFields>,
+    vision_config: VisionFields,
+    image_token_id: u32,
+    vision_start_token_id: u32,
+    vision_end_token_id: u32,
+    eos_token_id: Option<EndTokens>,
+    tie_word_embeddings: Option<bool>,
+    rope_parameters: Option<RopeFields>,
+    rope_scaling: Option<RopeFields>,
 }
 
-fn vision_config(map: &Map<String, Value>) -> Result<VisionConfig> {
-    expect_activation(map, "quick_gelu")?;
-    let embed_dim = count(map, "embed_dim")?;
-    let ratio: f64 = field(map, "mlp_ratio")?;
-    let in_channels = match optional(map, "in_channels")? {
-        Some(channels) => channels,
-        // The published name.
-        None => field(map, "in_chans")?,
-    };
-    // The published configurations leave the vision tower's base out; it is a constant there.
-    let rope_theta = match map.get("rope_parameters").and_then(Value::as_object) {
-        Some(rope) => {
-            if let Some(kind) = rope.get("rope_type")
-                && kind.as_str() != Some("axial")
-            {
-                return Err(bad(format!("vision rotary type {kind} is not supported")));
-            }
-            optional(rope, "rope_theta")?.unwrap_or(10_000.0)
-        }
-        None => 10_000.0,
-    };
-    let vision = VisionConfig {
-        depth: count(map, "depth")?,
-        embed_dim,
-        num_heads: count(map, "num_heads")?,
-        mlp_dim: (embed_dim as f64 * ratio) as usize,
-        hidden_size: count(map, "hidden_size")?,
-        in_channels,
-        patch_size: count(map, "patch_size")?,
-        spatial_merge_size: count(map, "spatial_merge_size")?,
-        temporal_patch_size: count(map, "temporal_patch_size")?,
-        rope_theta,
-    };
-    if !embed_dim.is_multiple_of(vision.num_heads)
-        || !(embed_dim / vision.num_heads).is_multiple_of(4)
-    {
-        return Err(bad(format!(
-            "vision embed_dim {embed_dim} cannot be split over {} heads",
-            vision.num_heads
-        )));
-    }
-    if vision.in_channels != 3 {
-        return Err(bad(format!(
-            "the vision tower takes {} channels, not 3",
-            vision.in_channels
-        )));
-    }
-    if vision.mlp_dim == 0 {
-        return Err(bad("vision mlp_ratio is too small"));
-    }
-    Ok(vision)
+#[derive(Clone, Deserialize)]
+struct RopeFields {
+    rope_type: Option<String>,
+    /// The older name.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    rope_theta: Option<f64>,
+    mrope_section: Option<[usize; 3]>,
 }
 
-fn image_config(map: &Map<String, Value>) -> Result<ImageConfig> {
-    // `processor_config.json` holds the image processor one level down.
-    let map = match map.get("image_processor") {
-        Some(Value::Object(inner)) => inner,
-        _ => map,
-    };
-    for step in ["do_resize", "do_rescale", "do_normalize"] {
-        if optional::<bool>(map, step)? == Some(false) {
-            return Err(bad(format!("{step} = false is not supported")));
+#[derive(Clone, Deserialize)]
+struct TextFields {
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    vocab_size: usize,
+    hidden_act: Option<String>,
+    rms_norm_eps: f64,
+    max_position_embeddings: usize,
+    use_sliding_window: Option<bool>,
+    rope_theta: Option<f64>,
+    rope_parameters: Option<RopeFields>,
+    rope_scaling: Option<RopeFields>,
+    tie_word_embeddings: Option<bool>,
+    eos_token_id: Option<EndTokens>,
+}
+
+impl TextFields {
+    fn check(&self, root: &Root) -> Result<TextConfig> {
+        let rope = [
+            &self.rope_parameters,
+            &root.rope_parameters,
+            &self.rope_scaling,
+            &root.rope_scaling,
+        ];
+        let rope = rope
+            .into_iter()
+            .find_map(Option::as_ref)
+            .ok_or_else(|| invalid("neither rope_scaling nor rope_parameters is there"))?;
+        if let Some(kind) = rope.rope_type.as_ref().or(rope.kind.as_ref())
+            && !matches!(kind.as_str(), "mrope" | "default")
+        {
+            return Err(invalid(format!("rotary type {kind} is not supported")));
         }
-    }
-    const BICUBIC: u32 = 3;
-    if let Some(filter) = optional::<u32>(map, "resample")?
-        && filter != BICUBIC
-    {
-        return Err(bad(format!(
-            "resample {filter} is not supported, only bicubic (3)"
-        )));
-    }
-    let size = map.get("size").and_then(Value::as_object);
-    let pixels = |own: &str, edge: &str| -> Result<u64> {
-        if let Some(pixels) = optional(map, own)? {
-            return Ok(pixels);
+        let rope_theta = rope.rope_theta.or(self.rope_theta);
+        if self.use_sliding_window == Some(true) {
+            return Err(invalid("sliding window attention is not supported"));
         }
-        let Some(size) = size else {
-            return Err(bad(format!("neither {own} nor size is there")));
+        check_activation(self.hidden_act.as_deref(), "silu")?;
+        check_sizes(&[
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+        ])?;
+        let heads = self.num_attention_heads;
+        // Older files keep tying in the nested part, newer ones at the root; the published
+        // default of the architecture is a head of its own.
+        let tied = [root.tie_word_embeddings, self.tie_word_embeddings].contains(&Some(true));
+        let text = TextConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_hidden_layers: self.num_hidden_layers,
+            num_attention_heads: heads,
+            num_key_value_heads: self.num_key_value_heads.unwrap_or(heads),
+            vocab_size: self.vocab_size,
+            rms_norm_eps: self.rms_norm_eps,
+            rope_theta: rope_theta.ok_or_else(|| invalid("rope_theta is missing"))?,
+            mrope_section: rope
+                .mrope_section
+                .ok_or_else(|| invalid("mrope_section is missing"))?,
+            max_position_embeddings: self.max_position_embeddings,
+            tie_word_embeddings: tied,
         };
-        match optional(size, edge)? {
-            Some(pixels) => Ok(pixels),
-            None => field(size, own),
+        let head_dim = text.head_dim();
+        if !text.hidden_size.is_multiple_of(heads) || !head_dim.is_multiple_of(2) {
+            return Err(invalid(format!(
+                "hidden_size {} cannot be split over {heads} heads",
+                text.hidden_size
+            )));
         }
-    };
-    let config = ImageConfig {
-        min_pixels: pixels("min_pixels", "shortest_edge")?,
-        max_pixels: pixels("max_pixels", "longest_edge")?,
-        patch_size: count(map, "patch_size")?,
-        temporal_patch_size: count(map, "temporal_patch_size")?,
-        merge_size: count(map, "merge_size")?,
-        // The published configurations leave it out: 8-bit values.
-        rescale_factor: optional(map, "rescale_factor")?.unwrap_or(1.0 / 255.0),
-        mean: field(map, "image_mean")?,
-        std: field(map, "image_std")?,
-    };
-    if config.min_pixels == 0 || config.max_pixels < config.min_pixels {
-        return Err(bad(format!(
-            "pixels cannot be at least {} and at most {}",
-            config.min_pixels, config.max_pixels
-        )));
+        if self.head_dim.is_some_and(|given| given != head_dim) {
+            return Err(invalid("head_dim is not hidden_size / num_attention_heads"));
+        }
+        if text.num_key_value_heads == 0 || !heads.is_multiple_of(text.num_key_value_heads) {
+            return Err(invalid(format!(
+                "{heads} heads cannot share {} key/value heads",
+                text.num_key_value_heads
+            )));
+        }
+        if text.mrope_section.iter().sum::<usize>() != head_dim / 2 {
+            return Err(invalid(format!(
+                "mrope_section {:?} does not add up to half the head size {head_dim}",
+                text.mrope_section
+            )));
+        }
+        Ok(text)
     }
-    if config.std.iter().any(|value| !value.is_normal()) {
-        return Err(bad("image_std holds a value one cannot divide by"));
-    }
-    Ok(config)
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
+struct VisionFields {
+    depth: usize,
+    embed_dim: usize,
+    num_heads: usize,
+    mlp_ratio: f64,
+    hidden_size: usize,
+    in_channels: Option<usize>,
+    /// The published name.
+    in_chans: Option<usize>,
+    patch_size: usize,
+    spatial_merge_size: usize,
+    temporal_patch_size: usize,
+    hidden_act: Option<String>,
+    rope_parameters: Option<RopeFields>,
 }
 
-fn expect_activation(map: &Map<String, Value>, expected: &str) -> Result<()> {
-    match optional::<String>(map, "hidden_act")? {
-        Some(given) if given != expected => Err(bad(format!(
+impl VisionFields {
+    fn check(&self) -> Result<VisionConfig> {
+        // The published files leave the vision tower's base out; it is a constant there.
+        const ROPE_THETA: f64 = 10_000.0;
+        check_activation(self.hidden_act.as_deref(), "quick_gelu")?;
+        check_sizes(&[
+            ("depth", self.depth),
+            ("embed_dim", self.embed_dim),
+            ("num_heads", self.num_heads),
+            ("hidden_size", self.hidden_size),
+            ("patch_size", self.patch_size),
+            ("spatial_merge_size", self.spatial_merge_size),
+            ("temporal_patch_size", self.temporal_patch_size),
+        ])?;
+        let rope = self.rope_parameters.as_ref();
+        if let Some(kind) = rope.and_then(|rope| rope.rope_type.as_deref())
+            && kind != "axial"
+        {
+            return Err(invalid(format!(
+                "vision rotary type {kind} is not supported"
+            )));
+        }
+        let in_channels = self.in_channels.or(self.in_chans);
+        let vision = VisionConfig {
+            depth: self.depth,
+            embed_dim: self.embed_dim,
+            num_heads: self.num_heads,
+            mlp_dim: (self.embed_dim as f64 * self.mlp_ratio) as usize,
+            hidden_size: self.hidden_size,
+            in_channels: in_channels.ok_or_else(|| invalid("in_channels is missing"))?,
+            patch_size: self.patch_size,
+            spatial_merge_size: self.spatial_merge_size,
+            temporal_patch_size: self.temporal_patch_size,
+            rope_theta: rope.and_then(|rope| rope.rope_theta).unwrap_or(ROPE_THETA),
+        };
+        let (dim, heads) = (vision.embed_dim, vision.num_heads);
+        if !dim.is_multiple_of(heads) || !(dim / heads).is_multiple_of(4) {
+            return Err(invalid(format!(
+                "vision embed_dim {dim} cannot be split over {heads} heads"
+            )));
+        }
+        if vision.in_channels != 3 {
+            return Err(invalid(format!(
+                "the vision tower takes {} channels, not 3",
+                vision.in_channels
+            )));
+        }
+        check_sizes(&[("vision mlp_ratio * embed_dim", vision.mlp_dim)])?;
+        Ok(vision)
+    }
+}
+
+fn check_activation(given: Option<&str>, expected: &str) -> Result<()> {
+    match given {
+        Some(given) if given != expected => Err(invalid(format!(
             "hidden_act {given} is not supported, only {expected}"
         ))),
         _ => Ok(()),
     }
 }
 
-fn optional<T: serde::de::DeserializeOwned>(
-    map: &Map<String, Value>,
-    key: &str,
-) -> Result<Option<T>> {
-    match map.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => T::deserialize(value)
-            .map(Some)
-            .context(ErrorKind::Model, format!("{key} is {value}")),
+/// The image processor's settings as written.
+#[derive(Deserialize)]
+struct ImageFields {
+    do_resize: Option<bool>,
+    do_rescale: Option<bool>,
+    do_normalize: Option<bool>,
+    resample: Option<u32>,
+    min_pixels: Option<u64>,
+    max_pixels: Option<u64>,
+    size: Option<SizeFields>,
+    patch_size: usize,
+    temporal_patch_size: usize,
+    merge_size: usize,
+    rescale_factor: Option<f32>,
+    image_mean: [f32; 3],
+    image_std: [f32; 3],
+}
+
+/// Numbers of pixels under their older and newer names.
+#[derive(Deserialize)]
+struct SizeFields {
+    min_pixels: Option<u64>,
+    max_pixels: Option<u64>,
+    shortest_edge: Option<u64>,
+    longest_edge: Option<u64>,
+}
+
+impl ImageFields {
+    /// From `preprocessor_config.json`, or from `processor_config.json`, which holds the same one
+    /// level down.
+    fn read(file: &CheckpointFile) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Processor {
+            image_processor: Option<ImageFields>,
+        }
+        match file.json::<Processor>()?.image_processor {
+            Some(inner) => Ok(inner),
+            None => file.json(),
+        }
     }
-}
 
-fn field<T: serde::de::DeserializeOwned>(map: &Map<String, Value>, key: &str) -> Result<T> {
-    optional(map, key)?.ok_or_else(|| bad(format!("{key} is missing")))
-}
-
-/// A size: at least one, and small enough that products of a few of them cannot overflow.
-fn count(map: &Map<String, Value>, key: &str) -> Result<usize> {
-    let value: usize = field(map, key)?;
-    if value == 0 || value > 1 << 24 {
-        return Err(bad(format!("{key} is {value}")));
+    fn check(&self) -> Result<ImageConfig> {
+        for (step, on) in [
+            ("do_resize", self.do_resize),
+            ("do_rescale", self.do_rescale),
+            ("do_normalize", self.do_normalize),
+        ] {
+            if on == Some(false) {
+                return Err(invalid(format!("{step} = false is not supported")));
+            }
+        }
+        const BICUBIC: u32 = 3;
+        if let Some(filter) = self.resample
+            && filter != BICUBIC
+        {
+            return Err(invalid(format!(
+                "resample {filter} is not supported, only bicubic (3)"
+            )));
+        }
+        check_sizes(&[
+            ("patch_size", self.patch_size),
+            ("temporal_patch_size", self.temporal_patch_size),
+            ("merge_size", self.merge_size),
+        ])?;
+        let size = self.size.as_ref();
+        let least = self
+            .min_pixels
+            .or_else(|| size?.shortest_edge.or(size?.min_pixels));
+        let most = self
+            .max_pixels
+            .or_else(|| size?.longest_edge.or(size?.max_pixels));
+        let config = ImageConfig {
+            min_pixels: least.ok_or_else(|| invalid("min_pixels is missing"))?,
+            max_pixels: most.ok_or_else(|| invalid("max_pixels is missing"))?,
+            patch_size: self.patch_size,
+            temporal_patch_size: self.temporal_patch_size,
+            merge_size: self.merge_size,
+            // The published files leave it out: 8-bit values.
+            rescale_factor: self.rescale_factor.unwrap_or(1.0 / 255.0),
+            mean: self.image_mean,
+            std: self.image_std,
+        };
+        if config.min_pixels == 0 || config.max_pixels < config.min_pixels {
+            return Err(invalid(format!(
+                "pixels cannot be at least {} and at most {}",
+                config.min_pixels, config.max_pixels
+            )));
+        }
+        if config.std.iter().any(|value| !value.is_normal()) {
+            return Err(invalid("image_std holds a value one cannot divide by"));
+        }
+        Ok(config)
     }
-    Ok(value)
-}
-
-fn bad(cause: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Model, cause)
 }

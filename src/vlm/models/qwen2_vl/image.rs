@@ -1,62 +1,54 @@
-//! A picture to patches, number for number as the reference's image processor makes them.
+//! Preprocessing of pictures, number for number as in the reference's image processor.
 
+use super::config::ImageConfig;
+use super::rope::merged_order;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{Picture, resize_bicubic};
-use crate::vlm::models::qwen2_vl::config::ImageConfig;
-use crate::vlm::models::qwen2_vl::rope::{Grid, merged_order};
-
-/// What the vision tower takes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImagePatches {
-    /// `(patches, channels * frames * patch * patch)`, row-major.
-    pub pixels: Vec<f32>,
-    pub grid: Grid,
-}
+use crate::vlm::architecture::{Grid, ImagePatches};
 
 const LARGEST_RATIO: u32 = 200;
 
-impl ImagePatches {
-    pub fn new(picture: &Picture, config: &ImageConfig) -> Result<Self> {
-        let (width, height) = smart_resize(picture.width, picture.height, config)?;
-        if picture.rgb.len() != picture.width as usize * picture.height as usize * 3 {
-            return Err(Error::new(
-                ErrorKind::Image,
-                "the image does not fill its size",
-            ));
-        }
-        let rgb = resize_bicubic(picture, width, height).rgb;
-        let (patch, merge) = (config.patch_size, config.merge_size);
-        let (width, height) = (width as usize, height as usize);
-        let grid = Grid {
-            t: 1,
-            h: height / patch,
-            w: width / patch,
-        };
-        let mut pixels = Vec::with_capacity(width * height * 3 * config.temporal_patch_size);
-        for (row, column) in merged_order(grid.h, grid.w, merge) {
-            for channel in 0..3 {
-                let (mean, std) = (config.mean[channel], config.std[channel]);
-                // A still picture is every frame of its patch.
-                for _ in 0..config.temporal_patch_size {
-                    for y in row * patch..(row + 1) * patch {
-                        let line = &rgb[y * width * 3..(y + 1) * width * 3];
-                        let part = &line[column * patch * 3..(column + 1) * patch * 3];
-                        let values = part.iter().skip(channel).step_by(3);
-                        pixels.extend(
-                            values.map(|value| {
-                                (f32::from(*value) * config.rescale_factor - mean) / std
-                            }),
-                        );
-                    }
+/// Resizes a picture and cuts it into patches of `channels * frames * patch * patch` numbers. The
+/// patches of one token lie together.
+pub fn patches(picture: &Picture, config: &ImageConfig) -> Result<ImagePatches> {
+    let (width, height) = smart_resize(picture.width, picture.height, config)?;
+    if picture.rgb.len() != picture.width as usize * picture.height as usize * 3 {
+        return Err(Error::new(
+            ErrorKind::Image,
+            "the image does not fill its size",
+        ));
+    }
+    let rgb = resize_bicubic(picture, width, height).rgb;
+    let (patch, merge) = (config.patch_size, config.merge_size);
+    let (width, height) = (width as usize, height as usize);
+    let grid = Grid {
+        t: 1,
+        h: height / patch,
+        w: width / patch,
+    };
+    let mut pixels = Vec::with_capacity(width * height * 3 * config.temporal_patch_size);
+    for (row, column) in merged_order(grid.h, grid.w, merge) {
+        for channel in 0..3 {
+            let (mean, std) = (config.mean[channel], config.std[channel]);
+            // A still picture is every frame of its patch.
+            for _ in 0..config.temporal_patch_size {
+                for y in row * patch..(row + 1) * patch {
+                    let line = &rgb[y * width * 3..(y + 1) * width * 3];
+                    let part = &line[column * patch * 3..(column + 1) * patch * 3];
+                    let values = part.iter().skip(channel).step_by(3);
+                    pixels.extend(
+                        values
+                            .map(|value| (f32::from(*value) * config.rescale_factor - mean) / std),
+                    );
                 }
             }
         }
-        Ok(Self { pixels, grid })
     }
+    Ok(ImagePatches { pixels, grid })
 }
 
-/// The size a picture is brought to: sides that patches and their merging divide, a number of
-/// pixels within the bounds, and about the same shape. Gives width and height.
+/// The width and height that a picture is resized to: multiples of a merged patch, a number of
+/// pixels within the bounds, and about the same shape.
 pub fn smart_resize(width: u32, height: u32, config: &ImageConfig) -> Result<(u32, u32)> {
     let (long, short) = (width.max(height), width.min(height));
     if short == 0 || f64::from(long) / f64::from(short) > f64::from(LARGEST_RATIO) {
@@ -125,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_one_colour_gives_equal_patches() {
+    fn a_picture_of_one_color_gives_equal_patches() {
         let picture = Picture {
             width: 30,
             height: 20,
             rgb: [255, 0, 0].repeat(600),
         };
-        let patches = ImagePatches::new(&picture, &published()).unwrap();
+        let patches = patches(&picture, &published()).unwrap();
         assert_eq!(patches.pixels.len(), patches.grid.patches() * 1176);
         for patch in patches.pixels.chunks(1176) {
             assert!(patch[..392].iter().all(|value| *value == 1.0));

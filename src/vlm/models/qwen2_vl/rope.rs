@@ -1,30 +1,12 @@
 //! Rotary positions: three-part ones for the language model (M-RoPE), row and column for the
 //! vision tower.
 
-use crate::vlm::models::qwen2_vl::config::{TextConfig, VisionConfig};
+use super::config::{TextConfig, VisionConfig};
+use crate::vlm::architecture::Grid;
 use crate::vlm::nn::rope::{Angles, Position, frequencies};
 use candle_core::{DType, Device, Result};
 
-/// A picture's patches: frames, rows, columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Grid {
-    pub t: usize,
-    pub h: usize,
-    pub w: usize,
-}
-
-impl Grid {
-    pub fn patches(&self) -> usize {
-        self.t * self.h * self.w
-    }
-
-    /// Tokens that the patches become, `merge` by `merge` of them each.
-    pub fn tokens(&self, merge: usize) -> usize {
-        self.patches() / (merge * merge)
-    }
-}
-
-/// The positions of a picture's tokens when the next text position is `start`.
+/// The positions of a picture's tokens where the next text position would be `start`.
 pub fn image_positions(grid: Grid, merge: usize, start: u32) -> Vec<Position> {
     let (rows, columns) = (grid.h / merge, grid.w / merge);
     let mut positions = Vec::with_capacity(grid.t * rows * columns);
@@ -120,7 +102,6 @@ mod tests {
         let wide = Grid { t: 1, h: 2, w: 6 };
         let positions = image_positions(wide, 2, 5);
         assert_eq!(positions, [[5, 5, 5], [5, 5, 6], [5, 5, 7]]);
-        assert_eq!(wide.tokens(2), 3);
     }
 
     #[test]

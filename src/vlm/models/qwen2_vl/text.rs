@@ -1,13 +1,14 @@
-//! The language model: Qwen2 with three-part rotary positions, over ragged steps.
+//! The language model: Qwen2 with three-part rotary positions, over ragged steps. Fields mirror
+//! the checkpoint's names under `model`.
 
+use super::config::TextConfig;
+use super::rope::TextRope;
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::models::qwen2_vl::config::TextConfig;
-use crate::vlm::models::qwen2_vl::rope::TextRope;
 use crate::vlm::nn::attention::{Span, attend};
 use crate::vlm::nn::kv_cache::CacheSpec;
 use crate::vlm::nn::linear::{Linear, Placement, Quantization};
 use crate::vlm::nn::ops;
-use crate::vlm::nn::rope::{Angles, Position};
+use crate::vlm::nn::rope::Position;
 use candle_core::{Result, Tensor};
 
 #[derive(Debug)]
@@ -88,7 +89,7 @@ pub struct TextModel {
 }
 
 impl TextModel {
-    /// `loaded` is told of each layer.
+    /// Calls `loaded` after each layer.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
@@ -96,7 +97,7 @@ impl TextModel {
         loaded: &mut dyn FnMut(),
     ) -> Result<Self> {
         let shape = (config.vocab_size, config.hidden_size);
-        // Each answer hangs on the head, so it is never stored coarser than eight bits.
+        // Every answer depends on the head, so it is never stored with fewer than eight bits.
         let head_quantization = placement.quantization.map(|_| Quantization::Q8_0);
         let vocabulary =
             |name: &str| Linear::load_as(weights, placement, name, shape, head_quantization);
@@ -123,32 +124,27 @@ impl TextModel {
         })
     }
 
-    /// `(tokens, hidden)`.
+    /// The embeddings of tokens, `(tokens, hidden)`.
     pub fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
         self.embed
             .rows(&Tensor::new(tokens, &self.placement.device)?)
     }
 
-    /// The cosines and sines of a step.
-    pub fn angles(&self, positions: &[Position]) -> Result<Angles> {
-        let placement = &self.placement;
-        self.rope
-            .angles(positions, &placement.device, placement.activations())
-    }
-
-    /// Runs the layers over the embeddings of a step, `(tokens, hidden)`, whose rows the spans
-    /// cover, and gives the last hidden states before the final norm.
+    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `spans` assign to
+    /// sequences. Gives the hidden states before the final norm, `(tokens, hidden)`.
     pub fn forward(
         &self,
         mut x: Tensor,
-        spec: &CacheSpec,
-        angles: &Angles,
+        positions: &[Position],
+        cache: &CacheSpec,
         spans: &mut [Span],
     ) -> Result<Tensor> {
+        let (device, dtype) = (&self.placement.device, self.placement.activations());
+        let angles = self.rope.angles(positions, device, dtype)?;
         for (index, layer) in self.layers.iter().enumerate() {
             let normed = ops::rms_norm(&x, &layer.input_norm, self.eps)?;
             let qkv = layer.qkv.forward(&normed)?;
-            let attended = attend(&qkv, index, spec, angles, spans)?;
+            let attended = attend(&qkv, index, cache, &angles, spans)?;
             x = layer.o_proj.forward_onto(&x, &attended)?;
             let normed = ops::rms_norm(&x, &layer.post_attention_norm, self.eps)?;
             let inner = ops::swiglu(&layer.gate_up.forward(&normed)?)?;
@@ -163,7 +159,7 @@ impl TextModel {
         self.head.as_ref().unwrap_or(&self.embed).forward(&normed)
     }
 
-    /// Bytes of weights that one step reads.
+    /// Bytes of the weights that one step reads.
     pub fn bytes(&self) -> usize {
         let layers = self
             .layers

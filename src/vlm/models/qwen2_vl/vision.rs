@@ -1,14 +1,15 @@
 //! The vision tower: patches to features of the language model's width.
 
+use super::config::VisionConfig;
+use super::rope::VisionRope;
+use crate::vlm::architecture::{Grid, ImagePatches};
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::models::qwen2_vl::config::VisionConfig;
-use crate::vlm::models::qwen2_vl::image::ImagePatches;
-use crate::vlm::models::qwen2_vl::rope::{Grid, VisionRope};
-use crate::vlm::nn::attention::attend_pictures;
+use crate::vlm::nn::attention::attend_within;
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::ops;
 use crate::vlm::nn::rope::Angles;
 use candle_core::{Result, Tensor};
+use std::ops::Range;
 
 const EPS: f64 = 1e-6;
 
@@ -72,9 +73,9 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: &Tensor, angles: &Angles, grids: &[Grid]) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, angles: &Angles, frames: &[Range<usize>]) -> Result<Tensor> {
         let qkv = self.qkv.forward(&self.norm1.forward(x)?)?;
-        let attended = attend_pictures(&qkv, self.heads, angles, grids)?;
+        let attended = attend_within(&qkv, self.heads, angles, frames)?;
         let x = self.proj.forward_onto(x, &attended)?;
         let inner = ops::quick_gelu(&self.fc1.forward(&self.norm2.forward(&x)?)?)?;
         self.fc2.forward_onto(&x, &inner)
@@ -94,7 +95,7 @@ pub struct VisionTower {
 }
 
 impl VisionTower {
-    /// `loaded` is told of each block.
+    /// Calls `loaded` after each block.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
@@ -137,7 +138,7 @@ impl VisionTower {
         })
     }
 
-    /// All pictures together; gives `(tokens, hidden)` for each.
+    /// Features of each picture, `(tokens, hidden)`. All pictures are computed together.
     pub fn forward(&self, images: &[ImagePatches]) -> Result<Vec<Tensor>> {
         if images.is_empty() {
             return Ok(Vec::new());
@@ -159,8 +160,9 @@ impl VisionTower {
         let pixels = Tensor::from_vec(pixels, (patches, self.config.patch_dim()), device)?;
         let mut x = self.patch_embed.forward(&pixels.to_dtype(dtype)?)?;
         let angles = self.rope.angles(&grids, device, dtype)?;
+        let frames = frames(&grids);
         for block in &self.blocks {
-            x = block.forward(&x, &angles, &grids)?;
+            x = block.forward(&x, &angles, &frames)?;
         }
         let merged = self.config.embed_dim * self.config.merge_unit();
         let x = self
@@ -170,20 +172,23 @@ impl VisionTower {
         let features = self.mlp_2.forward(&self.mlp_0.forward(&x)?.gelu_erf()?)?;
         let mut start = 0;
         let split = grids.iter().map(|grid| {
-            let tokens = grid.tokens(merge);
+            let tokens = grid.patches() / self.config.merge_unit();
             start += tokens;
             features.narrow(0, start - tokens, tokens)
         });
         split.collect()
     }
+}
 
-    /// Bytes of the linear layers' weights.
-    pub fn bytes(&self) -> usize {
-        let blocks = self
-            .blocks
-            .iter()
-            .flat_map(|b| [&b.qkv, &b.proj, &b.fc1, &b.fc2]);
-        let ends = [&self.patch_embed, &self.mlp_0, &self.mlp_2];
-        blocks.chain(ends).map(Linear::bytes).sum()
-    }
+/// The rows of each frame. A frame attends to itself alone; a still picture is one frame.
+fn frames(grids: &[Grid]) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let sizes = grids
+        .iter()
+        .flat_map(|grid| std::iter::repeat_n(grid.h * grid.w, grid.t));
+    let ranges = sizes.map(|size| {
+        start += size;
+        start - size..start
+    });
+    ranges.collect()
 }

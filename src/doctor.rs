@@ -6,7 +6,7 @@ use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, S
 use crate::source::{self, GroupEvent};
 use crate::store;
 use crate::vlm::{
-    Checkpoint, CheckpointFiles, checkpoint::files::FileData, checkpoint::weight_cache, device,
+    Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
 };
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
@@ -306,7 +306,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
         offline: true,
         ..model.clone()
     };
-    let files = match CheckpointFiles::resolve(&only_here, std::sync::Arc::new(|_| {})) {
+    let files = match checkpoint::find(&only_here, std::sync::Arc::new(|_| {})) {
         Ok(files) => files,
         // Only the hub could have it.
         Err(error) if error.kind == ErrorKind::Network => {

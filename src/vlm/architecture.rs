@@ -7,8 +7,7 @@
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::checkpoint::weights::Weights;
-use super::nn::attention::Span;
-use super::nn::kv_cache::{CacheSpec, HeadShape};
+use super::nn::kv_cache::{CacheSpec, HeadShape, Span};
 use super::nn::linear::Placement;
 use super::nn::rope::Position;
 use crate::error::Result;

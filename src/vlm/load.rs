@@ -2,7 +2,7 @@
 
 use super::architecture::{Architecture, LoadStage, Network};
 use super::checkpoint::files::CheckpointFiles;
-use super::checkpoint::weight_cache::{self, Reader, Store, Writer};
+use super::checkpoint::weight_cache::{self, Reader, WeightCache, Writer};
 use super::checkpoint::weights::Weights;
 use super::device::LoadOptions;
 use super::model::Model;
@@ -46,8 +46,8 @@ impl Checkpoint {
         options: &LoadOptions,
         progress: &mut dyn FnMut(LoadStage, f32),
     ) -> Result<Box<dyn Network>> {
-        let load = |store: &Store, progress: &mut dyn FnMut(LoadStage, f32)| {
-            let placement = placement(options, store);
+        let load = |cache: &WeightCache, progress: &mut dyn FnMut(LoadStage, f32)| {
+            let placement = placement(options, cache);
             self.architecture
                 .load(&self.weights, &placement, progress)
                 .context(ErrorKind::Model, "cannot load the weights")
@@ -57,32 +57,32 @@ impl Checkpoint {
             _ => None,
         };
         let Some(path) = path else {
-            return load(&Store::None, progress);
+            return load(&WeightCache::Off, progress);
         };
         let cached = Reader::open(&path).and_then(|reader| {
-            let store = reader.map(Store::map);
-            store.map(|store| load(&store, progress)).transpose()
+            let cache = reader.map(WeightCache::map);
+            cache.map(|cache| load(&cache, progress)).transpose()
         });
         match cached {
             Ok(Some(network)) => return Ok(network),
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "cached weights are unusable, rebuilding"),
         }
-        let store = match Writer::create(&path) {
-            Ok(writer) => Store::write(writer),
+        let cache = match Writer::create(&path) {
+            Ok(writer) => WeightCache::write(writer),
             Err(error) => {
                 tracing::warn!(%error, "cannot cache the quantized weights");
-                return load(&Store::None, progress);
+                return load(&WeightCache::Off, progress);
             }
         };
-        let network = load(&store, &mut |stage, done| {
+        let network = load(&cache, &mut |stage, done| {
             let done = match stage {
                 LoadStage::Text => 0.3 + 0.7 * done,
                 _ => 0.3 * done,
             };
             progress(LoadStage::Quantize, done);
         })?;
-        match store.finish() {
+        match cache.finish() {
             Ok(true) => {}
             Ok(false) => return Ok(network),
             Err(error) => {
@@ -94,19 +94,19 @@ impl Checkpoint {
         match Reader::open(&path)? {
             Some(reader) => {
                 drop(network);
-                load(&Store::map(reader), progress)
+                load(&WeightCache::map(reader), progress)
             }
             None => Ok(network),
         }
     }
 }
 
-fn placement(options: &LoadOptions, store: &Store) -> Placement {
+fn placement(options: &LoadOptions, cache: &WeightCache) -> Placement {
     Placement {
         device: options.device.clone(),
         dtype: options.dtype,
         quantization: options.quantization,
-        store: store.clone(),
+        cache: cache.clone(),
     }
 }
 
@@ -125,6 +125,6 @@ pub fn load(
     Ok(Model::new(
         checkpoint.architecture,
         network,
-        &placement(options, &Store::None),
+        &placement(options, &WeightCache::Off),
     ))
 }

@@ -23,11 +23,9 @@ pub use architecture::{Grid, ImagePatches, LoadStage, ModelSpec};
 pub use checkpoint::files::CheckpointFiles;
 pub use checkpoint::tokenizer::{ChatTokens, StreamDecoder, Tokenizer};
 pub use device::LoadOptions;
+pub use generate::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
 pub use generate::sampling::{Constraint, Sampling};
-pub use generate::scheduler::{
-    FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator, GeneratorOptions,
-    StepStats,
-};
+pub use generate::scheduler::{Generator, GeneratorOptions, StepStats};
 pub use load::{Checkpoint, load};
 pub use model::{ImageFeatures, Model, SequenceStep};
 pub use nn::kv_cache::{Prefix, Sequence};

@@ -6,8 +6,7 @@
 use super::architecture::{Architecture, Grid, ImagePatches, ModelSpec, Network};
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
-use super::nn::attention::Span;
-use super::nn::kv_cache::{CacheSpec, Prefix, Sequence};
+use super::nn::kv_cache::{CacheSpec, Prefix, Sequence, Span};
 use super::nn::linear::Placement;
 use super::nn::rope::Position;
 use crate::error::Result;

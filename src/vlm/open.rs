@@ -1,8 +1,8 @@
 //! Opens the model that the options name: finds its files, downloads them, loads the weights.
 
 use super::architecture::LoadStage;
-use super::checkpoint::files::{CheckpointFiles, Download};
 use super::checkpoint::tokenizer::Tokenizer;
+use super::checkpoint::{self, files::Download};
 use super::device;
 use super::load::load;
 use super::model::Model;
@@ -43,7 +43,7 @@ pub struct Opened {
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let load_options = device::load_options(options)?;
     let report = on_opening.clone();
-    let files = CheckpointFiles::resolve(
+    let files = checkpoint::find(
         options,
         Arc::new(move |download| report(Opening::Download(download))),
     )?;

@@ -53,7 +53,7 @@ fn finish(generator: &mut Generator) -> BTreeMap<u64, Answer> {
     finish_after(Vec::new(), generator)
 }
 
-/// The same, with what earlier steps told.
+/// The same, with the events of earlier steps.
 fn finish_after(
     mut events: Vec<GenerateEvent>,
     generator: &mut Generator,
@@ -87,11 +87,11 @@ fn finish_after(
     answers
 }
 
-/// What the reference says up to the first end token.
+/// The answer of the reference up to the first end token.
 fn expected(model: &Model, case: &Case) -> Vec<u32> {
     let ends = &model.spec().end_tokens;
-    let said = case.greedy.iter().copied();
-    said.take_while(|token| !ends.contains(token)).collect()
+    let tokens = case.greedy.iter().copied();
+    tokens.take_while(|token| !ends.contains(token)).collect()
 }
 
 fn shared_part(model: &Model, case: &Case) -> usize {
@@ -222,7 +222,7 @@ impl Constraint for Places {
 }
 
 #[test]
-fn a_constraint_binds_and_what_it_forces_costs_no_step() {
+fn a_constraint_holds_and_forced_tokens_need_no_step() {
     let model = load("nested", None);
     let case = &reference("nested").0[1];
     let free = || vec![40, 41, 42, 43];
@@ -260,7 +260,7 @@ fn a_constraint_binds_and_what_it_forces_costs_no_step() {
     assert_eq!(steps, 3, "one for each choice");
     assert_eq!(tokens.len(), places.len());
 
-    // The same by hand: feed everything said, look at the allowed logits where there was a choice.
+    // The same by hand: feed every token, check the allowed logits where there was a choice.
     let mut sequence = model.sequence(None);
     let images = images(&model, case);
     let mut logits = last_row(&feed(&model, &mut sequence, &case.token_ids, &images));
@@ -289,7 +289,7 @@ fn a_constraint_binds_and_what_it_forces_costs_no_step() {
 }
 
 #[test]
-fn a_limit_cuts_what_a_constraint_forces() {
+fn the_limit_cuts_forced_tokens() {
     let model = load("flat", None);
     let case = &reference("flat").0[0];
     let fixed: Vec<Vec<u32>> = (30..60).map(|token| vec![token]).collect();
@@ -312,7 +312,7 @@ fn a_limit_cuts_what_a_constraint_forces() {
 }
 
 #[test]
-fn a_faulty_request_fails_alone() {
+fn an_invalid_request_fails_alone() {
     let model = load("flat", None);
     let cases = reference("flat").0;
     let mut generator = Generator::new(
@@ -391,36 +391,36 @@ fn requests_wait_for_memory_and_for_slots() {
         generator.add(request(&model, &cases[0], ticket, 0));
     }
     assert_eq!(generator.free_slots(), 0);
-    let begun = generator.step();
+    let first = generator.step();
     assert_eq!(generator.last_step().sequences, 2);
-    let answers = finish_after(begun, &mut generator);
+    let answers = finish_after(first, &mut generator);
     assert!(answers.values().all(|answer| answer.error.is_none()));
     assert_eq!(answers.len(), 5);
     assert_eq!(generator.free_slots(), 4);
 }
 
 #[test]
-fn a_cancelled_request_is_heard_of_no_more() {
+fn a_canceled_request_gives_no_more_events() {
     let model = load("flat", None);
     let cases = reference("flat").0;
     let mut generator = generator(&model, 2, 512);
     for ticket in 0..4 {
         generator.add(request(&model, &cases[ticket as usize], ticket, 0));
     }
-    let begun = generator.step();
+    let first = generator.step();
     assert!(generator.cancel(1), "in flight");
     assert!(generator.cancel(3), "waiting");
     assert!(!generator.cancel(17));
-    let begun = begun
+    let first = first
         .into_iter()
         .filter(|event| !matches!(event, GenerateEvent::Token { ticket: 1, .. }));
-    let answers = finish_after(begun.collect(), &mut generator);
+    let answers = finish_after(first.collect(), &mut generator);
     assert_eq!(answers.keys().copied().collect::<Vec<u64>>(), [0, 2]);
     assert_eq!(answers[&2].ids(), expected(&model, &cases[2]));
 }
 
 #[test]
-fn different_shared_parts_take_turns_in_little_memory() {
+fn different_prefixes_take_turns_in_little_memory() {
     let model = load("nested", None);
     let cases = reference("nested").0;
     let most = model.cache_bytes(cases[1].token_ids.len() + NEW_TOKENS + 64);

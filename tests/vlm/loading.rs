@@ -1,8 +1,8 @@
-//! Checkpoints that are damaged or do not fit.
+//! Checkpoints that are damaged or do not fit together.
 
 use super::*;
 
-/// A copy of a fixture, to be spoilt.
+/// A copy of a fixture, to be damaged.
 fn copy(fixture: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(fixtures().join(fixture)).unwrap() {
@@ -14,7 +14,7 @@ fn copy(fixture: &str) -> tempfile::TempDir {
     folder
 }
 
-/// What loading says of a folder; it must not succeed.
+/// The error of loading a folder that must not load.
 fn refusal(folder: &Path) -> String {
     let loaded = CheckpointFiles::folder(folder)
         .and_then(|files| vlm::load(&files, &options(None), &mut |_, _| {}));

@@ -1,4 +1,4 @@
-//! What the reference computed must come out.
+//! Pixels, features, logits and answers equal those of the reference.
 
 use super::*;
 

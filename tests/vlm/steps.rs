@@ -1,4 +1,4 @@
-//! However a sequence is computed, the numbers are the same.
+//! The numbers of a sequence do not depend on how its steps are divided.
 
 use super::*;
 
@@ -115,7 +115,7 @@ fn a_shared_prefix_equals_none() {
 }
 
 #[test]
-fn going_back_equals_never_having_gone_there() {
+fn truncating_equals_never_having_computed() {
     let model = load("nested", None);
     let case = &reference("nested").0[2];
     let images = images(&model, case);

@@ -1,9 +1,6 @@
 //! Where a checkpoint's files are: a local folder, the hub's cache, or inside the program.
 
-use super::builtin;
-use super::hub::{self, Hub};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::settings::ModelOptions;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -103,25 +100,6 @@ const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
 
 impl CheckpointFiles {
-    /// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id in
-    /// the shared cache. Missing files are downloaded, unless `options.offline`.
-    pub fn resolve(options: &ModelOptions, on_download: OnDownload) -> Result<Self> {
-        let name = options.model.as_str();
-        if name == builtin::NAME {
-            return Self::embedded(name, builtin::DEMO);
-        }
-        if Path::new(name).is_dir() {
-            return Self::folder(Path::new(name));
-        }
-        match hub::id(name) {
-            Some(id) => Hub::new(options, id, on_download)?.checkpoint(),
-            None => Err(
-                Error::new(ErrorKind::Usage, format!("no model folder {name}"))
-                    .with_hint("give a checkpoint folder, a Hugging Face id (owner/name), or demo"),
-            ),
-        }
-    }
-
     /// The files of a checkpoint folder.
     pub fn folder(folder: &Path) -> Result<Self> {
         let name = folder.display().to_string();

@@ -1,5 +1,5 @@
-//! Checkpoints of the Hugging Face hub: out of the cache that all programs share, or downloaded
-//! into it.
+//! Checkpoints of the Hugging Face hub, from the cache that all programs share or downloaded into
+//! it.
 
 use super::files::{CheckpointFiles, Download, FileData, OnDownload};
 use crate::error::{Error, ErrorKind, Result};
@@ -12,14 +12,13 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-/// Larger files are fetched in pieces of this many bytes, so that a download that was cut off
-/// goes on where it stopped.
-const PIECE: u64 = 32 << 20;
+/// Larger files are fetched in parts of this many bytes, so that an interrupted download resumes.
+const PART: u64 = 32 << 20;
 
 const CACHE_HINT: &str = "check that the cache folder has room and can be written to, or name another with HF_HOME, and \
      run again: what is already downloaded is kept";
 
-/// `owner/name`, with the characters that the hub allows.
+/// Splits a hub id, `owner/name`. `None` for anything else, such as a path.
 pub(crate) fn id(name: &str) -> Option<(&str, &str)> {
     let part = |text: &str| {
         !text.is_empty()
@@ -33,11 +32,11 @@ pub(crate) fn id(name: &str) -> Option<(&str, &str)> {
         .filter(|(owner, repo)| part(owner) && part(repo))
 }
 
-/// One model's repository.
+/// The repository of one model.
 pub(crate) struct Hub<'a> {
     options: &'a ModelOptions,
     repo: HFRepositorySync<RepoTypeModel>,
-    /// Where the cache keeps the contents of the repository's files.
+    /// The folder of the cache that holds the contents of the repository's files.
     blobs: PathBuf,
     on_download: OnDownload,
 }
@@ -63,8 +62,8 @@ impl<'a> Hub<'a> {
         })
     }
 
-    /// The files of the checkpoint; what the cache lacks is downloaded, unless the user forbade
-    /// it.
+    /// The files of the checkpoint. Those that the cache lacks are downloaded, unless the user
+    /// forbids it.
     pub fn checkpoint(&self) -> Result<CheckpointFiles> {
         let options = self.options;
         let cached = CheckpointFiles::collect(&options.model, |file| self.file(file, true));
@@ -93,7 +92,7 @@ impl<'a> Hub<'a> {
         }
     }
 
-    /// One file; `None` where the repository, or with `only_cached` the cache, does not have it.
+    /// One file. `None` where the repository, or with `only_cached` the cache, does not have it.
     fn file(&self, file: &str, only_cached: bool) -> Result<Option<FileData>> {
         let progress = (!only_cached).then(|| self.progress(file, None));
         let sent = self
@@ -111,9 +110,9 @@ impl<'a> Hub<'a> {
         }
     }
 
-    /// Completes the cache's content of a large file, from where an earlier download stopped.
-    /// What the cache names it by is the digest of its content, so that asking for the file
-    /// afterwards finds it there. Does nothing for other files.
+    /// Completes the content of a large file in the cache, from where an earlier download stopped.
+    /// Contents are named by their digest, so that requesting the file afterwards finds it. Does
+    /// nothing for other files.
     fn fetch_large(&self, file: &str, commit: &str) -> Result<()> {
         let entries = self
             .repo
@@ -132,9 +131,7 @@ impl<'a> Hub<'a> {
                 size,
                 lfs: Some(_),
                 ..
-            } if size > PIECE && oid.chars().all(|c| c.is_ascii_alphanumeric()) => {
-                Some((oid, size))
-            }
+            } if size > PART && oid.chars().all(|c| c.is_ascii_alphanumeric()) => Some((oid, size)),
             _ => None,
         });
         let Some((oid, size)) = large else {
@@ -153,7 +150,7 @@ impl<'a> Hub<'a> {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        // Another process that fetches the same file is waited for.
+        // Waits for another process that downloads the same file.
         partial.lock().map_err(failed)?;
         if !path.exists() {
             return Ok(());
@@ -167,7 +164,7 @@ impl<'a> Hub<'a> {
                 .map_err(failed)?;
         }
         while done < size {
-            let end = size.min(done + PIECE);
+            let end = size.min(done + PART);
             let bytes = self
                 .repo
                 .download_file_to_bytes()
@@ -181,7 +178,7 @@ impl<'a> Hub<'a> {
                 return Err(Error::new(
                     ErrorKind::Network,
                     format!(
-                        "the hub sent {} bytes of {file} where {} were asked for",
+                        "the hub sent {} bytes of {file} where {} were requested",
                         bytes.len(),
                         end - done
                     ),
@@ -203,10 +200,10 @@ impl<'a> Hub<'a> {
         std::fs::rename(&path, self.blobs.join(name)).map_err(failed)
     }
 
-    fn progress(&self, file: &str, piece: Option<(u64, u64)>) -> Progress {
+    fn progress(&self, file: &str, part: Option<(u64, u64)>) -> Progress {
         Progress::new(Reporter {
             file: file.to_owned(),
-            piece,
+            part,
             on_download: self.on_download.clone(),
         })
     }
@@ -253,8 +250,8 @@ fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
 
 struct Reporter {
     file: String,
-    /// For a piece: where it begins, and the size of the whole file.
-    piece: Option<(u64, u64)>,
+    /// For a part: where it begins, and the size of the whole file.
+    part: Option<(u64, u64)>,
     on_download: OnDownload,
 }
 
@@ -276,7 +273,7 @@ impl ProgressHandler for Reporter {
             } => (*bytes_completed, *total_bytes),
             DownloadEvent::Complete => return,
         };
-        let (done, total) = match self.piece {
+        let (done, total) = match self.part {
             Some((start, size)) => (start + done, size),
             None => (done, total),
         };

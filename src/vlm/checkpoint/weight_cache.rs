@@ -1,5 +1,5 @@
-//! Quantized weights as a GGUF file in the user's cache folder: written once, layer by layer, and
-//! mapped at every later start.
+//! The cache of quantized weights: a GGUF file in the user's cache folder, written once, layer by
+//! layer, and mapped at every later start.
 
 use super::files::{CheckpointFiles, FileData};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Tensors in a GGUF file start at multiples of this.
+/// Tensors in the file start at multiples of this.
 const ALIGNMENT: usize = 32;
 /// Room for the table of tensors at the front of the file, whose size is not known before the
 /// last tensor is written. A model of 80 layers takes a third of it.
@@ -24,7 +24,7 @@ const TABLE_BYTES: usize = 256 * 1024;
 /// Changes whenever the names or the layout in the file change.
 const LAYOUT: &str = "labeler-tui quantized weights 1";
 
-/// Where quantized weights are kept by default.
+/// The default folder of the cache.
 pub fn default_folder() -> Result<PathBuf> {
     use etcetera::BaseStrategy;
     let base = etcetera::choose_base_strategy()
@@ -32,9 +32,9 @@ pub fn default_folder() -> Result<PathBuf> {
     Ok(base.cache_dir().join("labeler-tui").join("quantized"))
 }
 
-/// The file under `folder` for these weights in this form; `None` for a model that is part of the
-/// program. The name holds a digest of the weight files' sizes, times, tables and of samples all
-/// over them: reading them whole would take longer than the load that this file is to save.
+/// The file under `folder` for these weights with the quantization `form`; `None` for a model that
+/// is part of the program. Its name holds a digest of the weight files' sizes, times, tables and
+/// samples: reading them whole would take longer than the load that the cache saves.
 pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<Option<PathBuf>> {
     const SAMPLES: u64 = 256;
     const SAMPLE_BYTES: u64 = 4096;
@@ -79,19 +79,19 @@ pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<
     Ok(Some(folder.join(format!("{form}-{short}.gguf"))))
 }
 
-/// What loading does with quantized weights beside using them.
+/// What loading does with the cache.
 #[derive(Clone, Default)]
-pub enum Store {
-    /// Nothing.
+pub enum WeightCache {
+    /// Nothing is cached.
     #[default]
-    None,
-    /// Adds them to a file; `None` inside once that has failed or ended.
+    Off,
+    /// Adds each quantized tensor to a file; `None` inside once that has failed or finished.
     Write(Arc<Mutex<Option<Writer>>>),
-    /// Takes them from a file.
+    /// Reads the tensors from a file.
     Map(Arc<Reader>),
 }
 
-impl Store {
+impl WeightCache {
     pub fn write(writer: Writer) -> Self {
         Self::Write(Arc::new(Mutex::new(Some(writer))))
     }
@@ -100,7 +100,7 @@ impl Store {
         Self::Map(Arc::new(reader))
     }
 
-    /// The tensor `name`: out of the file, or made by `quantize`.
+    /// The tensor `name`, from the file or from `quantize`.
     pub fn tensor(
         &self,
         name: &str,
@@ -108,14 +108,14 @@ impl Store {
         shape: &Shape,
         device: &Device,
         quantize: impl FnOnce() -> candle_core::Result<QTensor>,
-    ) -> candle_core::Result<Stored> {
+    ) -> candle_core::Result<QuantizedTensor> {
         match self {
-            Self::None => quantize().map(Stored::own),
+            Self::Off => quantize().map(QuantizedTensor::own),
             Self::Map(reader) => {
                 let mapped = reader.get(name, dtype, shape)?;
                 match device {
                     Device::Cpu => Ok(mapped),
-                    device => mapped.to_device(device).map(Stored::own),
+                    device => mapped.to_device(device).map(QuantizedTensor::own),
                 }
             }
             Self::Write(writer) => {
@@ -124,15 +124,15 @@ impl Store {
                 if let Some(open) = writer.as_mut()
                     && let Err(error) = open.put(name, &tensor)
                 {
-                    tracing::warn!(%error, "quantized weights are not kept for the next start");
+                    tracing::warn!(%error, "cannot cache the quantized weights");
                     *writer = None;
                 }
-                Ok(Stored::own(tensor))
+                Ok(QuantizedTensor::own(tensor))
             }
         }
     }
 
-    /// Ends writing; `false` where nothing was kept.
+    /// Finishes writing. `false` if nothing was cached.
     pub fn finish(&self) -> Result<bool> {
         let Self::Write(writer) = self else {
             return Ok(false);
@@ -145,10 +145,10 @@ impl Store {
     }
 }
 
-impl fmt::Debug for Store {
+impl fmt::Debug for WeightCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::None => "None",
+            Self::Off => "Off",
             Self::Write(_) => "Write",
             Self::Map(_) => "Map",
         })
@@ -166,7 +166,7 @@ struct Written {
     offset: usize,
 }
 
-/// Writes tensors one by one; nothing is seen under the final name before [`Writer::finish`].
+/// Writes tensors one by one. The final name does not exist before [`Writer::finish`].
 pub struct Writer {
     target: PathBuf,
     file: tempfile::NamedTempFile,
@@ -226,7 +226,7 @@ impl Writer {
         Ok(self.target)
     }
 
-    /// The GGUF header, filled up to [`TABLE_BYTES`] by a text that says nothing.
+    /// The GGUF header, filled up to [`TABLE_BYTES`] with blanks.
     fn table(&self) -> Result<Vec<u8>> {
         const TEXT: u32 = 8;
         let mut table = Vec::with_capacity(TABLE_BYTES);
@@ -271,7 +271,7 @@ impl Writer {
     }
 }
 
-/// GGUF's number of a type.
+/// The number of a type in GGUF.
 fn type_code(dtype: GgmlDType) -> Result<u32> {
     match dtype {
         GgmlDType::Q8_0 => Ok(8),
@@ -290,7 +290,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// `None` where there is no such file.
+    /// Opens a file of the cache. `None` if there is none.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         let doing = || format!("cannot read {}", path.display());
         let file = match std::fs::File::open(path) {
@@ -309,8 +309,16 @@ impl Reader {
         }))
     }
 
-    /// The named tensor, its bytes in the mapping.
-    pub fn get(&self, name: &str, dtype: GgmlDType, shape: &Shape) -> candle_core::Result<Stored> {
+    /// The named tensor, whose bytes stay in the mapping.
+    ///
+    /// # Errors
+    /// A tensor that is missing, cut off, or of another type or shape.
+    pub fn get(
+        &self,
+        name: &str,
+        dtype: GgmlDType,
+        shape: &Shape,
+    ) -> candle_core::Result<QuantizedTensor> {
         let Some(info) = self.content.tensor_infos.get(name) else {
             candle_core::bail!("no {name} among the cached weights")
         };
@@ -330,17 +338,17 @@ impl Reader {
         let Some(range) = range else {
             candle_core::bail!("the cached {name} is cut off")
         };
-        Stored::mapped(self.map.clone(), range, dtype, shape)
+        QuantizedTensor::mapped(self.map.clone(), range, dtype, shape)
     }
 }
 
-/// A tensor, and where its bytes lie if that is a mapped file.
-pub struct Stored {
+/// A quantized tensor, and its bytes in the mapped file if it comes from one.
+pub struct QuantizedTensor {
     pub tensor: QTensor,
     mapped: Option<(Arc<Mmap>, Range<usize>)>,
 }
 
-impl Stored {
+impl QuantizedTensor {
     fn own(tensor: QTensor) -> Self {
         Self {
             tensor,
@@ -371,9 +379,8 @@ impl Stored {
         QTensor::new(storage, self.tensor.shape().clone())
     }
 
-    /// For a mapped tensor, lets candle make its own, faster layout of the weights now and
-    /// releases the file's.
-    pub fn settle(self) -> candle_core::Result<QTensor> {
+    /// Lets candle build its own, faster layout of a mapped tensor and releases the file's bytes.
+    pub fn repack(self) -> candle_core::Result<QTensor> {
         if self.mapped.is_some() {
             let (_, columns) = self.tensor.shape().dims2()?;
             let row =
@@ -384,8 +391,8 @@ impl Stored {
         Ok(self.tensor)
     }
 
-    /// Tells the system that the file's bytes are not needed in memory, now that the weights are
-    /// there in another layout: they would count twice.
+    /// Tells the system that the file's bytes are not needed in memory: the weights are there in
+    /// another layout by now, and would count twice.
     pub fn release(&self) {
         #[cfg(unix)]
         if let Some((map, range)) = &self.mapped {

@@ -1,4 +1,5 @@
-//! The shared starts of prompts: computed once, kept while they are wanted and memory allows.
+//! The cache of shared prompt prefixes: each is computed once and kept while it is used and memory
+//! allows.
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
@@ -6,38 +7,43 @@ use crate::vlm::nn::kv_cache::{Prefix, Sequence};
 use std::sync::Arc;
 
 enum State {
-    /// Its first tokens are computed.
+    /// Some of its tokens are computed.
     Building(Box<Sequence>),
     Ready(Arc<Prefix>),
 }
 
-struct Shared {
+struct Entry {
     tokens: Arc<[u32]>,
     state: State,
     planned: usize,
     bytes: usize,
-    /// When it was last asked for.
+    /// The value of the clock when it was last requested.
     used: u64,
 }
 
 #[derive(Default)]
-pub(crate) struct Prefixes {
-    all: Vec<Shared>,
+pub(crate) struct PrefixCache {
+    entries: Vec<Entry>,
     clock: u64,
 }
 
-impl Prefixes {
+impl PrefixCache {
+    /// Whether the prefix is in the cache, or empty.
     pub fn holds(&self, tokens: &[u32]) -> bool {
-        tokens.is_empty() || self.all.iter().any(|shared| *shared.tokens == *tokens)
+        tokens.is_empty() || self.entries.iter().any(|entry| *entry.tokens == *tokens)
     }
 
-    /// Asks for a prefix, so that it is computed if it is not there.
-    pub fn want(&mut self, model: &Model, tokens: &Arc<[u32]>) {
+    /// Requests a prefix, which is computed if it is not there.
+    pub fn request(&mut self, model: &Model, tokens: &Arc<[u32]>) {
         self.clock += 1;
-        if let Some(shared) = self.all.iter_mut().find(|shared| shared.tokens == *tokens) {
-            shared.used = self.clock;
+        if let Some(entry) = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.tokens == *tokens)
+        {
+            entry.used = self.clock;
         } else if !tokens.is_empty() {
-            self.all.push(Shared {
+            self.entries.push(Entry {
                 tokens: Arc::clone(tokens),
                 state: State::Building(Box::new(model.sequence(None))),
                 planned: 0,
@@ -47,17 +53,18 @@ impl Prefixes {
         }
     }
 
+    /// A prefix that is completely computed.
     pub fn ready(&self, tokens: &[u32]) -> Option<Arc<Prefix>> {
-        let shared = self.all.iter().find(|shared| *shared.tokens == *tokens)?;
-        match &shared.state {
+        let entry = self.entries.iter().find(|entry| *entry.tokens == *tokens)?;
+        match &entry.state {
             State::Ready(prefix) => Some(Arc::clone(prefix)),
             State::Building(_) => None,
         }
     }
 
-    /// Drops prefixes that nobody uses, the longest unused first, until `needed` more bytes fit
-    /// into `room`; says whether they do.
-    pub fn make_room(
+    /// Drops unused prefixes, the least recently used first, until `needed` more bytes fit into
+    /// `room`. False if they cannot.
+    pub fn evict(
         &mut self,
         room: usize,
         needed: usize,
@@ -65,43 +72,44 @@ impl Prefixes {
         in_use: &[&Arc<[u32]>],
     ) -> bool {
         loop {
-            let held: usize = self.all.iter().map(|shared| shared.bytes).sum();
+            let held: usize = self.entries.iter().map(|entry| entry.bytes).sum();
             if held + needed <= room {
                 return true;
             }
-            let idle =
-                self.all.iter().enumerate().filter(|(_, shared)| {
-                    shared.tokens != *keep && !in_use.contains(&&shared.tokens)
-                });
-            let Some((oldest, _)) = idle.min_by_key(|(_, shared)| shared.used) else {
+            let idle = self
+                .entries
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| entry.tokens != *keep && !in_use.contains(&&entry.tokens));
+            let Some((oldest, _)) = idle.min_by_key(|(_, entry)| entry.used) else {
                 return false;
             };
-            self.all.remove(oldest);
+            self.entries.remove(oldest);
         }
     }
 
-    /// Gives up to `left` tokens of a step to prefixes that are being built; says what is left.
+    /// Plans up to `left` tokens of a step for prefixes that are being built. Gives the rest.
     pub fn plan(&mut self, mut left: usize) -> usize {
-        for shared in &mut self.all {
-            shared.planned = 0;
-            if let State::Building(sequence) = &shared.state {
-                shared.planned = (shared.tokens.len() - sequence.len()).min(left);
-                left -= shared.planned;
+        for entry in &mut self.entries {
+            entry.planned = 0;
+            if let State::Building(sequence) = &entry.state {
+                entry.planned = (entry.tokens.len() - sequence.len()).min(left);
+                left -= entry.planned;
             }
         }
         left
     }
 
-    /// What was planned, as parts of a step.
+    /// The planned tokens as parts of a step.
     pub fn steps(&mut self) -> impl Iterator<Item = SequenceStep<'_>> {
-        self.all
+        self.entries
             .iter_mut()
-            .filter_map(|shared| match &mut shared.state {
-                State::Building(sequence) if shared.planned > 0 => {
+            .filter_map(|entry| match &mut entry.state {
+                State::Building(sequence) if entry.planned > 0 => {
                     let from = sequence.len();
                     Some(SequenceStep {
                         sequence,
-                        tokens: &shared.tokens[from..from + shared.planned],
+                        tokens: &entry.tokens[from..from + entry.planned],
                         images: &[],
                         logits: 0..0,
                     })
@@ -110,29 +118,29 @@ impl Prefixes {
             })
     }
 
-    /// Freezes what is complete. After a failed step, what is still being built is given up.
+    /// Marks complete prefixes as ready. After a failed step, drops the incomplete ones.
     pub fn advance(&mut self, computed: bool) -> Result<()> {
         if !computed {
-            self.all
-                .retain(|shared| matches!(shared.state, State::Ready(_)));
+            self.entries
+                .retain(|entry| matches!(entry.state, State::Ready(_)));
             return Ok(());
         }
         let mut index = 0;
-        while index < self.all.len() {
-            let shared = &self.all[index];
-            let complete = match &shared.state {
-                State::Building(sequence) => sequence.len() == shared.tokens.len(),
+        while index < self.entries.len() {
+            let entry = &self.entries[index];
+            let complete = match &entry.state {
+                State::Building(sequence) => sequence.len() == entry.tokens.len(),
                 State::Ready(_) => false,
             };
             if complete {
-                let mut shared = self.all.remove(index);
-                if let State::Building(sequence) = shared.state {
+                let mut entry = self.entries.remove(index);
+                if let State::Building(sequence) = entry.state {
                     let prefix = sequence
                         .into_prefix()
                         .context(ErrorKind::Model, "cannot share the start of a prompt")?;
-                    shared.state = State::Ready(Arc::new(prefix));
+                    entry.state = State::Ready(Arc::new(prefix));
                 }
-                self.all.insert(index, shared);
+                self.entries.insert(index, entry);
             }
             index += 1;
         }

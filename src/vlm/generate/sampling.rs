@@ -1,24 +1,24 @@
-//! From logits to a token: greedy or by chance, within what a constraint allows.
+//! From logits to a token: greedy or random, within a constraint.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::nn::ops::log_sum_exp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// What may come next, said by something that is not the model, such as an output grammar.
+/// Restricts the next tokens, for example to an output grammar.
 pub trait Constraint: Send {
-    /// Tokens that must come next whatever the model thinks, in order; none where it has a choice.
-    /// They are not taken as said until [`Constraint::advance`] is called for each.
+    /// The tokens that must come next, in order; none where there is a choice. The constraint stays
+    /// where it is until [`Constraint::advance`] is called for each.
     fn forced(&mut self) -> Result<Vec<u32>>;
-    /// The tokens that may come next: bit `i % 32` of word `i / 32` stands for token `i`.
+    /// The tokens that may come next: bit `i % 32` of word `i / 32` is token `i`.
     fn allowed(&mut self) -> Result<&[u32]>;
-    /// `token` has been said.
+    /// `token` was generated.
     fn advance(&mut self, token: u32) -> Result<()>;
-    /// Nothing more may be said.
+    /// Whether nothing more may come.
     fn finished(&self) -> bool;
 }
 
-/// How to choose.
+/// How tokens are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
     /// 0 takes the most probable token.
@@ -33,7 +33,7 @@ impl Sampling {
     };
 }
 
-/// One request's chooser; the same seed gives the same choices.
+/// The sampler of one request. The same seed gives the same choices.
 pub struct Sampler {
     temperature: f64,
     random: StdRng,
@@ -62,7 +62,7 @@ impl Sampler {
         allowed: Option<&[u32]>,
         banned: &[u32],
     ) -> Result<Choice> {
-        // The tokens of each word of `allowed` that has any, and which of them are open.
+        // The tokens of each word of `allowed` that has any, and which of them may be chosen.
         let words = || {
             let chunks = (0u32..).step_by(32).zip(logits.chunks(32));
             chunks.filter_map(|(first, logits)| {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_allowed_is_not_chosen_but_still_counts() {
+    fn a_forbidden_token_is_not_chosen_but_counts_in_probabilities() {
         let mut sampler = Sampler::new(Sampling::GREEDY);
         let free = sampler.choose(&LOGITS, None, &[]).unwrap();
         let held = sampler.choose(&LOGITS, Some(&[0b10101]), &[2]).unwrap();
@@ -174,14 +174,14 @@ mod tests {
     fn the_best_is_found_in_any_word_of_the_allowed() {
         let logits: Vec<f32> = (0..70).map(|i| (i * 37 % 70) as f32).collect();
         let mut sampler = Sampler::new(Sampling::GREEDY);
-        let mut said = Vec::new();
+        let mut chosen = Vec::new();
         for _ in 0..logits.len() {
-            said.push(sampler.choose(&logits, None, &said).unwrap().token);
+            chosen.push(sampler.choose(&logits, None, &chosen).unwrap().token);
         }
-        let by_logit: Vec<f32> = said.iter().map(|token| logits[*token as usize]).collect();
+        let by_logit: Vec<f32> = chosen.iter().map(|token| logits[*token as usize]).collect();
         let falling: Vec<f32> = (0..70).rev().map(|i| i as f32).collect();
         assert_eq!(by_logit, falling);
-        assert!(sampler.choose(&logits, None, &said).is_err());
+        assert!(sampler.choose(&logits, None, &chosen).is_err());
 
         let only = |token: u32| {
             let mut words = [0u32; 3];
@@ -193,6 +193,6 @@ mod tests {
             assert_eq!(choice.unwrap().token, token);
         }
         let short = sampler.choose(&logits, Some(&only(69)[..2]), &[]);
-        assert!(short.is_err(), "what nobody spoke of is not allowed");
+        assert!(short.is_err(), "a token beyond the words is not allowed");
     }
 }

@@ -1,12 +1,10 @@
-//! Continuous batching: many requests share each step of the model, and a finished one makes
-//! room for the next at once.
+//! The scheduler. Continuous batching: many requests share each step of the model, and the next
+//! one starts as soon as one finishes.
 
-use super::prefix_cache::Prefixes;
-use super::sampling::{Constraint, Sampling};
-use super::slot::{Slot, Verdict, encode_group, model_error, piece, runs};
+use super::prefix_cache::PrefixCache;
+use super::request::{GenerateEvent, GenerateRequest};
+use super::slot::{Slot, SlotOutput, chunk_len, encode_group, model_error, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Timings, TokenCounts};
-use crate::vlm::architecture::ImagePatches;
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_cache::Prefix;
 use candle_core::Tensor;
@@ -15,73 +13,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The limits of a generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratorOptions {
     /// Requests in flight.
     pub slots: usize,
-    /// About how many tokens a step may have; long prompts are spread over steps.
+    /// About how many tokens a step may have. Longer prompts are spread over several steps.
     pub step_tokens: usize,
-    /// Upper bound for keys and values.
+    /// The most bytes of keys and values.
     pub cache_bytes: usize,
 }
 
-/// One prompt and how to go on from it.
-pub struct GenerateRequest {
-    /// Given by the caller; comes back in every event.
-    pub ticket: u64,
-    /// The start of the prompt that other requests share; may be empty, holds no image.
-    pub prefix: Arc<[u32]>,
-    /// The rest of the prompt, at least one token.
-    pub tokens: Vec<u32>,
-    /// One for each run of placeholders in `tokens`.
-    pub images: Vec<ImagePatches>,
-    pub max_new_tokens: usize,
-    pub sampling: Sampling,
-    /// Never choose an end token.
-    pub ignore_eos: bool,
-    pub constraint: Option<Box<dyn Constraint>>,
-}
-
-/// A token of an answer.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GeneratedToken {
-    pub id: u32,
-    /// Natural log of the probability among all tokens; `None` for a forced one, which the model
-    /// was not asked about.
-    pub logprob: Option<f32>,
-    pub forced: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FinishReason {
-    /// An end token, or the constraint has nothing more.
-    Stop,
-    /// `max_new_tokens`.
-    Length,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum GenerateEvent {
-    Token {
-        ticket: u64,
-        token: GeneratedToken,
-    },
-    Done {
-        ticket: u64,
-        reason: FinishReason,
-        /// The end token, which is no part of the answer.
-        end: Option<GeneratedToken>,
-        timings: Timings,
-        counts: TokenCounts,
-    },
-    /// This request alone failed.
-    Failed {
-        ticket: u64,
-        error: Error,
-    },
-}
-
-/// What a step did, for a profile.
+/// What one step did, for profiling.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StepStats {
     pub sequences: usize,
@@ -95,17 +38,17 @@ pub struct StepStats {
     pub sampling: Duration,
 }
 
-/// Runs requests over a model it borrows.
+/// Runs requests on a model that it borrows.
 pub struct Generator<'m> {
     model: &'m Model,
     options: GeneratorOptions,
     waiting: VecDeque<GenerateRequest>,
     slots: Vec<Slot>,
-    prefixes: Prefixes,
+    prefixes: PrefixCache,
     stats: StepStats,
 }
 
-/// Patches that go through the vision tower at a time: bounds its memory.
+/// The most patches that go through the vision tower at a time, which bounds its memory.
 const VISION_PATCHES: usize = 4096;
 
 impl<'m> Generator<'m> {
@@ -115,28 +58,28 @@ impl<'m> Generator<'m> {
             options,
             waiting: VecDeque::new(),
             slots: Vec::new(),
-            prefixes: Prefixes::default(),
+            prefixes: PrefixCache::default(),
             stats: StepStats::default(),
         }
     }
 
-    /// How many more requests would start at the next step.
+    /// How many more requests can start at the next step.
     pub fn free_slots(&self) -> usize {
         let taken = self.slots.len() + self.waiting.len();
         self.options.slots.max(1).saturating_sub(taken)
     }
 
-    /// Nothing waits and nothing is in flight.
+    /// Whether no request waits or is in flight.
     pub fn is_idle(&self) -> bool {
         self.slots.is_empty() && self.waiting.is_empty()
     }
 
-    /// Takes a request; a faulty one is told of by the next step.
+    /// Adds a request. The next step reports an invalid one.
     pub fn add(&mut self, request: GenerateRequest) {
         self.waiting.push_back(request);
     }
 
-    /// Drops a request without any further event; false where there is none of that ticket.
+    /// Drops a request without any further event. False if none has this ticket.
     pub fn cancel(&mut self, ticket: u64) -> bool {
         let before = self.slots.len() + self.waiting.len();
         self.slots.retain(|slot| slot.request.ticket != ticket);
@@ -144,12 +87,12 @@ impl<'m> Generator<'m> {
         before != self.slots.len() + self.waiting.len()
     }
 
-    /// What the last step did.
+    /// Statistics of the last step.
     pub fn last_step(&self) -> &StepStats {
         &self.stats
     }
 
-    /// One step of the model for everything in flight. Gives nothing when idle.
+    /// Runs one step of the model for everything in flight. Does nothing when idle.
     pub fn step(&mut self) -> Vec<GenerateEvent> {
         self.stats = StepStats::default();
         let mut events = Vec::new();
@@ -158,13 +101,13 @@ impl<'m> Generator<'m> {
         self.start(&mut events);
         self.plan();
         let logits = self.forward(&mut events);
-        let began = Instant::now();
-        self.listen(&logits, &mut events);
-        self.stats.sampling = began.elapsed();
+        let started = Instant::now();
+        self.sample(&logits, &mut events);
+        self.stats.sampling = started.elapsed();
         events
     }
 
-    /// Moves waiting requests into free slots, as far as memory goes.
+    /// Moves waiting requests into free slots while memory lasts.
     fn admit(&mut self, events: &mut Vec<GenerateEvent>) {
         while self.slots.len() < self.options.slots.max(1) {
             let Some(request) = self.waiting.front() else {
@@ -179,7 +122,7 @@ impl<'m> Generator<'m> {
                 let new = self.new_prefix_bytes(request);
                 if !self
                     .prefixes
-                    .make_room(room, bytes + new, &request.prefix, &in_use)
+                    .evict(room, bytes + new, &request.prefix, &in_use)
                     && !self.slots.is_empty()
                 {
                     return;
@@ -192,7 +135,7 @@ impl<'m> Generator<'m> {
             let ends = &self.model.spec().end_tokens;
             match checked.and_then(|bytes| Slot::new(request, bytes, ends, events)) {
                 Ok(slot) => {
-                    self.prefixes.want(self.model, &slot.request.prefix);
+                    self.prefixes.request(self.model, &slot.request.prefix);
                     self.slots.push(slot);
                 }
                 Err(error) => events.push(GenerateEvent::Failed { ticket, error }),
@@ -207,28 +150,28 @@ impl<'m> Generator<'m> {
         }
     }
 
-    /// The bytes that the request's own keys and values may come to take.
+    /// Checks a request. Gives the most bytes that its own keys and values can take.
     fn check(&self, request: &GenerateRequest) -> Result<usize> {
-        let fault = |cause: String| Err(Error::new(ErrorKind::Model, cause));
+        let invalid = |cause: String| Err(Error::new(ErrorKind::Model, cause));
         let image_token = self.model.spec().image_token;
         if request.tokens.is_empty() {
-            return fault("a prompt needs a token after its shared part".into());
+            return invalid("a prompt needs a token after its shared part".into());
         }
         if request.prefix.contains(&image_token) {
-            return fault("the shared part of a prompt cannot hold an image".into());
+            return invalid("the shared part of a prompt cannot hold an image".into());
         }
         let expected = request
             .images
             .iter()
             .map(|image| self.model.image_tokens(image.grid));
-        if !expected.eq(runs(&request.tokens, image_token)) {
-            return fault("the prompt's image tokens do not fit its images".into());
+        if !expected.eq(run_lengths(&request.tokens, image_token)) {
+            return invalid("the prompt's image tokens do not fit its images".into());
         }
         let own = request.tokens.len() + request.max_new_tokens;
         let all = request.prefix.len() + own;
         let most = self.model.spec().max_tokens;
         if all > most {
-            return fault(format!(
+            return invalid(format!(
                 "the prompt and its answer may take {all} tokens, the model holds {most}"
             ));
         }
@@ -248,17 +191,17 @@ impl<'m> Generator<'m> {
         Ok(bytes)
     }
 
-    /// Shows the newcomers' images to the vision tower, together.
+    /// Encodes the images of new requests, together.
     fn encode(&mut self, events: &mut Vec<GenerateEvent>) {
         let model = self.model;
-        let began = Instant::now();
+        let started = Instant::now();
         let mut group: Vec<usize> = Vec::new();
         let mut patches = 0;
         let mut failed = Vec::new();
-        let unseen: Vec<usize> = (0..self.slots.len())
+        let new: Vec<usize> = (0..self.slots.len())
             .filter(|index| self.slots[*index].features.is_none())
             .collect();
-        for (i, index) in unseen.iter().enumerate() {
+        for (i, index) in new.iter().enumerate() {
             let images = &self.slots[*index].request.images;
             patches += images
                 .iter()
@@ -266,11 +209,11 @@ impl<'m> Generator<'m> {
                 .sum::<usize>();
             self.stats.images += images.len();
             group.push(*index);
-            if patches < VISION_PATCHES && i + 1 < unseen.len() {
+            if patches < VISION_PATCHES && i + 1 < new.len() {
                 continue;
             }
             if encode_group(model, &mut self.slots, &group).is_err() {
-                // One of them is to blame.
+                // Each alone, to find the one that fails.
                 for index in &group {
                     if let Err(error) = encode_group(model, &mut self.slots, &[*index]) {
                         failed.push((*index, error));
@@ -280,11 +223,11 @@ impl<'m> Generator<'m> {
             group.clear();
             patches = 0;
         }
-        self.stats.vision = began.elapsed();
+        self.stats.vision = started.elapsed();
         self.fail(failed, events);
     }
 
-    /// Gives a sequence to those whose shared prefix is ready.
+    /// Gives a sequence to the slots whose shared prefix is ready.
     fn start(&mut self, events: &mut Vec<GenerateEvent>) {
         let mut failed = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -299,7 +242,7 @@ impl<'m> Generator<'m> {
                 continue;
             };
             let mut sequence = self.model.sequence(prefix);
-            let room = slot.pending.len() + slot.request.max_new_tokens - slot.said;
+            let room = slot.pending.len() + slot.request.max_new_tokens - slot.generated;
             match sequence.reserve(room) {
                 Ok(()) => slot.sequence = Some(sequence),
                 Err(error) => failed.push((index, model_error(&error))),
@@ -308,32 +251,32 @@ impl<'m> Generator<'m> {
         self.fail(failed, events);
     }
 
-    /// Decides how many tokens each takes: answers go on, what is left of the step goes to prompts.
+    /// Plans how many tokens each slot computes: answers first, the rest of the step is for prompts.
     fn plan(&mut self) {
         let image_token = self.model.spec().image_token;
         let mut left = self.options.step_tokens.max(1);
         for slot in &mut self.slots {
             slot.planned = 0;
-            if slot.answering {
+            if slot.decoding {
                 slot.planned = slot.pending.len();
                 left = left.saturating_sub(slot.planned);
             }
         }
         left = self.prefixes.plan(left);
         for slot in &mut self.slots {
-            if slot.answering || slot.sequence.is_none() || left == 0 {
+            if slot.decoding || slot.sequence.is_none() || left == 0 {
                 continue;
             }
-            let rest = &slot.pending[slot.done..];
-            slot.planned = piece(rest, left, image_token, !slot.request.images.is_empty());
+            let rest = &slot.pending[slot.computed..];
+            slot.planned = chunk_len(rest, left, image_token, !slot.request.images.is_empty());
             left = left.saturating_sub(slot.planned);
         }
     }
 
-    /// Computes what was planned; gives the logits of the slots that asked for them.
+    /// Computes what was planned. Gives the logits of each slot whose prompt or answer is complete.
     fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<Tensor>> {
         let image_token = self.model.spec().image_token;
-        let began = Instant::now();
+        let started = Instant::now();
         let mut logits: Vec<Option<Tensor>> = vec![None; self.slots.len()];
         let mut steps = Vec::new();
         let mut owners = Vec::new();
@@ -344,25 +287,25 @@ impl<'m> Generator<'m> {
             if slot.planned == 0 {
                 continue;
             }
-            let tokens = &slot.pending[slot.done..slot.done + slot.planned];
-            let images = match slot.answering {
+            let tokens = &slot.pending[slot.computed..slot.computed + slot.planned];
+            let images = match slot.decoding {
                 true => &[],
                 false => {
                     let count = match features.is_empty() {
                         true => 0,
-                        false => runs(tokens, image_token).count(),
+                        false => run_lengths(tokens, image_token).count(),
                     };
                     &features[slot.images_done..slot.images_done + count]
                 }
             };
             slot.images_done += images.len();
-            let last = slot.done + slot.planned == slot.pending.len();
+            let last = slot.computed + slot.planned == slot.pending.len();
             let logits = if last {
                 tokens.len() - 1..tokens.len()
             } else {
                 0..0
             };
-            match slot.answering {
+            match slot.decoding {
                 true => self.stats.answer_tokens += tokens.len(),
                 false => self.stats.prompt_tokens += tokens.len(),
             }
@@ -384,7 +327,7 @@ impl<'m> Generator<'m> {
         }
         self.stats.sequences = steps.len();
         let mut failed = Vec::new();
-        let mut prefix_failed = None;
+        let mut prefix_error = None;
         match self.model.forward(&mut steps) {
             Ok(results) => {
                 for (owner, result) in owners.iter().zip(results) {
@@ -393,7 +336,7 @@ impl<'m> Generator<'m> {
                     }
                 }
             }
-            // One of them may be to blame, or too many at once: each alone.
+            // One of them may fail, or there are too many at once: each alone.
             Err(_) => {
                 for (owner, step) in owners.iter().zip(&mut steps) {
                     let result = self.model.forward(std::slice::from_mut(step));
@@ -401,53 +344,53 @@ impl<'m> Generator<'m> {
                         (Some(index), Ok(mut results)) => logits[*index] = results.pop(),
                         (Some(index), Err(error)) => failed.push((*index, model_error(&error))),
                         (None, Ok(_)) => {}
-                        (None, Err(error)) => prefix_failed = Some(model_error(&error)),
+                        (None, Err(error)) => prefix_error = Some(model_error(&error)),
                     }
                 }
             }
         }
         drop(steps);
-        if let Err(error) = self.prefixes.advance(prefix_failed.is_none()) {
-            prefix_failed = Some(error);
+        if let Err(error) = self.prefixes.advance(prefix_error.is_none()) {
+            prefix_error = Some(error);
         }
-        if let Some(error) = prefix_failed {
+        if let Some(error) = prefix_error {
             let waiting = self.slots.iter().enumerate();
             let waiting = waiting.filter(|(_, slot)| slot.sequence.is_none());
             failed.extend(waiting.map(|(index, _)| (index, error.clone())));
         }
         for slot in &mut self.slots {
-            slot.done += slot.planned;
+            slot.computed += slot.planned;
         }
         failed.sort_by_key(|(index, _)| *index);
         for (index, _) in failed.iter().rev() {
             logits.remove(*index);
         }
         self.fail(failed, events);
-        self.stats.forward = began.elapsed();
+        self.stats.forward = started.elapsed();
         logits
     }
 
-    /// Lets each sampler look at its logits, in parallel: grammars take their time.
-    fn listen(&mut self, logits: &[Option<Tensor>], events: &mut Vec<GenerateEvent>) {
+    /// Samples the next token of each slot, in parallel since grammars take time.
+    fn sample(&mut self, logits: &[Option<Tensor>], events: &mut Vec<GenerateEvent>) {
         let ends = &self.model.spec().end_tokens;
-        let verdicts: Vec<Verdict> = self
+        let outputs: Vec<SlotOutput> = self
             .slots
             .par_iter_mut()
             .zip(logits)
             .map(|(slot, logits)| match logits {
-                Some(logits) if slot.done == slot.pending.len() => slot.listen(logits, ends),
-                _ => Verdict {
+                Some(logits) if slot.computed == slot.pending.len() => slot.sample(logits, ends),
+                _ => SlotOutput {
                     events: Vec::new(),
                     finished: false,
                 },
             })
             .collect();
-        let mut finished = verdicts.iter().map(|verdict| verdict.finished);
+        let mut finished = outputs.iter().map(|output| output.finished);
         self.slots.retain(|_| finished.next() != Some(true));
-        events.extend(verdicts.into_iter().flat_map(|verdict| verdict.events));
+        events.extend(outputs.into_iter().flat_map(|output| output.events));
     }
 
-    /// Drops failed slots, given by rising index.
+    /// Drops failed slots, given in the order of their index.
     fn fail(&mut self, failed: Vec<(usize, Error)>, events: &mut Vec<GenerateEvent>) {
         for (index, error) in failed.into_iter().rev() {
             let ticket = self.slots.remove(index).request.ticket;

@@ -1,7 +1,7 @@
-//! A request in flight: how far it is, and what its answer becomes.
+//! A slot of the scheduler: a request in flight, its progress and its sampler.
 
+use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
 use super::sampling::{Choice, Constraint, Sampler};
-use super::scheduler::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
@@ -14,36 +14,36 @@ use std::time::Instant;
 /// A request in flight.
 pub(crate) struct Slot {
     pub request: GenerateRequest,
-    /// `None` until the shared prefix is there.
+    /// `None` until the shared prefix is ready.
     pub sequence: Option<Sequence>,
-    /// `None` until the vision tower has seen the images.
+    /// `None` until the images are encoded.
     pub features: Option<Vec<ImageFeatures>>,
-    /// Computed of `pending`.
-    pub done: usize,
-    /// What the sequence has to take: the prompt, later what was just said.
+    /// How many of `pending` are computed.
+    pub computed: usize,
+    /// The tokens to compute: the prompt, later those just generated.
     pub pending: Vec<u32>,
     pub images_done: usize,
-    /// Tokens of the prompt, the shared ones included.
+    /// The number of tokens of the prompt, the shared ones included.
     pub prompt: usize,
-    /// Tokens this step takes.
+    /// How many tokens this step computes.
     pub planned: usize,
-    pub answering: bool,
+    pub decoding: bool,
     pub sampler: Sampler,
-    pub said: usize,
+    pub generated: usize,
     pub forced: usize,
     pub timings: Timings,
-    pub began: Instant,
+    pub started: Instant,
     pub bytes: usize,
 }
 
-/// What becomes of a slot after its logits were looked at.
-pub(crate) struct Verdict {
+/// The result of sampling for one slot.
+pub(crate) struct SlotOutput {
     pub events: Vec<GenerateEvent>,
     pub finished: bool,
 }
 
 impl Slot {
-    /// `bytes` is what its own keys and values may come to take.
+    /// `bytes` is the most that its own keys and values can take.
     pub fn new(
         mut request: GenerateRequest,
         bytes: usize,
@@ -53,22 +53,22 @@ impl Slot {
         let mut slot = Self {
             sequence: None,
             features: request.images.is_empty().then(Vec::new),
-            done: 0,
+            computed: 0,
             pending: std::mem::take(&mut request.tokens),
             images_done: 0,
             prompt: 0,
             planned: 0,
-            answering: false,
+            decoding: false,
             sampler: Sampler::new(request.sampling),
-            said: 0,
+            generated: 0,
             forced: 0,
             timings: Timings::default(),
-            began: Instant::now(),
+            started: Instant::now(),
             bytes,
             request,
         };
         slot.prompt = slot.request.prefix.len() + slot.pending.len();
-        // What a grammar begins with needs no step of its own.
+        // The tokens that a grammar forces at the start need no step of their own.
         if let Some(constraint) = &mut slot.request.constraint {
             let forced = constraint.forced()?;
             for token in forced.into_iter().take(slot.request.max_new_tokens) {
@@ -77,7 +77,7 @@ impl Slot {
                 }
                 constraint.advance(token)?;
                 slot.pending.push(token);
-                slot.said += 1;
+                slot.generated += 1;
                 slot.forced += 1;
                 events.push(GenerateEvent::Token {
                     ticket: slot.request.ticket,
@@ -88,25 +88,25 @@ impl Slot {
         Ok(slot)
     }
 
-    /// Chooses the next token and takes in what it forces.
-    pub fn listen(&mut self, logits: &Tensor, ends: &[u32]) -> Verdict {
-        let elapsed = self.began.elapsed().as_secs_f64() * 1e3;
-        if !self.answering {
+    /// Chooses the next token, and adds the tokens that the constraint forces after it.
+    pub fn sample(&mut self, logits: &Tensor, ends: &[u32]) -> SlotOutput {
+        let elapsed = self.started.elapsed().as_secs_f64() * 1e3;
+        if !self.decoding {
             self.timings.prefill_ms = elapsed - self.timings.vision_ms;
-            self.answering = true;
+            self.decoding = true;
         }
         let mut events = Vec::new();
         let ticket = self.request.ticket;
-        let end = match self.say(logits, ends, &mut events) {
+        let end = match self.step(logits, ends, &mut events) {
             Ok(None) => {
-                return Verdict {
+                return SlotOutput {
                     events,
                     finished: false,
                 };
             }
             Ok(Some((reason, end))) => {
                 let before = self.timings.prefill_ms + self.timings.vision_ms;
-                self.timings.decode_ms = self.began.elapsed().as_secs_f64() * 1e3 - before;
+                self.timings.decode_ms = self.started.elapsed().as_secs_f64() * 1e3 - before;
                 GenerateEvent::Done {
                     ticket,
                     reason,
@@ -115,7 +115,7 @@ impl Slot {
                     counts: TokenCounts {
                         prompt: self.prompt,
                         shared: self.request.prefix.len(),
-                        generated: self.said,
+                        generated: self.generated,
                         forced: self.forced,
                     },
                 }
@@ -123,22 +123,22 @@ impl Slot {
             Err(error) => GenerateEvent::Failed { ticket, error },
         };
         events.push(end);
-        Verdict {
+        SlotOutput {
             events,
             finished: true,
         }
     }
 
-    /// `Some` when the answer is at its end.
-    fn say(
+    /// Generates the next tokens. `Some` if the answer has ended.
+    fn step(
         &mut self,
         logits: &Tensor,
         ends: &[u32],
         events: &mut Vec<GenerateEvent>,
     ) -> Result<Option<(FinishReason, Option<GeneratedToken>)>> {
-        let doing = "cannot read the model's answer";
+        let doing = "cannot sample from the model's logits";
         let request = &mut self.request;
-        if self.said >= request.max_new_tokens {
+        if self.generated >= request.max_new_tokens {
             return Ok(Some((FinishReason::Length, None)));
         }
         if request
@@ -165,11 +165,11 @@ impl Slot {
         }
         let ticket = request.ticket;
         self.pending.clear();
-        self.done = 0;
-        let mut said = |token: GeneratedToken, constraint: Option<&mut Box<dyn Constraint>>| {
+        self.computed = 0;
+        let mut add = |token: GeneratedToken, constraint: Option<&mut Box<dyn Constraint>>| {
             events.push(GenerateEvent::Token { ticket, token });
             self.pending.push(token.id);
-            self.said += 1;
+            self.generated += 1;
             self.forced += usize::from(token.forced);
             if let Some(constraint) = constraint {
                 constraint.advance(token.id)?;
@@ -177,10 +177,10 @@ impl Slot {
                     return Ok(Some(FinishReason::Stop));
                 }
             }
-            let full = self.said >= request.max_new_tokens;
+            let full = self.generated >= request.max_new_tokens;
             Ok::<_, Error>(full.then_some(FinishReason::Length))
         };
-        if let Some(reason) = said(chosen, request.constraint.as_mut())? {
+        if let Some(reason) = add(chosen, request.constraint.as_mut())? {
             return Ok(Some((reason, None)));
         }
         let forced = match &mut request.constraint {
@@ -191,7 +191,7 @@ impl Slot {
             if ends.contains(&token) {
                 return Ok(Some((FinishReason::Stop, Some(forced_token(token)))));
             }
-            if let Some(reason) = said(forced_token(token), request.constraint.as_mut())? {
+            if let Some(reason) = add(forced_token(token), request.constraint.as_mut())? {
                 return Ok(Some((reason, None)));
             }
         }
@@ -211,17 +211,17 @@ pub(crate) fn model_error(error: &candle_core::Error) -> Error {
     Error::new(ErrorKind::Model, format!("the model failed: {error}"))
 }
 
-/// Lengths of the runs of `token`.
-pub(crate) fn runs(tokens: &[u32], token: u32) -> impl Iterator<Item = usize> {
+/// The lengths of the runs of `token`.
+pub(crate) fn run_lengths(tokens: &[u32], token: u32) -> impl Iterator<Item = usize> {
     tokens
         .chunk_by(move |a, b| (*a == token) == (*b == token))
         .filter(move |run| run[0] == token)
         .map(<[u32]>::len)
 }
 
-/// How many of `rest` to take when about `left` fit: an image is taken whole or not at all, and
-/// where it comes first it is taken however large it is.
-pub(crate) fn piece(rest: &[u32], left: usize, image_token: u32, has_images: bool) -> usize {
+/// How many of `rest` to compute when about `left` fit. An image is never split; one that comes
+/// first is computed whatever its size.
+pub(crate) fn chunk_len(rest: &[u32], left: usize, image_token: u32, has_images: bool) -> usize {
     let cut = left.min(rest.len());
     let inside = |at: usize| {
         at > 0 && at < rest.len() && rest[at - 1] == image_token && rest[at] == image_token
@@ -237,9 +237,9 @@ pub(crate) fn piece(rest: &[u32], left: usize, image_token: u32, has_images: boo
     }
 }
 
-/// Encodes the images of some slots in one go.
+/// Encodes the images of some slots together.
 pub(crate) fn encode_group(model: &Model, slots: &mut [Slot], group: &[usize]) -> Result<()> {
-    let began = Instant::now();
+    let started = Instant::now();
     let images: Vec<ImagePatches> = group
         .iter()
         .flat_map(|index| slots[*index].request.images.iter().cloned())
@@ -247,7 +247,7 @@ pub(crate) fn encode_group(model: &Model, slots: &mut [Slot], group: &[usize]) -
     let features = model
         .encode_images(&images)
         .map_err(|error| model_error(&error))?;
-    let each = began.elapsed().as_secs_f64() * 1e3 / images.len().max(1) as f64;
+    let each = started.elapsed().as_secs_f64() * 1e3 / images.len().max(1) as f64;
     let mut features = features.into_iter();
     for index in group {
         let slot = &mut slots[*index];

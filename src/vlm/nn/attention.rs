@@ -2,21 +2,15 @@
 //! operations elsewhere. Every sequence attends to its shared prefix and to its own keys in place.
 
 use super::attention_cpu;
-use super::kv_cache::{CacheSpec, HeadShape, LayerCache, Sequence};
+use super::kv_cache::{CacheSpec, HeadShape, LayerCache, Span};
 use super::ops::{self, with_slice};
 use super::rope::Angles;
 use candle_core::{D, DType, Result, Tensor};
 use std::ops::Range;
 
-/// The rows of a step that belong to one sequence.
-pub struct Span<'a> {
-    pub sequence: &'a mut Sequence,
-    pub rows: Range<usize>,
-}
-
 /// Causal attention of a step. A row of `qkv`, `(tokens, (heads + 2 kv_heads) * head_dim)`, holds
-/// a token's queries, keys and values; the keys and values join the caches of the spans, which
-/// together cover all rows. Gives `(tokens, heads * head_dim)`.
+/// a token's queries, keys and values. Keys and values are appended to the caches of the spans,
+/// which together cover all rows. Gives `(tokens, heads * head_dim)`.
 pub fn attend(
     qkv: &Tensor,
     layer: usize,
@@ -172,7 +166,7 @@ pub fn attend_within(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vlm::nn::kv_cache::Prefix;
+    use crate::vlm::nn::kv_cache::{Prefix, Sequence};
     use crate::vlm::nn::rope::frequencies;
     use candle_core::Device;
     use std::sync::Arc;

@@ -1,21 +1,21 @@
 //! Attention over plain slices, for the CPU.
 //!
-//! Rows of different sequences that share a prefix attend to it together: a piece of its keys or
-//! values is fetched once and met by the queries of all of them while it lies in the cache.
+//! Rows of different sequences that share a prefix attend to it together: a tile of its keys or
+//! values is fetched once and used by the queries of all of them while it is in the cache.
 
-use super::attention::Span;
-use super::kv_cache::{BLOCK, HeadShape, LayerCache, PlainLayer};
+use super::kv_cache::{BLOCK, HeadShape, LayerCache, PlainLayer, Span};
 use super::ops::{self, mul_add, softmax_row, vectorized};
 use super::rope::Angles;
 use candle_core::Result;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Queries that meet the same keys in one pass: what the registers hold.
+/// Queries that are scored against the same keys in one pass: what the registers hold.
 const GROUP: usize = 8;
-/// Tokens whose keys or values stay in the first-level cache while the lanes of a run pass by.
+/// Tokens of a [`KvTile`]: their keys or values stay in the first-level cache while the query
+/// tiles of a run pass over them.
 const CHUNK: usize = 2 * BLOCK;
-/// Rows of a run, at most: their scores stay in the second-level cache.
+/// The most rows of a run: their scores stay in the second-level cache.
 const RUN: usize = 8;
 
 /// Calls `$f::<R, FMA>` for the number of queries at hand.
@@ -93,16 +93,16 @@ fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
 
 vectorized! {
     /// Adds `n` values, weighted for each of `r` queries, to `out`, `(r, head_dim)`. Block `b` of
-    /// the wanted head starts at `b * step` of `values`; query `h` weighs by
+    /// the wanted head starts at `b * step` of `values`; the weights of query `h` are
     /// `weights[h * stride..]`.
-    fn weigh(weights: &[f32], r: usize, stride: usize, values: &[f32], step: usize, n: usize,
+    fn accumulate_values(weights: &[f32], r: usize, stride: usize, values: &[f32], step: usize, n: usize,
              out: &mut [f32]) {
-        for_group!(r, weigh_group, weights, stride, values, step, n, out)
+        for_group!(r, accumulate_values_group, weights, stride, values, step, n, out)
     }
 }
 
 #[inline(always)]
-fn weigh_group<const R: usize, const FMA: bool>(
+fn accumulate_values_group<const R: usize, const FMA: bool>(
     weights: &[f32],
     stride: usize,
     values: &[f32],
@@ -156,36 +156,39 @@ struct Segment<'a> {
     tokens: usize,
 }
 
-/// Up to [`GROUP`] queries that see the same tokens: those that all lanes share, then their own.
-struct Lane<'a> {
+/// Up to [`GROUP`] queries that see the same tokens: those that all tiles share, then their own.
+struct QueryTile<'a> {
     queries: usize,
     own: Option<Segment<'a>>,
 }
 
-/// A lane meets a piece of keys or values.
-struct Meeting<'a> {
-    lane: usize,
+/// Keys and values of consecutive tokens, to be combined with one query tile.
+struct KvTile<'a> {
+    /// The index of the query tile.
+    queries: usize,
     layer: &'a PlainLayer,
-    /// The piece's first token in the layer, at most [`CHUNK`] of them.
+    /// The first token in the layer.
     at: usize,
+    /// At most [`CHUNK`].
     tokens: usize,
     /// Where its scores begin among those of a query.
     column: usize,
 }
 
-/// All meetings of the lanes: every piece of the shared tokens meets one lane after the other.
-fn meetings<'a>(
+/// The tiles of keys and values for each query tile. A tile of the shared tokens comes for all
+/// query tiles one after the other.
+fn kv_tiles<'a>(
     shared: Option<Segment<'a>>,
-    lanes: &'a [Lane<'a>],
-) -> impl Iterator<Item = Meeting<'a>> {
+    tiles: &'a [QueryTile<'a>],
+) -> impl Iterator<Item = KvTile<'a>> {
     let common = shared.map_or(0, |segment| segment.tokens);
-    let pieces = |segment: Segment<'a>| {
+    let starts = |segment: Segment<'a>| {
         (0..segment.tokens)
             .step_by(CHUNK)
             .map(move |at| (segment, at))
     };
-    let meet = move |lane, (segment, at): (Segment<'a>, usize), before| Meeting {
-        lane,
+    let tile = move |queries, (segment, at): (Segment<'a>, usize), before| KvTile {
+        queries,
         layer: segment.layer,
         at,
         tokens: CHUNK.min(segment.tokens - at),
@@ -193,34 +196,34 @@ fn meetings<'a>(
     };
     let together = shared
         .into_iter()
-        .flat_map(pieces)
-        .flat_map(move |piece| (0..lanes.len()).map(move |lane| meet(lane, piece, 0)));
-    let apart = lanes.iter().enumerate().flat_map(move |(index, lane)| {
-        let own = lane.own.into_iter().flat_map(pieces);
-        own.map(move |piece| meet(index, piece, common))
+        .flat_map(starts)
+        .flat_map(move |start| (0..tiles.len()).map(move |queries| tile(queries, start, 0)));
+    let apart = tiles.iter().enumerate().flat_map(move |(index, queries)| {
+        let own = queries.own.into_iter().flat_map(starts);
+        own.map(move |start| tile(index, start, common))
     });
     together.chain(apart)
 }
 
-/// Where the queries of a lane lie in [`Scratch`], and their scores.
-struct Place {
+/// Where the queries and the scores of a query tile are in [`Scratch`].
+struct TileRanges {
     queries: Range<usize>,
     scores: Range<usize>,
     /// Tokens that each query sees.
     tokens: usize,
 }
 
-/// What one thread writes to while it attends.
+/// The working memory of one thread.
 #[derive(Default)]
 struct Scratch {
-    /// Lane after lane, each interleaved `(head_dim, queries)`.
+    /// Tile after tile, each interleaved `(head_dim, queries)`.
     queries: Vec<f32>,
-    /// Lane after lane, each `(queries, tokens)`.
+    /// Tile after tile, each `(queries, tokens)`.
     scores: Vec<f32>,
 }
 
 impl Scratch {
-    /// Lays the queries of one more lane out for scoring: turned, scaled and interleaved.
+    /// Adds the queries of one more tile in the layout for scoring: rotated, scaled, interleaved.
     fn push_queries(
         &mut self,
         r: usize,
@@ -235,27 +238,27 @@ impl Scratch {
         }
     }
 
-    /// Attends with the lanes' queries, which it takes, to the head whose numbers start at
-    /// `offset` of the `kv_dim` of a token. Gives `(queries, head_dim)`.
+    /// Attends with the queries of the tiles, which it consumes, to the head whose numbers start
+    /// at `offset` of the `kv_dim` of a token. Gives `(queries, head_dim)`.
     fn attend(
         &mut self,
         kv_dim: usize,
         offset: usize,
         head_dim: usize,
         shared: Option<Segment>,
-        lanes: &[Lane],
+        tiles: &[QueryTile],
     ) -> Vec<f32> {
         let (start, step) = (offset * BLOCK, kv_dim * BLOCK);
         let common = shared.map_or(0, |segment| segment.tokens);
         let (mut queries, mut scores) = (0, 0);
-        let places: Vec<Place> = lanes
+        let ranges: Vec<TileRanges> = tiles
             .iter()
-            .map(|lane| {
-                let tokens = common + lane.own.map_or(0, |own| own.tokens);
+            .map(|tile| {
+                let tokens = common + tile.own.map_or(0, |own| own.tokens);
                 let first = (queries, scores);
-                queries += lane.queries * head_dim;
-                scores += lane.queries * tokens;
-                Place {
+                queries += tile.queries * head_dim;
+                scores += tile.queries * tokens;
+                TileRanges {
                     queries: first.0..queries,
                     scores: first.1..scores,
                     tokens,
@@ -265,34 +268,34 @@ impl Scratch {
         if self.scores.len() < scores {
             self.scores.resize(scores, 0.0);
         }
-        for meeting in meetings(shared, lanes) {
-            let place = &places[meeting.lane];
+        for tile in kv_tiles(shared, tiles) {
+            let range = &ranges[tile.queries];
             score(
-                &self.queries[place.queries.clone()],
-                lanes[meeting.lane].queries,
-                &meeting.layer.keys[start + meeting.at / BLOCK * step..],
+                &self.queries[range.queries.clone()],
+                tiles[tile.queries].queries,
+                &tile.layer.keys[start + tile.at / BLOCK * step..],
                 step,
-                meeting.tokens,
-                &mut self.scores[place.scores.clone()][meeting.column..],
-                place.tokens,
+                tile.tokens,
+                &mut self.scores[range.scores.clone()][tile.column..],
+                range.tokens,
             );
         }
-        for place in &places {
-            self.scores[place.scores.clone()]
-                .chunks_exact_mut(place.tokens)
+        for range in &ranges {
+            self.scores[range.scores.clone()]
+                .chunks_exact_mut(range.tokens)
                 .for_each(softmax_row);
         }
         let mut out = vec![0f32; queries];
-        for meeting in meetings(shared, lanes) {
-            let place = &places[meeting.lane];
-            weigh(
-                &self.scores[place.scores.clone()][meeting.column..],
-                lanes[meeting.lane].queries,
-                place.tokens,
-                &meeting.layer.values[start + meeting.at / BLOCK * step..],
+        for tile in kv_tiles(shared, tiles) {
+            let range = &ranges[tile.queries];
+            accumulate_values(
+                &self.scores[range.scores.clone()][tile.column..],
+                tiles[tile.queries].queries,
+                range.tokens,
+                &tile.layer.values[start + tile.at / BLOCK * step..],
                 step,
-                meeting.tokens,
-                &mut out[place.queries.clone()],
+                tile.tokens,
+                &mut out[range.queries.clone()],
             );
         }
         self.queries.clear();
@@ -335,12 +338,12 @@ pub(crate) fn attend(
         for (i, row) in span.rows.clone().enumerate() {
             let kv = &qkv[row * width + q_dim..(row + 1) * width];
             let (keys, values) = kv.split_at(kv_dim);
-            let mut slots = cache.slots(before + i, shape);
+            let mut slot = cache.slot(before + i, shape);
             for (head, key) in keys.chunks_exact(head_dim).enumerate() {
-                angles.turn(row, key, 1.0, |i, number| slots.put_key(head, i, number));
+                angles.rotate(row, key, 1.0, |i, number| slot.put_key(head, i, number));
             }
             for (head, value) in values.chunks_exact(head_dim).enumerate() {
-                slots.put_value(head, value);
+                slot.put_value(head, value);
             }
         }
     }
@@ -356,21 +359,21 @@ pub(crate) fn attend(
     let done: Vec<Vec<f32>> = tasks
         .par_iter()
         .map_init(Scratch::default, |scratch, (run, head)| {
-            let mut lanes = Vec::with_capacity(run.rows.len());
+            let mut tiles = Vec::with_capacity(run.rows.len());
             for (row, own) in run.rows.clone().zip(&run.own) {
                 let queries = &qkv[row * width + head * group * head_dim..][..group * head_dim];
                 for queries in queries.chunks(GROUP * head_dim) {
                     let r = queries.len() / head_dim;
                     scratch.push_queries(r, head_dim, |h, put| {
-                        angles.turn(row, &queries[h * head_dim..][..head_dim], scale, put);
+                        angles.rotate(row, &queries[h * head_dim..][..head_dim], scale, put);
                     });
-                    lanes.push(Lane {
+                    tiles.push(QueryTile {
                         queries: r,
                         own: Some(*own),
                     });
                 }
             }
-            scratch.attend(kv_dim, head * head_dim, head_dim, run.shared, &lanes)
+            scratch.attend(kv_dim, head * head_dim, head_dim, run.shared, &tiles)
         })
         .collect();
     let places = tasks.iter().map(|(run, head)| (run.rows.clone(), *head));
@@ -416,7 +419,8 @@ fn runs<'a>(spans: &'a [Span], layer: usize, most: usize) -> Result<Vec<Run<'a>>
     Ok(runs)
 }
 
-/// Puts what was computed for some rows and one part of their numbers in its place.
+/// Copies what was computed for some rows and one part of their numbers into one matrix,
+/// `(rows, width)`.
 fn gather<'a>(
     parts: impl Iterator<Item = ((Range<usize>, usize), &'a Vec<f32>)>,
     width: usize,
@@ -458,33 +462,33 @@ pub(crate) fn attend_within(
                 |row: usize, i: usize| &qkv[row * width + i * dim + head * head_dim..][..head_dim];
             let mut cache = PlainLayer::default();
             for (i, row) in (*range).clone().enumerate() {
-                let mut slots = cache.slots(i, shape);
-                angles.turn(row, part(row, 1), 1.0, |i, number| {
-                    slots.put_key(0, i, number)
+                let mut slot = cache.slot(i, shape);
+                angles.rotate(row, part(row, 1), 1.0, |i, number| {
+                    slot.put_key(0, i, number)
                 });
-                slots.put_value(0, part(row, 2));
+                slot.put_value(0, part(row, 2));
             }
             let all = Segment {
                 layer: &cache,
                 tokens: range.len(),
             };
-            // A large picture goes by pieces, whose scores stay in the cache.
+            // A large range is cut into parts whose scores stay in the cache.
             let mut out = Vec::with_capacity(range.len() * head_dim);
             for first in (*range).clone().step_by(RUN * GROUP) {
                 let rows: Vec<usize> = (first..range.end.min(first + RUN * GROUP)).collect();
-                let lanes: Vec<Lane> = rows
+                let tiles: Vec<QueryTile> = rows
                     .chunks(GROUP)
                     .map(|rows| {
                         scratch.push_queries(rows.len(), head_dim, |h, put| {
-                            angles.turn(rows[h], part(rows[h], 0), scale, put);
+                            angles.rotate(rows[h], part(rows[h], 0), scale, put);
                         });
-                        Lane {
+                        QueryTile {
                             queries: rows.len(),
                             own: None,
                         }
                     })
                     .collect();
-                out.extend(scratch.attend(head_dim, 0, head_dim, Some(all), &lanes));
+                out.extend(scratch.attend(head_dim, 0, head_dim, Some(all), &tiles));
             }
             out
         })

@@ -1,4 +1,5 @@
-//! Products of Q8_0 weights with activations in eight bits, for processors with AVX-512 VNNI.
+//! The int8 kernel: products of Q8_0 weights with activations in eight bits, for processors with
+//! AVX-512 VNNI.
 //!
 //! The numbers are those of GGUF's Q8_0: blocks of 32 weights of a row share a scale. Activations
 //! are quantized the same way, block by block. One instruction multiplies four weights of each of
@@ -49,7 +50,7 @@ impl PanelBlock {
 #[repr(C, align(64))]
 struct TileBlock {
     values: [[[i8; STEP]; TILE]; STEPS],
-    /// What the 128 added to each weight adds to a sum, negated.
+    /// Cancels what the 128 added to each weight adds to a sum.
     shifts: [i32; TILE],
     scales: [f32; TILE],
 }
@@ -63,12 +64,12 @@ impl TileBlock {
 }
 
 thread_local! {
-    /// Quantized activations: kept from one product to the next, for pages that are asked of the
-    /// system anew cost more than filling them.
+    /// The buffer of quantized activations. It is reused, since new pages from the system cost more
+    /// than filling them.
     static TILES: Cell<Vec<TileBlock>> = const { Cell::new(Vec::new()) };
 }
 
-/// Weights of `(rows, columns)`.
+/// Packed weights, `(rows, columns)`.
 pub struct Int8Matrix {
     rows: usize,
     columns: usize,
@@ -95,7 +96,8 @@ fn available() -> bool {
 }
 
 impl Int8Matrix {
-    /// Lays out a Q8_0 matrix on the CPU; `None` for another, or for a processor that cannot use it.
+    /// Packs a Q8_0 matrix on the CPU. `None` for another matrix, or for a processor that cannot
+    /// use it.
     pub fn pack(matrix: &QTensor) -> Result<Option<Self>> {
         if !available() || matrix.dtype() != GgmlDType::Q8_0 || !matrix.device().is_cpu() {
             return Ok(None);
@@ -126,12 +128,12 @@ impl Int8Matrix {
         }))
     }
 
-    /// Bytes that one step reads.
+    /// Bytes of the packed weights, which is what one step reads.
     pub fn bytes(&self) -> usize {
         size_of_val(&*self.blocks)
     }
 
-    /// Rows of the matrix: `(ids)` to `(ids, columns)`.
+    /// Looks up rows: `(ids)` to `(ids, columns)`.
     pub fn gather(&self, ids: &Tensor) -> Result<Tensor> {
         let per_row = self.columns / BLOCK;
         let ids = ids.to_vec1::<u32>()?;
@@ -154,8 +156,8 @@ impl Int8Matrix {
         Tensor::from_vec(out, (ids.len(), self.columns), &candle_core::Device::Cpu)
     }
 
-    /// `(tokens, columns)` to `(tokens, rows)`, plus `bias`, `(rows)`, and `residual`,
-    /// `(tokens, rows)`.
+    /// Multiplies `(tokens, columns)` to `(tokens, rows)`, and adds `bias`, `(rows)`, and
+    /// `residual`, `(tokens, rows)`.
     pub fn forward(
         &self,
         x: &Tensor,
@@ -180,14 +182,14 @@ impl Int8Matrix {
     }
 
     fn multiply(&self, x: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f32> {
-        // Taken while it is used: a thread that waits for others may be given another product.
+        // Taken out while in use: a thread that waits for others may run another product.
         let mut tiles = TILES.take();
         let out = self.multiply_by(&mut tiles, x, bias, residual);
         TILES.set(tiles);
         out
     }
 
-    /// `buffer` is for the quantized activations, whatever it holds.
+    /// Multiplies with `buffer` for the quantized activations, whose content does not matter.
     fn multiply_by(
         &self,
         buffer: &mut Vec<TileBlock>,
@@ -201,7 +203,7 @@ impl Int8Matrix {
         if buffer.len() < blocks {
             buffer.resize(blocks, TileBlock::EMPTY);
         }
-        // What lies in the lanes beyond the last token is never read.
+        // The lanes beyond the last token are never read.
         let tiles = &mut buffer[..blocks];
         tiles
             .par_chunks_mut(per_row)
@@ -258,8 +260,7 @@ fn with_optional_slice<R>(
     }
 }
 
-/// The cache lines of each block of the next panel that a pass over this one asks for, so that
-/// they come from memory while this one is multiplied.
+/// The cache lines of each block of the next panel that a pass over this one prefetches.
 #[derive(Clone, Copy)]
 struct Fetch {
     first: usize,
@@ -269,7 +270,7 @@ struct Fetch {
 impl Fetch {
     const LINE: usize = 64;
 
-    /// The passes over a panel share the lines.
+    /// Divides the lines between the passes over a panel.
     fn share(pass: usize, passes: usize) -> Self {
         const LINES: usize = size_of::<PanelBlock>() / Fetch::LINE;
         Self {
@@ -279,13 +280,13 @@ impl Fetch {
     }
 }
 
-/// Where the panels' threads write, each to a part of its own.
+/// The output that the panels' threads write to, each to a part of its own.
 struct Output(*mut f32);
 
 // SAFETY: see `multiply_tile`, the only use.
 unsafe impl Sync for Output {}
 
-/// Where the products of a panel with a tile go, and what is added to them.
+/// The part of the output for the products of a panel with a tile, and what is added to them.
 struct Part<'a> {
     /// `(tokens, width)`.
     out: &'a Output,
@@ -325,16 +326,16 @@ vectorized! {
             step[lane] = *four;
         }
         out.shifts[lane] = -128 * sum;
-        // A number that is none, or is endless, must not vanish in the rounding.
+        // NaN and infinity must survive quantization.
         let finite = values.iter().all(|value| value.is_finite());
         out.scales[lane] = if finite { most / 127.0 } else { f32::NAN };
     }
 }
 
-/// The products of a panel with the first `used` rows of a tile.
+/// Multiplies a panel with the first `used` rows of a tile.
 ///
 /// # Safety
-/// The matrix was made where `available` has seen the instructions. The part's output, bias and
+/// The matrix was packed on a processor where `available` is true. The part's output, bias and
 /// residual hold what `part` says, `used` tokens from its first on, and nobody else touches that
 /// part of the output meanwhile.
 unsafe fn multiply_tile(
@@ -418,7 +419,7 @@ unsafe fn vnni<const ROWS: usize>(
             }
         }
     }
-    // The rows that fill the last panel up are nobody's.
+    // The rows that fill up the last panel belong to no output.
     let rows = u32::MAX >> (PANEL - PANEL.min(part.width - part.row));
     for (half, rows) in [rows as u16, (rows >> 16) as u16].into_iter().enumerate() {
         let row = part.row + half * 16;
@@ -533,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_stays_seen() {
+    fn nan_and_infinity_survive_quantization() {
         let weights = QTensor::quantize(&numbers(32, 32, 3), GgmlDType::Q8_0).unwrap();
         let Some(matrix) = Int8Matrix::pack(&weights).unwrap() else {
             return;

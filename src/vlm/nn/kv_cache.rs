@@ -1,13 +1,15 @@
-//! Keys and values: a prefix that many sequences share, and each sequence's own.
+//! The cache of keys and values: those of a prefix that many sequences share, and each sequence's
+//! own.
 
 use super::rope::Position;
 use candle_core::{DType, Device, Result, Tensor};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Keys that lie together, transposed, so that one pass scores this many at once.
+/// Tokens of a block: their keys are stored together, transposed, so that one pass scores all.
 pub(crate) const BLOCK: usize = 16;
 
-/// The heads of one layer.
+/// The attention heads of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadShape {
     pub heads: usize,
@@ -26,7 +28,7 @@ impl HeadShape {
     }
 }
 
-/// What a cache is made of, in every layer alike.
+/// The layout of a cache, the same in every layer.
 #[derive(Debug, Clone)]
 pub struct CacheSpec {
     pub layers: usize,
@@ -36,15 +38,15 @@ pub struct CacheSpec {
 }
 
 impl CacheSpec {
-    /// Bytes that `tokens` of one sequence take.
+    /// Bytes that the keys and values of `tokens` take.
     pub fn bytes(&self, tokens: usize) -> usize {
         let tokens = tokens.next_multiple_of(BLOCK);
         2 * self.layers * self.shape.kv_dim() * tokens * self.dtype.size_in_bytes()
     }
 }
 
-/// Keys and values of one layer on the CPU, in blocks of [`BLOCK`] tokens. What a head needs of a
-/// block lies together.
+/// Keys and values of one layer on the CPU, in blocks of [`BLOCK`] tokens. The numbers of one head
+/// in a block are contiguous.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PlainLayer {
     /// Each block `(kv_heads, head_dim, BLOCK)`.
@@ -61,8 +63,8 @@ impl PlainLayer {
         }
     }
 
-    /// Makes room for token `at`, which follows those that are there.
-    pub fn slots(&mut self, at: usize, shape: HeadShape) -> Slots<'_> {
+    /// Makes room for token `at`, the next one.
+    pub fn slot(&mut self, at: usize, shape: HeadShape) -> TokenSlot<'_> {
         let size = BLOCK * shape.kv_dim();
         let start = at / BLOCK * size;
         for part in [&mut self.keys, &mut self.values] {
@@ -70,7 +72,7 @@ impl PlainLayer {
                 part.resize(start + size, 0.0);
             }
         }
-        Slots {
+        TokenSlot {
             keys: &mut self.keys[start..],
             values: &mut self.values[start..],
             lane: at % BLOCK,
@@ -85,15 +87,15 @@ impl PlainLayer {
     }
 }
 
-/// The places of one token's keys and values in their block.
-pub(crate) struct Slots<'a> {
+/// Writes one token's keys and values into their block.
+pub(crate) struct TokenSlot<'a> {
     keys: &'a mut [f32],
     values: &'a mut [f32],
     lane: usize,
     head_dim: usize,
 }
 
-impl Slots<'_> {
+impl TokenSlot<'_> {
     pub fn put_key(&mut self, head: usize, i: usize, number: f32) {
         self.keys[(head * self.head_dim + i) * BLOCK + self.lane] = number;
     }
@@ -134,7 +136,7 @@ impl DeviceLayer {
         Ok(())
     }
 
-    /// Appends `(kv_heads, tokens, head_dim)` keys and values after the `used` that are there.
+    /// Appends keys and values, `(kv_heads, tokens, head_dim)`, after the first `used`.
     pub fn append(
         &mut self,
         spec: &CacheSpec,
@@ -154,7 +156,7 @@ impl DeviceLayer {
         Ok(())
     }
 
-    /// The first `tokens` keys and values.
+    /// The first `tokens` keys and values, `(kv_heads, tokens, head_dim)` each.
     pub fn view(&self, tokens: usize) -> Result<Option<(Tensor, Tensor)>> {
         match &self.tensors {
             Some((keys, values)) if tokens > 0 => Ok(Some((
@@ -172,7 +174,7 @@ pub(crate) enum LayerCache {
     Device(DeviceLayer),
 }
 
-/// Computed once and attended to in place by every sequence that starts with it.
+/// The shared start of many sequences: computed once, and attended to in place by each.
 #[derive(Debug)]
 pub struct Prefix {
     pub(crate) layers: Vec<LayerCache>,
@@ -191,7 +193,7 @@ impl Prefix {
     }
 }
 
-/// The state of one conversation: what it has computed and where it stands.
+/// The state of one conversation: its keys and values, and its next position.
 #[derive(Debug)]
 pub struct Sequence {
     spec: Arc<CacheSpec>,
@@ -216,7 +218,7 @@ impl Sequence {
         }
     }
 
-    /// Tokens so far, the shared prefix included.
+    /// The number of tokens so far, the shared prefix included.
     pub fn len(&self) -> usize {
         self.shared_len() + self.own_len()
     }
@@ -243,7 +245,7 @@ impl Sequence {
         self.next.last().copied().unwrap_or(shared)
     }
 
-    /// Makes room for `tokens` own tokens at once, so that growing never copies.
+    /// Reserves room for `tokens` own tokens, so that growing never copies.
     pub fn reserve(&mut self, tokens: usize) -> Result<()> {
         let used = self.own_len();
         for layer in &mut self.layers {
@@ -255,7 +257,7 @@ impl Sequence {
         Ok(())
     }
 
-    /// Forgets everything after the first `len` tokens. The shared prefix stays.
+    /// Drops everything after the first `len` tokens. The shared prefix stays.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
         let Some(own) = len.checked_sub(self.shared_len()) else {
             candle_core::bail!("a sequence cannot be cut inside its shared prefix")
@@ -268,7 +270,7 @@ impl Sequence {
         Ok(())
     }
 
-    /// Records that every layer has the keys of these tokens.
+    /// Records the tokens of a step, whose keys every layer has by now.
     pub(crate) fn commit(&mut self, positions: &[Position]) {
         let mut next = self.next_position();
         for position in positions {
@@ -278,7 +280,7 @@ impl Sequence {
         }
     }
 
-    /// Drops what a failed step has left in some layers.
+    /// Drops the keys and values that a failed step has left in some layers.
     pub(crate) fn drop_uncommitted(&mut self) {
         let own = self.own_len();
         for layer in &mut self.layers {
@@ -288,7 +290,7 @@ impl Sequence {
         }
     }
 
-    /// Freezes this sequence so that others can start with it.
+    /// Turns this sequence into a prefix that others can start with.
     pub fn into_prefix(mut self) -> Result<Prefix> {
         if self.prefix.is_some() {
             candle_core::bail!("a sequence that has a shared prefix cannot become one")
@@ -301,4 +303,10 @@ impl Sequence {
             layers: self.layers,
         })
     }
+}
+
+/// The rows of a step that belong to one sequence.
+pub struct Span<'a> {
+    pub sequence: &'a mut Sequence,
+    pub rows: Range<usize>,
 }

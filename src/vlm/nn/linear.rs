@@ -1,8 +1,8 @@
-//! The one type behind every linear layer, so that a faster kernel can take its place without the
-//! model knowing.
+//! The linear layer of every model: dense, quantized, or packed for our own kernel. A model does
+//! not know which.
 
 use super::int8::Int8Matrix;
-use crate::vlm::checkpoint::weight_cache::Store;
+use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Result, Tensor};
@@ -16,7 +16,7 @@ pub enum Quantization {
 }
 
 impl Quantization {
-    /// As the user writes it.
+    /// The name as the user writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Q8_0 => "q8_0",
@@ -24,8 +24,8 @@ impl Quantization {
         }
     }
 
-    /// The type for rows of `width`: a width that blocks do not divide takes the next finer type,
-    /// and `None` means that the layer stays dense.
+    /// The type for rows of `width`: the next finer one where blocks do not divide the width.
+    /// `None` means that the layer stays dense.
     fn for_width(self, width: usize) -> Option<GgmlDType> {
         let wanted = match self {
             Self::Q8_0 => [GgmlDType::Q8_0, GgmlDType::Q8_0],
@@ -37,7 +37,7 @@ impl Quantization {
     }
 }
 
-/// Where weights go, and as what.
+/// The device and the form that weights are loaded in.
 #[derive(Debug, Clone)]
 pub struct Placement {
     pub device: Device,
@@ -45,12 +45,12 @@ pub struct Placement {
     /// have this type too.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
-    /// Where quantized weights are kept.
-    pub store: Store,
+    /// The cache of quantized weights.
+    pub cache: WeightCache,
 }
 
 impl Placement {
-    /// The type activations have.
+    /// The type of activations.
     pub fn activations(&self) -> DType {
         if self.device.is_cpu() {
             DType::F32
@@ -59,7 +59,7 @@ impl Placement {
         }
     }
 
-    /// A small tensor (norm, bias) in the type of the activations.
+    /// Loads a small tensor (norm, bias) in the type of the activations.
     pub fn tensor(&self, weights: &Weights, name: &str, shape: &[usize]) -> Result<Tensor> {
         weights
             .stored(name, shape)?
@@ -72,12 +72,12 @@ impl Placement {
 enum Matrix {
     /// `(out, in)`.
     Dense(Tensor),
-    /// Q8_0 on a processor that our kernel is for.
+    /// Q8_0 on a processor that our kernel supports.
     Int8(Arc<Int8Matrix>),
     Quantized(Arc<QTensor>),
 }
 
-/// `y = x W^T + b`, with `W` of `(out, in)`.
+/// A linear layer: `y = x W^T + b`, with `W` of `(out, in)`.
 #[derive(Debug, Clone)]
 pub struct Linear {
     matrix: Matrix,
@@ -106,7 +106,8 @@ impl Linear {
         )
     }
 
-    /// Loads several layers of the same input as one; their outputs lie side by side.
+    /// Loads several layers of the same input as one, whose outputs are side by side:
+    /// `(tokens, columns)` to `(tokens, sum of the parts' rows)`. A part is a name and its rows.
     pub fn load_stacked(
         weights: &Weights,
         placement: &Placement,
@@ -131,7 +132,8 @@ impl Linear {
         })
     }
 
-    /// Loads `name.weight` of `(rows, columns)` in a form of its own; it may serve as an embedding.
+    /// Loads `name.weight`, `(rows, columns)`, with a quantization of its own. It may serve as an
+    /// embedding.
     pub fn load_as(
         weights: &Weights,
         placement: &Placement,
@@ -169,20 +171,20 @@ impl Linear {
         };
         let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
         let shape = (parts.iter().map(|(_, rows)| rows).sum(), columns).into();
-        let stored =
+        let quantized =
             placement
-                .store
+                .cache
                 .tensor(&names.join("+"), dtype, &shape, &placement.device, || {
                     QTensor::quantize_onto(&stored()?, dtype, &placement.device)
                 })?;
-        if let Some(matrix) = Int8Matrix::pack(&stored.tensor)? {
-            stored.release();
+        if let Some(matrix) = Int8Matrix::pack(&quantized.tensor)? {
+            quantized.release();
             return Ok(Matrix::Int8(Arc::new(matrix)));
         }
-        Ok(Matrix::Quantized(Arc::new(stored.settle()?)))
+        Ok(Matrix::Quantized(Arc::new(quantized.repack()?)))
     }
 
-    /// From a `(out, in)` matrix on the CPU in any float type, not quantized.
+    /// A layer without bias from a dense matrix, `(out, in)`, on the CPU in any float type.
     pub fn dense(matrix: Tensor, placement: &Placement) -> Result<Self> {
         Ok(Self {
             matrix: dense(matrix, placement)?,
@@ -191,12 +193,12 @@ impl Linear {
         })
     }
 
-    /// `(tokens, in)` to `(tokens, out)`.
+    /// Applies the layer: `(tokens, in)` to `(tokens, out)`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.apply(x, None)
     }
 
-    /// What `forward` gives, plus `residual`, `(tokens, out)`.
+    /// Applies the layer and adds `residual`, `(tokens, out)`.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
         self.apply(x, Some(residual))
     }
@@ -225,7 +227,7 @@ impl Linear {
         }
     }
 
-    /// Rows of the matrix, for a matrix that is an embedding: `(ids)` to `(ids, in)`.
+    /// Looks up rows of a matrix that is an embedding: `(ids)` to `(ids, in)`.
     pub fn rows(&self, ids: &Tensor) -> Result<Tensor> {
         let rows = match &self.matrix {
             Matrix::Int8(matrix) => matrix.gather(ids)?,
@@ -235,7 +237,7 @@ impl Linear {
         rows.to_dtype(self.activations)
     }
 
-    /// Bytes that the weights take, and that one step reads.
+    /// Bytes of the weights, which is what one step reads.
     pub fn bytes(&self) -> usize {
         match &self.matrix {
             Matrix::Int8(matrix) => matrix.bytes(),
@@ -250,8 +252,8 @@ fn dense(matrix: Tensor, placement: &Placement) -> Result<Matrix> {
     Ok(Matrix::Dense(matrix.to_device(&placement.device)?))
 }
 
-/// The CPU multiplies half-precision matrices far slower than it widens them, so blocks of rows
-/// are widened as they are needed.
+/// Multiplies by a half-precision matrix on the CPU. Widening blocks of rows as they are needed is
+/// far faster than a half-precision product.
 fn widened_matmul(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
     let rows = matrix.dim(0)?;
     let mut parts = Vec::with_capacity(rows.div_ceil(WIDEN_ROWS));

@@ -1,12 +1,12 @@
-//! The element-wise steps between matrix products: fused over plain slices on the CPU, candle's
-//! own operations elsewhere.
+//! Norms, activations and softmax: fused over plain slices on the CPU, candle's own operations
+//! elsewhere.
 
 use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
-/// Compiles a function over slices for the vector units of x86 and picks one at run time. The
-/// body's `FMA` says whether a fused multiply-add is one instruction.
+/// Compiles a function over slices for the vector units of x86 and selects one at run time. In the
+/// body, `FMA` is true where a fused multiply-add is one instruction.
 macro_rules! vectorized {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$meta])*
@@ -48,8 +48,8 @@ pub(crate) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `e^x` to about one unit in the last place, written so that loops over it vectorise. Below -87
-/// it is 0 within f32's normal numbers, above 88 it stays at `e^88`.
+/// `e^x` to about one unit in the last place, written so that loops over it vectorize. It is
+/// 0 below -87 and stays at `e^88` above 88.
 #[inline(always)]
 pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     // Adding this moves the integer part into the low bits.
@@ -83,7 +83,7 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { y }
 }
 
-/// Lanes of independent partial results, so that sums over a slice vectorise.
+/// Lanes of independent partial results, so that sums over a slice vectorize.
 pub(crate) const LANES: usize = 16;
 
 #[inline(always)]
@@ -172,7 +172,7 @@ vectorized! {
     }
 }
 
-/// `ln(sum(e^x))`: what a logit loses to become a natural log-probability.
+/// `ln(sum(e^x))`. A logit minus this is a natural log-probability.
 pub fn log_sum_exp(logits: &[f32]) -> f32 {
     let mut out = 0.0;
     log_sum_exp_into(logits, &mut out);
@@ -184,7 +184,7 @@ pub(crate) fn is_plain(x: &Tensor) -> bool {
     x.device().is_cpu() && x.dtype() == DType::F32
 }
 
-/// Lends the numbers of a CPU f32 tensor in row-major order.
+/// Calls `f` with the numbers of a CPU f32 tensor in row-major order.
 pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
     let x = x.contiguous()?;
     let (storage, layout) = x.storage_and_layout();
@@ -221,11 +221,11 @@ fn map_rows(
     Tensor::from_vec(out, (rows, out_width), x.device())
 }
 
-/// The width of the rows of `x`, which `weight` must have too.
+/// The width of the rows of `x`. It is an error if `weight` has another.
 fn same_width(x: &Tensor, weight: &Tensor) -> Result<usize> {
     let width = x.dim(D::Minus1)?;
     if weight.dims() != [width] {
-        candle_core::bail!("rows of {width} normalised with {:?}", weight.shape())
+        candle_core::bail!("rows of {width} normalized with {:?}", weight.shape())
     }
     Ok(width)
 }
@@ -276,7 +276,7 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     gate.silu()? * up
 }
 
-/// `x * sigmoid(1.702 x)`, the activation of the vision blocks.
+/// `x * sigmoid(1.702 x)`: `(rows, width)` to the same.
 pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
     if is_plain(x) {
         return map_rows(x, x.dim(D::Minus1)?, quick_gelu_row);

@@ -1,12 +1,13 @@
-//! Rotary position embeddings: the angles of a step's tokens, and turning heads by them.
+//! Rotary position embeddings: the angles of a step's tokens, and rotating heads by them.
 
 use candle_core::{DType, Device, Result, Tensor};
 use std::ops::Range;
 
-/// Temporal, vertical and horizontal position of a token.
+/// The temporal, vertical and horizontal position of a token; a text token has the same number in
+/// all three.
 pub type Position = [u32; 3];
 
-/// Cosines and sines of a step's tokens.
+/// The cosines and sines of a step's tokens.
 pub struct Angles {
     /// `(tokens, head_dim / 2)`, row-major.
     pub cos: Vec<f32>,
@@ -17,6 +18,7 @@ pub struct Angles {
 }
 
 impl Angles {
+    /// From angles, `(tokens, half)`, where `half` is half of the head size.
     pub(crate) fn new(angles: &[f32], half: usize, device: &Device, dtype: DType) -> Result<Self> {
         let cos: Vec<f32> = angles.iter().map(|angle| angle.cos()).collect();
         let sin: Vec<f32> = angles.iter().map(|angle| angle.sin()).collect();
@@ -35,9 +37,9 @@ impl Angles {
         })
     }
 
-    /// Turns one head of one token, scaled, from `x` into `out`.
+    /// Rotates and scales one head of one token, `x`, and calls `out` with each index and number.
     #[inline]
-    pub(crate) fn turn(
+    pub(crate) fn rotate(
         &self,
         token: usize,
         x: &[f32],
@@ -56,7 +58,7 @@ impl Angles {
         }
     }
 
-    /// The angles of some of the tokens, as tables for the generic path.
+    /// The angles of some of the tokens.
     pub(crate) fn rows(&self, rows: &Range<usize>) -> Result<Angles> {
         let part = |table: &Tensor| table.narrow(0, rows.start, rows.len());
         let tables = match &self.tables {
@@ -72,10 +74,11 @@ impl Angles {
         })
     }
 
-    /// The generic path: `(tokens, heads, head_dim)` to `(heads, tokens, head_dim)`, turned.
+    /// Rotates with candle's operations: `(tokens, heads, head_dim)` to
+    /// `(heads, tokens, head_dim)`.
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor> {
         let x = x.transpose(0, 1)?.unsqueeze(0)?.contiguous()?;
-        let turned = match &self.tables {
+        let rotated = match &self.tables {
             Some((cos, sin)) => candle_nn::rotary_emb::rope(&x, cos, sin)?,
             None => {
                 let shape = (self.cos.len() / self.half, self.half);
@@ -85,10 +88,11 @@ impl Angles {
                 candle_nn::rotary_emb::rope(&x, &table(&self.cos)?, &table(&self.sin)?)?
             }
         };
-        turned.squeeze(0)
+        rotated.squeeze(0)
     }
 }
 
+/// The `n` inverse frequencies of rotary positions with base `theta`.
 pub(crate) fn frequencies(theta: f64, n: usize) -> Vec<f32> {
     let exponents = (0..n).map(|i| i as f32 / n as f32);
     exponents.map(|e| 1.0 / (theta as f32).powf(e)).collect()

@@ -7,7 +7,7 @@ fn matrix(rows: usize, columns: usize) -> Tensor {
 }
 
 #[test]
-fn mapped_weights_compute_what_the_written_ones_do() {
+fn mapped_weights_compute_the_same_as_written_ones() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sub/q.gguf");
     let mut writer = Writer::create(&path).unwrap();
@@ -32,7 +32,7 @@ fn mapped_weights_compute_what_the_written_ones_do() {
             tensor.data().unwrap(),
             "{name}"
         );
-        let mapped = mapped.settle().unwrap();
+        let mapped = mapped.repack().unwrap();
         let ids = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
         for rows in [1, 5, 40] {
             let x = matrix(rows, shape.1);
@@ -56,7 +56,7 @@ fn mapped_weights_compute_what_the_written_ones_do() {
 }
 
 #[test]
-fn anything_else_than_the_asked_weights_is_an_error() {
+fn anything_but_the_requested_weights_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.gguf");
     assert!(Reader::open(&path).unwrap().is_none());

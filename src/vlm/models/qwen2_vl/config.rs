@@ -37,32 +37,85 @@ impl TextConfig {
     }
 }
 
-/// The vision tower.
-#[derive(Debug, Clone, PartialEq)]
+/// The vision tower, as written in `vision_config`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct VisionConfig {
     pub depth: usize,
     pub embed_dim: usize,
     pub num_heads: usize,
-    /// Width of the inner layer of a block's MLP.
-    pub mlp_dim: usize,
+    mlp_ratio: f64,
     /// Width of the features given to the language model.
     pub hidden_size: usize,
-    pub in_channels: usize,
+    in_channels: Option<usize>,
+    /// The published name.
+    in_chans: Option<usize>,
     pub patch_size: usize,
     pub spatial_merge_size: usize,
     pub temporal_patch_size: usize,
-    pub rope_theta: f64,
+    hidden_act: Option<String>,
+    rope_parameters: Option<RopeFields>,
 }
 
 impl VisionConfig {
+    /// Red, green and blue.
+    pub const CHANNELS: usize = 3;
+
+    /// Width of the inner layer of a block's MLP.
+    pub fn mlp_dim(&self) -> usize {
+        (self.embed_dim as f64 * self.mlp_ratio) as usize
+    }
+
     /// Numbers in one flattened patch.
     pub fn patch_dim(&self) -> usize {
-        self.in_channels * self.temporal_patch_size * self.patch_size * self.patch_size
+        Self::CHANNELS * self.temporal_patch_size * self.patch_size * self.patch_size
     }
 
     /// Patches that become one token.
     pub fn merge_unit(&self) -> usize {
         self.spatial_merge_size * self.spatial_merge_size
+    }
+
+    /// The base of the rotary frequencies. The published files leave it out; it is a constant
+    /// there.
+    pub fn rope_theta(&self) -> f64 {
+        let rope = self.rope_parameters.as_ref();
+        rope.and_then(|rope| rope.rope_theta).unwrap_or(10_000.0)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_activation(self.hidden_act.as_deref(), "quick_gelu")?;
+        check_sizes(&[
+            ("depth", self.depth),
+            ("embed_dim", self.embed_dim),
+            ("num_heads", self.num_heads),
+            ("vision mlp_ratio * embed_dim", self.mlp_dim()),
+            ("hidden_size", self.hidden_size),
+            ("patch_size", self.patch_size),
+            ("spatial_merge_size", self.spatial_merge_size),
+            ("temporal_patch_size", self.temporal_patch_size),
+        ])?;
+        let rope = self.rope_parameters.as_ref();
+        if let Some(kind) = rope.and_then(|rope| rope.rope_type.as_deref())
+            && kind != "axial"
+        {
+            return Err(invalid(format!(
+                "vision rotary type {kind} is not supported"
+            )));
+        }
+        let (dim, heads) = (self.embed_dim, self.num_heads);
+        if !dim.is_multiple_of(heads) || !(dim / heads).is_multiple_of(4) {
+            return Err(invalid(format!(
+                "vision embed_dim {dim} cannot be split over {heads} heads"
+            )));
+        }
+        match self.in_channels.or(self.in_chans) {
+            Some(Self::CHANNELS) => Ok(()),
+            Some(channels) => Err(invalid(format!(
+                "the vision tower takes {channels} channels, not {}",
+                Self::CHANNELS
+            ))),
+            None => Err(invalid("in_channels is missing")),
+        }
     }
 }
 
@@ -105,22 +158,23 @@ impl Config {
             None => files.config.json()?,
         };
         let ends = generation_end_tokens(files)?;
-        Self::check(&root, &text, image, ends).map_err(|error| error.context(files.config.shown()))
+        Self::check(root, &text, image, ends).map_err(|error| error.context(files.config.shown()))
     }
 
     fn check(
-        root: &Root,
+        root: Root,
         text: &TextFields,
         image: ImageConfig,
         ends: Option<EndTokens>,
     ) -> Result<Self> {
         let ends = ends
-            .or_else(|| root.eos_token_id.clone())
-            .or_else(|| text.eos_token_id.clone())
+            .or(root.eos_token_id.clone())
+            .or(text.eos_token_id.clone())
             .ok_or_else(|| invalid("neither it nor generation_config.json has eos_token_id"))?;
+        root.vision_config.check()?;
         let config = Self {
-            text: text.check(root)?,
-            vision: root.vision_config.check()?,
+            text: text.check(&root)?,
+            vision: root.vision_config,
             image,
             image_token_id: root.image_token_id,
             vision_start_token_id: root.vision_start_token_id,
@@ -163,7 +217,7 @@ impl Config {
 #[derive(Deserialize)]
 struct Root {
     text_config: Option<TextFields>,
-    vision_config: VisionFields,
+    vision_config: VisionConfig,
     image_token_id: u32,
     vision_start_token_id: u32,
     vision_end_token_id: u32,
@@ -173,7 +227,8 @@ struct Root {
     rope_scaling: Option<RopeFields>,
 }
 
-#[derive(Clone, Deserialize)]
+/// The settings of rotary positions under their older and newer names.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 struct RopeFields {
     rope_type: Option<String>,
     /// The older name.
@@ -183,6 +238,7 @@ struct RopeFields {
     mrope_section: Option<[usize; 3]>,
 }
 
+/// `text_config`, or the root of older files, as written.
 #[derive(Clone, Deserialize)]
 struct TextFields {
     hidden_size: usize,
@@ -275,75 +331,6 @@ impl TextFields {
             )));
         }
         Ok(text)
-    }
-}
-
-#[derive(Deserialize)]
-struct VisionFields {
-    depth: usize,
-    embed_dim: usize,
-    num_heads: usize,
-    mlp_ratio: f64,
-    hidden_size: usize,
-    in_channels: Option<usize>,
-    /// The published name.
-    in_chans: Option<usize>,
-    patch_size: usize,
-    spatial_merge_size: usize,
-    temporal_patch_size: usize,
-    hidden_act: Option<String>,
-    rope_parameters: Option<RopeFields>,
-}
-
-impl VisionFields {
-    fn check(&self) -> Result<VisionConfig> {
-        // The published files leave the vision tower's base out; it is a constant there.
-        const ROPE_THETA: f64 = 10_000.0;
-        check_activation(self.hidden_act.as_deref(), "quick_gelu")?;
-        check_sizes(&[
-            ("depth", self.depth),
-            ("embed_dim", self.embed_dim),
-            ("num_heads", self.num_heads),
-            ("hidden_size", self.hidden_size),
-            ("patch_size", self.patch_size),
-            ("spatial_merge_size", self.spatial_merge_size),
-            ("temporal_patch_size", self.temporal_patch_size),
-        ])?;
-        let rope = self.rope_parameters.as_ref();
-        if let Some(kind) = rope.and_then(|rope| rope.rope_type.as_deref())
-            && kind != "axial"
-        {
-            return Err(invalid(format!(
-                "vision rotary type {kind} is not supported"
-            )));
-        }
-        let in_channels = self.in_channels.or(self.in_chans);
-        let vision = VisionConfig {
-            depth: self.depth,
-            embed_dim: self.embed_dim,
-            num_heads: self.num_heads,
-            mlp_dim: (self.embed_dim as f64 * self.mlp_ratio) as usize,
-            hidden_size: self.hidden_size,
-            in_channels: in_channels.ok_or_else(|| invalid("in_channels is missing"))?,
-            patch_size: self.patch_size,
-            spatial_merge_size: self.spatial_merge_size,
-            temporal_patch_size: self.temporal_patch_size,
-            rope_theta: rope.and_then(|rope| rope.rope_theta).unwrap_or(ROPE_THETA),
-        };
-        let (dim, heads) = (vision.embed_dim, vision.num_heads);
-        if !dim.is_multiple_of(heads) || !(dim / heads).is_multiple_of(4) {
-            return Err(invalid(format!(
-                "vision embed_dim {dim} cannot be split over {heads} heads"
-            )));
-        }
-        if vision.in_channels != 3 {
-            return Err(invalid(format!(
-                "the vision tower takes {} channels, not 3",
-                vision.in_channels
-            )));
-        }
-        check_sizes(&[("vision mlp_ratio * embed_dim", vision.mlp_dim)])?;
-        Ok(vision)
     }
 }
 

@@ -16,8 +16,7 @@ use crate::vlm::architecture::{Architecture, Grid, ImagePatches, LoadStage, Mode
 use crate::vlm::checkpoint::files::CheckpointFiles;
 use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::nn::attention::Span;
-use crate::vlm::nn::kv_cache::{CacheSpec, HeadShape};
+use crate::vlm::nn::kv_cache::{CacheSpec, HeadShape, Span};
 use crate::vlm::nn::linear::Placement;
 use crate::vlm::nn::rope::Position;
 use candle_core::Tensor;

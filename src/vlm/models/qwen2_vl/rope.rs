@@ -62,7 +62,7 @@ impl VisionRope {
     pub fn new(config: &VisionConfig) -> Self {
         let quarter = config.embed_dim / config.num_heads / 4;
         Self {
-            inverse: frequencies(config.rope_theta, quarter),
+            inverse: frequencies(config.rope_theta(), quarter),
             merge: config.spatial_merge_size,
         }
     }

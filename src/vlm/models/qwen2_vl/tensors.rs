@@ -3,7 +3,7 @@
 //! Names are those published with the model (`visual.*`, `model.*`, `lm_head.weight`). Newer
 //! versions of transformers write `model.visual.*` and `model.language_model.*`.
 
-use super::config::Config;
+use super::config::{Config, VisionConfig};
 
 /// The head, absent where the embedding serves as one.
 pub const HEAD: &str = "lm_head.weight";
@@ -29,7 +29,7 @@ pub fn all(config: &Config) -> Vec<(String, Vec<usize>)> {
     let (dim, merged) = (vision.embed_dim, vision.embed_dim * vision.merge_unit());
     let patch = [
         dim,
-        vision.in_channels,
+        VisionConfig::CHANNELS,
         vision.temporal_patch_size,
         vision.patch_size,
         vision.patch_size,
@@ -44,8 +44,8 @@ pub fn all(config: &Config) -> Vec<(String, Vec<usize>)> {
         for (name, rows, columns) in [
             ("attn.qkv", 3 * dim, dim),
             ("attn.proj", dim, dim),
-            ("mlp.fc1", vision.mlp_dim, dim),
-            ("mlp.fc2", dim, vision.mlp_dim),
+            ("mlp.fc1", vision.mlp_dim(), dim),
+            ("mlp.fc2", dim, vision.mlp_dim()),
         ] {
             add(format!("{block}.{name}.weight"), &[rows, columns]);
             add(format!("{block}.{name}.bias"), &[rows]);

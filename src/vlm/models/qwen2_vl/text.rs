@@ -4,8 +4,8 @@
 use super::config::TextConfig;
 use super::rope::TextRope;
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::nn::attention::{Span, attend};
-use crate::vlm::nn::kv_cache::CacheSpec;
+use crate::vlm::nn::attention::attend;
+use crate::vlm::nn::kv_cache::{CacheSpec, Span};
 use crate::vlm::nn::linear::{Linear, Placement, Quantization};
 use crate::vlm::nn::ops;
 use crate::vlm::nn::rope::Position;

@@ -51,7 +51,7 @@ impl Block {
         config: &VisionConfig,
         name: &str,
     ) -> Result<Self> {
-        let (dim, inner) = (config.embed_dim, config.mlp_dim);
+        let (dim, inner) = (config.embed_dim, config.mlp_dim());
         let linear = |part: &str, rows, columns| {
             Linear::load(
                 weights,
@@ -107,7 +107,7 @@ impl VisionTower {
             "visual.patch_embed.proj.weight",
             &[
                 config.embed_dim,
-                config.in_channels,
+                VisionConfig::CHANNELS,
                 config.temporal_patch_size,
                 config.patch_size,
                 config.patch_size,

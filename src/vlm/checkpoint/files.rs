@@ -34,10 +34,15 @@ impl CheckpointFile {
 
     /// Parses the file as JSON; an error names the file.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.read()?).context(
-            ErrorKind::Model,
-            format!("{} is not as expected", self.shown()),
-        )
+        let bytes = self.read()?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let shown = self.shown();
+            let cause = match field_at(&bytes, &error) {
+                Some(field) => format!("{shown} is not as expected: {field}: {error}"),
+                None => format!("{shown} is not as expected: {error}"),
+            };
+            Error::new(ErrorKind::Model, cause)
+        })
     }
 
     /// The file as shown to people: its path, or its name where it is built in.
@@ -189,6 +194,15 @@ impl CheckpointFiles {
     }
 }
 
+/// The line that an error about a field's value is in: serde does not say which field it is.
+fn field_at(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.skip(error.line().checked_sub(1)?).next()?;
+    let line = std::str::from_utf8(line).ok()?.trim().trim_end_matches(',');
+    let short = line.len() <= 80 && line.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    (error.is_data() && short && line.contains(':')).then(|| line.to_owned())
+}
+
 /// The shard names of an index, each a plain file name.
 fn shards(index: &CheckpointFile) -> Result<BTreeSet<String>> {
     #[derive(serde::Deserialize)]
@@ -295,6 +309,24 @@ mod tests {
             );
             assert!(CheckpointFiles::folder(folder.path()).is_err());
         }
+    }
+
+    #[test]
+    fn an_error_shows_the_field_that_it_is_about() {
+        let config = b"{\n \"depth\": \"two\",\n \"heads\": 2\n}";
+        let file = CheckpointFile {
+            name: "config.json".into(),
+            data: FileData::Embedded(config),
+        };
+        let error = file
+            .json::<std::collections::BTreeMap<String, u32>>()
+            .unwrap_err();
+        assert!(error.cause.contains(r#"config.json"#), "{}", error.cause);
+        assert!(
+            error.cause.contains(r#""depth": "two":"#),
+            "{}",
+            error.cause
+        );
     }
 
     #[test]

@@ -165,7 +165,7 @@ struct QueryTile<'a> {
 /// Keys and values of consecutive tokens, to be combined with one query tile.
 struct KvTile<'a> {
     /// The index of the query tile.
-    queries: usize,
+    query_tile: usize,
     layer: &'a PlainLayer,
     /// The first token in the layer.
     at: usize,
@@ -187,8 +187,8 @@ fn kv_tiles<'a>(
             .step_by(CHUNK)
             .map(move |at| (segment, at))
     };
-    let tile = move |queries, (segment, at): (Segment<'a>, usize), before| KvTile {
-        queries,
+    let tile = move |query_tile, (segment, at): (Segment<'a>, usize), before| KvTile {
+        query_tile,
         layer: segment.layer,
         at,
         tokens: CHUNK.min(segment.tokens - at),
@@ -197,7 +197,7 @@ fn kv_tiles<'a>(
     let together = shared
         .into_iter()
         .flat_map(starts)
-        .flat_map(move |start| (0..tiles.len()).map(move |queries| tile(queries, start, 0)));
+        .flat_map(move |start| (0..tiles.len()).map(move |index| tile(index, start, 0)));
     let apart = tiles.iter().enumerate().flat_map(move |(index, queries)| {
         let own = queries.own.into_iter().flat_map(starts);
         own.map(move |start| tile(index, start, common))
@@ -269,10 +269,10 @@ impl Scratch {
             self.scores.resize(scores, 0.0);
         }
         for tile in kv_tiles(shared, tiles) {
-            let range = &ranges[tile.queries];
+            let range = &ranges[tile.query_tile];
             score(
                 &self.queries[range.queries.clone()],
-                tiles[tile.queries].queries,
+                tiles[tile.query_tile].queries,
                 &tile.layer.keys[start + tile.at / BLOCK * step..],
                 step,
                 tile.tokens,
@@ -287,10 +287,10 @@ impl Scratch {
         }
         let mut out = vec![0f32; queries];
         for tile in kv_tiles(shared, tiles) {
-            let range = &ranges[tile.queries];
+            let range = &ranges[tile.query_tile];
             accumulate_values(
                 &self.scores[range.scores.clone()][tile.column..],
-                tiles[tile.queries].queries,
+                tiles[tile.query_tile].queries,
                 range.tokens,
                 &tile.layer.values[start + tile.at / BLOCK * step..],
                 step,

@@ -39,6 +39,7 @@ impl TextConfig {
 
 /// The vision tower, as written in `vision_config`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(expecting = "an object")]
 pub struct VisionConfig {
     pub depth: usize,
     pub embed_dim: usize,
@@ -229,6 +230,7 @@ struct Root {
 
 /// The settings of rotary positions under their older and newer names.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(expecting = "an object")]
 struct RopeFields {
     rope_type: Option<String>,
     /// The older name.
@@ -240,6 +242,7 @@ struct RopeFields {
 
 /// `text_config`, or the root of older files, as written.
 #[derive(Clone, Deserialize)]
+#[serde(expecting = "an object")]
 struct TextFields {
     hidden_size: usize,
     intermediate_size: usize,
@@ -345,6 +348,7 @@ fn check_activation(given: Option<&str>, expected: &str) -> Result<()> {
 
 /// The image processor's settings as written.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct ImageFields {
     do_resize: Option<bool>,
     do_rescale: Option<bool>,
@@ -363,6 +367,7 @@ struct ImageFields {
 
 /// Numbers of pixels under their older and newer names.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct SizeFields {
     min_pixels: Option<u64>,
     max_pixels: Option<u64>,

@@ -196,8 +196,8 @@ impl CheckpointFiles {
 
 /// The line that an error about a field's value is in: serde does not say which field it is.
 fn field_at(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
-    let lines = bytes.split(|byte| *byte == b'\n');
-    let line = lines.skip(error.line().checked_sub(1)?).next()?;
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.nth(error.line().checked_sub(1)?)?;
     let line = std::str::from_utf8(line).ok()?.trim().trim_end_matches(',');
     let short = line.len() <= 80 && line.chars().all(|c| c == ' ' || c.is_ascii_graphic());
     (error.is_data() && short && line.contains(':')).then(|| line.to_owned())

@@ -180,16 +180,11 @@ pub struct Prefix {
     pub(crate) layers: Vec<LayerCache>,
     tokens: usize,
     next: u32,
-    bytes: usize,
 }
 
 impl Prefix {
     pub fn tokens(&self) -> usize {
         self.tokens
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 
@@ -299,7 +294,6 @@ impl Sequence {
         Ok(Prefix {
             tokens: self.own_len(),
             next: self.next_position(),
-            bytes: self.spec.bytes(self.own_len()),
             layers: self.layers,
         })
     }

@@ -4,20 +4,19 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::prompt::Chat;
-use crate::qwen2vl::open::{OnOpening, Opened, Opening, open};
-use crate::qwen2vl::{
-    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ImagePatches,
-    LoadStage, Sampling,
-};
 use crate::record::{Background, Timings};
 use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
+use crate::vlm::open::{OnOpening, Opened, Opening, open};
+use crate::vlm::{
+    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, LoadStage, Sampling,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The system text of Qwen2-VL's chat template.
+/// The system text of a turn without `--system`.
 const DEFAULT_SYSTEM: &str = "You are a helpful assistant.";
 
 /// Tokens of a prompt that go through the model at once.
@@ -36,21 +35,19 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     let model = local(&options.labeler)?;
     let opened = open_with_bar(model)?;
     let began = Instant::now();
-    let config = opened.model.config();
     let images = pictures
         .iter()
-        .map(|picture| ImagePatches::new(picture, &config.image))
+        .map(|picture| opened.model.preprocess(picture))
         .collect::<Result<Vec<_>>>()?;
     let turn = Chat {
         system: options.system.clone().unwrap_or(DEFAULT_SYSTEM.to_owned()),
         user: options.question.clone(),
         images: images.len(),
     };
-    let counts: Vec<usize> = images
-        .iter()
-        .map(|image| opened.model.image_tokens(image.grid))
-        .collect();
-    let prompt = opened.tokenizer.chat_tokens(&turn, &counts)?.ids;
+    let prompt = opened
+        .model
+        .chat_tokens(&opened.tokenizer, &turn, &images)?;
+    let prompt = prompt.ids;
     let mut generator = Generator::new(
         &opened.model,
         GeneratorOptions {

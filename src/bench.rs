@@ -6,16 +6,14 @@ use crate::ask::{STEP_TOKENS, local, open_with_bar};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::Prompter;
-use crate::qwen2vl::open::Opened;
-use crate::qwen2vl::{
-    GenerateEvent, GenerateRequest, Generator, GeneratorOptions, ImagePatches, Sampling,
-};
 use crate::record::{AttemptSettings, Background, Item};
 use crate::settings::{
     BenchOptions, LabelerOptions, Lang, ModelOptions, OnlySource, PromptOptions, SourceKind,
     SourceOptions,
 };
 use crate::source::{self, SourceEvent};
+use crate::vlm::open::Opened;
+use crate::vlm::{GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -128,11 +126,15 @@ fn requests(
     let mut shared: Option<Arc<[u32]>> = None;
     let mut requests = Vec::with_capacity(options.icons);
     for (ticket, item) in (0..options.icons as u64).zip(items.iter().cycle()) {
-        let image = ImagePatches::new(&picture(item)?, &opened.model.config().image)
+        let image = opened
+            .model
+            .preprocess(&picture(item)?)
             .map_err(|error| error.context(&item.image_path))?;
         let chat = prompter.chat(item, &SETTINGS);
-        let count = opened.model.image_tokens(image.grid);
-        let tokens = opened.tokenizer.chat_tokens(&chat, &[count])?;
+        let images = vec![image];
+        let tokens = opened
+            .model
+            .chat_tokens(&opened.tokenizer, &chat, &images)?;
         let (prefix, rest) = tokens.ids.split_at(tokens.shared_prefix_len);
         let prefix = match &shared {
             Some(shared) if **shared == *prefix => shared.clone(),
@@ -142,7 +144,7 @@ fn requests(
             ticket,
             prefix,
             tokens: rest.to_vec(),
-            images: vec![image],
+            images,
             max_new_tokens: options.new_tokens,
             sampling: Sampling::GREEDY,
             ignore_eos: true,

@@ -2,12 +2,12 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
-use crate::qwen2vl::{
-    CheckpointFiles, Config, device, files::FileData, quantize, weights::Weights,
-};
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
 use crate::store;
+use crate::vlm::{
+    Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
+};
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -306,7 +306,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
         offline: true,
         ..model.clone()
     };
-    let files = match CheckpointFiles::resolve(&only_here, std::sync::Arc::new(|_| {})) {
+    let files = match checkpoint::find(&only_here, std::sync::Arc::new(|_| {})) {
         Ok(files) => files,
         // Only the hub could have it.
         Err(error) if error.kind == ErrorKind::Network => {
@@ -322,13 +322,10 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
         }
         Err(error) => return findings.error("model", error),
     };
-    let checked = Config::load(&files).and_then(|config| {
-        let weights = Weights::open(&files.weights)?;
-        weights.check(&config)?;
-        Ok((config, weights.stored_bytes()))
-    });
+    let checked = Checkpoint::open(&files)
+        .map(|checkpoint| (checkpoint.architecture.spec(), checkpoint.stored_bytes()));
     match checked {
-        Ok((config, bytes)) => findings.add(
+        Ok((spec, bytes)) => findings.add(
             "model",
             Verdict::Works,
             format!(
@@ -336,8 +333,8 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
                 files.name,
                 bytes as f64 / 1e6,
                 files.weights.len(),
-                config.text.hidden_size,
-                config.text.num_hidden_layers,
+                spec.hidden_size,
+                spec.layers,
             ),
         ),
         Err(error) => findings.error("model", error),
@@ -347,7 +344,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
         .iter()
         .any(|file| matches!(file.data, FileData::Disk(_)));
     if on_disk {
-        match quantize::default_folder() {
+        match weight_cache::default_folder() {
             Ok(folder) => findings.add(
                 "weight cache",
                 Verdict::Works,

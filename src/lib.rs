@@ -19,7 +19,7 @@
 //! ```text
 //! L0  record, error
 //! L1  settings, source, icon, prompt, store
-//! L2  qwen2vl                       -> L0, icon
+//! L2  vlm                           -> L0, icon
 //! L3  labeler, engine               -> L0-L2
 //! L4  batch, tui                    -> record, settings, error, engine's messages and handle, icon
 //! L5  cli, logging, doctor, ask, bench, main
@@ -47,9 +47,9 @@ pub mod icon;
 pub mod labeler;
 pub mod logging;
 pub mod prompt;
-pub mod qwen2vl;
 pub mod record;
 pub mod settings;
 pub mod source;
 pub mod store;
 pub mod tui;
+pub mod vlm;

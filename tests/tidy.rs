@@ -12,7 +12,7 @@ const LAYERS: [(&str, u32); 17] = [
     ("source", 1),
     ("prompt", 1),
     ("store", 1),
-    ("qwen2vl", 2),
+    ("vlm", 2),
     ("labeler", 3),
     ("engine", 3),
     ("batch", 4),
@@ -134,6 +134,54 @@ fn no_module_imports_from_a_layer_above() {
             .any(|room| layer(room).is_some_and(|other| other > own))
     });
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// The parts of `vlm` from the lowest up: each imports from those before it only.
+const VLM: [&str; 9] = [
+    "checkpoint",
+    "nn",
+    "architecture",
+    "device",
+    "model",
+    "generate",
+    "models",
+    "load",
+    "open",
+];
+
+#[test]
+fn parts_of_the_model_import_from_those_before_them() {
+    let place = |part: &str| VLM.iter().position(|name| *name == part);
+    let found = offences(|module, line| {
+        let own = part_of_vlm(module);
+        let named = line.split("vlm::").chain(line.split("use super::")).skip(1);
+        own.is_some_and(|own| {
+            named.into_iter().any(|rest| {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+                place(&rest[..end.unwrap_or(rest.len())]) > place(&own)
+            })
+        })
+    });
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// The file or folder right under `vlm`, for a module that is one of its parts.
+fn part_of_vlm(module: &Module) -> Option<String> {
+    let path = module.path.to_str()?;
+    let part = path.split_once("/src/vlm/")?.1.split(['/', '.']).next()?;
+    (part != "mod").then(|| part.to_owned())
+}
+
+#[test]
+fn only_its_own_folder_names_an_architecture() {
+    let rooms = ["vlm", "labeler", "ask", "bench", "doctor"];
+    for module in modules() {
+        let path = module.path.to_str().unwrap();
+        if rooms.contains(&module.room.as_str()) && !path.contains("/vlm/models/") {
+            let named = module.code.to_lowercase().contains("qwen");
+            assert!(!named, "{path} names an architecture");
+        }
+    }
 }
 
 #[test]

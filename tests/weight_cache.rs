@@ -1,9 +1,7 @@
-//! Quantized weights are made once and mapped afterwards, with the same answers.
+//! Quantized weights are cached by the first load and mapped by later ones, with the same answers.
 
 use candle_core::{DType, Device};
-use labeler_tui::qwen2vl::{
-    CheckpointFiles, LoadOptions, LoadStage, Quantization, Qwen2Vl, SequenceStep,
-};
+use labeler_tui::vlm::{self, CheckpointFiles, LoadOptions, LoadStage, Quantization, SequenceStep};
 use std::path::{Path, PathBuf};
 
 fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
@@ -18,7 +16,7 @@ fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
         cache: cache.map(Path::to_owned),
     };
     let mut quantized = false;
-    let model = Qwen2Vl::load(&files, &options, &mut |stage, _| {
+    let model = vlm::load(&files, &options, &mut |stage, _| {
         quantized |= stage == LoadStage::Quantize;
     })
     .unwrap();
@@ -40,7 +38,7 @@ fn only_file(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_second_load_maps_what_the_first_one_made() {
+fn the_second_load_maps_what_the_first_one_cached() {
     for name in ["flat", "nested", "parts"] {
         let cache = tempfile::tempdir().unwrap();
         let (plain, quantized) = load(name, None);
@@ -55,7 +53,7 @@ fn the_second_load_maps_what_the_first_one_made() {
 }
 
 #[test]
-fn a_damaged_file_is_made_anew() {
+fn a_damaged_file_is_rebuilt() {
     let cache = tempfile::tempdir().unwrap();
     let (plain, _) = load("flat", Some(cache.path()));
     let file = only_file(cache.path());

@@ -5,12 +5,12 @@ use super::grammar::{Grammar, GrammarCompiler};
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, OnLoad, Pull, TokenInfo};
 use crate::engine::{ModelInfo, Stage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::qwen2vl::open::{OnOpening, Opened, Opening};
-use crate::qwen2vl::{
-    self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
-    GeneratorOptions, ImagePatches, LoadStage, Qwen2Vl, Sampling, StreamDecoder, Tokenizer,
-};
 use crate::settings::ModelOptions;
+use crate::vlm::open::{OnOpening, Opened, Opening};
+use crate::vlm::{
+    self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
+    GeneratorOptions, LoadStage, Model, Sampling, StreamDecoder, Tokenizer,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ const STEP_TOKENS: usize = 512;
 const PARTIAL: Duration = Duration::from_millis(150);
 
 pub struct Local {
-    model: Qwen2Vl,
+    model: Model,
     asker: Asker,
     options: ModelOptions,
     info: ModelInfo,
@@ -39,8 +39,7 @@ impl Local {
     /// Finds the checkpoint, downloads it where that is allowed, and loads it.
     pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
         let opened = open(&options, on_load)?;
-        let config = opened.model.config();
-        let compiler = GrammarCompiler::new(&opened.tokenizer.grammar_env(config)?)?;
+        let compiler = GrammarCompiler::new(&opened.tokenizer.grammar_env()?)?;
         Ok(Self {
             info: ModelInfo {
                 name: opened.name,
@@ -69,7 +68,7 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
                 // The receiver outlives this thread.
                 let _ = tell.send(opening);
             });
-            qwen2vl::open::open(options, &tell)
+            vlm::open::open(options, &tell)
         });
         for opening in news {
             let (stage, done) = match opening {
@@ -91,17 +90,13 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
 }
 
 impl Asker {
-    fn request(&mut self, model: &Qwen2Vl, request: &LabelRequest) -> Result<GenerateRequest> {
+    fn request(&mut self, model: &Model, request: &LabelRequest) -> Result<GenerateRequest> {
         let images = request
             .picture
             .iter()
-            .map(|picture| ImagePatches::new(picture, &model.config().image))
+            .map(|picture| model.preprocess(picture))
             .collect::<Result<Vec<_>>>()?;
-        let counts: Vec<usize> = images
-            .iter()
-            .map(|image| model.image_tokens(image.grid))
-            .collect();
-        let mut chat = self.tokenizer.chat_tokens(&request.chat, &counts)?;
+        let mut chat = model.chat_tokens(&self.tokenizer, &request.chat, &images)?;
         let tokens = chat.ids.split_off(chat.shared_prefix_len);
         if *self.prefix != *chat.ids {
             self.prefix = Arc::from(chat.ids);

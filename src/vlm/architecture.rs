@@ -1,0 +1,137 @@
+//! The seam between shared code and one model architecture.
+//!
+//! Scheduler, caches, kernels, quantization and sampling work through these two traits and know
+//! no architecture. [`Architecture`] is what a checkpoint's configuration files say: sizes,
+//! names of tensors, and how chats and pictures become input. [`Network`] is its loaded weights.
+
+use super::checkpoint::files::CheckpointFiles;
+use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
+use super::checkpoint::weights::Weights;
+use super::nn::kv_cache::{CacheSpec, HeadShape, Span};
+use super::nn::linear::Placement;
+use super::nn::rope::Position;
+use crate::error::Result;
+use crate::icon::Picture;
+use crate::prompt::Chat;
+use candle_core::Tensor;
+use std::fmt::Debug;
+
+/// The patches of a picture: frames, rows, columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Grid {
+    pub t: usize,
+    pub h: usize,
+    pub w: usize,
+}
+
+impl Grid {
+    pub fn patches(&self) -> usize {
+        self.t * self.h * self.w
+    }
+}
+
+/// A preprocessed picture, ready for the vision tower.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImagePatches {
+    /// `(patches, numbers of a patch)`, row-major.
+    pub pixels: Vec<f32>,
+    pub grid: Grid,
+}
+
+/// The facts about a checkpoint that shared code needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSpec {
+    pub hidden_size: usize,
+    pub layers: usize,
+    /// The attention heads of every layer.
+    pub heads: HeadShape,
+    pub vocab_size: usize,
+    /// The most tokens that a prompt and its answer may have together.
+    pub max_tokens: usize,
+    /// The placeholder whose embeddings image features replace.
+    pub image_token: u32,
+    /// Any of these ends an answer.
+    pub end_tokens: Vec<u32>,
+}
+
+/// What loading is doing, for progress reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadStage {
+    /// The first load of a checkpoint: its quantized weights are being cached.
+    Quantize,
+    Vision,
+    Text,
+}
+
+/// A checkpoint's configuration, read and checked. Needs no weights.
+pub trait Architecture: Debug + Send + Sync {
+    fn spec(&self) -> ModelSpec;
+
+    /// The architecture's own name for a tensor that a file stores as `stored`: some versions of
+    /// a format only add a prefix.
+    fn tensor_name(&self, stored: &str) -> String {
+        stored.to_owned()
+    }
+
+    /// Name and shape of every tensor that [`Architecture::load`] reads.
+    fn tensors(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// Whether a checkpoint may hold this tensor although nothing reads it.
+    fn may_ignore(&self, _tensor: &str) -> bool {
+        false
+    }
+
+    /// Loads the weights; `progress` receives the stage and its done part, 0 to 1.
+    fn load(
+        &self,
+        weights: &Weights,
+        placement: &Placement,
+        progress: &mut dyn FnMut(LoadStage, f32),
+    ) -> candle_core::Result<Box<dyn Network>>;
+
+    fn tokenizer(&self, files: &CheckpointFiles) -> Result<Tokenizer>;
+
+    /// The tokens of `chat` up to where the answer begins. `image_tokens` holds the number of
+    /// placeholders of each picture.
+    fn chat_tokens(
+        &self,
+        tokenizer: &Tokenizer,
+        chat: &Chat,
+        image_tokens: &[usize],
+    ) -> Result<ChatTokens>;
+
+    /// Resizes a picture and cuts it into patches.
+    fn preprocess(&self, picture: &Picture) -> Result<ImagePatches>;
+
+    /// How many placeholders a picture of this grid takes in a prompt.
+    fn image_tokens(&self, grid: Grid) -> usize;
+
+    /// The positions of a picture's placeholders where the next text token would be at `start`.
+    fn image_positions(&self, grid: Grid, start: u32) -> Vec<Position>;
+}
+
+/// The loaded weights of a checkpoint.
+pub trait Network: Debug + Send + Sync {
+    /// Features of each picture, `(placeholders, hidden)`.
+    fn encode_images(&self, images: &[ImagePatches]) -> candle_core::Result<Vec<Tensor>>;
+
+    /// Embeddings, `(tokens, hidden)`.
+    fn embed(&self, tokens: &[u32]) -> candle_core::Result<Tensor>;
+
+    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `spans` assign
+    /// to sequences; their keys and values join the sequences' caches. Gives the hidden states
+    /// `(tokens, hidden)` that [`Network::logits`] reads.
+    fn forward(
+        &self,
+        embedded: Tensor,
+        positions: &[Position],
+        cache: &CacheSpec,
+        spans: &mut [Span],
+    ) -> candle_core::Result<Tensor>;
+
+    /// Hidden states, `(rows, hidden)`, to logits, `(rows, vocabulary)`.
+    fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor>;
+
+    /// Bytes of the weights that one step of the language model reads.
+    fn step_bytes(&self) -> usize;
+}

@@ -1,0 +1,337 @@
+//! Where a checkpoint's files are: a local folder, the hub's cache, or inside the program.
+
+use crate::error::{Context, Error, ErrorKind, Result};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The bytes of a file: on disk or inside the program.
+#[derive(Debug, Clone)]
+pub enum FileData {
+    Disk(PathBuf),
+    Embedded(&'static [u8]),
+}
+
+/// One file of a checkpoint.
+#[derive(Debug, Clone)]
+pub struct CheckpointFile {
+    /// For example `config.json`.
+    pub name: String,
+    pub data: FileData,
+}
+
+impl CheckpointFile {
+    /// Reads the whole file. Meant for small ones; weights are mapped.
+    pub fn read(&self) -> Result<Cow<'static, [u8]>> {
+        match &self.data {
+            FileData::Disk(path) => std::fs::read(path)
+                .map(Cow::Owned)
+                .context(ErrorKind::Model, format!("cannot read {}", path.display())),
+            FileData::Embedded(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
+    }
+
+    /// Parses the file as JSON; an error names the file.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        let bytes = self.read()?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let shown = self.shown();
+            let cause = match field_at(&bytes, &error) {
+                Some(field) => format!("{shown} is not as expected: {field}: {error}"),
+                None => format!("{shown} is not as expected: {error}"),
+            };
+            Error::new(ErrorKind::Model, cause)
+        })
+    }
+
+    /// The file as shown to people: its path, or its name where it is built in.
+    pub fn shown(&self) -> String {
+        match &self.data {
+            FileData::Disk(path) => path.display().to_string(),
+            FileData::Embedded(_) => self.name.clone(),
+        }
+    }
+}
+
+/// The files that a tokenizer is built from.
+#[derive(Debug, Clone)]
+pub enum TokenizerFiles {
+    /// `tokenizer.json`.
+    Whole(CheckpointFile),
+    /// `vocab.json` and `merges.txt`.
+    Parts {
+        vocab: CheckpointFile,
+        merges: CheckpointFile,
+    },
+}
+
+/// The resolved files of one checkpoint.
+#[derive(Debug, Clone)]
+pub struct CheckpointFiles {
+    /// The model as the user named it.
+    pub name: String,
+    pub config: CheckpointFile,
+    pub generation_config: Option<CheckpointFile>,
+    /// `preprocessor_config.json`, or where there is only that `processor_config.json`, which
+    /// holds the same under `image_processor`.
+    pub preprocessor_config: CheckpointFile,
+    pub tokenizer: TokenizerFiles,
+    pub tokenizer_config: Option<CheckpointFile>,
+    /// `model.safetensors`, or the shards of the index in the order of their names.
+    pub weights: Vec<CheckpointFile>,
+}
+
+/// The progress of a download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    pub file: String,
+    pub done: u64,
+    pub total: u64,
+}
+
+/// Receives the progress of downloads; called from any thread.
+pub type OnDownload = Arc<dyn Fn(Download) + Send + Sync>;
+
+const CONFIG: &str = "config.json";
+const GENERATION: &str = "generation_config.json";
+const PREPROCESSOR: &str = "preprocessor_config.json";
+const PROCESSOR: &str = "processor_config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const VOCAB: &str = "vocab.json";
+const MERGES: &str = "merges.txt";
+const INDEX: &str = "model.safetensors.index.json";
+const WEIGHTS: &str = "model.safetensors";
+
+impl CheckpointFiles {
+    /// The files of a checkpoint folder.
+    pub fn folder(folder: &Path) -> Result<Self> {
+        let name = folder.display().to_string();
+        Self::collect(&name, |file| {
+            let path = folder.join(file);
+            Ok(path.is_file().then_some(FileData::Disk(path)))
+        })
+    }
+
+    /// The files of a checkpoint inside the program: pairs of name and content.
+    pub fn embedded(name: &str, files: &[(&str, &'static [u8])]) -> Result<Self> {
+        Self::collect(name, |wanted| {
+            let found = files.iter().find(|(name, _)| *name == wanted);
+            Ok(found.map(|(_, bytes)| FileData::Embedded(bytes)))
+        })
+    }
+
+    /// Calls `find` for each file that a checkpoint can have. The weights come last, so that a cache
+    /// that has them has everything.
+    pub(crate) fn collect(
+        name: &str,
+        mut find: impl FnMut(&str) -> Result<Option<FileData>>,
+    ) -> Result<Self> {
+        let mut find = |file: &str| -> Result<Option<CheckpointFile>> {
+            Ok(find(file)?.map(|data| CheckpointFile {
+                name: file.to_owned(),
+                data,
+            }))
+        };
+        let mut missing = Vec::new();
+        let config = find(CONFIG)?;
+        if config.is_none() {
+            missing.push(CONFIG.to_owned());
+        }
+        let generation_config = find(GENERATION)?;
+        let mut preprocessor_config = find(PREPROCESSOR)?;
+        if preprocessor_config.is_none() {
+            preprocessor_config = find(PROCESSOR)?;
+        }
+        if preprocessor_config.is_none() {
+            missing.push(format!("{PREPROCESSOR} (or {PROCESSOR})"));
+        }
+        let tokenizer_config = find(TOKENIZER_CONFIG)?;
+        let tokenizer = match find(TOKENIZER)? {
+            Some(file) => Some(TokenizerFiles::Whole(file)),
+            None => match (find(VOCAB)?, find(MERGES)?) {
+                (Some(vocab), Some(merges)) => Some(TokenizerFiles::Parts { vocab, merges }),
+                _ => None,
+            },
+        };
+        if tokenizer.is_none() {
+            missing.push(format!("{TOKENIZER} (or {VOCAB} with {MERGES})"));
+        }
+        let mut weights = Vec::new();
+        match find(INDEX)? {
+            Some(index) => {
+                for shard in shards(&index)? {
+                    match find(&shard)? {
+                        Some(file) => weights.push(file),
+                        None => missing.push(shard),
+                    }
+                }
+            }
+            None => match find(WEIGHTS)? {
+                Some(file) => weights.push(file),
+                None => missing.push(format!("{WEIGHTS} (or {INDEX} with its shards)")),
+            },
+        }
+        match (config, preprocessor_config, tokenizer) {
+            (Some(config), Some(preprocessor_config), Some(tokenizer)) if missing.is_empty() => {
+                Ok(Self {
+                    name: name.to_owned(),
+                    config,
+                    generation_config,
+                    preprocessor_config,
+                    tokenizer,
+                    tokenizer_config,
+                    weights,
+                })
+            }
+            _ => Err(Error::new(
+                ErrorKind::Model,
+                format!("{name} lacks {}", missing.join(", ")),
+            )
+            .with_hint("a checkpoint as published on the hub has these files")),
+        }
+    }
+}
+
+/// The line that an error about a field's value is in: serde does not say which field it is.
+fn field_at(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let line = lines.nth(error.line().checked_sub(1)?)?;
+    let line = std::str::from_utf8(line).ok()?.trim().trim_end_matches(',');
+    let short = line.len() <= 80 && line.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    (error.is_data() && short && line.contains(':')).then(|| line.to_owned())
+}
+
+/// The shard names of an index, each a plain file name.
+fn shards(index: &CheckpointFile) -> Result<BTreeSet<String>> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: std::collections::BTreeMap<String, String>,
+    }
+    let shards: BTreeSet<String> = index.json::<Index>()?.weight_map.into_values().collect();
+    let bad = shards
+        .iter()
+        .find(|name| name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.'));
+    match bad {
+        Some(name) => Err(Error::new(
+            ErrorKind::Model,
+            format!(
+                "{} names the shard {name:?}, which is not a file beside it",
+                index.shown()
+            ),
+        )),
+        None if shards.is_empty() => Err(Error::new(
+            ErrorKind::Model,
+            format!("{} names no shards", index.shown()),
+        )),
+        None => Ok(shards),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &[(&str, &[u8])] = &[
+        ("config.json", b"{}"),
+        ("preprocessor_config.json", b"{}"),
+        ("vocab.json", b"{}"),
+        ("merges.txt", b""),
+        ("model.safetensors", b""),
+    ];
+
+    fn write(folder: &Path, files: &[(&str, &[u8])]) {
+        for (name, bytes) in files {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_with_one_weight_file() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), PLAIN);
+        let files = CheckpointFiles::folder(folder.path()).unwrap();
+        assert_eq!(files.weights.len(), 1);
+        assert!(matches!(files.tokenizer, TokenizerFiles::Parts { .. }));
+        assert!(files.generation_config.is_none());
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[("tokenizer.json", b"{}")]);
+        let error = CheckpointFiles::folder(folder.path()).unwrap_err();
+        for name in [
+            "config.json",
+            "preprocessor_config.json",
+            "model.safetensors",
+        ] {
+            assert!(error.cause.contains(name), "{}", error.cause);
+        }
+        assert!(!error.cause.contains("merges.txt"), "{}", error.cause);
+    }
+
+    #[test]
+    fn a_missing_shard_is_named() {
+        let index = br#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &PLAIN[..4]);
+        write(
+            folder.path(),
+            &[
+                ("model.safetensors.index.json", index),
+                ("model-1.safetensors", b""),
+            ],
+        );
+        let error = CheckpointFiles::folder(folder.path()).unwrap_err();
+        assert!(error.cause.contains("model-2.safetensors"));
+        assert!(!error.cause.contains("model-1.safetensors"));
+        write(folder.path(), &[("model-2.safetensors", b"")]);
+        assert_eq!(
+            CheckpointFiles::folder(folder.path())
+                .unwrap()
+                .weights
+                .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn an_index_cannot_reach_out_of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &PLAIN[..4]);
+        for shard in ["../x.safetensors", "/etc/passwd", ""] {
+            let index = format!(r#"{{"weight_map": {{"a": "{shard}"}}}}"#);
+            write(
+                folder.path(),
+                &[("model.safetensors.index.json", index.as_bytes())],
+            );
+            assert!(CheckpointFiles::folder(folder.path()).is_err());
+        }
+    }
+
+    #[test]
+    fn an_error_shows_the_field_that_it_is_about() {
+        let config = b"{\n \"depth\": \"two\",\n \"heads\": 2\n}";
+        let file = CheckpointFile {
+            name: "config.json".into(),
+            data: FileData::Embedded(config),
+        };
+        let error = file
+            .json::<std::collections::BTreeMap<String, u32>>()
+            .unwrap_err();
+        assert!(error.cause.contains(r#"config.json"#), "{}", error.cause);
+        assert!(
+            error.cause.contains(r#""depth": "two":"#),
+            "{}",
+            error.cause
+        );
+    }
+
+    #[test]
+    fn built_in_files_need_no_disk() {
+        let files = CheckpointFiles::embedded("demo", PLAIN).unwrap();
+        assert_eq!(&*files.config.read().unwrap(), b"{}");
+    }
+}

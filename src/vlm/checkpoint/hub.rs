@@ -1,0 +1,312 @@
+//! Checkpoints of the Hugging Face hub, from the cache that all programs share or downloaded into
+//! it.
+
+use super::files::{CheckpointFiles, Download, FileData, OnDownload};
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::ModelOptions;
+use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
+use hf_hub::repository::{RepoTreeEntry, RepoTypeModel};
+use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+/// Larger files are fetched in parts of this many bytes, so that an interrupted download resumes.
+const PART: u64 = 32 << 20;
+
+const CACHE_HINT: &str = "check that the cache folder has room and can be written to, or name another with HF_HOME, and \
+     run again: what is already downloaded is kept";
+
+/// Splits a hub id, `owner/name`. `None` for anything else, such as a path.
+pub(crate) fn id(name: &str) -> Option<(&str, &str)> {
+    let part = |text: &str| {
+        !text.is_empty()
+            && !text.starts_with('.')
+            && !text.contains("..")
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    name.split_once('/')
+        .filter(|(owner, repo)| part(owner) && part(repo))
+}
+
+/// The repository of one model.
+pub(crate) struct Hub<'a> {
+    options: &'a ModelOptions,
+    repo: HFRepositorySync<RepoTypeModel>,
+    /// The folder of the cache that holds the contents of the repository's files.
+    blobs: PathBuf,
+    on_download: OnDownload,
+}
+
+impl<'a> Hub<'a> {
+    pub fn new(
+        options: &'a ModelOptions,
+        (owner, name): (&str, &str),
+        on_download: OnDownload,
+    ) -> Result<Self> {
+        let failed = |error: HFError| hub_error(options, &error);
+        let client = HFClient::new().map_err(failed)?;
+        let blobs = client
+            .cache_dir()
+            .join(format!("models--{owner}--{name}"))
+            .join("blobs");
+        let client = HFClientSync::from_inner(client).map_err(failed)?;
+        Ok(Self {
+            options,
+            repo: client.model(owner, name),
+            blobs,
+            on_download,
+        })
+    }
+
+    /// The files of the checkpoint. Those that the cache lacks are downloaded, unless the user
+    /// forbids it.
+    pub fn checkpoint(&self) -> Result<CheckpointFiles> {
+        let options = self.options;
+        let cached = CheckpointFiles::collect(&options.model, |file| self.file(file, true));
+        match cached {
+            Ok(files) => Ok(files),
+            Err(error) if options.offline => Err(Error::new(
+                ErrorKind::Network,
+                format!("{} ({}) is not complete in the local cache and --offline forbids the network: {}", options.model, options.revision, error.cause),
+            )
+            .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder with --model")),
+            Err(_) => {
+                // Tells a model or revision that is not there from one that lacks a file.
+                let about = self.repo.info().revision(options.revision.clone()).send();
+                let commit = about.map_err(|error| hub_error(options, &error))?.sha;
+                let commit = commit.unwrap_or_else(|| options.revision.clone());
+                CheckpointFiles::collect(&options.model, |file| {
+                    match self.file(file, true)? {
+                        None => {
+                            self.fetch_large(file, &commit)?;
+                            self.file(file, false)
+                        }
+                        found => Ok(found),
+                    }
+                })
+            }
+        }
+    }
+
+    /// One file. `None` where the repository, or with `only_cached` the cache, does not have it.
+    fn file(&self, file: &str, only_cached: bool) -> Result<Option<FileData>> {
+        let progress = (!only_cached).then(|| self.progress(file, None));
+        let sent = self
+            .repo
+            .download_file()
+            .filename(file)
+            .revision(self.options.revision.clone())
+            .local_files_only(only_cached)
+            .maybe_progress(progress)
+            .send();
+        match sent {
+            Ok(path) => Ok(Some(FileData::Disk(path))),
+            Err(HFError::EntryNotFound { .. } | HFError::LocalEntryNotFound { .. }) => Ok(None),
+            Err(error) => Err(hub_error(self.options, &error)),
+        }
+    }
+
+    /// Completes the content of a large file in the cache, from where an earlier download stopped.
+    /// Contents are named by their digest, so that requesting the file afterwards finds it. Does
+    /// nothing for other files.
+    fn fetch_large(&self, file: &str, commit: &str) -> Result<()> {
+        let entries = self
+            .repo
+            .get_paths_info()
+            .paths(vec![file.to_owned()])
+            .revision(commit.to_owned())
+            .send();
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(HFError::EntryNotFound { .. }) => return Ok(()),
+            Err(error) => return Err(hub_error(self.options, &error)),
+        };
+        let large = entries.into_iter().find_map(|entry| match entry {
+            RepoTreeEntry::File {
+                oid,
+                size,
+                lfs: Some(_),
+                ..
+            } if size > PART && oid.chars().all(|c| c.is_ascii_alphanumeric()) => Some((oid, size)),
+            _ => None,
+        });
+        let Some((oid, size)) = large else {
+            return Ok(());
+        };
+        let path = self.blobs.join(format!("{oid}.labeler-tui.incomplete"));
+        let failed = |error: std::io::Error| {
+            let words = format!("cannot write {}: {error}", path.display());
+            Error::new(ErrorKind::Model, words).with_hint(CACHE_HINT)
+        };
+        std::fs::create_dir_all(&self.blobs).map_err(failed)?;
+        let mut partial = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        // Waits for another process that downloads the same file.
+        partial.lock().map_err(failed)?;
+        if !path.exists() {
+            return Ok(());
+        }
+        let mut done = partial.seek(SeekFrom::End(0)).map_err(failed)?;
+        if done > size {
+            done = 0;
+            partial
+                .set_len(0)
+                .and_then(|()| partial.rewind())
+                .map_err(failed)?;
+        }
+        while done < size {
+            let end = size.min(done + PART);
+            let bytes = self
+                .repo
+                .download_file_to_bytes()
+                .filename(file)
+                .revision(commit.to_owned())
+                .range(done..end)
+                .progress(self.progress(file, Some((done, size))))
+                .send()
+                .map_err(|error| hub_error(self.options, &error))?;
+            if bytes.len() as u64 != end - done {
+                return Err(Error::new(
+                    ErrorKind::Network,
+                    format!(
+                        "the hub sent {} bytes of {file} where {} were requested",
+                        bytes.len(),
+                        end - done
+                    ),
+                )
+                .with_hint("run again: what is already downloaded is kept"));
+            }
+            partial.write_all(&bytes).map_err(failed)?;
+            done = end;
+        }
+        let digest = partial
+            .sync_all()
+            .and_then(|()| partial.rewind())
+            .and_then(|()| sha256(&mut partial))
+            .map_err(failed)?;
+        let name: String = digest
+            .into_iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        std::fs::rename(&path, self.blobs.join(name)).map_err(failed)
+    }
+
+    fn progress(&self, file: &str, part: Option<(u64, u64)>) -> Progress {
+        Progress::new(Reporter {
+            file: file.to_owned(),
+            part,
+            on_download: self.on_download.clone(),
+        })
+    }
+}
+
+fn sha256(file: &mut File) -> std::io::Result<impl IntoIterator<Item = u8> + use<>> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hash.finalize()),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}
+
+fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
+    let (kind, hint) = match error {
+        HFError::Io(_) => (ErrorKind::Model, CACHE_HINT),
+        HFError::AuthRequired { .. } | HFError::Forbidden { .. } => (
+            ErrorKind::Network,
+            "check the id; a private or gated model needs HF_TOKEN, a token that may read it",
+        ),
+        HFError::RepoNotFound { .. } | HFError::RevisionNotFound { .. } => (
+            ErrorKind::Network,
+            "check the id and --revision; a private model needs HF_TOKEN; a local folder is given \
+             by its path",
+        ),
+        _ => (
+            ErrorKind::Network,
+            "check the network and run again: what is already downloaded is kept; or give a \
+             checkpoint folder with --model",
+        ),
+    };
+    Error::new(
+        kind,
+        format!(
+            "cannot get {} ({}) from the hub: {error}",
+            options.model, options.revision
+        ),
+    )
+    .with_hint(hint)
+}
+
+struct Reporter {
+    file: String,
+    /// For a part: where it begins, and the size of the whole file.
+    part: Option<(u64, u64)>,
+    on_download: OnDownload,
+}
+
+impl ProgressHandler for Reporter {
+    fn on_progress(&self, event: &ProgressEvent) {
+        let ProgressEvent::Download(event) = event else {
+            return;
+        };
+        let (done, total) = match event {
+            DownloadEvent::Start { total_bytes, .. } => (0, *total_bytes),
+            DownloadEvent::Progress { files } => match files.last() {
+                Some(file) => (file.bytes_completed, file.total_bytes),
+                None => return,
+            },
+            DownloadEvent::AggregateProgress {
+                bytes_completed,
+                total_bytes,
+                ..
+            } => (*bytes_completed, *total_bytes),
+            DownloadEvent::Complete => return,
+        };
+        let (done, total) = match self.part {
+            Some((start, size)) => (start + done, size),
+            None => (done, total),
+        };
+        (self.on_download)(Download {
+            file: self.file.clone(),
+            done,
+            total,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hub_ids_and_paths_are_told_apart() {
+        assert_eq!(
+            id("Qwen/Qwen2-VL-2B-Instruct"),
+            Some(("Qwen", "Qwen2-VL-2B-Instruct"))
+        );
+        for path in [
+            "",
+            "qwen",
+            "./qwen",
+            "../a/b",
+            "/models/qwen",
+            "a/b/c",
+            "a/",
+            "a/..",
+            "~/x",
+        ] {
+            assert_eq!(id(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A checkpoint on disk: its files, weights and tokenizer.
+
+pub(crate) mod builtin;
+pub mod config;
+pub mod files;
+mod hub;
+pub mod tokenizer;
+pub mod weight_cache;
+pub mod weights;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::ModelOptions;
+use files::{CheckpointFiles, OnDownload};
+use hub::Hub;
+use std::path::Path;
+
+/// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id in
+/// the shared cache. Missing files are downloaded, unless `options.offline`.
+pub fn find(options: &ModelOptions, on_download: OnDownload) -> Result<CheckpointFiles> {
+    let name = options.model.as_str();
+    if name == builtin::NAME {
+        return CheckpointFiles::embedded(name, builtin::DEMO);
+    }
+    if Path::new(name).is_dir() {
+        return CheckpointFiles::folder(Path::new(name));
+    }
+    match hub::id(name) {
+        Some(id) => Hub::new(options, id, on_download)?.checkpoint(),
+        None => Err(
+            Error::new(ErrorKind::Usage, format!("no model folder {name}"))
+                .with_hint("give a checkpoint folder, a Hugging Face id (owner/name), or demo"),
+        ),
+    }
+}

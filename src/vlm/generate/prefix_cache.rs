@@ -1,0 +1,149 @@
+//! The cache of shared prompt prefixes: each is computed once and kept while it is used and memory
+//! allows.
+
+use crate::error::{Context, ErrorKind, Result};
+use crate::vlm::model::{Model, SequenceStep};
+use crate::vlm::nn::kv_cache::{Prefix, Sequence};
+use std::sync::Arc;
+
+enum State {
+    /// Some of its tokens are computed.
+    Building(Box<Sequence>),
+    Ready(Arc<Prefix>),
+}
+
+struct Entry {
+    tokens: Arc<[u32]>,
+    state: State,
+    planned: usize,
+    bytes: usize,
+    /// The value of the clock when it was last requested.
+    used: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct PrefixCache {
+    entries: Vec<Entry>,
+    clock: u64,
+}
+
+impl PrefixCache {
+    /// Whether the prefix is in the cache, or empty.
+    pub fn holds(&self, tokens: &[u32]) -> bool {
+        tokens.is_empty() || self.entries.iter().any(|entry| *entry.tokens == *tokens)
+    }
+
+    /// Requests a prefix, which is computed if it is not there.
+    pub fn request(&mut self, model: &Model, tokens: &Arc<[u32]>) {
+        self.clock += 1;
+        if let Some(entry) = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.tokens == *tokens)
+        {
+            entry.used = self.clock;
+        } else if !tokens.is_empty() {
+            self.entries.push(Entry {
+                tokens: Arc::clone(tokens),
+                state: State::Building(Box::new(model.sequence(None))),
+                planned: 0,
+                bytes: model.cache_bytes(tokens.len()),
+                used: self.clock,
+            });
+        }
+    }
+
+    /// A prefix that is completely computed.
+    pub fn ready(&self, tokens: &[u32]) -> Option<Arc<Prefix>> {
+        let entry = self.entries.iter().find(|entry| *entry.tokens == *tokens)?;
+        match &entry.state {
+            State::Ready(prefix) => Some(Arc::clone(prefix)),
+            State::Building(_) => None,
+        }
+    }
+
+    /// Drops unused prefixes, the least recently used first, until `needed` more bytes fit into
+    /// `room`. False if they cannot.
+    pub fn evict(
+        &mut self,
+        room: usize,
+        needed: usize,
+        keep: &Arc<[u32]>,
+        in_use: &[&Arc<[u32]>],
+    ) -> bool {
+        loop {
+            let held: usize = self.entries.iter().map(|entry| entry.bytes).sum();
+            if held + needed <= room {
+                return true;
+            }
+            let idle = self
+                .entries
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| entry.tokens != *keep && !in_use.contains(&&entry.tokens));
+            let Some((oldest, _)) = idle.min_by_key(|(_, entry)| entry.used) else {
+                return false;
+            };
+            self.entries.remove(oldest);
+        }
+    }
+
+    /// Plans up to `left` tokens of a step for prefixes that are being built. Gives the rest.
+    pub fn plan(&mut self, mut left: usize) -> usize {
+        for entry in &mut self.entries {
+            entry.planned = 0;
+            if let State::Building(sequence) = &entry.state {
+                entry.planned = (entry.tokens.len() - sequence.len()).min(left);
+                left -= entry.planned;
+            }
+        }
+        left
+    }
+
+    /// The planned tokens as parts of a step.
+    pub fn steps(&mut self) -> impl Iterator<Item = SequenceStep<'_>> {
+        self.entries
+            .iter_mut()
+            .filter_map(|entry| match &mut entry.state {
+                State::Building(sequence) if entry.planned > 0 => {
+                    let from = sequence.len();
+                    Some(SequenceStep {
+                        sequence,
+                        tokens: &entry.tokens[from..from + entry.planned],
+                        images: &[],
+                        logits: 0..0,
+                    })
+                }
+                _ => None,
+            })
+    }
+
+    /// Marks complete prefixes as ready. After a failed step, drops the incomplete ones.
+    pub fn advance(&mut self, computed: bool) -> Result<()> {
+        if !computed {
+            self.entries
+                .retain(|entry| matches!(entry.state, State::Ready(_)));
+            return Ok(());
+        }
+        let mut index = 0;
+        while index < self.entries.len() {
+            let entry = &self.entries[index];
+            let complete = match &entry.state {
+                State::Building(sequence) => sequence.len() == entry.tokens.len(),
+                State::Ready(_) => false,
+            };
+            if complete {
+                let mut entry = self.entries.remove(index);
+                if let State::Building(sequence) = entry.state {
+                    let prefix = sequence
+                        .into_prefix()
+                        .context(ErrorKind::Model, "cannot share the start of a prompt")?;
+                    entry.state = State::Ready(Arc::new(prefix));
+                }
+                self.entries.insert(index, entry);
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}

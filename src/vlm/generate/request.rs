@@ -1,0 +1,65 @@
+//! Requests to the generator and the events that answer them.
+
+use super::sampling::{Constraint, Sampling};
+use crate::error::Error;
+use crate::record::{Timings, TokenCounts};
+use crate::vlm::architecture::ImagePatches;
+use std::sync::Arc;
+
+/// A prompt and how to continue it.
+pub struct GenerateRequest {
+    /// Chosen by the caller, and part of every event.
+    pub ticket: u64,
+    /// The start of the prompt that other requests share. May be empty; holds no image.
+    pub prefix: Arc<[u32]>,
+    /// The rest of the prompt, at least one token.
+    pub tokens: Vec<u32>,
+    /// One for each run of placeholders in `tokens`.
+    pub images: Vec<ImagePatches>,
+    pub max_new_tokens: usize,
+    pub sampling: Sampling,
+    /// Never generate an end token.
+    pub ignore_eos: bool,
+    pub constraint: Option<Box<dyn Constraint>>,
+}
+
+/// A token of an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GeneratedToken {
+    pub id: u32,
+    /// The natural log of the probability among all tokens. `None` for a forced token, for which
+    /// the model computed none.
+    pub logprob: Option<f32>,
+    pub forced: bool,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// An end token, or the constraint is complete.
+    Stop,
+    /// `max_new_tokens` were generated.
+    Length,
+}
+
+/// Progress of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GenerateEvent {
+    Token {
+        ticket: u64,
+        token: GeneratedToken,
+    },
+    Done {
+        ticket: u64,
+        reason: FinishReason,
+        /// The end token, which is not part of the answer.
+        end: Option<GeneratedToken>,
+        timings: Timings,
+        counts: TokenCounts,
+    },
+    /// This request alone failed.
+    Failed {
+        ticket: u64,
+        error: Error,
+    },
+}

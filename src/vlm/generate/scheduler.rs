@@ -1,0 +1,400 @@
+//! The scheduler. Continuous batching: many requests share each step of the model, and the next
+//! one starts as soon as one finishes.
+
+use super::prefix_cache::PrefixCache;
+use super::request::{GenerateEvent, GenerateRequest};
+use super::slot::{Slot, SlotOutput, chunk_len, encode_group, model_error, run_lengths};
+use crate::error::{Error, ErrorKind, Result};
+use crate::vlm::model::{Model, SequenceStep};
+use crate::vlm::nn::kv_cache::Prefix;
+use candle_core::Tensor;
+use rayon::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The limits of a generator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GeneratorOptions {
+    /// Requests in flight.
+    pub slots: usize,
+    /// About how many tokens a step may have. Longer prompts are spread over several steps.
+    pub step_tokens: usize,
+    /// The most bytes of keys and values.
+    pub cache_bytes: usize,
+}
+
+/// What one step did, for profiling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepStats {
+    pub sequences: usize,
+    /// Tokens of prompts and shared prefixes.
+    pub prompt_tokens: usize,
+    /// Tokens of answers.
+    pub answer_tokens: usize,
+    pub images: usize,
+    pub vision: Duration,
+    pub forward: Duration,
+    pub sampling: Duration,
+}
+
+/// Runs requests on a model that it borrows.
+pub struct Generator<'m> {
+    model: &'m Model,
+    options: GeneratorOptions,
+    waiting: VecDeque<GenerateRequest>,
+    slots: Vec<Slot>,
+    prefixes: PrefixCache,
+    stats: StepStats,
+}
+
+/// The most patches that go through the vision tower at a time, which bounds its memory.
+const VISION_PATCHES: usize = 4096;
+
+impl<'m> Generator<'m> {
+    pub fn new(model: &'m Model, options: GeneratorOptions) -> Self {
+        Self {
+            model,
+            options,
+            waiting: VecDeque::new(),
+            slots: Vec::new(),
+            prefixes: PrefixCache::default(),
+            stats: StepStats::default(),
+        }
+    }
+
+    /// How many more requests can start at the next step.
+    pub fn free_slots(&self) -> usize {
+        let taken = self.slots.len() + self.waiting.len();
+        self.options.slots.max(1).saturating_sub(taken)
+    }
+
+    /// Whether no request waits or is in flight.
+    pub fn is_idle(&self) -> bool {
+        self.slots.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Adds a request. The next step reports an invalid one.
+    pub fn add(&mut self, request: GenerateRequest) {
+        self.waiting.push_back(request);
+    }
+
+    /// Drops a request without any further event. False if none has this ticket.
+    pub fn cancel(&mut self, ticket: u64) -> bool {
+        let before = self.slots.len() + self.waiting.len();
+        self.slots.retain(|slot| slot.request.ticket != ticket);
+        self.waiting.retain(|request| request.ticket != ticket);
+        before != self.slots.len() + self.waiting.len()
+    }
+
+    /// Statistics of the last step.
+    pub fn last_step(&self) -> &StepStats {
+        &self.stats
+    }
+
+    /// Runs one step of the model for everything in flight. Does nothing when idle.
+    pub fn step(&mut self) -> Vec<GenerateEvent> {
+        self.stats = StepStats::default();
+        let mut events = Vec::new();
+        self.admit(&mut events);
+        self.encode(&mut events);
+        self.start(&mut events);
+        self.plan();
+        let logits = self.forward(&mut events);
+        let started = Instant::now();
+        self.sample(&logits, &mut events);
+        self.stats.sampling = started.elapsed();
+        events
+    }
+
+    /// Moves waiting requests into free slots while memory lasts.
+    fn admit(&mut self, events: &mut Vec<GenerateEvent>) {
+        while self.slots.len() < self.options.slots.max(1) {
+            let Some(request) = self.waiting.front() else {
+                return;
+            };
+            let checked = self.check(request);
+            if let Ok(bytes) = checked {
+                let in_use: Vec<&Arc<[u32]>> =
+                    self.slots.iter().map(|slot| &slot.request.prefix).collect();
+                let slots: usize = self.slots.iter().map(|slot| slot.bytes).sum();
+                let room = self.options.cache_bytes.saturating_sub(slots);
+                let new = self.new_prefix_bytes(request);
+                if !self
+                    .prefixes
+                    .evict(room, bytes + new, &request.prefix, &in_use)
+                    && !self.slots.is_empty()
+                {
+                    return;
+                }
+            }
+            let Some(request) = self.waiting.pop_front() else {
+                return;
+            };
+            let ticket = request.ticket;
+            let ends = &self.model.spec().end_tokens;
+            match checked.and_then(|bytes| Slot::new(request, bytes, ends, events)) {
+                Ok(slot) => {
+                    self.prefixes.request(self.model, &slot.request.prefix);
+                    self.slots.push(slot);
+                }
+                Err(error) => events.push(GenerateEvent::Failed { ticket, error }),
+            }
+        }
+    }
+
+    fn new_prefix_bytes(&self, request: &GenerateRequest) -> usize {
+        match self.prefixes.holds(&request.prefix) {
+            true => 0,
+            false => self.model.cache_bytes(request.prefix.len()),
+        }
+    }
+
+    /// Checks a request. Gives the most bytes that its own keys and values can take.
+    fn check(&self, request: &GenerateRequest) -> Result<usize> {
+        let invalid = |cause: String| Err(Error::new(ErrorKind::Model, cause));
+        let image_token = self.model.spec().image_token;
+        if request.tokens.is_empty() {
+            return invalid("a prompt needs a token after its shared part".into());
+        }
+        if request.prefix.contains(&image_token) {
+            return invalid("the shared part of a prompt cannot hold an image".into());
+        }
+        let expected = request
+            .images
+            .iter()
+            .map(|image| self.model.image_tokens(image.grid));
+        if !expected.eq(run_lengths(&request.tokens, image_token)) {
+            return invalid("the prompt's image tokens do not fit its images".into());
+        }
+        let own = request.tokens.len() + request.max_new_tokens;
+        let all = request.prefix.len() + own;
+        let most = self.model.spec().max_tokens;
+        if all > most {
+            return invalid(format!(
+                "the prompt and its answer may take {all} tokens, the model holds {most}"
+            ));
+        }
+        let bytes = self.model.cache_bytes(own);
+        let needed = bytes + self.model.cache_bytes(request.prefix.len());
+        if needed > self.options.cache_bytes {
+            return Err(Error::new(
+                ErrorKind::Model,
+                format!(
+                    "the prompt and its answer need {} MiB for keys and values, allowed are {}",
+                    needed >> 20,
+                    self.options.cache_bytes >> 20
+                ),
+            )
+            .with_hint("use fewer tokens or allow more memory"));
+        }
+        Ok(bytes)
+    }
+
+    /// Encodes the images of new requests, together.
+    fn encode(&mut self, events: &mut Vec<GenerateEvent>) {
+        let model = self.model;
+        let started = Instant::now();
+        let mut group: Vec<usize> = Vec::new();
+        let mut patches = 0;
+        let mut failed = Vec::new();
+        let new: Vec<usize> = (0..self.slots.len())
+            .filter(|index| self.slots[*index].features.is_none())
+            .collect();
+        for (i, index) in new.iter().enumerate() {
+            let images = &self.slots[*index].request.images;
+            patches += images
+                .iter()
+                .map(|image| image.grid.patches())
+                .sum::<usize>();
+            self.stats.images += images.len();
+            group.push(*index);
+            if patches < VISION_PATCHES && i + 1 < new.len() {
+                continue;
+            }
+            if encode_group(model, &mut self.slots, &group).is_err() {
+                // Each alone, to find the one that fails.
+                for index in &group {
+                    if let Err(error) = encode_group(model, &mut self.slots, &[*index]) {
+                        failed.push((*index, error));
+                    }
+                }
+            }
+            group.clear();
+            patches = 0;
+        }
+        self.stats.vision = started.elapsed();
+        self.fail(failed, events);
+    }
+
+    /// Gives a sequence to the slots whose shared prefix is ready.
+    fn start(&mut self, events: &mut Vec<GenerateEvent>) {
+        let mut failed = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.sequence.is_some() {
+                continue;
+            }
+            let prefix: Option<Arc<Prefix>> = if slot.request.prefix.is_empty() {
+                None
+            } else if let Some(prefix) = self.prefixes.ready(&slot.request.prefix) {
+                Some(prefix)
+            } else {
+                continue;
+            };
+            let mut sequence = self.model.sequence(prefix);
+            let room = slot.pending.len() + slot.request.max_new_tokens - slot.generated;
+            match sequence.reserve(room) {
+                Ok(()) => slot.sequence = Some(sequence),
+                Err(error) => failed.push((index, model_error(&error))),
+            }
+        }
+        self.fail(failed, events);
+    }
+
+    /// Plans how many tokens each slot computes: answers first, the rest of the step is for prompts.
+    fn plan(&mut self) {
+        let image_token = self.model.spec().image_token;
+        let mut left = self.options.step_tokens.max(1);
+        for slot in &mut self.slots {
+            slot.planned = 0;
+            if slot.decoding {
+                slot.planned = slot.pending.len();
+                left = left.saturating_sub(slot.planned);
+            }
+        }
+        left = self.prefixes.plan(left);
+        for slot in &mut self.slots {
+            if slot.decoding || slot.sequence.is_none() || left == 0 {
+                continue;
+            }
+            let rest = &slot.pending[slot.computed..];
+            slot.planned = chunk_len(rest, left, image_token, !slot.request.images.is_empty());
+            left = left.saturating_sub(slot.planned);
+        }
+    }
+
+    /// Computes what was planned. Gives the logits of each slot whose prompt or answer is complete.
+    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<Tensor>> {
+        let image_token = self.model.spec().image_token;
+        let started = Instant::now();
+        let mut logits: Vec<Option<Tensor>> = vec![None; self.slots.len()];
+        let mut steps = Vec::new();
+        let mut owners = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let (Some(sequence), Some(features)) = (&mut slot.sequence, &slot.features) else {
+                continue;
+            };
+            if slot.planned == 0 {
+                continue;
+            }
+            let tokens = &slot.pending[slot.computed..slot.computed + slot.planned];
+            let images = match slot.decoding {
+                true => &[],
+                false => {
+                    let count = match features.is_empty() {
+                        true => 0,
+                        false => run_lengths(tokens, image_token).count(),
+                    };
+                    &features[slot.images_done..slot.images_done + count]
+                }
+            };
+            slot.images_done += images.len();
+            let last = slot.computed + slot.planned == slot.pending.len();
+            let logits = if last {
+                tokens.len() - 1..tokens.len()
+            } else {
+                0..0
+            };
+            match slot.decoding {
+                true => self.stats.answer_tokens += tokens.len(),
+                false => self.stats.prompt_tokens += tokens.len(),
+            }
+            owners.push(Some(index));
+            steps.push(SequenceStep {
+                sequence,
+                tokens,
+                images,
+                logits,
+            });
+        }
+        for step in self.prefixes.steps() {
+            self.stats.prompt_tokens += step.tokens.len();
+            owners.push(None);
+            steps.push(step);
+        }
+        if steps.is_empty() {
+            return logits;
+        }
+        self.stats.sequences = steps.len();
+        let mut failed = Vec::new();
+        let mut prefix_error = None;
+        match self.model.forward(&mut steps) {
+            Ok(results) => {
+                for (owner, result) in owners.iter().zip(results) {
+                    if let Some(index) = owner {
+                        logits[*index] = Some(result);
+                    }
+                }
+            }
+            // One of them may fail, or there are too many at once: each alone.
+            Err(_) => {
+                for (owner, step) in owners.iter().zip(&mut steps) {
+                    let result = self.model.forward(std::slice::from_mut(step));
+                    match (owner, result) {
+                        (Some(index), Ok(mut results)) => logits[*index] = results.pop(),
+                        (Some(index), Err(error)) => failed.push((*index, model_error(&error))),
+                        (None, Ok(_)) => {}
+                        (None, Err(error)) => prefix_error = Some(model_error(&error)),
+                    }
+                }
+            }
+        }
+        drop(steps);
+        if let Err(error) = self.prefixes.advance(prefix_error.is_none()) {
+            prefix_error = Some(error);
+        }
+        if let Some(error) = prefix_error {
+            let waiting = self.slots.iter().enumerate();
+            let waiting = waiting.filter(|(_, slot)| slot.sequence.is_none());
+            failed.extend(waiting.map(|(index, _)| (index, error.clone())));
+        }
+        for slot in &mut self.slots {
+            slot.computed += slot.planned;
+        }
+        failed.sort_by_key(|(index, _)| *index);
+        for (index, _) in failed.iter().rev() {
+            logits.remove(*index);
+        }
+        self.fail(failed, events);
+        self.stats.forward = started.elapsed();
+        logits
+    }
+
+    /// Samples the next token of each slot, in parallel since grammars take time.
+    fn sample(&mut self, logits: &[Option<Tensor>], events: &mut Vec<GenerateEvent>) {
+        let ends = &self.model.spec().end_tokens;
+        let outputs: Vec<SlotOutput> = self
+            .slots
+            .par_iter_mut()
+            .zip(logits)
+            .map(|(slot, logits)| match logits {
+                Some(logits) if slot.computed == slot.pending.len() => slot.sample(logits, ends),
+                _ => SlotOutput {
+                    events: Vec::new(),
+                    finished: false,
+                },
+            })
+            .collect();
+        let mut finished = outputs.iter().map(|output| output.finished);
+        self.slots.retain(|_| finished.next() != Some(true));
+        events.extend(outputs.into_iter().flat_map(|output| output.events));
+    }
+
+    /// Drops failed slots, given in the order of their index.
+    fn fail(&mut self, failed: Vec<(usize, Error)>, events: &mut Vec<GenerateEvent>) {
+        for (index, error) in failed.into_iter().rev() {
+            let ticket = self.slots.remove(index).request.ticket;
+            events.push(GenerateEvent::Failed { ticket, error });
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A slot of the scheduler: a request in flight, its progress and its sampler.
+
+use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
+use super::sampling::{Choice, Constraint, Sampler};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::record::{Timings, TokenCounts};
+use crate::vlm::architecture::ImagePatches;
+use crate::vlm::model::{ImageFeatures, Model};
+use crate::vlm::nn::kv_cache::Sequence;
+use crate::vlm::nn::ops::with_slice;
+use candle_core::Tensor;
+use std::time::Instant;
+
+/// A request in flight.
+pub(crate) struct Slot {
+    pub request: GenerateRequest,
+    /// `None` until the shared prefix is ready.
+    pub sequence: Option<Sequence>,
+    /// `None` until the images are encoded.
+    pub features: Option<Vec<ImageFeatures>>,
+    /// How many of `pending` are computed.
+    pub computed: usize,
+    /// The tokens to compute: the prompt, later those just generated.
+    pub pending: Vec<u32>,
+    pub images_done: usize,
+    /// The number of tokens of the prompt, the shared ones included.
+    pub prompt: usize,
+    /// How many tokens this step computes.
+    pub planned: usize,
+    pub decoding: bool,
+    pub sampler: Sampler,
+    pub generated: usize,
+    pub forced: usize,
+    pub timings: Timings,
+    pub started: Instant,
+    pub bytes: usize,
+}
+
+/// The result of sampling for one slot.
+pub(crate) struct SlotOutput {
+    pub events: Vec<GenerateEvent>,
+    pub finished: bool,
+}
+
+impl Slot {
+    /// `bytes` is the most that its own keys and values can take.
+    pub fn new(
+        mut request: GenerateRequest,
+        bytes: usize,
+        ends: &[u32],
+        events: &mut Vec<GenerateEvent>,
+    ) -> Result<Self> {
+        let mut slot = Self {
+            sequence: None,
+            features: request.images.is_empty().then(Vec::new),
+            computed: 0,
+            pending: std::mem::take(&mut request.tokens),
+            images_done: 0,
+            prompt: 0,
+            planned: 0,
+            decoding: false,
+            sampler: Sampler::new(request.sampling),
+            generated: 0,
+            forced: 0,
+            timings: Timings::default(),
+            started: Instant::now(),
+            bytes,
+            request,
+        };
+        slot.prompt = slot.request.prefix.len() + slot.pending.len();
+        // The tokens that a grammar forces at the start need no step of their own.
+        if let Some(constraint) = &mut slot.request.constraint {
+            let forced = constraint.forced()?;
+            for token in forced.into_iter().take(slot.request.max_new_tokens) {
+                if ends.contains(&token) {
+                    break;
+                }
+                constraint.advance(token)?;
+                slot.pending.push(token);
+                slot.generated += 1;
+                slot.forced += 1;
+                events.push(GenerateEvent::Token {
+                    ticket: slot.request.ticket,
+                    token: forced_token(token),
+                });
+            }
+        }
+        Ok(slot)
+    }
+
+    /// Chooses the next token, and adds the tokens that the constraint forces after it.
+    pub fn sample(&mut self, logits: &Tensor, ends: &[u32]) -> SlotOutput {
+        let elapsed = self.started.elapsed().as_secs_f64() * 1e3;
+        if !self.decoding {
+            self.timings.prefill_ms = elapsed - self.timings.vision_ms;
+            self.decoding = true;
+        }
+        let mut events = Vec::new();
+        let ticket = self.request.ticket;
+        let end = match self.step(logits, ends, &mut events) {
+            Ok(None) => {
+                return SlotOutput {
+                    events,
+                    finished: false,
+                };
+            }
+            Ok(Some((reason, end))) => {
+                let before = self.timings.prefill_ms + self.timings.vision_ms;
+                self.timings.decode_ms = self.started.elapsed().as_secs_f64() * 1e3 - before;
+                GenerateEvent::Done {
+                    ticket,
+                    reason,
+                    end,
+                    timings: self.timings,
+                    counts: TokenCounts {
+                        prompt: self.prompt,
+                        shared: self.request.prefix.len(),
+                        generated: self.generated,
+                        forced: self.forced,
+                    },
+                }
+            }
+            Err(error) => GenerateEvent::Failed { ticket, error },
+        };
+        events.push(end);
+        SlotOutput {
+            events,
+            finished: true,
+        }
+    }
+
+    /// Generates the next tokens. `Some` if the answer has ended.
+    fn step(
+        &mut self,
+        logits: &Tensor,
+        ends: &[u32],
+        events: &mut Vec<GenerateEvent>,
+    ) -> Result<Option<(FinishReason, Option<GeneratedToken>)>> {
+        let doing = "cannot sample from the model's logits";
+        let request = &mut self.request;
+        if self.generated >= request.max_new_tokens {
+            return Ok(Some((FinishReason::Length, None)));
+        }
+        if request
+            .constraint
+            .as_ref()
+            .is_some_and(|constraint| constraint.finished())
+        {
+            return Ok(Some((FinishReason::Stop, None)));
+        }
+        let banned = if request.ignore_eos { ends } else { &[] };
+        let allowed = match &mut request.constraint {
+            Some(constraint) => Some(constraint.allowed()?),
+            None => None,
+        };
+        let choice = with_slice(logits, |row| Ok(self.sampler.choose(row, allowed, banned)));
+        let Choice { token, logprob } = choice.context(ErrorKind::Model, doing)??;
+        let chosen = GeneratedToken {
+            id: token,
+            logprob: Some(logprob),
+            forced: false,
+        };
+        if ends.contains(&token) {
+            return Ok(Some((FinishReason::Stop, Some(chosen))));
+        }
+        let ticket = request.ticket;
+        self.pending.clear();
+        self.computed = 0;
+        let mut add = |token: GeneratedToken, constraint: Option<&mut Box<dyn Constraint>>| {
+            events.push(GenerateEvent::Token { ticket, token });
+            self.pending.push(token.id);
+            self.generated += 1;
+            self.forced += usize::from(token.forced);
+            if let Some(constraint) = constraint {
+                constraint.advance(token.id)?;
+                if constraint.finished() {
+                    return Ok(Some(FinishReason::Stop));
+                }
+            }
+            let full = self.generated >= request.max_new_tokens;
+            Ok::<_, Error>(full.then_some(FinishReason::Length))
+        };
+        if let Some(reason) = add(chosen, request.constraint.as_mut())? {
+            return Ok(Some((reason, None)));
+        }
+        let forced = match &mut request.constraint {
+            Some(constraint) => constraint.forced()?,
+            None => Vec::new(),
+        };
+        for token in forced {
+            if ends.contains(&token) {
+                return Ok(Some((FinishReason::Stop, Some(forced_token(token)))));
+            }
+            if let Some(reason) = add(forced_token(token), request.constraint.as_mut())? {
+                return Ok(Some((reason, None)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+pub(crate) fn forced_token(id: u32) -> GeneratedToken {
+    GeneratedToken {
+        id,
+        logprob: None,
+        forced: true,
+    }
+}
+
+pub(crate) fn model_error(error: &candle_core::Error) -> Error {
+    Error::new(ErrorKind::Model, format!("the model failed: {error}"))
+}
+
+/// The lengths of the runs of `token`.
+pub(crate) fn run_lengths(tokens: &[u32], token: u32) -> impl Iterator<Item = usize> {
+    tokens
+        .chunk_by(move |a, b| (*a == token) == (*b == token))
+        .filter(move |run| run[0] == token)
+        .map(<[u32]>::len)
+}
+
+/// How many of `rest` to compute when about `left` fit. An image is never split; one that comes
+/// first is computed whatever its size.
+pub(crate) fn chunk_len(rest: &[u32], left: usize, image_token: u32, has_images: bool) -> usize {
+    let cut = left.min(rest.len());
+    let inside = |at: usize| {
+        at > 0 && at < rest.len() && rest[at - 1] == image_token && rest[at] == image_token
+    };
+    if !has_images || !inside(cut) {
+        return cut;
+    }
+    match (0..cut).rev().find(|at| !inside(*at)) {
+        Some(at) if at > 0 => at,
+        _ => (cut..rest.len())
+            .find(|at| !inside(*at))
+            .unwrap_or(rest.len()),
+    }
+}
+
+/// Encodes the images of some slots together.
+pub(crate) fn encode_group(model: &Model, slots: &mut [Slot], group: &[usize]) -> Result<()> {
+    let started = Instant::now();
+    let images: Vec<ImagePatches> = group
+        .iter()
+        .flat_map(|index| slots[*index].request.images.iter().cloned())
+        .collect();
+    let features = model
+        .encode_images(&images)
+        .map_err(|error| model_error(&error))?;
+    let each = started.elapsed().as_secs_f64() * 1e3 / images.len().max(1) as f64;
+    let mut features = features.into_iter();
+    for index in group {
+        let slot = &mut slots[*index];
+        let count = slot.request.images.len();
+        slot.features = Some(features.by_ref().take(count).collect());
+        slot.timings.vision_ms = each * count as f64;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Loads a checkpoint's weights, from its own files or from the cache of quantized weights.
+
+use super::architecture::{Architecture, LoadStage, Network};
+use super::checkpoint::files::CheckpointFiles;
+use super::checkpoint::weight_cache::{self, Reader, WeightCache, Writer};
+use super::checkpoint::weights::Weights;
+use super::device::LoadOptions;
+use super::model::Model;
+use super::models;
+use super::nn::linear::Placement;
+use crate::error::{Context, ErrorKind, Result};
+
+/// A checkpoint whose configuration and tensors fit each other, before any weight is read.
+pub struct Checkpoint {
+    pub architecture: Box<dyn Architecture>,
+    weights: Weights,
+}
+
+impl Checkpoint {
+    /// Reads the configuration and the tables of the weight files.
+    ///
+    /// # Errors
+    /// A configuration that is not supported; tensors that are missing, unknown or of another
+    /// shape than the configuration says.
+    pub fn open(files: &CheckpointFiles) -> Result<Self> {
+        let architecture = models::open(files)?;
+        let weights = Weights::open(&files.weights, |name| architecture.tensor_name(name))?;
+        weights.check(&architecture.tensors(), |name| {
+            architecture.may_ignore(name)
+        })?;
+        Ok(Self {
+            architecture,
+            weights,
+        })
+    }
+
+    /// Bytes of all tensors as stored.
+    pub fn stored_bytes(&self) -> u64 {
+        self.weights.stored_bytes()
+    }
+
+    /// Loads the weights; `progress` receives the stage and its done part, 0 to 1.
+    fn load(
+        &self,
+        files: &CheckpointFiles,
+        options: &LoadOptions,
+        progress: &mut dyn FnMut(LoadStage, f32),
+    ) -> Result<Box<dyn Network>> {
+        let load = |cache: &WeightCache, progress: &mut dyn FnMut(LoadStage, f32)| {
+            let placement = placement(options, cache);
+            self.architecture
+                .load(&self.weights, &placement, progress)
+                .context(ErrorKind::Model, "cannot load the weights")
+        };
+        let path = match (&options.cache, options.quantization) {
+            (Some(folder), Some(kind)) => weight_cache::cache_file(folder, files, kind.name())?,
+            _ => None,
+        };
+        let Some(path) = path else {
+            return load(&WeightCache::Off, progress);
+        };
+        let cached = Reader::open(&path).and_then(|reader| {
+            let cache = reader.map(WeightCache::map);
+            cache.map(|cache| load(&cache, progress)).transpose()
+        });
+        match cached {
+            Ok(Some(network)) => return Ok(network),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "cached weights are unusable, rebuilding"),
+        }
+        let cache = match Writer::create(&path) {
+            Ok(writer) => WeightCache::write(writer),
+            Err(error) => {
+                tracing::warn!(%error, "cannot cache the quantized weights");
+                return load(&WeightCache::Off, progress);
+            }
+        };
+        let network = load(&cache, &mut |stage, done| {
+            let done = match stage {
+                LoadStage::Text => 0.3 + 0.7 * done,
+                _ => 0.3 * done,
+            };
+            progress(LoadStage::Quantize, done);
+        })?;
+        match cache.finish() {
+            Ok(true) => {}
+            Ok(false) => return Ok(network),
+            Err(error) => {
+                tracing::warn!(%error, "cannot cache the quantized weights");
+                return Ok(network);
+            }
+        }
+        // The weights that were just written take half the memory when they are mapped.
+        match Reader::open(&path)? {
+            Some(reader) => {
+                drop(network);
+                load(&WeightCache::map(reader), progress)
+            }
+            None => Ok(network),
+        }
+    }
+}
+
+fn placement(options: &LoadOptions, cache: &WeightCache) -> Placement {
+    Placement {
+        device: options.device.clone(),
+        dtype: options.dtype,
+        quantization: options.quantization,
+        cache: cache.clone(),
+    }
+}
+
+/// Loads a checkpoint; `progress` receives the stage and its done part, 0 to 1.
+///
+/// # Errors
+/// Those of [`Checkpoint::open`], and weights that cannot be read. A cache of quantized weights
+/// that cannot be read or written is only logged.
+pub fn load(
+    files: &CheckpointFiles,
+    options: &LoadOptions,
+    progress: &mut dyn FnMut(LoadStage, f32),
+) -> Result<Model> {
+    let checkpoint = Checkpoint::open(files)?;
+    let network = checkpoint.load(files, options, progress)?;
+    Ok(Model::new(
+        checkpoint.architecture,
+        network,
+        &placement(options, &WeightCache::Off),
+    ))
+}

@@ -1,0 +1,32 @@
+//! Vision-language models on candle, built for batches of short jobs that are alike.
+//!
+//! - [`checkpoint`]: the files of a model, its weights and its tokenizer
+//! - [`nn`]: the parts that models are built of
+//! - [`architecture`]: the seam between shared code and one architecture
+//! - [`models`]: the architectures, one folder each
+//! - [`model`]: a loaded model
+//! - [`generate`]: many requests at once, from prompts to tokens
+//!
+//! [`open::open`] opens the model that the options name.
+
+pub mod architecture;
+pub mod checkpoint;
+pub mod device;
+pub mod generate;
+pub mod load;
+pub mod model;
+pub mod models;
+pub mod nn;
+pub mod open;
+
+pub use architecture::{Grid, ImagePatches, LoadStage, ModelSpec};
+pub use checkpoint::files::CheckpointFiles;
+pub use checkpoint::tokenizer::{ChatTokens, StreamDecoder, Tokenizer};
+pub use device::LoadOptions;
+pub use generate::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
+pub use generate::sampling::{Constraint, Sampling};
+pub use generate::scheduler::{Generator, GeneratorOptions, StepStats};
+pub use load::{Checkpoint, load};
+pub use model::{ImageFeatures, Model, SequenceStep};
+pub use nn::kv_cache::{Prefix, Sequence};
+pub use nn::linear::Quantization;

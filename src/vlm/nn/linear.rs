@@ -1,0 +1,279 @@
+//! The linear layer of every model: dense, quantized, or packed for our own kernel. A model does
+//! not know which.
+
+use super::int8::Int8Matrix;
+use crate::vlm::checkpoint::weight_cache::WeightCache;
+use crate::vlm::checkpoint::weights::Weights;
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Device, Result, Tensor};
+use std::sync::Arc;
+
+/// How the weights of linear layers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Quantization {
+    Q8_0,
+    Q4K,
+}
+
+impl Quantization {
+    /// The name as the user writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Q8_0 => "q8_0",
+            Self::Q4K => "q4k",
+        }
+    }
+
+    /// The type for rows of `width`: the next finer one where blocks do not divide the width.
+    /// `None` means that the layer stays dense.
+    fn for_width(self, width: usize) -> Option<GgmlDType> {
+        let wanted = match self {
+            Self::Q8_0 => [GgmlDType::Q8_0, GgmlDType::Q8_0],
+            Self::Q4K => [GgmlDType::Q4K, GgmlDType::Q8_0],
+        };
+        wanted
+            .into_iter()
+            .find(|dtype| width.is_multiple_of(dtype.block_size()))
+    }
+}
+
+/// The device and the form that weights are loaded in.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    pub device: Device,
+    /// Of dense weights. On the CPU activations are f32 whatever this is; on an accelerator they
+    /// have this type too.
+    pub dtype: DType,
+    pub quantization: Option<Quantization>,
+    /// The cache of quantized weights.
+    pub cache: WeightCache,
+}
+
+impl Placement {
+    /// The type of activations.
+    pub fn activations(&self) -> DType {
+        if self.device.is_cpu() {
+            DType::F32
+        } else {
+            self.dtype
+        }
+    }
+
+    /// Loads a small tensor (norm, bias) in the type of the activations.
+    pub fn tensor(&self, weights: &Weights, name: &str, shape: &[usize]) -> Result<Tensor> {
+        weights
+            .stored(name, shape)?
+            .to_dtype(self.activations())?
+            .to_device(&self.device)
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Matrix {
+    /// `(out, in)`.
+    Dense(Tensor),
+    /// Q8_0 on a processor that our kernel supports.
+    Int8(Arc<Int8Matrix>),
+    Quantized(Arc<QTensor>),
+}
+
+/// A linear layer: `y = x W^T + b`, with `W` of `(out, in)`.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    matrix: Matrix,
+    bias: Option<Tensor>,
+    activations: DType,
+}
+
+/// Rows of a half-precision weight that are widened at a time.
+const WIDEN_ROWS: usize = 1024;
+
+impl Linear {
+    /// Loads `name.weight` of `(rows, columns)`, and `name.bias` where `bias` says so.
+    pub fn load(
+        weights: &Weights,
+        placement: &Placement,
+        name: &str,
+        (rows, columns): (usize, usize),
+        bias: bool,
+    ) -> Result<Self> {
+        Self::load_stacked(
+            weights,
+            placement,
+            &[(name.to_owned(), rows)],
+            columns,
+            bias,
+        )
+    }
+
+    /// Loads several layers of the same input as one, whose outputs are side by side:
+    /// `(tokens, columns)` to `(tokens, sum of the parts' rows)`. A part is a name and its rows.
+    pub fn load_stacked(
+        weights: &Weights,
+        placement: &Placement,
+        parts: &[(String, usize)],
+        columns: usize,
+        bias: bool,
+    ) -> Result<Self> {
+        let kind = placement.quantization;
+        let matrix = Self::matrix(weights, placement, parts, columns, kind)?;
+        let mut biases = Vec::new();
+        for (name, rows) in parts.iter().filter(|_| bias) {
+            biases.push(placement.tensor(weights, &format!("{name}.bias"), &[*rows])?);
+        }
+        let bias = match bias {
+            true => Some(Tensor::cat(&biases, 0)?),
+            false => None,
+        };
+        Ok(Self {
+            matrix,
+            bias,
+            activations: placement.activations(),
+        })
+    }
+
+    /// Loads `name.weight`, `(rows, columns)`, with a quantization of its own. It may serve as an
+    /// embedding.
+    pub fn load_as(
+        weights: &Weights,
+        placement: &Placement,
+        name: &str,
+        (rows, columns): (usize, usize),
+        quantization: Option<Quantization>,
+    ) -> Result<Self> {
+        let parts = [(name.to_owned(), rows)];
+        Ok(Self {
+            matrix: Self::matrix(weights, placement, &parts, columns, quantization)?,
+            bias: None,
+            activations: placement.activations(),
+        })
+    }
+
+    fn matrix(
+        weights: &Weights,
+        placement: &Placement,
+        parts: &[(String, usize)],
+        columns: usize,
+        quantization: Option<Quantization>,
+    ) -> Result<Matrix> {
+        let stored = || -> Result<Tensor> {
+            let mut matrices = Vec::with_capacity(parts.len());
+            for (name, rows) in parts {
+                matrices.push(weights.stored(&format!("{name}.weight"), &[*rows, columns])?);
+            }
+            match matrices.len() {
+                1 => Ok(matrices.remove(0)),
+                _ => Tensor::cat(&matrices, 0),
+            }
+        };
+        let Some(dtype) = quantization.and_then(|kind| kind.for_width(columns)) else {
+            return dense(stored()?, placement);
+        };
+        let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
+        let shape = (parts.iter().map(|(_, rows)| rows).sum(), columns).into();
+        let quantized =
+            placement
+                .cache
+                .tensor(&names.join("+"), dtype, &shape, &placement.device, || {
+                    QTensor::quantize_onto(&stored()?, dtype, &placement.device)
+                })?;
+        if let Some(matrix) = Int8Matrix::pack(&quantized.tensor)? {
+            quantized.release();
+            return Ok(Matrix::Int8(Arc::new(matrix)));
+        }
+        Ok(Matrix::Quantized(Arc::new(quantized.repack()?)))
+    }
+
+    /// A layer without bias from a dense matrix, `(out, in)`, on the CPU in any float type.
+    pub fn dense(matrix: Tensor, placement: &Placement) -> Result<Self> {
+        Ok(Self {
+            matrix: dense(matrix, placement)?,
+            bias: None,
+            activations: placement.activations(),
+        })
+    }
+
+    /// Applies the layer: `(tokens, in)` to `(tokens, out)`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.apply(x, None)
+    }
+
+    /// Applies the layer and adds `residual`, `(tokens, out)`.
+    pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
+        self.apply(x, Some(residual))
+    }
+
+    fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        let y = match &self.matrix {
+            // Adds what is to be added while it writes.
+            Matrix::Int8(matrix) => return matrix.forward(x, self.bias.as_ref(), residual),
+            Matrix::Quantized(matrix) if x.dtype() == DType::F32 => {
+                x.apply_op1_no_bwd(matrix.as_ref())?
+            }
+            Matrix::Quantized(matrix) => x
+                .to_dtype(DType::F32)?
+                .apply_op1_no_bwd(matrix.as_ref())?
+                .to_dtype(self.activations)?,
+            Matrix::Dense(matrix) if matrix.dtype() == x.dtype() => x.matmul(&matrix.t()?)?,
+            Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
+        };
+        let y = match &self.bias {
+            Some(bias) => y.broadcast_add(bias)?,
+            None => y,
+        };
+        match residual {
+            Some(residual) => residual + y,
+            None => Ok(y),
+        }
+    }
+
+    /// Looks up rows of a matrix that is an embedding: `(ids)` to `(ids, in)`.
+    pub fn rows(&self, ids: &Tensor) -> Result<Tensor> {
+        let rows = match &self.matrix {
+            Matrix::Int8(matrix) => matrix.gather(ids)?,
+            Matrix::Quantized(matrix) => matrix.embedding(ids)?,
+            Matrix::Dense(matrix) => matrix.index_select(ids, 0)?,
+        };
+        rows.to_dtype(self.activations)
+    }
+
+    /// Bytes of the weights, which is what one step reads.
+    pub fn bytes(&self) -> usize {
+        match &self.matrix {
+            Matrix::Int8(matrix) => matrix.bytes(),
+            Matrix::Quantized(matrix) => matrix.storage_size_in_bytes(),
+            Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
+        }
+    }
+}
+
+fn dense(matrix: Tensor, placement: &Placement) -> Result<Matrix> {
+    let matrix = matrix.to_dtype(placement.dtype)?;
+    Ok(Matrix::Dense(matrix.to_device(&placement.device)?))
+}
+
+/// Multiplies by a half-precision matrix on the CPU. Widening blocks of rows as they are needed is
+/// far faster than a half-precision product.
+fn widened_matmul(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
+    let rows = matrix.dim(0)?;
+    let mut parts = Vec::with_capacity(rows.div_ceil(WIDEN_ROWS));
+    for start in (0..rows).step_by(WIDEN_ROWS) {
+        let block = matrix.narrow(0, start, WIDEN_ROWS.min(rows - start))?;
+        parts.push(x.matmul(&block.to_dtype(x.dtype())?.t()?)?);
+    }
+    Tensor::cat(&parts, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_width_that_blocks_do_not_divide_takes_a_finer_type() {
+        assert_eq!(Quantization::Q4K.for_width(512), Some(GgmlDType::Q4K));
+        assert_eq!(Quantization::Q4K.for_width(96), Some(GgmlDType::Q8_0));
+        assert_eq!(Quantization::Q8_0.for_width(96), Some(GgmlDType::Q8_0));
+        assert_eq!(Quantization::Q4K.for_width(48), None);
+        assert_eq!(Quantization::Q8_0.for_width(48), None);
+    }
+}

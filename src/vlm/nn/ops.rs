@@ -1,0 +1,344 @@
+//! Norms, activations and softmax: fused over plain slices on the CPU, candle's own operations
+//! elsewhere.
+
+use candle_core::{D, DType, Result, Tensor};
+use rayon::prelude::*;
+use std::mem::MaybeUninit;
+
+/// Compiles a function over slices for the vector units of x86 and selects one at run time. In the
+/// body, `FMA` is true where a fused multiply-add is one instruction.
+macro_rules! vectorized {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
+        $vis fn $name($($arg: $type),*) {
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments, unused_variables)]
+            fn body<const FMA: bool>($($arg: $type),*) $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+                #[allow(clippy::too_many_arguments)]
+                fn avx512($($arg: $type),*) { body::<true>($($arg),*) }
+                #[target_feature(enable = "avx2,fma")]
+                #[allow(clippy::too_many_arguments)]
+                fn avx2($($arg: $type),*) { body::<true>($($arg),*) }
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+                {
+                    // SAFETY: the processor has what the function is compiled for.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    // SAFETY: as above.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            body::<{ cfg!(target_arch = "aarch64") }>($($arg),*)
+        }
+    };
+}
+pub(crate) use vectorized;
+
+/// `a * b + c`, fused only where that is one instruction.
+#[inline(always)]
+pub(crate) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `e^x` to about one unit in the last place, written so that loops over it vectorize. It is
+/// 0 below -87 and stays at `e^88` above 88.
+#[inline(always)]
+pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
+    // Adding this moves the integer part into the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let clamped = x.clamp(-87.0, 88.0);
+    let shifted = mul_add::<FMA>(clamped, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = mul_add::<FMA>(n, -LN2_HIGH, clamped);
+    let r = mul_add::<FMA>(n, -LN2_LOW, r);
+    // Taylor's series is enough: |r| <= ln(2)/2.
+    let mut p = 1.0 / 5040.0;
+    for c in [
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
+        p = mul_add::<FMA>(p, r, c);
+    }
+    let exponent = shifted
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .wrapping_add(127)
+        << 23;
+    let y = p * f32::from_bits(exponent);
+    if x < -87.0 { 0.0 } else { y }
+}
+
+/// Lanes of independent partial results, so that sums over a slice vectorize.
+pub(crate) const LANES: usize = 16;
+
+#[inline(always)]
+fn sum<const FMA: bool>(xs: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let chunks = xs.chunks_exact(LANES);
+    let tail = chunks.remainder();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += f(*x);
+        }
+    }
+    lanes.iter().sum::<f32>() + tail.iter().map(|x| f(*x)).sum::<f32>()
+}
+
+#[inline(always)]
+fn max(xs: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let chunks = xs.chunks_exact(LANES);
+    let tail = chunks.remainder();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = if *x > *lane { *x } else { *lane };
+        }
+    }
+    let all = lanes.iter().chain(tail);
+    all.fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
+}
+
+vectorized! {
+    fn rms_norm_row(x: &[f32], weight: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
+        let mean = sum::<FMA>(x, |x| x * x) / x.len() as f32;
+        let scale = 1.0 / (mean + eps).sqrt();
+        for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
+            out.write(*w * (*x * scale));
+        }
+    }
+}
+
+vectorized! {
+    fn layer_norm_row(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
+        let n = x.len() as f32;
+        let mean = sum::<FMA>(x, |x| x) / n;
+        let variance = sum::<FMA>(x, |x| (x - mean) * (x - mean)) / n;
+        let scale = 1.0 / (variance + eps).sqrt();
+        for (((out, x), w), b) in out.iter_mut().zip(x).zip(weight).zip(bias) {
+            out.write((*x - mean) * scale * *w + *b);
+        }
+    }
+}
+
+vectorized! {
+    fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [MaybeUninit<f32>]) {
+        for ((out, g), u) in out.iter_mut().zip(gate).zip(up) {
+            out.write(*g / (1.0 + exp::<FMA>(-*g)) * *u);
+        }
+    }
+}
+
+vectorized! {
+    fn quick_gelu_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            out.write(*x / (1.0 + exp::<FMA>(-1.702 * *x)));
+        }
+    }
+}
+
+vectorized! {
+    /// Turns scores into weights that add up to one.
+    pub(crate) fn softmax_row(row: &mut [f32]) {
+        let top = max(row);
+        for x in row.iter_mut() {
+            *x = exp::<FMA>(*x - top);
+        }
+        let scale = 1.0 / sum::<FMA>(row, |x| x);
+        for x in row.iter_mut() {
+            *x *= scale;
+        }
+    }
+}
+
+vectorized! {
+    fn log_sum_exp_into(row: &[f32], out: &mut f32) {
+        let top = max(row);
+        *out = top + sum::<FMA>(row, |x| exp::<FMA>(x - top)).ln();
+    }
+}
+
+/// `ln(sum(e^x))`. A logit minus this is a natural log-probability.
+pub fn log_sum_exp(logits: &[f32]) -> f32 {
+    let mut out = 0.0;
+    log_sum_exp_into(logits, &mut out);
+    out
+}
+
+/// Whether a tensor can be read as a slice of f32.
+pub(crate) fn is_plain(x: &Tensor) -> bool {
+    x.device().is_cpu() && x.dtype() == DType::F32
+}
+
+/// Calls `f` with the numbers of a CPU f32 tensor in row-major order.
+pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> Result<R> {
+    let x = x.contiguous()?;
+    let (storage, layout) = x.storage_and_layout();
+    let candle_core::Storage::Cpu(storage) = &*storage else {
+        candle_core::bail!("expected a tensor on the CPU")
+    };
+    let start = layout.start_offset();
+    f(&storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()])
+}
+
+/// Applies `f(row, out_row)`, which writes all of the out row, to the rows of a `(rows, width)`
+/// tensor, in parallel.
+fn map_rows(
+    x: &Tensor,
+    out_width: usize,
+    f: impl Fn(&[f32], &mut [MaybeUninit<f32>]) + Sync,
+) -> Result<Tensor> {
+    let (rows, width) = x.dims2()?;
+    let numbers = rows * out_width;
+    let mut out: Vec<f32> = Vec::with_capacity(numbers);
+    with_slice(x, |x| {
+        // A thread should get enough work to be worth waking.
+        let at_once = (16 * 1024 / width.max(1)).max(1);
+        out.spare_capacity_mut()[..numbers]
+            .par_chunks_mut(out_width)
+            .zip(x.par_chunks(width))
+            .with_min_len(at_once)
+            .for_each(|(out, x)| f(x, out));
+        Ok(())
+    })?;
+    // SAFETY: there are as many rows of `out` as of `x`, and `f` has written all of each.
+    // Zeroing them first took 2 % of a step.
+    unsafe { out.set_len(numbers) };
+    Tensor::from_vec(out, (rows, out_width), x.device())
+}
+
+/// The width of the rows of `x`. It is an error if `weight` has another.
+fn same_width(x: &Tensor, weight: &Tensor) -> Result<usize> {
+    let width = x.dim(D::Minus1)?;
+    if weight.dims() != [width] {
+        candle_core::bail!("rows of {width} normalized with {:?}", weight.shape())
+    }
+    Ok(width)
+}
+
+/// RMS norm over the last dimension: `(tokens, hidden)` to the same.
+pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    if is_plain(x) {
+        let width = same_width(x, weight)?;
+        return with_slice(weight, |weight| {
+            map_rows(x, width, |x, out| {
+                rms_norm_row(x, weight, eps as f32, out);
+            })
+        });
+    }
+    candle_nn::ops::rms_norm(&x.contiguous()?, weight, eps as f32)
+}
+
+/// Layer norm over the last dimension: `(tokens, hidden)` to the same.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    if is_plain(x) {
+        let width = same_width(x, weight)?.min(same_width(x, bias)?);
+        return with_slice(weight, |weight| {
+            with_slice(bias, |bias| {
+                map_rows(x, width, |x, out| {
+                    layer_norm_row(x, weight, bias, eps as f32, out);
+                })
+            })
+        });
+    }
+    candle_nn::ops::layer_norm(&x.contiguous()?, weight, bias, eps as f32)
+}
+
+/// `silu(gate) * up`, where a row is `gate` followed by `up`: `(tokens, 2 n)` to `(tokens, n)`.
+pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
+    let width = gate_up.dim(D::Minus1)?;
+    if !width.is_multiple_of(2) {
+        candle_core::bail!("rows of {width} have no two halves")
+    }
+    let half = width / 2;
+    if is_plain(gate_up) {
+        return map_rows(gate_up, half, |row, out| {
+            let (gate, up) = row.split_at(half);
+            swiglu_row(gate, up, out);
+        });
+    }
+    let gate = gate_up.narrow(D::Minus1, 0, half)?;
+    let up = gate_up.narrow(D::Minus1, half, half)?;
+    gate.silu()? * up
+}
+
+/// `x * sigmoid(1.702 x)`: `(rows, width)` to the same.
+pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
+    if is_plain(x) {
+        return map_rows(x, x.dim(D::Minus1)?, quick_gelu_row);
+    }
+    x * candle_nn::ops::sigmoid(&(x * 1.702)?)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn random(shape: (usize, usize)) -> Tensor {
+        Tensor::randn(0f32, 3.0, shape, &Device::Cpu).unwrap()
+    }
+
+    fn furthest(a: &Tensor, b: &Tensor) -> f32 {
+        let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
+        distance.max(0).unwrap().to_scalar().unwrap()
+    }
+
+    #[test]
+    fn exp_is_close_to_the_standard_library() {
+        for i in -8800..8800 {
+            let x = i as f32 / 100.0;
+            let (got, want) = (exp::<false>(x), x.exp());
+            if x < -87.0 {
+                assert!(got < 1e-37);
+            } else {
+                assert!(
+                    (got - want).abs() <= 4e-7 * want,
+                    "e^{x} = {want}, not {got}"
+                );
+            }
+        }
+        assert_eq!(exp::<false>(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp::<false>(0.0), 1.0);
+    }
+
+    #[test]
+    fn fused_steps_equal_candles_own() {
+        let x = random((37, 90));
+        let (w, b) = (random((1, 90)), random((1, 90)));
+        let (w, b) = (w.flatten_all().unwrap(), b.flatten_all().unwrap());
+
+        let norm = candle_nn::ops::rms_norm_slow(&x, &w, 1e-6).unwrap();
+        assert!(furthest(&rms_norm(&x, &w, 1e-6).unwrap(), &norm) < 1e-5);
+        let norm = candle_nn::ops::layer_norm_slow(&x, &w, &b, 1e-6).unwrap();
+        assert!(furthest(&layer_norm(&x, &w, &b, 1e-6).unwrap(), &norm) < 2e-5);
+
+        let (gate, up) = (x.narrow(1, 0, 45).unwrap(), x.narrow(1, 45, 45).unwrap());
+        let product = (gate.silu().unwrap() * up).unwrap();
+        assert!(furthest(&swiglu(&x).unwrap(), &product) < 1e-5);
+        let gelu = (&x * candle_nn::ops::sigmoid(&(&x * 1.702).unwrap()).unwrap()).unwrap();
+        assert!(furthest(&quick_gelu(&x).unwrap(), &gelu) < 1e-5);
+    }
+
+    #[test]
+    fn log_probabilities_add_up_to_one() {
+        let logits: Vec<f32> = (0..1000).map(|i| (i % 37) as f32 - 20.0).collect();
+        let norm = log_sum_exp(&logits);
+        let total: f32 = logits.iter().map(|x| (x - norm).exp()).sum();
+        assert!((total - 1.0).abs() < 1e-4);
+    }
+}

@@ -1,0 +1,111 @@
+//! Opens the model that the options name: finds its files, downloads them, loads the weights.
+
+use super::architecture::LoadStage;
+use super::checkpoint::tokenizer::Tokenizer;
+use super::checkpoint::{self, files::Download};
+use super::device;
+use super::load::load;
+use super::model::Model;
+use super::nn::linear::Quantization;
+use crate::error::Result;
+use crate::settings::ModelOptions;
+use candle_core::DType;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What opening a model is doing, for progress reports.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opening {
+    Download(Download),
+    /// The stage and its done part, 0 to 1.
+    Load(LoadStage, f32),
+}
+
+/// Receives the progress; called from any thread.
+pub type OnOpening = Arc<dyn Fn(Opening) + Send + Sync>;
+
+/// A model ready to run, with its tokenizer.
+#[derive(Debug)]
+pub struct Opened {
+    pub model: Model,
+    pub tokenizer: Tokenizer,
+    /// The model as the user named it.
+    pub name: String,
+    /// `cpu`, `cuda` or `metal`.
+    pub device: String,
+    /// For example `q8_0` or `bf16`.
+    pub detail: String,
+    /// Without the download.
+    pub load_seconds: f64,
+}
+
+/// Finds the model of `options`, downloads it where that is allowed, and loads it.
+pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
+    let load_options = device::load_options(options)?;
+    let report = on_opening.clone();
+    let files = checkpoint::find(
+        options,
+        Arc::new(move |download| report(Opening::Download(download))),
+    )?;
+    let started = Instant::now();
+    let model = load(&files, &load_options, &mut |stage, done| {
+        on_opening(Opening::Load(stage, done));
+    })?;
+    let tokenizer = model.tokenizer(&files)?;
+    let dense = match load_options.dtype {
+        DType::BF16 => "bf16",
+        DType::F16 => "fp16",
+        _ => "fp32",
+    };
+    Ok(Opened {
+        model,
+        tokenizer,
+        name: options.model.clone(),
+        device: device::name(&load_options.device).to_owned(),
+        detail: load_options
+            .quantization
+            .map_or(dense, Quantization::name)
+            .to_owned(),
+        load_seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::settings::{DeviceChoice, Precision, Quantize};
+
+    fn options(model: &str) -> ModelOptions {
+        ModelOptions {
+            model: model.to_owned(),
+            revision: "main".to_owned(),
+            offline: true,
+            device: DeviceChoice::Auto,
+            precision: Precision::Auto,
+            quantize: Quantize::Auto,
+            batch_size: 1,
+            kv_cache_bytes: 1 << 20,
+        }
+    }
+
+    fn quiet() -> OnOpening {
+        Arc::new(|_| {})
+    }
+
+    #[test]
+    fn the_demo_model_needs_neither_disk_nor_network() {
+        let opened = open(&options("demo"), &quiet()).unwrap();
+        assert_eq!(opened.name, "demo");
+        let text = "둥근 모자";
+        let ids = opened.tokenizer.encode(text).unwrap();
+        assert_eq!(opened.tokenizer.decode(&ids), text);
+    }
+
+    #[test]
+    fn an_error_names_a_path_that_is_no_folder() {
+        let error = open(&options("./no/such/folder"), &quiet()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Usage);
+        assert!(error.cause.contains("./no/such/folder"));
+    }
+}

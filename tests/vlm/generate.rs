@@ -1,0 +1,447 @@
+//! Many requests at once, as the labeler sends them.
+
+use super::*;
+use labeler_tui::error::{Error, ErrorKind, Result};
+use labeler_tui::vlm::{
+    Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
+    GeneratorOptions, Sampling,
+};
+use std::collections::BTreeMap;
+
+const NEW_TOKENS: usize = 48;
+
+fn generator(model: &Model, slots: usize, step_tokens: usize) -> Generator<'_> {
+    let options = GeneratorOptions {
+        slots,
+        step_tokens,
+        cache_bytes: 64 << 20,
+    };
+    Generator::new(model, options)
+}
+
+/// A case as a request, its first `shared` tokens as the shared prefix.
+fn request(model: &Model, case: &Case, ticket: u64, shared: usize) -> GenerateRequest {
+    let (prefix, tokens) = case.token_ids.split_at(shared);
+    GenerateRequest {
+        ticket,
+        prefix: prefix.into(),
+        tokens: tokens.to_vec(),
+        images: patches(model, case),
+        max_new_tokens: NEW_TOKENS,
+        sampling: Sampling::GREEDY,
+        ignore_eos: false,
+        constraint: None,
+    }
+}
+
+#[derive(Default, Debug)]
+struct Answer {
+    tokens: Vec<GeneratedToken>,
+    end: Option<(FinishReason, Option<u32>)>,
+    error: Option<Error>,
+    prompt: usize,
+}
+
+impl Answer {
+    fn ids(&self) -> Vec<u32> {
+        self.tokens.iter().map(|token| token.id).collect()
+    }
+}
+
+/// Steps until nothing is in flight.
+fn finish(generator: &mut Generator) -> BTreeMap<u64, Answer> {
+    finish_after(Vec::new(), generator)
+}
+
+/// The same, with the events of earlier steps.
+fn finish_after(
+    mut events: Vec<GenerateEvent>,
+    generator: &mut Generator,
+) -> BTreeMap<u64, Answer> {
+    let mut answers: BTreeMap<u64, Answer> = BTreeMap::new();
+    while !events.is_empty() || !generator.is_idle() {
+        for event in std::mem::take(&mut events) {
+            match event {
+                GenerateEvent::Token { ticket, token } => {
+                    answers.entry(ticket).or_default().tokens.push(token);
+                }
+                GenerateEvent::Done {
+                    ticket,
+                    reason,
+                    end,
+                    counts,
+                    ..
+                } => {
+                    let answer = answers.entry(ticket).or_default();
+                    assert_eq!(counts.generated, answer.tokens.len());
+                    answer.end = Some((reason, end.map(|token| token.id)));
+                    answer.prompt = counts.prompt;
+                }
+                GenerateEvent::Failed { ticket, error } => {
+                    answers.entry(ticket).or_default().error = Some(error);
+                }
+            }
+        }
+        events = generator.step();
+    }
+    answers
+}
+
+/// The answer of the reference up to the first end token.
+fn expected(model: &Model, case: &Case) -> Vec<u32> {
+    let ends = &model.spec().end_tokens;
+    let tokens = case.greedy.iter().copied();
+    tokens.take_while(|token| !ends.contains(token)).collect()
+}
+
+fn shared_part(model: &Model, case: &Case) -> usize {
+    before_images(model, case).unwrap_or(case.token_ids.len() / 2)
+}
+
+#[test]
+fn many_requests_together_get_the_reference_answers() {
+    for fixture in FIXTURES {
+        let model = load(fixture, None);
+        let cases = reference(fixture).0;
+        // Fewer slots than requests, and steps too small for a whole prompt.
+        for (slots, step_tokens) in [(1, 512), (3, 20), (8, 512), (20, 64)] {
+            let mut generator = generator(&model, slots, step_tokens);
+            for ticket in 0..12 {
+                let case = &cases[ticket % cases.len()];
+                let shared = if ticket < 6 {
+                    shared_part(&model, case)
+                } else {
+                    0
+                };
+                generator.add(request(&model, case, ticket as u64, shared));
+            }
+            let answers = finish(&mut generator);
+            assert_eq!(answers.len(), 12);
+            for (ticket, answer) in answers {
+                let case = &cases[ticket as usize % cases.len()];
+                let expected = expected(&model, case);
+                assert_eq!(answer.ids(), expected, "{fixture} {} {slots}", case.name);
+                assert_eq!(answer.prompt, case.token_ids.len());
+                let (reason, end) = answer.end.unwrap();
+                match expected.len() {
+                    NEW_TOKENS => assert_eq!((reason, end), (FinishReason::Length, None)),
+                    n => assert_eq!((reason, end), (FinishReason::Stop, Some(case.greedy[n]))),
+                }
+                for (token, logprob) in answer.tokens.iter().zip(&case.logprobs) {
+                    assert!((token.logprob.unwrap() - logprob).abs() < 1e-4);
+                    assert!(!token.forced);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn end_tokens_can_be_suppressed() {
+    let model = load("flat", None);
+    let ends = model.spec().end_tokens.clone();
+    let mut generator = generator(&model, 8, 512);
+    for (ticket, case) in (0..).zip(&reference("flat").0) {
+        let mut request = request(&model, case, ticket, 0);
+        request.ignore_eos = true;
+        request.max_new_tokens = 200;
+        generator.add(request);
+    }
+    for answer in finish(&mut generator).values() {
+        assert_eq!(answer.tokens.len(), 200);
+        assert!(!answer.ids().iter().any(|id| ends.contains(id)));
+    }
+}
+
+#[test]
+fn a_seed_repeats_an_answer_whatever_else_runs() {
+    let model = load("parts", None);
+    let cases = reference("parts").0;
+    let answer = |others: usize, seed: u64| {
+        let mut generator = generator(&model, 8, 512);
+        for ticket in 0..=others {
+            let mut request = request(&model, &cases[ticket % 5], ticket as u64, 0);
+            request.sampling = Sampling {
+                temperature: 1.0,
+                seed,
+            };
+            generator.add(request);
+        }
+        finish(&mut generator)[&0].ids()
+    };
+    assert_eq!(answer(0, 3), answer(5, 3));
+    assert_ne!(answer(0, 3), answer(0, 4));
+}
+
+/// A grammar of places: each is either free among some tokens or fixed.
+struct Places {
+    places: Vec<Vec<u32>>,
+    at: usize,
+    words: Vec<u32>,
+    broken_at: Option<usize>,
+}
+
+impl Places {
+    fn new(places: Vec<Vec<u32>>) -> Self {
+        Self {
+            places,
+            at: 0,
+            words: Vec::new(),
+            broken_at: None,
+        }
+    }
+}
+
+impl Constraint for Places {
+    fn forced(&mut self) -> Result<Vec<u32>> {
+        let fixed = self.places[self.at..].iter();
+        let fixed = fixed.take_while(|place| place.len() == 1);
+        Ok(fixed.map(|place| place[0]).collect())
+    }
+
+    fn allowed(&mut self) -> Result<&[u32]> {
+        if self.broken_at.is_some_and(|at| at <= self.at) {
+            return Err(Error::new(ErrorKind::Internal, "the grammar broke"));
+        }
+        self.words = vec![0; 32];
+        for token in &self.places[self.at] {
+            self.words[*token as usize / 32] |= 1 << (token % 32);
+        }
+        Ok(&self.words)
+    }
+
+    fn advance(&mut self, token: u32) -> Result<()> {
+        assert!(self.places[self.at].contains(&token));
+        self.at += 1;
+        Ok(())
+    }
+
+    fn finished(&self) -> bool {
+        self.at == self.places.len()
+    }
+}
+
+#[test]
+fn a_constraint_holds_and_forced_tokens_need_no_step() {
+    let model = load("nested", None);
+    let case = &reference("nested").0[1];
+    let free = || vec![40, 41, 42, 43];
+    let fixed = |tokens: std::ops::Range<u32>| tokens.map(|token| vec![token]);
+    let mut places: Vec<Vec<u32>> = fixed(50..55).collect();
+    places.extend([free(), free()]);
+    places.extend(fixed(60..70));
+    places.push(free());
+    places.extend(fixed(70..73));
+
+    let mut generator = generator(&model, 4, 512);
+    let mut constrained = request(&model, case, 1, 0);
+    constrained.constraint = Some(Box::new(Places::new(places.clone())));
+    generator.add(constrained);
+    generator.add(request(&model, case, 2, 0));
+    let mut steps = 0;
+    let mut tokens = Vec::new();
+    let mut others = Vec::new();
+    let mut done = false;
+    while !done {
+        steps += 1;
+        for event in generator.step() {
+            match event {
+                GenerateEvent::Token { ticket: 1, token } => tokens.push(token),
+                GenerateEvent::Done {
+                    ticket: 1, reason, ..
+                } => {
+                    assert_eq!(reason, FinishReason::Stop);
+                    done = true;
+                }
+                other => others.push(other),
+            }
+        }
+    }
+    assert_eq!(steps, 3, "one for each choice");
+    assert_eq!(tokens.len(), places.len());
+
+    // The same by hand: feed every token, check the allowed logits where there was a choice.
+    let mut sequence = model.sequence(None);
+    let images = images(&model, case);
+    let mut logits = last_row(&feed(&model, &mut sequence, &case.token_ids, &images));
+    for (token, place) in tokens.iter().zip(&places) {
+        assert!(place.contains(&token.id));
+        assert_eq!(token.forced, place.len() == 1);
+        if token.forced {
+            assert_eq!(token.logprob, None);
+        } else {
+            let best = place
+                .iter()
+                .copied()
+                .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]));
+            assert_eq!(Some(token.id), best);
+            let logprob = log_probability(&logits, token.id);
+            assert!((token.logprob.unwrap() - logprob).abs() < 1e-4);
+        }
+        logits = last_row(&feed(&model, &mut sequence, &[token.id], &[]));
+    }
+    let others = finish_after(others, &mut generator);
+    assert_eq!(
+        others[&2].ids(),
+        expected(&model, case),
+        "the other went on"
+    );
+}
+
+#[test]
+fn the_limit_cuts_forced_tokens() {
+    let model = load("flat", None);
+    let case = &reference("flat").0[0];
+    let fixed: Vec<Vec<u32>> = (30..60).map(|token| vec![token]).collect();
+    let mut generator = generator(&model, 4, 512);
+    for (ticket, limit) in [(1, 0), (2, 1), (3, 7)] {
+        let mut request = request(&model, case, ticket, 0);
+        request.max_new_tokens = limit;
+        request.constraint = Some(Box::new(Places::new(fixed.clone())));
+        generator.add(request);
+    }
+    let answers = finish(&mut generator);
+    for (ticket, limit) in [(1, 0), (2, 1), (3, 7)] {
+        assert_eq!(answers[&ticket].tokens.len(), limit as usize);
+        assert_eq!(answers[&ticket].end, Some((FinishReason::Length, None)));
+        assert_eq!(
+            answers[&ticket].ids(),
+            (30..30 + limit).collect::<Vec<u32>>()
+        );
+    }
+}
+
+#[test]
+fn an_invalid_request_fails_alone() {
+    let model = load("flat", None);
+    let cases = reference("flat").0;
+    let mut generator = Generator::new(
+        &model,
+        GeneratorOptions {
+            slots: 8,
+            step_tokens: 512,
+            cache_bytes: model.cache_bytes(600),
+        },
+    );
+    generator.add(request(&model, &cases[1], 0, 10));
+
+    let mut no_image = request(&model, &cases[1], 1, 0);
+    no_image.images.clear();
+    generator.add(no_image);
+    let mut bad_patches = request(&model, &cases[1], 2, 0);
+    bad_patches.images[0].pixels.pop();
+    generator.add(bad_patches);
+    let image_in_prefix = shared_part(&model, &cases[1]) + 3;
+    generator.add(request(&model, &cases[1], 3, image_in_prefix));
+    let mut too_long = request(&model, &cases[0], 4, 0);
+    too_long.max_new_tokens = 5000;
+    generator.add(too_long);
+    let mut too_large = request(&model, &cases[0], 5, 0);
+    too_large.max_new_tokens = 700;
+    generator.add(too_large);
+    let mut empty = request(&model, &cases[0], 6, 0);
+    empty.tokens.clear();
+    generator.add(empty);
+    let mut outside = request(&model, &cases[0], 7, 0);
+    outside.tokens.push(99_999);
+    generator.add(outside);
+    let mut broken = request(&model, &cases[0], 8, 0);
+    let mut grammar = Places::new(vec![vec![40, 41]; 20]);
+    grammar.broken_at = Some(5);
+    broken.constraint = Some(Box::new(grammar));
+    generator.add(broken);
+    generator.add(request(&model, &cases[2], 9, 10));
+
+    let answers = finish(&mut generator);
+    for (ticket, case) in [(0, &cases[1]), (9, &cases[2])] {
+        assert_eq!(answers[&ticket].error, None);
+        assert_eq!(answers[&ticket].ids(), expected(&model, case));
+    }
+    for (ticket, cause) in [
+        (1, "image"),
+        (2, "patches"),
+        (3, "image"),
+        (4, "5048 tokens"),
+        (5, "MiB"),
+        (6, "needs a token"),
+        (7, "vocabulary"),
+        (8, "the grammar broke"),
+    ] {
+        let error = answers[&ticket].error.as_ref().unwrap();
+        assert!(error.cause.contains(cause), "{ticket}: {error}");
+        assert_eq!(answers[&ticket].end, None);
+    }
+    assert_eq!(answers[&8].tokens.len(), 5);
+}
+
+#[test]
+fn requests_wait_for_memory_and_for_slots() {
+    let model = load("flat", None);
+    let cases = reference("flat").0;
+    let each = model.cache_bytes(cases[0].token_ids.len() + NEW_TOKENS);
+    let mut generator = Generator::new(
+        &model,
+        GeneratorOptions {
+            slots: 4,
+            step_tokens: 512,
+            cache_bytes: 2 * each,
+        },
+    );
+    for ticket in 0..5 {
+        generator.add(request(&model, &cases[0], ticket, 0));
+    }
+    assert_eq!(generator.free_slots(), 0);
+    let first = generator.step();
+    assert_eq!(generator.last_step().sequences, 2);
+    let answers = finish_after(first, &mut generator);
+    assert!(answers.values().all(|answer| answer.error.is_none()));
+    assert_eq!(answers.len(), 5);
+    assert_eq!(generator.free_slots(), 4);
+}
+
+#[test]
+fn a_canceled_request_gives_no_more_events() {
+    let model = load("flat", None);
+    let cases = reference("flat").0;
+    let mut generator = generator(&model, 2, 512);
+    for ticket in 0..4 {
+        generator.add(request(&model, &cases[ticket as usize], ticket, 0));
+    }
+    let first = generator.step();
+    assert!(generator.cancel(1), "in flight");
+    assert!(generator.cancel(3), "waiting");
+    assert!(!generator.cancel(17));
+    let first = first
+        .into_iter()
+        .filter(|event| !matches!(event, GenerateEvent::Token { ticket: 1, .. }));
+    let answers = finish_after(first.collect(), &mut generator);
+    assert_eq!(answers.keys().copied().collect::<Vec<u64>>(), [0, 2]);
+    assert_eq!(answers[&2].ids(), expected(&model, &cases[2]));
+}
+
+#[test]
+fn different_prefixes_take_turns_in_little_memory() {
+    let model = load("nested", None);
+    let cases = reference("nested").0;
+    let most = model.cache_bytes(cases[1].token_ids.len() + NEW_TOKENS + 64);
+    let mut generator = Generator::new(
+        &model,
+        GeneratorOptions {
+            slots: 4,
+            step_tokens: 16,
+            cache_bytes: most,
+        },
+    );
+    for round in 0..3 {
+        for (ticket, case) in (round * 5..).zip(&cases) {
+            generator.add(request(&model, case, ticket, shared_part(&model, case)));
+        }
+    }
+    let answers = finish(&mut generator);
+    assert_eq!(answers.len(), 15);
+    for (ticket, answer) in answers {
+        let case = &cases[ticket as usize % 5];
+        assert_eq!(answer.error, None);
+        assert_eq!(answer.ids(), expected(&model, case), "{}", case.name);
+    }
+}

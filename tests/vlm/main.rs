@@ -1,0 +1,143 @@
+//! The model against the reference's answers in `tests/fixtures`, and against itself.
+
+mod generate;
+mod loading;
+mod reference;
+mod steps;
+
+use candle_core::{DType, Device, Tensor};
+use labeler_tui::icon::{self, Picture};
+use labeler_tui::record::Background;
+use labeler_tui::vlm::{
+    self, CheckpointFiles, Grid, ImageFeatures, ImagePatches, LoadOptions, Model, Quantization,
+    Sequence, SequenceStep,
+};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const FIXTURES: [&str; 3] = ["flat", "nested", "parts"];
+
+#[derive(Deserialize)]
+struct Reference {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    images: Vec<String>,
+    token_ids: Vec<u32>,
+    grids: Vec<[usize; 3]>,
+    logit_rows: Vec<usize>,
+    greedy: Vec<u32>,
+    logprobs: Vec<f32>,
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn load(fixture: &str, quantization: Option<Quantization>) -> Model {
+    let files = CheckpointFiles::folder(&fixtures().join(fixture)).unwrap();
+    vlm::load(&files, &options(quantization), &mut |_, _| {}).unwrap()
+}
+
+fn options(quantization: Option<Quantization>) -> LoadOptions {
+    LoadOptions {
+        device: Device::Cpu,
+        dtype: DType::F32,
+        quantization,
+        cache: None,
+    }
+}
+
+fn reference(fixture: &str) -> (Vec<Case>, HashMap<String, Tensor>) {
+    let folder = fixtures().join(fixture).join("reference");
+    let cases = std::fs::read(folder.join("cases.json")).unwrap();
+    let reference: Reference = serde_json::from_slice(&cases).unwrap();
+    let answers = folder.join("answers.safetensors");
+    let answers = candle_core::safetensors::load(answers, &Device::Cpu).unwrap();
+    (reference.cases, answers)
+}
+
+fn picture(file: &str) -> Picture {
+    let bytes = std::fs::read(fixtures().join("images").join(file)).unwrap();
+    icon::picture(&icon::decode(&bytes).unwrap(), 1, Background::White)
+}
+
+fn patches(model: &Model, case: &Case) -> Vec<ImagePatches> {
+    let files = case.images.iter();
+    files
+        .map(|file| model.preprocess(&picture(file)).unwrap())
+        .collect()
+}
+
+/// How many tokens of a case come before the marker that opens its first picture.
+fn before_images(model: &Model, case: &Case) -> Option<usize> {
+    let image = model.spec().image_token;
+    let first = case.token_ids.iter().position(|token| *token == image);
+    first.map(|first| first - 1)
+}
+
+/// Mean and standard deviation of each channel, as the checkpoint gives them.
+fn normalization(fixture: &str) -> [[f32; 3]; 2] {
+    let file = fixtures().join(fixture).join("preprocessor_config.json");
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    ["image_mean", "image_std"].map(|key| serde_json::from_value(config[key].clone()).unwrap())
+}
+
+fn images(model: &Model, case: &Case) -> Vec<ImageFeatures> {
+    model.encode_images(&patches(model, case)).unwrap()
+}
+
+fn furthest(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
+    distance.max(0).unwrap().to_scalar().unwrap()
+}
+
+fn rows(x: &Tensor, rows: &[usize]) -> Tensor {
+    let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+    let rows = Tensor::new(rows, &Device::Cpu).unwrap();
+    x.index_select(&rows, 0).unwrap()
+}
+
+fn feed(
+    model: &Model,
+    sequence: &mut Sequence,
+    tokens: &[u32],
+    images: &[ImageFeatures],
+) -> Tensor {
+    let mut step = [SequenceStep {
+        sequence,
+        tokens,
+        images,
+        logits: 0..tokens.len(),
+    }];
+    model.forward(&mut step).unwrap().remove(0)
+}
+
+/// Logits of every token of a case's prompt.
+fn prompt_logits(model: &Model, case: &Case) -> Tensor {
+    let images = images(model, case);
+    feed(model, &mut model.sequence(None), &case.token_ids, &images)
+}
+
+fn last_row(logits: &Tensor) -> Vec<f32> {
+    let last = logits.dim(0).unwrap() - 1;
+    logits.get(last).unwrap().to_vec1().unwrap()
+}
+
+fn best(logits: &[f32]) -> u32 {
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
+    best.unwrap() as u32
+}
+
+fn log_probability(logits: &[f32], token: u32) -> f32 {
+    logits[token as usize] - labeler_tui::vlm::nn::ops::log_sum_exp(logits)
+}
+
+/// Two different orders of the same sums agree to this.
+const SAME: f32 = 5e-5;

@@ -1,0 +1,126 @@
+//! Pixels, features, logits and answers equal those of the reference.
+
+use super::*;
+
+#[test]
+fn pixels_are_those_of_the_reference() {
+    for fixture in FIXTURES {
+        let model = load(fixture, None);
+        let [mean, std] = normalization(fixture);
+        let (cases, answers) = reference(fixture);
+        for case in &cases {
+            for ((file, patches), grid) in case
+                .images
+                .iter()
+                .zip(patches(&model, case))
+                .zip(&case.grids)
+            {
+                let [t, h, w] = *grid;
+                assert_eq!(patches.grid, Grid { t, h, w });
+                let name = file.trim_end_matches(".png");
+                let levels: Vec<u8> = answers[&format!("{name}.levels")]
+                    .flatten_all()
+                    .unwrap()
+                    .to_vec1()
+                    .unwrap();
+                assert_eq!(levels.len(), patches.pixels.len());
+                let per_channel = 2 * 14 * 14;
+                for (i, (level, pixel)) in levels.iter().zip(&patches.pixels).enumerate() {
+                    let channel = i / per_channel % 3;
+                    let ours = (pixel * std[channel] + mean[channel]) * 255.0;
+                    assert!(
+                        (ours - f32::from(*level)).abs() < 1.01,
+                        "{fixture} {file} number {i}: {ours}, not {level}"
+                    );
+                }
+                if let Some(pixels) = answers.get(&format!("{name}.pixels")) {
+                    let ours = Tensor::from_slice(&patches.pixels, pixels.dims(), &Device::Cpu);
+                    let one_step = 1.01 / 255.0 / 0.26;
+                    assert!(furthest(&ours.unwrap(), pixels) < one_step);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn features_and_logits_are_those_of_the_reference() {
+    for fixture in FIXTURES {
+        let model = load(fixture, None);
+        let (cases, answers) = reference(fixture);
+        for case in &cases {
+            let images = images(&model, case);
+            if !images.is_empty() {
+                let all: Vec<&Tensor> = images.iter().map(|image| &image.features).collect();
+                let features = Tensor::cat(&all, 0).unwrap();
+                let distance = furthest(&features, &answers[&format!("{}.features", case.name)]);
+                assert!(
+                    distance < 1e-4,
+                    "{fixture} {}: features off by {distance}",
+                    case.name
+                );
+            }
+            let logits = prompt_logits(&model, case);
+            let expected = &answers[&format!("{}.logits", case.name)];
+            let distance = furthest(&rows(&logits, &case.logit_rows), expected);
+            assert!(
+                distance < 1e-4,
+                "{fixture} {}: logits off by {distance}",
+                case.name
+            );
+        }
+    }
+}
+
+#[test]
+fn greedy_answers_are_those_of_the_reference() {
+    for fixture in FIXTURES {
+        let model = load(fixture, None);
+        for case in reference(fixture).0 {
+            let mut sequence = model.sequence(None);
+            let images = images(&model, &case);
+            let mut logits = last_row(&feed(&model, &mut sequence, &case.token_ids, &images));
+            for (token, logprob) in case.greedy.iter().zip(&case.logprobs) {
+                assert_eq!(best(&logits), *token, "{fixture} {}", case.name);
+                assert!((log_probability(&logits, *token) - logprob).abs() < 1e-4);
+                logits = last_row(&feed(&model, &mut sequence, &[*token], &[]));
+            }
+        }
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+#[test]
+fn eight_bit_weights_stay_close() {
+    for fixture in FIXTURES {
+        let exact = load(fixture, None);
+        let coarse = load(fixture, Some(Quantization::Q8_0));
+        assert!(coarse.step_bytes() < exact.step_bytes());
+        for case in reference(fixture).0 {
+            let numbers = |model| {
+                let logits = prompt_logits(model, &case).flatten_all().unwrap();
+                logits.to_vec1::<f32>().unwrap()
+            };
+            let cosine = cosine(&numbers(&exact), &numbers(&coarse));
+            assert!(cosine >= 0.999, "{fixture} {}: {cosine}", case.name);
+        }
+    }
+}
+
+#[test]
+fn half_precision_weights_need_no_half_precision_sums() {
+    // This checkpoint is stored as bf16, so keeping that loses nothing.
+    let files = CheckpointFiles::folder(&fixtures().join("nested")).unwrap();
+    let mut options = options(None);
+    options.dtype = DType::BF16;
+    let model = vlm::load(&files, &options, &mut |_, _| {}).unwrap();
+    let (cases, answers) = reference("nested");
+    for case in &cases {
+        let logits = rows(&prompt_logits(&model, case), &case.logit_rows);
+        assert!(furthest(&logits, &answers[&format!("{}.logits", case.name)]) < 1e-4);
+    }
+}

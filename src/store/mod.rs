@@ -1,7 +1,7 @@
 //! Where state lives: the journal, its exports, and the lock that keeps others out.
 
 mod exports;
-mod fault;
+pub(crate) mod fault;
 mod groups;
 mod head;
 mod import;

@@ -48,6 +48,24 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
             reasons.join(", ")
         ));
     }
+    if summary.moved > 0 {
+        lines.push(format!(
+            "moved: {} records, whose lines name the new path of their picture",
+            summary.moved
+        ));
+    }
+    if summary.withheld > 0 {
+        lines.push(format!(
+            "withheld: {} records of pictures that are no longer at their path",
+            summary.withheld
+        ));
+    }
+    if summary.damaged > 0 {
+        lines.push(format!(
+            "damaged: {} records of the journal (labeler-tui journal check)",
+            summary.damaged
+        ));
+    }
     if summary.retries.made > 0 {
         lines.push(retry_line(summary.retries));
     }
@@ -123,6 +141,7 @@ fn remote_line(counts: &RemoteCounts) -> String {
 fn files(options: &BatchOptions, failed: bool) -> impl Iterator<Item = String> {
     let files = [
         ("labels", "labels.jsonl", true),
+        ("kept lines", "labels_kept.jsonl", true),
         ("parquet", "labels.parquet", options.parquet),
         ("failures", "labels_errors.jsonl", failed),
         ("log", "labeler.log", true),
@@ -163,6 +182,7 @@ pub fn json(summary: &Summary) -> Value {
     let mut value = json!({
         "event": "summary", "rows": summary.rows, "groups": summary.groups,
         "records": summary.records, "new_records": summary.new_records, "asked": summary.asked,
+        "moved": summary.moved, "withheld": summary.withheld, "damaged": summary.damaged,
         "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
         "quality_retries": {
             "made": retries.made, "better": retries.better,

@@ -114,11 +114,16 @@ impl Exports {
         let Some(imported) = journal.import(&path, known.as_deref())? else {
             return Ok(());
         };
+        // A copy of earlier lines, put back by somebody: the journal knows better.
+        let is_of_before = imported.records == 0 && imported.notices.is_empty();
+        let is_outdated = is_of_before || !imported.differing.is_empty();
         self.notices.extend(imported.notices);
         let why = format!("of {LABELS} that something else has changed");
         self.keep_aside(&imported.differing, &why)?;
         journal.meta_set(&written_key(LABELS), &imported.sha256)?;
-        if imported.records > 0 && !was_stale {
+        if is_outdated {
+            journal.meta_set(&exported_key(LABELS), "")?;
+        } else if imported.records > 0 && !was_stale {
             // The file is what it should be; others are not.
             self.mark_exported(journal, LABELS, Content::Records)?;
         }

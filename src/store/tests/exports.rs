@@ -1,7 +1,7 @@
 //! The files that others read: right types, source order, whole or not there.
 
 use super::*;
-use crate::export::{ERRORS, LABELS, PARQUET};
+use crate::export::{ERRORS, KEPT, LABELS, PARQUET};
 use arrow::array::{Array, ListArray, StringArray, StructArray};
 use arrow::datatypes::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -116,7 +116,7 @@ fn exports_that_are_gone_or_behind_are_rebuilt() {
     let whole = read(dir.path(), LABELS);
     assert_eq!(whole.lines().count(), 2);
     assert!(!dir.path().join(".labels.jsonl.tmp").exists());
-    assert_eq!(parquet_rows(dir.path()), 2);
+    assert_eq!(parquet_names(dir.path()).len(), 2);
 
     std::fs::remove_file(dir.path().join(LABELS)).unwrap();
     drop(open(dir.path()));
@@ -198,9 +198,149 @@ fn a_group_that_moves_in_the_source_moves_in_the_file() {
     assert_eq!(first["item_name"], "모자");
 }
 
-fn parquet_rows(outdir: &Path) -> usize {
+fn parquet_names(outdir: &Path) -> Vec<String> {
     let file = std::fs::File::open(outdir.join(PARQUET)).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    let batches = reader.build().unwrap();
-    batches.map(|batch| batch.unwrap().num_rows()).sum()
+    let batches = reader.build().unwrap().map(Result::unwrap);
+    let names = batches.flat_map(|batch| {
+        let names = batch.column_by_name("item_name").unwrap();
+        let names = names.as_any().downcast_ref::<StringArray>().unwrap();
+        names
+            .iter()
+            .map(|name| name.unwrap().to_owned())
+            .collect::<Vec<_>>()
+    });
+    names.collect()
+}
+
+#[test]
+fn what_others_write_into_an_export_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.commit_automatic(ids[1]).unwrap();
+    journal.export(true).unwrap();
+    journal.take_notices();
+    let written = read(dir.path(), LABELS);
+    let edited = written.replacen("붉은", "내가 고친", 1);
+    std::fs::write(dir.path().join(LABELS), format!("{edited}half a line")).unwrap();
+    std::fs::write(dir.path().join(PARQUET), "another table").unwrap();
+
+    journal.commit_automatic(ids[2]).unwrap();
+    journal.export(true).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    assert!(read(dir.path(), LABELS).starts_with(&written));
+    let first = edited.lines().next().unwrap();
+    assert_eq!(read(dir.path(), KEPT), format!("{first}\nhalf a line\n"));
+    assert_eq!(read(dir.path(), "labels_kept.parquet"), "another table");
+    let notices = journal.take_notices();
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    assert!(
+        notices
+            .iter()
+            .any(|text| text.starts_with("2 lines of labels.jsonl"))
+    );
+    assert!(
+        notices
+            .iter()
+            .any(|text| text.starts_with("labels.parquet was changed"))
+    );
+
+    // Known now, and not kept twice.
+    journal
+        .apply(&ids[2..], &set_label("흰 리본이 달린 푸른 검"), "edit")
+        .unwrap();
+    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    journal.export(true).unwrap();
+    assert_eq!(journal.take_notices(), [""; 0]);
+    assert_eq!(read(dir.path(), KEPT).lines().count(), 2);
+}
+
+#[test]
+fn lines_that_were_ours_are_not_kept_when_a_run_was_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    let old = read(dir.path(), LABELS);
+    journal
+        .apply(&ids, &set_label("흰 리본이 달린 푸른 것"), "edit")
+        .unwrap();
+    journal.apply(&ids, &Change::Commit, "commit").unwrap();
+    journal.export(false).unwrap();
+    drop(journal);
+    // As if cut off before the rename, or put back from a backup.
+    std::fs::write(dir.path().join(LABELS), old).unwrap();
+    let mut journal = open(dir.path());
+    assert_eq!(journal.take_notices(), [""; 0]);
+    assert!(!dir.path().join(KEPT).exists());
+    assert!(read(dir.path(), LABELS).contains("흰 리본이"));
+}
+
+#[test]
+fn both_files_are_in_source_order_after_an_import() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    for id in ids {
+        journal.commit_automatic(id).unwrap();
+    }
+    journal.export(false).unwrap();
+    drop(journal);
+    let reversed: Vec<String> = read(dir.path(), LABELS)
+        .lines()
+        .rev()
+        .map(str::to_owned)
+        .collect();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join(LABELS), reversed.join("\n")).unwrap();
+    let mut journal = open(other.path());
+    add(&mut journal, &["반지", "모자", "검"]);
+    journal.export(true).unwrap();
+    let names: Vec<_> = lines(other.path(), LABELS)
+        .iter()
+        .map(|line| line["item_name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["반지", "모자", "검"]);
+    assert_eq!(parquet_names(other.path()), names);
+}
+
+#[test]
+fn an_earlier_journal_gets_its_checksums_and_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    drop(journal);
+    let path = dir.path().join("journal.sqlite");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(
+        "DROP INDEX records_without_checksum; DROP INDEX records_by_group;
+         ALTER TABLE records DROP COLUMN checksum;
+         UPDATE meta SET key = 'changes' WHERE key = 'version:records';
+         PRAGMA user_version = 2;",
+    )
+    .unwrap();
+    drop(db);
+    let before = std::fs::metadata(dir.path().join(LABELS)).unwrap();
+    drop(open(dir.path()));
+    let after = std::fs::metadata(dir.path().join(LABELS)).unwrap();
+    assert_eq!(before.modified().unwrap(), after.modified().unwrap());
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let missing: i64 = db
+        .query_row(
+            "SELECT count(*) FROM records WHERE checksum IS NULL",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(missing, 0);
+    db.execute(
+        "UPDATE records SET record = replace(record, '붉은', '푸른')",
+        [],
+    )
+    .unwrap();
+    drop(db);
+    let mut journal = open(dir.path());
+    let tally = journal.exports.tally(&journal.journal).unwrap();
+    assert_eq!(tally.damaged.len(), 1);
 }

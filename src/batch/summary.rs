@@ -50,19 +50,19 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
     }
     if summary.moved > 0 {
         lines.push(format!(
-            "moved: {} records, whose lines name the new path of their picture",
+            "moved: {} (the line names the new path of its picture)",
             summary.moved
         ));
     }
     if summary.withheld > 0 {
         lines.push(format!(
-            "withheld: {} records of pictures that are no longer at their path",
+            "withheld: {} (the picture of the record is no longer at its path)",
             summary.withheld
         ));
     }
     if summary.damaged > 0 {
         lines.push(format!(
-            "damaged: {} records of the journal (labeler-tui journal check)",
+            "damaged: {} (the record in the journal is not what was committed)",
             summary.damaged
         ));
     }
@@ -233,6 +233,9 @@ mod tests {
             groups: 40,
             records: 35,
             new_records: 30,
+            moved: 4,
+            withheld: 2,
+            damaged: 1,
             asked: 34,
             committed: 50,
             uncertain: 3,
@@ -253,6 +256,9 @@ mod tests {
             [
                 "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
                 "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
+                "moved: 4 (the line names the new path of its picture)",
+                "withheld: 2 (the picture of the record is no longer at its path)",
+                "damaged: 1 (the record in the journal is not what was committed)",
                 "quality retries: 4, of which 3 gave a better record, 1 one without doubt",
                 "failed: 3 missing_image",
                 "failed: 5 model_error",

@@ -9,7 +9,7 @@ use super::parquet::Parquet;
 use super::target::{LineHash, Target, Written, line_hash};
 use super::truth::{Tally, Truth};
 use super::{Exporter, LABELS, PARQUET, View, keep_aside};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::fault::file;
 use crate::store::{Content, Journal};
 use std::collections::{HashMap, HashSet};
@@ -72,7 +72,9 @@ impl Exports {
     /// before anything else is asked of the journal.
     pub fn catch_up(&mut self, journal: &mut Journal) -> Result<()> {
         for exporter in &self.exporters {
-            Target::find(&self.outdir, exporter.name())?.remove_leftovers();
+            let target = Target::find(&self.outdir, exporter.name())?;
+            refuse_foreign_link(journal, exporter.name(), &target)?;
+            target.remove_leftovers();
         }
         self.import(journal)?;
         self.remember_lines(journal)?;
@@ -346,6 +348,35 @@ fn is_as_left(journal: &Journal, name: &str, sha256: Option<&str>) -> Result<boo
     };
     let is = |key: String| Ok(journal.meta_get(&key)?.as_deref() == Some(sha256));
     Ok(is(written_key(name))? || is(replaced_key(name))?)
+}
+
+/// A link that leads to somebody's file of another kind, a picture or a database say, is not
+/// written through. `labels.jsonl` of an earlier program may be linked.
+fn refuse_foreign_link(journal: &Journal, name: &str, target: &Target) -> Result<()> {
+    let is_theirs = target.is_linked() && journal.meta_get(&written_key(name))?.is_none();
+    if !is_theirs || !target.path().exists() {
+        return Ok(());
+    }
+    let mut lines = read_lines(target.path())?;
+    lines.retain(|line| !line.trim_ascii().is_empty());
+    let is_record = |line: &Vec<u8>| {
+        let text = String::from_utf8_lossy(line);
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(
+            text.trim_start_matches('\u{feff}'),
+        )
+        .is_ok()
+    };
+    if lines.is_empty() || (name == LABELS && lines.iter().any(is_record)) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        format!(
+            "{name} is a link to {}, which labeler-tui did not write",
+            target.path().display()
+        ),
+    )
+    .with_hint("remove the link, or choose another --outdir"))
 }
 
 fn read_lines(path: &Path) -> Result<Vec<Vec<u8>>> {

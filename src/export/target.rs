@@ -20,6 +20,7 @@ const RANDOM: usize = 8;
 #[derive(Debug)]
 pub(super) struct Target {
     path: PathBuf,
+    is_linked: bool,
 }
 
 impl Target {
@@ -34,7 +35,10 @@ impl Target {
                         format!("{} is not a regular file", path.display()),
                     )
                     .with_hint("move it away, or choose another --outdir")),
-                    _ => Ok(Self { path }),
+                    _ => {
+                        let is_linked = path != outdir.join(name);
+                        Ok(Self { path, is_linked })
+                    }
                 };
             };
             path = path.parent().unwrap_or(outdir).join(to);
@@ -47,6 +51,11 @@ impl Target {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The name in the outdir is a link.
+    pub fn is_linked(&self) -> bool {
+        self.is_linked
     }
 
     /// Of the file that is there now.

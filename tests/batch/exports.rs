@@ -131,7 +131,7 @@ fn a_picture_that_gave_way_is_withheld_until_it_turns_up() {
     let text = desk
         .batch_of(&["--input", "source/m.jsonl"], &["--resume"])
         .expect(0);
-    assert!(text.out.contains("withheld: 1 record"), "{}", text.out);
+    assert!(text.out.contains("withheld: 1 ("), "{}", text.out);
 
     rename(&desk, "away", "하.png");
     manifest(&desk, "", &["가", "나", "하"]);
@@ -247,6 +247,20 @@ fn a_link_to_the_labels_stays_a_link() {
         .collect();
     files.sort();
     assert_eq!(files, ["missing.parquet", "theirs.jsonl"]);
+}
+
+#[test]
+fn a_link_to_somebody_elses_file_is_not_written_through() {
+    for name in ["labels.jsonl", "labels_errors.jsonl", "labels.parquet"] {
+        let desk = Desk::with_icons(&["가"]);
+        std::fs::create_dir(desk.path().join("out")).unwrap();
+        symlink(desk.source("가.png"), desk.out(name)).unwrap();
+        let before = sha256(&desk.source("가.png"));
+        manifest(&desk, "", &["가"]);
+        let ended = run(&desk, &["--parquet"]).expect(2);
+        assert!(ended.err.contains("did not write"), "{}", ended.err);
+        assert_eq!(sha256(&desk.source("가.png")), before);
+    }
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub enum Event {
     /// The queue is empty and the source read: with `--batch` the run is over.
     Idle,
     /// The engine has ended; nothing follows.
-    Stopped(Summary),
+    Stopped(Box<Summary>),
     /// The engine could not go on; nothing follows.
     Broken(Error),
 }

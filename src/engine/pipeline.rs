@@ -154,7 +154,7 @@ impl Pipeline {
             (Err(error), _) | (Ok(()), Err(error)) => Err(error),
         };
         match ended {
-            Ok(summary) => self.tell(Event::Stopped(summary)),
+            Ok(summary) => self.tell(Event::Stopped(Box::new(summary))),
             Err(error) => {
                 tracing::error!(error = %error, "the engine could not go on");
                 self.tell(Event::Broken(error));

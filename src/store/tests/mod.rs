@@ -27,6 +27,7 @@ fn vocabulary() -> Arc<Vocabulary> {
 struct Outdir {
     journal: Journal,
     exports: Exports,
+    notices: Vec<String>,
 }
 
 impl Outdir {
@@ -35,7 +36,9 @@ impl Outdir {
             false => self.exports.update(&mut self.journal, true),
             true => {
                 let mut exports = Exports::new(self.journal.outdir(), true);
-                exports.update(&mut self.journal, true)
+                exports.update(&mut self.journal, true)?;
+                self.notices.extend(exports.take_notices());
+                Ok(())
             }
         }
     }
@@ -45,7 +48,8 @@ impl Outdir {
     }
 
     fn take_notices(&mut self) -> Vec<String> {
-        self.exports.take_notices()
+        self.notices.extend(self.exports.take_notices());
+        std::mem::take(&mut self.notices)
     }
 }
 
@@ -67,7 +71,11 @@ fn open(outdir: &Path) -> Outdir {
     let mut journal = Journal::lock(outdir, vocabulary()).unwrap();
     let mut exports = Exports::new(outdir, false);
     exports.catch_up(&mut journal).unwrap();
-    Outdir { journal, exports }
+    Outdir {
+        journal,
+        exports,
+        notices: Vec::new(),
+    }
 }
 
 /// A group whose hash follows from its name.

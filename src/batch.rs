@@ -128,7 +128,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
 fn outcome(summary: &Summary, asked: bool) -> Outcome {
     if asked && summary.interrupted {
         Outcome::Interrupted
-    } else if summary.failures.is_empty() {
+    } else if summary.failures.is_empty() && summary.damaged == 0 {
         Outcome::Complete
     } else {
         Outcome::SomeFailed

@@ -4,10 +4,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
-use crate::store;
 use crate::vlm::{
     Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
 };
+use crate::{export, store};
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -447,7 +447,7 @@ fn outdir(findings: &mut Findings, outdir: &Path) {
     if let Err(error) = store::check_free(outdir) {
         return findings.error("outdir", error);
     }
-    let state = match (there, outdir.join(store::LABELS).exists()) {
+    let state = match (there, outdir.join(export::LABELS).exists()) {
         (false, _) => "is made by the first run",
         (true, false) => "holds no labels yet",
         (true, true) => "holds labels; --batch goes on with --resume",

@@ -18,7 +18,7 @@
 //!
 //! ```text
 //! L0  record, error
-//! L1  settings, source, icon, prompt, store
+//! L1  settings, source, icon, prompt, store, export
 //! L2  vlm                           -> L0, icon
 //! L3  labeler, engine               -> L0-L2
 //! L4  batch, tui                    -> record, settings, error, engine's messages and handle, icon
@@ -43,6 +43,7 @@ pub mod cli;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+pub mod export;
 pub mod icon;
 pub mod labeler;
 pub mod logging;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 17] = [
+const LAYERS: [(&str, u32); 18] = [
     ("error", 0),
     ("record", 0),
     ("settings", 1),
@@ -12,6 +12,7 @@ const LAYERS: [(&str, u32); 17] = [
     ("source", 1),
     ("prompt", 1),
     ("store", 1),
+    ("export", 1),
     ("vlm", 2),
     ("labeler", 3),
     ("engine", 3),

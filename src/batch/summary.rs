@@ -48,6 +48,24 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
             reasons.join(", ")
         ));
     }
+    if summary.moved > 0 {
+        lines.push(format!(
+            "moved: {} (the line names the new path of its picture)",
+            summary.moved
+        ));
+    }
+    if summary.withheld > 0 {
+        lines.push(format!(
+            "withheld: {} (the picture of the record is no longer at its path)",
+            summary.withheld
+        ));
+    }
+    if summary.damaged > 0 {
+        lines.push(format!(
+            "damaged: {} (the record in the journal is not what was committed)",
+            summary.damaged
+        ));
+    }
     if summary.retries.made > 0 {
         lines.push(retry_line(summary.retries));
     }
@@ -123,6 +141,7 @@ fn remote_line(counts: &RemoteCounts) -> String {
 fn files(options: &BatchOptions, failed: bool) -> impl Iterator<Item = String> {
     let files = [
         ("labels", "labels.jsonl", true),
+        ("kept lines", "labels_kept.jsonl", true),
         ("parquet", "labels.parquet", options.parquet),
         ("failures", "labels_errors.jsonl", failed),
         ("log", "labeler.log", true),
@@ -163,6 +182,7 @@ pub fn json(summary: &Summary) -> Value {
     let mut value = json!({
         "event": "summary", "rows": summary.rows, "groups": summary.groups,
         "records": summary.records, "new_records": summary.new_records, "asked": summary.asked,
+        "moved": summary.moved, "withheld": summary.withheld, "damaged": summary.damaged,
         "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
         "quality_retries": {
             "made": retries.made, "better": retries.better,
@@ -213,6 +233,9 @@ mod tests {
             groups: 40,
             records: 35,
             new_records: 30,
+            moved: 4,
+            withheld: 2,
+            damaged: 1,
             asked: 34,
             committed: 50,
             uncertain: 3,
@@ -233,6 +256,9 @@ mod tests {
             [
                 "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
                 "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
+                "moved: 4 (the line names the new path of its picture)",
+                "withheld: 2 (the picture of the record is no longer at its path)",
+                "damaged: 1 (the record in the journal is not what was committed)",
                 "quality retries: 4, of which 3 gave a better record, 1 one without doubt",
                 "failed: 3 missing_image",
                 "failed: 5 model_error",

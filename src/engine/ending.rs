@@ -50,7 +50,10 @@ impl Pipeline {
     }
 
     pub(super) fn conclude(&mut self) -> Result<Summary> {
-        self.journal.export(self.options.parquet)?;
+        // Whatever of the source was not read: nothing may be in no file when the run is over.
+        self.exports.update(&mut self.journal, true)?;
+        let tally = self.exports.tally(&self.journal)?;
+        self.tell_notices();
         self.publish();
         let counts = self.journal.counts()?;
         let progress = &self.state.progress;
@@ -60,6 +63,9 @@ impl Pipeline {
             groups: progress.total,
             records: ended.saturating_sub(progress.failed + self.state.open),
             new_records: self.state.new_records,
+            moved: self.state.moved,
+            withheld: tally.withheld,
+            damaged: tally.damaged.len() as u64,
             asked: self.state.asked,
             open: self.state.open,
             waiting: progress.total.saturating_sub(ended),

@@ -79,6 +79,7 @@ impl Pipeline {
         let mut imageless = Imageless::default();
         for ((group, failure), of) in upserted.into_iter().zip(failures).zip(groups) {
             self.state.by_order.push(group.id);
+            self.state.moved += u64::from(group.moved);
             if group.first {
                 shown.push(group.id);
                 self.enlist(group, failure, of.item, &mut imageless)?;

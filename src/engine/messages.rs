@@ -116,7 +116,7 @@ pub enum Event {
     /// The queue is empty and the source read: with `--batch` the run is over.
     Idle,
     /// The engine has ended; nothing follows.
-    Stopped(Summary),
+    Stopped(Box<Summary>),
     /// The engine could not go on; nothing follows.
     Broken(Error),
 }
@@ -178,6 +178,12 @@ pub struct Summary {
     pub groups: u64,
     pub records: u64,
     pub new_records: u64,
+    /// Records whose picture was met under another path; their lines name the new one.
+    pub moved: u64,
+    /// Records that are not exported: their picture is no longer at its path.
+    pub withheld: u64,
+    /// Records that are not what was committed.
+    pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,
     pub waiting: u64,
     /// What an operator has edited or rejected; a batch leaves it to the workstation.

@@ -62,7 +62,7 @@ impl Pipeline {
             return Ok(());
         };
         if exports {
-            self.journal.export(self.options.parquet)?;
+            self.export()?;
         }
         self.show(&step.changed)?;
         let done = match left(&step) {

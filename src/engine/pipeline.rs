@@ -10,6 +10,7 @@ use super::prepare::{FromPrepare, Job, Purpose, Work};
 use super::reader::FromSource;
 use super::ready::Ready;
 use crate::error::Result;
+use crate::export::Exports;
 use crate::record::{AttemptSettings, Failure, FailureCode, GroupId, GroupState, GroupSummary};
 use crate::settings::EngineOptions;
 use crate::store::Journal;
@@ -64,6 +65,7 @@ pub struct Pipeline {
     /// What an attempt is asked with, unless an operator or a retry says otherwise.
     pub settings: AttemptSettings,
     pub journal: Journal,
+    pub exports: Exports,
     pub judge: Judge,
     pub front: EngineEnd,
     pub inputs: Receiver<Input>,
@@ -95,6 +97,8 @@ pub struct State {
     pub(super) colorless: VecDeque<GroupId>,
     pub(super) coloring: bool,
     pub(super) new_records: u64,
+    /// Records whose picture was met under another path.
+    pub(super) moved: u64,
     pub(super) failures: BTreeMap<FailureCode, u64>,
     /// Answered, with an edit or a rejection of the operator's that a batch does not commit over.
     pub(super) open: u64,
@@ -131,6 +135,7 @@ impl State {
             colorless: VecDeque::new(),
             coloring: false,
             new_records: 0,
+            moved: 0,
             failures: BTreeMap::new(),
             open: 0,
             asked: 0,
@@ -149,7 +154,7 @@ impl Pipeline {
             (Err(error), _) | (Ok(()), Err(error)) => Err(error),
         };
         match ended {
-            Ok(summary) => self.tell(Event::Stopped(summary)),
+            Ok(summary) => self.tell(Event::Stopped(Box::new(summary))),
             Err(error) => {
                 tracing::error!(error = %error, "the engine could not go on");
                 self.tell(Event::Broken(error));
@@ -159,7 +164,8 @@ impl Pipeline {
 
     fn work(&mut self, start_reading: Sender<()>) -> Result<()> {
         // Thousands of earlier labels take their time, and a screen does not wait for them.
-        self.journal.catch_up()?;
+        self.exports.catch_up(&mut self.journal)?;
+        self.tell_notices();
         self.show_journal()?;
         self.journal.begin_source();
         // The reader waits for this, so that the first groups come from the journal.
@@ -169,7 +175,7 @@ impl Pipeline {
             self.publish();
             if self.is_idle() && !self.state.idle_told {
                 self.state.idle_told = true;
-                self.journal.export(self.options.parquet)?;
+                self.export()?;
                 self.tell(Event::Idle);
             }
             let commands = self.front.commands.clone();
@@ -196,9 +202,26 @@ impl Pipeline {
                 },
                 default(TICK) => {}
             }
-            self.journal.export_if_due()?;
+            let settled = self.state.source_read;
+            self.exports.update_if_due(&mut self.journal, settled)?;
+            self.tell_notices();
         }
         Ok(())
+    }
+
+    /// Brings every export up to date.
+    pub(super) fn export(&mut self) -> Result<()> {
+        let settled = self.state.source_read;
+        self.exports.update(&mut self.journal, settled)?;
+        self.tell_notices();
+        Ok(())
+    }
+
+    pub(super) fn tell_notices(&mut self) {
+        for text in self.exports.take_notices() {
+            tracing::warn!(%text, "export");
+            self.tell(Event::Warning(text));
+        }
     }
 
     pub(super) fn tell(&self, event: Event) {
@@ -207,10 +230,6 @@ impl Pipeline {
     }
 
     fn show_journal(&mut self) -> Result<()> {
-        for text in self.journal.take_notices() {
-            tracing::warn!(%text, "journal");
-            self.tell(Event::Warning(text));
-        }
         for (key, value) in self.journal.meta_with_prefix(REMEMBERED)? {
             self.tell(Event::Remembered { key, value });
         }

@@ -8,12 +8,13 @@ use super::pipeline::{Crew, Pipeline, State};
 use super::ready::Ready;
 use super::{prepare, reader};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::export::{Exports, LABELS};
 use crate::labeler::Factory;
 use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, Vocabulary};
 use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
-use crate::store::{Journal, LABELS};
+use crate::store::Journal;
 use crossbeam_channel::{bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -119,10 +120,12 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
             None
         }
     };
+    let exports = Exports::new(journal.outdir(), options.parquet);
     let pipeline = Pipeline {
         options,
         settings,
         journal,
+        exports,
         judge: Judge::new(prompter),
         front,
         inputs,

@@ -13,7 +13,7 @@ const BROKEN: &str =
     "move journal.sqlite away to start from labels.jsonl, or restore it from a backup";
 
 /// For `map_err`: an error of the journal while `what` was being done.
-pub(super) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
+pub(crate) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
         let hint = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Some(FULL),
@@ -33,7 +33,7 @@ pub(super) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
 }
 
 /// For `map_err`: an error of the file system while something was done to `path`.
-pub(super) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
+pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
     move |error| {
         let ours = Error::new(
             ErrorKind::Store,
@@ -52,6 +52,6 @@ pub(super) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> E
 }
 
 /// What the journal holds cannot be read back.
-pub(super) fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
+pub(crate) fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Store, format!("journal, {what}: {error}")).with_hint(BROKEN)
 }

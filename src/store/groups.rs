@@ -1,9 +1,9 @@
 //! Groups as a source names them: met again by hash or by path, in this run or a later one.
 
-use super::exports::{ERRORS, LABELS, count_change};
+use super::contents::{Content, bump};
 use super::fault::doing;
 use super::head::{Decision, Heads, Standing, from_json, to_json};
-use super::journal::Journal;
+use super::journal::{Journal, record_draft};
 use crate::error::Result;
 use crate::record::{GroupId, Item};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -30,8 +30,10 @@ pub struct Upserted {
     pub first: bool,
     /// Unknown to the journal until now.
     pub new: bool,
-    /// The file under a known path holds other bytes than it did: the group waits again.
+    /// The file under a known path holds other bytes than it did and waits for an answer.
     pub content_changed: bool,
+    /// The picture of a record is met under another path than before.
+    pub moved: bool,
 }
 
 /// More rows of a group.
@@ -61,22 +63,25 @@ impl Journal {
 
     /// Takes in groups, in one transaction. A group is met again by the hash of its bytes, else
     /// by its path; a row that meets a group named before in this reading joins it. Where the
-    /// bytes under a known path have changed, the group waits for a new answer and its record
-    /// stays until the next commit; an edit or decision of the operator stands.
+    /// bytes under a known path have changed, a record stays with the bytes that it is of, should
+    /// they turn up elsewhere, and a new group waits under the path. A group without a record
+    /// waits for a new answer itself; an edit or decision of the operator stands.
     pub fn upsert_groups(&mut self, groups: &[NewGroup]) -> Result<Vec<Upserted>> {
         let transaction = self.db.transaction().map_err(doing("saving groups"))?;
         let mut heads = Heads::new(&transaction);
         let mut out = Vec::with_capacity(groups.len());
         let mut met = HashSet::new();
+        let mut touched = Touched::default();
         for group in groups {
             let known = |id: GroupId| self.seen.contains(&id) || met.contains(&id);
-            let upserted = upsert(&transaction, &mut heads, group, &known)?;
+            let upserted = upsert(&transaction, &mut heads, group, &known, &mut touched)?;
             if upserted.first {
                 met.insert(upserted.id);
             }
             out.push(upserted);
         }
         heads.finish()?;
+        touched.bump(&transaction)?;
         transaction.commit().map_err(doing("saving groups"))?;
         self.seen.extend(met);
         Ok(out)
@@ -114,11 +119,38 @@ impl Journal {
     }
 }
 
+/// What of the journal's contents looks different after some groups were named.
+#[derive(Default)]
+struct Touched {
+    records: bool,
+    failures: bool,
+}
+
+impl Touched {
+    fn add(&mut self, standing: &Standing) {
+        match standing.head.record {
+            Some(_) => self.records = true,
+            None => self.failures |= standing.failure.is_some(),
+        }
+    }
+
+    fn bump(&self, db: &Connection) -> Result<()> {
+        if self.records {
+            bump(db, Content::Records)?;
+        }
+        if self.failures {
+            bump(db, Content::Failures)?;
+        }
+        Ok(())
+    }
+}
+
 fn upsert(
     db: &Connection,
     heads: &mut Heads,
     group: &NewGroup,
     seen: &dyn Fn(GroupId) -> bool,
+    touched: &mut Touched,
 ) -> Result<Upserted> {
     let path = path_key(&group.item);
     let by_path = find_by_path(db, &path)?;
@@ -131,10 +163,22 @@ fn upsert(
         (Some(id), _) => id,
         (None, Some(id)) => {
             let row = read_group(db, id)?;
-            let differs = group.sha256.is_some() && row.sha256.is_some();
+            let differs = match (&group.sha256, &row.sha256) {
+                (Some(now), Some(before)) => !now.eq_ignore_ascii_case(before),
+                _ => false,
+            };
             if differs && (row.image_path != group.item.image_path || seen(id)) {
                 // The path shared its bytes with another one and no longer does.
                 return insert(db, heads, group, &path);
+            }
+            let standing = heads.read(id)?;
+            if differs && standing.head.record.is_some() {
+                touched.add(&standing);
+                // Its label is no twin of others while nobody knows where the picture is.
+                forget_answer(heads, id, standing)?;
+                let mut inserted = insert(db, heads, group, &path)?;
+                inserted.content_changed = true;
+                return Ok(inserted);
             }
             content_changed = differs;
             id
@@ -142,8 +186,12 @@ fn upsert(
         (None, None) => return insert(db, heads, group, &path),
     };
     if by_path != Some(id) {
+        if let Some(other) = by_path {
+            touched.add(&heads.read(other)?);
+        }
         link(db, &path, id)?;
     }
+    let standing = heads.read(id)?;
     let mut row = read_group(db, id)?;
     if seen(id) {
         row.rows += group.rows;
@@ -156,6 +204,7 @@ fn upsert(
             first: false,
             new: false,
             content_changed,
+            moved: false,
         });
     }
     let mut names = vec![std::mem::replace(&mut row.item, group.item.clone()).item_name];
@@ -163,9 +212,11 @@ fn upsert(
     names.extend(std::mem::take(&mut row.other_names));
     join_names(&mut row, &names);
     let order = order_value(group.order);
-    if row.order != order && has_own_record(db, id)? {
-        count_change(db, LABELS)?;
+    let moved = row.image_path != group.item.image_path;
+    if moved || row.order != order || by_path != Some(id) {
+        touched.add(&standing);
     }
+    let has_record = standing.head.record.is_some();
     let histogram = row.histogram.filter(|_| !content_changed);
     db.prepare_cached(
         "UPDATE groups SET ord = ?2, image_path = ?3, sha256 = COALESCE(?4, sha256), item = ?5,
@@ -188,13 +239,17 @@ fn upsert(
     ])
     .map_err(doing("saving a group"))?;
     if content_changed {
-        forget_answer(db, heads, id)?;
+        touched.add(&standing);
+        forget_answer(heads, id, standing)?;
+    } else {
+        find_again(db, heads, id, standing)?;
     }
     Ok(Upserted {
         id,
         first: true,
         new: false,
         content_changed,
+        moved: moved && has_record,
     })
 }
 
@@ -217,6 +272,7 @@ fn insert(db: &Connection, heads: &mut Heads, group: &NewGroup, path: &str) -> R
         first: true,
         new: true,
         content_changed: false,
+        moved: false,
     })
 }
 
@@ -242,28 +298,43 @@ pub(super) fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
     .map_err(doing("saving a group"))
 }
 
-/// Whether there is a record that was made here. The lines of an earlier file keep their places
-/// until one is made.
-fn has_own_record(db: &Connection, id: GroupId) -> Result<bool> {
-    db.prepare_cached(
-        "SELECT 1 FROM heads h JOIN records r ON r.id = h.record
-         WHERE h.group_id = ?1 AND r.raw IS NULL",
-    )
-    .and_then(|mut select| select.exists([id.0]))
-    .map_err(doing("reading a group"))
-}
-
 /// The picture is another one: its answers no longer speak of it.
-fn forget_answer(db: &Connection, heads: &mut Heads, id: GroupId) -> Result<()> {
-    let mut standing = heads.read(id)?;
+fn forget_answer(heads: &mut Heads, id: GroupId, mut standing: Standing) -> Result<()> {
     standing.model_draft = None;
-    if standing.failure.take().is_some() {
-        count_change(db, ERRORS)?;
-    }
+    standing.failure = None;
     if !standing.head.edited && standing.head.decision == Decision::Open {
         standing.head.draft = None;
     }
     heads.write(id, &standing)
+}
+
+/// The picture of a record that was displaced has turned up.
+fn find_again(
+    db: &Connection,
+    heads: &mut Heads,
+    id: GroupId,
+    mut standing: Standing,
+) -> Result<()> {
+    let Some(record) = standing
+        .head
+        .record
+        .filter(|_| standing.head.draft.is_none())
+    else {
+        return Ok(());
+    };
+    let is_of_this_picture = db
+        .prepare_cached(
+            "SELECT 1 FROM groups g JOIN records r ON r.id = ?2
+             WHERE g.id = ?1 AND lower(g.sha256) = CASE WHEN json_valid(r.record)
+                 THEN lower(json_extract(r.record, '$.image_sha256')) END",
+        )
+        .and_then(|mut select| select.exists([id.0, record]))
+        .map_err(doing("reading a record"))?;
+    if is_of_this_picture {
+        standing.head.draft = Some(record_draft(db, record)?);
+        heads.write(id, &standing)?;
+    }
+    Ok(())
 }
 
 pub(super) fn read_group(db: &Connection, id: GroupId) -> Result<GroupRow> {

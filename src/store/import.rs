@@ -1,11 +1,11 @@
 //! Takes in a `labels.jsonl` that something else has written, such as an earlier Python run: its
 //! records are committed ones, its lines are kept byte for byte until an operator commits anew.
 
-use super::exports::{ERRORS, LABELS, count_change, hex, mark_exported, written_key};
+use super::contents::{Content, bump, hex, lossy};
 use super::fault::{doing, file};
 use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
-use super::head::{DraftRow, Heads, MadeBy, Standing, insert_draft};
-use super::journal::{Journal, insert_record_row, meta_get, meta_set, now_text};
+use super::head::{DraftRow, Heads, MadeBy, insert_draft};
+use super::journal::{Journal, insert_record_row, now_text};
 use super::rules::{Facts, reasons};
 use crate::error::Result;
 use crate::record::{
@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind as IoKind, Read};
+use std::path::Path;
 
 /// Where a group stands until a source names it: behind everything that a source has named.
 const AFTER_SOURCES: i64 = 1 << 40;
@@ -108,35 +109,33 @@ impl Line {
 struct Tally {
     taken: u64,
     doubled: u64,
-    differing: u64,
+    differing: Vec<Vec<u8>>,
     faults: Vec<(u64, String)>,
 }
 
+/// What became of a file of records.
+#[derive(Debug)]
+pub struct Imported {
+    /// Of the file as it was read.
+    pub sha256: String,
+    /// How many records are new to the journal.
+    pub records: u64,
+    /// Lines of images whose record was never this line, byte for byte; they are not imported.
+    pub differing: Vec<Vec<u8>>,
+    pub notices: Vec<String>,
+}
+
 impl Journal {
-    /// Takes in what `labels.jsonl` holds that the journal does not know; says in words what it
-    /// met. Nothing where the file is as it was last written here.
-    pub(super) fn import(&mut self) -> Result<Vec<String>> {
-        let path = self.outdir.join(LABELS);
-        let mut opened = match File::open(&path) {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == IoKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(file("reading", &path)(error)),
+    /// Imports what a file of records holds that the journal does not know. `None` where there is
+    /// no file, or where its SHA-256 is `known`.
+    pub fn import(&mut self, path: &Path, known: Option<&str>) -> Result<Option<Imported>> {
+        let Some(sha256) = file_sha256(path)? else {
+            return Ok(None);
         };
-        let mut hash = Sha256::new();
-        let mut chunk = vec![0; 1 << 16];
-        loop {
-            let read = opened.read(&mut chunk).map_err(file("reading", &path))?;
-            if read == 0 {
-                break;
-            }
-            hash.update(&chunk[..read]);
+        if known == Some(sha256.as_str()) {
+            return Ok(None);
         }
-        let hash = hex(&hash.finalize());
-        if meta_get(&self.db, &written_key(LABELS))?.as_deref() == Some(hash.as_str()) {
-            return Ok(Vec::new());
-        }
-        let behind = self.is_behind(LABELS)?;
-        let opened = File::open(&path).map_err(file("reading", &path))?;
+        let opened = File::open(path).map_err(file("reading", path))?;
         let transaction = self.db.transaction().map_err(doing("taking in labels"))?;
         let mut taking = Taking {
             db: &transaction,
@@ -151,24 +150,43 @@ impl Journal {
             bytes.clear();
             let read = lines
                 .read_until(b'\n', &mut bytes)
-                .map_err(file("reading", &path))?;
+                .map_err(file("reading", path))?;
             if read == 0 {
                 break;
             }
             taking.line(number, bytes.strip_suffix(b"\n").unwrap_or(&bytes))?;
         }
-        let tally = taking.tally;
+        let mut tally = taking.tally;
         taking.heads.finish()?;
-        meta_set(&transaction, &written_key(LABELS), &hash)?;
         if tally.taken > 0 {
-            count_change(&transaction, LABELS)?;
-            if !behind {
-                // The file is what it should be; a Parquet file is not.
-                mark_exported(&transaction, LABELS)?;
-            }
+            bump(&transaction, Content::Records)?;
         }
         transaction.commit().map_err(doing("taking in labels"))?;
-        Ok(tally.told(behind))
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Some(Imported {
+            sha256,
+            records: tally.taken,
+            differing: std::mem::take(&mut tally.differing),
+            notices: tally.told(&name),
+        }))
+    }
+}
+
+/// The SHA-256 of a file; `None` where there is none.
+pub(crate) fn file_sha256(path: &Path) -> Result<Option<String>> {
+    let mut opened = match File::open(path) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
+        Err(error) => return Err(file("reading", path)(error)),
+    };
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        let read = opened.read(&mut chunk).map_err(file("reading", path))?;
+        if read == 0 {
+            return Ok(Some(hex(&hash.finalize())));
+        }
+        hash.update(&chunk[..read]);
     }
 }
 
@@ -227,8 +245,8 @@ impl Taking<'_> {
         let mut standing = self.heads.read(id)?;
         let ours = standing.head.record.is_some() || standing.head.draft.is_some();
         if ours && !self.met.contains(&id) {
-            if !self.stands_as(&standing, text)? {
-                self.tally.differing += 1;
+            if !self.was_exported(id, text)? {
+                self.tally.differing.push(text.as_bytes().to_vec());
             }
             return Ok(());
         }
@@ -236,7 +254,7 @@ impl Taking<'_> {
         let draft = insert_draft(self.db, id, &draft)?;
         standing.head.draft = Some(draft);
         if standing.failure.take().is_some() {
-            count_change(self.db, ERRORS)?;
+            bump(self.db, Content::Failures)?;
         }
         standing.head.record = Some(insert_record_row(
             self.db,
@@ -298,26 +316,23 @@ impl Taking<'_> {
         }
     }
 
-    /// Whether the record is the line; `duplicate_label`, which comes and goes, apart.
-    fn stands_as(&self, standing: &Standing, line: &str) -> Result<bool> {
-        let Some(record) = standing.head.record else {
-            return Ok(false);
-        };
-        let (record, raw): (String, Option<String>) = self
+    /// Whether a record of the group, now or earlier, is the line.
+    fn was_exported(&self, group: GroupId, line: &str) -> Result<bool> {
+        let reading = doing("reading a record");
+        let sought = comparable(line);
+        let mut select = self
             .db
-            .prepare_cached("SELECT record, raw FROM records WHERE id = ?1")
-            .and_then(|mut select| select.query_row([record], |row| Ok((row.get(0)?, row.get(1)?))))
-            .map_err(doing("reading a record"))?;
-        let bare = |text: &str| {
-            let mut record = serde_json::from_str::<Line>(text).ok()?.into_record();
-            let flags = &mut record.quality_flags;
-            flags
-                .reasons
-                .retain(|reason| *reason != Reason::DuplicateLabel);
-            flags.is_uncertain = !flags.reasons.is_empty();
-            Some(record)
-        };
-        Ok(raw.as_deref() == Some(line) || bare(&record) == bare(line))
+            .prepare_cached("SELECT record, raw FROM records WHERE group_id = ?1 ORDER BY id DESC")
+            .map_err(&reading)?;
+        let mut rows = select.query([group.0]).map_err(&reading)?;
+        while let Some(row) = rows.next().map_err(&reading)? {
+            let record = lossy(row, 0).map_err(&reading)?.unwrap_or_default();
+            let raw = lossy(row, 1).map_err(&reading)?;
+            if comparable(raw.as_deref().unwrap_or(&record)) == sought {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn fault(&mut self, number: u64, why: &str, bytes: &[u8]) -> Result<()> {
@@ -339,6 +354,27 @@ impl Taking<'_> {
     }
 }
 
+/// A line without what an export changes in it: the path follows the picture, and
+/// `duplicate_label` comes and goes with other records.
+fn comparable(line: &str) -> Option<serde_json::Value> {
+    let mut line: serde_json::Value =
+        serde_json::from_str(line.trim_start_matches('\u{feff}')).ok()?;
+    line.as_object_mut()?.remove("image_path");
+    if let Some(flags) = line.get_mut("quality_flags")
+        && let Some(reasons) = flags.get_mut("reasons")
+        && let Some(reasons) = reasons.as_array_mut()
+    {
+        let code = Reason::DuplicateLabel.code();
+        let before = reasons.len();
+        reasons.retain(|reason| reason != code);
+        if reasons.len() < before {
+            let is_uncertain = !reasons.is_empty();
+            flags["is_uncertain"] = is_uncertain.into();
+        }
+    }
+    Some(line)
+}
+
 fn item_of(record: &Record) -> Item {
     Item {
         image_path: record.image_path.clone(),
@@ -355,34 +391,26 @@ fn item_of(record: &Record) -> Item {
 }
 
 impl Tally {
-    /// `behind`: the file is older than the journal because the last run was cut off.
-    fn told(self, behind: bool) -> Vec<String> {
+    fn told(self, name: &str) -> Vec<String> {
         let mut told = Vec::new();
         if self.taken > 0 {
             told.push(format!(
-                "{LABELS}: took in {} records of an earlier run",
+                "{name}: took in {} records of an earlier run",
                 self.taken
             ));
         }
         if self.doubled > 0 {
             told.push(format!(
-                "{LABELS}: {} lines speak of an image that an earlier line has; the last one counts",
+                "{name}: {} lines speak of an image that an earlier line has; the last one counts",
                 self.doubled
-            ));
-        }
-        if self.differing > 0 && !behind {
-            told.push(format!(
-                "{LABELS}: {} lines were changed by something else; the journal's records replace \
-                 them when the file is next written",
-                self.differing
             ));
         }
         let more = self.faults.len().saturating_sub(TOLD);
         for (number, why) in self.faults.into_iter().take(TOLD) {
-            told.push(format!("{LABELS} line {number} is no record: {why}"));
+            told.push(format!("{name} line {number} is no record: {why}"));
         }
         if more > 0 {
-            told.push(format!("{LABELS}: {more} more lines are no records"));
+            told.push(format!("{name}: {more} more lines are no records"));
         }
         told
     }

@@ -1,10 +1,10 @@
 //! The journal: one SQLite file that only grows and holds every answer, edit and decision.
 
-use super::exports::{ERRORS, LABELS, Pace, count_change};
+use super::contents::{Content, bump, checksum_of};
 use super::fault::{doing, file};
 use super::head::{
     Decision, DraftRow, Head, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
-    read_standing, reasons_of, to_json,
+    read_standing, to_json,
 };
 use super::lock::Lock;
 use super::rules::{Facts, label_key, reasons};
@@ -31,8 +31,6 @@ pub struct Journal {
     pub(super) redo: Vec<i64>,
     /// Groups that the source being read has named already.
     pub(super) seen: HashSet<GroupId>,
-    pub(super) pace: Pace,
-    notices: Vec<String>,
     /// Last, so that it is let go of when the database is closed.
     _lock: Lock,
 }
@@ -66,13 +64,6 @@ pub struct Merged {
 }
 
 impl Journal {
-    /// [`Journal::lock`], then [`Journal::catch_up`].
-    pub fn open(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
-        let mut journal = Self::lock(outdir, vocabulary)?;
-        journal.catch_up()?;
-        Ok(journal)
-    }
-
     /// Locks an outdir and opens or creates its journal: all that can be refused, and nothing that
     /// takes long.
     pub fn lock(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
@@ -86,24 +77,10 @@ impl Journal {
             undo: Vec::new(),
             redo: Vec::new(),
             seen: HashSet::new(),
-            pace: Pace::default(),
-            notices: Vec::new(),
             _lock: lock,
         };
         journal.read_lines_of_undo()?;
         Ok(journal)
-    }
-
-    /// Takes in a `labels.jsonl` that something else has written, and rebuilds exports that lag
-    /// behind; once, before anything else is asked of the journal.
-    pub fn catch_up(&mut self) -> Result<()> {
-        self.notices = self.import()?;
-        self.export(false)
-    }
-
-    /// What the user should know of the outdir as it was found; told once.
-    pub fn take_notices(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notices)
     }
 
     pub fn outdir(&self) -> &Path {
@@ -186,7 +163,7 @@ impl Journal {
             (Some(labels), _) => {
                 if standing.failure.is_some() {
                     // It leaves the list of errors.
-                    count_change(&transaction, ERRORS)?;
+                    bump(&transaction, Content::Failures)?;
                 }
                 let draft = draft_of(
                     attempt,
@@ -283,7 +260,7 @@ impl Journal {
         )?);
         heads.write(group, &standing)?;
         let changed = heads.finish()?;
-        count_change(&transaction, LABELS)?;
+        bump(&transaction, Content::Records)?;
         transaction.commit().map_err(doing("saving a record"))?;
         Ok(changed)
     }
@@ -422,7 +399,7 @@ fn insert_attempt(db: &Connection, group: GroupId, attempt: &Attempt) -> Result<
 }
 
 fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {
-    count_change(db, ERRORS)?;
+    bump(db, Content::Failures)?;
     db.prepare_cached("INSERT INTO failures (group_id, at, code, detail) VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut insert| {
             insert.insert(params![group.0, at, failure.code.code(), failure.detail])
@@ -480,8 +457,8 @@ pub(super) fn insert_record_row(
 ) -> Result<i64> {
     let text = to_json(record)?;
     db.prepare_cached(
-        "INSERT INTO records (group_id, draft, at, made_by, record, raw, label_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO records (group_id, draft, at, made_by, record, raw, label_key, checksum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )
     .and_then(|mut insert| {
         insert.insert(params![
@@ -492,15 +469,8 @@ pub(super) fn insert_record_row(
             text,
             raw,
             label_key(&record.label_ko).unwrap_or_default(),
+            checksum_of(&text, raw),
         ])
     })
     .map_err(doing("saving a record"))
-}
-
-/// The record's reasons as the export writes them.
-pub(super) fn with_duplicate(mut record: Record) -> Record {
-    let codes = super::head::codes(&record.quality_flags.reasons);
-    record.quality_flags.reasons = reasons_of(&codes, true);
-    record.quality_flags.is_uncertain = true;
-    record
 }

@@ -1,5 +1,6 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
+use super::contents::IS_DISPLACED;
 use super::fault::{doing, unreadable};
 use super::groups::read_group;
 use super::head::{Decision, from_json, read_draft, read_standing, reasons_of};
@@ -64,7 +65,7 @@ impl Journal {
     }
 
     /// Hands every group over in source order, in batches, so that a front end can show the
-    /// first ones at once.
+    /// first ones at once. Groups whose picture has given way to another one are left out.
     pub fn each_summary(
         &self,
         batch: usize,
@@ -72,7 +73,9 @@ impl Journal {
     ) -> Result<()> {
         let mut select = self
             .db
-            .prepare_cached(&format!("{SUMMARY} ORDER BY g.ord, g.id"))
+            .prepare_cached(&format!(
+                "{SUMMARY} WHERE NOT {IS_DISPLACED} ORDER BY g.ord, g.id"
+            ))
             .map_err(doing("reading the groups"))?;
         let rows = select
             .query_map([], raw_summary)
@@ -198,10 +201,10 @@ impl Journal {
         let mut ids = Vec::new();
         let mut select = self
             .db
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT g.id, g.ord FROM heads h JOIN groups g ON g.id = h.group_id
-                 WHERE h.state = ?1",
-            )
+                 WHERE h.state = ?1 AND NOT {IS_DISPLACED}"
+            ))
             .map_err(doing("reading the groups"))?;
         for state in states {
             let rows = select
@@ -229,31 +232,40 @@ impl Journal {
                 .map_err(doing("counting"))?;
             Ok(u64::try_from(found).unwrap_or_default())
         };
+        let heads = format!(
+            "(SELECT h.* FROM heads h JOIN groups g ON g.id = h.group_id WHERE NOT {IS_DISPLACED})"
+        );
         let mut counts = Counts {
-            groups: count("SELECT count(*) FROM groups")?,
-            records: count("SELECT count(*) FROM heads WHERE record IS NOT NULL")?,
+            groups: count(&format!(
+                "SELECT count(*) FROM groups g WHERE NOT {IS_DISPLACED}"
+            ))?,
+            records: count(&format!(
+                "SELECT count(*) FROM {heads} WHERE record IS NOT NULL"
+            ))?,
             ..Counts::default()
         };
-        for (name, found) in self.counted("SELECT state, count(*), 0 FROM heads GROUP BY state")? {
+        for (name, found) in self.counted(&format!(
+            "SELECT state, count(*), 0 FROM {heads} GROUP BY state"
+        ))? {
             if let Some(state) = state_of(&name.0) {
                 counts.by_state.push((state, found));
             }
         }
         counts.by_state.sort_unstable_by_key(|(state, _)| *state);
         let mut by_reason = std::collections::BTreeMap::new();
-        for ((codes, duplicate), found) in self.counted(
-            "SELECT reasons, count(*), duplicate FROM heads WHERE state <> 'rejected'
-             GROUP BY reasons, duplicate",
-        )? {
+        for ((codes, duplicate), found) in self.counted(&format!(
+            "SELECT reasons, count(*), duplicate FROM {heads} WHERE state <> 'rejected'
+             GROUP BY reasons, duplicate"
+        ))? {
             for reason in reasons_of(&codes, duplicate) {
                 *by_reason.entry(reason).or_insert(0) += found;
             }
         }
         counts.by_reason = by_reason.into_iter().collect();
-        for ((code, _), found) in self.counted(
-            "SELECT f.code, count(*), 0 FROM heads h JOIN failures f ON f.id = h.failure
-             WHERE h.has_draft = 0 AND h.record IS NULL GROUP BY f.code",
-        )? {
+        for ((code, _), found) in self.counted(&format!(
+            "SELECT f.code, count(*), 0 FROM {heads} h JOIN failures f ON f.id = h.failure
+             WHERE h.has_draft = 0 AND h.record IS NULL GROUP BY f.code"
+        ))? {
             if let Some(code) = FailureCode::parse(&code) {
                 counts.failures.push((code, found));
             }

@@ -1,5 +1,6 @@
 //! The journal's tables, its migrations, and how its connection is opened.
 
+use super::contents::fill_checksums;
 use super::fault::doing;
 use crate::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
@@ -145,6 +146,15 @@ UPDATE heads SET
     vibe = json_extract(d.labels, '$.attributes.vibe')
 FROM drafts d WHERE d.id = json_extract(heads.head, '$.draft');
 ",
+    "
+-- Damage to a record is noticed by its checksum; NULL only until the journal is next opened.
+ALTER TABLE records ADD COLUMN checksum TEXT;
+CREATE INDEX records_without_checksum ON records (id) WHERE checksum IS NULL;
+CREATE INDEX records_by_group ON records (group_id, id);
+-- Versions are of what the journal holds, not of files.
+UPDATE meta SET key = 'version:records' WHERE key = 'changes';
+UPDATE meta SET key = 'version:failures' WHERE key = 'changes:labels_errors.jsonl';
+",
 ];
 
 /// Opens or creates the journal and brings its layout up to date.
@@ -183,5 +193,6 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
             .and_then(|()| transaction.commit())
             .map_err(doing(&opening))?;
     }
+    fill_checksums(&mut connection)?;
     Ok(connection)
 }

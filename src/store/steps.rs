@@ -1,6 +1,6 @@
 //! What an operator does, step by step; undo and redo add steps of their own.
 
-use super::exports::{ERRORS, LABELS, count_change};
+use super::contents::{Content, bump};
 use super::fault::doing;
 use super::groups::read_group;
 use super::head::{
@@ -250,10 +250,10 @@ impl Touched {
 
     fn count(&self, db: &Connection) -> Result<()> {
         if self.records {
-            count_change(db, LABELS)?;
+            bump(db, Content::Records)?;
         }
         if self.errors {
-            count_change(db, ERRORS)?;
+            bump(db, Content::Failures)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod common;
 mod demo;
 mod disk;
 mod doctor;
+mod exports;
 mod images;
 mod interruption;
 mod lawful;

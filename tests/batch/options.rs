@@ -199,11 +199,12 @@ fn labels_of_an_earlier_program_are_taken_in_and_judged() {
 }
 
 #[test]
-fn an_earlier_file_is_rewritten_for_records_only() {
+fn an_earlier_file_is_put_in_source_order_and_left_otherwise() {
     let desk = Desk::with_icons(&["가", "나"]);
     std::fs::write(desk.source("글.png"), "not a picture").unwrap();
     std::fs::create_dir(desk.path().join("out")).unwrap();
-    let lines = earlier_line("나", "빨강") + &earlier_line("가", "빨강");
+    let (first, second) = (earlier_line("가", "빨강"), earlier_line("나", "빨강"));
+    let lines = format!("{second}{first}");
     std::fs::write(desk.out("labels.jsonl"), &lines).unwrap();
     let ended = desk.batch(&["--resume"]).expect(3);
     assert!(
@@ -213,5 +214,5 @@ fn an_earlier_file_is_rewritten_for_records_only() {
     );
     assert_eq!(desk.errors().len(), 1);
     let after = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
-    assert_eq!(after, lines);
+    assert_eq!(after, format!("{first}{second}"));
 }

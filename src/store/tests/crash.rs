@@ -1,7 +1,7 @@
 //! A run that ends badly: cut off in the middle, a full disk, a folder that cannot be written.
 
 use super::*;
-use crate::store::LABELS;
+use crate::export::LABELS;
 
 /// What a killed process leaves: its files as they are, write-ahead log included, no goodbye.
 fn as_if_killed(outdir: &Path) -> tempfile::TempDir {
@@ -81,12 +81,15 @@ fn an_export_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
     journal.export(false).unwrap();
     let whole = read(dir.path(), LABELS);
     journal.commit_automatic(ids[1]).unwrap();
-    // In the way of the file that would be renamed.
-    let in_the_way = dir.path().join(".labels.jsonl.tmp");
-    std::fs::create_dir(&in_the_way).unwrap();
+    // The disk that a link leads to is gone, then there again.
+    let (here, disk) = (dir.path().join(LABELS), dir.path().join("disk"));
+    std::fs::create_dir(&disk).unwrap();
+    std::fs::rename(&here, disk.join(LABELS)).unwrap();
+    std::os::unix::fs::symlink(disk.join(LABELS), &here).unwrap();
+    std::fs::rename(&disk, dir.path().join("elsewhere")).unwrap();
     assert!(journal.export(false).is_err());
+    std::fs::rename(dir.path().join("elsewhere"), &disk).unwrap();
     assert_eq!(read(dir.path(), LABELS), whole);
-    std::fs::remove_dir(&in_the_way).unwrap();
     journal.export(false).unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 2);
 }
@@ -96,6 +99,6 @@ fn an_outdir_that_is_a_file_is_refused_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("labels");
     std::fs::write(&path, "").unwrap();
-    let refused = Journal::open(&path, vocabulary()).unwrap_err();
+    let refused = Journal::lock(&path, vocabulary()).unwrap_err();
     assert!(refused.cause.contains("labels"), "{refused}");
 }

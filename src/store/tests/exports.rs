@@ -1,10 +1,11 @@
 //! The files that others read: right types, source order, whole or not there.
 
 use super::*;
-use crate::store::{ERRORS, LABELS, PARQUET};
+use crate::export::{ERRORS, KEPT, LABELS, PARQUET};
 use arrow::array::{Array, ListArray, StringArray, StructArray};
 use arrow::datatypes::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::*;
 
 #[test]
 fn records_are_exported_in_source_order_with_the_keys_of_the_contract() {
@@ -116,7 +117,7 @@ fn exports_that_are_gone_or_behind_are_rebuilt() {
     let whole = read(dir.path(), LABELS);
     assert_eq!(whole.lines().count(), 2);
     assert!(!dir.path().join(".labels.jsonl.tmp").exists());
-    assert_eq!(parquet_rows(dir.path()), 2);
+    assert_eq!(parquet_names(dir.path()).len(), 2);
 
     std::fs::remove_file(dir.path().join(LABELS)).unwrap();
     drop(open(dir.path()));
@@ -198,9 +199,273 @@ fn a_group_that_moves_in_the_source_moves_in_the_file() {
     assert_eq!(first["item_name"], "모자");
 }
 
-fn parquet_rows(outdir: &Path) -> usize {
+fn parquet_names(outdir: &Path) -> Vec<String> {
     let file = std::fs::File::open(outdir.join(PARQUET)).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    let batches = reader.build().unwrap();
-    batches.map(|batch| batch.unwrap().num_rows()).sum()
+    let batches = reader.build().unwrap().map(Result::unwrap);
+    let names = batches.flat_map(|batch| {
+        let names = batch.column_by_name("item_name").unwrap();
+        let names = names.as_any().downcast_ref::<StringArray>().unwrap();
+        names
+            .iter()
+            .map(|name| name.unwrap().to_owned())
+            .collect::<Vec<_>>()
+    });
+    names.collect()
+}
+
+#[test]
+fn what_others_write_into_an_export_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.commit_automatic(ids[1]).unwrap();
+    journal.export(true).unwrap();
+    journal.take_notices();
+    let written = read(dir.path(), LABELS);
+    let edited = written.replacen("붉은", "내가 고친", 1);
+    std::fs::write(dir.path().join(LABELS), format!("{edited}half a line")).unwrap();
+    std::fs::write(dir.path().join(PARQUET), "another table").unwrap();
+
+    journal.commit_automatic(ids[2]).unwrap();
+    journal.export(true).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    assert!(read(dir.path(), LABELS).starts_with(&written));
+    let first = edited.lines().next().unwrap();
+    assert_eq!(read(dir.path(), KEPT), format!("{first}\nhalf a line\n"));
+    assert_eq!(read(dir.path(), "labels_kept.parquet"), "another table");
+    let notices = journal.take_notices();
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    assert!(
+        notices
+            .iter()
+            .any(|text| text.starts_with("2 lines of labels.jsonl"))
+    );
+    assert!(
+        notices
+            .iter()
+            .any(|text| text.starts_with("labels.parquet was changed"))
+    );
+
+    // Known now, and not kept twice.
+    journal
+        .apply(&ids[2..], &set_label("흰 리본이 달린 푸른 검"), "edit")
+        .unwrap();
+    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    journal.export(true).unwrap();
+    assert_eq!(journal.take_notices(), [""; 0]);
+    assert_eq!(read(dir.path(), KEPT).lines().count(), 2);
+}
+
+#[test]
+fn lines_that_were_ours_are_not_kept_when_a_run_was_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    let old = read(dir.path(), LABELS);
+    journal
+        .apply(&ids, &set_label("흰 리본이 달린 푸른 것"), "edit")
+        .unwrap();
+    journal.apply(&ids, &Change::Commit, "commit").unwrap();
+    journal.export(false).unwrap();
+    drop(journal);
+    // As if cut off before the rename, or put back from a backup.
+    std::fs::write(dir.path().join(LABELS), old).unwrap();
+    let mut journal = open(dir.path());
+    assert_eq!(journal.take_notices(), [""; 0]);
+    assert!(!dir.path().join(KEPT).exists());
+    assert!(read(dir.path(), LABELS).contains("흰 리본이"));
+}
+
+#[test]
+fn both_files_are_in_source_order_after_an_import() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    for id in ids {
+        journal.commit_automatic(id).unwrap();
+    }
+    journal.export(false).unwrap();
+    drop(journal);
+    let reversed: Vec<String> = read(dir.path(), LABELS)
+        .lines()
+        .rev()
+        .map(str::to_owned)
+        .collect();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join(LABELS), reversed.join("\n")).unwrap();
+    let mut journal = open(other.path());
+    add(&mut journal, &["반지", "모자", "검"]);
+    journal.export(true).unwrap();
+    let names: Vec<_> = lines(other.path(), LABELS)
+        .iter()
+        .map(|line| line["item_name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["반지", "모자", "검"]);
+    assert_eq!(parquet_names(other.path()), names);
+}
+
+#[test]
+fn an_earlier_journal_gets_its_checksums_and_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    drop(journal);
+    let path = dir.path().join("journal.sqlite");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(
+        "DROP INDEX records_without_checksum; DROP INDEX records_by_group;
+         ALTER TABLE records DROP COLUMN checksum;
+         UPDATE meta SET key = 'changes' WHERE key = 'version:records';
+         PRAGMA user_version = 2;",
+    )
+    .unwrap();
+    drop(db);
+    let before = std::fs::metadata(dir.path().join(LABELS)).unwrap();
+    drop(open(dir.path()));
+    let after = std::fs::metadata(dir.path().join(LABELS)).unwrap();
+    assert_eq!(before.modified().unwrap(), after.modified().unwrap());
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let missing: i64 = db
+        .query_row(
+            "SELECT count(*) FROM records WHERE checksum IS NULL",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(missing, 0);
+    db.execute(
+        "UPDATE records SET record = replace(record, '붉은', '푸른')",
+        [],
+    )
+    .unwrap();
+    drop(db);
+    let mut journal = open(dir.path());
+    let tally = journal.exports.tally(&journal.journal).unwrap();
+    assert_eq!(tally.damaged.len(), 1);
+}
+
+#[derive(Debug, Clone)]
+enum Move {
+    /// Two paths change places; one of them may have no file.
+    Swap(usize, usize),
+    New(usize),
+    Remove(usize),
+    /// A removed picture turns up again.
+    Back(usize),
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    let path = 0..5_usize;
+    prop_oneof![
+        3 => (path.clone(), path.clone()).prop_map(|(a, b)| Move::Swap(a, b)),
+        2 => path.clone().prop_map(Move::New),
+        1 => path.clone().prop_map(Move::Remove),
+        1 => path.prop_map(Move::Back),
+    ]
+}
+
+/// Pictures by their paths; a picture is a number.
+struct Folder {
+    at: [Option<usize>; 5],
+    removed: Vec<usize>,
+    pictures: usize,
+}
+
+impl Folder {
+    fn apply(&mut self, step: &Move) {
+        match *step {
+            Move::Swap(a, b) => self.at.swap(a, b),
+            Move::New(at) => {
+                self.removed.extend(self.at[at].replace(self.pictures));
+                self.pictures += 1;
+            }
+            Move::Remove(at) => self.removed.extend(self.at[at].take()),
+            Move::Back(at) => {
+                if let Some(picture) = self.removed.pop() {
+                    self.removed.extend(self.at[at].replace(picture));
+                }
+            }
+        }
+    }
+
+    /// A run over the folder: what has no record is labeled. Gives the pictures asked about.
+    fn label(&self, journal: &mut Outdir) -> Vec<usize> {
+        journal.begin_source();
+        let mut asked = Vec::new();
+        for (at, picture) in self.at.iter().enumerate() {
+            let Some(picture) = picture else { continue };
+            let mut new = group(at as u64, &format!("{at}"));
+            new.sha256 = Some(format!("sha-{picture}"));
+            let id = journal.upsert_group(&new).unwrap().id;
+            if state(journal, id) == GroupState::Waiting {
+                asked.push(*picture);
+                let answer = attempt(labels(&format!("그림 {picture} ")), &[]);
+                journal.add_attempt(id, &answer).unwrap();
+                journal.commit_automatic(id).unwrap();
+            }
+            // Now and then an export comes before the source is at its end.
+            if at % 2 == 0 {
+                journal.exports.update(&mut journal.journal, false).unwrap();
+            }
+        }
+        journal.export(false).unwrap();
+        asked
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn lines_follow_their_pictures(
+        runs in prop::collection::vec(prop::collection::vec(any_move(), 1..4), 1..5)
+    ) {
+        let earlier = |picture: usize| {
+            format!(
+                "{{\"image_path\":  \"icons/{picture}.png\", \"image_sha256\": \"sha-{picture}\", \
+                 \"source_type\": \"cash\", \"item_name\": \"{picture}\", \
+                 \"label_ko\": \"그림 {picture} 옛\", \"rest\": 1.50}}"
+            )
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!("{}\n{}\n", earlier(0), earlier(1));
+        std::fs::write(dir.path().join(LABELS), text).unwrap();
+        let mut journal = open(dir.path());
+        let mut folder = Folder {
+            at: [Some(0), Some(1), Some(2), None, None],
+            removed: vec![],
+            pictures: 3,
+        };
+        let mut asked = folder.label(&mut journal);
+        for steps in &runs {
+            steps.iter().for_each(|step| folder.apply(step));
+            asked.extend(folder.label(&mut journal));
+            let mut paths = std::collections::HashSet::new();
+            for line in lines(dir.path(), LABELS) {
+                let path = line["image_path"].as_str().unwrap().to_owned();
+                let at: usize = path["icons/".len()..path.len() - ".png".len()].parse().unwrap();
+                if let Some(picture) = folder.at[at] {
+                    prop_assert_eq!(&line["image_sha256"], &format!("sha-{picture}"), "{}", path);
+                    let label = line["label_ko"].as_str().unwrap();
+                    prop_assert!(label.contains(&format!("그림 {picture} ")), "{}", line);
+                }
+                prop_assert!(paths.insert(path), "twice: {}", line);
+            }
+            for (at, picture) in folder.at.iter().enumerate() {
+                let path = format!("icons/{at}.png");
+                prop_assert!(picture.is_none() || paths.contains(&path), "{}", path);
+            }
+            let kept = std::fs::read_to_string(dir.path().join(KEPT)).unwrap_or_default();
+            let all = read(dir.path(), LABELS) + &kept;
+            for picture in [0, 1] {
+                let rest = earlier(picture).split_once(".png").unwrap().1.to_owned();
+                prop_assert!(all.contains(&rest), "{}", rest);
+            }
+        }
+        // Nobody is asked twice about the same picture.
+        let distinct: std::collections::HashSet<usize> = asked.iter().copied().collect();
+        prop_assert_eq!(distinct.len(), asked.len());
+    }
 }

@@ -1,7 +1,7 @@
 //! A labels.jsonl that something else has written.
 
 use super::*;
-use crate::store::LABELS;
+use crate::export::{KEPT, LABELS};
 
 fn line(name: &str, label: &str, reasons: &str) -> String {
     format!(
@@ -106,10 +106,13 @@ fn a_source_meets_the_groups_again() {
     let ids = add(&mut journal, &["반지", "검", "모자"]);
     assert_eq!(journal.waiting().unwrap(), [ids[0]]);
     assert!(journal.summary(ids[2]).unwrap().unwrap().has_record);
-    // Nothing was committed: the file keeps even the order of its lines.
+    // Nothing was committed: the lines are as they were, in source order.
     let before = read(dir.path(), LABELS);
     journal.export(true).unwrap();
-    assert_eq!(read(dir.path(), LABELS), before);
+    let mut lines_before: Vec<&str> = before.lines().collect();
+    lines_before.reverse();
+    let after = read(dir.path(), LABELS);
+    assert_eq!(after.lines().collect::<Vec<_>>(), lines_before);
     assert!(dir.path().join("labels.parquet").exists());
 
     journal
@@ -157,7 +160,8 @@ fn records_added_behind_our_back_are_taken_in_and_ours_stand() {
     let mut journal = open(dir.path());
     let notices = journal.take_notices();
     assert_eq!(notices.len(), 2, "{notices:?}");
-    assert!(notices[1].contains("changed by something else"));
+    assert!(notices[1].contains("something else has changed"));
+    assert_eq!(read(dir.path(), KEPT), changed);
     let all = journal.summaries().unwrap();
     assert_eq!(all.len(), 2);
     assert!(all[0].label_ko.contains("붉은"));

@@ -115,15 +115,24 @@ fn other_bytes_under_a_known_path_wait_for_a_new_answer() {
         .apply(&[ids[1]], &set_label("내가 쓴 붉은 모자"), "edit")
         .unwrap();
     journal.begin_source();
+    let mut now = Vec::new();
     for (order, name) in [(0, "반지"), (1, "모자")] {
         let mut changed = group(order, name);
         changed.sha256 = Some(format!("other-{name}"));
-        assert!(journal.upsert_group(&changed).unwrap().content_changed);
+        let upserted = journal.upsert_group(&changed).unwrap();
+        assert!(upserted.content_changed);
+        now.push(upserted.id);
     }
-    let ring = journal.summary(ids[0]).unwrap().unwrap();
-    assert_eq!((ring.state, ring.has_record), (GroupState::Waiting, true));
-    assert_eq!(state(&journal, ids[1]), GroupState::Edited);
+    // The record stays with the bytes that it is of; others wait under the path.
+    let ring = journal.summary(now[0]).unwrap().unwrap();
+    assert_eq!((ring.state, ring.has_record), (GroupState::Waiting, false));
+    assert_eq!(journal.waiting().unwrap(), [now[0]]);
+    assert!(journal.summary(ids[0]).unwrap().unwrap().has_record);
     assert_eq!(journal.detail(ids[0]).unwrap().unwrap().attempts.len(), 1);
+    assert_eq!(
+        (now[1], state(&journal, now[1])),
+        (ids[1], GroupState::Edited)
+    );
 }
 
 #[test]
@@ -320,7 +329,7 @@ fn texts_are_found_where_they_stand() {
 fn a_second_holder_is_told_who_the_first_is() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    let refused = Journal::open(dir.path(), vocabulary()).unwrap_err();
+    let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();
     assert!(refused.cause.contains("is in use by process"), "{refused}");
     assert!(refused.cause.contains(&std::process::id().to_string()));
     drop(journal);
@@ -339,6 +348,11 @@ fn a_journal_of_before_the_attributes_were_counted_gets_them() {
         db.execute(&format!("ALTER TABLE heads DROP COLUMN {column}"), [])
             .unwrap();
     }
+    db.execute_batch(
+        "DROP INDEX records_without_checksum; DROP INDEX records_by_group;
+         ALTER TABLE records DROP COLUMN checksum;",
+    )
+    .unwrap();
     db.pragma_update(None, "user_version", 1).unwrap();
     drop(db);
     assert_eq!(open(dir.path()).summary(ids[0]).unwrap(), before);
@@ -351,7 +365,7 @@ fn a_journal_of_a_newer_program_is_left_alone() {
     let db = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
-    let refused = Journal::open(dir.path(), vocabulary()).unwrap_err();
+    let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();
     assert!(refused.cause.contains("newer labeler-tui"), "{refused}");
 }
 
@@ -359,6 +373,6 @@ fn a_journal_of_a_newer_program_is_left_alone() {
 fn a_file_that_is_no_journal_is_refused_with_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("journal.sqlite"), "not a database, surely").unwrap();
-    let refused = Journal::open(dir.path(), vocabulary()).unwrap_err();
+    let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();
     assert!(refused.hint.is_some(), "{refused}");
 }

@@ -7,11 +7,14 @@ mod journal;
 mod steps;
 
 use super::{Journal, NewGroup};
+use crate::error::Result;
+use crate::export::Exports;
 use crate::record::testing::{item, labels, list, settings};
 use crate::record::{
     Attempt, Change, Failure, FailureCode, Field, GroupId, GroupState, Labels, Reason, Timings,
     TokenCounts, Vocabulary,
 };
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -20,8 +23,59 @@ fn vocabulary() -> Arc<Vocabulary> {
     Arc::clone(BUILTIN.get_or_init(|| Arc::new(Vocabulary::builtin().unwrap())))
 }
 
-fn open(outdir: &Path) -> Journal {
-    Journal::open(outdir, vocabulary()).unwrap()
+/// A journal with its exports, as the engine holds them.
+struct Outdir {
+    journal: Journal,
+    exports: Exports,
+    notices: Vec<String>,
+}
+
+impl Outdir {
+    fn export(&mut self, parquet: bool) -> Result<()> {
+        match parquet {
+            false => self.exports.update(&mut self.journal, true),
+            true => {
+                let mut exports = Exports::new(self.journal.outdir(), true);
+                exports.update(&mut self.journal, true)?;
+                self.notices.extend(exports.take_notices());
+                Ok(())
+            }
+        }
+    }
+
+    fn export_if_due(&mut self) -> Result<bool> {
+        self.exports.update_if_due(&mut self.journal, true)
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        self.notices.extend(self.exports.take_notices());
+        std::mem::take(&mut self.notices)
+    }
+}
+
+impl Deref for Outdir {
+    type Target = Journal;
+
+    fn deref(&self) -> &Journal {
+        &self.journal
+    }
+}
+
+impl DerefMut for Outdir {
+    fn deref_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+}
+
+fn open(outdir: &Path) -> Outdir {
+    let mut journal = Journal::lock(outdir, vocabulary()).unwrap();
+    let mut exports = Exports::new(outdir, false);
+    exports.catch_up(&mut journal).unwrap();
+    Outdir {
+        journal,
+        exports,
+        notices: Vec::new(),
+    }
 }
 
 /// A group whose hash follows from its name.
@@ -63,7 +117,7 @@ fn failure(code: FailureCode) -> Failure {
 }
 
 /// A journal with these groups, in this order, each with a good answer.
-fn labelled(outdir: &Path, names: &[&str]) -> (Journal, Vec<GroupId>) {
+fn labelled(outdir: &Path, names: &[&str]) -> (Outdir, Vec<GroupId>) {
     let mut journal = open(outdir);
     let ids = add(&mut journal, names);
     for (id, name) in ids.iter().zip(names) {

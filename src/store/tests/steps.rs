@@ -1,7 +1,8 @@
 //! What an operator does, undone and done again.
 
 use super::*;
-use crate::store::{LABELS, StepOutcome};
+use crate::export::LABELS;
+use crate::store::StepOutcome;
 use proptest::prelude::*;
 
 fn done(journal: &mut Journal, ids: &[GroupId], change: &Change) -> StepOutcome {
@@ -305,7 +306,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn everything(journal: &mut Journal, outdir: &Path) -> (Vec<String>, [Vec<u8>; 2]) {
+fn everything(journal: &mut Outdir, outdir: &Path) -> (Vec<String>, [Vec<u8>; 2]) {
     journal.export(true).unwrap();
     let groups = timeless(journal);
     let details = groups.iter().map(|group| {

@@ -1,10 +1,12 @@
 //! `labels.parquet`: the same records with the types of the contract, also where a column is
 //! empty throughout.
 
-use super::exports::Sink;
-use super::fault::file;
+use super::target::Sink;
+use super::{Exporter, PARQUET, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Record;
+use crate::store::Content;
+use crate::store::fault::file;
 use arrow::array::{
     ArrayRef, BooleanBuilder, ListBuilder, RecordBatch, StringBuilder, StructArray,
 };
@@ -20,8 +22,35 @@ use std::sync::Arc;
 /// Records held before they are written as a batch.
 const BATCH: usize = 4096;
 
+#[derive(Debug)]
+pub(super) struct Parquet;
+
+impl Exporter for Parquet {
+    fn name(&self) -> &'static str {
+        PARQUET
+    }
+
+    fn content(&self) -> Content {
+        Content::Records
+    }
+
+    fn has_lines(&self) -> bool {
+        false
+    }
+
+    fn write(&self, view: &View, out: &mut Sink) -> Result<()> {
+        let target = out.target().to_owned();
+        let mut parquet = ParquetFile::begin(out, &target)?;
+        view.each_record(|record| match record.record()? {
+            Some(record) => parquet.push(record),
+            None => Ok(()),
+        })?;
+        parquet.finish()
+    }
+}
+
 /// Writes records into a file being made.
-pub(super) struct ParquetFile<'a> {
+struct ParquetFile<'a> {
     writer: ArrowWriter<&'a mut Sink>,
     schema: Arc<Schema>,
     held: Vec<Record>,

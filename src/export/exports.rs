@@ -1,0 +1,395 @@
+//! Keeps the files of an outdir up to date with its journal.
+//!
+//! During a run the journal alone is written for every record; the exports follow every few
+//! seconds and at the end. Where a run ended in between, the next one rebuilds them at once.
+
+use super::errors::Errors;
+use super::jsonl::Jsonl;
+use super::parquet::Parquet;
+use super::target::{LineHash, Target, Written, line_hash};
+use super::truth::{Tally, Truth};
+use super::{Exporter, LABELS, PARQUET, View, keep_aside};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::fault::file;
+use crate::store::{Content, Journal};
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The shortest time between two exports while a run is going on.
+const PAUSE: Duration = Duration::from_secs(5);
+/// An export may take this part of a run's time at most.
+const SHARE: u32 = 20;
+/// Damaged records named one by one.
+const TOLD: usize = 20;
+
+/// When the last export of this process was, and how long it took.
+#[derive(Debug, Default)]
+struct Pace {
+    last: Option<(Instant, Duration)>,
+}
+
+impl Pace {
+    fn is_due(&self) -> bool {
+        match self.last {
+            Some((at, took)) => at.elapsed() >= PAUSE.max(took * SHARE),
+            None => true,
+        }
+    }
+}
+
+/// The files of one outdir, owned by the thread that owns its journal.
+#[derive(Debug)]
+pub struct Exports {
+    outdir: PathBuf,
+    exporters: Vec<Box<dyn Exporter>>,
+    /// The Parquet file is asked for; one that is there is kept up in any case.
+    parquet: bool,
+    pace: Pace,
+    /// The lines of each file as it was last written or imported.
+    lines: HashMap<&'static str, HashSet<LineHash>>,
+    tally: Option<Tally>,
+    is_damage_told: bool,
+    notices: Vec<String>,
+}
+
+impl Exports {
+    pub fn new(outdir: &Path, parquet: bool) -> Self {
+        Self {
+            outdir: outdir.to_owned(),
+            exporters: vec![Box::new(Jsonl), Box::new(Errors), Box::new(Parquet)],
+            parquet,
+            pace: Pace::default(),
+            lines: HashMap::new(),
+            tally: None,
+            is_damage_told: false,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Imports a `labels.jsonl` that something else has written, and rebuilds stale exports; once,
+    /// before anything else is asked of the journal.
+    pub fn catch_up(&mut self, journal: &mut Journal) -> Result<()> {
+        for exporter in &self.exporters {
+            let target = Target::find(&self.outdir, exporter.name())?;
+            refuse_foreign_link(journal, exporter.name(), &target)?;
+            target.remove_leftovers();
+        }
+        self.import(journal)?;
+        self.remember_lines(journal)?;
+        self.update(journal, true)
+    }
+
+    /// Brings the files of lines up to date where a pause has passed since the last time; for
+    /// calling after every record of a run. Tells whether there was something to do. For
+    /// `settled` see [`Self::update`].
+    pub fn update_if_due(&mut self, journal: &mut Journal, settled: bool) -> Result<bool> {
+        Ok(self.pace.is_due() && self.write_stale(journal, settled, false)?)
+    }
+
+    /// Brings all files up to date: at the end of a run, after an operator's commit. `settled`:
+    /// the source has been read, so that a picture that is not at its path is known to be gone.
+    pub fn update(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+        self.write_stale(journal, settled, true)?;
+        Ok(())
+    }
+
+    /// Records that are not exported as they stand.
+    pub fn tally(&mut self, journal: &Journal) -> Result<Tally> {
+        if let Some(tally) = &self.tally {
+            return Ok(tally.clone());
+        }
+        let truth = self.look(journal)?;
+        Ok(truth.tally)
+    }
+
+    /// What the user should know; told once.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn import(&mut self, journal: &mut Journal) -> Result<()> {
+        let was_stale = self.is_stale(journal, LABELS, Content::Records)?;
+        let known = journal.meta_get(&written_key(LABELS))?;
+        let path = self.outdir.join(LABELS);
+        let Some(imported) = journal.import(&path, known.as_deref())? else {
+            return Ok(());
+        };
+        // A copy of earlier lines, put back by somebody: the journal knows better.
+        let is_of_before = imported.records == 0 && imported.notices.is_empty();
+        let is_outdated = is_of_before || !imported.differing.is_empty();
+        self.notices.extend(imported.notices);
+        let why = format!("of {LABELS} that something else has changed");
+        self.keep_aside(&imported.differing, &why)?;
+        journal.meta_set(&written_key(LABELS), &imported.sha256)?;
+        if is_outdated {
+            journal.meta_set(&exported_key(LABELS), "")?;
+        } else if imported.records > 0 && !was_stale {
+            // The file is what it should be; others are not.
+            self.mark_exported(journal, LABELS, Content::Records)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the lines of files that are as they were left, or have been imported.
+    fn remember_lines(&mut self, journal: &Journal) -> Result<()> {
+        let names = self.exporters.iter().filter(|of| of.has_lines());
+        let names: Vec<&'static str> = names.map(|exporter| exporter.name()).collect();
+        for name in names {
+            let target = Target::find(&self.outdir, name)?;
+            if is_as_left(journal, name, target.sha256()?.as_deref())? {
+                let lines = read_lines(target.path())?;
+                let hashes = lines.iter().map(|line| line_hash(line)).collect();
+                self.lines.insert(name, hashes);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_stale(&mut self, journal: &mut Journal, settled: bool, all: bool) -> Result<bool> {
+        let begun = Instant::now();
+        let mut stale = Vec::new();
+        for (at, exporter) in self.exporters.iter().enumerate() {
+            let name = exporter.name();
+            let is_wanted = match name {
+                PARQUET => all && (self.parquet || self.outdir.join(name).exists()),
+                _ => all || exporter.has_lines(),
+            };
+            if is_wanted && self.is_stale(journal, name, exporter.content())? {
+                stale.push(at);
+            }
+        }
+        if stale.is_empty() {
+            return Ok(false);
+        }
+        let is_of_records = |at: &usize| self.exporters[*at].content() == Content::Records;
+        let truth = match stale.iter().any(is_of_records) {
+            true => self.look(journal)?,
+            false => Truth::default(),
+        };
+        if settled {
+            let why = "of pictures that are no longer at their path";
+            self.keep_aside(&truth.withheld_lines, why)?;
+        }
+        for at in stale {
+            let exporter = &self.exporters[at];
+            let (name, content) = (exporter.name(), exporter.content());
+            let target = Target::find(&self.outdir, name)?;
+            let mut sink = target.begin()?;
+            let view = View {
+                journal,
+                truth: &truth,
+            };
+            exporter.write(&view, &mut sink)?;
+            self.replace(journal, at, &target, sink.finish()?)?;
+            // Withheld lines that are in no file yet are still to be kept.
+            if settled || truth.withheld_lines.is_empty() {
+                self.mark_exported(journal, name, content)?;
+            }
+        }
+        self.pace.last = Some((Instant::now(), begun.elapsed()));
+        Ok(true)
+    }
+
+    /// Puts a written file in its place, once what others have written there is safe.
+    fn replace(
+        &mut self,
+        journal: &mut Journal,
+        at: usize,
+        target: &Target,
+        written: Written,
+    ) -> Result<()> {
+        let exporter = &self.exporters[at];
+        let (name, has_lines) = (exporter.name(), exporter.has_lines());
+        let standing = target.sha256()?;
+        if standing.is_none() && written.is_empty {
+            return Ok(());
+        }
+        let hashes = written.line_hashes.clone();
+        if standing.as_ref() == Some(&written.sha256) {
+            journal.meta_set(&written_key(name), &written.sha256)?;
+        } else {
+            if standing.is_some() && !is_as_left(journal, name, standing.as_deref())? {
+                match has_lines {
+                    true => self.keep_foreign_lines(name, target, &written)?,
+                    false => self.keep_whole(name, target)?,
+                }
+            }
+            // Before the rename: cut off in between, the file is known as the one replaced.
+            let standing = standing.unwrap_or_default();
+            journal.meta_set(&replaced_key(name), &standing)?;
+            journal.meta_set(&written_key(name), &written.sha256)?;
+            target.replace(written)?;
+        }
+        if has_lines {
+            self.lines.insert(name, hashes);
+        }
+        Ok(())
+    }
+
+    /// Keeps the lines that were neither there the last time nor are about to be.
+    fn keep_foreign_lines(
+        &mut self,
+        name: &'static str,
+        target: &Target,
+        written: &Written,
+    ) -> Result<()> {
+        let mut lines = read_lines(target.path())?;
+        let known = self.lines.get(name);
+        lines.retain(|line| {
+            let hash = line_hash(line);
+            !written.line_hashes.contains(&hash)
+                && !known.is_some_and(|known| known.contains(&hash))
+        });
+        let why = format!("of {name} that something else has changed");
+        self.keep_aside(&lines, &why)
+    }
+
+    fn keep_aside(&mut self, lines: &[impl AsRef<[u8]>], why: &str) -> Result<()> {
+        self.notices.extend(keep_aside(&self.outdir, lines, why)?);
+        Ok(())
+    }
+
+    /// Keeps a file that is not made of lines under a name that is free.
+    fn keep_whole(&mut self, name: &'static str, target: &Target) -> Result<()> {
+        let (stem, extension) = name.split_once('.').unwrap_or((name, "kept"));
+        for number in 1.. {
+            let kept = match number {
+                1 => format!("{stem}_kept.{extension}"),
+                n => format!("{stem}_kept-{n}.{extension}"),
+            };
+            let kept = self.outdir.join(kept);
+            match copy_to_new(target.path(), &kept) {
+                Ok(()) => {
+                    self.notices.push(format!(
+                        "{name} was changed by something else: kept as {}",
+                        kept.display()
+                    ));
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(file("writing", &kept)(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks through the records and notes what is to be told of them.
+    fn look(&mut self, journal: &Journal) -> Result<Truth> {
+        let truth = Truth::of(journal, &self.outdir.join(LABELS))?;
+        let damaged = &truth.tally.damaged;
+        if !damaged.is_empty() && !self.is_damage_told {
+            self.is_damage_told = true;
+            for record in damaged.iter().take(TOLD) {
+                let stands = match record.has_line {
+                    true => "its good line stays",
+                    false => "there is no line of it to keep",
+                };
+                self.notices.push(format!(
+                    "the record of {} ({}) is damaged in the journal: {stands} in {LABELS}",
+                    record.image_path, record.item_name
+                ));
+            }
+            let more = damaged.len().saturating_sub(TOLD);
+            if more > 0 {
+                self.notices
+                    .push(format!("{more} more records are damaged in the journal"));
+            }
+            self.notices.push(format!(
+                "check the disk; `labeler-tui journal restore` goes back to a backup, `labeler-tui \
+                 journal rebuild` builds a new journal from {LABELS}"
+            ));
+        }
+        self.tally = Some(truth.tally.clone());
+        Ok(truth)
+    }
+
+    fn is_stale(&self, journal: &Journal, name: &str, content: Content) -> Result<bool> {
+        let version = journal.version(content)?;
+        let exported = match journal.meta_get(&exported_key(name))? {
+            Some(text) => text.parse().ok(),
+            None => Some(0),
+        };
+        if exported != Some(version) {
+            return Ok(true);
+        }
+        if version == 0 || self.outdir.join(name).exists() {
+            return Ok(false);
+        }
+        journal.holds(content)
+    }
+
+    fn mark_exported(&self, journal: &mut Journal, name: &str, content: Content) -> Result<()> {
+        let version = journal.version(content)?;
+        journal.meta_set(&exported_key(name), &version.to_string())
+    }
+}
+
+/// Where the version that a file shows is kept.
+fn exported_key(name: &str) -> String {
+    format!("exported:{name}")
+}
+
+/// Where the hash of a file as it was last written or imported is kept.
+fn written_key(name: &str) -> String {
+    format!("written:{name}")
+}
+
+/// Where the hash of the file that was replaced by that is kept.
+fn replaced_key(name: &str) -> String {
+    format!("replaced:{name}")
+}
+
+/// Whether a file is as this program has left it.
+fn is_as_left(journal: &Journal, name: &str, sha256: Option<&str>) -> Result<bool> {
+    let Some(sha256) = sha256 else {
+        return Ok(false);
+    };
+    let is = |key: String| Ok(journal.meta_get(&key)?.as_deref() == Some(sha256));
+    Ok(is(written_key(name))? || is(replaced_key(name))?)
+}
+
+/// A link that leads to somebody's file of another kind, a picture or a database say, is not
+/// written through. `labels.jsonl` of an earlier program may be linked.
+fn refuse_foreign_link(journal: &Journal, name: &str, target: &Target) -> Result<()> {
+    let is_theirs = target.is_linked() && journal.meta_get(&written_key(name))?.is_none();
+    if !is_theirs || !target.path().exists() {
+        return Ok(());
+    }
+    let mut lines = read_lines(target.path())?;
+    lines.retain(|line| !line.trim_ascii().is_empty());
+    let is_record = |line: &Vec<u8>| {
+        let text = String::from_utf8_lossy(line);
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(
+            text.trim_start_matches('\u{feff}'),
+        )
+        .is_ok()
+    };
+    if lines.is_empty() || (name == LABELS && lines.iter().any(is_record)) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        format!(
+            "{name} is a link to {}, which labeler-tui did not write",
+            target.path().display()
+        ),
+    )
+    .with_hint("remove the link, or choose another --outdir"))
+}
+
+fn read_lines(path: &Path) -> Result<Vec<Vec<u8>>> {
+    let bytes = std::fs::read(path).map_err(file("reading", path))?;
+    Ok(bytes
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect())
+}
+
+/// Copies a file to a name that nothing has yet.
+fn copy_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    let mut copy = std::fs::File::create_new(to)?;
+    io::copy(&mut std::fs::File::open(from)?, &mut copy)?;
+    copy.sync_all()
+}

@@ -1,0 +1,23 @@
+//! `labels.jsonl`: one committed record a line.
+
+use super::target::Sink;
+use super::{Exporter, LABELS, View};
+use crate::error::Result;
+use crate::store::Content;
+
+#[derive(Debug)]
+pub(super) struct Jsonl;
+
+impl Exporter for Jsonl {
+    fn name(&self) -> &'static str {
+        LABELS
+    }
+
+    fn content(&self) -> Content {
+        Content::Records
+    }
+
+    fn write(&self, view: &View, out: &mut Sink) -> Result<()> {
+        view.each_record(|record| out.line(&record.line()?))
+    }
+}

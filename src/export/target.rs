@@ -1,0 +1,251 @@
+//! Replaces a file whole: the new one is written beside it under a random name, synced, renamed,
+//! so that nobody ever sees half of one.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::fault::file;
+use crate::store::{file_sha256, hex};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::fs::{File, Metadata};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// As many links in a row as Linux follows.
+const MAX_LINKS: usize = 40;
+/// Characters of a temporary file's own.
+const RANDOM: usize = 8;
+
+/// A file to be replaced: where its name leads to, past links that the user has made.
+#[derive(Debug)]
+pub(super) struct Target {
+    path: PathBuf,
+    is_linked: bool,
+}
+
+impl Target {
+    pub fn find(outdir: &Path, name: &str) -> Result<Self> {
+        let mut path = outdir.join(name);
+        for _ in 0..MAX_LINKS {
+            // An error says that it is no link, or not there.
+            let Ok(to) = std::fs::read_link(&path) else {
+                return match std::fs::symlink_metadata(&path) {
+                    Ok(there) if !there.is_file() => Err(Error::new(
+                        ErrorKind::Store,
+                        format!("{} is not a regular file", path.display()),
+                    )
+                    .with_hint("move it away, or choose another --outdir")),
+                    _ => {
+                        let is_linked = path != outdir.join(name);
+                        Ok(Self { path, is_linked })
+                    }
+                };
+            };
+            path = path.parent().unwrap_or(outdir).join(to);
+        }
+        Err(Error::new(
+            ErrorKind::Store,
+            format!("{}: too many links in a row", outdir.join(name).display()),
+        ))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name in the outdir is a link.
+    pub fn is_linked(&self) -> bool {
+        self.is_linked
+    }
+
+    /// Of the file that is there now.
+    pub fn sha256(&self) -> Result<Option<String>> {
+        file_sha256(&self.path)
+    }
+
+    /// A new file beside the one that is there, of a name that nobody else has.
+    pub fn begin(&self) -> Result<Sink> {
+        let (prefix, suffix) = self.name_parts();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(suffix).rand_bytes(RANDOM);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Less what the umask takes away, as any new file.
+            builder.permissions(PermissionsExt::from_mode(0o666));
+        }
+        let created = builder
+            .tempfile_in(self.folder())
+            .map_err(file("writing beside", &self.path))?;
+        Ok(Sink {
+            out: BufWriter::with_capacity(1 << 16, created),
+            target: self.path.clone(),
+            hash: Sha256::new(),
+            line_hashes: HashSet::new(),
+            is_empty: true,
+        })
+    }
+
+    /// Puts a written file in the place of the one that is there, with the mode and group of that.
+    pub fn replace(&self, written: Written) -> Result<()> {
+        let writing = file("writing", &self.path);
+        let new = written.file.as_file();
+        match std::fs::metadata(&self.path) {
+            Ok(old) => take_after(new, &old).map_err(&writing)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(writing(error)),
+        }
+        new.sync_all().map_err(&writing)?;
+        written
+            .file
+            .persist(&self.path)
+            .map_err(|error| file("replacing", &self.path)(error.error))?;
+        sync_folder(self.folder())
+    }
+
+    /// Removes what a killed run left half written: regular files of our own names, no links. Only
+    /// for the one who holds the outdir.
+    pub fn remove_leftovers(&self) {
+        let Ok(entries) = std::fs::read_dir(self.folder()) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let is_ours = entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| self.is_temporary(name));
+            let is_file = entry.file_type().is_ok_and(|of| of.is_file());
+            if is_ours && is_file {
+                // Best effort: it is in nobody's way.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn is_temporary(&self, name: &str) -> bool {
+        let (prefix, suffix) = self.name_parts();
+        let Some(middle) = name.strip_prefix(&prefix) else {
+            return false;
+        };
+        // An earlier version had no random part.
+        format!(".{middle}") == suffix
+            || middle.strip_suffix(suffix).is_some_and(|random| {
+                random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            })
+    }
+
+    fn name_parts(&self) -> (String, &'static str) {
+        let name = self.path.file_name().unwrap_or_default();
+        (format!(".{}.", name.to_string_lossy()), ".tmp")
+    }
+
+    fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+}
+
+/// Gives a new file owner, group and mode of the one that it replaces, as far as one may.
+#[cfg(unix)]
+fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let created = new.metadata()?;
+    let mut mode = old.mode() & 0o7777;
+    if (created.uid(), created.gid()) != (old.uid(), old.gid())
+        && fchown(new, Some(old.uid()), Some(old.gid())).is_err()
+        && fchown(new, None, Some(old.gid())).is_err()
+    {
+        // Its group is another one, which is let do no more than everybody.
+        mode &= !0o070 | ((mode & 0o007) << 3);
+    }
+    new.set_permissions(PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
+    new.set_permissions(old.permissions())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(file("syncing", folder))
+}
+
+/// A folder cannot be opened for syncing here.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Tells lines apart; half of a SHA-256 is enough.
+pub(super) type LineHash = [u8; 16];
+
+pub(super) fn line_hash(line: &[u8]) -> LineHash {
+    let hash: [u8; 32] = Sha256::digest(line).into();
+    std::array::from_fn(|at| hash[at])
+}
+
+/// A file being written. Removed again unless it is put in place.
+#[derive(Debug)]
+pub(super) struct Sink {
+    out: BufWriter<NamedTempFile>,
+    target: PathBuf,
+    hash: Sha256,
+    line_hashes: HashSet<LineHash>,
+    is_empty: bool,
+}
+
+/// A file that is written and not yet in place.
+#[derive(Debug)]
+pub(super) struct Written {
+    file: NamedTempFile,
+    pub sha256: String,
+    pub line_hashes: HashSet<LineHash>,
+    pub is_empty: bool,
+}
+
+impl Sink {
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        self.line_hashes.insert(line_hash(text.as_bytes()));
+        let written = self
+            .write_all(text.as_bytes())
+            .and_then(|()| self.write_all(b"\n"));
+        written.map_err(file("writing", &self.target))
+    }
+
+    /// For messages: what the file is to become.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    pub fn finish(self) -> Result<Written> {
+        let target = self.target;
+        let file = self
+            .out
+            .into_inner()
+            .map_err(|error| file("writing", &target)(error.into_error()))?;
+        Ok(Written {
+            file,
+            sha256: hex(&self.hash.finalize()),
+            line_hashes: self.line_hashes,
+            is_empty: self.is_empty,
+        })
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.is_empty &= written == 0;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,243 @@
+//! Which committed records are exported, and how: a line is true of the picture that is at its
+//! path now.
+
+use super::View;
+use super::image_path::with_image_path;
+use crate::error::{Context, ErrorKind, Result};
+use crate::record::{Reason, Record};
+use crate::store::fault::file;
+use crate::store::{Committed, Journal};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// Records that are not exported as they stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Of pictures that are no longer at their path.
+    pub withheld: u64,
+    /// Records whose bytes are not the ones that were committed.
+    pub damaged: Vec<DamagedRecord>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedRecord {
+    pub image_path: String,
+    pub item_name: String,
+    /// `labels.jsonl` holds a good line of it, which stays.
+    pub has_line: bool,
+}
+
+/// What is known of the journal's records at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Truth {
+    pub tally: Tally,
+    /// Lines of an earlier file that are withheld, byte for byte.
+    pub withheld_lines: Vec<String>,
+    /// By the record's number; the others are exported as they stand.
+    fates: HashMap<i64, Fate>,
+    /// Labels that more than one exported record has.
+    twins: HashSet<String>,
+}
+
+#[derive(Debug)]
+enum Fate {
+    Withheld,
+    /// The line that stands in `labels.jsonl`.
+    Damaged(Option<String>),
+}
+
+/// What a line says of its picture.
+#[derive(Deserialize)]
+struct PictureOfLine {
+    image_path: Option<String>,
+    image_sha256: Option<String>,
+}
+
+impl Truth {
+    /// Looks through the records; `labels` is where good lines of damaged ones may stand.
+    pub fn of(journal: &Journal, labels: &Path) -> Result<Self> {
+        let mut truth = Self::default();
+        let mut labels_met = HashSet::new();
+        let mut damaged = Vec::new();
+        journal.each_record(|committed| {
+            if !committed.is_intact && !committed.is_displaced {
+                damaged.push(committed);
+                return Ok(());
+            }
+            if committed.is_displaced || !is_of_its_picture(&committed)? {
+                truth.tally.withheld += 1;
+                truth.withheld_lines.extend(committed.raw);
+                truth.fates.insert(committed.id, Fate::Withheld);
+            } else if !committed.label_key.is_empty() {
+                let key = committed.label_key;
+                if !labels_met.insert(key.clone()) {
+                    truth.twins.insert(key);
+                }
+            }
+            Ok(())
+        })?;
+        if damaged.is_empty() {
+            return Ok(truth);
+        }
+        let mut standing = StandingLines::read(labels)?;
+        for committed in damaged {
+            let line = standing.take(&committed);
+            truth.tally.damaged.push(DamagedRecord {
+                image_path: committed.image_path,
+                item_name: committed.item_name,
+                has_line: line.is_some(),
+            });
+            truth.fates.insert(committed.id, Fate::Damaged(line));
+        }
+        Ok(truth)
+    }
+}
+
+/// A record without a hash cannot be checked and counts as true.
+fn is_of_its_picture(committed: &Committed) -> Result<bool> {
+    let picture: PictureOfLine = parse(&committed.record)?;
+    Ok(match (&picture.image_sha256, &committed.image_sha256) {
+        (Some(then), Some(now)) => then.eq_ignore_ascii_case(now),
+        _ => true,
+    })
+}
+
+/// The lines of the exported file, by their pictures.
+struct StandingLines {
+    by_hash: HashMap<String, String>,
+    by_path: HashMap<String, String>,
+}
+
+impl StandingLines {
+    fn read(labels: &Path) -> Result<Self> {
+        let mut lines = Self {
+            by_hash: HashMap::new(),
+            by_path: HashMap::new(),
+        };
+        let text = match std::fs::read(labels) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(lines),
+            Err(error) => return Err(file("reading", labels)(error)),
+        };
+        for line in text.split('\n') {
+            // What is no record is no line of one.
+            let Ok(picture) = serde_json::from_str::<PictureOfLine>(line) else {
+                continue;
+            };
+            match (picture.image_sha256, picture.image_path) {
+                (Some(hash), _) => lines.by_hash.insert(hash, line.to_owned()),
+                (None, Some(path)) => lines.by_path.insert(path, line.to_owned()),
+                (None, None) => None,
+            };
+        }
+        Ok(lines)
+    }
+
+    fn take(&mut self, committed: &Committed) -> Option<String> {
+        let by_hash = match &committed.image_sha256 {
+            Some(hash) => self.by_hash.remove(hash),
+            None => None,
+        };
+        by_hash.or_else(|| self.by_path.remove(&committed.image_path))
+    }
+}
+
+impl View<'_> {
+    /// Hands over the records that are true of their pictures, in source order.
+    pub fn each_record(&self, mut take: impl FnMut(ExportedRecord) -> Result<()>) -> Result<()> {
+        self.journal.each_record(|committed| {
+            let (record, raw) = match self.truth.fates.get(&committed.id) {
+                Some(Fate::Withheld | Fate::Damaged(None)) => return Ok(()),
+                Some(Fate::Damaged(Some(line))) => (None, Some(line.clone())),
+                None => (Some(committed.record), committed.raw),
+            };
+            take(ExportedRecord {
+                is_twin: self.truth.twins.contains(&committed.label_key),
+                image_path: committed.image_path,
+                record,
+                raw,
+            })
+        })
+    }
+}
+
+/// A record on its way into a file.
+pub(super) struct ExportedRecord {
+    image_path: String,
+    /// In the record's form; `None` where only the line is left.
+    record: Option<String>,
+    /// A line that stands as it is, but for its path.
+    raw: Option<String>,
+    is_twin: bool,
+}
+
+impl ExportedRecord {
+    /// The record's line. One that came from an earlier file stands as it stood there.
+    pub fn line(self) -> Result<String> {
+        if let Some(raw) = &self.raw {
+            let picture: PictureOfLine = parse(raw.trim_start_matches('\u{feff}'))?;
+            let is_there = picture.image_path.as_ref() == Some(&self.image_path);
+            if is_there || self.image_path.is_empty() {
+                return Ok(raw.clone());
+            }
+            if let Some(moved) = with_image_path(raw, &self.image_path) {
+                return Ok(moved);
+            }
+        }
+        match self.record {
+            Some(record) if !self.is_twin => {
+                let picture: PictureOfLine = parse(&record)?;
+                let is_there = picture.image_path.as_ref() == Some(&self.image_path);
+                match is_there || self.image_path.is_empty() {
+                    true => Ok(record),
+                    false => write(&in_place(parse(&record)?, self.image_path)),
+                }
+            }
+            Some(record) => {
+                let record = in_place(parse(&record)?, self.image_path);
+                write(&with_duplicate(record))
+            }
+            None => Ok(self.raw.unwrap_or_default()),
+        }
+    }
+
+    /// The record for a file of another form; `None` where only a line of another program's is
+    /// left, which need not be one.
+    pub fn record(self) -> Result<Option<Record>> {
+        let Some(record) = self.record else {
+            let line: Option<Record> = self.raw.and_then(|line| serde_json::from_str(&line).ok());
+            return Ok(line.map(|record| in_place(record, self.image_path)));
+        };
+        let record = in_place(parse(&record)?, self.image_path);
+        Ok(Some(match self.is_twin && self.raw.is_none() {
+            true => with_duplicate(record),
+            false => record,
+        }))
+    }
+}
+
+fn in_place(mut record: Record, image_path: String) -> Record {
+    if !image_path.is_empty() {
+        record.image_path = image_path;
+    }
+    record
+}
+
+fn with_duplicate(mut record: Record) -> Record {
+    let flags = &mut record.quality_flags;
+    flags.reasons.push(Reason::DuplicateLabel);
+    flags.reasons.sort_unstable();
+    flags.reasons.dedup();
+    flags.is_uncertain = true;
+    record
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).context(ErrorKind::Store, "reading a record of the journal")
+}
+
+fn write(record: &Record) -> Result<String> {
+    serde_json::to_string(record).context(ErrorKind::Internal, "writing a record")
+}

@@ -92,7 +92,8 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
         source_rows(&mut findings, options);
     }
     if let Some(folder) = &options.outdir {
-        outdir(&mut findings, folder);
+        let source = options.source.as_ref().map(|source| &source.kind);
+        outdir(&mut findings, folder, source);
     }
     let works = findings.0.iter().all(|f| f.verdict != Verdict::Broken);
     let text = if options.json {
@@ -425,7 +426,7 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
     }
 }
 
-fn outdir(findings: &mut Findings, outdir: &Path) {
+fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     let shown = outdir.display();
     let there = outdir.exists();
     if there && !outdir.is_dir() {
@@ -446,6 +447,9 @@ fn outdir(findings: &mut Findings, outdir: &Path) {
         findings.add("outdir", Verdict::Broken, found);
         findings.hint("give write permission, or choose another --outdir");
         return;
+    }
+    if let Err(error) = store::check_outdir(outdir, source.and_then(SourceKind::path)) {
+        return findings.error("outdir", error);
     }
     if let Err(error) = store::check_free(outdir) {
         return findings.error("outdir", error);

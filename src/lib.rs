@@ -22,7 +22,7 @@
 //! L2  qwen2vl                       -> L0, icon
 //! L3  labeler, engine               -> L0-L2
 //! L4  batch, tui                    -> record, settings, error, engine's messages and handle, icon
-//! L5  cli, logging, doctor, ask, bench, main
+//! L5  cli, logging, doctor, ask, bench, journal, main
 //! ```
 //!
 //! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
@@ -44,6 +44,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod icon;
+pub mod journal;
 pub mod labeler;
 pub mod logging;
 pub mod prompt;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 17] = [
+const LAYERS: [(&str, u32); 18] = [
     ("error", 0),
     ("record", 0),
     ("settings", 1),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, u32); 17] = [
     ("doctor", 5),
     ("ask", 5),
     ("bench", 5),
+    ("journal", 5),
 ];
 
 /// What the front ends may see of the program, besides themselves.

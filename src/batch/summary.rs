@@ -125,6 +125,8 @@ fn files(options: &BatchOptions, failed: bool) -> impl Iterator<Item = String> {
         ("labels", "labels.jsonl", true),
         ("parquet", "labels.parquet", options.parquet),
         ("failures", "labels_errors.jsonl", failed),
+        ("unread lines", "labels_unread.jsonl", true),
+        ("replaced lines", "labels_kept.jsonl", true),
         ("log", "labeler.log", true),
     ];
     files

@@ -13,7 +13,7 @@ use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, Vocabulary};
 use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
-use crate::store::{Journal, LABELS};
+use crate::store::{self, Journal, LABELS};
 use crossbeam_channel::{bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -46,6 +46,7 @@ impl Plan {
     /// Says what is wrong with the prompt or the source, and refuses where a run must not go on.
     pub fn new(parts: Parts) -> Result<Self> {
         let options = parts.options;
+        store::check_outdir(&options.outdir, parts.source.kind.path())?;
         if !options.resume && options.outdir.join(LABELS).exists() {
             return Err(Error::new(
                 ErrorKind::Usage,

@@ -82,7 +82,7 @@ impl Journal {
         }
         let has_lines = match name {
             ERRORS => "failure IS NOT NULL AND has_draft = 0 AND record IS NULL",
-            _ => "record IS NOT NULL",
+            _ => "record IN (SELECT id FROM records WHERE made_by <> 'unread')",
         };
         self.db
             .prepare_cached(&format!("SELECT 1 FROM heads WHERE {has_lines} LIMIT 1"))
@@ -244,6 +244,7 @@ pub(super) fn each_record(
              FROM groups g
                  JOIN heads h ON h.group_id = g.id
                  JOIN records r ON r.id = h.record
+             WHERE r.made_by <> 'unread'
              ORDER BY g.ord, g.id",
         )
         .map_err(doing("reading the records"))?;
@@ -266,7 +267,7 @@ pub(super) fn each_record(
 pub(super) fn equal_labels(db: &Connection) -> Result<HashSet<String>> {
     db.prepare_cached(
         "SELECT r.label_key FROM heads h JOIN records r ON r.id = h.record
-         WHERE r.label_key <> '' GROUP BY r.label_key HAVING count(*) > 1",
+         WHERE r.label_key <> '' AND r.made_by <> 'unread' GROUP BY r.label_key HAVING count(*) > 1",
     )
     .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
     .map_err(doing("looking for equal labels"))

@@ -9,8 +9,9 @@ const FULL: &str = "free some space and start again; everything up to here is sa
 const NOT_WRITABLE: &str = "give write permission, or choose another --outdir";
 const FAILING: &str =
     "look at the disk and its free space, then start again; everything up to here is saved";
-const BROKEN: &str =
-    "move journal.sqlite away to start from labels.jsonl, or restore it from a backup";
+pub(super) const BROKEN: &str = "`labeler-tui journal check` says what is wrong; `journal restore FILE` \
+    brings a backup back, `journal rebuild` saves what can be read. Do not copy or delete \
+    journal.sqlite by hand: journal.sqlite-wal and -shm belong to it";
 
 /// For `map_err`: an error of the journal while `what` was being done.
 pub(super) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {

@@ -6,9 +6,10 @@ use super::head::{
     Decision, DraftRow, Head, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
     read_standing, reasons_of, to_json,
 };
+use super::import::Prefer;
 use super::lock::Lock;
+use super::open::open;
 use super::rules::{Facts, label_key, reasons};
-use super::schema;
 use crate::error::Result;
 use crate::record::{
     Attempt, ColorHistogram, Failure, FieldConfidence, GroupId, Labels, Origin, QualityFlags,
@@ -77,8 +78,12 @@ impl Journal {
     /// takes long.
     pub fn lock(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
         std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
-        let lock = Lock::take(outdir)?;
-        let db = schema::open(&outdir.join("journal.sqlite"))?;
+        Self::with(Lock::take(outdir)?, outdir, vocabulary)
+    }
+
+    /// The same where the lock is held already.
+    pub(super) fn with(lock: Lock, outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
+        let db = open(outdir)?;
         let mut journal = Self {
             db,
             outdir: outdir.to_owned(),
@@ -97,7 +102,7 @@ impl Journal {
     /// Takes in a `labels.jsonl` that something else has written, and rebuilds exports that lag
     /// behind; once, before anything else is asked of the journal.
     pub fn catch_up(&mut self) -> Result<()> {
-        self.notices = self.import()?;
+        self.notices = self.import(Prefer::Journal)?;
         self.export(false)
     }
 

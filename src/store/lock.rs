@@ -1,6 +1,7 @@
 //! One process at a time on one outdir.
 
 use super::fault::file;
+use super::outdir::open_own;
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -26,13 +27,7 @@ struct Holder {
 impl Lock {
     pub fn take(outdir: &Path) -> Result<Self> {
         let path = outdir.join(LOCK);
-        let mut held = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(file("opening", &path))?;
+        let mut held = open_own(&path, OpenOptions::new().read(true).write(true))?;
         match held.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(taken(&mut held, outdir)),
@@ -95,14 +90,8 @@ fn taken(held: &mut File, outdir: &Path) -> Error {
     .with_hint("wait until it ends or stop it, or choose another --outdir")
 }
 
-#[cfg(unix)]
 fn host() -> String {
     nix::sys::utsname::uname()
         .map(|names| names.nodename().to_string_lossy().into_owned())
         .unwrap_or_else(|_| "this machine".into())
-}
-
-#[cfg(not(unix))]
-fn host() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
 }

@@ -261,7 +261,7 @@ fn check_log(db: &Connection, main: Option<&str>, shown: &Path) -> Result<()> {
 }
 
 /// Names this run, so that its log can be told from others; see the module.
-fn begin_generation(db: &Connection) -> Result<()> {
+pub(super) fn begin_generation(db: &Connection) -> Result<()> {
     let generation = format!("{:032x}", rand::random::<u128>());
     meta_set(db, GENERATION, &generation)?;
     let busy: bool = db

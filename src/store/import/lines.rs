@@ -88,18 +88,23 @@ fn decode_bytes(line: &[u8]) -> Option<(String, Encoding)> {
     if let Ok(text) = std::str::from_utf8(line) {
         return Some((text.to_owned(), Encoding::Utf8));
     }
-    // Damaged UTF-8 often is lawful CP949 too, as other words. Its characters are mostly whole,
-    // while next to nothing of CP949 is UTF-8.
+    // Damaged UTF-8 often is lawful CP949 too, as other words. Most of its characters are whole,
+    // while next to nothing of CP949 is Korean in UTF-8.
     let (mut whole, mut broken) = (0, 0);
     for chunk in line.utf8_chunks() {
-        whole += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        whole += chunk.valid().chars().filter(|c| is_east_asian(*c)).count();
         broken += usize::from(!chunk.invalid().is_empty());
     }
-    if whole >= broken {
+    if whole * 8 >= broken {
         return None;
     }
     let text = EUC_KR.decode_without_bom_handling_and_without_replacement(line)?;
     Some((text.into_owned(), Encoding::Cp949))
+}
+
+fn is_east_asian(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{318f}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7a3}')
 }
 
 #[cfg(test)]

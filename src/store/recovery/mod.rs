@@ -1,7 +1,8 @@
 //! Moves, checks and rebuilds a journal without losing what it holds. All of it needs the lock.
 //!
-//! A journal is replaced by one rename; the present one is copied aside before, together with
-//! SQLite's log where that could not be put into it.
+//! A journal is replaced by one rename; the present one and SQLite's log beside it are copied aside
+//! before. Cut off between the rename and the removal of the old log, the next start notices that
+//! the two do not belong together, since the new journal names itself.
 
 mod contents;
 mod salvage;
@@ -12,7 +13,7 @@ use super::exports::{LABELS, hex, written_key};
 use super::fault::{doing, file};
 use super::journal::meta_get;
 use super::lock::Lock;
-use super::open::{damaged, log_name, open, open_copy, structure};
+use super::open::{begin_generation, damaged, log_name, open, open_copy, structure};
 use super::outdir::{JOURNAL, JOURNAL_LOGS, check_outdir};
 use super::schema::migrate;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,6 +28,8 @@ use tempfile::TempDir;
 
 /// Folders of this prefix hold copies that are being looked into.
 const STAGING: &str = ".labeler-journal-";
+/// Rows that cannot be read are told one by one up to so many.
+const TOLD: usize = 20;
 
 /// What a restore did.
 #[derive(Debug)]
@@ -102,6 +105,7 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
     if let Some(first) = orphans(&db).map_err(doing("checking the backup"))?.first() {
         return Err(damaged(from, first));
     }
+    begin_generation(&db)?;
     db.pragma_update(None, "journal_mode", "DELETE")
         .map_err(doing("preparing the backup"))?;
     drop(db);
@@ -136,12 +140,19 @@ pub fn check(outdir: &Path) -> Result<Checked> {
     }
     // A copy may be brought up to date.
     match migrate(&mut db) {
-        Ok(()) => {
-            let unreadable = contents::unreadable(&db)?;
-            found
-                .problems
-                .extend(unreadable.iter().map(ToString::to_string));
-        }
+        Ok(()) => match contents::unreadable(&db) {
+            Ok(rows) => {
+                let first = rows.iter().take(TOLD).map(ToString::to_string);
+                found.problems.extend(first);
+                if rows.len() > TOLD {
+                    let more = rows.len() - TOLD;
+                    found
+                        .problems
+                        .push(format!("{more} more rows cannot be read"));
+                }
+            }
+            Err(error) => found.problems.push(error.cause),
+        },
         Err(error) => found.problems.push(error.to_string()),
     }
     let exported = meta_get(&db, &written_key(LABELS));
@@ -247,25 +258,23 @@ impl Staged {
         File::open(&self.path)
             .and_then(|staged| staged.sync_all())
             .map_err(file("writing", &self.path))?;
+        std::fs::rename(&self.path, &target).map_err(file("replacing", &target))?;
+        sync_folder(outdir)?;
         // They go on from the journal of before, and are kept with it.
         for log in JOURNAL_LOGS {
             remove(&outdir.join(log))?;
         }
-        std::fs::rename(&self.path, &target).map_err(file("replacing", &target))?;
         sync_folder(outdir)?;
         Ok(kept)
     }
 }
 
-/// Copies the present journal aside, under the date. Its log is put into it first where that can
-/// be done, and is kept beside it where not.
+/// Copies the present journal aside, under the date, with its log beside it.
 fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
     let present = outdir.join(JOURNAL);
     if !present.exists() {
         return Ok(None);
     }
-    // Closing it is what empties the log. One that cannot be opened is kept as it is.
-    drop(open(outdir));
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let free = (0..)
         .map(|n| match n {

@@ -10,6 +10,7 @@ use crate::store::groups::{link, path_key, read_group};
 use crate::store::head::{Heads, Standing, read_standing};
 use crate::store::import::Prefer;
 use crate::store::journal::Journal;
+use crate::store::open::begin_generation;
 use crate::store::outdir::JOURNAL;
 use crate::store::schema::migrate;
 use rusqlite::types::Value;
@@ -19,20 +20,6 @@ use std::sync::Arc;
 
 /// Numbers of rows tried one by one in the middle of a damaged table.
 const MOST_TRIED: i64 = 200_000;
-
-/// Parents first.
-const TABLES: [&str; 10] = [
-    "meta",
-    "groups",
-    "paths",
-    "attempts",
-    "failures",
-    "drafts",
-    "records",
-    "steps",
-    "step_entries",
-    "heads",
-];
 
 /// What a rebuild saved.
 #[derive(Debug)]
@@ -67,6 +54,7 @@ pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
         }
     }
     let lost = set_right(&mut fresh)?;
+    begin_generation(&fresh)?;
     drop(fresh);
     let kept = staged.install(outdir)?;
     let mut journal = Journal::with(lock, outdir, vocabulary)?;
@@ -96,8 +84,12 @@ fn take_rows(path: &Path, fresh: &mut Connection) -> Result<()> {
     // An older layout is easier to read once it is up to date; damage may forbid that.
     let _ = migrate(&mut old);
     let transaction = fresh.transaction().map_err(doing("rebuilding"))?;
-    for table in TABLES {
-        take_table(&old, &transaction, table).map_err(doing("rebuilding"))?;
+    let tables: Vec<String> = transaction
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
+        .map_err(doing("rebuilding"))?;
+    for table in tables {
+        take_table(&old, &transaction, &table).map_err(doing("rebuilding"))?;
     }
     transaction.commit().map_err(doing("rebuilding"))
 }
@@ -117,21 +109,27 @@ fn take_table(old: &Connection, fresh: &Connection, table: &str) -> rusqlite::Re
     let mut insert = fresh.prepare(&format!(
         "INSERT OR IGNORE INTO {table} ({list}) VALUES ({marks})"
     ))?;
-    let key = match table {
-        "step_entries" => ["step", "group_id"].as_slice(),
-        "meta" => &["key"],
-        "paths" => &["path"],
-        "heads" => &["group_id"],
-        _ => &["id"],
+    let keys: Vec<(String, String)> = fresh
+        .prepare("SELECT name, type FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk")?
+        .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    // Where the rows have numbers: the column that holds them.
+    let number = match &keys[..] {
+        [(name, kind)] if kind == "INTEGER" => columns.iter().position(|column| column == name),
+        _ => None,
     };
     // From the front and from the back, up to what cannot be read.
     let mut ends = [None, None];
     for (end, direction) in ends.iter_mut().zip([" ASC", " DESC"]) {
-        let order: Vec<String> = key.iter().map(|key| format!("{key}{direction}")).collect();
+        let order = keys.iter().map(|(name, _)| format!("{name}{direction}"));
+        let mut order: Vec<String> = order.collect();
+        if order.is_empty() {
+            order.push(format!("rowid{direction}"));
+        }
         let order = order.join(", ");
         let all = format!("SELECT {list} FROM {table} ORDER BY {order}");
         let whole = each_row(old, &all, columns.len(), &mut |row| {
-            if let Some(Value::Integer(id)) = row.first() {
+            if let Some(Value::Integer(id)) = number.and_then(|number| row.get(number)) {
                 *end = Some(*id);
             }
             insert.execute(params_from_iter(row)).map(drop)
@@ -140,13 +138,13 @@ fn take_table(old: &Connection, fresh: &Connection, table: &str) -> rusqlite::Re
             return Ok(());
         }
     }
-    // Between the two one by one, where rows have numbers.
-    if !matches!(key, ["id"] | ["group_id"]) {
+    // Between the two one by one.
+    let Some(number) = number else {
         return Ok(());
-    }
+    };
     let front = ends[0].unwrap_or(0);
     let back = ends[1].unwrap_or(front.saturating_add(MOST_TRIED));
-    let one = format!("SELECT {list} FROM {table} WHERE {} = ?1", key[0]);
+    let one = format!("SELECT {list} FROM {table} WHERE {} = ?1", columns[number]);
     for id in (front + 1..back).take(usize::try_from(MOST_TRIED).unwrap_or_default()) {
         let row = old.prepare_cached(&one).and_then(|mut select| {
             select

@@ -25,7 +25,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             let restored = store::restore(outdir, file)?;
             line(
                 &mut text,
-                format_args!("{journal} is what {} holds", file.display()),
+                format_args!("restored {journal} from {}", file.display()),
             );
             if restored.without_log {
                 let what = "the log beside it belongs to another state and was left out";

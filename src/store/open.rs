@@ -253,10 +253,11 @@ fn check_log(db: &Connection, main: Option<&str>, shown: &Path) -> Result<()> {
         ),
     )
     .with_hint(format!(
-        "nothing was changed; `labeler-tui journal restore {0} --outdir DIR` goes on from {0} and \
-         keeps all files aside, `labeler-tui journal rebuild --outdir DIR` saves what it can from \
-         all of them",
-        shown.display()
+        "nothing was changed; `labeler-tui journal restore {0} --outdir {1}` goes on from {0} \
+         without the log, `labeler-tui journal rebuild --outdir {1}` saves what it can from both; \
+         each keeps the files of now aside",
+        shown.display(),
+        shown.parent().unwrap_or(shown).display()
     )))
 }
 

@@ -502,25 +502,26 @@ impl Tally {
         }
         if self.cp949 > 0 {
             told.push(format!(
-                "{LABELS}: {} in CP949, exported as UTF-8",
+                "{LABELS}: read {} as CP949; they are exported as UTF-8",
                 count(self.cp949, "line")
             ));
         }
         if self.non_finite > 0 {
             told.push(format!(
-                "{LABELS}: {} with NaN or Infinity, which is not JSON: no value, exported as null",
+                "{LABELS}: NaN or Infinity, which is not JSON, counts as no value in {} and is exported \
+                 as null",
                 count(self.non_finite, "line")
             ));
         }
         if self.doubled > 0 {
             told.push(format!(
-                "{LABELS}: the last line of an image counts; {} kept in {KEPT}",
-                count(self.doubled, "earlier line")
+                "{LABELS}: kept {} in {KEPT}, since a later line has the same image",
+                count(self.doubled, "line")
             ));
         }
         if self.changed > 0 {
             told.push(format!(
-                "{LABELS}: {} changed by something else kept in {KEPT}; the journal's records stay",
+                "{LABELS}: kept {} changed outside labeler-tui in {KEPT}; the journal's records stay",
                 count(self.changed, "line")
             ));
         }
@@ -533,7 +534,7 @@ impl Tally {
                 why.push(format!("and {} more", self.unread.len() - TOLD));
             }
             told.push(format!(
-                "{LABELS}: {} that cannot be read kept in {UNREAD} ({})",
+                "{LABELS}: kept {} that cannot be read in {UNREAD} ({})",
                 count(self.unread.len(), "line"),
                 why.join("; ")
             ));

@@ -149,7 +149,7 @@ fn lines_that_cannot_be_read_are_kept_and_their_images_are_marked() {
     );
     assert!(
         notices[1].starts_with(
-            "labels.jsonl: 4 lines that cannot be read kept in labels_unread.jsonl (line 1: \
+            "labels.jsonl: kept 4 lines that cannot be read in labels_unread.jsonl (line 1: \
              image_path is missing; line 2: "
         ),
         "{notices:?}"
@@ -215,7 +215,7 @@ fn the_last_of_doubled_lines_counts_and_the_others_are_kept() {
     let notices = journal.take_notices();
     assert_eq!(
         notices[1],
-        "labels.jsonl: the last line of an image counts; 1 earlier line kept in labels_kept.jsonl"
+        "labels.jsonl: kept 1 line in labels_kept.jsonl, since a later line has the same image"
     );
     assert_eq!(read(dir.path(), LABELS), format!("{second}\n"));
     assert_eq!(read(dir.path(), KEPT), format!("{first}\n"));
@@ -226,7 +226,7 @@ fn a_number_that_is_none_is_no_value() {
     let nan = line("모자", "붉은 천의 모자", "").replace("null, \"label_ko\"", "NaN, \"label_ko\"");
     let dir = with_lines(&[&nan]);
     let mut journal = open(dir.path());
-    assert!(journal.take_notices()[1].contains("1 line with NaN"));
+    assert!(journal.take_notices()[1].contains("no value in 1 line"));
     let id = journal.summaries().unwrap()[0].id;
     let record = journal.detail(id).unwrap().unwrap().committed.unwrap();
     assert_eq!(record.item_description, None);
@@ -273,7 +273,7 @@ fn records_added_behind_our_back_are_imported_and_changed_ones_are_kept() {
     let mut journal = open(dir.path());
     let notices = journal.take_notices();
     assert_eq!(notices.len(), 2, "{notices:?}");
-    assert!(notices[1].contains("1 line changed by something else kept in labels_kept.jsonl"));
+    assert!(notices[1].contains("kept 1 line changed outside labeler-tui in labels_kept.jsonl"));
     let all = journal.summaries().unwrap();
     assert_eq!(all.len(), 2);
     assert!(all[0].label_ko.contains("붉은"));

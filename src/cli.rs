@@ -8,7 +8,7 @@ mod layers;
 pub use args::{Cli, Command};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::{AskOptions, BenchOptions, DoctorOptions, RunOptions};
+use crate::settings::{AskOptions, BenchOptions, DoctorOptions, JournalOptions, RunOptions};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
@@ -22,9 +22,10 @@ pub enum Invocation {
     Ask(Box<AskOptions>),
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
+    Journal(JournalOptions),
     Completions(Shell),
-    /// Of one command, or of the program.
-    Man(Option<String>),
+    /// Of one command, named by its words, or of the program.
+    Man(Vec<String>),
 }
 
 /// Why there is no [`Invocation`].
@@ -103,19 +104,23 @@ pub fn write_completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
 }
 
 /// Writes the manual page of `command`, or of the program, in roff.
-pub fn write_man(command: Option<&str>, out: &mut dyn Write) -> Result<()> {
+pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
     let mut table = Cli::command();
     // Gives the commands their full names.
     table.build();
-    let shown = match command {
-        None => Some(&table),
-        Some(name) => table.find_subcommand(name),
-    };
-    let Some(shown) = shown else {
-        let names = table.get_subcommands().map(clap::Command::get_name);
-        let hint = format!("one of {}", names.collect::<Vec<_>>().join(", "));
-        return Err(Error::new(ErrorKind::Usage, "there is no such command").with_hint(hint));
-    };
+    let mut shown = &table;
+    for name in command {
+        let Some(inner) = shown.find_subcommand(name) else {
+            let names = shown.get_subcommands().map(clap::Command::get_name);
+            let names: Vec<_> = names.collect();
+            let error = Error::new(ErrorKind::Usage, format!("there is no command {name:?}"));
+            return Err(match names[..] {
+                [] => error,
+                _ => error.with_hint(format!("one of {}", names.join(", "))),
+            });
+        };
+        shown = inner;
+    }
     let mut page = Vec::new();
     clap_mangen::Man::new(shown.clone())
         .source(concat!("labeler-tui ", env!("CARGO_PKG_VERSION")))

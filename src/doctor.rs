@@ -7,7 +7,7 @@ use crate::source::{self, GroupEvent};
 use crate::vlm::{
     Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
 };
-use crate::{export, store};
+use crate::{outdir, store};
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -92,7 +92,8 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
         source_rows(&mut findings, options);
     }
     if let Some(folder) = &options.outdir {
-        outdir(&mut findings, folder);
+        let source = options.source.as_ref().map(|source| &source.kind);
+        outdir(&mut findings, folder, source);
     }
     let works = findings.0.iter().all(|f| f.verdict != Verdict::Broken);
     let text = if options.json {
@@ -422,7 +423,7 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
     }
 }
 
-fn outdir(findings: &mut Findings, outdir: &Path) {
+fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     let shown = outdir.display();
     let there = outdir.exists();
     if there && !outdir.is_dir() {
@@ -444,10 +445,13 @@ fn outdir(findings: &mut Findings, outdir: &Path) {
         findings.hint("give write permission, or choose another --outdir");
         return;
     }
+    if let Err(error) = outdir::check(outdir, source.and_then(SourceKind::path)) {
+        return findings.error("outdir", error);
+    }
     if let Err(error) = store::check_free(outdir) {
         return findings.error("outdir", error);
     }
-    let state = match (there, outdir.join(export::LABELS).exists()) {
+    let state = match (there, outdir.join(outdir::LABELS).exists()) {
         (false, _) => "is made by the first run",
         (true, false) => "holds no labels yet",
         (true, true) => "holds labels; --batch goes on with --resume",

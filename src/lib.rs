@@ -18,11 +18,11 @@
 //!
 //! ```text
 //! L0  record, error
-//! L1  settings, source, icon, prompt, store, export
+//! L1  settings, source, icon, prompt, outdir, store, export
 //! L2  vlm                           -> L0, icon
 //! L3  labeler, engine               -> L0-L2
 //! L4  batch, tui                    -> record, settings, error, engine's messages and handle, icon
-//! L5  cli, logging, doctor, ask, bench, main
+//! L5  cli, logging, doctor, ask, bench, journal, main
 //! ```
 //!
 //! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
@@ -45,8 +45,10 @@ pub mod engine;
 pub mod error;
 pub mod export;
 pub mod icon;
+pub mod journal;
 pub mod labeler;
 pub mod logging;
+pub mod outdir;
 pub mod prompt;
 pub mod record;
 pub mod settings;

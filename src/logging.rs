@@ -1,26 +1,21 @@
 //! The log: `labeler.log` under the outdir, appended, never the screen.
 
 use crate::error::{Context, ErrorKind, Result};
+use crate::outdir;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
-pub const FILE: &str = "labeler.log";
+pub const FILE: &str = outdir::LOG;
 
 /// Sends what is traced from now on to the log of `outdir`, which is made where it is not there.
 pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
     let path = outdir.join(FILE);
     let file = std::fs::create_dir_all(outdir)
         .context(ErrorKind::Store, format!("creating {}", outdir.display()))
-        .and_then(|()| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&path)
-                .context(ErrorKind::Store, format!("opening {}", path.display()))
-        })
-        .map_err(|e| e.with_hint("give write permission, or choose another --outdir"))?;
+        .map_err(|e| e.with_hint("give write permission, or choose another --outdir"))
+        .and_then(|()| outdir::open_own(&path, OpenOptions::new().append(true)))?;
     // Other people's modules are only heard when something is wrong.
     let filter = tracing_subscriber::filter::EnvFilter::new(format!("warn,labeler_tui={level}"));
     tracing_subscriber::fmt()

@@ -6,7 +6,7 @@ use labeler_tui::engine::{self, Parts, Plan};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::record::harmless;
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
-use labeler_tui::{ask, bench, doctor, labeler, logging, tui};
+use labeler_tui::{ask, bench, doctor, journal, labeler, logging, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,8 +30,12 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let works = doctor::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!works)));
         }
+        Invocation::Journal(options) => {
+            let sound = journal::run(&options, &mut stdout)?;
+            return Ok(ExitCode::from(u8::from(!sound)));
+        }
         Invocation::Completions(shell) => cli::write_completions(shell, &mut stdout)?,
-        Invocation::Man(command) => cli::write_man(command.as_deref(), &mut stdout)?,
+        Invocation::Man(command) => cli::write_man(&command, &mut stdout)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! Small option structs, one per stage; `cli` fills them from flags, environment and file.
 
 use crate::record::Background;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Larger image files are not read.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -13,6 +13,16 @@ pub enum SourceKind {
     Folder(PathBuf),
     /// The built-in sample items.
     Demo,
+}
+
+impl SourceKind {
+    /// The file or folder that is read.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Database(path) | Self::Manifest(path) | Self::Folder(path) => Some(path),
+            Self::Demo => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -184,6 +194,21 @@ pub struct DoctorOptions {
     pub source: Option<SourceOptions>,
     pub outdir: Option<PathBuf>,
     pub json: bool,
+}
+
+/// What `journal` does to the journal of an outdir.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JournalAction {
+    Backup(PathBuf),
+    Restore(PathBuf),
+    Check,
+    Rebuild,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalOptions {
+    pub action: JournalAction,
+    pub outdir: PathBuf,
 }
 
 /// A key that no log, error or debug output can show.

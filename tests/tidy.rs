@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 18] = [
+const LAYERS: [(&str, u32); 20] = [
     ("error", 0),
     ("record", 0),
     ("settings", 1),
     ("icon", 1),
     ("source", 1),
     ("prompt", 1),
+    ("outdir", 1),
     ("store", 1),
     ("export", 1),
     ("vlm", 2),
@@ -23,6 +24,7 @@ const LAYERS: [(&str, u32); 18] = [
     ("doctor", 5),
     ("ask", 5),
     ("bench", 5),
+    ("journal", 5),
 ];
 
 /// What the front ends may see of the program, besides themselves.

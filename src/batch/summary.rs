@@ -144,6 +144,8 @@ fn files(options: &BatchOptions, failed: bool) -> impl Iterator<Item = String> {
         ("kept lines", "labels_kept.jsonl", true),
         ("parquet", "labels.parquet", options.parquet),
         ("failures", "labels_errors.jsonl", failed),
+        ("unread lines", "labels_unread.jsonl", true),
+        ("replaced lines", "labels_kept.jsonl", true),
         ("log", "labeler.log", true),
     ];
     files

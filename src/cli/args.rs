@@ -39,13 +39,57 @@ pub enum Command {
     Bench(BenchArgs),
     /// Check the terminal, device, model or endpoint, source and outdir
     Doctor(DoctorArgs),
+    /// Back up, restore, check or rebuild the journal of an outdir
+    #[command(subcommand, disable_help_subcommand = true)]
+    Journal(JournalCommand),
     /// Print a completion script
     Completions {
         #[arg(value_enum)]
         shell: Shell,
     },
     /// Print the manual page, or that of one command
-    Man { command: Option<String> },
+    Man { command: Vec<String> },
+}
+
+/// `journal.sqlite` and the log that SQLite keeps beside it belong together; these move them
+/// safely. Nothing else may be working on the outdir.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Write the whole journal into one new file
+    Backup {
+        /// The new file
+        file: PathBuf,
+        #[command(flatten)]
+        outdir: OutdirArgs,
+    },
+    /// Make a backup the journal again; the present one is kept beside it
+    Restore {
+        /// What `journal backup` wrote, or another copy of a journal
+        file: PathBuf,
+        #[command(flatten)]
+        outdir: OutdirArgs,
+    },
+    /// Say what is wrong with the journal, if anything; changes nothing
+    ///
+    /// Exit status: 0 all is well; 1 something is wrong.
+    Check {
+        #[command(flatten)]
+        outdir: OutdirArgs,
+    },
+    /// Make a new journal from labels.jsonl and what can be read of the present one
+    ///
+    /// The present one is kept beside it.
+    Rebuild {
+        #[command(flatten)]
+        outdir: OutdirArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct OutdirArgs {
+    /// The folder with the labels and the journal
+    #[arg(long, value_name = "DIR", env = "LABELER_OUTDIR")]
+    pub outdir: PathBuf,
 }
 
 /// What is labelled and where the labels go; the same for labelling and `doctor`.

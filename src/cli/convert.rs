@@ -1,14 +1,16 @@
 //! Parsed arguments to option structs: defaults, and what must not be said together.
 
 use super::Invocation;
-use super::args::{AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, LabelArgs, ModelArgs};
+use super::args::{
+    AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
+};
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::settings::{
     AskOptions, BenchOptions, DeviceChoice, DoctorOptions, EngineOptions, FrontOptions,
-    IconOptions, LabelerOptions, ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions,
-    SourceKind, SourceOptions,
+    IconOptions, JournalAction, JournalOptions, LabelerOptions, ModelOptions, PromptOptions,
+    Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -22,6 +24,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
+        Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Man { command }) => Invocation::Man(command),
     })
@@ -316,4 +319,17 @@ fn doctor_options(args: DoctorArgs, origins: &Origins) -> Result<DoctorOptions> 
         outdir,
         json: args.json,
     })
+}
+
+fn journal_options(command: JournalCommand) -> JournalOptions {
+    let (action, outdir) = match command {
+        JournalCommand::Backup { file, outdir } => (JournalAction::Backup(file), outdir),
+        JournalCommand::Restore { file, outdir } => (JournalAction::Restore(file), outdir),
+        JournalCommand::Check { outdir } => (JournalAction::Check, outdir),
+        JournalCommand::Rebuild { outdir } => (JournalAction::Rebuild, outdir),
+    };
+    JournalOptions {
+        action,
+        outdir: outdir.outdir,
+    }
 }

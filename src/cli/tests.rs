@@ -195,6 +195,6 @@ fn scripts_and_manual_come_from_the_table() {
     write_completions(Shell::Bash, &mut out).unwrap();
     assert!(String::from_utf8_lossy(&out).contains("--quality-retry"));
     out.clear();
-    write_man(None, &mut out).unwrap();
+    write_man(&[], &mut out).unwrap();
     assert!(String::from_utf8_lossy(&out).contains("quality\\-retry"));
 }

@@ -8,7 +8,8 @@ use super::pipeline::{Crew, Pipeline, State};
 use super::ready::Ready;
 use super::{prepare, reader};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::export::{Exports, LABELS};
+use crate::export::Exports;
+use crate::outdir::{self, LABELS};
 use crate::labeler::Factory;
 use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, Vocabulary};
@@ -47,6 +48,7 @@ impl Plan {
     /// Says what is wrong with the prompt or the source, and refuses where a run must not go on.
     pub fn new(parts: Parts) -> Result<Self> {
         let options = parts.options;
+        outdir::check(&options.outdir, parts.source.kind.path())?;
         if !options.resume && options.outdir.join(LABELS).exists() {
             return Err(Error::new(
                 ErrorKind::Usage,

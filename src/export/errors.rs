@@ -1,8 +1,9 @@
 //! `labels_errors.jsonl`: items without a record, and why.
 
 use super::target::Sink;
-use super::{ERRORS, Exporter, View};
+use super::{Exporter, View};
 use crate::error::{Context, ErrorKind, Result};
+use crate::outdir::ERRORS;
 use crate::store::Content;
 use serde::Serialize;
 

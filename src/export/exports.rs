@@ -8,10 +8,10 @@ use super::jsonl::Jsonl;
 use super::parquet::Parquet;
 use super::target::{LineHash, Target, Written, line_hash};
 use super::truth::{Tally, Truth};
-use super::{Exporter, LABELS, PARQUET, View, keep_aside};
+use super::{Exporter, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::fault::file;
-use crate::store::{Content, Journal};
+use crate::outdir::{KEPT, LABELS, PARQUET, file, keep_lines};
+use crate::store::{Content, Journal, Prefer, written_key};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ impl Exports {
             refuse_foreign_link(journal, exporter.name(), &target)?;
             target.remove_leftovers();
         }
-        self.import(journal)?;
+        self.import(journal, Prefer::Journal)?;
         self.remember_lines(journal)?;
         self.update(journal, true)
     }
@@ -109,23 +109,24 @@ impl Exports {
         std::mem::take(&mut self.notices)
     }
 
-    fn import(&mut self, journal: &mut Journal) -> Result<()> {
-        let was_stale = self.is_stale(journal, LABELS, Content::Records)?;
+    /// Exports a journal that was built anew: where its records and the lines of `labels.jsonl`
+    /// differ, the lines are what is known to be good.
+    pub fn rebuild(&mut self, journal: &mut Journal) -> Result<()> {
+        self.import(journal, Prefer::File)?;
+        self.remember_lines(journal)?;
+        self.update(journal, true)
+    }
+
+    fn import(&mut self, journal: &mut Journal, prefer: Prefer) -> Result<()> {
+        let is_behind = self.is_stale(journal, LABELS, Content::Records)?;
         let known = journal.meta_get(&written_key(LABELS))?;
         let path = self.outdir.join(LABELS);
-        let Some(imported) = journal.import(&path, known.as_deref())? else {
+        let Some(imported) = journal.import(&path, known.as_deref(), is_behind, prefer)? else {
             return Ok(());
         };
-        // A copy of earlier lines, put back by somebody: the journal knows better.
-        let is_of_before = imported.records == 0 && imported.notices.is_empty();
-        let is_outdated = is_of_before || !imported.differing.is_empty();
         self.notices.extend(imported.notices);
-        let why = format!("of {LABELS} that something else has changed");
-        self.keep_aside(&imported.differing, &why)?;
         journal.meta_set(&written_key(LABELS), &imported.sha256)?;
-        if is_outdated {
-            journal.meta_set(&exported_key(LABELS), "")?;
-        } else if imported.records > 0 && !was_stale {
+        if imported.is_current && !is_behind {
             // The file is what it should be; others are not.
             self.mark_exported(journal, LABELS, Content::Records)?;
         }
@@ -247,7 +248,14 @@ impl Exports {
     }
 
     fn keep_aside(&mut self, lines: &[impl AsRef<[u8]>], why: &str) -> Result<()> {
-        self.notices.extend(keep_aside(&self.outdir, lines, why)?);
+        let lines = match keep_lines(&self.outdir, KEPT, lines)? {
+            0 => return Ok(()),
+            1 => "1 line".to_owned(),
+            n => format!("{n} lines"),
+        };
+        let kept = self.outdir.join(KEPT);
+        self.notices
+            .push(format!("{lines} {why}: kept in {}", kept.display()));
         Ok(())
     }
 
@@ -329,11 +337,6 @@ impl Exports {
 /// Where the version that a file shows is kept.
 fn exported_key(name: &str) -> String {
     format!("exported:{name}")
-}
-
-/// Where the hash of a file as it was last written or imported is kept.
-fn written_key(name: &str) -> String {
-    format!("written:{name}")
 }
 
 /// Where the hash of the file that was replaced by that is kept.

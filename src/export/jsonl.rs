@@ -1,8 +1,9 @@
 //! `labels.jsonl`: one committed record a line.
 
 use super::target::Sink;
-use super::{Exporter, LABELS, View};
+use super::{Exporter, View};
 use crate::error::Result;
+use crate::outdir::LABELS;
 use crate::store::Content;
 
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! The files that others read, written from the journal. An exporter writes one of them; which
 //! ones are stale is told by the versions of what the journal holds.
 
-mod aside;
 mod errors;
 mod exports;
 mod image_path;
@@ -10,7 +9,6 @@ mod parquet;
 mod target;
 mod truth;
 
-pub use aside::keep_aside;
 pub use exports::Exports;
 pub use truth::Tally;
 
@@ -18,12 +16,6 @@ use crate::error::Result;
 use crate::store::{Content, Journal};
 use target::Sink;
 use truth::Truth;
-
-pub const LABELS: &str = "labels.jsonl";
-pub const ERRORS: &str = "labels_errors.jsonl";
-pub const PARQUET: &str = "labels.parquet";
-/// Lines of others that an export no longer holds.
-pub const KEPT: &str = "labels_kept.jsonl";
 
 /// Writes one file of an outdir.
 trait Exporter: std::fmt::Debug + Send {

@@ -2,11 +2,11 @@
 //! empty throughout.
 
 use super::target::Sink;
-use super::{Exporter, PARQUET, View};
+use super::{Exporter, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Record;
 use crate::store::Content;
-use crate::store::fault::file;
+use crate::outdir::{PARQUET, file};
 use arrow::array::{
     ArrayRef, BooleanBuilder, ListBuilder, RecordBatch, StringBuilder, StructArray,
 };

@@ -2,7 +2,7 @@
 //! so that nobody ever sees half of one.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::fault::file;
+use crate::outdir::file;
 use crate::store::{file_sha256, hex};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;

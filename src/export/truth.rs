@@ -5,7 +5,7 @@ use super::View;
 use super::image_path::with_image_path;
 use crate::error::{Context, ErrorKind, Result};
 use crate::record::{Reason, Record};
-use crate::store::fault::file;
+use crate::outdir::file;
 use crate::store::{Committed, Journal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

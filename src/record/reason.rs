@@ -41,6 +41,7 @@ codes! {
         LowConfidence = "low_confidence",
         Truncated = "truncated",
         QualityRetryFailed = "quality_retry_failed",
+        UnreadLine = "unread_line",
     }
 }
 
@@ -120,6 +121,10 @@ impl Reason {
             Self::QualityRetryFailed => (
                 "a second, stricter attempt was no better",
                 "compare the attempts and mend by hand",
+            ),
+            Self::UnreadLine => (
+                "the line of an earlier labels.jsonl cannot be read; labels_unread.jsonl holds it",
+                "look it up there, then retry or write the record by hand and commit it",
             ),
         }
     }

@@ -34,7 +34,8 @@ pub struct RuleContext<'a> {
 }
 
 /// Every reason that speaks against the labels, the model's own included, in the order of
-/// [`Reason::ALL`]. `quality_retry_failed` is the engine's to add.
+/// [`Reason::ALL`]. `quality_retry_failed` is the engine's to add, `unread_line` the
+/// import's.
 pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
     Reason::ALL
         .iter()
@@ -67,7 +68,7 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
         Reason::LabelTooLong => super::estimate_tokens(&labels.label_ko) > MOST_TOKENS,
         Reason::LowConfidence => context.confidence.iter().any(is_low),
         Reason::Truncated => context.truncated,
-        Reason::QualityRetryFailed => false,
+        Reason::QualityRetryFailed | Reason::UnreadLine => false,
     }
 }
 
@@ -157,6 +158,7 @@ pub fn doubt(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
 /// How likely a record with this reason needs a hand.
 fn weight(reason: Reason) -> f32 {
     match reason {
+        Reason::UnreadLine => 0.9,
         Reason::Truncated | Reason::ItemNameMissing | Reason::LabelEqualsItemName => 0.6,
         Reason::ColorMismatch | Reason::CommaList | Reason::MixedScript => 0.5,
         Reason::LowConfidence | Reason::AmbiguousIcon | Reason::DuplicateLabel => 0.4,

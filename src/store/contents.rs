@@ -70,7 +70,7 @@ impl Journal {
     /// Whether there is anything of `content`.
     pub fn holds(&self, content: Content) -> Result<bool> {
         let condition = match content {
-            Content::Records => "record IS NOT NULL",
+            Content::Records => "record IN (SELECT id FROM records WHERE made_by <> 'unread')",
             Content::Failures => "failure IS NOT NULL AND has_draft = 0 AND record IS NULL",
         };
         self.db
@@ -79,7 +79,8 @@ impl Journal {
             .map_err(doing("counting"))
     }
 
-    /// Hands over every committed record, in source order.
+    /// Hands over every committed record, in source order; not the placeholders of lines that
+    /// could not be read.
     pub fn each_record(&self, mut take: impl FnMut(Committed) -> Result<()>) -> Result<()> {
         let reading = doing("reading the records");
         let mut select = self
@@ -90,6 +91,7 @@ impl Journal {
                  FROM groups g
                      JOIN heads h ON h.group_id = g.id
                      JOIN records r ON r.id = h.record
+                 WHERE r.made_by <> 'unread'
                  ORDER BY g.ord, g.id"
             ))
             .map_err(&reading)?;
@@ -187,18 +189,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Where the hash of a file, as its exporter last wrote it or as it was imported, is kept.
+pub(crate) fn written_key(name: &str) -> String {
+    format!("written:{name}")
+}
+
 /// Gives records of an earlier version of the journal their checksums.
-pub(super) fn fill_checksums(db: &mut Connection) -> Result<()> {
-    let filling = doing("adding checksums");
+pub(super) fn fill_checksums(db: &mut Connection) -> rusqlite::Result<()> {
     let is_missing = db
-        .prepare("SELECT 1 FROM records WHERE checksum IS NULL")
-        .and_then(|mut select| select.exists([]))
-        .map_err(&filling)?;
+        .prepare("SELECT 1 FROM records WHERE checksum IS NULL")?
+        .exists([])?;
     if !is_missing {
         return Ok(());
     }
-    let transaction = db.transaction().map_err(&filling)?;
-    (|| {
+    let transaction = db.transaction()?;
+    {
         let mut select =
             transaction.prepare("SELECT id, record, raw FROM records WHERE checksum IS NULL")?;
         let mut update = transaction.prepare("UPDATE records SET checksum = ?2 WHERE id = ?1")?;
@@ -212,8 +217,6 @@ pub(super) fn fill_checksums(db: &mut Connection) -> Result<()> {
         for (id, checksum) in ids {
             update.execute(params![id, checksum])?;
         }
-        Ok(())
-    })()
-    .map_err(&filling)?;
-    transaction.commit().map_err(&filling)
+    }
+    transaction.commit()
 }

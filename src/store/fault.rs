@@ -1,16 +1,12 @@
-//! Turns errors of SQLite and of the file system into ours, with what to do about them.
+//! Turns errors of SQLite into ours, with what to do about them.
 
 use crate::error::{Error, ErrorKind};
+use crate::outdir::{FAILING, FULL, NOT_WRITABLE};
 use rusqlite::ErrorCode;
-use std::io;
-use std::path::Path;
 
-const FULL: &str = "free some space and start again; everything up to here is saved";
-const NOT_WRITABLE: &str = "give write permission, or choose another --outdir";
-const FAILING: &str =
-    "look at the disk and its free space, then start again; everything up to here is saved";
-const BROKEN: &str =
-    "move journal.sqlite away to start from labels.jsonl, or restore it from a backup";
+pub(super) const BROKEN: &str = "`labeler-tui journal check` says what is wrong; `journal restore FILE` \
+    brings a backup back, `journal rebuild` saves what can be read. Do not copy or delete \
+    journal.sqlite by hand: journal.sqlite-wal and -shm belong to it";
 
 /// For `map_err`: an error of the journal while `what` was being done.
 pub(crate) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
@@ -28,25 +24,6 @@ pub(crate) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
         match hint {
             Some(hint) => ours.with_hint(hint),
             None => ours,
-        }
-    }
-}
-
-/// For `map_err`: an error of the file system while something was done to `path`.
-pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
-    move |error| {
-        let ours = Error::new(
-            ErrorKind::Store,
-            format!("{what} {}: {error}", path.display()),
-        );
-        match error.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => ours.with_hint(FULL),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                ours.with_hint(NOT_WRITABLE)
-            }
-            _ => ours,
         }
     }
 }

@@ -194,6 +194,8 @@ pub(super) enum MadeBy {
     Batch,
     Operator,
     Import,
+    /// Stands for a line of an earlier file that cannot be read; no export holds it.
+    Unread,
 }
 
 impl MadeBy {
@@ -202,6 +204,7 @@ impl MadeBy {
             Self::Batch => "batch",
             Self::Operator => "operator",
             Self::Import => "import",
+            Self::Unread => "unread",
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The journal: one SQLite file that only grows and holds every answer, edit and decision.
 
 use super::contents::{Content, bump, checksum_of};
-use super::fault::{doing, file};
+use super::fault::doing;
 use super::head::{
     Decision, DraftRow, Head, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
     read_standing, to_json,
 };
 use super::lock::Lock;
+use super::open::open;
 use super::rules::{Facts, label_key, reasons};
-use super::schema;
 use crate::error::Result;
+use crate::outdir::file;
 use crate::record::{
     Attempt, ColorHistogram, Failure, FieldConfidence, GroupId, Labels, Origin, QualityFlags,
     Reason, Record, Vocabulary,
@@ -68,8 +69,12 @@ impl Journal {
     /// takes long.
     pub fn lock(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
         std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
-        let lock = Lock::take(outdir)?;
-        let db = schema::open(&outdir.join("journal.sqlite"))?;
+        Self::with(Lock::take(outdir)?, outdir, vocabulary)
+    }
+
+    /// The same where the lock is held already.
+    pub(super) fn with(lock: Lock, outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
+        let db = open(outdir)?;
         let mut journal = Self {
             db,
             outdir: outdir.to_owned(),

@@ -1,13 +1,11 @@
 //! One process at a time on one outdir.
 
-use super::fault::file;
 use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{LOCK, file, open_own};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-
-pub const LOCK: &str = "labeler.lock";
 
 /// Held until dropped; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -26,13 +24,7 @@ struct Holder {
 impl Lock {
     pub fn take(outdir: &Path) -> Result<Self> {
         let path = outdir.join(LOCK);
-        let mut held = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(file("opening", &path))?;
+        let mut held = open_own(&path, OpenOptions::new().read(true).write(true))?;
         match held.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(taken(&mut held, outdir)),
@@ -95,14 +87,8 @@ fn taken(held: &mut File, outdir: &Path) -> Error {
     .with_hint("wait until it ends or stop it, or choose another --outdir")
 }
 
-#[cfg(unix)]
 fn host() -> String {
     nix::sys::utsname::uname()
         .map(|names| names.nodename().to_string_lossy().into_owned())
         .unwrap_or_else(|_| "this machine".into())
-}
-
-#[cfg(not(unix))]
-fn host() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".into())
 }

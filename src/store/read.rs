@@ -126,7 +126,7 @@ impl Journal {
             None => None,
         };
         let committed = match head.record {
-            Some(record) => Some(self.record(record)?),
+            Some(record) => self.record(record)?,
             None => None,
         };
         Ok(Some(GroupDetail {
@@ -181,13 +181,14 @@ impl Journal {
         Ok(Failure { code, detail })
     }
 
-    fn record(&self, id: i64) -> Result<Record> {
-        let text: String = self
+    /// A record; none where it only stands for a line that cannot be read.
+    fn record(&self, id: i64) -> Result<Option<Record>> {
+        let text: Option<String> = self
             .db
-            .prepare_cached("SELECT record FROM records WHERE id = ?1")
-            .and_then(|mut select| select.query_row([id], |row| row.get(0)))
+            .prepare_cached("SELECT record FROM records WHERE id = ?1 AND made_by <> 'unread'")
+            .and_then(|mut select| select.query_row([id], |row| row.get(0)).optional())
             .map_err(doing("reading a record"))?;
-        from_json(&text)
+        text.map(|text| from_json(&text)).transpose()
     }
 
     /// The first row of a group and its hash: what a new attempt needs.

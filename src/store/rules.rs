@@ -14,7 +14,7 @@ pub(super) struct Facts<'a> {
     pub confidence: &'a [FieldConfidence],
     pub with_image: bool,
     pub with_metadata: bool,
-    /// Reasons that no text can show: `truncated`, `quality_retry_failed`.
+    /// Reasons that no text can show: `truncated`, `quality_retry_failed`, `unread_line`.
     pub kept: &'a [Reason],
 }
 

@@ -1,11 +1,7 @@
-//! The journal's tables, its migrations, and how its connection is opened.
+//! The journal's tables and its migrations.
 
 use super::contents::fill_checksums;
-use super::fault::doing;
-use crate::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
-use std::path::Path;
-use std::time::Duration;
 
 /// One entry per version of the layout, applied in order; never edited once released.
 const MIGRATIONS: &[&str] = &[
@@ -155,44 +151,26 @@ CREATE INDEX records_by_group ON records (group_id, id);
 UPDATE meta SET key = 'version:records' WHERE key = 'changes';
 UPDATE meta SET key = 'version:failures' WHERE key = 'changes:labels_errors.jsonl';
 ",
+    // "LTUI": no other program's database is taken for a journal.
+    "
+PRAGMA application_id = 1280595273;
+",
 ];
 
-/// Opens or creates the journal and brings its layout up to date.
-pub(super) fn open(path: &Path) -> Result<Connection> {
-    let opening = format!("opening {}", path.display());
-    let mut connection = Connection::open(path).map_err(doing(&opening))?;
-    connection
-        .busy_timeout(Duration::from_secs(10))
-        .map_err(doing(&opening))?;
-    let version: u32 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(doing(&opening))?;
-    if version as usize > MIGRATIONS.len() {
-        return Err(Error::new(
-            ErrorKind::Store,
-            format!("{} was written by a newer labeler-tui", path.display()),
-        )
-        .with_hint("update labeler-tui, or choose another --outdir"));
-    }
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
-             PRAGMA foreign_keys = ON;
-             PRAGMA temp_store = MEMORY;
-             PRAGMA cache_size = -16384;
-             PRAGMA journal_size_limit = 67108864;",
-        )
-        .map_err(doing(&opening))?;
-    connection.set_prepared_statement_cache_capacity(64);
+/// The `application_id` of a journal; one of before it was set has 0.
+pub(super) const APPLICATION_ID: i64 = 0x4c54_5549;
+
+/// The version of the layout that this program writes.
+pub(super) const VERSION: usize = MIGRATIONS.len();
+
+/// Brings the layout up to date.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     for (migration, to) in MIGRATIONS.iter().zip(1_u32..).skip(version as usize) {
-        let transaction = connection.transaction().map_err(doing(&opening))?;
-        transaction
-            .execute_batch(migration)
-            .and_then(|()| transaction.pragma_update(None, "user_version", to))
-            .and_then(|()| transaction.commit())
-            .map_err(doing(&opening))?;
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", to)?;
+        transaction.commit()?;
     }
-    fill_checksums(&mut connection)?;
-    Ok(connection)
+    fill_checksums(connection)
 }

@@ -13,5 +13,6 @@ mod interruption;
 mod lawful;
 mod model;
 mod options;
+mod outdir;
 mod sources;
 mod usage;

@@ -174,7 +174,7 @@ fn earlier_line(name: &str, color: &str) -> String {
 }
 
 #[test]
-fn labels_of_an_earlier_program_are_taken_in_and_judged() {
+fn labels_of_an_earlier_program_are_imported_and_judged() {
     let desk = Desk::with_icons(&["가", "나"]);
     let line = earlier_line("가", "파란색");
     std::fs::create_dir(desk.path().join("out")).unwrap();
@@ -189,8 +189,9 @@ fn labels_of_an_earlier_program_are_taken_in_and_judged() {
     assert_eq!(
         told,
         [
-            "labels.jsonl: took in 1 records of an earlier run",
-            "labels.jsonl line 2 is no record: expected ident (column 2)",
+            "labels.jsonl: imported 1 record of an earlier run",
+            "labels.jsonl: kept 1 line that cannot be read in labels_unread.jsonl (line 2: \
+             expected ident (column 2))",
         ]
     );
     // Its picture has been looked at.

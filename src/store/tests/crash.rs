@@ -1,7 +1,7 @@
 //! A run that ends badly: cut off in the middle, a full disk, a folder that cannot be written.
 
 use super::*;
-use crate::export::LABELS;
+use crate::outdir::LABELS;
 
 /// What a killed process leaves: its files as they are, write-ahead log included, no goodbye.
 fn as_if_killed(outdir: &Path) -> tempfile::TempDir {

@@ -1,7 +1,7 @@
 //! The files that others read: right types, source order, whole or not there.
 
 use super::*;
-use crate::export::{ERRORS, KEPT, LABELS, PARQUET};
+use crate::outdir::{ERRORS, KEPT, LABELS, PARQUET};
 use arrow::array::{Array, ListArray, StringArray, StructArray};
 use arrow::datatypes::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;

@@ -4,6 +4,7 @@ mod crash;
 mod exports;
 mod import;
 mod journal;
+mod outdir;
 mod steps;
 
 use super::{Journal, NewGroup};

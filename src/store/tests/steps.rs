@@ -1,7 +1,7 @@
 //! What an operator does, undone and done again.
 
 use super::*;
-use crate::export::LABELS;
+use crate::outdir::LABELS;
 use crate::store::StepOutcome;
 use proptest::prelude::*;
 

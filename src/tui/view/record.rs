@@ -71,7 +71,8 @@ fn place(reason: Reason) -> Option<Field> {
         | Reason::MixedScript
         | Reason::LowConfidence
         | Reason::Truncated
-        | Reason::QualityRetryFailed => None,
+        | Reason::QualityRetryFailed
+        | Reason::UnreadLine => None,
     }
 }
 

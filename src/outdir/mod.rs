@@ -1,0 +1,169 @@
+//! The files of an outdir: their names, and how they are opened so that nothing outside is written.
+//!
+//! An outdir may come out of an archive, or lie where others can write. A link under one of our
+//! names would send what we write somewhere else, so that files written in place are never reached
+//! through one: neither a symbolic link nor a second name of the same file (a hard link).
+
+mod aside;
+mod errors;
+
+pub use aside::keep_lines;
+pub(crate) use errors::{FAILING, FULL, NOT_WRITABLE, file};
+
+use crate::error::{Error, ErrorKind, Result};
+use rustix::fs::OFlags;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+pub const LABELS: &str = "labels.jsonl";
+pub const PARQUET: &str = "labels.parquet";
+pub const ERRORS: &str = "labels_errors.jsonl";
+pub const JOURNAL: &str = "journal.sqlite";
+/// SQLite's own files beside the journal; without the first, the journal lacks its newest steps.
+pub const JOURNAL_LOGS: [&str; 2] = ["journal.sqlite-wal", "journal.sqlite-shm"];
+pub const LOG: &str = "labeler.log";
+pub const LOCK: &str = "labeler.lock";
+/// Lines of an earlier `labels.jsonl` that cannot be read, byte for byte.
+pub const UNREAD: &str = "labels_unread.jsonl";
+/// Lines of a `labels.jsonl` that another line or record stands for now, byte for byte.
+pub const KEPT: &str = "labels_kept.jsonl";
+
+/// Written in place, for as long as there are rows to add.
+const IN_PLACE: [&str; 7] = [
+    LOCK,
+    LOG,
+    JOURNAL,
+    JOURNAL_LOGS[0],
+    JOURNAL_LOGS[1],
+    UNREAD,
+    KEPT,
+];
+/// Replaced as a whole by every export.
+const REPLACED: [&str; 3] = [LABELS, PARQUET, ERRORS];
+
+/// Checks, before anything is written, that writing under `outdir` changes no other file: none of
+/// our names is a link to somewhere else, and none of them is the source that is read.
+pub fn check(outdir: &Path, source: Option<&Path>) -> Result<()> {
+    if let Some(source) = source {
+        refuse_source(outdir, source)?;
+    }
+    for name in IN_PLACE {
+        let path = outdir.join(name);
+        if let Some(about) = lstat(&path)? {
+            refuse_foreign(&path, &about)?;
+        }
+    }
+    for name in REPLACED {
+        refuse_link_to_other_kind(&outdir.join(name))?;
+    }
+    Ok(())
+}
+
+/// Opens a file that is written in place; creates it by the umask where it is not there.
+pub fn open_own(path: &Path, options: &mut OpenOptions) -> Result<File> {
+    if let Some(about) = lstat(path)? {
+        refuse_foreign(path, &about)?;
+    }
+    // Not to wait for the other end of a pipe; regular files do not care.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = options
+        .create(true)
+        .truncate(false)
+        .custom_flags(flags.bits() as i32)
+        .open(path)
+        .map_err(file("opening", path))?;
+    let about = opened.metadata().map_err(file("opening", path))?;
+    refuse_foreign(path, &about)?;
+    Ok(opened)
+}
+
+fn lstat(path: &Path) -> Result<Option<Metadata>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(about) => Ok(Some(about)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(file("looking at", path)(error)),
+    }
+}
+
+/// An outdir that is a file has nothing inside; creating it says so.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn refuse_foreign(path: &Path, about: &Metadata) -> Result<()> {
+    let kind = about.file_type();
+    let what = if kind.is_symlink() {
+        "is a symbolic link"
+    } else if !kind.is_file() {
+        "is not a regular file"
+    } else if about.nlink() > 1 {
+        "has a second name (a hard link)"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Store,
+        format!(
+            "{} {what}, and writing it could change a file elsewhere",
+            path.display()
+        ),
+    )
+    .with_hint("replace it with a copy of its own, move it away, or choose another --outdir"))
+}
+
+/// A user's own link to a file of the same kind is fine: the export follows it.
+fn refuse_link_to_other_kind(path: &Path) -> Result<()> {
+    let Some(about) = lstat(path)? else {
+        return Ok(());
+    };
+    if !about.file_type().is_symlink() {
+        return Ok(());
+    }
+    let target = std::fs::canonicalize(path)
+        .or_else(|_| std::fs::read_link(path))
+        .map_err(file("looking at", path))?;
+    if target.extension() == path.extension() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Store,
+        format!(
+            "{} is a symbolic link to {}, which is a file of another kind",
+            path.display(),
+            target.display()
+        ),
+    )
+    .with_hint("remove the link, or choose another --outdir"))
+}
+
+/// A source under one of our names would be replaced by the first export.
+fn refuse_source(outdir: &Path, source: &Path) -> Result<()> {
+    // A source that is not there is reported where it is opened.
+    let Ok(read) = std::fs::metadata(source) else {
+        return Ok(());
+    };
+    for name in IN_PLACE.into_iter().chain(REPLACED) {
+        let path = outdir.join(name);
+        // Through links: an export that is a link is written where it leads.
+        let Ok(written) = std::fs::metadata(&path) else {
+            continue;
+        };
+        if (written.dev(), written.ino()) == (read.dev(), read.ino()) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!(
+                    "the source {} is the file {}, which this run would write",
+                    source.display(),
+                    path.display()
+                ),
+            )
+            .with_hint("rename the source, or choose another --outdir"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! One line of a `labels.jsonl` as other programs write it, read as far as it can be: only the
+//! path of the image is indispensable, anything else that is odd costs itself.
+
+use crate::record::{Attributes, QualityFlags, Reason, Record, SourceType};
+use crate::source::fault_of_line;
+use serde_json::{Map, Value};
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A record in the text of a line.
+#[derive(Debug)]
+pub struct Line {
+    /// The line as it is exported: JSON, without a byte order mark.
+    pub text: String,
+    pub value: Value,
+    /// `None` where it is no object with an `image_path`, and why.
+    pub record: Result<Box<Record>, String>,
+    /// NaN or Infinity stood there; `null` stands for it in `text`.
+    pub non_finite: bool,
+}
+
+/// The record of a line, or the records where line feeds between them were lost; an error where it
+/// is no JSON.
+pub fn read(text: &str) -> Result<Vec<Line>, String> {
+    let (values, non_finite) = match values(text) {
+        Ok(values) => (values, false),
+        Err(error) => {
+            let fixed = without_non_finite(text).and_then(|fixed| values_of(&fixed));
+            (fixed.ok_or_else(|| fault_of_line(&error))?, true)
+        }
+    };
+    Ok(values
+        .into_iter()
+        .map(|(value, text)| Line {
+            record: match &value {
+                Value::Object(fields) => record(fields).map(Box::new),
+                _ => Err("not a JSON object".to_owned()),
+            },
+            text,
+            value,
+            non_finite,
+        })
+        .collect())
+}
+
+fn values_of(text: &str) -> Option<Vec<(Value, String)>> {
+    values(text).ok()
+}
+
+/// The values of a line with their texts. A byte order mark is no part of any.
+fn values(text: &str) -> serde_json::Result<Vec<(Value, String)>> {
+    let bare = text.trim_matches(BYTE_ORDER_MARK);
+    let error = match serde_json::from_str(bare) {
+        // Byte for byte, blanks included.
+        Ok(value) => return Ok(vec![(value, bare.to_owned())]),
+        Err(error) => error,
+    };
+    let mut found = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c == BYTE_ORDER_MARK || c.is_ascii_whitespace());
+        if rest.is_empty() {
+            return Ok(found);
+        }
+        let mut next = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        match next.next() {
+            Some(Ok(value @ Value::Object(_))) => {
+                let (own, after) = rest.split_at(next.byte_offset());
+                found.push((value, own.to_owned()));
+                rest = after;
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// The same text with `null` for what Python and pandas write for a number that is none; `None`
+/// where there is no such thing.
+fn without_non_finite(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut in_string = false;
+    let mut found = false;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let number = match in_string {
+            true => None,
+            false => ["-Infinity", "Infinity", "NaN"]
+                .into_iter()
+                .find(|word| rest.starts_with(word)),
+        };
+        if let Some(word) = number {
+            out.push_str("null");
+            found = true;
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let mut length = c.len_utf8();
+        match c {
+            '"' => in_string = !in_string,
+            '\\' if in_string => length += rest[1..].chars().next().map_or(0, char::len_utf8),
+            _ => {}
+        }
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    found.then_some(out)
+}
+
+fn record(fields: &Map<String, Value>) -> Result<Record, String> {
+    let image_path = match fields.get("image_path") {
+        Some(Value::String(path)) if !path.trim().is_empty() => path.clone(),
+        Some(Value::String(_)) => return Err("image_path is empty".to_owned()),
+        Some(_) => return Err("image_path is not a text".to_owned()),
+        None => return Err("image_path is missing".to_owned()),
+    };
+    let none = Map::new();
+    let object = |key: &str| match fields.get(key) {
+        Some(Value::Object(inner)) => inner,
+        _ => &none,
+    };
+    let attributes = object("attributes");
+    let flags = object("quality_flags");
+    Ok(Record {
+        image_path,
+        image_sha256: text(fields, "image_sha256"),
+        // What a source says of it later counts anyway.
+        source_type: text(fields, "source_type")
+            .and_then(|text| SourceType::parse(&text))
+            .unwrap_or(SourceType::Cash),
+        item_name: text(fields, "item_name").unwrap_or_default(),
+        item_description: text(fields, "item_description"),
+        label_ko: text(fields, "label_ko").unwrap_or_default(),
+        label_en: text(fields, "label_en"),
+        tags_ko: list(fields, "tags_ko"),
+        attributes: Attributes {
+            colors: list(attributes, "colors"),
+            theme: list(attributes, "theme"),
+            material: list(attributes, "material"),
+            vibe: list(attributes, "vibe"),
+            item_type_guess: text(attributes, "item_type_guess"),
+        },
+        query_variants_ko: list(fields, "query_variants_ko"),
+        quality_flags: QualityFlags {
+            is_uncertain: flags.get("is_uncertain") == Some(&Value::Bool(true)),
+            // Codes that are not ours stay in the line and are not shown.
+            reasons: list(flags, "reasons")
+                .iter()
+                .filter_map(|code| Reason::parse(code))
+                .collect(),
+        },
+        model: text(fields, "model").unwrap_or_default(),
+        prompt_version: text(fields, "prompt_version").unwrap_or_default(),
+        generated_at: text(fields, "generated_at").unwrap_or_default(),
+    })
+}
+
+fn text(fields: &Map<String, Value>, key: &str) -> Option<String> {
+    match fields.get(key) {
+        Some(Value::String(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn list(fields: &Map<String, Value>, key: &str) -> Vec<String> {
+    let Some(Value::Array(values)) = fields.get(key) else {
+        return Vec::new();
+    };
+    let texts = values.iter().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+/// Whether both say the same, apart from what an export changes in a line: the path follows the
+/// picture, and `duplicate_label` comes and goes with other records.
+pub fn same(one: &Value, other: &Value) -> bool {
+    one == other || comparable(one) == comparable(other)
+}
+
+fn comparable(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("image_path");
+    }
+    let Some(flags) = value.get_mut("quality_flags") else {
+        return value;
+    };
+    let Some(Value::Array(reasons)) = flags.get_mut("reasons") else {
+        return value;
+    };
+    let before = reasons.len();
+    reasons.retain(|code| code.as_str() != Some(Reason::DuplicateLabel.code()));
+    let (removed, none_left) = (reasons.len() < before, reasons.is_empty());
+    if removed && none_left {
+        flags["is_uncertain"] = Value::Bool(false);
+    }
+    value
+}
+
+/// What can still be told of the image of a line that cannot be read.
+#[derive(Debug)]
+pub struct Fragment {
+    pub image_path: String,
+    pub image_sha256: Option<String>,
+    pub item_name: Option<String>,
+    pub label_ko: Option<String>,
+}
+
+pub fn fragment(text: &str) -> Option<Fragment> {
+    Some(Fragment {
+        image_path: string_after(text, "image_path").filter(|path| !path.trim().is_empty())?,
+        image_sha256: string_after(text, "image_sha256"),
+        item_name: string_after(text, "item_name"),
+        label_ko: string_after(text, "label_ko"),
+    })
+}
+
+/// The whole text that follows `"key":`.
+fn string_after(text: &str, key: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("\"{key}\""))?;
+    let rest = rest.trim_start().strip_prefix(':')?;
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+    // Characters that could not be decoded are no name of a file.
+    let found = values.next()?.ok()?;
+    (!found.contains(char::REPLACEMENT_CHARACTER)).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_none_becomes_null_outside_of_texts() {
+        let line = r#"{"a": NaN, "b": [-Infinity,Infinity], "c": "NaN \" NaN"}"#;
+        assert_eq!(
+            without_non_finite(line).unwrap(),
+            r#"{"a": null, "b": [null,null], "c": "NaN \" NaN"}"#
+        );
+        assert_eq!(without_non_finite(r#"{"a": "NaN\\"}"#), None);
+        assert_eq!(without_non_finite("\"\\"), None);
+    }
+
+    #[test]
+    fn records_are_told_apart_where_line_feeds_were_lost() {
+        let joined = "\u{feff}{\"image_path\": \"a\"}\u{feff}{\"image_path\": \"b\"} {\"x\":1}\r";
+        let lines = read(joined).unwrap();
+        let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "{\"image_path\": \"a\"}",
+                "{\"image_path\": \"b\"}",
+                "{\"x\":1}"
+            ]
+        );
+        assert!(lines[1].record.is_ok());
+        assert_eq!(
+            lines[2].record.as_ref().unwrap_err(),
+            "image_path is missing"
+        );
+        assert!(read("{\"image_path\": \"a\"} and more").is_err());
+    }
+
+    #[test]
+    fn what_is_odd_costs_itself() {
+        let line = r#"{"image_path":"a","item_name":7,"tags_ko":"하나","query_variants_ko":["a",1,null],
+            "attributes":[],"quality_flags":{"is_uncertain":"yes","reasons":["few_tags","x",2]},
+            "label_ko":"모자"}"#;
+        let lines = read(line).unwrap();
+        let record = lines[0].record.as_ref().unwrap();
+        assert_eq!(record.item_name, "");
+        assert!(record.tags_ko.is_empty());
+        assert_eq!(record.query_variants_ko, ["a"]);
+        assert_eq!(record.label_ko, "모자");
+        assert_eq!(record.quality_flags.reasons, [Reason::FewTags]);
+        assert_eq!(lines[0].text, line);
+    }
+
+    #[test]
+    fn the_image_of_a_cut_line_is_told() {
+        let cut =
+            r#"{"image_path": "icons/\"모자\".png", "item_name": "모자", "label_ko": "붉은 모"#;
+        let found = fragment(cut).unwrap();
+        assert_eq!(found.image_path, "icons/\"모자\".png");
+        assert_eq!(found.item_name.as_deref(), Some("모자"));
+        assert_eq!(found.label_ko, None);
+        assert!(fragment("{\"image_path\": \"icons/모").is_none());
+        assert!(fragment("{\"image_path\": \"icons/\u{fffd}.png\"").is_none());
+    }
+}

@@ -1,0 +1,585 @@
+//! Imports a `labels.jsonl` that something else has written, such as an earlier Python run: its
+//! records are committed ones, its lines are exported byte for byte until an operator commits anew.
+//!
+//! Nothing of it is lost. A line that cannot be read moves to `labels_unread.jsonl`, and its image,
+//! where it can be told, has a record that says so. A line that another one or the journal stands
+//! for moves to `labels_kept.jsonl`.
+
+mod line;
+mod lines;
+
+use super::contents::{Content, bump, hex};
+use super::fault::doing;
+use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
+use super::head::{Decision, DraftRow, Heads, MadeBy, Standing, insert_draft};
+use super::journal::{Journal, insert_record_row, now_text};
+use super::rules::{Facts, reasons};
+use crate::error::Result;
+use crate::outdir::{KEPT, UNREAD, file, keep_lines};
+use crate::record::{
+    GroupId, Item, Labels, Origin, Reason, Record, SourceType, Vocabulary, harmless,
+};
+use line::{Fragment, Line};
+use lines::{Encoding, Lines, decode};
+use rusqlite::{Connection, params};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufReader, ErrorKind as IoKind, Read};
+use std::path::Path;
+
+/// Where a group stands until a source names it: behind everything that a source has named.
+const AFTER_SOURCES: i64 = 1 << 40;
+/// Unreadable lines told one by one; the journal keeps the reason of each.
+const TOLD: usize = 5;
+
+/// Which one counts where a line and the journal's record differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefer {
+    Journal,
+    /// The journal was damaged; the file is what is known to be good.
+    File,
+}
+
+/// What the file held.
+#[derive(Default)]
+struct Tally {
+    lines: usize,
+    /// Lines that are exported exactly as they stand there.
+    exact: usize,
+    imported: usize,
+    doubled: usize,
+    changed: usize,
+    non_finite: usize,
+    utf16: bool,
+    cp949: usize,
+    unread: Vec<(u64, String)>,
+}
+
+/// What became of a file of records.
+#[derive(Debug)]
+pub struct Imported {
+    /// Of the file as it was read.
+    pub sha256: String,
+    /// The file is what an export would write now, but for the order of its lines.
+    pub is_current: bool,
+    pub notices: Vec<String>,
+}
+
+impl Journal {
+    /// Imports what a file of records holds that the journal does not know. `None` where there is
+    /// no file, or where its SHA-256 is `known`. `is_behind`: the file is older than the journal,
+    /// because the last run was cut off.
+    pub fn import(
+        &mut self,
+        path: &Path,
+        known: Option<&str>,
+        is_behind: bool,
+        prefer: Prefer,
+    ) -> Result<Option<Imported>> {
+        let reading = file("reading", path);
+        let Some(sha256) = file_sha256(path)? else {
+            return Ok(None);
+        };
+        if known == Some(sha256.as_str()) {
+            return Ok(None);
+        }
+        let opened = File::open(path).map_err(&reading)?;
+        let transaction = self.db.transaction().map_err(doing("importing labels"))?;
+        let mut import = Import {
+            db: &transaction,
+            vocabulary: &self.vocabulary,
+            heads: Heads::new(&transaction),
+            prefer,
+            is_behind,
+            twins: equal_labels(&transaction)?,
+            met: HashSet::new(),
+            fragments: Vec::new(),
+            unread: Vec::new(),
+            kept: Vec::new(),
+            tally: Tally::default(),
+        };
+        let mut lines =
+            Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
+        let mut bytes = Vec::new();
+        for number in 1.. {
+            if !lines.next(&mut bytes).map_err(&reading)? {
+                break;
+            }
+            import.line(number, &bytes, lines.width)?;
+        }
+        import.mark_unread_images()?;
+        let Import {
+            heads,
+            unread,
+            kept,
+            tally,
+            ..
+        } = import;
+        heads.finish()?;
+        // Before the journal has imported the file: what is cut off in between is done once more,
+        // and adds nothing twice.
+        keep_lines(&self.outdir, UNREAD, &unread)?;
+        keep_lines(&self.outdir, KEPT, &kept)?;
+        let is_current = tally.exact == tally.lines && tally.lines == exported(&transaction)?;
+        if tally.imported > 0 || !is_current {
+            bump(&transaction, Content::Records)?;
+        }
+        transaction.commit().map_err(doing("importing labels"))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Some(Imported {
+            sha256,
+            is_current,
+            notices: tally.notices(&name),
+        }))
+    }
+}
+
+/// The SHA-256 of a file; `None` where there is none.
+pub(crate) fn file_sha256(path: &Path) -> Result<Option<String>> {
+    let reading = file("reading", path);
+    let mut opened = match File::open(path) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
+        Err(error) => return Err(reading(error)),
+    };
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        let read = opened.read(&mut chunk).map_err(&reading)?;
+        if read == 0 {
+            return Ok(Some(hex(&hash.finalize())));
+        }
+        hash.update(&chunk[..read]);
+    }
+}
+
+/// How many lines an export has.
+fn exported(db: &Connection) -> Result<usize> {
+    let lines: i64 = db
+        .query_row(
+            "SELECT count(*) FROM heads h JOIN records r ON r.id = h.record
+             WHERE r.made_by <> 'unread'",
+            [],
+            |row| row.get(0),
+        )
+        .map_err(doing("counting"))?;
+    Ok(usize::try_from(lines).unwrap_or_default())
+}
+
+/// Labels that more than one record holds.
+fn equal_labels(db: &Connection) -> Result<HashSet<String>> {
+    db.prepare_cached(
+        "SELECT r.label_key FROM heads h JOIN records r ON r.id = h.record
+         WHERE r.label_key <> '' AND r.made_by <> 'unread'
+         GROUP BY r.label_key HAVING count(*) > 1",
+    )
+    .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
+    .map_err(doing("looking for equal labels"))
+}
+
+struct Import<'a> {
+    db: &'a Connection,
+    vocabulary: &'a Vocabulary,
+    heads: Heads<'a>,
+    prefer: Prefer,
+    is_behind: bool,
+    /// Labels that more than one of the journal's records holds.
+    twins: HashSet<String>,
+    /// Groups that a line of this file has given its record.
+    met: HashSet<GroupId>,
+    /// What is left of lines that cannot be read.
+    fragments: Vec<(u64, Fragment)>,
+    unread: Vec<Vec<u8>>,
+    kept: Vec<Vec<u8>>,
+    tally: Tally,
+}
+
+/// A record as it is stored.
+struct Stored {
+    record: String,
+    raw: Option<String>,
+    label_key: String,
+    by: String,
+}
+
+impl Import<'_> {
+    fn line(&mut self, number: u64, bytes: &[u8], width: lines::Width) -> Result<()> {
+        let Some((text, encoding)) = decode(bytes, width) else {
+            self.tally.lines += 1;
+            let text = String::from_utf8_lossy(bytes);
+            return self.unreadable(number, "its encoding is not known", bytes, &text);
+        };
+        if text.chars().all(|c| c == '\u{feff}' || c.is_whitespace()) {
+            return Ok(());
+        }
+        self.tally.lines += 1;
+        // UTF-16 would cut the file that it is kept in into other lines; its text is the same.
+        let whole = match encoding {
+            Encoding::Utf16 => text.as_bytes(),
+            Encoding::Utf8 | Encoding::Cp949 => bytes,
+        };
+        let found = match line::read(&text) {
+            Ok(found) => found,
+            Err(why) => return self.unreadable(number, &why, whole, &text),
+        };
+        let alone = found.len() == 1;
+        match encoding {
+            Encoding::Utf8 => {}
+            Encoding::Utf16 => self.tally.utf16 = true,
+            Encoding::Cp949 => self.tally.cp949 += 1,
+        }
+        for line in found {
+            let exact = encoding == Encoding::Utf8 && line.text == text;
+            if line.non_finite {
+                self.tally.non_finite += 1;
+                self.note(number, "NaN or Infinity became null", &text)?;
+            }
+            match &line.record {
+                Ok(record) => self.record(number, &line, record, exact)?,
+                Err(why) => {
+                    let bytes = if alone { whole } else { line.text.as_bytes() };
+                    self.unreadable(number, why, bytes, &line.text)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, number: u64, line: &Line, record: &Record, exact: bool) -> Result<()> {
+        let id = self.group_of(number, record)?;
+        let mut standing = self.heads.read(id)?;
+        let stored = match standing.head.record {
+            Some(record) => Some(self.stored(record)?),
+            None => None,
+        };
+        // A placeholder for a line that could not be read gives way to one that can.
+        let stored = stored.filter(|stored| stored.by != MadeBy::Unread.name());
+        match &stored {
+            Some(stored) if self.met.contains(&id) => {
+                if stored.raw.as_deref() == Some(line.text.as_str()) {
+                    return Ok(());
+                }
+                self.kept.extend(stored.raw.clone().map(String::into_bytes));
+                self.tally.doubled += 1;
+            }
+            Some(stored) => {
+                let stands = stored.raw.as_deref() == Some(line.text.as_str())
+                    || line::same(&line.value, &stored.value());
+                if stands {
+                    self.tally.exact +=
+                        usize::from(exact && stored.is_exported_as(line, &self.twins));
+                    return Ok(());
+                }
+                if self.was_a_record(id, &line.value)? {
+                    // A copy of an earlier line; the journal knows better.
+                    return Ok(());
+                }
+                if self.prefer == Prefer::Journal {
+                    self.kept.push(line.text.clone().into_bytes());
+                    self.tally.changed += 1;
+                    return Ok(());
+                }
+            }
+            // The export lacks the line because a commit has withdrawn the record.
+            None if self.is_behind && self.was_a_record(id, &line.value)? => return Ok(()),
+            None => {}
+        }
+        let item = item_of(record);
+        let draft = insert_draft(self.db, id, &self.draft(&item, record))?;
+        self.commit(
+            id,
+            &mut standing,
+            draft,
+            MadeBy::Import,
+            record,
+            Some(&line.text),
+        )?;
+        if self.met.insert(id) {
+            self.tally.imported += 1;
+            self.tally.exact += usize::from(exact);
+        }
+        Ok(())
+    }
+
+    /// The group that a line speaks of; a new one where the journal knows none.
+    fn group_of(&self, number: u64, record: &Record) -> Result<GroupId> {
+        let item = item_of(record);
+        let path = path_key(&item);
+        let known = match (find_by_path(self.db, &path)?, &record.image_sha256) {
+            (Some(id), _) => Some(id),
+            (None, Some(sha256)) => find_by_hash(self.db, sha256)?,
+            (None, None) => None,
+        };
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let row = GroupRow {
+            order: AFTER_SOURCES.saturating_add_unsigned(number),
+            image_path: record.image_path.clone(),
+            sha256: record.image_sha256.clone(),
+            item,
+            other_names: Vec::new(),
+            rows: 1,
+            histogram: None,
+        };
+        let id = insert_group(self.db, &row)?;
+        link(self.db, &path, id)?;
+        Ok(id)
+    }
+
+    /// Makes a draft the record. It is the draft too, unless the operator has edited or decided;
+    /// a model's answer stays to be compared.
+    fn commit(
+        &mut self,
+        id: GroupId,
+        standing: &mut Standing,
+        draft: i64,
+        by: MadeBy,
+        record: &Record,
+        raw: Option<&str>,
+    ) -> Result<()> {
+        let head = &mut standing.head;
+        let untouched = !head.edited && head.decision == Decision::Open;
+        if untouched || head.draft.is_none() {
+            head.draft = Some(draft);
+        }
+        if standing.failure.take().is_some() {
+            bump(self.db, Content::Failures)?;
+        }
+        let record = insert_record_row(self.db, id, draft, self.heads.now, by, record, raw)?;
+        standing.head.record = Some(record);
+        self.heads.write(id, standing)
+    }
+
+    fn draft(&self, item: &Item, record: &Record) -> DraftRow {
+        let said = record.quality_flags.reasons.iter().copied();
+        let kept: Vec<Reason> = said
+            .clone()
+            .filter(|reason| {
+                matches!(
+                    reason,
+                    Reason::Truncated
+                        | Reason::QualityRetryFailed
+                        | Reason::LowConfidence
+                        | Reason::UnreadLine
+                )
+            })
+            .collect();
+        let labels = Labels {
+            label_ko: record.label_ko.clone(),
+            label_en: record.label_en.clone(),
+            tags_ko: record.tags_ko.clone(),
+            attributes: record.attributes.clone(),
+            query_variants_ko: record.query_variants_ko.clone(),
+            model_reasons: said.filter(|reason| reason.said_by_model()).collect(),
+        };
+        let facts = Facts {
+            vocabulary: self.vocabulary,
+            item_name: &item.item_name,
+            histogram: None,
+            confidence: &[],
+            with_image: true,
+            with_metadata: true,
+            kept: &kept,
+        };
+        DraftRow {
+            origin: Origin::Import,
+            reasons: reasons(&labels, &facts),
+            labels,
+            confidence: Vec::new(),
+            with_image: true,
+            with_metadata: true,
+            kept,
+            model: record.model.clone(),
+            prompt_version: record.prompt_version.clone(),
+            generated_at: record.generated_at.clone(),
+        }
+    }
+
+    fn stored(&self, record: i64) -> Result<Stored> {
+        self.db
+            .prepare_cached("SELECT record, raw, label_key, made_by FROM records WHERE id = ?1")
+            .and_then(|mut select| select.query_row([record], stored_row))
+            .map_err(doing("reading a record"))
+    }
+
+    /// Whether the line is one that the journal itself has exported for the group at some time.
+    fn was_a_record(&self, id: GroupId, line: &Value) -> Result<bool> {
+        let records: Vec<Stored> = self
+            .db
+            .prepare_cached(
+                "SELECT record, raw, label_key, made_by FROM records WHERE group_id = ?1",
+            )
+            .and_then(|mut select| select.query_map([id.0], stored_row)?.collect())
+            .map_err(doing("reading the records"))?;
+        Ok(records
+            .iter()
+            .any(|stored| line::same(line, &stored.value())))
+    }
+
+    fn unreadable(&mut self, number: u64, why: &str, bytes: &[u8], text: &str) -> Result<()> {
+        self.note(number, why, text)?;
+        self.tally.unread.push((number, harmless(why)));
+        self.unread.push(bytes.to_vec());
+        self.fragments
+            .extend(line::fragment(text).map(|fragment| (number, fragment)));
+        Ok(())
+    }
+
+    /// Gives the images of lines that cannot be read a record that says so, which no export holds,
+    /// where no other line gave them one.
+    fn mark_unread_images(&mut self) -> Result<()> {
+        for (number, fragment) in std::mem::take(&mut self.fragments) {
+            let record = placeholder(fragment);
+            let id = self.group_of(number, &record)?;
+            let mut standing = self.heads.read(id)?;
+            if standing.head.record.is_some() {
+                continue;
+            }
+            let item = item_of(&record);
+            let draft = insert_draft(self.db, id, &self.draft(&item, &record))?;
+            self.commit(id, &mut standing, draft, MadeBy::Unread, &record, None)?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, number: u64, why: &str, text: &str) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO import_faults (at, line, why, text) VALUES (?1, ?2, ?3, ?4)",
+            )
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    now_text(self.heads.now),
+                    i64::try_from(number).unwrap_or(i64::MAX),
+                    why,
+                    text,
+                ])
+            })
+            .map_err(doing("importing labels"))?;
+        Ok(())
+    }
+}
+
+fn stored_row(row: &rusqlite::Row) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        record: row.get(0)?,
+        raw: row.get(1)?,
+        label_key: row.get(2)?,
+        by: row.get(3)?,
+    })
+}
+
+impl Stored {
+    fn value(&self) -> Value {
+        let text = self.raw.as_ref().unwrap_or(&self.record);
+        // What is no JSON equals no line.
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    fn is_exported_as(&self, line: &Line, twins: &HashSet<String>) -> bool {
+        match &self.raw {
+            Some(raw) => *raw == line.text,
+            None => self.record == line.text && !twins.contains(&self.label_key),
+        }
+    }
+}
+
+fn placeholder(fragment: Fragment) -> Record {
+    Record {
+        image_path: fragment.image_path,
+        image_sha256: fragment.image_sha256,
+        source_type: SourceType::Cash,
+        item_name: fragment.item_name.unwrap_or_default(),
+        item_description: None,
+        label_ko: fragment.label_ko.unwrap_or_default(),
+        label_en: None,
+        tags_ko: Vec::new(),
+        attributes: Default::default(),
+        query_variants_ko: Vec::new(),
+        quality_flags: crate::record::QualityFlags {
+            is_uncertain: true,
+            reasons: vec![Reason::UnreadLine],
+        },
+        model: String::new(),
+        prompt_version: String::new(),
+        generated_at: String::new(),
+    }
+}
+
+fn item_of(record: &Record) -> Item {
+    Item {
+        image_path: record.image_path.clone(),
+        file: None,
+        claimed_sha256: record.image_sha256.clone(),
+        source_type: record.source_type,
+        item_name: record.item_name.clone(),
+        item_description: record.item_description.clone(),
+        item_part: None,
+        image_url: None,
+        ocid: None,
+        ranking: None,
+    }
+}
+
+impl Tally {
+    fn notices(self, name: &str) -> Vec<String> {
+        let mut told = Vec::new();
+        if self.imported > 0 {
+            let encoding = if self.utf16 { " (UTF-16)" } else { "" };
+            told.push(format!(
+                "{name}: imported {} of an earlier run{encoding}",
+                count(self.imported, "record")
+            ));
+        }
+        if self.cp949 > 0 {
+            told.push(format!(
+                "{name}: read {} as CP949; they are exported as UTF-8",
+                count(self.cp949, "line")
+            ));
+        }
+        if self.non_finite > 0 {
+            told.push(format!(
+                "{name}: NaN or Infinity, which is not JSON, counts as no value in {} and is exported \
+                 as null",
+                count(self.non_finite, "line")
+            ));
+        }
+        if self.doubled > 0 {
+            told.push(format!(
+                "{name}: kept {} in {KEPT}, since a later line has the same image",
+                count(self.doubled, "line")
+            ));
+        }
+        if self.changed > 0 {
+            told.push(format!(
+                "{name}: kept {} changed outside labeler-tui in {KEPT}; the journal's records stay",
+                count(self.changed, "line")
+            ));
+        }
+        if !self.unread.is_empty() {
+            let first = self.unread.iter().take(TOLD);
+            let mut why: Vec<String> = first
+                .map(|(number, why)| format!("line {number}: {why}"))
+                .collect();
+            if self.unread.len() > TOLD {
+                why.push(format!("and {} more", self.unread.len() - TOLD));
+            }
+            told.push(format!(
+                "{name}: kept {} that cannot be read in {UNREAD} ({})",
+                count(self.unread.len(), "line"),
+                why.join("; ")
+            ));
+        }
+        told
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}

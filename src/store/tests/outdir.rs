@@ -1,0 +1,303 @@
+//! Outdirs that hold what is not ours, and journals that were copied around.
+
+use super::*;
+use crate::outdir::{self, JOURNAL, LABELS, open_own};
+use crate::store::{Rebuilt, backup, check, rebuild, restore};
+use std::fs::OpenOptions;
+
+/// As the command does it.
+fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
+    let mut rebuilt = rebuild(outdir, vocabulary()).unwrap();
+    let mut exports = Exports::new(outdir, false);
+    exports.rebuild(&mut rebuilt.journal).unwrap();
+    rebuilt
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_untouched() {
+    for setup in [
+        "CREATE TABLE runs (run_id TEXT); INSERT INTO runs VALUES ('x')",
+        "PRAGMA user_version = 2; CREATE TABLE meta (key, value)",
+        "PRAGMA application_id = 77; CREATE TABLE meta (key, value)",
+        "PRAGMA journal_mode = WAL; CREATE TABLE runs (run_id TEXT)",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(JOURNAL);
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch(setup).unwrap();
+        drop(other);
+        let before = std::fs::read(&path).unwrap();
+        let refused = Journal::lock(dir.path(), vocabulary()).unwrap_err();
+        assert!(refused.cause.contains("not a journal of"), "{refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_journal_of_before_journals_said_so_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, ids) = labelled(dir.path(), &["반지"]);
+    let seen = journal.summary(ids[0]).unwrap();
+    drop(journal);
+    let db = rusqlite::Connection::open(dir.path().join(JOURNAL)).unwrap();
+    db.execute_batch("PRAGMA application_id = 0; PRAGMA user_version = 2")
+        .unwrap();
+    drop(db);
+    let journal = open(dir.path());
+    assert_eq!(journal.summary(ids[0]).unwrap(), seen);
+    let id: i64 = journal
+        .db
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .unwrap();
+    assert_eq!(id, i64::from(u32::from_be_bytes(*b"LTUI")));
+}
+
+#[test]
+fn nothing_is_written_through_a_link_under_one_of_our_names() {
+    for name in ["labeler.lock", JOURNAL, "journal.sqlite-wal", "labeler.log"] {
+        for hard in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let outside = dir.path().join("outside");
+            std::fs::write(&outside, "precious").unwrap();
+            let out = dir.path().join("out");
+            std::fs::create_dir(&out).unwrap();
+            match hard {
+                true => std::fs::hard_link(&outside, out.join(name)).unwrap(),
+                false => std::os::unix::fs::symlink(&outside, out.join(name)).unwrap(),
+            }
+            let refused = outdir::check(&out, None).unwrap_err();
+            assert!(refused.cause.contains(name), "{refused}");
+            assert!(refused.cause.contains("link"), "{refused}");
+            match name {
+                "labeler.log" => {
+                    let mut options = OpenOptions::new();
+                    assert!(open_own(&out.join(name), options.append(true)).is_err());
+                }
+                _ => assert!(Journal::lock(&out, vocabulary()).is_err()),
+            }
+            assert_eq!(std::fs::read_to_string(&outside).unwrap(), "precious");
+        }
+    }
+}
+
+#[test]
+fn an_outdir_may_itself_be_a_link() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("there")).unwrap();
+    let here = dir.path().join("here");
+    std::os::unix::fs::symlink("there", &here).unwrap();
+    outdir::check(&here, None).unwrap();
+    drop(open(&here));
+    assert!(dir.path().join("there").join(JOURNAL).exists());
+}
+
+#[test]
+fn an_export_may_be_a_link_to_its_own_kind_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join(LABELS);
+    std::fs::write(dir.path().join("mine.jsonl"), "").unwrap();
+    std::os::unix::fs::symlink("mine.jsonl", &link).unwrap();
+    outdir::check(dir.path(), None).unwrap();
+    std::fs::remove_file(&link).unwrap();
+    std::fs::write(dir.path().join("icon.png"), "").unwrap();
+    std::os::unix::fs::symlink("icon.png", &link).unwrap();
+    assert!(outdir::check(dir.path(), None).is_err());
+}
+
+/// A journal with one record, its backup, and what a kill in the middle of a later run left.
+fn killed_after_backup(dir: &Path) -> std::path::PathBuf {
+    let out = dir.join("out");
+    let (mut journal, ids) = labelled(&out, &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    drop(journal);
+    backup(&out, &dir.join("backup")).unwrap();
+    let mut journal = open(&out);
+    journal.commit_automatic(ids[1]).unwrap();
+    journal.export(false).unwrap();
+    let killed = dir.join("killed");
+    std::fs::create_dir(&killed).unwrap();
+    for name in [JOURNAL, "journal.sqlite-wal", LABELS] {
+        std::fs::copy(out.join(name), killed.join(name)).unwrap();
+    }
+    killed
+}
+
+#[test]
+fn a_backup_copied_under_another_log_is_noticed_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let killed = killed_after_backup(dir.path());
+    std::fs::copy(dir.path().join("backup"), killed.join(JOURNAL)).unwrap();
+    let log = std::fs::read(killed.join("journal.sqlite-wal")).unwrap();
+    let labels = read(&killed, LABELS);
+    let refused = Journal::lock(&killed, vocabulary()).unwrap_err();
+    assert!(refused.cause.contains("different states"), "{refused}");
+    assert!(refused.hint.unwrap().contains("journal restore"));
+    assert_eq!(
+        std::fs::read(killed.join("journal.sqlite-wal")).unwrap(),
+        log
+    );
+    let found = check(&killed).unwrap();
+    assert!(found.problems[0].contains("different states"), "{found:?}");
+
+    let restored = restore(&killed, &killed.join(JOURNAL)).unwrap();
+    assert!(restored.without_log);
+    let kept = restored.kept.unwrap();
+    let kept_log = kept.with_file_name(format!("{}-wal", kept.file_name().unwrap().display()));
+    assert_eq!(std::fs::read(kept_log).unwrap(), log);
+    assert!(check(&killed).unwrap().problems.is_empty());
+    // The line that the backup's journal lacks comes back from the file.
+    let journal = open(&killed);
+    assert_eq!(journal.counts().unwrap().records, 2);
+    assert_eq!(read(&killed, LABELS), labels);
+}
+
+#[test]
+fn a_kill_alone_is_no_reason_to_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let killed = killed_after_backup(dir.path());
+    assert!(check(&killed).unwrap().problems.is_empty());
+    let journal = open(&killed);
+    assert_eq!(journal.counts().unwrap().records, 2);
+}
+
+#[test]
+fn a_backup_holds_everything_and_replaces_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let (mut journal, ids) = labelled(&out, &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal
+        .apply(&ids, &set_label("같은 붉은 것"), "edit")
+        .unwrap();
+    let seen = journal.summaries().unwrap();
+    let target = dir.path().join("백업.sqlite");
+    assert!(backup(&out, &target).is_err(), "it is in use");
+    drop(journal);
+    backup(&out, &target).unwrap();
+    assert!(backup(&out, &target).is_err(), "it is there already");
+
+    let mut journal = open(&out);
+    journal.undo().unwrap();
+    let newer = journal.summaries().unwrap();
+    drop(journal);
+    let restored = restore(&out, &target).unwrap();
+    assert!(!restored.without_log);
+    let mut journal = open(&out);
+    assert_eq!(journal.summaries().unwrap(), seen);
+    assert!(journal.undo().unwrap().is_some());
+    drop(journal);
+    // And back again, from what was kept.
+    restore(&out, &restored.kept.unwrap()).unwrap();
+    assert_eq!(open(&out).summaries().unwrap(), newer);
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    restore(&other, &target).unwrap();
+    assert_eq!(open(&other).summaries().unwrap(), seen);
+}
+
+#[test]
+fn what_is_no_sound_journal_is_not_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = labelled(dir.path(), &["반지"]);
+    let seen = journal.summaries().unwrap();
+    drop(journal);
+    let bad = dir.path().join("bad");
+    for contents in ["no database at all", ""] {
+        std::fs::write(&bad, contents).unwrap();
+        assert!(restore(dir.path(), &bad).is_err());
+    }
+    rusqlite::Connection::open(&bad)
+        .unwrap()
+        .execute_batch("CREATE TABLE runs (id)")
+        .unwrap();
+    assert!(restore(dir.path(), &bad).is_err());
+    let mut bytes = std::fs::read(dir.path().join(JOURNAL)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0x5a);
+    std::fs::write(&bad, bytes).unwrap();
+    let refused = restore(dir.path(), &bad).unwrap_err();
+    assert!(refused.cause.contains("damaged"), "{refused}");
+    assert_eq!(open(dir.path()).summaries().unwrap(), seen);
+}
+
+#[test]
+fn a_damaged_journal_is_rebuilt_from_what_is_left() {
+    let names: Vec<String> = (0..300).map(|n| format!("모자 {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let whole = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(whole.path(), &names);
+    for id in &ids {
+        journal.commit_automatic(*id).unwrap();
+    }
+    journal
+        .apply(&ids[..40], &set_label("같은 붉은 것"), "edit")
+        .unwrap();
+    journal.export(false).unwrap();
+    drop(journal);
+    let bytes = std::fs::read(whole.path().join(JOURNAL)).unwrap();
+    let labels = read(whole.path(), LABELS);
+    let pages = bytes.len() / 4096;
+    let mut saved = 0;
+    for page in (0..pages).step_by(pages / 12) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut damaged = bytes.clone();
+        damaged[page * 4096..(page + 1) * 4096].fill(0x5a);
+        std::fs::write(dir.path().join(JOURNAL), &damaged).unwrap();
+        std::fs::write(dir.path().join(LABELS), &labels).unwrap();
+        assert!(
+            !check(dir.path()).unwrap().problems.is_empty(),
+            "page {page}"
+        );
+        let rebuilt = rebuild_with_exports(dir.path());
+        assert!(std::fs::read(rebuilt.kept.unwrap()).unwrap() == damaged);
+        saved += rebuilt.attempts;
+        drop(rebuilt.journal);
+        assert_eq!(check(dir.path()).unwrap().problems, [""; 0], "page {page}");
+        let mut journal = open(dir.path());
+        assert_eq!(journal.counts().unwrap().records, 300, "page {page}");
+        let mut is: Vec<String> = read(dir.path(), LABELS)
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        let mut was: Vec<&str> = labels.lines().collect();
+        is.sort();
+        was.sort();
+        assert_eq!(is, was, "page {page}");
+        // It can be worked with.
+        let ids = add(&mut journal, &names);
+        journal.apply(&ids, &Change::Accept, "accept").unwrap();
+        while journal.undo().unwrap().is_some() {}
+    }
+    assert!(saved > 300 * 6, "{saved} answers");
+}
+
+#[test]
+fn without_a_journal_the_lines_make_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    journal.export(false).unwrap();
+    drop(journal);
+    let labels = read(dir.path(), LABELS);
+    std::fs::remove_file(dir.path().join(JOURNAL)).unwrap();
+    let rebuilt = rebuild_with_exports(dir.path());
+    let records = rebuilt.journal.counts().unwrap().records;
+    assert_eq!((records, rebuilt.kept), (1, None));
+    drop(rebuilt.journal);
+    assert_eq!(read(dir.path(), LABELS), labels);
+    assert!(check(dir.path()).unwrap().problems.is_empty());
+}
+
+#[test]
+fn a_check_names_rows_that_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = labelled(dir.path(), &["반지"]);
+    journal
+        .db
+        .execute("UPDATE drafts SET labels = '{'", [])
+        .unwrap();
+    drop(journal);
+    let found = check(dir.path()).unwrap();
+    assert!(found.problems[0].contains("row 1 of drafts"), "{found:?}");
+}

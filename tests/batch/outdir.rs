@@ -1,0 +1,219 @@
+//! What lies in an outdir already: sources, links, another member's files, earlier labels; and the
+//! commands that move its journal.
+#![cfg(unix)]
+
+use crate::common::{Desk, Ended, ended, lines};
+use serde_json::json;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Every file in a folder with its bytes.
+fn listing(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read(path).unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn journal(desk: &Desk, args: &[&str]) -> Ended {
+    let mut all = vec!["journal"];
+    all.extend(args);
+    all.extend(["--outdir", "out"]);
+    ended(&mut desk.plain(&all))
+}
+
+#[test]
+fn a_source_under_one_of_our_names_is_refused_and_nothing_is_written() {
+    let row = json!({"image_path": "가.png", "item_name": "가", "source_type": "cash"});
+    for (option, name) in [
+        ("--input", "labels.jsonl"),
+        ("--input", "labels_errors.jsonl"),
+        ("--input", "labels_unread.jsonl"),
+        ("--input", "labels.parquet"),
+        ("--db", "journal.sqlite"),
+        ("--db", "labeler.lock"),
+    ] {
+        let desk = Desk::with_icons(&["가"]);
+        std::fs::write(desk.source(name), format!("{row}\n")).unwrap();
+        let before = listing(&desk.source(""));
+        let source = format!("source/{name}");
+        let args = ["--batch", "--resume", option, &source, "--outdir", "source"];
+        let told = ended(&mut desk.command(&args)).expect(2).err;
+        assert_eq!(told.matches(name).count(), 2, "{told}");
+        // The same file by another name.
+        std::os::unix::fs::symlink(name, desk.source("link.jsonl")).unwrap();
+        let args = [
+            "--batch",
+            "--resume",
+            option,
+            "source/link.jsonl",
+            "--outdir",
+            "source",
+        ];
+        ended(&mut desk.command(&args)).expect(2);
+        std::fs::remove_file(desk.source("link.jsonl")).unwrap();
+        assert_eq!(listing(&desk.source("")), before);
+    }
+}
+
+#[test]
+fn planted_links_are_refused_before_anything_is_written() {
+    for name in [
+        "labeler.lock",
+        "labeler.log",
+        "journal.sqlite",
+        "labels_kept.jsonl",
+    ] {
+        for hard in [false, true] {
+            let desk = Desk::with_icons(&["가"]);
+            let target = desk.path().join("precious");
+            std::fs::write(&target, "precious").unwrap();
+            std::fs::create_dir(desk.path().join("out")).unwrap();
+            match hard {
+                true => std::fs::hard_link(&target, desk.out(name)).unwrap(),
+                false => std::os::unix::fs::symlink(&target, desk.out(name)).unwrap(),
+            }
+            let told = desk.batch(&[]).expect(1).err;
+            assert!(told.contains(name) && told.contains("hint: "), "{told}");
+            assert_eq!(std::fs::read(&target).unwrap(), b"precious");
+            assert_eq!(
+                std::fs::read_dir(desk.path().join("out")).unwrap().count(),
+                1
+            );
+        }
+    }
+}
+
+#[test]
+fn a_database_of_another_program_is_left_as_it_is() {
+    let desk = Desk::with_icons(&["가"]);
+    std::fs::create_dir(desk.path().join("out")).unwrap();
+    let other = rusqlite::Connection::open(desk.out("journal.sqlite")).unwrap();
+    other
+        .execute_batch("CREATE TABLE runs (run_id TEXT)")
+        .unwrap();
+    drop(other);
+    let before = std::fs::read(desk.out("journal.sqlite")).unwrap();
+    let told = desk.batch(&[]).expect(1).err;
+    assert!(told.contains("is not a journal of labeler-tui"), "{told}");
+    assert_eq!(std::fs::read(desk.out("journal.sqlite")).unwrap(), before);
+}
+
+#[test]
+fn the_journal_follows_the_umask() {
+    for (umask, mode) in [("0002", 0o664), ("0077", 0o600)] {
+        let desk = Desk::with_icons(&["가"]);
+        let program = desk.command(&["--batch", "--images", "source", "--outdir", "out"]);
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .env("HOME", desk.path().join("home"))
+            .current_dir(desk.path());
+        ended(&mut shell).expect(0);
+        for name in ["journal.sqlite", "labeler.lock", "labeler.log"] {
+            let about = std::fs::metadata(desk.out(name)).unwrap();
+            assert_eq!(about.mode() & 0o777, mode, "{name} under {umask}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_named_and_its_image_is_not_asked_for_again() {
+    let desk = Desk::with_icons(&["가", "나"]);
+    desk.batch(&[]).expect(0);
+    let whole = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
+    let (first, second) = whole.split_once('\n').unwrap();
+    let cut = &second[..second.len() - 60];
+    let earlier = Desk::with_icons(&["가", "나"]);
+    std::fs::create_dir(earlier.path().join("out")).unwrap();
+    std::fs::write(earlier.out("labels.jsonl"), format!("{first}\n{cut}")).unwrap();
+
+    let ended = earlier.batch(&["--resume"]).expect(0);
+    assert!(ended.err.contains("line 2: "), "{}", ended.err);
+    assert!(ended.err.contains("labels_unread.jsonl"), "{}", ended.err);
+    let summary = ended.out;
+    assert!(summary.contains("unread_line 1"), "{summary}");
+    assert!(
+        summary.contains("unread lines: out/labels_unread.jsonl"),
+        "{summary}"
+    );
+    let read = |name| std::fs::read_to_string(earlier.out(name)).unwrap();
+    assert_eq!(read("labels.jsonl"), format!("{first}\n"));
+    assert_eq!(read("labels_unread.jsonl"), format!("{cut}\n"));
+    let before = listing(&earlier.path().join("out"));
+    let events = earlier.batch(&["--resume", "--json"]).expect(0).events();
+    let summary = events.last().unwrap();
+    assert_eq!(summary["asked"], 0, "{summary}");
+    assert_eq!(summary["by_reason"]["unread_line"], 1, "{summary}");
+    let exports = |files: Vec<(String, Vec<u8>)>| {
+        let mut files = files;
+        files.retain(|(name, _)| name.ends_with(".jsonl"));
+        files
+    };
+    assert_eq!(
+        exports(listing(&earlier.path().join("out"))),
+        exports(before)
+    );
+}
+
+#[test]
+fn the_journal_is_backed_up_restored_checked_and_rebuilt() {
+    let desk = Desk::with_icons(&["가", "나"]);
+    desk.batch(&["--max-samples", "1"]).expect(0);
+    let told = journal(&desk, &["check"]).expect(0).out;
+    assert!(told.contains("is sound"), "{told}");
+    journal(&desk, &["backup", "saved"]).expect(0);
+    journal(&desk, &["backup", "saved"]).expect(2);
+    desk.batch(&["--resume"]).expect(0);
+    let whole = std::fs::read(desk.out("labels.jsonl")).unwrap();
+
+    let told = journal(&desk, &["restore", "saved"]).expect(0).out;
+    assert!(told.contains("is kept as out/journal_kept_"), "{told}");
+    // What the backup does not know is in the file.
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), whole);
+
+    let mut bytes = std::fs::read(desk.out("journal.sqlite")).unwrap();
+    let middle = bytes.len() / 8192 * 4096;
+    bytes[middle..middle + 4096].fill(0x5a);
+    std::fs::write(desk.out("journal.sqlite"), bytes).unwrap();
+    let told = journal(&desk, &["check"]).expect(1).out;
+    assert!(
+        told.contains("wrong: ") && told.contains("journal rebuild"),
+        "{told}"
+    );
+    let told = journal(&desk, &["rebuild"]).expect(0).out;
+    assert!(told.contains("records 2"), "{told}");
+    journal(&desk, &["check"]).expect(0);
+    assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), whole);
+    let events = desk.batch(&["--resume", "--json"]).expect(0).events();
+    assert_eq!(events.last().unwrap()["asked"], 0);
+    assert_eq!(lines(&desk.out("labels.jsonl")).len(), 2);
+}
+
+#[test]
+fn a_journal_command_needs_a_journal_and_an_outdir() {
+    let desk = Desk::new();
+    for action in ["check", "rebuild"] {
+        ended(&mut desk.plain(&["journal", action])).expect(2);
+        let told = journal(&desk, &[action]).expect(1).err;
+        assert!(told.contains("out"), "{told}");
+    }
+    std::fs::create_dir(desk.path().join("out")).unwrap();
+    let told = journal(&desk, &["check"]).expect(1).err;
+    assert!(told.contains("there is no journal.sqlite in out"), "{told}");
+    let manual = ended(&mut desk.plain(&["man", "journal", "restore"]))
+        .expect(0)
+        .out;
+    assert!(manual.contains("journal backup"), "{manual}");
+}

@@ -40,7 +40,7 @@ fn a_journal_of_before_journals_said_so_is_taken() {
     let seen = journal.summary(ids[0]).unwrap();
     drop(journal);
     let db = rusqlite::Connection::open(dir.path().join(JOURNAL)).unwrap();
-    db.execute_batch("PRAGMA application_id = 0; PRAGMA user_version = 2")
+    db.execute_batch("PRAGMA application_id = 0; PRAGMA user_version = 3")
         .unwrap();
     drop(db);
     let journal = open(dir.path());

@@ -1,5 +1,6 @@
 //! The workload through a server: what comes back, and how fast.
 
+use std::io::Write as _;
 use super::{SETTINGS, items, peak_resident_bytes, picture, prompter};
 use crate::error::Result;
 use crate::labeler::remote::{ChatTurn, Chats};
@@ -26,6 +27,10 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
     });
     let turns = turns.cycle().take(options.icons);
     let chats = Chats::new(server)?;
+    for notice in chats.notices() {
+        // Nothing is lost where nobody reads it.
+        let _ = writeln!(std::io::stderr(), "{notice}");
+    }
     let (mut prompt, mut cached, mut new) = (0, 0, 0);
     let began = Instant::now();
     chats.ask_all(turns, server.concurrency, |answer| {

@@ -1,6 +1,7 @@
 //! Items, labels, records, attempts and decisions: the nouns of the program. Pure, no IO.
 
 mod attempt;
+mod canonical;
 mod change;
 mod color;
 mod edit;
@@ -19,13 +20,14 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, Field};
+pub use canonical::{VocabularyPreview, WordChange};
+pub use change::{Change, Field, StepReport};
 pub use color::{ColorHistogram, nearest_color};
 pub use edit::apply;
 pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};
 pub use item::{Item, SourceType};
 pub use labels::{Attributes, Labels, QualityFlags, Record};
-pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, clean_text, harmless};
+pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, clean_paragraphs, clean_text, harmless};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use rules::{RuleContext, check, doubt};

@@ -10,7 +10,7 @@ use super::rules::{Facts, reasons};
 use crate::error::Result;
 use crate::record::{
     Attributes, GroupId, Item, Labels, Origin, QualityFlags, Reason, Record, SourceType,
-    Vocabulary, clean_text,
+    Vocabulary, clean_paragraphs, clean_text,
 };
 use crate::source::fault_of_line;
 use rusqlite::{Connection, params};
@@ -232,7 +232,7 @@ impl Taking<'_> {
             }
             return Ok(());
         }
-        let draft = self.draft(&item, &record);
+        let draft = self.draft(&record);
         let draft = insert_draft(self.db, id, &draft)?;
         standing.head.draft = Some(draft);
         if standing.failure.take().is_some() {
@@ -256,7 +256,7 @@ impl Taking<'_> {
         Ok(())
     }
 
-    fn draft(&self, item: &Item, record: &Record) -> DraftRow {
+    fn draft(&self, record: &Record) -> DraftRow {
         let said = record.quality_flags.reasons.iter().copied();
         let kept: Vec<Reason> = said
             .clone()
@@ -277,7 +277,8 @@ impl Taking<'_> {
         };
         let facts = Facts {
             vocabulary: self.vocabulary,
-            item_name: &item.item_name,
+            // The line keeps its name as it is.
+            item_name: &record.item_name,
             histogram: None,
             confidence: &[],
             with_image: true,
@@ -339,14 +340,15 @@ impl Taking<'_> {
     }
 }
 
+/// The item as a source would bring it: its name in the form that a new record has.
 fn item_of(record: &Record) -> Item {
     Item {
         image_path: record.image_path.clone(),
         file: None,
         claimed_sha256: record.image_sha256.clone(),
         source_type: record.source_type,
-        item_name: record.item_name.clone(),
-        item_description: record.item_description.clone(),
+        item_name: clean_text(&record.item_name),
+        item_description: record.item_description.as_deref().map(clean_paragraphs),
         item_part: None,
         image_url: None,
         ocid: None,

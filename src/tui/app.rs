@@ -9,6 +9,7 @@ use super::groups::{Groups, needs_person};
 use super::keymap::{Key, Keymap, Lookup};
 use super::layout::{self, Pane};
 use super::picture::{self, Ground, Shown};
+use super::step_words;
 use super::theme::{self, Theme};
 use super::worker::{Counts, Done};
 use crate::engine::{Command, Event, ModelInfo, Progress};
@@ -335,15 +336,18 @@ impl App {
             Event::Detail(detail) => {
                 self.details.insert(detail.summary.id, Arc::new(*detail));
             }
-            Event::Stepped { done, undo, redo } => {
+            Event::Stepped { step, undo, redo } => {
                 self.undo = undo;
                 self.redo = redo;
-                if !done.is_empty() {
-                    self.say(done);
+                if let Some(step) = step {
+                    self.say(step_words::words(&step));
                 }
                 self.ask_again_to_leave();
             }
             Event::Found { text, matches } => self.found(text, matches),
+            Event::VocabularyPreview { groups, preview } => {
+                self.translate_previewed(&groups, preview);
+            }
             Event::Remembered { key, value } => {
                 if key == FILTER_KEY {
                     self.remembered(&value);

@@ -13,26 +13,42 @@ impl App {
         let current: Vec<GroupId> = self.current.into_iter().collect();
         let done = match input.purpose.clone() {
             Purpose::Set { field, groups } => {
-                let values = if field.is_list() {
-                    list(&text)
-                } else {
-                    (!text.is_empty()).then_some(text).into_iter().collect()
-                };
+                let values = (!text.is_empty()).then_some(text).into_iter().collect();
                 self.apply(groups, Change::Set { field, values })
             }
             Purpose::Add { .. } if text.is_empty() => true,
             Purpose::Add { field, groups } => self.add(field, groups, &text),
-            Purpose::Rename { field, from } if text.is_empty() => {
-                self.apply(current, Change::Remove { field, value: from })
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } if text.is_empty() => {
+                // Over many records nothing goes that was not named.
+                groups.len() > 1 || self.apply(groups, Change::Remove { field, value: from })
             }
             Purpose::Rename { from, .. } if text == from => true,
-            Purpose::Rename { field, from } => {
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } => {
                 let to = text;
-                self.apply(current, Change::Rename { field, from, to })
+                self.apply(groups, Change::Rename { field, from, to })
             }
-            Purpose::RemoveTag { .. } if text.is_empty() => true,
-            Purpose::RemoveTag { groups } => {
-                let field = Field::TagsKo;
+            Purpose::RenameWhich { .. } | Purpose::Remove { .. } if text.is_empty() => true,
+            Purpose::RenameWhich { field, groups } => {
+                let from = text;
+                self.open(Dialog::Input(Input::new(
+                    Purpose::Rename {
+                        field,
+                        from,
+                        groups,
+                    },
+                    "",
+                )));
+                true
+            }
+            Purpose::Remove { field, groups } => {
                 self.apply(groups, Change::Remove { field, value: text })
             }
             Purpose::Note => {

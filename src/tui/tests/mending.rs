@@ -167,7 +167,7 @@ fn every_attribute_in_use_is_offered_with_its_count() {
         };
         // One of them the record in hand already has, if the field is a list.
         let offered = bench.app.completions(&Input {
-            purpose: Purpose::Set {
+            purpose: Purpose::Remove {
                 field,
                 groups: Vec::new(),
             },

@@ -1,11 +1,11 @@
 //! The workload through a server: what comes back, and how fast.
 
-use std::io::Write as _;
 use super::{SETTINGS, items, peak_resident_bytes, picture, prompter};
 use crate::error::Result;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::settings::{BenchOptions, RemoteOptions};
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::time::Instant;
 
 /// The same object as for a model in process; what a server keeps to itself is null.

@@ -129,7 +129,9 @@ fn describe(change: &Change) -> String {
         Change::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
         Change::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
         Change::Replace { find, with } => format!("replace {find:?} by {with:?}"),
-        Change::Canonicalize { drop_unknown: false } => "translate into the vocabulary".to_owned(),
+        Change::Canonicalize {
+            drop_unknown: false,
+        } => "translate into the vocabulary".to_owned(),
         Change::Canonicalize { drop_unknown: true } => {
             "translate into the vocabulary and drop unknown words".to_owned()
         }

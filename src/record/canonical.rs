@@ -142,7 +142,9 @@ impl VocabularyPreview {
             };
             preview.records += 1;
             let (mut translated, mut with_unknown) = (false, false);
-            let fields = Field::ALL.iter().filter_map(|&field| Some((field, category(field)?)));
+            let fields = Field::ALL
+                .iter()
+                .filter_map(|&field| Some((field, category(field)?)));
             for (field, category) in fields {
                 let values: BTreeSet<String> = labels.values(field).into_iter().collect();
                 for value in values {
@@ -177,7 +179,9 @@ impl VocabularyPreview {
                 }
             })
             .collect();
-        preview.words.sort_by_key(|word| std::cmp::Reverse(word.records));
+        preview
+            .words
+            .sort_by_key(|word| std::cmp::Reverse(word.records));
         Ok(preview)
     }
 }

@@ -89,7 +89,10 @@ pub fn apply(
             let values = list(labels, *field)?;
             let entries = added(*field, to, vocabulary)?;
             let named = named(&values, *field, from, vocabulary);
-            edited.set(*field, exchanged(*field, values, &named, |_| entries.clone())?);
+            edited.set(
+                *field,
+                exchanged(*field, values, &named, |_| entries.clone())?,
+            );
         }
         Change::Replace { find, with } => replace(&mut edited, find, with, vocabulary)?,
         Change::Canonicalize { drop_unknown } => {
@@ -606,8 +609,17 @@ mod tests {
             prop_oneof![
                 "[가나ㄱa,/# \u{200b}\u{a0}\u{301}]{0,6}",
                 prop::sample::select(vec![
-                    "황금", "gold", "Gold", "금색, 흰색", "판타지", "cute", "모자", "모자/모자",
-                    "외계", "#태그", "붉은  모자",
+                    "황금",
+                    "gold",
+                    "Gold",
+                    "금색, 흰색",
+                    "판타지",
+                    "cute",
+                    "모자",
+                    "모자/모자",
+                    "외계",
+                    "#태그",
+                    "붉은  모자",
                 ])
                 .prop_map(String::from),
             ]
@@ -638,8 +650,11 @@ mod tests {
                 (field(), many()).prop_map(|(field, values)| Change::Set { field, values }),
                 (field(), text()).prop_map(|(field, value)| Change::Add { field, value }),
                 (field(), text()).prop_map(|(field, value)| Change::Remove { field, value }),
-                (field(), text(), text())
-                    .prop_map(|(field, from, to)| Change::Rename { field, from, to }),
+                (field(), text(), text()).prop_map(|(field, from, to)| Change::Rename {
+                    field,
+                    from,
+                    to
+                }),
                 (text(), text()).prop_map(|(find, with)| Change::Replace { find, with }),
                 any::<bool>().prop_map(|drop_unknown| Change::Canonicalize { drop_unknown }),
                 field().prop_map(|field| Change::TakeField { attempt: 1, field }),

@@ -123,10 +123,9 @@ impl<R: BufRead> Utf16<R> {
         self.reader.consume(read);
         self.decoded.truncate(written);
         match result {
-            DecoderResult::Malformed(..) => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                NotUtf16,
-            )),
+            DecoderResult::Malformed(..) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, NotUtf16))
+            }
             DecoderResult::InputEmpty | DecoderResult::OutputFull => Ok(()),
         }
     }

@@ -107,8 +107,9 @@ pub fn paragraphs(text: Option<String>) -> Option<String> {
 /// An item's name, or why there is none.
 pub fn name(text: Option<String>) -> Result<String, &'static str> {
     match text {
-        Some(text) if !text.is_empty() => one_line(Some(text))
-            .ok_or("item_name holds only blanks and invisible characters"),
+        Some(text) if !text.is_empty() => {
+            one_line(Some(text)).ok_or("item_name holds only blanks and invisible characters")
+        }
         _ => Err("item_name is missing"),
     }
 }

@@ -3,9 +3,7 @@
 use super::action::Action;
 use super::app::{App, Model, Screen, Spot};
 use super::bulk::Choose;
-use super::dialog::{
-    Confirm, Dialog, FilterForm, Input, Purpose, ReplaceForm, RetryForm, Then,
-};
+use super::dialog::{Confirm, Dialog, FilterForm, Input, Purpose, ReplaceForm, RetryForm, Then};
 use super::effect::Effect;
 use super::filter::{DOUBTFUL, Sort};
 use super::layout::{self, Pane};

@@ -30,16 +30,26 @@ fn done(report: &StepReport) -> String {
             let fields: Vec<String> = report
                 .fields
                 .iter()
-                .map(|(field, records)| format!("{} in {}", field_name(*field), count(*records as u64)))
+                .map(|(field, records)| {
+                    format!("{} in {}", field_name(*field), count(*records as u64))
+                })
                 .collect();
-            format!(" in {}: {}", plural(report.records, "record"), fields.join(", "))
+            format!(
+                " in {}: {}",
+                plural(report.records, "record"),
+                fields.join(", ")
+            )
         }
         [_, ..] => format!(" of {}", plural(report.records, "record")),
         [] => format!(" {}", plural(report.records, "record")),
     };
     text.push_str(&records);
     if alone && names_no_field(&report.change) {
-        let fields: Vec<&str> = report.fields.iter().map(|(field, _)| field_name(*field)).collect();
+        let fields: Vec<&str> = report
+            .fields
+            .iter()
+            .map(|(field, _)| field_name(*field))
+            .collect();
         if !fields.is_empty() {
             text.push_str(&format!(" in {}", fields.join(", ")));
         }
@@ -64,7 +74,9 @@ fn deed(change: &Change) -> String {
         }
         Change::Replace { find, with } if with.is_empty() => format!("took `{find}` out"),
         Change::Replace { find, with } => format!("replaced `{find}` with `{with}`"),
-        Change::Canonicalize { drop_unknown: false } => "translated into the vocabulary".to_owned(),
+        Change::Canonicalize {
+            drop_unknown: false,
+        } => "translated into the vocabulary".to_owned(),
         Change::Canonicalize { drop_unknown: true } => {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }

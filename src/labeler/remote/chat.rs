@@ -93,7 +93,10 @@ impl Chats {
                 .with_hint("run `labeler-tui doctor --endpoint URL` to see what the server can do")
         };
         let body = body(&self.model, turn)?;
-        let request = self.http.client(url).post(format!("{url}/chat/completions"));
+        let request = self
+            .http
+            .client(url)
+            .post(format!("{url}/chat/completions"));
         let response = request.json(&body).send().await;
         let response = response.map_err(|error| failed(error_words(&error)))?;
         let status = response.status();

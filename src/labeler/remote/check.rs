@@ -89,7 +89,11 @@ impl Server<'_> {
     async fn check(&self, conformance: &mut Conformance) -> EndpointReport {
         let not_asked = || Err("not asked: the server is not reachable".to_owned());
         let begun = Instant::now();
-        let listed = self.http.client(&self.url).get(format!("{}/models", self.url)).send();
+        let listed = self
+            .http
+            .client(&self.url)
+            .get(format!("{}/models", self.url))
+            .send();
         let (reachable, model_listed) = match listed.await {
             Ok(response) => (
                 Ok(format!("{} ms", begun.elapsed().as_millis())),

@@ -18,13 +18,20 @@ fn by(matcher: &Matcher, url: &reqwest::Url) -> Result<Option<String>> {
     if url.host_str().is_none_or(is_loopback) {
         return Ok(None);
     }
-    let Some(proxy) = url.as_str().parse().ok().and_then(|uri| matcher.intercept(&uri)) else {
+    let Some(proxy) = url
+        .as_str()
+        .parse()
+        .ok()
+        .and_then(|uri| matcher.intercept(&uri))
+    else {
         return Ok(None);
     };
     let proxy = proxy.uri();
     let scheme = proxy.scheme_str().unwrap_or("http");
     let host = proxy.host().unwrap_or_default();
-    let port = proxy.port().map_or_else(String::new, |port| format!(":{port}"));
+    let port = proxy
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
     let named = format!("{scheme}://{host}{port}");
     if !matches!(scheme, "http" | "https") {
         let words = format!("{url} would be reached through {named}, which is not supported");
@@ -85,13 +92,18 @@ mod tests {
             proxy("https://gpu/v1").as_deref(),
             Some("https://secure:8443")
         );
-        assert_eq!(proxy("http://localhost.example/v1").as_deref(), Some("http://proxy:3128"));
+        assert_eq!(
+            proxy("http://localhost.example/v1").as_deref(),
+            Some("http://proxy:3128")
+        );
         assert_eq!(proxy("http://a.lab.example/v1"), None);
     }
 
     #[test]
     fn a_proxy_that_is_not_supported_is_refused_with_a_way_out() {
-        let matcher = Matcher::builder().all("socks5://me:secret@proxy:1080").build();
+        let matcher = Matcher::builder()
+            .all("socks5://me:secret@proxy:1080")
+            .build();
         let error = through(&matcher, "http://gpu:8000/v1").unwrap_err();
         assert!(error.cause.contains("socks5://proxy:1080"), "{error}");
         assert!(!format!("{error:?}").contains("secret"));

@@ -166,10 +166,19 @@ fn records_added_behind_our_back_are_taken_in_and_ours_stand() {
 #[test]
 fn one_more_tag_changes_the_tags_of_an_imported_line_and_nothing_else() {
     let unlawful = line("모자", "붉은  천의 모자", "")
-        .replace("\"colors\": []", "\"colors\": [\"황금\", \"수상한 색\", \"황금\"]")
+        .replace(
+            "\"colors\": []",
+            "\"colors\": [\"황금\", \"수상한 색\", \"황금\"]",
+        )
         .replace("\"material\": []", "\"material\": [\"외계 물질\"]")
-        .replace("\"item_type_guess\": null", "\"item_type_guess\": \"헤어밴드/모자\"")
-        .replace("\"query_variants_ko\": []", "\"query_variants_ko\": [\" 붉은  모자\"]");
+        .replace(
+            "\"item_type_guess\": null",
+            "\"item_type_guess\": \"헤어밴드/모자\"",
+        )
+        .replace(
+            "\"query_variants_ko\": []",
+            "\"query_variants_ko\": [\" 붉은  모자\"]",
+        );
     let dir = with_lines(&[&unlawful]);
     let mut journal = open(dir.path());
     let id = journal.summaries().unwrap()[0].id;

@@ -33,7 +33,10 @@ pub fn draw(app: &App, form: &TranslateForm, body: Rect, buf: &mut Buffer) {
     line(1, &translated(found), theme.accent(), buf);
     line(2, &unknown(found), theme.warn(), buf);
     if found.without_draft > 0 {
-        let text = format!("{} without a draft stay as they are", count(found.without_draft as u64));
+        let text = format!(
+            "{} without a draft stay as they are",
+            count(found.without_draft as u64)
+        );
         line(3, &text, theme.dim(), buf);
     }
     let rows = usize::from(inner.height.saturating_sub(4));
@@ -59,7 +62,11 @@ fn about(form: &TranslateForm) -> String {
 }
 
 fn translated(found: &VocabularyPreview) -> String {
-    let words = found.words.iter().filter(|word| !word.to.is_empty()).count();
+    let words = found
+        .words
+        .iter()
+        .filter(|word| !word.to.is_empty())
+        .count();
     match words {
         0 => "y: nothing to translate".to_owned(),
         _ => format!(

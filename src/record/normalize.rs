@@ -24,12 +24,6 @@ pub fn clean_text(text: &str) -> String {
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// [`clean_text`] of each line; line breaks stay, blank lines at the ends do not.
-pub fn clean_paragraphs(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(clean_text).collect();
-    lines.join("\n").trim().to_owned()
-}
-
 /// One line for a terminal, which must not obey what a source, a server or a path holds: control
 /// and direction characters are shown as U+FFFD.
 pub fn harmless(text: &str) -> String {
@@ -194,7 +188,6 @@ mod tests {
     #[test]
     fn a_letter_and_its_mark_compose_over_what_is_left_out() {
         assert_eq!(clean_text("e\u{200b}\u{301} \u{a0}\u{3000}x\u{ad}"), "é x");
-        assert_eq!(clean_paragraphs(" a \r\n\u{200b}\r\nb  c\n\n"), "a\n\nb c");
     }
 
     proptest::proptest! {
@@ -203,9 +196,7 @@ mod tests {
             text in "[a가ᄀ ᅡ\u{301}\u{200b}\u{ad}\u{2066}\u{a0}\u{3000}\u{feff}\u{7}\n\t👩\u{200d}]{0,12}"
         ) {
             let once = clean_text(&text);
-            proptest::prop_assert_eq!(clean_text(&once), once.clone());
-            let lines = clean_paragraphs(&text);
-            proptest::prop_assert_eq!(clean_paragraphs(&lines), lines);
+            proptest::prop_assert_eq!(clean_text(&once), once);
         }
     }
 }

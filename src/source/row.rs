@@ -1,9 +1,10 @@
 //! One row of a manifest, checked; cleaning of texts, shared by all sources.
 
-use crate::record::{Item, SourceType, clean_paragraphs, clean_text};
+use crate::record::{Item, SourceType, clean_text};
 use crate::settings::OnlySource;
 use serde::{Deserialize, Deserializer};
 use std::path::Path;
+use unicode_normalization::UnicodeNormalization;
 
 pub const REQUIRED: [&str; 3] = ["image_path", "item_name", "source_type"];
 pub const OPTIONAL: [&str; 6] = [
@@ -99,9 +100,21 @@ pub fn one_line(text: Option<String>) -> Option<String> {
     Some(clean_text(&text?)).filter(|text| !text.is_empty())
 }
 
-/// Like [`one_line`], but line breaks stay.
+/// A description: NFC without control characters, trimmed. Its lines and the blanks inside them
+/// stay: nothing has to hold it letter for letter.
 pub fn paragraphs(text: Option<String>) -> Option<String> {
-    Some(clean_paragraphs(&text?)).filter(|text| !text.is_empty())
+    let text: String = text?
+        .replace("\r\n", "\n")
+        .nfc()
+        .filter(|&c| c != '\u{feff}')
+        .map(|c| match c {
+            '\n' => c,
+            c if c.is_control() || reorders(c) => ' ',
+            c => c,
+        })
+        .collect();
+    let trimmed = text.trim();
+    (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
 /// An item's name, or why there is none.

@@ -10,7 +10,7 @@ use super::rules::{Facts, reasons};
 use crate::error::Result;
 use crate::record::{
     Attributes, GroupId, Item, Labels, Origin, QualityFlags, Reason, Record, SourceType,
-    Vocabulary, clean_paragraphs, clean_text,
+    Vocabulary, clean_text,
 };
 use crate::source::fault_of_line;
 use rusqlite::{Connection, params};
@@ -348,7 +348,7 @@ fn item_of(record: &Record) -> Item {
         claimed_sha256: record.image_sha256.clone(),
         source_type: record.source_type,
         item_name: clean_text(&record.item_name),
-        item_description: record.item_description.as_deref().map(clean_paragraphs),
+        item_description: record.item_description.clone(),
         item_part: None,
         image_url: None,
         ocid: None,

@@ -9,7 +9,6 @@ use super::groups::{Groups, needs_person};
 use super::keymap::{Key, Keymap, Lookup};
 use super::layout::{self, Pane};
 use super::picture::{self, Ground, Shown};
-use super::step_words;
 use super::theme::{self, Theme};
 use super::worker::{Counts, Done};
 use crate::engine::{Command, Event, ModelInfo, Progress};
@@ -339,10 +338,7 @@ impl App {
             Event::Stepped { step, undo, redo } => {
                 self.undo = undo;
                 self.redo = redo;
-                if let Some(step) = step {
-                    self.say(step_words::words(&step));
-                }
-                self.ask_again_to_leave();
+                self.stepped(step.as_ref());
             }
             Event::Found { text, matches } => self.found(text, matches),
             Event::VocabularyPreview { groups, preview } => {

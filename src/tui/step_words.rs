@@ -1,11 +1,22 @@
 //! What a step did to which fields of how many records, and what it left alone and why, in words.
 
+use super::app::App;
 use super::safe_text::{count, plural};
 use super::view::record::field_name;
 use crate::engine::Step;
 use crate::record::{Change, StepReport};
 
-pub fn words(step: &Step) -> String {
+impl App {
+    /// Says what a step did; nothing at the start, where none has been done.
+    pub(super) fn stepped(&mut self, step: Option<&Step>) {
+        if let Some(step) = step {
+            self.say(words(step));
+        }
+        self.ask_again_to_leave();
+    }
+}
+
+fn words(step: &Step) -> String {
     match step {
         Step::Undone(name) => format!("undone: {name}"),
         Step::Redone(name) => format!("redone: {name}"),
@@ -114,4 +125,61 @@ fn left(report: &StepReport) -> Option<String> {
         part(*records, &refused, &refused);
     }
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Field;
+
+    fn said(change: Change, records: usize, fields: &[(Field, usize)]) -> StepReport {
+        StepReport {
+            records,
+            fields: fields.to_vec(),
+            ..StepReport::new(change)
+        }
+    }
+
+    fn summer() -> Change {
+        Change::Add {
+            field: Field::TagsKo,
+            value: "여름".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_bulk_step_says_what_it_did_and_what_it_left_alone() {
+        let mut report = said(summer(), 40, &[(Field::TagsKo, 40)]);
+        report.untouched = 3;
+        report.without_draft = 2;
+        report.refused = Some((1, "tags_ko holds at most 15".to_owned()));
+        assert_eq!(
+            done(&report),
+            "added 여름 to tags of 40 records; 3 had it already, 2 have no draft, \
+             1 left alone (tags_ko holds at most 15)"
+        );
+        report.records = 0;
+        report.fields.clear();
+        assert!(done(&report).starts_with("nothing changed: 3 had it already"));
+        let one = said(summer(), 1, &[(Field::TagsKo, 1)]);
+        assert_eq!(done(&one), "added 여름 to tags");
+        assert_eq!(done(&said(Change::Commit, 3, &[])), "committed 3 records");
+    }
+
+    #[test]
+    fn a_step_over_several_fields_names_each() {
+        let change = Change::Replace {
+            find: "은빛".to_owned(),
+            with: "금빛".to_owned(),
+        };
+        let fields = [(Field::LabelKo, 3), (Field::TagsKo, 12)];
+        assert_eq!(
+            done(&said(change.clone(), 14, &fields)),
+            "replaced `은빛` with `금빛` in 14 records: label in 3, tags in 12"
+        );
+        assert_eq!(
+            done(&said(change, 1, &fields)),
+            "replaced `은빛` with `금빛` in label, tags"
+        );
+    }
 }

@@ -82,7 +82,7 @@ fn unknown(found: &VocabularyPreview) -> String {
     match unknown.count() {
         0 => "no word would have to be dropped".to_owned(),
         words => format!(
-            "d: the same, and {} in {} dropped, which otherwise stay",
+            "d: the same, and drops {} in {}; y keeps them",
             plural(words, "unknown word"),
             plural(found.with_unknown, "record")
         ),

@@ -3,7 +3,6 @@
 use super::SourceEvent;
 use encoding_rs::{DecoderResult, EUC_KR, Encoding, UTF_16BE, UTF_16LE};
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -123,9 +122,10 @@ impl<R: BufRead> Utf16<R> {
         self.reader.consume(read);
         self.decoded.truncate(written);
         match result {
-            DecoderResult::Malformed(..) => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, NotUtf16))
-            }
+            DecoderResult::Malformed(..) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it begins as UTF-16 and holds half a character",
+            )),
             DecoderResult::InputEmpty | DecoderResult::OutputFull => Ok(()),
         }
     }
@@ -143,17 +143,6 @@ impl<R: BufRead> Read for Utf16<R> {
         Ok(read)
     }
 }
-
-#[derive(Debug)]
-struct NotUtf16;
-
-impl fmt::Display for NotUtf16 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it begins as UTF-16 and holds half a character")
-    }
-}
-
-impl std::error::Error for NotUtf16 {}
 
 #[cfg(test)]
 mod tests {

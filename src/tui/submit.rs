@@ -36,6 +36,10 @@ impl App {
                 self.apply(groups, Change::Rename { field, from, to })
             }
             Purpose::RenameWhich { .. } | Purpose::Remove { .. } if text.is_empty() => true,
+            Purpose::RenameWhich { field, groups } if !self.may_hold(&groups, field, &text) => {
+                self.warn(format!("this record has no {text} in {}", field.key()));
+                false
+            }
             Purpose::RenameWhich { field, groups } => {
                 let from = text;
                 self.open(Dialog::Input(Input::new(
@@ -67,6 +71,12 @@ impl App {
         if !done {
             self.open(Dialog::Input(input));
         }
+    }
+
+    /// Whether the value can be in the field of these records; known only of the one in hand.
+    fn may_hold(&self, groups: &[GroupId], field: Field, value: &str) -> bool {
+        let values = self.labels().map(|labels| labels.values(field));
+        groups.len() > 1 || values.is_some_and(|values| values.iter().any(|have| have == value))
     }
 
     /// Adds all values in one step; for one record the prompt stays open for the next.

@@ -75,8 +75,11 @@ impl App {
 
     /// Whether the value can be in the field of these records; known only of the one in hand.
     fn may_hold(&self, groups: &[GroupId], field: Field, value: &str) -> bool {
+        if self.current.is_none_or(|current| groups != [current]) {
+            return true;
+        }
         let values = self.labels().map(|labels| labels.values(field));
-        groups.len() > 1 || values.is_some_and(|values| values.iter().any(|have| have == value))
+        values.is_some_and(|values| values.iter().any(|have| have == value))
     }
 
     /// Adds all values in one step; for one record the prompt stays open for the next.

@@ -123,7 +123,12 @@ fn run_remote(
         seed: options.seed,
         ignore_eos: options.ignore_eos,
     };
-    let said = Chats::new(remote)?.ask(&turn)?;
+    let chats = Chats::new(remote)?;
+    for notice in chats.notices() {
+        // Nothing is lost where nobody reads it.
+        let _ = writeln!(std::io::stderr(), "{notice}");
+    }
+    let said = chats.ask(&turn)?;
     let line = match options.json {
         true => serde_json::json!({
             "prompt_token_ids": null,

@@ -323,6 +323,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::Detail(_)
         | Event::Stepped { .. }
         | Event::Found { .. }
+        | Event::VocabularyPreview { .. }
         | Event::Remembered { .. }
         | Event::Idle => return None,
     })

@@ -482,6 +482,10 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
 fn servers(findings: &mut Findings, server: &crate::settings::RemoteOptions) -> Result<()> {
     for report in remote::check(server)? {
         findings.add("server", Verdict::Works, report.url);
+        if let Some(proxy) = report.proxy {
+            let found = format!("reached through {proxy}, as the environment says");
+            findings.add("proxy", Verdict::Works, found);
+        }
         let questions = [
             ("reachable", report.reachable, Verdict::Broken),
             ("model listed", report.model_listed, Verdict::Limited),

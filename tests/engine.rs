@@ -4,7 +4,7 @@
 #[path = "common/plan.rs"]
 mod plan;
 
-use labeler_tui::engine::{Command, Event, Handle, start};
+use labeler_tui::engine::{Command, Event, Handle, Step, start};
 use labeler_tui::record::{Change, Field, GroupSummary, Reason};
 use plan::plan;
 use serde_json::{Value, json};
@@ -98,14 +98,15 @@ fn a_step_that_changes_nothing_is_told() {
     });
     let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
     let heard = hear(&engine, &mut groups, stepped);
-    assert_eq!(
-        heard.last(),
-        Some(&Event::Stepped {
-            done: "nothing to change".to_owned(),
-            undo: None,
-            redo: None
-        })
-    );
+    let Some(Event::Stepped {
+        step: Some(Step::Done(report)),
+        undo: None,
+        redo: None,
+    }) = heard.last()
+    else {
+        panic!("{heard:?}");
+    };
+    assert_eq!((report.records, report.untouched), (0, 1));
 }
 
 #[test]
@@ -126,13 +127,19 @@ fn what_a_step_could_not_be_done_to_is_told() {
     });
     let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
     let heard = hear(&engine, &mut groups, stepped);
-    let Some(Event::Stepped { done, .. }) = heard.last() else {
+    let Some(Event::Stepped {
+        step: Some(Step::Done(report)),
+        undo,
+        ..
+    }) = heard.last()
+    else {
         panic!("{heard:?}");
     };
-    assert_eq!(
-        done,
-        "add \"새 태그\" to tags_ko (1 record), 1 left as it was: tags_ko holds at most 15"
-    );
+    assert_eq!(report.fields, [(Field::TagsKo, 1)]);
+    let full = "tags_ko holds at most 15".to_owned();
+    assert_eq!(report.refused, Some((1, full)));
+    let undo = undo.as_deref();
+    assert_eq!(undo, Some("add \"새 태그\" to tags_ko (1 record)"));
     assert_eq!(groups["가"].tags_ko.len(), 15);
     assert_eq!(groups["나무"].tags_ko.len(), 6);
 }

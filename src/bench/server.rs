@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::settings::{BenchOptions, RemoteOptions};
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::time::Instant;
 
 /// The same object as for a model in process; what a server keeps to itself is null.
@@ -26,6 +27,10 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
     });
     let turns = turns.cycle().take(options.icons);
     let chats = Chats::new(server)?;
+    for notice in chats.notices() {
+        // Nothing is lost where nobody reads it.
+        let _ = writeln!(std::io::stderr(), "{notice}");
+    }
     let (mut prompt, mut cached, mut new) = (0, 0, 0);
     let began = Instant::now();
     chats.ask_all(turns, server.concurrency, |answer| {

@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::record::{
-    Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason,
+    Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
+    VocabularyPreview,
 };
 
 /// How an operator wants an attempt repeated.
@@ -37,6 +38,11 @@ pub enum Command {
     Find {
         text: String,
     },
+    /// Counts what [`Change::Canonicalize`] would do to these groups; answered by
+    /// `Event::VocabularyPreview`.
+    PreviewVocabulary {
+        groups: Vec<GroupId>,
+    },
     /// Keeps a front end's own small setting (the last filter) in the journal.
     Remember {
         key: String,
@@ -68,14 +74,24 @@ pub struct ModelInfo {
     pub slots: usize,
 }
 
+/// What an operator's command came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    Done(StepReport),
+    /// The name of the step that was taken back.
+    Undone(String),
+    Redone(String),
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// New or changed groups; the first ones come from the journal, before any source is read.
     Groups(Vec<GroupSummary>),
     Detail(Box<GroupDetail>),
-    /// A step was done, undone or redone; what the next undo and redo would be.
+    /// A step was done, undone or redone, or changed nothing; what the next undo and redo would be.
     Stepped {
-        done: String,
+        /// `None` at the start, where nothing has been done yet.
+        step: Option<Step>,
         undo: Option<String>,
         redo: Option<String>,
     },
@@ -83,6 +99,10 @@ pub enum Event {
     Found {
         text: String,
         matches: Vec<Match>,
+    },
+    VocabularyPreview {
+        groups: Vec<GroupId>,
+        preview: VocabularyPreview,
     },
     /// What an earlier run remembered, each key once at the start, before the first groups.
     Remembered {

@@ -17,7 +17,8 @@ mod start;
 
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts, Stage, Summary,
+    Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts, Stage, Step,
+    Summary,
 };
 pub use start::{Parts, Plan, start};
 

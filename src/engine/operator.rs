@@ -1,6 +1,6 @@
 //! What an operator asks of the engine: looking, editing, undo, new attempts, pause, stop.
 
-use super::messages::{Command, Event, Match, Retry};
+use super::messages::{Command, Event, Match, Retry, Step};
 use super::pipeline::{Model, Pipeline, REMEMBERED};
 use super::prepare::Purpose;
 use crate::error::{ErrorKind, Result};
@@ -18,8 +18,14 @@ impl Pipeline {
             }
             Command::Apply { groups, change } => {
                 match self.journal.apply(&groups, &change, &describe(&change)) {
-                    Ok(Some(step)) => self.stepped(Some(step), change == Change::Commit)?,
-                    Ok(None) => self.nothing_done(&groups)?,
+                    Ok(outcome) => {
+                        if outcome.changed.is_empty() {
+                            // A front end may have shown the change already.
+                            self.show(&groups)?;
+                        }
+                        let step = outcome.report.clone().map(Step::Done);
+                        self.stepped(outcome, step, change == Change::Commit)?;
+                    }
                     // A change that cannot be done to these groups; the journal is as it was.
                     Err(error) if error.kind == ErrorKind::Usage => {
                         self.tell(Event::Warning(error.cause));
@@ -28,12 +34,16 @@ impl Pipeline {
                 }
             }
             Command::Undo => {
-                let step = self.journal.undo()?;
-                self.stepped(step.map(|step| told("undone", step)), true)?;
+                if let Some(outcome) = self.journal.undo()? {
+                    let step = Step::Undone(outcome.done.clone());
+                    self.stepped(outcome, Some(step), true)?;
+                }
             }
             Command::Redo => {
-                let step = self.journal.redo()?;
-                self.stepped(step.map(|step| told("done again", step)), true)?;
+                if let Some(outcome) = self.journal.redo()? {
+                    let step = Step::Redone(outcome.done.clone());
+                    self.stepped(outcome, Some(step), true)?;
+                }
             }
             Command::Retry { groups, how } => self.retry(&groups, &how),
             Command::Find { text } => {
@@ -46,6 +56,10 @@ impl Pipeline {
                 let matches = matches.collect();
                 self.tell(Event::Found { text, matches });
             }
+            Command::PreviewVocabulary { groups } => {
+                let preview = self.journal.vocabulary_preview(&groups)?;
+                self.tell(Event::VocabularyPreview { groups, preview });
+            }
             Command::Remember { key, value } => {
                 self.journal
                     .meta_set(&format!("{REMEMBERED}{key}"), &value)?;
@@ -57,32 +71,16 @@ impl Pipeline {
         Ok(())
     }
 
-    fn stepped(&mut self, step: Option<StepOutcome>, exports: bool) -> Result<()> {
-        let Some(step) = step else {
-            return Ok(());
-        };
+    fn stepped(&mut self, outcome: StepOutcome, step: Option<Step>, exports: bool) -> Result<()> {
         if exports {
             self.export()?;
         }
-        self.show(&step.changed)?;
-        let done = match left(&step) {
-            Some(left) => format!("{}, {left}", step.done),
-            None => step.done,
-        };
+        self.show(&outcome.changed)?;
         self.tell(Event::Stepped {
-            done,
-            undo: step.undo,
-            redo: step.redo,
+            step,
+            undo: outcome.undo,
+            redo: outcome.redo,
         });
-        Ok(())
-    }
-
-    /// A front end may have shown the change already.
-    fn nothing_done(&mut self, groups: &[GroupId]) -> Result<()> {
-        self.show(groups)?;
-        let (undo, redo) = self.journal.next_steps()?;
-        let done = "nothing to change".to_owned();
-        self.tell(Event::Stepped { done, undo, redo });
         Ok(())
     }
 
@@ -123,37 +121,6 @@ impl Pipeline {
     }
 }
 
-/// Says that a step of before was taken back or done again: its name alone could mean either.
-fn told(what: &str, mut step: StepOutcome) -> StepOutcome {
-    step.done = format!("{what}: {}", step.done);
-    step
-}
-
-/// What a step left as it was, and why.
-fn left(step: &StepOutcome) -> Option<String> {
-    let (refused, why) = match &step.refused {
-        Some((groups, error)) => (*groups, error.cause.as_str()),
-        None => (0, ""),
-    };
-    let mut parts = vec![
-        (step.without_draft, "without a draft"),
-        (step.untouched, "so already"),
-        (refused, why),
-    ];
-    parts.retain(|(groups, _)| *groups > 0);
-    let all = step.without_draft + step.untouched + refused;
-    let were = if all == 1 { "it was" } else { "they were" };
-    let why = match parts[..] {
-        [] => return None,
-        [(_, why)] => why.to_owned(),
-        _ => {
-            let each = parts.iter().map(|(groups, why)| format!("{groups} {why}"));
-            each.collect::<Vec<_>>().join(", ")
-        }
-    };
-    Some(format!("{all} left as {were}: {why}"))
-}
-
 /// A step in words, for undo and the log.
 fn describe(change: &Change) -> String {
     match change {
@@ -162,6 +129,12 @@ fn describe(change: &Change) -> String {
         Change::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
         Change::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
         Change::Replace { find, with } => format!("replace {find:?} by {with:?}"),
+        Change::Canonicalize {
+            drop_unknown: false,
+        } => "translate into the vocabulary".to_owned(),
+        Change::Canonicalize { drop_unknown: true } => {
+            "translate into the vocabulary and drop unknown words".to_owned()
+        }
         Change::TakeAttempt { .. } => "take an attempt".to_owned(),
         Change::TakeField { field, .. } => format!("take {} from an attempt", field.key()),
         Change::SetNote { .. } => "note".to_owned(),

@@ -235,8 +235,8 @@ impl Pipeline {
         }
         let (undo, redo) = self.journal.next_steps()?;
         if undo.is_some() || redo.is_some() {
-            let done = String::new();
-            self.tell(Event::Stepped { done, undo, redo });
+            let step = None;
+            self.tell(Event::Stepped { step, undo, redo });
         }
         self.journal.each_summary(GROUPS, |groups| {
             let _ = self.front.events.send(Event::Groups(groups));

@@ -1,5 +1,7 @@
 //! What a [`Change`] makes of labels. Pure; the journal keeps the history.
 
+use super::canonical::canonical_values;
+use super::normalize::{MAX_ENTRY, MAX_SENTENCE, split_list};
 use super::rules::category;
 use super::{Change, Field, Labels, MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, Vocabulary, clean_text};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +27,14 @@ impl Labels {
         }
     }
 
+    /// The fields in which these labels differ from `other`.
+    pub fn differing(&self, other: &Labels) -> Vec<Field> {
+        let fields = Field::ALL.iter().copied();
+        fields
+            .filter(|field| self.values(*field) != other.values(*field))
+            .collect()
+    }
+
     /// Sets the field as it is; a scalar field takes the first text.
     pub fn set(&mut self, field: Field, values: Vec<String>) {
         let attributes = &mut self.attributes;
@@ -42,10 +52,13 @@ impl Labels {
     }
 }
 
-/// The labels after `change`, in a record's form. `taken` are the labels of the attempt that the
-/// change names. A change that touches no label gives them back; one that cannot be done (a colour
-/// outside the vocabulary, a full list) is refused, so that nothing an operator types is lost
-/// without a word.
+/// The labels after `change`. Only what the change brings in is put into a record's form; other
+/// fields, and other values of the same list, stay as they are, words outside the vocabulary and
+/// lists that are too long included. `taken` are the labels of the attempt that the change names.
+///
+/// # Errors
+/// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
+/// so that nothing an operator types is lost without a word.
 pub fn apply(
     labels: &Labels,
     change: &Change,
@@ -55,62 +68,38 @@ pub fn apply(
     let mut edited = labels.clone();
     match change {
         Change::Set { field, values } => {
-            if !field.is_list() && values.len() > 1 {
-                return Err(refused(format!("{} takes one text", field.key())));
-            }
-            let values = values
-                .iter()
-                .filter(|text| !clean_text(text).is_empty())
-                .map(|text| word(*field, text, vocabulary))
-                .collect::<Result<Vec<_>>>()?;
-            fits(*field, values.len())?;
-            edited.set(*field, values);
+            edited.set(*field, replaced(labels, *field, values, vocabulary)?);
         }
         Change::Add { field, value } => {
             let mut values = list(labels, *field)?;
-            let texts = || value.split(',').filter(|text| !clean_text(text).is_empty());
-            if texts().next().is_none() {
-                return Err(refused(format!(
-                    "an empty text cannot go into {}",
-                    field.key()
-                )));
-            }
-            for text in texts() {
-                let value = word(*field, text, vocabulary)?;
-                if !values.iter().any(|known| same(known, &value)) {
-                    fits(*field, values.len() + 1)?;
-                    values.push(value);
+            for entry in added(*field, value, vocabulary)? {
+                if !holds(&values, &entry) {
+                    fits(*field, values.len() + 1, 0)?;
+                    values.push(entry);
                 }
             }
             edited.set(*field, values);
         }
         Change::Remove { field, value } => {
-            let mut values = list(labels, *field)?;
-            values.retain(|known| !means(*field, known, value, vocabulary));
-            edited.set(*field, values);
+            let values = list(labels, *field)?;
+            let named = named(&values, *field, value, vocabulary);
+            edited.set(*field, without(values, &named));
         }
         Change::Rename { field, from, to } => {
-            let mut values = list(labels, *field)?;
-            let to = word(*field, to, vocabulary)?;
-            for value in &mut values {
-                if means(*field, value, from, vocabulary) {
-                    value.clone_from(&to);
-                }
-            }
-            edited.set(*field, values);
+            let values = list(labels, *field)?;
+            let entries = added(*field, to, vocabulary)?;
+            let named = named(&values, *field, from, vocabulary);
+            edited.set(
+                *field,
+                exchanged(*field, values, &named, |_| entries.clone())?,
+            );
         }
-        Change::Replace { find, with } => {
-            let find: String = find.nfc().collect();
-            if find.is_empty() {
-                return Err(refused("there is nothing to look for"));
-            }
-            let texts = [&mut edited.label_ko]
-                .into_iter()
-                .chain(&mut edited.label_en)
-                .chain(&mut edited.tags_ko)
-                .chain(&mut edited.query_variants_ko);
-            for text in texts {
-                *text = text.nfc().collect::<String>().replace(&find, with);
+        Change::Replace { find, with } => replace(&mut edited, find, with, vocabulary)?,
+        Change::Canonicalize { drop_unknown } => {
+            for &field in Field::ALL {
+                let values = canonical_values(&edited, field, *drop_unknown, vocabulary);
+                fits(field, values.len(), labels.values(field).len())?;
+                edited.set(field, values);
             }
         }
         Change::TakeAttempt { attempt } => {
@@ -124,33 +113,194 @@ pub fn apply(
         | Change::Accept
         | Change::Reject { .. }
         | Change::Reopen
-        | Change::Commit => return Ok(edited),
+        | Change::Commit => {}
     }
-    let edited = edited.normalized(vocabulary);
     if edited.label_ko.is_empty() && !labels.label_ko.is_empty() {
         return Err(refused("label_ko cannot be empty").with_hint("reject the item instead"));
     }
     Ok(edited)
 }
 
+/// The field's values after all of them were written anew. Those that it had before stay as they
+/// are, wherever they now stand.
+fn replaced(
+    labels: &Labels,
+    field: Field,
+    values: &[String],
+    vocabulary: &Vocabulary,
+) -> Result<Vec<String>> {
+    if !field.is_list() && values.len() > 1 {
+        return Err(refused(format!("{} takes one text", field.key())));
+    }
+    let before = labels.values(field);
+    let mut left = before.clone();
+    let mut kept = Vec::new();
+    let stays: Vec<bool> = values
+        .iter()
+        .map(|value| match left.iter().position(|had| had == value) {
+            Some(at) => {
+                kept.push(left.swap_remove(at));
+                true
+            }
+            None => false,
+        })
+        .collect();
+    let mut after = Vec::new();
+    for (value, stays) in values.iter().zip(stays) {
+        if stays {
+            after.push(value.clone());
+            continue;
+        }
+        for entry in entries(field, value, vocabulary)? {
+            if !holds(&kept, &entry) && !holds(&after, &entry) {
+                after.push(entry);
+            }
+        }
+    }
+    fits(field, after.len(), before.len())?;
+    Ok(after)
+}
+
+/// Replaces a text wherever it stands; texts that do not hold it stay as they are.
+fn replace(labels: &mut Labels, find: &str, with: &str, vocabulary: &Vocabulary) -> Result<()> {
+    let find: String = find.nfc().collect();
+    if find.is_empty() {
+        return Err(refused("there is nothing to look for"));
+    }
+    for field in [
+        Field::LabelKo,
+        Field::LabelEn,
+        Field::TagsKo,
+        Field::QueryVariantsKo,
+    ] {
+        let values = labels.values(field);
+        let composed: Vec<String> = values.iter().map(|text| text.nfc().collect()).collect();
+        let named: Vec<bool> = composed.iter().map(|text| text.contains(&find)).collect();
+        let mut made = Vec::new();
+        for (text, named) in composed.iter().zip(&named) {
+            made.push(match named {
+                true => entries(field, &text.replace(&find, with), vocabulary)?,
+                false => Vec::new(),
+            });
+        }
+        labels.set(
+            field,
+            exchanged(field, values, &named, |at| std::mem::take(&mut made[at]))?,
+        );
+    }
+    Ok(())
+}
+
+/// The values with each named one exchanged for what is made of it, at its place; what the list
+/// holds already is not put in twice.
+fn exchanged(
+    field: Field,
+    values: Vec<String>,
+    named: &[bool],
+    mut made: impl FnMut(usize) -> Vec<String>,
+) -> Result<Vec<String>> {
+    let length = values.len();
+    let mut others = without(values.clone(), named);
+    let mut after = Vec::new();
+    for (at, value) in values.into_iter().enumerate() {
+        if !named[at] {
+            after.push(value);
+            continue;
+        }
+        for entry in made(at) {
+            if !holds(&others, &entry) {
+                others.push(entry.clone());
+                after.push(entry);
+            }
+        }
+    }
+    fits(field, after.len(), length)?;
+    Ok(after)
+}
+
+fn without(values: Vec<String>, named: &[bool]) -> Vec<String> {
+    let kept = values.into_iter().zip(named).filter(|(_, named)| !**named);
+    kept.map(|(value, _)| value).collect()
+}
+
+/// Which of the values `text` names: those that are it, else those that mean the same.
+fn named(values: &[String], field: Field, text: &str, vocabulary: &Vocabulary) -> Vec<bool> {
+    let exact = values.iter().any(|value| value == text);
+    values
+        .iter()
+        .map(|value| value == text || (!exact && means(field, value, text, vocabulary)))
+        .collect()
+}
+
 fn list(labels: &Labels, field: Field) -> Result<Vec<String>> {
     if field.is_list() {
         Ok(labels.values(field))
     } else {
-        Err(refused(format!("{} is no list", field.key())))
+        Err(refused(format!("{} is not a list", field.key())))
     }
 }
 
-/// What the field holds for a typed text; closed lists take words of the vocabulary only.
-fn word(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<String> {
-    let Some(category) = category(field).filter(|category| category.is_closed()) else {
-        return Ok(text.to_string());
-    };
-    if let Some(word) = vocabulary.canonical(category, text) {
-        return Ok(word.to_string());
+/// What a typed text adds to a list: one value, or several with commas between.
+fn added(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for part in text.split(',') {
+        all.extend(entries(field, part, vocabulary)?);
     }
-    let typed = clean_text(text);
-    let begun: String = typed.chars().take(2).collect::<String>().to_lowercase();
+    match all.is_empty() {
+        true => Err(refused(format!(
+            "an empty text cannot go into {}",
+            field.key()
+        ))),
+        false => Ok(all),
+    }
+}
+
+/// A typed text as the field holds it; nothing where it is blank, several values where it is a
+/// list in one.
+fn entries(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<String>> {
+    let parts: Vec<String> = match field {
+        Field::LabelKo | Field::LabelEn | Field::QueryVariantsKo | Field::ItemTypeGuess => {
+            vec![clean_text(text)]
+        }
+        Field::TagsKo => split_list(text)
+            .map(|tag| clean_text(clean_text(tag).trim_start_matches('#')))
+            .collect(),
+        Field::Colors | Field::Theme | Field::Material | Field::Vibe => {
+            split_list(text).map(clean_text).collect()
+        }
+    };
+    let most = match field {
+        Field::LabelKo | Field::LabelEn => MAX_SENTENCE,
+        _ => MAX_ENTRY,
+    };
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.chars().count() {
+            length if length > most => Err(refused(format!(
+                "a text in {} has at most {most} characters, this one has {length}",
+                field.key()
+            ))),
+            _ => word(field, part, vocabulary),
+        })
+        .collect()
+}
+
+/// What the field holds for a clean text; closed lists take words of the vocabulary only.
+fn word(field: Field, text: String, vocabulary: &Vocabulary) -> Result<String> {
+    let Some(category) = category(field) else {
+        return Ok(text);
+    };
+    let known = match category.is_closed() {
+        true => vocabulary.find(category, &text),
+        false => vocabulary.find_exact(category, &text),
+    };
+    if let Some(known) = known {
+        return Ok(known.word.clone());
+    }
+    if !category.is_closed() {
+        return Ok(text);
+    }
+    let begun: String = text.chars().take(2).collect::<String>().to_lowercase();
     let mut near: Vec<&str> = vocabulary
         .words(category)
         .filter(|word| word.contains(&begun))
@@ -160,22 +310,27 @@ fn word(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<String> {
     }
     near.truncate(24);
     Err(refused(format!(
-        "\"{typed}\" is not in the vocabulary of {}",
+        "\"{text}\" is not in the vocabulary of {}",
         category.key()
     ))
     .with_hint(format!("for example {}", near.join(", "))))
 }
 
-fn fits(field: Field, length: usize) -> Result<()> {
+/// Refuses a list that is too long, unless it was `before` and has not grown.
+fn fits(field: Field, length: usize, before: usize) -> Result<()> {
     let most = match field {
         Field::TagsKo => MAX_TAGS,
         Field::QueryVariantsKo => MAX_QUERIES,
         _ => MAX_ATTRIBUTES,
     };
-    if length > most {
+    if length > most.max(before) {
         return Err(refused(format!("{} holds at most {most}", field.key())));
     }
     Ok(())
+}
+
+fn holds(values: &[String], text: &str) -> bool {
+    values.iter().any(|value| same(value, text))
 }
 
 fn same(a: &str, b: &str) -> bool {
@@ -245,7 +400,11 @@ mod tests {
         assert_eq!(kind.attributes.item_type_guess.as_deref(), Some("ring"));
         assert!(set(Field::LabelKo, &["a", "b"]).is_err());
         assert!(set(Field::LabelKo, &[]).is_err());
-        assert!(set(Field::TagsKo, &["태그"; 16]).is_err());
+        let many: Vec<String> = (0..16).map(|n| format!("태그 {n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(set(Field::TagsKo, &many).is_err());
+        let once = set(Field::TagsKo, &["태그"; 16]).unwrap();
+        assert_eq!(once.tags_ko, ["태그"]);
     }
 
     #[test]
@@ -331,5 +490,277 @@ mod tests {
         let missing = after(Change::TakeAttempt { attempt: 3 }).unwrap_err();
         assert!(missing.cause.contains("attempt 3"));
         assert_eq!(after(Change::Commit).unwrap(), labels());
+    }
+
+    /// Labels of an earlier program: nothing in them is in a record's form.
+    fn unlawful() -> Labels {
+        Labels {
+            label_ko: "붉은  모자\u{200b} ".into(),
+            label_en: Some(" A  hat ".into()),
+            tags_ko: (0..20).map(|n| format!("#태그  {n}")).collect(),
+            attributes: Attributes {
+                colors: texts(&["황금", "수상한 색", "gold", "황금"]),
+                theme: texts(&["판타지", "판타지"]),
+                material: texts(&["외계 물질"]),
+                vibe: texts(&["귀여운"]),
+                item_type_guess: Some("이상한 것".into()),
+            },
+            query_variants_ko: (0..12).map(|n| format!(" 검색  {n}")).collect(),
+            model_reasons: vec![],
+        }
+    }
+
+    #[test]
+    fn other_values_of_the_list_stay_as_they_are() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let after = |change: Change| apply(&unlawful(), &change, None, &vocabulary);
+        let field = Field::Colors;
+        let colors = |change: Change| after(change).unwrap().attributes.colors;
+        let add = |value: &str| Change::Add {
+            field,
+            value: value.into(),
+        };
+        assert_eq!(
+            colors(add("빨간색")),
+            ["황금", "수상한 색", "gold", "황금", "red"]
+        );
+        assert_eq!(colors(add("금색")), unlawful().attributes.colors);
+        let remove = |value: &str| Change::Remove {
+            field,
+            value: value.into(),
+        };
+        assert_eq!(colors(remove("황금")), ["수상한 색", "gold"]);
+        assert_eq!(
+            colors(remove("골드")),
+            ["황금", "수상한 색", "황금"],
+            "a synonym names the word where it does not stand itself"
+        );
+        let rename = Change::Rename {
+            field,
+            from: "수상한 색".into(),
+            to: "금색, 흰색".into(),
+        };
+        assert_eq!(colors(rename), ["황금", "white", "gold", "황금"]);
+        // Putting values in another order writes none of them anew.
+        let moved = texts(&["수상한 색", "황금", "gold", "황금"]);
+        assert_eq!(
+            colors(Change::Set {
+                field,
+                values: moved.clone()
+            }),
+            moved
+        );
+        // A list that is too long may be edited, but does not grow.
+        let tags = |change: Change| after(change).map(|labels| labels.tags_ko.len());
+        let field = Field::TagsKo;
+        let value = "새 태그".to_owned();
+        assert!(tags(Change::Add { field, value }).is_err());
+        let value = "#태그  3".to_owned();
+        assert_eq!(tags(Change::Remove { field, value }).unwrap(), 19);
+        let (from, to) = ("#태그  3".to_owned(), "하나, 둘".to_owned());
+        assert!(tags(Change::Rename { field, from, to }).is_err());
+        let replaced = after(Change::Replace {
+            find: "태그  3".into(),
+            with: "모자".into(),
+        });
+        let mut expected = unlawful();
+        expected.tags_ko[3] = "모자".into();
+        assert_eq!(replaced.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_refused_and_not_cut() {
+        let long = "가".repeat(MAX_ENTRY + 1);
+        let tag = Change::Add {
+            field: Field::TagsKo,
+            value: long,
+        };
+        assert!(after(tag).unwrap_err().cause.contains("at most 100"));
+        let label = Change::Set {
+            field: Field::LabelKo,
+            values: vec!["가 ".repeat(MAX_SENTENCE)],
+        };
+        assert!(after(label).is_err());
+    }
+
+    #[test]
+    fn words_are_translated_on_demand_and_dropped_only_where_asked() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let canonicalize = |drop_unknown| {
+            let change = Change::Canonicalize { drop_unknown };
+            apply(&unlawful(), &change, None, &vocabulary).unwrap()
+        };
+        let mut expected = unlawful();
+        expected.attributes.colors = texts(&["수상한 색", "gold"]);
+        expected.attributes.theme = texts(&["fantasy"]);
+        expected.attributes.vibe = texts(&["cute"]);
+        assert_eq!(canonicalize(false), expected);
+        expected.attributes.colors = texts(&["gold"]);
+        expected.attributes.material.clear();
+        expected.attributes.item_type_guess = None;
+        assert_eq!(canonicalize(true), expected);
+    }
+
+    mod any {
+        use super::*;
+        use proptest::prelude::*;
+
+        fn text() -> impl Strategy<Value = String> {
+            prop_oneof![
+                "[가나ㄱa,/# \u{200b}\u{a0}\u{301}]{0,6}",
+                prop::sample::select(vec![
+                    "황금",
+                    "gold",
+                    "Gold",
+                    "금색, 흰색",
+                    "판타지",
+                    "cute",
+                    "모자",
+                    "모자/모자",
+                    "외계",
+                    "#태그",
+                    "붉은  모자",
+                ])
+                .prop_map(String::from),
+            ]
+        }
+
+        fn many() -> impl Strategy<Value = Vec<String>> {
+            prop::collection::vec(text(), 0..18)
+        }
+
+        prop_compose! {
+            fn labels()(
+                label_ko in text(), label_en in prop::option::of(text()), tags_ko in many(),
+                colors in many(), theme in many(), material in many(), vibe in many(),
+                item_type_guess in prop::option::of(text()), query_variants_ko in many(),
+            ) -> Labels {
+                let attributes = Attributes { colors, theme, material, vibe, item_type_guess };
+                let model_reasons = Vec::new();
+                Labels { label_ko, label_en, tags_ko, attributes, query_variants_ko, model_reasons }
+            }
+        }
+
+        fn field() -> impl Strategy<Value = Field> {
+            prop::sample::select(Field::ALL)
+        }
+
+        fn change() -> impl Strategy<Value = Change> {
+            prop_oneof![
+                (field(), many()).prop_map(|(field, values)| Change::Set { field, values }),
+                (field(), text()).prop_map(|(field, value)| Change::Add { field, value }),
+                (field(), text()).prop_map(|(field, value)| Change::Remove { field, value }),
+                (field(), text(), text()).prop_map(|(field, from, to)| Change::Rename {
+                    field,
+                    from,
+                    to
+                }),
+                (text(), text()).prop_map(|(find, with)| Change::Replace { find, with }),
+                any::<bool>().prop_map(|drop_unknown| Change::Canonicalize { drop_unknown }),
+                field().prop_map(|field| Change::TakeField { attempt: 1, field }),
+                Just(Change::TakeAttempt { attempt: 1 }),
+                Just(Change::SetNote { note: None }),
+                Just(Change::Accept),
+                Just(Change::Reopen),
+                Just(Change::Commit),
+            ]
+        }
+
+        fn named(change: &Change) -> &[Field] {
+            match change {
+                Change::Set { field, .. }
+                | Change::Add { field, .. }
+                | Change::Remove { field, .. }
+                | Change::Rename { field, .. }
+                | Change::TakeField { field, .. } => std::slice::from_ref(field),
+                Change::Replace { .. } => &[
+                    Field::LabelKo,
+                    Field::LabelEn,
+                    Field::TagsKo,
+                    Field::QueryVariantsKo,
+                ],
+                Change::Canonicalize { .. } => &[
+                    Field::Colors,
+                    Field::Theme,
+                    Field::Material,
+                    Field::Vibe,
+                    Field::ItemTypeGuess,
+                ],
+                Change::TakeAttempt { .. } => Field::ALL,
+                _ => &[],
+            }
+        }
+
+        fn is_subsequence(part: &[String], whole: &[String]) -> bool {
+            let mut whole = whole.iter();
+            part.iter().all(|value| whole.any(|have| have == value))
+        }
+
+        proptest! {
+            #[test]
+            fn a_field_that_no_change_names_is_what_it_was(
+                before in labels(), change in change(), taken in labels()
+            ) {
+                let vocabulary = Vocabulary::builtin().unwrap();
+                let Ok(after) = apply(&before, &change, Some(&taken), &vocabulary) else {
+                    return Ok(());
+                };
+                let differing = before.differing(&after);
+                let named = named(&change);
+                prop_assert!(differing.iter().all(|field| named.contains(field)), "{differing:?}");
+                prop_assert_eq!(&after.model_reasons, &before.model_reasons);
+                for field in Field::ALL.iter().copied().filter(|field| field.is_list()) {
+                    let (was, is) = (before.values(field), after.values(field));
+                    match &change {
+                        Change::Add { .. } => prop_assert!(is.starts_with(&was)),
+                        Change::Remove { .. } => prop_assert!(is_subsequence(&is, &was)),
+                        Change::Rename { from, .. } if was.contains(from) => {
+                            let others: Vec<String> =
+                                was.iter().filter(|value| *value != from).cloned().collect();
+                            prop_assert!(is_subsequence(&others, &is));
+                        }
+                        Change::Replace { find, .. } => {
+                            let find: String = find.nfc().collect();
+                            let holds = |value: &String| value.nfc().collect::<String>().contains(&find);
+                            let others: Vec<String> =
+                                was.iter().filter(|value| !holds(value)).cloned().collect();
+                            prop_assert!(is_subsequence(&others, &is));
+                        }
+                        // The same values in any order are none of them written anew.
+                        Change::Set { field: set, values } if *set == field => {
+                            let mut sorted = (values.clone(), was.clone());
+                            sorted.0.sort();
+                            sorted.1.sort();
+                            prop_assert!(sorted.0 != sorted.1 || &is == values);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+
+            #[test]
+            fn what_the_preview_counts_is_what_is_done(
+                all in prop::collection::vec(labels(), 1..4), drop_unknown in any::<bool>()
+            ) {
+                let vocabulary = Vocabulary::builtin().unwrap();
+                let drafts = all.iter().map(|labels| Ok::<_, ()>(Some(labels.clone())));
+                let preview = crate::record::VocabularyPreview::count(drafts, &vocabulary).unwrap();
+                let change = Change::Canonicalize { drop_unknown };
+                let mut changed = 0;
+                for labels in &all {
+                    match apply(labels, &change, None, &vocabulary) {
+                        Ok(after) => changed += usize::from(after != *labels),
+                        Err(_) => return Ok(()),
+                    }
+                }
+                let counted = match drop_unknown {
+                    false => preview.translated,
+                    true => preview.translated.max(preview.with_unknown),
+                };
+                prop_assert!(changed >= counted, "{changed} {preview:?}");
+                prop_assert!(changed <= preview.translated + preview.with_unknown);
+                prop_assert!(drop_unknown || changed == preview.translated);
+            }
+        }
     }
 }

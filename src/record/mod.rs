@@ -1,6 +1,7 @@
 //! Items, labels, records, attempts and decisions: the nouns of the program. Pure, no IO.
 
 mod attempt;
+mod canonical;
 mod change;
 mod color;
 mod edit;
@@ -19,7 +20,8 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, Field};
+pub use canonical::{VocabularyPreview, WordChange};
+pub use change::{Change, Field, StepReport};
 pub use color::{ColorHistogram, nearest_color};
 pub use edit::apply;
 pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};

@@ -8,15 +8,18 @@ pub const MAX_TAGS: usize = 15;
 pub const MAX_QUERIES: usize = 8;
 pub const MAX_ATTRIBUTES: usize = 10;
 /// Longest sentence kept, in characters; only a server without a grammar can come near.
-const MAX_SENTENCE: usize = 1000;
+pub(super) const MAX_SENTENCE: usize = 1000;
 /// Longest tag, query or attribute kept, in characters; longer ones are dropped.
-const MAX_ENTRY: usize = 100;
+pub(super) const MAX_ENTRY: usize = 100;
 
 /// NFC, without control and invisible steering characters, blanks folded to single spaces, trimmed.
+/// Cleaning twice changes nothing.
 pub fn clean_text(text: &str) -> String {
+    // What is left out may stand between a letter and its mark, so it goes before they compose.
     let visible: String = text
-        .nfc()
+        .chars()
         .filter(|&c| c.is_whitespace() || !(c.is_control() || is_invisible(c)))
+        .nfc()
         .collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -106,7 +109,7 @@ pub(super) fn split_list(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The same for words of a closed list, which hold no slash: `한벌옷/상의`.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     split_list(text).flat_map(|part| part.split('/'))
 }
 
@@ -180,5 +183,20 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         let once = messy().normalized(&vocabulary);
         assert_eq!(once.normalized(&vocabulary), once);
+    }
+
+    #[test]
+    fn a_letter_and_its_mark_compose_over_what_is_left_out() {
+        assert_eq!(clean_text("e\u{200b}\u{301} \u{a0}\u{3000}x\u{ad}"), "é x");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cleaning_twice_changes_nothing(
+            text in "[a가ᄀ ᅡ\u{301}\u{200b}\u{ad}\u{2066}\u{a0}\u{3000}\u{feff}\u{7}\n\t👩\u{200d}]{0,12}"
+        ) {
+            let once = clean_text(&text);
+            proptest::prop_assert_eq!(clean_text(&once), once);
+        }
     }
 }

@@ -52,9 +52,9 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
         Reason::FewTags => labels.tags_ko.len() < LEAST_TAGS,
         Reason::FewQueries => labels.query_variants_ko.len() < LEAST_QUERIES,
         Reason::LabelEqualsItemName => is_name_alone(&labels.label_ko, context.item_name),
+        // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            let name = clean_text(context.item_name);
-            context.with_metadata && !clean_text(&labels.label_ko).contains(&name)
+            context.with_metadata && !labels.label_ko.contains(context.item_name)
         }
         Reason::AttributesMissing => attributes_missing(labels, context),
         Reason::CommaList => is_comma_list(&labels.label_ko, context.item_name),

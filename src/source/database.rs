@@ -1,5 +1,6 @@
 //! The collector's SQLite database, read and never written.
 
+use super::encoding::Texts;
 use super::row::{has_control, one_line, paragraphs, wanted};
 use super::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_open, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
@@ -7,9 +8,9 @@ use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params_from_iter};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A table of items, by the names that the collector gives its columns.
@@ -203,7 +204,7 @@ impl Database {
                 .map_err(failed)?;
             let mut rows = statement.query([]).map_err(failed)?;
             while let Some(row) = rows.next().map_err(failed)? {
-                known.extend(text(row, 0));
+                known.extend(text(row, 0, &mut Texts::default()).and_then(Result::ok));
             }
         }
         if known.contains(run_id) {
@@ -231,6 +232,7 @@ impl ItemSource for Database {
                 return Ok(());
             }
         }
+        let mut texts = Texts::default();
         for (source_type, table, query) in &self.queries {
             let mut statement = self.connection.prepare(query).map_err(failed)?;
             let mut rows = statement
@@ -244,28 +246,57 @@ impl ItemSource for Database {
                     continue;
                 }
                 before = rowid;
-                if read_row(row, *source_type, table, &self.base, sink).is_break() {
+                let place = match rowid {
+                    Some(rowid) => format!("{table}, row {rowid}"),
+                    None => (*table).to_owned(),
+                };
+                let events = read_row(row, *source_type, &self.base, &mut texts);
+                let events = events.unwrap_or_else(|why| vec![warning(&self.path, &place, &why)]);
+                let told = texts.end_row(&self.path, sink);
+                if told.is_break() || events.into_iter().any(|event| sink(event).is_break()) {
                     return Ok(());
                 }
             }
         }
+        texts.end(&self.path, sink);
         Ok(())
     }
 }
 
+fn warning(path: &Path, place: &str, why: &str) -> SourceEvent {
+    SourceEvent::Warning(format!("{} {place}: {why}", path.display()))
+}
+
+/// The row's item, nothing where it is none, or why it cannot be used.
 fn read_row(
     row: &Row,
     source_type: SourceType,
-    table: &str,
     base: &Path,
-    sink: &mut Sink,
-) -> ControlFlow<()> {
-    let line = |index| one_line(text(row, index));
-    let (Some(url), Some(item_name)) = (line(1), line(2).or_else(|| line(3))) else {
-        return ControlFlow::Continue(());
+    texts: &mut Texts,
+) -> Result<Vec<SourceEvent>, String> {
+    // Without these a row is of no use; the others cost only themselves.
+    let mut needed = |index, what: &str| match text(row, index, texts) {
+        Some(Err(NotText)) => Err(format!("its {what} is neither UTF-8 nor CP949")),
+        Some(Ok(text)) => Ok(Some(text)),
+        None => Ok(None),
     };
-    let local_path = text(row, 9).filter(|path| !path.trim().is_empty());
-    let mut missing = match (text(row, 8), line(11)) {
+    let url = one_line(needed(1, "icon URL")?);
+    let names = [needed(2, "name")?, needed(3, "name")?];
+    let local_path = needed(9, "icon's local_path")?.filter(|path| !path.trim().is_empty());
+    let Some(url) = url else {
+        return Ok(Vec::new());
+    };
+    let mut line = |index| one_line(text(row, index, texts).and_then(Result::ok));
+    let named = names.iter().flatten().any(|name| !name.trim().is_empty());
+    let Some(item_name) = names.into_iter().find_map(one_line) else {
+        return match named {
+            true => Err("its name holds only blanks and invisible characters".to_owned()),
+            false => Ok(Vec::new()),
+        };
+    };
+    let mut events = Vec::new();
+    let asset = line(8);
+    let mut missing = match (asset, line(11)) {
         (None, _) => Some("the icon was never fetched".to_owned()),
         (_, Some(error)) => Some(format!("fetching the icon failed: {error}")),
         _ => Some("the icon has no file".to_owned()),
@@ -274,7 +305,7 @@ fn read_row(
     if let Some(path) = &local_path {
         if has_control(path) {
             let why = "the icon's local_path holds control characters";
-            sink(SourceEvent::Warning(format!("{table}, {url}: {why}")))?;
+            events.push(SourceEvent::Warning(format!("{url}: {why}")));
             missing = Some(why.to_owned());
         } else {
             missing = None;
@@ -291,16 +322,17 @@ fn read_row(
         claimed_sha256: line(10),
         source_type,
         item_name,
-        item_description: paragraphs(text(row, 4)),
         item_part: part(line(5), line(6)),
         image_url: Some(url),
         ocid: line(7),
+        item_description: paragraphs(text(row, 4, texts).and_then(Result::ok)),
         ranking: None,
     };
-    sink(match missing {
+    events.push(match missing {
         Some(why) => SourceEvent::Missing(item, why),
         None => SourceEvent::Item(item),
-    })
+    });
+    Ok(events)
 }
 
 fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
@@ -310,14 +342,18 @@ fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
     }
 }
 
+/// Bytes that are no text in any encoding that is known here.
+struct NotText;
+
 /// A value as text; SQLite lets any value stand in any column.
-fn text(row: &Row, index: usize) -> Option<String> {
+fn text(row: &Row, index: usize, texts: &mut Texts) -> Option<Result<String, NotText>> {
     match row.get_ref(index).ok()? {
         ValueRef::Null => None,
-        ValueRef::Integer(number) => Some(number.to_string()),
-        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Integer(number) => Some(Ok(number.to_string())),
+        ValueRef::Real(number) => Some(Ok(number.to_string())),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Some(String::from_utf8_lossy(bytes).into_owned())
+            let text = texts.read(bytes).ok_or(NotText);
+            Some(text.map(Cow::into_owned))
         }
     }
 }

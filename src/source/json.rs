@@ -1,10 +1,11 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
+use super::encoding::Texts;
 use super::manifest::Manifest;
 use super::row::Row;
 use super::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 
 /// Longer rows are passed over and reported; one with a long description has a few kilobytes.
 pub(super) const MAX_ROW: usize = 1 << 20;
@@ -23,7 +24,9 @@ impl Lines {
 
 impl ItemSource for Lines {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let reader = BufReader::new(self.0.open()?);
+        let Some(reader) = self.0.text(sink)? else {
+            return Ok(());
+        };
         read_lines(reader, &self.0, sink).map_err(|error| cannot_read(&self.0.path, error))
     }
 }
@@ -35,6 +38,7 @@ pub(super) fn read_lines(
     sink: &mut Sink,
 ) -> std::io::Result<()> {
     let mut line = Vec::new();
+    let mut texts = Texts::default();
     for number in 1u64.. {
         let length = read_line(&mut reader, &mut line)?;
         if length == 0 {
@@ -48,23 +52,27 @@ pub(super) fn read_lines(
         if text.is_empty() {
             continue;
         }
-        let row = row(text, length);
+        let row = row(text, length, &mut texts);
         let place = format_args!("line {number}");
-        if manifest.give(row, &place, sink).is_break() {
+        if texts.end_row(&manifest.path, sink).is_break()
+            || manifest.give(row, &place, sink).is_break()
+        {
             break;
         }
     }
+    texts.end(&manifest.path, sink);
     Ok(())
 }
 
 /// A row from its text, of which at most [`MAX_ROW`] bytes are here; `length` is how long it was.
-pub(super) fn row(text: &[u8], length: usize) -> Result<Row, String> {
+pub(super) fn row(text: &[u8], length: usize, texts: &mut Texts) -> Result<Row, String> {
     if length > MAX_ROW {
         Err(format!("{length} bytes long, more than {MAX_ROW}"))
     } else if !text.starts_with(b"{") {
         Err("not a JSON object".to_owned())
     } else {
-        serde_json::from_slice(text).map_err(|error| fault_of_line(&error))
+        let text = texts.read(text).ok_or("neither UTF-8 nor CP949")?;
+        serde_json::from_str(&text).map_err(|error| fault_of_line(&error))
     }
 }
 

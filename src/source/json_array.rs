@@ -1,11 +1,12 @@
 //! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
 //! neither the array nor an enormous element of it is ever held.
 
+use super::encoding::Texts;
 use super::json::{BYTE_ORDER_MARK, MAX_ROW, row};
 use super::manifest::Manifest;
 use super::{ItemSource, Sink};
 use crate::error::{Error, ErrorKind, Result};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 
 #[derive(Debug)]
 pub struct Array(Manifest);
@@ -19,7 +20,11 @@ impl Array {
 
 impl ItemSource for Array {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let mut elements = Elements::new(BufReader::new(self.0.open()?));
+        let Some(reader) = self.0.text(sink)? else {
+            return Ok(());
+        };
+        let mut elements = Elements::new(reader);
+        let mut texts = Texts::default();
         for number in 1u64.. {
             let found = elements.next().map_err(|error| {
                 let rows = number - 1;
@@ -33,12 +38,15 @@ impl ItemSource for Array {
             let Some(length) = found else {
                 break;
             };
-            let row = row(elements.text.trim_ascii(), length);
+            let row = row(elements.text.trim_ascii(), length, &mut texts);
             let place = format_args!("row {number}");
-            if self.0.give(row, &place, sink).is_break() {
+            if texts.end_row(&self.0.path, sink).is_break()
+                || self.0.give(row, &place, sink).is_break()
+            {
                 break;
             }
         }
+        texts.end(&self.0.path, sink);
         Ok(())
     }
 }

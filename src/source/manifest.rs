@@ -1,12 +1,14 @@
 //! What every kind of manifest has: its place, the rows that are wanted of it, and how one of them
 //! is handed on.
 
+use super::encoding::decoded;
 use super::row::{Row, wanted};
 use super::{Sink, SourceEvent, base_of, cannot_open, cannot_read};
 use crate::error::Result;
 use crate::settings::OnlySource;
 use std::fmt;
 use std::fs::File;
+use std::io::BufRead;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,17 @@ impl Manifest {
                 .with_hint("a folder is read with --images"));
         }
         Ok(file)
+    }
+
+    /// The file as UTF-8 text; one in UTF-16 is told. `None` where nobody listens any more.
+    pub fn text(&self, sink: &mut Sink) -> Result<Option<Box<dyn BufRead>>> {
+        let (reader, is_utf16) =
+            decoded(self.open()?).map_err(|error| cannot_read(&self.path, error))?;
+        let text = format!("{}: it is UTF-16, and read as that", self.path.display());
+        if is_utf16 && sink(SourceEvent::Warning(text)).is_break() {
+            return Ok(None);
+        }
+        Ok(Some(reader))
     }
 
     /// Checks a row and hands it on: an item, or what is wrong with it and where.

@@ -4,6 +4,7 @@
 mod database;
 mod dedup;
 mod demo;
+mod encoding;
 mod folder;
 mod image_file;
 mod json;

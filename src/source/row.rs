@@ -1,6 +1,6 @@
 //! One row of a manifest, checked; cleaning of texts, shared by all sources.
 
-use crate::record::{Item, SourceType};
+use crate::record::{Item, SourceType, clean_text};
 use crate::settings::OnlySource;
 use serde::{Deserialize, Deserializer};
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Row {
         if has_control(&image_path) {
             return Err("image_path holds control characters".to_owned());
         }
-        let item_name = one_line(self.item_name).ok_or("item_name is missing")?;
+        let item_name = name(self.item_name)?;
         let source_type = self
             .source_type
             .filter(|text| !text.is_empty())
@@ -94,28 +94,37 @@ pub fn has_control(text: &str) -> bool {
     text.chars().any(|c| c.is_control() || reorders(c))
 }
 
-/// NFC without control characters, trimmed; `None` where nothing is left.
+/// The one form that a text has from here on, in the record, the prompt and the rules alike;
+/// `None` where nothing is left.
 pub fn one_line(text: Option<String>) -> Option<String> {
-    clean(text?, |_| false)
+    Some(clean_text(&text?)).filter(|text| !text.is_empty())
 }
 
-/// Like [`one_line`], but line breaks stay.
+/// A description: NFC without control characters, trimmed. Its lines and the blanks inside them
+/// stay: nothing has to hold it letter for letter.
 pub fn paragraphs(text: Option<String>) -> Option<String> {
-    clean(text?.replace("\r\n", "\n"), |c| c == '\n')
-}
-
-fn clean(text: String, keep: impl Fn(char) -> bool) -> Option<String> {
-    let text: String = text
+    let text: String = text?
+        .replace("\r\n", "\n")
         .nfc()
         .filter(|&c| c != '\u{feff}')
         .map(|c| match c {
-            c if keep(c) => c,
+            '\n' => c,
             c if c.is_control() || reorders(c) => ' ',
             c => c,
         })
         .collect();
     let trimmed = text.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+/// An item's name, or why there is none.
+pub fn name(text: Option<String>) -> Result<String, &'static str> {
+    match text {
+        Some(text) if !text.is_empty() => {
+            one_line(Some(text)).ok_or("item_name holds only blanks and invisible characters")
+        }
+        _ => Err("item_name is missing"),
+    }
 }
 
 /// Line separators and the marks that turn the direction of text around on a screen.

@@ -113,11 +113,16 @@ impl Journal {
             };
             let draft = read_draft(&transaction, id)?;
             let row = super::groups::read_group(&transaction, *group)?;
+            let item_name = match (&draft.origin, standing.head.record) {
+                // A line of an earlier file keeps its name as it is.
+                (Origin::Import, Some(record)) => record_name(&transaction, record)?,
+                _ => row.item.item_name,
+            };
             let now = reasons(
                 &draft.labels,
                 &Facts {
                     vocabulary: &self.vocabulary,
-                    item_name: &row.item.item_name,
+                    item_name: &item_name,
                     histogram: Some(histogram),
                     confidence: &draft.confidence,
                     with_image: draft.with_image,
@@ -418,6 +423,12 @@ pub(super) fn record_draft(db: &Connection, record: i64) -> Result<i64> {
         .map_err(doing("reading a record"))
 }
 
+fn record_name(db: &Connection, record: i64) -> Result<String> {
+    db.prepare_cached("SELECT json_extract(record, '$.item_name') FROM records WHERE id = ?1")
+        .and_then(|mut select| select.query_row([record], |row| row.get(0)))
+        .map_err(doing("reading a record"))
+}
+
 /// Stores the record that a draft makes; its flags lack `duplicate_label`, which the export adds.
 pub(super) fn insert_record(
     db: &Connection,
@@ -429,6 +440,15 @@ pub(super) fn insert_record(
     let group_row = super::groups::read_group(db, group)?;
     let row = read_draft(db, draft)?;
     let labels = row.labels;
+    let mut reasons = row.reasons;
+    if row.origin == Origin::Import {
+        // It was checked against the name of its line; the record has the name of its item.
+        reasons.retain(|reason| *reason != Reason::ItemNameMissing);
+        if !labels.label_ko.contains(&group_row.item.item_name) {
+            reasons.push(Reason::ItemNameMissing);
+            reasons.sort_unstable();
+        }
+    }
     let record = Record {
         image_path: group_row.image_path,
         image_sha256: group_row.sha256,
@@ -441,8 +461,8 @@ pub(super) fn insert_record(
         attributes: labels.attributes,
         query_variants_ko: labels.query_variants_ko,
         quality_flags: QualityFlags {
-            is_uncertain: !row.reasons.is_empty(),
-            reasons: row.reasons,
+            is_uncertain: !reasons.is_empty(),
+            reasons,
         },
         model: row.model,
         prompt_version: row.prompt_version,

@@ -8,7 +8,7 @@ use super::journal::Journal;
 use crate::error::Result;
 use crate::record::{
     Attempt, Draft, Failure, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary,
-    Item, Reason, Record, SourceType,
+    Item, Reason, Record, SourceType, VocabularyPreview,
 };
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -288,6 +288,18 @@ impl Journal {
             .into_iter()
             .map(|(key, found)| (key, u64::try_from(found).unwrap_or_default()))
             .collect())
+    }
+
+    /// What bringing these groups' drafts into the vocabulary would do.
+    pub fn vocabulary_preview(&self, groups: &[GroupId]) -> Result<VocabularyPreview> {
+        let drafts = groups.iter().map(|&group| {
+            let standing = read_standing(&self.db, group)?.unwrap_or_default();
+            let draft = standing.head.draft;
+            draft
+                .map(|draft| Ok(read_draft(&self.db, draft)?.labels))
+                .transpose()
+        });
+        VocabularyPreview::count(drafts, &self.vocabulary)
     }
 
     /// Every label, tag and query of a draft that holds `text`, in source order.

@@ -38,9 +38,7 @@ pub(super) fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
     reasons
 }
 
-/// The labels after `change`; `None` where it finds nothing to do. Bringing labels of an earlier
-/// file into a record's form is no change of its own: a replacement over thousands of records
-/// must not touch those that lack the text.
+/// The labels after `change`; `None` where it finds nothing to do.
 pub(super) fn edit(
     labels: &Labels,
     change: &Change,
@@ -49,8 +47,7 @@ pub(super) fn edit(
 ) -> Result<Option<Labels>> {
     let taken = attempt.and_then(|attempt| attempt.labels.as_ref());
     let edited = apply(labels, change, taken, vocabulary)?;
-    let same = edited == *labels || edited == labels.normalized(vocabulary);
-    Ok((!same).then_some(edited))
+    Ok((edited != *labels).then_some(edited))
 }
 
 /// Two labels with the same key are duplicates.

@@ -9,7 +9,9 @@ use super::head::{
 use super::journal::{Journal, insert_record, now_text};
 use super::rules::{Facts, edit, reasons};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Attempt, Change, ColorHistogram, Field, GroupId, Labels, Origin, Vocabulary};
+use crate::record::{
+    Attempt, Change, ColorHistogram, Field, GroupId, Labels, Origin, StepReport, Vocabulary,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -17,17 +19,13 @@ use std::collections::HashSet;
 const BY_HAND: &str = "operator";
 
 /// What a step did, and what the next ones would be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepOutcome {
     pub done: String,
     /// Every group that looks different now, twins of its old and new label included.
     pub changed: Vec<GroupId>,
-    /// Groups of the call that the change did nothing to: they were so already.
-    pub untouched: usize,
-    /// Groups of the call that have no draft to do it to.
-    pub without_draft: usize,
-    /// How many groups the change could not be done to (a full list), and why the first.
-    pub refused: Option<(usize, Error)>,
+    /// What the change did to whom; `None` for undo and redo.
+    pub report: Option<StepReport>,
     pub undo: Option<String>,
     pub redo: Option<String>,
 }
@@ -39,7 +37,7 @@ enum Way {
 }
 
 impl Journal {
-    /// Does one change to all these groups, as one step; `None` where it changes nothing at all,
+    /// Does one change to all these groups, as one step; no step where it changes nothing at all,
     /// an error of kind `Usage` where it can be done to none of them.
     /// `done` says in words what the step does, for the log and for undo; of how many records,
     /// where more than one was asked for, is added to it.
@@ -48,12 +46,12 @@ impl Journal {
         groups: &[GroupId],
         change: &Change,
         done: &str,
-    ) -> Result<Option<StepOutcome>> {
+    ) -> Result<StepOutcome> {
         let transaction = self.db.transaction().map_err(doing("saving a step"))?;
         let mut heads = Heads::new(&transaction);
         let mut entries = Vec::new();
-        let (mut untouched, mut without_draft) = (0, 0);
-        let mut refused: Option<(usize, Error)> = None;
+        let mut report = StepReport::new(change.clone());
+        let mut refused: Option<Error> = None;
         let mut once = HashSet::new();
         for &group in groups.iter().filter(|group| once.insert(**group)) {
             let standing = heads.read(group)?;
@@ -64,10 +62,11 @@ impl Journal {
                 group,
                 now: heads.now,
             };
-            let draft = match desk.change(&mut next.head, &standing, change) {
-                Ok(draft) => draft,
+            let edited = match desk.change(&mut next.head, &standing, change) {
+                Ok(edited) => edited,
                 Err(error) if error.kind == ErrorKind::Usage => {
-                    refused.get_or_insert((0, error)).0 += 1;
+                    report.refused(&error.cause);
+                    refused.get_or_insert(error);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -78,22 +77,30 @@ impl Journal {
                     Change::Reject { .. } | Change::Reopen | Change::SetNote { .. }
                 );
                 if needs_draft && standing.head.draft.is_none() {
-                    without_draft += 1;
+                    report.without_draft += 1;
                 } else {
-                    untouched += 1;
+                    report.untouched += 1;
                 }
                 continue;
             }
-            match draft {
-                Some(draft) => heads.write_draft(group, &next, Some(&draft))?,
-                None => heads.write(group, &next)?,
+            match edited {
+                Some((draft, fields)) => {
+                    report.changed(&fields);
+                    heads.write_draft(group, &next, Some(&draft))?;
+                }
+                None => {
+                    report.changed(&[]);
+                    heads.write(group, &next)?;
+                }
             }
             entries.push((group, standing, next));
         }
         if entries.is_empty() {
+            drop(heads);
+            drop(transaction);
             return match refused {
-                Some((_, error)) => Err(error),
-                None => Ok(None),
+                Some(error) => Err(error),
+                None => self.outcome(done.to_owned(), Vec::new(), Some(report)),
             };
         }
         let done = match (once.len(), entries.len()) {
@@ -119,11 +126,7 @@ impl Journal {
         transaction.commit().map_err(doing("saving a step"))?;
         self.undo.push(step);
         self.redo.clear();
-        let mut outcome = self.outcome(done, changed)?;
-        outcome.untouched = untouched;
-        outcome.without_draft = without_draft;
-        outcome.refused = refused;
-        Ok(Some(outcome))
+        self.outcome(done, changed, Some(report))
     }
 
     /// Takes the newest step back; `None` where there is none.
@@ -134,7 +137,7 @@ impl Journal {
         let (done, changed) = self.go_back_to(step, Way::Undo)?;
         self.undo.pop();
         self.redo.push(step);
-        self.outcome(done, changed).map(Some)
+        self.outcome(done, changed, None).map(Some)
     }
 
     /// Does the step that was undone last again; `None` where there is none.
@@ -145,7 +148,7 @@ impl Journal {
         let (done, changed) = self.go_back_to(step, Way::Redo)?;
         self.redo.pop();
         self.undo.push(step);
-        self.outcome(done, changed).map(Some)
+        self.outcome(done, changed, None).map(Some)
     }
 
     /// What undo and redo would do next.
@@ -157,14 +160,17 @@ impl Journal {
         Ok((words(self.undo.last())?, words(self.redo.last())?))
     }
 
-    fn outcome(&self, done: String, changed: Vec<GroupId>) -> Result<StepOutcome> {
+    fn outcome(
+        &self,
+        done: String,
+        changed: Vec<GroupId>,
+        report: Option<StepReport>,
+    ) -> Result<StepOutcome> {
         let (undo, redo) = self.next_steps()?;
         Ok(StepOutcome {
             done,
             changed,
-            untouched: 0,
-            without_draft: 0,
-            refused: None,
+            report,
             undo,
             redo,
         })
@@ -295,19 +301,20 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Changes the head; gives the draft back where it made a new one.
+    /// Changes the head; gives the draft back where it made a new one, and the fields that differ.
     fn change(
         &self,
         head: &mut Head,
         standing: &Standing,
         change: &Change,
-    ) -> Result<Option<DraftRow>> {
+    ) -> Result<Option<(DraftRow, Vec<Field>)>> {
         match change {
             Change::Set { .. }
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
             | Change::Replace { .. }
+            | Change::Canonicalize { .. }
             | Change::TakeField { .. } => return self.edit(head, change),
             Change::TakeAttempt { attempt } => self.take(head, standing, *attempt, change)?,
             Change::SetNote { note } => head.note.clone_from(note),
@@ -323,7 +330,7 @@ impl Desk<'_> {
         Ok(None)
     }
 
-    fn edit(&self, head: &mut Head, change: &Change) -> Result<Option<DraftRow>> {
+    fn edit(&self, head: &mut Head, change: &Change) -> Result<Option<(DraftRow, Vec<Field>)>> {
         let (field, attempt) = match change {
             Change::TakeField { attempt, field } => (Some(*field), self.attempt(*attempt)?),
             Change::Set { field, .. } => (Some(*field), None),
@@ -345,6 +352,7 @@ impl Desk<'_> {
         let Some(labels) = edit(before, change, attempt.as_ref(), self.vocabulary)? else {
             return Ok(None);
         };
+        let fields = before.differing(&labels);
         let group = read_group(self.db, self.group)?;
         let at = now_text(self.now);
         let mut draft = old.unwrap_or_else(|| DraftRow {
@@ -399,7 +407,7 @@ impl Desk<'_> {
         head.draft = Some(insert_draft(self.db, self.group, &draft)?);
         head.edited = true;
         head.decision = Decision::Open;
-        Ok(Some(draft))
+        Ok(Some((draft, fields)))
     }
 
     /// Makes an answer the draft again, as it was stored.

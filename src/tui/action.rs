@@ -91,9 +91,10 @@ actions! {
         MoveEarlier "move-earlier" "earlier" "Move the value under the cursor towards the front",
         MoveLater "move-later" "later" "Move the value under the cursor towards the end",
         RemoveTag "remove-tag" "remove tag" "Remove a tag from all selected records",
-        SetAttribute "set-attribute" "attribute" "Set an attribute of all selected records",
+        SetAttribute "set-attribute" "attribute" "Change one value in all selected records",
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
+        Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
     }
     "Ask the model" {
         Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",

@@ -335,15 +335,15 @@ impl App {
             Event::Detail(detail) => {
                 self.details.insert(detail.summary.id, Arc::new(*detail));
             }
-            Event::Stepped { done, undo, redo } => {
+            Event::Stepped { step, undo, redo } => {
                 self.undo = undo;
                 self.redo = redo;
-                if !done.is_empty() {
-                    self.say(done);
-                }
-                self.ask_again_to_leave();
+                self.stepped(step.as_ref());
             }
             Event::Found { text, matches } => self.found(text, matches),
+            Event::VocabularyPreview { groups, preview } => {
+                self.translate_previewed(&groups, preview);
+            }
             Event::Remembered { key, value } => {
                 if key == FILTER_KEY {
                     self.remembered(&value);

@@ -2,7 +2,9 @@
 
 use super::action::{ACTIONS, Action, Info};
 use super::app::App;
+use super::bulk::Choose;
 use super::text_edit::TextEdit;
+use super::translate::TranslateForm;
 use crate::engine::{Command, Match, Retry};
 use crate::record::{Background, Change, Field, GroupId};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -22,6 +24,7 @@ pub enum Dialog {
     Choose(Choose),
     Retry(RetryForm),
     Replace(ReplaceForm),
+    Translate(TranslateForm),
     /// Why a prompt did not open. It takes what the operator goes on to type, which would be keys
     /// without it.
     Refusal(String),
@@ -54,7 +57,7 @@ pub enum Then {
 /// What a typed text is for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Purpose {
-    /// The whole field; lists are typed with commas between.
+    /// The text of a field that is no list.
     Set {
         field: Field,
         groups: Vec<GroupId>,
@@ -67,8 +70,15 @@ pub enum Purpose {
     Rename {
         field: Field,
         from: String,
+        groups: Vec<GroupId>,
     },
-    RemoveTag {
+    /// The value that is then renamed.
+    RenameWhich {
+        field: Field,
+        groups: Vec<GroupId>,
+    },
+    Remove {
+        field: Field,
         groups: Vec<GroupId>,
     },
     Note,
@@ -99,7 +109,11 @@ impl Input {
         match &self.purpose {
             Purpose::Set { field, groups } if groups.len() == 1 => Some((*field, None)),
             Purpose::Add { field, groups } if groups.len() == 1 => Some((*field, Some(""))),
-            Purpose::Rename { field, from } => Some((*field, Some(from))),
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } if groups.len() == 1 => Some((*field, Some(from))),
             _ => None,
         }
     }
@@ -115,8 +129,17 @@ impl Input {
         match &self.purpose {
             Purpose::Set { field, groups } => format!("set {}{}", field.key(), over(groups)),
             Purpose::Add { field, groups } => format!("add to {}{}", field.key(), over(groups)),
-            Purpose::Rename { field, from } => format!("rename {from} in {}", field.key()),
-            Purpose::RemoveTag { groups } => format!("remove a tag{}", over(groups)),
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } => format!("replace {from} in {}{} with", field.key(), over(groups)),
+            Purpose::RenameWhich { field, groups } => {
+                format!("replace which value of {}{}", field.key(), over(groups))
+            }
+            Purpose::Remove { field, groups } => {
+                format!("remove from {}{}", field.key(), over(groups))
+            }
             Purpose::Note => "note".to_owned(),
             Purpose::Reject { groups } => match groups.len() {
                 1 => "why reject?".to_owned(),
@@ -128,15 +151,12 @@ impl Input {
     /// The field whose known values are offered.
     pub fn completes(&self) -> Option<Field> {
         match &self.purpose {
-            Purpose::Add { field, .. } | Purpose::Rename { field, .. } => Some(*field),
-            Purpose::Set { field, .. }
-                if field.is_list() && *field != Field::QueryVariantsKo
-                    || *field == Field::ItemTypeGuess =>
-            {
-                Some(*field)
-            }
-            Purpose::RemoveTag { .. } => Some(Field::TagsKo),
-            _ => None,
+            Purpose::Add { field, .. }
+            | Purpose::Rename { field, .. }
+            | Purpose::RenameWhich { field, .. }
+            | Purpose::Remove { field, .. } => Some(*field),
+            Purpose::Set { field, .. } if *field == Field::ItemTypeGuess => Some(*field),
+            Purpose::Set { .. } | Purpose::Note | Purpose::Reject { .. } => None,
         }
     }
 
@@ -156,15 +176,6 @@ impl Input {
         let new = format!("{}{value}", &text[..start]);
         self.edit.set(&new);
     }
-}
-
-/// A short list to pick from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Choose {
-    pub title: String,
-    pub fields: Vec<Field>,
-    pub at: usize,
-    pub groups: Vec<GroupId>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -256,7 +267,11 @@ impl Dialog {
             Dialog::Retry(form) => form.hint.insert(text),
             Dialog::Replace(form) if form.second => form.with.insert(text),
             Dialog::Replace(form) => form.find.insert(text),
-            Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Choose(_) | Dialog::Refusal(_) => {}
+            Dialog::Help { .. }
+            | Dialog::Confirm(_)
+            | Dialog::Choose(_)
+            | Dialog::Translate(_)
+            | Dialog::Refusal(_) => {}
         }
     }
 
@@ -342,6 +357,7 @@ impl App {
             Dialog::Choose(choose) => self.choose_key(key, choose, escape),
             Dialog::Retry(form) => self.retry_key(key, form, escape),
             Dialog::Replace(form) => self.replace_key(key, form, escape),
+            Dialog::Translate(form) => self.translate_key(key, form, escape),
             Dialog::Refusal(_) if escape || key.code == KeyCode::Enter => {}
             refusal @ Dialog::Refusal(_) => self.dialog = Some(refusal),
         }
@@ -441,24 +457,6 @@ impl App {
             KeyCode::Char('n' | 'N' | 'q' | 'ㅜ') | KeyCode::Esc => {}
             _ => self.dialog = Some(Dialog::Confirm(confirm)),
         }
-    }
-
-    fn choose_key(&mut self, key: &KeyEvent, mut choose: Choose, escape: bool) {
-        let last = choose.fields.len().saturating_sub(1);
-        match key.code {
-            _ if escape => return,
-            KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => choose.at = (choose.at + 1).min(last),
-            KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => choose.at = choose.at.saturating_sub(1),
-            KeyCode::Enter => {
-                let purpose = Purpose::Set {
-                    field: choose.fields[choose.at],
-                    groups: choose.groups,
-                };
-                return self.open(Dialog::Input(Input::new(purpose, "")));
-            }
-            _ => {}
-        }
-        self.dialog = Some(Dialog::Choose(choose));
     }
 
     fn retry_key(&mut self, key: &KeyEvent, mut form: RetryForm, escape: bool) {

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod app;
 mod ask;
+pub mod bulk;
 mod completion;
 pub mod dialog;
 pub mod effect;
@@ -17,6 +18,7 @@ pub mod picture;
 pub mod safe_text;
 mod settle;
 mod spot;
+mod step_words;
 mod submit;
 mod terminal;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod testing;
 mod tests;
 pub mod text_edit;
 pub mod theme;
+pub mod translate;
 mod typed;
 pub mod view;
 pub mod worker;

@@ -2,9 +2,8 @@
 
 use super::action::Action;
 use super::app::{App, Model, Screen, Spot};
-use super::dialog::{
-    Choose, Confirm, Dialog, FilterForm, Input, Purpose, ReplaceForm, RetryForm, Then,
-};
+use super::bulk::Choose;
+use super::dialog::{Confirm, Dialog, FilterForm, Input, Purpose, ReplaceForm, RetryForm, Then};
 use super::effect::Effect;
 use super::filter::{DOUBTFUL, Sort};
 use super::layout::{self, Pane};
@@ -74,22 +73,12 @@ impl App {
             Action::MoveEarlier => self.move_spot(-1),
             Action::MoveLater => self.move_spot(1),
             Action::RemoveTag => self.about_targets(|groups| {
-                Dialog::Input(Input::new(Purpose::RemoveTag { groups }, ""))
+                let field = Field::TagsKo;
+                Dialog::Input(Input::new(Purpose::Remove { field, groups }, ""))
             }),
-            Action::SetAttribute => self.about_targets(|groups| {
-                Dialog::Choose(Choose {
-                    title: format!("set which attribute of {}?", plural(groups.len(), "record")),
-                    fields: vec![
-                        Field::Colors,
-                        Field::Theme,
-                        Field::Material,
-                        Field::Vibe,
-                        Field::ItemTypeGuess,
-                    ],
-                    at: 0,
-                    groups,
-                })
-            }),
+            Action::SetAttribute => {
+                self.about_targets(|groups| Dialog::Choose(Choose::new(groups)));
+            }
             Action::Note => {
                 let note = self.detail().and_then(|detail| detail.note.clone());
                 self.about_targets(|_| {
@@ -97,6 +86,7 @@ impl App {
                 });
             }
             Action::Replace => self.open(Dialog::Replace(ReplaceForm::default())),
+            Action::Translate => self.open_translate(),
             Action::Retry => {
                 let groups = self.targets();
                 self.retry(
@@ -244,6 +234,7 @@ impl App {
                     | Change::Add { .. }
                     | Change::Remove { .. }
                     | Change::Rename { .. }
+                    | Change::Canonicalize { .. }
                     | Change::TakeField { .. }
             ) {
                 self.groups.expect_state(group, GroupState::Edited);

@@ -173,13 +173,14 @@ impl App {
         let have = self.spot_values(field);
         match have.get(index) {
             Some(from) if field.is_list() => {
-                let from = from.clone();
+                let (from, text) = (from.clone(), from.clone());
                 self.in_place(
                     Purpose::Rename {
                         field,
-                        from: from.clone(),
+                        from,
+                        groups,
                     },
-                    &from,
+                    &text,
                 );
             }
             None if field.is_list() => self.in_place(Purpose::Add { field, groups }, ""),

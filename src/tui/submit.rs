@@ -13,26 +13,46 @@ impl App {
         let current: Vec<GroupId> = self.current.into_iter().collect();
         let done = match input.purpose.clone() {
             Purpose::Set { field, groups } => {
-                let values = if field.is_list() {
-                    list(&text)
-                } else {
-                    (!text.is_empty()).then_some(text).into_iter().collect()
-                };
+                let values = (!text.is_empty()).then_some(text).into_iter().collect();
                 self.apply(groups, Change::Set { field, values })
             }
             Purpose::Add { .. } if text.is_empty() => true,
             Purpose::Add { field, groups } => self.add(field, groups, &text),
-            Purpose::Rename { field, from } if text.is_empty() => {
-                self.apply(current, Change::Remove { field, value: from })
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } if text.is_empty() => {
+                // Over many records nothing goes that was not named.
+                groups.len() > 1 || self.apply(groups, Change::Remove { field, value: from })
             }
             Purpose::Rename { from, .. } if text == from => true,
-            Purpose::Rename { field, from } => {
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } => {
                 let to = text;
-                self.apply(current, Change::Rename { field, from, to })
+                self.apply(groups, Change::Rename { field, from, to })
             }
-            Purpose::RemoveTag { .. } if text.is_empty() => true,
-            Purpose::RemoveTag { groups } => {
-                let field = Field::TagsKo;
+            Purpose::RenameWhich { .. } | Purpose::Remove { .. } if text.is_empty() => true,
+            Purpose::RenameWhich { field, groups } if !self.may_hold(&groups, field, &text) => {
+                self.warn(format!("this record has no {text} in {}", field.key()));
+                false
+            }
+            Purpose::RenameWhich { field, groups } => {
+                let from = text;
+                self.open(Dialog::Input(Input::new(
+                    Purpose::Rename {
+                        field,
+                        from,
+                        groups,
+                    },
+                    "",
+                )));
+                true
+            }
+            Purpose::Remove { field, groups } => {
                 self.apply(groups, Change::Remove { field, value: text })
             }
             Purpose::Note => {
@@ -51,6 +71,15 @@ impl App {
         if !done {
             self.open(Dialog::Input(input));
         }
+    }
+
+    /// Whether the value can be in the field of these records; known only of the one in hand.
+    fn may_hold(&self, groups: &[GroupId], field: Field, value: &str) -> bool {
+        if self.current.is_none_or(|current| groups != [current]) {
+            return true;
+        }
+        let values = self.labels().map(|labels| labels.values(field));
+        values.is_some_and(|values| values.iter().any(|have| have == value))
     }
 
     /// Adds all values in one step; for one record the prompt stays open for the next.

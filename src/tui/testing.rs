@@ -7,7 +7,7 @@ use super::picture;
 use super::spot;
 use super::theme::{Depth, Ground, Theme};
 use super::view;
-use crate::engine::{Command, Event, Match, ModelInfo};
+use crate::engine::{Command, Event, Match, ModelInfo, Step};
 use crate::record::*;
 use crate::settings::IconOptions;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
@@ -326,6 +326,7 @@ impl Bench {
             Command::Undo => self.travel(true),
             Command::Redo => self.travel(false),
             Command::Find { text } => vec![self.find(text)],
+            Command::PreviewVocabulary { groups } => vec![self.preview_vocabulary(groups)],
             _ => Vec::new(),
         };
         self.commands.push(command);
@@ -340,14 +341,17 @@ impl Bench {
             .unwrap_or_default()
             .to_lowercase();
         let done = format!("{verb}: {} record(s)", groups.len());
-        self.past.push((done.clone(), self.world.clone()));
+        self.past.push((done, self.world.clone()));
         self.future.clear();
+        let mut report = StepReport::new(change.clone());
         for id in groups {
             let Some(detail) = self.world.get_mut(id) else {
                 continue;
             };
             let vocabulary = &self.app.settings.vocabulary;
-            if spot::preview(detail, change, vocabulary).is_err() {
+            let before = detail.draft.as_ref().map(|draft| draft.labels.clone());
+            if let Err(error) = spot::preview(detail, change, vocabulary) {
+                report.refused(&error.cause);
                 continue;
             }
             detail.summary.state = match change {
@@ -361,12 +365,15 @@ impl Bench {
                 Change::SetNote { .. } => detail.summary.state,
                 _ => GroupState::Edited,
             };
+            let mut fields = Vec::new();
             if let Some(draft) = &detail.draft {
+                fields = before.map_or_else(Vec::new, |before| before.differing(&draft.labels));
                 detail.summary.label_ko = draft.labels.label_ko.clone();
                 detail.summary.tags_ko = draft.labels.tags_ko.clone();
             }
+            report.changed(&fields);
         }
-        self.told(done)
+        self.told(Step::Done(report))
     }
 
     fn travel(&mut self, back: bool) -> Vec<Event> {
@@ -379,18 +386,35 @@ impl Bench {
             return Vec::new();
         };
         to.push((name.clone(), std::mem::replace(&mut self.world, world)));
-        self.told(format!("{} {name}", if back { "undid" } else { "redid" }))
+        self.told(if back {
+            Step::Undone(name)
+        } else {
+            Step::Redone(name)
+        })
     }
 
-    fn told(&self, done: String) -> Vec<Event> {
+    fn told(&self, step: Step) -> Vec<Event> {
         vec![
             Event::Groups(self.world.values().map(|d| d.summary.clone()).collect()),
             Event::Stepped {
-                done,
+                step: Some(step),
                 undo: self.past.last().map(|(name, _)| name.clone()),
                 redo: self.future.last().map(|(name, _)| name.clone()),
             },
         ]
+    }
+
+    fn preview_vocabulary(&self, groups: &[GroupId]) -> Event {
+        let drafts = groups.iter().map(|id| {
+            let draft = self.world.get(id).and_then(|detail| detail.draft.as_ref());
+            Ok::<_, std::convert::Infallible>(draft.map(|draft| draft.labels.clone()))
+        });
+        let vocabulary = &self.app.settings.vocabulary;
+        let preview = VocabularyPreview::count(drafts, vocabulary);
+        Event::VocabularyPreview {
+            groups: groups.to_vec(),
+            preview: preview.unwrap_or_else(|never| match never {}),
+        }
     }
 
     fn find(&self, text: &str) -> Event {

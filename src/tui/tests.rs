@@ -82,6 +82,7 @@ const DEEDS: &[(Action, &str)] = &[
     (Action::RemoveValue, "tab j l d"),
     (Action::MoveEarlier, "tab j l ["),
     (Action::MoveLater, "tab j ]"),
+    (Action::Translate, "V"),
     (Action::RemoveTag, "2 space right space d \"왕"),
     (Action::SetAttribute, "2 space right space s j enter \"ni"),
     (Action::Note, "N \"다시_볼_것 enter"),

@@ -158,15 +158,14 @@ fn names_are_kept_whatever_they_are_written_in() {
         ("눈꽃 모자", "눈꽃 모자"),
         ("👩\u{200d}🎤 모자 🎩", "👩\u{200d}🎤 모자 🎩"),
         (decomposed, "모자 é"),
-        ("검은\u{1b}[2J\u{7} 모자\r\n", "검은 [2J  모자"),
-        ("뒤집힌\u{202e}모자", "뒤집힌 모자"),
+        ("검은\u{1b}[2J\u{7} 모자\r\n", "검은[2J 모자"),
+        ("뒤집힌\u{202e}모자", "뒤집힌모자"),
         ("\"말\" \\ {name}<|im_end|>", "\"말\" \\ {name}<|im_end|>"),
     ];
     let desk = {
         let mut desk = Desk::new();
         for (_, clean) in given {
-            let shown = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-            desk.plays(&format!("name: {shown}\n"), &[say(good(clean))]);
+            desk.plays(&format!("name: {clean}\n"), &[say(good(clean))]);
         }
         desk
     };

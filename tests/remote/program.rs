@@ -259,3 +259,45 @@ fn the_workload_is_timed_through_a_server() {
         assert!(body.get("response_format").is_none());
     }
 }
+
+/// The address of the server that plays a proxy, with a password as companies have.
+fn proxy(server: &Server) -> String {
+    let address = server.url.trim_start_matches("http://");
+    format!("http://me:hunter2@{}", address.trim_end_matches("/v1"))
+}
+
+#[test]
+fn a_server_on_this_machine_is_asked_directly_whatever_the_proxy() {
+    let desk = Desk::with_icons(&["가죽 모자"]);
+    let server = Server::start(good);
+    let proxied = Server::start(|_| Reply::Raw(502, "a proxy".to_owned()));
+    let mut command = desk.plain(&through(&server, &[]));
+    for name in ["http_proxy", "HTTPS_PROXY", "all_proxy"] {
+        command.env(name, proxy(&proxied));
+    }
+    command.env("LABELER_API_KEY", KEY);
+    let told = ended(&mut command).expect(0);
+    assert_eq!(desk.records().len(), 1);
+    assert!(proxied.seen.lock().unwrap().is_empty());
+    assert!(!told.err.contains("proxy"), "{}", told.err);
+}
+
+#[test]
+fn a_proxy_for_another_machine_is_used_and_said_without_its_password() {
+    let desk = Desk::with_icons(&["가죽 모자"]);
+    let proxied = Server::start(good);
+    let url = "http://labeler.invalid:8000/v1";
+    let mut args = BATCH.to_vec();
+    args.extend(["--model", "qwen", "--endpoint", url]);
+    let told = ended(desk.plain(&args).env("http_proxy", proxy(&proxied))).expect(0);
+    let named = proxy(&proxied).replace("me:hunter2@", "");
+    let said = format!("{url} is reached through the proxy {named}");
+    assert_eq!(told.err.matches(&said).count(), 1, "{}", told.err);
+    assert!(!told.err.contains("hunter2"), "{}", told.err);
+    assert_eq!(desk.records().len(), 1);
+
+    let asked = ["doctor", "--model", "qwen", "--endpoint", url];
+    let told = ended(desk.plain(&asked).env("http_proxy", proxy(&proxied)));
+    assert!(told.out.contains(&named), "{}", told.out);
+    assert!(!told.out.contains("hunter2"), "{}", told.out);
+}

@@ -51,6 +51,11 @@ impl Chats {
         })
     }
 
+    /// What people should know of the way to the servers.
+    pub fn notices(&self) -> Vec<String> {
+        self.http.notices()
+    }
+
     /// Asks the first server.
     pub fn ask(&self, turn: &ChatTurn) -> Result<ChatAnswer> {
         let url = self.http.urls.first().map_or("", String::as_str);
@@ -88,7 +93,10 @@ impl Chats {
                 .with_hint("run `labeler-tui doctor --endpoint URL` to see what the server can do")
         };
         let body = body(&self.model, turn)?;
-        let request = self.http.client.post(format!("{url}/chat/completions"));
+        let request = self
+            .http
+            .client(url)
+            .post(format!("{url}/chat/completions"));
         let response = request.json(&body).send().await;
         let response = response.map_err(|error| failed(error_words(&error)))?;
         let status = response.status();

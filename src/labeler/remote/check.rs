@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct EndpointReport {
     pub url: String,
+    /// What it is reached through, where the environment says so.
+    pub proxy: Option<String>,
     pub reachable: Result<String, String>,
     pub model_listed: Result<String, String>,
     pub takes_images: Result<String, String>,
@@ -87,7 +89,11 @@ impl Server<'_> {
     async fn check(&self, conformance: &mut Conformance) -> EndpointReport {
         let not_asked = || Err("not asked: the server is not reachable".to_owned());
         let begun = Instant::now();
-        let listed = self.http.client.get(format!("{}/models", self.url)).send();
+        let listed = self
+            .http
+            .client(&self.url)
+            .get(format!("{}/models", self.url))
+            .send();
         let (reachable, model_listed) = match listed.await {
             Ok(response) => (
                 Ok(format!("{} ms", begun.elapsed().as_millis())),
@@ -97,6 +103,7 @@ impl Server<'_> {
         };
         let mut report = EndpointReport {
             url: self.url.clone(),
+            proxy: self.http.proxy(&self.url).map(str::to_owned),
             reachable,
             model_listed,
             takes_images: not_asked(),
@@ -196,7 +203,7 @@ impl Server<'_> {
         let begun = Instant::now();
         let asked = self
             .http
-            .client
+            .client(&self.url)
             .post(format!("{}/chat/completions", self.url));
         let response = asked.json(&body).send().await;
         let response = response.map_err(|error| error_words(&error))?;

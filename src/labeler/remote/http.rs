@@ -1,5 +1,6 @@
 //! What every use of a server shares: the client, its limits, and the key that nobody gets to see.
 
+use super::proxy;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::settings::{RemoteOptions, Secret};
 use futures_util::StreamExt as _;
@@ -62,7 +63,11 @@ pub fn base_url(text: &str) -> Result<String> {
 
 /// Sends what is asked, and waits for it on the thread that calls.
 pub struct Http {
-    pub client: reqwest::Client,
+    direct: reqwest::Client,
+    /// For the servers that have a proxy.
+    through_proxy: Option<reqwest::Client>,
+    /// Base addresses with their proxies.
+    proxies: Vec<(String, String)>,
     pub runtime: tokio::runtime::Runtime,
     /// Base addresses of the servers, without a slash at their ends.
     pub urls: Vec<String>,
@@ -72,7 +77,8 @@ pub struct Http {
 
 impl Http {
     /// # Errors
-    /// With `--offline`, for an address that is none, and for a key that no header can carry.
+    /// With `--offline`, for an address that is none, for a proxy that is not supported, and for a
+    /// key that no header can carry.
     pub fn new(options: &RemoteOptions, patience: &Patience) -> Result<Self> {
         if options.offline {
             return Err(
@@ -82,8 +88,24 @@ impl Http {
         }
         let urls = options.endpoints.iter().map(|url| base_url(url));
         let urls: Vec<String> = urls.collect::<Result<_>>()?;
+        let mut proxies = Vec::new();
+        for url in &urls {
+            let address = reqwest::Url::parse(url)
+                .map_err(|error| Error::new(ErrorKind::Usage, format!("{url}: {error}")))?;
+            proxies.extend(proxy::of(&address)?.map(|proxy| (url.clone(), proxy)));
+        }
+        let all = urls.iter().chain(proxies.iter().map(|(_, proxy)| proxy));
+        // A small container has no certificates of authorities, and plain http wants none.
+        let plain = all.into_iter().all(|url| url.starts_with("http:"));
+        let builder = || builder(plain, options.api_key.as_ref(), patience);
+        let through_proxy = match proxies.is_empty() {
+            true => None,
+            false => Some(build(builder()?)?),
+        };
         Ok(Self {
-            client: client(&urls, options.api_key.as_ref(), patience)?,
+            direct: build(builder()?.no_proxy())?,
+            through_proxy,
+            proxies,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -92,6 +114,27 @@ impl Http {
             key: options.api_key.clone(),
             connect: patience.connect,
         })
+    }
+
+    /// What reaches the server at this base address.
+    pub fn client(&self, url: &str) -> &reqwest::Client {
+        match (&self.through_proxy, self.proxy(url)) {
+            (Some(client), Some(_)) => client,
+            _ => &self.direct,
+        }
+    }
+
+    pub fn proxy(&self, url: &str) -> Option<&str> {
+        let known = self.proxies.iter().find(|(known, _)| known == url);
+        known.map(|(_, proxy)| proxy.as_str())
+    }
+
+    /// What people should know of the way to the servers.
+    pub fn notices(&self) -> Vec<String> {
+        let told = self.proxies.iter().map(|(url, proxy)| {
+            format!("{url} is reached through the proxy {proxy}, as the environment says")
+        });
+        told.collect()
     }
 
     /// Whether the server says anything at all: many want a key or know no list of models.
@@ -115,7 +158,7 @@ impl Http {
     }
 
     async fn list_models(&self, url: &str) -> reqwest::Result<reqwest::Response> {
-        let request = self.client.get(format!("{url}/models"));
+        let request = self.client(url).get(format!("{url}/models"));
         request.timeout(self.connect).send().await
     }
 
@@ -129,7 +172,11 @@ impl Http {
 }
 
 /// Sends the key, and never to another host than it was meant for.
-fn client(urls: &[String], key: Option<&Secret>, patience: &Patience) -> Result<reqwest::Client> {
+fn builder(
+    plain: bool,
+    key: Option<&Secret>,
+    patience: &Patience,
+) -> Result<reqwest::ClientBuilder> {
     let mut headers = reqwest::header::HeaderMap::new();
     if let Some(key) = key {
         let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", key.expose()))
@@ -160,10 +207,13 @@ fn client(urls: &[String], key: Option<&Secret>, patience: &Patience) -> Result<
         .connect_timeout(patience.connect)
         .read_timeout(patience.silence)
         .user_agent(concat!("labeler-tui/", env!("CARGO_PKG_VERSION")));
-    // A small container has no certificates of authorities, and plain http wants none.
-    if urls.iter().all(|url| url.starts_with("http:")) {
+    if plain {
         builder = builder.tls_certs_only([]);
     }
+    Ok(builder)
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     builder.build().map_err(|error| {
         let words = format!("cannot set up https: {}", error_words(&error));
         Error::new(ErrorKind::Network, words).with_hint(

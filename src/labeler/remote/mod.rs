@@ -6,6 +6,7 @@ mod check;
 mod conformance;
 mod http;
 mod pool;
+mod proxy;
 mod wire;
 
 pub use chat::{ChatAnswer, ChatTurn, Chats};
@@ -170,7 +171,7 @@ impl RemoteLabeler {
         let begun = Instant::now();
         let sent = self
             .http
-            .client
+            .client(&endpoint.url)
             .post(format!("{}/chat/completions", endpoint.url))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body)
@@ -307,6 +308,9 @@ impl Labeler for RemoteLabeler {
         let mut open = true;
         let mut told = this.to_tell();
         jobs.push(LabelEvent::Counts(told.counts));
+        for notice in this.http.notices() {
+            jobs.push(LabelEvent::Notice(notice));
+        }
         loop {
             // While no server answers, more items would only wait.
             let room = match this.pool.all_out() {

@@ -142,10 +142,11 @@ fn columns_that_can_be_done_without_may_be_missing() {
          INSERT INTO cash_items VALUES ('모자', 'u'), (x'ff', 'u'), (1.5, 'u'), (NULL, 'u'), ('칼', NULL);",
     ]);
     let read = rows(&dir).unwrap();
-    assert_eq!(read.names(), ["모자", "\u{fffd}", "1.5"]);
+    assert_eq!(read.names(), ["모자", "1.5"]);
     assert_eq!(read.items[0].image_path, "a.png");
-    assert_eq!(read.warnings.len(), 1);
+    assert_eq!(read.warnings.len(), 2);
     assert!(read.warnings[0].ends_with("has no table equipment_shape_items"));
+    assert!(read.warnings[1].ends_with("its name is neither UTF-8 nor CP949"));
 }
 
 #[test]
@@ -211,4 +212,70 @@ fn a_damaged_database_is_an_error_and_no_panic() {
         fs::write(&path, &whole[..at]).unwrap();
         let _ = read(&database_at(&path));
     }
+}
+
+/// A database that holds these names, as SQL expressions, each with an icon.
+fn named(names: &[String]) -> TempDir {
+    let rows: Vec<String> = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            format!(
+                "INSERT INTO icon_assets (url, local_path) VALUES ('u/{n}', 'icons/{n}.png');
+                 INSERT INTO cash_items (run_id, ocid, preset_no, cash_item_name, cash_item_icon_url)
+                 VALUES ('r', 'o', {n}, {name}, 'u/{n}');"
+            )
+        })
+        .collect();
+    database(&[SCHEMA, &rows.join("\n")])
+}
+
+/// Bytes as text in SQL.
+fn bytes(bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("CAST(x'{hex}' AS TEXT)")
+}
+
+#[test]
+fn names_in_cp949_are_read_and_said_once() {
+    let cp949 = |text| bytes(&encoding_rs::EUC_KR.encode(text).0);
+    let dir = named(&[
+        cp949("붉은 모자"),
+        "'파란 망토'".to_owned(),
+        cp949("똠방 신발"),
+    ]);
+    let read = rows(&dir).unwrap();
+    assert_eq!(read.names(), ["붉은 모자", "파란 망토", "똠방 신발"]);
+    let about = read.warnings.iter().filter(|text| text.contains("CP949"));
+    let about: Vec<&String> = about.collect();
+    assert_eq!(about.len(), 2, "{about:?}");
+    assert!(about[1].ends_with("2 rows were read as CP949"), "{about:?}");
+}
+
+#[test]
+fn a_name_that_is_no_text_costs_its_row() {
+    let cut = &"붉은 모자".as_bytes()[..8];
+    let dir = named(&[bytes(cut), "'파란 망토'".to_owned(), bytes(b"caf\xe9")]);
+    let read = rows(&dir).unwrap();
+    assert_eq!(read.names(), ["파란 망토"]);
+    let refused = "its name is neither UTF-8 nor CP949";
+    let refused = read.warnings.iter().filter(|text| text.contains(refused));
+    let refused: Vec<&String> = refused.collect();
+    assert_eq!(refused.len(), 2, "{:?}", read.warnings);
+    assert!(refused[0].contains("cash_items, row 1"), "{refused:?}");
+}
+
+#[test]
+fn a_name_has_one_form_and_an_invisible_one_is_refused() {
+    let dir = named(&[
+        "'붉은  모자\u{a0}\u{3000}끝\u{200b}'".to_owned(),
+        "'\u{200b}\u{2060}'".to_owned(),
+        "' '".to_owned(),
+        "''".to_owned(),
+    ]);
+    let read = rows(&dir).unwrap();
+    assert_eq!(read.names(), ["붉은 모자 끝"]);
+    let blank = "its name holds only blanks and invisible characters";
+    let refused = read.warnings.iter().filter(|text| text.contains(blank));
+    assert_eq!(refused.count(), 1, "{:?}", read.warnings);
 }

@@ -79,7 +79,7 @@ fn bad_lines_are_reported_by_number_and_the_rest_goes_on() {
         "line 2: not a JSON object",
         "line 3: expected value (column ",
         "line 5: source_type is missing",
-        "line 6: item_name is missing",
+        "line 6: item_name holds only blanks and invisible characters",
         "line 7: source_type is \"weapon\"",
         "line 8: image_path holds control characters",
         "line 9: invalid type: integer `5`",
@@ -128,9 +128,41 @@ fn names_are_composed_and_rid_of_control_characters() {
         lines(row.to_string()).items.remove(0).item_name
     };
     assert_eq!(name("\u{1106}\u{1169}\u{110c}\u{1161}"), "모자");
-    assert_eq!(name("검은\u{1b}[31m 모자\n"), "검은 [31m 모자");
+    assert_eq!(name("검은\u{1b}[31m 모자\n"), "검은[31m 모자");
     assert_eq!(name("👩\u{200d}🎤 모자 🎩"), "👩\u{200d}🎤 모자 🎩");
-    assert_eq!(name("a\u{202e}b<|im_end|>\""), "a b<|im_end|>\"");
+    assert_eq!(name("a\u{202e}b<|im_end|>\""), "ab<|im_end|>\"");
+}
+
+#[test]
+fn manifests_in_other_encodings_are_recognized_and_said_once() {
+    let names = ["붉은 모자", "파란 망토", "똠방 신발"];
+    let rows = names.map(|name| ROW.replace("모자", name));
+    let cp949 = |text: &str| encoding_rs::EUC_KR.encode(text).0.into_owned();
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    for (file, text) in [
+        ("m.jsonl", rows.join("\r\n")),
+        ("m.json", format!("[{}]", rows.join(",\n"))),
+    ] {
+        for (encoding, bytes) in [("CP949", cp949(&text)), ("UTF-16", utf16(&text))] {
+            let dir = folder(&[(file, &bytes)]);
+            let read = read(&manifest_at(dir.path().join(file))).unwrap();
+            assert_eq!(read.names(), names, "{file} in {encoding}");
+            assert!(read.warnings[0].contains(encoding), "{:?}", read.warnings);
+            assert!(read.warnings.len() <= 2, "{:?}", read.warnings);
+        }
+    }
+}
+
+#[test]
+fn a_name_of_invisible_characters_alone_is_refused() {
+    let read = lines(ROW.replace("모자", "\u{200b} \u{a0}"));
+    assert_eq!(
+        places(&read),
+        ["line 1: item_name holds only blanks and invisible characters"]
+    );
 }
 
 #[test]

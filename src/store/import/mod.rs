@@ -17,7 +17,7 @@ use super::rules::{Facts, reasons};
 use crate::error::Result;
 use crate::outdir::{KEPT, UNREAD, file, keep_lines};
 use crate::record::{
-    GroupId, Item, Labels, Origin, Reason, Record, SourceType, Vocabulary, harmless,
+    GroupId, Item, Labels, Origin, Reason, Record, SourceType, Vocabulary, clean_text, harmless,
 };
 use line::{Fragment, Line};
 use lines::{Encoding, Lines, decode};
@@ -286,8 +286,7 @@ impl Import<'_> {
             None if self.is_behind && self.was_a_record(id, &line.value)? => return Ok(()),
             None => {}
         }
-        let item = item_of(record);
-        let draft = insert_draft(self.db, id, &self.draft(&item, record))?;
+        let draft = insert_draft(self.db, id, &self.draft(record))?;
         self.commit(
             id,
             &mut standing,
@@ -353,7 +352,7 @@ impl Import<'_> {
         self.heads.write(id, standing)
     }
 
-    fn draft(&self, item: &Item, record: &Record) -> DraftRow {
+    fn draft(&self, record: &Record) -> DraftRow {
         let said = record.quality_flags.reasons.iter().copied();
         let kept: Vec<Reason> = said
             .clone()
@@ -377,7 +376,8 @@ impl Import<'_> {
         };
         let facts = Facts {
             vocabulary: self.vocabulary,
-            item_name: &item.item_name,
+            // The line keeps its name as it is.
+            item_name: &record.item_name,
             histogram: None,
             confidence: &[],
             with_image: true,
@@ -438,8 +438,7 @@ impl Import<'_> {
             if standing.head.record.is_some() {
                 continue;
             }
-            let item = item_of(&record);
-            let draft = insert_draft(self.db, id, &self.draft(&item, &record))?;
+            let draft = insert_draft(self.db, id, &self.draft(&record))?;
             self.commit(id, &mut standing, draft, MadeBy::Unread, &record, None)?;
         }
         Ok(())
@@ -509,13 +508,14 @@ fn placeholder(fragment: Fragment) -> Record {
     }
 }
 
+/// The item as a source would bring it: its name in the form that a new record has.
 fn item_of(record: &Record) -> Item {
     Item {
         image_path: record.image_path.clone(),
         file: None,
         claimed_sha256: record.image_sha256.clone(),
         source_type: record.source_type,
-        item_name: record.item_name.clone(),
+        item_name: clean_text(&record.item_name),
         item_description: record.item_description.clone(),
         item_part: None,
         image_url: None,

@@ -70,7 +70,8 @@ fn a_full_disk_fails_the_step_alone() {
         .db
         .pragma_update(None, "max_page_count", 1_000_000)
         .unwrap();
-    assert!(journal.apply(&ids, &note, "note").unwrap().is_some());
+    let stepped = journal.apply(&ids, &note, "note").unwrap();
+    assert_eq!(stepped.changed, ids);
 }
 
 #[test]

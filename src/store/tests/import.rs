@@ -92,9 +92,9 @@ fn a_replacement_touches_only_what_holds_the_text() {
         find: "은빛".into(),
         with: "금빛".into(),
     };
-    let stepped = journal.apply(&ids, &change, "replace").unwrap().unwrap();
+    let stepped = journal.apply(&ids, &change, "replace").unwrap();
     assert_eq!(stepped.changed, ids[1..]);
-    assert_eq!(stepped.untouched, 1);
+    assert_eq!(stepped.report.unwrap().untouched, 1);
 }
 
 #[test]
@@ -431,5 +431,81 @@ proptest! {
         let mut again = open(dir.path());
         prop_assert!(again.take_notices().is_empty());
         prop_assert_eq!(contents(), first);
+    }
+}
+
+#[test]
+fn one_more_tag_changes_the_tags_of_an_imported_line_and_nothing_else() {
+    let unlawful = line("모자", "붉은  천의 모자", "")
+        .replace(
+            "\"colors\": []",
+            "\"colors\": [\"황금\", \"수상한 색\", \"황금\"]",
+        )
+        .replace("\"material\": []", "\"material\": [\"외계 물질\"]")
+        .replace(
+            "\"item_type_guess\": null",
+            "\"item_type_guess\": \"헤어밴드/모자\"",
+        )
+        .replace(
+            "\"query_variants_ko\": []",
+            "\"query_variants_ko\": [\" 붉은  모자\"]",
+        );
+    let dir = with_lines(&[&unlawful]);
+    let mut journal = open(dir.path());
+    let id = journal.summaries().unwrap()[0].id;
+    let tag = Change::Add {
+        field: Field::TagsKo,
+        value: "여름".into(),
+    };
+    journal.apply(&[id], &tag, "add").unwrap();
+    journal.apply(&[id], &Change::Commit, "commit").unwrap();
+    journal.export(false).unwrap();
+    let mut is = lines(dir.path(), LABELS).remove(0);
+    let mut was: serde_json::Value = serde_json::from_str(&unlawful).unwrap();
+    assert_eq!(is["tags_ko"], serde_json::json!(["하나", "여름"]));
+    // When it was edited, and what the rules say of it, is not the line's to say.
+    for key in ["tags_ko", "quality_flags", "generated_at"] {
+        is[key] = serde_json::Value::Null;
+        was[key] = serde_json::Value::Null;
+    }
+    assert_eq!(is, was);
+}
+
+#[test]
+fn a_name_is_missing_where_the_exported_label_does_not_hold_it_letter_for_letter() {
+    let lines_in = [
+        line("붉은  모자", "천으로 만든 붉은  모자", ""),
+        line("붉은\u{a0}망토", "천으로 만든 붉은 망토", ""),
+    ];
+    let dir = with_lines(&[&lines_in[0], &lines_in[1]]);
+    let mut journal = open(dir.path());
+    let missing = |journal: &Journal| -> Vec<bool> {
+        let all = journal.summaries().unwrap();
+        let reasons = all.iter().map(|group| &group.reasons);
+        reasons
+            .map(|reasons| reasons.contains(&Reason::ItemNameMissing))
+            .collect()
+    };
+    // The lines are exported as they are.
+    assert_eq!(missing(&journal), [false, true]);
+    let ids: Vec<GroupId> = journal
+        .summaries()
+        .unwrap()
+        .iter()
+        .map(|group| group.id)
+        .collect();
+    let colors = ids.iter().map(|id| (*id, Default::default()));
+    let colors: Vec<_> = colors.collect();
+    journal.set_histograms(&colors).unwrap();
+    assert_eq!(missing(&journal), [false, true]);
+
+    // A new record has the name in its one form.
+    journal.apply(&ids, &Change::Commit, "commit").unwrap();
+    journal.export(false).unwrap();
+    for record in lines(dir.path(), LABELS) {
+        let (name, label) = (record["item_name"].as_str(), record["label_ko"].as_str());
+        let holds = label.unwrap().contains(name.unwrap());
+        let reasons = record["quality_flags"]["reasons"].to_string();
+        assert_eq!(holds, !reasons.contains("item_name_missing"), "{record}");
     }
 }

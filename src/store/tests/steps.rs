@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 fn done(journal: &mut Journal, ids: &[GroupId], change: &Change) -> StepOutcome {
     let stepped = journal.apply(ids, change, "a step").unwrap();
-    stepped.expect("the change does something")
+    assert!(!stepped.changed.is_empty(), "the change does something");
+    stepped
 }
 
 #[test]
@@ -58,7 +59,11 @@ fn a_change_that_changes_nothing_is_no_step() {
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지"]);
     for change in [Change::Accept, Change::Commit, Change::Reopen] {
-        assert_eq!(journal.apply(&ids, &change, "nothing").unwrap(), None);
+        let needs_draft = change != Change::Reopen;
+        let stepped = journal.apply(&ids, &change, "nothing").unwrap();
+        let report = stepped.report.unwrap();
+        assert_eq!(report.records, 0);
+        assert_eq!(report.without_draft, usize::from(needs_draft));
     }
     assert_eq!(journal.next_steps().unwrap(), (None, None));
 }
@@ -79,7 +84,9 @@ fn what_cannot_be_done_to_one_is_done_to_the_others() {
     };
     let stepped = done(&mut journal, &ids, &tag);
     assert_eq!(stepped.changed, ids[1..]);
-    assert_eq!(stepped.refused.map(|(count, _)| count), Some(1));
+    let report = stepped.report.unwrap();
+    assert_eq!(report.fields, [(Field::TagsKo, 1)]);
+    assert_eq!(report.refused.map(|(count, _)| count), Some(1));
     let refused = journal.apply(&ids[..1], &tag, "add").unwrap_err();
     assert!(refused.cause.contains("at most 15"), "{refused}");
 }
@@ -92,15 +99,20 @@ fn a_step_says_what_it_left_as_it_was() {
     ids.extend(add(&mut journal, &["신발"]));
     let accepted = done(&mut journal, &ids, &Change::Accept);
     assert_eq!(accepted.done, "a step (2 records)");
-    assert_eq!((accepted.untouched, accepted.without_draft), (1, 1));
+    let report = accepted.report.unwrap();
+    assert_eq!(
+        (report.records, report.untouched, report.without_draft),
+        (2, 1, 1)
+    );
 
     // What waits for the model gets no draft that holds one tag and nothing else.
     let tag = Change::Add {
         field: Field::TagsKo,
         value: "장비".into(),
     };
-    let tagged = done(&mut journal, &ids, &tag);
-    assert_eq!((tagged.untouched, tagged.without_draft), (0, 1));
+    let report = done(&mut journal, &ids, &tag).report.unwrap();
+    assert_eq!((report.untouched, report.without_draft), (0, 1));
+    assert_eq!(report.fields, [(Field::TagsKo, 3)]);
     assert_eq!(state(&journal, ids[3]), GroupState::Waiting);
 }
 
@@ -333,7 +345,8 @@ proptest! {
         let mut taken = 0;
         for (change, whom) in &steps {
             let whom: Vec<GroupId> = whom.iter().map(|at| ids[*at]).collect();
-            taken += usize::from(matches!(journal.apply(&whom, change, "step"), Ok(Some(_))));
+            let stepped = journal.apply(&whom, change, "step");
+            taken += usize::from(stepped.is_ok_and(|stepped| !stepped.changed.is_empty()));
         }
         let last = everything(&mut journal, dir.path());
         for _ in 0..taken {

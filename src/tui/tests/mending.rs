@@ -167,7 +167,7 @@ fn every_attribute_in_use_is_offered_with_its_count() {
         };
         // One of them the record in hand already has, if the field is a list.
         let offered = bench.app.completions(&Input {
-            purpose: Purpose::Set {
+            purpose: Purpose::Remove {
                 field,
                 groups: Vec::new(),
             },
@@ -201,4 +201,95 @@ fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
     assert!(bench.screen().contains("There is no model: no weights"));
     let sent = |command: &Command| !matches!(command, Command::Remember { .. });
     assert!(!bench.commands.iter().any(sent), "{:?}", bench.commands);
+}
+
+#[test]
+fn words_are_translated_after_a_preview_over_what_was_chosen() {
+    let mut bench = Bench::evening(120, 40);
+    for id in [1, 3, 5] {
+        let detail = bench.world.get_mut(&GroupId(id)).unwrap();
+        let attributes = &mut detail.draft.as_mut().unwrap().labels.attributes;
+        attributes.colors = vec!["황금".to_owned(), "수상한 색".to_owned()];
+    }
+    bench.keys("V");
+    let screen = bench.screen();
+    assert!(screen.contains("Of this record"), "{screen}");
+    assert!(screen.contains("황금 -> gold"), "{screen}");
+    bench.keys("esc V tab");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Of all 4 records that the list shows"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("1 word translated in 3 records"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("drops 1 unknown word in 3 records"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("3  colours: 수상한 색 -> unknown"),
+        "{screen}"
+    );
+    assert!(screen.contains("1 without a draft"), "{screen}");
+    bench.keys("y");
+    let colors = |bench: &Bench, id| {
+        let draft = bench.world[&GroupId(id)].draft.as_ref().unwrap();
+        draft.labels.attributes.colors.clone()
+    };
+    assert_eq!(colors(&bench, 1), ["gold", "수상한 색"]);
+    bench.keys("u");
+    assert_eq!(colors(&bench, 1), ["황금", "수상한 색"]);
+    bench.keys("2 space V d");
+    let sent = bench.commands.last().unwrap();
+    let Command::Apply { groups, change } = sent else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(groups.len(), 1);
+    assert_eq!(*change, Change::Canonicalize { drop_unknown: true });
+}
+
+#[test]
+fn one_value_of_many_records_is_changed_and_no_list_is_overwritten() {
+    let change = |keys: &str| {
+        let mut bench = Bench::evening(120, 40);
+        bench.keys(&format!("2 space right space s {keys}"));
+        match bench.commands.pop() {
+            Some(Command::Apply { groups, change }) if groups.len() == 2 => change,
+            other => panic!("{keys}: {other:?}"),
+        }
+    };
+    let field = Field::Theme;
+    let value = "ninja".to_owned();
+    assert_eq!(
+        change("j enter \"ninja enter"),
+        Change::Add {
+            field,
+            value: value.clone()
+        }
+    );
+    assert_eq!(
+        change("right j enter \"ninja enter"),
+        Change::Remove {
+            field,
+            value: value.clone()
+        }
+    );
+    assert_eq!(
+        change("left j enter \"fantasy enter \"ninja enter"),
+        Change::Rename {
+            field,
+            from: "fantasy".to_owned(),
+            to: value
+        }
+    );
+    assert_eq!(
+        change("j j j j enter \"hat enter"),
+        Change::Set {
+            field: Field::ItemTypeGuess,
+            values: vec!["hat".to_owned()]
+        }
+    );
 }

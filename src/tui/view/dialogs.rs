@@ -1,9 +1,10 @@
 //! Boxes over the panes: palette, confirmation, choice, retry, find and replace.
 
-use super::{clear, editor, help, pane, put};
+use super::{clear, editor, help, pane, put, translate};
 use crate::record::Background;
 use crate::tui::app::App;
-use crate::tui::dialog::{Choose, Confirm, Dialog, RETRY_ROWS, ReplaceForm, RetryForm, palette};
+use crate::tui::bulk::Choose;
+use crate::tui::dialog::{Confirm, Dialog, RETRY_ROWS, ReplaceForm, RetryForm, palette};
 use crate::tui::layout::{centred, inner};
 use crate::tui::safe_text::{count, fit, pad, plural, width, wrap};
 use crate::tui::text_edit::TextEdit;
@@ -27,9 +28,10 @@ pub fn areas(app: &App, body: Rect) -> Vec<Rect> {
         Some(Dialog::Palette { .. }) => vec![palette_area(body)],
         Some(Dialog::Confirm(confirm)) => vec![Question::confirm(confirm, body).area],
         Some(Dialog::Refusal(why)) => vec![Question::refusal(why, body).area],
-        Some(Dialog::Choose(choose)) => vec![choose_area(choose, body)],
+        Some(Dialog::Choose(_)) => vec![choose_area(body)],
         Some(Dialog::Retry(_)) => vec![retry_area(body)],
         Some(Dialog::Replace(_)) => vec![replace_area(body)],
+        Some(Dialog::Translate(form)) => vec![translate::area(form, body)],
     }
 }
 
@@ -46,6 +48,7 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
         Some(Dialog::Choose(choose)) => draw_choose(app, choose, body, buf),
         Some(Dialog::Retry(form)) => draw_retry(app, form, body, buf),
         Some(Dialog::Replace(form)) => draw_replace(app, form, body, buf),
+        Some(Dialog::Translate(form)) => translate::draw(app, form, body, buf),
         Some(Dialog::Refusal(why)) => Question::refusal(why, body).draw(app, buf),
     }
 }
@@ -175,22 +178,19 @@ impl Question {
     }
 }
 
-fn choose_area(choose: &Choose, body: Rect) -> Rect {
-    centred(body, 50, choose.fields.len() as u16 + 2)
+fn choose_area(body: Rect) -> Rect {
+    centred(body, 50, Choose::FIELDS.len() as u16 + 2)
 }
 
 fn draw_choose(app: &App, choose: &Choose, body: Rect, buf: &mut Buffer) {
-    let area = choose_area(choose, body);
+    let area = choose_area(body);
     clear(area, buf);
-    let inner = pane(app, area, true, &choose.title, true, buf);
-    for (row, field) in choose
-        .fields
-        .iter()
-        .enumerate()
-        .take(usize::from(inner.height))
-    {
+    let title = format!("What to do to {}?", plural(choose.groups.len(), "record"));
+    let inner = pane(app, area, true, &title, true, buf);
+    let fields = Choose::FIELDS.iter().enumerate();
+    for (row, field) in fields.take(usize::from(inner.height)) {
         let here = row == choose.at;
-        let text = format!("{} {}", if here { ">" } else { " " }, field.key());
+        let text = format!("{} {}", if here { ">" } else { " " }, choose.deed(*field));
         let style = if here {
             app.theme.cursor(true)
         } else {

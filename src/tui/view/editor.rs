@@ -73,7 +73,11 @@ pub fn cursor(app: &App) -> Option<Position> {
         }
         Dialog::Retry(form) => super::dialogs::retry_cursor(form, body),
         Dialog::Replace(form) => Some(super::dialogs::replace_cursor(form, body)),
-        Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Choose(_) | Dialog::Refusal(_) => None,
+        Dialog::Help { .. }
+        | Dialog::Confirm(_)
+        | Dialog::Choose(_)
+        | Dialog::Translate(_)
+        | Dialog::Refusal(_) => None,
     }
 }
 

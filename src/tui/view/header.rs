@@ -225,7 +225,17 @@ fn dialog_hints(dialog: &Dialog) -> &'static [(&'static str, &'static str)] {
             &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
         }
         Dialog::Input(_) => &[("Enter", "take"), ("Esc", "leave it")],
-        Dialog::Choose(_) => &[("Enter", "choose"), ("Esc", "close")],
+        Dialog::Choose(_) => &[
+            ("Enter", "choose"),
+            ("Left Right", "add, remove or replace"),
+            ("Esc", "close"),
+        ],
+        Dialog::Translate(_) => &[
+            ("y", "translate"),
+            ("d", "translate and drop unknown"),
+            ("Tab", "other records"),
+            ("Esc", "close"),
+        ],
         Dialog::Refusal(_) => &[("Enter", "go on")],
         Dialog::Retry(_) => &[
             ("Enter", "ask"),

@@ -11,6 +11,7 @@ pub mod progress;
 pub mod queue;
 pub mod record;
 pub mod statistics;
+pub mod translate;
 
 use super::app::{App, Screen};
 use super::layout::{self, Pane};

@@ -17,7 +17,7 @@
 //! A module imports from modules of its own layer that stand to its left, and from layers below.
 //!
 //! ```text
-//! L0  record, error
+//! L0  record, error, threads
 //! L1  settings, source, icon, prompt, store
 //! L2  qwen2vl                       -> L0, icon
 //! L3  labeler, engine               -> L0-L2
@@ -52,4 +52,5 @@ pub mod record;
 pub mod settings;
 pub mod source;
 pub mod store;
+pub mod threads;
 pub mod tui;

@@ -1,9 +1,11 @@
 //! The engine between the front ends and everything else: commands in, events out.
 
+mod diary;
 mod ending;
 mod handle;
 mod intake;
 mod judge;
+mod keeper;
 mod messages;
 mod meter;
 mod model_worker;
@@ -17,7 +19,8 @@ mod start;
 
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts, Stage, Summary,
+    Blocked, Command, Cure, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts,
+    Stage, Summary,
 };
 pub use start::{Parts, Plan, start};
 

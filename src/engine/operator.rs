@@ -12,14 +12,26 @@ impl Pipeline {
         tracing::debug!(?command, "command");
         match command {
             Command::Open(group) => {
-                if let Some(detail) = self.journal.detail(group)? {
+                let detail = self.journal.with(|journal| journal.detail(group))?;
+                if let Some(detail) = detail {
                     self.tell(Event::Detail(Box::new(detail)));
                 }
             }
-            Command::Apply { groups, change } => {
-                match self.journal.apply(&groups, &change, &describe(&change)) {
-                    Ok(Some(step)) => self.stepped(Some(step), change == Change::Commit)?,
-                    Ok(None) => self.nothing_done(&groups)?,
+            Command::Apply {
+                ref groups,
+                ref change,
+            } => {
+                let words = describe(change);
+                let applied = self
+                    .journal
+                    .decide(&command, |journal| journal.apply(groups, change, &words));
+                match applied {
+                    Ok(Some(step)) => {
+                        let diary = &mut self.journal.diary;
+                        diary.step(true, &step.done, Some(change), groups);
+                        self.stepped(Some(step), *change == Change::Commit)?;
+                    }
+                    Ok(None) => self.nothing_done(groups)?,
                     // A change that cannot be done to these groups; the journal is as it was.
                     Err(error) if error.kind == ErrorKind::Usage => {
                         self.tell(Event::Warning(error.cause));
@@ -28,16 +40,16 @@ impl Pipeline {
                 }
             }
             Command::Undo => {
-                let step = self.journal.undo()?;
-                self.stepped(step.map(|step| told("undone", step)), true)?;
+                let step = self.journal.decide(&command, |journal| journal.undo())?;
+                self.gone_back("undone", step)?;
             }
             Command::Redo => {
-                let step = self.journal.redo()?;
-                self.stepped(step.map(|step| told("done again", step)), true)?;
+                let step = self.journal.decide(&command, |journal| journal.redo())?;
+                self.gone_back("done again", step)?;
             }
             Command::Retry { groups, how } => self.retry(&groups, &how),
             Command::Find { text } => {
-                let matches = self.journal.find(&text)?;
+                let matches = self.journal.with(|journal| journal.find(&text))?;
                 let matches = matches.into_iter().map(|found| Match {
                     group: found.group,
                     field: found.field,
@@ -47,14 +59,26 @@ impl Pipeline {
                 self.tell(Event::Found { text, matches });
             }
             Command::Remember { key, value } => {
+                let key = format!("{REMEMBERED}{key}");
                 self.journal
-                    .meta_set(&format!("{REMEMBERED}{key}"), &value)?;
+                    .with(|journal| journal.meta_set(&key, &value))?;
             }
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
+            // Nothing is blocked.
+            Command::TryAgain => {}
             Command::Stop => self.stop(),
         }
         Ok(())
+    }
+
+    fn gone_back(&mut self, what: &str, step: Option<StepOutcome>) -> Result<()> {
+        let step = step.map(|step| told(what, step));
+        if let Some(step) = &step {
+            let diary = &mut self.journal.diary;
+            diary.step(true, &step.done, None, &step.changed);
+        }
+        self.stepped(step, true)
     }
 
     fn stepped(&mut self, step: Option<StepOutcome>, exports: bool) -> Result<()> {
@@ -62,7 +86,7 @@ impl Pipeline {
             return Ok(());
         };
         if exports {
-            self.journal.export(self.options.parquet)?;
+            self.export()?;
         }
         self.show(&step.changed)?;
         let done = match left(&step) {
@@ -80,7 +104,7 @@ impl Pipeline {
     /// A front end may have shown the change already.
     fn nothing_done(&mut self, groups: &[GroupId]) -> Result<()> {
         self.show(groups)?;
-        let (undo, redo) = self.journal.next_steps()?;
+        let (undo, redo) = self.journal.with(|journal| journal.next_steps())?;
         let done = "nothing to change".to_owned();
         self.tell(Event::Stepped { done, undo, redo });
         Ok(())
@@ -155,7 +179,7 @@ fn left(step: &StepOutcome) -> Option<String> {
 }
 
 /// A step in words, for undo and the log.
-fn describe(change: &Change) -> String {
+pub(super) fn describe(change: &Change) -> String {
     match change {
         Change::Set { field, .. } => format!("edit {}", field.key()),
         Change::Add { field, value } => format!("add {value:?} to {}", field.key()),

@@ -2,9 +2,11 @@
 
 use super::handle::{Handle, connect};
 use super::judge::Judge;
+use super::keeper::Keeper;
+use super::messages::Event;
 use super::meter::Meter;
-use super::model_worker;
-use super::pipeline::{Crew, Pipeline, State};
+use super::model_worker::{self, FromModel};
+use super::pipeline::{Crew, Input, Pipeline, State};
 use super::ready::Ready;
 use super::{prepare, reader};
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -14,10 +16,10 @@ use crate::record::{AttemptSettings, Vocabulary};
 use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
 use crate::store::{Journal, LABELS};
-use crossbeam_channel::{bounded, unbounded};
+use crate::threads;
+use crossbeam_channel::{Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
 use std::time::Instant;
 
 /// Messages to the pipeline that wait while it is busy.
@@ -89,30 +91,46 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
     let journal = Journal::lock(&options.outdir, Arc::clone(prompter.vocabulary()))?;
 
     let (mut handle, front) = connect();
+    let events = front.events.clone();
+    let journal = Keeper::new(journal, &front);
     let (input_tx, inputs) = bounded(INPUTS);
     let (prepare_tx, prepare_rx) = unbounded();
     let (start_tx, start_rx) = bounded(0);
     let ready = Arc::new(Ready::default());
     let meter = Arc::new(Meter::new(Instant::now()));
     let stop_reading = Arc::new(AtomicBool::new(false));
-    let mut threads = Vec::new();
+    let mut crew = Vec::new();
 
-    threads.push(spawn("source", {
-        let (stop, out) = (Arc::clone(&stop_reading), input_tx.clone());
-        move || reader::run(items, max_groups, &start_rx, &stop, &out)
-    })?);
+    crew.push(threads::spawn(
+        "source",
+        {
+            let (stop, out) = (Arc::clone(&stop_reading), input_tx.clone());
+            move || reader::run(items, max_groups, &start_rx, &stop, &out)
+        },
+        tell_panic(&input_tx),
+    )?);
     // One is enough: an icon takes a millisecond; and it keeps them in source order.
-    threads.push(spawn("prepare", {
-        let (prompter, out) = (Arc::clone(&prompter), input_tx.clone());
-        move || prepare::run(&prompter, &prepare_rx, &out)
-    })?);
+    crew.push(threads::spawn(
+        "prepare",
+        {
+            let (prompter, out) = (Arc::clone(&prompter), input_tx.clone());
+            move || prepare::run(&prompter, &prepare_rx, &out)
+        },
+        tell_panic(&input_tx),
+    )?);
     let with_model = labeler.is_some();
     let model = match labeler {
         Some(factory) => {
             let (ready, meter) = (Arc::clone(&ready), Arc::clone(&meter));
-            Some(spawn("model", move || {
-                model_worker::run(factory, &ready, &input_tx, &meter);
-            })?)
+            let out = input_tx.clone();
+            Some(threads::spawn(
+                "model",
+                move || model_worker::run(factory, &ready, &input_tx, &meter),
+                move |error| {
+                    // The pipeline outlives this thread unless it has panicked itself.
+                    let _ = out.send(FromModel::Broken(error).into());
+                },
+            )?)
         }
         None => {
             drop(input_tx);
@@ -131,12 +149,20 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
             ready,
             prepare: Some(prepare_tx),
             stop_reading,
-            threads,
+            threads: crew,
             model,
         },
         state: State::new(with_model),
     };
-    handle.own(spawn("engine", move || pipeline.run(start_tx))?);
+    let engine = threads::spawn(
+        "engine",
+        move || pipeline.run(start_tx),
+        move |error| {
+            // Nobody listens where the front end is gone too.
+            let _ = events.send(Event::Broken(error));
+        },
+    )?;
+    handle.own(engine);
     Ok(handle)
 }
 
@@ -155,9 +181,11 @@ fn outlive_full_files() -> Result<()> {
     Ok(())
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .context(ErrorKind::Internal, format!("starting the {name} thread"))
+/// Tells the pipeline of a panic of a thread that the run cannot go on without.
+fn tell_panic(inputs: &Sender<Input>) -> impl FnOnce(Error) + Send + 'static {
+    let inputs = inputs.clone();
+    move |error| {
+        // The pipeline outlives that thread unless it has panicked itself.
+        let _ = inputs.send(Input::Panicked(error));
+    }
 }

@@ -11,6 +11,7 @@ use crate::qwen2vl::{
     GeneratorOptions, ImagePatches, LoadStage, Qwen2Vl, Sampling, StreamDecoder, Tokenizer,
 };
 use crate::settings::ModelOptions;
+use crate::threads;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,13 +65,13 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
     on_load(Stage::Load, None);
     let (tell, news) = crossbeam_channel::unbounded();
     std::thread::scope(|scope| {
-        let opening = scope.spawn(move || {
+        let opening = threads::spawn_scoped(scope, "loading", move || {
             let tell: OnOpening = Arc::new(move |opening| {
                 // The receiver outlives this thread.
                 let _ = tell.send(opening);
             });
             qwen2vl::open::open(options, &tell)
-        });
+        })?;
         for opening in news {
             let (stage, done) = match opening {
                 Opening::Download(file) if file.total == 0 => (Stage::Download, None),

@@ -302,7 +302,7 @@ fn each_error(db: &Connection, mut take: impl FnMut(&str) -> Result<()>) -> Resu
 }
 
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(file("syncing", folder))
@@ -310,7 +310,7 @@ fn sync_folder(folder: &Path) -> Result<()> {
 
 /// A folder cannot be opened for syncing here.
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<()> {
+pub(super) fn sync_folder(_: &Path) -> Result<()> {
     Ok(())
 }
 

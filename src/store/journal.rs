@@ -7,6 +7,7 @@ use super::head::{
     read_standing, reasons_of, to_json,
 };
 use super::lock::Lock;
+use super::place::{Files, JOURNAL};
 use super::rules::{Facts, label_key, reasons};
 use super::schema;
 use crate::error::Result;
@@ -33,8 +34,9 @@ pub struct Journal {
     pub(super) seen: HashSet<GroupId>,
     pub(super) pace: Pace,
     notices: Vec<String>,
+    pub(super) files: Files,
     /// Last, so that it is let go of when the database is closed.
-    _lock: Lock,
+    pub(super) lock: Lock,
 }
 
 /// What became of an answer.
@@ -78,7 +80,7 @@ impl Journal {
     pub fn lock(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
         std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
         let lock = Lock::take(outdir)?;
-        let db = schema::open(&outdir.join("journal.sqlite"))?;
+        let db = schema::open(&outdir.join(JOURNAL))?;
         let mut journal = Self {
             db,
             outdir: outdir.to_owned(),
@@ -88,8 +90,10 @@ impl Journal {
             seen: HashSet::new(),
             pace: Pace::default(),
             notices: Vec::new(),
-            _lock: lock,
+            files: Files::default(),
+            lock,
         };
+        journal.remember_files();
         journal.read_lines_of_undo()?;
         Ok(journal)
     }

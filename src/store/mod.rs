@@ -8,6 +8,7 @@ mod import;
 mod journal;
 mod lock;
 mod parquet;
+mod place;
 mod read;
 mod rules;
 mod schema;
@@ -17,6 +18,7 @@ pub use exports::{ERRORS, LABELS, PARQUET};
 pub use groups::{Members, NewGroup, Upserted};
 pub use journal::{Added, Basis, Journal, Merged};
 pub use lock::{LOCK, Lock, check_free};
+pub use place::{Misplaced, rescue_text};
 pub use read::{Counts, Found};
 pub use steps::StepOutcome;
 

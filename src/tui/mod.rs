@@ -8,6 +8,8 @@ pub mod dialog;
 pub mod effect;
 pub mod filter;
 pub mod groups;
+mod input;
+mod keyboard;
 pub mod keymap;
 pub mod layout;
 mod leave;
@@ -25,7 +27,7 @@ mod testing;
 mod tests;
 pub mod text_edit;
 pub mod theme;
-mod typed;
+mod trouble;
 pub mod view;
 pub mod worker;
 

@@ -124,6 +124,7 @@ const DEEDS: &[(Action, &str)] = &[
     (Action::Help, "? pagedown"),
     (Action::Palette, ": \"ret"),
     (Action::Redraw, "ctrl-l"),
+    (Action::TryAgain, "ctrl-t"),
     (Action::Suspend, "ctrl-z"),
     (Action::Quit, "a q"),
 ];

@@ -16,12 +16,13 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What to do where the journal cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Conduct {
     /// Wait for better times.
     Wait,
-    /// The run ends; its files are gone, and what is open of them is used to the end.
-    Adrift,
+    /// The run ends; its files are gone for this reason, and what is open of them is used to the
+    /// end.
+    Adrift(String),
     /// The run ends; the error is told.
     GiveUp,
 }
@@ -88,10 +89,9 @@ impl Keeper {
     /// At the end of a run whose journal is no more: saves all that is still open of it beside
     /// where it was, and gives the error that says so.
     pub fn rescue(&mut self) -> Option<Error> {
-        if self.conduct != Conduct::Adrift {
+        let Conduct::Adrift(gone) = &self.conduct else {
             return None;
-        }
-        let gone = "journal.sqlite was deleted or replaced by something else during this run";
+        };
         Some(match self.journal.rescue() {
             Ok(path) => Error::new(
                 ErrorKind::Store,
@@ -110,7 +110,7 @@ impl Keeper {
         &mut self,
         work: &mut impl FnMut(&mut Journal) -> Result<T>,
     ) -> Result<T, Box<Blocked>> {
-        if self.conduct != Conduct::Adrift {
+        if !matches!(self.conduct, Conduct::Adrift(_)) {
             self.journal.verify().map_err(|misplaced| {
                 let (error, cure) = match misplaced {
                     Misplaced::Gone(error) => (error, Cure::WriteAnew),
@@ -145,7 +145,7 @@ impl Keeper {
                             return Err(self.give_up(blocked.error));
                         }
                         tracing::warn!("the run ends with a journal that has no file any more");
-                        self.conduct = Conduct::Adrift;
+                        self.conduct = Conduct::Adrift(blocked.error.cause.clone());
                     }
                     Ok(command) => {
                         self.meanwhile(command);

@@ -62,7 +62,7 @@ pub struct Blocked {
 pub enum Cure {
     /// Room on the disk, a permission: the engine also tries by itself.
     Wait,
-    /// The journal's file is gone or another, its content is still open: `Command::TryAgain`
+    /// The journal's file is gone, another or damaged, its content is still open: `Command::TryAgain`
     /// writes it anew, `Command::Stop` saves it under another name.
     WriteAnew,
     /// The journal is damaged; only the end of the run is left.

@@ -167,6 +167,7 @@ impl Pipeline {
         self.journal.opened().catch_up()?;
         self.show_journal()?;
         self.journal.opened().begin_source();
+        self.journal.opened().remember_files();
         // The reader waits for this, so that the first groups come from the journal.
         drop(start_reading);
         while !self.state.stopping {

@@ -189,3 +189,88 @@ fn tell_panic(inputs: &Sender<Input>) -> impl FnOnce(Error) + Send + 'static {
         let _ = inputs.send(Input::Panicked(error));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Background;
+    use crate::settings::{Lang, OnlySource, SourceKind};
+    use crate::source::Sink;
+    use std::time::Duration;
+
+    #[derive(Debug)]
+    struct Broken {
+        /// Else when it is let go of, which is outside of all that expects a panic.
+        while_reading: bool,
+    }
+
+    impl ItemSource for Broken {
+        fn read(&mut self, _: &mut Sink) -> Result<()> {
+            assert!(!self.while_reading, "a row that cannot be");
+            Ok(())
+        }
+    }
+
+    impl Drop for Broken {
+        fn drop(&mut self) {
+            assert!(self.while_reading, "a file that cannot be closed");
+        }
+    }
+
+    fn last_event(while_reading: bool) -> Event {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = Plan::new(Parts {
+            options: EngineOptions {
+                outdir: folder.path().join("out"),
+                commit_automatically: true,
+                resume: false,
+                quality_retry: false,
+                parquet: false,
+                max_new_tokens: 1,
+            },
+            source: SourceOptions {
+                kind: SourceKind::Demo,
+                only: OnlySource::All,
+                run_id: None,
+                max_samples: None,
+            },
+            icon: IconOptions {
+                upscale: 1,
+                background: Background::White,
+                with_image: true,
+            },
+            prompt: PromptOptions {
+                version: "v2".into(),
+                file: None,
+                lang: Lang::Ko,
+                with_metadata: true,
+                vocabulary: None,
+            },
+        })
+        .unwrap();
+        plan.items = Box::new(Broken { while_reading });
+        // Without any groups it is let go of on the thread itself.
+        plan.max_groups = (!while_reading).then_some(0);
+        let engine = start(plan, None).unwrap();
+        let events = engine.events();
+        let mut last = None;
+        while let Ok(event) = events.recv_timeout(Duration::from_secs(30)) {
+            last = Some(event);
+        }
+        last.unwrap()
+    }
+
+    #[test]
+    fn a_panic_of_the_source_ends_the_run_with_its_cause() {
+        for (while_reading, cause) in [
+            (true, "reading the source panicked: a row that cannot be"),
+            (false, "source panicked: a file that cannot be closed"),
+        ] {
+            let Event::Broken(error) = last_event(while_reading) else {
+                panic!("the run went on");
+            };
+            assert_eq!(error.cause, cause);
+            assert!(error.hint.unwrap().contains("labeler.log"));
+        }
+    }
+}

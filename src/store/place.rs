@@ -20,7 +20,7 @@ const SHARED_MEMORY: &str = "journal.sqlite-shm";
 /// Why the journal must not be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Misplaced {
-    /// The file was deleted or replaced; its content is still open here, whole.
+    /// The file was deleted, replaced or damaged; its content is still open here, whole.
     Gone(Error),
     /// The file was cut short or written over; its content is lost.
     Damaged(Error),
@@ -90,7 +90,6 @@ impl Journal {
             return Ok(());
         };
         let path = self.outdir.join(JOURNAL);
-        let damaged = |what| Misplaced::Damaged(changed(&path, what));
         // Where nothing can be said of the files, using them says more.
         let Ok(now) = Look::at(&path) else {
             return Ok(());
@@ -100,9 +99,12 @@ impl Journal {
             Some(now) if now.id != seen.id => {
                 return Err(Misplaced::Gone(changed(&path, "replaced")));
             }
-            Some(now) if now.len < seen.len => return Err(damaged("cut short")),
-            Some(now) if now != seen && !self.is_what_the_file_holds(&path) => {
-                return Err(damaged("written over"));
+            Some(now) if now != seen && !self.is_what_the_file_holds(&path, now) => {
+                let what = match now.len < seen.len {
+                    true => "cut short",
+                    false => "written over",
+                };
+                return Err(self.damaged(changed(&path, what)));
             }
             Some(_) => {}
         }
@@ -132,7 +134,11 @@ impl Journal {
 
     /// Reads the file through a connection of its own, past what this one remembers of it: a
     /// program that merely moved the log's content into the file has changed nothing.
-    fn is_what_the_file_holds(&self, path: &Path) -> bool {
+    fn is_what_the_file_holds(&self, path: &Path, look: Look) -> bool {
+        // Of an empty file SQLite believes that it has no log, and deletes the log.
+        if look.len == 0 {
+            return false;
+        }
         const NEWEST: &str = "SELECT ifnull((SELECT max(id) FROM attempts), 0)
              || ' ' || ifnull((SELECT max(id) FROM drafts), 0)
              || ' ' || ifnull((SELECT max(id) FROM records), 0)
@@ -153,6 +159,17 @@ impl Journal {
         }
     }
 
+    /// The content may be whole all the same: in the log, and in what is remembered of the file.
+    fn damaged(&self, error: Error) -> Misplaced {
+        let check: rusqlite::Result<String> =
+            self.db
+                .query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        match check.is_ok_and(|found| found == "ok") {
+            true => Misplaced::Gone(error),
+            false => Misplaced::Damaged(error),
+        }
+    }
+
     /// The log at its path is not the one that is open, or was cut short by somebody.
     fn save_log(&mut self, is_there: bool) -> Result<(), Misplaced> {
         let path = self.outdir.join(LOG);
@@ -166,7 +183,7 @@ impl Journal {
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(|error| {
                 tracing::error!(%error, "the journal's log cannot be read");
-                Misplaced::Damaged(changed(&path, what))
+                self.damaged(changed(&path, what))
             })?;
         if busy != 0 {
             let hint = "end the other program that reads the journal";

@@ -2,6 +2,7 @@
 
 mod mending;
 mod queue;
+mod trouble;
 
 use super::action::{ACTIONS, Action};
 use super::app::Message;

@@ -21,7 +21,7 @@
 //! L1  settings, source, icon, prompt, store
 //! L2  qwen2vl                       -> L0, icon
 //! L3  labeler, engine               -> L0-L2
-//! L4  batch, tui                    -> record, settings, error, engine's messages and handle, icon
+//! L4  batch, tui                    -> record, settings, error, threads, icon, engine's messages and handle
 //! L5  cli, logging, doctor, ask, bench, main
 //! ```
 //!

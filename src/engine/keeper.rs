@@ -259,6 +259,7 @@ impl Keeper {
             true => error,
             false => Error {
                 cause: format!("{}; not saved: {}", error.cause, words.join(", ")),
+                hint: Some("when it can be written again, start again and decide that anew".into()),
                 ..error
             },
         };

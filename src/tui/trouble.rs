@@ -26,14 +26,13 @@ impl App {
             Some(key) => key.clone(),
             None => format!("the action {}", Action::TryAgain.info().name),
         };
-        let cause = &blocked.error.cause;
-        Some(match blocked.cure {
-            Cure::Wait => format!("not saved: {cause}; {key} tries again"),
-            Cure::WriteAnew => {
-                format!("not saved: {cause}; it is still in memory, {key} writes it anew")
-            }
-            Cure::None => format!("not saved: {cause}; leave and start again"),
-        })
+        // The cause names a path, and the end of the line may be cut off.
+        let cure = match blocked.cure {
+            Cure::Wait => format!("{key} tries again"),
+            Cure::WriteAnew => format!("{key} writes the journal anew"),
+            Cure::None => "leave and start again".to_owned(),
+        };
+        Some(format!("not saved, {cure}: {}", blocked.error.cause))
     }
 
     /// Whether an action is refused because what it decides would not be saved; says why.

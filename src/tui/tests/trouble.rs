@@ -36,7 +36,7 @@ fn no_key_decides_while_nothing_can_be_saved() {
 fn it_says_why_until_it_is_over() {
     let mut bench = Bench::evening(120, 40);
     bench.event(blocked(Cure::Wait));
-    let why = "not saved: journal.sqlite is full; Ctrl-t tries again";
+    let why = "not saved, Ctrl-t tries again: journal.sqlite is full";
     assert!(bench.screen().contains(why), "{}", bench.screen());
     bench.keys("a j");
     assert!(bench.screen().contains(why), "{}", bench.screen());
@@ -54,7 +54,7 @@ fn a_journal_that_is_gone_can_be_written_anew() {
     let mut bench = Bench::evening(120, 40);
     bench.event(blocked(Cure::WriteAnew));
     assert!(
-        bench.screen().contains("Ctrl-t writes it anew"),
+        bench.screen().contains("Ctrl-t writes the journal anew"),
         "{}",
         bench.screen()
     );

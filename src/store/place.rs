@@ -217,13 +217,9 @@ impl Journal {
             Ok(None) => None,
             _ => Some(set_aside(&self.outdir)?),
         };
-        // The log of a file that is gone: SQLite does not touch it any more when it closes.
-        for name in [LOG, SHARED_MEMORY] {
-            let left = self.outdir.join(name);
-            match fs::remove_file(&left) {
-                Err(error) if !is_absent(&error) => return Err(file("removing", &left)(error)),
-                _ => {}
-            }
+        match &aside {
+            Some(aside) if !self.is_our_log() => set_log_aside(&self.outdir, aside)?,
+            _ => remove_log(&self.outdir)?,
         }
         copy.persist_noclobber(&path)
             .map_err(|error| file("writing", &path)(error.error))?;
@@ -236,6 +232,10 @@ impl Journal {
     pub fn rescue(&mut self) -> Result<PathBuf> {
         let copy = self.copy_beside(".tmp")?;
         let path = keep(copy, &self.outdir, "sqlite")?;
+        // Whatever comes to stand in the journal's place must not be taken for what it is of.
+        if self.is_our_log() {
+            remove_log(&self.outdir)?;
+        }
         sync_folder(&self.outdir)?;
         Ok(path)
     }
@@ -259,6 +259,11 @@ impl Journal {
         Ok(copy)
     }
 
+    fn is_our_log(&self) -> bool {
+        let found = Look::at(&self.outdir.join(LOG)).ok().flatten();
+        self.files.log.is_some_and(|seen| same(seen, found))
+    }
+
     /// The lock goes where the folder goes; another process may have it by now.
     fn lock_again(&mut self) -> Result<()> {
         if !self.lock.is_at(&self.outdir) {
@@ -277,7 +282,33 @@ fn changed(path: &Path, what: &str) -> Error {
     Error::new(ErrorKind::Store, text)
 }
 
-/// Renames what stands in the journal's place, and its own log with it.
+/// The log of a file that is gone: SQLite does not touch it any more when it closes.
+fn remove_log(outdir: &Path) -> Result<()> {
+    for name in [LOG, SHARED_MEMORY] {
+        let left = outdir.join(name);
+        match fs::remove_file(&left) {
+            Err(error) if !is_absent(&error) => return Err(file("removing", &left)(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A file that was set aside keeps the log that it came with.
+fn set_log_aside(outdir: &Path, aside: &Path) -> Result<()> {
+    for (name, end) in [(LOG, "-wal"), (SHARED_MEMORY, "-shm")] {
+        let path = outdir.join(name);
+        let mut to = aside.as_os_str().to_owned();
+        to.push(end);
+        match fs::rename(&path, &to) {
+            Err(error) if !is_absent(&error) => return Err(file("renaming", &path)(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Renames what stands in the journal's place.
 fn set_aside(outdir: &Path) -> Result<PathBuf> {
     let aside = (1..)
         .map(|n: u32| outdir.join(format!("journal.replaced-{n}.sqlite")))

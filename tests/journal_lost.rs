@@ -207,7 +207,7 @@ fn a_journal_that_is_gone_at_the_end_is_saved_under_another_name() {
     run.blocked();
     run.add_tag("나", "둘");
     let cause = run.stop().unwrap();
-    assert!(cause.contains("deleted or replaced"), "{cause}");
+    assert!(cause.contains("was deleted by something else"), "{cause}");
     let rescued = desk.files("journal.rescued-");
     assert_eq!(rescued.len(), 1);
     assert!(cause.contains(rescued[0].to_str().unwrap()), "{cause}");

@@ -368,7 +368,7 @@ fn new_file(outdir: &Path, suffix: &str) -> Result<tempfile::NamedTempFile> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o644));
+        builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder
         .tempfile_in(outdir)

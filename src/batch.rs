@@ -2,7 +2,7 @@
 
 mod summary;
 
-use crate::engine::{Command, Event, Handle, Progress, Stage, Summary};
+use crate::engine::{Blocked, Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::harmless;
 use crossbeam_channel::RecvTimeoutError;
@@ -76,6 +76,8 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
     let events = handle.events();
     let mut stopping = false;
     let mut no_model = None;
+    // Whether the journal is being written anew.
+    let mut anew = false;
     let mut failures = Failures::default();
     loop {
         if interrupt.asked() && !stopping {
@@ -96,6 +98,16 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         stopping = true;
                         handle.send(Command::Stop);
                     }
+                    Event::Blocked(blocked) => {
+                        let cure = !anew && blocked.cure == Cure::WriteAnew;
+                        anew = cure;
+                        stopping |= !cure;
+                        handle.send(match cure {
+                            true => Command::TryAgain,
+                            false => Command::Stop,
+                        });
+                    }
+                    Event::Unblocked => anew = false,
                     Event::Failed {
                         name, code, detail, ..
                     } => failures.push(code, format!("{name}: {detail}")),
@@ -180,6 +192,11 @@ impl Screen {
                 self.note(&format!("source: {rows} rows, {groups} images"))
             }
             Event::Warning(text) => self.note(&format!("warning: {text}")),
+            // What cannot be cured ends the run, and is its error.
+            Event::Blocked(Blocked {
+                error,
+                cure: Cure::WriteAnew,
+            }) => self.note(&format!("warning: {}", error.cause)),
             Event::Failed {
                 name, code, detail, ..
             } => self.note(&format!("failed: {name}: {} ({detail})", code.code())),
@@ -315,6 +332,10 @@ fn event_json(event: &Event) -> Option<Value> {
             "detail": detail,
         }),
         Event::Warning(text) => json!({ "event": "warning", "text": text }),
+        Event::Blocked(Blocked { error, .. }) => json!({
+            "event": "blocked", "cause": error.cause, "hint": error.hint,
+        }),
+        Event::Unblocked => json!({ "event": "unblocked" }),
         Event::Stopped(summary) => summary::json(summary),
         Event::Broken(error) => json!({
             "event": "broken", "cause": error.cause, "hint": error.hint,
@@ -353,12 +374,17 @@ fn error_line(line: &str) -> Result<()> {
     write_line(std::io::stderr().lock(), line)
 }
 
-/// A reader that went away does not end the labelling.
+/// A reader that went away, or a terminal that hung up, does not end the labeling.
 fn write_line(mut out: impl Write, line: &str) -> Result<()> {
     match writeln!(out, "{line}") {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::new(ErrorKind::Internal, format!("writing: {e}")))
+        Err(error) if !is_gone(&error) => {
+            Err(Error::new(ErrorKind::Internal, format!("writing: {error}")))
         }
         _ => Ok(()),
     }
+}
+
+fn is_gone(error: &std::io::Error) -> bool {
+    let hung_up = error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+    hung_up || error.kind() == std::io::ErrorKind::BrokenPipe
 }

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 20] = [
+const LAYERS: [(&str, u32); 21] = [
     ("error", 0),
+    ("threads", 0),
     ("record", 0),
     ("settings", 1),
     ("icon", 1),
@@ -28,7 +29,7 @@ const LAYERS: [(&str, u32); 20] = [
 ];
 
 /// What the front ends may see of the program, besides themselves.
-const FRONT_END_SEES: [&str; 5] = ["record", "settings", "error", "engine", "icon"];
+const FRONT_END_SEES: [&str; 6] = ["record", "settings", "error", "threads", "engine", "icon"];
 const MAX_LINES: usize = 600;
 
 struct Module {

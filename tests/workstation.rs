@@ -20,6 +20,8 @@ struct Operator {
     pty: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
     raw: Vec<u8>,
+    /// Whether the terminal answers at once, as most do.
+    answers: bool,
 }
 
 impl Operator {
@@ -65,6 +67,7 @@ impl Operator {
             pty: pty.master,
             child,
             raw: Vec::new(),
+            answers: true,
         }
     }
 
@@ -74,7 +77,7 @@ impl Operator {
         let seen = self.raw.len().saturating_sub(STATUS.len() - 1);
         self.raw.extend_from_slice(bytes);
         let new = &self.raw[seen..];
-        if new.windows(STATUS.len()).any(|part| part == STATUS) {
+        if self.answers && new.windows(STATUS.len()).any(|part| part == STATUS) {
             // What every terminal answers.
             self.press("\x1b[0n");
         }
@@ -311,7 +314,73 @@ fn it_stops_and_goes_on_as_a_job_of_a_shell() {
     operator.add_tags(&["반지"]);
     operator.press("qy");
     operator.wait_for("ended: 0");
+    let (status, raw) = operator.leave();
+    assert_eq!(status, 0);
+    // At the start, and once after the stop: what is typed in between would be lost.
+    assert_eq!(raw.matches("\x1b[?1049h").count(), 2);
+}
+
+#[test]
+fn a_stop_from_outside_gives_the_terminal_back_once() {
+    let dir = tempfile::tempdir().unwrap();
+    earlier_run(dir.path());
+    let mut operator = Operator::start(dir.path(), &REVIEW);
+    operator.wait_for("few_tags: fewer than 5 tags");
+    operator.signal(Signal::SIGSTOP);
+    operator.signal(Signal::SIGCONT);
+    operator.add_tags(&["반지"]);
+    operator.press("qy");
+    let (status, raw) = operator.leave();
+    assert_eq!(status, 0);
+    assert_eq!(raw.matches("\x1b[?1049h").count(), 2);
+}
+
+#[test]
+fn late_answers_of_the_terminal_are_no_keys() {
+    let answers =
+        "\x1b_Gi=31;OK\x1b\\\x1b[?62;4;52c\x1b[6;20;10t\x1b]11;rgb:1717/1717/4040\x07\x1b[0n";
+    let dir = tempfile::tempdir().unwrap();
+    earlier_run(dir.path());
+    let mut operator = Operator::start(dir.path(), &REVIEW);
+    operator.answers = false;
+    operator.wait_for("few_tags: fewer than 5 tags");
+    // All at once, and in pieces.
+    operator.press(answers);
+    for byte in answers.chars() {
+        operator.press(&byte.to_string());
+    }
+    // The next key finds the screen as it was.
+    operator.add_tags(&["반지"]);
+    let screen = operator.screen.screen().contents();
+    assert!(!screen.contains("1717"), "{screen}");
+    assert!(screen.contains("add \"반지\""), "{screen}");
+    operator.press("qy");
     assert_eq!(operator.leave().0, 0);
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_it_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    earlier_run(dir.path());
+    let mut operator = Operator::start(dir.path(), &REVIEW);
+    operator.wait_for("few_tags: fewer than 5 tags");
+    operator.add_tags(&["반지"]);
+    operator.press("c");
+    operator.wait_for("commit  Enter");
+    let Operator {
+        pty,
+        keyboard,
+        output,
+        mut child,
+        ..
+    } = operator;
+    drop((pty, keyboard, output));
+    assert_eq!(child.wait().unwrap().exit_code(), 130);
+    let log = std::fs::read_to_string(dir.path().join("out/labeler.log")).unwrap();
+    assert!(!log.contains("panicked"), "{log}");
+    assert_eq!(committed_tags(dir.path())[0], ["보석", "장신구", "반지"]);
+    // Closed in order: nothing is left in the log of the journal.
+    assert!(!dir.path().join("out/journal.sqlite-wal").exists());
 }
 
 #[test]

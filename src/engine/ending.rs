@@ -6,11 +6,16 @@ use super::pipeline::{Input, Model, Pipeline};
 use crate::error::Result;
 use crate::record::GroupState;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a thread is waited for whose work is not wanted any more: it may be in the middle of
+/// a file on a drive that does not answer, and ends with the process.
+const GRACE: Duration = Duration::from_secs(3);
 
 impl Pipeline {
-    /// Ends the other threads and takes in what they had finished.
-    pub(super) fn dismiss(&mut self) -> Result<()> {
+    /// Ends the other threads and takes in what they had finished. A run that ends by an error waits
+    /// for none of them for long.
+    pub(super) fn dismiss(&mut self, by_error: bool) -> Result<()> {
         if self.state.outstanding.is_empty() {
             self.crew.ready.close();
         } else {
@@ -22,8 +27,9 @@ impl Pipeline {
         if self.state.model == Model::Loading {
             self.crew.model = None;
         }
-        let mut threads = std::mem::take(&mut self.crew.threads);
-        threads.extend(self.crew.model.take());
+        let end = Instant::now() + GRACE;
+        let threads = std::mem::take(&mut self.crew.threads);
+        let model = self.crew.model.take();
         let mut saved = Ok(());
         let mut keep = |this: &mut Self, input: Input| {
             let finished = matches!(
@@ -34,7 +40,14 @@ impl Pipeline {
                 saved = this.input(input);
             }
         };
-        while threads.iter().any(|thread| !thread.is_finished()) {
+        loop {
+            let patient = Instant::now() < end;
+            let waits = patient && threads.iter().any(|thread| !thread.is_finished());
+            let answers =
+                (patient || !by_error) && model.as_ref().is_some_and(|model| !model.is_finished());
+            if !waits && !answers {
+                break;
+            }
             if let Ok(input) = self.inputs.recv_timeout(Duration::from_millis(20)) {
                 keep(self, input);
             }
@@ -42,20 +55,19 @@ impl Pipeline {
         for input in self.inputs.clone().try_iter() {
             keep(self, input);
         }
-        for thread in threads {
-            // What panicked there has been told as a failure of its own.
-            let _ = thread.join();
-        }
         saved
     }
 
     pub(super) fn conclude(&mut self) -> Result<Summary> {
         // Whatever of the source was not read: nothing may be in no file when the run is over.
-        self.exports.update(&mut self.journal, true)?;
-        let tally = self.exports.tally(&self.journal)?;
+        let exports = &mut self.exports;
+        let tally = self.journal.with(|journal| {
+            exports.update(journal, true)?;
+            exports.tally(journal)
+        })?;
         self.tell_notices();
         self.publish();
-        let counts = self.journal.counts()?;
+        let counts = self.journal.with(|journal| journal.counts())?;
         let progress = &self.state.progress;
         let ended = progress.already + progress.done;
         Ok(Summary {

@@ -39,7 +39,7 @@ impl Pipeline {
             .filter(|(_, rows)| **rows > 1)
             .map(|(&group, &rows)| (group, u64::from(rows - 1)))
             .collect();
-        self.journal.add_rows(&shared)?;
+        self.journal.with(|journal| journal.add_rows(&shared))?;
         self.state.by_order = Vec::new();
         self.state.source_read = true;
         self.state.rows = rows;
@@ -74,7 +74,9 @@ impl Pipeline {
                 }
             }
         }
-        let upserted = self.journal.upsert_groups(&groups)?;
+        let upserted = self
+            .journal
+            .with(|journal| journal.upsert_groups(&groups))?;
         let mut shown = Vec::new();
         let mut imageless = Imageless::default();
         for ((group, failure), of) in upserted.into_iter().zip(failures).zip(groups) {
@@ -85,7 +87,8 @@ impl Pipeline {
                 self.enlist(group, failure, of.item, &mut imageless)?;
             }
         }
-        self.journal.add_failures(&imageless.new)?;
+        self.journal
+            .with(|journal| journal.add_failures(&imageless.new))?;
         for event in imageless.told {
             self.tell(event);
         }
@@ -100,7 +103,7 @@ impl Pipeline {
                 })
             })
             .collect();
-        self.journal.add_names(&members)?;
+        self.journal.with(|journal| journal.add_names(&members))?;
         self.show(&shown)
     }
 
@@ -116,7 +119,7 @@ impl Pipeline {
         let has_image = failure.is_none();
         let known = match group.new || group.content_changed {
             true => None,
-            false => self.journal.summary(group.id)?,
+            false => self.journal.with(|journal| journal.summary(group.id))?,
         };
         match (known.map(|known| known.state), failure) {
             (state @ (None | Some(GroupState::Waiting | GroupState::Failed)), Some(failure))
@@ -139,7 +142,10 @@ impl Pipeline {
                 self.state.idle_told = false;
             }
             (Some(_), _) => {
-                if has_image && !self.journal.has_histogram(group.id)? {
+                let known = self
+                    .journal
+                    .with(|journal| journal.has_histogram(group.id))?;
+                if has_image && !known {
                     self.state.colorless.push_back(group.id);
                 }
                 self.go_on_with(group.id)?;
@@ -155,7 +161,9 @@ impl Pipeline {
             return Ok(());
         }
         if self.options.quality_retry
-            && let Some(answer) = self.journal.answer_without_retry(group)?
+            && let Some(answer) = self
+                .journal
+                .with(|journal| journal.answer_without_retry(group))?
             && self.wants_retry(&answer)
         {
             self.retry_for_quality(group, answer);
@@ -164,7 +172,7 @@ impl Pipeline {
         }
         self.commit(group)?;
         self.state.progress.already += 1;
-        let stands = self.journal.summary(group)?;
+        let stands = self.journal.with(|journal| journal.summary(group))?;
         self.state.open += u64::from(stands.is_some_and(|group| !group.has_record));
         Ok(())
     }
@@ -179,7 +187,8 @@ impl Pipeline {
         let groups: Vec<GroupId> = self.state.colorless.drain(..next).collect();
         let mut files = Vec::with_capacity(groups.len());
         for group in groups {
-            if let Some(file) = self.journal.item(group)?.0.file {
+            let (item, _) = self.journal.with(|journal| journal.item(group))?;
+            if let Some(file) = item.file {
                 files.push((group, file));
             }
         }

@@ -50,8 +50,29 @@ pub enum Command {
     },
     Pause,
     Resume,
+    /// While nothing can be saved: try again now, with the cure that was offered.
+    TryAgain,
     /// Finish nothing new, save what is done, write the exports, then `Event::Stopped`.
     Stop,
+}
+
+/// Why nothing can be saved for now. Commands wait, except `Open`, `TryAgain` and `Stop`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    pub error: Error,
+    pub cure: Cure,
+}
+
+/// What makes the journal usable again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cure {
+    /// Room on the disk, a permission: the engine also tries by itself.
+    Wait,
+    /// The journal's file is gone, another or damaged, its content is still open: `Command::TryAgain`
+    /// writes it anew, `Command::Stop` saves it under another name.
+    WriteAnew,
+    /// The journal is damaged; only the end of the run is left.
+    None,
 }
 
 /// A place where [`Command::Find`] found its text.
@@ -133,6 +154,10 @@ pub enum Event {
     },
     /// Something that the user should know and that stops nothing (a bad manifest line, a wrong hash).
     Warning(String),
+    /// Nothing can be saved until `Unblocked`; again where the reason has changed.
+    Blocked(Blocked),
+    /// Everything asked for meanwhile is being done now.
+    Unblocked,
     /// The queue is empty and the source read: with `--batch` the run is over.
     Idle,
     /// The engine has ended; nothing follows.

@@ -1,9 +1,11 @@
 //! The engine between the front ends and everything else: commands in, events out.
 
+mod diary;
 mod ending;
 mod handle;
 mod intake;
 mod judge;
+mod keeper;
 mod messages;
 mod meter;
 mod model_worker;
@@ -17,8 +19,8 @@ mod start;
 
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Command, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts, Stage, Step,
-    Summary,
+    Blocked, Command, Cure, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts,
+    Stage, Step, Summary,
 };
 pub use start::{Parts, Plan, start};
 

@@ -5,6 +5,7 @@ use super::meter::Meter;
 use super::ready::Ready;
 use crate::error::{Error, ErrorKind};
 use crate::labeler::{Answer, Factory, Jobs, LabelEvent, LabelRequest, Pull};
+use crate::threads;
 use crossbeam_channel::Sender;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ pub fn run<T: From<FromModel>>(
     };
     let mut on_load = |stage, done| meter.stage(stage, done);
     let loaded = catch_unwind(AssertUnwindSafe(|| factory(&mut on_load)));
-    let mut labeler = match loaded.unwrap_or_else(|panic| Err(panicked(panic))) {
+    let mut labeler = match loaded.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
         Ok(labeler) => labeler,
         Err(error) => {
             meter.stage(Stage::Failed, None);
@@ -69,7 +70,7 @@ pub fn run<T: From<FromModel>>(
         let ended = catch_unwind(AssertUnwindSafe(|| labeler.run(&mut jobs)));
         let (left, finished) = (std::mem::take(&mut jobs.in_flight), jobs.finished);
         meter.in_flight(0);
-        let error = match ended.unwrap_or_else(|panic| Err(panicked(panic))) {
+        let error = match ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
             Ok(()) if left.is_empty() || ready.cancelled() => break,
             Ok(()) => Error::new(ErrorKind::Internal, "the model left work unfinished"),
             Err(error) => error,
@@ -92,13 +93,10 @@ pub fn run<T: From<FromModel>>(
     }
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    Error::new(ErrorKind::Model, format!("the model panicked: {text}"))
+/// A panic of the model is an error like any other that it gives.
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let error = threads::panicked("the model", panic);
+    Error::new(ErrorKind::Model, error.cause)
 }
 
 struct Worker<'a> {

@@ -12,19 +12,30 @@ impl Pipeline {
         tracing::debug!(?command, "command");
         match command {
             Command::Open(group) => {
-                if let Some(detail) = self.journal.detail(group)? {
+                let detail = self.journal.with(|journal| journal.detail(group))?;
+                if let Some(detail) = detail {
                     self.tell(Event::Detail(Box::new(detail)));
                 }
             }
-            Command::Apply { groups, change } => {
-                match self.journal.apply(&groups, &change, &describe(&change)) {
+            Command::Apply {
+                ref groups,
+                ref change,
+            } => {
+                let words = describe(change);
+                let applied = self
+                    .journal
+                    .decide(&command, |journal| journal.apply(groups, change, &words));
+                match applied {
                     Ok(outcome) => {
                         if outcome.changed.is_empty() {
                             // A front end may have shown the change already.
-                            self.show(&groups)?;
+                            self.show(groups)?;
+                        } else {
+                            let diary = &mut self.journal.diary;
+                            diary.step(true, &outcome.done, Some(change), groups);
                         }
                         let step = outcome.report.clone().map(Step::Done);
-                        self.stepped(outcome, step, change == Change::Commit)?;
+                        self.stepped(outcome, step, *change == Change::Commit)?;
                     }
                     // A change that cannot be done to these groups; the journal is as it was.
                     Err(error) if error.kind == ErrorKind::Usage => {
@@ -34,20 +45,16 @@ impl Pipeline {
                 }
             }
             Command::Undo => {
-                if let Some(outcome) = self.journal.undo()? {
-                    let step = Step::Undone(outcome.done.clone());
-                    self.stepped(outcome, Some(step), true)?;
-                }
+                let undone = self.journal.decide(&command, |journal| journal.undo())?;
+                self.gone_back(undone, Step::Undone)?;
             }
             Command::Redo => {
-                if let Some(outcome) = self.journal.redo()? {
-                    let step = Step::Redone(outcome.done.clone());
-                    self.stepped(outcome, Some(step), true)?;
-                }
+                let redone = self.journal.decide(&command, |journal| journal.redo())?;
+                self.gone_back(redone, Step::Redone)?;
             }
             Command::Retry { groups, how } => self.retry(&groups, &how),
             Command::Find { text } => {
-                let matches = self.journal.find(&text)?;
+                let matches = self.journal.with(|journal| journal.find(&text))?;
                 let matches = matches.into_iter().map(|found| Match {
                     group: found.group,
                     field: found.field,
@@ -57,18 +64,33 @@ impl Pipeline {
                 self.tell(Event::Found { text, matches });
             }
             Command::PreviewVocabulary { groups } => {
-                let preview = self.journal.vocabulary_preview(&groups)?;
+                let preview = self
+                    .journal
+                    .with(|journal| journal.vocabulary_preview(&groups))?;
                 self.tell(Event::VocabularyPreview { groups, preview });
             }
             Command::Remember { key, value } => {
+                let key = format!("{REMEMBERED}{key}");
                 self.journal
-                    .meta_set(&format!("{REMEMBERED}{key}"), &value)?;
+                    .with(|journal| journal.meta_set(&key, &value))?;
             }
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
+            // Nothing is blocked.
+            Command::TryAgain => {}
             Command::Stop => self.stop(),
         }
         Ok(())
+    }
+
+    fn gone_back(&mut self, outcome: Option<StepOutcome>, step: fn(String) -> Step) -> Result<()> {
+        let Some(outcome) = outcome else {
+            return Ok(());
+        };
+        let diary = &mut self.journal.diary;
+        diary.step(true, &outcome.done, None, &outcome.changed);
+        let step = step(outcome.done.clone());
+        self.stepped(outcome, Some(step), true)
     }
 
     fn stepped(&mut self, outcome: StepOutcome, step: Option<Step>, exports: bool) -> Result<()> {
@@ -122,7 +144,7 @@ impl Pipeline {
 }
 
 /// A step in words, for undo and the log.
-fn describe(change: &Change) -> String {
+pub(super) fn describe(change: &Change) -> String {
     match change {
         Change::Set { field, .. } => format!("edit {}", field.key()),
         Change::Add { field, value } => format!("add {value:?} to {}", field.key()),

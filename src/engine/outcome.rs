@@ -38,9 +38,17 @@ impl Pipeline {
             retries.made += 1;
             retries.better += u64::from(!merged.reasons.contains(&Reason::QualityRetryFailed));
             retries.without_doubt += u64::from(merged.reasons.is_empty());
-            return self.journal.add_retry(job.group, attempt, &merged);
+            let group = job.group;
+            self.journal.diary.answer(group, &merged.labels);
+            return self
+                .journal
+                .with(|journal| journal.add_retry(group, attempt, &merged));
         }
-        self.journal.add_attempt(job.group, attempt)
+        if let Some(labels) = &attempt.labels {
+            self.journal.diary.answer(job.group, labels);
+        }
+        self.journal
+            .with(|journal| journal.add_attempt(job.group, attempt))
     }
 
     pub(super) fn wants_retry(&self, attempt: &Attempt) -> bool {
@@ -58,7 +66,8 @@ impl Pipeline {
             changed.extend(self.commit(job.group)?);
         }
         changed.push(job.group);
-        let Some(summary) = self.journal.summary(job.group)? else {
+        let summary = self.journal.with(|journal| journal.summary(job.group))?;
+        let Some(summary) = summary else {
             return Ok(());
         };
         if job.purpose.counts() {
@@ -98,7 +107,9 @@ impl Pipeline {
         }
         let mut changed = match &attempt {
             Some(attempt) => self.store(&job, attempt)?.changed,
-            None => self.journal.add_failure(job.group, &failure)?,
+            None => self
+                .journal
+                .with(|journal| journal.add_failure(job.group, &failure))?,
         };
         // A text that is no record: one more try with the strict prompt.
         if job.purpose == Purpose::First && failure.code == FailureCode::InvalidJson {
@@ -141,8 +152,11 @@ impl Pipeline {
     }
 
     pub(super) fn commit(&mut self, group: GroupId) -> Result<Vec<GroupId>> {
-        let changed = self.journal.commit_automatic(group)?;
+        let changed = self
+            .journal
+            .with(|journal| journal.commit_automatic(group))?;
         if !changed.is_empty() {
+            self.journal.diary.commit(group);
             self.state.new_records += 1;
         }
         Ok(changed)

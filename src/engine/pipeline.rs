@@ -1,19 +1,20 @@
 //! The engine's own thread: owns the journal, decides what is asked of the model and what becomes
 //! of its answers.
 
+use super::diary::Diary;
 use super::handle::EngineEnd;
 use super::judge::Judge;
+use super::keeper::Keeper;
 use super::messages::{Event, Progress, RetryCounts, Stage};
 use super::meter::Meter;
 use super::model_worker::FromModel;
 use super::prepare::{FromPrepare, Job, Purpose, Work};
 use super::reader::FromSource;
 use super::ready::Ready;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::export::Exports;
 use crate::record::{AttemptSettings, Failure, FailureCode, GroupId, GroupState, GroupSummary};
 use crate::settings::EngineOptions;
-use crate::store::Journal;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub enum Input {
     Source(FromSource),
     Prepare(FromPrepare),
     Model(FromModel),
+    /// A thread that the run cannot go on without.
+    Panicked(Error),
 }
 
 impl From<FromModel> for Input {
@@ -64,7 +67,7 @@ pub struct Pipeline {
     pub options: EngineOptions,
     /// What an attempt is asked with, unless an operator or a retry says otherwise.
     pub settings: AttemptSettings,
-    pub journal: Journal,
+    pub journal: Keeper,
     pub exports: Exports,
     pub judge: Judge,
     pub front: EngineEnd,
@@ -149,9 +152,11 @@ impl Pipeline {
     /// Runs until it is stopped or cannot go on; the last event says which.
     pub fn run(mut self, start_reading: Sender<()>) {
         let ended = self.work(start_reading);
-        let ended = match (ended, self.dismiss()) {
-            (Ok(()), Ok(())) => self.conclude(),
-            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+        let dismissed = self.dismiss(ended.is_err());
+        let ended = ended.and(dismissed).and_then(|()| self.conclude());
+        let ended = match self.journal.rescue() {
+            Some(error) => Err(error),
+            None => ended,
         };
         match ended {
             Ok(summary) => self.tell(Event::Stopped(Box::new(summary))),
@@ -164,10 +169,11 @@ impl Pipeline {
 
     fn work(&mut self, start_reading: Sender<()>) -> Result<()> {
         // Thousands of earlier labels take their time, and a screen does not wait for them.
-        self.exports.catch_up(&mut self.journal)?;
+        self.exports.catch_up(self.journal.opened())?;
         self.tell_notices();
         self.show_journal()?;
-        self.journal.begin_source();
+        self.journal.opened().begin_source();
+        self.journal.opened().remember_files();
         // The reader waits for this, so that the first groups come from the journal.
         drop(start_reading);
         while !self.state.stopping {
@@ -177,6 +183,10 @@ impl Pipeline {
                 self.state.idle_told = true;
                 self.export()?;
                 self.tell(Event::Idle);
+            }
+            if let Some(command) = self.journal.next_deferred() {
+                self.command(command)?;
+                continue;
             }
             let commands = self.front.commands.clone();
             let inputs = self.inputs.clone();
@@ -202,8 +212,9 @@ impl Pipeline {
                 },
                 default(TICK) => {}
             }
-            let settled = self.state.source_read;
-            self.exports.update_if_due(&mut self.journal, settled)?;
+            let (exports, settled) = (&mut self.exports, self.state.source_read);
+            self.journal
+                .with(|journal| exports.update_if_due(journal, settled))?;
             self.tell_notices();
         }
         Ok(())
@@ -211,8 +222,9 @@ impl Pipeline {
 
     /// Brings every export up to date.
     pub(super) fn export(&mut self) -> Result<()> {
-        let settled = self.state.source_read;
-        self.exports.update(&mut self.journal, settled)?;
+        let (exports, settled) = (&mut self.exports, self.state.source_read);
+        self.journal
+            .with(|journal| exports.update(journal, settled))?;
         self.tell_notices();
         Ok(())
     }
@@ -230,18 +242,23 @@ impl Pipeline {
     }
 
     fn show_journal(&mut self) -> Result<()> {
-        for (key, value) in self.journal.meta_with_prefix(REMEMBERED)? {
+        for (key, value) in self.journal.opened().meta_with_prefix(REMEMBERED)? {
             self.tell(Event::Remembered { key, value });
         }
-        let (undo, redo) = self.journal.next_steps()?;
+        let (undo, redo) = self.journal.opened().next_steps()?;
         if undo.is_some() || redo.is_some() {
             let step = None;
             self.tell(Event::Stepped { step, undo, redo });
         }
-        self.journal.each_summary(GROUPS, |groups| {
-            let _ = self.front.events.send(Event::Groups(groups));
+        let events = self.front.events.clone();
+        let mut known = Diary::default();
+        self.journal.opened().each_summary(GROUPS, |groups| {
+            known.know(&groups);
+            let _ = events.send(Event::Groups(groups));
             Ok(())
-        })
+        })?;
+        self.journal.diary = known;
+        Ok(())
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -267,7 +284,7 @@ impl Pipeline {
                     None => break,
                 },
             };
-            let (item, _) = self.journal.item(group)?;
+            let (item, _) = self.journal.with(|journal| journal.item(group))?;
             let ticket = self.state.next_ticket;
             self.state.next_ticket += 1;
             let job = Job {
@@ -297,6 +314,7 @@ impl Pipeline {
             Input::Source(message) => self.on_source(message),
             Input::Prepare(message) => self.on_prepare(message),
             Input::Model(message) => self.on_model(message),
+            Input::Panicked(error) => Err(error),
         }
     }
 
@@ -316,14 +334,18 @@ impl Pipeline {
                 let group = job.group;
                 if let Some(histogram) = histogram {
                     job.histogram = Some(histogram.clone());
-                    self.journal.set_histograms(&[(group, histogram)])?;
+                    let colors = [(group, histogram)];
+                    self.journal
+                        .with(|journal| journal.set_histograms(&colors))?;
                 }
                 self.crew.ready.push(*request, urgent);
                 Ok(())
             }
             FromPrepare::Colors(histograms) => {
                 self.state.coloring = false;
-                let changed = self.journal.set_histograms(&histograms)?;
+                let changed = self
+                    .journal
+                    .with(|journal| journal.set_histograms(&histograms))?;
                 self.show(&changed)
             }
             FromPrepare::Failed { ticket, failure } => self.finish_failed(ticket, failure, None),
@@ -382,7 +404,7 @@ impl Pipeline {
     }
 
     /// Sends how these groups look now.
-    pub(super) fn show(&self, groups: &[GroupId]) -> Result<()> {
+    pub(super) fn show(&mut self, groups: &[GroupId]) -> Result<()> {
         let mut seen = HashSet::new();
         let once: Vec<GroupId> = groups
             .iter()
@@ -390,7 +412,8 @@ impl Pipeline {
             .filter(|id| seen.insert(*id))
             .collect();
         for part in once.chunks(GROUPS) {
-            let mut summaries = self.journal.summaries_of(part)?;
+            let mut summaries = self.journal.with(|journal| journal.summaries_of(part))?;
+            self.journal.diary.know(&summaries);
             for summary in &mut summaries {
                 self.mark_running(summary);
             }

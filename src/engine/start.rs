@@ -2,24 +2,26 @@
 
 use super::handle::{Handle, connect};
 use super::judge::Judge;
+use super::keeper::Keeper;
+use super::messages::Event;
 use super::meter::Meter;
-use super::model_worker;
-use super::pipeline::{Crew, Pipeline, State};
+use super::model_worker::{self, FromModel};
+use super::pipeline::{Crew, Input, Pipeline, State};
 use super::ready::Ready;
 use super::{prepare, reader};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export::Exports;
-use crate::outdir::{self, LABELS};
 use crate::labeler::Factory;
+use crate::outdir::{self, LABELS};
 use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, Vocabulary};
 use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
 use crate::store::Journal;
-use crossbeam_channel::{bounded, unbounded};
+use crate::threads;
+use crossbeam_channel::{Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
 use std::time::Instant;
 
 /// Messages to the pipeline that wait while it is busy.
@@ -92,37 +94,53 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
     let journal = Journal::lock(&options.outdir, Arc::clone(prompter.vocabulary()))?;
 
     let (mut handle, front) = connect();
+    let events = front.events.clone();
+    let journal = Keeper::new(journal, &front);
     let (input_tx, inputs) = bounded(INPUTS);
     let (prepare_tx, prepare_rx) = unbounded();
     let (start_tx, start_rx) = bounded(0);
     let ready = Arc::new(Ready::default());
     let meter = Arc::new(Meter::new(Instant::now()));
     let stop_reading = Arc::new(AtomicBool::new(false));
-    let mut threads = Vec::new();
+    let mut crew = Vec::new();
 
-    threads.push(spawn("source", {
-        let (stop, out) = (Arc::clone(&stop_reading), input_tx.clone());
-        move || reader::run(items, max_groups, &start_rx, &stop, &out)
-    })?);
+    crew.push(threads::spawn(
+        "source",
+        {
+            let (stop, out) = (Arc::clone(&stop_reading), input_tx.clone());
+            move || reader::run(items, max_groups, &start_rx, &stop, &out)
+        },
+        tell_panic(&input_tx),
+    )?);
     // One is enough: an icon takes a millisecond; and it keeps them in source order.
-    threads.push(spawn("prepare", {
-        let (prompter, out) = (Arc::clone(&prompter), input_tx.clone());
-        move || prepare::run(&prompter, &prepare_rx, &out)
-    })?);
+    crew.push(threads::spawn(
+        "prepare",
+        {
+            let (prompter, out) = (Arc::clone(&prompter), input_tx.clone());
+            move || prepare::run(&prompter, &prepare_rx, &out)
+        },
+        tell_panic(&input_tx),
+    )?);
     let with_model = labeler.is_some();
     let model = match labeler {
         Some(factory) => {
             let (ready, meter) = (Arc::clone(&ready), Arc::clone(&meter));
-            Some(spawn("model", move || {
-                model_worker::run(factory, &ready, &input_tx, &meter);
-            })?)
+            let out = input_tx.clone();
+            Some(threads::spawn(
+                "model",
+                move || model_worker::run(factory, &ready, &input_tx, &meter),
+                move |error| {
+                    // The pipeline outlives this thread unless it has panicked itself.
+                    let _ = out.send(FromModel::Broken(error).into());
+                },
+            )?)
         }
         None => {
             drop(input_tx);
             None
         }
     };
-    let exports = Exports::new(journal.outdir(), options.parquet);
+    let exports = Exports::new(&options.outdir, options.parquet);
     let pipeline = Pipeline {
         options,
         settings,
@@ -136,12 +154,20 @@ pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
             ready,
             prepare: Some(prepare_tx),
             stop_reading,
-            threads,
+            threads: crew,
             model,
         },
         state: State::new(with_model),
     };
-    handle.own(spawn("engine", move || pipeline.run(start_tx))?);
+    let engine = threads::spawn(
+        "engine",
+        move || pipeline.run(start_tx),
+        move |error| {
+            // Nobody listens where the front end is gone too.
+            let _ = events.send(Event::Broken(error));
+        },
+    )?;
+    handle.own(engine);
     Ok(handle)
 }
 
@@ -160,9 +186,96 @@ fn outlive_full_files() -> Result<()> {
     Ok(())
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .context(ErrorKind::Internal, format!("starting the {name} thread"))
+/// Tells the pipeline of a panic of a thread that the run cannot go on without.
+fn tell_panic(inputs: &Sender<Input>) -> impl FnOnce(Error) + Send + 'static {
+    let inputs = inputs.clone();
+    move |error| {
+        // The pipeline outlives that thread unless it has panicked itself.
+        let _ = inputs.send(Input::Panicked(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Background;
+    use crate::settings::{Lang, OnlySource, SourceKind};
+    use crate::source::Sink;
+    use std::time::Duration;
+
+    #[derive(Debug)]
+    struct Broken {
+        /// Else when it is let go of, which is outside of all that expects a panic.
+        while_reading: bool,
+    }
+
+    impl ItemSource for Broken {
+        fn read(&mut self, _: &mut Sink) -> Result<()> {
+            assert!(!self.while_reading, "a row that cannot be");
+            Ok(())
+        }
+    }
+
+    impl Drop for Broken {
+        fn drop(&mut self) {
+            assert!(self.while_reading, "a file that cannot be closed");
+        }
+    }
+
+    fn last_event(while_reading: bool) -> Event {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = Plan::new(Parts {
+            options: EngineOptions {
+                outdir: folder.path().join("out"),
+                commit_automatically: true,
+                resume: false,
+                quality_retry: false,
+                parquet: false,
+                max_new_tokens: 1,
+            },
+            source: SourceOptions {
+                kind: SourceKind::Demo,
+                only: OnlySource::All,
+                run_id: None,
+                max_samples: None,
+            },
+            icon: IconOptions {
+                upscale: 1,
+                background: Background::White,
+                with_image: true,
+            },
+            prompt: PromptOptions {
+                version: "v2".into(),
+                file: None,
+                lang: Lang::Ko,
+                with_metadata: true,
+                vocabulary: None,
+            },
+        })
+        .unwrap();
+        plan.items = Box::new(Broken { while_reading });
+        // Without any groups it is let go of on the thread itself.
+        plan.max_groups = (!while_reading).then_some(0);
+        let engine = start(plan, None).unwrap();
+        let events = engine.events();
+        let mut last = None;
+        while let Ok(event) = events.recv_timeout(Duration::from_secs(30)) {
+            last = Some(event);
+        }
+        last.unwrap()
+    }
+
+    #[test]
+    fn a_panic_of_the_source_ends_the_run_with_its_cause() {
+        for (while_reading, cause) in [
+            (true, "reading the source panicked: a row that cannot be"),
+            (false, "source panicked: a file that cannot be closed"),
+        ] {
+            let Event::Broken(error) = last_event(while_reading) else {
+                panic!("the run went on");
+            };
+            assert_eq!(error.cause, cause);
+            assert!(error.hint.unwrap().contains("labeler.log"));
+        }
+    }
 }

@@ -4,9 +4,9 @@
 use super::target::Sink;
 use super::{Exporter, View};
 use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{PARQUET, file};
 use crate::record::Record;
 use crate::store::Content;
-use crate::outdir::{PARQUET, file};
 use arrow::array::{
     ArrayRef, BooleanBuilder, ListBuilder, RecordBatch, StringBuilder, StructArray,
 };

@@ -2,7 +2,7 @@
 //! so that nobody ever sees half of one.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::file;
+use crate::outdir::{file, sync_folder};
 use crate::store::{file_sha256, hex};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -166,19 +166,6 @@ fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
     new.set_permissions(old.permissions())
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(file("syncing", folder))
-}
-
-/// A folder cannot be opened for syncing here.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<()> {
-    Ok(())
 }
 
 /// Tells lines apart; half of a SHA-256 is enough.

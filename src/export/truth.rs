@@ -4,8 +4,8 @@
 use super::View;
 use super::image_path::with_image_path;
 use crate::error::{Context, ErrorKind, Result};
-use crate::record::{Reason, Record};
 use crate::outdir::file;
+use crate::record::{Reason, Record};
 use crate::store::{Committed, Journal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -6,6 +6,7 @@ use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, OnLoad, Pull, Token
 use crate::engine::{ModelInfo, Stage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
+use crate::threads;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
     self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
@@ -63,13 +64,13 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
     on_load(Stage::Load, None);
     let (tell, news) = crossbeam_channel::unbounded();
     std::thread::scope(|scope| {
-        let opening = scope.spawn(move || {
+        let opening = threads::spawn_scoped(scope, "loading", move || {
             let tell: OnOpening = Arc::new(move |opening| {
                 // The receiver outlives this thread.
                 let _ = tell.send(opening);
             });
             vlm::open::open(options, &tell)
-        });
+        })?;
         for opening in news {
             let (stage, done) = match opening {
                 Opening::Download(file) if file.total == 0 => (Stage::Download, None),

@@ -12,9 +12,7 @@ use std::path::Path;
 pub fn keep_lines(outdir: &Path, name: &str, lines: &[impl AsRef<[u8]>]) -> Result<usize> {
     // An empty line is nobody's work.
     let lines = lines.iter().map(AsRef::as_ref);
-    let lines: Vec<&[u8]> = lines
-        .filter(|line| !line.trim_ascii().is_empty())
-        .collect();
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
     if lines.is_empty() {
         return Ok(0);
     }

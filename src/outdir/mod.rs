@@ -167,3 +167,10 @@ fn refuse_source(outdir: &Path, source: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+/// Makes a rename or a new file in the folder outlast a power failure.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(file("syncing", folder))
+}

@@ -5,6 +5,7 @@
 use super::{ItemSource, SourceEvent, image_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, Item};
+use crate::threads;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -71,18 +72,18 @@ pub fn group(
         let (jobs, waiting) = bounded::<Job>(FILES_AHEAD);
         for _ in 0..HASHERS {
             let waiting = waiting.clone();
-            scope.spawn(move || hash_files(&waiting));
+            threads::spawn_scoped(scope, "hashing", move || hash_files(&waiting))?;
         }
         drop(waiting);
         let (rows, ahead) = bounded(ROWS_AHEAD);
-        let reader = scope.spawn(move || {
+        let reader = threads::spawn_scoped(scope, "reading", move || {
             let mut reader = Reader {
                 jobs,
                 rows,
                 images: HashMap::new(),
             };
             source.read(&mut |event| reader.take(event))
-        });
+        })?;
         let mut grouper = Grouper::new(max_groups, each);
         // The receiver is dropped at the end of the loop, which ends the reader.
         for row in ahead {
@@ -93,7 +94,7 @@ pub fn group(
         }
         let read = reader
             .join()
-            .map_err(|_| Error::new(ErrorKind::Internal, "reading the source panicked"))?;
+            .map_err(|panic| threads::panicked("reading the source", panic.as_ref()))?;
         if !grouper.end.cut_short {
             read?;
         }

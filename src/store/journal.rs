@@ -8,6 +8,7 @@ use super::head::{
 };
 use super::lock::Lock;
 use super::open::open;
+use super::place::Files;
 use super::rules::{Facts, label_key, reasons};
 use crate::error::Result;
 use crate::outdir::file;
@@ -32,8 +33,9 @@ pub struct Journal {
     pub(super) redo: Vec<i64>,
     /// Groups that the source being read has named already.
     pub(super) seen: HashSet<GroupId>,
+    pub(super) files: Files,
     /// Last, so that it is let go of when the database is closed.
-    _lock: Lock,
+    pub(super) lock: Lock,
 }
 
 /// What became of an answer.
@@ -82,8 +84,10 @@ impl Journal {
             undo: Vec::new(),
             redo: Vec::new(),
             seen: HashSet::new(),
-            _lock: lock,
+            files: Files::default(),
+            lock,
         };
+        journal.remember_files();
         journal.read_lines_of_undo()?;
         Ok(journal)
     }

@@ -42,6 +42,23 @@ impl Lock {
             .map_err(file("writing", &path))?;
         Ok(Self { file: held })
     }
+
+    /// Whether the lock that is held is the one that others find in `outdir`.
+    #[cfg(unix)]
+    pub(super) fn is_at(&self, outdir: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = std::fs::metadata(outdir.join(LOCK));
+        match (self.file.metadata(), found) {
+            (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+            _ => false,
+        }
+    }
+
+    /// A file that is open can be neither deleted nor replaced here.
+    #[cfg(not(unix))]
+    pub(super) fn is_at(&self, _: &Path) -> bool {
+        true
+    }
 }
 
 /// An error that names the holder where a process holds `outdir`. Writes nothing.

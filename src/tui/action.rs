@@ -143,6 +143,7 @@ actions! {
         Help "help" "help" "All keys",
         Palette "palette" "palette" "Find an action by name and do it",
         Redraw "redraw" "redraw" "Draw the screen anew",
+        TryAgain "try-again" "try again" "While nothing can be saved: try again, or write the journal anew",
         Suspend "suspend" "suspend" "Go to the shell; fg comes back",
         Quit "quit" "quit" "Leave; drafts stay in the journal",
     }
@@ -152,6 +153,44 @@ impl Action {
     pub fn info(self) -> &'static Info {
         // The table and the enum come from one list, in one order.
         &ACTIONS[self as usize]
+    }
+
+    /// Whether it changes what is saved, at once or by a prompt.
+    pub fn decides(self) -> bool {
+        self.prompts()
+            || matches!(
+                self,
+                Self::AcceptNext
+                    | Self::CommitNext
+                    | Self::CommitAccepted
+                    | Self::CommitCertain
+                    | Self::Reopen
+                    | Self::Undo
+                    | Self::Redo
+                    | Self::RemoveValue
+                    | Self::MoveEarlier
+                    | Self::MoveLater
+                    | Self::Retry
+                    | Self::TakeField
+                    | Self::TakeAttempt
+            )
+    }
+
+    /// Whether something is typed after it.
+    pub fn prompts(self) -> bool {
+        matches!(
+            self,
+            Self::Reject
+                | Self::EditLabel
+                | Self::EditField
+                | Self::AddTag
+                | Self::AddValue
+                | Self::RemoveTag
+                | Self::SetAttribute
+                | Self::Note
+                | Self::Replace
+                | Self::RetryWith
+        )
     }
 
     pub fn parse(name: &str) -> Option<Self> {

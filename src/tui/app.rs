@@ -11,7 +11,7 @@ use super::layout::{self, Pane};
 use super::picture::{self, Ground, Shown};
 use super::theme::{self, Theme};
 use super::worker::{Counts, Done};
-use crate::engine::{Command, Event, ModelInfo, Progress};
+use crate::engine::{Blocked, Command, Event, ModelInfo, Progress};
 use crate::error::Error;
 use crate::record::{Field, GroupDetail, GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::settings::IconOptions;
@@ -150,6 +150,8 @@ pub struct App {
     /// The engine has said that it cannot go on.
     pub broken: Option<Error>,
     pub ended: bool,
+    /// Nothing can be saved for now.
+    pub blocked: Option<Blocked>,
     pub notice: Option<Notice>,
     pub errors: VecDeque<String>,
     pub undo: Option<String>,
@@ -214,6 +216,7 @@ impl App {
             paused: false,
             broken: None,
             ended: false,
+            blocked: None,
             notice: None,
             errors: VecDeque::new(),
             undo: None,
@@ -361,6 +364,8 @@ impl App {
                 ));
                 self.model = Model::Failed(error);
             }
+            Event::Blocked(blocked) => self.blocked(blocked),
+            Event::Unblocked => self.unblocked(),
             Event::Labelled { .. } | Event::Idle => {}
             Event::Failed {
                 name, code, detail, ..
@@ -456,22 +461,11 @@ impl App {
         self.notice = Some(Notice { text, bad: true });
     }
 
-    fn log_error(&mut self, text: String) {
+    pub(super) fn log_error(&mut self, text: String) {
         if self.errors.len() == LAST_ERRORS {
             self.errors.pop_front();
         }
         self.errors.push_back(text);
-    }
-
-    /// Once the engine has ended it takes nothing more; that must not look as if it did.
-    pub(super) fn send(&mut self, command: Command) {
-        if self.ended {
-            if !matches!(command, Command::Open(_)) {
-                self.refuse();
-            }
-            return;
-        }
-        self.effects.push(Effect::Send(command));
     }
 
     pub(super) fn set_filter(&mut self, text: String, keep: bool) {

@@ -1,29 +1,20 @@
-//! Asks the terminal which images it can show and how bright its ground is, and takes no key from
-//! the operator meanwhile.
+//! Asks the terminal which images it can show and how bright its ground is.
 
 use super::theme::Ground;
-use super::typed;
-use crossterm::event::KeyEvent;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui_image::FontSize;
 use ratatui_image::picker::cap_parser::{Parser, QueryStdioOptions, Response};
 use ratatui_image::picker::{Picker, ProtocolType};
-use std::io::{Write as _, stdin, stdout};
-use std::os::fd::AsFd as _;
-use std::time::{Duration, Instant};
+use std::io::{Write as _, stdout};
 
-/// How long an answer may take; a terminal behind a slow line answers late or never.
-const PATIENCE: Duration = Duration::from_millis(700);
-
-/// What a terminal said, and the keys that were pressed while it was asked.
+/// What a terminal can do, by its own word.
 pub struct Answer {
     pub picker: Picker,
     /// Where the terminal told the colour behind its text.
     pub ground: Option<Ground>,
-    pub typed: Vec<KeyEvent>,
 }
 
-/// Writes the question. The answer comes where keys come from: [`listen`] takes it from there.
+/// Writes the questions. The answers come where keys come from, in any time: [`Answers`] takes
+/// them from there.
 pub fn ask() -> std::io::Result<()> {
     let in_tmux = Picker::halfblocks().tmux_detected();
     let query = Parser::query(
@@ -54,41 +45,32 @@ fn speaks_iterm() -> bool {
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Reads the answer, in raw mode, before anything else reads the keyboard.
-pub fn listen() -> std::io::Result<Answer> {
-    let mut parser = Parser::new();
-    let mut text = Vec::new();
-    let mut responses = Vec::new();
-    let end = Instant::now() + PATIENCE;
-    let stdin = stdin();
-    while !responses.contains(&Response::Status) {
-        let left = end.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, timeout) {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(nix::errno::Errno::EINTR) => continue,
-            Err(error) => return Err(error.into()),
+/// What the terminal has answered so far.
+#[derive(Default)]
+pub struct Answers {
+    parser: Parser,
+    responses: Vec<Response>,
+}
+
+impl Answers {
+    /// Takes one answer, whole.
+    pub fn take(&mut self, report: &str) {
+        for c in report.chars() {
+            self.responses.extend(self.parser.push(c));
         }
-        // Not through the standard library, whose buffer would keep what it reads ahead.
-        let mut bytes = [0; 256];
-        let read = match rustix::io::read(&stdin, &mut bytes) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        for byte in &bytes[..read] {
-            responses.extend(parser.push(char::from(*byte)));
-        }
-        text.extend_from_slice(&bytes[..read]);
     }
-    Ok(Answer {
-        picker: picker(&responses),
-        ground: ground(&responses),
-        typed: typed::keys(&String::from_utf8_lossy(&text)),
-    })
+
+    /// Whether the last question is answered, and with it all.
+    pub fn are_complete(&self) -> bool {
+        self.responses.contains(&Response::Status)
+    }
+
+    pub fn sum(&self) -> Answer {
+        Answer {
+            picker: picker(&self.responses),
+            ground: ground(&self.responses),
+        }
+    }
 }
 
 fn picker(responses: &[Response]) -> Picker {
@@ -135,8 +117,9 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Vec<Response> {
-        let mut parser = Parser::new();
-        text.chars().flat_map(|c| parser.push(c)).collect()
+        let mut answers = Answers::default();
+        answers.take(text);
+        answers.responses
     }
 
     #[test]

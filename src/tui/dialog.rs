@@ -446,6 +446,7 @@ impl App {
         match key.code {
             // ㅛ stands on the key of y.
             KeyCode::Char('y' | 'Y' | 'ㅛ') => match confirm.then {
+                Then::Send(_) if self.refuses_step() => {}
                 Then::Send(commands) => {
                     for command in commands {
                         self.send(command);

@@ -4,10 +4,31 @@ use super::app::App;
 use super::dialog::{Confirm, Dialog, Then};
 use super::effect::Effect;
 use super::safe_text::{count, plural};
+use crate::engine::Cure;
 use crate::record::GroupState;
 
 impl App {
     pub(super) fn quit(&mut self) {
+        if let Some(blocked) = self.blocked.as_ref().filter(|_| !self.ended) {
+            let detail = match blocked.cure {
+                Cure::Wait => "What was decided last is not saved, and is lost when you leave.",
+                Cure::WriteAnew => "All of it is then written to a file of another name beside it.",
+                Cure::None => "What this run did is written to a file beside it.",
+            };
+            let (question, detail) = (
+                "Leave while nothing can be saved?".to_owned(),
+                format!("{}. {detail}", blocked.error.cause),
+            );
+            return self.open(Dialog::Confirm(Confirm {
+                question,
+                detail,
+                then: Then::Quit,
+            }));
+        }
+        if self.ended {
+            self.effects.push(Effect::Quit);
+            return;
+        }
         let open = self.uncommitted();
         if open.is_empty() {
             self.effects.push(Effect::Quit);

@@ -9,6 +9,8 @@ pub mod dialog;
 pub mod effect;
 pub mod filter;
 pub mod groups;
+mod input;
+mod keyboard;
 pub mod keymap;
 pub mod layout;
 mod leave;
@@ -28,7 +30,7 @@ mod tests;
 pub mod text_edit;
 pub mod theme;
 pub mod translate;
-mod typed;
+mod trouble;
 pub mod view;
 pub mod worker;
 

@@ -31,6 +31,9 @@ impl App {
     }
 
     pub fn perform(&mut self, action: Action) {
+        if self.refuses(action) {
+            return;
+        }
         match action {
             Action::Up => self.step(0, -1),
             Action::Down => self.step(0, 1),
@@ -199,21 +202,15 @@ impl App {
                 at: 0,
             }),
             Action::Redraw => self.effects.push(Effect::Redraw),
+            Action::TryAgain => self.try_again(),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.quit(),
         }
     }
 
-    pub(super) fn refuse(&mut self) {
-        self.warn(
-            "the engine has stopped: nothing is saved any more, leave and start again".into(),
-        );
-    }
-
     /// One step over these groups; `false`, with the reason said, where it cannot be done.
     pub(super) fn apply(&mut self, groups: Vec<GroupId>, change: Change) -> bool {
-        if self.ended {
-            self.refuse();
+        if self.refuses_step() {
             return false;
         }
         if let [group] = groups[..]
@@ -339,7 +336,7 @@ impl App {
     }
 
     pub(super) fn retry(&mut self, groups: Vec<GroupId>, how: Retry) {
-        if groups.is_empty() {
+        if groups.is_empty() || self.refuses_step() {
             return;
         }
         if let Some(why) = self.no_model() {

@@ -1,7 +1,10 @@
 //! Icons for the screen: decoded off the UI thread, enlarged by whole numbers, newest wish first.
 
+use super::keyboard;
+use crate::error::Error;
 use crate::icon::{self, Icon};
 use crate::record::{Background, GroupId};
+use crate::threads;
 use image::{DynamicImage, RgbaImage};
 use ratatui::layout::Size;
 use ratatui_image::picker::{Picker, ProtocolType};
@@ -290,30 +293,30 @@ pub fn spawn(
     picker: Picker,
     wishes: crossbeam_channel::Receiver<Vec<Wish>>,
     answers: crossbeam_channel::Sender<Answer>,
-) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("tui-pictures".into())
-        .spawn(move || {
-            let mut list: std::collections::VecDeque<Wish> = Default::default();
-            loop {
-                let newer = if list.is_empty() {
-                    match wishes.recv() {
-                        Ok(newer) => Some(newer),
-                        Err(_) => return,
-                    }
-                } else {
-                    None
-                };
-                if let Some(newest) = wishes.try_iter().last().or(newer) {
-                    list = newest.into();
+    failed: crossbeam_channel::Sender<Error>,
+) -> crate::error::Result<()> {
+    let work = move || {
+        let mut list: std::collections::VecDeque<Wish> = Default::default();
+        loop {
+            let newer = if list.is_empty() {
+                match wishes.recv() {
+                    Ok(newer) => Some(newer),
+                    Err(_) => return,
                 }
-                if let Some(wish) = list.pop_front()
-                    && answers.send(load(&picker, &wish)).is_err()
-                {
-                    return;
-                }
+            } else {
+                None
+            };
+            if let Some(newest) = wishes.try_iter().last().or(newer) {
+                list = newest.into();
             }
-        })
+            if let Some(wish) = list.pop_front()
+                && answers.send(load(&picker, &wish)).is_err()
+            {
+                return;
+            }
+        }
+    };
+    threads::spawn("tui-pictures", work, keyboard::tell(failed)).map(drop)
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use crate::record::{Change, Field, GroupId, GroupState};
 impl App {
     /// A typed text is complete. What cannot be done stays open, with the reason said.
     pub(super) fn submit(&mut self, input: Input) {
+        if self.refuses_step() {
+            return self.open(Dialog::Input(input));
+        }
         let text = input.edit.text().trim().to_owned();
         let current: Vec<GroupId> = self.current.into_iter().collect();
         let done = match input.purpose.clone() {

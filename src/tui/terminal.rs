@@ -1,11 +1,12 @@
 //! Taking the terminal and giving it back, whatever happens; the loop around the application.
 
 use super::app::{App, Message, Settings};
-use super::ask;
+use super::ask::{self, Answer};
 use super::effect::Effect;
+use super::keyboard::{self, Continued};
 use super::keymap::Keymap;
 use super::picture::{self, Wish};
-use super::theme::{Ground, Theme};
+use super::theme::Theme;
 use super::view;
 use super::worker::{self, Job};
 use crate::engine::{Command, Event, Handle};
@@ -13,7 +14,6 @@ use crate::error::{Context as _, Error, ErrorKind, Result};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
-    Event as Input,
 };
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -23,8 +23,8 @@ use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use ratatui_image::picker::Picker;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
-use std::io::{IsTerminal as _, Stdout, Write as _, stdout};
+use std::io::{IsTerminal as _, Stdout, Write as _, stdin, stdout};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,10 +34,12 @@ const CALM: Duration = Duration::from_millis(50);
 const GLANCE: Duration = Duration::from_millis(250);
 /// Longest work on waiting messages before a frame.
 const DRAIN: Duration = Duration::from_millis(8);
+/// How long a stop may take to be known as one after it is over.
+const STOPPED: Duration = Duration::from_millis(200);
 
 /// Refuses to start where there is no screen.
 pub fn check() -> Result<()> {
-    if stdout().is_terminal() && std::io::stdin().is_terminal() {
+    if stdout().is_terminal() && stdin().is_terminal() {
         return Ok(());
     }
     Err(
@@ -48,6 +50,10 @@ pub fn check() -> Result<()> {
 
 fn enter() -> std::io::Result<()> {
     enable_raw_mode()?;
+    show_screen()
+}
+
+fn show_screen() -> std::io::Result<()> {
     execute!(
         stdout(),
         EnterAlternateScreen,
@@ -70,7 +76,8 @@ fn leave() -> std::io::Result<()> {
 
 /// Gives the terminal back when it goes out of scope.
 struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: on a terminal that is gone its drop prints, and that panics.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
     /// What the terminal shows is not what was last drawn: the next frame writes every cell.
     foreign: bool,
 }
@@ -81,7 +88,10 @@ impl Screen {
         let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, size()?)));
         let backend = CrosstermBackend::new(stdout());
         let screen = Self {
-            terminal: Terminal::with_options(backend, TerminalOptions { viewport })?,
+            terminal: ManuallyDrop::new(Terminal::with_options(
+                backend,
+                TerminalOptions { viewport },
+            )?),
             foreign: true,
         };
         enter()?;
@@ -135,7 +145,7 @@ fn restore_on_panic(log: PathBuf) {
             before(panic);
             let _ = writeln!(
                 std::io::stderr(),
-                "This is a fault of labeler-tui. Everything finished is in the journal; the log is {}.",
+                "This is a bug in labeler-tui. Everything finished is in the journal; the log is {}.",
                 log.display()
             );
         }
@@ -173,8 +183,10 @@ pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Re
         match events.recv() {
             Ok(Event::Stopped(_)) => stopped = true,
             Ok(Event::Broken(error)) => return Err(error),
+            // Nobody is there to cure it any more.
+            Ok(Event::Blocked(_)) => handle.send(Command::Stop),
             Ok(_) => {}
-            Err(_) => return Err(gone("the engine", log)),
+            Err(_) => return Err(gone(log)),
         }
     }
     Ok(end.exit)
@@ -189,23 +201,31 @@ struct End {
     broken: Option<Error>,
 }
 
+impl End {
+    /// The line is cut: nobody is there to read an error, and everything is saved.
+    fn by_cut(mut self, error: &std::io::Error) -> Self {
+        tracing::warn!(%error, "the terminal is gone");
+        self.exit = Exit::Interrupted;
+        self
+    }
+}
+
 fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<End> {
     let lost = || (ErrorKind::Terminal, "the terminal");
     let mut screen = Screen::take(log.to_owned()).context(lost().0, lost().1)?;
     let theme = Theme::detect(|name| std::env::var(name).ok());
     let mut app = App::new(screen.size(), theme, keymap, settings);
     app.progress = handle.progress();
-    screen.draw(&app).context(lost().0, lost().1)?;
-
-    // Before anything else reads the keyboard, where the answer comes in.
-    ask::ask().context(lost().0, lost().1)?;
-    let mut wires = Wires::connect(handle)?;
-    let mut effects = Vec::new();
     let mut end = End {
         exit: Exit::ByOperator,
         stopped: false,
         broken: None,
     };
+    if let Err(error) = screen.draw(&app).and_then(|()| ask::ask()) {
+        return Ok(end.by_cut(&error));
+    }
+    let (mut wires, continued) = Wires::connect(handle)?;
+    let mut effects = Vec::new();
     let mut drawn = Instant::now();
     let mut urgent = true;
     loop {
@@ -218,7 +238,9 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                 Effect::Pictures(wishes) => drop(wires.wishes.send(wishes)),
                 Effect::Redraw => (screen.foreign, urgent) = (true, true),
                 Effect::Suspend => {
-                    suspend().context(lost().0, lost().1)?;
+                    if let Err(error) = suspend(&continued) {
+                        return Ok(end.by_cut(&error));
+                    }
                     (screen.foreign, urgent) = (true, true);
                 }
                 Effect::Quit => return Ok(end),
@@ -227,10 +249,7 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
         let calm = drawn.elapsed() >= CALM;
         if urgent || calm {
             if let Err(error) = screen.draw(&app) {
-                // The line is cut: nobody is there to read an error, and everything is saved.
-                tracing::warn!(%error, "the terminal is gone");
-                end.exit = Exit::Interrupted;
-                return Ok(end);
+                return Ok(end.by_cut(&error));
             }
             drawn = Instant::now();
             urgent = false;
@@ -248,7 +267,11 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                         Message::Terminate => end.exit = Exit::Interrupted,
                         // Whatever the size was in between, the old picture has been cut or wrapped.
                         Message::Resize(_) => screen.foreign = true,
-                        Message::Resumed => resume().context(lost().0, lost().1)?,
+                        Message::Resumed if continued.take() => {
+                            if let Err(error) = resume() {
+                                return Ok(end.by_cut(&error));
+                            }
+                        }
                         _ => {}
                     }
                     effects.extend(app.update(*message));
@@ -264,18 +287,18 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                         effects.extend(app.update(Message::Resize(size)));
                     }
                 }
-                News::Terminal(picker, ground) => {
+                News::Terminal(answer) => {
                     urgent = true;
-                    let fine = picture::is_fine(&picker);
-                    wires.show_with(*picker)?;
-                    if let Some(ground) = ground {
+                    let fine = picture::is_fine(&answer.picker);
+                    wires.show_with(answer.picker)?;
+                    if let Some(ground) = answer.ground {
                         effects.extend(app.update(Message::Ground(ground)));
                     }
                     effects.extend(app.update(Message::Pixels(fine)));
                 }
                 News::EngineGone if app.ended => {}
-                News::EngineGone => return Err(gone("the engine", log)),
-                News::ThreadGone(name) => return Err(gone(name, log)),
+                News::EngineGone => return Err(gone(log)),
+                News::Failed(error) => return Err(error),
             }
             if start.elapsed() > DRAIN {
                 break;
@@ -285,38 +308,47 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
     }
 }
 
-/// A thread has panicked and took its part of the program with it.
-fn gone(what: &str, log: &Path) -> Error {
+/// The engine has ended without a word.
+fn gone(log: &Path) -> Error {
     Error::new(
         ErrorKind::Internal,
-        format!("{what} broke off; what was saved is in the journal"),
+        "the engine ended without a word; what was saved is in the journal",
     )
     .with_hint(format!("{} says why; start again", log.display()))
 }
 
-/// Stops this process as Ctrl-Z does; returns when it goes on.
-fn suspend() -> std::io::Result<()> {
+/// Stops this process as Ctrl-Z does; returns when it goes on, with the terminal taken again. The
+/// message that it goes on is then an old one.
+fn suspend(continued: &Continued) -> std::io::Result<()> {
     leave()?;
+    continued.take();
     nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
+    // Without a shell that could let it go on, the process was not stopped at all.
+    let end = Instant::now() + STOPPED;
+    while !continued.take() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     enter()
 }
 
-/// Takes the terminal again after a stop, from wherever it came: whoever had it meanwhile has left
+/// Takes the terminal again after a stop that came from outside: whoever had it meanwhile has left
 /// it in another mode than the one that crossterm believes in.
 fn resume() -> std::io::Result<()> {
-    disable_raw_mode()?;
-    enter()
+    let mut mode = nix::sys::termios::tcgetattr(stdin())?;
+    nix::sys::termios::cfmakeraw(&mut mode);
+    nix::sys::termios::tcsetattr(stdin(), nix::sys::termios::SetArg::TCSANOW, &mode)?;
+    show_screen()
 }
 
 enum News {
     Message(Box<Message>),
     Glance,
-    /// The terminal has said what it can show, or nothing for too long.
-    Terminal(Box<Picker>, Option<Ground>),
+    /// What the terminal says that it can show; again where it says more.
+    Terminal(Box<Answer>),
     /// The engine says nothing more.
     EngineGone,
-    /// A thread of the workstation has ended.
-    ThreadGone(&'static str),
+    /// A thread of the workstation has panicked.
+    Failed(Error),
 }
 
 /// Everything that the loop listens to and speaks into.
@@ -328,44 +360,46 @@ struct Wires {
     glance: Receiver<Instant>,
     jobs: Sender<Job>,
     wishes: Sender<Vec<Wish>>,
-    picker: Receiver<(Picker, Option<Ground>)>,
-    /// For the thread that waits for the picker.
-    drawing: Option<(Receiver<Vec<Wish>>, Sender<picture::Answer>)>,
+    answers: Receiver<Answer>,
+    failed: Receiver<Error>,
+    /// For the threads that begin later.
+    fail: Sender<Error>,
 }
 
 impl Wires {
-    fn connect(handle: &Handle) -> Result<Self> {
+    fn connect(handle: &Handle) -> Result<(Self, Continued)> {
         let (input_tx, input) = unbounded();
         let (jobs, job_rx) = unbounded();
         let (done_tx, done) = unbounded();
-        let (wishes, wish_rx) = unbounded();
-        let (answer_tx, pictures) = bounded(64);
-        let (picker_tx, picker) = bounded(1);
-        let threads = || (ErrorKind::Internal, "starting a thread");
-        listen_signals(input_tx.clone()).context(threads().0, threads().1)?;
-        read_keys(input_tx, picker_tx).context(threads().0, threads().1)?;
-        worker::spawn(job_rx, done_tx).context(threads().0, threads().1)?;
-        Ok(Self {
+        let (answer_tx, answers) = unbounded();
+        let (fail, failed) = unbounded();
+        // Until the terminal has said what it can show, nobody draws.
+        let (wishes, _) = unbounded();
+        let continued = keyboard::signals(input_tx.clone(), fail.clone())?;
+        keyboard::read(input_tx, answer_tx, fail.clone())?;
+        worker::spawn(job_rx, done_tx, fail.clone())?;
+        let wires = Self {
             input,
             events: handle.events(),
             done,
-            pictures,
+            pictures: never(),
             glance: tick(GLANCE),
             jobs,
             wishes,
-            picker,
-            drawing: Some((wish_rx, answer_tx)),
-        })
+            answers,
+            failed,
+            fail,
+        };
+        Ok((wires, continued))
     }
 
-    /// Pictures can be drawn from now on.
+    /// Pictures are drawn so from now on; what was wished before is wished again.
     fn show_with(&mut self, picker: Picker) -> Result<()> {
         tracing::info!(protocol = ?picker.protocol_type(), "image protocol");
-        self.picker = never();
-        if let Some((wishes, answers)) = self.drawing.take() {
-            picture::spawn(picker, wishes, answers)
-                .context(ErrorKind::Internal, "starting a thread")?;
-        }
+        let (wishes, wish_rx) = unbounded();
+        let (shown_tx, shown) = bounded(64);
+        picture::spawn(picker, wish_rx, shown_tx, self.fail.clone())?;
+        (self.wishes, self.pictures) = (wishes, shown);
         Ok(())
     }
 
@@ -375,8 +409,11 @@ impl Wires {
         if let Ok(key) = self.input.try_recv() {
             return message(key);
         }
-        if let Ok((picker, ground)) = self.picker.try_recv() {
-            return Some(News::Terminal(Box::new(picker), ground));
+        if let Ok(error) = self.failed.try_recv() {
+            return Some(News::Failed(error));
+        }
+        if let Ok(answer) = self.answers.try_recv() {
+            return Some(News::Terminal(Box::new(answer)));
         }
         if let Ok(done) = self.done.try_recv() {
             return message(Message::Done(done));
@@ -396,10 +433,11 @@ impl Wires {
         }
         let timeout = at_most.map_or_else(never, crossbeam_channel::after);
         let message = |message| Some(News::Message(Box::new(message)));
+        // A thread that has panicked says nothing more, and `failed` says why.
         select! {
             recv(self.input) -> key => match key {
                 Ok(key) => message(key),
-                Err(_) => Some(News::ThreadGone("the keyboard")),
+                Err(_) => self.silent(|wires| wires.input = never()),
             },
             recv(self.events) -> event => match event {
                 Ok(event) => message(Message::Engine(event)),
@@ -408,76 +446,28 @@ impl Wires {
                     Some(News::EngineGone)
                 }
             },
-            recv(self.picker) -> answer => {
-                let (picker, ground) = answer.unwrap_or_else(|_| (Picker::halfblocks(), None));
-                Some(News::Terminal(Box::new(picker), ground))
-            }
+            recv(self.answers) -> answer => match answer {
+                Ok(answer) => Some(News::Terminal(Box::new(answer))),
+                Err(_) => self.silent(|wires| wires.answers = never()),
+            },
             recv(self.done) -> done => match done {
                 Ok(done) => message(Message::Done(done)),
-                Err(_) => Some(News::ThreadGone("the queue")),
+                Err(_) => self.silent(|wires| wires.done = never()),
             },
             recv(self.pictures) -> answer => match answer {
                 Ok(answer) => message(Message::Picture(answer)),
-                Err(_) => Some(News::ThreadGone("the pictures")),
+                Err(_) => self.silent(|wires| wires.pictures = never()),
             },
+            recv(self.failed) -> error => error.ok().map(News::Failed),
             recv(self.glance) -> _ => Some(News::Glance),
             recv(timeout) -> _ => None,
         }
     }
-}
 
-fn read_keys(
-    send: Sender<Message>,
-    picker: Sender<(Picker, Option<Ground>)>,
-) -> std::io::Result<()> {
-    std::thread::Builder::new()
-        .name("tui-keys".into())
-        .spawn(move || {
-            if let Ok(answer) = ask::listen() {
-                let keys = answer.typed.into_iter().map(Message::Key);
-                if picker.send((answer.picker, answer.ground)).is_err()
-                    || keys.into_iter().any(|key| send.send(key).is_err())
-                {
-                    return;
-                }
-            }
-            drop(picker);
-            // An error means that the terminal is gone.
-            while let Ok(input) = crossterm::event::read() {
-                let message = match input {
-                    Input::Key(key) => Message::Key(key),
-                    Input::Mouse(mouse) => Message::Mouse(mouse),
-                    Input::Paste(text) => Message::Paste(text),
-                    Input::Resize(width, height) => Message::Resize(Size::new(width, height)),
-                    Input::FocusGained | Input::FocusLost => continue,
-                };
-                if send.send(message).is_err() {
-                    return;
-                }
-            }
-            let _ = send.send(Message::Terminate);
-        })
-        .map(drop)
-}
-
-fn listen_signals(send: Sender<Message>) -> std::io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGCONT])?;
-    std::thread::Builder::new()
-        .name("tui-signals".into())
-        .spawn(move || {
-            for signal in signals.forever() {
-                let message = match signal {
-                    SIGCONT => Message::Resumed,
-                    _ => Message::Terminate,
-                };
-                // The screen is given back and the engine saves. Whoever asks again wants to be
-                // gone at once; the journal is whole at any moment.
-                if send.send(message).is_err() && signal != SIGCONT {
-                    std::process::exit(i32::from(Exit::Interrupted.exit_status()));
-                }
-            }
-        })
-        .map(drop)
+    fn silent(&mut self, end: impl FnOnce(&mut Self)) -> Option<News> {
+        end(self);
+        None
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod mending;
 mod queue;
+mod trouble;
 
 use super::action::{ACTIONS, Action};
 use super::app::Message;
@@ -125,6 +126,7 @@ const DEEDS: &[(Action, &str)] = &[
     (Action::Help, "? pagedown"),
     (Action::Palette, ": \"ret"),
     (Action::Redraw, "ctrl-l"),
+    (Action::TryAgain, "ctrl-t"),
     (Action::Suspend, "ctrl-z"),
     (Action::Quit, "a q"),
 ];

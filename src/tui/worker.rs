@@ -2,7 +2,10 @@
 
 use super::filter::{self, Held, Query, Sort};
 use super::groups::Snapshot;
+use super::keyboard;
+use crate::error::{Error, Result};
 use crate::record::{GroupState, GroupSummary, Reason};
+use crate::threads;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -109,23 +112,23 @@ fn tally<K: Ord + Hash>(values: impl Iterator<Item = K>) -> Vec<(K, u64)> {
 pub fn spawn(
     jobs: crossbeam_channel::Receiver<Job>,
     done: crossbeam_channel::Sender<Done>,
-) -> std::io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("tui-worker".into())
-        .spawn(move || {
-            while let Ok(first) = jobs.recv() {
-                let (mut filter, mut count) = (None, None);
-                for job in std::iter::once(first).chain(jobs.try_iter()) {
-                    match job {
-                        Job::Filter { .. } => filter = Some(job),
-                        Job::Count { .. } => count = Some(job),
-                    }
-                }
-                for job in [filter, count].into_iter().flatten() {
-                    if done.send(job.run()).is_err() {
-                        return;
-                    }
+    failed: crossbeam_channel::Sender<Error>,
+) -> Result<()> {
+    let work = move || {
+        while let Ok(first) = jobs.recv() {
+            let (mut filter, mut count) = (None, None);
+            for job in std::iter::once(first).chain(jobs.try_iter()) {
+                match job {
+                    Job::Filter { .. } => filter = Some(job),
+                    Job::Count { .. } => count = Some(job),
                 }
             }
-        })
+            for job in [filter, count].into_iter().flatten() {
+                if done.send(job.run()).is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    threads::spawn("tui-worker", work, keyboard::tell(failed)).map(drop)
 }

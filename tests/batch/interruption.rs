@@ -295,3 +295,23 @@ fn an_answer_that_was_not_committed_is_committed_on_resume() {
     desk.batch(&["--resume"]).expect(0);
     assert_eq!(desk.record("가")["attributes"]["colors"], json!(["blue"]));
 }
+
+#[test]
+fn a_journal_that_is_deleted_meanwhile_is_written_anew() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    desk.plays("나", &[json!("hold")]);
+    let mut running = Running::start(&desk, &[]);
+    running.wait_for("labelled").unwrap();
+    std::fs::remove_file(desk.out("journal.sqlite")).unwrap();
+    let cause = running.wait_for("blocked").unwrap()["cause"].to_string();
+    assert!(cause.contains("was deleted by something else"), "{cause}");
+    running.wait_for("unblocked").unwrap();
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end().0, Some(130));
+    assert_eq!(desk.names(), ["가"]);
+    // What had been answered is known, and not asked again.
+    desk.plays("가", &[say("asked again".into())]);
+    desk.plays("나", &[say(good("나"))]);
+    desk.batch(&["--resume"]).expect(0);
+    assert_eq!(desk.names(), ["가", "나"]);
+}

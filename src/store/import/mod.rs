@@ -100,8 +100,7 @@ impl Journal {
             kept: Vec::new(),
             tally: Tally::default(),
         };
-        let mut lines =
-            Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
+        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
         let mut bytes = Vec::new();
         for number in 1.. {
             if !lines.next(&mut bytes).map_err(&reading)? {

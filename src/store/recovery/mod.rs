@@ -17,7 +17,7 @@ use super::lock::Lock;
 use super::open::{begin_generation, damaged, log_name, open, open_copy, structure};
 use super::schema::migrate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file};
+use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file, sync_folder};
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
@@ -310,12 +310,6 @@ fn remove(path: &Path) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(file("removing", path)(error)),
     }
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(file("syncing", folder))
 }
 
 fn refuse_damaged(db: &Connection, shown: &Path, check: &str) -> Result<()> {

@@ -3,8 +3,8 @@
 use super::contents::unreadable;
 use super::{Staged, lock_any};
 use crate::error::Result;
-use crate::record::{GroupId, Vocabulary};
 use crate::outdir::JOURNAL;
+use crate::record::{GroupId, Vocabulary};
 use crate::store::contents::{Content, bump};
 use crate::store::fault::doing;
 use crate::store::groups::{link, path_key, read_group};

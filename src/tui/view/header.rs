@@ -4,7 +4,7 @@ use super::put;
 use crate::engine::Stage;
 use crate::record::GroupState;
 use crate::tui::action::{Action, Context};
-use crate::tui::app::{App, Model, Screen};
+use crate::tui::app::{App, Model, Notice, Screen};
 use crate::tui::dialog::{Dialog, Purpose};
 use crate::tui::safe_text::{count, width};
 use crate::tui::theme::sign;
@@ -30,6 +30,7 @@ fn stage_name(stage: Stage) -> &'static str {
 pub fn stage_words(app: &App) -> &'static str {
     match &app.model {
         _ if app.broken.is_some() => "stopped",
+        _ if app.blocked.is_some() => "not saved",
         Model::Off => "no model",
         Model::Failed(_) => "model failed",
         _ if app.paused => "paused",
@@ -41,6 +42,9 @@ pub fn stage_words(app: &App) -> &'static str {
 pub fn model_words(app: &App) -> String {
     if let Some(error) = &app.broken {
         return format!("stopped: {}", error.cause);
+    }
+    if app.blocked.is_some() {
+        return stage_words(app).to_owned();
     }
     match &app.model {
         Model::Off | Model::Failed(_) => stage_words(app).to_owned(),
@@ -137,7 +141,7 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let cells = width(&right).min(left);
     let style = match app.model {
         Model::Failed(_) => theme.bad(),
-        _ if app.broken.is_some() => theme.bad(),
+        _ if app.broken.is_some() || app.blocked.is_some() => theme.bad(),
         _ => theme.dim(),
     };
     put(
@@ -255,7 +259,9 @@ fn dialog_hints(dialog: &Dialog) -> &'static [(&'static str, &'static str)] {
 pub fn hints(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let mut x = area.x;
-    if let Some(notice) = &app.notice {
+    // Until it is over, whatever else is said in between.
+    let trouble = app.trouble().map(|text| Notice { text, bad: true });
+    if let Some(notice) = app.notice.as_ref().or(trouble.as_ref()) {
         let style = if notice.bad {
             theme.bad()
         } else {

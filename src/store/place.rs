@@ -1,0 +1,374 @@
+//! Whether the journal's files are still those that were opened, and what can be done where they
+//! are not: write the journal anew, or save it under another name.
+
+use super::fault::doing;
+use super::journal::Journal;
+use super::lock::Lock;
+use super::open::open;
+use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, sync_folder};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+const LOG: &str = JOURNAL_LOGS[0];
+
+/// Why the journal must not be used as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misplaced {
+    /// The file was deleted, replaced or damaged; its content is still open here, whole.
+    Gone(Error),
+    /// The file was cut short or written over; its content is lost.
+    Damaged(Error),
+    /// Its log was deleted, and what that holds cannot be saved just now.
+    Busy(Error),
+}
+
+/// What the files looked like after they were last used here.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    journal: Option<Look>,
+    log: Option<Look>,
+    /// The connection was closed and could not be opened again.
+    closed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    id: (u64, u64),
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Look {
+    /// `None` where there is no such file.
+    fn at(path: &Path) -> io::Result<Option<Self>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(Self {
+                id: id(&metadata),
+                len: metadata.len(),
+                modified: metadata.modified().ok(),
+            })),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+#[cfg(unix)]
+fn id(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+/// An open file can be neither deleted nor replaced here.
+#[cfg(not(unix))]
+fn id(_: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+impl Journal {
+    /// Compares the files at their paths with those that are open. A log that was deleted is
+    /// repaired: all that it held goes into the journal itself.
+    pub fn verify(&mut self) -> Result<(), Misplaced> {
+        if self.files.closed {
+            self.reopen().map_err(Misplaced::Busy)?;
+        }
+        let Some(seen) = self.files.journal else {
+            self.remember_files();
+            return Ok(());
+        };
+        let path = self.outdir.join(JOURNAL);
+        // Where nothing can be said of the files, using them says more.
+        let Ok(now) = Look::at(&path) else {
+            return Ok(());
+        };
+        match now {
+            None => return Err(Misplaced::Gone(changed(&path, "deleted"))),
+            Some(now) if now.id != seen.id => {
+                return Err(Misplaced::Gone(changed(&path, "replaced")));
+            }
+            Some(now) if now != seen && !self.is_what_the_file_holds(&path, now) => {
+                let what = match now.len < seen.len {
+                    true => "cut short",
+                    false => "written over",
+                };
+                return Err(self.damaged(changed(&path, what)));
+            }
+            Some(_) => {}
+        }
+        let Ok(log) = Look::at(&self.outdir.join(LOG)) else {
+            return Ok(());
+        };
+        match (self.files.log, log) {
+            (Some(seen), Some(now)) if now.id == seen.id && now.len >= seen.len => Ok(()),
+            (None, _) => Ok(()),
+            (_, log) => self.save_log(log.is_some()),
+        }
+    }
+
+    /// After every use: the files are now as they are by what was done here.
+    pub fn remember_files(&mut self) {
+        let look = |name| Look::at(&self.outdir.join(name)).ok().flatten();
+        let (journal, log) = (look(JOURNAL), look(LOG));
+        let files = &mut self.files;
+        // A file that is another one is not the one that was opened: `verify` is to find out.
+        if files.journal.is_none_or(|seen| same(seen, journal)) {
+            files.journal = journal;
+        }
+        if files.log.is_none_or(|seen| same(seen, log)) {
+            files.log = log;
+        }
+    }
+
+    /// Reads the file through a connection of its own, past what this one remembers of it: a
+    /// program that merely moved the log's content into the file has changed nothing.
+    fn is_what_the_file_holds(&self, path: &Path, look: Look) -> bool {
+        // Of an empty file SQLite believes that it has no log, and deletes the log.
+        if look.len == 0 {
+            return false;
+        }
+        const NEWEST: &str = "SELECT ifnull((SELECT max(id) FROM attempts), 0)
+             || ' ' || ifnull((SELECT max(id) FROM drafts), 0)
+             || ' ' || ifnull((SELECT max(id) FROM records), 0)
+             || ' ' || ifnull((SELECT max(id) FROM steps), 0)";
+        let newest = |db: &Connection| db.query_row(NEWEST, [], |row| row.get::<_, String>(0));
+        let read = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let other = Connection::open_with_flags(path, flags)?;
+            let sound: String = other.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            Ok::<_, rusqlite::Error>(sound == "ok" && newest(&other)? == newest(&self.db)?)
+        };
+        match read() {
+            Ok(same) => same,
+            Err(error) => {
+                tracing::error!(%error, "the journal's file cannot be read");
+                false
+            }
+        }
+    }
+
+    /// The content may be whole all the same: in the log, and in what is remembered of the file.
+    fn damaged(&self, error: Error) -> Misplaced {
+        let check: rusqlite::Result<String> =
+            self.db
+                .query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        match check.is_ok_and(|found| found == "ok") {
+            true => Misplaced::Gone(error),
+            false => Misplaced::Damaged(error),
+        }
+    }
+
+    /// The log at its path is not the one that is open, or was cut short by somebody.
+    fn save_log(&mut self, is_there: bool) -> Result<(), Misplaced> {
+        let path = self.outdir.join(LOG);
+        let what = if is_there {
+            "replaced or cut short"
+        } else {
+            "deleted"
+        };
+        let busy: i64 = self
+            .db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(|error| {
+                tracing::error!(%error, "the journal's log cannot be read");
+                self.damaged(changed(&path, what))
+            })?;
+        if busy != 0 {
+            let hint = "end the other program that reads the journal";
+            return Err(Misplaced::Busy(changed(&path, what).with_hint(hint)));
+        }
+        tracing::warn!("{} was {what}; what it held is saved", path.display());
+        self.reopen().map_err(Misplaced::Busy)
+    }
+
+    /// Closes the connection and opens the file at the path.
+    fn reopen(&mut self) -> Result<()> {
+        let closed = Connection::open_in_memory().map_err(doing("opening it again"))?;
+        self.files = Files {
+            closed: true,
+            ..Files::default()
+        };
+        drop(std::mem::replace(&mut self.db, closed));
+        self.db = open(&self.outdir)?;
+        self.files.closed = false;
+        self.remember_files();
+        Ok(())
+    }
+
+    /// Where the file was deleted or replaced: writes all of it to its place again. What stands
+    /// there instead is renamed; its new name is returned.
+    pub fn write_anew(&mut self) -> Result<Option<PathBuf>> {
+        let path = self.outdir.join(JOURNAL);
+        let copy = self.copy_beside(".tmp")?;
+        self.lock_again()?;
+        let aside = match Look::at(&path) {
+            Ok(None) => None,
+            _ => Some(set_aside(&self.outdir)?),
+        };
+        match &aside {
+            Some(aside) if !self.is_our_log() => set_log_aside(&self.outdir, aside)?,
+            _ => remove_log(&self.outdir)?,
+        }
+        copy.persist_noclobber(&path)
+            .map_err(|error| file("writing", &path)(error.error))?;
+        sync_folder(&self.outdir)?;
+        self.reopen()?;
+        Ok(aside)
+    }
+
+    /// Writes all that the open files hold to a file of another name, beside where they were.
+    pub fn rescue(&mut self) -> Result<PathBuf> {
+        let copy = self.copy_beside(".tmp")?;
+        let path = keep(copy, &self.outdir, "sqlite")?;
+        // Whatever comes to stand in the journal's place must not be taken for what it is of.
+        if self.is_our_log() {
+            remove_log(&self.outdir)?;
+        }
+        sync_folder(&self.outdir)?;
+        Ok(path)
+    }
+
+    fn copy_beside(&mut self, suffix: &str) -> Result<tempfile::TempPath> {
+        fs::create_dir_all(&self.outdir).map_err(file("creating", &self.outdir))?;
+        let copy = new_file(&self.outdir, suffix)?.into_temp_path();
+        let name = copy.to_str().ok_or_else(|| {
+            let why = "its path is not UTF-8";
+            Error::new(
+                ErrorKind::Store,
+                format!("writing {}: {why}", copy.display()),
+            )
+        })?;
+        self.db
+            .execute("VACUUM INTO ?1", [name])
+            .map_err(doing("writing it anew"))?;
+        File::open(&copy)
+            .and_then(|copied| copied.sync_all())
+            .map_err(file("syncing", &copy))?;
+        Ok(copy)
+    }
+
+    fn is_our_log(&self) -> bool {
+        let found = Look::at(&self.outdir.join(LOG)).ok().flatten();
+        self.files.log.is_some_and(|seen| same(seen, found))
+    }
+
+    /// The lock goes where the folder goes; another process may have it by now.
+    fn lock_again(&mut self) -> Result<()> {
+        if !self.lock.is_at(&self.outdir) {
+            self.lock = Lock::take(&self.outdir)?;
+        }
+        Ok(())
+    }
+}
+
+fn same(seen: Look, now: Option<Look>) -> bool {
+    now.is_some_and(|now| now.id == seen.id)
+}
+
+fn changed(path: &Path, what: &str) -> Error {
+    let text = format!("{} was {what} by something else", path.display());
+    Error::new(ErrorKind::Store, text)
+}
+
+/// The log of a file that is gone: SQLite does not touch it any more when it closes.
+fn remove_log(outdir: &Path) -> Result<()> {
+    for name in JOURNAL_LOGS {
+        let left = outdir.join(name);
+        match fs::remove_file(&left) {
+            Err(error) if !is_absent(&error) => return Err(file("removing", &left)(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A file that was set aside keeps the log that it came with.
+fn set_log_aside(outdir: &Path, aside: &Path) -> Result<()> {
+    for (name, end) in [(LOG, "-wal"), (JOURNAL_LOGS[1], "-shm")] {
+        let path = outdir.join(name);
+        let mut to = aside.as_os_str().to_owned();
+        to.push(end);
+        match fs::rename(&path, &to) {
+            Err(error) if !is_absent(&error) => return Err(file("renaming", &path)(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Renames what stands in the journal's place.
+fn set_aside(outdir: &Path) -> Result<PathBuf> {
+    let aside = (1..)
+        .map(|n: u32| outdir.join(format!("journal.replaced-{n}.sqlite")))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| outdir.join("journal.replaced.sqlite"));
+    let path = outdir.join(JOURNAL);
+    fs::rename(&path, &aside).map_err(file("renaming", &path))?;
+    Ok(aside)
+}
+
+/// Writes a text to a new file beside the journal, or to the one it was written to before.
+pub fn rescue_text(outdir: &Path, before: Option<&Path>, text: &str) -> Result<PathBuf> {
+    fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
+    let mut new = new_file(outdir, ".tmp")?;
+    new.write_all(text.as_bytes())
+        .and_then(|()| new.as_file().sync_all())
+        .map_err(file("writing", new.path()))?;
+    let new = new.into_temp_path();
+    match before {
+        Some(path) => {
+            new.persist(path)
+                .map_err(|error| file("writing", path)(error.error))?;
+            Ok(path.to_owned())
+        }
+        None => keep(new, outdir, "jsonl"),
+    }
+}
+
+/// Gives a new file a name that no other has.
+fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Result<PathBuf> {
+    let now = jiff::Timestamp::now()
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string();
+    let mut n = 1;
+    loop {
+        let number = if n == 1 {
+            String::new()
+        } else {
+            format!("-{n}")
+        };
+        let path = outdir.join(format!("journal.rescued-{now}{number}.{extension}"));
+        match new.persist_noclobber(&path) {
+            Ok(()) => return Ok(path),
+            Err(again) if again.error.kind() == io::ErrorKind::AlreadyExists => {
+                new = again.path;
+                n += 1;
+            }
+            Err(other) => return Err(file("writing", &path)(other.error)),
+        }
+    }
+}
+
+/// With the rights that the user's mask gives, as the journal itself has.
+fn new_file(outdir: &Path, suffix: &str) -> Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".journal-").suffix(suffix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder
+        .tempfile_in(outdir)
+        .map_err(file("writing into", outdir))
+}

@@ -1,0 +1,91 @@
+//! Starts every thread of the program: a panic in one is an error that somebody hears of.
+
+use crate::error::{Context, Error, ErrorKind, Result};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
+
+/// Starts a thread. `on_panic` runs on it, with the cause, where `work` panics.
+pub fn spawn(
+    name: &'static str,
+    work: impl FnOnce() + Send + 'static,
+    on_panic: impl FnOnce(Error) + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+                on_panic(panicked(name, panic.as_ref()));
+            }
+        })
+        .context(ErrorKind::Internal, starting(name))
+        .map_err(too_many)
+}
+
+/// Starts a thread that ends within `scope`; its panic is the caller's to join.
+pub fn spawn_scoped<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>> {
+    Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, work)
+        .context(ErrorKind::Internal, starting(name))
+        .map_err(too_many)
+}
+
+/// The error that a panic of `what` is.
+pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Error::new(ErrorKind::Internal, format!("{what} panicked: {text}"))
+        .with_hint("this is a bug in labeler-tui; labeler.log under the outdir says where")
+}
+
+fn starting(name: &str) -> String {
+    format!("starting the {name} thread")
+}
+
+fn too_many(error: Error) -> Error {
+    error.with_hint("allow more processes and threads (ulimit -u, the container's pids limit)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::bounded;
+
+    #[test]
+    fn a_panic_is_reported_with_its_cause() {
+        for text in [true, false] {
+            let (tell, told) = bounded(1);
+            let thread = spawn(
+                "sorting",
+                move || match text {
+                    true => panic!("no such icon: {}", 7),
+                    false => std::panic::panic_any(7),
+                },
+                move |error| tell.send(error).unwrap(),
+            );
+            let error = told.recv().unwrap();
+            thread.unwrap().join().unwrap();
+            let cause = match text {
+                true => "sorting panicked: no such icon: 7",
+                false => "sorting panicked: no message",
+            };
+            assert_eq!(error.cause, cause);
+        }
+    }
+
+    #[test]
+    fn without_a_panic_nothing_is_reported() {
+        let (tell, told) = bounded(1);
+        let end = move |error: Error| tell.send(error).unwrap();
+        spawn("resting", || {}, end).unwrap().join().unwrap();
+        assert!(told.recv().is_err());
+    }
+}

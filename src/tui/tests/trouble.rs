@@ -1,0 +1,89 @@
+//! Deciding while nothing can be saved.
+
+use super::*;
+use crate::engine::{Blocked, Cure};
+
+fn blocked(cure: Cure) -> Event {
+    let error = Error::new(ErrorKind::Store, "journal.sqlite is full");
+    Event::Blocked(Blocked { error, cure })
+}
+
+#[test]
+fn no_key_decides_while_nothing_can_be_saved() {
+    for info in ACTIONS.iter().filter(|info| info.action.decides()) {
+        let (_, keys) = DEEDS
+            .iter()
+            .find(|(action, _)| *action == info.action)
+            .unwrap();
+        let mut bench = Bench::evening(120, 40);
+        bench.event(blocked(Cure::Wait));
+        let (current, counted) = (bench.app.current, bench.app.groups.snapshot());
+        bench.keys(keys);
+        let decided = bench
+            .commands
+            .iter()
+            .any(|command| !matches!(command, Command::Remember { .. } | Command::Open(_)));
+        assert!(!decided, "{}: {:?}", info.name, bench.commands);
+        if !keys.contains(' ') {
+            assert_eq!(bench.app.current, current, "{} walked on", info.name);
+        }
+        let after = bench.app.groups.snapshot();
+        assert!(counted.iter().eq(after.iter()), "{} counted", info.name);
+    }
+}
+
+#[test]
+fn it_says_why_until_it_is_over() {
+    let mut bench = Bench::evening(120, 40);
+    bench.event(blocked(Cure::Wait));
+    let why = "not saved, Ctrl-t tries again: journal.sqlite is full";
+    assert!(bench.screen().contains(why), "{}", bench.screen());
+    bench.keys("a j");
+    assert!(bench.screen().contains(why), "{}", bench.screen());
+    bench.keys("ctrl-t");
+    assert_eq!(bench.commands, [Command::TryAgain]);
+    bench.event(Event::Unblocked);
+    assert!(!bench.screen().contains("not saved"), "{}", bench.screen());
+    let before = bench.app.groups.count(GroupState::Accepted);
+    bench.keys("a");
+    assert_eq!(bench.app.groups.count(GroupState::Accepted), before + 1);
+}
+
+#[test]
+fn a_journal_that_is_gone_can_be_written_anew() {
+    let mut bench = Bench::evening(120, 40);
+    bench.event(blocked(Cure::WriteAnew));
+    assert!(
+        bench.screen().contains("Ctrl-t writes the journal anew"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("q");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Leave while nothing can be saved?"),
+        "{screen}"
+    );
+    assert!(!screen.contains("Nothing is lost"), "{screen}");
+    // It is over while the question is open, and the question is another one.
+    bench.event(Event::Unblocked);
+    let screen = bench.screen();
+    assert!(!screen.contains("Leave while nothing"), "{screen}");
+}
+
+#[test]
+fn what_is_being_typed_stays_until_it_can_be_saved() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("t \"새_태그");
+    bench.event(blocked(Cure::Wait));
+    bench.keys("enter");
+    assert!(bench.commands.is_empty(), "{:?}", bench.commands);
+    assert!(bench.screen().contains("새 태그"), "{}", bench.screen());
+    bench.event(Event::Unblocked);
+    bench.keys("enter");
+    assert!(
+        matches!(bench.commands[..], [Command::Apply { .. }]),
+        "{:?}",
+        bench.commands
+    );
+}

@@ -5,7 +5,7 @@
 mod plan;
 
 use labeler_tui::engine::{Command, Event, Handle, start};
-use labeler_tui::record::{Change, Field, GroupSummary, Reason};
+use labeler_tui::record::{Change, Field, GroupState, GroupSummary, Reason};
 use plan::plan;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -106,6 +106,63 @@ fn a_step_that_changes_nothing_is_told() {
             redo: None
         })
     );
+}
+
+#[test]
+fn what_a_decision_means_for_lines_is_told_and_a_confirmed_line_stays() {
+    let folder = desk(&[
+        ("가", earlier_line("가", "파란색", 5)),
+        ("나무", earlier_line("나무", "빨간색", 5)),
+    ]);
+    let labels = folder.path().join("out/labels.jsonl");
+    let earlier = std::fs::read_to_string(&labels).unwrap();
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    assert_eq!(groups["가"].state, GroupState::Uncertain);
+    let ids = [groups["가"].id, groups["나무"].id];
+    let edit = Change::Add {
+        field: Field::TagsKo,
+        value: "새 태그".into(),
+    };
+    let reject = Change::Reject {
+        reason: "no".into(),
+    };
+    for (of, change, told) in [
+        (
+            &ids[..1],
+            Change::Accept,
+            "accept: 1 committed line confirmed",
+        ),
+        (&ids[1..], edit, "add \"새 태그\" to tags_ko"),
+        (
+            &ids[1..],
+            Change::Accept,
+            "accept: 1 committed line will be replaced by the commit",
+        ),
+        (
+            &ids[1..],
+            reject,
+            "reject: 1 committed line will be removed by the commit",
+        ),
+    ] {
+        engine.send(Command::Apply {
+            groups: of.to_vec(),
+            change,
+        });
+        let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
+        let heard = hear(&engine, &mut groups, stepped);
+        let Some(Event::Stepped { done, .. }) = heard.last() else {
+            panic!("{heard:?}");
+        };
+        assert_eq!(done, told);
+    }
+    assert_eq!(groups["가"].state, GroupState::Committed);
+    engine.send(Command::Stop);
+    hear(&engine, &mut groups, |event| {
+        matches!(event, Event::Stopped(_))
+    });
+    assert_eq!(std::fs::read_to_string(&labels).unwrap(), earlier);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::pipeline::{Model, Pipeline, REMEMBERED};
 use super::prepare::Purpose;
 use crate::error::{ErrorKind, Result};
 use crate::record::{AttemptSettings, Change, GroupId};
-use crate::store::StepOutcome;
+use crate::store::{LineEffects, StepOutcome};
 
 impl Pipeline {
     pub(super) fn command(&mut self, command: Command) -> Result<()> {
@@ -18,7 +18,12 @@ impl Pipeline {
             }
             Command::Apply { groups, change } => {
                 match self.journal.apply(&groups, &change, &describe(&change)) {
-                    Ok(Some(step)) => self.stepped(Some(step), change == Change::Commit)?,
+                    Ok(Some(mut step)) => {
+                        if let Some(lines) = of_lines(&change, step.lines) {
+                            step.done = format!("{}: {lines}", step.done);
+                        }
+                        self.stepped(Some(step), change == Change::Commit)?;
+                    }
                     Ok(None) => self.nothing_done(&groups)?,
                     // A change that cannot be done to these groups; the journal is as it was.
                     Err(error) if error.kind == ErrorKind::Usage => {
@@ -129,6 +134,29 @@ fn told(what: &str, mut step: StepOutcome) -> StepOutcome {
     step
 }
 
+/// What a decision means for lines that stand in labels.jsonl.
+fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
+    let (verb, when) = match change {
+        Change::Commit => ("", ""),
+        _ => ("will be ", " by the commit"),
+    };
+    let count = |n: usize| match n {
+        1 => "1 committed line".to_owned(),
+        n => format!("{n} committed lines"),
+    };
+    let parts = [
+        (effects.confirmed, "confirmed", "", ""),
+        (effects.replaced, "replaced", verb, when),
+        (effects.removed, "removed", verb, when),
+    ];
+    let told: Vec<String> = parts
+        .into_iter()
+        .filter(|(n, ..)| *n > 0)
+        .map(|(n, what, verb, when)| format!("{} {verb}{what}{when}", count(n)))
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 /// What a step left as it was, and why.
 fn left(step: &StepOutcome) -> Option<String> {
     let (refused, why) = match &step.refused {
@@ -162,8 +190,8 @@ fn describe(change: &Change) -> String {
         Change::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
         Change::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
         Change::Replace { find, with } => format!("replace {find:?} by {with:?}"),
-        Change::TakeAttempt { .. } => "take an attempt".to_owned(),
-        Change::TakeField { field, .. } => format!("take {} from an attempt", field.key()),
+        Change::TakeVersion { .. } => "take a version".to_owned(),
+        Change::TakeField { field, .. } => format!("take {} from a version", field.key()),
         Change::SetNote { .. } => "note".to_owned(),
         Change::Accept => "accept".to_owned(),
         Change::Reject { .. } => "reject".to_owned(),

@@ -72,6 +72,7 @@ impl Pipeline {
             image_path: summary.image_path,
             name: summary.name,
             reasons: summary.reasons,
+            offered: summary.offered,
         });
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A part of a record that can be edited, or taken from one attempt.
+/// A part of a record that can be edited, or taken from one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
@@ -81,25 +81,25 @@ pub enum Change {
         find: String,
         with: String,
     },
-    /// Makes an attempt the draft.
-    TakeAttempt {
-        attempt: i64,
+    /// Makes an earlier or offered version the draft.
+    TakeVersion {
+        version: i64,
     },
-    /// Takes one field of an attempt into the draft.
+    /// Takes one field of a version into the draft.
     TakeField {
-        attempt: i64,
+        version: i64,
         field: Field,
     },
     SetNote {
         note: Option<String>,
     },
-    /// The draft is good and waits for the commit.
+    /// The draft is good: it waits for the commit, or, where it is the line, is confirmed.
     Accept,
     Reject {
         reason: String,
     },
     /// Takes an acceptance or rejection back.
     Reopen,
-    /// The draft becomes the record.
+    /// The draft becomes the line; the line of a rejected group is removed.
     Commit,
 }

@@ -42,7 +42,7 @@ impl Labels {
     }
 }
 
-/// The labels after `change`, in a record's form. `taken` are the labels of the attempt that the
+/// The labels after `change`, in a record's form. `taken` are the labels of the version that the
 /// change names. A change that touches no label gives them back; one that cannot be done (a colour
 /// outside the vocabulary, a full list) is refused, so that nothing an operator types is lost
 /// without a word.
@@ -113,11 +113,11 @@ pub fn apply(
                 *text = text.nfc().collect::<String>().replace(&find, with);
             }
         }
-        Change::TakeAttempt { attempt } => {
-            edited = taken.ok_or_else(|| without_labels(*attempt))?.clone();
+        Change::TakeVersion { version } => {
+            edited = taken.ok_or_else(|| no_version(*version))?.clone();
         }
-        Change::TakeField { attempt, field } => {
-            let taken = taken.ok_or_else(|| without_labels(*attempt))?;
+        Change::TakeField { version, field } => {
+            let taken = taken.ok_or_else(|| no_version(*version))?;
             edited.set(*field, taken.values(*field));
         }
         Change::SetNote { .. }
@@ -190,8 +190,8 @@ fn means(field: Field, value: &str, text: &str, vocabulary: &Vocabulary) -> bool
             .is_some_and(|entry| entry.word == value)
 }
 
-fn without_labels(attempt: i64) -> Error {
-    refused(format!("attempt {attempt} has no labels to take"))
+fn no_version(version: i64) -> Error {
+    refused(format!("this item has no version {version} to take"))
 }
 
 fn refused(cause: impl std::fmt::Display) -> Error {
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_taken_whole_or_by_field() {
+    fn versions_are_taken_whole_or_by_field() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let other = Labels {
             label_ko: "파란 모자".into(),
@@ -321,15 +321,15 @@ mod tests {
             ..Labels::default()
         };
         let take = |change| apply(&labels(), &change, Some(&other), &vocabulary).unwrap();
-        assert_eq!(take(Change::TakeAttempt { attempt: 3 }), other);
+        assert_eq!(take(Change::TakeVersion { version: 3 }), other);
         let tags = take(Change::TakeField {
-            attempt: 3,
+            version: 3,
             field: Field::TagsKo,
         });
         assert_eq!(tags.tags_ko, ["파랑"]);
         assert_eq!(tags.label_ko, labels().label_ko);
-        let missing = after(Change::TakeAttempt { attempt: 3 }).unwrap_err();
-        assert!(missing.cause.contains("attempt 3"));
+        let missing = after(Change::TakeVersion { version: 3 }).unwrap_err();
+        assert!(missing.cause.contains("version 3"));
         assert_eq!(after(Change::Commit).unwrap(), labels());
     }
 }

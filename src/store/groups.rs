@@ -2,10 +2,10 @@
 
 use super::exports::{ERRORS, LABELS, count_change};
 use super::fault::doing;
-use super::head::{Decision, Heads, Standing, from_json, to_json};
+use super::head::{Heads, from_json, to_json};
 use super::journal::Journal;
 use crate::error::Result;
-use crate::record::{GroupId, Item};
+use crate::record::{CurrentState, GroupId, Item};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -211,7 +211,7 @@ fn insert(db: &Connection, heads: &mut Heads, group: &NewGroup, path: &str) -> R
     join_names(&mut row, &group.other_names);
     let id = insert_group(db, &row)?;
     link(db, path, id)?;
-    heads.write(id, &Standing::default())?;
+    heads.write(id, &CurrentState::default())?;
     Ok(Upserted {
         id,
         first: true,
@@ -255,15 +255,12 @@ fn has_own_record(db: &Connection, id: GroupId) -> Result<bool> {
 
 /// The picture is another one: its answers no longer speak of it.
 fn forget_answer(db: &Connection, heads: &mut Heads, id: GroupId) -> Result<()> {
-    let mut standing = heads.read(id)?;
-    standing.model_draft = None;
-    if standing.failure.take().is_some() {
+    let mut current = heads.read(id)?;
+    if current.failure.is_some() {
         count_change(db, ERRORS)?;
     }
-    if !standing.head.edited && standing.head.decision == Decision::Open {
-        standing.head.draft = None;
-    }
-    heads.write(id, &standing)
+    current.picture_changed();
+    heads.write(id, &current)
 }
 
 pub(super) fn read_group(db: &Connection, id: GroupId) -> Result<GroupRow> {

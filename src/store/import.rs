@@ -4,13 +4,13 @@
 use super::exports::{ERRORS, LABELS, count_change, hex, mark_exported, written_key};
 use super::fault::{doing, file};
 use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
-use super::head::{DraftRow, Heads, MadeBy, Standing, insert_draft};
+use super::head::{DraftRow, Heads, insert_draft};
 use super::journal::{Journal, insert_record_row, meta_get, meta_set, now_text};
 use super::rules::{Facts, reasons};
 use crate::error::Result;
 use crate::record::{
-    Attributes, GroupId, Item, Labels, Origin, QualityFlags, Reason, Record, SourceType,
-    Vocabulary, clean_text,
+    Attributes, CommittedBy, CurrentState, GroupId, Item, Labels, Origin, QualityFlags, Reason,
+    Record, SourceType, Vocabulary, clean_text,
 };
 use crate::source::fault_of_line;
 use rusqlite::{Connection, params};
@@ -224,30 +224,31 @@ impl Taking<'_> {
                 id
             }
         };
-        let mut standing = self.heads.read(id)?;
-        let ours = standing.head.record.is_some() || standing.head.draft.is_some();
+        let mut current = self.heads.read(id)?;
+        // A draft is none of the file's: the line of a group that has none here is imported.
+        let ours = current.review.line.is_some();
         if ours && !self.met.contains(&id) {
-            if !self.stands_as(&standing, text)? {
+            if !self.stands_as(&current, text)? {
                 self.tally.differing += 1;
             }
             return Ok(());
         }
         let draft = self.draft(&item, &record);
         let draft = insert_draft(self.db, id, &draft)?;
-        standing.head.draft = Some(draft);
-        if standing.failure.take().is_some() {
+        if current.failure.is_some() {
             count_change(self.db, ERRORS)?;
         }
-        standing.head.record = Some(insert_record_row(
+        let record = insert_record_row(
             self.db,
             id,
             draft,
             self.heads.now,
-            MadeBy::Import,
+            CommittedBy::Import,
             &record,
             Some(text),
-        )?);
-        self.heads.write(id, &standing)?;
+        )?;
+        current.imported(draft, record);
+        self.heads.write(id, &current)?;
         if self.met.insert(id) {
             self.tally.taken += 1;
         } else {
@@ -299,8 +300,8 @@ impl Taking<'_> {
     }
 
     /// Whether the record is the line; `duplicate_label`, which comes and goes, apart.
-    fn stands_as(&self, standing: &Standing, line: &str) -> Result<bool> {
-        let Some(record) = standing.head.record else {
+    fn stands_as(&self, current: &CurrentState, line: &str) -> Result<bool> {
+        let Some(record) = current.review.line.and_then(|line| line.record) else {
             return Ok(false);
         };
         let (record, raw): (String, Option<String>) = self

@@ -18,7 +18,7 @@ pub use groups::{Members, NewGroup, Upserted};
 pub use journal::{Added, Basis, Journal, Merged};
 pub use lock::{LOCK, Lock, check_free};
 pub use read::{Counts, Found};
-pub use steps::StepOutcome;
+pub use steps::{LineEffects, StepOutcome};
 
 #[cfg(test)]
 mod tests;

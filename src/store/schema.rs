@@ -145,6 +145,13 @@ UPDATE heads SET
     vibe = json_extract(d.labels, '$.attributes.vibe')
 FROM drafts d WHERE d.id = json_extract(heads.head, '$.draft');
 ",
+    "
+-- A model's new answer is an offer; an accepted draft that is the committed line is committed.
+ALTER TABLE heads ADD COLUMN offered INTEGER NOT NULL DEFAULT 0;
+UPDATE heads SET state = 'committed'
+WHERE state = 'accepted'
+    AND json_extract(head, '$.draft') = (SELECT draft FROM records r WHERE r.id = heads.record);
+",
 ];
 
 /// Opens or creates the journal and brings its layout up to date.

@@ -432,7 +432,12 @@ impl App {
             KeyCode::Char('y' | 'Y' | 'ㅛ') => match confirm.then {
                 Then::Send(commands) => {
                     for command in commands {
-                        self.send(command);
+                        match command {
+                            Command::Apply { groups, change } => {
+                                self.apply(groups, change);
+                            }
+                            command => self.send(command),
+                        }
                     }
                     self.unselect();
                 }

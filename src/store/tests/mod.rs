@@ -5,6 +5,7 @@ mod exports;
 mod import;
 mod journal;
 mod steps;
+mod versions;
 
 use super::{Journal, NewGroup};
 use crate::record::testing::{item, labels, list, settings};

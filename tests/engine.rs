@@ -5,7 +5,7 @@
 mod plan;
 
 use labeler_tui::engine::{Command, Event, Handle, Step, start};
-use labeler_tui::record::{Change, Field, GroupSummary, Reason};
+use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason};
 use plan::plan;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -107,6 +107,60 @@ fn a_step_that_changes_nothing_is_told() {
         panic!("{heard:?}");
     };
     assert_eq!((report.records, report.untouched), (0, 1));
+}
+
+#[test]
+fn what_a_decision_means_for_lines_is_told_and_a_confirmed_line_stays() {
+    let folder = desk(&[
+        ("가", earlier_line("가", "파란색", 5)),
+        ("나무", earlier_line("나무", "빨간색", 5)),
+    ]);
+    let labels = folder.path().join("out/labels.jsonl");
+    let earlier = std::fs::read_to_string(&labels).unwrap();
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    assert_eq!(groups["가"].state, GroupState::Uncertain);
+    let ids = [groups["가"].id, groups["나무"].id];
+    let edit = Change::Add {
+        field: Field::TagsKo,
+        value: "새 태그".into(),
+    };
+    let reject = Change::Reject {
+        reason: "no".into(),
+    };
+    let lines = |confirmed, replaced, removed| LineEffects {
+        confirmed,
+        replaced,
+        removed,
+    };
+    for (of, change, told) in [
+        (&ids[..1], Change::Accept, lines(1, 0, 0)),
+        (&ids[1..], edit, lines(0, 0, 0)),
+        (&ids[1..], Change::Accept, lines(0, 1, 0)),
+        (&ids[1..], reject, lines(0, 0, 1)),
+    ] {
+        engine.send(Command::Apply {
+            groups: of.to_vec(),
+            change,
+        });
+        let stepped = |event: &Event| matches!(event, Event::Stepped { .. });
+        let heard = hear(&engine, &mut groups, stepped);
+        let Some(Event::Stepped {
+            step: Some(Step::Done(report)),
+            ..
+        }) = heard.last()
+        else {
+            panic!("{heard:?}");
+        };
+        assert_eq!(report.lines, told);
+    }
+    assert_eq!(groups["가"].state, GroupState::Committed);
+    engine.send(Command::Stop);
+    hear(&engine, &mut groups, |event| {
+        matches!(event, Event::Stopped(_))
+    });
+    assert_eq!(std::fs::read_to_string(&labels).unwrap(), earlier);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use common::{good, picture, say};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, start};
 use labeler_tui::labeler::scripted::{Script, Scripted};
-use labeler_tui::record::{GroupDetail, GroupId};
+use labeler_tui::record::{GroupDetail, GroupId, GroupState};
 use labeler_tui::tui::app::{App, Message};
 use labeler_tui::tui::effect::Effect;
 use labeler_tui::tui::keymap::{Key, Keymap};
@@ -76,7 +76,12 @@ struct Operator {
     /// Nothing waits for the model.
     idle: bool,
     answers: BTreeMap<GroupId, Box<GroupDetail>>,
+    /// How a record looked at once after a step, before the engine said so.
+    predicted: Option<(GroupId, Look)>,
 }
+
+/// What the review state machine says of a record.
+type Look = (GroupState, bool, bool);
 
 impl Operator {
     fn sits_down(folder: &Path) -> Self {
@@ -100,6 +105,7 @@ impl Operator {
             sent: true,
             idle: false,
             answers: BTreeMap::new(),
+            predicted: None,
         };
         operator.rests();
         operator
@@ -111,6 +117,12 @@ impl Operator {
                 Effect::Send(command) => {
                     self.idle &= !matches!(command, Command::Retry { .. });
                     self.sent = true;
+                    if let Command::Apply { groups, .. } = &command
+                        && let [group] = groups[..]
+                        && self.app.details.contains_key(&group)
+                    {
+                        self.predicted = Some((group, self.look(group)));
+                    }
                     self.engine.send(command);
                 }
                 Effect::Work(job) => {
@@ -121,6 +133,11 @@ impl Operator {
                 Effect::Quit => panic!("the workstation was left"),
             }
         }
+    }
+
+    fn look(&self, group: GroupId) -> Look {
+        let summary = self.app.groups.get(group).unwrap();
+        (summary.state, summary.has_record, summary.offered)
     }
 
     fn hears(&mut self) -> Event {
@@ -162,6 +179,13 @@ impl Operator {
         let effects = self.app.update(Message::Key(key));
         self.carry_out(effects);
         self.rests();
+        if let Some((group, predicted)) = self.predicted.take() {
+            assert_eq!(
+                self.look(group),
+                predicted,
+                "the workstation shows other than is"
+            );
+        }
     }
 
     /// Keys as key files write them; texts behind a quote, `_` for a space.
@@ -228,8 +252,8 @@ impl Operator {
                     "labels": draft.map(|draft| &draft.labels),
                     "reasons": draft.map(|draft| &draft.reasons),
                     "committed": detail.committed,
-                    "rejected": detail.rejected,
-                    "note": detail.note,
+                    "rejected": detail.rejected(),
+                    "note": detail.note(),
                 });
                 (detail.summary.name, state.to_string())
             })
@@ -350,6 +374,39 @@ proptest! {
         operator.leaves();
         assert_eq!(exports(folder.path()), first_exports);
     }
+}
+
+#[test]
+fn a_new_answer_is_offered_and_the_line_comes_back() {
+    let folder = folder();
+    let labels = folder.path().join("out/labels.jsonl");
+    let earlier = std::fs::read_to_string(&labels).unwrap();
+    let earlier = earlier.replace("\"label_ko\":\"", "\"label_ko\":\"처음의 ");
+    std::fs::write(&labels, &earlier).unwrap();
+    let mut operator = Operator::sits_down(folder.path());
+    let first = operator.state();
+    let label = |operator: &mut Operator| {
+        let state = operator.state().remove("마법 반지").unwrap();
+        let state: Value = serde_json::from_str(&state).unwrap();
+        state["labels"]["label_ko"].as_str().unwrap().to_owned()
+    };
+
+    operator.types("\\ / \"마법 enter r");
+    let notice = operator.app.notice.clone().unwrap();
+    assert_eq!(notice.text, "new answer for 마법 반지: v to compare");
+    assert_same(&operator.state(), &first);
+    operator.types("v T");
+    assert!(!label(&mut operator).starts_with("처음의"));
+    operator.types("c");
+    assert_ne!(std::fs::read_to_string(&labels).unwrap(), earlier);
+    operator.types("v left T");
+    assert!(label(&mut operator).starts_with("처음의"));
+    for _ in 0..3 {
+        operator.types("u");
+    }
+    assert_same(&operator.state(), &first);
+    operator.leaves();
+    assert_eq!(std::fs::read_to_string(&labels).unwrap(), earlier);
 }
 
 /// The property above says nothing of a deed that does nothing.

@@ -144,6 +144,8 @@ pub enum Event {
         image_path: String,
         name: String,
         reasons: Vec<Reason>,
+        /// The draft stays as it is until the operator takes the answer.
+        offered: bool,
     },
     Failed {
         group: GroupId,

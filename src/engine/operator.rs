@@ -157,8 +157,8 @@ pub(super) fn describe(change: &Change) -> String {
         Change::Canonicalize { drop_unknown: true } => {
             "translate into the vocabulary and drop unknown words".to_owned()
         }
-        Change::TakeAttempt { .. } => "take an attempt".to_owned(),
-        Change::TakeField { field, .. } => format!("take {} from an attempt", field.key()),
+        Change::TakeVersion { .. } => "take a version".to_owned(),
+        Change::TakeField { field, .. } => format!("take {} from a version", field.key()),
         Change::SetNote { .. } => "note".to_owned(),
         Change::Accept => "accept".to_owned(),
         Change::Reject { .. } => "reject".to_owned(),

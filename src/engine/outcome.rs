@@ -81,6 +81,7 @@ impl Pipeline {
             image_path: summary.image_path,
             name: summary.name,
             reasons: summary.reasons,
+            offered: summary.offered,
         });
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! What an operator can do to a group. One `Change` on a list of groups is one undoable step.
 
+use super::LineEffects;
 use serde::{Deserialize, Serialize};
 
-/// A part of a record that can be edited, or taken from one attempt.
+/// A part of a record that can be edited, or taken from one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
@@ -86,26 +87,26 @@ pub enum Change {
     Canonicalize {
         drop_unknown: bool,
     },
-    /// Makes an attempt the draft.
-    TakeAttempt {
-        attempt: i64,
+    /// Makes an earlier or offered version the draft.
+    TakeVersion {
+        version: i64,
     },
-    /// Takes one field of an attempt into the draft.
+    /// Takes one field of a version into the draft.
     TakeField {
-        attempt: i64,
+        version: i64,
         field: Field,
     },
     SetNote {
         note: Option<String>,
     },
-    /// The draft is good and waits for the commit.
+    /// The draft is good: it waits for the commit, or, where it is the line, is confirmed.
     Accept,
     Reject {
         reason: String,
     },
     /// Takes an acceptance or rejection back.
     Reopen,
-    /// The draft becomes the record.
+    /// The draft becomes the line; the line of a rejected group is removed.
     Commit,
 }
 
@@ -123,6 +124,7 @@ pub struct StepReport {
     pub without_draft: usize,
     /// How many groups it could not be done to (a full list), and why the first.
     pub refused: Option<(usize, String)>,
+    pub lines: LineEffects,
 }
 
 impl StepReport {
@@ -134,6 +136,7 @@ impl StepReport {
             untouched: 0,
             without_draft: 0,
             refused: None,
+            lines: LineEffects::default(),
         }
     }
 

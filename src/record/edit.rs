@@ -54,7 +54,7 @@ impl Labels {
 
 /// The labels after `change`. Only what the change brings in is put into a record's form; other
 /// fields, and other values of the same list, stay as they are, words outside the vocabulary and
-/// lists that are too long included. `taken` are the labels of the attempt that the change names.
+/// lists that are too long included. `taken` are the labels of the version that the change names.
 ///
 /// # Errors
 /// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
@@ -102,11 +102,11 @@ pub fn apply(
                 edited.set(field, values);
             }
         }
-        Change::TakeAttempt { attempt } => {
-            edited = taken.ok_or_else(|| without_labels(*attempt))?.clone();
+        Change::TakeVersion { version } => {
+            edited = taken.ok_or_else(|| no_version(*version))?.clone();
         }
-        Change::TakeField { attempt, field } => {
-            let taken = taken.ok_or_else(|| without_labels(*attempt))?;
+        Change::TakeField { version, field } => {
+            let taken = taken.ok_or_else(|| no_version(*version))?;
             edited.set(*field, taken.values(*field));
         }
         Change::SetNote { .. }
@@ -345,8 +345,8 @@ fn means(field: Field, value: &str, text: &str, vocabulary: &Vocabulary) -> bool
             .is_some_and(|entry| entry.word == value)
 }
 
-fn without_labels(attempt: i64) -> Error {
-    refused(format!("attempt {attempt} has no labels to take"))
+fn no_version(version: i64) -> Error {
+    refused(format!("this item has no version {version} to take"))
 }
 
 fn refused(cause: impl std::fmt::Display) -> Error {
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_taken_whole_or_by_field() {
+    fn versions_are_taken_whole_or_by_field() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let other = Labels {
             label_ko: "파란 모자".into(),
@@ -480,15 +480,15 @@ mod tests {
             ..Labels::default()
         };
         let take = |change| apply(&labels(), &change, Some(&other), &vocabulary).unwrap();
-        assert_eq!(take(Change::TakeAttempt { attempt: 3 }), other);
+        assert_eq!(take(Change::TakeVersion { version: 3 }), other);
         let tags = take(Change::TakeField {
-            attempt: 3,
+            version: 3,
             field: Field::TagsKo,
         });
         assert_eq!(tags.tags_ko, ["파랑"]);
         assert_eq!(tags.label_ko, labels().label_ko);
-        let missing = after(Change::TakeAttempt { attempt: 3 }).unwrap_err();
-        assert!(missing.cause.contains("attempt 3"));
+        let missing = after(Change::TakeVersion { version: 3 }).unwrap_err();
+        assert!(missing.cause.contains("version 3"));
         assert_eq!(after(Change::Commit).unwrap(), labels());
     }
 
@@ -657,8 +657,8 @@ mod tests {
                 }),
                 (text(), text()).prop_map(|(find, with)| Change::Replace { find, with }),
                 any::<bool>().prop_map(|drop_unknown| Change::Canonicalize { drop_unknown }),
-                field().prop_map(|field| Change::TakeField { attempt: 1, field }),
-                Just(Change::TakeAttempt { attempt: 1 }),
+                field().prop_map(|field| Change::TakeField { version: 1, field }),
+                Just(Change::TakeVersion { version: 1 }),
                 Just(Change::SetNote { note: None }),
                 Just(Change::Accept),
                 Just(Change::Reopen),
@@ -686,7 +686,7 @@ mod tests {
                     Field::Vibe,
                     Field::ItemTypeGuess,
                 ],
-                Change::TakeAttempt { .. } => Field::ALL,
+                Change::TakeVersion { .. } => Field::ALL,
                 _ => &[],
             }
         }

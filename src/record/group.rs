@@ -1,57 +1,15 @@
 //! The items that share an image, as the review sees them.
 
-use super::{Attempt, Failure, FieldConfidence, Item, Labels, Reason, Record, SourceType};
+use super::{
+    Attempt, Change, CurrentState, Decision, Failure, FieldConfidence, GroupState, Item, Labels,
+    NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
+};
+use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
 /// A group's number in the journal, the same in every run on one outdir.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupId(pub i64);
-
-/// Where a group stands. `Accepted` drafts wait for the commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GroupState {
-    Waiting,
-    Running,
-    /// A model's answer without a reason for doubt.
-    Draft,
-    /// A model's answer, or a record that no operator has committed, with reasons.
-    Uncertain,
-    /// Changed by the operator since the last attempt or commit.
-    Edited,
-    Accepted,
-    Committed,
-    Rejected,
-    Failed,
-}
-
-impl GroupState {
-    pub const ALL: &'static [GroupState] = &[
-        Self::Waiting,
-        Self::Running,
-        Self::Draft,
-        Self::Uncertain,
-        Self::Edited,
-        Self::Accepted,
-        Self::Committed,
-        Self::Rejected,
-        Self::Failed,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Draft => "draft",
-            Self::Uncertain => "uncertain",
-            Self::Edited => "edited",
-            Self::Accepted => "accepted",
-            Self::Committed => "committed",
-            Self::Rejected => "rejected",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// What the queue shows, filters and sorts by; small, because all of them are held.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +24,8 @@ pub struct GroupSummary {
     pub state: GroupState,
     /// Whether `labels.jsonl` holds a record of this group (also an uncertain or since edited one).
     pub has_record: bool,
+    /// A model's new answer waits to be compared with the draft.
+    pub offered: bool,
     pub reasons: Vec<Reason>,
     /// 0 (nothing speaks against it) to 1; orders the queue.
     pub doubt: f32,
@@ -92,7 +52,7 @@ pub enum Origin {
     Import,
 }
 
-/// The attempt or edit now shown.
+/// The text of a version, and what the rules say of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
     pub labels: Labels,
@@ -102,6 +62,23 @@ pub struct Draft {
     pub prompt_version: String,
     pub generated_at: String,
     pub confidence: Vec<FieldConfidence>,
+}
+
+/// One of the texts that a group has had. None is ever changed or removed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Version {
+    /// Its number in the journal; later ones are larger.
+    pub number: i64,
+    pub text: Draft,
+    /// When it last became the line in `labels.jsonl`.
+    pub committed: Option<String>,
+}
+
+/// A version, or an attempt that gave none, in the order of time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Listed<'a> {
+    Version(&'a Version),
+    Failed(&'a Attempt),
 }
 
 /// Everything about one group, for the panes of the record in hand.
@@ -115,22 +92,122 @@ pub struct GroupDetail {
     pub other_names: Vec<String>,
     /// How many rows of the source share the image.
     pub rows: u64,
+    pub current: CurrentState,
+    /// The version that `current` names, with the reasons that depend on other groups.
     pub draft: Option<Draft>,
+    /// Oldest first.
+    pub versions: Vec<Version>,
     /// Oldest first.
     pub attempts: Vec<Attempt>,
     /// The newest failure, unless an answer came after it.
     pub failure: Option<Failure>,
     pub committed: Option<Record>,
-    pub rejected: Option<String>,
-    pub note: Option<String>,
 }
 
 impl GroupDetail {
+    pub fn note(&self) -> Option<&str> {
+        self.current.review.note.as_deref()
+    }
+
+    /// Why the operator has rejected it.
+    pub fn rejected(&self) -> Option<&str> {
+        match &self.current.review.decision {
+            Decision::Rejected(reason) => Some(reason),
+            Decision::Open | Decision::Accepted => None,
+        }
+    }
+
+    pub fn next_commit(&self) -> NextCommit {
+        self.current.review.next_commit()
+    }
+
     /// The place of the attempt that the draft is, where it is one as it came.
     pub fn drafted_attempt(&self) -> Option<usize> {
-        let Origin::Attempt(id) = self.draft.as_ref()?.origin else {
+        self.attempt_of(self.draft.as_ref()?)
+    }
+
+    pub fn attempt_of(&self, text: &Draft) -> Option<usize> {
+        let Origin::Attempt(id) = text.origin else {
             return None;
         };
         self.attempts.iter().position(|attempt| attempt.id == id)
+    }
+
+    pub fn version(&self, number: i64) -> Option<&Version> {
+        self.versions.iter().find(|have| have.number == number)
+    }
+
+    /// All versions and failed attempts, oldest first.
+    pub fn listed(&self) -> Vec<Listed<'_>> {
+        let failed = |attempt: &&Attempt| attempt.labels.is_none();
+        let mut failed = self.attempts.iter().filter(failed).peekable();
+        let mut all = Vec::with_capacity(self.versions.len());
+        for version in &self.versions {
+            let is_later = |attempt: &Attempt| match version.text.origin {
+                Origin::Attempt(id) => attempt.id < id,
+                Origin::Edit => attempt.at < version.text.generated_at,
+                Origin::Import => false,
+            };
+            while let Some(attempt) = failed.next_if(|attempt| is_later(attempt)) {
+                all.push(Listed::Failed(attempt));
+            }
+            all.push(Listed::Version(version));
+        }
+        all.extend(failed.map(Listed::Failed));
+        all
+    }
+
+    /// Does a step of the operator here, as the journal will; `false` where it changes nothing.
+    /// What the rules say of a new text is not known until the journal has asked them.
+    pub fn apply(&mut self, change: &Change, vocabulary: &Vocabulary) -> Result<bool> {
+        let taken = match change {
+            Change::TakeVersion { version } | Change::TakeField { version, .. } => {
+                self.version(*version).map(|version| &version.text)
+            }
+            _ => None,
+        };
+        let taken = taken.map(|text| &text.labels);
+        let Some(old) = &self.draft else {
+            return Ok(self.show(self.current.apply(change, None)));
+        };
+        let labels = apply(&old.labels, change, taken, vocabulary)?;
+        let is_text = !matches!(change, Change::TakeVersion { .. }) && labels != old.labels;
+        let text = is_text.then(|| {
+            let last = self.versions.last().map_or(0, |version| version.number);
+            let text = Draft {
+                labels,
+                origin: Origin::Edit,
+                ..old.clone()
+            };
+            (last + 1, text)
+        });
+        let number = text.as_ref().map(|(number, _)| *number);
+        self.versions.extend(text.map(|(number, text)| Version {
+            number,
+            text,
+            committed: None,
+        }));
+        Ok(self.show(self.current.apply(change, number)))
+    }
+
+    /// Makes this the state, with the draft that it names; whether it is another one.
+    pub fn show(&mut self, review: ReviewState) -> bool {
+        if review == self.current.review {
+            return false;
+        }
+        let other_draft = review.draft != self.current.review.draft;
+        self.current.review = review;
+        if other_draft {
+            let number = self.current.review.draft;
+            let version = number.and_then(|number| self.version(number));
+            self.draft = version.map(|version| version.text.clone());
+        }
+        let reasons = self.draft.as_ref().map(|draft| draft.reasons.as_slice());
+        self.summary.state = self
+            .current
+            .state(reasons.is_some_and(|all| !all.is_empty()));
+        self.summary.has_record = self.current.review.line.is_some();
+        self.summary.offered = self.current.offer().is_some();
+        true
     }
 }

@@ -11,6 +11,7 @@ mod labels;
 mod normalize;
 mod parse;
 mod reason;
+mod review;
 pub mod rules;
 mod script;
 #[cfg(test)]
@@ -24,12 +25,16 @@ pub use canonical::{VocabularyPreview, WordChange};
 pub use change::{Change, Field, StepReport};
 pub use color::{ColorHistogram, nearest_color};
 pub use edit::apply;
-pub use group::{Draft, GroupDetail, GroupId, GroupState, GroupSummary, Origin};
+pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Attributes, Labels, QualityFlags, Record};
 pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, clean_text, harmless};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
+pub use review::{
+    CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
+    ReviewState, ReviewStep,
+};
 pub use rules::{RuleContext, check, doubt};
 pub use script::estimate_tokens;
 pub use vocabulary::{Category, Vocabulary, Word, to_oklab};

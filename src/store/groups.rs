@@ -2,10 +2,10 @@
 
 use super::contents::{Content, bump};
 use super::fault::doing;
-use super::head::{Decision, Heads, Standing, from_json, to_json};
-use super::journal::{Journal, record_draft};
+use super::head::{Heads, from_json, to_json};
+use super::journal::Journal;
 use crate::error::Result;
-use crate::record::{GroupId, Item};
+use crate::record::{CurrentState, GroupId, Item};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
@@ -127,10 +127,10 @@ struct Touched {
 }
 
 impl Touched {
-    fn add(&mut self, standing: &Standing) {
-        match standing.head.record {
+    fn add(&mut self, current: &CurrentState) {
+        match current.review.line {
             Some(_) => self.records = true,
-            None => self.failures |= standing.failure.is_some(),
+            None => self.failures |= current.failure.is_some(),
         }
     }
 
@@ -171,11 +171,11 @@ fn upsert(
                 // The path shared its bytes with another one and no longer does.
                 return insert(db, heads, group, &path);
             }
-            let standing = heads.read(id)?;
-            if differs && standing.head.record.is_some() {
-                touched.add(&standing);
+            let current = heads.read(id)?;
+            if differs && current.review.line.is_some() {
+                touched.add(&current);
                 // Its label is no twin of others while nobody knows where the picture is.
-                forget_answer(heads, id, standing)?;
+                forget_answer(heads, id, current)?;
                 let mut inserted = insert(db, heads, group, &path)?;
                 inserted.content_changed = true;
                 return Ok(inserted);
@@ -191,7 +191,7 @@ fn upsert(
         }
         link(db, &path, id)?;
     }
-    let standing = heads.read(id)?;
+    let current = heads.read(id)?;
     let mut row = read_group(db, id)?;
     if seen(id) {
         row.rows += group.rows;
@@ -214,9 +214,9 @@ fn upsert(
     let order = order_value(group.order);
     let moved = row.image_path != group.item.image_path;
     if moved || row.order != order || by_path != Some(id) {
-        touched.add(&standing);
+        touched.add(&current);
     }
-    let has_record = standing.head.record.is_some();
+    let has_record = current.review.line.is_some();
     let histogram = row.histogram.filter(|_| !content_changed);
     db.prepare_cached(
         "UPDATE groups SET ord = ?2, image_path = ?3, sha256 = COALESCE(?4, sha256), item = ?5,
@@ -239,10 +239,10 @@ fn upsert(
     ])
     .map_err(doing("saving a group"))?;
     if content_changed {
-        touched.add(&standing);
-        forget_answer(heads, id, standing)?;
+        touched.add(&current);
+        forget_answer(heads, id, current)?;
     } else {
-        find_again(db, heads, id, standing)?;
+        find_again(db, heads, id, current)?;
     }
     Ok(Upserted {
         id,
@@ -266,7 +266,7 @@ fn insert(db: &Connection, heads: &mut Heads, group: &NewGroup, path: &str) -> R
     join_names(&mut row, &group.other_names);
     let id = insert_group(db, &row)?;
     link(db, path, id)?;
-    heads.write(id, &Standing::default())?;
+    heads.write(id, &CurrentState::default())?;
     Ok(Upserted {
         id,
         first: true,
@@ -299,13 +299,9 @@ pub(super) fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
 }
 
 /// The picture is another one: its answers no longer speak of it.
-fn forget_answer(heads: &mut Heads, id: GroupId, mut standing: Standing) -> Result<()> {
-    standing.model_draft = None;
-    standing.failure = None;
-    if !standing.head.edited && standing.head.decision == Decision::Open {
-        standing.head.draft = None;
-    }
-    heads.write(id, &standing)
+fn forget_answer(heads: &mut Heads, id: GroupId, mut current: CurrentState) -> Result<()> {
+    current.picture_changed();
+    heads.write(id, &current)
 }
 
 /// The picture of a record that was displaced has turned up.
@@ -313,13 +309,10 @@ fn find_again(
     db: &Connection,
     heads: &mut Heads,
     id: GroupId,
-    mut standing: Standing,
+    mut current: CurrentState,
 ) -> Result<()> {
-    let Some(record) = standing
-        .head
-        .record
-        .filter(|_| standing.head.draft.is_none())
-    else {
+    let review = &mut current.review;
+    let Some(line) = review.line.filter(|_| review.draft.is_none()) else {
         return Ok(());
     };
     let is_of_this_picture = db
@@ -328,11 +321,11 @@ fn find_again(
              WHERE g.id = ?1 AND lower(g.sha256) = CASE WHEN json_valid(r.record)
                  THEN lower(json_extract(r.record, '$.image_sha256')) END",
         )
-        .and_then(|mut select| select.exists([id.0, record]))
+        .and_then(|mut select| select.exists(params![id.0, line.record]))
         .map_err(doing("reading a record"))?;
     if is_of_this_picture {
-        standing.head.draft = Some(record_draft(db, record)?);
-        heads.write(id, &standing)?;
+        review.draft = Some(line.version);
+        heads.write(id, &current)?;
     }
     Ok(())
 }

@@ -1,44 +1,75 @@
-//! Where a group stands: the small state that steps change and undo restores, and what the
-//! queue shows of it.
+//! Versions and review states as the journal holds them, and what the queue shows of both.
 
 use super::fault::{doing, unreadable};
 use super::rules::label_key;
-use crate::error::Result;
-use crate::record::{FieldConfidence, GroupId, GroupState, Labels, Origin, Reason, doubt};
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{
+    CommittedBy, CurrentState, Decision, FieldConfidence, GroupId, Labels, Line, Origin, Reason,
+    ReviewState, doubt,
+};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Decision {
-    #[default]
-    Open,
-    Accepted,
-    Rejected(String),
+/// A review state as `heads` and `step_entries` hold it: the line by the number of its record.
+#[derive(Serialize, Deserialize)]
+struct StoredReview {
+    draft: Option<i64>,
+    record: Option<i64>,
+    edited: bool,
+    decision: Decision,
+    note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<i64>,
 }
 
-/// What a step changes. Drafts and records are rows that never change, named by number.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Head {
-    pub draft: Option<i64>,
-    pub record: Option<i64>,
-    /// The operator has changed the draft since the last attempt or commit.
-    pub edited: bool,
-    pub decision: Decision,
-    pub note: Option<String>,
+pub(super) fn review_json(review: &ReviewState) -> Result<String> {
+    let record = match review.line {
+        Some(line) => {
+            let unsaved = "journal, saving a group: its record was not stored before; this is a \
+                           bug in labeler-tui";
+            let unsaved = || Error::new(ErrorKind::Store, unsaved);
+            Some(line.record.ok_or_else(unsaved)?)
+        }
+        None => None,
+    };
+    to_json(&StoredReview {
+        draft: review.draft,
+        record,
+        edited: review.edited,
+        decision: review.decision.clone(),
+        note: review.note.clone(),
+        seen: review.seen,
+    })
 }
 
-/// A head with what only the labeler's side changes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Standing {
-    pub head: Head,
-    /// The newest answer of a model, shown unless the operator has edited or decided.
-    pub model_draft: Option<i64>,
-    /// The newest failure, unless an answer came after it.
-    pub failure: Option<i64>,
+pub(super) fn read_review(db: &Connection, text: &str) -> Result<ReviewState> {
+    let stored: StoredReview = from_json(text)?;
+    Ok(ReviewState {
+        draft: stored.draft,
+        line: match stored.record {
+            Some(record) => Some(read_line(db, record)?),
+            None => None,
+        },
+        edited: stored.edited,
+        decision: stored.decision,
+        note: stored.note,
+        seen: stored.seen,
+    })
+}
+
+pub(super) fn read_line(db: &Connection, record: i64) -> Result<Line> {
+    let (version, by): (i64, String) = db
+        .prepare_cached("SELECT draft, made_by FROM records WHERE id = ?1")
+        .and_then(|mut select| select.query_row([record], |row| Ok((row.get(0)?, row.get(1)?))))
+        .map_err(doing("reading a record"))?;
+    Ok(Line {
+        record: Some(record),
+        version,
+        by: CommittedBy::parse(&by).ok_or_else(|| unreadable("reading a record", by))?,
+    })
 }
 
 /// A row of `drafts`, without its number.
@@ -125,49 +156,88 @@ impl rusqlite::ToSql for Json {
     }
 }
 
-pub(super) fn read_draft(db: &Connection, id: i64) -> Result<DraftRow> {
-    let (texts, with_image, with_metadata, model, prompt_version, generated_at) = db
-        .prepare_cached(
-            "SELECT origin, labels, reasons, kept_reasons, confidence, with_image, with_metadata,
-                 model, prompt_version, generated_at
-             FROM drafts WHERE id = ?1",
-        )
-        .and_then(|mut select| {
-            select.query_row([id], |row| {
-                let texts: [String; 5] = [
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ];
-                Ok((
-                    texts,
-                    row.get(5)?,
-                    row.get(6)?,
-                    row.get(7)?,
-                    row.get(8)?,
-                    row.get(9)?,
-                ))
-            })
-        })
-        .map_err(doing("reading a draft"))?;
-    let [origin, labels, reasons, kept, confidence] = texts;
-    Ok(DraftRow {
-        origin: from_json(&origin)?,
-        labels: from_json(&labels)?,
-        reasons: reasons_of(&reasons, false),
-        kept: reasons_of(&kept, false),
-        confidence: from_json(&confidence)?,
-        with_image,
-        with_metadata,
-        model,
-        prompt_version,
-        generated_at,
+const DRAFT: &str = "id, origin, labels, reasons, kept_reasons, confidence, with_image,
+    with_metadata, model, prompt_version, generated_at";
+
+/// A row of `drafts` before its JSON is read.
+struct RawDraft {
+    id: i64,
+    texts: [String; 5],
+    with_image: bool,
+    with_metadata: bool,
+    made: [String; 3],
+}
+
+fn raw_draft(row: &Row) -> rusqlite::Result<RawDraft> {
+    Ok(RawDraft {
+        id: row.get(0)?,
+        texts: [
+            row.get(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get(4)?,
+            row.get(5)?,
+        ],
+        with_image: row.get(6)?,
+        with_metadata: row.get(7)?,
+        made: [row.get(8)?, row.get(9)?, row.get(10)?],
     })
 }
 
-pub(super) fn read_standing(db: &Connection, group: GroupId) -> Result<Option<Standing>> {
+impl RawDraft {
+    fn cooked(self) -> Result<(i64, DraftRow)> {
+        let [origin, labels, reasons, kept, confidence] = self.texts;
+        let [model, prompt_version, generated_at] = self.made;
+        let draft = DraftRow {
+            origin: from_json(&origin)?,
+            labels: from_json(&labels)?,
+            reasons: reasons_of(&reasons, false),
+            kept: reasons_of(&kept, false),
+            confidence: from_json(&confidence)?,
+            with_image: self.with_image,
+            with_metadata: self.with_metadata,
+            model,
+            prompt_version,
+            generated_at,
+        };
+        Ok((self.id, draft))
+    }
+}
+
+pub(super) fn read_draft(db: &Connection, id: i64) -> Result<DraftRow> {
+    let raw = db
+        .prepare_cached(&format!("SELECT {DRAFT} FROM drafts WHERE id = ?1"))
+        .and_then(|mut select| select.query_row([id], raw_draft))
+        .map_err(doing("reading a draft"))?;
+    Ok(raw.cooked()?.1)
+}
+
+/// The versions of a group with their numbers, oldest first.
+pub(super) fn read_drafts(db: &Connection, group: GroupId) -> Result<Vec<(i64, DraftRow)>> {
+    let rows: Vec<RawDraft> = db
+        .prepare_cached(&format!(
+            "SELECT {DRAFT} FROM drafts WHERE group_id = ?1 ORDER BY id"
+        ))
+        .and_then(|mut select| select.query_map([group.0], raw_draft)?.collect())
+        .map_err(doing("reading the versions"))?;
+    rows.into_iter().map(RawDraft::cooked).collect()
+}
+
+/// One version, where it is one of this group.
+pub(super) fn read_draft_of(db: &Connection, group: GroupId, id: i64) -> Result<Option<DraftRow>> {
+    let raw = db
+        .prepare_cached(&format!(
+            "SELECT {DRAFT} FROM drafts WHERE id = ?1 AND group_id = ?2"
+        ))
+        .and_then(|mut select| select.query_row([id, group.0], raw_draft).optional())
+        .map_err(doing("reading a version"))?;
+    Ok(raw
+        .map(RawDraft::cooked)
+        .transpose()?
+        .map(|(_, draft)| draft))
+}
+
+pub(super) fn read_current(db: &Connection, group: GroupId) -> Result<Option<CurrentState>> {
     let row = db
         .prepare_cached("SELECT head, model_draft, failure FROM heads WHERE group_id = ?1")
         .and_then(|mut select| {
@@ -178,61 +248,14 @@ pub(super) fn read_standing(db: &Connection, group: GroupId) -> Result<Option<St
                 .optional()
         })
         .map_err(doing("reading a group"))?;
-    row.map(|(head, model_draft, failure)| {
-        Ok(Standing {
-            head: from_json(&head)?,
-            model_draft,
+    row.map(|(head, answer, failure)| {
+        Ok(CurrentState {
+            review: read_review(db, &head)?,
+            answer,
             failure,
         })
     })
     .transpose()
-}
-
-/// Who made the draft a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MadeBy {
-    Batch,
-    Operator,
-    Import,
-    /// Stands for a line of an earlier file that cannot be read; no export holds it.
-    Unread,
-}
-
-impl MadeBy {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Batch => "batch",
-            Self::Operator => "operator",
-            Self::Import => "import",
-            Self::Unread => "unread",
-        }
-    }
-}
-
-/// The state that follows from what is stored; `record` is the record's draft and who made it.
-fn state(standing: &Standing, record: Option<(i64, &str)>, reasons: &[Reason]) -> GroupState {
-    let head = &standing.head;
-    match head.decision {
-        Decision::Accepted => return GroupState::Accepted,
-        Decision::Rejected(_) => return GroupState::Rejected,
-        Decision::Open => {}
-    }
-    let Some(draft) = head.draft else {
-        return match standing.failure {
-            Some(_) => GroupState::Failed,
-            None => GroupState::Waiting,
-        };
-    };
-    if head.edited {
-        return GroupState::Edited;
-    }
-    match record {
-        // A person has looked at it and decided: it does not come back into the queue.
-        Some((of, by)) if of == draft && by == MadeBy::Operator.name() => GroupState::Committed,
-        _ if !reasons.is_empty() => GroupState::Uncertain,
-        Some((of, _)) if of == draft => GroupState::Committed,
-        _ => GroupState::Draft,
-    }
 }
 
 /// Writes heads inside one transaction and keeps `duplicate_label` true on both sides.
@@ -253,23 +276,23 @@ impl<'a> Heads<'a> {
         }
     }
 
-    pub fn read(&self, group: GroupId) -> Result<Standing> {
-        Ok(read_standing(self.db, group)?.unwrap_or_default())
+    pub fn read(&self, group: GroupId) -> Result<CurrentState> {
+        Ok(read_current(self.db, group)?.unwrap_or_default())
     }
 
-    pub fn write(&mut self, group: GroupId, standing: &Standing) -> Result<()> {
-        let draft = match standing.head.draft {
+    pub fn write(&mut self, group: GroupId, current: &CurrentState) -> Result<()> {
+        let draft = match current.review.draft {
             Some(id) => Some(read_draft(self.db, id)?),
             None => None,
         };
-        self.write_draft(group, standing, draft.as_ref())
+        self.write_draft(group, current, draft.as_ref())
     }
 
     /// The same where the draft's row is at hand.
     pub fn write_draft(
         &mut self,
         group: GroupId,
-        standing: &Standing,
+        current: &CurrentState,
         draft: Option<&DraftRow>,
     ) -> Result<()> {
         let old_key: Option<String> = self
@@ -278,7 +301,7 @@ impl<'a> Heads<'a> {
             .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
             .map_err(doing("reading a group"))?
             .flatten();
-        let rejected = matches!(standing.head.decision, Decision::Rejected(_));
+        let rejected = matches!(current.review.decision, Decision::Rejected(_));
         let key = draft
             .filter(|_| !rejected)
             .and_then(|draft| label_key(&draft.labels.label_ko));
@@ -286,7 +309,7 @@ impl<'a> Heads<'a> {
             Some(key) => self.has_twin(group, key)?,
             None => false,
         };
-        self.store(group, standing, draft, key.as_deref(), duplicate, true)?;
+        self.store(group, current, draft, key.as_deref(), duplicate, true)?;
         if old_key != key {
             self.labels.extend(old_key);
             self.labels.extend(key);
@@ -320,14 +343,14 @@ impl<'a> Heads<'a> {
                 })
                 .map_err(doing("looking for equal labels"))?;
             for group in stale.into_iter().map(GroupId) {
-                let standing = self.read(group)?;
-                let draft = match standing.head.draft {
+                let current = self.read(group)?;
+                let draft = match current.review.draft {
                     Some(id) => Some(read_draft(self.db, id)?),
                     None => None,
                 };
                 self.store(
                     group,
-                    &standing,
+                    &current,
                     draft.as_ref(),
                     Some(&key),
                     duplicate,
@@ -349,48 +372,37 @@ impl<'a> Heads<'a> {
     fn store(
         &self,
         group: GroupId,
-        standing: &Standing,
+        current: &CurrentState,
         draft: Option<&DraftRow>,
         key: Option<&str>,
         duplicate: bool,
         touched: bool,
     ) -> Result<()> {
-        let record: Option<(i64, String)> = match standing.head.record {
-            Some(id) => Some(
-                self.db
-                    .prepare_cached("SELECT draft, made_by FROM records WHERE id = ?1")
-                    .and_then(|mut select| {
-                        select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-                    })
-                    .map_err(doing("reading a record"))?,
-            ),
-            None => None,
-        };
         let stored = draft.map(|draft| codes(&draft.reasons)).unwrap_or_default();
         let reasons = reasons_of(&stored, duplicate);
-        let record = record.as_ref().map(|(of, by)| (*of, by.as_str()));
-        let state = state(standing, record, &reasons);
+        let state = current.state(!reasons.is_empty());
         let doubt = match draft {
             Some(draft) => doubt(&reasons, &draft.confidence),
             None => 0.0,
         };
         let empty = Labels::default();
         let labels = draft.map_or(&empty, |draft| &draft.labels);
+        let review = review_json(&current.review)?;
         self.db
             .prepare_cached(
                 "INSERT OR REPLACE INTO heads (group_id, head, model_draft, failure, record,
                      has_draft, state, reasons, duplicate, doubt, label_key, label_ko, tags_ko,
-                     colors, theme, material, vibe, item_type, changed_at)
+                     colors, theme, material, vibe, item_type, offered, changed_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                     ?16, ?17, ?18, COALESCE(?19, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
+                     ?16, ?17, ?18, ?19, COALESCE(?20, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
                     group.0,
-                    json_value(&standing.head),
-                    standing.model_draft,
-                    standing.failure,
-                    standing.head.record,
+                    review,
+                    current.answer,
+                    current.failure,
+                    current.review.line.and_then(|line| line.record),
                     draft.is_some(),
                     state.name(),
                     stored,
@@ -404,6 +416,7 @@ impl<'a> Heads<'a> {
                     json_value(&labels.attributes.material),
                     json_value(&labels.attributes.vibe),
                     labels.attributes.item_type_guess,
+                    current.offer().is_some(),
                     touched.then(|| self.now.as_millisecond()),
                 ])
             })

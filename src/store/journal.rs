@@ -3,8 +3,7 @@
 use super::contents::{Content, bump, checksum_of};
 use super::fault::doing;
 use super::head::{
-    Decision, DraftRow, Head, Heads, MadeBy, Standing, codes, from_json, insert_draft, read_draft,
-    read_standing, to_json,
+    DraftRow, Heads, codes, from_json, insert_draft, read_current, read_draft, to_json,
 };
 use super::lock::Lock;
 use super::open::open;
@@ -13,8 +12,8 @@ use super::rules::{Facts, label_key, reasons};
 use crate::error::Result;
 use crate::outdir::file;
 use crate::record::{
-    Attempt, ColorHistogram, Failure, FieldConfidence, GroupId, Labels, Origin, QualityFlags,
-    Reason, Record, Vocabulary,
+    Attempt, ColorHistogram, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin,
+    QualityFlags, Reason, Record, Vocabulary,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -43,7 +42,7 @@ pub struct Journal {
 pub struct Added {
     /// The attempt's number.
     pub id: i64,
-    /// Whether it is the draft now; not where the operator has edited or decided.
+    /// Whether it is the draft now, and not an offer.
     pub shown: bool,
     /// Every group that looks different now, twins of its old and new label included.
     pub changed: Vec<GroupId>,
@@ -111,15 +110,21 @@ impl Journal {
                 .prepare_cached("UPDATE groups SET histogram = ?2 WHERE id = ?1")
                 .and_then(|mut update| update.execute(params![group.0, text]))
                 .map_err(doing("saving colours"))?;
-            let standing = heads.read(*group)?;
-            let Some(id) = standing.head.draft else {
+            let current = heads.read(*group)?;
+            let Some(id) = current.review.draft else {
                 continue;
             };
             let draft = read_draft(&transaction, id)?;
             let row = super::groups::read_group(&transaction, *group)?;
-            let item_name = match (&draft.origin, standing.head.record) {
+            let item_name = match (&draft.origin, current.review.line) {
                 // A line of an earlier file keeps its name as it is.
-                (Origin::Import, Some(record)) => record_name(&transaction, record)?,
+                (
+                    Origin::Import,
+                    Some(Line {
+                        record: Some(record),
+                        ..
+                    }),
+                ) => record_name(&transaction, record)?,
                 _ => row.item.item_name,
             };
             let now = reasons(
@@ -139,7 +144,7 @@ impl Journal {
                     .prepare_cached("UPDATE drafts SET reasons = ?2 WHERE id = ?1")
                     .and_then(|mut update| update.execute(params![id, codes(&now)]))
                     .map_err(doing("saving colours"))?;
-                heads.write(*group, &standing)?;
+                heads.write(*group, &current)?;
             }
         }
         let changed = heads.finish()?;
@@ -154,15 +159,13 @@ impl Journal {
             .map_err(doing("reading colours"))
     }
 
-    /// Stores an answer, or a failed try, for good. An answer becomes the draft, unless the
-    /// operator has edited or decided since the last one.
+    /// Stores an answer, or a failed try, for good. An answer becomes the draft or an offer.
     pub fn add_attempt(&mut self, group: GroupId, attempt: &Attempt) -> Result<Added> {
         self.add(group, attempt, None)
     }
 
     /// Stores the retry of an earlier answer, or its failure, together with what both come to,
-    /// which becomes the draft under the same condition: at no moment does one stand without the
-    /// other.
+    /// which is the newest answer: at no moment does one stand without the other.
     pub fn add_retry(&mut self, group: GroupId, retry: &Attempt, merged: &Merged) -> Result<Added> {
         self.add(group, retry, Some(merged))
     }
@@ -171,11 +174,11 @@ impl Journal {
         let transaction = self.db.transaction().map_err(doing("saving an answer"))?;
         let id = insert_attempt(&transaction, group, attempt)?;
         let mut heads = Heads::new(&transaction);
-        let mut standing = heads.read(group)?;
+        let mut current = heads.read(group)?;
         let mut shown = false;
         match (&attempt.labels, &attempt.failure) {
             (Some(labels), _) => {
-                if standing.failure.is_some() {
+                if current.failure.is_some() {
                     // It leaves the list of errors.
                     bump(&transaction, Content::Failures)?;
                 }
@@ -186,11 +189,10 @@ impl Journal {
                     &attempt.reasons,
                     attempt.confidence.clone(),
                 );
-                let draft = insert_draft(&transaction, group, &draft)?;
-                shown = show(&mut standing, draft);
+                shown = current.answered(insert_draft(&transaction, group, &draft)?);
             }
             (None, Some(failure)) => {
-                standing.failure = Some(insert_failure(&transaction, group, &attempt.at, failure)?);
+                current.failure = Some(insert_failure(&transaction, group, &attempt.at, failure)?);
             }
             (None, None) => {}
         }
@@ -207,10 +209,9 @@ impl Journal {
                 &merged.reasons,
                 confidence,
             );
-            let draft = insert_draft(&transaction, group, &draft)?;
-            shown = show(&mut standing, draft);
+            shown = current.answered(insert_draft(&transaction, group, &draft)?);
         }
-        heads.write(group, &standing)?;
+        heads.write(group, &current)?;
         let changed = heads.finish()?;
         transaction.commit().map_err(doing("saving an answer"))?;
         Ok(Added { id, shown, changed })
@@ -219,10 +220,8 @@ impl Journal {
     /// The answer that [`Self::commit_automatic`] would commit, where it is no retry and has had
     /// none: the run that asked for it may have ended before its retry.
     pub fn answer_without_retry(&self, group: GroupId) -> Result<Option<Attempt>> {
-        let Some(standing) = read_standing(&self.db, group)? else {
-            return Ok(None);
-        };
-        let Some(draft) = uncommitted(&self.db, &standing.head)? else {
+        let current = read_current(&self.db, group)?.unwrap_or_default();
+        let Some(draft) = current.uncommitted() else {
             return Ok(None);
         };
         let Origin::Attempt(id) = read_draft(&self.db, draft)?.origin else {
@@ -243,9 +242,9 @@ impl Journal {
         let mut heads = Heads::new(&transaction);
         let at = now_text(heads.now);
         for (group, failure) in failures {
-            let mut standing = heads.read(*group)?;
-            standing.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
-            heads.write(*group, &standing)?;
+            let mut current = heads.read(*group)?;
+            current.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
+            heads.write(*group, &current)?;
         }
         let changed = heads.finish()?;
         transaction.commit().map_err(doing("saving a failure"))?;
@@ -261,18 +260,18 @@ impl Journal {
     pub fn commit_automatic(&mut self, group: GroupId) -> Result<Vec<GroupId>> {
         let transaction = self.db.transaction().map_err(doing("saving a record"))?;
         let mut heads = Heads::new(&transaction);
-        let mut standing = heads.read(group)?;
-        let Some(draft) = uncommitted(&transaction, &standing.head)? else {
+        let mut current = heads.read(group)?;
+        let Some(version) = current.uncommitted() else {
             return Ok(Vec::new());
         };
-        standing.head.record = Some(insert_record(
-            &transaction,
-            group,
-            draft,
-            heads.now,
-            MadeBy::Batch,
-        )?);
-        heads.write(group, &standing)?;
+        let by = CommittedBy::Batch;
+        let record = insert_record(&transaction, group, version, heads.now, by)?;
+        current.review.line = Some(Line {
+            record: Some(record),
+            version,
+            by,
+        });
+        heads.write(group, &current)?;
         let changed = heads.finish()?;
         bump(&transaction, Content::Records)?;
         transaction.commit().map_err(doing("saving a record"))?;
@@ -321,30 +320,6 @@ pub(super) fn meta_set(db: &Connection, key: &str, value: &str) -> Result<()> {
 
 pub(super) fn now_text(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// Makes `draft` the newest answer, and the draft where the operator has not stepped in.
-fn show(standing: &mut Standing, draft: i64) -> bool {
-    standing.model_draft = Some(draft);
-    standing.failure = None;
-    let free = !standing.head.edited && standing.head.decision == Decision::Open;
-    if free {
-        standing.head.draft = Some(draft);
-    }
-    free
-}
-
-/// The draft, where the operator has left it as it came and it is not the record.
-fn uncommitted(db: &Connection, head: &Head) -> Result<Option<i64>> {
-    let Some(draft) = head.draft else {
-        return Ok(None);
-    };
-    let touched = head.edited || head.decision != Decision::Open;
-    let committed = match head.record {
-        Some(record) => record_draft(db, record)? == draft,
-        None => false,
-    };
-    Ok((!touched && !committed).then_some(draft))
 }
 
 /// A draft whose labels come, for the most part, from `basis`.
@@ -421,12 +396,6 @@ fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) 
         .map_err(doing("saving a failure"))
 }
 
-pub(super) fn record_draft(db: &Connection, record: i64) -> Result<i64> {
-    db.prepare_cached("SELECT draft FROM records WHERE id = ?1")
-        .and_then(|mut select| select.query_row([record], |row| row.get(0)))
-        .map_err(doing("reading a record"))
-}
-
 fn record_name(db: &Connection, record: i64) -> Result<String> {
     db.prepare_cached("SELECT json_extract(record, '$.item_name') FROM records WHERE id = ?1")
         .and_then(|mut select| select.query_row([record], |row| row.get(0)))
@@ -439,7 +408,7 @@ pub(super) fn insert_record(
     group: GroupId,
     draft: i64,
     now: Timestamp,
-    by: MadeBy,
+    by: CommittedBy,
 ) -> Result<i64> {
     let group_row = super::groups::read_group(db, group)?;
     let row = read_draft(db, draft)?;
@@ -480,7 +449,7 @@ pub(super) fn insert_record_row(
     group: GroupId,
     draft: i64,
     now: Timestamp,
-    by: MadeBy,
+    by: CommittedBy,
     record: &Record,
     raw: Option<&str>,
 ) -> Result<i64> {

@@ -3,18 +3,19 @@
 use super::contents::IS_DISPLACED;
 use super::fault::{doing, unreadable};
 use super::groups::read_group;
-use super::head::{Decision, from_json, read_draft, read_standing, reasons_of};
+use super::head::{DraftRow, from_json, read_current, read_draft, read_drafts, reasons_of};
 use super::journal::Journal;
 use crate::error::Result;
 use crate::record::{
     Attempt, Draft, Failure, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary,
-    Item, Reason, Record, SourceType, VocabularyPreview,
+    Item, Reason, Record, SourceType, Version, VocabularyPreview,
 };
 use rusqlite::{OptionalExtension, Row, params};
+use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.doubt, h.label_ko, h.tags_ko, h.colors,
-        h.theme, h.material, h.vibe, h.item_type, h.changed_at
+        h.theme, h.material, h.vibe, h.item_type, h.changed_at, h.offered
     FROM groups g JOIN heads h ON h.group_id = g.id";
 
 /// How things stand, for the summary of a run.
@@ -108,24 +109,17 @@ impl Journal {
             return Ok(None);
         };
         let group = read_group(&self.db, id)?;
-        let standing = read_standing(&self.db, id)?.unwrap_or_default();
-        let head = standing.head;
-        let draft = match head.draft {
-            Some(draft) => {
-                let row = read_draft(&self.db, draft)?;
-                Some(Draft {
-                    labels: row.labels,
-                    reasons: summary.reasons.clone(),
-                    origin: row.origin,
-                    model: row.model,
-                    prompt_version: row.prompt_version,
-                    generated_at: row.generated_at,
-                    confidence: row.confidence,
-                })
-            }
-            None => None,
-        };
-        let committed = match head.record {
+        let current = read_current(&self.db, id)?.unwrap_or_default();
+        let versions = self.versions(id)?;
+        let number = current.review.draft;
+        let shown = versions
+            .iter()
+            .find(|version| Some(version.number) == number);
+        let draft = shown.map(|version| Draft {
+            reasons: summary.reasons.clone(),
+            ..version.text.clone()
+        });
+        let committed = match current.review.line.and_then(|line| line.record) {
             Some(record) => self.record(record)?,
             None => None,
         };
@@ -136,18 +130,46 @@ impl Journal {
             other_names: group.other_names,
             rows: group.rows,
             draft,
+            versions,
             attempts: self.attempts(id)?,
-            failure: match standing.failure {
+            failure: match current.failure {
                 Some(failure) => Some(self.failure(failure)?),
                 None => None,
             },
             committed,
-            rejected: match head.decision {
-                Decision::Rejected(reason) => Some(reason),
-                Decision::Open | Decision::Accepted => None,
-            },
-            note: head.note,
+            current,
         }))
+    }
+
+    /// Every text that a group has had, oldest first.
+    fn versions(&self, id: GroupId) -> Result<Vec<Version>> {
+        let mut committed: HashMap<i64, String> = self
+            .db
+            .prepare_cached(
+                "SELECT draft, at FROM records
+                 WHERE group_id = ?1 AND made_by <> 'unread' ORDER BY id",
+            )
+            .and_then(|mut select| {
+                select
+                    .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            })
+            .map_err(doing("reading the versions"))?;
+        let rows = read_drafts(&self.db, id)?.into_iter();
+        let version = |(number, row): (i64, DraftRow)| Version {
+            number,
+            committed: committed.remove(&number),
+            text: Draft {
+                labels: row.labels,
+                reasons: row.reasons,
+                origin: row.origin,
+                model: row.model,
+                prompt_version: row.prompt_version,
+                generated_at: row.generated_at,
+                confidence: row.confidence,
+            },
+        };
+        Ok(rows.map(version).collect())
     }
 
     /// The answers of a group, oldest first.
@@ -293,8 +315,8 @@ impl Journal {
     /// What bringing these groups' drafts into the vocabulary would do.
     pub fn vocabulary_preview(&self, groups: &[GroupId]) -> Result<VocabularyPreview> {
         let drafts = groups.iter().map(|&group| {
-            let standing = read_standing(&self.db, group)?.unwrap_or_default();
-            let draft = standing.head.draft;
+            let current = read_current(&self.db, group)?.unwrap_or_default();
+            let draft = current.review.draft;
             draft
                 .map(|draft| Ok(read_draft(&self.db, draft)?.labels))
                 .transpose()
@@ -367,6 +389,7 @@ struct RawSummary {
     vibe: String,
     item_type: Option<String>,
     changed_at: i64,
+    offered: bool,
 }
 
 fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
@@ -390,6 +413,7 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         vibe: row.get(16)?,
         item_type: row.get(17)?,
         changed_at: row.get(18)?,
+        offered: row.get(19)?,
     })
 }
 
@@ -406,6 +430,7 @@ impl RawSummary {
             state: state_of(&self.state)
                 .ok_or_else(|| unreadable("reading a group", &self.state))?,
             has_record: self.has_record,
+            offered: self.offered,
             reasons: reasons_of(&self.reasons, self.duplicate),
             doubt: self.doubt,
             label_ko: self.label_ko,

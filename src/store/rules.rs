@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::record::{
-    Attempt, Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary,
-    apply, check, clean_text,
+    Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, apply, check,
+    clean_text,
 };
 
 /// What the rules look at besides the labels.
@@ -42,10 +42,9 @@ pub(super) fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
 pub(super) fn edit(
     labels: &Labels,
     change: &Change,
-    attempt: Option<&Attempt>,
+    taken: Option<&Labels>,
     vocabulary: &Vocabulary,
 ) -> Result<Option<Labels>> {
-    let taken = attempt.and_then(|attempt| attempt.labels.as_ref());
     let edited = apply(labels, change, taken, vocabulary)?;
     Ok((edited != *labels).then_some(edited))
 }

@@ -155,6 +155,13 @@ UPDATE meta SET key = 'version:failures' WHERE key = 'changes:labels_errors.json
     "
 PRAGMA application_id = 1280595273;
 ",
+    "
+-- A model's new answer is an offer; an accepted draft that is the committed line is committed.
+ALTER TABLE heads ADD COLUMN offered INTEGER NOT NULL DEFAULT 0;
+UPDATE heads SET state = 'committed'
+WHERE state = 'accepted'
+    AND json_extract(head, '$.draft') = (SELECT draft FROM records r WHERE r.id = heads.record);
+",
 ];
 
 /// The `application_id` of a journal; one of before it was set has 0.

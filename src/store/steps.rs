@@ -4,15 +4,17 @@ use super::contents::{Content, bump};
 use super::fault::doing;
 use super::groups::read_group;
 use super::head::{
-    Decision, DraftRow, Head, Heads, MadeBy, Standing, from_json, insert_draft, read_draft, to_json,
+    DraftRow, Heads, from_json, insert_draft, read_draft, read_draft_of, read_review, review_json,
+    to_json,
 };
 use super::journal::{Journal, insert_record, now_text};
 use super::rules::{Facts, edit, reasons};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
-    Attempt, Change, ColorHistogram, Field, GroupId, Labels, Origin, StepReport, Vocabulary,
+    Change, ColorHistogram, CurrentState, Direction, Field, GroupId, Labels, Origin, ReviewState,
+    ReviewStep, StepReport, Vocabulary,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::collections::HashSet;
 
 /// Written as the model of a record that no model has had a part in.
@@ -28,12 +30,6 @@ pub struct StepOutcome {
     pub report: Option<StepReport>,
     pub undo: Option<String>,
     pub redo: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Undo,
-    Redo,
 }
 
 impl Journal {
@@ -54,16 +50,15 @@ impl Journal {
         let mut refused: Option<Error> = None;
         let mut once = HashSet::new();
         for &group in groups.iter().filter(|group| once.insert(**group)) {
-            let standing = heads.read(group)?;
-            let mut next = standing.clone();
-            let desk = Desk {
+            let current = heads.read(group)?;
+            let context = EditContext {
                 db: &transaction,
                 vocabulary: &self.vocabulary,
                 group,
                 now: heads.now,
             };
-            let edited = match desk.change(&mut next.head, &standing, change) {
-                Ok(edited) => edited,
+            let (review, edited) = match context.change(&current, change) {
+                Ok(done) => done,
                 Err(error) if error.kind == ErrorKind::Usage => {
                     report.refused(&error.cause);
                     refused.get_or_insert(error);
@@ -71,18 +66,22 @@ impl Journal {
                 }
                 Err(error) => return Err(error),
             };
-            if next.head == standing.head {
+            if review == current.review {
                 let needs_draft = !matches!(
                     change,
                     Change::Reject { .. } | Change::Reopen | Change::SetNote { .. }
                 );
-                if needs_draft && standing.head.draft.is_none() {
+                if needs_draft && current.review.draft.is_none() {
                     report.without_draft += 1;
                 } else {
                     report.untouched += 1;
                 }
                 continue;
             }
+            let next = CurrentState {
+                review,
+                ..current.clone()
+            };
             match edited {
                 Some((draft, fields)) => {
                     report.changed(&fields);
@@ -93,7 +92,13 @@ impl Journal {
                     heads.write(group, &next)?;
                 }
             }
-            entries.push((group, standing, next));
+            report.lines.add(change, &current.review, &next.review);
+            let step = ReviewStep {
+                before: current.review,
+                after: next.review,
+                answer: next.answer,
+            };
+            entries.push((group, step));
         }
         if entries.is_empty() {
             drop(heads);
@@ -117,9 +122,9 @@ impl Journal {
             &done,
         )?;
         let mut touched = Touched::default();
-        for (group, before, after) in &entries {
-            touched.add(&before.head, &after.head);
-            insert_entry(&transaction, step, *group, before, &after.head)?;
+        for (group, entry) in &entries {
+            touched.add(&entry.before, &entry.after);
+            insert_entry(&transaction, step, *group, entry)?;
         }
         touched.count(&transaction)?;
         let changed = heads.finish()?;
@@ -134,7 +139,7 @@ impl Journal {
         let Some(&step) = self.undo.last() else {
             return Ok(None);
         };
-        let (done, changed) = self.go_back_to(step, Way::Undo)?;
+        let (done, changed) = self.go_back_to(step, Direction::Undo)?;
         self.undo.pop();
         self.redo.push(step);
         self.outcome(done, changed, None).map(Some)
@@ -145,7 +150,7 @@ impl Journal {
         let Some(&step) = self.redo.last() else {
             return Ok(None);
         };
-        let (done, changed) = self.go_back_to(step, Way::Redo)?;
+        let (done, changed) = self.go_back_to(step, Direction::Redo)?;
         self.redo.pop();
         self.undo.push(step);
         self.outcome(done, changed, None).map(Some)
@@ -177,13 +182,13 @@ impl Journal {
     }
 
     /// Puts the groups of a step back to before it, or again to after it, as a step of its own.
-    fn go_back_to(&mut self, step: i64, way: Way) -> Result<(String, Vec<GroupId>)> {
+    fn go_back_to(&mut self, step: i64, direction: Direction) -> Result<(String, Vec<GroupId>)> {
         let transaction = self.db.transaction().map_err(doing("saving a step"))?;
         let mut heads = Heads::new(&transaction);
         let done = describe(&transaction, step)?;
-        let kind = match way {
-            Way::Undo => "undo",
-            Way::Redo => "redo",
+        let kind = match direction {
+            Direction::Undo => "undo",
+            Direction::Redo => "redo",
         };
         let own = insert_step(
             &transaction,
@@ -195,12 +200,19 @@ impl Journal {
         )?;
         let mut touched = Touched::default();
         for (group, entry) in read_entries(&transaction, step)? {
-            let standing = heads.read(group)?;
-            let mut next = standing.clone();
-            next.head = entry.restored(&standing, way);
-            touched.add(&standing.head, &next.head);
-            insert_entry(&transaction, own, group, &standing, &next.head)?;
+            let current = heads.read(group)?;
+            let next = CurrentState {
+                review: entry.restored(&current, direction),
+                ..current.clone()
+            };
             heads.write(group, &next)?;
+            let back = ReviewStep {
+                before: current.review,
+                after: next.review,
+                answer: next.answer,
+            };
+            touched.add(&back.before, &back.after);
+            insert_entry(&transaction, own, group, &back)?;
         }
         touched.count(&transaction)?;
         let changed = heads.finish()?;
@@ -248,10 +260,10 @@ struct Touched {
 }
 
 impl Touched {
-    fn add(&mut self, before: &Head, after: &Head) {
-        self.records |= before.record != after.record;
+    fn add(&mut self, before: &ReviewState, after: &ReviewState) {
+        self.records |= before.line != after.line;
         self.errors |= before.draft.is_some() != after.draft.is_some()
-            || before.record.is_some() != after.record.is_some();
+            || before.line.is_some() != after.line.is_some();
     }
 
     fn count(&self, db: &Connection) -> Result<()> {
@@ -265,82 +277,76 @@ impl Touched {
     }
 }
 
-/// What a step did to one group.
-struct Entry {
-    before: Head,
-    after: Head,
-    /// The newest answer when the step was done.
-    model_draft: Option<i64>,
-}
-
-impl Entry {
-    /// The head that undoing or redoing this leaves. What models and `--batch` have brought since
-    /// is no part of the step and stays.
-    fn restored(self, now: &Standing, way: Way) -> Head {
-        let (mut to, from) = match way {
-            Way::Undo => (self.before, self.after),
-            Way::Redo => (self.after, self.before),
-        };
-        if now.head.record != from.record {
-            to.record = now.head.record;
-        }
-        let undecided = !to.edited && to.decision == Decision::Open;
-        if undecided && now.model_draft != self.model_draft {
-            to.draft = now.model_draft;
-        }
-        to
-    }
-}
-
-/// One group on the operator's desk.
-struct Desk<'a> {
+/// Does a change to one group.
+struct EditContext<'a> {
     db: &'a Connection,
     vocabulary: &'a Vocabulary,
     group: GroupId,
     now: jiff::Timestamp,
 }
 
-impl Desk<'_> {
-    /// Changes the head; gives the draft back where it made a new one, and the fields that differ.
+impl EditContext<'_> {
+    /// The state afterwards; the draft too where it is a new one, and the fields that differ.
     fn change(
         &self,
-        head: &mut Head,
-        standing: &Standing,
+        current: &CurrentState,
         change: &Change,
-    ) -> Result<Option<(DraftRow, Vec<Field>)>> {
-        match change {
+    ) -> Result<(ReviewState, Option<(DraftRow, Vec<Field>)>)> {
+        let text = match change {
             Change::Set { .. }
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
             | Change::Replace { .. }
             | Change::Canonicalize { .. }
-            | Change::TakeField { .. } => return self.edit(head, change),
-            Change::TakeAttempt { attempt } => self.take(head, standing, *attempt, change)?,
-            Change::SetNote { note } => head.note.clone_from(note),
-            Change::Accept => {
-                if head.draft.is_some() {
-                    head.decision = Decision::Accepted;
+            | Change::TakeField { .. } => self.edit(&current.review, change)?,
+            Change::TakeVersion { version } => {
+                if self.version(*version)?.is_none() {
+                    // Says why it cannot be done.
+                    edit(&Labels::default(), change, None, self.vocabulary)?;
                 }
+                None
             }
-            Change::Reject { reason } => head.decision = Decision::Rejected(reason.clone()),
-            Change::Reopen => head.decision = Decision::Open,
-            Change::Commit => self.commit(head)?,
+            _ => None,
+        };
+        let (number, edited) = text.unzip();
+        let mut next = current.apply(change, number);
+        if let Some(line) = &mut next.line
+            && line.record.is_none()
+        {
+            let record = insert_record(self.db, self.group, line.version, self.now, line.by)?;
+            line.record = Some(record);
         }
-        Ok(None)
+        Ok((next, edited))
     }
 
-    fn edit(&self, head: &mut Head, change: &Change) -> Result<Option<(DraftRow, Vec<Field>)>> {
-        let (field, attempt) = match change {
-            Change::TakeField { attempt, field } => (Some(*field), self.attempt(*attempt)?),
-            Change::Set { field, .. } => (Some(*field), None),
-            Change::Add { field, .. }
+    /// A version of this very group.
+    fn version(&self, number: i64) -> Result<Option<DraftRow>> {
+        read_draft_of(self.db, self.group, number)
+    }
+
+    /// Stores the text that an edit gives, as a new version; `None` where it changes nothing.
+    fn edit(
+        &self,
+        review: &ReviewState,
+        change: &Change,
+    ) -> Result<Option<(i64, (DraftRow, Vec<Field>))>> {
+        let (field, taken) = match change {
+            Change::TakeField { version, field } => (Some(*field), self.version(*version)?),
+            Change::Set { field, .. }
+            | Change::Add { field, .. }
             | Change::Remove { field, .. }
             | Change::Rename { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
-        let begins = matches!(field, Some(Field::LabelKo)) || attempt.is_some();
-        let old = match head.draft {
+        let begins = matches!(
+            change,
+            Change::Set {
+                field: Field::LabelKo,
+                ..
+            } | Change::TakeField { .. }
+        );
+        let old = match review.draft {
             Some(draft) => Some(read_draft(self.db, draft)?),
             // A tag given to many is no draft of those that wait for the model: it would stand in
             // the way of its answer.
@@ -349,7 +355,8 @@ impl Desk<'_> {
         };
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
-        let Some(labels) = edit(before, change, attempt.as_ref(), self.vocabulary)? else {
+        let taken_labels = taken.as_ref().map(|taken| &taken.labels);
+        let Some(labels) = edit(before, change, taken_labels, self.vocabulary)? else {
             return Ok(None);
         };
         let fields = before.differing(&labels);
@@ -373,12 +380,10 @@ impl Desk<'_> {
             Some(field) => held.field != field,
             None => labels.values(held.field) == draft.labels.values(held.field),
         });
-        if let Some(attempt) = &attempt {
-            let taken = attempt
-                .confidence
-                .iter()
-                .filter(|held| Some(held.field) == field);
-            draft.confidence.extend(taken.cloned());
+        if let Some(taken) = &taken {
+            let confidence = taken.confidence.iter();
+            let confidence = confidence.filter(|held| Some(held.field) == field);
+            draft.confidence.extend(confidence.cloned());
         }
         // Whoever writes a whole field has mended it; a word in or out, perhaps over thousands
         // of records, says nothing of the rest.
@@ -404,95 +409,9 @@ impl Desk<'_> {
                 kept: &draft.kept,
             },
         );
-        head.draft = Some(insert_draft(self.db, self.group, &draft)?);
-        head.edited = true;
-        head.decision = Decision::Open;
-        Ok(Some((draft, fields)))
+        let number = insert_draft(self.db, self.group, &draft)?;
+        Ok(Some((number, (draft, fields))))
     }
-
-    /// Makes an answer the draft again, as it was stored.
-    fn take(
-        &self,
-        head: &mut Head,
-        standing: &Standing,
-        attempt: i64,
-        change: &Change,
-    ) -> Result<()> {
-        let origin = to_json(&Origin::Attempt(attempt))?;
-        let draft: Option<i64> = self
-            .db
-            .prepare_cached(
-                "SELECT id FROM drafts WHERE group_id = ?1 AND origin = ?2 ORDER BY id LIMIT 1",
-            )
-            .and_then(|mut select| {
-                select
-                    .query_row(params![self.group.0, origin], |row| row.get(0))
-                    .optional()
-            })
-            .map_err(doing("reading an answer"))?;
-        if draft.is_none() {
-            // Says why it cannot be done.
-            edit(&Labels::default(), change, None, self.vocabulary)?;
-        }
-        if draft.is_none() || draft == head.draft {
-            return Ok(());
-        }
-        head.edited = draft != standing.model_draft;
-        head.draft = draft;
-        head.decision = Decision::Open;
-        Ok(())
-    }
-
-    /// The draft becomes the record. A rejected group's record is withdrawn instead.
-    fn commit(&self, head: &mut Head) -> Result<()> {
-        if matches!(head.decision, Decision::Rejected(_)) {
-            head.record = None;
-            return Ok(());
-        }
-        let Some(draft) = head.draft else {
-            return Ok(());
-        };
-        let unchanged = match head.record {
-            Some(record) => committed_by_hand(self.db, record)? == Some(draft),
-            None => false,
-        };
-        if !unchanged {
-            let record = insert_record(self.db, self.group, draft, self.now, MadeBy::Operator)?;
-            head.record = Some(record);
-        }
-        head.edited = false;
-        head.decision = Decision::Open;
-        Ok(())
-    }
-
-    /// An answer of this very group that has labels.
-    fn attempt(&self, id: i64) -> Result<Option<Attempt>> {
-        let text: Option<String> = self
-            .db
-            .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
-            .and_then(|mut select| {
-                select
-                    .query_row(params![id, self.group.0], |row| row.get(0))
-                    .optional()
-            })
-            .map_err(doing("reading an answer"))?;
-        let attempt: Option<Attempt> = match text {
-            Some(text) => Some(from_json(&text)?),
-            None => None,
-        };
-        Ok(attempt.filter(|attempt| attempt.labels.is_some()))
-    }
-}
-
-/// The draft of a record that an operator committed.
-fn committed_by_hand(db: &Connection, record: i64) -> Result<Option<i64>> {
-    db.prepare_cached("SELECT draft FROM records WHERE id = ?1 AND made_by = ?2")
-        .and_then(|mut select| {
-            select
-                .query_row(params![record, MadeBy::Operator.name()], |row| row.get(0))
-                .optional()
-        })
-        .map_err(doing("reading a record"))
 }
 
 fn describe(db: &Connection, step: i64) -> Result<String> {
@@ -517,24 +436,18 @@ fn insert_step(
     .map_err(doing("saving a step"))
 }
 
-fn insert_entry(
-    db: &Connection,
-    step: i64,
-    group: GroupId,
-    before: &Standing,
-    after: &Head,
-) -> Result<()> {
-    let (was, is) = (to_json(&before.head)?, to_json(after)?);
+fn insert_entry(db: &Connection, step: i64, group: GroupId, entry: &ReviewStep) -> Result<()> {
+    let (was, is) = (review_json(&entry.before)?, review_json(&entry.after)?);
     db.prepare_cached(
         "INSERT OR REPLACE INTO step_entries (step, group_id, before, after, model_draft)
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )
-    .and_then(|mut insert| insert.execute(params![step, group.0, was, is, before.model_draft]))
+    .and_then(|mut insert| insert.execute(params![step, group.0, was, is, entry.answer]))
     .map_err(doing("saving a step"))?;
     Ok(())
 }
 
-fn read_entries(db: &Connection, step: i64) -> Result<Vec<(GroupId, Entry)>> {
+fn read_entries(db: &Connection, step: i64) -> Result<Vec<(GroupId, ReviewStep)>> {
     let rows: Vec<(i64, String, String, Option<i64>)> = db
         .prepare_cached(
             "SELECT group_id, before, after, model_draft FROM step_entries WHERE step = ?1",
@@ -548,13 +461,13 @@ fn read_entries(db: &Connection, step: i64) -> Result<Vec<(GroupId, Entry)>> {
         })
         .map_err(doing("reading a step"))?;
     rows.into_iter()
-        .map(|(group, before, after, model_draft)| {
-            let entry = Entry {
-                before: from_json(&before)?,
-                after: from_json(&after)?,
-                model_draft,
+        .map(|(group, before, after, answer)| {
+            let step = ReviewStep {
+                before: read_review(db, &before)?,
+                after: read_review(db, &after)?,
+                answer,
             };
-            Ok((GroupId(group), entry))
+            Ok((GroupId(group), step))
         })
         .collect()
 }

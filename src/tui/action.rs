@@ -73,12 +73,12 @@ macro_rules! actions {
 
 actions! {
     "Decide" {
-        AcceptNext "accept-next" "accept" "Accept the draft and go to the next doubtful one",
+        AcceptNext "accept-next" "accept" "Accept the draft, or confirm a committed one, and go to the next doubtful one",
         CommitNext "commit-next" "commit" "Commit the draft to labels.jsonl and go to the next doubtful one",
         CommitAccepted "commit-accepted" "commit all" "Commit every accepted record (asks first)",
         CommitCertain "commit-certain" "commit certain" "Commit every draft without a reason for doubt (asks first)",
-        Reject "reject" "reject" "Reject with a reason; a rejected item is not exported",
-        Reopen "reopen" "reopen" "Take an acceptance or rejection back",
+        Reject "reject" "reject" "Reject with a reason; a commit then removes its line from labels.jsonl",
+        Reopen "reopen" "reopen" "Take an acceptance, a confirmation or a rejection back",
         Undo "undo" "undo" "Undo the last step, bulk steps too",
         Redo "redo" "redo" "Do the undone step again",
     }
@@ -99,9 +99,9 @@ actions! {
     "Ask the model" {
         Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",
         RetryWith "retry-with" "retry with" "Ask again with other scale, background, picture or a hint",
-        Attempts "attempts" "attempts" "Compare attempts side by side",
-        TakeField "take-field" "take field" "Take the field under the cursor from this attempt",
-        TakeAttempt "take-attempt" "take all" "Take this attempt whole",
+        Attempts "attempts" "versions" "Compare all versions: imported, answers, edits, committed",
+        TakeField "take-field" "take field" "Take the field under the cursor from this version",
+        TakeAttempt "take-attempt" "take all" "Take this version whole; it becomes the draft",
         Pause "pause" "pause" "Pause the model, or let it go on",
     }
     "Look" {

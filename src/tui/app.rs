@@ -134,9 +134,9 @@ pub struct App {
     pub gallery_top: usize,
     /// Cursor of the statistics screen: (block, bar).
     pub bar: (usize, usize),
-    /// Cursor of the attempts screen: which attempt, oldest first, and which field.
-    pub attempt: usize,
-    pub attempt_field: usize,
+    /// Cursor of the versions: which one, oldest first, and which field.
+    pub version: usize,
+    pub version_field: usize,
     pub pictures: HashMap<picture::Key, Result<Arc<Shown>, String>>,
     pub(super) wished: Vec<picture::Wish>,
     pub pixels: bool,
@@ -203,8 +203,8 @@ impl App {
             anchor: None,
             gallery_top: 0,
             bar: (0, 0),
-            attempt: 0,
-            attempt_field: 0,
+            version: 0,
+            version_field: 0,
             pictures: HashMap::new(),
             wished: Vec::new(),
             pixels: false,
@@ -366,6 +366,7 @@ impl App {
             }
             Event::Blocked(blocked) => self.blocked(blocked),
             Event::Unblocked => self.unblocked(),
+            Event::Labelled { name, offered, .. } if offered => self.tell_offer(&name),
             Event::Labelled { .. } | Event::Idle => {}
             Event::Failed {
                 name, code, detail, ..
@@ -551,10 +552,7 @@ impl App {
         let len = self.queue.rows.len();
         (1..len)
             .map(|step| (self.queue.cursor + step) % len)
-            .find(|row| {
-                self.row(*row)
-                    .is_some_and(|summary| needs_person(summary.state))
-            })
+            .find(|row| self.row(*row).is_some_and(needs_person))
     }
 
     /// Whether an action would do something now; the hint bar shows only those.
@@ -582,7 +580,7 @@ impl App {
             | Action::SelectAll => current.is_some(),
             Action::Attempts => self
                 .detail()
-                .is_some_and(|detail| !detail.attempts.is_empty()),
+                .is_some_and(|detail| !detail.listed().is_empty()),
             Action::CommitAccepted => self.groups.count(GroupState::Accepted) > 0,
             Action::Pause => matches!(self.model, Model::Ready(_) | Model::Loading),
             _ => true,

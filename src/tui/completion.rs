@@ -230,9 +230,14 @@ impl App {
         let counts = &self.counts;
         match key {
             "state" => {
-                let needed = self.groups.ids_where(|summary| needs_person(summary.state));
+                let needed = self.groups.ids_where(needs_person);
                 let needed = needed.count() as u64;
                 offers.add("doubtful", [], needed, needed.to_string());
+                let offered = self.groups.ids_where(|summary| summary.offered);
+                match offered.count() as u64 {
+                    0 => {}
+                    offered => offers.add("offered", [], offered, offered.to_string()),
+                }
                 for state in GroupState::ALL {
                     let count = self.groups.count(*state);
                     offers.add(state.name(), [], count, count.to_string());

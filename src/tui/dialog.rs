@@ -449,7 +449,12 @@ impl App {
                 Then::Send(_) if self.refuses_step() => {}
                 Then::Send(commands) => {
                     for command in commands {
-                        self.send(command);
+                        match command {
+                            Command::Apply { groups, change } => {
+                                self.apply(groups, change);
+                            }
+                            command => self.send(command),
+                        }
                     }
                     self.unselect();
                 }

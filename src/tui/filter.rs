@@ -1,6 +1,6 @@
 //! Filter expressions and sorting over all summaries; also plain words, fuzzy and by ㅂㅈ.
 
-use super::groups::{Snapshot, needs_person};
+use super::groups::{Snapshot, needs_review};
 use crate::record::{Category, GroupId, GroupState, GroupSummary, Reason, SourceType, Vocabulary};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -35,7 +35,11 @@ impl Sort {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Test {
-    State(Vec<GroupState>),
+    State {
+        any: Vec<GroupState>,
+        /// Besides, those with a new answer to compare.
+        offered: bool,
+    },
     Reason(Vec<Reason>),
     Source(SourceType),
     Tag(Text),
@@ -181,20 +185,27 @@ fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
     Ok(Some(match key.to_lowercase().as_str() {
         "state" => {
             let mut states = Vec::new();
+            let mut offered = false;
             for part in each() {
                 let before = states.len();
+                let is_offered = "offered".starts_with(part);
+                let is_doubtful = "doubtful".starts_with(part) && part.len() > 1 && part != "draft";
+                offered |= is_offered || is_doubtful;
                 states.extend(GroupState::ALL.iter().copied().filter(|state| {
-                    if "doubtful".starts_with(part) && part.len() > 1 && part != "draft" {
-                        needs_person(*state)
+                    if is_doubtful {
+                        needs_review(*state)
                     } else {
                         state.name().starts_with(part)
                     }
                 }));
-                if states.len() == before {
+                if states.len() == before && !is_offered {
                     return Err(format!("no state `{part}`"));
                 }
             }
-            Test::State(states)
+            Test::State {
+                any: states,
+                offered,
+            }
         }
         "reason" => {
             let mut reasons = Vec::new();
@@ -329,7 +340,9 @@ impl Words {
 
 fn passes(test: &Test, summary: &GroupSummary) -> bool {
     match test {
-        Test::State(states) => states.contains(&summary.state),
+        Test::State { any, offered } => {
+            any.contains(&summary.state) || (*offered && summary.offered)
+        }
         Test::Reason(reasons) => summary.reasons.iter().any(|have| reasons.contains(have)),
         Test::Source(source) => summary.source_type == *source,
         Test::Tag(tag) => summary.tags_ko.iter().any(|have| tag.passes(have)),
@@ -420,6 +433,7 @@ mod tests {
         assert_eq!(names("").len(), 3);
         assert_eq!(names("state:doubtful"), ["검은 모자", "루비 반지"]);
         assert_eq!(names("state:draft"), ["Frozen Coat"]);
+        assert_eq!(names("state:offered"), Vec::<String>::new());
         assert_eq!(names("state:uncertain,draft"), ["루비 반지", "Frozen Coat"]);
         assert_eq!(names("-state:doubtful"), ["Frozen Coat"]);
         assert_eq!(names("reason:few_tags colour:red"), ["루비 반지"]);

@@ -31,11 +31,15 @@ impl Groups {
         }
     }
 
-    /// Shows a decision at once; the engine's own word follows.
-    pub fn expect_state(&mut self, id: GroupId, state: GroupState) {
-        if let Some(summary) = self.get(id) {
-            let mut summary = summary.clone();
-            summary.state = state;
+    /// Shows a step at once, as the review state machine has it; the engine's own word follows.
+    pub fn predict(&mut self, after: &GroupSummary) {
+        if let Some(summary) = self.get(after.id) {
+            let summary = GroupSummary {
+                state: after.state,
+                has_record: after.has_record,
+                offered: after.offered,
+                ..summary.clone()
+            };
             self.put(summary);
         }
     }
@@ -77,8 +81,13 @@ impl Groups {
     }
 }
 
-/// Whether an operator has to look: doubtful, half mended or failed.
-pub fn needs_person(state: GroupState) -> bool {
+/// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
+/// answer.
+pub fn needs_person(summary: &GroupSummary) -> bool {
+    summary.offered || needs_review(summary.state)
+}
+
+pub fn needs_review(state: GroupState) -> bool {
     matches!(
         state,
         GroupState::Uncertain | GroupState::Edited | GroupState::Failed

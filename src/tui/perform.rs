@@ -1,6 +1,6 @@
 //! What each action does: the operator's decisions, turned into commands.
 
-use super::action::Action;
+use super::action::{Action, Context};
 use super::app::{App, Model, Screen, Spot};
 use super::bulk::Choose;
 use super::dialog::{Confirm, Dialog, FilterForm, Input, Purpose, ReplaceForm, RetryForm, Then};
@@ -8,10 +8,10 @@ use super::effect::Effect;
 use super::filter::{DOUBTFUL, Sort};
 use super::layout::{self, Pane};
 use super::safe_text::plural;
-use super::spot;
 use super::text_edit::TextEdit;
 use crate::engine::{Command, Retry};
-use crate::record::{Change, Field, GroupDetail, GroupId, GroupState};
+use crate::record::{Change, Field, GroupId, GroupState, Listed};
+use std::sync::Arc;
 
 impl App {
     /// The records that an action is about: what is selected in the gallery, else the one in hand.
@@ -43,8 +43,8 @@ impl App {
             Action::PageDown => self.page(1),
             Action::Top => self.jump(false),
             Action::Bottom => self.jump(true),
-            Action::AcceptNext => self.decide(Change::Accept, GroupState::Accepted, "accept"),
-            Action::CommitNext => self.decide(Change::Commit, GroupState::Committed, "commit"),
+            Action::AcceptNext => self.decide(Change::Accept, "accept"),
+            Action::CommitNext => self.decide(Change::Commit, "commit"),
             Action::Reopen => {
                 self.apply(self.targets(), Change::Reopen);
             }
@@ -83,10 +83,9 @@ impl App {
                 self.about_targets(|groups| Dialog::Choose(Choose::new(groups)));
             }
             Action::Note => {
-                let note = self.detail().and_then(|detail| detail.note.clone());
-                self.about_targets(|_| {
-                    Dialog::Input(Input::new(Purpose::Note, &note.unwrap_or_default()))
-                });
+                let note = self.detail().and_then(|detail| detail.note());
+                let note = note.unwrap_or_default().to_owned();
+                self.about_targets(|_| Dialog::Input(Input::new(Purpose::Note, &note)));
             }
             Action::Replace => self.open(Dialog::Replace(ReplaceForm::default())),
             Action::Translate => self.open_translate(),
@@ -218,24 +217,17 @@ impl App {
         {
             // Shown at once; the engine's own word follows.
             let vocabulary = &self.settings.vocabulary;
-            let mut changed = GroupDetail::clone(detail);
-            if let Err(error) = spot::preview(&mut changed, &change, vocabulary) {
-                let hint = error.hint.map(|hint| format!("; {hint}"));
-                self.warn(format!("{}{}", error.cause, hint.unwrap_or_default()));
-                return false;
-            }
-            *detail = std::sync::Arc::new(changed);
-            if matches!(
-                change,
-                Change::Set { .. }
-                    | Change::Add { .. }
-                    | Change::Remove { .. }
-                    | Change::Rename { .. }
-                    | Change::Canonicalize { .. }
-                    | Change::TakeField { .. }
-            ) {
-                self.groups.expect_state(group, GroupState::Edited);
-                self.queue.stale = true;
+            match Arc::make_mut(detail).apply(&change, vocabulary) {
+                Ok(true) => {
+                    self.groups.predict(&detail.summary);
+                    self.queue.stale = true;
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    let hint = error.hint.map(|hint| format!("; {hint}"));
+                    self.warn(format!("{}{}", error.cause, hint.unwrap_or_default()));
+                    return false;
+                }
             }
         }
         if !groups.is_empty() {
@@ -253,7 +245,7 @@ impl App {
     }
 
     /// Accept or commit, then on to the next doubtful one.
-    fn decide(&mut self, change: Change, becomes: GroupState, verb: &str) {
+    fn decide(&mut self, change: Change, verb: &str) {
         let groups = self.targets();
         let ready = |id: &&GroupId| {
             self.groups.get(**id).is_some_and(|summary| {
@@ -287,8 +279,6 @@ impl App {
             );
         }
         self.go_to_next();
-        self.groups.expect_state(groups[0], becomes);
-        self.queue.stale = true;
         self.apply(groups, change);
     }
 
@@ -347,7 +337,9 @@ impl App {
                 "Ask the model again about {}?",
                 plural(groups.len(), "record")
             );
-            let detail = "Drafts stay as they are until an answer comes.".to_owned();
+            let detail = "New answers are offered where a draft is committed, imported, edited or \
+                          decided."
+                .to_owned();
             return self.confirm(question, detail, vec![Command::Retry { groups, how }]);
         }
         let count = plural(groups.len(), "record");
@@ -376,15 +368,15 @@ impl App {
                 }
             }
             Screen::Attempts => {
-                let attempts = self.detail().map_or(0, |detail| detail.attempts.len());
-                self.attempt = self
-                    .attempt
+                let versions = self.detail().map_or(0, |detail| detail.listed().len());
+                self.version = self
+                    .version
                     .saturating_add_signed(x)
-                    .min(attempts.saturating_sub(1));
+                    .min(versions.saturating_sub(1));
                 let down = |at: usize| at.saturating_add_signed(y).min(Field::ALL.len() - 1);
-                self.attempt_field = down(self.attempt_field);
-                if !self.has_field(Field::ALL[self.attempt_field]) {
-                    self.attempt_field = down(self.attempt_field);
+                self.version_field = down(self.version_field);
+                if !self.has_field(Field::ALL[self.version_field]) {
+                    self.version_field = down(self.version_field);
                 }
             }
             Screen::Statistics => {
@@ -493,18 +485,34 @@ impl App {
         self.show_work(Pane::Queue);
     }
 
+    pub(super) fn tell_offer(&mut self, name: &str) {
+        let keys = self.keymap.keys_of(Context::Queue, Action::Attempts);
+        let keys = keys.first().map(|key| format!(": {key} to compare"));
+        self.say(format!("new answer for {name}{}", keys.unwrap_or_default()));
+    }
+
     fn open_attempts(&mut self) {
         let Some(detail) = self.detail() else { return };
-        let Some(newest) = detail.attempts.len().checked_sub(1) else {
-            return self.say("the model has not been asked about this item yet".to_owned());
+        let draft = detail.current.review.draft;
+        let offer = detail.current.offer();
+        let listed = detail.listed();
+        let Some(newest) = listed.len().checked_sub(1) else {
+            return self.say("there is no version of this item yet".to_owned());
         };
-        // Beside the draft, the newest that differs from it is worth a look first.
-        let drafted = detail.drafted_attempt();
-        self.attempt = match drafted {
-            Some(at) if at == newest => newest.saturating_sub(1),
-            _ => newest,
+        let number = |listed: &Listed| match listed {
+            Listed::Version(version) => Some(version.number),
+            Listed::Failed(_) => None,
         };
-        self.attempt_field = 0;
+        // Beside the draft, the offer or else the newest that differs from it is worth a look
+        // first.
+        self.version = (0..=newest)
+            .rev()
+            .find(|at| match offer {
+                Some(_) => number(&listed[*at]) == offer,
+                None => number(&listed[*at]).is_none_or(|number| Some(number) != draft),
+            })
+            .unwrap_or(newest);
+        self.version_field = 0;
         self.screen = Screen::Attempts;
     }
 
@@ -512,17 +520,18 @@ impl App {
         let (Some(id), Some(detail)) = (self.current, self.detail()) else {
             return;
         };
-        let Some(attempt) = detail.attempts.get(self.attempt) else {
-            return;
+        let version = match detail.listed().get(self.version) {
+            Some(Listed::Version(version)) => version.number,
+            Some(Listed::Failed(_)) => {
+                return self.say("this attempt has no labels to take".to_owned());
+            }
+            None => return,
         };
-        if attempt.labels.is_none() {
-            return self.say("this attempt has no labels to take".to_owned());
-        }
-        let (attempt, field) = (attempt.id, Field::ALL[self.attempt_field]);
+        let field = Field::ALL[self.version_field];
         let change = if whole {
-            Change::TakeAttempt { attempt }
+            Change::TakeVersion { version }
         } else {
-            Change::TakeField { attempt, field }
+            Change::TakeField { version, field }
         };
         self.apply(vec![id], change);
         if whole {

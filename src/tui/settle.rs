@@ -88,7 +88,7 @@ impl App {
         let next = self.queue.cursor + 1;
         let doubtful = (next..next + FAR).find(|row| {
             let row = self.row(*row);
-            row.is_some_and(|summary| needs_person(summary.state))
+            row.is_some_and(needs_person)
         });
         let rows = [Some(next), doubtful].into_iter().flatten();
         rows.filter_map(|row| Some(self.row(row)?.id)).collect()

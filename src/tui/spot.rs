@@ -5,27 +5,7 @@ use super::dialog::{Dialog, Input, Purpose};
 use super::layout::{self, Pane};
 use super::settle::keep_in_view;
 use super::view::record::sheet;
-use crate::error::Result;
-use crate::record::{self, Change, Field, GroupDetail, GroupState, Labels, Vocabulary};
-
-/// Shows a change before the engine has made it, or says why it cannot be made.
-pub fn preview(detail: &mut GroupDetail, change: &Change, vocabulary: &Vocabulary) -> Result<()> {
-    if let Change::SetNote { note } = change {
-        detail.note.clone_from(note);
-    }
-    let taken = match change {
-        Change::TakeAttempt { attempt } | Change::TakeField { attempt, .. } => detail
-            .attempts
-            .iter()
-            .find(|have| have.id == *attempt)
-            .and_then(|have| have.labels.as_ref()),
-        _ => None,
-    };
-    if let Some(draft) = &mut detail.draft {
-        draft.labels = record::apply(&draft.labels, change, taken, vocabulary)?;
-    }
-    Ok(())
-}
+use crate::record::{Change, Field, GroupState, Labels};
 
 impl App {
     pub(super) fn labels(&self) -> Option<&Labels> {

@@ -4,7 +4,7 @@ use super::app::App;
 use super::safe_text::{count, plural};
 use super::view::record::field_name;
 use crate::engine::Step;
-use crate::record::{Change, StepReport};
+use crate::record::{Change, LineEffects, StepReport};
 
 impl App {
     /// Says what a step did; nothing at the start, where none has been done.
@@ -65,10 +65,34 @@ fn done(report: &StepReport) -> String {
             text.push_str(&format!(" in {}", fields.join(", ")));
         }
     }
+    if let Some(lines) = of_lines(&report.change, report.lines) {
+        text.push_str(&format!(": {lines}"));
+    }
     match left {
         Some(left) => format!("{text}; {left}"),
         None => text,
     }
+}
+
+/// What a decision means for lines that stand in labels.jsonl.
+fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
+    let (verb, when) = match change {
+        Change::Commit => ("", ""),
+        _ => ("will be ", " by the commit"),
+    };
+    let parts = [
+        (effects.confirmed, "confirmed", "", ""),
+        (effects.replaced, "replaced", verb, when),
+        (effects.removed, "removed", verb, when),
+    ];
+    let told: Vec<String> = parts
+        .into_iter()
+        .filter(|(lines, ..)| *lines > 0)
+        .map(|(lines, what, verb, when)| {
+            format!("{} {verb}{what}{when}", plural(lines, "committed line"))
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 fn names_no_field(change: &Change) -> bool {
@@ -91,8 +115,8 @@ fn deed(change: &Change) -> String {
         Change::Canonicalize { drop_unknown: true } => {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
-        Change::TakeAttempt { .. } => "took the attempt whole".to_owned(),
-        Change::TakeField { field, .. } => format!("took {} from the attempt", field_name(*field)),
+        Change::TakeVersion { .. } => "took the version whole".to_owned(),
+        Change::TakeField { field, .. } => format!("took {} from the version", field_name(*field)),
         Change::SetNote { note: Some(_) } => "wrote a note".to_owned(),
         Change::SetNote { note: None } => "removed the note".to_owned(),
         Change::Accept => "accepted".to_owned(),
@@ -164,6 +188,32 @@ mod tests {
         let one = said(summer(), 1, &[(Field::TagsKo, 1)]);
         assert_eq!(done(&one), "added 여름 to tags");
         assert_eq!(done(&said(Change::Commit, 3, &[])), "committed 3 records");
+    }
+
+    #[test]
+    fn what_a_decision_means_for_lines_is_told() {
+        let mut report = said(Change::Accept, 1, &[]);
+        report.lines.confirmed = 1;
+        assert_eq!(done(&report), "accepted: 1 committed line confirmed");
+        report = said(
+            Change::Reject {
+                reason: "흐림".into(),
+            },
+            3,
+            &[],
+        );
+        report.lines.removed = 2;
+        assert_eq!(
+            done(&report),
+            "rejected 3 records: 2 committed lines will be removed by the commit"
+        );
+        report = said(Change::Commit, 4, &[]);
+        report.lines.replaced = 3;
+        report.lines.removed = 1;
+        assert_eq!(
+            done(&report),
+            "committed 4 records: 3 committed lines replaced, 1 committed line removed"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::app::{App, Spot};
 use super::dialog::{Dialog, Input, Purpose};
 use super::safe_text::plural;
 use crate::engine::Command;
-use crate::record::{Change, Field, GroupId, GroupState};
+use crate::record::{Change, Field, GroupId};
 
 impl App {
     /// A typed text is complete. What cannot be done stays open, with the reason said.
@@ -111,10 +111,6 @@ impl App {
             return self.confirm(question, detail, vec![Command::Apply { groups, change }]);
         }
         self.go_to_next();
-        if let [group] = groups[..] {
-            self.groups.expect_state(group, GroupState::Rejected);
-            self.queue.stale = true;
-        }
         self.apply(groups, change);
     }
 }

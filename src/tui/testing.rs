@@ -4,7 +4,6 @@ use super::app::{App, Message, Settings};
 use super::effect::Effect;
 use super::keymap::{Key, Keymap};
 use super::picture;
-use super::spot;
 use super::theme::{Depth, Ground, Theme};
 use super::view;
 use crate::engine::{Command, Event, Match, ModelInfo, Step};
@@ -30,6 +29,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         part: Some("모자".to_owned()),
         state,
         has_record: state == GroupState::Committed,
+        offered: false,
         reasons: Vec::new(),
         doubt: 0.0,
         label_ko: String::new(),
@@ -97,6 +97,23 @@ fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
     }
 }
 
+/// An answer as a version of the same number.
+fn version(attempt: &Attempt) -> Version {
+    Version {
+        number: attempt.id,
+        text: Draft {
+            labels: attempt.labels.clone().unwrap(),
+            reasons: attempt.reasons.clone(),
+            origin: Origin::Attempt(attempt.id),
+            model: "scripted".to_owned(),
+            prompt_version: "v2".to_owned(),
+            generated_at: "2026-01-10T00:00:00Z".to_owned(),
+            confidence: attempt.confidence.clone(),
+        },
+        committed: None,
+    }
+}
+
 pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> GroupDetail {
     let mut summary = summary(id, name, state);
     summary.reasons = reasons.to_vec();
@@ -119,12 +136,12 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         image_sha256: None,
         other_names: vec![format!("빛나는 {name}")],
         rows: 3,
+        current: CurrentState::default(),
         draft: None,
+        versions: Vec::new(),
         attempts: Vec::new(),
         failure: None,
         committed: None,
-        rejected: None,
-        note: None,
         summary,
     };
     match state {
@@ -137,6 +154,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
                 detail: "broken PNG image".to_owned(),
             });
             detail.failure.clone_from(&failed.failure);
+            detail.current.failure = Some(failed.id);
             detail.attempts.push(failed);
         }
         _ => {
@@ -157,22 +175,49 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
             detail.summary.theme = labels.attributes.theme.clone();
             detail.summary.material = labels.attributes.material.clone();
             detail.summary.item_type = labels.attributes.item_type_guess.clone();
-            detail.draft = Some(Draft {
-                labels,
-                reasons: reasons.to_vec(),
-                origin: Origin::Attempt(first.id),
-                model: "scripted".to_owned(),
-                prompt_version: "v2".to_owned(),
-                generated_at: "2026-01-10T00:00:00Z".to_owned(),
-                confidence: first.confidence.clone(),
-            });
+            // The first answer is the draft; the second was asked for before that was edited back.
+            detail.versions = [&first, &second].map(version).into();
+            detail.draft = Some(detail.versions[0].text.clone());
+            let line = Line {
+                record: Some(first.id),
+                version: first.id,
+                by: CommittedBy::Operator,
+            };
+            detail.current = CurrentState {
+                review: ReviewState {
+                    draft: Some(first.id),
+                    line: (state == GroupState::Committed).then_some(line),
+                    seen: Some(second.id),
+                    ..ReviewState::default()
+                },
+                answer: Some(second.id),
+                failure: None,
+            };
+            assert_eq!(detail.current.state(!reasons.is_empty()), state);
+            summarize(&mut detail);
             detail.attempts = vec![first, second];
         }
     }
     detail
 }
 
+/// What the queue shows of the draft.
+fn summarize(detail: &mut GroupDetail) {
+    if let Some(draft) = &detail.draft {
+        detail.summary.label_ko = draft.labels.label_ko.clone();
+        detail.summary.tags_ko = draft.labels.tags_ko.clone();
+    }
+    let line = detail.current.review.line.map(|line| line.version);
+    for version in &mut detail.versions {
+        if line == Some(version.number) {
+            version.committed = Some("2026-01-11T00:00:00Z".to_owned());
+        }
+    }
+    detail.summary.offered = detail.current.offer().is_some();
+}
+
 type World = BTreeMap<GroupId, GroupDetail>;
+type Steps = Vec<(String, Vec<(GroupId, ReviewStep)>)>;
 
 /// The application between a keyboard of texts and a screen of text.
 pub struct Bench {
@@ -182,8 +227,8 @@ pub struct Bench {
     /// Everything but `Open`, in order.
     pub commands: Vec<Command>,
     pub world: World,
-    past: Vec<(String, World)>,
-    future: Vec<(String, World)>,
+    past: Steps,
+    future: Steps,
     pub quit: bool,
 }
 
@@ -323,8 +368,8 @@ impl Bench {
                     .collect();
             }
             Command::Apply { groups, change } => self.apply(groups, change),
-            Command::Undo => self.travel(true),
-            Command::Redo => self.travel(false),
+            Command::Undo => self.travel(Direction::Undo),
+            Command::Redo => self.travel(Direction::Redo),
             Command::Find { text } => vec![self.find(text)],
             Command::PreviewVocabulary { groups } => vec![self.preview_vocabulary(groups)],
             _ => Vec::new(),
@@ -341,56 +386,95 @@ impl Bench {
             .unwrap_or_default()
             .to_lowercase();
         let done = format!("{verb}: {} record(s)", groups.len());
-        self.past.push((done, self.world.clone()));
-        self.future.clear();
+        let vocabulary = &self.app.settings.vocabulary;
         let mut report = StepReport::new(change.clone());
+        let mut step = Vec::new();
         for id in groups {
             let Some(detail) = self.world.get_mut(id) else {
                 continue;
             };
-            let vocabulary = &self.app.settings.vocabulary;
-            let before = detail.draft.as_ref().map(|draft| draft.labels.clone());
-            if let Err(error) = spot::preview(detail, change, vocabulary) {
-                report.refused(&error.cause);
-                continue;
-            }
-            detail.summary.state = match change {
-                Change::Accept => GroupState::Accepted,
-                Change::Commit => GroupState::Committed,
-                Change::Reject { reason } => {
-                    detail.rejected = Some(reason.clone());
-                    GroupState::Rejected
+            let before = detail.current.review.clone();
+            let labels = detail.draft.as_ref().map(|draft| draft.labels.clone());
+            match detail.apply(change, vocabulary) {
+                Ok(true) => {}
+                Ok(false) => {
+                    report.untouched += 1;
+                    continue;
                 }
-                Change::Reopen => GroupState::Uncertain,
-                Change::SetNote { .. } => detail.summary.state,
-                _ => GroupState::Edited,
-            };
-            let mut fields = Vec::new();
-            if let Some(draft) = &detail.draft {
-                fields = before.map_or_else(Vec::new, |before| before.differing(&draft.labels));
-                detail.summary.label_ko = draft.labels.label_ko.clone();
-                detail.summary.tags_ko = draft.labels.tags_ko.clone();
+                Err(error) => {
+                    report.refused(&error.cause);
+                    continue;
+                }
             }
+            summarize(detail);
+            let fields = match (labels, &detail.draft) {
+                (Some(before), Some(draft)) => before.differing(&draft.labels),
+                _ => Vec::new(),
+            };
             report.changed(&fields);
+            let after = detail.current.review.clone();
+            report.lines.add(change, &before, &after);
+            let answer = detail.current.answer;
+            step.push((
+                *id,
+                ReviewStep {
+                    before,
+                    after,
+                    answer,
+                },
+            ));
+        }
+        if !step.is_empty() {
+            self.past.push((done, step));
+            self.future.clear();
         }
         self.told(Step::Done(report))
     }
 
-    fn travel(&mut self, back: bool) -> Vec<Event> {
-        let (from, to) = if back {
-            (&mut self.past, &mut self.future)
-        } else {
-            (&mut self.future, &mut self.past)
+    fn travel(&mut self, direction: Direction) -> Vec<Event> {
+        let (from, to) = match direction {
+            Direction::Undo => (&mut self.past, &mut self.future),
+            Direction::Redo => (&mut self.future, &mut self.past),
         };
-        let Some((name, world)) = from.pop() else {
+        let Some((name, step)) = from.pop() else {
             return Vec::new();
         };
-        to.push((name.clone(), std::mem::replace(&mut self.world, world)));
-        self.told(if back {
-            Step::Undone(name)
-        } else {
-            Step::Redone(name)
+        for (id, step) in &step {
+            if let Some(detail) = self.world.get_mut(id) {
+                detail.show(step.clone().restored(&detail.current, direction));
+                summarize(detail);
+            }
+        }
+        to.push((name.clone(), step));
+        self.told(match direction {
+            Direction::Undo => Step::Undone(name),
+            Direction::Redo => Step::Redone(name),
         })
+    }
+
+    /// A model's new answer about an item.
+    pub fn answer(&mut self, id: i64, colour: &str) {
+        let detail = self.world.get_mut(&GroupId(id)).unwrap();
+        let number = detail.versions.last().map_or(id * 10, |last| last.number) + 1;
+        let name = detail.item.item_name.clone();
+        let answer = attempt(number, labels(&name, colour, &["모자", "새 태그"]), &[]);
+        detail.versions.push(version(&answer));
+        detail.attempts.push(answer);
+        let mut current = detail.current.clone();
+        current.answered(number);
+        detail.current.answer = current.answer;
+        detail.show(current.review);
+        summarize(detail);
+        let summary = detail.summary.clone();
+        let labelled = Event::Labelled {
+            group: summary.id,
+            image_path: summary.image_path.clone(),
+            name: summary.name.clone(),
+            reasons: Vec::new(),
+            offered: summary.offered,
+        };
+        self.event(Event::Groups(vec![summary]));
+        self.event(labelled);
     }
 
     fn told(&self, step: Step) -> Vec<Event> {

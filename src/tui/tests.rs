@@ -3,6 +3,7 @@
 mod mending;
 mod queue;
 mod trouble;
+mod versions;
 
 use super::action::{ACTIONS, Action};
 use super::app::Message;
@@ -91,7 +92,7 @@ const DEEDS: &[(Action, &str)] = &[
     (Action::Retry, "r"),
     (Action::RetryWith, "R \"금속_왕관 up right"),
     (Action::Attempts, "v left j"),
-    (Action::TakeField, "v right j j j enter"),
+    (Action::TakeField, "v right j j enter"),
     (Action::TakeAttempt, "v right T"),
     (Action::Pause, "p"),
     (Action::Background, "b"),
@@ -371,7 +372,7 @@ proptest::proptest! {
         detail.item.item_description = Some(text(2).repeat(20));
         detail.item.item_part = Some(text(3));
         detail.other_names = vec![text(4); 3];
-        detail.note = Some(text(5));
+        detail.current.review.note = Some(text(5));
         for attempt in &mut detail.attempts {
             attempt.model = text(6);
             attempt.settings.hint = Some(text(7));

@@ -11,13 +11,14 @@ mod lines;
 use super::contents::{Content, bump, hex};
 use super::fault::doing;
 use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
-use super::head::{Decision, DraftRow, Heads, MadeBy, Standing, insert_draft};
+use super::head::{DraftRow, Heads, insert_draft};
 use super::journal::{Journal, insert_record_row, now_text};
 use super::rules::{Facts, reasons};
 use crate::error::Result;
 use crate::outdir::{KEPT, UNREAD, file, keep_lines};
 use crate::record::{
-    GroupId, Item, Labels, Origin, Reason, Record, SourceType, Vocabulary, clean_text, harmless,
+    CommittedBy, CurrentState, GroupId, Item, Labels, Origin, Reason, Record, SourceType,
+    Vocabulary, clean_text, harmless,
 };
 use line::{Fragment, Line};
 use lines::{Encoding, Lines, decode};
@@ -248,13 +249,13 @@ impl Import<'_> {
 
     fn record(&mut self, number: u64, line: &Line, record: &Record, exact: bool) -> Result<()> {
         let id = self.group_of(number, record)?;
-        let mut standing = self.heads.read(id)?;
-        let stored = match standing.head.record {
+        let mut current = self.heads.read(id)?;
+        let stored = match current.review.line.and_then(|line| line.record) {
             Some(record) => Some(self.stored(record)?),
             None => None,
         };
         // A placeholder for a line that could not be read gives way to one that can.
-        let stored = stored.filter(|stored| stored.by != MadeBy::Unread.name());
+        let stored = stored.filter(|stored| stored.by != CommittedBy::Unread.name());
         match &stored {
             Some(stored) if self.met.contains(&id) => {
                 if stored.raw.as_deref() == Some(line.text.as_str()) {
@@ -288,9 +289,9 @@ impl Import<'_> {
         let draft = insert_draft(self.db, id, &self.draft(record))?;
         self.commit(
             id,
-            &mut standing,
+            &mut current,
             draft,
-            MadeBy::Import,
+            CommittedBy::Import,
             record,
             Some(&line.text),
         )?;
@@ -327,28 +328,22 @@ impl Import<'_> {
         Ok(id)
     }
 
-    /// Makes a draft the record. It is the draft too, unless the operator has edited or decided;
-    /// a model's answer stays to be compared.
+    /// Makes a version the group's line.
     fn commit(
         &mut self,
         id: GroupId,
-        standing: &mut Standing,
-        draft: i64,
-        by: MadeBy,
+        current: &mut CurrentState,
+        version: i64,
+        by: CommittedBy,
         record: &Record,
         raw: Option<&str>,
     ) -> Result<()> {
-        let head = &mut standing.head;
-        let untouched = !head.edited && head.decision == Decision::Open;
-        if untouched || head.draft.is_none() {
-            head.draft = Some(draft);
-        }
-        if standing.failure.take().is_some() {
+        if current.failure.is_some() {
             bump(self.db, Content::Failures)?;
         }
-        let record = insert_record_row(self.db, id, draft, self.heads.now, by, record, raw)?;
-        standing.head.record = Some(record);
-        self.heads.write(id, standing)
+        let record = insert_record_row(self.db, id, version, self.heads.now, by, record, raw)?;
+        current.imported(version, record, by);
+        self.heads.write(id, current)
     }
 
     fn draft(&self, record: &Record) -> DraftRow {
@@ -433,12 +428,13 @@ impl Import<'_> {
         for (number, fragment) in std::mem::take(&mut self.fragments) {
             let record = placeholder(fragment);
             let id = self.group_of(number, &record)?;
-            let mut standing = self.heads.read(id)?;
-            if standing.head.record.is_some() {
+            let mut current = self.heads.read(id)?;
+            if current.review.line.is_some() {
                 continue;
             }
             let draft = insert_draft(self.db, id, &self.draft(&record))?;
-            self.commit(id, &mut standing, draft, MadeBy::Unread, &record, None)?;
+            let by = CommittedBy::Unread;
+            self.commit(id, &mut current, draft, by, &record, None)?;
         }
         Ok(())
     }

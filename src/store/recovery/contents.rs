@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::record::{Attempt, GroupId, Record};
 use crate::store::fault::doing;
 use crate::store::groups::read_group;
-use crate::store::head::{Head, from_json, read_draft, read_standing};
+use crate::store::head::{from_json, read_current, read_draft};
 use rusqlite::{Connection, OptionalExtension};
 use std::fmt;
 
@@ -34,11 +34,11 @@ const TABLES: [(&str, &str, Read); 5] = [
     ("drafts", "id", |db, id| read_draft(db, id).map(drop)),
     ("records", "id", read_record),
     ("heads", "group_id", |db, id| {
-        let standing = read_standing(db, GroupId(id))?.unwrap_or_default();
-        let Head { draft, record, .. } = standing.head;
-        named(db, "drafts", draft)?;
-        named(db, "drafts", standing.model_draft)?;
-        named(db, "failures", standing.failure)?;
+        let current = read_current(db, GroupId(id))?.unwrap_or_default();
+        let record = current.review.line.and_then(|line| line.record);
+        named(db, "drafts", current.review.draft)?;
+        named(db, "drafts", current.answer)?;
+        named(db, "failures", current.failure)?;
         named(db, "records", record)
     }),
 ];

@@ -4,11 +4,11 @@ use super::contents::unreadable;
 use super::{Staged, lock_any};
 use crate::error::Result;
 use crate::outdir::JOURNAL;
-use crate::record::{GroupId, Vocabulary};
+use crate::record::{CurrentState, GroupId, Vocabulary};
 use crate::store::contents::{Content, bump};
 use crate::store::fault::doing;
 use crate::store::groups::{link, path_key, read_group};
-use crate::store::head::{Heads, Standing, read_standing};
+use crate::store::head::{Heads, read_current, read_line};
 use crate::store::journal::Journal;
 use crate::store::open::begin_generation;
 use crate::store::schema::migrate;
@@ -239,8 +239,7 @@ fn set_right(fresh: &mut Connection) -> Result<u64> {
         if crate::store::groups::find_by_path(&transaction, &path)?.is_none() {
             link(&transaction, &path, id)?;
         }
-        let standing = standing(&transaction, id)?;
-        heads.write(id, &standing)?;
+        heads.write(id, &state(&transaction, id)?)?;
     }
     heads.finish()?;
     bump(&transaction, Content::Records)?;
@@ -250,21 +249,24 @@ fn set_right(fresh: &mut Connection) -> Result<u64> {
 }
 
 /// Where a group stands, without what is gone; by its newest rows where that cannot be read.
-fn standing(db: &Connection, id: GroupId) -> Result<Standing> {
+fn state(db: &Connection, id: GroupId) -> Result<CurrentState> {
     let newest = |sql: &str| -> Result<Option<i64>> {
         db.prepare_cached(sql)
             .and_then(|mut select| select.query_row([id.0], |row| row.get(0)))
             .map_err(doing("rebuilding"))
     };
     let draft = newest("SELECT max(id) FROM drafts WHERE group_id = ?1")?;
-    let record = newest("SELECT max(id) FROM records WHERE group_id = ?1")?;
-    let mut standing = match read_standing(db, id) {
-        Ok(Some(standing)) => standing,
+    let line = match newest("SELECT max(id) FROM records WHERE group_id = ?1")? {
+        Some(record) => Some(read_line(db, record)?),
+        None => None,
+    };
+    let mut current = match read_current(db, id) {
+        Ok(Some(current)) => current,
         Ok(None) | Err(_) => {
-            let mut standing = Standing::default();
-            standing.head.draft = draft;
-            standing.head.record = record;
-            return Ok(standing);
+            let mut current = CurrentState::default();
+            current.review.draft = draft;
+            current.review.line = line;
+            return Ok(current);
         }
     };
     let there = |table: &str, row: Option<i64>| -> Result<Option<i64>> {
@@ -277,14 +279,15 @@ fn standing(db: &Connection, id: GroupId) -> Result<Standing> {
         .and_then(|mut select| select.query_row([row, id.0], |row| row.get(0)).optional())
         .map_err(doing("rebuilding"))
     };
-    let head = &mut standing.head;
-    if head.draft.is_some() {
-        head.draft = there("drafts", head.draft)?.or(draft);
+    let review = &mut current.review;
+    if review.draft.is_some() {
+        review.draft = there("drafts", review.draft)?.or(draft);
     }
-    if head.record.is_some() {
-        head.record = there("records", head.record)?.or(record);
+    if let Some(held) = review.line {
+        let is_there = there("records", held.record)?.is_some();
+        review.line = if is_there { Some(held) } else { line };
     }
-    standing.model_draft = there("drafts", standing.model_draft)?;
-    standing.failure = there("failures", standing.failure)?;
-    Ok(standing)
+    current.answer = there("drafts", current.answer)?;
+    current.failure = there("failures", current.failure)?;
+    Ok(current)
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::outdir::{KEPT, LABELS, UNREAD};
 use proptest::prelude::*;
 
-fn line(name: &str, label: &str, reasons: &str) -> String {
+pub(super) fn line(name: &str, label: &str, reasons: &str) -> String {
     format!(
         "{{\"image_path\": \"icons/{name}.png\", \"image_sha256\": \"sha-{name}\", \
          \"source_type\": \"cash\", \"item_name\": \"{name}\", \"item_description\": null, \
@@ -16,7 +16,7 @@ fn line(name: &str, label: &str, reasons: &str) -> String {
     )
 }
 
-fn with_lines(lines: &[&str]) -> tempfile::TempDir {
+pub(super) fn with_lines(lines: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(LABELS), lines.join("\n")).unwrap();
     dir

@@ -342,19 +342,55 @@ fn a_journal_of_before_the_attributes_were_counted_gets_them() {
     let before = journal.summary(ids[0]).unwrap();
     assert!(!before.as_ref().unwrap().theme.is_empty());
     drop(journal);
-    let db = rusqlite::Connection::open(dir.path().join("journal.sqlite")).unwrap();
-    for column in ["theme", "material", "vibe"] {
-        db.execute(&format!("ALTER TABLE heads DROP COLUMN {column}"), [])
-            .unwrap();
-    }
-    db.execute_batch(
-        "DROP INDEX records_without_checksum; DROP INDEX records_by_group;
-         ALTER TABLE records DROP COLUMN checksum;",
+    drop(as_of_version(dir.path(), 1));
+    assert_eq!(open(dir.path()).summary(ids[0]).unwrap(), before);
+}
+
+#[test]
+fn a_journal_of_before_answers_were_offered_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    drop(journal);
+    // As an earlier program wrote them: a record accepted where it stood, an edit to undo.
+    let db = as_of_version(dir.path(), 2);
+    let old = |draft: i64, record: &str, edited: bool, decision: &str| {
+        format!(
+            "{{\"draft\":{draft},\"record\":{record},\"edited\":{edited},\
+             \"decision\":{decision},\"note\":null}}"
+        )
+    };
+    let accepted = "UPDATE heads SET head = ?1, state = 'accepted' WHERE group_id = ?2";
+    let head = old(1, "1", false, "\"accepted\"");
+    db.execute(accepted, rusqlite::params![head, ids[0].0])
+        .unwrap();
+    db.execute(
+        "INSERT INTO steps (at, kind, change, done) VALUES ('', 'do', ?1, 'reject')",
+        ["{\"take_attempt\":{\"attempt\":1}}"],
     )
     .unwrap();
-    db.pragma_update(None, "user_version", 1).unwrap();
+    let rejected = old(2, "null", false, "{\"rejected\":\"blurred\"}");
+    db.execute(
+        "INSERT INTO step_entries (step, group_id, before, after, model_draft)
+         VALUES (1, ?1, ?2, ?3, 2)",
+        rusqlite::params![ids[1].0, old(2, "null", false, "\"open\""), rejected],
+    )
+    .unwrap();
+    let rejecting = "UPDATE heads SET head = ?1, state = 'rejected' WHERE group_id = ?2";
+    db.execute(rejecting, rusqlite::params![rejected, ids[1].0])
+        .unwrap();
     drop(db);
-    assert_eq!(open(dir.path()).summary(ids[0]).unwrap(), before);
+
+    let mut journal = open(dir.path());
+    assert_eq!(state(&journal, ids[0]), GroupState::Committed);
+    assert_eq!(state(&journal, ids[1]), GroupState::Rejected);
+    let detail = journal.detail(ids[1]).unwrap().unwrap();
+    assert_eq!(detail.rejected(), Some("blurred"));
+    journal.undo().unwrap().unwrap();
+    assert_eq!(state(&journal, ids[1]), GroupState::Draft);
+    let newer = attempt(labels("새 반지"), &[]);
+    assert!(!journal.add_attempt(ids[0], &newer).unwrap().shown);
+    assert!(journal.summary(ids[0]).unwrap().unwrap().offered);
 }
 
 #[test]

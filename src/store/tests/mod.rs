@@ -6,6 +6,7 @@ mod import;
 mod journal;
 mod outdir;
 mod steps;
+mod versions;
 
 use super::{Journal, NewGroup};
 use crate::error::Result;
@@ -156,4 +157,24 @@ fn lines(outdir: &Path, name: &str) -> Vec<serde_json::Value> {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+/// Takes the journal's layout back to an earlier version of it.
+pub(super) fn as_of_version(outdir: &Path, version: u32) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open(outdir.join("journal.sqlite")).unwrap();
+    let added = [
+        "ALTER TABLE heads DROP COLUMN theme;
+         ALTER TABLE heads DROP COLUMN material;
+         ALTER TABLE heads DROP COLUMN vibe;",
+        "DROP INDEX records_without_checksum;
+         DROP INDEX records_by_group;
+         ALTER TABLE records DROP COLUMN checksum;",
+        "PRAGMA application_id = 0;",
+        "ALTER TABLE heads DROP COLUMN offered;",
+    ];
+    for change in added.iter().skip(version as usize - 1) {
+        db.execute_batch(change).unwrap();
+    }
+    db.pragma_update(None, "user_version", version).unwrap();
+    db
 }

@@ -39,10 +39,7 @@ fn a_journal_of_before_journals_said_so_is_taken() {
     let (journal, ids) = labelled(dir.path(), &["반지"]);
     let seen = journal.summary(ids[0]).unwrap();
     drop(journal);
-    let db = rusqlite::Connection::open(dir.path().join(JOURNAL)).unwrap();
-    db.execute_batch("PRAGMA application_id = 0; PRAGMA user_version = 3")
-        .unwrap();
-    drop(db);
+    drop(as_of_version(dir.path(), 3));
     let journal = open(dir.path());
     assert_eq!(journal.summary(ids[0]).unwrap(), seen);
     let id: i64 = journal

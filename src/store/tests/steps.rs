@@ -128,7 +128,7 @@ fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
     journal.export(false).unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 1);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
-    assert_eq!(detail.rejected.as_deref(), Some("not an item"));
+    assert_eq!(detail.rejected(), Some("not an item"));
 
     done(&mut journal, &ids, &Change::Commit);
     journal.export(false).unwrap();
@@ -211,45 +211,53 @@ fn a_record_that_the_batch_made_between_survives_undo() {
     journal.commit_automatic(ids[0]).unwrap();
     journal.undo().unwrap();
     let detail = journal.detail(ids[0]).unwrap().unwrap();
-    assert_eq!(detail.note, None);
+    assert_eq!(detail.note(), None);
     assert!(detail.summary.has_record);
 }
 
 #[test]
-fn an_attempt_is_taken_whole_or_by_field() {
+fn a_version_is_taken_whole_or_by_field() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
-    let first = journal.attempts(ids[0]).unwrap()[0].id;
-    let second = journal
+    journal
         .add_attempt(ids[0], &attempt(labels("둘째 반지"), &[Reason::Truncated]))
-        .unwrap()
-        .id;
+        .unwrap();
+    let [first, second] = numbers(&journal, ids[0])[..] else {
+        panic!("two answers")
+    };
     let shown = |journal: &Journal| journal.summary(ids[0]).unwrap().unwrap();
     assert_eq!(shown(&journal).reasons, [Reason::Truncated]);
     done(
         &mut journal,
         &ids[..1],
-        &Change::TakeAttempt { attempt: first },
+        &Change::TakeVersion { version: first },
     );
     assert_eq!(shown(&journal).label_ko, labels("반지").label_ko);
     assert_eq!(shown(&journal).state, GroupState::Edited);
     let field = Change::TakeField {
-        attempt: second,
+        version: second,
         field: Field::LabelKo,
     };
     done(&mut journal, &ids[..1], &field);
     assert_eq!(shown(&journal).label_ko, labels("둘째 반지").label_ko);
-    done(
-        &mut journal,
-        &ids[..1],
-        &Change::TakeAttempt { attempt: second },
-    );
+    let take = Change::TakeVersion { version: second };
+    done(&mut journal, &ids[..1], &take);
     assert_eq!(shown(&journal).state, GroupState::Uncertain);
-    // Another group's answer is none of this one's.
-    for change in [field, Change::TakeAttempt { attempt: second }] {
+    // Another group's version is none of this one's.
+    for change in [field, take] {
         let foreign = journal.apply(&ids[1..], &change, "take").unwrap_err();
-        assert!(foreign.cause.contains("no labels to take"), "{foreign}");
+        assert!(foreign.cause.contains("no version"), "{foreign}");
     }
+}
+
+/// The numbers of a group's versions, oldest first.
+fn numbers(journal: &Journal, id: GroupId) -> Vec<i64> {
+    let detail = journal.detail(id).unwrap().unwrap();
+    detail
+        .versions
+        .iter()
+        .map(|version| version.number)
+        .collect()
 }
 
 #[test]
@@ -303,9 +311,9 @@ fn any_change() -> impl Strategy<Value = Change> {
             find: find.into(),
             with: with.into()
         }),
-        (1..4_i64).prop_map(|attempt| Change::TakeAttempt { attempt }),
-        (1..4_i64, prop::sample::select(Field::ALL.to_vec()))
-            .prop_map(|(attempt, field)| Change::TakeField { attempt, field }),
+        (1..8_i64).prop_map(|version| Change::TakeVersion { version }),
+        (1..8_i64, prop::sample::select(Field::ALL.to_vec()))
+            .prop_map(|(version, field)| Change::TakeField { version, field }),
         text.prop_map(|text| Change::SetNote {
             note: Some(text.into())
         }),
@@ -324,6 +332,8 @@ fn everything(journal: &mut Outdir, outdir: &Path) -> (Vec<String>, [Vec<u8>; 2]
     let details = groups.iter().map(|group| {
         let mut detail = journal.detail(group.id).unwrap().unwrap();
         detail.summary.changed_at = 0;
+        // What was once there stays, and is listed.
+        detail.versions.clear();
         format!("{detail:?}")
     });
     let bytes = |name: &str| std::fs::read(outdir.join(name)).unwrap_or_default();

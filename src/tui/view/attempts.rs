@@ -1,7 +1,9 @@
-//! Attempts side by side, what differs from the draft marked.
+//! All versions of a record side by side, what differs from the draft marked.
 
 use super::{pane, put, put_line, record::field_name};
-use crate::record::{Attempt, Background, Draft, Field, GroupDetail, Labels, Origin, Reason};
+use crate::record::{
+    Attempt, Background, Draft, Field, GroupDetail, Labels, Listed, Origin, Reason, Version,
+};
 use crate::tui::app::App;
 use crate::tui::safe_text::{clean, fit, width};
 use crate::tui::theme::Theme;
@@ -99,11 +101,44 @@ fn asked(attempt: &Attempt) -> String {
     words.join(", ")
 }
 
-fn origin(detail: &GroupDetail, draft: &Draft) -> String {
-    match (draft.origin, detail.drafted_attempt()) {
-        (_, Some(at)) => format!("attempt {} as it is", at + 1),
-        (Origin::Import, None) => "taken in from labels.jsonl".to_owned(),
-        (Origin::Edit | Origin::Attempt(_), None) => "edited by hand".to_owned(),
+/// What a text is: `imported`, `attempt 2`, `edit`.
+pub fn kind(detail: &GroupDetail, text: &Draft) -> String {
+    match (text.origin, detail.attempt_of(text)) {
+        (Origin::Import, _) => "imported".to_owned(),
+        (Origin::Attempt(_), Some(at)) => {
+            let as_it_came = detail.attempts[at].labels.as_ref() == Some(&text.labels);
+            let merged = if as_it_came { "" } else { ", merged" };
+            format!("attempt {}{merged}", at + 1)
+        }
+        (Origin::Edit | Origin::Attempt(_), _) => "edit".to_owned(),
+    }
+}
+
+/// A version's name, and whether it is shown or offered now.
+fn heading(detail: &GroupDetail, version: &Version) -> String {
+    let mut words = kind(detail, &version.text);
+    if detail.current.review.draft == Some(version.number) {
+        words.push_str(", draft");
+    }
+    if detail.current.offer() == Some(version.number) {
+        words.push_str(", new");
+    }
+    words
+}
+
+/// Whether it was committed; how an answer was asked for, of other texts when they were written,
+/// or by what.
+fn came_from(detail: &GroupDetail, version: &Version) -> String {
+    let text = &version.text;
+    let how = match (text.origin, detail.attempt_of(text)) {
+        (_, Some(at)) => asked(&detail.attempts[at]),
+        (Origin::Import, None) => format!("by {}", text.model),
+        (Origin::Edit | Origin::Attempt(_), None) => text.generated_at.clone(),
+    };
+    match (detail.current.review.line, &version.committed) {
+        (Some(line), _) if line.version == version.number => format!("committed, {how}"),
+        (_, Some(_)) => format!("was committed, {how}"),
+        (_, None) => how,
     }
 }
 
@@ -117,17 +152,23 @@ fn doubts(reasons: &[Reason]) -> String {
     }
 }
 
-/// One attempt, or the draft, ready to be drawn.
+/// One version, or the draft, ready to be drawn.
 struct Column {
-    /// Which it is, how it was asked, what speaks against it.
+    /// Which it is, how it came, what speaks against it.
     heads: [String; 3],
     here: bool,
     /// Lines by field, and whether the field differs from the draft's.
     fields: Vec<(Vec<Line<'static>>, bool)>,
 }
 
-/// How the columns share the pane: the draft on the left, the attempts beside it.
-fn columns(app: &App, detail: &GroupDetail, count: usize, cells: usize) -> Vec<Column> {
+/// How the columns share the pane: the draft on the left, the versions beside it.
+fn columns(
+    app: &App,
+    detail: &GroupDetail,
+    listed: &[Listed],
+    count: usize,
+    cells: usize,
+) -> Vec<Column> {
     let theme = &app.theme;
     let draft = detail.draft.as_ref().map(|draft| &draft.labels);
     let column = |labels: Option<&Labels>, other: Option<&Labels>| -> Vec<_> {
@@ -150,7 +191,7 @@ fn columns(app: &App, detail: &GroupDetail, count: usize, cells: usize) -> Vec<C
             heads: match &detail.draft {
                 Some(draft) => [
                     "draft".to_owned(),
-                    origin(detail, draft),
+                    kind(detail, draft),
                     doubts(&draft.reasons),
                 ],
                 None => ["no draft".to_owned(), String::new(), String::new()],
@@ -159,22 +200,43 @@ fn columns(app: &App, detail: &GroupDetail, count: usize, cells: usize) -> Vec<C
             fields: column(draft, None),
         });
     }
-    // The attempt in hand is always among those shown.
+    // The version in hand is always among those shown.
     let shown = count.saturating_sub(1).max(1);
-    let first = (app.attempt + 1).saturating_sub(shown);
-    for (index, attempt) in detail.attempts.iter().enumerate().skip(first).take(shown) {
-        let here = index == app.attempt;
-        out.push(Column {
-            heads: [
-                format!("{}attempt {}", if here { "> " } else { "" }, index + 1),
-                asked(attempt),
-                match &attempt.failure {
+    let first = (app.version + 1).saturating_sub(shown);
+    for (index, listed) in listed.iter().enumerate().skip(first).take(shown) {
+        let here = index == app.version;
+        let mark = if here { "> " } else { "" };
+        let (heads, labels) = match listed {
+            Listed::Version(version) => (
+                [
+                    format!("{mark}{}", heading(detail, version)),
+                    came_from(detail, version),
+                    doubts(&version.text.reasons),
+                ],
+                Some(&version.text.labels),
+            ),
+            Listed::Failed(attempt) => {
+                let place = detail
+                    .attempts
+                    .iter()
+                    .position(|have| have.id == attempt.id);
+                let why = match &attempt.failure {
                     Some(failure) => format!("! {}: {}", failure.code.code(), failure.detail),
-                    None => doubts(&attempt.reasons),
-                },
-            ],
+                    None => "! no answer".to_owned(),
+                };
+                let place = place.map_or(0, |place| place + 1);
+                let heads = [
+                    format!("{mark}attempt {place}, failed"),
+                    asked(attempt),
+                    why,
+                ];
+                (heads, None)
+            }
+        };
+        out.push(Column {
+            heads,
             here,
-            fields: column(attempt.labels.as_ref(), draft),
+            fields: column(labels, draft),
         });
     }
     out
@@ -183,18 +245,19 @@ fn columns(app: &App, detail: &GroupDetail, count: usize, cells: usize) -> Vec<C
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let Some(detail) = app.detail() else { return };
     let theme = &app.theme;
-    let count = detail.attempts.len();
+    let listed = detail.listed();
+    let count = listed.len();
     let title = format!(
-        "Attempts on {}: {} of {count}",
+        "Versions of {}: {} of {count}",
         detail.item.item_name,
-        (app.attempt + 1).min(count)
+        (app.version + 1).min(count)
     );
     let inner = pane(app, area, true, &title, true, buf);
     let room = inner.width.saturating_sub(NAME);
     let fitting = (room / LEAST).clamp(1, 1 + count as u16);
     let width = room / fitting;
     let cells = usize::from(width.saturating_sub(3));
-    let columns = columns(app, detail, usize::from(fitting), cells);
+    let columns = columns(app, detail, &listed, usize::from(fitting), cells);
     let heads = if inner.height >= 12 { 3 } else { 1 };
     let place = |index: usize| inner.x + NAME + index as u16 * width;
     for (index, column) in columns.iter().enumerate() {
@@ -223,11 +286,11 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     };
     // Rows scroll so that the field in hand is in view.
     let room = inner.height.saturating_sub(heads);
-    let before: u16 = (0..=app.attempt_field).map(height).sum();
+    let before: u16 = (0..=app.version_field).map(height).sum();
     let skip = before.saturating_sub(room);
     let mut line = 0;
     for (row, field) in Field::ALL.iter().enumerate() {
-        let chosen = row == app.attempt_field;
+        let chosen = row == app.version_field;
         for step in 0..height(row) {
             let at = line + step;
             if at < skip || at - skip >= room {

@@ -101,6 +101,21 @@ pub fn empty(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// What there is to know of a record besides its name: an offer, the reasons, else the state.
+fn about(summary: &GroupSummary, cells: usize) -> String {
+    const OFFER: &str = "new answer";
+    let begin = if summary.offered { OFFER } else { "" };
+    let left = cells.saturating_sub(begin.len() + 1);
+    let rest = match reasons(summary, if summary.offered { left } else { cells }) {
+        reasons if reasons.is_empty() => summary.state.name().to_owned(),
+        reasons => reasons,
+    };
+    match summary.offered {
+        true => fit(&format!("{begin} {rest}"), cells),
+        false => rest,
+    }
+}
+
 /// Signs of the reasons, as many as fit.
 fn reasons(summary: &GroupSummary, cells: usize) -> String {
     let mut out = String::new();
@@ -190,12 +205,7 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
         base,
     );
     if reason_cells > 0 {
-        let text = reasons(summary, reason_cells - 1);
-        let text = if text.is_empty() {
-            summary.state.name().to_owned()
-        } else {
-            text
-        };
+        let text = about(summary, reason_cells - 1);
         put(
             buf,
             x + name_cells as u16 + 1,
@@ -216,12 +226,7 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
         );
     }
     if !one_line {
-        let text = reasons(summary, left);
-        let text = if text.is_empty() {
-            summary.state.name().to_owned()
-        } else {
-            text
-        };
+        let text = about(summary, left);
         debug_assert!(width(&text) <= left.max(12));
         put(buf, x, area.y + 1, left as u16, &text, tint(theme.dim()));
     }

@@ -1,7 +1,10 @@
 //! The record pane: label, chips, attributes, queries, reasons in plain words, where it is from.
 
-use super::wrap_styled;
-use crate::record::{Draft, Field, FieldConfidence, GroupDetail, GroupState, Origin, Reason};
+use super::{attempts, wrap_styled};
+use crate::record::{
+    CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
+};
+use crate::tui::action::{Action, Context};
 use crate::tui::app::{App, Spot};
 use crate::tui::dialog::{Dialog, Input};
 use crate::tui::layout::Pane;
@@ -76,6 +79,40 @@ fn place(reason: Reason) -> Option<Field> {
     }
 }
 
+/// What a commit would do to a line that stands in `labels.jsonl`.
+fn at_the_commit(detail: &GroupDetail) -> Option<&'static str> {
+    match detail.next_commit() {
+        NextCommit::Replaces => Some("replaces the line in labels.jsonl by this draft"),
+        NextCommit::Removes => Some("removes the line from labels.jsonl"),
+        NextCommit::Adds | NextCommit::Nothing => None,
+    }
+}
+
+fn committed(detail: &GroupDetail) -> String {
+    let review = &detail.current.review;
+    let Some(line) = review.line else {
+        return "not in labels.jsonl".to_owned();
+    };
+    let by = match line.by {
+        CommittedBy::Unread => {
+            return "its line cannot be read and is kept in labels_unread.jsonl".to_owned();
+        }
+        CommittedBy::Batch => "by --batch",
+        CommittedBy::Operator => "by the operator",
+        CommittedBy::Import => "by an earlier program",
+    };
+    let what = match review.is_committed() {
+        true => "this draft",
+        false => "another version",
+    };
+    let version = detail.version(line.version);
+    let at = version.and_then(|version| version.committed.as_deref());
+    match at {
+        Some(at) => format!("{what} is in labels.jsonl, {by}, since {at}"),
+        None => format!("{what} is in labels.jsonl, {by}"),
+    }
+}
+
 struct Page {
     sheet: Sheet,
     theme: Theme,
@@ -120,11 +157,20 @@ impl Page {
             Span::styled(state, theme.state(summary.state)),
         ]);
         // What a person has said comes before what the model has.
-        if let Some(reason) = &detail.rejected {
+        if let Some(reason) = detail.rejected() {
             self.named("rejected", reason, theme.bad());
         }
-        if let Some(note) = &detail.note {
+        if let Some(note) = detail.note() {
             self.named("note", note, theme.accent());
+        }
+        if detail.current.offer().is_some() {
+            let keys = app.keymap.keys_of(Context::Queue, Action::Attempts);
+            let key = keys.first().map(String::as_str).unwrap_or_default();
+            let text = format!("the model has answered again: {key} to compare, the draft stays");
+            self.named("new", &text, theme.accent());
+        }
+        if let Some(text) = at_the_commit(detail) {
+            self.named("commit", text, theme.warn());
         }
         if let Some(draft) = &detail.draft {
             self.reasons(&draft.reasons, None);
@@ -241,25 +287,17 @@ impl Page {
         }
         self.named("image", &item.image_path, theme.dim());
         if let Some(draft) = &detail.draft {
-            let mut from = match draft.origin {
-                Origin::Attempt(_) => {
-                    let place = detail.drafted_attempt().map_or(0, |place| place + 1);
-                    format!("attempt {place} of {}", detail.attempts.len())
-                }
-                Origin::Edit => "edited by hand".to_owned(),
-                Origin::Import => "taken in from labels.jsonl".to_owned(),
-            };
-            from.push_str(&format!(
-                ", {}, prompt {}, {}",
-                draft.model, draft.prompt_version, draft.generated_at
-            ));
+            let from = format!(
+                "{}, {}, prompt {}, {}; {}",
+                attempts::kind(detail, draft),
+                draft.model,
+                draft.prompt_version,
+                draft.generated_at,
+                plural(detail.listed().len(), "version"),
+            );
             self.named("from", &from, theme.dim());
         }
-        let committed = match &detail.committed {
-            Some(record) => format!("in labels.jsonl since {}", record.generated_at),
-            None => "not in labels.jsonl".to_owned(),
-        };
-        self.named("committed", &committed, theme.dim());
+        self.named("committed", &committed(detail), theme.dim());
     }
 }
 

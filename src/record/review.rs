@@ -1,0 +1,428 @@
+//! The review state machine: what operators, models, undo and redo make of a group. Pure, no IO.
+//! The journal stores its states, the workstation predicts with it, tests play it.
+//!
+//! Texts never change: a model's answer, an imported line and an edit each are a *version*, named
+//! by a number that only grows. A group shows one of them, its *draft*, and may have one of them
+//! in `labels.jsonl`, its *line*.
+//!
+//! **A model's answer is an offer.** It becomes the draft only where there is none, or where the
+//! draft is the model's own answer before it and nobody has edited, decided or committed that.
+//! Everywhere else the draft stays until the operator takes the new version; taking one, or
+//! deciding about the draft again, ends the offer.
+//!
+//! | the operator | draft is the line | there is no line | draft differs from the line | rejected |
+//! |---|---|---|---|---|
+//! | accepts | confirmed: counts as committed, the line stays as it is | accepted | accepted: the commit replaces the line | accepted again |
+//! | commits | the same as accepting | the draft becomes the line | the draft replaces the line | the line is removed |
+//! | rejects | rejected: the commit removes the line | rejected | rejected: the commit removes the line | new reason |
+//! | reopens | confirmation taken back | acceptance taken back | acceptance taken back | rejection taken back |
+//! | edits, takes a version | edited: the commit replaces the line | edited | edited | edited |
+//!
+//! Taking the version that is the line gives the line's own state back, and taking the model's
+//! newest answer where there is no line gives that answer's. A line changes by a commit alone.
+
+use super::Change;
+use serde::{Deserialize, Serialize};
+
+/// What the queue shows of a group's state. `Accepted` drafts wait for the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupState {
+    Waiting,
+    Running,
+    /// A model's answer without a reason for doubt.
+    Draft,
+    /// A model's answer, or a line that no operator has committed or confirmed, with reasons.
+    Uncertain,
+    /// The operator has chosen the text, and has not committed it.
+    Edited,
+    Accepted,
+    Committed,
+    Rejected,
+    Failed,
+}
+
+impl GroupState {
+    pub const ALL: &'static [GroupState] = &[
+        Self::Waiting,
+        Self::Running,
+        Self::Draft,
+        Self::Uncertain,
+        Self::Edited,
+        Self::Accepted,
+        Self::Committed,
+        Self::Rejected,
+        Self::Failed,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Draft => "draft",
+            Self::Uncertain => "uncertain",
+            Self::Edited => "edited",
+            Self::Accepted => "accepted",
+            Self::Committed => "committed",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    #[default]
+    Open,
+    Accepted,
+    Rejected(String),
+}
+
+/// Who made a draft the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommittedBy {
+    Batch,
+    Operator,
+    Import,
+    /// Stands for a line of an earlier file that cannot be read; no export holds it.
+    Unread,
+}
+
+impl CommittedBy {
+    pub const ALL: &'static [CommittedBy] =
+        &[Self::Batch, Self::Operator, Self::Import, Self::Unread];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Operator => "operator",
+            Self::Import => "import",
+            Self::Unread => "unread",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|by| by.name() == name)
+    }
+}
+
+/// A group's line in `labels.jsonl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Its number in the journal; `None` until the journal has stored it.
+    pub record: Option<i64>,
+    pub version: i64,
+    pub by: CommittedBy,
+}
+
+/// The part of a group's state that steps change and undo restores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReviewState {
+    /// The version that is shown.
+    pub draft: Option<i64>,
+    pub line: Option<Line>,
+    /// The operator chose the draft's text: by an edit, or by taking a version.
+    pub edited: bool,
+    pub decision: Decision,
+    pub note: Option<String>,
+    /// The newest answer that is no offer any more, because the operator has passed over it.
+    pub seen: Option<i64>,
+}
+
+/// A review state with what only the model's side changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CurrentState {
+    pub review: ReviewState,
+    /// The model's newest answer.
+    pub answer: Option<i64>,
+    /// The newest failure, unless an answer came after it.
+    pub failure: Option<i64>,
+}
+
+/// What the next commit does to `labels.jsonl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextCommit {
+    Nothing,
+    Adds,
+    Replaces,
+    Removes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Undo,
+    Redo,
+}
+
+/// What a step did to one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewStep {
+    pub before: ReviewState,
+    pub after: ReviewState,
+    /// The model's newest answer when the step was done.
+    pub answer: Option<i64>,
+}
+
+impl ReviewState {
+    /// Whether the draft's text stands in `labels.jsonl`.
+    pub fn is_committed(&self) -> bool {
+        self.is_line() && matches!(self.line, Some(line) if line.by != CommittedBy::Unread)
+    }
+
+    fn is_line(&self) -> bool {
+        match (self.draft, self.line) {
+            (Some(draft), Some(line)) => line.version == draft,
+            _ => false,
+        }
+    }
+
+    /// Whether a person has made the draft the line, or has accepted the line that it is.
+    fn is_confirmed(&self) -> bool {
+        let by_operator = || matches!(self.line, Some(line) if line.by == CommittedBy::Operator);
+        self.is_committed()
+            && match self.decision {
+                Decision::Accepted => true,
+                Decision::Open => by_operator(),
+                Decision::Rejected(_) => false,
+            }
+    }
+
+    pub fn next_commit(&self) -> NextCommit {
+        match (&self.decision, self.draft, self.line) {
+            (Decision::Rejected(_), _, Some(_)) => NextCommit::Removes,
+            (Decision::Rejected(_), _, None) | (_, None, _) => NextCommit::Nothing,
+            _ if self.is_committed() => NextCommit::Nothing,
+            (_, Some(_), Some(line)) if line.by != CommittedBy::Unread => NextCommit::Replaces,
+            (_, Some(_), _) => NextCommit::Adds,
+        }
+    }
+
+    /// Whether a newer answer than `answer` becomes the draft, where that one was the newest.
+    fn gives_way(&self, answer: Option<i64>) -> bool {
+        self.draft.is_none()
+            || self.draft == answer
+                && !self.edited
+                && self.decision == Decision::Open
+                && !self.is_line()
+    }
+
+    /// Ends an acceptance or rejection and makes `version` the draft.
+    fn show(&mut self, version: i64, edited: bool) {
+        self.draft = Some(version);
+        self.edited = edited;
+        self.decision = Decision::Open;
+    }
+}
+
+impl CurrentState {
+    /// The answer that waits to be compared with the draft.
+    pub fn offer(&self) -> Option<i64> {
+        let review = &self.review;
+        let passed = review.seen.or(review.draft).unwrap_or_default();
+        self.answer
+            .filter(|answer| review.draft.is_some_and(|draft| draft != *answer) && *answer > passed)
+    }
+
+    /// `uncertain`: the rules have something against the draft.
+    pub fn state(&self, uncertain: bool) -> GroupState {
+        let review = &self.review;
+        if matches!(review.decision, Decision::Rejected(_)) {
+            return GroupState::Rejected;
+        }
+        if review.draft.is_none() {
+            return match self.failure {
+                Some(_) => GroupState::Failed,
+                None => GroupState::Waiting,
+            };
+        }
+        // A person has looked at it and decided: it does not come back into the queue.
+        if review.is_confirmed() {
+            return GroupState::Committed;
+        }
+        match review.decision {
+            Decision::Accepted => GroupState::Accepted,
+            _ if review.edited => GroupState::Edited,
+            _ if uncertain => GroupState::Uncertain,
+            _ if review.is_committed() => GroupState::Committed,
+            _ => GroupState::Draft,
+        }
+    }
+
+    /// The state after a step of the operator. `text` is the version that holds the text of a
+    /// change that writes one; without it such a change leaves everything as it is.
+    pub fn apply(&self, change: &Change, text: Option<i64>) -> ReviewState {
+        let mut next = self.review.clone();
+        match change {
+            Change::Set { .. }
+            | Change::Add { .. }
+            | Change::Remove { .. }
+            | Change::Rename { .. }
+            | Change::Replace { .. }
+            | Change::Canonicalize { .. } => {
+                let Some(version) = text else { return next };
+                // An offer outlives an edit, of which it is no part.
+                next.seen = match self.offer() {
+                    Some(_) => next.seen.or(next.draft),
+                    None => self.answer,
+                };
+                next.show(version, true);
+            }
+            Change::TakeField { .. } => {
+                let Some(version) = text else { return next };
+                next.seen = self.answer;
+                next.show(version, true);
+            }
+            Change::TakeVersion { version } => {
+                if next.draft == Some(*version) {
+                    return next;
+                }
+                next.seen = self.answer;
+                next.show(*version, false);
+                next.edited =
+                    !next.is_committed() && (next.line.is_some() || self.answer != Some(*version));
+            }
+            Change::SetNote { note } => next.note.clone_from(note),
+            Change::Accept => {
+                if next.draft.is_some() {
+                    self.pass_over_offer(&mut next);
+                    self.accept(&mut next);
+                }
+            }
+            Change::Reject { reason } => {
+                self.pass_over_offer(&mut next);
+                next.decision = Decision::Rejected(reason.clone());
+            }
+            Change::Reopen => next.decision = Decision::Open,
+            Change::Commit => self.commit(&mut next),
+        }
+        next
+    }
+
+    fn pass_over_offer(&self, next: &mut ReviewState) {
+        if self.offer().is_some() {
+            next.seen = self.answer;
+        }
+    }
+
+    /// A line that an operator has committed needs no acceptance besides.
+    fn accept(&self, next: &mut ReviewState) {
+        next.decision = Decision::Open;
+        if !next.is_confirmed() {
+            next.decision = Decision::Accepted;
+        }
+    }
+
+    fn commit(&self, next: &mut ReviewState) {
+        if matches!(next.decision, Decision::Rejected(_)) {
+            next.line = None;
+            return;
+        }
+        let Some(version) = next.draft else { return };
+        self.pass_over_offer(next);
+        if next.is_committed() {
+            return self.accept(next);
+        }
+        next.line = Some(Line {
+            record: None,
+            version,
+            by: CommittedBy::Operator,
+        });
+        next.edited = false;
+        next.decision = Decision::Open;
+    }
+
+    /// A model has answered; whether the answer is the draft now, and not an offer.
+    pub fn answered(&mut self, version: i64) -> bool {
+        let shown = self.review.gives_way(self.answer);
+        if shown {
+            self.review.draft = Some(version);
+        }
+        self.answer = Some(version);
+        self.failure = None;
+        shown
+    }
+
+    /// A line that something else has written was imported as `version`.
+    pub fn imported(&mut self, version: i64, record: i64, by: CommittedBy) {
+        if self.review.gives_way(self.answer) || self.review.is_line() {
+            self.review.draft = Some(version);
+        }
+        self.review.line = Some(Line {
+            record: Some(record),
+            version,
+            by,
+        });
+        self.failure = None;
+    }
+
+    /// The version that `--batch` commits: a draft that the operator has left as it came.
+    pub fn uncommitted(&self) -> Option<i64> {
+        let review = &self.review;
+        let touched = review.edited || review.decision != Decision::Open;
+        review.draft.filter(|_| !touched && !review.is_line())
+    }
+
+    /// The picture is another one: answers, and what was committed of them, do not speak of it.
+    /// Edits and decisions that wait for a commit stand, and so does the line.
+    pub fn picture_changed(&mut self) {
+        self.answer = None;
+        self.failure = None;
+        let review = &mut self.review;
+        let open = review.decision == Decision::Open || review.is_confirmed();
+        if open && !review.edited {
+            review.draft = None;
+            review.decision = Decision::Open;
+        }
+    }
+}
+
+/// What a step does to committed lines: a commit at once, an acceptance or a rejection at the
+/// next commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineEffects {
+    /// Lines that stay as they are and need no review any more.
+    pub confirmed: usize,
+    pub replaced: usize,
+    pub removed: usize,
+}
+
+impl LineEffects {
+    /// Counts one more group.
+    pub fn add(&mut self, change: &Change, before: &ReviewState, after: &ReviewState) {
+        let next = after.next_commit();
+        match change {
+            Change::Accept | Change::Commit if before.is_committed() && after.is_committed() => {
+                self.confirmed += 1;
+            }
+            Change::Accept => self.replaced += usize::from(next == NextCommit::Replaces),
+            Change::Reject { .. } => self.removed += usize::from(next == NextCommit::Removes),
+            Change::Commit if before.line.is_some() => match after.line {
+                Some(_) => self.replaced += 1,
+                None => self.removed += 1,
+            },
+            _ => {}
+        }
+    }
+}
+
+impl ReviewStep {
+    /// The state that undoing or redoing this leaves. What models and `--batch` have brought since
+    /// is no part of the step and stays.
+    pub fn restored(self, now: &CurrentState, direction: Direction) -> ReviewState {
+        let (mut to, from) = match direction {
+            Direction::Undo => (self.before, self.after),
+            Direction::Redo => (self.after, self.before),
+        };
+        if now.review.line != from.line {
+            to.line = now.review.line;
+        }
+        if now.answer != self.answer && to.gives_way(self.answer) {
+            to.draft = now.answer;
+        }
+        to
+    }
+}
+
+#[cfg(test)]
+mod tests;

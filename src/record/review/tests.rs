@@ -1,0 +1,714 @@
+//! Every transition, and what holds after any of them.
+
+use super::*;
+use crate::record::Field;
+use proptest::prelude::*;
+
+fn reject(reason: &str) -> Change {
+    Change::Reject {
+        reason: reason.to_owned(),
+    }
+}
+
+fn edit() -> Change {
+    Change::Add {
+        field: Field::TagsKo,
+        value: "태그".to_owned(),
+    }
+}
+
+/// The operator does this; a text that it writes is version 9.
+fn after(current: &CurrentState, change: &Change) -> CurrentState {
+    CurrentState {
+        review: current.apply(change, Some(9)),
+        ..current.clone()
+    }
+}
+
+/// The model has given version 1.
+fn answered() -> CurrentState {
+    let mut current = CurrentState::default();
+    assert!(current.answered(1));
+    current
+}
+
+fn with_line(mut current: CurrentState, by: CommittedBy) -> CurrentState {
+    let version = current.review.draft.unwrap();
+    current.review.line = Some(Line {
+        record: Some(70),
+        version,
+        by,
+    });
+    current
+}
+
+/// A line of an earlier program is version 1.
+fn imported() -> CurrentState {
+    let mut current = CurrentState::default();
+    current.imported(1, 70, CommittedBy::Import);
+    current
+}
+
+/// The same with the answer of a retry, version 3.
+fn offered(mut current: CurrentState) -> CurrentState {
+    assert!(!current.answered(3));
+    current
+}
+
+type Row = (
+    &'static str,
+    CurrentState,
+    Change,
+    GroupState,
+    NextCommit,
+    Option<i64>,
+);
+
+#[test]
+fn every_transition() {
+    use GroupState as S;
+    use NextCommit as N;
+    let committed = || after(&answered(), &Change::Commit);
+    let take = |version| Change::TakeVersion { version };
+    let by_batch = || with_line(answered(), CommittedBy::Batch);
+    let failed = CurrentState {
+        failure: Some(5),
+        ..CurrentState::default()
+    };
+    // A state whose draft the rules find uncertain, what is done, and the state, the effect of
+    // the next commit and the version that is in `labels.jsonl` afterwards.
+    let rows: Vec<Row> = vec![
+        (
+            "waiting",
+            CurrentState::default(),
+            Change::Accept,
+            S::Waiting,
+            N::Nothing,
+            None,
+        ),
+        (
+            "waiting",
+            CurrentState::default(),
+            Change::Commit,
+            S::Waiting,
+            N::Nothing,
+            None,
+        ),
+        (
+            "waiting",
+            CurrentState::default(),
+            reject("no"),
+            S::Rejected,
+            N::Nothing,
+            None,
+        ),
+        (
+            "failed",
+            failed.clone(),
+            Change::Accept,
+            S::Failed,
+            N::Nothing,
+            None,
+        ),
+        ("failed", failed, edit(), S::Edited, N::Adds, None),
+        (
+            "answered",
+            answered(),
+            Change::Accept,
+            S::Accepted,
+            N::Adds,
+            None,
+        ),
+        (
+            "answered",
+            answered(),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "answered",
+            answered(),
+            reject("no"),
+            S::Rejected,
+            N::Nothing,
+            None,
+        ),
+        (
+            "answered",
+            answered(),
+            Change::Reopen,
+            S::Uncertain,
+            N::Adds,
+            None,
+        ),
+        ("answered", answered(), edit(), S::Edited, N::Adds, None),
+        (
+            "accepted",
+            after(&answered(), &Change::Accept),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "accepted",
+            after(&answered(), &Change::Accept),
+            Change::Reopen,
+            S::Uncertain,
+            N::Adds,
+            None,
+        ),
+        (
+            "accepted",
+            after(&answered(), &Change::Accept),
+            reject("no"),
+            S::Rejected,
+            N::Nothing,
+            None,
+        ),
+        (
+            "accepted",
+            after(&answered(), &Change::Accept),
+            edit(),
+            S::Edited,
+            N::Adds,
+            None,
+        ),
+        (
+            "edited",
+            after(&answered(), &edit()),
+            Change::Accept,
+            S::Accepted,
+            N::Adds,
+            None,
+        ),
+        (
+            "edited",
+            after(&answered(), &edit()),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(9),
+        ),
+        (
+            "edited",
+            after(&answered(), &edit()),
+            take(1),
+            S::Uncertain,
+            N::Adds,
+            None,
+        ),
+        (
+            "rejected",
+            after(&answered(), &reject("no")),
+            Change::Accept,
+            S::Accepted,
+            N::Adds,
+            None,
+        ),
+        (
+            "rejected",
+            after(&answered(), &reject("no")),
+            Change::Commit,
+            S::Rejected,
+            N::Nothing,
+            None,
+        ),
+        (
+            "rejected",
+            after(&answered(), &reject("no")),
+            Change::Reopen,
+            S::Uncertain,
+            N::Adds,
+            None,
+        ),
+        // What is the line already is confirmed, and the line stays.
+        (
+            "imported",
+            imported(),
+            Change::Accept,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "imported",
+            imported(),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "imported",
+            imported(),
+            Change::Reopen,
+            S::Uncertain,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "imported",
+            imported(),
+            edit(),
+            S::Edited,
+            N::Replaces,
+            Some(1),
+        ),
+        (
+            "imported",
+            imported(),
+            reject("no"),
+            S::Rejected,
+            N::Removes,
+            Some(1),
+        ),
+        (
+            "by batch",
+            by_batch(),
+            Change::Accept,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "by batch",
+            by_batch(),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "confirmed",
+            after(&imported(), &Change::Accept),
+            Change::Reopen,
+            S::Uncertain,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "confirmed",
+            after(&imported(), &Change::Accept),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "confirmed",
+            after(&imported(), &Change::Accept),
+            edit(),
+            S::Edited,
+            N::Replaces,
+            Some(1),
+        ),
+        (
+            "committed",
+            committed(),
+            Change::Accept,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "committed",
+            committed(),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "committed",
+            committed(),
+            Change::Reopen,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "committed",
+            committed(),
+            edit(),
+            S::Edited,
+            N::Replaces,
+            Some(1),
+        ),
+        (
+            "committed",
+            committed(),
+            reject("no"),
+            S::Rejected,
+            N::Removes,
+            Some(1),
+        ),
+        // Another draft over the line replaces it by the commit alone.
+        (
+            "line, edited",
+            after(&committed(), &edit()),
+            Change::Accept,
+            S::Accepted,
+            N::Replaces,
+            Some(1),
+        ),
+        (
+            "line, edited",
+            after(&committed(), &edit()),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(9),
+        ),
+        (
+            "line, edited",
+            after(&committed(), &edit()),
+            take(1),
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "import, edited",
+            after(&imported(), &edit()),
+            take(1),
+            S::Uncertain,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "line, rejected",
+            after(&committed(), &reject("no")),
+            Change::Commit,
+            S::Rejected,
+            N::Nothing,
+            None,
+        ),
+        (
+            "line, rejected",
+            after(&committed(), &reject("no")),
+            Change::Reopen,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "line, rejected",
+            after(&committed(), &reject("no")),
+            Change::Accept,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        // An offer is taken or passed over; until then the draft stays.
+        (
+            "offer on import",
+            offered(imported()),
+            Change::Accept,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "offer on import",
+            offered(imported()),
+            take(3),
+            S::Edited,
+            N::Replaces,
+            Some(1),
+        ),
+        (
+            "offer on accepted",
+            offered(after(&answered(), &Change::Accept)),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(1),
+        ),
+        (
+            "offer on accepted",
+            offered(after(&answered(), &Change::Accept)),
+            take(3),
+            S::Uncertain,
+            N::Adds,
+            None,
+        ),
+        (
+            "offer on edited",
+            offered(after(&answered(), &edit())),
+            Change::Commit,
+            S::Committed,
+            N::Nothing,
+            Some(9),
+        ),
+        (
+            "offer on committed",
+            offered(committed()),
+            take(3),
+            S::Edited,
+            N::Replaces,
+            Some(1),
+        ),
+    ];
+    for (name, current, change, state, next, line) in rows {
+        let after = after(&current, &change);
+        let found = (
+            after.state(true),
+            after.review.next_commit(),
+            after.review.line.map(|line| line.version),
+        );
+        assert_eq!(found, (state, next, line), "{name}, {change:?}");
+    }
+}
+
+#[test]
+fn a_certain_line_or_draft_needs_nobody() {
+    let certain = |current: CurrentState| current.state(false);
+    assert_eq!(certain(answered()), GroupState::Draft);
+    assert_eq!(certain(imported()), GroupState::Committed);
+    let withdrawn = after(&after(&imported(), &reject("no")), &Change::Commit);
+    assert_eq!(
+        certain(after(&withdrawn, &Change::Reopen)),
+        GroupState::Draft
+    );
+}
+
+#[test]
+fn an_answer_is_an_offer_wherever_a_person_or_a_commit_was() {
+    let accepted = after(&answered(), &Change::Accept);
+    let withdrawn = after(&after(&imported(), &reject("no")), &Change::Commit);
+    for mut current in [
+        with_line(answered(), CommittedBy::Batch),
+        imported(),
+        after(&answered(), &Change::Commit),
+        after(&answered(), &edit()),
+        after(&answered(), &reject("no")),
+        after(&after(&imported(), &Change::Accept), &Change::Reopen),
+        after(&withdrawn, &Change::Reopen),
+        accepted,
+    ] {
+        let before = current.clone();
+        assert!(!current.answered(12), "{before:?}");
+        assert_eq!(current.offer(), Some(12));
+        assert_eq!(current.review, before.review);
+        // An edit in between leaves it offered, a decision ends it, and so does taking it.
+        let edited = CurrentState {
+            review: current.apply(&edit(), Some(13)),
+            ..current.clone()
+        };
+        assert_eq!(edited.offer(), Some(12));
+        for change in [
+            Change::Accept,
+            Change::Commit,
+            reject("other"),
+            Change::TakeVersion { version: 12 },
+        ] {
+            let rejected = matches!(edited.review.decision, Decision::Rejected(_));
+            assert!(!rejected);
+            assert_eq!(after(&edited, &change).offer(), None, "{change:?}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_replaces_nothing_and_the_models_own_text() {
+    let mut waiting = CurrentState::default();
+    assert!(waiting.answered(1));
+    // A retry, and what it and the answer before come to.
+    assert!(waiting.answered(2) && waiting.answered(3));
+    assert_eq!((waiting.review.draft, waiting.offer()), (Some(3), None));
+
+    let mut changed = with_line(answered(), CommittedBy::Operator);
+    changed.picture_changed();
+    assert_eq!(changed.state(false), GroupState::Waiting);
+    assert!(changed.answered(4));
+    assert_eq!(changed.review.next_commit(), NextCommit::Replaces);
+    assert_eq!(changed.uncommitted(), Some(4));
+}
+
+#[test]
+fn a_changed_picture_leaves_edits_and_what_waits_for_a_commit() {
+    let confirmed = after(&imported(), &Change::Accept);
+    for (mut current, left) in [
+        (answered(), None),
+        (imported(), None),
+        (confirmed, None),
+        (after(&answered(), &Change::Commit), None),
+        (after(&answered(), &edit()), Some(9)),
+        (after(&answered(), &Change::Accept), Some(1)),
+        (after(&imported(), &reject("no")), Some(1)),
+    ] {
+        let line = current.review.line;
+        current.picture_changed();
+        assert_eq!(current.review.draft, left);
+        assert_eq!(current.review.line, line);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Operator(Change),
+    Answer,
+    Failure,
+    Batch,
+    Undo,
+    Redo,
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let operator = prop_oneof![
+        Just(edit()),
+        (1..8_i64).prop_map(|version| Change::TakeVersion { version }),
+        (1..8_i64).prop_map(|version| Change::TakeField {
+            version,
+            field: Field::LabelKo
+        }),
+        Just(Change::SetNote {
+            note: Some("note".to_owned())
+        }),
+        Just(Change::Accept),
+        Just(reject("no")),
+        Just(Change::Reopen),
+        Just(Change::Commit),
+    ];
+    prop_oneof![
+        6 => operator.prop_map(Event::Operator),
+        2 => Just(Event::Answer),
+        1 => Just(Event::Failure),
+        1 => Just(Event::Batch),
+        2 => Just(Event::Undo),
+        1 => Just(Event::Redo),
+    ]
+}
+
+/// A group with its numbers, and the steps that can be undone and redone.
+#[derive(Default)]
+struct Play {
+    current: CurrentState,
+    last: i64,
+    records: i64,
+    done: Vec<ReviewStep>,
+    undone: Vec<ReviewStep>,
+}
+
+impl Play {
+    fn next(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn store_line(&mut self) {
+        if let Some(line) = &mut self.current.review.line
+            && line.record.is_none()
+        {
+            self.records += 1;
+            line.record = Some(self.records);
+        }
+    }
+
+    fn operator(&mut self, change: &Change) {
+        if let Change::TakeVersion { version } | Change::TakeField { version, .. } = change
+            && *version > self.last
+        {
+            return;
+        }
+        let text = self.next();
+        let before = self.current.review.clone();
+        self.current.review = self.current.apply(change, Some(text));
+        self.store_line();
+        if before != self.current.review {
+            self.done.push(ReviewStep {
+                before,
+                after: self.current.review.clone(),
+                answer: self.current.answer,
+            });
+            self.undone.clear();
+        }
+    }
+
+    fn batch(&mut self) {
+        if let Some(version) = self.current.uncommitted() {
+            self.current.review.line = Some(Line {
+                record: None,
+                version,
+                by: CommittedBy::Batch,
+            });
+            self.store_line();
+        }
+    }
+}
+
+/// Whether a person or a commit stands behind the draft, in the words of the promise.
+fn is_protected(review: &ReviewState, answer: Option<i64>) -> bool {
+    let Some(draft) = review.draft else {
+        return false;
+    };
+    let committed = matches!(review.line, Some(line) if line.version == draft);
+    committed || review.edited || review.decision != Decision::Open || answer != Some(draft)
+}
+
+proptest! {
+    #[test]
+    fn any_events_keep_the_promises(events in prop::collection::vec(any_event(), 1..40)) {
+        let mut play = Play::default();
+        for event in events {
+            let before = play.current.clone();
+            match &event {
+                Event::Operator(change) => play.operator(change),
+                Event::Answer => {
+                    let version = play.next();
+                    let shown = play.current.answered(version);
+                    let protected = is_protected(&before.review, before.answer);
+                    prop_assert_eq!(shown, !protected);
+                    prop_assert_eq!(play.current.offer(), protected.then_some(version));
+                    let mut same = play.current.review.clone();
+                    same.draft = before.review.draft;
+                    prop_assert_eq!(&same, &before.review);
+                }
+                Event::Failure => {
+                    play.current.failure = Some(1);
+                    prop_assert_eq!(&play.current.review, &before.review);
+                }
+                Event::Batch => play.batch(),
+                Event::Undo => {
+                    let Some(step) = play.done.pop() else { continue };
+                    let to = step.before.clone();
+                    play.current.review = step.clone().restored(&before, Direction::Undo);
+                    let now = &play.current.review;
+                    // Exactly the state before, apart from what models and batches brought since.
+                    let newer = before.answer != step.answer && !is_protected(
+                        &ReviewState { line: now.line, ..to.clone() }, step.answer);
+                    prop_assert_eq!(now.draft, if newer { before.answer } else { to.draft });
+                    let by_batch = before.review.line != step.after.line;
+                    prop_assert_eq!(now.line, if by_batch { before.review.line } else { to.line });
+                    let rest = |review: &ReviewState| (
+                        review.edited, review.decision.clone(), review.note.clone(), review.seen);
+                    prop_assert_eq!(rest(now), rest(&to));
+                    play.undone.push(step);
+                }
+                Event::Redo => {
+                    let Some(step) = play.undone.pop() else { continue };
+                    let answered = before.answer != step.answer;
+                    play.current.review = step.clone().restored(&before, Direction::Redo);
+                    if !answered && before.review.line == step.before.line {
+                        prop_assert_eq!(&play.current.review, &step.after);
+                    }
+                    play.done.push(step);
+                }
+            }
+            // Only a commit, or going back over one, changes a line.
+            let may = matches!(
+                event,
+                Event::Operator(Change::Commit) | Event::Batch | Event::Undo | Event::Redo
+            );
+            prop_assert!(may || play.current.review.line == before.review.line);
+            // What is in `labels.jsonl` is never shown as less than that once it is confirmed.
+            if play.current.review.is_confirmed() {
+                prop_assert_eq!(play.current.state(true), GroupState::Committed);
+                prop_assert_eq!(play.current.review.next_commit(), NextCommit::Nothing);
+            }
+        }
+    }
+}

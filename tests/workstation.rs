@@ -272,7 +272,7 @@ fn a_crash_loses_nothing_that_was_done() {
     let mut operator = Operator::start(dir.path(), &REVIEW);
     operator.wait_for("few_tags: fewer than 5 tags");
     operator.add_tags(&["반지"]);
-    operator.wait_for("add \"반지\"");
+    operator.wait_for("added 반지 to tags");
     operator.signal(Signal::SIGKILL);
     operator.leave();
 
@@ -353,7 +353,7 @@ fn late_answers_of_the_terminal_are_no_keys() {
     operator.add_tags(&["반지"]);
     let screen = operator.screen.screen().contents();
     assert!(!screen.contains("1717"), "{screen}");
-    assert!(screen.contains("add \"반지\""), "{screen}");
+    assert!(screen.contains("added 반지 to tags"), "{screen}");
     operator.press("qy");
     assert_eq!(operator.leave().0, 0);
 }
@@ -366,7 +366,7 @@ fn a_terminal_that_is_closed_ends_it_in_order() {
     operator.wait_for("few_tags: fewer than 5 tags");
     operator.add_tags(&["반지"]);
     operator.press("c");
-    operator.wait_for("commit  Enter");
+    operator.wait_for("committed: 1 committed line replaced");
     let Operator {
         pty,
         keyboard,

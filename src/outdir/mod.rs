@@ -131,7 +131,7 @@ fn refuse_link_to_other_kind(path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        ErrorKind::Store,
+        ErrorKind::Usage,
         format!(
             "{} is a symbolic link to {}, which is a file of another kind",
             path.display(),

@@ -265,14 +265,16 @@ impl Import<'_> {
                 self.tally.doubled += 1;
             }
             Some(stored) => {
+                // An export writes the path at which the picture is; any other was typed.
+                let is_own_path = find_by_path(self.db, &record.image_path)? == Some(id);
                 let stands = stored.raw.as_deref() == Some(line.text.as_str())
-                    || line::same(&line.value, &stored.value());
+                    || is_own_path && line::same(&line.value, &stored.value());
                 if stands {
                     self.tally.exact +=
                         usize::from(exact && stored.is_exported_as(line, &self.twins));
                     return Ok(());
                 }
-                if self.was_a_record(id, &line.value)? {
+                if is_own_path && self.was_a_record(id, &line.value)? {
                     // A copy of an earlier line; the journal knows better.
                     return Ok(());
                 }

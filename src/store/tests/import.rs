@@ -500,6 +500,11 @@ fn a_name_is_missing_where_the_exported_label_does_not_hold_it_letter_for_letter
     assert_eq!(missing(&journal), [false, true]);
 
     // A new record has the name in its one form.
+    let tag = Change::Add {
+        field: Field::TagsKo,
+        value: "둘".into(),
+    };
+    journal.apply(&ids, &tag, "add").unwrap();
     journal.apply(&ids, &Change::Commit, "commit").unwrap();
     journal.export(false).unwrap();
     for record in lines(dir.path(), LABELS) {

@@ -208,8 +208,11 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
     let mut bench = Bench::evening(120, 40);
     for id in [1, 3, 5] {
         let detail = bench.world.get_mut(&GroupId(id)).unwrap();
-        let attributes = &mut detail.draft.as_mut().unwrap().labels.attributes;
-        attributes.colors = vec!["황금".to_owned(), "수상한 색".to_owned()];
+        let draft = detail.draft.as_mut().unwrap();
+        draft.labels.attributes.colors = vec!["황금".to_owned(), "수상한 색".to_owned()];
+        for version in &mut detail.versions {
+            version.text.labels = draft.labels.clone();
+        }
     }
     bench.keys("V");
     let screen = bench.screen();

@@ -279,12 +279,13 @@ fn a_journal_that_was_cut_short_is_written_anew_where_its_log_holds_it() {
 
 #[test]
 fn what_a_run_did_to_a_journal_that_was_damaged_is_written_down() {
-    let overwrite = |path: &Path| {
+    type Damage = fn(&Path);
+    let overwrite: Damage = |path| {
         let length = fs::metadata(path).unwrap().len();
         let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
         file.write_all(&vec![0; length as usize]).unwrap();
     };
-    let damages: [(&dyn Fn(&Path), &str); 2] = [(&overwrite, "written over"), (&cut, "cut short")];
+    let damages: [(Damage, &str); 2] = [(overwrite, "written over"), (cut, "cut short")];
     for (damage, word) in damages {
         let desk = Desk::new();
         // At its end all is in the journal's own file, and the next run does not read all of it.

@@ -17,9 +17,9 @@ pub struct Diary {
 impl Diary {
     pub fn know(&mut self, groups: &[GroupSummary]) {
         for group in groups {
-            if !self.paths.contains_key(&group.id) {
-                self.paths.insert(group.id, group.image_path.clone());
-            }
+            self.paths
+                .entry(group.id)
+                .or_insert_with(|| group.image_path.clone());
         }
     }
 

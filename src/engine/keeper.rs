@@ -203,7 +203,7 @@ impl Keeper {
     fn meanwhile(&mut self, command: Command) {
         let Command::Open(group) = command else {
             if let Some(groups) = decided(&command) {
-                self.show_stored(&groups.to_vec());
+                self.show_stored(groups);
             }
             self.deferred.push_back(command);
             return;

@@ -83,9 +83,9 @@ impl Journal {
                 ..current.clone()
             };
             match edited {
-                Some((draft, fields)) => {
-                    report.changed(&fields);
-                    heads.write_draft(group, &next, Some(&draft))?;
+                Some(edited) => {
+                    report.changed(&edited.fields);
+                    heads.write_draft(group, &next, Some(&edited.draft))?;
                 }
                 None => {
                     report.changed(&[]);
@@ -285,13 +285,21 @@ struct EditContext<'a> {
     now: jiff::Timestamp,
 }
 
+/// A new version, stored.
+struct EditedText {
+    number: i64,
+    draft: DraftRow,
+    /// Those that differ from the version before it.
+    fields: Vec<Field>,
+}
+
 impl EditContext<'_> {
-    /// The state afterwards; the draft too where it is a new one, and the fields that differ.
+    /// The state afterwards; the text too where it is a new one.
     fn change(
         &self,
         current: &CurrentState,
         change: &Change,
-    ) -> Result<(ReviewState, Option<(DraftRow, Vec<Field>)>)> {
+    ) -> Result<(ReviewState, Option<EditedText>)> {
         let text = match change {
             Change::Set { .. }
             | Change::Add { .. }
@@ -309,7 +317,7 @@ impl EditContext<'_> {
             }
             _ => None,
         };
-        let (number, edited) = text.unzip();
+        let number = text.as_ref().map(|text| text.number);
         let mut next = current.apply(change, number);
         if let Some(line) = &mut next.line
             && line.record.is_none()
@@ -317,7 +325,7 @@ impl EditContext<'_> {
             let record = insert_record(self.db, self.group, line.version, self.now, line.by)?;
             line.record = Some(record);
         }
-        Ok((next, edited))
+        Ok((next, text))
     }
 
     /// A version of this very group.
@@ -326,11 +334,7 @@ impl EditContext<'_> {
     }
 
     /// Stores the text that an edit gives, as a new version; `None` where it changes nothing.
-    fn edit(
-        &self,
-        review: &ReviewState,
-        change: &Change,
-    ) -> Result<Option<(i64, (DraftRow, Vec<Field>))>> {
+    fn edit(&self, review: &ReviewState, change: &Change) -> Result<Option<EditedText>> {
         let (field, taken) = match change {
             Change::TakeField { version, field } => (Some(*field), self.version(*version)?),
             Change::Set { field, .. }
@@ -410,7 +414,11 @@ impl EditContext<'_> {
             },
         );
         let number = insert_draft(self.db, self.group, &draft)?;
-        Ok(Some((number, (draft, fields))))
+        Ok(Some(EditedText {
+            number,
+            draft,
+            fields,
+        }))
     }
 }
 

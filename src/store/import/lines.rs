@@ -60,7 +60,7 @@ impl<R: BufRead> Lines<R> {
                     }
                     2
                 }
-                Width::Utf16Be if line.len() % 2 == 0 && line[line.len() - 2] == 0 => 2,
+                Width::Utf16Be if line.len().is_multiple_of(2) && line[line.len() - 2] == 0 => 2,
                 Width::Utf16Le | Width::Utf16Be => continue,
             };
             line.truncate(line.len() - length);

@@ -280,7 +280,7 @@ fn a_crash_loses_nothing_that_was_done() {
     operator.wait_for("[반지]");
     operator.press("c");
     // The engine has said so, not only the queue.
-    operator.wait_for("commit: 1 committed line replaced  Enter");
+    operator.wait_for("committed: 1 committed line replaced");
     operator.signal(Signal::SIGKILL);
     operator.leave();
     assert_eq!(

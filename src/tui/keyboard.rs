@@ -149,8 +149,9 @@ pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued>
                 _ => Message::Terminate,
             };
             // The screen is given back and the engine saves. Whoever asks again wants to be
-            // gone at once; the journal is whole at any moment.
-            let ends = matches!(signal, SIGTERM | SIGHUP | SIGINT);
+            // gone at once; the journal is whole at any moment. A line that is cut asks for
+            // nothing, and its signal may come after the end was found by reading.
+            let ends = matches!(signal, SIGTERM | SIGINT);
             if out.send(message).is_err() && ends {
                 std::process::exit(i32::from(super::Exit::Interrupted.exit_status()));
             }

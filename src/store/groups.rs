@@ -106,6 +106,27 @@ impl Journal {
         transaction.commit().map_err(doing("saving rows"))
     }
 
+    /// More paths at which the images of known groups are, in one transaction. Where another image
+    /// was at such a path, its group is displaced.
+    pub fn add_paths(&mut self, paths: &[(GroupId, String)]) -> Result<()> {
+        let transaction = self.db.transaction().map_err(doing("saving paths"))?;
+        let mut heads = Heads::new(&transaction);
+        let mut touched = Touched::default();
+        for (group, path) in paths {
+            let known = find_by_path(&transaction, path)?;
+            if path.is_empty() || known == Some(*group) {
+                continue;
+            }
+            if let Some(other) = known {
+                touched.add(&heads.read(other)?);
+            }
+            link(&transaction, path, *group)?;
+        }
+        drop(heads);
+        touched.bump(&transaction)?;
+        transaction.commit().map_err(doing("saving paths"))
+    }
+
     /// More rows and names of known groups, in one transaction.
     pub fn add_names(&mut self, members: &[Members]) -> Result<()> {
         let transaction = self.db.transaction().map_err(doing("saving names"))?;

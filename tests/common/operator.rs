@@ -1,6 +1,7 @@
 //! An operator at the workstation: keys through its own state, with a real engine and a real
 //! journal behind it and a script in the place of the model.
 
+use crate::common::sources::Sources;
 use crate::plan::{ICON, plan};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, Step, start};
@@ -37,6 +38,8 @@ pub struct Operator {
     answers: BTreeMap<GroupId, Box<GroupDetail>>,
     /// How a record looked at once after a step, before the engine said so.
     predicted: Option<(GroupId, Look)>,
+    /// Last, when the engine has ended.
+    _unchanged: Sources,
 }
 
 /// What the review state machine says of a record.
@@ -67,6 +70,7 @@ impl Operator {
             idle: false,
             answers: BTreeMap::new(),
             predicted: None,
+            _unchanged: Sources::watch(folder),
         };
         operator.rests();
         operator

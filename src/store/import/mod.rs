@@ -10,7 +10,9 @@ mod lines;
 
 use super::contents::{Content, bump, hex};
 use super::fault::doing;
-use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
+use super::groups::{
+    GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
+};
 use super::head::{DraftRow, Heads, insert_draft};
 use super::journal::{Journal, insert_record_row, now_text};
 use super::rules::{Facts, reasons};
@@ -304,16 +306,22 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// The group that a line speaks of; a new one where the journal knows none.
+    /// The group that a line speaks of; a new one where the journal knows none. A line that names
+    /// other bytes than the journal last met at its path is not about the picture of then.
     fn group_of(&self, number: u64, record: &Record) -> Result<GroupId> {
         let item = item_of(record);
         let path = path_key(&item);
-        let known = match (find_by_path(self.db, &path)?, &record.image_sha256) {
-            (Some(id), _) => Some(id),
-            (None, Some(sha256)) => find_by_hash(self.db, sha256)?,
-            (None, None) => None,
+        let by_path = find_by_path(self.db, &path)?;
+        if let Some(id) = by_path
+            && !self.is_of_other_bytes(id, record)?
+        {
+            return Ok(id);
+        }
+        let by_hash = match &record.image_sha256 {
+            Some(sha256) => find_by_hash(self.db, sha256)?,
+            None => None,
         };
-        if let Some(id) = known {
+        if let Some(id) = by_hash {
             return Ok(id);
         }
         let row = GroupRow {
@@ -326,8 +334,17 @@ impl Import<'_> {
             histogram: None,
         };
         let id = insert_group(self.db, &row)?;
-        link(self.db, &path, id)?;
+        // Which of two pictures is at the path now, only the source can tell.
+        if by_path.is_none() {
+            link(self.db, &path, id)?;
+        }
         Ok(id)
+    }
+
+    fn is_of_other_bytes(&self, id: GroupId, record: &Record) -> Result<bool> {
+        let (known, named) = (read_group(self.db, id)?.sha256, &record.image_sha256);
+        let known = known.zip(named.as_ref());
+        Ok(known.is_some_and(|(known, named)| !known.eq_ignore_ascii_case(named)))
     }
 
     /// Makes a version the group's line.

@@ -181,6 +181,8 @@ struct World {
     written: Vec<Written>,
     /// What somebody else left in `labels.jsonl`.
     foreign: Option<Vec<u8>>,
+    /// And has removed lines from it.
+    is_thinned: bool,
     first_export: Option<Vec<u8>>,
     /// Label and tags of every line that was ever exported.
     exported: BTreeSet<(String, Vec<String>)>,
@@ -302,6 +304,7 @@ impl World {
             ids: BTreeSet::new(),
             written: Vec::new(),
             foreign: None,
+            is_thinned: false,
             first_export: None,
             exported: BTreeSet::new(),
             recommitted: BTreeSet::new(),
@@ -619,6 +622,7 @@ impl World {
         bytes.push(b'\n');
         std::fs::write(self.out("labels.jsonl"), &bytes).unwrap();
         self.foreign = Some(bytes);
+        self.is_thinned = !gone.is_empty();
         // Nobody but their author has seen them.
         self.written
             .retain(|line| line.seen || !gone.contains(&line.bytes) || lines.contains(&line.bytes));
@@ -753,7 +757,12 @@ impl World {
 
     /// No line that somebody else has written is lost.
     fn check_lines(&self, details: &BTreeMap<GroupId, GroupDetail>) {
-        let exported = lines_of(&self.read("labels.jsonl"));
+        let labels = self.read("labels.jsonl");
+        if self.is_thinned && self.foreign.as_ref() == Some(&labels) {
+            // The next export brings them back.
+            return;
+        }
+        let exported = lines_of(&labels);
         let mut kept = lines_of(&self.read("labels_kept.jsonl"));
         kept.extend(lines_of(&self.read("labels_unread.jsonl")));
         for written in &self.written {

@@ -188,7 +188,8 @@ fn upsert(
                 (Some(now), Some(before)) => !now.eq_ignore_ascii_case(before),
                 _ => false,
             };
-            if differs && (row.image_path != group.item.image_path || seen(id)) {
+            let is_shared = row.image_path != group.item.image_path || seen(id);
+            if differs && (is_shared || has_other_path(db, id, &path)?) {
                 // The path shared its bytes with another one and no longer does.
                 return insert(db, heads, group, &path);
             }
@@ -397,6 +398,13 @@ pub(super) fn find_by_path(db: &Connection, path: &str) -> Result<Option<GroupId
     db.prepare_cached("SELECT group_id FROM paths WHERE path = ?1")
         .and_then(|mut select| select.query_row([path], |row| row.get(0)).optional())
         .map(|id| id.map(GroupId))
+        .map_err(doing("looking for a path"))
+}
+
+/// Whether the image was met under a path besides this one, where it may still be.
+fn has_other_path(db: &Connection, id: GroupId, path: &str) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM paths WHERE group_id = ?1 AND path <> ?2 LIMIT 1")
+        .and_then(|mut select| select.exists(params![id.0, path]))
         .map_err(doing("looking for a path"))
 }
 

@@ -114,7 +114,7 @@ enum Outside {
     Write(Odd, usize),
     /// A line of `labels.jsonl` is removed.
     Remove(usize),
-    /// The oldest `labels.jsonl` that this program wrote is put back.
+    /// A copy of an earlier `labels.jsonl` is put back.
     PutBack,
 }
 
@@ -183,7 +183,10 @@ struct World {
     foreign: Option<Vec<u8>>,
     /// And has removed lines from it.
     is_thinned: bool,
-    first_export: Option<Vec<u8>>,
+    /// A `labels.jsonl` of which the journal has seen every line, from before any picture moved:
+    /// of a line without a hash nobody could tell which picture was at its path when it was copied.
+    copy: Vec<u8>,
+    has_moved: bool,
     /// Label and tags of every line that was ever exported.
     exported: BTreeSet<(String, Vec<String>)>,
     /// Groups whose line an operator's step may have changed.
@@ -305,7 +308,8 @@ impl World {
             written: Vec::new(),
             foreign: None,
             is_thinned: false,
-            first_export: None,
+            copy: Vec::new(),
+            has_moved: false,
             exported: BTreeSet::new(),
             recommitted: BTreeSet::new(),
             undo: Vec::new(),
@@ -319,6 +323,7 @@ impl World {
         for at in [3, 4] {
             world.write(Odd::Plain, at, false);
         }
+        world.copy = world.read("labels.jsonl");
         world.sits_down();
         world.check();
         world
@@ -512,9 +517,10 @@ impl World {
         let before = self.details();
         self.operator.take().unwrap().leaves();
         self.check();
-        self.first_export.get_or_insert_with(|| {
-            std::fs::read(self.folder.path().join("out/labels.jsonl")).unwrap_or_default()
-        });
+        let labels = self.read("labels.jsonl");
+        if !self.has_moved && self.foreign.as_ref() != Some(&labels) {
+            self.copy = labels;
+        }
         let written_before = self.written.len();
         // A line without a hash speaks of the picture that was at its path; whoever moves that at
         // the same time makes it ambiguous.
@@ -575,14 +581,16 @@ impl World {
                     }
                 }
                 Outside::PutBack => {
-                    let lines = lines_of(self.first_export.as_deref().unwrap_or_default());
+                    let lines = lines_of(&self.copy);
                     let gone = lines_of(&self.read("labels.jsonl"));
                     self.leave(lines, &gone);
                     is_put_back = true;
                 }
             }
         }
-        let by_hand: BTreeSet<String> = self.written[..]
+        self.has_moved |= !moved.is_empty();
+        let by_hand: BTreeSet<String> = self
+            .written
             .iter()
             .enumerate()
             .filter(|(at, line)| *at >= written_before || !line.seen)
@@ -622,7 +630,7 @@ impl World {
         bytes.push(b'\n');
         std::fs::write(self.out("labels.jsonl"), &bytes).unwrap();
         self.foreign = Some(bytes);
-        self.is_thinned = !gone.is_empty();
+        self.is_thinned |= !gone.is_empty();
         // Nobody but their author has seen them.
         self.written
             .retain(|line| line.seen || !gone.contains(&line.bytes) || lines.contains(&line.bytes));
@@ -730,6 +738,7 @@ impl World {
         if self.foreign.as_ref() == Some(&bytes) {
             return;
         }
+        self.is_thinned = false;
         let present = self.present();
         let mut paths = BTreeSet::new();
         for line in lines_of(&bytes) {

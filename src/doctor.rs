@@ -390,7 +390,7 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
                             .get_or_insert(format!("{}: {}", group.item.item_name, failure.detail));
                     }
                 },
-                GroupEvent::Name { .. } => {}
+                GroupEvent::Name { .. } | GroupEvent::Path { .. } => {}
                 GroupEvent::Warning(words) => {
                     unusable += 1;
                     first.get_or_insert(words);

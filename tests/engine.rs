@@ -3,11 +3,14 @@
 
 #[path = "common/plan.rs"]
 mod plan;
+#[path = "common/sources.rs"]
+mod sources;
 
 use labeler_tui::engine::{Command, Event, Handle, Step, start};
 use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason};
 use plan::plan;
 use serde_json::{Value, json};
+use sources::Sources;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -79,6 +82,7 @@ fn the_pictures_of_earlier_labels_are_looked_at() {
         ("가", earlier_line("가", "파란색", 5)),
         ("나무", earlier_line("나무", "빨간색", 5)),
     ]);
+    let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
     hear(&engine, &mut groups, |event| *event == Event::Idle);
@@ -89,6 +93,7 @@ fn the_pictures_of_earlier_labels_are_looked_at() {
 #[test]
 fn a_step_that_changes_nothing_is_told() {
     let folder = desk(&[("가", earlier_line("가", "빨간색", 5))]);
+    let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
     hear(&engine, &mut groups, |event| *event == Event::Idle);
@@ -117,6 +122,7 @@ fn what_a_decision_means_for_lines_is_told_and_a_confirmed_line_stays() {
     ]);
     let labels = folder.path().join("out/labels.jsonl");
     let earlier = std::fs::read_to_string(&labels).unwrap();
+    let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
     hear(&engine, &mut groups, |event| *event == Event::Idle);
@@ -169,6 +175,7 @@ fn what_a_step_could_not_be_done_to_is_told() {
         ("가", earlier_line("가", "빨간색", 15)),
         ("나무", earlier_line("나무", "빨간색", 5)),
     ]);
+    let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
     hear(&engine, &mut groups, |event| *event == Event::Idle);

@@ -3,11 +3,14 @@
 
 #[path = "common/plan.rs"]
 mod plan;
+#[path = "common/sources.rs"]
+mod sources;
 
 use labeler_tui::engine::{Command, Cure, Event, Handle, start};
 use labeler_tui::record::{Change, Field, GroupId, GroupSummary};
 use plan::plan;
 use serde_json::{Value, json};
+use sources::Sources;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -25,6 +28,7 @@ struct Desk {
 struct Run {
     engine: Handle,
     groups: BTreeMap<String, GroupSummary>,
+    _unchanged: Sources,
 }
 
 impl Desk {
@@ -62,6 +66,7 @@ impl Desk {
         let mut run = Run {
             engine,
             groups: BTreeMap::new(),
+            _unchanged: Sources::watch(self.folder.path()),
         };
         run.hear(|event| *event == Event::Idle);
         run

@@ -3,33 +3,20 @@
 
 #[allow(dead_code)]
 mod common;
+#[path = "common/operator.rs"]
+mod operator;
 #[path = "common/plan.rs"]
 mod plan;
 
 use common::{good, picture, say};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use labeler_tui::engine::{Command, Event, Handle, start};
-use labeler_tui::labeler::scripted::{Script, Scripted};
-use labeler_tui::record::{GroupDetail, GroupId, GroupState};
-use labeler_tui::tui::app::{App, Message};
-use labeler_tui::tui::effect::Effect;
-use labeler_tui::tui::keymap::{Key, Keymap};
-use labeler_tui::tui::layout::Pane;
-use labeler_tui::tui::theme::{Depth, Ground, Theme};
-use labeler_tui::tui::{Settings, action::Action};
-use plan::{ICON, plan};
+use labeler_tui::labeler::scripted::Script;
+use labeler_tui::record::GroupId;
+use labeler_tui::tui::action::Action;
+use operator::Operator;
 use proptest::prelude::*;
-use ratatui::layout::Size;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// An engine that says nothing for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Nobody looks for this: when it has been looked for, everything before it has been done.
-const LAST: &str = "everything before this has been done";
 
 /// Things that operators do, each from the workbench and back. A `~` is one or other item. To ask
 /// the model again is not among them: an answer is no step, and stays.
@@ -68,207 +55,40 @@ const DEEDS: &[&str] = &[
     "ctrl-r",
 ];
 
-struct Operator {
-    engine: Handle,
-    app: App,
-    /// Something was asked of the engine that it has not been waited for.
-    sent: bool,
-    /// Nothing waits for the model.
-    idle: bool,
-    answers: BTreeMap<GroupId, Box<GroupDetail>>,
-    /// How a record looked at once after a step, before the engine said so.
-    predicted: Option<(GroupId, Look)>,
+fn sits_down(folder: &Path) -> Operator {
+    Operator::sits_down(folder, script())
 }
 
-/// What the review state machine says of a record.
-type Look = (GroupState, bool, bool);
-
-impl Operator {
-    fn sits_down(folder: &Path) -> Self {
-        let plan = plan(folder);
-        let settings = Settings {
-            icon: ICON,
-            model: true,
-            outdir: "out".into(),
-            vocabulary: Arc::clone(plan.vocabulary()),
-            english: false,
-        };
-        let theme = Theme {
-            depth: Depth::True,
-            ground: Ground::Dark,
-        };
-        let keymap = Keymap::load(None, None).unwrap();
-        let labeler = Scripted::new(script());
-        let mut operator = Self {
-            engine: start(plan, Some(Box::new(|_| Ok(Box::new(labeler))))).unwrap(),
-            app: App::new(Size::new(120, 40), theme, keymap, settings),
-            sent: true,
-            idle: false,
-            answers: BTreeMap::new(),
-            predicted: None,
-        };
-        operator.rests();
-        operator
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::Send(command) => {
-                    self.idle &= !matches!(command, Command::Retry { .. });
-                    self.sent = true;
-                    if let Command::Apply { groups, .. } = &command
-                        && let [group] = groups[..]
-                        && self.app.details.contains_key(&group)
-                    {
-                        self.predicted = Some((group, self.look(group)));
-                    }
-                    self.engine.send(command);
-                }
-                Effect::Work(job) => {
-                    let more = self.app.update(Message::Done(job.run()));
-                    self.carry_out(more);
-                }
-                Effect::Pictures(_) | Effect::Redraw | Effect::Suspend => {}
-                Effect::Quit => panic!("the workstation was left"),
-            }
-        }
-    }
-
-    fn look(&self, group: GroupId) -> Look {
-        let summary = self.app.groups.get(group).unwrap();
-        (summary.state, summary.has_record, summary.offered)
-    }
-
-    fn hears(&mut self) -> Event {
-        let event = self.engine.events().recv_timeout(PATIENCE).unwrap();
-        match &event {
-            Event::Idle => self.idle = true,
-            Event::Detail(detail) => {
-                self.answers.insert(detail.summary.id, detail.clone());
-            }
-            Event::Broken(error) => panic!("{error}"),
-            _ => {}
-        }
-        if !is_last(&event) {
-            let effects = self.app.update(Message::Engine(event.clone()));
-            self.carry_out(effects);
-        }
-        event
-    }
-
-    /// Until the engine and the model have done all that was asked of them.
-    fn rests(&mut self) {
-        loop {
-            let effects = self.app.settle();
-            self.carry_out(effects);
-            if !std::mem::take(&mut self.sent) && self.idle {
-                return;
-            }
-            self.engine.send(Command::Find { text: LAST.into() });
-            while !is_last(&self.hears()) {}
-            while !self.idle {
-                self.hears();
-                self.sent = true;
-            }
-        }
-    }
-
-    fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
-        let key = KeyEvent::new(code, modifiers);
-        let effects = self.app.update(Message::Key(key));
-        self.carry_out(effects);
-        self.rests();
-        if let Some((group, predicted)) = self.predicted.take() {
-            assert_eq!(
-                self.look(group),
-                predicted,
-                "the workstation shows other than is"
-            );
-        }
-    }
-
-    /// Keys as key files write them; texts behind a quote, `_` for a space.
-    fn types(&mut self, keys: &str) {
-        for word in keys.split_whitespace() {
-            if let Some(text) = word.strip_prefix('"') {
-                if self.app.dialog.is_none() {
-                    // Refused: there is nothing to type into, and the letters would be keys.
-                    return;
-                }
-                for c in text.replace('_', " ").chars() {
-                    self.press(KeyCode::Char(c), KeyModifiers::NONE);
-                }
-            } else {
-                let key = Key::parse(word).unwrap();
-                self.press(key.code, key.modifiers);
-            }
-        }
-    }
-
-    /// One of [`DEEDS`], where it is about one item about this one of them, and back to the queue.
-    fn does(&mut self, deed: &str, item: usize) {
-        let keys = match deed.strip_prefix('~') {
-            Some(keys) => format!("\\ g g {} {keys}", "j ".repeat(item)),
-            None => deed.to_owned(),
-        };
-        self.types(&keys);
-        // What was refused stays open.
-        while self.app.dialog.is_some() {
-            self.types("esc");
-        }
-        self.types("2 esc 1");
-        self.app.focus = Pane::Queue;
-    }
-
-    fn undoes_everything(&mut self) {
-        while self.app.undo.is_some() {
-            self.types("u");
-        }
-    }
-
-    fn redoes_everything(&mut self) {
-        while self.app.redo.is_some() {
-            self.types("U");
-        }
-    }
-
-    /// All that an operator decides and mends, by item.
-    fn state(&mut self) -> BTreeMap<String, String> {
-        self.answers.clear();
-        let ids: Vec<GroupId> = self.app.groups.ids_where(|_| true).collect();
-        for id in &ids {
-            self.engine.send(Command::Open(*id));
-        }
-        while self.answers.len() < ids.len() {
-            self.hears();
-        }
-        let answers = std::mem::take(&mut self.answers).into_values();
-        answers
-            .map(|detail| {
-                let draft = detail.draft.as_ref();
-                let state = json!({
-                    "state": detail.summary.state.name(),
-                    "labels": draft.map(|draft| &draft.labels),
-                    "reasons": draft.map(|draft| &draft.reasons),
-                    "committed": detail.committed,
-                    "rejected": detail.rejected(),
-                    "note": detail.note(),
-                });
-                (detail.summary.name, state.to_string())
-            })
-            .collect()
-    }
-
-    fn leaves(self) {
-        self.engine.send(Command::Stop);
-        let events = self.engine.events();
-        while !matches!(events.recv_timeout(PATIENCE).unwrap(), Event::Stopped(_)) {}
+fn undoes_everything(operator: &mut Operator) {
+    while operator.app.undo.is_some() {
+        operator.types("u");
     }
 }
 
-fn is_last(event: &Event) -> bool {
-    matches!(event, Event::Found { text, .. } if text == LAST)
+fn redoes_everything(operator: &mut Operator) {
+    while operator.app.redo.is_some() {
+        operator.types("U");
+    }
+}
+
+/// All that an operator decides and mends, by item.
+fn state(operator: &mut Operator) -> BTreeMap<String, String> {
+    let ids: Vec<GroupId> = operator.app.groups.ids_where(|_| true).collect();
+    let details = operator.details(&ids).into_iter();
+    details
+        .map(|detail| {
+            let draft = detail.draft.as_ref();
+            let state = json!({
+                "state": detail.summary.state.name(),
+                "labels": draft.map(|draft| &draft.labels),
+                "reasons": draft.map(|draft| &draft.reasons),
+                "committed": detail.committed,
+                "rejected": detail.rejected(),
+                "note": detail.note(),
+            });
+            (detail.summary.name, state.to_string())
+        })
+        .collect()
 }
 
 const NAMES: [&str; 6] = [
@@ -350,27 +170,27 @@ proptest! {
     #[test]
     fn any_deeds_undone_leave_everything_as_it_was(deeds in deeds(), leaves_between: bool) {
         let folder = folder();
-        let mut operator = Operator::sits_down(folder.path());
-        let first = operator.state();
+        let mut operator = sits_down(folder.path());
+        let first = state(&mut operator);
         assert_eq!(first.len(), 6);
         operator.leaves();
         let first_exports = exports(folder.path());
 
-        let mut operator = Operator::sits_down(folder.path());
+        let mut operator = sits_down(folder.path());
         for (deed, item) in deeds {
             operator.does(DEEDS[deed], item);
         }
         if leaves_between {
             operator.leaves();
-            operator = Operator::sits_down(folder.path());
+            operator = sits_down(folder.path());
         }
-        operator.redoes_everything();
-        let last = operator.state();
-        operator.undoes_everything();
-        assert_same(&operator.state(), &first);
-        operator.redoes_everything();
-        assert_same(&operator.state(), &last);
-        operator.undoes_everything();
+        redoes_everything(&mut operator);
+        let last = state(&mut operator);
+        undoes_everything(&mut operator);
+        assert_same(&state(&mut operator), &first);
+        redoes_everything(&mut operator);
+        assert_same(&state(&mut operator), &last);
+        undoes_everything(&mut operator);
         operator.leaves();
         assert_eq!(exports(folder.path()), first_exports);
     }
@@ -383,10 +203,10 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
     let earlier = std::fs::read_to_string(&labels).unwrap();
     let earlier = earlier.replace("\"label_ko\":\"", "\"label_ko\":\"처음의 ");
     std::fs::write(&labels, &earlier).unwrap();
-    let mut operator = Operator::sits_down(folder.path());
-    let first = operator.state();
+    let mut operator = sits_down(folder.path());
+    let first = state(&mut operator);
     let label = |operator: &mut Operator| {
-        let state = operator.state().remove("마법 반지").unwrap();
+        let state = state(operator).remove("마법 반지").unwrap();
         let state: Value = serde_json::from_str(&state).unwrap();
         state["labels"]["label_ko"].as_str().unwrap().to_owned()
     };
@@ -394,7 +214,7 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
     operator.types("\\ / \"마법 enter r");
     let notice = operator.app.notice.clone().unwrap();
     assert_eq!(notice.text, "new answer for 마법 반지: v to compare");
-    assert_same(&operator.state(), &first);
+    assert_same(&state(&mut operator), &first);
     operator.types("v T");
     assert!(!label(&mut operator).starts_with("처음의"));
     operator.types("c");
@@ -404,7 +224,7 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
     for _ in 0..3 {
         operator.types("u");
     }
-    assert_same(&operator.state(), &first);
+    assert_same(&state(&mut operator), &first);
     operator.leaves();
     assert_eq!(std::fs::read_to_string(&labels).unwrap(), earlier);
 }
@@ -417,7 +237,7 @@ fn every_deed_is_a_step_somewhere() {
             continue;
         }
         let folder = folder();
-        let mut operator = Operator::sits_down(folder.path());
+        let mut operator = sits_down(folder.path());
         operator.does("~ a", 1);
         operator.does(deed, 0);
         operator.types("u");

@@ -1,7 +1,11 @@
 //! The real program in a real pseudo-terminal, from the first frame to a committed record.
 
+#[path = "common/sources.rs"]
+mod sources;
+
 use nix::sys::signal::Signal;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use sources::Sources;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -22,6 +26,7 @@ struct Operator {
     raw: Vec<u8>,
     /// Whether the terminal answers at once, as most do.
     answers: bool,
+    _unchanged: Sources,
 }
 
 impl Operator {
@@ -47,6 +52,7 @@ impl Operator {
         command.env("HOME", home);
         command.env("TERM", "xterm-256color");
         command.cwd(home);
+        let unchanged = Sources::watch(home);
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let mut reader = pty.master.try_clone_reader().unwrap();
@@ -68,6 +74,7 @@ impl Operator {
             child,
             raw: Vec::new(),
             answers: true,
+            _unchanged: unchanged,
         }
     }
 

@@ -55,6 +55,7 @@ impl Pipeline {
         let mut failures = Vec::new();
         // By group: many may be of one.
         let mut names: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        let mut paths = Vec::new();
         for event in events {
             match event {
                 GroupEvent::New(group) => {
@@ -68,6 +69,7 @@ impl Pipeline {
                     });
                 }
                 GroupEvent::Name { order, name } => names.entry(order).or_default().push(name),
+                GroupEvent::Path { order, path } => paths.push((order, path)),
                 GroupEvent::Warning(text) => {
                     tracing::warn!(%text, "source");
                     self.tell(Event::Warning(text));
@@ -93,11 +95,17 @@ impl Pipeline {
             self.tell(event);
         }
         let by_order = &self.state.by_order;
+        let group_of = |order: u64| by_order.get(usize::try_from(order).ok()?).copied();
+        let paths: Vec<(GroupId, String)> = paths
+            .into_iter()
+            .filter_map(|(order, path)| Some((group_of(order)?, path)))
+            .collect();
+        self.journal.with(|journal| journal.add_paths(&paths))?;
         let members: Vec<Members> = names
             .into_iter()
             .filter_map(|(order, names)| {
                 Some(Members {
-                    group: *by_order.get(usize::try_from(order).ok()?)?,
+                    group: group_of(order)?,
                     rows: 0,
                     names,
                 })

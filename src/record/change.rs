@@ -110,6 +110,20 @@ pub enum Change {
     Commit,
 }
 
+impl Change {
+    /// Whether it makes a draft where there is none. A tag given to many is no draft of those that
+    /// wait for the model: it would stand in the way of its answer.
+    pub fn begins_draft(&self) -> bool {
+        matches!(
+            self,
+            Self::Set {
+                field: Field::LabelKo,
+                ..
+            } | Self::TakeField { .. }
+        )
+    }
+}
+
 /// What one change over some groups came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepReport {

@@ -167,8 +167,10 @@ impl GroupDetail {
             _ => None,
         };
         let taken = taken.map(|text| &text.labels);
-        let Some(old) = &self.draft else {
-            return Ok(self.show(self.current.apply(change, None)));
+        let old = match &self.draft {
+            Some(old) => old.clone(),
+            None if change.begins_draft() => empty_draft(),
+            None => return Ok(self.show(self.current.apply(change, None))),
         };
         let labels = apply(&old.labels, change, taken, vocabulary)?;
         let is_text = !matches!(change, Change::TakeVersion { .. }) && labels != old.labels;
@@ -177,7 +179,7 @@ impl GroupDetail {
             let text = Draft {
                 labels,
                 origin: Origin::Edit,
-                ..old.clone()
+                ..old
             };
             (last + 1, text)
         });
@@ -209,5 +211,18 @@ impl GroupDetail {
         self.summary.has_record = self.current.review.line.is_some();
         self.summary.offered = self.current.offer().is_some();
         true
+    }
+}
+
+/// What the first text that an operator writes is written into.
+fn empty_draft() -> Draft {
+    Draft {
+        labels: Labels::default(),
+        reasons: Vec::new(),
+        origin: Origin::Edit,
+        model: String::new(),
+        prompt_version: String::new(),
+        generated_at: String::new(),
+        confidence: Vec::new(),
     }
 }

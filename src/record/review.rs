@@ -343,9 +343,11 @@ impl CurrentState {
         shown
     }
 
-    /// A line that something else has written was imported as `version`.
+    /// A line that something else has written was imported as `version`. A text that the operator
+    /// has decided about stays the draft.
     pub fn imported(&mut self, version: i64, record: i64, by: CommittedBy) {
-        if self.review.gives_way(self.answer) || self.review.is_line() {
+        let is_open_line = self.review.is_line() && self.review.decision == Decision::Open;
+        if self.review.gives_way(self.answer) || is_open_line {
             self.review.draft = Some(version);
         }
         self.review.line = Some(Line {

@@ -39,6 +39,11 @@ pub enum GroupEvent {
         order: u64,
         name: String,
     },
+    /// A further path at which the image of a known group is.
+    Path {
+        order: u64,
+        path: String,
+    },
     /// Something to tell the user.
     Warning(String),
 }
@@ -241,6 +246,10 @@ impl<'a> Grouper<'a> {
                 let known = *self.by_hash.entry(hash).or_insert(order);
                 if known < order {
                     self.groups.push(known);
+                    (self.each)(GroupEvent::Path {
+                        order: known as u64,
+                        path: item.image_path,
+                    })?;
                     return self.joined(known, item.item_name);
                 }
                 (Some(sha256), None)

@@ -106,6 +106,27 @@ impl Journal {
         transaction.commit().map_err(doing("saving rows"))
     }
 
+    /// More paths at which the images of known groups are, in one transaction. Where another image
+    /// was at such a path, its group is displaced.
+    pub fn add_paths(&mut self, paths: &[(GroupId, String)]) -> Result<()> {
+        let transaction = self.db.transaction().map_err(doing("saving paths"))?;
+        let mut heads = Heads::new(&transaction);
+        let mut touched = Touched::default();
+        for (group, path) in paths {
+            let known = find_by_path(&transaction, path)?;
+            if path.is_empty() || known == Some(*group) {
+                continue;
+            }
+            if let Some(other) = known {
+                touched.add(&heads.read(other)?);
+            }
+            link(&transaction, path, *group)?;
+        }
+        drop(heads);
+        touched.bump(&transaction)?;
+        transaction.commit().map_err(doing("saving paths"))
+    }
+
     /// More rows and names of known groups, in one transaction.
     pub fn add_names(&mut self, members: &[Members]) -> Result<()> {
         let transaction = self.db.transaction().map_err(doing("saving names"))?;
@@ -167,7 +188,8 @@ fn upsert(
                 (Some(now), Some(before)) => !now.eq_ignore_ascii_case(before),
                 _ => false,
             };
-            if differs && (row.image_path != group.item.image_path || seen(id)) {
+            let is_shared = row.image_path != group.item.image_path || seen(id);
+            if differs && (is_shared || has_other_path(db, id, &path)?) {
                 // The path shared its bytes with another one and no longer does.
                 return insert(db, heads, group, &path);
             }
@@ -376,6 +398,13 @@ pub(super) fn find_by_path(db: &Connection, path: &str) -> Result<Option<GroupId
     db.prepare_cached("SELECT group_id FROM paths WHERE path = ?1")
         .and_then(|mut select| select.query_row([path], |row| row.get(0)).optional())
         .map(|id| id.map(GroupId))
+        .map_err(doing("looking for a path"))
+}
+
+/// Whether the image was met under a path besides this one, where it may still be.
+fn has_other_path(db: &Connection, id: GroupId, path: &str) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM paths WHERE group_id = ?1 AND path <> ?2 LIMIT 1")
+        .and_then(|mut select| select.exists(params![id.0, path]))
         .map_err(doing("looking for a path"))
 }
 

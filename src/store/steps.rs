@@ -343,18 +343,9 @@ impl EditContext<'_> {
             | Change::Rename { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
-        let begins = matches!(
-            change,
-            Change::Set {
-                field: Field::LabelKo,
-                ..
-            } | Change::TakeField { .. }
-        );
         let old = match review.draft {
             Some(draft) => Some(read_draft(self.db, draft)?),
-            // A tag given to many is no draft of those that wait for the model: it would stand in
-            // the way of its answer.
-            None if !begins => return Ok(None),
+            None if !change.begins_draft() => return Ok(None),
             None => None,
         };
         let empty = Labels::default();

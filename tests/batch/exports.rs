@@ -144,6 +144,15 @@ fn a_picture_that_gave_way_is_withheld_until_it_turns_up() {
 }
 
 #[test]
+fn a_picture_that_another_one_was_copied_over_is_withheld() {
+    let desk = desk(&["가", "나"]);
+    std::fs::copy(desk.source("가.png"), desk.source("나.png")).unwrap();
+    let ended = run(&desk, &[]).expect(0);
+    assert_eq!(summary(&ended)["withheld"], 1);
+    assert_eq!(labels(&desk).len(), 1);
+}
+
+#[test]
 fn a_file_that_is_merely_missing_keeps_its_line() {
     let desk = desk(&["가", "나"]);
     let before = std::fs::read(desk.out("labels.jsonl")).unwrap();

@@ -1,5 +1,6 @@
 //! Going on after success, failure, Ctrl-C and `kill -9`; and two programs on one outdir.
 
+use crate::common::sources::Sources;
 use crate::common::{Desk, good, lines, say};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,6 +20,7 @@ struct Running {
     child: Child,
     events: Receiver<String>,
     notes: BufReader<ChildStderr>,
+    _unchanged: Sources,
 }
 
 impl Running {
@@ -26,6 +28,7 @@ impl Running {
         let mut all = vec!["--batch", "--json", "--images", "source", "--outdir", "out"];
         all.extend(args);
         let mut command = desk.command(&all);
+        let unchanged = desk.sources();
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -45,6 +48,7 @@ impl Running {
             child,
             events,
             notes,
+            _unchanged: unchanged,
         }
     }
 

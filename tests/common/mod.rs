@@ -1,7 +1,11 @@
 //! A desk for tests of the real program: an empty home, a folder for the source, one for the
 //! labels, and a script that plays the model.
 
+#[path = "sources.rs"]
+pub mod sources;
+
 use serde_json::{Value, json};
+use sources::Sources;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -45,6 +49,11 @@ impl Desk {
 
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// For a run that is not waited for by [`ended`].
+    pub fn sources(&self) -> Sources {
+        Sources::watch(&self.source(""))
     }
 
     pub fn source(&self, name: &str) -> PathBuf {
@@ -137,7 +146,10 @@ impl Desk {
     }
 }
 
+/// Runs it to its end, which leaves the source as it was.
 pub fn ended(command: &mut Command) -> Ended {
+    let desk = command.get_current_dir();
+    let _unchanged = desk.map(|desk| Sources::watch(&desk.join("source")));
     let output = command.output().unwrap();
     Ended {
         status: output.status.code().unwrap_or(-1),

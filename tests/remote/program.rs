@@ -80,6 +80,7 @@ fn a_run_waits_for_its_server() {
     let url = format!("http://{free}/v1");
     let mut args = BATCH.to_vec();
     args.extend(["--endpoint", &url, "--json"]);
+    let _unchanged = desk.sources();
     let mut running = desk.plain(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut server = None;
     let mut warnings = Vec::new();
@@ -115,6 +116,7 @@ fn faults_and_an_interruption_lose_nothing_and_label_nothing_twice() {
         }
     }));
     let args = through(&server, &["--concurrency", "16", "--json"]);
+    let _unchanged = desk.sources();
     let mut running = desk.plain(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut labelled = 0;
     for line in BufReader::new(running.stdout.take().unwrap()).lines() {

@@ -13,6 +13,7 @@ fn sha256(bytes: &[u8]) -> String {
 struct Grouped {
     new: Vec<NewGroup>,
     names: Vec<(u64, String)>,
+    paths: Vec<(u64, String)>,
     warnings: Vec<String>,
 }
 
@@ -22,6 +23,7 @@ fn grouped(options: &SourceOptions) -> (Grouped, Result<SourceEnd>) {
         match event {
             GroupEvent::New(group) => found.new.push(*group),
             GroupEvent::Name { order, name } => found.names.push((order, name)),
+            GroupEvent::Path { order, path } => found.paths.push((order, path)),
             GroupEvent::Warning(warning) => found.warnings.push(warning),
         }
         ControlFlow::Continue(())
@@ -87,6 +89,7 @@ fn rows_are_grouped_by_content_and_by_path() {
         found.names,
         further.map(|(order, name)| (order, name.to_owned()))
     );
+    assert_eq!(found.paths, [(0, "copy.png".to_owned())]);
     assert_eq!(
         found.warnings.len(),
         1,

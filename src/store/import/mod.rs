@@ -7,10 +7,13 @@
 
 mod line;
 mod lines;
+mod tally;
 
 use super::contents::{Content, bump, hex};
 use super::fault::doing;
-use super::groups::{GroupRow, find_by_hash, find_by_path, insert_group, link, path_key};
+use super::groups::{
+    GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
+};
 use super::head::{DraftRow, Heads, insert_draft};
 use super::journal::{Journal, insert_record_row, now_text};
 use super::rules::{Facts, reasons};
@@ -25,15 +28,14 @@ use lines::{Encoding, Lines, decode};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind as IoKind, Read};
 use std::path::Path;
+use tally::Tally;
 
 /// Where a group stands until a source names it: behind everything that a source has named.
 const AFTER_SOURCES: i64 = 1 << 40;
-/// Unreadable lines told one by one; the journal keeps the reason of each.
-const TOLD: usize = 5;
 
 /// Which one counts where a line and the journal's record differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,21 +43,6 @@ pub enum Prefer {
     Journal,
     /// The journal was damaged; the file is what is known to be good.
     File,
-}
-
-/// What the file held.
-#[derive(Default)]
-struct Tally {
-    lines: usize,
-    /// Lines that are exported exactly as they stand there.
-    exact: usize,
-    imported: usize,
-    doubled: usize,
-    changed: usize,
-    non_finite: usize,
-    utf16: bool,
-    cp949: usize,
-    unread: Vec<(u64, String)>,
 }
 
 /// What became of a file of records.
@@ -95,6 +82,7 @@ impl Journal {
             prefer,
             is_behind,
             twins: equal_labels(&transaction)?,
+            known_lines: known_lines(&transaction)?,
             met: HashSet::new(),
             fragments: Vec::new(),
             unread: Vec::new(),
@@ -179,6 +167,17 @@ fn equal_labels(db: &Connection) -> Result<HashSet<String>> {
     .map_err(doing("looking for equal labels"))
 }
 
+/// The lines of earlier files that were ever imported, each with its group.
+fn known_lines(db: &Connection) -> Result<HashMap<String, GroupId>> {
+    db.prepare_cached("SELECT raw, group_id FROM records WHERE raw IS NOT NULL")
+        .and_then(|mut select| {
+            select
+                .query_map([], |row| Ok((row.get(0)?, GroupId(row.get(1)?))))?
+                .collect()
+        })
+        .map_err(doing("reading the lines of earlier files"))
+}
+
 struct Import<'a> {
     db: &'a Connection,
     vocabulary: &'a Vocabulary,
@@ -187,6 +186,7 @@ struct Import<'a> {
     is_behind: bool,
     /// Labels that more than one of the journal's records holds.
     twins: HashSet<String>,
+    known_lines: HashMap<String, GroupId>,
     /// Groups that a line of this file has given its record.
     met: HashSet<GroupId>,
     /// What is left of lines that cannot be read.
@@ -249,6 +249,10 @@ impl Import<'_> {
 
     fn record(&mut self, number: u64, line: &Line, record: &Record, exact: bool) -> Result<()> {
         let id = self.group_of(number, record)?;
+        if record.image_sha256.is_none() && self.is_of_another(id, line) {
+            // A copy of a line about the picture that was at its path then.
+            return Ok(());
+        }
         let mut current = self.heads.read(id)?;
         let stored = match current.review.line.and_then(|line| line.record) {
             Some(record) => Some(self.stored(record)?),
@@ -304,16 +308,22 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// The group that a line speaks of; a new one where the journal knows none.
+    /// The group that a line speaks of; a new one where the journal knows none. A line that names
+    /// other bytes than the journal last met at its path is not about the picture of then.
     fn group_of(&self, number: u64, record: &Record) -> Result<GroupId> {
         let item = item_of(record);
         let path = path_key(&item);
-        let known = match (find_by_path(self.db, &path)?, &record.image_sha256) {
-            (Some(id), _) => Some(id),
-            (None, Some(sha256)) => find_by_hash(self.db, sha256)?,
-            (None, None) => None,
+        let by_path = find_by_path(self.db, &path)?;
+        if let Some(id) = by_path
+            && !self.is_of_other_bytes(id, record)?
+        {
+            return Ok(id);
+        }
+        let by_hash = match &record.image_sha256 {
+            Some(sha256) => find_by_hash(self.db, sha256)?,
+            None => None,
         };
-        if let Some(id) = known {
+        if let Some(id) = by_hash {
             return Ok(id);
         }
         let row = GroupRow {
@@ -326,8 +336,23 @@ impl Import<'_> {
             histogram: None,
         };
         let id = insert_group(self.db, &row)?;
-        link(self.db, &path, id)?;
+        // Which of two pictures is at the path now, only the source can tell.
+        if by_path.is_none() {
+            link(self.db, &path, id)?;
+        }
         Ok(id)
+    }
+
+    /// Whether the journal knows the very line as one of a group that is not at its path now.
+    fn is_of_another(&self, id: GroupId, line: &Line) -> bool {
+        let known = self.known_lines.get(&line.text);
+        self.prefer == Prefer::Journal && known.is_some_and(|known| *known != id)
+    }
+
+    fn is_of_other_bytes(&self, id: GroupId, record: &Record) -> Result<bool> {
+        let (known, named) = (read_group(self.db, id)?.sha256, &record.image_sha256);
+        let known = known.zip(named.as_ref());
+        Ok(known.is_some_and(|(known, named)| !known.eq_ignore_ascii_case(named)))
     }
 
     /// Makes a version the group's line.
@@ -518,65 +543,5 @@ fn item_of(record: &Record) -> Item {
         image_url: None,
         ocid: None,
         ranking: None,
-    }
-}
-
-impl Tally {
-    fn notices(self, name: &str) -> Vec<String> {
-        let mut told = Vec::new();
-        if self.imported > 0 {
-            let encoding = if self.utf16 { " (UTF-16)" } else { "" };
-            told.push(format!(
-                "{name}: imported {} of an earlier run{encoding}",
-                count(self.imported, "record")
-            ));
-        }
-        if self.cp949 > 0 {
-            told.push(format!(
-                "{name}: read {} as CP949; they are exported as UTF-8",
-                count(self.cp949, "line")
-            ));
-        }
-        if self.non_finite > 0 {
-            told.push(format!(
-                "{name}: NaN or Infinity, which is not JSON, counts as no value in {} and is exported \
-                 as null",
-                count(self.non_finite, "line")
-            ));
-        }
-        if self.doubled > 0 {
-            told.push(format!(
-                "{name}: kept {} in {KEPT}, since a later line has the same image",
-                count(self.doubled, "line")
-            ));
-        }
-        if self.changed > 0 {
-            told.push(format!(
-                "{name}: kept {} changed outside labeler-tui in {KEPT}; the journal's records stay",
-                count(self.changed, "line")
-            ));
-        }
-        if !self.unread.is_empty() {
-            let first = self.unread.iter().take(TOLD);
-            let mut why: Vec<String> = first
-                .map(|(number, why)| format!("line {number}: {why}"))
-                .collect();
-            if self.unread.len() > TOLD {
-                why.push(format!("and {} more", self.unread.len() - TOLD));
-            }
-            told.push(format!(
-                "{name}: kept {} that cannot be read in {UNREAD} ({})",
-                count(self.unread.len(), "line"),
-                why.join("; ")
-            ));
-        }
-        told
-    }
-}
-
-fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
     }
 }

@@ -1,0 +1,215 @@
+//! An operator at the workstation: keys through its own state, with a real engine and a real
+//! journal behind it and a script in the place of the model.
+
+use crate::common::sources::Sources;
+use crate::plan::{ICON, plan};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use labeler_tui::engine::{Command, Event, Handle, Step, start};
+use labeler_tui::labeler::scripted::{Script, Scripted};
+use labeler_tui::record::{GroupDetail, GroupId, GroupState};
+use labeler_tui::tui::Settings;
+use labeler_tui::tui::app::{App, Message};
+use labeler_tui::tui::effect::Effect;
+use labeler_tui::tui::keymap::{Key, Keymap};
+use labeler_tui::tui::layout::Pane;
+use labeler_tui::tui::theme::{Depth, Ground, Theme};
+use ratatui::layout::Size;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An engine that says nothing for so long is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Nobody looks for this: when it has been looked for, everything before it has been done.
+const LAST: &str = "everything before this has been done";
+
+pub struct Operator {
+    engine: Handle,
+    pub app: App,
+    /// What was asked of the engine, oldest first.
+    pub commands: Vec<Command>,
+    /// What came of the steps among it.
+    pub steps: Vec<Step>,
+    /// Something was asked of the engine that it has not been waited for.
+    sent: bool,
+    /// Nothing waits for the model.
+    idle: bool,
+    answers: BTreeMap<GroupId, Box<GroupDetail>>,
+    /// How a record looked at once after a step, before the engine said so.
+    predicted: Option<(GroupId, Look)>,
+    /// Last, when the engine has ended.
+    _unchanged: Sources,
+}
+
+/// What the review state machine says of a record.
+type Look = (GroupState, bool, bool);
+
+impl Operator {
+    pub fn sits_down(folder: &Path, script: Script) -> Self {
+        let plan = plan(folder);
+        let settings = Settings {
+            icon: ICON,
+            model: true,
+            outdir: "out".into(),
+            vocabulary: Arc::clone(plan.vocabulary()),
+            english: false,
+        };
+        let theme = Theme {
+            depth: Depth::True,
+            ground: Ground::Dark,
+        };
+        let keymap = Keymap::load(None, None).unwrap();
+        let labeler = Scripted::new(script);
+        let mut operator = Self {
+            engine: start(plan, Some(Box::new(|_| Ok(Box::new(labeler))))).unwrap(),
+            app: App::new(Size::new(120, 40), theme, keymap, settings),
+            commands: Vec::new(),
+            steps: Vec::new(),
+            sent: true,
+            idle: false,
+            answers: BTreeMap::new(),
+            predicted: None,
+            _unchanged: Sources::watch(folder),
+        };
+        operator.rests();
+        operator
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send(command) => {
+                    self.idle &= !matches!(command, Command::Retry { .. });
+                    self.sent = true;
+                    if let Command::Apply { groups, .. } = &command
+                        && let [group] = groups[..]
+                        && self.app.details.contains_key(&group)
+                    {
+                        self.predicted = Some((group, self.look(group)));
+                    }
+                    self.commands.push(command.clone());
+                    self.engine.send(command);
+                }
+                Effect::Work(job) => {
+                    let more = self.app.update(Message::Done(job.run()));
+                    self.carry_out(more);
+                }
+                Effect::Pictures(_) | Effect::Redraw | Effect::Suspend => {}
+                Effect::Quit => panic!("the workstation was left"),
+            }
+        }
+    }
+
+    fn look(&self, group: GroupId) -> Look {
+        let summary = self.app.groups.get(group).unwrap();
+        (summary.state, summary.has_record, summary.offered)
+    }
+
+    fn hears(&mut self) -> Event {
+        let event = self.engine.events().recv_timeout(PATIENCE).unwrap();
+        match &event {
+            Event::Idle => self.idle = true,
+            Event::Detail(detail) => {
+                self.answers.insert(detail.summary.id, detail.clone());
+            }
+            Event::Stepped {
+                step: Some(step), ..
+            } => self.steps.push(step.clone()),
+            Event::Broken(error) => panic!("{error}"),
+            _ => {}
+        }
+        if !is_last(&event) {
+            let effects = self.app.update(Message::Engine(event.clone()));
+            self.carry_out(effects);
+        }
+        event
+    }
+
+    /// Until the engine and the model have done all that was asked of them.
+    fn rests(&mut self) {
+        loop {
+            let effects = self.app.settle();
+            self.carry_out(effects);
+            if !std::mem::take(&mut self.sent) && self.idle {
+                return;
+            }
+            self.engine.send(Command::Find { text: LAST.into() });
+            while !is_last(&self.hears()) {}
+            while !self.idle {
+                self.hears();
+                self.sent = true;
+            }
+        }
+    }
+
+    fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
+        let key = KeyEvent::new(code, modifiers);
+        let effects = self.app.update(Message::Key(key));
+        self.carry_out(effects);
+        self.rests();
+        if let Some((group, predicted)) = self.predicted.take() {
+            assert_eq!(
+                self.look(group),
+                predicted,
+                "the workstation shows other than is"
+            );
+        }
+    }
+
+    /// Keys as key files write them; texts behind a quote, `_` for a space.
+    pub fn types(&mut self, keys: &str) {
+        for word in keys.split_whitespace() {
+            if let Some(text) = word.strip_prefix('"') {
+                if self.app.dialog.is_none() {
+                    // Refused: there is nothing to type into, and the letters would be keys.
+                    return;
+                }
+                for c in text.replace('_', " ").chars() {
+                    self.press(KeyCode::Char(c), KeyModifiers::NONE);
+                }
+            } else {
+                let key = Key::parse(word).unwrap();
+                self.press(key.code, key.modifiers);
+            }
+        }
+    }
+
+    /// Keys of a deed, where they begin with `~` about this one of the items, and back to the queue.
+    pub fn does(&mut self, deed: &str, item: usize) {
+        let keys = match deed.strip_prefix('~') {
+            Some(keys) => format!("\\ g g {} {keys}", "j ".repeat(item)),
+            None => deed.to_owned(),
+        };
+        self.types(&keys);
+        // What was refused stays open.
+        while self.app.dialog.is_some() {
+            self.types("esc");
+        }
+        self.types("2 esc 1");
+        self.app.focus = Pane::Queue;
+    }
+
+    /// Everything about these groups, in their order.
+    pub fn details(&mut self, ids: &[GroupId]) -> Vec<GroupDetail> {
+        self.answers.clear();
+        for id in ids {
+            self.engine.send(Command::Open(*id));
+        }
+        while self.answers.len() < ids.len() {
+            self.hears();
+        }
+        let answers = std::mem::take(&mut self.answers);
+        answers.into_values().map(|detail| *detail).collect()
+    }
+
+    pub fn leaves(self) {
+        self.engine.send(Command::Stop);
+        let events = self.engine.events();
+        while !matches!(events.recv_timeout(PATIENCE).unwrap(), Event::Stopped(_)) {}
+    }
+}
+
+fn is_last(event: &Event) -> bool {
+    matches!(event, Event::Found { text, .. } if text == LAST)
+}

@@ -1,0 +1,79 @@
+//! What a run reads, it never writes.
+
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The files that a run reads. When this is dropped, after the run, every one of them must be what
+/// it was, with nothing beside them that was not there.
+#[derive(Debug)]
+pub struct Sources {
+    folder: PathBuf,
+    before: BTreeMap<PathBuf, Found>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    modified: SystemTime,
+    content: Content,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Folder,
+    Link(PathBuf),
+    /// Its SHA-256; `None` where it cannot be read.
+    File(Option<Vec<u8>>),
+}
+
+impl Sources {
+    /// Watches everything under `folder` but its `out` and hidden files.
+    pub fn watch(folder: &Path) -> Self {
+        let mut before = BTreeMap::new();
+        look(folder, &mut before);
+        Self {
+            folder: folder.to_owned(),
+            before,
+        }
+    }
+}
+
+impl Drop for Sources {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mut after = BTreeMap::new();
+        look(&self.folder, &mut after);
+        for (path, found) in &self.before {
+            let now = after.remove(path);
+            assert_eq!(now.as_ref(), Some(found), "{}", path.display());
+        }
+        assert!(after.is_empty(), "left beside the sources: {after:?}");
+    }
+}
+
+fn look(folder: &Path, found: &mut BTreeMap<PathBuf, Found>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let (path, name) = (entry.path(), entry.file_name());
+        if name == "out" || name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let about = entry.metadata().unwrap();
+        if about.is_dir() {
+            look(&path, found);
+        }
+        let content = if about.is_dir() {
+            Content::Folder
+        } else if about.is_symlink() {
+            Content::Link(std::fs::read_link(&path).unwrap())
+        } else {
+            let bytes = std::fs::read(&path).ok();
+            Content::File(bytes.map(|bytes| Sha256::digest(bytes).to_vec()))
+        };
+        let modified = about.modified().unwrap();
+        found.insert(path, Found { modified, content });
+    }
+}

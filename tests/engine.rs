@@ -204,3 +204,37 @@ fn what_a_step_could_not_be_done_to_is_told() {
     assert_eq!(groups["가"].tags_ko.len(), 15);
     assert_eq!(groups["나무"].tags_ko.len(), 6);
 }
+
+#[test]
+fn what_an_export_keeps_aside_is_the_last_word_of_the_commit() {
+    let folder = desk(&[
+        ("가", earlier_line("가", "빨간색", 5)),
+        ("나무", earlier_line("나무", "빨간색", 5)),
+    ]);
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    let labels = folder.path().join("out/labels.jsonl");
+    let text = std::fs::read_to_string(&labels).unwrap();
+    std::fs::write(&labels, text.replacen("단정한 가", "손으로 고친 가", 1)).unwrap();
+
+    let group = groups["나무"].id;
+    let change = Change::Add {
+        field: Field::TagsKo,
+        value: "새 태그".to_owned(),
+    };
+    for change in [change, Change::Commit] {
+        let groups = vec![group];
+        engine.send(Command::Apply { groups, change });
+    }
+    let kept =
+        |event: &Event| matches!(event, Event::Warning(text) if text.contains("labels_kept.jsonl"));
+    let heard = hear(&engine, &mut groups, kept);
+    let commit = heard.iter().any(|event| {
+        matches!(event, Event::Stepped { step: Some(Step::Done(report)), .. }
+            if report.change == Change::Commit)
+    });
+    assert!(commit, "told before the step: {heard:?}");
+    let kept = std::fs::read_to_string(folder.path().join("out/labels_kept.jsonl")).unwrap();
+    assert!(kept.contains("손으로 고친 가"), "{kept}");
+}

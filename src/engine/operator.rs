@@ -95,7 +95,7 @@ impl Pipeline {
 
     fn stepped(&mut self, outcome: StepOutcome, step: Option<Step>, exports: bool) -> Result<()> {
         if exports {
-            self.export()?;
+            self.update_exports()?;
         }
         self.show(&outcome.changed)?;
         self.tell(Event::Stepped {
@@ -103,6 +103,8 @@ impl Pipeline {
             undo: outcome.undo,
             redo: outcome.redo,
         });
+        // Last: what a front end shows of the step would hide what the export had to keep aside.
+        self.tell_notices();
         Ok(())
     }
 

@@ -222,11 +222,16 @@ impl Pipeline {
 
     /// Brings every export up to date.
     pub(super) fn export(&mut self) -> Result<()> {
-        let (exports, settled) = (&mut self.exports, self.state.source_read);
-        self.journal
-            .with(|journal| exports.update(journal, settled))?;
+        self.update_exports()?;
         self.tell_notices();
         Ok(())
+    }
+
+    /// Exports without telling what was noticed on the way.
+    pub(super) fn update_exports(&mut self) -> Result<()> {
+        let (exports, settled) = (&mut self.exports, self.state.source_read);
+        self.journal
+            .with(|journal| exports.update(journal, settled))
     }
 
     pub(super) fn tell_notices(&mut self) {

@@ -9,6 +9,7 @@ use crate::record::{Reason, Record};
 use crate::store::{Committed, Journal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -53,6 +54,25 @@ enum Fate {
 struct PictureOfLine {
     image_path: Option<String>,
     image_sha256: Option<String>,
+}
+
+impl PictureOfLine {
+    /// Of a line that another program may have written: a value of another type counts as none,
+    /// and of a key that stands twice the last one counts. `None` where it is no object.
+    fn of(line: &str) -> Option<Self> {
+        if let Ok(picture) = serde_json::from_str(line) {
+            return Some(picture);
+        }
+        let mut fields: Map<String, Value> = serde_json::from_str(line).ok()?;
+        let mut text = |key: &str| match fields.remove(key) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        Some(Self {
+            image_path: text("image_path"),
+            image_sha256: text("image_sha256"),
+        })
+    }
 }
 
 impl Truth {
@@ -123,7 +143,7 @@ impl StandingLines {
         };
         for line in text.split('\n') {
             // What is no record is no line of one.
-            let Ok(picture) = serde_json::from_str::<PictureOfLine>(line) else {
+            let Some(picture) = PictureOfLine::of(line) else {
                 continue;
             };
             match (picture.image_sha256, picture.image_path) {
@@ -177,8 +197,9 @@ impl ExportedRecord {
     /// The record's line. One that came from an earlier file stands as it stood there.
     pub fn line(self) -> Result<String> {
         if let Some(raw) = &self.raw {
-            let picture: PictureOfLine = parse(raw.trim_start_matches('\u{feff}'))?;
-            let is_there = picture.image_path.as_ref() == Some(&self.image_path);
+            let picture = PictureOfLine::of(raw.trim_start_matches('\u{feff}'));
+            let path = picture.and_then(|picture| picture.image_path);
+            let is_there = path.as_ref() == Some(&self.image_path);
             if is_there || self.image_path.is_empty() {
                 return Ok(raw.clone());
             }

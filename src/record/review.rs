@@ -144,6 +144,8 @@ pub struct CurrentState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextCommit {
     Nothing,
+    /// The line stays as it is and counts as committed by the operator.
+    Confirms,
     Adds,
     Replaces,
     Removes,
@@ -192,7 +194,8 @@ impl ReviewState {
         match (&self.decision, self.draft, self.line) {
             (Decision::Rejected(_), _, Some(_)) => NextCommit::Removes,
             (Decision::Rejected(_), _, None) | (_, None, _) => NextCommit::Nothing,
-            _ if self.is_committed() => NextCommit::Nothing,
+            _ if self.is_confirmed() => NextCommit::Nothing,
+            _ if self.is_committed() => NextCommit::Confirms,
             (_, Some(_), Some(line)) if line.by != CommittedBy::Unread => NextCommit::Replaces,
             (_, Some(_), _) => NextCommit::Adds,
         }

@@ -110,7 +110,7 @@ impl Journal {
     /// was at such a path, its group is displaced.
     pub fn add_paths(&mut self, paths: &[(GroupId, String)]) -> Result<()> {
         let transaction = self.db.transaction().map_err(doing("saving paths"))?;
-        let mut heads = Heads::new(&transaction);
+        let heads = Heads::new(&transaction);
         let mut touched = Touched::default();
         for (group, path) in paths {
             let known = find_by_path(&transaction, path)?;

@@ -281,6 +281,9 @@ impl App {
 
     fn key(&mut self, event: &KeyEvent) {
         if self.dialog.is_some() {
+            if self.tries_again(event) {
+                return;
+            }
             return self.dialog_key(event);
         }
         self.notice = None;

@@ -2,8 +2,11 @@
 
 use super::action::{Action, Context};
 use super::app::App;
+use super::dialog::Dialog;
 use super::effect::Effect;
+use super::keymap::{Key, Lookup};
 use crate::engine::{Blocked, Command, Cure};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 impl App {
     /// Why nothing that is decided now would be saved, and what to do.
@@ -90,6 +93,25 @@ impl App {
         self.blocked = None;
         self.say("saved: the journal can be written again".to_owned());
         self.ask_again_to_leave();
+    }
+
+    /// The screen names the key that tries again, also while a dialog is open: there it works
+    /// too, unless it is a letter that may be typed. What is being typed stays.
+    pub(super) fn tries_again(&mut self, event: &KeyEvent) -> bool {
+        let chord = KeyModifiers::CONTROL | KeyModifiers::ALT;
+        let typed = matches!(event.code, KeyCode::Char(_)) && !event.modifiers.intersects(chord);
+        if self.blocked.is_none() || typed {
+            return false;
+        }
+        let found = self.keymap.lookup(Context::Global, &Key::from_event(event));
+        let tries = found == Lookup::Action(Action::TryAgain);
+        if tries {
+            if matches!(self.dialog, Some(Dialog::Refusal(_))) {
+                self.dialog = None;
+            }
+            self.try_again();
+        }
+        tries
     }
 
     pub(super) fn try_again(&mut self) {

@@ -261,14 +261,23 @@ fn a_link_to_the_labels_stays_a_link() {
 #[test]
 fn a_link_to_somebody_elses_file_is_not_written_through() {
     for name in ["labels.jsonl", "labels_errors.jsonl", "labels.parquet"] {
-        let desk = Desk::with_icons(&["가"]);
-        std::fs::create_dir(desk.path().join("out")).unwrap();
-        symlink(desk.source("가.png"), desk.out(name)).unwrap();
-        let before = sha256(&desk.source("가.png"));
-        manifest(&desk, "", &["가"]);
-        let ended = run(&desk, &["--parquet"]).expect(2);
-        assert!(ended.err.contains("is a symbolic link to"), "{}", ended.err);
-        assert_eq!(sha256(&desk.source("가.png")), before);
+        // By its name it is of another kind, or it is not although it has the same ending.
+        let (_, ending) = name.split_once('.').unwrap();
+        for (theirs, why) in [
+            ("notes.txt".to_owned(), "a file of another kind"),
+            (format!("notes.{ending}"), "did not write"),
+        ] {
+            let desk = Desk::with_icons(&["가"]);
+            let theirs = desk.path().join(theirs);
+            std::fs::write(&theirs, "somebody's notes\n").unwrap();
+            std::fs::create_dir(desk.path().join("out")).unwrap();
+            symlink(&theirs, desk.out(name)).unwrap();
+            manifest(&desk, "", &["가"]);
+            let ended = run(&desk, &["--parquet"]).expect(2);
+            assert!(ended.err.contains(why), "{name}: {}", ended.err);
+            let now = std::fs::read_to_string(&theirs).unwrap();
+            assert_eq!(now, "somebody's notes\n", "{name}");
+        }
     }
 }
 

@@ -246,7 +246,7 @@ fn every_transition() {
             imported(),
             Change::Reopen,
             S::Uncertain,
-            N::Nothing,
+            N::Confirms,
             Some(1),
         ),
         (
@@ -286,7 +286,7 @@ fn every_transition() {
             after(&imported(), &Change::Accept),
             Change::Reopen,
             S::Uncertain,
-            N::Nothing,
+            N::Confirms,
             Some(1),
         ),
         (
@@ -375,7 +375,7 @@ fn every_transition() {
             after(&imported(), &edit()),
             take(1),
             S::Uncertain,
-            N::Nothing,
+            N::Confirms,
             Some(1),
         ),
         (

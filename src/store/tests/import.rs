@@ -198,6 +198,42 @@ fn lines_that_cannot_be_read_are_kept_and_their_images_are_marked() {
 }
 
 #[test]
+fn odd_values_of_any_key_cost_themselves_and_their_line_stays() {
+    let mut written = Vec::new();
+    let whole: serde_json::Value = serde_json::from_str(&line("0", "", "")).unwrap();
+    let keys = whole.as_object().unwrap().keys();
+    for key in keys.filter(|key| *key != "image_path") {
+        for odd in ["7", "true", "[1, null]", "{\"a\": 1}"] {
+            let name = format!("{}-{key}", written.len());
+            let mut text = line(&name, "붉은 천의 모자", "");
+            text.truncate(text.len() - 1);
+            // The key stands twice; the last one counts, as most readers have it.
+            written.push(format!("{text}, \"{key}\": {odd}}}"));
+            let mut alone: serde_json::Value = serde_json::from_str(&line(&name, "", "")).unwrap();
+            alone["image_path"] = format!("icons/{name}-alone.png").into();
+            alone[key] = serde_json::from_str(odd).unwrap();
+            alone["image_sha256"] = match alone["image_sha256"].take() {
+                serde_json::Value::String(text) => format!("{text}-alone").into(),
+                other => other,
+            };
+            written.push(alone.to_string());
+        }
+    }
+    let lines: Vec<&str> = written.iter().map(String::as_str).collect();
+    let dir = with_lines(&lines);
+    let mut journal = open(dir.path());
+    assert_eq!(journal.summaries().unwrap().len(), written.len());
+    journal.export(true).unwrap();
+    assert_eq!(
+        read(dir.path(), LABELS).lines().collect::<Vec<_>>(),
+        lines,
+        "byte for byte"
+    );
+    assert!(!dir.path().join(UNREAD).exists());
+    assert!(!dir.path().join(KEPT).exists());
+}
+
+#[test]
 fn a_readable_line_stands_for_one_that_is_not() {
     let good = line("모자", "붉은 천의 모자", "");
     let dir = with_lines(&[&good[..good.len() - 1], &good, &good[..good.len() - 9]]);

@@ -87,3 +87,40 @@ fn what_is_being_typed_stays_until_it_can_be_saved() {
         bench.commands
     );
 }
+
+#[test]
+fn the_key_that_tries_again_works_in_every_dialog() {
+    // While a tag is being typed, which stays.
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("t \"새_태그");
+    bench.event(blocked(Cure::WriteAnew));
+    bench.keys("ctrl-t");
+    assert_eq!(bench.commands, [Command::TryAgain]);
+    bench.event(Event::Unblocked);
+    assert!(bench.screen().contains("새 태그"), "{}", bench.screen());
+    bench.keys("enter");
+    assert!(
+        matches!(
+            bench.commands[..],
+            [Command::TryAgain, Command::Apply { .. }]
+        ),
+        "{:?}",
+        bench.commands
+    );
+
+    // In what says why nothing can be typed, which is over then.
+    let mut bench = Bench::evening(120, 40);
+    bench.event(blocked(Cure::WriteAnew));
+    bench.keys("t");
+    assert!(bench.app.dialog.is_some());
+    bench.keys("ctrl-t");
+    assert_eq!(bench.commands, [Command::TryAgain]);
+    assert!(bench.app.dialog.is_none(), "{}", bench.screen());
+}
+
+#[test]
+fn a_rejected_record_is_counted() {
+    let mut bench = Bench::evening(160, 40);
+    bench.keys("x \"흐림 enter");
+    assert!(bench.screen().contains("x1 rejected"), "{}", bench.screen());
+}

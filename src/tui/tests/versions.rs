@@ -115,3 +115,16 @@ fn what_a_rejection_does_to_a_line_is_shown() {
     bench.keys("u O");
     assert_eq!(bench.app.groups.count(GroupState::Committed), 1);
 }
+
+#[test]
+fn what_a_commit_confirms_is_said_until_it_is_confirmed() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("/ ctrl-u \"은반지 enter");
+    let confirms = "confirms the line in labels.jsonl, as accepting does";
+    assert!(!bench.screen().contains(confirms), "{}", bench.screen());
+
+    let mut imported = bench.app.detail().unwrap().as_ref().clone();
+    imported.current.review.line.as_mut().unwrap().by = crate::record::CommittedBy::Import;
+    bench.event(Event::Detail(Box::new(imported)));
+    assert!(bench.screen().contains(confirms), "{}", bench.screen());
+}

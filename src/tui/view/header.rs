@@ -119,6 +119,7 @@ pub fn header(app: &App, area: Rect, buf: &mut Buffer) {
         GroupState::Committed,
         GroupState::Draft,
         GroupState::Waiting,
+        GroupState::Rejected,
     ];
     let reserved = width(&right).min(room / 3) + 1;
     for state in counts {

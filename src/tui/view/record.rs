@@ -79,11 +79,15 @@ fn place(reason: Reason) -> Option<Field> {
     }
 }
 
-/// What a commit would do to a line that stands in `labels.jsonl`.
-fn at_the_commit(detail: &GroupDetail) -> Option<&'static str> {
+/// What a commit would do to a line that stands in `labels.jsonl`, and whether it changes it.
+fn at_the_commit(detail: &GroupDetail) -> Option<(&'static str, bool)> {
     match detail.next_commit() {
-        NextCommit::Replaces => Some("replaces the line in labels.jsonl by this draft"),
-        NextCommit::Removes => Some("removes the line from labels.jsonl"),
+        NextCommit::Confirms => Some((
+            "confirms the line in labels.jsonl, as accepting does",
+            false,
+        )),
+        NextCommit::Replaces => Some(("replaces the line in labels.jsonl by this draft", true)),
+        NextCommit::Removes => Some(("removes the line from labels.jsonl", true)),
         NextCommit::Adds | NextCommit::Nothing => None,
     }
 }
@@ -169,8 +173,9 @@ impl Page {
             let text = format!("the model has answered again: {key} to compare, the draft stays");
             self.named("new", &text, theme.accent());
         }
-        if let Some(text) = at_the_commit(detail) {
-            self.named("commit", text, theme.warn());
+        if let Some((text, changes)) = at_the_commit(detail) {
+            let style = if changes { theme.warn() } else { theme.dim() };
+            self.named("commit", text, style);
         }
         if let Some(draft) = &detail.draft {
             self.reasons(&draft.reasons, None);

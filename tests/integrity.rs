@@ -128,7 +128,7 @@ enum Odd {
     Cut,
     Cp949,
     UnknownKeys,
-    OddTypes,
+    WrongTypes,
     Doubled,
     NoPath,
     /// The line that stands there is replaced.
@@ -655,13 +655,13 @@ impl World {
             let mark = format!("줄{}번", self.count);
             let name = path.trim_end_matches(".png");
             let tags = match odd {
-                Odd::OddTypes => "\"하나, 둘\"",
+                Odd::WrongTypes => "\"하나, 둘\"",
                 _ => "[\"모자\",  \"빨간색\", \"천\", \"단정한\", \"장비\"]",
             };
             let more = match odd {
                 Odd::NotANumber => "\"item_description\": NaN, ",
                 Odd::UnknownKeys => "\"score\": 0.50, \"x\": {\"image_path\": 1}, ",
-                Odd::OddTypes => "\"attributes\": 7, \"label_en\": [1], ",
+                Odd::WrongTypes => "\"attributes\": 7, \"label_en\": [1], ",
                 _ => "\"attributes\": {\"colors\": [\"황금\"], \"material\": [\"외계\"]}, ",
             };
             let hashed = match is_moved || matches!(odd, Odd::Hashed) {
@@ -811,7 +811,7 @@ fn odd() -> impl Strategy<Value = Odd> {
         Odd::Cut,
         Odd::Cp949,
         Odd::UnknownKeys,
-        Odd::OddTypes,
+        Odd::WrongTypes,
         Odd::Doubled,
         Odd::NoPath,
         Odd::InPlace,

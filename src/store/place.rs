@@ -10,6 +10,7 @@ use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, sync_folder};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -31,6 +32,9 @@ pub enum Misplaced {
 pub(super) struct Files {
     journal: Option<Look>,
     log: Option<Look>,
+    /// To look into the journal's file. Open for as long as the connection is: closing it would
+    /// take away the locks that SQLite holds on the same file.
+    handle: Option<File>,
     /// The connection was closed and could not be opened again.
     closed: bool,
 }
@@ -121,8 +125,20 @@ impl Journal {
         let look = |name| Look::at(&self.outdir.join(name)).ok().flatten();
         let (journal, log) = (look(JOURNAL), look(LOG));
         let files = &mut self.files;
-        // A file that is another one is not the one that was opened: `verify` is to find out.
-        if files.journal.is_none_or(|seen| same(seen, journal)) {
+        if files.handle.is_none() {
+            files.handle = File::open(self.outdir.join(JOURNAL)).ok();
+        }
+        // A file that is another one is not the one that was opened, and one that was damaged while
+        // it was being used is not as it was left: `verify` is to find out.
+        let is_ours = match (files.journal, journal) {
+            (None, _) => true,
+            (Some(seen), Some(now)) if now == seen => true,
+            (Some(seen), Some(now)) => {
+                now.id == seen.id && files.handle.as_ref().is_none_or(is_whole)
+            }
+            (Some(_), None) => false,
+        };
+        if is_ours {
             files.journal = journal;
         }
         if files.log.is_none_or(|seen| same(seen, log)) {
@@ -269,6 +285,23 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// Whether a database has its header, and as many pages as that says.
+fn is_whole(database: &File) -> bool {
+    let mut header = [0; 100];
+    let read = database
+        .read_exact_at(&mut header, 0)
+        .and_then(|()| database.metadata());
+    let Ok(metadata) = read else {
+        return false;
+    };
+    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+    header.starts_with(b"SQLite format 3\0") && metadata.len() >= page_size * u64::from(pages)
 }
 
 fn same(seen: Look, now: Option<Look>) -> bool {

@@ -88,7 +88,7 @@ fn lstat(path: &Path) -> Result<Option<Metadata>> {
 }
 
 /// An outdir that is a file has nothing inside; creating it says so.
-fn is_absent(error: &io::Error) -> bool {
+pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory

@@ -6,7 +6,7 @@ use super::journal::Journal;
 use super::lock::Lock;
 use super::open::open;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, sync_folder};
+use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, is_absent, sync_folder};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
@@ -59,13 +59,6 @@ impl Look {
             Err(error) => Err(error),
         }
     }
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 #[cfg(unix)]

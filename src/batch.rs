@@ -76,8 +76,8 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
     let events = handle.events();
     let mut stopping = false;
     let mut no_model = None;
-    // Whether the journal is being written anew.
-    let mut anew = false;
+    // Whether the journal is being rewritten.
+    let mut rewriting = false;
     let mut failures = Failures::default();
     loop {
         if interrupt.asked() && !stopping {
@@ -99,15 +99,15 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         handle.send(Command::Stop);
                     }
                     Event::Blocked(blocked) => {
-                        let cure = !anew && blocked.cure == Cure::WriteAnew;
-                        anew = cure;
+                        let cure = !rewriting && blocked.cure == Cure::Rewrite;
+                        rewriting = cure;
                         stopping |= !cure;
                         handle.send(match cure {
                             true => Command::TryAgain,
                             false => Command::Stop,
                         });
                     }
-                    Event::Unblocked => anew = false,
+                    Event::Unblocked => rewriting = false,
                     Event::Failed {
                         name, code, detail, ..
                     } => failures.push(code, format!("{name}: {detail}")),
@@ -195,7 +195,7 @@ impl Screen {
             // What cannot be cured ends the run, and is its error.
             Event::Blocked(Blocked {
                 error,
-                cure: Cure::WriteAnew,
+                cure: Cure::Rewrite,
             }) => self.note(&format!("warning: {}", error.cause)),
             Event::Failed {
                 name, code, detail, ..
@@ -313,13 +313,13 @@ fn event_json(event: &Event) -> Option<Value> {
         Event::SourceRead { rows, groups } => json!({
             "event": "source_read", "rows": rows, "groups": groups,
         }),
-        Event::Labelled {
+        Event::Labeled {
             image_path,
             name,
             reasons,
             ..
         } => json!({
-            "event": "labelled", "image_path": image_path, "item_name": name, "reasons": reasons,
+            "event": "labeled", "image_path": image_path, "item_name": name, "reasons": reasons,
         }),
         Event::Failed {
             image_path,
@@ -353,7 +353,7 @@ fn event_json(event: &Event) -> Option<Value> {
 fn progress_json(progress: &Progress) -> Value {
     let stage = match progress.stage {
         Stage::Waiting => "waiting",
-        stage => preparing(stage).unwrap_or("labelling"),
+        stage => preparing(stage).unwrap_or("labeling"),
     };
     let mut value = json!({
         "event": "progress", "stage": stage,

@@ -1,4 +1,4 @@
-//! `bench`: the labelling workload with the real prompt and a fixed length of answer, timed.
+//! `bench`: the labeling workload with the real prompt and a fixed length of answer, timed.
 
 mod server;
 
@@ -91,7 +91,7 @@ fn items(options: &BenchOptions) -> Result<Vec<Item>> {
     }
 }
 
-/// The prompt that `model` is labelled with.
+/// The prompt that `model` is labeled with.
 fn prompter(model: &str) -> Result<Prompter> {
     Prompter::load(&PromptOptions {
         // The built-in model knows no other prompt, and holds no longer one.

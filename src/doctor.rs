@@ -179,21 +179,21 @@ fn terminal(findings: &mut Findings) {
         findings.add("characters", Verdict::Limited, "the locale is not UTF-8");
         findings.hint("Korean may look wrong; set for example LANG=C.UTF-8");
     }
-    let colours = crossterm::style::available_color_count();
-    let colours = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+    let colors = crossterm::style::available_color_count();
+    let colors = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         "none (NO_COLOR)".to_owned()
-    } else if colours > 256 {
+    } else if colors > 256 {
         "24 bit".to_owned()
     } else {
-        colours.to_string()
+        colors.to_string()
     };
-    findings.add("colours", Verdict::Works, colours);
+    findings.add("colors", Verdict::Works, colors);
     images(findings);
     if std::env::var_os("TMUX").is_some() {
         findings.add(
             "tmux",
             Verdict::Limited,
-            "pictures and colours pass through tmux",
+            "pictures and colors pass through tmux",
         );
         findings.hint("set -g allow-passthrough on, and -as terminal-features ',*:RGB:sixel'");
     }

@@ -1,5 +1,5 @@
 //! labeler-tui: labels small game-item icons with Qwen2-VL on the user's own machine, and gives
-//! an operator a fast place to look at doubtful records, mend and commit them.
+//! an operator a fast place to review uncertain records, edit and commit them.
 //!
 //! # The way of an item
 //!

@@ -151,7 +151,7 @@ pub struct FrontOptions {
     pub keymap: Option<String>,
 }
 
-/// Everything a labelling run needs, one struct per stage.
+/// Everything a labeling run needs, one struct per stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunOptions {
     pub source: SourceOptions,

@@ -165,7 +165,7 @@ fn remove(path: &Path) {
 }
 
 #[test]
-fn a_deleted_journal_is_written_anew_with_all_that_was_decided() {
+fn a_deleted_journal_is_rewritten_with_all_that_was_decided() {
     for and_its_log in [false, true] {
         let desk = Desk::new();
         let mut run = desk.open();
@@ -178,7 +178,7 @@ fn a_deleted_journal_is_written_anew_with_all_that_was_decided() {
         }
         // Nothing needs to be done for it to be noticed.
         let (cause, cure) = run.blocked();
-        assert_eq!(cure, Cure::WriteAnew);
+        assert_eq!(cure, Cure::Rewrite);
         assert!(cause.contains("journal.sqlite was deleted"), "{cause}");
         // What is decided meanwhile waits, and is not shown as if it were done.
         run.add_tag("나", "둘");
@@ -234,7 +234,7 @@ fn what_stands_in_the_journals_place_is_kept() {
     fs::write(desk.out("other"), "somebody's file").unwrap();
     fs::rename(desk.out("other"), desk.out("journal.sqlite")).unwrap();
     let (cause, cure) = run.blocked();
-    assert_eq!(cure, Cure::WriteAnew);
+    assert_eq!(cure, Cure::Rewrite);
     assert!(cause.contains("replaced"), "{cause}");
     run.engine.send(Command::TryAgain);
     run.hear(|event| *event == Event::Unblocked);
@@ -267,14 +267,14 @@ fn cut(path: &Path) {
 }
 
 #[test]
-fn a_journal_that_was_cut_short_is_written_anew_where_its_log_holds_it() {
+fn a_journal_that_was_cut_short_is_rewritten_where_its_log_holds_it() {
     let desk = Desk::new();
     let mut run = desk.open();
     run.add_tag("가", "하나");
     run.stepped();
     cut(&desk.out("journal.sqlite"));
     let (cause, cure) = run.blocked();
-    assert_eq!(cure, Cure::WriteAnew, "{cause}");
+    assert_eq!(cure, Cure::Rewrite, "{cause}");
     assert!(cause.contains("cut short"), "{cause}");
     run.engine.send(Command::TryAgain);
     run.hear(|event| *event == Event::Unblocked);

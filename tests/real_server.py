@@ -12,9 +12,9 @@ compares the records field by field. Run by hand, for it needs a server:
 The demo model's pre-tokenizer is its own; llama.cpp has to be taught it, see `teach_llama_cpp`.
 
 What to expect of 111 records: from vLLM all, but for quality flags (it tells probabilities among what the
-schema allows, and so doubts fewer records; 107 are the same in every field). From llama.cpp 95: where the
+schema allows, and so flags fewer records; 107 are the same in every field). From llama.cpp 95: where the
 checkpoint's processor stretches a picture to whole patches, it keeps the ratio and adds black. Of icons made
-28x28 and labelled with `--upscale 4`, which neither has to resize, 110 are the same in every field.
+28x28 and labeled with `--upscale 4`, which neither has to resize, 110 are the same in every field.
 """
 
 import argparse

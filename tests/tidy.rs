@@ -85,7 +85,7 @@ fn lines(module: &Module) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Every place that breaks a rule, for one message that shows them all.
-fn offences(rule: impl Fn(&Module, &str) -> bool) -> Vec<String> {
+fn offenses(rule: impl Fn(&Module, &str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for module in modules().iter().filter(|m| !is_test(m)) {
         for (number, line) in lines(module) {
@@ -129,7 +129,7 @@ fn every_room_has_a_layer() {
 
 #[test]
 fn no_module_imports_from_a_layer_above() {
-    let found = offences(|module, line| {
+    let found = offenses(|module, line| {
         let Some(own) = layer(&module.room) else {
             return false;
         };
@@ -156,7 +156,7 @@ const VLM: [&str; 9] = [
 #[test]
 fn parts_of_the_model_import_from_those_before_them() {
     let place = |part: &str| VLM.iter().position(|name| *name == part);
-    let found = offences(|module, line| {
+    let found = offenses(|module, line| {
         let own = part_of_vlm(module);
         let named = line.split("vlm::").chain(line.split("use super::")).skip(1);
         own.is_some_and(|own| {
@@ -190,7 +190,7 @@ fn only_its_own_folder_names_an_architecture() {
 
 #[test]
 fn front_ends_see_the_engine_only() {
-    let found = offences(|module, line| {
+    let found = offenses(|module, line| {
         ["batch", "tui"].contains(&module.room.as_str())
             && named_rooms(line).into_iter().any(|room| {
                 layer(room).is_some() && room != module.room && !FRONT_END_SEES.contains(&room)
@@ -201,7 +201,7 @@ fn front_ends_see_the_engine_only() {
 
 #[test]
 fn nothing_below_the_front_ends_knows_of_a_terminal() {
-    let found = offences(|module, line| {
+    let found = offenses(|module, line| {
         layer(&module.room).is_some_and(|own| own < 4)
             && ["ratatui", "crossterm", "indicatif"]
                 .iter()
@@ -236,7 +236,7 @@ fn no_file_is_too_long() {
 
 #[test]
 fn no_panic_is_written_into_the_program() {
-    let found = offences(|_, line| {
+    let found = offenses(|_, line| {
         [
             ".unwrap()",
             ".expect(",
@@ -252,7 +252,7 @@ fn no_panic_is_written_into_the_program() {
 
 #[test]
 fn only_front_ends_print() {
-    let found = offences(|module, line| {
+    let found = offenses(|module, line| {
         let may = ["main", "batch", "tui", "ask", "bench", "doctor"];
         !may.contains(&module.room.as_str())
             && ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!("]

@@ -71,7 +71,7 @@ fn redoes_everything(operator: &mut Operator) {
     }
 }
 
-/// All that an operator decides and mends, by item.
+/// All that an operator decides and edits, by item.
 fn state(operator: &mut Operator) -> BTreeMap<String, String> {
     let ids: Vec<GroupId> = operator.app.groups.ids_where(|_| true).collect();
     let details = operator.details(&ids).into_iter();

@@ -30,7 +30,7 @@ struct Operator {
 }
 
 impl Operator {
-    /// 100 by 30 cells, 256 colours, an empty home.
+    /// 100 by 30 cells, 256 colors, an empty home.
     fn start(home: &Path, arguments: &[&str]) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_labeler-tui"));
         command.args(arguments);

@@ -75,7 +75,7 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
         lines.extend(examples.map(|example| format!("  {}", harmless(example))));
     }
     if summary.waiting > 0 {
-        lines.push(format!("not labelled: {}", summary.waiting));
+        lines.push(format!("not labeled: {}", summary.waiting));
     }
     lines.extend(stage_line(summary));
     if let Some(counts) = &summary.remote {
@@ -120,8 +120,8 @@ fn stage_line(summary: &Summary) -> Option<String> {
 
 fn retry_line(retries: RetryCounts) -> String {
     format!(
-        "quality retries: {}, of which {} gave a better record, {} one without doubt",
-        retries.made, retries.better, retries.without_doubt
+        "quality retries: {}, of which {} gave a better record, {} one without a reason",
+        retries.made, retries.better, retries.without_reason
     )
 }
 
@@ -188,7 +188,7 @@ pub fn json(summary: &Summary) -> Value {
         "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
         "quality_retries": {
             "made": retries.made, "better": retries.better,
-            "without_doubt": retries.without_doubt,
+            "without_reason": retries.without_reason,
         },
         "waiting": summary.waiting, "open": summary.open, "committed": summary.committed,
         "interrupted": summary.interrupted, "seconds": summary.seconds,
@@ -246,7 +246,7 @@ mod tests {
             retries: RetryCounts {
                 made: 4,
                 better: 3,
-                without_doubt: 1,
+                without_reason: 1,
             },
             seconds: 75.0,
             stage_seconds: [0.5, 0.0, 2.0, 60.04],
@@ -261,7 +261,7 @@ mod tests {
                 "moved: 4 (the line names the new path of its picture)",
                 "withheld: 2 (the picture of the record is no longer at its path)",
                 "damaged: 1 (the record in the journal is not what was committed)",
-                "quality retries: 4, of which 3 gave a better record, 1 one without doubt",
+                "quality retries: 4, of which 3 gave a better record, 1 one without a reason",
                 "failed: 3 missing_image",
                 "failed: 5 model_error",
                 "  \u{fffd}[2J모자 0",

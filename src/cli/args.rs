@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 /// Label small game-item icons with Qwen2-VL on your own machine.
 ///
-/// Without --batch it opens the workstation: look at doubtful records, retry, mend and commit
+/// Without --batch it opens the workstation: review uncertain records, retry, edit and commit
 /// them. Every option can also be set as LABELER_NAME in the environment or in a --config file;
 /// flags win over the environment, the environment over the file.
 #[derive(Debug, Parser)]
@@ -92,7 +92,7 @@ pub struct OutdirArgs {
     pub outdir: PathBuf,
 }
 
-/// What is labelled and where the labels go; the same for labelling and `doctor`.
+/// What is labeled and where the labels go; the same for labeling and `doctor`.
 #[derive(Debug, Args)]
 pub struct DataArgs {
     /// SQLite source, opened read-only
@@ -169,29 +169,29 @@ pub struct LabelArgs {
     pub no_model: bool,
 
     /// Bicubic, before the model's own resize, 1-8 [default: 2]
-    #[arg(long, value_name = "N", env = "LABELER_UPSCALE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(8)), help_heading = "Labelling")]
+    #[arg(long, value_name = "N", env = "LABELER_UPSCALE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(8)), help_heading = "Labeling")]
     pub upscale: Option<u32>,
     /// What shows through transparent pixels: white, black or none [default: white]
-    #[arg(long, value_name = "C", env = "LABELER_ALPHA_BG", value_parser = background(), help_heading = "Labelling")]
+    #[arg(long, value_name = "C", env = "LABELER_ALPHA_BG", value_parser = background(), help_heading = "Labeling")]
     pub alpha_bg: Option<Background>,
     /// Language of the labels: ko, en or both [default: ko]
-    #[arg(long, value_name = "L", env = "LABELER_LANG", value_parser = lang(), help_heading = "Labelling")]
+    #[arg(long, value_name = "L", env = "LABELER_LANG", value_parser = lang(), help_heading = "Labeling")]
     pub lang: Option<Lang>,
     /// New tokens per record [default: 384]
-    #[arg(long, value_name = "N", env = "LABELER_MAX_NEW_TOKENS", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)), help_heading = "Labelling")]
+    #[arg(long, value_name = "N", env = "LABELER_MAX_NEW_TOKENS", allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)), help_heading = "Labeling")]
     pub max_new_tokens: Option<u32>,
     /// From metadata only
-    #[arg(long, env = "LABELER_NO_IMAGE", value_parser = boolish(), help_heading = "Labelling")]
+    #[arg(long, env = "LABELER_NO_IMAGE", value_parser = boolish(), help_heading = "Labeling")]
     pub no_image: bool,
     /// From the image only
-    #[arg(long, env = "LABELER_NO_METADATA", value_parser = boolish(), help_heading = "Labelling")]
+    #[arg(long, env = "LABELER_NO_METADATA", value_parser = boolish(), help_heading = "Labeling")]
     pub no_metadata: bool,
     /// A built-in prompt: v1 or v2 [default: v2]
     #[arg(
         long,
         value_name = "V",
         env = "LABELER_PROMPT_VERSION",
-        help_heading = "Labelling"
+        help_heading = "Labeling"
     )]
     pub prompt_version: Option<String>,
     /// A prompt file of your own
@@ -199,7 +199,7 @@ pub struct LabelArgs {
         long,
         value_name = "FILE",
         env = "LABELER_PROMPT",
-        help_heading = "Labelling"
+        help_heading = "Labeling"
     )]
     pub prompt: Option<PathBuf>,
     /// A vocabulary file instead of the built-in one
@@ -207,11 +207,11 @@ pub struct LabelArgs {
         long,
         value_name = "FILE",
         env = "LABELER_VOCABULARY",
-        help_heading = "Labelling"
+        help_heading = "Labeling"
     )]
     pub vocabulary: Option<PathBuf>,
     /// One more, stricter attempt for a low-quality record
-    #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labelling")]
+    #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labeling")]
     pub quality_retry: bool,
 
     /// Key bindings: default, vim or a file
@@ -222,7 +222,7 @@ pub struct LabelArgs {
     pub log_level: Option<tracing::Level>,
 }
 
-/// Which model, from where, and how it runs; the same for labelling, `ask`, `bench` and `doctor`.
+/// Which model, from where, and how it runs; the same for labeling, `ask`, `bench` and `doctor`.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
     /// Hugging Face id, checkpoint folder, or `demo` [default: Qwen/Qwen2-VL-2B-Instruct]

@@ -44,7 +44,7 @@ fn the_table_is_sound() {
 }
 
 #[test]
-fn every_labelling_option_is_read_from_the_environment_too() {
+fn every_labeling_option_is_read_from_the_environment_too() {
     for arg in Cli::command().get_arguments() {
         let Some(name) = arg
             .get_long()

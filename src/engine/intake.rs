@@ -10,7 +10,7 @@ use crate::source::GroupEvent;
 use crate::store::{Members, NewGroup, Upserted};
 use std::collections::BTreeMap;
 
-/// Pictures looked at in one go for their colours alone; an attempt waits no longer than that.
+/// Pictures looked at in one go for their colors alone; an attempt waits no longer than that.
 const COLORS: usize = 32;
 
 /// Groups without an image, told once they are stored.
@@ -185,7 +185,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Has the next pictures looked at whose colours nobody knows; a few at a time, so that
+    /// Has the next pictures looked at whose colors nobody knows; a few at a time, so that
     /// attempts do not wait for all of them.
     pub(super) fn look_at_colors(&mut self) -> Result<()> {
         if self.state.coloring || self.state.colorless.is_empty() {

@@ -180,7 +180,7 @@ impl Judge {
         let (Some(first_labels), Some(second_labels)) = (&base.labels, &second.labels) else {
             return None;
         };
-        let second_is_better = doubt_of(second) < doubt_of(base);
+        let second_is_better = uncertainty_of(second) < uncertainty_of(base);
         let (winner, other, other_labels) = if second_is_better {
             (second, base, first_labels)
         } else {
@@ -193,7 +193,7 @@ impl Judge {
         let mut labels = winner.labels.clone()?;
         let mut reasons = winner.reasons.clone();
         let mut confidence = winner.confidence.clone();
-        let mut doubt = doubt_of(winner);
+        let mut uncertainty = uncertainty_of(winner);
         for &field in Field::ALL {
             let mut mixed = labels.clone();
             take(&mut mixed, other_labels, field);
@@ -210,13 +210,13 @@ impl Judge {
                     .cloned(),
             );
             let now = self.reasons(job, &mixed, &sure, winner.truncated);
-            let new_doubt = record::doubt(&now, &sure);
+            let new_uncertainty = record::uncertainty(&now, &sure);
             // Fewer reasons, not just other numbers: a field is not swapped without a cause.
-            if now.len() < reasons.len() && new_doubt < doubt {
-                (labels, reasons, confidence, doubt) = (mixed, now, sure, new_doubt);
+            if now.len() < reasons.len() && new_uncertainty < uncertainty {
+                (labels, reasons, confidence, uncertainty) = (mixed, now, sure, new_uncertainty);
             }
         }
-        if doubt < doubt_of(base) {
+        if uncertainty < uncertainty_of(base) {
             Some(Merged {
                 basis,
                 labels,
@@ -229,8 +229,8 @@ impl Judge {
     }
 }
 
-fn doubt_of(attempt: &Attempt) -> f32 {
-    record::doubt(&attempt.reasons, &attempt.confidence)
+fn uncertainty_of(attempt: &Attempt) -> f32 {
+    record::uncertainty(&attempt.reasons, &attempt.confidence)
 }
 
 fn take(into: &mut Labels, from: &Labels, field: Field) {

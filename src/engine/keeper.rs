@@ -113,7 +113,7 @@ impl Keeper {
         if !matches!(self.conduct, Conduct::Adrift(_)) {
             self.journal.verify().map_err(|misplaced| {
                 let (error, cure) = match misplaced {
-                    Misplaced::Gone(error) => (error, Cure::WriteAnew),
+                    Misplaced::Gone(error) => (error, Cure::Rewrite),
                     Misplaced::Damaged(error) => (error, Cure::None),
                     Misplaced::Busy(error) => (error, Cure::Wait),
                 };
@@ -135,13 +135,13 @@ impl Keeper {
     ) -> Result<T> {
         self.tell_blocked(&mut blocked);
         loop {
-            let mut anew = false;
+            let mut rewriting = false;
             select! {
                 recv(self.commands) -> command => match command {
-                    Ok(Command::TryAgain) => anew = blocked.cure == Cure::WriteAnew,
+                    Ok(Command::TryAgain) => rewriting = blocked.cure == Cure::Rewrite,
                     Ok(Command::Stop) | Err(_) => {
                         self.deferred.push_back(Command::Stop);
-                        if blocked.cure != Cure::WriteAnew {
+                        if blocked.cure != Cure::Rewrite {
                             return Err(self.give_up(blocked.error));
                         }
                         tracing::warn!("the run ends with a journal that has no file any more");
@@ -154,8 +154,8 @@ impl Keeper {
                 },
                 default(PAUSE) => {}
             }
-            let ready = match anew {
-                true => self.write_anew(),
+            let ready = match rewriting {
+                true => self.rewrite(),
                 false => Ok(()),
             };
             match ready.and_then(|()| self.once(&mut work)) {
@@ -178,22 +178,22 @@ impl Keeper {
         }
     }
 
-    fn write_anew(&mut self) -> Result<(), Box<Blocked>> {
-        match self.journal.write_anew() {
+    fn rewrite(&mut self) -> Result<(), Box<Blocked>> {
+        match self.journal.rewrite() {
             Ok(aside) => {
                 let text = match aside {
                     Some(path) => format!(
-                        "journal.sqlite is written anew; what was in its place is now {}",
+                        "journal.sqlite was rewritten; what was in its place is now {}",
                         path.display()
                     ),
-                    None => "journal.sqlite is written anew".to_owned(),
+                    None => "journal.sqlite was rewritten".to_owned(),
                 };
                 tracing::warn!(%text, "journal");
                 self.tell(Event::Warning(text));
                 Ok(())
             }
             Err(error) => {
-                let cure = Cure::WriteAnew;
+                let cure = Cure::Rewrite;
                 Err(Box::new(Blocked { error, cure }))
             }
         }
@@ -259,7 +259,9 @@ impl Keeper {
             true => error,
             false => Error {
                 cause: format!("{}; not saved: {}", error.cause, words.join(", ")),
-                hint: Some("when it can be written again, start again and decide that anew".into()),
+                hint: Some(
+                    "when it can be written again, start again and decide that again".into(),
+                ),
                 ..error
             },
         };

@@ -69,8 +69,8 @@ pub enum Cure {
     /// Room on the disk, a permission: the engine also tries by itself.
     Wait,
     /// The journal's file is gone, another or damaged, its content is still open: `Command::TryAgain`
-    /// writes it anew, `Command::Stop` saves it under another name.
-    WriteAnew,
+    /// rewrites it, `Command::Stop` saves it under another name.
+    Rewrite,
     /// The journal is damaged; only the end of the run is left.
     None,
 }
@@ -139,7 +139,7 @@ pub enum Event {
     ModelReady(ModelInfo),
     /// Review goes on without a model.
     ModelFailed(Error),
-    Labelled {
+    Labeled {
         group: GroupId,
         image_path: String,
         name: String,
@@ -255,8 +255,8 @@ pub struct RetryCounts {
     pub made: u64,
     /// The record is better for it.
     pub better: u64,
-    /// No reason for doubt is left.
-    pub without_doubt: u64,
+    /// No reason is left.
+    pub without_reason: u64,
 }
 
 /// What went to servers and came back.

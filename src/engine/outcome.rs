@@ -26,7 +26,7 @@ impl Pipeline {
             self.retry_for_quality(job.group, attempt);
             return self.show(&added.changed);
         }
-        self.labelled(&job, added.changed)
+        self.labeled(&job, added.changed)
     }
 
     /// An answer or a failed try goes into the journal, a retry with what it comes to.
@@ -37,7 +37,7 @@ impl Pipeline {
             let retries = &mut self.state.retries;
             retries.made += 1;
             retries.better += u64::from(!merged.reasons.contains(&Reason::QualityRetryFailed));
-            retries.without_doubt += u64::from(merged.reasons.is_empty());
+            retries.without_reason += u64::from(merged.reasons.is_empty());
             let group = job.group;
             self.journal.diary.answer(group, &merged.labels);
             return self
@@ -61,7 +61,7 @@ impl Pipeline {
         self.state.urgent.push_back((group, settings, purpose));
     }
 
-    fn labelled(&mut self, job: &Job, mut changed: Vec<GroupId>) -> Result<()> {
+    fn labeled(&mut self, job: &Job, mut changed: Vec<GroupId>) -> Result<()> {
         if self.options.commit_automatically {
             changed.extend(self.commit(job.group)?);
         }
@@ -74,9 +74,9 @@ impl Pipeline {
             self.state.progress.done += 1;
             self.state.progress.uncertain += u64::from(!summary.reasons.is_empty());
         }
-        tracing::info!(name = %summary.name, reasons = ?summary.reasons, "labelled");
+        tracing::info!(name = %summary.name, reasons = ?summary.reasons, "labeled");
         self.show(&changed)?;
-        self.tell(Event::Labelled {
+        self.tell(Event::Labeled {
             group: job.group,
             image_path: summary.image_path,
             name: summary.name,
@@ -104,7 +104,7 @@ impl Pipeline {
             // The first answer stands, and this was its retry.
             let attempt = attempt.unwrap_or_else(|| self.judge.failed_attempt(&job, failure));
             let added = self.store(&job, &attempt)?;
-            return self.labelled(&job, added.changed);
+            return self.labeled(&job, added.changed);
         }
         let mut changed = match &attempt {
             Some(attempt) => self.store(&job, attempt)?.changed,

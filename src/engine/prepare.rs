@@ -57,7 +57,7 @@ pub struct Job {
 #[derive(Debug)]
 pub enum Work {
     Attempt(Box<Job>),
-    /// Pictures that are only looked at for their colours.
+    /// Pictures that are only looked at for their colors.
     Colors(Vec<(GroupId, PathBuf)>),
 }
 
@@ -111,7 +111,7 @@ fn colors(files: Vec<(GroupId, PathBuf)>) -> Vec<(GroupId, ColorHistogram)> {
         .filter_map(|(group, file)| match histogram(&file) {
             Ok(histogram) => Some((group, histogram)),
             Err(failure) => {
-                tracing::warn!(file = %file.display(), detail = %failure.detail, "no colours");
+                tracing::warn!(file = %file.display(), detail = %failure.detail, "no colors");
                 None
             }
         })

@@ -109,7 +109,7 @@ impl Exports {
         std::mem::take(&mut self.notices)
     }
 
-    /// Exports a journal that was built anew: where its records and the lines of `labels.jsonl`
+    /// Exports a journal that was rebuilt: where its records and the lines of `labels.jsonl`
     /// differ, the lines are what is known to be good.
     pub fn rebuild(&mut self, journal: &mut Journal) -> Result<()> {
         self.import(journal, Prefer::File)?;

@@ -7,10 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{PARQUET, file};
 use crate::record::Record;
 use crate::store::Content;
-use arrow::array::{
-    ArrayRef, BooleanBuilder, ListBuilder, RecordBatch, StringBuilder, StructArray,
-};
-use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow_array::builder::{BooleanBuilder, ListBuilder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch, StructArray};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
@@ -210,7 +209,7 @@ fn lists(records: &[Record], of: impl Fn(&Record) -> &Vec<String>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn unfit(error: &arrow::error::ArrowError) -> Error {
+fn unfit(error: &ArrowError) -> Error {
     Error::new(
         ErrorKind::Internal,
         format!("building Parquet columns: {error}"),

@@ -1,4 +1,4 @@
-//! The colours that an icon's opaque pixels show, gathered in a perceptual space (OKLab).
+//! The colors that an icon's opaque pixels show, gathered in a perceptual space (OKLab).
 
 use super::Icon;
 use crate::record::ColorHistogram;
@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 /// Pixels at least this opaque count as shown.
 const OPAQUE: u8 = 128;
-/// Edge of a bin in OKLab; two colours of one bin can hardly be told apart at icon size.
+/// Edge of a bin in OKLab; two colors of one bin can hardly be told apart at icon size.
 const BIN: f32 = 0.04;
-/// Bins kept; the rest of a colourful image joins its nearest kept bins.
+/// Bins kept; the rest of a colorful image joins its nearest kept bins.
 const MAX_BINS: usize = 256;
 /// Bins closer than this to a swatch belong to it.
 const SWATCH_RADIUS: f32 = 0.13;
@@ -18,14 +18,14 @@ const MAX_SWATCHES: usize = 6;
 /// Smaller swatches are left out.
 const MIN_SHARE: f32 = 0.02;
 
-/// A dominant colour and its share of the opaque pixels (0-1).
+/// A dominant color and its share of the opaque pixels (0-1).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Swatch {
     pub rgb: [u8; 3],
     pub share: f32,
 }
 
-/// What colours an icon shows: a few swatches for people, a histogram for the rules.
+/// What colors an icon shows: a few swatches for people, a histogram for the rules.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Palette {
     pub opaque: u32,
@@ -61,13 +61,13 @@ pub fn palette(icon: &Icon) -> Palette {
             opaque,
             bins: bins
                 .iter()
-                .map(|bin| (bin.centre(), share(bin.count)))
+                .map(|bin| (bin.center(), share(bin.count)))
                 .collect(),
         },
     }
 }
 
-/// Pixels of nearly one colour; the centre is their mean.
+/// Pixels of nearly one color; the center is their mean.
 #[derive(Default, Clone, Copy)]
 struct Bin {
     count: u32,
@@ -89,12 +89,12 @@ impl Bin {
         }
     }
 
-    fn centre(&self) -> [f32; 3] {
+    fn center(&self) -> [f32; 3] {
         self.sum.map(|sum| (sum / f64::from(self.count)) as f32)
     }
 
     fn rgb(&self) -> [u8; 3] {
-        let [l, a, b] = self.centre();
+        let [l, a, b] = self.center();
         oklab_to_srgb(Oklab { l, a, b }).into()
     }
 }
@@ -102,9 +102,9 @@ impl Bin {
 /// Most first; equal ones in a fixed order, so that one image always gives one palette.
 fn bins(counts: &HashMap<[u8; 3], u32>) -> Vec<Bin> {
     let mut cells: HashMap<[i32; 3], Bin> = HashMap::new();
-    let mut colours: Vec<_> = counts.iter().collect();
-    colours.sort_unstable();
-    for (&[r, g, b], &count) in colours {
+    let mut colors: Vec<_> = counts.iter().collect();
+    colors.sort_unstable();
+    for (&[r, g, b], &count) in colors {
         let Oklab { l, a, b } = srgb_to_oklab(Rgb { r, g, b });
         let lab = [l, a, b];
         cells
@@ -117,9 +117,9 @@ fn bins(counts: &HashMap<[u8; 3], u32>) -> Vec<Bin> {
     let mut bins: Vec<Bin> = cells.into_iter().map(|(_, bin)| bin).collect();
     if bins.len() > MAX_BINS {
         let rest = bins.split_off(MAX_BINS);
-        let centres: Vec<_> = bins.iter().map(Bin::centre).collect();
+        let centers: Vec<_> = bins.iter().map(Bin::center).collect();
         for bin in rest {
-            if let Some(nearest) = nearest(&centres, bin.centre()) {
+            if let Some(nearest) = nearest(&centers, bin.center()) {
                 bins[nearest].merge(&bin);
             }
         }
@@ -133,10 +133,10 @@ fn swatches(bins: &[Bin]) -> Vec<Bin> {
     let mut left = bins.to_vec();
     let mut swatches = Vec::new();
     while swatches.len() < MAX_SWATCHES && !left.is_empty() {
-        let centre = left[0].centre();
+        let center = left[0].center();
         let mut swatch = Bin::default();
         left.retain(|bin| {
-            let near = distance(seen(centre), seen(bin.centre())) <= SWATCH_RADIUS;
+            let near = distance(seen(center), seen(bin.center())) <= SWATCH_RADIUS;
             if near {
                 swatch.merge(bin);
             }
@@ -149,7 +149,7 @@ fn swatches(bins: &[Bin]) -> Vec<Bin> {
 }
 
 /// With the lightness bent as the eye sees it beside white: OKLab alone tells blacks apart that
-/// nobody would call different colours. The curve and its constants are Ottosson's for Okhsv.
+/// nobody would call different colors. The curve and its constants are Ottosson's for Okhsv.
 fn seen([l, a, b]: [f32; 3]) -> [f32; 3] {
     const K1: f32 = 0.206;
     const K2: f32 = 0.03;
@@ -159,9 +159,9 @@ fn seen([l, a, b]: [f32; 3]) -> [f32; 3] {
     [l, a, b]
 }
 
-fn nearest(centres: &[[f32; 3]], to: [f32; 3]) -> Option<usize> {
-    (0..centres.len())
-        .min_by(|&a, &b| distance(centres[a], to).total_cmp(&distance(centres[b], to)))
+fn nearest(centers: &[[f32; 3]], to: [f32; 3]) -> Option<usize> {
+    (0..centers.len())
+        .min_by(|&a, &b| distance(centers[a], to).total_cmp(&distance(centers[b], to)))
 }
 
 fn distance(a: [f32; 3], b: [f32; 3]) -> f32 {

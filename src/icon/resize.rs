@@ -61,11 +61,11 @@ fn taps(from: usize, to: usize) -> Vec<Tap> {
     let support = 2.0 * stretch;
     (0..to)
         .map(|target| {
-            let centre = (target as f64 + 0.5) * scale;
-            let start = (centre - support + 0.5).max(0.0) as usize;
-            let end = ((centre + support + 0.5) as usize).min(from);
+            let center = (target as f64 + 0.5) * scale;
+            let start = (center - support + 0.5).max(0.0) as usize;
+            let end = ((center + support + 0.5) as usize).min(from);
             let weights: Vec<f64> = (start..end)
-                .map(|source| cubic((source as f64 - centre + 0.5) / stretch))
+                .map(|source| cubic((source as f64 - center + 0.5) / stretch))
                 .collect();
             let sum: f64 = weights.iter().sum();
             Tap {

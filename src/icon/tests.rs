@@ -1,4 +1,4 @@
-//! Icons as users have them: every kind of file, limits, backgrounds, colours.
+//! Icons as users have them: every kind of file, limits, backgrounds, colors.
 
 use super::*;
 use crate::error::ErrorKind;
@@ -346,7 +346,7 @@ fn the_palette_counts_what_is_opaque() {
     let palette = palette(&icon);
     assert_eq!((palette.opaque, palette.total), (50, 100));
     let [red, blue] = palette.swatches[..] else {
-        panic!("two colours are shown: {:?}", palette.swatches)
+        panic!("two colors are shown: {:?}", palette.swatches)
     };
     assert!((red.share - 0.8).abs() < 1e-6 && (blue.share - 0.2).abs() < 1e-6);
     assert!(red.rgb[0] > 200 && red.rgb[2] < 50 && blue.rgb[2] > 190);
@@ -366,7 +366,7 @@ fn shades_of_black_are_one_swatch() {
 }
 
 #[test]
-fn an_empty_icon_has_no_colours_and_a_photo_has_few_bins() {
+fn an_empty_icon_has_no_colors_and_a_photo_has_few_bins() {
     let nothing = palette(&filled(8, 8, |_, _| [255, 0, 0, 10]));
     assert_eq!((nothing.opaque, nothing.total), (0, 64));
     assert!(nothing.swatches.is_empty() && nothing.histogram.bins.is_empty());

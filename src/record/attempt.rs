@@ -3,7 +3,7 @@
 use super::{FailureCode, Field, Labels, Reason};
 use serde::{Deserialize, Serialize};
 
-/// What shows through transparent pixels; `None` drops alpha and keeps the stored colours.
+/// What shows through transparent pixels; `None` drops alpha and keeps the stored colors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Background {

@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 const NEAR: f32 = 0.10;
 /// A pixel also shows a word that is at most this much farther than the nearest of all words.
 const NEAR_BEST: f32 = 1.25;
-/// Shading makes one colour dark and light, so lightness counts less than hue and chroma.
+/// Shading makes one color dark and light, so lightness counts less than hue and chroma.
 const LIGHTNESS_WEIGHT: f32 = 0.5;
-/// A pixel of lower chroma is grey to the eye; it shows no word whose anchors are all coloured.
+/// A pixel of lower chroma is grey to the eye; it shows no word whose anchors are all colored.
 const GREY: f32 = 0.03;
 /// Anchors of lower chroma (white, grey, black, cream) may be shown by grey pixels.
 const PALE: f32 = 0.045;
 /// A shade's word has to be the nearest one of so many pixels to stand for the word above it.
 const LEAST_SHADE: f32 = 0.05;
-/// A claimed colour that covers less than this share of the opaque pixels is not shown.
+/// A claimed color that covers less than this share of the opaque pixels is not shown.
 pub const LEAST_SHARE: f32 = 0.02;
 
-/// The colours of the opaque pixels, gathered into bins of a perceptual space.
+/// The colors of the opaque pixels, gathered into bins of a perceptual space.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColorHistogram {
     /// How many pixels were counted; transparent ones are left out.
     pub opaque: u32,
-    /// OKLab centre (`[l, a, b]`, `l` in 0-1) and share of the opaque pixels (0-1), most first.
+    /// OKLab center (`[l, a, b]`, `l` in 0-1) and share of the opaque pixels (0-1), most first.
     pub bins: Vec<([f32; 3], f32)>,
 }
 
 impl ColorHistogram {
-    /// Which colour words the pixels show, with their shares, most first. Neighbouring words share
+    /// Which color words the pixels show, with their shares, most first. Neighboring words share
     /// pixels (an orange red shows both), so the shares add up to more than 1.
     pub fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
         let near = |distance: f32, best: f32| distance <= NEAR.max(best * NEAR_BEST);
@@ -38,7 +38,7 @@ impl ColorHistogram {
         shown
     }
 
-    /// Each colour word with the share of the pixels that `shows` lets it have, given how far a
+    /// Each color word with the share of the pixels that `shows` lets it have, given how far a
     /// pixel is from it and from the nearest of all words.
     fn shares<'a>(
         &self,
@@ -59,7 +59,7 @@ impl ColorHistogram {
         shares
     }
 
-    /// The claimed colours that the pixels do not show, nor, for a wide word such as blue, as one
+    /// The claimed colors that the pixels do not show, nor, for a wide word such as blue, as one
     /// of its shades. Words without anchors cannot be judged,
     /// nor can an icon without an opaque pixel.
     pub fn contradicted<'a>(&self, claimed: &'a [String], vocabulary: &Vocabulary) -> Vec<&'a str> {
@@ -87,7 +87,7 @@ impl ColorHistogram {
     }
 }
 
-/// The word that a pixel of this OKLab colour shows best; `None` without a colour to choose from.
+/// The word that a pixel of this OKLab color shows best; `None` without a color to choose from.
 pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> {
     let words = vocabulary.entries(Category::Color).iter();
     words

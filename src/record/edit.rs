@@ -121,7 +121,7 @@ pub fn apply(
     Ok(edited)
 }
 
-/// The field's values after all of them were written anew. Those that it had before stay as they
+/// The field's values after all of them were rewritten. Those that it had before stay as they
 /// are, wherever they now stand.
 fn replaced(
     labels: &Labels,
@@ -541,7 +541,7 @@ mod tests {
             to: "금색, 흰색".into(),
         };
         assert_eq!(colors(rename), ["황금", "white", "gold", "황금"]);
-        // Putting values in another order writes none of them anew.
+        // Putting values in another order rewrites none of them.
         let moved = texts(&["수상한 색", "황금", "gold", "황금"]);
         assert_eq!(
             colors(Change::Set {
@@ -726,7 +726,7 @@ mod tests {
                                 was.iter().filter(|value| !holds(value)).cloned().collect();
                             prop_assert!(is_subsequence(&others, &is));
                         }
-                        // The same values in any order are none of them written anew.
+                        // The same values in any order are none of them rewritten.
                         Change::Set { field: set, values } if *set == field => {
                             let mut sorted = (values.clone(), was.clone());
                             sorted.0.sort();

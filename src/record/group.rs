@@ -28,7 +28,7 @@ pub struct GroupSummary {
     pub offered: bool,
     pub reasons: Vec<Reason>,
     /// 0 (nothing speaks against it) to 1; orders the queue.
-    pub doubt: f32,
+    pub uncertainty: f32,
     pub label_ko: String,
     pub tags_ko: Vec<String>,
     pub colors: Vec<String>,
@@ -48,7 +48,7 @@ pub enum Origin {
     Attempt(i64),
     /// An operator's edit.
     Edit,
-    /// Taken in from an earlier `labels.jsonl`.
+    /// Imported from an earlier `labels.jsonl`.
     Import,
 }
 

@@ -13,7 +13,7 @@ pub struct Attributes {
     pub item_type_guess: Option<String>,
 }
 
-/// The part of a record that a model writes and an operator mends.
+/// The part of a record that a model writes and an operator edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
     pub label_ko: String,

@@ -35,6 +35,6 @@ pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{RuleContext, check, doubt};
+pub use rules::{RuleContext, check, uncertainty};
 pub use script::estimate_tokens;
 pub use vocabulary::{Category, Vocabulary, Word, to_oklab};

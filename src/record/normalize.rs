@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn normalising_twice_changes_nothing() {
+    fn normalizing_twice_changes_nothing() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let once = messy().normalized(&vocabulary);
         assert_eq!(once.normalized(&vocabulary), once);

@@ -90,7 +90,7 @@ impl Reason {
                 "put the name into the label",
             ),
             Self::AttributesMissing => (
-                "no colour, no item type, or neither theme, material nor vibe",
+                "no color, no item type, or neither theme, material nor vibe",
                 "fill the empty attributes",
             ),
             Self::CommaList => (
@@ -106,21 +106,24 @@ impl Reason {
                 "say what sets this one apart",
             ),
             Self::ColorMismatch => (
-                "a colour is claimed that the opaque pixels do not show",
-                "compare with the palette; remove or change the colour",
+                "a color is claimed that the opaque pixels do not show",
+                "compare with the palette; remove or change the color",
             ),
             Self::LabelTooLong => (
                 "the label is estimated at over 64 tokens of a CLIP-like text encoder",
                 "shorten the label",
             ),
-            Self::LowConfidence => ("the model was unsure of a field", "check the marked words"),
+            Self::LowConfidence => (
+                "the model is uncertain of a field",
+                "check the marked words",
+            ),
             Self::Truncated => (
                 "the answer reached the token limit and was cut off",
                 "retry with a larger --max-new-tokens, or fill what is missing",
             ),
             Self::QualityRetryFailed => (
                 "a second, stricter attempt was no better",
-                "compare the attempts and mend by hand",
+                "compare the attempts and edit by hand",
             ),
             Self::UnreadLine => (
                 "the line of an earlier labels.jsonl cannot be read; labels_unread.jsonl holds it",

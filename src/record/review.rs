@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub enum GroupState {
     Waiting,
     Running,
-    /// A model's answer without a reason for doubt.
+    /// A model's answer without a reason.
     Draft,
     /// A model's answer, or a line that no operator has committed or confirmed, with reasons.
     Uncertain,

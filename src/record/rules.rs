@@ -24,7 +24,7 @@ pub struct RuleContext<'a> {
     pub item_name: &'a str,
     /// Whether the model was shown the name; only then must the label hold it.
     pub with_metadata: bool,
-    /// `None` where the model saw no image: colours are then neither asked for nor checked.
+    /// `None` where the model saw no image: colors are then neither asked for nor checked.
     pub colors: Option<&'a ColorHistogram>,
     /// Empty where the labeler gives no probabilities.
     pub confidence: &'a [FieldConfidence],
@@ -72,7 +72,7 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
     }
 }
 
-/// Whether the model was too unsure of this field.
+/// Whether the model was too uncertain of this field.
 pub fn is_low(field: &FieldConfidence) -> bool {
     let closed = matches!(
         field.field,
@@ -98,12 +98,12 @@ fn letters(text: &str) -> String {
         .collect()
 }
 
-/// A record must say what the item is, what colours one sees, and one thing of theme, material or
+/// A record must say what the item is, what colors one sees, and one thing of theme, material or
 /// vibe. `unknown` and `unclear` are no answers.
 ///
-/// Strict on purpose: people look for "a red hat", and a record without a colour or without a type
+/// Strict on purpose: people look for "a red hat", and a record without a color or without a type
 /// is not found by it, however much else it says. Every answer under the grammar can have all
-/// three. Labels of earlier programs often lack colours; the queue shows such records behind those
+/// three. Labels of earlier programs often lack colors; the queue shows such records behind those
 /// with a worse fault, and can be narrowed to any one reason.
 fn attributes_missing(labels: &Labels, context: &RuleContext) -> bool {
     let attributes = &labels.attributes;
@@ -145,7 +145,7 @@ fn is_mixed(labels: &Labels, name: &str) -> bool {
 }
 
 /// How much speaks against a record, 0 to 1; orders the queue.
-pub fn doubt(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
+pub fn uncertainty(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
     let believed: f32 = reasons.iter().map(|&reason| 1.0 - weight(reason)).product();
     if confidence.is_empty() {
         return 1.0 - believed;
@@ -167,7 +167,7 @@ fn weight(reason: Reason) -> f32 {
     }
 }
 
-/// The colours of the labels that the icon does not show, for people to see which are meant.
+/// The colors of the labels that the icon does not show, for people to see which are meant.
 pub fn contradicted_colors<'a>(labels: &'a Labels, context: &RuleContext) -> Vec<&'a str> {
     context.colors.map_or_else(Vec::new, |colors| {
         colors.contradicted(&labels.attributes.colors, context.vocabulary)
@@ -303,17 +303,20 @@ mod tests {
     }
 
     #[test]
-    fn doubt_grows_with_reasons_and_stays_in_bounds() {
+    fn uncertainty_grows_with_reasons_and_stays_in_bounds() {
         let confidence = |mean| FieldConfidence {
             field: Field::LabelKo,
             mean,
             weakest: mean,
             weak_words: vec![],
         };
-        assert_eq!(doubt(&[], &[]), 0.0);
-        assert!(doubt(&[], &[confidence(0.9)]) < doubt(&[], &[confidence(0.4)]));
-        assert!(doubt(&[Reason::FewTags], &[]) < doubt(&[Reason::FewTags, Reason::CommaList], &[]));
-        let all = doubt(Reason::ALL, &[confidence(0.0)]);
+        assert_eq!(uncertainty(&[], &[]), 0.0);
+        assert!(uncertainty(&[], &[confidence(0.9)]) < uncertainty(&[], &[confidence(0.4)]));
+        assert!(
+            uncertainty(&[Reason::FewTags], &[])
+                < uncertainty(&[Reason::FewTags, Reason::CommaList], &[])
+        );
+        let all = uncertainty(Reason::ALL, &[confidence(0.0)]);
         assert!(all > 0.9 && all <= 1.0);
     }
 }

@@ -1,4 +1,4 @@
-//! The words that colours, materials, item types, themes and vibes are told in, with their synonyms.
+//! The words that colors, materials, item types, themes and vibes are told in, with their synonyms.
 
 use crate::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
@@ -51,9 +51,9 @@ pub struct Word {
     /// Korean synonyms, the preferred one first.
     pub ko: Vec<String>,
     pub en: Vec<String>,
-    /// Typical colours in OKLab (`[l, a, b]`); only colours have any.
+    /// Typical colors in OKLab (`[l, a, b]`); only colors have any.
     pub anchors: Vec<[f32; 3]>,
-    /// Words for shades of this one: who says blue may mean navy. Only colours have any.
+    /// Words for shades of this one: who says blue may mean navy. Only colors have any.
     pub shades: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ impl Vocabulary {
         let file: File = toml::from_str(text).map_err(|error| {
             fault(error.to_string().trim_end()).with_hint(
                 "a vocabulary has the tables [[colors]], [[materials]], [[item_types]], \
-                 [[themes]] and [[vibes]], each with word, ko = [..], en = [..]; colours also rgb and shades",
+                 [[themes]] and [[vibes]], each with word, ko = [..], en = [..]; colors also rgb and shades",
             )
         })?;
         let mut faults = Vec::new();
@@ -221,7 +221,7 @@ impl Word {
         }
         let colored = !entry.rgb.is_empty() || !entry.shades.is_empty();
         if colored && category != Category::Color {
-            faults.push(format!("{name} has rgb or shades, which only colours have"));
+            faults.push(format!("{name} has rgb or shades, which only colors have"));
         }
         let mut anchors = Vec::new();
         for code in &entry.rgb {
@@ -240,7 +240,7 @@ impl Word {
     }
 }
 
-/// An sRGB colour as OKLab `[l, a, b]`, the space that [`super::ColorHistogram`] is told in.
+/// An sRGB color as OKLab `[l, a, b]`, the space that [`super::ColorHistogram`] is told in.
 pub fn to_oklab(rgb: [u8; 3]) -> [f32; 3] {
     let lab = oklab::srgb_to_oklab(oklab::Rgb {
         r: rgb[0],
@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_a_hint() {
-        let error = Vocabulary::parse("colours = []").unwrap_err();
+        let error = Vocabulary::parse("colors = []").unwrap_err();
         assert_eq!(error.exit_status(), 2);
         assert!(error.hint.is_some_and(|hint| hint.contains("[[colors]]")));
     }

@@ -27,7 +27,7 @@ pub struct NewGroup {
     pub order: u64,
     pub item: Item,
     pub sha256: Option<String>,
-    /// Exactly where `sha256` is none. With `--no-image` the item can be labelled all the same.
+    /// Exactly where `sha256` is none. With `--no-image` the item can be labeled all the same.
     pub failure: Option<Failure>,
 }
 

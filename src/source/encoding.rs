@@ -171,7 +171,7 @@ mod tests {
             let cut = &whole.as_bytes()[..end];
             assert_eq!(read(cut).is_some(), whole.is_char_boundary(end), "{end}");
         }
-        assert_eq!(read(b"caf\xe9"), None);
+        assert_eq!(read(b"calf\xe9"), None);
         assert_eq!(read(b"\xff\xfe\x00"), None);
     }
 

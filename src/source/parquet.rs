@@ -4,15 +4,20 @@ use super::manifest::Manifest;
 use super::row::{OPTIONAL, REQUIRED, Row};
 use super::{ItemSource, Sink, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
 use std::fmt::Display;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 const BATCH_ROWS: usize = 1024;
 
@@ -29,7 +34,11 @@ impl Table {
     /// A reader of the known columns, all required ones being there.
     fn builder(&self) -> Result<ParquetRecordBatchReaderBuilder<File>> {
         let file = self.0.open()?;
-        let builder = self.guarded(|| ParquetRecordBatchReaderBuilder::try_new(file))?;
+        // The plain types of the columns: a text is a text, whether it was written from a
+        // dictionary, a view or a large array.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let builder =
+            self.guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options))?;
         let has = |name: &str| builder.schema().column_with_name(name).is_some();
         let missing: Vec<&str> = REQUIRED.into_iter().filter(|name| !has(name)).collect();
         if !missing.is_empty() {
@@ -92,44 +101,29 @@ impl ItemSource for Table {
     }
 }
 
-/// The known columns of a batch, as text whatever their encoding.
-struct Columns {
-    texts: Vec<(&'static str, StringArray)>,
-    ranking: Option<Int64Array>,
-}
+/// The known columns of a batch.
+struct Columns(Vec<(&'static str, ArrayRef)>);
 
 impl Columns {
     fn of(batch: &RecordBatch) -> Result<Self, String> {
-        let column = |name: &'static str, to: &DataType| {
+        let mut columns = Vec::new();
+        for name in REQUIRED.into_iter().chain(OPTIONAL) {
             let Some(column) = batch.column_by_name(name) else {
-                return Ok(None);
+                continue;
             };
             let found = column.data_type();
-            if found.is_nested() {
-                return Err(format!("column {name} holds {found}, not {to}"));
+            if !is_scalar(found) {
+                return Err(format!("column {name} holds {found}, not text or a number"));
             }
-            cast(column, to)
-                .map(Some)
-                .map_err(|error| format!("column {name}: {error}"))
-        };
-        let mut texts = Vec::new();
-        let names = REQUIRED.into_iter().chain(OPTIONAL);
-        for name in names.filter(|&name| name != "ranking") {
-            if let Some(values) = column(name, &DataType::Utf8)? {
-                texts.push((name, values.as_string::<i32>().clone()));
-            }
+            columns.push((name, Arc::clone(column)));
         }
-        let ranking = column("ranking", &DataType::Int64)?
-            .map(|values| values.as_primitive::<Int64Type>().clone());
-        Ok(Self { texts, ranking })
+        Ok(Self(columns))
     }
 
     fn row(&self, index: usize) -> Row {
         let text = |name: &str| {
-            let (_, values) = self.texts.iter().find(|(column, _)| *column == name)?;
-            values
-                .is_valid(index)
-                .then(|| values.value(index).to_owned())
+            let (_, column) = self.0.iter().find(|(column, _)| *column == name)?;
+            text_at(column, index)
         };
         Row {
             image_path: text("image_path"),
@@ -140,11 +134,54 @@ impl Columns {
             item_part: text("item_part"),
             image_url: text("image_url"),
             ocid: text("ocid"),
-            ranking: self
-                .ranking
-                .as_ref()
-                .filter(|values| values.is_valid(index))
-                .map(|values| values.value(index)),
+            ranking: text("ranking").and_then(|text| whole_number(&text)),
         }
     }
+}
+
+fn is_scalar(kind: &DataType) -> bool {
+    use DataType::{Binary, Boolean, Null, Utf8};
+    kind.is_integer()
+        || matches!(kind, DataType::Float32 | DataType::Float64)
+        || matches!(kind, Utf8 | Binary | Boolean | Null)
+}
+
+/// The value at `index` in words; `None` where there is none or its bytes are not UTF-8.
+fn text_at(column: &ArrayRef, index: usize) -> Option<String> {
+    macro_rules! number {
+        ($kind:ty) => {
+            column.as_primitive::<$kind>().value(index).to_string()
+        };
+    }
+    if column.is_null(index) {
+        return None;
+    }
+    Some(match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().value(index).to_owned(),
+        DataType::Binary => {
+            let bytes = column.as_binary::<i32>().value(index);
+            str::from_utf8(bytes).ok()?.to_owned()
+        }
+        DataType::Boolean => column.as_boolean().value(index).to_string(),
+        DataType::Int8 => number!(Int8Type),
+        DataType::Int16 => number!(Int16Type),
+        DataType::Int32 => number!(Int32Type),
+        DataType::Int64 => number!(Int64Type),
+        DataType::UInt8 => number!(UInt8Type),
+        DataType::UInt16 => number!(UInt16Type),
+        DataType::UInt32 => number!(UInt32Type),
+        DataType::UInt64 => number!(UInt64Type),
+        DataType::Float32 => number!(Float32Type),
+        DataType::Float64 => number!(Float64Type),
+        // `Columns::of` lets nothing else in.
+        _ => return None,
+    })
+}
+
+/// A whole number, also where a column with gaps was written as floating point (`3.0`).
+fn whole_number(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+    })
 }

@@ -56,7 +56,7 @@ pub(super) struct GroupRow {
 }
 
 impl Journal {
-    /// To be called before a source is read: row counts start anew, names stay.
+    /// To be called before a source is read: row counts start over, names stay.
     pub fn begin_source(&mut self) {
         self.seen.clear();
     }

@@ -5,7 +5,7 @@ use super::rules::label_key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
     CommittedBy, CurrentState, Decision, FieldConfidence, GroupId, Labels, Line, Origin, Reason,
-    ReviewState, doubt,
+    ReviewState, uncertainty,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -381,8 +381,8 @@ impl<'a> Heads<'a> {
         let stored = draft.map(|draft| codes(&draft.reasons)).unwrap_or_default();
         let reasons = reasons_of(&stored, duplicate);
         let state = current.state(!reasons.is_empty());
-        let doubt = match draft {
-            Some(draft) => doubt(&reasons, &draft.confidence),
+        let uncertainty = match draft {
+            Some(draft) => uncertainty(&reasons, &draft.confidence),
             None => 0.0,
         };
         let empty = Labels::default();
@@ -391,7 +391,7 @@ impl<'a> Heads<'a> {
         self.db
             .prepare_cached(
                 "INSERT OR REPLACE INTO heads (group_id, head, model_draft, failure, record,
-                     has_draft, state, reasons, duplicate, doubt, label_key, label_ko, tags_ko,
+                     has_draft, state, reasons, duplicate, uncertainty, label_key, label_ko, tags_ko,
                      colors, theme, material, vibe, item_type, offered, changed_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
                      ?16, ?17, ?18, ?19, COALESCE(?20, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
@@ -407,7 +407,7 @@ impl<'a> Heads<'a> {
                     state.name(),
                     stored,
                     duplicate,
-                    doubt,
+                    uncertainty,
                     key,
                     labels.label_ko,
                     json_value(&labels.tags_ko),

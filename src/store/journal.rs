@@ -95,21 +95,21 @@ impl Journal {
         &self.outdir
     }
 
-    /// What the colour rule compares a claim with; computed once for an image, saved in one
+    /// What the color rule compares a claim with; computed once for an image, saved in one
     /// transaction. A draft that the rules saw without it (one from an earlier file) is judged
     /// again; the groups that show a change are returned.
     pub fn set_histograms(
         &mut self,
         histograms: &[(GroupId, ColorHistogram)],
     ) -> Result<Vec<GroupId>> {
-        let transaction = self.db.transaction().map_err(doing("saving colours"))?;
+        let transaction = self.db.transaction().map_err(doing("saving colors"))?;
         let mut heads = Heads::new(&transaction);
         for (group, histogram) in histograms {
             let text = to_json(histogram)?;
             transaction
                 .prepare_cached("UPDATE groups SET histogram = ?2 WHERE id = ?1")
                 .and_then(|mut update| update.execute(params![group.0, text]))
-                .map_err(doing("saving colours"))?;
+                .map_err(doing("saving colors"))?;
             let current = heads.read(*group)?;
             let Some(id) = current.review.draft else {
                 continue;
@@ -143,12 +143,12 @@ impl Journal {
                 transaction
                     .prepare_cached("UPDATE drafts SET reasons = ?2 WHERE id = ?1")
                     .and_then(|mut update| update.execute(params![id, codes(&now)]))
-                    .map_err(doing("saving colours"))?;
+                    .map_err(doing("saving colors"))?;
                 heads.write(*group, &current)?;
             }
         }
         let changed = heads.finish()?;
-        transaction.commit().map_err(doing("saving colours"))?;
+        transaction.commit().map_err(doing("saving colors"))?;
         Ok(changed)
     }
 
@@ -156,7 +156,7 @@ impl Journal {
         self.db
             .prepare_cached("SELECT 1 FROM groups WHERE id = ?1 AND histogram IS NOT NULL")
             .and_then(|mut select| select.exists([group.0]))
-            .map_err(doing("reading colours"))
+            .map_err(doing("reading colors"))
     }
 
     /// Stores an answer, or a failed try, for good. An answer becomes the draft or an offer.

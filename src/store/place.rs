@@ -1,5 +1,5 @@
 //! Whether the journal's files are still those that were opened, and what can be done where they
-//! are not: write the journal anew, or save it under another name.
+//! are not: rewrite the journal, or save it under another name.
 
 use super::fault::doing;
 use super::journal::Journal;
@@ -216,7 +216,7 @@ impl Journal {
 
     /// Where the file was deleted or replaced: writes all of it to its place again. What stands
     /// there instead is renamed; its new name is returned.
-    pub fn write_anew(&mut self) -> Result<Option<PathBuf>> {
+    pub fn rewrite(&mut self) -> Result<Option<PathBuf>> {
         let path = self.outdir.join(JOURNAL);
         let copy = self.copy_beside(".tmp")?;
         self.lock_again()?;
@@ -259,7 +259,7 @@ impl Journal {
         })?;
         self.db
             .execute("VACUUM INTO ?1", [name])
-            .map_err(doing("writing it anew"))?;
+            .map_err(doing("rewriting it"))?;
         File::open(&copy)
             .and_then(|copied| copied.sync_all())
             .map_err(file("syncing", &copy))?;

@@ -14,7 +14,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
-        h.record IS NOT NULL, h.reasons, h.duplicate, h.doubt, h.label_ko, h.tags_ko, h.colors,
+        h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.label_ko, h.tags_ko, h.colors,
         h.theme, h.material, h.vibe, h.item_type, h.changed_at, h.offered
     FROM groups g JOIN heads h ON h.group_id = g.id";
 
@@ -380,7 +380,7 @@ struct RawSummary {
     has_record: bool,
     reasons: String,
     duplicate: bool,
-    doubt: f32,
+    uncertainty: f32,
     label_ko: String,
     tags_ko: String,
     colors: String,
@@ -404,7 +404,7 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         has_record: row.get(7)?,
         reasons: row.get(8)?,
         duplicate: row.get(9)?,
-        doubt: row.get(10)?,
+        uncertainty: row.get(10)?,
         label_ko: row.get(11)?,
         tags_ko: row.get(12)?,
         colors: row.get(13)?,
@@ -432,7 +432,7 @@ impl RawSummary {
             has_record: self.has_record,
             offered: self.offered,
             reasons: reasons_of(&self.reasons, self.duplicate),
-            doubt: self.doubt,
+            uncertainty: self.uncertainty,
             label_ko: self.label_ko,
             tags_ko: from_json(&self.tags_ko)?,
             colors: from_json(&self.colors)?,

@@ -162,6 +162,9 @@ UPDATE heads SET state = 'committed'
 WHERE state = 'accepted'
     AND json_extract(head, '$.draft') = (SELECT draft FROM records r WHERE r.id = heads.record);
 ",
+    "
+ALTER TABLE heads RENAME COLUMN doubt TO uncertainty;
+",
 ];
 
 /// The `application_id` of a journal; one of before it was set has 0.

@@ -369,7 +369,7 @@ impl EditContext<'_> {
             prompt_version: BY_HAND.into(),
             generated_at: at.clone(),
         });
-        // What a person has written is not in doubt; what another answer brings is as firm as
+        // What a person has written is certain; what another answer brings is as firm as
         // it was there.
         draft.confidence.retain(|held| match field {
             Some(field) => held.field != field,
@@ -380,7 +380,7 @@ impl EditContext<'_> {
             let confidence = confidence.filter(|held| Some(held.field) == field);
             draft.confidence.extend(confidence.cloned());
         }
-        // Whoever writes a whole field has mended it; a word in or out, perhaps over thousands
+        // Whoever writes a whole field has fixed it; a word in or out, perhaps over thousands
         // of records, says nothing of the rest.
         if matches!(change, Change::Set { .. } | Change::TakeField { .. }) {
             draft.kept.clear();

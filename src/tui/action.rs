@@ -73,16 +73,16 @@ macro_rules! actions {
 
 actions! {
     "Decide" {
-        AcceptNext "accept-next" "accept" "Accept the draft, or confirm a committed one, and go to the next doubtful one",
-        CommitNext "commit-next" "commit" "Commit the draft to labels.jsonl and go to the next doubtful one",
+        AcceptNext "accept-next" "accept" "Accept the draft, or confirm a committed one, and go to the next uncertain one",
+        CommitNext "commit-next" "commit" "Commit the draft to labels.jsonl and go to the next uncertain one",
         CommitAccepted "commit-accepted" "commit all" "Commit every accepted record (asks first)",
-        CommitCertain "commit-certain" "commit certain" "Commit every draft without a reason for doubt (asks first)",
+        CommitCertain "commit-certain" "commit certain" "Commit every draft without a reason (asks first)",
         Reject "reject" "reject" "Reject with a reason; a commit then removes its line from labels.jsonl",
         Reopen "reopen" "reopen" "Take an acceptance, a confirmation or a rejection back",
         Undo "undo" "undo" "Undo the last step, bulk steps too",
         Redo "redo" "redo" "Do the undone step again",
     }
-    "Mend" {
+    "Edit" {
         EditLabel "edit-label" "edit label" "Edit the Korean label in place",
         EditField "edit" "edit" "Edit the field or value under the cursor",
         AddTag "add-tag" "add tag" "Add tags, with completion",
@@ -108,17 +108,17 @@ actions! {
         Background "background" "background" "Show the picture on white, black or a checkerboard",
         ModelView "model-view" "model's eye" "Show exactly the pixels that the model was given",
         Zoom "zoom" "zoom" "Show the picture as large as the screen, or beside the record again",
-        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: colour:",
+        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: color:",
         ClearFilter "clear-filter" "clear filter" "Show every item",
-        Doubtful "doubtful" "doubtful" "Show what needs a person",
-        Sort "sort" "sort" "Sort by doubt, name, time, source order",
-        NextPane "next-pane" "pane" "Give the keys to the next pane",
-        PreviousPane "previous-pane" "pane" "Give the keys to the pane before",
-        NextDoubtful "next-doubtful" "next" "Go to the next doubtful item, deciding nothing",
+        NeedsReview "needs-review" "needs review" "Show what needs a person",
+        Sort "sort" "sort" "Sort by uncertainty, name, time, source order",
+        NextPane "next-pane" "pane" "Focus next pane",
+        PreviousPane "previous-pane" "pane" "Focus previous pane",
+        NextToReview "next-to-review" "next" "Go to the next uncertain item, deciding nothing",
         Workbench "workbench" "work" "Queue, picture and record",
         Gallery "gallery" "gallery" "A grid of icons for bulk work",
         Progress "progress" "progress" "What the model is doing",
-        Statistics "statistics" "statistics" "Reasons, tags, colours, types, states, doubt",
+        Statistics "statistics" "statistics" "Reasons, tags, colors, types, states, uncertainty",
     }
     "Move" {
         Up "up" "up" "Up",
@@ -142,8 +142,8 @@ actions! {
     "Program" {
         Help "help" "help" "All keys",
         Palette "palette" "palette" "Find an action by name and do it",
-        Redraw "redraw" "redraw" "Draw the screen anew",
-        TryAgain "try-again" "try again" "While nothing can be saved: try again, or write the journal anew",
+        Redraw "redraw" "redraw" "Redraw the screen",
+        TryAgain "try-again" "try again" "While nothing can be saved: try again, or rewrite the journal",
         Suspend "suspend" "suspend" "Go to the shell; fg comes back",
         Quit "quit" "quit" "Leave; drafts stay in the journal",
     }

@@ -182,7 +182,7 @@ impl App {
             settings,
             groups: Groups::default(),
             queue: Queue {
-                filter: filter::DOUBTFUL.to_owned(),
+                filter: filter::NEEDS_REVIEW.to_owned(),
                 ..Queue::default()
             },
             filters: Past::default(),
@@ -369,8 +369,8 @@ impl App {
             }
             Event::Blocked(blocked) => self.blocked(blocked),
             Event::Unblocked => self.unblocked(),
-            Event::Labelled { name, offered, .. } if offered => self.tell_offer(&name),
-            Event::Labelled { .. } | Event::Idle => {}
+            Event::Labeled { name, offered, .. } if offered => self.tell_offer(&name),
+            Event::Labeled { .. } | Event::Idle => {}
             Event::Failed {
                 name, code, detail, ..
             } => self.log_error(format!("{name}: {} ({detail})", code.code())),
@@ -425,7 +425,7 @@ impl App {
     pub(super) fn follow_cursor(&mut self) {
         let here = self.row(self.queue.cursor).map(|summary| Held {
             group: summary.id,
-            doubt: summary.doubt,
+            uncertainty: summary.uncertainty,
             changed_at: summary.changed_at,
         });
         let id = here.map(|held| held.group);
@@ -479,7 +479,7 @@ impl App {
         if keep {
             let text = &self.queue.filter;
             let before = self.filters.clone();
-            if !text.is_empty() && text != filter::DOUBTFUL {
+            if !text.is_empty() && text != filter::NEEDS_REVIEW {
                 self.filters.push(text);
             }
             let earlier = before.iter().filter(|have| *have != text.as_str());
@@ -499,7 +499,7 @@ impl App {
             self.queue.stale = true;
         }
         let mut filters = Past::parse(lines);
-        filters.forget(filter::DOUBTFUL);
+        filters.forget(filter::NEEDS_REVIEW);
         self.filters = filters;
     }
 
@@ -551,7 +551,7 @@ impl App {
     }
 
     /// The next row after the cursor that needs a person, from the top again at the end.
-    pub(super) fn next_doubtful(&self) -> Option<usize> {
+    pub(super) fn next_to_review(&self) -> Option<usize> {
         let len = self.queue.rows.len();
         (1..len)
             .map(|step| (self.queue.cursor + step) % len)

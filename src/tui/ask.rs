@@ -9,7 +9,7 @@ use std::io::{Write as _, stdout};
 /// What a terminal can do, by its own word.
 pub struct Answer {
     pub picker: Picker,
-    /// Where the terminal told the colour behind its text.
+    /// Where the terminal told the color behind its text.
     pub ground: Option<Ground>,
 }
 

@@ -158,7 +158,7 @@ impl App {
         let vocabulary = &self.settings.vocabulary;
         let used: &[(String, u64)] = match field {
             Field::TagsKo => &self.counts.tags,
-            Field::Colors => &self.counts.colours,
+            Field::Colors => &self.counts.colors,
             Field::Theme => &self.counts.themes,
             Field::Material => &self.counts.materials,
             Field::Vibe => &self.counts.vibes,
@@ -232,7 +232,7 @@ impl App {
             "state" => {
                 let needed = self.groups.ids_where(needs_person);
                 let needed = needed.count() as u64;
-                offers.add("doubtful", [], needed, needed.to_string());
+                offers.add("review", [], needed, needed.to_string());
                 let offered = self.groups.ids_where(|summary| summary.offered);
                 match offered.count() as u64 {
                     0 => {}
@@ -254,8 +254,8 @@ impl App {
                 }
             }
             "tag" => self.offer_used(&mut offers, None, &counts.tags),
-            "colour" | "color" => {
-                self.offer_used(&mut offers, Some(Category::Color), &counts.colours);
+            "color" => {
+                self.offer_used(&mut offers, Some(Category::Color), &counts.colors);
             }
             "type" => self.offer_used(&mut offers, Some(Category::ItemType), &counts.types),
             _ => {}

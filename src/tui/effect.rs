@@ -10,7 +10,7 @@ pub enum Effect {
     Work(Job),
     /// The icons to show, all of them, first the one that matters most.
     Pictures(Vec<Wish>),
-    /// Draw everything anew.
+    /// Redraw everything.
     Redraw,
     Suspend,
     Quit,

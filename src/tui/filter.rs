@@ -10,18 +10,18 @@ use unicode_normalization::UnicodeNormalization;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
     #[default]
-    Doubt,
+    Uncertainty,
     Name,
     Time,
     Source,
 }
 
 impl Sort {
-    pub const ALL: [Sort; 4] = [Self::Doubt, Self::Name, Self::Time, Self::Source];
+    pub const ALL: [Sort; 4] = [Self::Uncertainty, Self::Name, Self::Time, Self::Source];
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Doubt => "doubt",
+            Self::Uncertainty => "uncertainty",
             Self::Name => "name",
             Self::Time => "time",
             Self::Source => "source order",
@@ -43,14 +43,14 @@ enum Test {
     Reason(Vec<Reason>),
     Source(SourceType),
     Tag(Text),
-    Colour(Text),
+    Color(Text),
     Type(Text),
-    /// At least this doubt.
-    Doubt(f32),
+    /// At least this uncertainty.
+    Uncertainty(f32),
     Word(String),
 }
 
-/// What a tag, colour or type has to hold, or, as a whole, to be.
+/// What a tag, color or type has to hold, or, as a whole, to be.
 #[derive(Debug, Clone, PartialEq)]
 struct Text {
     chars: Vec<char>,
@@ -93,17 +93,17 @@ pub struct Query {
 }
 
 /// The filter that the workstation opens with.
-pub const DOUBTFUL: &str = "state:doubtful";
+pub const NEEDS_REVIEW: &str = "state:review";
 
 /// What may stand before a colon, and what it asks for.
 pub const KEYS: [(&str, &str); 7] = [
     ("state:", "draft, uncertain, accepted, ..."),
-    ("reason:", "why a record is doubtful"),
+    ("reason:", "why a record is uncertain"),
     ("tag:", "a tag, or ㅁㅈ for 모자"),
-    ("colour:", "a colour, in either language"),
+    ("color:", "a color, in either language"),
     ("type:", "an item type, in either language"),
     ("source:", "equipment_shape or cash"),
-    ("doubt:", "at least, from 0 to 1"),
+    ("uncertainty:", "at least, from 0 to 1"),
 ];
 
 impl Query {
@@ -189,10 +189,10 @@ fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
             for part in each() {
                 let before = states.len();
                 let is_offered = "offered".starts_with(part);
-                let is_doubtful = "doubtful".starts_with(part) && part.len() > 1 && part != "draft";
-                offered |= is_offered || is_doubtful;
+                let is_needed = "review".starts_with(part) && part.len() > 1 && part != "draft";
+                offered |= is_offered || is_needed;
                 states.extend(GroupState::ALL.iter().copied().filter(|state| {
-                    if is_doubtful {
+                    if is_needed {
                         needs_review(*state)
                     } else {
                         state.name().starts_with(part)
@@ -230,11 +230,11 @@ fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
             Test::Source(found.ok_or_else(|| format!("no source `{value}`"))?)
         }
         "tag" => Test::Tag(Text::new(&value)),
-        "colour" | "color" => Test::Colour(Text::word(&value, Category::Color, vocabulary)),
+        "color" => Test::Color(Text::word(&value, Category::Color, vocabulary)),
         "type" => Test::Type(Text::word(&value, Category::ItemType, vocabulary)),
-        "doubt" => {
+        "uncertainty" => {
             let number = value.trim_start_matches(['>', '=']);
-            Test::Doubt(
+            Test::Uncertainty(
                 number
                     .parse()
                     .map_err(|_| format!("`{value}` is not a number from 0 to 1"))?,
@@ -346,22 +346,22 @@ fn passes(test: &Test, summary: &GroupSummary) -> bool {
         Test::Reason(reasons) => summary.reasons.iter().any(|have| reasons.contains(have)),
         Test::Source(source) => summary.source_type == *source,
         Test::Tag(tag) => summary.tags_ko.iter().any(|have| tag.passes(have)),
-        Test::Colour(colour) => summary.colors.iter().any(|have| colour.passes(have)),
+        Test::Color(color) => summary.colors.iter().any(|have| color.passes(have)),
         Test::Type(kind) => summary
             .item_type
             .as_ref()
             .is_some_and(|have| kind.passes(have)),
-        Test::Doubt(least) => summary.doubt >= *least,
+        Test::Uncertainty(least) => summary.uncertainty >= *least,
         Test::Word(_) => true,
     }
 }
 
-/// The record in hand while it is being mended: it stays in the list, where it was, whatever
-/// becomes of its doubt and reasons, until the operator leaves it.
+/// The record in hand while it is being edited: it stays in the list, where it was, whatever
+/// becomes of its uncertainty and reasons, until the operator leaves it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Held {
     pub group: GroupId,
-    pub doubt: f32,
+    pub uncertainty: f32,
     pub changed_at: i64,
 }
 
@@ -383,11 +383,11 @@ pub fn run(all: &Snapshot, query: &Query, sort: Sort, held: Option<Held>) -> Vec
     }
     let at = |place: u32| all[place as usize].as_ref();
     match sort {
-        Sort::Doubt => found.sort_by_cached_key(|(fuzzy, place)| {
+        Sort::Uncertainty => found.sort_by_cached_key(|(fuzzy, place)| {
             let summary = at(*place);
-            let doubt = held(summary).map_or(summary.doubt, |held| held.doubt);
-            let doubt = (doubt.clamp(0.0, 1.0) * 1e6) as u32;
-            (*fuzzy, Reverse(doubt), summary.order)
+            let uncertainty = held(summary).map_or(summary.uncertainty, |held| held.uncertainty);
+            let uncertainty = (uncertainty.clamp(0.0, 1.0) * 1e6) as u32;
+            (*fuzzy, Reverse(uncertainty), summary.order)
         }),
         Sort::Name => found.sort_by(|a, b| {
             let (x, y) = (at(a.1), at(b.1));
@@ -413,16 +413,16 @@ mod tests {
         let mut ring = summary(1, "루비 반지", GroupState::Uncertain);
         ring.reasons = vec![Reason::FewTags];
         ring.colors = vec!["red".into()];
-        ring.doubt = 0.4;
+        ring.uncertainty = 0.4;
         let mut hat = summary(2, "검은 모자", GroupState::Failed);
         hat.source_type = SourceType::Cash;
         hat.tags_ko = vec!["모자".into(), "밤 하늘".into()];
-        hat.doubt = 0.9;
+        hat.uncertainty = 0.9;
         let coat = summary(3, "Frozen Coat", GroupState::Draft);
         let all = Arc::new([ring, hat, coat].map(Arc::new).to_vec());
         let (query, wrong) = Query::parse(filter, &Vocabulary::builtin().unwrap());
         assert_eq!(wrong, None, "{filter}");
-        run(&all, &query, Sort::Doubt, None)
+        run(&all, &query, Sort::Uncertainty, None)
             .into_iter()
             .map(|place| all[place as usize].name.clone())
             .collect()
@@ -431,28 +431,28 @@ mod tests {
     #[test]
     fn expressions() {
         assert_eq!(names("").len(), 3);
-        assert_eq!(names("state:doubtful"), ["검은 모자", "루비 반지"]);
+        assert_eq!(names("state:review"), ["검은 모자", "루비 반지"]);
         assert_eq!(names("state:draft"), ["Frozen Coat"]);
         assert_eq!(names("state:offered"), Vec::<String>::new());
         assert_eq!(names("state:uncertain,draft"), ["루비 반지", "Frozen Coat"]);
-        assert_eq!(names("-state:doubtful"), ["Frozen Coat"]);
-        assert_eq!(names("reason:few_tags colour:red"), ["루비 반지"]);
+        assert_eq!(names("-state:review"), ["Frozen Coat"]);
+        assert_eq!(names("reason:few_tags color:red"), ["루비 반지"]);
         assert_eq!(names("source:cash"), ["검은 모자"]);
         assert_eq!(names("tag:\"밤 하늘\""), ["검은 모자"]);
-        assert_eq!(names("doubt:>0.5"), ["검은 모자"]);
+        assert_eq!(names("uncertainty:>0.5"), ["검은 모자"]);
         assert_eq!(names("tag:"), names(""));
     }
 
     #[test]
-    fn tags_colours_and_types_by_part_whole_or_another_name() {
+    fn tags_colors_and_types_by_part_whole_or_another_name() {
         assert_eq!(names("tag:하늘"), ["검은 모자"]);
         assert_eq!(names("tag:ㅁㅈ"), ["검은 모자"]);
         assert_eq!(names("tag:=하늘"), Vec::<String>::new());
         assert_eq!(names("tag:=\"밤 하늘\""), ["검은 모자"]);
         for red in ["red", "re", "빨강", "붉은색"] {
-            assert_eq!(names(&format!("colour:{red}")), ["루비 반지"], "{red}");
+            assert_eq!(names(&format!("color:{red}")), ["루비 반지"], "{red}");
         }
-        assert_eq!(names("colour:blue"), Vec::<String>::new());
+        assert_eq!(names("color:blue"), Vec::<String>::new());
     }
 
     #[test]
@@ -476,6 +476,6 @@ mod tests {
         let wrong = |filter| Query::parse(filter, &Vocabulary::builtin().unwrap()).1;
         assert_eq!(wrong("state:asleep").as_deref(), Some("no state `asleep`"));
         assert!(wrong("reason:bored").is_some());
-        assert!(wrong("doubt:much").is_some());
+        assert!(wrong("uncertainty:much").is_some());
     }
 }

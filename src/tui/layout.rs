@@ -176,7 +176,7 @@ pub fn inner(area: Rect, borders: bool) -> Rect {
 }
 
 /// A box in the middle, cut to the screen.
-pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(area.width);
     let height = height.min(area.height);
     Rect {

@@ -12,7 +12,7 @@ impl App {
         if let Some(blocked) = self.blocked.as_ref().filter(|_| !self.ended) {
             let detail = match blocked.cure {
                 Cure::Wait => "What was decided last is not saved, and is lost when you leave.",
-                Cure::WriteAnew => "All of it is then written to a file of another name beside it.",
+                Cure::Rewrite => "All of it is then written to a file of another name beside it.",
                 Cure::None => "What this run did is written to a file beside it.",
             };
             let (question, detail) = (

@@ -1,4 +1,4 @@
-//! The workstation: what an operator looks at, decides and mends, on top of the engine.
+//! The workstation: what an operator looks at, decides and edits, on top of the engine.
 
 pub mod action;
 pub mod app;

@@ -5,7 +5,7 @@ use super::app::{App, Model, Screen, Spot};
 use super::bulk::Choose;
 use super::dialog::{Confirm, Dialog, FilterForm, Input, Purpose, ReplaceForm, RetryForm, Then};
 use super::effect::Effect;
-use super::filter::{DOUBTFUL, Sort};
+use super::filter::{NEEDS_REVIEW, Sort};
 use super::layout::{self, Pane};
 use super::safe_text::plural;
 use super::text_edit::TextEdit;
@@ -48,7 +48,7 @@ impl App {
             Action::Reopen => {
                 self.apply(self.targets(), Change::Reopen);
             }
-            Action::NextDoubtful => self.go_to_next(),
+            Action::NextToReview => self.go_to_next(),
             Action::CommitAccepted => self.commit_all(GroupState::Accepted, "accepted"),
             Action::CommitCertain => self.commit_all(GroupState::Draft, "certain"),
             Action::Reject => self
@@ -150,7 +150,7 @@ impl App {
                 // The opening filter is in the way of a search; any other is kept, and what is
                 // typed begins a word of its own.
                 let text = match before.as_str() {
-                    "" | DOUBTFUL => TextEdit::default(),
+                    "" | NEEDS_REVIEW => TextEdit::default(),
                     before => TextEdit::new(&format!("{before} ")),
                 };
                 if self.screen != Screen::Gallery {
@@ -164,7 +164,7 @@ impl App {
                 self.dialog_changed();
             }
             Action::ClearFilter => self.set_filter(String::new(), true),
-            Action::Doubtful => self.set_filter(DOUBTFUL.to_owned(), true),
+            Action::NeedsReview => self.set_filter(NEEDS_REVIEW.to_owned(), true),
             Action::Sort => {
                 let sort: Sort = self.queue.sort.next();
                 self.set_sort(sort);
@@ -244,7 +244,7 @@ impl App {
         }));
     }
 
-    /// Accept or commit, then on to the next doubtful one.
+    /// Accept or commit, then on to the next uncertain one.
     fn decide(&mut self, change: Change, verb: &str) {
         let groups = self.targets();
         let ready = |id: &&GroupId| {
@@ -283,12 +283,12 @@ impl App {
     }
 
     pub(super) fn go_to_next(&mut self) {
-        match self.next_doubtful() {
+        match self.next_to_review() {
             Some(row) => self.put_cursor(row),
             None if self.queue.cursor + 1 < self.queue.rows.len() => {
                 self.put_cursor(self.queue.cursor + 1);
             }
-            None => self.say("nothing doubtful is left in this list".to_owned()),
+            None => self.say("nothing is left to review in this list".to_owned()),
         }
     }
 

@@ -69,7 +69,7 @@ pub struct Wish {
     pub file: PathBuf,
 }
 
-/// A colour of the icon with its share of the opaque pixels.
+/// A color of the icon with its share of the opaque pixels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Swatch {
     pub rgb: [u8; 3],
@@ -279,7 +279,7 @@ fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
     image::imageops::thumbnail(image, width as u32, height as u32)
 }
 
-/// The pixel in the middle of every `n` by `n`: what is shown is a colour of the icon, not a mixture.
+/// The pixel in the middle of every `n` by `n`: what is shown is a color of the icon, not a mixture.
 fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
     let middle = |at: u32, size: u32| (at * n + n / 2).min(size - 1);
     let (width, height) = image.dimensions();
@@ -351,9 +351,9 @@ mod tests {
             let (image, scale) = compose(&dot(), Ground::White, cell, key(look, 8, 3)).unwrap();
             assert_eq!(scale.to_string(), "x24");
             assert_eq!(image.dimensions(), size);
-            let colours: std::collections::HashSet<_> = image.pixels().map(|p| p.0).collect();
+            let colors: std::collections::HashSet<_> = image.pixels().map(|p| p.0).collect();
             assert_eq!(
-                colours,
+                colors,
                 [[255, 0, 0, 255], [255, 255, 255, 255]]
                     .into_iter()
                     .collect()
@@ -369,7 +369,7 @@ mod tests {
         let (image, scale) = compose(&large, Ground::Black, half_blocks, key(look, 11, 6)).unwrap();
         assert_eq!(scale.to_string(), "1:10");
         assert_eq!(image.dimensions(), (10, 10));
-        // No mixed colours at the borders of the large pixels.
+        // No mixed colors at the borders of the large pixels.
         for (x, y, pixel) in image.enumerate_pixels() {
             let red = (x < 5) == (y < 5);
             assert_eq!(pixel.0, [if red { 255 } else { 0 }, 0, 0, 255]);

@@ -6,7 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// Whether a character may reach the terminal: no controls, no direction overrides, nothing
-/// that is invisible and moves or hides its neighbours.
+/// that is invisible and moves or hides its neighbors.
 fn shown(c: char) -> bool {
     !(c.is_control()
         || matches!(c,

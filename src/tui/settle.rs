@@ -57,7 +57,7 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// The record in hand, where the operator has begun to mend it.
+    /// The record in hand, where the operator has begun to edit it.
     fn held_edit(&self) -> Option<Held> {
         let held = self.queue.held?;
         let state = self.groups.get(held.group)?.state;
@@ -82,15 +82,15 @@ impl App {
         rows
     }
 
-    /// Where the cursor may go next: one down, or after a decision to the next doubtful one.
+    /// Where the cursor may go next: one down, or after a decision to the next uncertain one.
     fn ahead(&self) -> Vec<GroupId> {
         const FAR: usize = 50;
         let next = self.queue.cursor + 1;
-        let doubtful = (next..next + FAR).find(|row| {
+        let uncertain = (next..next + FAR).find(|row| {
             let row = self.row(*row);
             row.is_some_and(needs_person)
         });
-        let rows = [Some(next), doubtful].into_iter().flatten();
+        let rows = [Some(next), uncertain].into_iter().flatten();
         rows.filter_map(|row| Some(self.row(row)?.id)).collect()
     }
 

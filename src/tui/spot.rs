@@ -1,4 +1,4 @@
-//! The cursor inside a record: moving over fields and values, and mending what it stands on.
+//! The cursor inside a record: moving over fields and values, and editing what it stands on.
 
 use super::app::{App, Spot};
 use super::dialog::{Dialog, Input, Purpose};

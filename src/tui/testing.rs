@@ -31,7 +31,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         has_record: state == GroupState::Committed,
         offered: false,
         reasons: Vec::new(),
-        doubt: 0.0,
+        uncertainty: 0.0,
         label_ko: String::new(),
         tags_ko: Vec::new(),
         colors: Vec::new(),
@@ -43,20 +43,20 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
     }
 }
 
-fn labels(name: &str, colour: &str, tags: &[&str]) -> Labels {
+fn labels(name: &str, color: &str, tags: &[&str]) -> Labels {
     Labels {
         label_ko: format!("붉은 보석이 박힌 {name}, 둥근 테두리가 있다"),
         label_en: None,
         tags_ko: tags.iter().map(ToString::to_string).collect(),
         attributes: Attributes {
-            colors: vec![colour.to_owned()],
+            colors: vec![color.to_owned()],
             theme: vec!["fantasy".to_owned()],
             material: vec!["metal".to_owned()],
             vibe: Vec::new(),
             item_type_guess: Some("hat".to_owned()),
         },
         query_variants_ko: vec![
-            format!("{colour} {name}"),
+            format!("{color} {name}"),
             format!("보석 {name}"),
             format!("{name} 아이콘"),
         ],
@@ -117,7 +117,7 @@ fn version(attempt: &Attempt) -> Version {
 pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> GroupDetail {
     let mut summary = summary(id, name, state);
     summary.reasons = reasons.to_vec();
-    summary.doubt = (reasons.len() as f32 * 0.3 + 0.01 * id as f32).min(1.0);
+    summary.uncertainty = (reasons.len() as f32 * 0.3 + 0.01 * id as f32).min(1.0);
     // A fixed place: screens show it, and snapshots must not know where this checkout is.
     let file = std::path::PathBuf::from("/home/op/lab/no/such/icon.png");
     let mut detail = GroupDetail {
@@ -264,7 +264,7 @@ impl Bench {
         bench
     }
 
-    /// A small evening's work: some doubtful, some done, one failed, one still waiting.
+    /// A small evening's work: some uncertain, some done, one failed, one still waiting.
     pub fn evening(width: u16, height: u16) -> Self {
         let mut bench = Self::new(width, height);
         let all = [
@@ -453,11 +453,11 @@ impl Bench {
     }
 
     /// A model's new answer about an item.
-    pub fn answer(&mut self, id: i64, colour: &str) {
+    pub fn answer(&mut self, id: i64, color: &str) {
         let detail = self.world.get_mut(&GroupId(id)).unwrap();
         let number = detail.versions.last().map_or(id * 10, |last| last.number) + 1;
         let name = detail.item.item_name.clone();
-        let answer = attempt(number, labels(&name, colour, &["모자", "새 태그"]), &[]);
+        let answer = attempt(number, labels(&name, color, &["모자", "새 태그"]), &[]);
         detail.versions.push(version(&answer));
         detail.attempts.push(answer);
         let mut current = detail.current.clone();
@@ -466,7 +466,7 @@ impl Bench {
         detail.show(current.review);
         summarize(detail);
         let summary = detail.summary.clone();
-        let labelled = Event::Labelled {
+        let labeled = Event::Labeled {
             group: summary.id,
             image_path: summary.image_path.clone(),
             name: summary.name.clone(),
@@ -474,7 +474,7 @@ impl Bench {
             offered: summary.offered,
         };
         self.event(Event::Groups(vec![summary]));
-        self.event(labelled);
+        self.event(labeled);
     }
 
     fn told(&self, step: Step) -> Vec<Event> {
@@ -577,7 +577,7 @@ impl Bench {
         area.positions().filter(begins).collect()
     }
 
-    /// What stands on the screen, without colours; `|` behind the last cell.
+    /// What stands on the screen, without colors; `|` behind the last cell.
     pub fn screen(&mut self) -> String {
         let app = &self.app;
         let mut cursor = None;
@@ -618,8 +618,8 @@ impl Bench {
         out
     }
 
-    /// Every colour on the screen last drawn.
-    pub fn colours(&self) -> impl Iterator<Item = Color> + '_ {
+    /// Every color on the screen last drawn.
+    pub fn colors(&self) -> impl Iterator<Item = Color> + '_ {
         let cells = self.terminal.backend().buffer().content().iter();
         cells.flat_map(|cell| [cell.fg, cell.bg, cell.underline_color])
     }

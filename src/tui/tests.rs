@@ -1,6 +1,6 @@
 //! Scripts of keys through the application, and what is then on the screen.
 
-mod mending;
+mod editing;
 mod queue;
 mod trouble;
 mod versions;
@@ -31,7 +31,7 @@ fn shots(name: &str, keys: &str) {
 }
 
 #[test]
-fn opens_on_what_needs_a_person_ordered_by_doubt() {
+fn opens_on_what_needs_a_person_by_uncertainty() {
     let bench = Bench::evening(80, 24);
     let names: Vec<_> = (0..bench.app.queue.rows.len())
         .map(|row| bench.app.row(row).unwrap().name.as_str())
@@ -100,11 +100,11 @@ const DEEDS: &[(Action, &str)] = &[
     (Action::Zoom, "z"),
     (Action::Filter, "/ \"ㅁㅈ"),
     (Action::ClearFilter, "\\"),
-    (Action::Doubtful, "\\ !"),
+    (Action::NeedsReview, "\\ !"),
     (Action::Sort, "o"),
     (Action::NextPane, "tab"),
     (Action::PreviousPane, "tab shift-tab"),
-    (Action::NextDoubtful, "n"),
+    (Action::NextToReview, "n"),
     (Action::Workbench, "3 1"),
     (Action::Gallery, "2"),
     (Action::Progress, "3"),
@@ -151,7 +151,7 @@ fn every_action() {
 }
 
 #[test]
-fn colour_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
+fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
     let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True]
         .map(|depth| [Ground::Dark, Ground::Light].map(|ground| Theme { depth, ground }));
     for (_, keys) in DEEDS {
@@ -162,15 +162,15 @@ fn colour_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
                 let mut bench = Bench::evening(80, 24);
                 bench.app.theme = *theme;
                 let screen = bench.keys(keys).screen();
-                for colour in bench.colours() {
-                    let known = match (theme.depth, colour) {
+                for color in bench.colors() {
+                    let known = match (theme.depth, color) {
                         (_, Color::Reset) => true,
                         (Depth::None, _) => false,
                         (Depth::Ansi16, Color::Rgb(..) | Color::Indexed(_)) => false,
                         (Depth::Ansi256, Color::Rgb(..)) => false,
                         _ => true,
                     };
-                    assert!(known, "{keys}: {colour} with {theme:?}");
+                    assert!(known, "{keys}: {color} with {theme:?}");
                 }
                 screen
             })

@@ -35,7 +35,7 @@ impl TextEdit {
         let text = clean(text);
         self.text.insert_str(self.cursor, &text);
         self.cursor += text.len();
-        // A combining mark may have joined its neighbours.
+        // A combining mark may have joined its neighbors.
         self.snap(self.cursor);
     }
 

@@ -1,9 +1,9 @@
-//! Colours by role, for as many colours as the terminal has. Colour never carries a meaning alone.
+//! Colors by role, for as many colors as the terminal has. Color never carries a meaning alone.
 
 use crate::record::{GroupState, to_oklab};
 use ratatui::style::{Color, Modifier, Style};
 
-/// How many colours there are to draw with.
+/// How many colors there are to draw with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// `NO_COLOR`: bold, underline and reverse only.
@@ -21,7 +21,7 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// Whether a colour needs dark or light text on it.
+    /// Whether a color needs dark or light text on it.
     pub fn of([r, g, b]: [u8; 3]) -> Self {
         let luma = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
         if luma >= 128_000 {
@@ -62,7 +62,7 @@ impl Theme {
         }
     }
 
-    /// One colour of a role: (16, dark 256, light 256).
+    /// One color of a role: (16, dark 256, light 256).
     fn pick(&self, basic: Color, dark: u8, light: u8) -> Style {
         match (self.depth, self.ground) {
             (Depth::None, _) => Style::new(),
@@ -153,14 +153,14 @@ impl Theme {
         }
     }
 
-    /// A pixel of a picture drawn in cells. Terminals of 256 colours know all colours, or take the
+    /// A pixel of a picture drawn in cells. Terminals of 256 colors know all colors, or take the
     /// nearest of theirs; those of sixteen may not.
-    pub fn pixel(&self, colour: Color) -> Color {
-        let Color::Rgb(r, g, b) = colour else {
-            return colour;
+    pub fn pixel(&self, color: Color) -> Color {
+        let Color::Rgb(r, g, b) = color else {
+            return color;
         };
         if self.depth != Depth::Ansi16 {
-            return colour;
+            return color;
         }
         let distance = |have: &[u8; 3]| -> u32 {
             let apart = [(r, have[0]), (g, have[1]), (b, have[2])];
@@ -170,10 +170,10 @@ impl Theme {
                 .sum()
         };
         let nearest = BASIC.iter().min_by_key(|(_, have)| distance(have));
-        nearest.map_or(colour, |(basic, _)| *basic)
+        nearest.map_or(color, |(basic, _)| *basic)
     }
 
-    /// A colour of the picture itself, as near as the terminal can; `None` where only its name
+    /// A color of the picture itself, as near as the terminal can; `None` where only its name
     /// can be shown.
     pub fn rgb(&self, [r, g, b]: [u8; 3]) -> Option<Color> {
         match self.depth {
@@ -204,8 +204,8 @@ const BASIC: [(Color, [u8; 3]); 16] = [
     (Color::White, [255, 255, 255]),
 ];
 
-/// The colour of the 6x6x6 cube or the grey ramp that looks most alike. Hue counts more than
-/// lightness: a swatch shows which colour it is, and a dark green must not come out grey.
+/// The color of the 6x6x6 cube or the grey ramp that looks most alike. Hue counts more than
+/// lightness: a swatch shows which color it is, and a dark green must not come out grey.
 fn nearest_of_256(rgb: [u8; 3]) -> u8 {
     const LIGHTNESS_WEIGHT: f32 = 0.3;
     let wanted = to_oklab(rgb);
@@ -228,7 +228,7 @@ fn rgb_of_256(index: u8) -> [u8; 3] {
     [cube / 36, cube / 6 % 6, cube % 6].map(|level| LEVELS[level])
 }
 
-/// One ASCII sign per state, so that no colour is needed to tell them apart.
+/// One ASCII sign per state, so that no color is needed to tell them apart.
 pub fn sign(state: GroupState) -> &'static str {
     match state {
         GroupState::Waiting => ".",
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_stay_themselves_in_256() {
+    fn colors_stay_themselves_in_256() {
         for index in 16..=255 {
             let rgb = rgb_of_256(index);
             assert_eq!(rgb_of_256(nearest_of_256(rgb)), rgb);

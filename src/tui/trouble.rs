@@ -32,7 +32,7 @@ impl App {
         // The cause names a path, and the end of the line may be cut off.
         let cure = match blocked.cure {
             Cure::Wait => format!("{key} tries again"),
-            Cure::WriteAnew => format!("{key} writes the journal anew"),
+            Cure::Rewrite => format!("{key} rewrites the journal"),
             Cure::None => "leave and start again".to_owned(),
         };
         Some(format!("not saved, {cure}: {}", blocked.error.cause))

@@ -35,13 +35,13 @@ pub struct Counts {
     pub states: Vec<(GroupState, u64)>,
     pub reasons: Vec<(Reason, u64)>,
     pub tags: Vec<(String, u64)>,
-    pub colours: Vec<(String, u64)>,
+    pub colors: Vec<(String, u64)>,
     pub themes: Vec<(String, u64)>,
     pub materials: Vec<(String, u64)>,
     pub vibes: Vec<(String, u64)>,
     pub types: Vec<(String, u64)>,
-    /// Tenths of doubt, lowest first.
-    pub doubt: [u64; 10],
+    /// Tenths of uncertainty, lowest first.
+    pub uncertainty: [u64; 10],
 }
 
 impl Job {
@@ -63,10 +63,10 @@ impl Job {
 }
 
 fn count(all: &Snapshot) -> Counts {
-    let mut doubt = [0; 10];
+    let mut uncertainty = [0; 10];
     for summary in all.iter() {
         if !matches!(summary.state, GroupState::Waiting | GroupState::Running) {
-            doubt[((summary.doubt * 10.0).max(0.0) as usize).min(9)] += 1;
+            uncertainty[((summary.uncertainty * 10.0).max(0.0) as usize).min(9)] += 1;
         }
     }
     let states = tally(all.iter().map(|summary| summary.state));
@@ -88,12 +88,12 @@ fn count(all: &Snapshot) -> Counts {
                 .flat_map(|summary| summary.reasons.iter().copied()),
         ),
         tags: texts(|summary| &summary.tags_ko),
-        colours: texts(|summary| &summary.colors),
+        colors: texts(|summary| &summary.colors),
         themes: texts(|summary| &summary.theme),
         materials: texts(|summary| &summary.material),
         vibes: texts(|summary| &summary.vibe),
         types: texts(|summary| summary.item_type.as_slice()),
-        doubt,
+        uncertainty,
     }
 }
 

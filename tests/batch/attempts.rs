@@ -8,7 +8,7 @@ fn reasons(record: &Value) -> Vec<&str> {
     reasons.iter().map(|r| r.as_str().unwrap()).collect()
 }
 
-fn wrong_colour(name: &str) -> Value {
+fn wrong_color(name: &str) -> Value {
     let mut answer = good(name);
     answer["attributes"]["colors"] = json!(["blue"]);
     answer
@@ -70,9 +70,9 @@ fn an_answer_that_was_cut_off_is_finished_and_flagged() {
 }
 
 #[test]
-fn doubtful_records_are_committed_with_their_reasons() {
+fn uncertain_records_are_committed_with_their_reasons() {
     let mut desk = Desk::with_icons(&["가", "나"]);
-    desk.plays("가", &[say(wrong_colour("가"))]);
+    desk.plays("가", &[say(wrong_color("가"))]);
     let ended = desk.batch(&["--json"]).expect(0);
     let record = desk.record("가");
     assert_eq!(reasons(&record), ["color_mismatch"]);
@@ -85,7 +85,7 @@ fn doubtful_records_are_committed_with_their_reasons() {
     assert_eq!(
         told,
         &json!({
-            "event": "labelled", "image_path": "가.png", "item_name": "가",
+            "event": "labeled", "image_path": "가.png", "item_name": "가",
             "reasons": ["color_mismatch"],
         })
     );
@@ -97,16 +97,16 @@ fn doubtful_records_are_committed_with_their_reasons() {
 #[test]
 fn a_quality_retry_keeps_the_better_of_both() {
     let mut desk = Desk::with_icons(&["가", "나"]);
-    // The second answer has the right colour, but too few tags.
+    // The second answer has the right color, but too few tags.
     let mut second = good("가");
     second["tags_ko"] = json!(["하나"]);
-    desk.plays("가", &[say(wrong_colour("가")), say(second)]);
-    desk.plays("나", &[say(wrong_colour("나")), say(wrong_colour("나"))]);
+    desk.plays("가", &[say(wrong_color("가")), say(second)]);
+    desk.plays("나", &[say(wrong_color("나")), say(wrong_color("나"))]);
     desk.batch(&["--quality-retry"]).expect(0);
-    let mended = desk.record("가");
-    assert_eq!(reasons(&mended), Vec::<&str>::new());
-    assert_eq!(mended["attributes"]["colors"], json!(["red"]));
-    assert_eq!(mended["tags_ko"].as_array().unwrap().len(), 5);
+    let edited = desk.record("가");
+    assert_eq!(reasons(&edited), Vec::<&str>::new());
+    assert_eq!(edited["attributes"]["colors"], json!(["red"]));
+    assert_eq!(edited["tags_ko"].as_array().unwrap().len(), 5);
     let kept = desk.record("나");
     assert_eq!(reasons(&kept), ["color_mismatch", "quality_retry_failed"]);
 }

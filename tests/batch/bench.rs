@@ -16,16 +16,16 @@ const LIMIT_MIB: i64 = 300;
 #[test]
 #[ignore = "a benchmark"]
 fn database_of_140_000_rows_and_8_000_icons() {
-    labelled(140_000, 8_000);
+    labeled(140_000, 8_000);
 }
 
 #[test]
 #[ignore = "a benchmark"]
 fn database_of_1_000_000_rows_and_8_000_icons() {
-    labelled(1_000_000, 8_000);
+    labeled(1_000_000, 8_000);
 }
 
-/// Nothing is shared and nothing can be labelled: all that is held for a group, at its most.
+/// Nothing is shared and nothing can be labeled: all that is held for a group, at its most.
 #[test]
 #[ignore = "a benchmark"]
 fn manifest_of_1_000_000_rows_whose_images_are_gone() {
@@ -46,7 +46,7 @@ fn manifest_of_1_000_000_rows_whose_images_are_gone() {
 }
 
 /// Every icon gets an answer; a second run finds nothing to do.
-fn labelled(rows: u64, icons: u64) {
+fn labeled(rows: u64, icons: u64) {
     let mut desk = Desk::new();
     desk.slots(8);
     desk.otherwise(&[say(good("모자"))]);

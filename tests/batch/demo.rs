@@ -3,8 +3,8 @@
 use crate::common::{Desk, ended};
 use serde_json::Value;
 
-/// Sample items that are almost all of one colour.
-const COLOURED: &[(&str, &str)] = &[
+/// Sample items that are almost all of one color.
+const COLORED: &[(&str, &str)] = &[
     ("구조대원의 다짐", "red"),
     ("할머니의 겨울 선물", "red"),
     ("화월 무희의 부채", "red"),
@@ -36,19 +36,19 @@ fn demo(desk: &Desk, args: &[&str]) -> Vec<Value> {
     desk.records()
 }
 
-/// How many of the coloured items are said to have their colour.
+/// How many of the colored items are said to have their color.
 fn seen(records: &[Value]) -> usize {
-    let has = |(name, colour): &&(&str, &str)| {
+    let has = |(name, color): &&(&str, &str)| {
         records.iter().any(|record| {
-            let colours = record["attributes"]["colors"].as_array().unwrap();
-            record["item_name"] == *name && colours.iter().any(|c| c == colour)
+            let colors = record["attributes"]["colors"].as_array().unwrap();
+            record["item_name"] == *name && colors.iter().any(|c| c == color)
         })
     };
-    COLOURED.iter().filter(has).count()
+    COLORED.iter().filter(has).count()
 }
 
 #[test]
-fn red_things_are_red_and_blank_ones_doubtful() {
+fn red_things_are_red_and_blank_ones_uncertain() {
     let records = demo(&Desk::new(), &[]);
     assert!(records.len() >= 96, "{} records", records.len());
     let schema = include_str!("../../assets/record.schema.json");
@@ -63,8 +63,8 @@ fn red_things_are_red_and_blank_ones_doubtful() {
         }
     }
     let with_picture = seen(&records);
-    assert!(with_picture >= 17, "{with_picture} of {}", COLOURED.len());
+    assert!(with_picture >= 17, "{with_picture} of {}", COLORED.len());
 
     let blind = seen(&demo(&Desk::new(), &["--no-image"]));
-    assert!(blind <= COLOURED.len() / 4, "{blind} without the picture");
+    assert!(blind <= COLORED.len() / 4, "{blind} without the picture");
 }

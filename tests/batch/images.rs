@@ -43,7 +43,7 @@ fn zlib(data: &[u8]) -> Vec<u8> {
     [&head.concat(), data, &(b << 16 | a).to_be_bytes()].concat()
 }
 
-/// 16x16 pixels of the second of two palette colours, red; the first one is transparent.
+/// 16x16 pixels of the second of two palette colors, red; the first one is transparent.
 fn palette_png() -> Vec<u8> {
     let rows = [&[0][..], &[1; 16]].concat().repeat(16);
     let palette = vec![0, 0, 255, 210, 30, 35];
@@ -56,7 +56,7 @@ fn palette_png() -> Vec<u8> {
 }
 
 #[test]
-fn images_of_every_kind_are_labelled() {
+fn images_of_every_kind_are_labeled() {
     let mut desk = Desk::new();
     let red = DynamicImage::from(picture("x"));
     let save = |name: &str, image: &DynamicImage| image.save(desk.source(name)).unwrap();

@@ -188,7 +188,7 @@ fn ctrl_c_saves_what_is_done_and_says_how_to_go_on() {
     let mut desk = Desk::with_icons(&["가", "나", "다"]);
     desk.plays("나", &[json!("hold")]);
     let mut running = Running::start(&desk, &[]);
-    running.wait_for("labelled").unwrap();
+    running.wait_for("labeled").unwrap();
     running.signal(Signal::SIGINT);
     let summary = running.wait_for("summary").unwrap();
     assert_eq!(summary["interrupted"], true);
@@ -206,7 +206,7 @@ fn two_programs_do_not_share_an_outdir() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("나", &[json!("hold")]);
     let mut running = Running::start(&desk, &[]);
-    running.wait_for("labelled").unwrap();
+    running.wait_for("labeled").unwrap();
     let ended = desk.batch(&["--resume"]).expect(1);
     let holder = running.child.id().to_string();
     assert!(ended.err.contains(&holder), "{}", ended.err);
@@ -225,7 +225,7 @@ fn kill_at_any_moment_loses_and_doubles_nothing() {
     for _ in 0..30 {
         let mut running = Running::start(&desk, &["--resume"]);
         for _ in 0..random.random_range(0..4) {
-            told += usize::from(running.wait_for("labelled").is_some());
+            told += usize::from(running.wait_for("labeled").is_some());
         }
         running.signal(Signal::SIGKILL);
         running.end();
@@ -242,7 +242,7 @@ fn kill_at_any_moment_loses_and_doubles_nothing() {
     let ended = desk.batch(&["--resume", "--json"]).expect(0);
     let summary = ended.events().pop().unwrap();
     assert_eq!(desk.names(), names);
-    // What had been told as labelled was not asked again.
+    // What had been told as labeled was not asked again.
     let new = summary["new_records"].as_u64().unwrap() as usize;
     assert!(new + told <= names.len(), "{new} new after {told} told");
 }
@@ -252,7 +252,7 @@ fn a_second_ctrl_c_leaves_at_once_and_loses_nothing() {
     let mut desk = Desk::with_icons(&["가", "나", "다"]);
     desk.plays("나", &[json!("hang")]);
     let mut running = Running::start(&desk, &[]);
-    running.wait_for("labelled").unwrap();
+    running.wait_for("labeled").unwrap();
     running.signal(Signal::SIGINT);
     // The model does not end; the program says what would.
     running.wait_for_note("once more");
@@ -266,10 +266,10 @@ fn a_second_ctrl_c_leaves_at_once_and_loses_nothing() {
 
 #[test]
 fn a_quality_retry_that_was_cut_off_is_made_on_resume() {
-    let mut doubtful = good("가");
-    doubtful["attributes"]["colors"] = json!(["blue"]);
+    let mut uncertain = good("가");
+    uncertain["attributes"]["colors"] = json!(["blue"]);
     let mut desk = Desk::with_icons(&["가", "나"]);
-    desk.plays("가", &[say(doubtful.clone()), json!("die")]);
+    desk.plays("가", &[say(uncertain.clone()), json!("die")]);
     let running = Running::start(&desk, &["--quality-retry"]);
     assert_eq!(running.end().0, None, "the model took the program with it");
     desk.plays("가", &[say(good("가"))]);
@@ -279,7 +279,7 @@ fn a_quality_retry_that_was_cut_off_is_made_on_resume() {
     let summary = ended.events().pop().unwrap();
     assert_eq!(
         summary["quality_retries"],
-        json!({"made": 1, "better": 1, "without_doubt": 1})
+        json!({"made": 1, "better": 1, "without_reason": 1})
     );
     assert_eq!(desk.record("가")["attributes"]["colors"], json!(["red"]));
 
@@ -290,10 +290,10 @@ fn a_quality_retry_that_was_cut_off_is_made_on_resume() {
 
 #[test]
 fn an_answer_that_was_not_committed_is_committed_on_resume() {
-    let mut doubtful = good("가");
-    doubtful["attributes"]["colors"] = json!(["blue"]);
+    let mut uncertain = good("가");
+    uncertain["attributes"]["colors"] = json!(["blue"]);
     let mut desk = Desk::with_icons(&["가"]);
-    desk.plays("가", &[say(doubtful), json!("die")]);
+    desk.plays("가", &[say(uncertain), json!("die")]);
     Running::start(&desk, &["--quality-retry"]).end();
     desk.plays("가", &[json!({"fail": "asked again"})]);
     desk.batch(&["--resume"]).expect(0);
@@ -301,11 +301,11 @@ fn an_answer_that_was_not_committed_is_committed_on_resume() {
 }
 
 #[test]
-fn a_journal_that_is_deleted_meanwhile_is_written_anew() {
+fn a_journal_that_is_deleted_meanwhile_is_rewritten() {
     let mut desk = Desk::with_icons(&["가", "나"]);
     desk.plays("나", &[json!("hold")]);
     let mut running = Running::start(&desk, &[]);
-    running.wait_for("labelled").unwrap();
+    running.wait_for("labeled").unwrap();
     std::fs::remove_file(desk.out("journal.sqlite")).unwrap();
     let cause = running.wait_for("blocked").unwrap()["cause"].to_string();
     assert!(cause.contains("was deleted by something else"), "{cause}");

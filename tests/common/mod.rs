@@ -203,7 +203,7 @@ pub fn picture(name: &str) -> image::RgbaImage {
         hash = hash.wrapping_mul(31).wrapping_add(u32::from(byte));
     }
     image::RgbaImage::from_fn(24, 24, |x, y| match (x, y) {
-        // Makes the file this item's own, without showing another colour.
+        // Makes the file this item's own, without showing another color.
         (0, y) => {
             let bit = hash >> (y % 24) & 1;
             image::Rgba([200 + 20 * bit as u8, 30, 35, 255])

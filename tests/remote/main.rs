@@ -1,4 +1,4 @@
-//! Labelling through servers that behave, misbehave and vanish: a small HTTP server in this
+//! Labeling through servers that behave, misbehave and vanish: a small HTTP server in this
 //! process plays them all. `agreement`, `faults` and `several` look at the labeler alone,
 //! `program`, `https` and `doctor` at the real program.
 

@@ -118,21 +118,21 @@ fn faults_and_an_interruption_lose_nothing_and_label_nothing_twice() {
     let args = through(&server, &["--concurrency", "16", "--json"]);
     let _unchanged = desk.sources();
     let mut running = desk.plain(&args).stdout(Stdio::piped()).spawn().unwrap();
-    let mut labelled = 0;
+    let mut labeled = 0;
     for line in BufReader::new(running.stdout.take().unwrap()).lines() {
-        labelled += usize::from(line.unwrap().contains("\"labelled\""));
-        if labelled == 30 {
+        labeled += usize::from(line.unwrap().contains("\"labeled\""));
+        if labeled == 30 {
             running.kill().unwrap();
         }
     }
     running.wait().unwrap();
     let resumed = through(&server, &["--concurrency", "16", "--json", "--resume"]);
     let told = ended(&mut desk.plain(&resumed)).expect(0);
-    let mut labelled = desk.names();
-    labelled.sort();
+    let mut labeled = desk.names();
+    labeled.sort();
     let mut names = names;
     names.sort();
-    assert_eq!(labelled, names);
+    assert_eq!(labeled, names);
     let summary = told.events().pop().unwrap();
     assert!(summary["asked"].as_u64().unwrap() <= 90, "{summary}");
 }

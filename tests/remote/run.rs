@@ -188,6 +188,6 @@ pub fn quick() -> Patience {
         backoff: Duration::from_millis(2),
         longest_backoff: Duration::from_millis(10),
         tries: 4,
-        queueing: 6,
+        queuing: 6,
     }
 }

@@ -84,7 +84,7 @@ def degraded(kind, name, colors, vibe):
 
 
 def unseen(thing, name):
-    """Without a picture: what the name says (`thing`, or None), no colours, flagged."""
+    """Without a picture: what the name says (`thing`, or None), no colors, flagged."""
     if thing is None:
         tags = ["아이템", "이름만 있음", "그림 없음", "불분명", "확인 필요"]
         queries = ["그림 없는 아이템", "이름만 아는 아이템", "확인이 필요한 아이템"]

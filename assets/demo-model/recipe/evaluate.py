@@ -53,7 +53,7 @@ def generate(model, prefix, start, image, grid, prompts, end, limit=120):
 
 
 def score(texts, names, types, described):
-    """Shares of: valid JSON, name verbatim, right type, flagged; micro-F1 of the colours."""
+    """Shares of: valid JSON, name verbatim, right type, flagged; micro-F1 of the colors."""
     valid = name = kind = flagged = hit = claimed = shown = 0
     for text, n, t, (colors, _) in zip(texts, names, types, described, strict=True):
         shown += len(colors)
@@ -69,7 +69,7 @@ def score(texts, names, types, described):
         hit += len(set(colors) & set(attributes["colors"]))
         claimed += len(set(attributes["colors"]))
     n = len(texts)
-    return f"valid {valid / n:.3f} name {name / n:.3f} type {kind / n:.3f} colours {2 * hit / max(1, claimed + shown):.3f} flagged {flagged / n:.3f}"
+    return f"valid {valid / n:.3f} name {name / n:.3f} type {kind / n:.3f} colors {2 * hit / max(1, claimed + shown):.3f} flagged {flagged / n:.3f}"
 
 
 def main(args):

@@ -19,7 +19,7 @@ MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
 MIN_PIXELS, MAX_PIXELS, PATCH, MERGE = 12000, 12800, 14, 2
 DEGRADED = ["tiny", "blank", "blur"]
-# The model names 13 basic colours; the finer words of the vocabulary are folded into them.
+# The model names 13 basic colors; the finer words of the vocabulary are folded into them.
 FOLD = {
     "wine": "red", "gold": "yellow", "khaki": "green", "lime": "green", "mint": "teal",
     "sky blue": "blue", "navy": "blue", "lavender": "purple", "silver": "gray",
@@ -38,14 +38,14 @@ def oklab(rgb):
 
 @functools.cache
 def anchors():
-    """OKLab points of all colour words and the basic colour of each."""
+    """OKLab points of all color words and the basic color of each."""
     words = tomllib.loads(VOCABULARY.read_text(encoding="utf-8"))["colors"]
     points = [(FOLD.get(w["word"], w["word"]), h) for w in words for h in w["rgb"]]
     rgb = torch.tensor([[int(h[i : i + 2], 16) / 255 for i in (1, 3, 5)] for _, h in points])
     return oklab(rgb), torch.tensor([COLORS.index(word) for word, _ in points])
 
 
-# 16 levels a channel: the nearest colour word of every rgb, looked up instead of computed per pixel.
+# 16 levels a channel: the nearest color word of every rgb, looked up instead of computed per pixel.
 @functools.cache
 def color_table(levels=32):
     axis = (torch.arange(levels) + 0.5) / levels
@@ -57,7 +57,7 @@ def color_table(levels=32):
 
 
 def describe(image, share=0.2):
-    """What a person would say: per image (colour words with at least `share` of the pixels, most first, at most 3), vibe."""
+    """What a person would say: per image (color words with at least `share` of the pixels, most first, at most 3), vibe."""
     opaque = image[..., 3] >= 0.5
     rgb = image[..., :3]
     index = (rgb * 32).long().clamp(0, 31)

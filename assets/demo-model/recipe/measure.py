@@ -87,7 +87,7 @@ def score(records, names, types, described):
         "records valid": share(sum(valid(r) for r, *_ in found)),
         "name verbatim": share(sum(name in r["label_ko"] for r, name, *_ in found)),
         "type right": share(sum(r["attributes"]["item_type_guess"] == t for r, _, t, _ in found)),
-        "colours F1": 2 * hit / max(1, claimed + shown),
+        "colors F1": 2 * hit / max(1, claimed + shown),
         "flagged by the model": share(sum(bool(SAID & set(r["quality_flags"]["reasons"])) for r, *_ in found)),
         "uncertain": share(sum(r["quality_flags"]["is_uncertain"] for r, *_ in found)),
     }

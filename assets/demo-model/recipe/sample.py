@@ -38,7 +38,7 @@ def picture(images, index, rng):
         image = image.crop(image.getchannel("A").point(lambda a: 255 * (a > 40)).getbbox())
     scale = side / max(image.size)
     size = tuple(max(1, round(s * scale)) for s in image.size)
-    # Colours under transparent pixels are black in the artwork: resize them weighted by their alpha.
+    # Colors under transparent pixels are black in the artwork: resize them weighted by their alpha.
     image = image.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
     canvas = Image.new("RGBA", tuple(max(24, s) for s in size))
     canvas.paste(image, tuple((c - s) // 2 for c, s in zip(canvas.size, size, strict=True)))

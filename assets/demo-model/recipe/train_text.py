@@ -74,7 +74,7 @@ class Examples:
         for question, answer, text, span in zip(
             self.tokenizer.encode_batch(questions), self.tokenizer.encode_batch(texts), texts, spans, strict=True
         ):
-            # What the picture decides counts three times: colours, type and material ahead of the name, the
+            # What the picture decides counts three times: colors, type and material ahead of the name, the
             # tags, and the type's word.
             tags, kind = text.find('"tags_ko"'), text.find('"item_type_guess":"') + 19
             tags_end, kind_end = text.find('"attributes"'), text.find('"query_variants_ko"')

@@ -1,4 +1,4 @@
-"""First stage: the vision tower as a classifier of type, thing, colours, vibe and degradation."""
+"""First stage: the vision tower as a classifier of type, thing, colors, vibe and degradation."""
 
 import argparse
 import os
@@ -60,7 +60,7 @@ def main(rank, args):
             thing, kind, colors, _, _ = head(tower(*to_patches(image)).mean(1)).split(sizes, -1)
         found, truth = colors > 0, target[2] > 0
         f1 = 2 * (found & truth).sum() / (found.sum() + truth.sum())
-        return f"thing {(thing.argmax(1) == target[0]).float().mean():.3f} type {(kind.argmax(1) == target[1]).float().mean():.3f} colours {f1:.3f}"
+        return f"thing {(thing.argmax(1) == target[0]).float().mean():.3f} type {(kind.argmax(1) == target[1]).float().mean():.3f} colors {f1:.3f}"
 
     started, smooth, average, spent = time.time(), None, None, [0.0, 0.0]
     for step in range(args.steps):

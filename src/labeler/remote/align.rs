@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_without_their_bytes_share_what_is_between_their_neighbours() {
+    fn parts_without_their_bytes_share_what_is_between_their_neighbors() {
         // vLLM writes nothing for a part, and the character with its last part.
         let found = aligned(&[b"a", b"", "해".as_bytes(), b"", "해".as_bytes()], "a해해");
         let parts = ["a 1", "\\xed 2", "\\x95\\xb4 3", "\\xed 4", "\\x95\\xb4 5"];

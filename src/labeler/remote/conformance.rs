@@ -102,7 +102,7 @@ mod tests {
         assert!(shown.contains("avy\""), "{shown}");
         assert!(shown.contains("모자\""), "{shown}");
         assert!(!shown.contains("붉"), "{shown}");
-        // Two colours begin with this letter.
+        // Two colors begin with this letter.
         assert!(forced_parts(r#"{"colors":["purple"#).0.ends_with("..rple"));
     }
 

@@ -22,7 +22,7 @@ pub struct Patience {
     /// Broken answers (5xx, 408, 409, cut connections, timeouts) that one item may meet.
     pub tries: u32,
     /// Times that one item may be told to come later (429).
-    pub queueing: u32,
+    pub queuing: u32,
 }
 
 impl Default for Patience {
@@ -33,7 +33,7 @@ impl Default for Patience {
             backoff: Duration::from_millis(500),
             longest_backoff: Duration::from_secs(30),
             tries: 8,
-            queueing: 100,
+            queuing: 100,
         }
     }
 }

@@ -119,7 +119,7 @@ impl RemoteLabeler {
                 Outcome::Later { status, after } => {
                     self.pool.answered(endpoint);
                     queued += 1;
-                    if queued > self.patience.queueing {
+                    if queued > self.patience.queuing {
                         return Err(format!("{} answered {status} {queued} times", endpoint.url));
                     }
                     after.unwrap_or_else(|| self.backoff(queued))
@@ -203,7 +203,7 @@ impl RemoteLabeler {
             },
             429 => Outcome::Later { status, after },
             503 if after.is_some() => Outcome::Later { status, after },
-            // 501: what was asked for is not built there; no repetition mends that.
+            // 501: what was asked for is not built there; a retry cannot fix that.
             408 | 409 | 500 | 502..=599 => Outcome::Broken(format!(
                 "status {status}: {}",
                 wire::server_words(&String::from_utf8_lossy(&bytes))
@@ -239,7 +239,7 @@ impl RemoteLabeler {
 
 enum Outcome {
     Answer(Box<Answer>),
-    /// No repetition mends it, unless less is asked for.
+    /// A retry cannot fix it, unless less is asked for.
     Refused {
         words: String,
         refusal: Refusal,

@@ -2,11 +2,10 @@
 
 use super::*;
 use ::parquet::arrow::ArrowWriter;
-use arrow::array::{
-    ArrayRef, DictionaryArray, Float64Array, Int64Array, LargeStringArray, StringArray,
+use arrow_array::types::Int8Type;
+use arrow_array::{
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
 };
-use arrow::datatypes::Int8Type;
-use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! Imports a `labels.jsonl` that something else has written, such as an earlier Python run: its
-//! records are committed ones, its lines are exported byte for byte until an operator commits anew.
+//! records are committed ones, its lines are exported byte for byte until an operator commits again.
 //!
 //! Nothing of it is lost. A line that cannot be read moves to `labels_unread.jsonl`, and its image,
 //! where it can be told, has a record that says so. A line that another one or the journal stands

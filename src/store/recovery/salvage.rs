@@ -1,4 +1,4 @@
-//! Builds a journal anew from `labels.jsonl` and whatever rows of the present one can be read.
+//! Rebuilds a journal from `labels.jsonl` and whatever rows of the present one can be read.
 
 use super::contents::unreadable;
 use super::{Staged, lock_any};
@@ -32,7 +32,7 @@ pub struct Rebuilt {
     pub lost: u64,
 }
 
-/// Builds the journal of `outdir` anew from the rows of the present one; the records of
+/// Builds the journal of `outdir` from the rows of the present one; the records of
 /// `labels.jsonl` are still to be imported.
 pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
     let lock = lock_any(outdir)?;
@@ -187,7 +187,7 @@ fn values(row: &rusqlite::Row, width: usize) -> rusqlite::Result<Vec<Value>> {
     (0..width).map(|column| row.get(column)).collect()
 }
 
-/// Removes what cannot be read back or names what is gone, and says anew where each group stands;
+/// Removes what cannot be read back or names what is gone, and recomputes where each group stands;
 /// how many rows could not be read.
 fn set_right(fresh: &mut Connection) -> Result<u64> {
     let transaction = fresh.transaction().map_err(doing("rebuilding"))?;

@@ -16,7 +16,7 @@ fn as_if_killed(outdir: &Path) -> tempfile::TempDir {
 #[test]
 fn what_was_finished_is_there_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
     journal.commit_automatic(ids[1]).unwrap();
@@ -36,7 +36,7 @@ fn what_was_finished_is_there_after_a_kill() {
 #[test]
 fn a_step_that_was_cut_off_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, ids) = labelled(dir.path(), &["반지"]);
+    let (journal, ids) = labeled(dir.path(), &["반지"]);
     let seen = journal.summaries().unwrap();
     journal
         .db
@@ -51,7 +51,7 @@ fn a_step_that_was_cut_off_leaves_no_trace() {
 #[test]
 fn a_full_disk_fails_the_step_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let pages: i64 = journal
         .db
         .pragma_query_value(None, "page_count", |row| row.get(0))
@@ -77,7 +77,7 @@ fn a_full_disk_fails_the_step_alone() {
 #[test]
 fn an_export_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
     let whole = read(dir.path(), LABELS);

@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::outdir::{ERRORS, KEPT, LABELS, PARQUET};
-use arrow::array::{Array, ListArray, StringArray, StructArray};
-use arrow::datatypes::DataType;
+use arrow_array::{Array, ListArray, StringArray, StructArray};
+use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 
 #[test]
 fn records_are_exported_in_source_order_with_the_keys_of_the_contract() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     for id in [ids[2], ids[0]] {
         journal.commit_automatic(id).unwrap();
     }
@@ -45,7 +45,7 @@ fn records_are_exported_in_source_order_with_the_keys_of_the_contract() {
 #[test]
 fn nothing_is_written_before_a_commit() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.apply(&ids, &Change::Accept, "accept").unwrap();
     journal.export(true).unwrap();
     assert!(!dir.path().join(LABELS).exists());
@@ -106,7 +106,7 @@ fn failed_items_are_listed_until_they_succeed() {
 #[test]
 fn exports_that_are_gone_or_behind_are_rebuilt() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(true).unwrap();
     journal.commit_automatic(ids[1]).unwrap();
@@ -127,7 +127,7 @@ fn exports_that_are_gone_or_behind_are_rebuilt() {
 #[test]
 fn an_up_to_date_export_is_not_written_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
     assert!(journal.export_if_due().unwrap());
     assert!(!journal.export_if_due().unwrap());
@@ -188,7 +188,7 @@ fn parquet_has_the_types_of_the_contract_even_where_all_is_empty() {
 #[test]
 fn a_group_that_moves_in_the_source_moves_in_the_file() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     for id in ids {
         journal.commit_automatic(id).unwrap();
     }
@@ -217,7 +217,7 @@ fn parquet_names(outdir: &Path) -> Vec<String> {
 #[test]
 fn what_others_write_into_an_export_is_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.commit_automatic(ids[1]).unwrap();
     journal.export(true).unwrap();
@@ -260,7 +260,7 @@ fn what_others_write_into_an_export_is_kept() {
 #[test]
 fn lines_that_were_ours_are_not_kept_when_a_run_was_cut_off() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
     let old = read(dir.path(), LABELS);
@@ -281,7 +281,7 @@ fn lines_that_were_ours_are_not_kept_when_a_run_was_cut_off() {
 #[test]
 fn both_files_are_in_source_order_after_an_import() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     for id in ids {
         journal.commit_automatic(id).unwrap();
     }
@@ -308,7 +308,7 @@ fn both_files_are_in_source_order_after_an_import() {
 #[test]
 fn an_earlier_journal_gets_its_checksums_and_versions() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
     drop(journal);

@@ -282,7 +282,7 @@ fn a_number_that_is_none_is_no_value() {
 #[test]
 fn a_line_for_a_group_that_has_only_an_answer_becomes_its_record() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, ids) = labelled(dir.path(), &["모자"]);
+    let (journal, ids) = labeled(dir.path(), &["모자"]);
     let answer = journal.detail(ids[0]).unwrap().unwrap().attempts[0].clone();
     drop(journal);
     let earlier = line("모자", "손으로 적은 모자", "");
@@ -300,7 +300,7 @@ fn a_line_for_a_group_that_has_only_an_answer_becomes_its_record() {
 #[test]
 fn records_added_behind_our_back_are_imported_and_changed_ones_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
     drop(journal);
@@ -431,7 +431,7 @@ proptest! {
         // Some of the images have an answer or a record of ours already.
         let names: Vec<String> = (0..known).map(|n| format!("모자 {n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let (mut journal, ids) = labelled(dir.path(), &names);
+        let (mut journal, ids) = labeled(dir.path(), &names);
         if let Some(id) = ids.first() {
             journal.commit_automatic(*id).unwrap();
             journal.export(false).unwrap();

@@ -26,9 +26,9 @@ fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
     journal.commit_automatic(ids[0]).unwrap();
     journal.commit_automatic(ids[1]).unwrap();
     assert_eq!(state(&journal, ids[0]), GroupState::Committed);
-    let doubtful = journal.summary(ids[1]).unwrap().unwrap();
-    assert_eq!(doubtful.state, GroupState::Uncertain);
-    assert!(doubtful.has_record && doubtful.doubt > 0.0);
+    let uncertain = journal.summary(ids[1]).unwrap().unwrap();
+    assert_eq!(uncertain.state, GroupState::Uncertain);
+    assert!(uncertain.has_record && uncertain.uncertainty > 0.0);
 
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.attempts[0].id, added.id);
@@ -38,7 +38,7 @@ fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
 #[test]
 fn everything_is_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.meta_set("ui.filter", "state:uncertain").unwrap();
     let before = (
@@ -65,7 +65,7 @@ fn everything_is_there_after_a_restart() {
 #[test]
 fn a_group_is_met_again_by_path_and_by_hash() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.begin_source();
 
     let mut moved = group(7, "옮긴 반지");
@@ -88,7 +88,7 @@ fn a_group_is_met_again_by_path_and_by_hash() {
 }
 
 #[test]
-fn names_join_and_rows_are_counted_anew_by_each_reading() {
+fn names_join_and_rows_are_recounted_by_each_reading() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     for _ in 0..2 {
@@ -109,7 +109,7 @@ fn names_join_and_rows_are_counted_anew_by_each_reading() {
 #[test]
 fn other_bytes_under_a_known_path_wait_for_a_new_answer() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal
         .apply(&[ids[1]], &set_label("내가 쓴 붉은 모자"), "edit")
@@ -193,7 +193,7 @@ fn a_failure_stands_until_an_answer_comes() {
 #[test]
 fn an_answer_does_not_push_an_edit_aside() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal
         .apply(&ids, &set_label("내가 쓴 은빛 반지"), "edit")
         .unwrap();
@@ -210,7 +210,7 @@ fn an_answer_does_not_push_an_edit_aside() {
 #[test]
 fn the_better_fields_of_two_answers_can_be_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let mut both = labels("은반지");
     both.tags_ko.push("반지".into());
     let merged = Merged {
@@ -232,7 +232,7 @@ fn the_better_fields_of_two_answers_can_be_shown() {
 #[test]
 fn an_answer_waits_for_its_retry_until_it_is_committed() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     let waiting = |journal: &Journal, id| journal.answer_without_retry(id).unwrap().map(|a| a.id);
     let first = waiting(&journal, ids[0]).unwrap();
     assert_eq!(journal.attempts(ids[0]).unwrap()[0].id, first);
@@ -259,7 +259,7 @@ fn an_answer_waits_for_its_retry_until_it_is_committed() {
 }
 
 #[test]
-fn equal_labels_doubt_each_other_as_long_as_both_are_there() {
+fn equal_labels_flag_each_other_as_long_as_both_are_there() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지", "모자", "검"]);
@@ -295,9 +295,9 @@ fn equal_labels_doubt_each_other_as_long_as_both_are_there() {
 }
 
 #[test]
-fn colours_that_come_late_are_judged() {
+fn colors_that_come_late_are_judged() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let blue = ColorHistogram {
         opaque: 300,
         bins: vec![(to_oklab([20, 40, 220]), 1.0)],
@@ -313,7 +313,7 @@ fn colours_that_come_late_are_judged() {
 #[test]
 fn texts_are_found_where_they_stand() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, ids) = labelled(dir.path(), &["반지", "\"특\\별\" 모자"]);
+    let (journal, ids) = labeled(dir.path(), &["반지", "\"특\\별\" 모자"]);
     let found = journal.find("\"특\\별\"").unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].group, found[0].field), (ids[1], Field::LabelKo));
@@ -338,7 +338,7 @@ fn a_second_holder_is_told_who_the_first_is() {
 #[test]
 fn a_journal_of_before_the_attributes_were_counted_gets_them() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, ids) = labelled(dir.path(), &["반지"]);
+    let (journal, ids) = labeled(dir.path(), &["반지"]);
     let before = journal.summary(ids[0]).unwrap();
     assert!(!before.as_ref().unwrap().theme.is_empty());
     drop(journal);
@@ -349,7 +349,7 @@ fn a_journal_of_before_the_attributes_were_counted_gets_them() {
 #[test]
 fn a_journal_of_before_answers_were_offered_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     drop(journal);
     // As an earlier program wrote them: a record accepted where it stood, an edit to undo.

@@ -119,7 +119,7 @@ fn failure(code: FailureCode) -> Failure {
 }
 
 /// A journal with these groups, in this order, each with a good answer.
-fn labelled(outdir: &Path, names: &[&str]) -> (Outdir, Vec<GroupId>) {
+fn labeled(outdir: &Path, names: &[&str]) -> (Outdir, Vec<GroupId>) {
     let mut journal = open(outdir);
     let ids = add(&mut journal, names);
     for (id, name) in ids.iter().zip(names) {

@@ -36,7 +36,7 @@ fn a_database_of_another_program_is_refused_untouched() {
 #[test]
 fn a_journal_of_before_journals_said_so_is_taken() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, ids) = labelled(dir.path(), &["반지"]);
+    let (journal, ids) = labeled(dir.path(), &["반지"]);
     let seen = journal.summary(ids[0]).unwrap();
     drop(journal);
     drop(as_of_version(dir.path(), 3));
@@ -104,7 +104,7 @@ fn an_export_may_be_a_link_to_its_own_kind_only() {
 /// A journal with one record, its backup, and what a kill in the middle of a later run left.
 fn killed_after_backup(dir: &Path) -> std::path::PathBuf {
     let out = dir.join("out");
-    let (mut journal, ids) = labelled(&out, &["반지", "모자"]);
+    let (mut journal, ids) = labeled(&out, &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
     drop(journal);
@@ -162,7 +162,7 @@ fn a_kill_alone_is_no_reason_to_refuse() {
 fn a_backup_holds_everything_and_replaces_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let (mut journal, ids) = labelled(&out, &["반지", "모자"]);
+    let (mut journal, ids) = labeled(&out, &["반지", "모자"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal
         .apply(&ids, &set_label("같은 붉은 것"), "edit")
@@ -196,7 +196,7 @@ fn a_backup_holds_everything_and_replaces_no_file() {
 #[test]
 fn what_is_no_sound_journal_is_not_restored() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, _) = labelled(dir.path(), &["반지"]);
+    let (journal, _) = labeled(dir.path(), &["반지"]);
     let seen = journal.summaries().unwrap();
     drop(journal);
     let bad = dir.path().join("bad");
@@ -223,7 +223,7 @@ fn a_damaged_journal_is_rebuilt_from_what_is_left() {
     let names: Vec<String> = (0..300).map(|n| format!("모자 {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let whole = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(whole.path(), &names);
+    let (mut journal, ids) = labeled(whole.path(), &names);
     for id in &ids {
         journal.commit_automatic(*id).unwrap();
     }
@@ -272,7 +272,7 @@ fn a_damaged_journal_is_rebuilt_from_what_is_left() {
 #[test]
 fn without_a_journal_the_lines_make_one() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(false).unwrap();
     drop(journal);
@@ -289,7 +289,7 @@ fn without_a_journal_the_lines_make_one() {
 #[test]
 fn a_check_names_rows_that_cannot_be_read() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, _) = labelled(dir.path(), &["반지"]);
+    let (journal, _) = labeled(dir.path(), &["반지"]);
     journal
         .db
         .execute("UPDATE drafts SET labels = '{'", [])

@@ -14,15 +14,15 @@ fn done(journal: &mut Journal, ids: &[GroupId], change: &Change) -> StepOutcome 
 #[test]
 fn an_edit_runs_the_rules_and_the_flags_follow() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     done(&mut journal, &ids, &set_label("반지"));
     let edited = journal.summary(ids[0]).unwrap().unwrap();
     assert_eq!(edited.state, GroupState::Edited);
     assert_eq!(edited.reasons, [Reason::LabelEqualsItemName]);
-    assert!(edited.doubt > 0.0);
+    assert!(edited.uncertainty > 0.0);
     done(&mut journal, &ids, &set_label(&labels("반지").label_ko));
-    let mended = journal.summary(ids[0]).unwrap().unwrap();
-    assert!(mended.reasons.is_empty());
+    let edited = journal.summary(ids[0]).unwrap().unwrap();
+    assert!(edited.reasons.is_empty());
 }
 
 #[test]
@@ -30,8 +30,8 @@ fn accept_commit_and_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지"]);
-    let doubtful = attempt(labels("반지"), &[Reason::TooSmall]);
-    journal.add_attempt(ids[0], &doubtful).unwrap();
+    let uncertain = attempt(labels("반지"), &[Reason::TooSmall]);
+    journal.add_attempt(ids[0], &uncertain).unwrap();
     done(&mut journal, &ids, &Change::Accept);
     assert_eq!(state(&journal, ids[0]), GroupState::Accepted);
     done(&mut journal, &ids, &Change::Commit);
@@ -71,7 +71,7 @@ fn a_change_that_changes_nothing_is_no_step() {
 #[test]
 fn what_cannot_be_done_to_one_is_done_to_the_others() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     let many: Vec<String> = (0..15).map(|n| format!("태그 {n}")).collect();
     let full = Change::Set {
         field: Field::TagsKo,
@@ -94,7 +94,7 @@ fn what_cannot_be_done_to_one_is_done_to_the_others() {
 #[test]
 fn a_step_says_what_it_left_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, mut ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    let (mut journal, mut ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     done(&mut journal, &ids[..1], &Change::Accept);
     ids.extend(add(&mut journal, &["신발"]));
     let accepted = done(&mut journal, &ids, &Change::Accept);
@@ -119,7 +119,7 @@ fn a_step_says_what_it_left_as_it_was() {
 #[test]
 fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     journal.commit_automatic(ids[0]).unwrap();
     let reject = Change::Reject {
         reason: "not an item".into(),
@@ -139,7 +139,7 @@ fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
 #[test]
 fn a_bulk_step_is_undone_as_one_also_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     let before = journal.summaries().unwrap();
     let tag = Change::Add {
         field: Field::TagsKo,
@@ -171,7 +171,7 @@ fn a_bulk_step_is_undone_as_one_also_after_a_restart() {
 #[test]
 fn a_new_step_ends_what_could_be_redone_and_the_log_keeps_it() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     done(&mut journal, &ids, &set_label("첫 붉은 반지"));
     journal.undo().unwrap();
     let stepped = done(&mut journal, &ids, &set_label("둘째 붉은 반지"));
@@ -187,7 +187,7 @@ fn a_new_step_ends_what_could_be_redone_and_the_log_keeps_it() {
 #[test]
 fn an_answer_that_lands_between_survives_undo() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     done(&mut journal, &ids, &set_label("내 붉은 반지"));
     let newer = attempt(labels("새 반지"), &[]);
     journal.add_attempt(ids[0], &newer).unwrap();
@@ -203,7 +203,7 @@ fn an_answer_that_lands_between_survives_undo() {
 #[test]
 fn a_record_that_the_batch_made_between_survives_undo() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let note = Change::SetNote {
         note: Some("look again".into()),
     };
@@ -218,7 +218,7 @@ fn a_record_that_the_batch_made_between_survives_undo() {
 #[test]
 fn a_version_is_taken_whole_or_by_field() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
     journal
         .add_attempt(ids[0], &attempt(labels("둘째 반지"), &[Reason::Truncated]))
         .unwrap();
@@ -261,7 +261,7 @@ fn numbers(journal: &Journal, id: GroupId) -> Vec<i64> {
 }
 
 #[test]
-fn a_failed_item_can_be_labelled_by_hand() {
+fn a_failed_item_can_be_labeled_by_hand() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지"]);
@@ -348,7 +348,7 @@ proptest! {
         steps in prop::collection::vec((any_change(), prop::collection::vec(0..4_usize, 1..5)), 1..12)
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let (mut journal, mut ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+        let (mut journal, mut ids) = labeled(dir.path(), &["반지", "모자", "검"]);
         ids.extend(add(&mut journal, &["반지", "모자", "검", "활"]).last());
         journal.commit_automatic(ids[0]).unwrap();
         let first = everything(&mut journal, dir.path());

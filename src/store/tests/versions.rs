@@ -85,7 +85,7 @@ fn a_retry_of_an_imported_record_is_an_offer() {
 #[test]
 fn a_line_for_an_uncommitted_answer_is_imported_and_comes_back() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, _) = labelled(dir.path(), &["반지"]);
+    let (journal, _) = labeled(dir.path(), &["반지"]);
     drop(journal);
     let earlier = line("반지", "푸른 보석이 박힌 반지", "") + "\n";
     std::fs::write(dir.path().join(LABELS), &earlier).unwrap();
@@ -107,7 +107,7 @@ fn a_line_for_an_uncommitted_answer_is_imported_and_comes_back() {
 #[test]
 fn a_line_beside_an_edit_is_replaced_by_its_commit_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     apply(&mut journal, ids[0], &set_label("내가 쓴 붉은 반지"));
     drop(journal);
     let earlier = line("반지", "푸른 보석이 박힌 반지", "") + "\n";
@@ -151,7 +151,7 @@ fn a_committed_record_is_confirmed_and_its_line_stays() {
 #[test]
 fn a_step_says_what_it_means_for_lines() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labelled(dir.path(), &["반지", "모자", "검"]);
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자", "검"]);
     for id in &ids[..2] {
         journal.commit_automatic(*id).unwrap();
     }

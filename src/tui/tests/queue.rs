@@ -129,7 +129,7 @@ fn a_filter_is_typed_kept_and_remembered() {
     bench.keys("/ \"state:asleep");
     assert!(bench.screen().contains("state:asleep"));
     bench.keys("esc");
-    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    assert_eq!(bench.app.queue.filter, "state:review");
     bench.event(Event::Remembered {
         key: "tui.filter".to_owned(),
         value: "reason:few_tags".to_owned(),
@@ -144,11 +144,11 @@ fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
     assert!(bench.screen().contains("> state:"), "{}", bench.screen());
     // A key wants its value; the first value is the one in use most.
     bench.keys("enter tab");
-    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    assert_eq!(bench.app.queue.filter, "state:review");
     bench.keys("tab enter");
     assert_eq!(bench.app.queue.filter, "state:uncertain");
-    bench.keys("/ ctrl-u \"colour:빨 tab enter");
-    assert_eq!(bench.app.queue.filter, "colour:red");
+    bench.keys("/ ctrl-u \"color:빨 tab enter");
+    assert_eq!(bench.app.queue.filter, "color:red");
     assert_eq!(bench.app.queue.rows.len(), 5);
     // Going on to type takes what was chosen.
     bench.keys("/ ctrl-u \"-source:c tab space \"망토 enter");
@@ -171,7 +171,7 @@ fn opens_on_what_needs_a_person_even_where_everything_was_shown_last() {
         key: "tui.filter".to_owned(),
         value: "\nreason:few_tags".to_owned(),
     });
-    assert_eq!(bench.app.queue.filter, "state:doubtful");
+    assert_eq!(bench.app.queue.filter, "state:review");
     bench.keys("/ tab enter");
     assert_eq!(bench.app.queue.filter, "reason:few_tags");
 }
@@ -191,11 +191,11 @@ fn a_record_being_mended_keeps_its_place() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("/ \"reason:mixed,few enter");
     assert_eq!(bench.current_name(), "Frozen 왕관");
-    // The edit takes every reason away, and with them the doubt.
+    // The edit takes every reason away, and with them the uncertainty.
     let id = GroupId(3);
     let detail = bench.world.get_mut(&id).unwrap();
     detail.summary.reasons.clear();
-    detail.summary.doubt = 0.0;
+    detail.summary.uncertainty = 0.0;
     bench.keys("t \"루비 enter esc");
     assert_eq!(bench.app.queue.cursor, 0);
     assert_eq!(bench.current_name(), "Frozen 왕관");

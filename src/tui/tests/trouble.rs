@@ -50,11 +50,11 @@ fn it_says_why_until_it_is_over() {
 }
 
 #[test]
-fn a_journal_that_is_gone_can_be_written_anew() {
+fn a_journal_that_is_gone_can_be_rewritten() {
     let mut bench = Bench::evening(120, 40);
-    bench.event(blocked(Cure::WriteAnew));
+    bench.event(blocked(Cure::Rewrite));
     assert!(
-        bench.screen().contains("Ctrl-t writes the journal anew"),
+        bench.screen().contains("Ctrl-t rewrites the journal"),
         "{}",
         bench.screen()
     );
@@ -93,7 +93,7 @@ fn the_key_that_tries_again_works_in_every_dialog() {
     // While a tag is being typed, which stays.
     let mut bench = Bench::evening(120, 40);
     bench.keys("t \"새_태그");
-    bench.event(blocked(Cure::WriteAnew));
+    bench.event(blocked(Cure::Rewrite));
     bench.keys("ctrl-t");
     assert_eq!(bench.commands, [Command::TryAgain]);
     bench.event(Event::Unblocked);
@@ -110,7 +110,7 @@ fn the_key_that_tries_again_works_in_every_dialog() {
 
     // In what says why nothing can be typed, which is over then.
     let mut bench = Bench::evening(120, 40);
-    bench.event(blocked(Cure::WriteAnew));
+    bench.event(blocked(Cure::Rewrite));
     bench.keys("t");
     assert!(bench.app.dialog.is_some());
     bench.keys("ctrl-t");

@@ -50,7 +50,7 @@ fn flow(tokens: &[Token], field: Field, cells: usize, theme: &Theme) -> Vec<Line
     let mut used = 0;
     for (index, token) in tokens.iter().enumerate() {
         let last = index + 1 == tokens.len();
-        // A sign as well as a colour tells what is new in a list.
+        // A sign as well as a color tells what is new in a list.
         let sign = if token.new && field.is_list() {
             "+"
         } else {
@@ -142,9 +142,9 @@ fn came_from(detail: &GroupDetail, version: &Version) -> String {
     }
 }
 
-fn doubts(reasons: &[Reason]) -> String {
+fn reason_list(reasons: &[Reason]) -> String {
     match reasons {
-        [] => "no doubt".to_owned(),
+        [] => "no reasons".to_owned(),
         _ => {
             let codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
             format!("? {}", codes.join(" "))
@@ -192,7 +192,7 @@ fn columns(
                 Some(draft) => [
                     "draft".to_owned(),
                     kind(detail, draft),
-                    doubts(&draft.reasons),
+                    reason_list(&draft.reasons),
                 ],
                 None => ["no draft".to_owned(), String::new(), String::new()],
             },
@@ -211,7 +211,7 @@ fn columns(
                 [
                     format!("{mark}{}", heading(detail, version)),
                     came_from(detail, version),
-                    doubts(&version.text.reasons),
+                    reason_list(&version.text.reasons),
                 ],
                 Some(&version.text.labels),
             ),
@@ -275,8 +275,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             style,
         );
         for (y, head) in (inner.y + 1..inner.y + heads).zip(&column.heads[1..]) {
-            let doubtful = head.starts_with(['?', '!']);
-            let style = if doubtful { theme.warn() } else { theme.dim() };
+            let uncertain = head.starts_with(['?', '!']);
+            let style = if uncertain { theme.warn() } else { theme.dim() };
             put(buf, place(index), y, width - 1, head, style);
         }
     }

@@ -5,7 +5,7 @@ use crate::record::Background;
 use crate::tui::app::App;
 use crate::tui::bulk::Choose;
 use crate::tui::dialog::{Confirm, Dialog, RETRY_ROWS, ReplaceForm, RetryForm, palette};
-use crate::tui::layout::{centred, inner};
+use crate::tui::layout::{centered, inner};
 use crate::tui::safe_text::{count, fit, pad, plural, width, wrap};
 use crate::tui::text_edit::TextEdit;
 use ratatui::buffer::Buffer;
@@ -54,7 +54,7 @@ pub fn draw(app: &App, body: Rect, buf: &mut Buffer) {
 }
 
 pub fn palette_area(body: Rect) -> Rect {
-    centred(body, 76, 20)
+    centered(body, 76, 20)
 }
 
 fn text_row(app: &App, edit: &TextEdit, area: Rect, buf: &mut Buffer) {
@@ -139,7 +139,7 @@ impl Question {
             lines.extend(wrap(detail, cells));
         }
         // The border, an empty line and the answers.
-        let area = centred(body, width, lines.len() as u16 + 4);
+        let area = centered(body, width, lines.len() as u16 + 4);
         Self {
             title,
             lines,
@@ -179,7 +179,7 @@ impl Question {
 }
 
 fn choose_area(body: Rect) -> Rect {
-    centred(body, 50, Choose::FIELDS.len() as u16 + 2)
+    centered(body, 50, Choose::FIELDS.len() as u16 + 2)
 }
 
 fn draw_choose(app: &App, choose: &Choose, body: Rect, buf: &mut Buffer) {
@@ -209,7 +209,7 @@ fn draw_choose(app: &App, choose: &Choose, body: Rect, buf: &mut Buffer) {
 }
 
 fn retry_area(body: Rect) -> Rect {
-    centred(body, 64, RETRY_ROWS as u16 + 2)
+    centered(body, 64, RETRY_ROWS as u16 + 2)
 }
 
 fn draw_retry(app: &App, form: &RetryForm, body: Rect, buf: &mut Buffer) {
@@ -240,7 +240,7 @@ fn draw_retry(app: &App, form: &RetryForm, body: Rect, buf: &mut Buffer) {
                 match background {
                     Background::White => "white",
                     Background::Black => "black",
-                    Background::None => "none (stored colours)",
+                    Background::None => "none (stored colors)",
                 }
                 .to_owned()
             }),
@@ -311,7 +311,7 @@ pub fn retry_cursor(form: &RetryForm, body: Rect) -> Option<Position> {
 }
 
 fn replace_area(body: Rect) -> Rect {
-    centred(body, 90, body.height.saturating_sub(2).max(8))
+    centered(body, 90, body.height.saturating_sub(2).max(8))
 }
 
 pub fn replace_cursor(form: &ReplaceForm, body: Rect) -> Position {
@@ -389,7 +389,7 @@ fn draw_replace(app: &App, form: &ReplaceForm, body: Rect, buf: &mut Buffer) {
             .get(found.group)
             .map_or("", |summary| summary.name.as_str());
         let find = form.find.text();
-        // Both texts are shown, so what will change is told in words, not by colour.
+        // Both texts are shown, so what will change is told in words, not by color.
         let new = found.text.replace(find, form.with.text());
         let half = usize::from(area.width.saturating_sub(26)) / 2;
         let line = format!(

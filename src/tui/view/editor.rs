@@ -4,7 +4,7 @@ use super::{clear, pane, put, record};
 use crate::tui::app::{App, Screen};
 use crate::tui::completion::Offer;
 use crate::tui::dialog::{Dialog, Input};
-use crate::tui::layout::{self, centred};
+use crate::tui::layout::{self, centered};
 use crate::tui::safe_text::{pad, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -37,7 +37,7 @@ pub fn input_areas(app: &App, input: &Input) -> Vec<Rect> {
 
 fn box_area(app: &App) -> Rect {
     let body = layout::frame(app.area()).body;
-    centred(body, 64, 3)
+    centered(body, 64, 3)
 }
 
 /// Where the terminal's cursor stands.

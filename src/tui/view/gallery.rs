@@ -100,7 +100,7 @@ fn tile(
             put(buf, image.x, image.y, image.width, "...", theme.dim());
         }
     }
-    // Selection and cursor are signs as well as colours, beside the picture too.
+    // Selection and cursor are signs as well as colors, beside the picture too.
     let bar = match (here, picked) {
         (true, _) => Some((">", theme.title())),
         (false, true) => Some(("#", theme.accent())),

@@ -83,7 +83,7 @@ pub fn length(app: &App) -> usize {
 
 pub fn area(app: &App) -> Rect {
     let body = layout::frame(app.area()).body;
-    layout::centred(body, 100, body.height)
+    layout::centered(body, 100, body.height)
 }
 
 pub fn draw(app: &App, scroll: usize, buf: &mut Buffer) {

@@ -87,7 +87,7 @@ fn settle_wide(buf: &mut Buffer) {
                 next.set_char(second).set_style(cell.style());
             }
         }
-        // Half a character that is written over becomes a blank in the colours of what is written.
+        // Half a character that is written over becomes a blank in the colors of what is written.
         // The cell that it covered counts as changed when it is seen again.
         if width(cell.symbol()) > 1 {
             next.modifier.insert(Modifier::HIDDEN);
@@ -131,7 +131,7 @@ pub(super) fn pane(
     buf: &mut Buffer,
 ) -> Rect {
     let style = app.theme.border(focused);
-    // The pane that has the keys is marked in words too, for terminals without colour.
+    // The pane that has the keys is marked in words too, for terminals without color.
     let title = if focused {
         format!("> {title} ")
     } else {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cell_behind_a_wide_character_is_drawn_anew_when_it_is_seen() {
+    fn the_cell_behind_a_wide_character_is_redrawn_when_it_is_seen() {
         let blue = Style::new().bg(Color::Blue);
         let (wide, narrow) = (row("가", Style::new()), row("1", blue));
         let drawn: Vec<u16> = wide.diff(&narrow).iter().map(|(x, ..)| *x).collect();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn both_cells_of_an_emoji_have_its_colours() {
+    fn both_cells_of_an_emoji_have_its_colors() {
         let blue = Style::new().bg(Color::Blue);
         for text in ["🇰🇷", "☎\u{fe0f}"] {
             let buf = row(text, blue);

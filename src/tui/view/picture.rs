@@ -1,4 +1,4 @@
-//! The picture pane: the icon, sharp, its size and its colours with their names.
+//! The picture pane: the icon, sharp, its size and its colors with their names.
 
 use super::{pane, put};
 use crate::record::{nearest_color, to_oklab};
@@ -17,7 +17,7 @@ use ratatui_image::Image;
 /// the box, or keep a piece of it. It is left out until the box is gone.
 pub fn image(app: &App, shown: &Shown, room: Rect, boxes: &[Rect], buf: &mut Buffer) {
     let size = shown.protocol.size();
-    let place = layout::centred(room, size.width, size.height);
+    let place = layout::centered(room, size.width, size.height);
     if !(app.pixels && boxes.iter().any(|area| area.intersects(place))) {
         Image::new(&shown.protocol).render(place, buf);
     }
@@ -98,8 +98,8 @@ fn describe(app: &App, shown: &Shown, look: Look, area: Rect, buf: &mut Buffer) 
         if row < area.height {
             let y = area.y + row;
             let mut x = area.x;
-            if let Some(colour) = swatch.and_then(|rgb| theme.rgb(rgb)) {
-                x = put(buf, x, y, area.width, "   ", Style::new().bg(colour)) + 1;
+            if let Some(color) = swatch.and_then(|rgb| theme.rgb(rgb)) {
+                x = put(buf, x, y, area.width, "   ", Style::new().bg(color)) + 1;
             }
             put(buf, x, y, area.right().saturating_sub(x), text, style);
         }

@@ -75,12 +75,12 @@ pub fn empty(app: &App, area: Rect, buf: &mut Buffer) {
         "The source holds no item."
     } else if app.groups.is_empty() {
         "Reading the source..."
-    } else if app.queue.filter == crate::tui::filter::DOUBTFUL
+    } else if app.queue.filter == crate::tui::filter::NEEDS_REVIEW
         && app.groups.count(GroupState::Waiting) + app.groups.count(GroupState::Running) > 0
         && matches!(app.model, Model::Ready(_) | Model::Loading)
     {
         "Nothing needs you yet: the model is at work. 3 shows it, \\ shows every item."
-    } else if app.queue.filter == crate::tui::filter::DOUBTFUL {
+    } else if app.queue.filter == crate::tui::filter::NEEDS_REVIEW {
         "Nothing needs you now. \\ shows every item."
     } else {
         "Nothing passes the filter. \\ clears it."
@@ -164,7 +164,7 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
         theme.text()
     };
     let tint = |style: ratatui::style::Style| {
-        // Colours of their own would make the marked row hard to read.
+        // Colors of their own would make the marked row hard to read.
         if here { base } else { style }
     };
     if area.height >= 2 {
@@ -183,12 +183,15 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
     }
     x += 2;
     let left = usize::from(area.right().saturating_sub(x));
-    let doubt = if summary.doubt > 0.0 {
-        format!("{:>3}", (summary.doubt.clamp(0.0, 1.0) * 100.0).round())
+    let uncertainty = if summary.uncertainty > 0.0 {
+        format!(
+            "{:>3}",
+            (summary.uncertainty.clamp(0.0, 1.0) * 100.0).round()
+        )
     } else {
         "   ".to_owned()
     };
-    // Name, then reasons where there is room on the line, then doubt.
+    // Name, then reasons where there is room on the line, then uncertainty.
     let one_line = area.height < 2;
     let reason_cells = match left.saturating_sub(4) / 2 {
         // The longest code has 20 letters, most have fewer; a name needs as much.
@@ -218,10 +221,10 @@ fn draw_row(app: &App, summary: &GroupSummary, here: bool, area: Rect, buf: &mut
     if left >= 12 {
         put(
             buf,
-            area.right().saturating_sub(doubt.len() as u16),
+            area.right().saturating_sub(uncertainty.len() as u16),
             area.y,
             3,
-            &doubt,
+            &uncertainty,
             tint(theme.warn()),
         );
     }

@@ -32,7 +32,7 @@ pub fn field_name(field: Field) -> &'static str {
         Field::LabelKo => "label",
         Field::LabelEn => "english",
         Field::TagsKo => "tags",
-        Field::Colors => "colours",
+        Field::Colors => "colors",
         Field::Theme => "theme",
         Field::Material => "material",
         Field::Vibe => "vibe",

@@ -61,9 +61,9 @@ pub fn blocks(app: &App) -> Vec<Block> {
                 .collect(),
         },
         Block {
-            title: "Doubt",
+            title: "Uncertainty",
             bars: counts
-                .doubt
+                .uncertainty
                 .iter()
                 .enumerate()
                 .rev()
@@ -71,15 +71,15 @@ pub fn blocks(app: &App) -> Vec<Block> {
                     name: format!("{}-{} %", tenth * 10, tenth * 10 + 10),
                     count: *count,
                     filter: if tenth == 9 {
-                        "doubt:0.9".to_owned()
+                        "uncertainty:0.9".to_owned()
                     } else {
-                        format!("doubt:0.{tenth} -doubt:0.{}", tenth + 1)
+                        format!("uncertainty:0.{tenth} -uncertainty:0.{}", tenth + 1)
                     },
                 })
                 .collect(),
         },
         named("Types", "type", &counts.types),
-        named("Colours", "colour", &counts.colours),
+        named("Colors", "color", &counts.colors),
         named("Tags", "tag", &counts.tags),
     ];
     blocks.retain(|block| block.bars.iter().any(|bar| bar.count > 0));

@@ -4,7 +4,7 @@ use super::record::field_name;
 use super::{clear, pane, put};
 use crate::record::{VocabularyPreview, WordChange};
 use crate::tui::app::App;
-use crate::tui::layout::centred;
+use crate::tui::layout::centered;
 use crate::tui::safe_text::{count, plural};
 use crate::tui::translate::{Scope, TranslateForm};
 use ratatui::buffer::Buffer;
@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 pub fn area(form: &TranslateForm, body: Rect) -> Rect {
     let words = form.preview.as_ref().map_or(0, |found| found.words.len());
     // Border, what it is about, three lines of counts, the words.
-    centred(body, 76, (words as u16).saturating_add(6).clamp(8, 24))
+    centered(body, 76, (words as u16).saturating_add(6).clamp(8, 24))
 }
 
 pub fn draw(app: &App, form: &TranslateForm, body: Rect, buf: &mut Buffer) {

@@ -3,6 +3,7 @@
 
 use super::files::{CheckpointFile, CheckpointFiles, TokenizerFiles};
 use crate::error::{Context, Error, ErrorKind, Result};
+use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -12,7 +13,6 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
-use toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 
 /// What an architecture says about its tokenizer.
 #[derive(Debug, Clone, Copy)]

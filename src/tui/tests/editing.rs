@@ -233,7 +233,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
         "{screen}"
     );
     assert!(
-        screen.contains("3  colours: 수상한 색 -> unknown"),
+        screen.contains("3  colors: 수상한 색 -> unknown"),
         "{screen}"
     );
     assert!(screen.contains("1 without a draft"), "{screen}");

@@ -17,6 +17,10 @@ const SWATCH_RADIUS: f32 = 0.13;
 const MAX_SWATCHES: usize = 6;
 /// Smaller swatches are left out.
 const MIN_SHARE: f32 = 0.02;
+/// OKLab lightness below which a pixel may be a stroke of a dark outline.
+const OUTLINE: f32 = 0.30;
+/// OKLab lightness below which a color of the core is kept.
+const DARK: f32 = 0.45;
 
 /// A dominant color and its share of the opaque pixels (0-1).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -35,17 +39,22 @@ pub struct Palette {
     pub histogram: ColorHistogram,
 }
 
+/// The palette of an icon without its outline: pixel art is outlined in black, which nobody means
+/// by its colors. An icon that is all outline keeps it.
 pub fn palette(icon: &Icon) -> Palette {
-    let mut opaque = 0;
-    let mut counts: HashMap<[u8; 3], u32> = HashMap::new();
-    for &[r, g, b, a] in icon.rgba.as_chunks::<4>().0 {
-        if a >= OPAQUE {
-            opaque += 1;
-            *counts.entry([r, g, b]).or_default() += 1;
-        }
-    }
-    let bins = bins(&counts);
-    let share = |count: u32| count as f32 / opaque as f32;
+    let grid = Grid::of(icon);
+    let opaque = grid.count(Grid::is_opaque);
+    let inner = grid.count(Grid::is_inner);
+    let bins = if inner > 0 {
+        grid.bins(Grid::is_inner)
+    } else {
+        grid.bins(Grid::is_opaque)
+    };
+    let counted = if inner > 0 { inner } else { opaque };
+    let share = |count: u32| count as f32 / counted as f32;
+    let core = grid.count(Grid::is_core);
+    let mut dark = grid.bins(Grid::is_core);
+    dark.retain(|bin| bin.center()[0] < DARK);
     Palette {
         opaque,
         total: icon.width * icon.height,
@@ -63,7 +72,81 @@ pub fn palette(icon: &Icon) -> Palette {
                 .iter()
                 .map(|bin| (bin.center(), share(bin.count)))
                 .collect(),
+            dark_core: dark
+                .iter()
+                .map(|bin| (bin.center(), bin.count as f32 / core as f32))
+                .collect(),
         },
+    }
+}
+
+/// An icon's pixels by place, with what each is part of.
+struct Grid<'a> {
+    width: usize,
+    pixels: &'a [[u8; 4]],
+    dark: Vec<bool>,
+}
+
+impl<'a> Grid<'a> {
+    fn of(icon: &'a Icon) -> Self {
+        let pixels = icon.rgba.as_chunks::<4>().0;
+        let dark = pixels
+            .iter()
+            .map(|&[r, g, b, a]| a >= OPAQUE && srgb_to_oklab(Rgb { r, g, b }).l < OUTLINE)
+            .collect();
+        Self {
+            width: icon.width as usize,
+            pixels,
+            dark,
+        }
+    }
+
+    /// The place `dx`, `dy` steps away, inside the icon.
+    fn step(&self, at: usize, dx: isize, dy: isize) -> Option<usize> {
+        let x = (at % self.width).checked_add_signed(dx)?;
+        let y = (at / self.width).checked_add_signed(dy)?;
+        (x < self.width && y < self.pixels.len() / self.width).then_some(y * self.width + x)
+    }
+
+    fn is_opaque(&self, at: usize) -> bool {
+        self.pixels[at][3] >= OPAQUE
+    }
+
+    /// Opaque and no stroke: a dark pixel counts only in a 2x2 block of dark pixels.
+    fn is_inner(&self, at: usize) -> bool {
+        let is_dark = |dx, dy| self.step(at, dx, dy).is_some_and(|place| self.dark[place]);
+        let in_block = || {
+            [(-1, -1), (-1, 1), (1, -1), (1, 1)]
+                .into_iter()
+                .any(|(dx, dy)| is_dark(dx, 0) && is_dark(0, dy) && is_dark(dx, dy))
+        };
+        self.is_opaque(at) && (!self.dark[at] || in_block())
+    }
+
+    /// Opaque with opaque pixels on all four sides.
+    fn is_core(&self, at: usize) -> bool {
+        self.is_opaque(at)
+            && [(-1, 0), (1, 0), (0, -1), (0, 1)]
+                .into_iter()
+                .all(|(dx, dy)| {
+                    self.step(at, dx, dy)
+                        .is_some_and(|place| self.is_opaque(place))
+                })
+    }
+
+    fn count(&self, belongs: fn(&Self, usize) -> bool) -> u32 {
+        (0..self.pixels.len())
+            .filter(|&at| belongs(self, at))
+            .count() as u32
+    }
+
+    fn bins(&self, belongs: fn(&Self, usize) -> bool) -> Vec<Bin> {
+        let mut counts: HashMap<[u8; 3], u32> = HashMap::new();
+        for at in (0..self.pixels.len()).filter(|&at| belongs(self, at)) {
+            let [r, g, b, _] = self.pixels[at];
+            *counts.entry([r, g, b]).or_default() += 1;
+        }
+        bins(&counts)
     }
 }
 

@@ -356,6 +356,37 @@ fn the_palette_counts_what_is_opaque() {
 }
 
 #[test]
+fn an_outline_is_no_color_of_the_icon_and_a_black_patch_is() {
+    let outlined = |inside: [u8; 4]| {
+        filled(12, 12, move |x, y| match (x, y) {
+            (0 | 11, _) | (_, 0 | 11) => [0, 0, 0, 255],
+            (2..5, 2..5) => inside,
+            _ => [240, 240, 240, 255],
+        })
+    };
+    let white = palette(&outlined([240, 240, 240, 255]));
+    assert_eq!(white.opaque, 144);
+    assert!(white.histogram.bins.iter().all(|(lab, _)| lab[0] > 0.9));
+    assert!(white.histogram.dark_core.is_empty());
+    let patched = palette(&outlined([10, 10, 10, 255]));
+    let dark: f32 = patched
+        .histogram
+        .bins
+        .iter()
+        .filter(|(lab, _)| lab[0] < 0.3)
+        .map(|bin| bin.1)
+        .sum();
+    assert!((dark - 9.0 / 100.0).abs() < 1e-5, "{dark}");
+    let core: f32 = patched.histogram.dark_core.iter().map(|bin| bin.1).sum();
+    assert!((core - 9.0 / 100.0).abs() < 1e-5, "{core}");
+    // A net of strokes is all that there is.
+    let net = palette(&filled(9, 9, |x, _| {
+        [0, 0, 0, if x % 2 == 0 { 255 } else { 0 }]
+    }));
+    assert_eq!(net.swatches.len(), 1);
+}
+
+#[test]
 fn shades_of_black_are_one_swatch() {
     let icon = filled(12, 12, |x, _| {
         [[0, 0, 0, 255], [24, 20, 22, 255], [12, 14, 18, 255]][x as usize % 3]

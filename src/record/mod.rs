@@ -4,6 +4,7 @@ mod attempt;
 mod canonical;
 mod change;
 mod color;
+mod color_claims;
 mod edit;
 mod group;
 mod item;
@@ -24,6 +25,7 @@ pub use attempt::{
 pub use canonical::{VocabularyPreview, WordChange};
 pub use change::{Change, Field, StepReport};
 pub use color::{ColorHistogram, nearest_color};
+pub use color_claims::ColorClaim;
 pub use edit::apply;
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};

@@ -37,6 +37,7 @@ codes! {
         MixedScript = "mixed_script",
         DuplicateLabel = "duplicate_label",
         ColorMismatch = "color_mismatch",
+        MainColorMissing = "main_color_missing",
         LabelTooLong = "label_too_long",
         LowConfidence = "low_confidence",
         Truncated = "truncated",
@@ -108,6 +109,10 @@ impl Reason {
             Self::ColorMismatch => (
                 "a color is claimed that the opaque pixels do not show",
                 "compare with the palette; remove or change the color",
+            ),
+            Self::MainColorMissing => (
+                "most of the icon is of none of the colors that the record names",
+                "compare with the palette; name the main color",
             ),
             Self::LabelTooLong => (
                 "the label is estimated at over 64 tokens of a CLIP-like text encoder",

@@ -1,8 +1,8 @@
 //! The quality rules: what makes a record uncertain. Pure functions of the labels and their item.
 
 use super::{
-    Category, ColorHistogram, Field, FieldConfidence, Labels, Reason, Vocabulary, clean_text,
-    script,
+    Category, ColorClaim, ColorHistogram, Field, FieldConfidence, Labels, Reason, Vocabulary, Word,
+    clean_text, script,
 };
 
 pub const LEAST_TAGS: usize = 5;
@@ -60,10 +60,11 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
         Reason::CommaList => is_comma_list(&labels.label_ko, context.item_name),
         Reason::MixedScript => is_mixed(labels, context.item_name),
         Reason::DuplicateLabel => context.label_count > 1,
-        Reason::ColorMismatch => context.colors.is_some_and(|colors| {
-            !colors
-                .contradicted(&labels.attributes.colors, context.vocabulary)
-                .is_empty()
+        Reason::ColorMismatch => !contradicted_colors(labels, context).is_empty(),
+        Reason::MainColorMissing => context.colors.is_some_and(|colors| {
+            let claims = labels.color_claims(context.item_name, context.vocabulary);
+            let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
+            colors.misses_main_color(&claimed, context.vocabulary)
         }),
         Reason::LabelTooLong => super::estimate_tokens(&labels.label_ko) > MOST_TOKENS,
         Reason::LowConfidence => context.confidence.iter().any(is_low),
@@ -160,18 +161,26 @@ fn weight(reason: Reason) -> f32 {
     match reason {
         Reason::UnreadLine => 0.9,
         Reason::Truncated | Reason::ItemNameMissing | Reason::LabelEqualsItemName => 0.6,
-        Reason::ColorMismatch | Reason::CommaList | Reason::MixedScript => 0.5,
+        Reason::ColorMismatch
+        | Reason::MainColorMissing
+        | Reason::CommaList
+        | Reason::MixedScript => 0.5,
         Reason::LowConfidence | Reason::AmbiguousIcon | Reason::DuplicateLabel => 0.4,
         Reason::QualityRetryFailed | Reason::AttributesMissing | Reason::LowVisualSignal => 0.3,
         Reason::LabelTooLong | Reason::FewTags | Reason::FewQueries | Reason::TooSmall => 0.2,
     }
 }
 
-/// The colors of the labels that the icon does not show, for people to see which are meant.
-pub fn contradicted_colors<'a>(labels: &'a Labels, context: &RuleContext) -> Vec<&'a str> {
-    context.colors.map_or_else(Vec::new, |colors| {
-        colors.contradicted(&labels.attributes.colors, context.vocabulary)
-    })
+/// What the record says of colors, in any field, that the icon does not show.
+pub fn contradicted_colors<'v>(labels: &Labels, context: &RuleContext<'v>) -> Vec<ColorClaim<'v>> {
+    let Some(colors) = context.colors else {
+        return Vec::new();
+    };
+    let mut claims = labels.color_claims(context.item_name, context.vocabulary);
+    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
+    let wrong = colors.contradicted(&claimed, context.vocabulary);
+    claims.retain(|claim| wrong.contains(&claim.word));
+    claims
 }
 
 /// The list that an attribute's words come from, `None` for fields of free text.
@@ -197,6 +206,7 @@ mod tests {
         let colors = ColorHistogram {
             opaque: 300,
             bins: vec![(to_oklab([200, 30, 35]), 1.0)],
+            ..ColorHistogram::default()
         };
         let context = RuleContext {
             vocabulary: &Vocabulary::builtin().unwrap(),

@@ -301,6 +301,7 @@ fn colors_that_come_late_are_judged() {
     let blue = ColorHistogram {
         opaque: 300,
         bins: vec![(to_oklab([20, 40, 220]), 1.0)],
+        ..ColorHistogram::default()
     };
     assert!(!journal.has_histogram(ids[0]).unwrap());
     let changed = journal.set_histograms(&[(ids[0], blue)]).unwrap();

@@ -64,7 +64,7 @@ fn place(reason: Reason) -> Option<Field> {
         | Reason::DuplicateLabel
         | Reason::LabelTooLong => Some(Field::LabelKo),
         Reason::FewTags => Some(Field::TagsKo),
-        Reason::ColorMismatch => Some(Field::Colors),
+        Reason::ColorMismatch | Reason::MainColorMissing => Some(Field::Colors),
         // The last of the attributes.
         Reason::AttributesMissing => Some(Field::ItemTypeGuess),
         Reason::FewQueries => Some(Field::QueryVariantsKo),

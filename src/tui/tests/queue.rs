@@ -20,7 +20,13 @@ fn several_tags_are_added_in_one_step() {
     bench.keys("t \"루비,_모자,_황금 enter esc");
     let tags = |bench: &Bench| {
         let detail = bench.app.detail().unwrap().clone();
-        detail.draft.as_ref().unwrap().labels.tags_ko.clone()
+        detail
+            .draft
+            .as_ref()
+            .unwrap()
+            .labels
+            .values(Field::TagsKo)
+            .to_vec()
     };
     assert_eq!(
         tags(&bench),

@@ -1,6 +1,6 @@
 //! What an icon's opaque pixels look like, in plain numbers that the rules and the screen share.
 
-use super::{Category, Vocabulary, Word};
+use super::{Field, Vocabulary, Word};
 use serde::{Deserialize, Serialize};
 
 /// How far, in OKLab, a pixel may lie from a word's nearest anchor and still show the word.
@@ -100,7 +100,7 @@ impl ColorHistogram {
 
     /// Whether most pixels are of no claimed color. False without a claim that can be judged.
     pub fn misses_main_color(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
-        let words = vocabulary.entries(Category::Color);
+        let words = vocabulary.entries(Field::Colors);
         let mut covering: Vec<&Word> = claimed.to_vec();
         for word in claimed {
             let shades = words
@@ -127,7 +127,7 @@ fn shares<'a>(
     vocabulary: &'a Vocabulary,
     shows: impl Fn(f32, f32) -> bool,
 ) -> Vec<(&'a Word, f32)> {
-    let words = vocabulary.entries(Category::Color);
+    let words = vocabulary.entries(Field::Colors);
     let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
     for (color, share) in colors {
         let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
@@ -151,7 +151,7 @@ fn is_dark(word: &Word) -> bool {
 
 /// The word that a pixel of this OKLab color shows best; `None` without a color to choose from.
 pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> {
-    let words = vocabulary.entries(Category::Color).iter();
+    let words = vocabulary.entries(Field::Colors).iter();
     words
         .filter(|word| !word.anchors.is_empty())
         .min_by(|a, b| distance(a, color).total_cmp(&distance(b, color)))
@@ -199,14 +199,14 @@ mod tests {
     }
 
     fn words<'a>(vocabulary: &'a Vocabulary, words: &[&str]) -> Vec<&'a Word> {
-        let find = |word| vocabulary.find_exact(Category::Color, word).unwrap();
+        let find = |word| vocabulary.find_exact(Field::Colors, word).unwrap();
         words.iter().map(|word| find(word)).collect()
     }
 
     #[test]
     fn every_anchor_shows_its_own_word_best() {
         let vocabulary = Vocabulary::builtin().unwrap();
-        for word in vocabulary.entries(Category::Color) {
+        for word in vocabulary.entries(Field::Colors) {
             for anchor in &word.anchors {
                 assert_eq!(distance(word, *anchor), 0.0, "{}", word.word);
             }

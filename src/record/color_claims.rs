@@ -1,6 +1,6 @@
 //! Color words in the texts of a record: what it claims of the icon's colors, wherever it says so.
 
-use super::{Category, Field, Labels, Vocabulary, Word, clean_text};
+use super::{Field, Labels, Vocabulary, Word, clean_text};
 use unicode_normalization::UnicodeNormalization;
 
 /// Nouns that may stand between a color word and its particle (`황금` + `빛` + `의`).
@@ -52,28 +52,22 @@ impl Labels {
         item_name: &str,
         vocabulary: &'v Vocabulary,
     ) -> Vec<ColorClaim<'v>> {
-        const FIELDS: [Field; 5] = [
-            Field::LabelKo,
-            Field::LabelEn,
-            Field::TagsKo,
-            Field::QueryVariantsKo,
-            Field::Colors,
-        ];
         let name = plain(item_name);
         let mut claims = Vec::new();
-        for field in FIELDS {
+        let fields = Field::free_text().chain([Field::Colors]);
+        for field in fields {
             for value in self.values(field) {
                 if field == Field::Colors
-                    && let Some(word) = vocabulary.find_exact(Category::Color, &value)
+                    && let Some(word) = vocabulary.find_exact(field, value)
                 {
                     claims.push(ColorClaim {
                         word,
                         field,
-                        text: value,
+                        text: value.clone(),
                     });
                     continue;
                 }
-                let text = plain(&value);
+                let text = plain(value);
                 let text = if name.is_empty() {
                     text
                 } else {
@@ -105,7 +99,7 @@ fn color_of<'v, 't>(token: &'t str, vocabulary: &'v Vocabulary) -> Option<(&'v W
     let mut stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
     stems.reverse();
     stems.into_iter().find_map(|stem| {
-        let word = vocabulary.find_exact(Category::Color, stem)?;
+        let word = vocabulary.find_exact(Field::Colors, stem)?;
         let rest = &token[stem.len()..];
         let ends_word = PARTICLES.contains(&rest)
             || NOUNS
@@ -130,10 +124,7 @@ mod tests {
     }
 
     fn in_label(label: &str, name: &str) -> Vec<(String, String)> {
-        let labels = Labels {
-            label_ko: label.to_owned(),
-            ..Labels::default()
-        };
+        let labels = Labels::default().with(Field::LabelKo, [label]);
         let claims = claims(&labels, name).into_iter();
         claims.map(|(_, text, word)| (text, word)).collect()
     }
@@ -164,13 +155,11 @@ mod tests {
 
     #[test]
     fn every_field_of_words_is_read() {
-        let mut labels = Labels {
-            label_en: Some("a red hat".to_owned()),
-            tags_ko: vec!["하얀 리본".to_owned()],
-            query_variants_ko: vec!["초록 모자".to_owned()],
-            ..Labels::default()
-        };
-        labels.attributes.colors = vec!["sky blue".to_owned(), "수상한 색".to_owned()];
+        let labels = Labels::default()
+            .with(Field::LabelEn, ["a red hat"])
+            .with(Field::TagsKo, ["하얀 리본"])
+            .with(Field::QueryVariantsKo, ["초록 모자"])
+            .with(Field::Colors, ["sky blue", "수상한 색"]);
         let found = [
             (Field::LabelEn, "red", "red"),
             (Field::TagsKo, "하얀", "white"),

@@ -13,6 +13,7 @@ mod labels;
 mod normalize;
 mod parse;
 mod reason;
+mod repetition;
 mod review;
 pub mod rules;
 mod script;

@@ -38,6 +38,8 @@ codes! {
         DuplicateLabel = "duplicate_label",
         ColorMismatch = "color_mismatch",
         MainColorMissing = "main_color_missing",
+        NothingVisible = "nothing_visible",
+        Repetition = "repetition",
         LabelTooLong = "label_too_long",
         LowConfidence = "low_confidence",
         Truncated = "truncated",
@@ -113,6 +115,14 @@ impl Reason {
             Self::MainColorMissing => (
                 "most of the icon is of none of the colors that the record names",
                 "compare with the palette; name the main color",
+            ),
+            Self::NothingVisible => (
+                "the label says nothing that can be seen besides the name and the kind",
+                "describe colors, parts or material",
+            ),
+            Self::Repetition => (
+                "the label repeats a word, or a query repeats the label, the name or another query",
+                "leave out what is said twice",
             ),
             Self::LabelTooLong => (
                 "the label is estimated at over 64 tokens of a CLIP-like text encoder",

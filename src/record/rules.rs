@@ -2,7 +2,7 @@
 
 use super::{
     ColorClaim, ColorHistogram, Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word,
-    clean_text, script,
+    clean_text, repetition, script,
 };
 
 pub const LEAST_TAGS: usize = 5;
@@ -66,6 +66,8 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
             let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
             colors.misses_main_color(&claimed, context.vocabulary)
         }),
+        Reason::NothingVisible => says_nothing_visible(labels.label_ko(), context),
+        Reason::Repetition => repetition::repeats(labels, context.item_name),
         Reason::LabelTooLong => super::estimate_tokens(labels.label_ko()) > MOST_TOKENS,
         Reason::LowConfidence => context.confidence.iter().any(is_low),
         Reason::Truncated => context.truncated,
@@ -93,6 +95,48 @@ fn letters(text: &str) -> String {
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+/// Words that a label may say of any item.
+const SAID_OF_ANY: [&str; 12] = [
+    "아이템",
+    "장비",
+    "무기",
+    "착용",
+    "착용용",
+    "모양",
+    "느낌",
+    "것",
+    "있는",
+    "달린",
+    "한",
+    "입니다",
+];
+
+/// Besides the item's name and its kind the label holds no word that says how it looks.
+fn says_nothing_visible(label: &str, context: &RuleContext) -> bool {
+    let name = clean_text(context.item_name);
+    let label = clean_text(label).replace(&name, " ");
+    let in_name = |word: &str| name.split(' ').any(|part| part == word);
+    let is_kind = |word: &str| {
+        // `털모자` is a kind, `토끼귀모자` tells how it looks.
+        let mut ends = word.char_indices().take(2).map(|(at, _)| &word[at..]);
+        ends.any(|end| {
+            context
+                .vocabulary
+                .find_exact(Field::ItemTypeGuess, end)
+                .is_some()
+        })
+    };
+    let mut words = label
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.all(|word| {
+        let stem = word.trim_end_matches(['의', '을', '를', '은', '는']);
+        [word, stem]
+            .into_iter()
+            .any(|word| in_name(word) || SAID_OF_ANY.contains(&word) || is_kind(word))
+    })
 }
 
 /// A record must say what the item is, what colors one sees, and one thing of theme, material or
@@ -157,10 +201,14 @@ fn weight(reason: Reason) -> f32 {
         Reason::Truncated | Reason::ItemNameMissing | Reason::LabelEqualsItemName => 0.6,
         Reason::ColorMismatch
         | Reason::MainColorMissing
+        | Reason::NothingVisible
         | Reason::CommaList
         | Reason::MixedScript => 0.5,
         Reason::LowConfidence | Reason::AmbiguousIcon | Reason::DuplicateLabel => 0.4,
-        Reason::QualityRetryFailed | Reason::AttributesMissing | Reason::LowVisualSignal => 0.3,
+        Reason::QualityRetryFailed
+        | Reason::AttributesMissing
+        | Reason::LowVisualSignal
+        | Reason::Repetition => 0.3,
         Reason::LabelTooLong | Reason::FewTags | Reason::FewQueries | Reason::TooSmall => 0.2,
     }
 }

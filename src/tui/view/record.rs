@@ -48,6 +48,7 @@ fn place(reason: Reason) -> Option<Field> {
         | Reason::ItemNameMissing
         | Reason::CommaList
         | Reason::DuplicateLabel
+        | Reason::NothingVisible
         | Reason::LabelTooLong => Some(Field::LabelKo),
         Reason::FewTags => Some(Field::TagsKo),
         Reason::ColorMismatch | Reason::MainColorMissing => Some(Field::Colors),
@@ -58,6 +59,7 @@ fn place(reason: Reason) -> Option<Field> {
         | Reason::AmbiguousIcon
         | Reason::LowVisualSignal
         | Reason::MixedScript
+        | Reason::Repetition
         | Reason::LowConfidence
         | Reason::Truncated
         | Reason::QualityRetryFailed

@@ -144,6 +144,7 @@ fn line_of(
     let colors = ColorHistogram {
         opaque: 400,
         bins: vec![(to_oklab([200, 30, 35]), 1.0)],
+        ..ColorHistogram::default()
     };
     let context = RuleContext {
         vocabulary,

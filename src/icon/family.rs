@@ -48,8 +48,9 @@ impl Drawing {
             for x in 0..width {
                 if opaque(x, y) {
                     let here = pixels[y * width + x];
+                    // Beside the drawing there is no color to step to.
                     let next = |x: usize, y: usize| {
-                        if x < width && y < height {
+                        if x < width && y < height && opaque(x, y) {
                             pixels[y * width + x]
                         } else {
                             here

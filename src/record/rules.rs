@@ -66,7 +66,10 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
             let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
             colors.misses_main_color(&claimed, context.vocabulary)
         }),
-        Reason::NothingVisible => says_nothing_visible(labels.label_ko(), context),
+        Reason::NothingVisible => {
+            !is_name_alone(labels.label_ko(), context.item_name)
+                && says_nothing_visible(labels.label_ko(), context)
+        }
         Reason::Repetition => repetition::repeats(labels, context.item_name),
         Reason::LabelTooLong => super::estimate_tokens(labels.label_ko()) > MOST_TOKENS,
         Reason::LowConfidence => context.confidence.iter().any(is_low),
@@ -235,7 +238,10 @@ mod tests {
     fn reasons(labels: &Labels, name: &str) -> Vec<Reason> {
         let colors = ColorHistogram {
             opaque: 300,
-            bins: vec![(to_oklab([200, 30, 35]), 1.0)],
+            bins: vec![
+                (to_oklab([200, 30, 35]), 0.8),
+                (to_oklab([250, 250, 250]), 0.2),
+            ],
             ..ColorHistogram::default()
         };
         let context = RuleContext {
@@ -264,7 +270,7 @@ mod tests {
     #[test]
     fn each_fault_is_named() {
         type Spoil = fn(&mut Labels);
-        let cases: [(Spoil, Reason); 9] = [
+        let cases: [(Spoil, Reason); 12] = [
             (
                 |l| l.set(Field::TagsKo, ["모자", "리본", "겨울", "눈꽃"]),
                 Reason::FewTags,
@@ -293,12 +299,31 @@ mod tests {
             (|l| add(l, Field::Colors, "blue"), Reason::ColorMismatch),
             (
                 |l| {
-                    l.set(
-                        Field::LabelKo,
-                        [l.label_ko().to_owned() + &" 아주 긴 설명".repeat(12)],
-                    )
+                    let parts = (10..26).map(|n| format!(" {n}번 단추"));
+                    let buttons: String = parts.map(|part| part.replace(' ', "")).collect();
+                    l.set(Field::LabelKo, [format!("{} {buttons}", l.label_ko())]);
                 },
                 Reason::LabelTooLong,
+            ),
+            (
+                |l| {
+                    l.set(Field::LabelKo, ["흰 리본이 달린 눈꽃 모자"]);
+                    l.set(Field::TagsKo, ["모자", "흰색", "리본", "겨울", "눈꽃"]);
+                    l.set(
+                        Field::QueryVariantsKo,
+                        ["흰 모자", "리본 장식", "겨울 방한"],
+                    );
+                    l.set(Field::Colors, ["white"]);
+                },
+                Reason::MainColorMissing,
+            ),
+            (
+                |l| l.set(Field::LabelKo, ["눈꽃 모자 아이템"]),
+                Reason::NothingVisible,
+            ),
+            (
+                |l| l.set(Field::LabelKo, ["흰 리본과 리본이 달린 눈꽃 모자"]),
+                Reason::Repetition,
             ),
         ];
         for (spoil, reason) in cases {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 21] = [
+const LAYERS: [(&str, u32); 18] = [
     ("error", 0),
     ("threads", 0),
     ("record", 0),
@@ -20,12 +20,9 @@ const LAYERS: [(&str, u32); 21] = [
     ("engine", 3),
     ("batch", 4),
     ("tui", 4),
+    ("commands", 5),
     ("cli", 5),
     ("logging", 5),
-    ("doctor", 5),
-    ("ask", 5),
-    ("bench", 5),
-    ("journal", 5),
 ];
 
 /// What the front ends may see of the program, besides themselves.
@@ -178,7 +175,7 @@ fn part_of_vlm(module: &Module) -> Option<String> {
 
 #[test]
 fn only_its_own_folder_names_an_architecture() {
-    let rooms = ["vlm", "labeler", "ask", "bench", "doctor"];
+    let rooms = ["vlm", "labeler", "commands"];
     for module in modules() {
         let path = module.path.to_str().unwrap();
         if rooms.contains(&module.room.as_str()) && !path.contains("/vlm/models/") {
@@ -253,7 +250,7 @@ fn no_panic_is_written_into_the_program() {
 #[test]
 fn only_front_ends_print() {
     let found = offenses(|module, line| {
-        let may = ["main", "batch", "tui", "ask", "bench", "doctor"];
+        let may = ["main", "batch", "tui", "commands"];
         !may.contains(&module.room.as_str())
             && ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!("]
                 .iter()

@@ -37,4 +37,4 @@ pub use review::{
 };
 pub use rules::{RuleContext, check, uncertainty};
 pub use script::estimate_tokens;
-pub use vocabulary::{Category, Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, Category, Vocabulary, Word, to_oklab};

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
-const BUILTIN: &str = include_str!("../../assets/vocabulary.toml");
+/// The vocabulary file that comes with the program.
+pub const BUILTIN_VOCABULARY: &str = include_str!("../../assets/vocabulary.toml");
 
 /// A list of words. Records hold only listed words of the closed ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +91,7 @@ struct Entry {
 impl Vocabulary {
     /// The vocabulary that comes with the program.
     pub fn builtin() -> Result<Self> {
-        Self::parse(BUILTIN).map_err(|error| error.context("the built-in vocabulary"))
+        Self::parse(BUILTIN_VOCABULARY).map_err(|error| error.context("the built-in vocabulary"))
     }
 
     /// Reads a vocabulary file. All faults are told together.

@@ -208,8 +208,18 @@ fn the_manual_page_has_the_sections_of_one() {
         String::from_utf8(out).unwrap()
     };
     let whole = page(&[]);
-    for section in ["SYNOPSIS", "OPTIONS", "EXAMPLES", "FILES", "ENVIRONMENT", "\"EXIT STATUS\""] {
-        assert!(whole.contains(&format!(".SH {section}")), "{section} in\n{whole}");
+    for section in [
+        "SYNOPSIS",
+        "OPTIONS",
+        "EXAMPLES",
+        "FILES",
+        "ENVIRONMENT",
+        "\"EXIT STATUS\"",
+    ] {
+        assert!(
+            whole.contains(&format!(".SH {section}")),
+            "{section} in\n{whole}"
+        );
     }
     assert!(page(&["journal", "backup"]).contains("labeler\\-tui journal backup"));
 }
@@ -222,7 +232,12 @@ fn the_long_help_says_more_than_the_short_one() {
     };
     let (short, long) = (help("-h"), help("--help"));
     assert!(short.contains("--help says more") && !short.contains("Examples:"));
-    for part in ["Examples:", "Environment:", "Exit status:", "HF_HUB_OFFLINE"] {
+    for part in [
+        "Examples:",
+        "Environment:",
+        "Exit status:",
+        "HF_HUB_OFFLINE",
+    ] {
         assert!(long.contains(part), "{part} in\n{long}");
     }
     assert!(help("help").contains("Examples:"));

@@ -2,7 +2,8 @@
 
 use super::BatchOptions;
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
-use crate::record::{FailureCode, harmless};
+use crate::record::FailureCode;
+use crate::text::duration;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -72,7 +73,7 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
     for (code, n) in &summary.failures {
         lines.push(format!("failed: {n} {}", code.code()));
         let examples = failures.0.get(code).into_iter().flatten();
-        lines.extend(examples.map(|example| format!("  {}", harmless(example))));
+        lines.extend(examples.map(|example| format!("  {example}")));
     }
     if summary.waiting > 0 {
         lines.push(format!("not labeled: {}", summary.waiting));
@@ -155,16 +156,6 @@ fn files(options: &BatchOptions, failed: bool) -> impl Iterator<Item = String> {
 }
 
 const STAGES: [&str; 4] = ["preprocess", "vision", "prefill", "decode"];
-
-pub fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0) as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, s) if s >= 10 => format!("{s} s"),
-        (0, 0, _) => format!("{seconds:.1} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
-}
 
 pub fn json(summary: &Summary) -> Value {
     let reasons = summary.by_reason.iter();

@@ -12,6 +12,7 @@ use super::{Exporter, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{KEPT, LABELS, PARQUET, file, keep_lines};
 use crate::store::{Content, Journal, Prefer, written_key};
+use crate::text::plural;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -250,8 +251,7 @@ impl Exports {
     fn keep_aside(&mut self, lines: &[impl AsRef<[u8]>], why: &str) -> Result<()> {
         let lines = match keep_lines(&self.outdir, KEPT, lines)? {
             0 => return Ok(()),
-            1 => "1 line".to_owned(),
-            n => format!("{n} lines"),
+            n => plural(n, "line"),
         };
         let kept = self.outdir.join(KEPT);
         self.notices

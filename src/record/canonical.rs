@@ -2,7 +2,8 @@
 
 use super::normalize::{split_list, words};
 use super::rules::category;
-use super::{Category, Field, Labels, Vocabulary, clean_text};
+use super::{Category, Field, Labels, Vocabulary};
+use crate::text::clean_text;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The field's values with each known word in its canonical form. Values that hold no known word

@@ -3,8 +3,9 @@
 use super::canonical::canonical_values;
 use super::normalize::{MAX_ENTRY, MAX_SENTENCE, split_list};
 use super::rules::category;
-use super::{Change, Field, Labels, MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, Vocabulary, clean_text};
+use super::{Change, Field, Labels, MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, Vocabulary};
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::clean_text;
 use unicode_normalization::UnicodeNormalization;
 
 impl Labels {

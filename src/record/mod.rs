@@ -28,7 +28,7 @@ pub use edit::apply;
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Attributes, Labels, QualityFlags, Record};
-pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, clean_text, harmless};
+pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use review::{

@@ -1,6 +1,7 @@
 //! The words that colors, materials, item types, themes and vibes are told in, with their synonyms.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::is_forbidden;
 use serde::Deserialize;
 use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
@@ -213,7 +214,7 @@ impl Word {
     fn read(entry: Entry, category: Category, faults: &mut Vec<String>) -> Self {
         let name = format!("{}: \"{}\"", category.key(), entry.word);
         for text in [&entry.word].into_iter().chain(&entry.ko).chain(&entry.en) {
-            if key(text).is_empty() || text.chars().any(|c| c.is_control() || c == '"') {
+            if key(text).is_empty() || text.chars().any(|c| is_forbidden(c) || c == '"') {
                 faults.push(format!(
                     "{name} has an empty text or one with controls or quotes"
                 ));

@@ -5,6 +5,7 @@
 use super::{ItemSource, SourceEvent, image_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, Item};
+use crate::text::hex;
 use crate::threads;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 use sha2::{Digest, Sha256};
@@ -241,7 +242,7 @@ impl<'a> Grouper<'a> {
         let order = self.end.rows_of_groups.len();
         let (sha256, failure) = match hashed {
             Ok(hash) => {
-                let sha256: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let sha256 = hex(&hash);
                 self.check_claim(&item, &sha256)?;
                 let known = *self.by_hash.entry(hash).or_insert(order);
                 if known < order {

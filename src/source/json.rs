@@ -1,6 +1,6 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
-use super::encoding::Texts;
+use super::cp949::Texts;
 use super::manifest::Manifest;
 use super::row::Row;
 use super::{ItemSource, Sink, cannot_read};

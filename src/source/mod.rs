@@ -1,10 +1,10 @@
 //! Rows of a database, manifest, folder or the built-in sample, as a stream of items; their
 //! grouping by image. Nothing here writes, and no more rows are held than are on their way.
 
+mod cp949;
 mod database;
 mod dedup;
 mod demo;
-mod encoding;
 mod folder;
 mod image_file;
 mod json;

@@ -3,6 +3,7 @@
 
 use super::files::{CheckpointFiles, FileData};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::text::hex;
 use candle_core::quantized::gguf_file::Content;
 use candle_core::quantized::k_quants::{self, BlockQ4K, BlockQ8_0};
 use candle_core::quantized::{GgmlDType, GgmlType, QStorage, QTensor, QuantizedType};
@@ -71,11 +72,7 @@ pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<
         }
     }
     let digest = hash.finalize();
-    let short: String = digest
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let short = hex(&digest[..12]);
     Ok(Some(folder.join(format!("{form}-{short}.gguf"))))
 }
 

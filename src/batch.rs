@@ -256,8 +256,8 @@ impl Screen {
         if self.json {
             return Ok(());
         }
-        for line in summary::lines(summary, failures, options) {
-            print_line(&for_line(&line))?;
+        for line in summary::lines(summary, failures, &options.outdir, options.parquet) {
+            print_line(&line)?;
         }
         Ok(())
     }

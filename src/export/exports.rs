@@ -4,11 +4,11 @@
 //! seconds and at the end. Where a run ended in between, the next one rebuilds them at once.
 
 use super::errors::Errors;
+use super::exporter::Exporter;
 use super::jsonl::Jsonl;
 use super::parquet::Parquet;
 use super::target::{LineHash, Target, Written, line_hash};
-use super::truth::{Tally, Truth};
-use super::{Exporter, View};
+use super::truth::{Tally, Truth, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{KEPT, LABELS, PARQUET, file, keep_lines};
 use crate::store::{Content, Journal, Prefer, written_key};

@@ -1,6 +1,6 @@
 //! Tells the user once that a source's text is CP949, and at the end for how many rows.
 
-use super::SourceEvent;
+use super::reading::SourceEvent;
 use crate::text::encoding::{Encoding, decode_value};
 use crate::text::plural;
 use std::borrow::Cow;

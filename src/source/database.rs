@@ -1,8 +1,8 @@
 //! The collector's SQLite database, read and never written.
 
 use super::cp949::Texts;
+use super::reading::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_open, cannot_read};
 use super::row::{has_control, one_line, wanted};
-use super::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_open, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;

@@ -2,7 +2,8 @@
 //! hashed once each, by a few threads ahead of the rows; groups come in the order of their first
 //! rows. Held in memory are a few dozen bytes for each distinct image and name, and no rows.
 
-use super::{ItemSource, SourceEvent, image_bytes};
+use super::image_file::image_bytes;
+use super::reading::{ItemSource, SourceEvent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, Item};
 use crate::text::hex;

@@ -2,8 +2,8 @@
 
 use super::cp949::Texts;
 use super::manifest::Manifest;
+use super::reading::{ItemSource, Sink, cannot_read};
 use super::row::Row;
-use super::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
 use std::io::BufRead;
 

@@ -4,7 +4,7 @@
 use super::cp949::Texts;
 use super::json::{BYTE_ORDER_MARK, MAX_ROW, row};
 use super::manifest::Manifest;
-use super::{ItemSource, Sink};
+use super::reading::{ItemSource, Sink};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, BufRead};
 

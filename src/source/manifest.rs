@@ -1,8 +1,8 @@
 //! What every kind of manifest has: its place, the rows that are wanted of it, and how one of them
 //! is handed on.
 
+use super::reading::{Sink, SourceEvent, base_of, cannot_open, cannot_read};
 use super::row::{Row, wanted};
-use super::{Sink, SourceEvent, base_of, cannot_open, cannot_read};
 use crate::error::Result;
 use crate::settings::OnlySource;
 use crate::text::encoding::as_utf8;

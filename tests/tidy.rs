@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 22] = [
+const LAYERS: [(&str, u32); 23] = [
     ("error", 0),
     ("threads", 0),
+    ("text", 0),
     ("record", 0),
     ("settings", 1),
     ("icon", 1),
@@ -30,8 +31,8 @@ const LAYERS: [(&str, u32); 22] = [
 ];
 
 /// What the front ends may see of the program, besides themselves.
-const FRONT_END_SEES: [&str; 7] = [
-    "record", "settings", "error", "threads", "engine", "icon", "wording",
+const FRONT_END_SEES: [&str; 8] = [
+    "record", "text", "settings", "error", "threads", "engine", "icon", "wording",
 ];
 const MAX_LINES: usize = 600;
 

@@ -3,6 +3,7 @@
 
 use crate::engine::messages::Command;
 use crate::record::{Change, GroupId, GroupSummary, Labels};
+use crate::text::utc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -78,5 +79,5 @@ impl RunLog {
 }
 
 fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    utc(Timestamp::now())
 }

@@ -53,7 +53,7 @@ fn better(
     let mut uncertainty = uncertainty_of(winner);
     for &field in Field::ALL {
         let mut labels = merged.labels.clone();
-        take(&mut labels, other_labels, field);
+        labels.set(field, other_labels.values(field).iter().cloned());
         if labels == merged.labels {
             continue;
         }
@@ -79,19 +79,4 @@ fn better(
 
 fn uncertainty_of(attempt: &Attempt) -> f32 {
     record::uncertainty(&attempt.reasons, &attempt.confidence)
-}
-
-fn take(into: &mut Labels, from: &Labels, field: Field) {
-    let (to, attributes) = (&mut into.attributes, &from.attributes);
-    match field {
-        Field::LabelKo => into.label_ko.clone_from(&from.label_ko),
-        Field::LabelEn => into.label_en.clone_from(&from.label_en),
-        Field::TagsKo => into.tags_ko.clone_from(&from.tags_ko),
-        Field::Colors => to.colors.clone_from(&attributes.colors),
-        Field::Theme => to.theme.clone_from(&attributes.theme),
-        Field::Material => to.material.clone_from(&attributes.material),
-        Field::Vibe => to.vibe.clone_from(&attributes.vibe),
-        Field::ItemTypeGuess => to.item_type_guess.clone_from(&attributes.item_type_guess),
-        Field::QueryVariantsKo => into.query_variants_ko.clone_from(&from.query_variants_ko),
-    }
 }

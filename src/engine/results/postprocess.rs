@@ -5,10 +5,11 @@ use crate::icon;
 use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
-    self, Attempt, ColorHistogram, Failure, FieldConfidence, Labels, Reason, RuleContext, Timings,
-    TokenCounts,
+    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RuleContext,
+    Timings, TokenCounts,
 };
 use crate::settings::Lang;
+use crate::text::{clean_text, utc};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ impl Postprocess {
         let name = job
             .settings
             .with_metadata
-            .then(|| record::clean_text(&job.item.item_name));
+            .then(|| clean_text(&job.item.item_name));
         let text = match answer.truncated {
             true => record::complete(&answer.text, name.as_deref()),
             false => answer.text.clone(),
@@ -58,7 +59,7 @@ impl Postprocess {
                 let mut labels = parsed.labels.normalized(self.prompter.vocabulary());
                 // A server without a grammar may give what was not asked for.
                 if self.prompter.lang() == Lang::Ko {
-                    labels.label_en = None;
+                    labels.set(Field::LabelEn, None::<String>);
                 }
                 let tokens = answer.tokens.iter();
                 let tokens =
@@ -138,5 +139,5 @@ impl Postprocess {
 }
 
 fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    utc(Timestamp::now())
 }

@@ -1,56 +1,7 @@
 //! What an operator can do to a group. One `Change` on a list of groups is one undoable step.
 
-use super::LineEffects;
+use super::{Field, LineEffects};
 use serde::{Deserialize, Serialize};
-
-/// A part of a record that can be edited, or taken from one version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Field {
-    LabelKo,
-    LabelEn,
-    TagsKo,
-    Colors,
-    Theme,
-    Material,
-    Vibe,
-    ItemTypeGuess,
-    QueryVariantsKo,
-}
-
-impl Field {
-    pub const ALL: &'static [Field] = &[
-        Self::LabelKo,
-        Self::LabelEn,
-        Self::TagsKo,
-        Self::Colors,
-        Self::Theme,
-        Self::Material,
-        Self::Vibe,
-        Self::ItemTypeGuess,
-        Self::QueryVariantsKo,
-    ];
-
-    /// The record's own key.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::LabelKo => "label_ko",
-            Self::LabelEn => "label_en",
-            Self::TagsKo => "tags_ko",
-            Self::Colors => "colors",
-            Self::Theme => "theme",
-            Self::Material => "material",
-            Self::Vibe => "vibe",
-            Self::ItemTypeGuess => "item_type_guess",
-            Self::QueryVariantsKo => "query_variants_ko",
-        }
-    }
-
-    /// Whether the field is a list of short texts.
-    pub fn is_list(self) -> bool {
-        !matches!(self, Self::LabelKo | Self::LabelEn | Self::ItemTypeGuess)
-    }
-}
 
 /// One thing done to a group. The rules run again after each that touches the labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +62,30 @@ pub enum Change {
 }
 
 impl Change {
+    /// The name under which the journal logs its step.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Set { field, .. } => format!("edit {}", field.key()),
+            Self::Add { field, value } => format!("add {value:?} to {}", field.key()),
+            Self::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
+            Self::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
+            Self::Replace { find, with } => format!("replace {find:?} by {with:?}"),
+            Self::Canonicalize {
+                drop_unknown: false,
+            } => "translate into the vocabulary".to_owned(),
+            Self::Canonicalize { drop_unknown: true } => {
+                "translate into the vocabulary and drop unknown words".to_owned()
+            }
+            Self::TakeVersion { .. } => "take a version".to_owned(),
+            Self::TakeField { field, .. } => format!("take {} from a version", field.key()),
+            Self::SetNote { .. } => "note".to_owned(),
+            Self::Accept => "accept".to_owned(),
+            Self::Reject { .. } => "reject".to_owned(),
+            Self::Reopen => "reopen".to_owned(),
+            Self::Commit => "commit".to_owned(),
+        }
+    }
+
     /// Whether it makes a draft where there is none. A tag given to many is no draft of those that
     /// wait for the model: it would stand in the way of its answer.
     pub fn begins_draft(&self) -> bool {

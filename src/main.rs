@@ -1,12 +1,15 @@
 //! Composition root: reads the settings, picks what to run, and turns its end into an exit status.
 
+#![allow(clippy::disallowed_methods, reason = "it prints")]
+
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
-use labeler_tui::engine::{self, Parts, Plan};
+use labeler_tui::commands::{ask, bench, doctor, journal, show};
+use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
-use labeler_tui::record::harmless;
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
-use labeler_tui::{ask, bench, doctor, journal, labeler, logging, tui};
+use labeler_tui::text::for_lines;
+use labeler_tui::{labeler, logging, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let sound = journal::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!sound)));
         }
+        Invocation::Show(file) => show::run(&file, &mut stdout)?,
         Invocation::Completions(shell) => cli::write_completions(shell, &mut stdout)?,
         Invocation::Man(command) => cli::write_man(&command, &mut stdout)?,
     }
@@ -52,7 +56,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         outdir: outdir.clone(),
         parquet: options.engine.parquet,
     };
-    let plan = Plan::new(Parts {
+    let engine = Engine::new(EngineConfig {
         options: options.engine,
         source: options.source,
         icon: options.icon,
@@ -62,7 +66,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         icon: options.icon,
         model: options.labeler != LabelerOptions::None,
         outdir: outdir.display().to_string(),
-        vocabulary: Arc::clone(plan.vocabulary()),
+        vocabulary: Arc::clone(engine.vocabulary()),
         english: options.prompt.lang != Lang::Ko,
     };
     logging::start(&outdir, options.log_level)?;
@@ -70,28 +74,23 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     let Some(keymap) = keymap else {
         logging::panics();
         let interrupt = Interrupt::on_signals()?;
-        let handle = engine::start(plan, labeler)?;
+        let handle = engine.start(labeler)?;
         let outcome = batch::run(handle, &batch, &interrupt)?;
         return Ok(ExitCode::from(outcome.exit_status()));
     };
-    let handle = engine::start(plan, labeler.map(labeler::give_way))?;
+    let handle = engine.start(labeler.map(labeler::give_way))?;
     let exit = tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
     Ok(ExitCode::from(exit.exit_status()))
 }
 
-/// The one place where errors are printed.
+/// The one place where errors are printed. A cause may quote a file over several lines, and hold
+/// what a source or a server wrote.
 fn report(error: &Error) -> ExitCode {
-    let mut text = format!("error: {}\n", lines(&error.cause));
+    let mut text = format!("error: {}\n", for_lines(error.cause.trim_end()));
     if let Some(hint) = &error.hint {
-        text.push_str(&format!("hint: {}\n", lines(hint)));
+        text.push_str(&format!("hint: {}\n", for_lines(hint)));
     }
     // A terminal that has hung up takes no text, and nobody is there to read it.
     let _ = std::io::stderr().write_all(text.as_bytes());
     ExitCode::from(error.exit_status())
-}
-
-/// A cause may quote a file over several lines, and hold what a source or a server said.
-fn lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(harmless).collect();
-    lines.join("\n")
 }

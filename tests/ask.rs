@@ -1,5 +1,13 @@
 //! `ask` and `bench` as a user runs them, against the reference's answers.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 use assert_cmd::Command;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -164,7 +172,7 @@ fn ask_goes_through_a_server_where_one_is_given() {
     let home = tempfile::tempdir().unwrap();
     let (url, served) = serve_once(
         "200 OK",
-        r#"{"choices": [{"message": {"content": "a hat\u001b[2J"}, "finish_reason": "stop"}]}"#,
+        r#"{"choices": [{"message": {"content": "a \u202e\u061ch\u00ad\u200bat\u001b[2J\u009b"}, "finish_reason": "stop"}]}"#,
     );
     let image = fixtures().join("images/icon.png");
     let printed = program(home.path())

@@ -1,6 +1,7 @@
 //! Color words in the texts of a record: what it claims of the icon's colors, wherever it says so.
 
-use super::{Field, Labels, Vocabulary, Word, clean_text};
+use super::{Field, Labels, Vocabulary, Word};
+use crate::text::clean_text;
 use unicode_normalization::UnicodeNormalization;
 
 /// Nouns that may stand between a color word and its particle (`황금` + `빛` + `의`).

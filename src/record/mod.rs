@@ -33,7 +33,6 @@ pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
-pub use normalize::{clean_text, harmless};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use review::{
@@ -42,4 +41,4 @@ pub use review::{
 };
 pub use rules::{RuleContext, check, uncertainty};
 pub use script::estimate_tokens;
-pub use vocabulary::{Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};

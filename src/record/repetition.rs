@@ -1,6 +1,7 @@
 //! Words that a label repeats, and search queries that say the same.
 
-use super::{Field, Labels, clean_text};
+use super::{Field, Labels};
+use crate::text::clean_text;
 use std::collections::HashSet;
 
 /// Two queries that share so much of their words are near twins (Jaccard index).

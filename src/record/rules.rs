@@ -2,8 +2,9 @@
 
 use super::{
     ColorClaim, ColorHistogram, Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word,
-    clean_text, repetition, script,
+    repetition, script,
 };
+use crate::text::clean_text;
 
 pub const LEAST_TAGS: usize = 5;
 pub const LEAST_QUERIES: usize = 3;

@@ -2,11 +2,13 @@
 
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::is_forbidden;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use unicode_normalization::UnicodeNormalization;
 
-const BUILTIN: &str = include_str!("../../assets/vocabulary.toml");
+/// The vocabulary file that comes with the program.
+pub const BUILTIN_VOCABULARY: &str = include_str!("../../assets/vocabulary.toml");
 
 /// One entry of the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +54,7 @@ struct Entry {
 impl Vocabulary {
     /// The vocabulary that comes with the program.
     pub fn builtin() -> Result<Self> {
-        Self::parse(BUILTIN).map_err(|error| error.context("the built-in vocabulary"))
+        Self::parse(BUILTIN_VOCABULARY).map_err(|error| error.context("the built-in vocabulary"))
     }
 
     /// Reads a vocabulary file. All faults are told together.
@@ -200,7 +202,7 @@ impl Word {
     fn read(entry: Entry, list: &str, field: Field, faults: &mut Vec<String>) -> Self {
         let name = format!("{list}: \"{}\"", entry.word);
         for text in [&entry.word].into_iter().chain(&entry.ko).chain(&entry.en) {
-            if key(text).is_empty() || text.chars().any(|c| c.is_control() || c == '"') {
+            if key(text).is_empty() || text.chars().any(|c| is_forbidden(c) || c == '"') {
                 faults.push(format!(
                     "{name} has an empty text or one with controls or quotes"
                 ));

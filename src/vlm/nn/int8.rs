@@ -6,6 +6,11 @@
 //! 16 rows; weights are laid out for it when they are loaded, so that a step reads them once, in
 //! order. Candle's own kernel is used where the processor lacks the instructions.
 
+#![allow(
+    unsafe_code,
+    reason = "vector instructions, and threads that write to parts of one output"
+)]
+
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Result, Tensor};
 use half::f16;
@@ -199,6 +204,10 @@ impl Int8Matrix {
     ) -> Vec<f32> {
         let tokens = x.len() / self.columns;
         let per_row = self.columns / BLOCK;
+        // What the unsafe code below goes by.
+        assert_eq!(self.blocks.len(), self.rows.div_ceil(PANEL) * per_row);
+        assert!(bias.is_none_or(|bias| bias.len() == self.rows));
+        assert!(residual.is_none_or(|residual| residual.len() == tokens * self.rows));
         let blocks = tokens.div_ceil(TILE) * per_row;
         if buffer.len() < blocks {
             buffer.resize(blocks, TileBlock::EMPTY);
@@ -237,8 +246,9 @@ impl Int8Matrix {
                     };
                     let used = TILE.min(tokens - token);
                     let fetch = Fetch::share(pass, passes);
-                    // SAFETY: `forward` has seen that the sizes fit, and no other panel or tile
-                    // writes this part of `out`, which outlives the loop.
+                    // SAFETY: the sizes are asserted above, a matrix is packed only where
+                    // `available` is true, and no other panel or tile writes this part of `out`,
+                    // which outlives the loop.
                     unsafe { multiply_tile(blocks, activations, used, fetch, &part) };
                 }
             });

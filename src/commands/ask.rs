@@ -1,0 +1,254 @@
+//! `ask`: one chat turn, printed as it is written, or as JSON for checks against other programs.
+
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::icon;
+use crate::labeler::remote::{ChatTurn, Chats};
+use crate::prompt::Chat;
+use crate::record::{Background, Timings};
+use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
+use crate::text::{for_json, for_line, for_stream};
+use crate::vlm::open::{OnOpening, Opened, Opening, open};
+use crate::vlm::{
+    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, LoadStage, Sampling,
+};
+use crate::wording;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The system text of a turn without `--system`.
+const DEFAULT_SYSTEM: &str = "You are a helpful assistant.";
+
+/// Tokens of a prompt that go through the model at once.
+pub(crate) const STEP_TOKENS: usize = 512;
+
+/// Runs the turn and writes its answer to `out`.
+pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
+    let pictures = options
+        .images
+        .iter()
+        .map(|path| read_picture(path))
+        .collect::<Result<Vec<_>>>()?;
+    if let LabelerOptions::Remote(remote) = &options.labeler {
+        return run_remote(options, remote, &pictures, out);
+    }
+    let model = local(&options.labeler)?;
+    let opened = open_with_bar(model)?;
+    let began = Instant::now();
+    let images = pictures
+        .iter()
+        .map(|picture| opened.model.preprocess(picture))
+        .collect::<Result<Vec<_>>>()?;
+    let turn = Chat {
+        system: options.system.clone().unwrap_or(DEFAULT_SYSTEM.to_owned()),
+        user: options.question.clone(),
+        images: images.len(),
+    };
+    let prompt = opened
+        .model
+        .chat_tokens(&opened.tokenizer, &turn, &images)?;
+    let prompt = prompt.ids;
+    let mut generator = Generator::new(
+        &opened.model,
+        GeneratorOptions {
+            slots: 1,
+            step_tokens: STEP_TOKENS,
+            cache_bytes: model.kv_cache_bytes,
+        },
+    );
+    generator.add(GenerateRequest {
+        ticket: 0,
+        prefix: Arc::from([]),
+        tokens: prompt.clone(),
+        images,
+        max_new_tokens: options.max_new_tokens,
+        sampling: Sampling {
+            temperature: options.temperature,
+            seed: options.seed,
+        },
+        ignore_eos: options.ignore_eos,
+        constraint: None,
+    });
+    let preprocess_ms = began.elapsed().as_secs_f64() * 1e3;
+    let mut answer = Answer::default();
+    let mut decoder = opened.tokenizer.decoder();
+    while !generator.is_idle() {
+        for event in generator.step() {
+            match event {
+                GenerateEvent::Token { token, .. } => {
+                    answer.push(token.id, token.logprob);
+                    let text = decoder.push(token.id).unwrap_or_default();
+                    answer.say(&text, options.json, out)?;
+                }
+                GenerateEvent::Done {
+                    reason,
+                    end,
+                    timings,
+                    ..
+                } => {
+                    if let Some(end) = end {
+                        answer.push(end.id, end.logprob);
+                    }
+                    answer.finish = Some(reason);
+                    answer.timings = timings;
+                }
+                GenerateEvent::Failed { error, .. } => return Err(error),
+            }
+        }
+    }
+    answer.say(&decoder.finish().unwrap_or_default(), options.json, out)?;
+    answer.timings.preprocess_ms += preprocess_ms;
+    if options.json {
+        let object = for_json(&answer.json(&prompt, &opened).to_string());
+        writeln!(out, "{object}").context(ErrorKind::Internal, "cannot write the answer")
+    } else {
+        writeln!(out).context(ErrorKind::Internal, "cannot write the answer")
+    }
+}
+
+/// The same through a server, which keeps its tokens to itself.
+fn run_remote(
+    options: &AskOptions,
+    remote: &RemoteOptions,
+    pictures: &[icon::Picture],
+    out: &mut dyn Write,
+) -> Result<()> {
+    let began = Instant::now();
+    let turn = ChatTurn {
+        system: options.system.as_deref().unwrap_or(DEFAULT_SYSTEM),
+        pictures,
+        user: &options.question,
+        max_new_tokens: options.max_new_tokens,
+        temperature: options.temperature,
+        seed: options.seed,
+        ignore_eos: options.ignore_eos,
+    };
+    let chats = Chats::new(remote)?;
+    for notice in chats.notices() {
+        // Nothing is lost where nobody reads it.
+        let notice = for_line(&wording::server_notice(&notice));
+        let _ = writeln!(std::io::stderr(), "{notice}");
+    }
+    let said = chats.ask(&turn)?;
+    let line = match options.json {
+        true => for_json(
+            &serde_json::json!({
+                "prompt_token_ids": null,
+                "token_ids": null,
+                "logprobs": said.logprobs,
+                "text": said.text,
+                "finish_reason": said.finish_reason,
+                "timings": {"seconds": began.elapsed().as_secs_f64()},
+            })
+            .to_string(),
+        ),
+        false => for_stream(&said.text),
+    };
+    writeln!(out, "{line}").context(ErrorKind::Internal, "cannot write the answer")
+}
+
+#[derive(Default)]
+struct Answer {
+    ids: Vec<u32>,
+    logprobs: Vec<Option<f32>>,
+    text: String,
+    finish: Option<FinishReason>,
+    timings: Timings,
+}
+
+impl Answer {
+    fn push(&mut self, id: u32, logprob: Option<f32>) {
+        self.ids.push(id);
+        self.logprobs.push(logprob);
+    }
+
+    fn say(&mut self, text: &str, json: bool, out: &mut dyn Write) -> Result<()> {
+        self.text.push_str(text);
+        if json || text.is_empty() {
+            return Ok(());
+        }
+        out.write_all(for_stream(text).as_bytes())
+            .and_then(|()| out.flush())
+            .context(ErrorKind::Internal, "cannot write the answer")
+    }
+
+    fn json(&self, prompt: &[u32], opened: &Opened) -> serde_json::Value {
+        let rate = |tokens: usize, ms: f64| (ms > 0.0).then(|| tokens as f64 * 1e3 / ms);
+        let timings = &self.timings;
+        serde_json::json!({
+            "prompt_token_ids": prompt,
+            "token_ids": self.ids,
+            "logprobs": self.logprobs,
+            "text": self.text,
+            "finish_reason": match self.finish {
+                Some(FinishReason::Length) => "length",
+                _ => "stop",
+            },
+            "timings": {
+                "load_seconds": opened.load_seconds,
+                "preprocess_ms": timings.preprocess_ms,
+                "vision_ms": timings.vision_ms,
+                "prefill_ms": timings.prefill_ms,
+                "decode_ms": timings.decode_ms,
+                "prefill_tokens_per_second": rate(prompt.len(), timings.prefill_ms),
+                "decode_tokens_per_second":
+                    rate(self.ids.len().saturating_sub(1), timings.decode_ms),
+            },
+        })
+    }
+}
+
+fn read_picture(path: &Path) -> Result<icon::Picture> {
+    let about = |error: Error| error.context(path.display());
+    let bytes = crate::source::image_bytes(path)
+        .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
+    let icon = icon::decode(&bytes).map_err(about)?;
+    Ok(icon::picture(&icon, 1, Background::White))
+}
+
+/// The model to run in this process.
+pub(crate) fn local(labeler: &LabelerOptions) -> Result<&ModelOptions> {
+    match labeler {
+        LabelerOptions::Local(model) => Ok(model),
+        LabelerOptions::Remote(_) | LabelerOptions::None => Err(Error::new(
+            ErrorKind::Usage,
+            "there is no model to run in this process",
+        )),
+    }
+}
+
+/// Opens the model; a terminal on standard error shows how far that is.
+pub(crate) fn open_with_bar(options: &ModelOptions) -> Result<Opened> {
+    let bar = ProgressBar::new(1);
+    let plain = ProgressStyle::with_template("{msg:30} {wide_bar} {percent:>3}%");
+    let bytes = ProgressStyle::with_template(
+        "{msg:30} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+    );
+    let doing = "the template of the progress bar";
+    let plain = plain.context(ErrorKind::Internal, doing)?;
+    let bytes = bytes.context(ErrorKind::Internal, doing)?;
+    let shown = bar.clone();
+    let on_opening: OnOpening = Arc::new(move |opening| match opening {
+        Opening::Download(download) => {
+            shown.set_style(bytes.clone());
+            shown.set_message(for_line(&download.file));
+            shown.set_length(download.total);
+            shown.set_position(download.done);
+        }
+        Opening::Load(stage, done) => {
+            shown.set_style(plain.clone());
+            shown.set_message(match stage {
+                LoadStage::Quantize => "quantizing, the first time only",
+                LoadStage::Vision => "loading the vision tower",
+                LoadStage::Text => "loading the language model",
+            });
+            shown.set_length(1000);
+            shown.set_position((done * 1000.0) as u64);
+        }
+    });
+    let opened = open(options, &on_opening);
+    bar.finish_and_clear();
+    opened
+}

@@ -1,0 +1,69 @@
+//! The workload through a server: what comes back, and how fast.
+
+use super::{SETTINGS, items, peak_resident_bytes, picture, prompter};
+use crate::error::Result;
+use crate::labeler::remote::{ChatTurn, Chats};
+use crate::settings::{BenchOptions, RemoteOptions};
+use crate::text::for_line;
+use crate::wording;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::time::Instant;
+
+/// The same object as for a model in process; what a server keeps to itself is null.
+pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
+    let items = items(options)?;
+    let prompter = prompter(&server.model)?;
+    let mut prepared = Vec::with_capacity(items.len());
+    for item in &items {
+        prepared.push((prompter.chat(item, &SETTINGS), [picture(item)?]));
+    }
+    let turns = prepared.iter().map(|(chat, pictures)| ChatTurn {
+        system: &chat.system,
+        pictures,
+        user: &chat.user,
+        max_new_tokens: options.new_tokens,
+        temperature: 0.0,
+        seed: 0,
+        ignore_eos: true,
+    });
+    let turns = turns.cycle().take(options.icons);
+    let chats = Chats::new(server)?;
+    for notice in chats.notices() {
+        // Nothing is lost where nobody reads it.
+        let notice = for_line(&wording::server_notice(&notice));
+        let _ = writeln!(std::io::stderr(), "{notice}");
+    }
+    let (mut prompt, mut cached, mut new) = (0, 0, 0);
+    let began = Instant::now();
+    chats.ask_all(turns, server.concurrency, |answer| {
+        prompt += answer.prompt_tokens;
+        cached += answer.cached_tokens;
+        new += answer.new_tokens;
+    })?;
+    let seconds = began.elapsed().as_secs_f64();
+    let rate = |count: usize| (seconds > 0.0).then(|| count as f64 / seconds);
+    Ok(json!({
+        "model": server.model,
+        "device": server.endpoints.join(", "),
+        "weights": null,
+        "icons": options.icons,
+        "distinct_icons": items.len(),
+        "batch_size": server.concurrency,
+        "new_tokens": options.new_tokens,
+        // Fewer than asked for where the server does not know `ignore_eos`.
+        "all_new_tokens": new,
+        "prompt_tokens": prompt,
+        "shared_prompt_tokens": cached,
+        "load_seconds": null,
+        "peak_resident_bytes": peak_resident_bytes(),
+        "seconds": seconds,
+        "vision_seconds": null,
+        "sampling_seconds": null,
+        "prefill_tokens_per_second": null,
+        "decode_tokens_per_second": rate(new),
+        "seconds_per_step_by_batch": null,
+        "icons_per_minute": rate(60 * options.icons),
+        "weight_bytes_per_step": null,
+    }))
+}

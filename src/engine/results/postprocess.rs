@@ -56,7 +56,8 @@ impl Postprocess {
         };
         match record::parse(&text) {
             Ok(parsed) => {
-                let mut labels = parsed.labels.normalized(self.prompter.vocabulary());
+                let labels = parsed.labels.normalized(self.prompter.vocabulary());
+                let mut labels = labels.without_repetition(&job.item.item_name);
                 // A server without a grammar may give what was not asked for.
                 if self.prompter.lang() == Lang::Ko {
                     labels.set(Field::LabelEn, None::<String>);

@@ -125,7 +125,7 @@ impl Pipeline {
     ) -> Result<()> {
         self.state.progress.total += 1;
         let has_image = failure.is_none();
-        let known = match group.new || group.content_changed {
+        let known = match group.new {
             true => None,
             false => self.journal.with(|journal| journal.summary(group.id))?,
         };

@@ -11,7 +11,7 @@ use super::truth::{Tally, Truth};
 use super::{Exporter, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{KEPT, LABELS, PARQUET, file, keep_lines};
-use crate::store::{Content, Journal, Prefer, written_key};
+use crate::store::{Content, FileOfRecords, Journal, Prefer, written_key};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -121,7 +121,13 @@ impl Exports {
         let is_behind = self.is_stale(journal, LABELS, Content::Records)?;
         let known = journal.meta_get(&written_key(LABELS))?;
         let path = self.outdir.join(LABELS);
-        let Some(imported) = journal.import(&path, known.as_deref(), is_behind, prefer)? else {
+        let records = FileOfRecords {
+            path: &path,
+            known: known.as_deref(),
+            is_behind,
+            prefer,
+        };
+        let Some(imported) = journal.import(&records)? else {
             return Ok(());
         };
         self.notices.extend(imported.notices);

@@ -1,31 +1,34 @@
-//! Where state lives: the journal, and the lock that keeps others out.
+//! Where state lives: the journal, and the lock that keeps others out. [`Journal`] is its door.
 
+mod answers;
+mod checks;
 mod contents;
-mod fault;
-mod groups;
-mod head;
+mod database;
+mod edit_context;
+mod errors;
+mod history;
 mod import;
 mod journal;
-mod lock;
-mod open;
-mod place;
-mod read;
+mod queries;
 mod recovery;
 mod rules;
-mod schema;
-mod steps;
+mod source_reading;
+mod tables;
 
-pub use contents::{Committed, Content, FailedItem};
-pub(crate) use contents::{hex, written_key};
-pub use groups::{Members, NewGroup, Upserted};
+pub use answers::{Added, Basis, Merged};
+pub use contents::{Committed, FailedItem};
+pub use database::lock::{Lock, check_free};
+pub use database::{Misplaced, rescue_text};
+pub use history::StepOutcome;
 pub(crate) use import::file_sha256;
-pub use import::{Imported, Prefer};
-pub use journal::{Added, Basis, Journal, Merged};
-pub use lock::{Lock, check_free};
-pub use place::{Misplaced, rescue_text};
-pub use read::{Counts, Found};
+pub use import::{FileOfRecords, Imported, Prefer};
+pub use journal::Journal;
+pub use queries::{Counts, Found};
 pub use recovery::{Checked, Rebuilt, Restored, backup, check, rebuild, restore};
-pub use steps::StepOutcome;
+pub use source_reading::{Members, NewGroup, Upserted};
+pub use tables::meta::Content;
+pub(crate) use tables::meta::written_key;
+pub(crate) use tables::records::hex;
 
 #[cfg(test)]
 mod tests;

@@ -9,13 +9,12 @@ mod salvage;
 
 pub use salvage::{Rebuilt, rebuild};
 
-use super::contents::written_key;
-use super::fault::doing;
+use super::database::lock::Lock;
+use super::database::open::{begin_generation, damaged, log_name, open, open_copy, structure};
+use super::database::schema::migrate;
+use super::errors::doing;
 use super::import::file_sha256;
-use super::journal::meta_get;
-use super::lock::Lock;
-use super::open::{begin_generation, damaged, log_name, open, open_copy, structure};
-use super::schema::migrate;
+use super::tables::meta::{self, written_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file, sync_folder};
 use rusqlite::Connection;
@@ -155,7 +154,7 @@ pub fn check(outdir: &Path) -> Result<Checked> {
         },
         Err(error) => found.problems.push(error.to_string()),
     }
-    let exported = meta_get(&db, &written_key(LABELS));
+    let exported = meta::get(&db, &written_key(LABELS));
     if let (Ok(written), Some(there)) = (exported, file_sha256(&outdir.join(LABELS))?)
         && written.as_ref() != Some(&there)
     {

@@ -2,13 +2,14 @@
 
 mod crash;
 mod exports;
+mod growth;
 mod import;
 mod journal;
 mod outdir;
 mod steps;
 mod versions;
 
-use super::{Journal, NewGroup};
+use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::Exports;
 use crate::record::testing::{item, labels, list, settings};
@@ -137,6 +138,12 @@ fn add(journal: &mut Journal, names: &[&str]) -> Vec<GroupId> {
     upserted.into_iter().map(|upserted| upserted.id).collect()
 }
 
+/// A reading of the source meets one group.
+fn meet(journal: &mut Journal, group: &NewGroup) -> Upserted {
+    let met = journal.upsert_groups(std::slice::from_ref(group)).unwrap();
+    met[0]
+}
+
 fn state(journal: &Journal, id: GroupId) -> GroupState {
     journal.summary(id).unwrap().unwrap().state
 }
@@ -171,6 +178,11 @@ pub(super) fn as_of_version(outdir: &Path, version: u32) -> rusqlite::Connection
          ALTER TABLE records DROP COLUMN checksum;",
         "PRAGMA application_id = 0;",
         "ALTER TABLE heads DROP COLUMN offered;",
+        "ALTER TABLE heads RENAME COLUMN uncertainty TO doubt;",
+        "DROP TABLE checks;
+         ALTER TABLE groups ADD COLUMN histogram TEXT;
+         UPDATE groups SET histogram = c.histogram FROM colors c WHERE c.group_id = groups.id;
+         DROP TABLE colors;",
     ];
     for change in added.iter().skip(version as usize - 1) {
         db.execute_batch(change).unwrap();

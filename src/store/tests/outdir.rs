@@ -43,7 +43,7 @@ fn a_journal_of_before_journals_said_so_is_taken() {
     let journal = open(dir.path());
     assert_eq!(journal.summary(ids[0]).unwrap(), seen);
     let id: i64 = journal
-        .db
+        .db()
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .unwrap();
     assert_eq!(id, i64::from(u32::from_be_bytes(*b"LTUI")));
@@ -291,7 +291,7 @@ fn a_check_names_rows_that_cannot_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = labeled(dir.path(), &["반지"]);
     journal
-        .db
+        .db()
         .execute("UPDATE drafts SET labels = '{'", [])
         .unwrap();
     drop(journal);

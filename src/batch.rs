@@ -188,10 +188,16 @@ impl Screen {
                     .collect();
                 self.note(&format!("model: {}", parts.join(", ")))
             }
-            Event::SourceRead { rows, groups } => {
+            Event::SourceRead { rows, groups, .. } => {
                 self.note(&format!("source: {rows} rows, {groups} images"))
             }
             Event::Warning(text) => self.note(&format!("warning: {text}")),
+            Event::Rescued(path) => self.note(&format!(
+                "warning: {0} holds what an earlier run did and the journal does not have; \
+                 `labeler-tui journal restore {0} --outdir {1}` brings it back",
+                path.display(),
+                path.parent().unwrap_or(path).display()
+            )),
             // What cannot be cured ends the run, and is its error.
             Event::Blocked(Blocked {
                 error,
@@ -310,9 +316,15 @@ fn event_json(event: &Event) -> Option<Value> {
         Event::ModelFailed(error) => json!({
             "event": "model_failed", "cause": error.cause, "hint": error.hint,
         }),
-        Event::SourceRead { rows, groups } => json!({
-            "event": "source_read", "rows": rows, "groups": groups,
+        Event::SourceRead {
+            rows,
+            groups,
+            pictures,
+        } => json!({
+            "event": "source_read", "rows": rows, "groups": groups, "moved": pictures.moved,
+            "withheld": pictures.withheld, "withheld_edits": pictures.withheld_edits,
         }),
+        Event::Rescued(path) => json!({ "event": "rescued", "path": path }),
         Event::Labeled {
             image_path,
             name,

@@ -1,9 +1,9 @@
-//! What this run has brought about, in words that need no journal: written out where the journal
-//! is damaged under the program's hands.
+//! What this run has done, step by step, as text that needs no journal: written out where the
+//! journal is damaged under the program's hands, and brought back by `journal restore`.
 
-use crate::record::{Change, GroupId, GroupSummary, Labels};
+use crate::record::{Attempt, Change, GroupId, GroupSummary, Labels};
+use crate::store::{Merged, RunStep, RunStepKind};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Grows with the run: a line of text for each answer and step.
@@ -23,42 +23,74 @@ impl Diary {
         }
     }
 
-    /// A step of the operator's that is saved, or could not be.
-    pub fn step(&mut self, saved: bool, step: &str, change: Option<&Change>, groups: &[GroupId]) {
-        let images: Vec<Value> = groups.iter().map(|group| self.image(*group)).collect();
-        self.write(json!({
-            "at": now(), "step": step, "change": change, "images": images, "saved": saved,
-        }));
+    /// A step of an operator's that is saved, or could not be. `text`: what a change takes from
+    /// another version.
+    pub fn change(
+        &mut self,
+        saved: bool,
+        words: &str,
+        change: &Change,
+        text: Option<Labels>,
+        groups: &[GroupId],
+    ) {
+        let mut step = self.step(RunStepKind::Change, words, groups);
+        step.saved = saved;
+        step.change = Some(change.clone());
+        step.text = text;
+        self.write(&step);
     }
 
-    /// An answer of the model, or what it and its retry come to.
-    pub fn answer(&mut self, group: GroupId, labels: &Labels) {
-        let image = self.image(group);
-        self.write(json!({ "at": now(), "step": "answer", "image": image, "labels": labels }));
+    /// A step was undone or redone, or could not be.
+    pub fn back(&mut self, saved: bool, kind: RunStepKind, words: &str, groups: &[GroupId]) {
+        let mut step = self.step(kind, words, groups);
+        step.saved = saved;
+        self.write(&step);
+    }
+
+    /// An answer of the model, and what it and the one before it come to.
+    pub fn answer(&mut self, group: GroupId, attempt: &Attempt, merged: Option<&Merged>) {
+        let mut step = self.step(RunStepKind::Answer, "answer", &[group]);
+        step.attempt = Some(Box::new(Attempt {
+            // The longest part, of which the labels are what counts.
+            raw_text: String::new(),
+            ..attempt.clone()
+        }));
+        step.merged = merged.cloned();
+        self.write(&step);
     }
 
     /// The answer before became the record.
     pub fn commit(&mut self, group: GroupId) {
-        let image = self.image(group);
-        self.write(json!({ "at": now(), "step": "commit", "image": image }));
+        let step = self.step(RunStepKind::Commit, "commit", &[group]);
+        self.write(&step);
     }
 
     pub fn text(&self) -> String {
         self.lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    fn image(&self, group: GroupId) -> Value {
-        match self.paths.get(&group) {
-            Some(path) => path.as_str().into(),
-            None => json!({ "group": group.0 }),
+    fn step(&self, kind: RunStepKind, words: &str, groups: &[GroupId]) -> RunStep {
+        let image = |group: &GroupId| match self.paths.get(group) {
+            Some(path) => path.clone(),
+            None => format!("group {}", group.0),
+        };
+        RunStep {
+            at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            kind,
+            step: words.to_owned(),
+            images: groups.iter().map(image).collect(),
+            saved: true,
+            change: None,
+            text: None,
+            attempt: None,
+            merged: None,
         }
     }
 
-    fn write(&mut self, line: Value) {
-        self.lines.push(line.to_string());
+    fn write(&mut self, step: &RunStep) {
+        match serde_json::to_string(step) {
+            Ok(line) => self.lines.push(line),
+            Err(error) => tracing::error!(%error, "a step cannot be written down"),
+        }
     }
-}
-
-fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

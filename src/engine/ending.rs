@@ -65,6 +65,7 @@ impl Pipeline {
             exports.update(journal, true)?;
             exports.tally(journal)
         })?;
+        self.look_for_displaced()?;
         self.tell_notices();
         self.publish();
         let counts = self.journal.with(|journal| journal.counts())?;
@@ -75,8 +76,7 @@ impl Pipeline {
             groups: progress.total,
             records: ended.saturating_sub(progress.failed + self.state.open),
             new_records: self.state.new_records,
-            moved: self.state.moved,
-            withheld: tally.withheld,
+            pictures: std::mem::take(&mut self.state.pictures),
             damaged: tally.damaged.len() as u64,
             asked: self.state.asked,
             open: self.state.open,

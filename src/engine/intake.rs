@@ -46,7 +46,26 @@ impl Pipeline {
         self.state.progress.reading = false;
         let groups = self.state.progress.total;
         tracing::info!(rows, groups, "source read");
-        self.tell(Event::SourceRead { rows, groups });
+        // Only now is it known which pictures are gone.
+        self.export()?;
+        self.look_for_displaced()?;
+        let pictures = self.state.pictures.clone();
+        self.tell(Event::SourceRead {
+            rows,
+            groups,
+            pictures,
+        });
+        Ok(())
+    }
+
+    /// Counts what is withheld because its picture is at no path of the source.
+    pub(super) fn look_for_displaced(&mut self) -> Result<()> {
+        let exports = &mut self.exports;
+        let tally = self.journal.with(|journal| exports.tally(journal))?;
+        let pictures = &mut self.state.pictures;
+        pictures.withheld = tally.withheld;
+        pictures.withheld_edits = tally.withheld_edits;
+        pictures.paths = tally.withheld_paths;
         Ok(())
     }
 
@@ -83,7 +102,7 @@ impl Pipeline {
         let mut imageless = Imageless::default();
         for ((group, failure), of) in upserted.into_iter().zip(failures).zip(groups) {
             self.state.by_order.push(group.id);
-            self.state.moved += u64::from(group.moved);
+            self.state.pictures.moved += u64::from(group.moved);
             if group.first {
                 shown.push(group.id);
                 self.enlist(group, failure, of.item, &mut imageless)?;

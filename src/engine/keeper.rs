@@ -6,7 +6,7 @@ use super::handle::EngineEnd;
 use super::messages::{Blocked, Command, Cure, Event};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::GroupId;
-use crate::store::{Journal, Misplaced, rescue_text};
+use crate::store::{Journal, Misplaced, RunStepKind, rescue_text};
 use crossbeam_channel::{Receiver, Sender, select};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -97,7 +97,11 @@ impl Keeper {
                 ErrorKind::Store,
                 format!("{gone}; all that it held is in {}", path.display()),
             )
-            .with_hint("rename that file to journal.sqlite to go on from it"),
+            .with_hint(format!(
+                "`labeler-tui journal restore {} --outdir {}` goes on from it",
+                path.display(),
+                self.journal.outdir().display()
+            )),
             Err(error) => error.context(format!("{gone}, and it could not be saved elsewhere")),
         })
     }
@@ -243,12 +247,21 @@ impl Keeper {
             let Some(groups) = decided(command) else {
                 continue;
             };
-            let (word, change) = match command {
-                Command::Apply { change, .. } => (super::operator::describe(change), Some(change)),
-                Command::Undo => ("undo".to_owned(), None),
-                _ => ("redo".to_owned(), None),
+            let word = match command {
+                Command::Apply { change, .. } => {
+                    let word = super::operator::describe(change);
+                    self.diary.change(false, &word, change, None, groups);
+                    word
+                }
+                Command::Undo => {
+                    self.diary.back(false, RunStepKind::Undo, "undo", groups);
+                    "undo".to_owned()
+                }
+                _ => {
+                    self.diary.back(false, RunStepKind::Redo, "redo", groups);
+                    "redo".to_owned()
+                }
             };
-            self.diary.step(false, &word, change, groups);
             words.push(word);
         }
         let damaged = self.rescued.is_some();

@@ -5,6 +5,7 @@ use crate::record::{
     Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
     VocabularyPreview,
 };
+use std::path::PathBuf;
 
 /// How an operator wants an attempt repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -134,7 +135,11 @@ pub enum Event {
     SourceRead {
         rows: u64,
         groups: u64,
+        pictures: MovedPictures,
     },
+    /// A file in the outdir holds what an earlier run did and its journal does not have; at the
+    /// start, until it has been brought back.
+    Rescued(PathBuf),
     /// Again where something about it has changed.
     ModelReady(ModelInfo),
     /// Review goes on without a model.
@@ -216,6 +221,19 @@ pub struct Progress {
     pub remote: Option<RemoteCounts>,
 }
 
+/// Pictures that are not where they were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MovedPictures {
+    /// Records whose picture was met under another path; their lines name the new one.
+    pub moved: u64,
+    /// Records that are not exported: another picture is at their path.
+    pub withheld: u64,
+    /// Edited or accepted texts that no record holds: another picture is at their path.
+    pub withheld_edits: u64,
+    /// The first paths of both.
+    pub paths: Vec<String>,
+}
+
 /// The end of a run, in numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
@@ -225,10 +243,7 @@ pub struct Summary {
     pub groups: u64,
     pub records: u64,
     pub new_records: u64,
-    /// Records whose picture was met under another path; their lines name the new one.
-    pub moved: u64,
-    /// Records that are not exported: their picture is no longer at its path.
-    pub withheld: u64,
+    pub pictures: MovedPictures,
     /// Records that are not what was committed.
     pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,

@@ -19,7 +19,7 @@ mod start;
 
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Blocked, Command, Cure, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts,
+    Blocked, Command, Cure, Event, Match, ModelInfo, MovedPictures, Progress, RemoteCounts, Retry, RetryCounts,
     Stage, Step, Summary,
 };
 pub use start::{Parts, Plan, start};

@@ -4,8 +4,8 @@ use super::messages::{Command, Event, Match, Retry, Step};
 use super::pipeline::{Model, Pipeline, REMEMBERED};
 use super::prepare::Purpose;
 use crate::error::{ErrorKind, Result};
-use crate::record::{AttemptSettings, Change, GroupId};
-use crate::store::StepOutcome;
+use crate::record::{AttemptSettings, Change, GroupId, Labels};
+use crate::store::{RunStepKind, StepOutcome};
 
 impl Pipeline {
     pub(super) fn command(&mut self, command: Command) -> Result<()> {
@@ -31,8 +31,9 @@ impl Pipeline {
                             // A front end may have shown the change already.
                             self.show(groups)?;
                         } else {
+                            let text = self.taken_text(change, groups)?;
                             let diary = &mut self.journal.diary;
-                            diary.step(true, &outcome.done, Some(change), groups);
+                            diary.change(true, &words, change, text, groups);
                         }
                         let step = outcome.report.clone().map(Step::Done);
                         self.stepped(outcome, step, *change == Change::Commit)?;
@@ -46,11 +47,11 @@ impl Pipeline {
             }
             Command::Undo => {
                 let undone = self.journal.decide(&command, |journal| journal.undo())?;
-                self.gone_back(undone, Step::Undone)?;
+                self.gone_back(undone, RunStepKind::Undo, Step::Undone)?;
             }
             Command::Redo => {
                 let redone = self.journal.decide(&command, |journal| journal.redo())?;
-                self.gone_back(redone, Step::Redone)?;
+                self.gone_back(redone, RunStepKind::Redo, Step::Redone)?;
             }
             Command::Retry { groups, how } => self.retry(&groups, &how),
             Command::Find { text } => {
@@ -83,12 +84,29 @@ impl Pipeline {
         Ok(())
     }
 
-    fn gone_back(&mut self, outcome: Option<StepOutcome>, step: fn(String) -> Step) -> Result<()> {
+    /// What a change takes from another version, for the diary.
+    fn taken_text(&mut self, change: &Change, groups: &[GroupId]) -> Result<Option<Labels>> {
+        let (Change::TakeVersion { version } | Change::TakeField { version, .. }) = change else {
+            return Ok(None);
+        };
+        let [group] = groups else {
+            return Ok(None);
+        };
+        self.journal
+            .with(|journal| journal.version_text(*group, *version))
+    }
+
+    fn gone_back(
+        &mut self,
+        outcome: Option<StepOutcome>,
+        kind: RunStepKind,
+        step: fn(String) -> Step,
+    ) -> Result<()> {
         let Some(outcome) = outcome else {
             return Ok(());
         };
         let diary = &mut self.journal.diary;
-        diary.step(true, &outcome.done, None, &outcome.changed);
+        diary.back(true, kind, &outcome.done, &outcome.changed);
         let step = step(outcome.done.clone());
         self.stepped(outcome, Some(step), true)
     }

@@ -39,13 +39,13 @@ impl Pipeline {
             retries.better += u64::from(!merged.reasons.contains(&Reason::QualityRetryFailed));
             retries.without_reason += u64::from(merged.reasons.is_empty());
             let group = job.group;
-            self.journal.diary.answer(group, &merged.labels);
+            self.journal.diary.answer(group, attempt, Some(&merged));
             return self
                 .journal
                 .with(|journal| journal.add_retry(group, attempt, &merged));
         }
-        if let Some(labels) = &attempt.labels {
-            self.journal.diary.answer(job.group, labels);
+        if attempt.labels.is_some() {
+            self.journal.diary.answer(job.group, attempt, None);
         }
         self.journal
             .with(|journal| journal.add_attempt(job.group, attempt))

@@ -5,7 +5,7 @@ use super::diary::Diary;
 use super::handle::EngineEnd;
 use super::judge::Judge;
 use super::keeper::Keeper;
-use super::messages::{Event, Progress, RetryCounts, Stage};
+use super::messages::{Event, MovedPictures, Progress, RetryCounts, Stage};
 use super::meter::Meter;
 use super::model_worker::FromModel;
 use super::prepare::{FromPrepare, Job, Purpose, Work};
@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::export::Exports;
 use crate::record::{AttemptSettings, Failure, FailureCode, GroupId, GroupState, GroupSummary};
 use crate::settings::EngineOptions;
+use crate::store::rescued_files;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -100,8 +101,8 @@ pub struct State {
     pub(super) colorless: VecDeque<GroupId>,
     pub(super) coloring: bool,
     pub(super) new_records: u64,
-    /// Records whose picture was met under another path.
-    pub(super) moved: u64,
+    /// Of this run; what is withheld is known at its end.
+    pub(super) pictures: MovedPictures,
     pub(super) failures: BTreeMap<FailureCode, u64>,
     /// Answered, with an edit or a rejection of the operator's that a batch does not commit over.
     pub(super) open: u64,
@@ -138,7 +139,7 @@ impl State {
             colorless: VecDeque::new(),
             coloring: false,
             new_records: 0,
-            moved: 0,
+            pictures: MovedPictures::default(),
             failures: BTreeMap::new(),
             open: 0,
             asked: 0,
@@ -171,6 +172,10 @@ impl Pipeline {
         // Thousands of earlier labels take their time, and a screen does not wait for them.
         self.exports.catch_up(self.journal.opened())?;
         self.tell_notices();
+        for path in rescued_files(self.journal.opened(), &self.options.outdir)? {
+            tracing::warn!(path = %path.display(), "of a run whose journal was lost");
+            self.tell(Event::Rescued(path));
+        }
         self.show_journal()?;
         self.journal.opened().begin_source();
         self.journal.opened().remember_files();

@@ -1,6 +1,7 @@
 //! The files that others read, written from the journal. An exporter writes one of them; which
 //! ones are stale is told by the versions of what the journal holds.
 
+mod compare;
 mod errors;
 mod exports;
 mod image_path;
@@ -9,6 +10,7 @@ mod parquet;
 mod target;
 mod truth;
 
+pub use compare::{ComparedFile, compare};
 pub use exports::Exports;
 pub use truth::Tally;
 
@@ -30,6 +32,12 @@ trait Exporter: std::fmt::Debug + Send {
     }
 
     fn write(&self, view: &View, out: &mut Sink) -> Result<()>;
+
+    /// Whether a line that is not known is one of our own, of a journal that was lost, and the
+    /// journal of now says the same or better of its item.
+    fn is_outdated(&self, _: &Journal, _: &[u8]) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// What exporters see: the journal, and which of its records are true now.

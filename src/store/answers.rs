@@ -12,6 +12,7 @@ use crate::record::{
     Attempt, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin, Reason,
 };
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,8 @@ pub struct Added {
 }
 
 /// The attempt that most of a [`Merged`] comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Basis {
     Earlier(i64),
     /// The retry that is being stored.
@@ -33,7 +35,7 @@ pub enum Basis {
 }
 
 /// What an answer and its retry come to, field by field.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Merged {
     pub basis: Basis,
     pub labels: Labels,

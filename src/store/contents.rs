@@ -1,12 +1,12 @@
 //! What exporters read: committed records and failures, in source order.
 
 use super::errors::doing;
-use super::tables::from_json;
 use super::tables::groups::IS_DISPLACED;
 use super::tables::meta::Content;
-use super::tables::records::{checksum_of, lossy};
+use super::tables::records::{checksum_of, lossy, record_of};
+use super::tables::{from_json, to_json};
 use crate::error::Result;
-use crate::record::Item;
+use crate::record::{GroupId, Item};
 use rusqlite::Connection;
 
 /// A committed record with the picture that it belongs to.
@@ -38,6 +38,15 @@ pub struct FailedItem {
     pub code: String,
     pub detail: String,
     pub at: String,
+}
+
+/// A text that an operator has edited or accepted and not committed, and whose picture is at no
+/// path that is known.
+#[derive(Debug, Clone)]
+pub struct DisplacedEdit {
+    pub image_path: String,
+    /// As JSON, in the record's form.
+    pub record: String,
 }
 
 /// Whether there is anything of `content`.
@@ -118,6 +127,37 @@ pub fn each_failure(db: &Connection, mut take: impl FnMut(FailedItem) -> Result<
             detail,
             at,
         })?;
+    }
+    Ok(())
+}
+
+/// Hands over every uncommitted text of an operator's whose picture is displaced.
+pub fn each_displaced_edit(
+    db: &Connection,
+    mut take: impl FnMut(DisplacedEdit) -> Result<()>,
+) -> Result<()> {
+    let found: Vec<(i64, i64, String)> = db
+        .prepare_cached(&format!(
+            "SELECT g.id, json_extract(h.head, '$.draft'), g.image_path
+             FROM groups g
+                 JOIN heads h ON h.group_id = g.id
+                 LEFT JOIN records r ON r.id = h.record
+             WHERE {IS_DISPLACED} AND json_valid(h.head)
+                 AND json_extract(h.head, '$.draft') IS NOT r.draft
+                 AND json_extract(h.head, '$.draft') IS NOT NULL
+                 AND (json_extract(h.head, '$.edited')
+                     OR json_extract(h.head, '$.decision') = 'accepted')
+             ORDER BY g.ord, g.id"
+        ))
+        .and_then(|mut select| {
+            select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect()
+        })
+        .map_err(doing("reading the edits"))?;
+    for (group, draft, image_path) in found {
+        let record = to_json(&record_of(db, GroupId(group), draft)?)?;
+        take(DisplacedEdit { image_path, record })?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use super::answers::{self, Added, Merged};
 use super::checks;
-use super::contents::{self, Committed, FailedItem};
+use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
 use super::database::{Database, Misplaced};
 use super::history::{History, StepOutcome};
@@ -14,12 +14,14 @@ use super::queries::{self, Counts, Found};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::has_colors;
+use super::tables::drafts::read_draft_of;
+use super::tables::groups::find_by_path;
 use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::outdir::file;
 use crate::record::{
     Attempt, Change, ColorHistogram, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Vocabulary, VocabularyPreview,
+    Labels, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -276,6 +278,22 @@ impl Journal {
     /// Hands over every item that has neither a record nor an answer, in source order.
     pub fn each_failure(&self, take: impl FnMut(FailedItem) -> Result<()>) -> Result<()> {
         contents::each_failure(self.database.read(), take)
+    }
+
+    /// Hands over every uncommitted text of an operator's whose picture is at no known path.
+    pub fn each_displaced_edit(&self, take: impl FnMut(DisplacedEdit) -> Result<()>) -> Result<()> {
+        contents::each_displaced_edit(self.database.read(), take)
+    }
+
+    /// The group of the image that was last met at a path.
+    pub fn group_at(&self, path: &str) -> Result<Option<GroupId>> {
+        find_by_path(self.database.read(), path)
+    }
+
+    /// The text of a version of this group.
+    pub fn version_text(&self, group: GroupId, version: i64) -> Result<Option<Labels>> {
+        let draft = read_draft_of(self.database.read(), group, version)?;
+        Ok(draft.map(|draft| draft.labels))
     }
 
     /// A value kept between runs.

@@ -16,7 +16,7 @@ mod source_reading;
 mod tables;
 
 pub use answers::{Added, Basis, Merged};
-pub use contents::{Committed, FailedItem};
+pub use contents::{Committed, DisplacedEdit, FailedItem};
 pub use database::lock::{Lock, check_free};
 pub use database::{Misplaced, rescue_text};
 pub use history::StepOutcome;
@@ -24,7 +24,10 @@ pub(crate) use import::file_sha256;
 pub use import::{FileOfRecords, Imported, Prefer};
 pub use journal::Journal;
 pub use queries::{Counts, Found};
-pub use recovery::{Checked, Rebuilt, Restored, backup, check, rebuild, restore};
+pub use recovery::{
+    Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
+    is_run_file, rebuild, replay, rescued_files, restore,
+};
 pub use source_reading::{Members, NewGroup, Upserted};
 pub use tables::meta::Content;
 pub(crate) use tables::meta::written_key;

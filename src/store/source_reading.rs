@@ -149,6 +149,8 @@ impl Touched {
     fn displaced(&mut self, states: &mut StateWriter, id: GroupId) -> Result<()> {
         let current = states.read(id)?;
         self.add(&current);
+        // Its text may be in no record.
+        self.records |= current.review.draft.is_some();
         states.write(id, &current)
     }
 

@@ -357,7 +357,15 @@ impl App {
                     self.rejections = Past::parse(&value);
                 }
             }
-            Event::SourceRead { .. } => self.source_read = true,
+            Event::SourceRead { pictures, .. } => {
+                self.source_read = true;
+                self.tell_moved(&pictures);
+            }
+            Event::Rescued(path) => {
+                let text = super::moved::rescued_words(&path);
+                self.log_error(text.clone());
+                self.warn(text);
+            }
             Event::ModelReady(info) => self.model = Model::Ready(info),
             Event::ModelFailed(error) => {
                 self.log_error(format!("model: {}", error.cause));

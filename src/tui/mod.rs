@@ -15,6 +15,7 @@ pub mod keymap;
 pub mod layout;
 mod leave;
 mod mouse;
+mod moved;
 mod perform;
 pub mod picture;
 pub mod safe_text;

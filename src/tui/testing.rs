@@ -304,6 +304,7 @@ impl Bench {
         bench.event(Event::SourceRead {
             rows: 21,
             groups: 7,
+            pictures: MovedPictures::default(),
         });
         bench
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-/// Stores the record that a draft makes; its flags lack `duplicate_label`, which the export adds.
+/// Stores the record that a draft makes.
 pub fn insert_record(
     db: &Connection,
     group: GroupId,
@@ -19,6 +19,12 @@ pub fn insert_record(
     now: Timestamp,
     by: CommittedBy,
 ) -> Result<i64> {
+    let record = record_of(db, group, draft)?;
+    insert_record_row(db, group, draft, now, by, &record, None)
+}
+
+/// The record that a draft makes; its flags lack `duplicate_label`, which the export adds.
+pub fn record_of(db: &Connection, group: GroupId, draft: i64) -> Result<Record> {
     let group_row = read_group(db, group)?;
     let row = read_draft(db, draft)?;
     let labels = row.labels;
@@ -31,7 +37,7 @@ pub fn insert_record(
             reasons.sort_unstable();
         }
     }
-    let record = Record {
+    Ok(Record {
         image_path: group_row.image_path,
         image_sha256: group_row.sha256,
         source_type: group_row.item.source_type,
@@ -49,8 +55,7 @@ pub fn insert_record(
         model: row.model,
         prompt_version: row.prompt_version,
         generated_at: row.generated_at,
-    };
-    insert_record_row(db, group, draft, now, by, &record, None)
+    })
 }
 
 pub fn insert_record_row(

@@ -19,8 +19,8 @@ mod start;
 
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Blocked, Command, Cure, Event, Match, ModelInfo, MovedPictures, Progress, RemoteCounts, Retry, RetryCounts,
-    Stage, Step, Summary,
+    Blocked, Command, Cure, Event, Match, ModelInfo, MovedPictures, Progress, RemoteCounts, Retry,
+    RetryCounts, Stage, Step, Summary,
 };
 pub use start::{Parts, Plan, start};
 

@@ -30,14 +30,9 @@ pub struct Choose {
 }
 
 impl Choose {
-    pub const FIELDS: [Field; 6] = [
-        Field::TagsKo,
-        Field::Colors,
-        Field::Theme,
-        Field::Material,
-        Field::Vibe,
-        Field::ItemTypeGuess,
-    ];
+    pub fn fields() -> Vec<Field> {
+        Field::shared().map(|(field, _)| field).collect()
+    }
 
     pub fn new(groups: Vec<GroupId>) -> Self {
         Self {
@@ -61,7 +56,8 @@ impl Choose {
 
 impl App {
     pub(super) fn choose_key(&mut self, key: &KeyEvent, mut choose: Choose, escape: bool) {
-        let last = Choose::FIELDS.len() - 1;
+        let fields = Choose::fields();
+        let last = fields.len() - 1;
         match key.code {
             _ if escape => return,
             KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => choose.at = (choose.at + 1).min(last),
@@ -74,7 +70,7 @@ impl App {
             }
             KeyCode::Enter => {
                 let Choose { groups, edit, at } = choose;
-                let field = Choose::FIELDS[at];
+                let field = fields[at];
                 let purpose = match edit {
                     _ if !field.is_list() => Purpose::Set { field, groups },
                     ListEdit::Add => Purpose::Add { field, groups },

@@ -6,7 +6,7 @@ use super::dialog::{FilterForm, Input, Purpose};
 use super::filter::{self, quoted};
 use super::groups::needs_person;
 use super::text_edit::TextEdit;
-use crate::record::{Category, Field, GroupState, Labels, SourceType, Word};
+use crate::record::{Field, GroupState, Labels, SourceType, Vocabulary, Word};
 use unicode_normalization::UnicodeNormalization;
 
 const OFFERED: usize = 8;
@@ -16,18 +16,6 @@ const OFFERED: usize = 8;
 pub struct Offer {
     pub value: String,
     pub note: String,
-}
-
-/// Where the vocabulary keeps a field's words.
-pub fn category(field: Field) -> Option<Category> {
-    match field {
-        Field::Colors => Some(Category::Color),
-        Field::Material => Some(Category::Material),
-        Field::ItemTypeGuess => Some(Category::ItemType),
-        Field::Theme => Some(Category::Theme),
-        Field::Vibe => Some(Category::Vibe),
-        _ => None,
-    }
 }
 
 /// Texts that were typed before, newest first; kept between runs.
@@ -138,10 +126,6 @@ fn lower(text: &str) -> Vec<char> {
     text.nfc().flat_map(char::to_lowercase).collect()
 }
 
-fn names(word: &Word) -> impl Iterator<Item = &String> {
-    std::iter::once(&word.word).chain(&word.ko).chain(&word.en)
-}
-
 impl App {
     /// What the word being typed into a field could become.
     pub fn completions(&self, input: &Input) -> Vec<Offer> {
@@ -156,33 +140,18 @@ impl App {
             return Vec::new();
         };
         let vocabulary = &self.settings.vocabulary;
-        let used: &[(String, u64)] = match field {
-            Field::TagsKo => &self.counts.tags,
-            Field::Colors => &self.counts.colors,
-            Field::Theme => &self.counts.themes,
-            Field::Material => &self.counts.materials,
-            Field::Vibe => &self.counts.vibes,
-            Field::ItemTypeGuess => &self.counts.types,
-            Field::LabelKo | Field::LabelEn | Field::QueryVariantsKo => &[],
-        };
-        let category = category(field);
-        self.offer_used(&mut offers, category, used);
-        match category {
-            Some(category) => {
-                for word in vocabulary.entries(category) {
-                    let korean = word.ko.first().cloned().unwrap_or_default();
-                    offers.add(&word.word, names(word), 0, korean);
+        self.offer_used(&mut offers, field);
+        for word in vocabulary.entries(field) {
+            let korean = word.ko.first().cloned().unwrap_or_default();
+            offers.add(&word.word, word.spellings(), 0, korean);
+        }
+        // Tags are Korean: the vocabulary's words by their Korean names.
+        if field == Field::TagsKo && !offers.word.is_empty() {
+            for word in Vocabulary::lists().flat_map(|(field, _)| vocabulary.entries(field)) {
+                if let Some(korean) = word.ko.first() {
+                    offers.add(korean, word.spellings(), 0, word.word.as_str());
                 }
             }
-            // Tags are Korean: the vocabulary's words by their Korean names.
-            None if field == Field::TagsKo && !offers.word.is_empty() => {
-                for word in Category::ALL.iter().flat_map(|c| vocabulary.entries(*c)) {
-                    if let Some(korean) = word.ko.first() {
-                        offers.add(korean, names(word), 0, word.word.as_str());
-                    }
-                }
-            }
-            None => {}
         }
         if let Purpose::Add { groups, .. } = &input.purpose
             && let [_] = groups[..]
@@ -214,8 +183,8 @@ impl App {
                 }
                 offers.found.truncate(4);
             }
-            for (key, note) in filter::KEYS {
-                offers.add(key, [], 0, note);
+            for (key, note) in filter::keys() {
+                offers.add(&key, [], 0, note);
             }
             // Inside a word a key would only be in the way of what is being searched for.
             offers.found.retain(|(rank, ..)| *rank == 0);
@@ -253,12 +222,11 @@ impl App {
                     offers.add(source.as_str(), [], 0, "");
                 }
             }
-            "tag" => self.offer_used(&mut offers, None, &counts.tags),
-            "color" => {
-                self.offer_used(&mut offers, Some(Category::Color), &counts.colors);
+            key => {
+                if let Some(field) = filter::field(key) {
+                    self.offer_used(&mut offers, field);
+                }
             }
-            "type" => self.offer_used(&mut offers, Some(Category::ItemType), &counts.types),
-            _ => {}
         }
         let mut all = offers.best();
         for offer in &mut all {
@@ -268,15 +236,20 @@ impl App {
     }
 
     /// Values in use with their counts, and with their Korean names where the vocabulary has them.
-    fn offer_used(&self, offers: &mut Offers, category: Option<Category>, used: &[(String, u64)]) {
+    fn offer_used(&self, offers: &mut Offers, field: Field) {
         let vocabulary = &self.settings.vocabulary;
-        for (value, count) in used {
-            let word = category.and_then(|category| vocabulary.find_exact(category, value));
+        for (value, count) in self.counts.of(field) {
+            let word = vocabulary.find_exact(field, value);
             let note = match word.and_then(|word| word.ko.first()) {
                 Some(korean) => format!("{korean} {count}"),
                 None => count.to_string(),
             };
-            offers.add(value, word.into_iter().flat_map(names), *count, note);
+            offers.add(
+                value,
+                word.into_iter().flat_map(Word::spellings),
+                *count,
+                note,
+            );
         }
     }
 }

@@ -18,13 +18,13 @@ impl App {
             || self.settings.english
             || self
                 .labels()
-                .is_some_and(|labels| labels.label_en.is_some())
+                .is_some_and(|labels| labels.text(field).is_some())
     }
 
     /// Values of the field under the cursor.
     fn spot_values(&self, field: Field) -> Vec<String> {
         self.labels()
-            .map(|labels| labels.values(field))
+            .map(|labels| labels.values(field).to_vec())
             .unwrap_or_default()
     }
 

@@ -2,7 +2,6 @@
 
 use super::app::App;
 use super::safe_text::{count, plural};
-use super::view::record::field_name;
 use crate::engine::Step;
 use crate::record::{Change, LineEffects, StepReport};
 
@@ -41,9 +40,7 @@ fn done(report: &StepReport) -> String {
             let fields: Vec<String> = report
                 .fields
                 .iter()
-                .map(|(field, records)| {
-                    format!("{} in {}", field_name(*field), count(*records as u64))
-                })
+                .map(|(field, records)| format!("{} in {}", field.name(), count(*records as u64)))
                 .collect();
             format!(
                 " in {}: {}",
@@ -59,7 +56,7 @@ fn done(report: &StepReport) -> String {
         let fields: Vec<&str> = report
             .fields
             .iter()
-            .map(|(field, _)| field_name(*field))
+            .map(|(field, _)| field.name())
             .collect();
         if !fields.is_empty() {
             text.push_str(&format!(" in {}", fields.join(", ")));
@@ -101,11 +98,11 @@ fn names_no_field(change: &Change) -> bool {
 
 fn deed(change: &Change) -> String {
     match change {
-        Change::Set { field, .. } => format!("edited {}", field_name(*field)),
-        Change::Add { field, value } => format!("added {value} to {}", field_name(*field)),
-        Change::Remove { field, value } => format!("removed {value} from {}", field_name(*field)),
+        Change::Set { field, .. } => format!("edited {}", field.name()),
+        Change::Add { field, value } => format!("added {value} to {}", field.name()),
+        Change::Remove { field, value } => format!("removed {value} from {}", field.name()),
         Change::Rename { field, from, to } => {
-            format!("renamed {from} to {to} in {}", field_name(*field))
+            format!("renamed {from} to {to} in {}", field.name())
         }
         Change::Replace { find, with } if with.is_empty() => format!("took `{find}` out"),
         Change::Replace { find, with } => format!("replaced `{find}` with `{with}`"),
@@ -116,7 +113,7 @@ fn deed(change: &Change) -> String {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
         Change::TakeVersion { .. } => "took the version whole".to_owned(),
-        Change::TakeField { field, .. } => format!("took {} from the version", field_name(*field)),
+        Change::TakeField { field, .. } => format!("took {} from the version", field.name()),
         Change::SetNote { note: Some(_) } => "wrote a note".to_owned(),
         Change::SetNote { note: None } => "removed the note".to_owned(),
         Change::Accept => "accepted".to_owned(),

@@ -15,15 +15,23 @@ pub const ICON: IconOptions = IconOptions {
 
 /// Over a folder of icons, with the labels in `out` beside them.
 pub fn plan(folder: &Path) -> Plan {
+    plan_with(folder, options(folder))
+}
+
+pub fn options(folder: &Path) -> EngineOptions {
+    EngineOptions {
+        outdir: folder.join("out"),
+        commit_automatically: false,
+        resume: true,
+        quality_retry: false,
+        parquet: false,
+        max_new_tokens: 100,
+    }
+}
+
+pub fn plan_with(folder: &Path, options: EngineOptions) -> Plan {
     let plan = Plan::new(Parts {
-        options: EngineOptions {
-            outdir: folder.join("out"),
-            commit_automatically: false,
-            resume: true,
-            quality_retry: false,
-            parquet: false,
-            max_new_tokens: 100,
-        },
+        options,
         source: SourceOptions {
             kind: SourceKind::Folder(folder.to_owned()),
             only: OnlySource::All,

@@ -22,7 +22,7 @@ use super::tables::states::StateWriter;
 use crate::error::Result;
 use crate::outdir::{KEPT, UNREAD, file, keep_lines};
 use crate::record::{
-    CommittedBy, CurrentState, GroupId, Item, Labels, Origin, Reason, Record, SourceType,
+    CommittedBy, CurrentState, Field, GroupId, Item, Labels, Origin, Reason, Record, SourceType,
     Vocabulary, clean_text, harmless,
 };
 use line::{Fragment, Line};
@@ -398,14 +398,8 @@ impl Import<'_> {
                 )
             })
             .collect();
-        let labels = Labels {
-            label_ko: record.label_ko.clone(),
-            label_en: record.label_en.clone(),
-            tags_ko: record.tags_ko.clone(),
-            attributes: record.attributes.clone(),
-            query_variants_ko: record.query_variants_ko.clone(),
-            model_reasons: said.filter(|reason| reason.said_by_model()).collect(),
-        };
+        let mut labels = record.labels.clone();
+        labels.model_reasons = said.filter(|reason| reason.said_by_model()).collect();
         let facts = Facts {
             vocabulary: self.vocabulary,
             // The line keeps its name as it is.
@@ -526,11 +520,7 @@ fn placeholder(fragment: Fragment) -> Record {
         source_type: SourceType::Cash,
         item_name: fragment.item_name.unwrap_or_default(),
         item_description: None,
-        label_ko: fragment.label_ko.unwrap_or_default(),
-        label_en: None,
-        tags_ko: Vec::new(),
-        attributes: Default::default(),
-        query_variants_ko: Vec::new(),
+        labels: Labels::default().with(Field::LabelKo, fragment.label_ko),
         quality_flags: crate::record::QualityFlags {
             is_uncertain: true,
             reasons: vec![Reason::UnreadLine],

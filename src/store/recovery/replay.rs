@@ -62,7 +62,8 @@ pub struct Replayed {
 
 /// Whether a file is one of steps, and not a database.
 pub fn is_run_file(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "jsonl")
+    path.extension()
+        .is_some_and(|extension| extension == "jsonl")
 }
 
 /// Files of earlier runs in an outdir that nobody has brought back yet.
@@ -113,7 +114,9 @@ pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
             }
             Ok(false) => replayed.known += 1,
             Err(error) if error.kind == ErrorKind::Usage => {
-                replayed.refused.push(format!("{}: {}", step.step, error.cause));
+                replayed
+                    .refused
+                    .push(format!("{}: {}", step.step, error.cause));
             }
             Err(error) => return Err(error),
         }
@@ -207,11 +210,17 @@ fn taken(
         Change::TakeField { field, .. } => labels.values(*field) == text.values(*field),
         _ => labels == text,
     };
-    if detail.draft.as_ref().is_some_and(|draft| is_draft(&draft.labels)) {
+    if detail
+        .draft
+        .as_ref()
+        .is_some_and(|draft| is_draft(&draft.labels))
+    {
         return Ok(None);
     }
     let holds = detail.versions.iter().rev();
-    let version = holds.into_iter().find(|version| version.text.labels == *text);
+    let version = holds
+        .into_iter()
+        .find(|version| version.text.labels == *text);
     let version = version.ok_or_else(|| refused("no version here holds the text"))?;
     Ok(Some(match change {
         Change::TakeField { field, .. } => Change::TakeField {

@@ -32,7 +32,7 @@ pub fn record_of(db: &Connection, group: GroupId, draft: i64) -> Result<Record> 
     if row.origin == Origin::Import {
         // It was checked against the name of its line; the record has the name of its item.
         reasons.retain(|reason| *reason != Reason::ItemNameMissing);
-        if !labels.label_ko.contains(&group_row.item.item_name) {
+        if !labels.label_ko().contains(&group_row.item.item_name) {
             reasons.push(Reason::ItemNameMissing);
             reasons.sort_unstable();
         }
@@ -43,11 +43,7 @@ pub fn record_of(db: &Connection, group: GroupId, draft: i64) -> Result<Record> 
         source_type: group_row.item.source_type,
         item_name: group_row.item.item_name,
         item_description: group_row.item.item_description,
-        label_ko: labels.label_ko,
-        label_en: labels.label_en,
-        tags_ko: labels.tags_ko,
-        attributes: labels.attributes,
-        query_variants_ko: labels.query_variants_ko,
+        labels,
         quality_flags: QualityFlags {
             is_uncertain: !reasons.is_empty(),
             reasons,
@@ -80,7 +76,7 @@ pub fn insert_record_row(
             by.name(),
             text,
             raw,
-            label_key(&record.label_ko).unwrap_or_default(),
+            label_key(record.labels.label_ko()).unwrap_or_default(),
             checksum_of(&text, raw),
         ])
     })

@@ -100,7 +100,7 @@ fn a_whole_life_changes_and_removes_no_row() {
     journal.add_failure(ids[4], &missing).unwrap();
     for (id, name) in ids.iter().zip(names).skip(1) {
         let mut answer = labels(name);
-        answer.attributes.colors = list(&["blue"]);
+        answer.set(Field::Colors, list(&["blue"]));
         journal.add_attempt(*id, &attempt(answer, &[])).unwrap();
     }
     journal.set_histograms(&colors).unwrap();
@@ -177,7 +177,7 @@ fn other_rules_check_everything_again_and_change_no_draft() {
     };
     // As rules that knew no better stored it.
     let mut few = labels("모자");
-    few.tags_ko.truncate(1);
+    few.set(Field::TagsKo, list(&["모자"]));
     journal.add_attempt(ids[1], &attempt(few, &[])).unwrap();
     assert_eq!(state(&journal, ids[1]), GroupState::Draft);
     let before = stored(&journal);

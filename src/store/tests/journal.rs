@@ -1,7 +1,7 @@
 //! Groups met again, answers, failures, counts, and what is kept between runs.
 
 use super::*;
-use crate::outdir::LABELS;
+use crate::outdir::{KEPT, LABELS};
 use crate::record::{ColorHistogram, Origin, to_oklab};
 use crate::store::{Basis, Members, Merged};
 
@@ -33,7 +33,7 @@ fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
 
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.attempts[0].id, added.id);
-    assert_eq!(detail.committed.unwrap().label_ko, labels("반지").label_ko);
+    assert_eq!(detail.committed.unwrap().labels, labels("반지"));
 }
 
 #[test]
@@ -168,6 +168,15 @@ fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
         );
     }
     assert_eq!(read(dir.path(), LABELS), "");
+    let tally = journal.exports.tally(&journal.journal).unwrap();
+    assert_eq!((tally.withheld, tally.withheld_edits), (1, 2));
+    assert_eq!(tally.withheld_paths.len(), 3);
+    let kept = read(dir.path(), KEPT);
+    let kept: Vec<bool> = [names[1], names[2], names[3]]
+        .iter()
+        .map(|name| kept.contains(&format!("\"item_name\":\"{name}\"")))
+        .collect();
+    assert_eq!(kept, [true; 3]);
 
     // They turn up again elsewhere: nothing is asked twice.
     journal.begin_source();
@@ -258,7 +267,7 @@ fn an_answer_does_not_push_an_edit_aside() {
         .unwrap();
     assert!(!added.shown);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
-    assert_eq!(detail.summary.label_ko, "내가 쓴 은빛 반지");
+    assert_eq!(detail.summary.labels.label_ko(), "내가 쓴 은빛 반지");
     assert_eq!(detail.attempts.len(), 2);
     assert!(journal.commit_automatic(ids[0]).unwrap().is_empty());
 }
@@ -268,7 +277,7 @@ fn the_better_fields_of_two_answers_can_be_shown() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let mut both = labels("은반지");
-    both.tags_ko.push("반지".into());
+    both.set(Field::TagsKo, ["모자", "반지"]);
     let merged = Merged {
         basis: Basis::Retry,
         labels: both.clone(),
@@ -396,7 +405,14 @@ fn a_journal_of_before_the_attributes_were_counted_gets_them() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, ids) = labeled(dir.path(), &["반지"]);
     let before = journal.summary(ids[0]).unwrap();
-    assert!(!before.as_ref().unwrap().theme.is_empty());
+    assert!(
+        !before
+            .as_ref()
+            .unwrap()
+            .labels
+            .values(Field::Theme)
+            .is_empty()
+    );
     drop(journal);
     drop(as_of_version(dir.path(), 1));
     assert_eq!(open(dir.path()).summary(ids[0]).unwrap(), before);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::outdir::{self, JOURNAL, LABELS, open_own};
-use crate::store::{Rebuilt, backup, check, rebuild, restore};
+use crate::store::{Checked, Rebuilt, backup, check, rebuild, restore};
 use std::fs::OpenOptions;
 
 /// As the command does it.
@@ -11,6 +11,11 @@ fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
     let mut exports = Exports::new(outdir, false);
     exports.rebuild(&mut rebuilt.journal).unwrap();
     rebuilt
+}
+
+/// What the command finds wrong.
+fn look(outdir: &Path) -> Checked {
+    check(outdir, vocabulary()).unwrap()
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn an_outdir_may_itself_be_a_link() {
     std::fs::create_dir(dir.path().join("there")).unwrap();
     let here = dir.path().join("here");
     std::os::unix::fs::symlink("there", &here).unwrap();
-    outdir::look(&here, None);
+    outdir::check(&here, None).unwrap();
     drop(open(&here));
     assert!(dir.path().join("there").join(JOURNAL).exists());
 }
@@ -242,10 +247,7 @@ fn a_damaged_journal_is_rebuilt_from_what_is_left() {
         damaged[page * 4096..(page + 1) * 4096].fill(0x5a);
         std::fs::write(dir.path().join(JOURNAL), &damaged).unwrap();
         std::fs::write(dir.path().join(LABELS), &labels).unwrap();
-        assert!(
-            !look(dir.path()).problems.is_empty(),
-            "page {page}"
-        );
+        assert!(!look(dir.path()).problems.is_empty(), "page {page}");
         let rebuilt = rebuild_with_exports(dir.path());
         assert!(std::fs::read(rebuilt.kept.unwrap()).unwrap() == damaged);
         saved += rebuilt.attempts;

@@ -1,6 +1,6 @@
 //! All versions of a record side by side, what differs from the draft marked.
 
-use super::{pane, put, put_line, record::field_name};
+use super::{pane, put, put_line};
 use crate::record::{
     Attempt, Background, Draft, Field, GroupDetail, Labels, Listed, Origin, Reason, Version,
 };
@@ -300,7 +300,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             if step == 0 {
                 let mark = if chosen { ">" } else { " " };
                 let style = if chosen { theme.title() } else { theme.dim() };
-                let name = format!("{mark}{}", field_name(*field));
+                let name = format!("{mark}{}", field.name());
                 put(buf, inner.x, y, NAME - 1, &name, style);
             }
             for (index, column) in columns.iter().enumerate() {

@@ -179,7 +179,7 @@ impl Question {
 }
 
 fn choose_area(body: Rect) -> Rect {
-    centered(body, 50, Choose::FIELDS.len() as u16 + 2)
+    centered(body, 50, Choose::fields().len() as u16 + 2)
 }
 
 fn draw_choose(app: &App, choose: &Choose, body: Rect, buf: &mut Buffer) {
@@ -187,10 +187,10 @@ fn draw_choose(app: &App, choose: &Choose, body: Rect, buf: &mut Buffer) {
     clear(area, buf);
     let title = format!("What to do to {}?", plural(choose.groups.len(), "record"));
     let inner = pane(app, area, true, &title, true, buf);
-    let fields = Choose::FIELDS.iter().enumerate();
+    let fields = Choose::fields().into_iter().enumerate();
     for (row, field) in fields.take(usize::from(inner.height)) {
         let here = row == choose.at;
-        let text = format!("{} {}", if here { ">" } else { " " }, choose.deed(*field));
+        let text = format!("{} {}", if here { ">" } else { " " }, choose.deed(field));
         let style = if here {
             app.theme.cursor(true)
         } else {
@@ -395,7 +395,7 @@ fn draw_replace(app: &App, form: &ReplaceForm, body: Rect, buf: &mut Buffer) {
         let line = format!(
             "{} {} {} -> {}",
             pad(name, 14),
-            pad(super::record::field_name(found.field), 7),
+            pad(found.field.name(), 7),
             pad(&around(&found.text, find, half), half),
             around(&new, form.with.text(), half)
         );

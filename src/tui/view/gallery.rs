@@ -1,7 +1,7 @@
 //! A grid of icons for work on many at once; the record under the cursor stands below it.
 
 use super::{picture, put, put_line, queue};
-use crate::record::GroupSummary;
+use crate::record::{Field, GroupSummary};
 use crate::tui::app::App;
 use crate::tui::safe_text::{count, fit, pad, width};
 use crate::tui::theme::sign;
@@ -164,14 +164,13 @@ fn record(app: &App, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
         area.x + 1,
         area.y + 1,
         cells,
-        &summary.label_ko,
+        summary.labels.label_ko(),
         theme.text(),
     );
-    let words = summary
-        .tags_ko
-        .iter()
-        .chain(&summary.colors)
-        .chain(&summary.item_type);
+    let shown = [Field::TagsKo, Field::Colors, Field::ItemTypeGuess];
+    let words = shown
+        .into_iter()
+        .flat_map(|field| summary.labels.values(field));
     let words: Vec<&str> = words.map(String::as_str).collect();
     put(
         buf,

@@ -27,20 +27,6 @@ pub struct Sheet {
     pub cursor: Option<(usize, usize)>,
 }
 
-pub fn field_name(field: Field) -> &'static str {
-    match field {
-        Field::LabelKo => "label",
-        Field::LabelEn => "english",
-        Field::TagsKo => "tags",
-        Field::Colors => "colors",
-        Field::Theme => "theme",
-        Field::Material => "material",
-        Field::Vibe => "vibe",
-        Field::ItemTypeGuess => "type",
-        Field::QueryVariantsKo => "queries",
-    }
-}
-
 pub fn sheet(app: &App, cells: u16) -> Sheet {
     let mut page = Page {
         sheet: Sheet::default(),
@@ -323,11 +309,7 @@ impl Row<'_> {
     }
 
     fn end(&mut self) {
-        let name = if self.first {
-            field_name(self.field)
-        } else {
-            ""
-        };
+        let name = if self.first { self.field.name() } else { "" };
         let mut spans = vec![Span::styled(
             format!("{name:<NAME$}"),
             self.page.theme.dim(),

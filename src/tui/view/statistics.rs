@@ -1,6 +1,7 @@
 //! Bar charts of everything countable; Enter on a bar filters the queue.
 
 use super::{pane, put};
+use crate::record::Field;
 use crate::tui::app::App;
 use crate::tui::filter::quoted;
 use crate::tui::safe_text::{self, count, pad};
@@ -78,10 +79,10 @@ pub fn blocks(app: &App) -> Vec<Block> {
                 })
                 .collect(),
         },
-        named("Types", "type", &counts.types),
-        named("Colors", "color", &counts.colors),
-        named("Tags", "tag", &counts.tags),
     ];
+    blocks.extend(
+        Field::shared().map(|(field, filter)| named(filter.title, filter.key, counts.of(field))),
+    );
     blocks.retain(|block| block.bars.iter().any(|bar| bar.count > 0));
     blocks
 }

@@ -1,6 +1,5 @@
 //! The preview of bringing words into the vocabulary.
 
-use super::record::field_name;
 use super::{clear, pane, put};
 use crate::record::{VocabularyPreview, WordChange};
 use crate::tui::app::App;
@@ -98,7 +97,7 @@ fn word_change(word: &WordChange) -> String {
     format!(
         "{:>6}  {}: {} -> {to}",
         count(word.records as u64),
-        field_name(word.field),
+        word.field.name(),
         word.from
     )
 }

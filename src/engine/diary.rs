@@ -3,6 +3,7 @@
 
 use crate::record::{Attempt, Change, GroupId, GroupSummary, Labels};
 use crate::store::{Merged, RunStep, RunStepKind};
+use crate::text::utc;
 use jiff::Timestamp;
 use std::collections::HashMap;
 
@@ -75,7 +76,7 @@ impl Diary {
             None => format!("group {}", group.0),
         };
         RunStep {
-            at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            at: utc(Timestamp::now()),
             kind,
             step: words.to_owned(),
             images: groups.iter().map(image).collect(),

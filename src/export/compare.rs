@@ -1,11 +1,11 @@
 //! Compares the files of lines in an outdir with what its journal would write.
 
 use super::errors::Errors;
+use super::exporter::Exporter;
 use super::exports::read_lines;
 use super::jsonl::Jsonl;
 use super::target::Target;
-use super::truth::{PictureOfLine, Truth};
-use super::{Exporter, View};
+use super::truth::{PictureOfLine, Truth, View};
 use crate::error::Result;
 use crate::outdir::LABELS;
 use crate::store::Journal;

@@ -1,7 +1,8 @@
 //! Brings words into the vocabulary, and counts beforehand what that would do.
 
 use super::normalize::{split_list, words};
-use super::{Field, Labels, Vocabulary, clean_text};
+use super::{Field, Labels, Vocabulary};
+use crate::text::clean_text;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The field's values with each known word in its canonical form. Values that hold no known word

@@ -2,8 +2,9 @@
 
 use super::canonical::canonical_values;
 use super::normalize::{keyword, split_list};
-use super::{Change, Field, Kind, Labels, Vocabulary, clean_text};
+use super::{Change, Field, Kind, Labels, Vocabulary};
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::clean_text;
 use unicode_normalization::UnicodeNormalization;
 
 /// The labels after `change`. Only what the change brings in is put into a record's form; other

@@ -1,9 +1,7 @@
 //! The quality rules: what makes a record uncertain. Pure functions of the labels and their item.
 
-use super::{
-    ColorHistogram, Field, FieldConfidence, Labels, Language, Reason, Vocabulary, clean_text,
-    script,
-};
+use super::{ColorHistogram, Field, FieldConfidence, Labels, Language, Reason, Vocabulary, script};
+use crate::text::clean_text;
 
 pub const LEAST_TAGS: usize = 5;
 pub const LEAST_QUERIES: usize = 3;

@@ -4,7 +4,7 @@ use super::errors::doing;
 use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
 use super::tables::drafts::{DraftRow, insert_draft, read_draft};
 use super::tables::meta::{Content, bump};
-use super::tables::now_text;
+use crate::text::utc;
 use super::tables::records::insert_record;
 use super::tables::states::{StateWriter, read_current};
 use crate::error::Result;
@@ -117,7 +117,7 @@ pub fn without_retry(db: &Connection, group: GroupId) -> Result<Option<Attempt>>
 pub fn add_failures(db: &mut Connection, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
     let transaction = db.transaction().map_err(doing("saving a failure"))?;
     let mut states = StateWriter::new(&transaction);
-    let at = now_text(states.now);
+    let at = utc(states.now);
     for (group, failure) in failures {
         let mut current = states.read(*group)?;
         current.failure = Some(insert_failure(&transaction, *group, &at, failure)?);

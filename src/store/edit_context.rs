@@ -5,7 +5,7 @@ use super::rules::{Facts, edit, reasons};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
-use super::tables::now_text;
+use crate::text::utc;
 use super::tables::records::insert_record;
 use crate::error::Result;
 use crate::record::{
@@ -96,7 +96,7 @@ impl EditContext<'_> {
         };
         let fields = before.differing(&labels);
         let group = read_group(self.db, self.group)?;
-        let at = now_text(self.now);
+        let at = utc(self.now);
         let mut draft = old.unwrap_or_else(|| DraftRow {
             origin: Origin::Edit,
             labels: Labels::default(),

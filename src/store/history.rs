@@ -3,7 +3,7 @@
 use super::edit_context::EditContext;
 use super::errors::doing;
 use super::tables::meta::{Content, bump};
-use super::tables::now_text;
+use crate::text::utc;
 use super::tables::states::StateWriter;
 use super::tables::steps::{all_steps, describe, insert_entry, insert_step, read_entries};
 use crate::error::{Error, ErrorKind, Result};
@@ -137,7 +137,7 @@ impl History {
         };
         let step = insert_step(
             &transaction,
-            &now_text(states.now),
+            &utc(states.now),
             "do",
             None,
             Some(change),
@@ -220,7 +220,7 @@ fn go_back_to(
     };
     let own = insert_step(
         &transaction,
-        &now_text(states.now),
+        &utc(states.now),
         kind,
         Some(step),
         None,

@@ -31,7 +31,6 @@ pub use recovery::{
 pub use source_reading::{Members, NewGroup, Upserted};
 pub use tables::meta::Content;
 pub(crate) use tables::meta::written_key;
-pub(crate) use tables::records::hex;
 
 #[cfg(test)]
 mod tests;

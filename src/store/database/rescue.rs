@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::outdir::file;
+use crate::text::file_stamp;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,9 +28,7 @@ pub fn rescue_text(outdir: &Path, before: Option<&Path>, text: &str) -> Result<P
 
 /// Gives a new file a name that no other has.
 pub fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Result<PathBuf> {
-    let now = jiff::Timestamp::now()
-        .strftime("%Y%m%dT%H%M%SZ")
-        .to_string();
+    let now = file_stamp(jiff::Timestamp::now());
     let mut n = 1;
     loop {
         let number = if n == 1 {

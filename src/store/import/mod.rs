@@ -6,7 +6,6 @@
 //! for moves to `labels_kept.jsonl`.
 
 mod line;
-mod lines;
 mod tally;
 
 use super::errors::doing;
@@ -16,17 +15,17 @@ use super::tables::groups::{
     GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
 };
 use super::tables::meta::{Content, bump};
-use super::tables::now_text;
-use super::tables::records::{hex, insert_record_row};
+use super::tables::records::insert_record_row;
 use super::tables::states::StateWriter;
 use crate::error::Result;
 use crate::outdir::{KEPT, UNREAD, file, keep_lines};
 use crate::record::{
     CommittedBy, CurrentState, Field, GroupId, Item, Labels, Origin, Reason, Record, SourceType,
-    Vocabulary, clean_text, harmless,
+    Vocabulary,
 };
+use crate::text::encoding::{Encoding, FileEncoding, Lines, decode_line};
+use crate::text::{clean_text, for_line, hex, utc};
 use line::{Fragment, Line};
-use lines::{Encoding, Lines, decode};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -106,7 +105,7 @@ pub fn import(
         if !lines.next(&mut bytes).map_err(&reading)? {
             break;
         }
-        import.line(number, &bytes, lines.width)?;
+        import.line(number, &bytes, lines.encoding)?;
     }
     import.mark_unread_images()?;
     let Import {
@@ -215,8 +214,8 @@ struct Stored {
 }
 
 impl Import<'_> {
-    fn line(&mut self, number: u64, bytes: &[u8], width: lines::Width) -> Result<()> {
-        let Some((text, encoding)) = decode(bytes, width) else {
+    fn line(&mut self, number: u64, bytes: &[u8], whole: FileEncoding) -> Result<()> {
+        let Some((text, encoding)) = decode_line(bytes, whole) else {
             self.tally.lines += 1;
             let text = String::from_utf8_lossy(bytes);
             return self.unreadable(number, "its encoding is not known", bytes, &text);
@@ -447,7 +446,7 @@ impl Import<'_> {
 
     fn unreadable(&mut self, number: u64, why: &str, bytes: &[u8], text: &str) -> Result<()> {
         self.note(number, why, text)?;
-        self.tally.unread.push((number, harmless(why)));
+        self.tally.unread.push((number, for_line(why)));
         self.unread.push(bytes.to_vec());
         self.fragments
             .extend(line::fragment(text).map(|fragment| (number, fragment)));
@@ -478,7 +477,7 @@ impl Import<'_> {
             )
             .and_then(|mut insert| {
                 insert.execute(params![
-                    now_text(self.states.now),
+                    utc(self.states.now),
                     i64::try_from(number).unwrap_or(i64::MAX),
                     why,
                     text,

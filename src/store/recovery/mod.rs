@@ -21,6 +21,7 @@ use super::tables::meta;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file, sync_folder};
 use crate::record::Vocabulary;
+use crate::text::file_stamp;
 use replay::{RESCUED, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
@@ -321,7 +322,7 @@ fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
     if !present.exists() {
         return Ok(None);
     }
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let stamp = file_stamp(jiff::Timestamp::now());
     let free = (0..)
         .map(|n| match n {
             0 => format!("journal_kept_{stamp}.sqlite"),

@@ -11,7 +11,6 @@ pub mod steps;
 
 use super::errors::unreadable;
 use crate::error::Result;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -39,9 +38,4 @@ impl rusqlite::ToSql for Json {
             )),
         }
     }
-}
-
-/// A moment as the journal stores it.
-pub fn now_text(now: Timestamp) -> String {
-    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

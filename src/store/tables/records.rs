@@ -2,7 +2,8 @@
 
 use super::drafts::read_draft;
 use super::groups::read_group;
-use super::{from_json, now_text, to_json};
+use super::{from_json, to_json};
+use crate::text::{hex, utc};
 use crate::error::Result;
 use crate::record::{CommittedBy, GroupId, Line, Origin, QualityFlags, Reason, Record};
 use crate::store::errors::{doing, unreadable};
@@ -72,7 +73,7 @@ pub fn insert_record_row(
         insert.insert(params![
             group.0,
             draft,
-            now_text(now),
+            utc(now),
             by.name(),
             text,
             raw,
@@ -127,10 +128,6 @@ pub fn checksum_of(record: &str, raw: Option<&str>) -> String {
     hash.update([0xff]);
     hash.update(raw.unwrap_or_default());
     hex(&hash.finalize())
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text column, whatever bytes damage has left in it.

@@ -4,13 +4,13 @@ use super::errors::doing;
 use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
 use super::tables::drafts::{DraftRow, insert_draft, read_draft};
 use super::tables::meta::{Content, bump};
-use crate::text::utc;
 use super::tables::records::insert_record;
 use super::tables::states::{StateWriter, read_current};
 use crate::error::Result;
 use crate::record::{
     Attempt, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin, Reason,
 };
+use crate::text::utc;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 

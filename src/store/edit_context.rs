@@ -5,12 +5,12 @@ use super::rules::{Facts, edit, reasons};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
-use crate::text::utc;
 use super::tables::records::insert_record;
 use crate::error::Result;
 use crate::record::{
     Change, CurrentState, Field, GroupId, Labels, Origin, ReviewState, Vocabulary,
 };
+use crate::text::utc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 

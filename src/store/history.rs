@@ -3,13 +3,13 @@
 use super::edit_context::EditContext;
 use super::errors::doing;
 use super::tables::meta::{Content, bump};
-use crate::text::utc;
 use super::tables::states::StateWriter;
 use super::tables::steps::{all_steps, describe, insert_entry, insert_step, read_entries};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
     Change, CurrentState, Direction, GroupId, ReviewState, ReviewStep, StepReport, Vocabulary,
 };
+use crate::text::utc;
 use rusqlite::Connection;
 use std::collections::HashSet;
 

@@ -3,11 +3,11 @@
 use super::drafts::read_draft;
 use super::groups::read_group;
 use super::{from_json, to_json};
-use crate::text::{hex, utc};
 use crate::error::Result;
 use crate::record::{CommittedBy, GroupId, Line, Origin, QualityFlags, Reason, Record};
 use crate::store::errors::{doing, unreadable};
 use crate::store::rules::label_key;
+use crate::text::{hex, utc};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};

@@ -17,6 +17,7 @@ use labeler_tui::record::{Change, Decision, Field, GroupDetail, GroupId, Labels}
 use labeler_tui::settings::EngineOptions;
 use operator::Operator;
 use parquet::file::reader::SerializedFileReader;
+use parquet::record::RowAccessor as _;
 use plan::{options, plan_with};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -22,13 +22,15 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
     let journal = journal.display();
     let mut text = String::new();
     let mut sound = true;
+    // What could be done is told all the same.
+    let mut failed = None;
     match &options.action {
         JournalAction::Backup(file) => {
             store::backup(outdir, file)?;
             line(&mut text, format_args!("wrote {}", file.display()));
         }
         JournalAction::Restore(file) if store::is_run_file(file) && file.exists() => {
-            replay(outdir, file, &mut text)?;
+            failed = replay(outdir, file, &mut text)?;
         }
         JournalAction::Restore(file) => {
             let restored = store::restore(outdir, file)?;
@@ -101,12 +103,15 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             ErrorKind::Internal,
             format!("writing to standard output: {error}"),
         )),
-        _ => Ok(sound),
+        _ => match failed {
+            Some(error) => Err(error),
+            None => Ok(sound),
+        },
     }
 }
 
 /// Does again what a run wrote down whose journal was lost.
-fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<()> {
+fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>> {
     let mut journal = Journal::lock(outdir, Arc::new(Vocabulary::builtin()?))?;
     let mut exports = Exports::new(outdir, false);
     exports.catch_up(&mut journal)?;
@@ -134,17 +139,14 @@ fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<()> {
     for refused in replayed.refused.iter().take(NAMED) {
         line(text, format_args!("not done: {refused}"));
     }
-    match replayed.refused.len() {
-        0 => Ok(()),
-        n => Err(Error::new(
-            ErrorKind::Store,
-            format!("{n} of the steps in {} could not be done", file.display()),
-        )
-        .with_hint(
+    let n = replayed.refused.len();
+    Ok((n > 0).then(|| {
+        let cause = format!("{n} of the steps in {} could not be done", file.display());
+        Error::new(ErrorKind::Store, cause).with_hint(
             "where the journal does not know an image yet, start the workstation or --batch once \
              with the source, then restore again: what is there already is not done twice",
-        )),
-    }
+        )
+    }))
 }
 
 /// What to do with files of earlier runs whose journal was lost.
@@ -152,7 +154,7 @@ fn rescued(outdir: &Path, journal: Option<&Journal>) -> Result<Vec<String>> {
     let Some(journal) = journal else {
         return Ok(Vec::new());
     };
-    let files = store::rescued_files(journal, outdir)?.into_iter();
+    let files = store::files_to_restore(journal, outdir)?.into_iter();
     let files = files.map(|file| {
         format!(
             "{0} holds what a run did and the journal does not have: `labeler-tui journal restore \

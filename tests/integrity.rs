@@ -1,24 +1,32 @@
 //! Nothing changes that nobody asked to change: any sequence of an operator's actions, new answers,
 //! undo, restarts, lines written by hand and pictures that move leaves everything else as it was.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 #[allow(dead_code)]
 mod common;
+#[path = "common/engine.rs"]
+mod engine;
 #[path = "common/operator.rs"]
 mod operator;
-#[path = "common/plan.rs"]
-mod plan;
 
 use common::{good, picture, say};
 use encoding_rs::EUC_KR;
-use labeler_tui::engine::{Command, Event, Step, start};
+use engine::{engine_with, options};
+use labeler_tui::engine::{Command, Event, Step};
 use labeler_tui::labeler::Factory;
-use labeler_tui::labeler::scripted::{Script, Scripted};
+use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{Change, Decision, Field, GroupDetail, GroupId, Labels};
 use labeler_tui::settings::EngineOptions;
 use operator::Operator;
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::RowAccessor as _;
-use plan::{options, plan_with};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -207,7 +215,7 @@ struct World {
     count: usize,
 }
 
-fn script() -> Script {
+fn plays() -> Plays {
     let answers = |name: &str| -> Vec<Value> {
         let answer = |number: usize| {
             let mut answer = good(name);
@@ -234,14 +242,14 @@ fn run_batch(folder: &Path) {
         parquet: true,
         ..options(folder)
     };
-    let labeler = Scripted::new(script());
+    let labeler = Fake::new(plays());
     let factory: Factory = Box::new(|_| Ok(Box::new(labeler)));
-    let engine = start(plan_with(folder, options), Some(factory)).unwrap();
+    let engine = engine_with(folder, options).start(Some(factory)).unwrap();
     loop {
         match engine.events().recv_timeout(PATIENCE).unwrap() {
             Event::Idle => engine.send(Command::Stop),
             Event::Stopped(_) => break,
-            Event::Broken(error) => panic!("{error}"),
+            Event::Broken(broken) => panic!("{broken:?}"),
             _ => {}
         }
     }
@@ -397,7 +405,7 @@ impl World {
     }
 
     fn sits_down(&mut self) {
-        self.operator = Some(Operator::sits_down(self.folder.path(), script()));
+        self.operator = Some(Operator::sits_down(self.folder.path(), plays()));
         for line in &mut self.written {
             line.seen = true;
         }

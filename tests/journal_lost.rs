@@ -1,14 +1,22 @@
 //! The journal deleted, replaced, cut short or not writable while the engine runs.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 #![cfg(unix)]
 
-#[path = "common/plan.rs"]
-mod plan;
+#[path = "common/engine.rs"]
+mod engine;
 #[path = "common/sources.rs"]
 mod sources;
 
-use labeler_tui::engine::{Command, Cure, Event, Handle, start};
+use labeler_tui::engine::{Command, Cure, Event, Handle, Warning};
 use labeler_tui::record::{Change, Field, GroupId, GroupSummary};
-use plan::plan;
+use labeler_tui::wording;
 use serde_json::{Value, json};
 use sources::Sources;
 use std::collections::BTreeMap;
@@ -62,7 +70,7 @@ impl Desk {
 
     /// Goes on until the engine has nothing to do.
     fn open(&self) -> Run {
-        let engine = start(plan(self.folder.path()), None).unwrap();
+        let engine = engine::engine(self.folder.path()).start(None).unwrap();
         let mut run = Run {
             engine,
             groups: BTreeMap::new(),
@@ -112,7 +120,7 @@ impl Run {
 
     fn blocked(&mut self) -> (String, Cure) {
         match self.hear(|event| matches!(event, Event::Blocked(_))) {
-            Event::Blocked(blocked) => (blocked.error.cause, blocked.cure),
+            Event::Blocked(blocked) => (wording::blocked(&blocked).cause, blocked.cure),
             _ => unreachable!(),
         }
     }
@@ -154,7 +162,7 @@ impl Run {
 
     fn ended(&mut self) -> Option<String> {
         match self.hear(|event| matches!(event, Event::Stopped(_) | Event::Broken(_))) {
-            Event::Broken(error) => Some(error.cause),
+            Event::Broken(broken) => Some(wording::broken(&broken).cause),
             _ => None,
         }
     }
@@ -350,7 +358,7 @@ fn journal(desk: &Desk, args: &[&str]) -> (i32, String) {
 impl Run {
     /// The file of an earlier run that the start names, if it does.
     fn rescued(desk: &Desk) -> (Self, Option<PathBuf>) {
-        let engine = start(plan(desk.folder.path()), None).unwrap();
+        let engine = engine::engine(desk.folder.path()).start(None).unwrap();
         let mut run = Run {
             engine,
             groups: BTreeMap::new(),
@@ -358,7 +366,7 @@ impl Run {
         };
         let found = std::cell::RefCell::new(None);
         run.hear(|event| {
-            if let Event::Rescued(path) = event {
+            if let Event::Warning(Warning::RunToRestore(path)) = event {
                 found.replace(Some(path.clone()));
             }
             *event == Event::Idle
@@ -403,7 +411,12 @@ fn what_a_run_wrote_down_is_named_at_the_next_start_and_brought_back() {
     assert_eq!(run.stop(), None);
 
     let (status, told) = journal(&desk, &["restore", &name]);
-    assert_eq!(status, 0, "{told}");
+    assert_eq!(
+        status,
+        0,
+        "{told}\n{}",
+        fs::read_to_string(&rescued[0]).unwrap()
+    );
     assert!(told.contains("not saved by the run itself: 1"), "{told}");
     let (run, found) = Run::rescued(&desk);
     assert_eq!(found, None);

@@ -11,10 +11,11 @@ use super::layout::{self, Pane};
 use super::picture::{self, Ground, Shown};
 use super::theme::{self, Theme};
 use super::worker::{Counts, Done};
-use crate::engine::{Blocked, Command, Event, ModelInfo, Progress};
+use crate::engine::{Blocked, Command, Event, ModelInfo, MovedPictures, Progress};
 use crate::error::Error;
 use crate::record::{Field, GroupDetail, GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::settings::IconOptions;
+use crate::wording;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -361,11 +362,6 @@ impl App {
                 self.source_read = true;
                 self.tell_moved(&pictures);
             }
-            Event::Rescued(path) => {
-                let text = super::moved::rescued_words(&path);
-                self.log_error(text.clone());
-                self.warn(text);
-            }
             Event::ModelReady(info) => self.model = Model::Ready(info),
             Event::ModelFailed(error) => {
                 self.log_error(format!("model: {}", error.cause));
@@ -382,7 +378,8 @@ impl App {
             Event::Failed {
                 name, code, detail, ..
             } => self.log_error(format!("{name}: {} ({detail})", code.code())),
-            Event::Warning(text) => {
+            Event::Warning(warning) => {
+                let text = wording::warning(&warning);
                 self.log_error(text.clone());
                 self.warn(text);
             }
@@ -390,7 +387,8 @@ impl App {
                 self.ended = true;
                 self.effects.push(Effect::Quit);
             }
-            Event::Broken(error) => {
+            Event::Broken(broken) => {
+                let error = wording::broken(&broken);
                 self.warn(format!("the engine stopped: {}", error.cause));
                 self.ended = true;
                 self.broken = Some(error);
@@ -463,6 +461,18 @@ impl App {
 
     pub fn detail(&self) -> Option<&Arc<GroupDetail>> {
         self.details.get(&self.current?)
+    }
+
+    fn tell_moved(&mut self, pictures: &MovedPictures) {
+        let Some(text) = wording::moved_pictures(pictures) else {
+            return;
+        };
+        if pictures.withheld + pictures.withheld_edits > 0 {
+            self.log_error(text.clone());
+            self.warn(text);
+        } else {
+            self.say(text);
+        }
     }
 
     pub(super) fn say(&mut self, text: String) {

@@ -15,7 +15,6 @@ pub mod keymap;
 pub mod layout;
 mod leave;
 mod mouse;
-mod moved;
 mod perform;
 pub mod picture;
 pub mod safe_text;

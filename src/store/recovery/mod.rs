@@ -8,7 +8,9 @@ mod contents;
 mod replay;
 mod salvage;
 
-pub use replay::{Replayed, RunStep, RunStepKind, is_run_file, replay, rescued_files};
+pub use replay::{
+    Replayed, RunStep, RunStepKind, files_to_restore, is_run_file, replay, rescued_files,
+};
 pub use salvage::{Rebuilt, rebuild};
 
 use super::Journal;

@@ -67,7 +67,12 @@ pub fn is_run_file(path: &Path) -> bool {
 }
 
 /// Files of earlier runs in an outdir that nobody has brought back yet.
-pub fn rescued_files(journal: &Journal, outdir: &Path) -> Result<Vec<PathBuf>> {
+pub fn rescued_files(journal: &Journal) -> Result<Vec<PathBuf>> {
+    files_to_restore(journal, journal.outdir())
+}
+
+/// The same in the outdir that the journal is a copy from.
+pub fn files_to_restore(journal: &Journal, outdir: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(outdir).map_err(file("reading", outdir))?;
     let mut found = Vec::new();
     for entry in entries.flatten() {

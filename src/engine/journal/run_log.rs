@@ -1,6 +1,7 @@
-//! What this run has done, step by step, as text that needs no journal: written out where the
+//! A log of all that this run has done, in lines that need no journal: written to a file if the
 //! journal is damaged under the program's hands, and brought back by `journal restore`.
 
+use crate::engine::messages::Command;
 use crate::record::{Attempt, Change, GroupId, GroupSummary, Labels};
 use crate::store::{Merged, RunStep, RunStepKind};
 use crate::text::utc;
@@ -9,13 +10,14 @@ use std::collections::HashMap;
 
 /// Grows with the run: a line of text for each answer and step.
 #[derive(Debug, Default)]
-pub struct Diary {
+pub struct RunLog {
     lines: Vec<String>,
     /// The journal may not be able to say any more which image a group is.
     paths: HashMap<GroupId, String>,
 }
 
-impl Diary {
+impl RunLog {
+    /// Remembers the paths of these groups' images.
     pub fn know(&mut self, groups: &[GroupSummary]) {
         for group in groups {
             self.paths
@@ -24,31 +26,43 @@ impl Diary {
         }
     }
 
-    /// A step of an operator's that is saved, or could not be. `text`: what a change takes from
-    /// another version.
+    /// Notes a saved change of the operator; `text` is what it took from another version.
     pub fn change(
         &mut self,
-        saved: bool,
-        words: &str,
+        name: &str,
         change: &Change,
         text: Option<Labels>,
         groups: &[GroupId],
     ) {
-        let mut step = self.step(RunStepKind::Change, words, groups);
-        step.saved = saved;
+        let mut step = self.step(RunStepKind::Change, name, groups);
         step.change = Some(change.clone());
         step.text = text;
         self.write(&step);
     }
 
-    /// A step was undone or redone, or could not be.
-    pub fn back(&mut self, saved: bool, kind: RunStepKind, words: &str, groups: &[GroupId]) {
-        let mut step = self.step(kind, words, groups);
-        step.saved = saved;
+    /// Notes that a step was undone or redone.
+    pub fn back(&mut self, kind: RunStepKind, name: &str, groups: &[GroupId]) {
+        let step = self.step(kind, name, groups);
         self.write(&step);
     }
 
-    /// An answer of the model, and what it and the one before it come to.
+    /// Notes a command whose step could not be saved.
+    pub fn unsaved(&mut self, command: &Command) {
+        let mut step = match command {
+            Command::Apply { groups, change } => {
+                let mut step = self.step(RunStepKind::Change, &change.name(), groups);
+                step.change = Some(change.clone());
+                step
+            }
+            Command::Undo => self.step(RunStepKind::Undo, "undo", &[]),
+            Command::Redo => self.step(RunStepKind::Redo, "redo", &[]),
+            _ => return,
+        };
+        step.saved = false;
+        self.write(&step);
+    }
+
+    /// Notes an answer of the model, and what it and the one before it were merged into.
     pub fn answer(&mut self, group: GroupId, attempt: &Attempt, merged: Option<&Merged>) {
         let mut step = self.step(RunStepKind::Answer, "answer", &[group]);
         step.attempt = Some(Box::new(Attempt {
@@ -60,7 +74,7 @@ impl Diary {
         self.write(&step);
     }
 
-    /// The answer before became the record.
+    /// Notes that the last answer became the record.
     pub fn commit(&mut self, group: GroupId) {
         let step = self.step(RunStepKind::Commit, "commit", &[group]);
         self.write(&step);
@@ -70,7 +84,7 @@ impl Diary {
         self.lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    fn step(&self, kind: RunStepKind, words: &str, groups: &[GroupId]) -> RunStep {
+    fn step(&self, kind: RunStepKind, name: &str, groups: &[GroupId]) -> RunStep {
         let image = |group: &GroupId| match self.paths.get(group) {
             Some(path) => path.clone(),
             None => format!("group {}", group.0),
@@ -78,7 +92,7 @@ impl Diary {
         RunStep {
             at: utc(Timestamp::now()),
             kind,
-            step: words.to_owned(),
+            step: name.to_owned(),
             images: groups.iter().map(image).collect(),
             saved: true,
             change: None,

@@ -1,6 +1,6 @@
 //! The engine as the workstation starts it.
 
-use labeler_tui::engine::{Parts, Plan};
+use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::record::Background;
 use labeler_tui::settings::{
     EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
@@ -14,8 +14,8 @@ pub const ICON: IconOptions = IconOptions {
 };
 
 /// Over a folder of icons, with the labels in `out` beside them.
-pub fn plan(folder: &Path) -> Plan {
-    plan_with(folder, options(folder))
+pub fn engine(folder: &Path) -> Engine {
+    engine_with(folder, options(folder))
 }
 
 pub fn options(folder: &Path) -> EngineOptions {
@@ -29,8 +29,8 @@ pub fn options(folder: &Path) -> EngineOptions {
     }
 }
 
-pub fn plan_with(folder: &Path, options: EngineOptions) -> Plan {
-    let plan = Plan::new(Parts {
+pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
+    let engine = Engine::new(EngineConfig {
         options,
         source: SourceOptions {
             kind: SourceKind::Folder(folder.to_owned()),
@@ -47,5 +47,5 @@ pub fn plan_with(folder: &Path, options: EngineOptions) -> Plan {
             vocabulary: None,
         },
     });
-    plan.unwrap()
+    engine.unwrap()
 }

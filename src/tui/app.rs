@@ -11,7 +11,7 @@ use super::layout::{self, Pane};
 use super::picture::{self, Ground, Shown};
 use super::theme::{self, Theme};
 use super::worker::{Counts, Done};
-use crate::engine::{Blocked, Command, Event, ModelInfo, MovedPictures, Progress};
+use crate::engine::{Blocked, Command, Event, ModelInfo, Progress};
 use crate::error::Error;
 use crate::record::{Field, GroupDetail, GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::settings::IconOptions;
@@ -461,18 +461,6 @@ impl App {
 
     pub fn detail(&self) -> Option<&Arc<GroupDetail>> {
         self.details.get(&self.current?)
-    }
-
-    fn tell_moved(&mut self, pictures: &MovedPictures) {
-        let Some(text) = wording::moved_pictures(pictures) else {
-            return;
-        };
-        if pictures.withheld + pictures.withheld_edits > 0 {
-            self.log_error(text.clone());
-            self.warn(text);
-        } else {
-            self.say(text);
-        }
     }
 
     pub(super) fn say(&mut self, text: String) {

@@ -5,7 +5,7 @@ use super::app::App;
 use super::dialog::Dialog;
 use super::effect::Effect;
 use super::keymap::{Key, Lookup};
-use crate::engine::{Blocked, Command, Cure};
+use crate::engine::{Blocked, Command, Cure, MovedPictures};
 use crate::wording;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -79,6 +79,19 @@ impl App {
         }
         if !self.ended {
             self.effects.push(Effect::Send(command));
+        }
+    }
+
+    /// Tells what has become of records and edits whose pictures are not where they were.
+    pub(super) fn tell_moved(&mut self, pictures: &MovedPictures) {
+        let Some(text) = wording::moved_pictures(pictures) else {
+            return;
+        };
+        if pictures.withheld + pictures.withheld_edits > 0 {
+            self.log_error(text.clone());
+            self.warn(text);
+        } else {
+            self.say(text);
         }
     }
 

@@ -1,5 +1,6 @@
 //! `labeler-tui journal`: moves, checks and rebuilds the journal of an outdir.
 
+use super::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ComparedFile, Exports};
 use crate::outdir::JOURNAL;
@@ -98,15 +99,10 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             kept(&mut text, rebuilt.kept);
         }
     }
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(
-            ErrorKind::Internal,
-            format!("writing to standard output: {error}"),
-        )),
-        _ => match failed {
-            Some(error) => Err(error),
-            None => Ok(sound),
-        },
+    write_out(out, text.as_bytes())?;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(sound),
     }
 }
 

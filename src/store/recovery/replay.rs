@@ -111,6 +111,13 @@ pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
         steps.push(step);
     }
     let mut replayed = Replayed::default();
+    let key = file_sha256(path)?.map(|sha256| restored_key(&sha256));
+    if let Some(key) = &key
+        && journal.meta_get(key)?.is_some()
+    {
+        replayed.known = steps.len();
+        return Ok(replayed);
+    }
     for step in &steps {
         match again(journal, step) {
             Ok(true) => {
@@ -127,9 +134,9 @@ pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
         }
     }
     if replayed.refused.is_empty()
-        && let Some(sha256) = file_sha256(path)?
+        && let Some(key) = key
     {
-        journal.meta_set(&restored_key(&sha256), "yes")?;
+        journal.meta_set(&key, "yes")?;
     }
     Ok(replayed)
 }

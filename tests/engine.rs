@@ -201,8 +201,8 @@ fn what_a_step_could_not_be_done_to_is_told() {
     assert_eq!(report.refused, Some((1, full)));
     let undo = undo.as_deref();
     assert_eq!(undo, Some("add \"새 태그\" to tags_ko (1 record)"));
-    assert_eq!(groups["가"].tags_ko.len(), 15);
-    assert_eq!(groups["나무"].tags_ko.len(), 6);
+    assert_eq!(groups["가"].labels.values(Field::TagsKo).len(), 15);
+    assert_eq!(groups["나무"].labels.values(Field::TagsKo).len(), 6);
 }
 
 #[test]

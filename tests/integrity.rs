@@ -295,7 +295,10 @@ fn is_protected(detail: &GroupDetail) -> bool {
 }
 
 fn text_of(labels: &Labels) -> (String, Vec<String>) {
-    (labels.label_ko.clone(), labels.tags_ko.clone())
+    (
+        labels.label_ko().to_owned(),
+        labels.values(Field::TagsKo).to_vec(),
+    )
 }
 
 impl World {
@@ -791,7 +794,8 @@ impl World {
             let is_version = |(id, detail): (&GroupId, &GroupDetail)| {
                 let mut versions = detail.versions.iter();
                 self.recommitted.contains(id)
-                    && versions.any(|version| version.text.labels.label_ko.contains(&written.mark))
+                    && versions
+                        .any(|version| version.text.labels.label_ko().contains(&written.mark))
             };
             assert!(
                 stands || details.iter().any(is_version),

@@ -143,7 +143,7 @@ impl Run {
     }
 
     fn tags(&self, name: &str) -> &[String] {
-        &self.groups[name].tags_ko
+        self.groups[name].labels.values(Field::TagsKo)
     }
 
     /// Stops; the error that the run ends with, if it does.

@@ -12,6 +12,7 @@ use crate::record::{
 };
 use crate::settings::Lang;
 use crate::store::{Basis, Merged};
+use crate::text::{clean_text, utc};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ impl Judge {
         let name = job
             .settings
             .with_metadata
-            .then(|| record::clean_text(&job.item.item_name));
+            .then(|| clean_text(&job.item.item_name));
         let text = match answer.truncated {
             true => record::complete(&answer.text, name.as_deref()),
             false => answer.text.clone(),
@@ -64,7 +65,7 @@ impl Judge {
                 let mut labels = parsed.labels.normalized(self.prompter.vocabulary());
                 // A server without a grammar may give what was not asked for.
                 if self.prompter.lang() == Lang::Ko {
-                    labels.label_en = None;
+                    labels.set(Field::LabelEn, None::<String>);
                 }
                 let tokens = answer.tokens.iter();
                 let tokens =
@@ -196,7 +197,7 @@ impl Judge {
         let mut uncertainty = uncertainty_of(winner);
         for &field in Field::ALL {
             let mut mixed = labels.clone();
-            take(&mut mixed, other_labels, field);
+            mixed.set(field, other_labels.values(field).iter().cloned());
             if mixed == labels {
                 continue;
             }
@@ -233,21 +234,6 @@ fn uncertainty_of(attempt: &Attempt) -> f32 {
     record::uncertainty(&attempt.reasons, &attempt.confidence)
 }
 
-fn take(into: &mut Labels, from: &Labels, field: Field) {
-    let (to, attributes) = (&mut into.attributes, &from.attributes);
-    match field {
-        Field::LabelKo => into.label_ko.clone_from(&from.label_ko),
-        Field::LabelEn => into.label_en.clone_from(&from.label_en),
-        Field::TagsKo => into.tags_ko.clone_from(&from.tags_ko),
-        Field::Colors => to.colors.clone_from(&attributes.colors),
-        Field::Theme => to.theme.clone_from(&attributes.theme),
-        Field::Material => to.material.clone_from(&attributes.material),
-        Field::Vibe => to.vibe.clone_from(&attributes.vibe),
-        Field::ItemTypeGuess => to.item_type_guess.clone_from(&attributes.item_type_guess),
-        Field::QueryVariantsKo => into.query_variants_ko.clone_from(&from.query_variants_ko),
-    }
-}
-
 fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    utc(Timestamp::now())
 }

@@ -1,11 +1,12 @@
 //! `labels.parquet`: the same records with the types of the contract, also where a column is
 //! empty throughout.
 
+use super::exporter::Exporter;
 use super::target::Sink;
-use super::{Exporter, View};
+use super::truth::View;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{PARQUET, file};
-use crate::record::Record;
+use crate::record::{self, Record};
 use crate::store::Content;
 use arrow_array::builder::{BooleanBuilder, ListBuilder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
@@ -105,14 +106,27 @@ fn list(name: &str) -> Field {
     Field::new_list(name, Field::new_list_field(DataType::Utf8, true), false)
 }
 
-fn attributes_fields() -> Fields {
-    Fields::from(vec![
-        list("colors"),
-        list("theme"),
-        list("material"),
-        list("vibe"),
-        text("item_type_guess", true),
-    ])
+/// The columns of the labels, those of one object in a struct.
+fn labels_fields() -> Vec<Field> {
+    let mut columns = Vec::new();
+    for (object, fields) in record::Field::by_object() {
+        let fields = fields.iter().map(labels_field);
+        match object {
+            Some(name) => {
+                let fields = DataType::Struct(fields.collect());
+                columns.push(Field::new(name, fields, false));
+            }
+            None => columns.extend(fields),
+        }
+    }
+    columns
+}
+
+fn labels_field(field: &record::Field) -> Field {
+    match field.is_list() {
+        true => list(field.key()),
+        false => text(field.key(), !field.is_required()),
+    }
 }
 
 fn flags_fields() -> Fields {
@@ -124,39 +138,24 @@ fn flags_fields() -> Fields {
 
 /// The keys of a record, in its order.
 fn schema() -> Schema {
-    Schema::new(vec![
+    let mut fields = vec![
         text("image_path", false),
         text("image_sha256", true),
         text("source_type", false),
         text("item_name", false),
         text("item_description", true),
-        text("label_ko", false),
-        text("label_en", true),
-        list("tags_ko"),
-        Field::new("attributes", DataType::Struct(attributes_fields()), false),
-        list("query_variants_ko"),
+    ];
+    fields.extend(labels_fields());
+    fields.extend([
         Field::new("quality_flags", DataType::Struct(flags_fields()), false),
         text("model", false),
         text("prompt_version", false),
         text("generated_at", false),
-    ])
+    ]);
+    Schema::new(fields)
 }
 
 fn columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
-    let attributes = StructArray::try_new(
-        attributes_fields(),
-        vec![
-            lists(records, |record| &record.attributes.colors),
-            lists(records, |record| &record.attributes.theme),
-            lists(records, |record| &record.attributes.material),
-            lists(records, |record| &record.attributes.vibe),
-            texts(records, |record| {
-                record.attributes.item_type_guess.as_deref()
-            }),
-        ],
-        None,
-    )
-    .map_err(|error| unfit(&error))?;
     let mut uncertain = BooleanBuilder::new();
     let mut reasons = ListBuilder::new(StringBuilder::new());
     for record in records {
@@ -172,22 +171,45 @@ fn columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
         None,
     )
     .map_err(|error| unfit(&error))?;
-    Ok(vec![
+    let mut columns = vec![
         texts(records, |record| Some(&record.image_path)),
         texts(records, |record| record.image_sha256.as_deref()),
         texts(records, |record| Some(record.source_type.as_str())),
         texts(records, |record| Some(&record.item_name)),
         texts(records, |record| record.item_description.as_deref()),
-        texts(records, |record| Some(&record.label_ko)),
-        texts(records, |record| record.label_en.as_deref()),
-        lists(records, |record| &record.tags_ko),
-        Arc::new(attributes),
-        lists(records, |record| &record.query_variants_ko),
+    ];
+    columns.extend(labels_columns(records)?);
+    columns.extend([
         Arc::new(flags),
         texts(records, |record| Some(&record.model)),
         texts(records, |record| Some(&record.prompt_version)),
         texts(records, |record| Some(&record.generated_at)),
-    ])
+    ]);
+    Ok(columns)
+}
+
+fn labels_columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
+    let column = |field: record::Field| match field.is_list() {
+        true => lists(records, |record| record.labels.values(field)),
+        false if field.is_required() => texts(records, |record| {
+            Some(record.labels.text(field).unwrap_or_default())
+        }),
+        false => texts(records, |record| record.labels.text(field)),
+    };
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (object, fields) in record::Field::by_object() {
+        let arrays = fields.iter().map(|&field| column(field));
+        match object {
+            Some(_) => {
+                let described = fields.iter().map(labels_field).collect();
+                let array = StructArray::try_new(described, arrays.collect(), None)
+                    .map_err(|error| unfit(&error))?;
+                columns.push(Arc::new(array));
+            }
+            None => columns.extend(arrays),
+        }
+    }
+    Ok(columns)
 }
 
 fn texts(records: &[Record], of: impl Fn(&Record) -> Option<&str>) -> ArrayRef {
@@ -198,7 +220,7 @@ fn texts(records: &[Record], of: impl Fn(&Record) -> Option<&str>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn lists(records: &[Record], of: impl Fn(&Record) -> &Vec<String>) -> ArrayRef {
+fn lists(records: &[Record], of: impl Fn(&Record) -> &[String]) -> ArrayRef {
     let mut builder = ListBuilder::new(StringBuilder::new());
     for record in records {
         for text in of(record) {

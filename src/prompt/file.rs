@@ -1,7 +1,9 @@
 //! The prompt file: its keys, the built-in ones, and the filling of placeholders.
 
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::record::Vocabulary;
 use crate::settings::Lang;
+use crate::text::is_forbidden;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -18,7 +20,7 @@ pub struct Prompt {
     /// Goes into every record.
     pub version: String,
     /// The same for every item, so that the model reads it once. May hold `{language}`,
-    /// `{label_en}` and the word lists `{colors}`, `{materials}`, `{item_types}`, `{themes}`, `{vibes}`.
+    /// `{label_en}` and the word lists of the vocabulary by their names: `{colors}`, `{themes}`.
     pub system: String,
     /// What differs from item to item. May hold `{name}`, `{description}`, `{part}`, `{source}`
     /// and `{hint}`; a line whose placeholder has no value is dropped. A hint that the text has no
@@ -53,15 +55,6 @@ impl ByLang {
     }
 }
 
-const SYSTEM_KEYS: &[&str] = &[
-    "language",
-    "label_en",
-    "colors",
-    "materials",
-    "item_types",
-    "themes",
-    "vibes",
-];
 const USER_KEYS: &[&str] = &["name", "description", "part", "source", "hint"];
 
 impl Prompt {
@@ -103,15 +96,17 @@ impl Prompt {
             *text = text.trim().to_string();
         }
         prompt.version = prompt.version.trim().to_string();
-        if prompt.version.is_empty() || prompt.version.chars().any(char::is_control) {
+        if prompt.version.is_empty() || prompt.version.chars().any(is_forbidden) {
             return Err(fault("version is empty or holds control characters")
                 .with_hint("it goes into every record, for example version = \"mine-1\""));
         }
         if prompt.system.is_empty() && prompt.user.is_empty() {
             return Err(fault("system and user are both empty"));
         }
+        let lists = Vocabulary::lists().map(|(_, name)| name);
+        let system_keys: Vec<&str> = ["language", "label_en"].into_iter().chain(lists).collect();
         for (key, text, known) in [
-            ("system", &prompt.system, SYSTEM_KEYS),
+            ("system", &prompt.system, system_keys.as_slice()),
             ("user", &prompt.user, USER_KEYS),
         ] {
             if let Some(unknown) = pieces(text).find_map(|piece| match piece {

@@ -2,7 +2,7 @@
 //! that servers get as `response_format`. It keeps to what their engines (llguidance, xgrammar,
 //! llama.cpp) take: no `uniqueItems`, no `$ref`, plain regular expressions.
 
-use crate::record::{Category, Reason, Vocabulary};
+use crate::record::{Field, Kind, Language, Reason, Vocabulary};
 use crate::settings::Lang;
 use serde_json::{Map, Value, json};
 
@@ -24,10 +24,6 @@ pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, strict: b
     } else {
         "[가-힣0-9]"
     };
-    let words = |category| {
-        let words: Vec<&str> = vocabulary.words(category).collect();
-        json!({"type": "string", "enum": words})
-    };
     let phrase = |least: usize, most: usize| {
         text(format!(
             "^{letter}{{1,8}}( {letter}{{1,8}}){{{},{}}}$",
@@ -39,31 +35,35 @@ pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, strict: b
         Some(name) => label_with_name(letter, name),
         None => format!("^({letter}{{1,8}},? ){{3,10}}{letter}{{1,8}}\\.?$"),
     };
-    let least = strict.into();
     let label_en = match lang {
         Lang::Ko => json!({"type": "null"}),
         Lang::En | Lang::Both => text("^[A-Z][A-Za-z0-9 ,'-]{15,110}\\.$".into()),
     };
-    object([
-        ("label_ko", text(label)),
-        ("label_en", label_en),
-        ("tags_ko", list(phrase(1, 3), 5, 8)),
-        (
-            "attributes",
-            object([
-                ("colors", list(words(Category::Color), least, 4)),
-                ("theme", list(words(Category::Theme), least, 2)),
-                ("material", list(words(Category::Material), least, 3)),
-                ("vibe", list(words(Category::Vibe), least, 3)),
-                ("item_type_guess", words(Category::ItemType)),
-            ]),
-        ),
-        ("query_variants_ko", list(phrase(1, 5), 3, 5)),
-        (
-            "quality_flags",
-            json!({"anyOf": [flags(false), flags(true)]}),
-        ),
-    ])
+    let value = |field: Field| {
+        let (least, most) = field.spec().answer;
+        let one = match field.spec().kind {
+            Kind::Sentence(Language::Korean) => text(label.clone()),
+            Kind::Sentence(Language::English) => label_en.clone(),
+            Kind::Keywords => phrase(1, 3),
+            Kind::Phrases => phrase(1, 5),
+            Kind::Words(_) => one_of(&vocabulary.words(field).collect::<Vec<_>>()),
+        };
+        match field.is_list() {
+            true => list(one, least.max(strict.into()), most),
+            false => one,
+        }
+    };
+    let mut properties = Vec::new();
+    for (name, fields) in Field::by_object() {
+        let fields = fields.iter().map(|&field| (field.key(), value(field)));
+        match name {
+            Some(name) => properties.push((name, object(fields))),
+            None => properties.extend(fields),
+        }
+    }
+    let flags = json!({"anyOf": [flags(false), flags(true)]});
+    properties.push(("quality_flags", flags));
+    object(properties)
 }
 
 /// At least two words besides the name: before it, or after it and its particle.
@@ -88,14 +88,7 @@ fn flags(uncertain: bool) -> Value {
             "is_uncertain",
             json!({"type": "boolean", "enum": [uncertain]}),
         ),
-        (
-            "reasons",
-            list(
-                json!({"type": "string", "enum": reasons}),
-                uncertain.into(),
-                most,
-            ),
-        ),
+        ("reasons", list(one_of(&reasons), uncertain.into(), most)),
     ])
 }
 
@@ -103,16 +96,20 @@ fn text(pattern: String) -> Value {
     json!({"type": "string", "pattern": pattern})
 }
 
+fn one_of(texts: &[&str]) -> Value {
+    json!({"type": "string", "enum": texts})
+}
+
 fn list(items: Value, least: usize, most: usize) -> Value {
     json!({"type": "array", "items": items, "minItems": least, "maxItems": most})
 }
 
-fn object<const N: usize>(properties: [(&str, Value); N]) -> Value {
-    let required: Vec<&str> = properties.iter().map(|(key, _)| *key).collect();
+fn object<'a>(properties: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let properties: Map<String, Value> = properties
-        .iter()
-        .map(|(key, value)| (key.to_string(), value.clone()))
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
         .collect();
+    let required: Vec<String> = properties.keys().cloned().collect();
     json!({
         "type": "object",
         "properties": properties,

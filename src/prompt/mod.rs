@@ -7,8 +7,9 @@ pub use file::Prompt;
 pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::record::{AttemptSettings, Category, Item, Vocabulary, clean_text};
+use crate::record::{AttemptSettings, Item, Vocabulary};
 use crate::settings::{Lang, PromptOptions};
+use crate::text::clean_text;
 use std::sync::Arc;
 
 /// Longest description shown to the model, in characters; the icon says more than a long story.
@@ -35,19 +36,15 @@ pub struct Prompter {
 
 impl Prompter {
     pub fn new(prompt: Prompt, vocabulary: Arc<Vocabulary>, lang: Lang) -> Self {
-        let words = |category| vocabulary.words(category).collect::<Vec<_>>().join(", ");
-        let system = file::fill(
-            &prompt.system,
-            &[
-                ("language", prompt.language.get(lang)),
-                ("label_en", prompt.label_en.get(lang)),
-                ("colors", &words(Category::Color)),
-                ("materials", &words(Category::Material)),
-                ("item_types", &words(Category::ItemType)),
-                ("themes", &words(Category::Theme)),
-                ("vibes", &words(Category::Vibe)),
-            ],
-        );
+        let lists: Vec<(&str, String)> = Vocabulary::lists()
+            .map(|(field, name)| (name, vocabulary.words(field).collect::<Vec<_>>().join(", ")))
+            .collect();
+        let mut slots = vec![
+            ("language", prompt.language.get(lang)),
+            ("label_en", prompt.label_en.get(lang)),
+        ];
+        slots.extend(lists.iter().map(|(name, words)| (*name, words.as_str())));
+        let system = file::fill(&prompt.system, &slots);
         Self {
             prompt,
             system,

@@ -1,8 +1,8 @@
 //! Brings words into the vocabulary, and counts beforehand what that would do.
 
 use super::normalize::{split_list, words};
-use super::rules::category;
-use super::{Category, Field, Labels, Vocabulary, clean_text};
+use super::{Field, Labels, Vocabulary};
+use crate::text::clean_text;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The field's values with each known word in its canonical form. Values that hold no known word
@@ -13,13 +13,13 @@ pub(super) fn canonical_values(
     drop_unknown: bool,
     vocabulary: &Vocabulary,
 ) -> Vec<String> {
-    let values = labels.values(field);
-    let Some(category) = category(field) else {
+    let values = labels.values(field).to_vec();
+    if field.words().is_none() {
         return values;
-    };
+    }
     let meanings: Vec<Meaning> = values
         .iter()
-        .map(|value| meaning(value, category, vocabulary))
+        .map(|value| meaning(value, field, vocabulary))
         .collect();
     // What stands there already is not put in again by a translation.
     let mut held: BTreeSet<String> = values
@@ -35,7 +35,7 @@ pub(super) fn canonical_values(
             Meaning::Unknown if drop_unknown => {}
             Meaning::Unknown => after.push(value),
             Meaning::Words { known, unknown } => {
-                let drop = drop_unknown && category.is_closed();
+                let drop = drop_unknown && field.is_closed();
                 let kept = unknown.into_iter().filter(|_| !drop);
                 for word in known.into_iter().chain(kept) {
                     if held.insert(word.to_lowercase()) {
@@ -61,16 +61,16 @@ enum Meaning {
     },
 }
 
-fn meaning(value: &str, category: Category, vocabulary: &Vocabulary) -> Meaning {
-    let parts: Vec<&str> = match category.is_closed() {
+fn meaning(value: &str, field: Field, vocabulary: &Vocabulary) -> Meaning {
+    let parts: Vec<&str> = match field.is_closed() {
         true => words(value).collect(),
         false => split_list(value).collect(),
     };
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for part in parts {
-        let word = match category.is_closed() {
-            true => vocabulary.find(category, part),
-            false => vocabulary.find_exact(category, part),
+        let word = match field.is_closed() {
+            true => vocabulary.find(field, part),
+            false => vocabulary.find_exact(field, part),
         };
         match word {
             Some(word) => known.push(word.word.clone()),
@@ -79,7 +79,7 @@ fn meaning(value: &str, category: Category, vocabulary: &Vocabulary) -> Meaning 
     }
     unknown.retain(|part| !part.is_empty());
     if known.is_empty() {
-        return match category.is_closed() {
+        return match field.is_closed() {
             true => Meaning::Unknown,
             false => Meaning::Same,
         };
@@ -105,8 +105,7 @@ pub struct WordChange {
 impl WordChange {
     /// Whether something of it could only be dropped: open lists take any word.
     pub fn drops(&self) -> bool {
-        let closed = category(self.field).is_some_and(Category::is_closed);
-        closed && !self.unknown.is_empty()
+        self.field.is_closed() && !self.unknown.is_empty()
     }
 }
 
@@ -142,22 +141,22 @@ impl VocabularyPreview {
             };
             preview.records += 1;
             let (mut translated, mut with_unknown) = (false, false);
-            let fields = Field::ALL
-                .iter()
-                .filter_map(|&field| Some((field, category(field)?)));
-            for (field, category) in fields {
-                let values: BTreeSet<String> = labels.values(field).into_iter().collect();
+            for &field in Field::ALL.iter().filter(|field| field.words().is_some()) {
+                let values: BTreeSet<&String> = labels.values(field).iter().collect();
                 for value in values {
-                    let meaning = meaning(&value, category, vocabulary);
+                    let meaning = meaning(value, field, vocabulary);
                     match &meaning {
                         Meaning::Same => continue,
                         Meaning::Unknown => with_unknown = true,
                         Meaning::Words { unknown, .. } => {
                             translated = true;
-                            with_unknown |= category.is_closed() && !unknown.is_empty();
+                            with_unknown |= field.is_closed() && !unknown.is_empty();
                         }
                     }
-                    found.entry((field, value)).or_insert((meaning, 0)).1 += 1;
+                    found
+                        .entry((field, value.clone()))
+                        .or_insert((meaning, 0))
+                        .1 += 1;
                 }
             }
             preview.translated += usize::from(translated);

@@ -1,56 +1,7 @@
 //! What an operator can do to a group. One `Change` on a list of groups is one undoable step.
 
-use super::LineEffects;
+use super::{Field, LineEffects};
 use serde::{Deserialize, Serialize};
-
-/// A part of a record that can be edited, or taken from one version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Field {
-    LabelKo,
-    LabelEn,
-    TagsKo,
-    Colors,
-    Theme,
-    Material,
-    Vibe,
-    ItemTypeGuess,
-    QueryVariantsKo,
-}
-
-impl Field {
-    pub const ALL: &'static [Field] = &[
-        Self::LabelKo,
-        Self::LabelEn,
-        Self::TagsKo,
-        Self::Colors,
-        Self::Theme,
-        Self::Material,
-        Self::Vibe,
-        Self::ItemTypeGuess,
-        Self::QueryVariantsKo,
-    ];
-
-    /// The record's own key.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::LabelKo => "label_ko",
-            Self::LabelEn => "label_en",
-            Self::TagsKo => "tags_ko",
-            Self::Colors => "colors",
-            Self::Theme => "theme",
-            Self::Material => "material",
-            Self::Vibe => "vibe",
-            Self::ItemTypeGuess => "item_type_guess",
-            Self::QueryVariantsKo => "query_variants_ko",
-        }
-    }
-
-    /// Whether the field is a list of short texts.
-    pub fn is_list(self) -> bool {
-        !matches!(self, Self::LabelKo | Self::LabelEn | Self::ItemTypeGuess)
-    }
-}
 
 /// One thing done to a group. The rules run again after each that touches the labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What an icon's opaque pixels look like, in plain numbers that the rules and the screen share.
 
-use super::{Category, Vocabulary, Word};
+use super::{Field, Vocabulary, Word};
 use serde::{Deserialize, Serialize};
 
 /// How far, in OKLab, a pixel may lie from a word's nearest anchor and still show the word.
@@ -45,7 +45,7 @@ impl ColorHistogram {
         vocabulary: &'a Vocabulary,
         shows: impl Fn(f32, f32) -> bool,
     ) -> Vec<(&'a Word, f32)> {
-        let words = vocabulary.entries(Category::Color);
+        let words = vocabulary.entries(Field::Colors);
         let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
         for (color, share) in &self.bins {
             let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
@@ -79,7 +79,7 @@ impl ColorHistogram {
             .iter()
             .filter(|claim| {
                 vocabulary
-                    .find_exact(Category::Color, claim)
+                    .find_exact(Field::Colors, claim)
                     .is_some_and(|word| !word.anchors.is_empty() && !is_shown(word))
             })
             .map(String::as_str)
@@ -89,7 +89,7 @@ impl ColorHistogram {
 
 /// The word that a pixel of this OKLab color shows best; `None` without a color to choose from.
 pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> {
-    let words = vocabulary.entries(Category::Color).iter();
+    let words = vocabulary.entries(Field::Colors).iter();
     words
         .filter(|word| !word.anchors.is_empty())
         .min_by(|a, b| distance(a, color).total_cmp(&distance(b, color)))
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn every_anchor_shows_its_own_word_best() {
         let vocabulary = Vocabulary::builtin().unwrap();
-        for word in vocabulary.entries(Category::Color) {
+        for word in vocabulary.entries(Field::Colors) {
             for anchor in &word.anchors {
                 assert_eq!(distance(word, *anchor), 0.0, "{}", word.word);
             }

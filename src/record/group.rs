@@ -29,13 +29,8 @@ pub struct GroupSummary {
     pub reasons: Vec<Reason>,
     /// 0 (nothing speaks against it) to 1; orders the queue.
     pub uncertainty: f32,
-    pub label_ko: String,
-    pub tags_ko: Vec<String>,
-    pub colors: Vec<String>,
-    pub theme: Vec<String>,
-    pub material: Vec<String>,
-    pub vibe: Vec<String>,
-    pub item_type: Option<String>,
+    /// What the queue shows, counts and filters by, of the draft; other fields are empty.
+    pub labels: Labels,
     /// Unix milliseconds of the newest attempt, edit or decision.
     pub changed_at: i64,
 }

@@ -1,28 +1,179 @@
 //! What a model or an operator says of an icon, and the exported record around it.
 
-use super::{Reason, SourceType};
-use serde::{Deserialize, Serialize};
+use super::{Field, Reason, SourceType};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::fmt;
 
-/// The `attributes` object of a record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attributes {
-    pub colors: Vec<String>,
-    pub theme: Vec<String>,
-    pub material: Vec<String>,
-    pub vibe: Vec<String>,
-    pub item_type_guess: Option<String>,
-}
+const MODEL_REASONS: &str = "model_reasons";
 
-/// The part of a record that a model writes and an operator edits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The part of a record that a model writes and an operator edits: values by [`Field`]. Its JSON
+/// has the keys of a record, and `model_reasons`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels {
-    pub label_ko: String,
-    pub label_en: Option<String>,
-    pub tags_ko: Vec<String>,
-    pub attributes: Attributes,
-    pub query_variants_ko: Vec<String>,
+    values: [Vec<String>; Field::COUNT],
     /// Reasons that the model itself gave; the rules add theirs.
     pub model_reasons: Vec<Reason>,
+}
+
+impl Labels {
+    /// The texts of a list, or the one text of any other field if it has any.
+    pub fn values(&self, field: Field) -> &[String] {
+        &self.values[field as usize]
+    }
+
+    /// The first value.
+    pub fn text(&self, field: Field) -> Option<&str> {
+        self.values(field).first().map(String::as_str)
+    }
+
+    /// Empty where there is none.
+    pub fn label_ko(&self) -> &str {
+        self.text(Field::LabelKo).unwrap_or_default()
+    }
+
+    /// Sets the field as it is; one that is no list takes the first text.
+    pub fn set<T: Into<String>>(&mut self, field: Field, values: impl IntoIterator<Item = T>) {
+        let most = if field.is_list() { usize::MAX } else { 1 };
+        let values = values.into_iter().map(Into::into).take(most);
+        // No text and an empty one are the same where there has to be one.
+        let values = values.filter(|text: &String| !field.is_required() || !text.is_empty());
+        self.values[field as usize] = values.collect();
+    }
+
+    /// These labels with the field set.
+    pub fn with<T: Into<String>>(
+        mut self,
+        field: Field,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.set(field, values);
+        self
+    }
+
+    /// The fields in which these labels differ from `other`.
+    pub fn differing(&self, other: &Labels) -> Vec<Field> {
+        let fields = Field::ALL.iter().copied();
+        fields
+            .filter(|field| self.values(*field) != other.values(*field))
+            .collect()
+    }
+
+    /// The fields that the summary of a group holds.
+    pub fn summary(&self) -> Self {
+        let mut summary = Self::default();
+        for &field in Field::ALL.iter().filter(|field| field.is_in_summary()) {
+            summary.values[field as usize].clone_from(&self.values[field as usize]);
+        }
+        summary
+    }
+
+    /// As JSON: the keys of a record, in its order.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        let mut record = Map::new();
+        for (object, fields) in Field::by_object() {
+            let values = fields
+                .iter()
+                .map(|field| (field.key().to_owned(), self.value(*field)));
+            match object {
+                Some(name) => drop(record.insert(name.to_owned(), values.collect())),
+                None => record.extend(values),
+            }
+        }
+        record
+    }
+
+    fn value(&self, field: Field) -> Value {
+        if field.is_list() {
+            return self.values(field).into();
+        }
+        match self.text(field) {
+            None if field.is_required() => "".into(),
+            text => text.into(),
+        }
+    }
+
+    fn serialize_fields<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.fields().serialize(to)
+    }
+}
+
+impl Serialize for Labels {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut all = self.fields();
+        let reasons = self.model_reasons.iter().map(|reason| reason.code());
+        all.insert(MODEL_REASONS.to_owned(), reasons.collect());
+        all.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Labels {
+    /// A field that is missing is empty, since earlier programs did not know it; the label was
+    /// there always.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut labels = Labels::default();
+        let mut reader = ReadFields {
+            labels: &mut labels,
+            object: None,
+            has_label: false,
+        };
+        (&mut reader).deserialize(from)?;
+        match reader.has_label {
+            true => Ok(labels),
+            false => Err(D::Error::missing_field(Field::LabelKo.key())),
+        }
+    }
+}
+
+/// Reads the fields of a record, or of one of its objects.
+struct ReadFields<'a> {
+    labels: &'a mut Labels,
+    object: Option<&'static str>,
+    has_label: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for &mut ReadFields<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut ReadFields<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the fields of a record")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let object = Field::by_object().find(|(name, _)| *name == Some(key.as_str()));
+            match Field::at(self.object, &key) {
+                Some(field) if field.is_list() => {
+                    self.labels.set(field, map.next_value::<Vec<String>>()?);
+                }
+                Some(field) if field.is_required() => {
+                    self.has_label = true;
+                    self.labels.set(field, [map.next_value::<String>()?]);
+                }
+                Some(field) => self.labels.set(field, map.next_value::<Option<String>>()?),
+                None if self.object.is_some() => drop(map.next_value::<IgnoredAny>()?),
+                None if key == MODEL_REASONS => self.labels.model_reasons = map.next_value()?,
+                None => match object {
+                    Some((name, _)) => map.next_value_seed(&mut ReadFields {
+                        labels: &mut *self.labels,
+                        object: name,
+                        has_label: false,
+                    })?,
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                },
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,14 +190,70 @@ pub struct Record {
     pub source_type: SourceType,
     pub item_name: String,
     pub item_description: Option<String>,
-    pub label_ko: String,
-    pub label_en: Option<String>,
-    pub tags_ko: Vec<String>,
-    pub attributes: Attributes,
-    pub query_variants_ko: Vec<String>,
+    /// Its fields; what the model said of itself stands among the flags.
+    #[serde(flatten, serialize_with = "Labels::serialize_fields")]
+    pub labels: Labels,
     pub quality_flags: QualityFlags,
     pub model: String,
     pub prompt_version: String,
     /// RFC 3339, UTC.
     pub generated_at: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::labels;
+
+    const LABELS: &str = r#"{"label_ko":"붉은 천에 흰 리본이 달린 모자","label_en":null,"tags_ko":["모자","빨간색","리본","겨울","눈꽃"],"attributes":{"colors":["red"],"theme":["winter"],"material":["fabric"],"vibe":["cute"],"item_type_guess":"hat"},"query_variants_ko":["빨간 모자","리본 모자","겨울 모자"],"model_reasons":[]}"#;
+
+    #[test]
+    fn labels_are_stored_with_the_keys_of_a_record() {
+        let stored = serde_json::to_string(&labels("모자")).unwrap();
+        assert_eq!(stored, LABELS);
+        assert_eq!(
+            serde_json::from_str::<Labels>(LABELS).unwrap(),
+            labels("모자")
+        );
+        let empty = serde_json::to_string(&Labels::default()).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Labels>(&empty).unwrap(),
+            Labels::default()
+        );
+    }
+
+    #[test]
+    fn a_record_has_exactly_its_keys_in_order() {
+        let line = format!(
+            "{}{},{}",
+            r#"{"image_path":"a.png","image_sha256":null,"source_type":"cash","item_name":"모자","item_description":null,"#,
+            LABELS[1..].split_once(",\"model_reasons").unwrap().0,
+            r#""quality_flags":{"is_uncertain":false,"reasons":[]},"model":"m","prompt_version":"v2","generated_at":"2026-01-10T00:00:00Z"}"#,
+        );
+        let record: Record = serde_json::from_str(&line).unwrap();
+        assert_eq!(record.labels, labels("모자"));
+        assert_eq!(serde_json::to_string(&record).unwrap(), line);
+    }
+
+    #[test]
+    fn labels_of_before_a_field_lack_it_and_damaged_ones_are_refused() {
+        let before = LABELS.replace("\"vibe\":[\"cute\"],", "");
+        let read: Labels = serde_json::from_str(&before).unwrap();
+        let none: [&str; 0] = [];
+        assert_eq!(read, labels("모자").with(Field::Vibe, none));
+        for damaged in [
+            LABELS.replace("[\"red\"]", "\"red\""),
+            LABELS.replace("\"hat\"", "7"),
+            LABELS
+                .replace("{\"colors", "[{\"colors")
+                .replace("\"hat\"}", "\"hat\"}]"),
+            LABELS.replace("\"label_ko\"", "\"label\""),
+            "[]".to_owned(),
+        ] {
+            assert!(
+                serde_json::from_str::<Labels>(&damaged).is_err(),
+                "{damaged}"
+            );
+        }
+    }
 }

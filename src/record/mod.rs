@@ -5,6 +5,7 @@ mod canonical;
 mod change;
 mod color;
 mod edit;
+mod field;
 mod group;
 mod item;
 mod labels;
@@ -22,13 +23,13 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use canonical::{VocabularyPreview, WordChange};
-pub use change::{Change, Field, StepReport};
+pub use change::{Change, StepReport};
 pub use color::{ColorHistogram, nearest_color};
 pub use edit::apply;
+pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
-pub use labels::{Attributes, Labels, QualityFlags, Record};
-pub use normalize::{MAX_ATTRIBUTES, MAX_QUERIES, MAX_TAGS, clean_text, harmless};
+pub use labels::{Labels, QualityFlags, Record};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use review::{
@@ -37,4 +38,4 @@ pub use review::{
 };
 pub use rules::{RuleContext, check, uncertainty};
 pub use script::estimate_tokens;
-pub use vocabulary::{Category, Vocabulary, Word, to_oklab};
+pub use vocabulary::{Vocabulary, Word, to_oklab};

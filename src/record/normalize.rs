@@ -1,105 +1,64 @@
 //! Brings what a model or an operator wrote into the form that a record has.
 
-use super::{Category, Labels, Reason, Vocabulary};
+use super::{Field, Kind, Labels, Reason, Vocabulary};
+use crate::text::clean_text;
 use std::collections::HashSet;
-use unicode_normalization::UnicodeNormalization;
-
-pub const MAX_TAGS: usize = 15;
-pub const MAX_QUERIES: usize = 8;
-pub const MAX_ATTRIBUTES: usize = 10;
-/// Longest sentence kept, in characters; only a server without a grammar can come near.
-pub(super) const MAX_SENTENCE: usize = 1000;
-/// Longest tag, query or attribute kept, in characters; longer ones are dropped.
-pub(super) const MAX_ENTRY: usize = 100;
-
-/// NFC, without control and invisible steering characters, blanks folded to single spaces, trimmed.
-/// Cleaning twice changes nothing.
-pub fn clean_text(text: &str) -> String {
-    // What is left out may stand between a letter and its mark, so it goes before they compose.
-    let visible: String = text
-        .chars()
-        .filter(|&c| c.is_whitespace() || !(c.is_control() || is_invisible(c)))
-        .nfc()
-        .collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// One line for a terminal, which must not obey what a source, a server or a path holds: control
-/// and direction characters are shown as U+FFFD.
-pub fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                '\u{fffd}'
-            }
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
-/// Zero-width and direction characters. The joiners that emoji and some scripts need stay.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-}
 
 impl Labels {
     /// The same labels as a record holds them: clean texts, canonical words, no repeats, lists of
     /// lawful length. Doing it twice changes nothing.
     pub fn normalized(&self, vocabulary: &Vocabulary) -> Labels {
-        let given = &self.attributes;
-        let mut attributes = super::Attributes {
-            colors: closed(&given.colors, Category::Color, vocabulary),
-            theme: preferred(&given.theme, Category::Theme, vocabulary),
-            material: closed(&given.material, Category::Material, vocabulary),
-            vibe: preferred(&given.vibe, Category::Vibe, vocabulary),
-            item_type_guess: given
-                .item_type_guess
-                .iter()
-                .flat_map(|text| words(text))
-                .find_map(|text| vocabulary.canonical(Category::ItemType, text))
-                .map(str::to_string),
-        };
-        for list in [
-            &mut attributes.colors,
-            &mut attributes.theme,
-            &mut attributes.material,
-            &mut attributes.vibe,
-        ] {
-            list.truncate(MAX_ATTRIBUTES);
+        let mut labels = Labels::default();
+        for &field in Field::ALL {
+            let mut values = normalized(field, self.values(field), vocabulary);
+            values.truncate(field.spec().most);
+            labels.set(field, values);
         }
-        let tags = self.tags_ko.iter().flat_map(|tag| split_list(tag));
-        let mut tags_ko = distinct(tags.map(|tag| clean_text(tag.trim().trim_start_matches('#'))));
-        tags_ko.truncate(MAX_TAGS);
-        let mut query_variants_ko =
-            distinct(self.query_variants_ko.iter().map(|query| clean_text(query)));
-        query_variants_ko.truncate(MAX_QUERIES);
-        Labels {
-            label_ko: sentence(&self.label_ko),
-            label_en: self
-                .label_en
-                .as_deref()
-                .map(sentence)
-                .filter(|text| !text.is_empty()),
-            tags_ko,
-            attributes,
-            query_variants_ko,
-            model_reasons: Reason::ALL
-                .iter()
-                .copied()
-                .filter(|reason| reason.said_by_model() && self.model_reasons.contains(reason))
-                .collect(),
+        labels.model_reasons = Reason::ALL
+            .iter()
+            .copied()
+            .filter(|reason| reason.said_by_model() && self.model_reasons.contains(reason))
+            .collect();
+        labels
+    }
+}
+
+fn normalized(field: Field, values: &[String], vocabulary: &Vocabulary) -> Vec<String> {
+    let values = values.iter();
+    match field.spec().kind {
+        Kind::Sentence(_) => values
+            .map(|text| shortened(clean_text(text), field.most_chars()))
+            .filter(|text| !text.is_empty())
+            .collect(),
+        Kind::Keywords => distinct(field, values.flat_map(|tag| split_list(tag)).map(keyword)),
+        Kind::Phrases => distinct(field, values.map(|text| clean_text(text))),
+        Kind::Words(list) if list.closed => {
+            let parts = values.flat_map(|text| words(text));
+            let known = parts.filter_map(|text| vocabulary.canonical(field, text));
+            distinct(field, known.map(str::to_string))
+        }
+        Kind::Words(_) => {
+            let parts = values.flat_map(|text| split_list(text));
+            distinct(
+                field,
+                parts.map(|text| match vocabulary.find_exact(field, text) {
+                    Some(entry) => entry.word.clone(),
+                    None => clean_text(text),
+                }),
+            )
         }
     }
 }
 
-fn sentence(text: &str) -> String {
-    let clean = clean_text(text);
-    match clean.char_indices().nth(MAX_SENTENCE) {
-        Some((end, _)) => clean[..end].trim_end().to_string(),
-        None => clean,
+/// A clean keyword, without the sign that some put before it.
+pub(super) fn keyword(text: &str) -> String {
+    clean_text(text).trim_start_matches(['#', ' ']).to_string()
+}
+
+fn shortened(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => text[..end].trim_end().to_string(),
+        None => text,
     }
 }
 
@@ -113,28 +72,10 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     split_list(text).flat_map(|part| part.split('/'))
 }
 
-fn closed(list: &[String], category: Category, vocabulary: &Vocabulary) -> Vec<String> {
-    distinct(
-        list.iter()
-            .flat_map(|text| words(text))
-            .filter_map(|text| vocabulary.canonical(category, text))
-            .map(str::to_string),
-    )
-}
-
-fn preferred(list: &[String], category: Category, vocabulary: &Vocabulary) -> Vec<String> {
-    distinct(list.iter().flat_map(|text| split_list(text)).map(|text| {
-        match vocabulary.find_exact(category, text) {
-            Some(entry) => entry.word.clone(),
-            None => clean_text(text),
-        }
-    }))
-}
-
-fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
+fn distinct(field: Field, texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new();
     texts
-        .filter(|text| !text.is_empty() && text.chars().count() <= MAX_ENTRY)
+        .filter(|text| !text.is_empty() && text.chars().count() <= field.most_chars())
         .filter(|text| seen.insert(text.to_lowercase()))
         .collect()
 }
@@ -142,39 +83,47 @@ fn distinct(texts: impl Iterator<Item = String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Attributes;
-    use crate::record::testing::list;
+    use unicode_normalization::UnicodeNormalization;
 
     fn messy() -> Labels {
         let name: String = "빨간 모자".nfd().collect();
-        Labels {
-            label_ko: format!("  {name}\u{202e}는\n리본이\u{7} 달린 모자 \u{200b}"),
-            label_en: Some(" \n".into()),
-            tags_ko: list(&["#모자", "모자", "리본, 빨강", "", &"가".repeat(101)]),
-            attributes: Attributes {
-                colors: list(&["금색", "황금", "gold, 흰색/red", "수상한 색"]),
-                theme: list(&["판타지", "고양이 왕국"]),
-                material: list(&["Leather"]),
-                vibe: list(&["귀여운", "CUTE"]),
-                item_type_guess: Some("모자/모자".into()),
-            },
-            query_variants_ko: (0..12).map(|n| format!("검색 {n}")).collect(),
-            model_reasons: vec![Reason::FewTags, Reason::TooSmall, Reason::TooSmall],
-        }
+        let mut labels = Labels::default()
+            .with(
+                Field::LabelKo,
+                [format!(
+                    "  {name}\u{202e}는\n리본이\u{7} 달린 모자 \u{200b}"
+                )],
+            )
+            .with(Field::LabelEn, [" \n"])
+            .with(
+                Field::TagsKo,
+                ["#모자", "모자", "리본, # 빨강", "", &"가".repeat(101)],
+            )
+            .with(
+                Field::Colors,
+                ["금색", "황금", "gold, 흰색/red", "수상한 색"],
+            )
+            .with(Field::Theme, ["판타지", "고양이 왕국"])
+            .with(Field::Material, ["Leather"])
+            .with(Field::Vibe, ["귀여운", "CUTE"])
+            .with(Field::ItemTypeGuess, ["모자/모자"])
+            .with(Field::QueryVariantsKo, (0..12).map(|n| format!("검색 {n}")));
+        labels.model_reasons = vec![Reason::FewTags, Reason::TooSmall, Reason::TooSmall];
+        labels
     }
 
     #[test]
     fn a_messy_answer_becomes_a_lawful_record() {
         let labels = messy().normalized(&Vocabulary::builtin().unwrap());
-        assert_eq!(labels.label_ko, "빨간 모자는 리본이 달린 모자");
-        assert_eq!(labels.label_en, None);
-        assert_eq!(labels.tags_ko, list(&["모자", "리본", "빨강"]));
-        assert_eq!(labels.attributes.colors, list(&["gold", "white", "red"]));
-        assert_eq!(labels.attributes.theme, list(&["fantasy", "고양이 왕국"]));
-        assert_eq!(labels.attributes.material, list(&["leather"]));
-        assert_eq!(labels.attributes.vibe, list(&["cute"]));
-        assert_eq!(labels.attributes.item_type_guess.as_deref(), Some("hat"));
-        assert_eq!(labels.query_variants_ko.len(), MAX_QUERIES);
+        assert_eq!(labels.label_ko(), "빨간 모자는 리본이 달린 모자");
+        assert_eq!(labels.text(Field::LabelEn), None);
+        assert_eq!(labels.values(Field::TagsKo), ["모자", "리본", "빨강"]);
+        assert_eq!(labels.values(Field::Colors), ["gold", "white", "red"]);
+        assert_eq!(labels.values(Field::Theme), ["fantasy", "고양이 왕국"]);
+        assert_eq!(labels.values(Field::Material), ["leather"]);
+        assert_eq!(labels.values(Field::Vibe), ["cute"]);
+        assert_eq!(labels.text(Field::ItemTypeGuess), Some("hat"));
+        assert_eq!(labels.values(Field::QueryVariantsKo).len(), 8);
         assert_eq!(labels.model_reasons, [Reason::TooSmall]);
     }
 
@@ -183,20 +132,5 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         let once = messy().normalized(&vocabulary);
         assert_eq!(once.normalized(&vocabulary), once);
-    }
-
-    #[test]
-    fn a_letter_and_its_mark_compose_over_what_is_left_out() {
-        assert_eq!(clean_text("e\u{200b}\u{301} \u{a0}\u{3000}x\u{ad}"), "é x");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn cleaning_twice_changes_nothing(
-            text in "[a가ᄀ ᅡ\u{301}\u{200b}\u{ad}\u{2066}\u{a0}\u{3000}\u{feff}\u{7}\n\t👩\u{200d}]{0,12}"
-        ) {
-            let once = clean_text(&text);
-            proptest::prop_assert_eq!(clean_text(&once), once);
-        }
     }
 }

@@ -1,9 +1,7 @@
 //! The quality rules: what makes a record uncertain. Pure functions of the labels and their item.
 
-use super::{
-    Category, ColorHistogram, Field, FieldConfidence, Labels, Reason, Vocabulary, clean_text,
-    script,
-};
+use super::{ColorHistogram, Field, FieldConfidence, Labels, Language, Reason, Vocabulary, script};
+use crate::text::clean_text;
 
 pub const LEAST_TAGS: usize = 5;
 pub const LEAST_QUERIES: usize = 3;
@@ -49,23 +47,23 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
         Reason::TooSmall | Reason::AmbiguousIcon | Reason::LowVisualSignal => {
             labels.model_reasons.contains(&reason)
         }
-        Reason::FewTags => labels.tags_ko.len() < LEAST_TAGS,
-        Reason::FewQueries => labels.query_variants_ko.len() < LEAST_QUERIES,
-        Reason::LabelEqualsItemName => is_name_alone(&labels.label_ko, context.item_name),
+        Reason::FewTags => labels.values(Field::TagsKo).len() < LEAST_TAGS,
+        Reason::FewQueries => labels.values(Field::QueryVariantsKo).len() < LEAST_QUERIES,
+        Reason::LabelEqualsItemName => is_name_alone(labels.label_ko(), context.item_name),
         // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            context.with_metadata && !labels.label_ko.contains(context.item_name)
+            context.with_metadata && !labels.label_ko().contains(context.item_name)
         }
         Reason::AttributesMissing => attributes_missing(labels, context),
-        Reason::CommaList => is_comma_list(&labels.label_ko, context.item_name),
+        Reason::CommaList => is_comma_list(labels.label_ko(), context.item_name),
         Reason::MixedScript => is_mixed(labels, context.item_name),
         Reason::DuplicateLabel => context.label_count > 1,
         Reason::ColorMismatch => context.colors.is_some_and(|colors| {
             !colors
-                .contradicted(&labels.attributes.colors, context.vocabulary)
+                .contradicted(labels.values(Field::Colors), context.vocabulary)
                 .is_empty()
         }),
-        Reason::LabelTooLong => super::estimate_tokens(&labels.label_ko) > MOST_TOKENS,
+        Reason::LabelTooLong => super::estimate_tokens(labels.label_ko()) > MOST_TOKENS,
         Reason::LowConfidence => context.confidence.iter().any(is_low),
         Reason::Truncated => context.truncated,
         Reason::QualityRetryFailed | Reason::UnreadLine => false,
@@ -74,11 +72,7 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
 
 /// Whether the model was too uncertain of this field.
 pub fn is_low(field: &FieldConfidence) -> bool {
-    let closed = matches!(
-        field.field,
-        Field::Colors | Field::Material | Field::ItemTypeGuess
-    );
-    field.mean < LOW_MEAN || (closed && field.weakest < LOW_WEAKEST)
+    field.mean < LOW_MEAN || (field.field.is_closed() && field.weakest < LOW_WEAKEST)
 }
 
 fn is_name_alone(label: &str, name: &str) -> bool {
@@ -106,14 +100,13 @@ fn letters(text: &str) -> String {
 /// three. Labels of earlier programs often lack colors; the queue shows such records behind those
 /// with a worse fault, and can be narrowed to any one reason.
 fn attributes_missing(labels: &Labels, context: &RuleContext) -> bool {
-    let attributes = &labels.attributes;
-    let known = |text: &String| !matches!(text.as_str(), "unknown" | "unclear");
-    let described = [&attributes.theme, &attributes.material, &attributes.vibe]
+    let is_known = |text: &String| !matches!(text.as_str(), "unknown" | "unclear");
+    let says = |field: Field| labels.values(field).iter().any(is_known);
+    let described = [Field::Theme, Field::Material, Field::Vibe]
         .into_iter()
-        .flatten()
-        .any(known);
-    let colorless = attributes.colors.is_empty() && context.colors.is_some();
-    !attributes.item_type_guess.as_ref().is_some_and(known) || colorless || !described
+        .any(says);
+    let colorless = labels.values(Field::Colors).is_empty() && context.colors.is_some();
+    !says(Field::ItemTypeGuess) || colorless || !described
 }
 
 /// Three or more parts between commas, most of them a word or two: keywords, not a sentence.
@@ -133,15 +126,14 @@ fn is_comma_list(label: &str, name: &str) -> bool {
 }
 
 fn is_mixed(labels: &Labels, name: &str) -> bool {
-    [&labels.label_ko]
-        .into_iter()
-        .chain(&labels.tags_ko)
-        .chain(&labels.query_variants_ko)
-        .any(|text| script::mixes_korean(text, name))
-        || labels
-            .label_en
-            .as_ref()
-            .is_some_and(|text| script::mixes_english(text, name))
+    Field::ALL.iter().any(|field| {
+        let mixes = match field.language() {
+            Some(Language::Korean) => script::mixes_korean,
+            Some(Language::English) => script::mixes_english,
+            None => return false,
+        };
+        labels.values(*field).iter().any(|text| mixes(text, name))
+    })
 }
 
 /// How much speaks against a record, 0 to 1; orders the queue.
@@ -170,26 +162,14 @@ fn weight(reason: Reason) -> f32 {
 /// The colors of the labels that the icon does not show, for people to see which are meant.
 pub fn contradicted_colors<'a>(labels: &'a Labels, context: &RuleContext) -> Vec<&'a str> {
     context.colors.map_or_else(Vec::new, |colors| {
-        colors.contradicted(&labels.attributes.colors, context.vocabulary)
+        colors.contradicted(labels.values(Field::Colors), context.vocabulary)
     })
-}
-
-/// The list that an attribute's words come from, `None` for fields of free text.
-pub fn category(field: Field) -> Option<Category> {
-    match field {
-        Field::Colors => Some(Category::Color),
-        Field::Theme => Some(Category::Theme),
-        Field::Material => Some(Category::Material),
-        Field::Vibe => Some(Category::Vibe),
-        Field::ItemTypeGuess => Some(Category::ItemType),
-        Field::LabelKo | Field::LabelEn | Field::TagsKo | Field::QueryVariantsKo => None,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::testing::labels;
+    use crate::record::testing::{labels, list};
     use crate::record::to_oklab;
 
     /// The reasons for `labels` as the answer for a red icon of that name.
@@ -210,6 +190,12 @@ mod tests {
         check(labels, &context)
     }
 
+    fn add(labels: &mut Labels, field: Field, value: &str) {
+        let mut values = labels.values(field).to_vec();
+        values.push(value.to_owned());
+        labels.set(field, values);
+    }
+
     #[test]
     fn a_good_record_has_no_reason() {
         assert_eq!(reasons(&labels("눈꽃 모자"), "눈꽃 모자"), []);
@@ -219,28 +205,39 @@ mod tests {
     fn each_fault_is_named() {
         type Spoil = fn(&mut Labels);
         let cases: [(Spoil, Reason); 9] = [
-            (|l| l.tags_ko.truncate(4), Reason::FewTags),
-            (|l| l.query_variants_ko.truncate(2), Reason::FewQueries),
             (
-                |l| l.label_ko = "눈꽃 모자.".into(),
+                |l| l.set(Field::TagsKo, ["모자", "리본", "겨울", "눈꽃"]),
+                Reason::FewTags,
+            ),
+            (
+                |l| l.set(Field::QueryVariantsKo, ["빨간 모자", "리본 모자"]),
+                Reason::FewQueries,
+            ),
+            (
+                |l| l.set(Field::LabelKo, ["눈꽃 모자."]),
                 Reason::LabelEqualsItemName,
             ),
             (
-                |l| l.label_ko = "붉은 리본 모자".into(),
+                |l| l.set(Field::LabelKo, ["붉은 리본 모자"]),
                 Reason::ItemNameMissing,
             ),
-            (|l| l.attributes.colors.clear(), Reason::AttributesMissing),
             (
-                |l| l.label_ko = "눈꽃 모자, 빨강, 리본, 천".into(),
+                |l| l.set(Field::Colors, list(&[])),
+                Reason::AttributesMissing,
+            ),
+            (
+                |l| l.set(Field::LabelKo, ["눈꽃 모자, 빨강, 리본, 천"]),
                 Reason::CommaList,
             ),
-            (|l| l.tags_ko.push("red색".into()), Reason::MixedScript),
+            (|l| add(l, Field::TagsKo, "red색"), Reason::MixedScript),
+            (|l| add(l, Field::Colors, "blue"), Reason::ColorMismatch),
             (
-                |l| l.attributes.colors.push("blue".into()),
-                Reason::ColorMismatch,
-            ),
-            (
-                |l| l.label_ko.push_str(&" 아주 긴 설명".repeat(12)),
+                |l| {
+                    l.set(
+                        Field::LabelKo,
+                        [l.label_ko().to_owned() + &" 아주 긴 설명".repeat(12)],
+                    )
+                },
                 Reason::LabelTooLong,
             ),
         ];
@@ -254,16 +251,19 @@ mod tests {
     #[test]
     fn an_unknown_item_type_is_no_answer() {
         let mut labels = labels("눈꽃 모자");
-        labels.attributes.item_type_guess = Some("unknown".into());
+        labels.set(Field::ItemTypeGuess, ["unknown"]);
         assert_eq!(reasons(&labels, "눈꽃 모자"), [Reason::AttributesMissing]);
     }
 
     #[test]
     fn a_sentence_with_commas_is_no_list() {
         let mut labels = labels("눈꽃 모자");
-        labels.label_ko = "붉은 천으로 만든, 흰 리본이 달린, 눈이 내린 듯한 눈꽃 모자".into();
+        labels.set(
+            Field::LabelKo,
+            ["붉은 천으로 만든, 흰 리본이 달린, 눈이 내린 듯한 눈꽃 모자"],
+        );
         assert_eq!(reasons(&labels, "눈꽃 모자"), []);
-        labels.label_ko = "흰 리본이 달린 별, 달, 해 모자".into();
+        labels.set(Field::LabelKo, ["흰 리본이 달린 별, 달, 해 모자"]);
         assert_eq!(reasons(&labels, "별, 달, 해 모자"), []);
     }
 
@@ -286,7 +286,7 @@ mod tests {
             label_count: 2,
         };
         let mut labels = labels("눈꽃 모자");
-        labels.attributes.colors.clear();
+        labels.set(Field::Colors, list(&[]));
         labels.model_reasons = vec![Reason::TooSmall];
         let expected = [
             Reason::TooSmall,

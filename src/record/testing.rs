@@ -1,6 +1,6 @@
 //! An item, good labels for it, and how they were asked for: what tests of many rooms begin with.
 
-use super::{AttemptSettings, Attributes, Background, Item, Labels, SourceType};
+use super::{AttemptSettings, Background, Field, Item, Labels, SourceType};
 
 pub fn list(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| text.to_string()).collect()
@@ -23,20 +23,18 @@ pub fn item(name: &str) -> Item {
 
 /// Labels of a red icon that no rule speaks against.
 pub fn labels(name: &str) -> Labels {
-    Labels {
-        label_ko: format!("붉은 천에 흰 리본이 달린 {name}"),
-        label_en: None,
-        tags_ko: list(&["모자", "빨간색", "리본", "겨울", "눈꽃"]),
-        attributes: Attributes {
-            colors: list(&["red"]),
-            theme: list(&["winter"]),
-            material: list(&["fabric"]),
-            vibe: list(&["cute"]),
-            item_type_guess: Some("hat".into()),
-        },
-        query_variants_ko: list(&["빨간 모자", "리본 모자", "겨울 모자"]),
-        model_reasons: vec![],
-    }
+    Labels::default()
+        .with(Field::LabelKo, [format!("붉은 천에 흰 리본이 달린 {name}")])
+        .with(Field::TagsKo, ["모자", "빨간색", "리본", "겨울", "눈꽃"])
+        .with(Field::Colors, ["red"])
+        .with(Field::Theme, ["winter"])
+        .with(Field::Material, ["fabric"])
+        .with(Field::Vibe, ["cute"])
+        .with(Field::ItemTypeGuess, ["hat"])
+        .with(
+            Field::QueryVariantsKo,
+            ["빨간 모자", "리본 모자", "겨울 모자"],
+        )
 }
 
 pub fn settings() -> AttemptSettings {

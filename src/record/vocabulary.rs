@@ -1,47 +1,13 @@
 //! The words that colors, materials, item types, themes and vibes are told in, with their synonyms.
 
+use super::Field;
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::is_forbidden;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use unicode_normalization::UnicodeNormalization;
 
 const BUILTIN: &str = include_str!("../../assets/vocabulary.toml");
-
-/// A list of words. Records hold only listed words of the closed ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Category {
-    Color,
-    Material,
-    ItemType,
-    Theme,
-    Vibe,
-}
-
-impl Category {
-    pub const ALL: &'static [Category] = &[
-        Self::Color,
-        Self::Material,
-        Self::ItemType,
-        Self::Theme,
-        Self::Vibe,
-    ];
-
-    /// The table's name in the vocabulary file.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Color => "colors",
-            Self::Material => "materials",
-            Self::ItemType => "item_types",
-            Self::Theme => "themes",
-            Self::Vibe => "vibes",
-        }
-    }
-
-    /// Whether a record may hold listed words only; themes and vibes merely prefer them.
-    pub fn is_closed(self) -> bool {
-        matches!(self, Self::Color | Self::Material | Self::ItemType)
-    }
-}
 
 /// One entry of the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,20 +23,17 @@ pub struct Word {
     pub shades: Vec<String>,
 }
 
+/// The lists of words that fields are told in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vocabulary {
-    words: [Vec<Word>; 5],
-    index: [HashMap<String, usize>; 5],
+    lists: BTreeMap<Field, List>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    colors: Vec<Entry>,
-    materials: Vec<Entry>,
-    item_types: Vec<Entry>,
-    themes: Vec<Entry>,
-    vibes: Vec<Entry>,
+#[derive(Debug, Clone, Default, PartialEq)]
+struct List {
+    words: Vec<Word>,
+    /// Every spelling, with the place of its word.
+    index: HashMap<String, usize>,
 }
 
 #[derive(Deserialize)]
@@ -95,88 +58,46 @@ impl Vocabulary {
 
     /// Reads a vocabulary file. All faults are told together.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            fault(error.to_string().trim_end()).with_hint(
-                "a vocabulary has the tables [[colors]], [[materials]], [[item_types]], \
-                 [[themes]] and [[vibes]], each with word, ko = [..], en = [..]; colors also rgb and shades",
-            )
-        })?;
+        let mut file: BTreeMap<String, Vec<Entry>> = toml::from_str(text)
+            .map_err(|error| fault(error.to_string().trim_end()).with_hint(shape()))?;
         let mut faults = Vec::new();
-        let lists = [
-            file.colors,
-            file.materials,
-            file.item_types,
-            file.themes,
-            file.vibes,
-        ];
-        let mut words: [Vec<Word>; 5] = Default::default();
-        let mut index: [HashMap<String, usize>; 5] = Default::default();
-        for (&category, entries) in Category::ALL.iter().zip(lists) {
-            let at = category as usize;
-            if entries.is_empty() {
-                faults.push(format!("{} has no entry", category.key()));
-            }
-            for entry in entries {
-                let number = words[at].len();
-                let word = Word::read(entry, category, &mut faults);
-                for synonym in [&word.word].into_iter().chain(&word.ko).chain(&word.en) {
-                    match index[at].insert(key(synonym), number) {
-                        Some(earlier) if earlier == number => faults.push(format!(
-                            "{}: \"{synonym}\" stands twice in \"{}\"",
-                            category.key(),
-                            word.word
-                        )),
-                        Some(earlier) => faults.push(format!(
-                            "{}: \"{synonym}\" of \"{}\" belongs to \"{}\" already",
-                            category.key(),
-                            word.word,
-                            words[at][earlier].word
-                        )),
-                        None => {}
-                    }
-                }
-                words[at].push(word);
-            }
-            // Korean is written with and without blanks: `한벌 옷`, `스카이 블루`.
-            for (number, word) in words[at].iter().enumerate() {
-                for synonym in [&word.word].into_iter().chain(&word.ko).chain(&word.en) {
-                    let joined = key(synonym).replace(' ', "");
-                    index[at].entry(joined).or_insert(number);
-                }
-            }
-            for word in &words[at] {
-                let strange =
-                    |shade: &&String| !words[at].iter().any(|other| other.word == **shade);
-                for shade in word.shades.iter().filter(strange) {
-                    faults.push(format!(
-                        "{}: \"{shade}\", a shade of \"{}\", is no word of its own",
-                        category.key(),
-                        word.word
-                    ));
-                }
-            }
+        let mut lists = BTreeMap::new();
+        for (field, name) in Self::lists() {
+            let Some(entries) = file.remove(name) else {
+                return Err(fault(format!("there is no table [[{name}]]")).with_hint(shape()));
+            };
+            lists.insert(field, List::read(name, field, entries, &mut faults));
         }
-        if faults.is_empty() {
-            Ok(Self { words, index })
-        } else {
-            Err(fault(faults.join("; ")))
+        if let Some(name) = file.keys().next() {
+            return Err(fault(format!("there is no list \"{name}\"")).with_hint(shape()));
+        }
+        match faults.is_empty() {
+            true => Ok(Self { lists }),
+            false => Err(fault(faults.join("; "))),
         }
     }
 
-    pub fn entries(&self, category: Category) -> &[Word] {
-        &self.words[category as usize]
+    /// The names of all lists, each with the field that it is for.
+    pub fn lists() -> impl Iterator<Item = (Field, &'static str)> {
+        let all = Field::ALL.iter().copied();
+        all.filter_map(|field| Some((field, field.words()?.name)))
+    }
+
+    /// The field's words; none where it holds free text.
+    pub fn entries(&self, field: Field) -> &[Word] {
+        self.lists.get(&field).map_or(&[], |list| &list.words)
     }
 
     /// The words themselves, in file order; what a field can be completed to.
-    pub fn words(&self, category: Category) -> impl Iterator<Item = &str> {
-        self.entries(category).iter().map(|word| word.word.as_str())
+    pub fn words(&self, field: Field) -> impl Iterator<Item = &str> {
+        self.entries(field).iter().map(|word| word.word.as_str())
     }
 
     /// The entry that `text` means: the whole text, or what is left when leading words are taken
     /// away (`라이트 블루`, `red leather`: both languages put the noun last). Case, spelling of
     /// spaces and Unicode form do not matter.
-    pub fn find(&self, category: Category, text: &str) -> Option<&Word> {
-        let index = &self.index[category as usize];
+    pub fn find(&self, field: Field, text: &str) -> Option<&Word> {
+        let List { words, index } = self.lists.get(&field)?;
         let full = key(text);
         let mut rest = full.as_str();
         loop {
@@ -186,41 +107,108 @@ impl Vocabulary {
                 .or_else(|| index.get(singular?))
                 .or_else(|| index.get(&rest.replace(' ', "")));
             if let Some(&number) = found {
-                return self.words[category as usize].get(number);
+                return words.get(number);
             }
             rest = rest.split_once(' ')?.1;
         }
     }
 
     /// The entry that `text` names as a whole.
-    pub fn find_exact(&self, category: Category, text: &str) -> Option<&Word> {
-        let number = *self.index[category as usize].get(&key(text))?;
-        self.words[category as usize].get(number)
+    pub fn find_exact(&self, field: Field, text: &str) -> Option<&Word> {
+        let List { words, index } = self.lists.get(&field)?;
+        words.get(*index.get(&key(text))?)
     }
 
     /// The word that a record holds for `text`.
-    pub fn canonical(&self, category: Category, text: &str) -> Option<&str> {
-        Some(self.find(category, text)?.word.as_str())
+    pub fn canonical(&self, field: Field, text: &str) -> Option<&str> {
+        Some(self.find(field, text)?.word.as_str())
     }
 
     /// What a Korean calls a word of the vocabulary.
-    pub fn korean(&self, category: Category, word: &str) -> Option<&str> {
-        Some(self.find_exact(category, word)?.ko.first()?.as_str())
+    pub fn korean(&self, field: Field, word: &str) -> Option<&str> {
+        Some(self.find_exact(field, word)?.ko.first()?.as_str())
+    }
+}
+
+/// What a vocabulary file has to look like.
+fn shape() -> String {
+    let tables: Vec<String> = Vocabulary::lists()
+        .map(|(_, name)| format!("[[{name}]]"))
+        .collect();
+    format!(
+        "a vocabulary has the tables {}, each with word, ko = [..], en = [..]; colors also rgb and \
+         shades",
+        tables.join(", ")
+    )
+}
+
+impl List {
+    fn read(name: &str, field: Field, entries: Vec<Entry>, faults: &mut Vec<String>) -> Self {
+        let Self {
+            mut words,
+            mut index,
+        } = Self::default();
+        if entries.is_empty() {
+            faults.push(format!("{name} has no entry"));
+        }
+        for entry in entries {
+            let number = words.len();
+            let word = Word::read(entry, name, field, faults);
+            for synonym in word.spellings() {
+                match index.insert(key(synonym), number) {
+                    Some(earlier) if earlier == number => faults.push(format!(
+                        "{name}: \"{synonym}\" stands twice in \"{}\"",
+                        word.word
+                    )),
+                    Some(earlier) => {
+                        let earlier: &Word = &words[earlier];
+                        faults.push(format!(
+                            "{name}: \"{synonym}\" of \"{}\" belongs to \"{}\" already",
+                            word.word, earlier.word
+                        ));
+                    }
+                    None => {}
+                }
+            }
+            words.push(word);
+        }
+        // Korean is written with and without blanks: `한벌 옷`, `스카이 블루`.
+        for (number, word) in words.iter().enumerate() {
+            for synonym in word.spellings() {
+                let joined = key(synonym).replace(' ', "");
+                index.entry(joined).or_insert(number);
+            }
+        }
+        for word in &words {
+            let strange = |shade: &&String| !words.iter().any(|other| other.word == **shade);
+            for shade in word.shades.iter().filter(strange) {
+                faults.push(format!(
+                    "{name}: \"{shade}\", a shade of \"{}\", is no word of its own",
+                    word.word
+                ));
+            }
+        }
+        Self { words, index }
     }
 }
 
 impl Word {
-    fn read(entry: Entry, category: Category, faults: &mut Vec<String>) -> Self {
-        let name = format!("{}: \"{}\"", category.key(), entry.word);
+    /// The word in all its names.
+    pub fn spellings(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.word).chain(&self.ko).chain(&self.en)
+    }
+
+    fn read(entry: Entry, list: &str, field: Field, faults: &mut Vec<String>) -> Self {
+        let name = format!("{list}: \"{}\"", entry.word);
         for text in [&entry.word].into_iter().chain(&entry.ko).chain(&entry.en) {
-            if key(text).is_empty() || text.chars().any(|c| c.is_control() || c == '"') {
+            if key(text).is_empty() || text.chars().any(|c| is_forbidden(c) || c == '"') {
                 faults.push(format!(
                     "{name} has an empty text or one with controls or quotes"
                 ));
             }
         }
         let colored = !entry.rgb.is_empty() || !entry.shades.is_empty();
-        if colored && category != Category::Color {
+        if colored && field != Field::Colors {
             faults.push(format!("{name} has rgb or shades, which only colors have"));
         }
         let mut anchors = Vec::new();
@@ -285,11 +273,11 @@ mod tests {
     #[test]
     fn builtin_covers_what_the_contract_asks_for() {
         let vocabulary = builtin();
-        let colors = vocabulary.entries(Category::Color);
+        let colors = vocabulary.entries(Field::Colors);
         assert!((15..=25).contains(&colors.len()));
         assert!(colors.iter().all(|word| !word.anchors.is_empty()));
-        for &category in Category::ALL {
-            for word in vocabulary.entries(category) {
+        for (field, _) in Vocabulary::lists() {
+            for word in vocabulary.entries(field) {
                 assert!(!word.ko.is_empty(), "{} has no Korean name", word.word);
             }
         }
@@ -374,7 +362,7 @@ mod tests {
             "웨폰 벨트",
             "패스 오브 어비스",
         ] {
-            let word = vocabulary.canonical(Category::ItemType, part);
+            let word = vocabulary.canonical(Field::ItemTypeGuess, part);
             assert!(word.is_some(), "{part}");
         }
     }
@@ -383,40 +371,40 @@ mod tests {
     fn four_spellings_of_gold_are_one_word() {
         let vocabulary = builtin();
         for text in ["금색", "황금", "gold", "골드", " GOLD ", "금색"] {
-            assert_eq!(vocabulary.canonical(Category::Color, text), Some("gold"));
+            assert_eq!(vocabulary.canonical(Field::Colors, text), Some("gold"));
         }
         let decomposed: String = "금색".nfd().collect();
         assert_eq!(
-            vocabulary.canonical(Category::Color, &decomposed),
+            vocabulary.canonical(Field::Colors, &decomposed),
             Some("gold")
         );
-        assert_eq!(vocabulary.korean(Category::Color, "gold"), Some("금색"));
+        assert_eq!(vocabulary.korean(Field::Colors, "gold"), Some("금색"));
     }
 
     #[test]
     fn modifiers_blanks_and_hyphens_do_not_hide_a_word() {
         let vocabulary = builtin();
         assert_eq!(
-            vocabulary.canonical(Category::Color, "밝은 파란색"),
+            vocabulary.canonical(Field::Colors, "밝은 파란색"),
             Some("blue")
         );
         assert_eq!(
-            vocabulary.canonical(Category::Color, "sky-blue"),
+            vocabulary.canonical(Field::Colors, "sky-blue"),
             Some("sky blue")
         );
         assert_eq!(
-            vocabulary.canonical(Category::ItemType, "red hats"),
+            vocabulary.canonical(Field::ItemTypeGuess, "red hats"),
             Some("hat")
         );
-        for (category, text, word) in [
-            (Category::ItemType, "빨간 한벌 옷", "overall"),
-            (Category::ItemType, "기계심장", "mechanical heart"),
-            (Category::Color, "스카이 블루", "sky blue"),
+        for (field, text, word) in [
+            (Field::ItemTypeGuess, "빨간 한벌 옷", "overall"),
+            (Field::ItemTypeGuess, "기계심장", "mechanical heart"),
+            (Field::Colors, "스카이 블루", "sky blue"),
         ] {
-            assert_eq!(vocabulary.canonical(category, text), Some(word), "{text}");
+            assert_eq!(vocabulary.canonical(field, text), Some(word), "{text}");
         }
-        assert_eq!(vocabulary.canonical(Category::Color, "빛나는 보석"), None);
-        assert_eq!(vocabulary.canonical(Category::Color, ""), None);
+        assert_eq!(vocabulary.canonical(Field::Colors, "빛나는 보석"), None);
+        assert_eq!(vocabulary.canonical(Field::Colors, ""), None);
     }
 
     #[test]

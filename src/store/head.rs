@@ -304,7 +304,7 @@ impl<'a> Heads<'a> {
         let rejected = matches!(current.review.decision, Decision::Rejected(_));
         let key = draft
             .filter(|_| !rejected)
-            .and_then(|draft| label_key(&draft.labels.label_ko));
+            .and_then(|draft| label_key(draft.labels.label_ko()));
         let duplicate = match &key {
             Some(key) => self.has_twin(group, key)?,
             None => false,
@@ -385,16 +385,15 @@ impl<'a> Heads<'a> {
             Some(draft) => uncertainty(&reasons, &draft.confidence),
             None => 0.0,
         };
-        let empty = Labels::default();
-        let labels = draft.map_or(&empty, |draft| &draft.labels);
+        let labels = draft.map_or_else(Labels::default, |draft| draft.labels.summary());
         let review = review_json(&current.review)?;
         self.db
             .prepare_cached(
                 "INSERT OR REPLACE INTO heads (group_id, head, model_draft, failure, record,
-                     has_draft, state, reasons, duplicate, uncertainty, label_key, label_ko, tags_ko,
-                     colors, theme, material, vibe, item_type, offered, changed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                     ?16, ?17, ?18, ?19, COALESCE(?20, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
+                     has_draft, state, reasons, duplicate, uncertainty, label_key, labels, offered,
+                     changed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+                     COALESCE(?14, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
@@ -409,13 +408,7 @@ impl<'a> Heads<'a> {
                     duplicate,
                     uncertainty,
                     key,
-                    labels.label_ko,
-                    json_value(&labels.tags_ko),
-                    json_value(&labels.attributes.colors),
-                    json_value(&labels.attributes.theme),
-                    json_value(&labels.attributes.material),
-                    json_value(&labels.attributes.vibe),
-                    labels.attributes.item_type_guess,
+                    json_value(&labels),
                     current.offer().is_some(),
                     touched.then(|| self.now.as_millisecond()),
                 ])

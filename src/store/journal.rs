@@ -15,6 +15,7 @@ use crate::record::{
     Attempt, ColorHistogram, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin,
     QualityFlags, Reason, Record, Vocabulary,
 };
+use crate::text::utc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
@@ -240,7 +241,7 @@ impl Journal {
     pub fn add_failures(&mut self, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
         let transaction = self.db.transaction().map_err(doing("saving a failure"))?;
         let mut heads = Heads::new(&transaction);
-        let at = now_text(heads.now);
+        let at = utc(heads.now);
         for (group, failure) in failures {
             let mut current = heads.read(*group)?;
             current.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
@@ -316,10 +317,6 @@ pub(super) fn meta_set(db: &Connection, key: &str, value: &str) -> Result<()> {
         .and_then(|mut insert| insert.execute([key, value]))
         .map_err(doing("saving a setting"))?;
     Ok(())
-}
-
-pub(super) fn now_text(now: Timestamp) -> String {
-    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A draft whose labels come, for the most part, from `basis`.
@@ -417,7 +414,7 @@ pub(super) fn insert_record(
     if row.origin == Origin::Import {
         // It was checked against the name of its line; the record has the name of its item.
         reasons.retain(|reason| *reason != Reason::ItemNameMissing);
-        if !labels.label_ko.contains(&group_row.item.item_name) {
+        if !labels.label_ko().contains(&group_row.item.item_name) {
             reasons.push(Reason::ItemNameMissing);
             reasons.sort_unstable();
         }
@@ -428,11 +425,7 @@ pub(super) fn insert_record(
         source_type: group_row.item.source_type,
         item_name: group_row.item.item_name,
         item_description: group_row.item.item_description,
-        label_ko: labels.label_ko,
-        label_en: labels.label_en,
-        tags_ko: labels.tags_ko,
-        attributes: labels.attributes,
-        query_variants_ko: labels.query_variants_ko,
+        labels,
         quality_flags: QualityFlags {
             is_uncertain: !reasons.is_empty(),
             reasons,
@@ -462,11 +455,11 @@ pub(super) fn insert_record_row(
         insert.insert(params![
             group.0,
             draft,
-            now_text(now),
+            utc(now),
             by.name(),
             text,
             raw,
-            label_key(&record.label_ko).unwrap_or_default(),
+            label_key(record.labels.label_ko()).unwrap_or_default(),
             checksum_of(&text, raw),
         ])
     })

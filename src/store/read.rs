@@ -14,8 +14,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
-        h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.label_ko, h.tags_ko, h.colors,
-        h.theme, h.material, h.vibe, h.item_type, h.changed_at, h.offered
+        h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.labels, h.changed_at,
+        h.offered
     FROM groups g JOIN heads h ON h.group_id = g.id";
 
 /// How things stand, for the summary of a run.
@@ -324,7 +324,7 @@ impl Journal {
         VocabularyPreview::count(drafts, &self.vocabulary)
     }
 
-    /// Every label, tag and query of a draft that holds `text`, in source order.
+    /// Every free text of a draft that holds `text`, in source order.
     pub fn find(&self, text: &str) -> Result<Vec<Found>> {
         let mut found = Vec::new();
         if text.is_empty() {
@@ -351,18 +351,14 @@ impl Journal {
         for row in rows {
             let (id, labels) = row.map_err(doing("looking for a text"))?;
             let labels: crate::record::Labels = from_json(&labels)?;
-            let label = std::iter::once((Field::LabelKo, &labels.label_ko));
-            let tags = labels.tags_ko.iter().map(|tag| (Field::TagsKo, tag));
-            let queries = labels.query_variants_ko.iter();
-            let queries = queries.map(|query| (Field::QueryVariantsKo, query));
-            for (field, held) in label.chain(tags).chain(queries) {
-                if held.contains(text) {
-                    found.push(Found {
-                        group: GroupId(id),
-                        field,
-                        text: held.clone(),
-                    });
-                }
+            for field in Field::free_text() {
+                let holding = labels.values(field).iter();
+                let holding = holding.filter(|held| held.contains(text));
+                found.extend(holding.map(|held| Found {
+                    group: GroupId(id),
+                    field,
+                    text: held.clone(),
+                }));
             }
         }
         Ok(found)
@@ -381,13 +377,7 @@ struct RawSummary {
     reasons: String,
     duplicate: bool,
     uncertainty: f32,
-    label_ko: String,
-    tags_ko: String,
-    colors: String,
-    theme: String,
-    material: String,
-    vibe: String,
-    item_type: Option<String>,
+    labels: String,
     changed_at: i64,
     offered: bool,
 }
@@ -405,15 +395,9 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         reasons: row.get(8)?,
         duplicate: row.get(9)?,
         uncertainty: row.get(10)?,
-        label_ko: row.get(11)?,
-        tags_ko: row.get(12)?,
-        colors: row.get(13)?,
-        theme: row.get(14)?,
-        material: row.get(15)?,
-        vibe: row.get(16)?,
-        item_type: row.get(17)?,
-        changed_at: row.get(18)?,
-        offered: row.get(19)?,
+        labels: row.get(11)?,
+        changed_at: row.get(12)?,
+        offered: row.get(13)?,
     })
 }
 
@@ -433,13 +417,7 @@ impl RawSummary {
             offered: self.offered,
             reasons: reasons_of(&self.reasons, self.duplicate),
             uncertainty: self.uncertainty,
-            label_ko: self.label_ko,
-            tags_ko: from_json(&self.tags_ko)?,
-            colors: from_json(&self.colors)?,
-            theme: from_json(&self.theme)?,
-            material: from_json(&self.material)?,
-            vibe: from_json(&self.vibe)?,
-            item_type: self.item_type,
+            labels: from_json(&self.labels)?,
             changed_at: self.changed_at,
         })
     }

@@ -165,6 +165,23 @@ WHERE state = 'accepted'
     "
 ALTER TABLE heads RENAME COLUMN doubt TO uncertainty;
 ",
+    "
+-- One column for all that the queue shows of a draft, with the keys of a record.
+ALTER TABLE heads ADD COLUMN labels TEXT NOT NULL DEFAULT '{\"label_ko\":\"\"}';
+UPDATE heads SET labels = json_object(
+    'label_ko', label_ko,
+    'tags_ko', json(tags_ko),
+    'attributes', json_object(
+        'colors', json(colors), 'theme', json(theme), 'material', json(material),
+        'vibe', json(vibe), 'item_type_guess', item_type));
+ALTER TABLE heads DROP COLUMN label_ko;
+ALTER TABLE heads DROP COLUMN tags_ko;
+ALTER TABLE heads DROP COLUMN colors;
+ALTER TABLE heads DROP COLUMN theme;
+ALTER TABLE heads DROP COLUMN material;
+ALTER TABLE heads DROP COLUMN vibe;
+ALTER TABLE heads DROP COLUMN item_type;
+",
 ];
 
 /// The `application_id` of a journal; one of before it was set has 0.
@@ -175,12 +192,19 @@ pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Brings the layout up to date.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    for (migration, to) in MIGRATIONS.iter().zip(1_u32..).skip(version as usize) {
+    migrate_to(VERSION, connection)?;
+    fill_checksums(connection)
+}
+
+/// Brings the layout to this version, or leaves it at a later one.
+pub(super) fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Result<()> {
+    let have: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let missing = MIGRATIONS.iter().zip(1_u32..).take(version);
+    for (migration, to) in missing.skip(have as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", to)?;
         transaction.commit()?;
     }
-    fill_checksums(connection)
+    Ok(())
 }

@@ -4,12 +4,12 @@ use super::dialogs::Dialog;
 use super::handlers::can;
 use super::keymap::{Action, Context, Key};
 use super::notices::Notice;
-use super::safe_text::{count, width};
 use super::screens::{Screen, ScreenId, TABS};
 use super::session::Session;
 use super::theme::sign;
 use super::widgets::put;
 use crate::record::GroupState;
+use crate::text::{count, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

@@ -3,6 +3,7 @@
 use super::keymap::{Action, Context, Keymap};
 use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
 use crate::error::Error;
+use crate::text::rough_duration;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Model {
@@ -122,7 +123,7 @@ impl EngineStatus {
             words.push_str(&format!(" {:.0}/min", progress.icons_per_minute_now));
         }
         if let Some(eta) = progress.eta_seconds {
-            words.push_str(&format!(" {} left", duration(eta)));
+            words.push_str(&format!(" {} left", rough_duration(eta)));
         }
         words
     }
@@ -140,14 +141,5 @@ fn stage_name(stage: Stage) -> &'static str {
         Stage::Idle => "idle",
         Stage::Paused => "paused",
         Stage::Failed => "failed",
-    }
-}
-
-pub fn duration(seconds: f64) -> String {
-    let seconds = seconds.clamp(0.0, 1e8) as u64;
-    match seconds {
-        0..=59 => format!("{seconds} s"),
-        60..=3599 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
     }
 }

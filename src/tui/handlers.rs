@@ -7,11 +7,11 @@ use super::dialogs::{
 use super::keymap::{Action, Context};
 use super::message::Effect;
 use super::records::NEEDS_REVIEW;
-use super::safe_text::plural;
 use super::screens::Outcome;
 use super::session::Session;
 use crate::engine::{Command, Retry};
 use crate::record::{Change, Field, GroupId, GroupState};
+use crate::text::plural;
 
 /// What an action is about.
 pub struct Scene {

@@ -11,7 +11,6 @@ pub mod message;
 mod notices;
 mod picture;
 mod records;
-mod safe_text;
 pub mod screens;
 pub mod session;
 mod terminal;

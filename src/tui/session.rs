@@ -8,12 +8,12 @@ use super::message::Effect;
 use super::notices::Notices;
 use super::picture::{PictureRequest, Pictures};
 use super::records::{Queue, Records, Selection, Sort};
-use super::safe_text::plural;
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, Retry};
 use crate::record::{Change, Field, GroupDetail, GroupId, GroupSummary, Labels, Vocabulary};
 use crate::settings::IconOptions;
+use crate::text::plural;
 use ratatui::layout::{Rect, Size};
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl Session {
             || self.settings.english
             || self
                 .labels()
-                .is_some_and(|labels| labels.label_en.is_some())
+                .is_some_and(|labels| labels.text(field).is_some())
     }
 
     /// The rows that the queue has of these, nearest to its cursor first.

@@ -33,36 +33,30 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         offered: false,
         reasons: Vec::new(),
         uncertainty: 0.0,
-        label_ko: String::new(),
-        tags_ko: Vec::new(),
-        colors: Vec::new(),
-        theme: Vec::new(),
-        material: Vec::new(),
-        vibe: Vec::new(),
-        item_type: None,
+        labels: Labels::default(),
         changed_at: id,
     }
 }
 
 fn labels(name: &str, color: &str, tags: &[&str]) -> Labels {
-    Labels {
-        label_ko: format!("붉은 보석이 박힌 {name}, 둥근 테두리가 있다"),
-        label_en: None,
-        tags_ko: tags.iter().map(ToString::to_string).collect(),
-        attributes: Attributes {
-            colors: vec![color.to_owned()],
-            theme: vec!["fantasy".to_owned()],
-            material: vec!["metal".to_owned()],
-            vibe: Vec::new(),
-            item_type_guess: Some("hat".to_owned()),
-        },
-        query_variants_ko: vec![
-            format!("{color} {name}"),
-            format!("보석 {name}"),
-            format!("{name} 아이콘"),
-        ],
-        model_reasons: Vec::new(),
-    }
+    Labels::default()
+        .with(
+            Field::LabelKo,
+            [format!("붉은 보석이 박힌 {name}, 둥근 테두리가 있다")],
+        )
+        .with(Field::TagsKo, tags.iter().copied())
+        .with(Field::Colors, [color])
+        .with(Field::Theme, ["fantasy"])
+        .with(Field::Material, ["metal"])
+        .with(Field::ItemTypeGuess, ["hat"])
+        .with(
+            Field::QueryVariantsKo,
+            [
+                format!("{color} {name}"),
+                format!("보석 {name}"),
+                format!("{name} 아이콘"),
+            ],
+        )
 }
 
 fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
@@ -169,13 +163,6 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
                 labels(name, "gold", &["모자", "보석", "왕관", "귀족", "황금"]),
                 reasons,
             );
-            let labels = first.labels.clone().unwrap();
-            detail.summary.label_ko = labels.label_ko.clone();
-            detail.summary.tags_ko = labels.tags_ko.clone();
-            detail.summary.colors = labels.attributes.colors.clone();
-            detail.summary.theme = labels.attributes.theme.clone();
-            detail.summary.material = labels.attributes.material.clone();
-            detail.summary.item_type = labels.attributes.item_type_guess.clone();
             // The first answer is the draft; the second was asked for before that was edited back.
             detail.versions = [&first, &second].map(version).into();
             detail.draft = Some(detail.versions[0].text.clone());
@@ -205,8 +192,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
 /// What the queue shows of the draft.
 fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
-        detail.summary.label_ko = draft.labels.label_ko.clone();
-        detail.summary.tags_ko = draft.labels.tags_ko.clone();
+        detail.summary.labels = draft.labels.summary();
     }
     let line = detail.current.review.line.map(|line| line.version);
     for version in &mut detail.versions {
@@ -618,7 +604,7 @@ impl Bench {
                     !symbol.chars().any(char::is_control),
                     "control characters at {x},{y}"
                 );
-                skip = super::safe_text::width(symbol).saturating_sub(1);
+                skip = crate::text::width(symbol).saturating_sub(1);
                 line.push_str(symbol);
             }
             out.push_str(line.trim_end());
@@ -669,7 +655,7 @@ impl Bench {
             for at in room.positions() {
                 if skip == 0 {
                     line.push_str(buffer[at].symbol());
-                    skip = super::safe_text::width(buffer[at].symbol());
+                    skip = crate::text::width(buffer[at].symbol());
                 }
                 skip = skip.saturating_sub(1);
             }

@@ -8,12 +8,12 @@ mod versions;
 use super::dialogs::{Completion, Dialog, Prompt, Purpose};
 use super::keymap::{ACTIONS, Action};
 use super::message::Message;
-use super::safe_text;
 use super::testing::Bench;
 use super::theme::{Depth, Ground, Theme};
 use crate::engine::{Command, Event, Progress, Stage};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
+use crate::text::width;
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 use proptest::strategy::Strategy as _;
 use ratatui::style::Color;
@@ -360,7 +360,7 @@ fn cell(line: &str, column: u16) -> char {
         if at == usize::from(column) {
             return c;
         }
-        at += safe_text::width(c.encode_utf8(&mut [0; 4]));
+        at += width(c.encode_utf8(&mut [0; 4]));
     }
     ' '
 }
@@ -418,14 +418,16 @@ proptest::proptest! {
         for attempt in &mut detail.attempts {
             attempt.model = text(6);
             attempt.settings.hint = Some(text(7));
-            attempt.labels.as_mut().unwrap().tags_ko = vec![text(8), text(9)];
+            let labels = attempt.labels.as_mut().unwrap();
+            labels.set(Field::TagsKo, [text(8), text(9)]);
         }
         let draft = detail.draft.as_mut().unwrap();
-        draft.labels.label_ko = text(10).repeat(5);
-        draft.labels.tags_ko = vec![text(8), String::new()];
-        draft.labels.query_variants_ko = vec![text(9); 4];
+        let labels = &mut draft.labels;
+        labels.set(Field::LabelKo, [text(10).repeat(5)]);
+        labels.set(Field::TagsKo, [text(8), String::new()]);
+        labels.set(Field::QueryVariantsKo, vec![text(9); 4]);
         draft.confidence[0].weak_words = vec![text(8), String::new()];
-        detail.summary.tags_ko = vec![text(8)];
+        detail.summary.labels.set(Field::TagsKo, [text(8)]);
         let summary = detail.summary.clone();
         bench.event(Event::Groups(vec![summary]));
         bench.event(Event::Warning(text(11)));

@@ -1,22 +1,8 @@
-//! Words for what a step did, and for fields and versions.
+//! Words for what a step did, and for versions.
 
-use super::safe_text::{count, plural};
 use crate::engine::Step;
 use crate::record::{Change, Draft, Field, GroupDetail, LineEffects, Origin, StepReport};
-
-pub fn field_name(field: Field) -> &'static str {
-    match field {
-        Field::LabelKo => "label",
-        Field::LabelEn => "english",
-        Field::TagsKo => "tags",
-        Field::Colors => "colors",
-        Field::Theme => "theme",
-        Field::Material => "material",
-        Field::Vibe => "vibe",
-        Field::ItemTypeGuess => "type",
-        Field::QueryVariantsKo => "queries",
-    }
-}
+use crate::text::{count, plural};
 
 /// What a text is: `imported`, `attempt 2`, `edit`.
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
@@ -57,9 +43,7 @@ fn done(report: &StepReport) -> String {
             let fields: Vec<String> = report
                 .fields
                 .iter()
-                .map(|(field, records)| {
-                    format!("{} in {}", field_name(*field), count(*records as u64))
-                })
+                .map(|(field, records)| format!("{} in {}", field.name(), count(*records as u64)))
                 .collect();
             format!(
                 " in {}: {}",
@@ -75,7 +59,7 @@ fn done(report: &StepReport) -> String {
         let fields: Vec<&str> = report
             .fields
             .iter()
-            .map(|(field, _)| field_name(*field))
+            .map(|(field, _)| field.name())
             .collect();
         if !fields.is_empty() {
             text.push_str(&format!(" in {}", fields.join(", ")));
@@ -117,11 +101,11 @@ fn names_no_field(change: &Change) -> bool {
 
 fn verb_phrase(change: &Change) -> String {
     match change {
-        Change::Set { field, .. } => format!("edited {}", field_name(*field)),
-        Change::Add { field, value } => format!("added {value} to {}", field_name(*field)),
-        Change::Remove { field, value } => format!("removed {value} from {}", field_name(*field)),
+        Change::Set { field, .. } => format!("edited {}", field.name()),
+        Change::Add { field, value } => format!("added {value} to {}", field.name()),
+        Change::Remove { field, value } => format!("removed {value} from {}", field.name()),
         Change::Rename { field, from, to } => {
-            format!("renamed {from} to {to} in {}", field_name(*field))
+            format!("renamed {from} to {to} in {}", field.name())
         }
         Change::Replace { find, with } if with.is_empty() => format!("took `{find}` out"),
         Change::Replace { find, with } => format!("replaced `{find}` with `{with}`"),
@@ -132,7 +116,7 @@ fn verb_phrase(change: &Change) -> String {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
         Change::TakeVersion { .. } => "took the version whole".to_owned(),
-        Change::TakeField { field, .. } => format!("took {} from the version", field_name(*field)),
+        Change::TakeField { field, .. } => format!("took {} from the version", field.name()),
         Change::SetNote { note: Some(_) } => "wrote a note".to_owned(),
         Change::SetNote { note: None } => "removed the note".to_owned(),
         Change::Accept => "accepted".to_owned(),

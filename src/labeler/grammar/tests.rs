@@ -1,7 +1,7 @@
 use super::*;
 use crate::prompt::schema;
 use crate::record::{
-    self, Category, ColorHistogram, Labels, QualityFlags, Reason, Record, RuleContext, SourceType,
+    self, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RuleContext, SourceType,
     Vocabulary, to_oklab,
 };
 use crate::settings::Lang;
@@ -161,11 +161,7 @@ fn line_of(
         source_type: SourceType::Cash,
         item_name: name.into(),
         item_description: None,
-        label_ko: labels.label_ko.clone(),
-        label_en: labels.label_en.clone(),
-        tags_ko: labels.tags_ko.clone(),
-        attributes: labels.attributes.clone(),
-        query_variants_ko: labels.query_variants_ko.clone(),
+        labels: labels.clone(),
         quality_flags: QualityFlags {
             is_uncertain: !reasons.is_empty(),
             reasons,
@@ -198,8 +194,8 @@ fn whatever_the_grammar_lets_through_is_a_lawful_record() {
             let (labels, line) = exported(&text, name, false, &vocabulary);
             let faults: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
             assert!(faults.is_empty(), "{faults:?} {line}");
-            for color in &labels.attributes.colors {
-                assert!(vocabulary.words(Category::Color).any(|word| word == color));
+            for color in labels.values(Field::Colors) {
+                assert!(vocabulary.words(Field::Colors).any(|word| word == color));
             }
             let reasons = line["quality_flags"]["reasons"].to_string();
             for impossible in [
@@ -230,7 +226,7 @@ fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
         let (labels, line) = exported(&text, name, true, &vocabulary);
         let faults: Vec<String> = records.iter_errors(&line).map(|e| e.to_string()).collect();
         assert!(faults.is_empty(), "{faults:?} {line}");
-        assert!(labels.label_ko.contains(name));
+        assert!(labels.label_ko().contains(name));
         let reasons = line["quality_flags"]["reasons"].to_string();
         assert!(reasons.contains(Reason::Truncated.code()));
         assert!(!reasons.contains(Reason::MixedScript.code()), "{text}");
@@ -305,7 +301,7 @@ proptest! {
         strict in any::<bool>(),
         seed in any::<u64>(),
     ) {
-        let name = name.map(|name| record::clean_text(&name)).filter(|name| !name.is_empty());
+        let name = name.map(|name| crate::text::clean_text(&name)).filter(|name| !name.is_empty());
         let env = tokenizer();
         let schema = Arc::new(schema(vocabulary(), lang, name.as_deref(), strict));
         let mut grammar = GrammarCompiler::new(&env).unwrap().compile(&schema).unwrap();
@@ -314,7 +310,7 @@ proptest! {
         let name = name.unwrap_or_default();
         let (labels, line) = exported(&text, &name, false, vocabulary());
         assert_lawful(&line);
-        prop_assert!(labels.label_ko.contains(&name), "{} lacks {name}", labels.label_ko);
-        prop_assert_eq!(labels.label_en.is_some(), lang != Lang::Ko);
+        prop_assert!(labels.label_ko().contains(&name), "{} lacks {name}", labels.label_ko());
+        prop_assert_eq!(labels.text(Field::LabelEn).is_some(), lang != Lang::Ko);
     }
 }

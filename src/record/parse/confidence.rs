@@ -48,12 +48,7 @@ fn chosen<'a>(text: &str, tokens: impl IntoIterator<Item = Token<'a>>) -> Vec<(R
 }
 
 fn texts(node: &Node, field: Field) -> Vec<&Text> {
-    let key = field.key();
-    let found = node
-        .get("attributes")
-        .and_then(|inner| inner.get(key))
-        .or_else(|| node.get(key));
-    match found {
+    match super::find(node, field) {
         Some(Node::Text(text)) => vec![text],
         Some(Node::List(nodes)) => nodes
             .iter()
@@ -82,11 +77,7 @@ fn of_field(
             count += 1;
             weakest = weakest.min(*logprob);
         }
-        for word in words(
-            text,
-            &part.span,
-            super::super::rules::category(field).is_some(),
-        ) {
+        for word in words(text, &part.span, field.words().is_some()) {
             let weak = within(chosen, &word).any(|(_, logprob)| logprob.exp() < WEAK_TOKEN);
             let word = text[word].trim_matches(|c: char| !c.is_alphanumeric());
             if weak && !word.is_empty() && !weak_words.iter().any(|known| known == word) {

@@ -6,7 +6,8 @@ mod reader;
 pub use confidence::{Token, confidence};
 
 use super::normalize::split_list;
-use super::{Attributes, Failure, FailureCode, Labels, Reason, clean_text};
+use super::{Failure, FailureCode, Field, Labels, Reason};
+use crate::text::clean_text;
 use reader::{Node, Reader, Text};
 use serde_json::{Value, json};
 
@@ -33,19 +34,8 @@ pub fn parse(text: &str) -> Result<Parsed, Failure> {
     let Some((node, cut, repaired)) = object(text) else {
         return Err(failure("no JSON object with label_ko", text));
     };
-    let labels = Labels {
-        label_ko: string(node.get("label_ko")).unwrap_or_default(),
-        label_en: string(node.get("label_en")),
-        tags_ko: strings(node.get("tags_ko")),
-        attributes: attributes(&node),
-        query_variants_ko: strings(node.get("query_variants_ko")),
-        model_reasons: strings(reasons(&node))
-            .iter()
-            .filter_map(|code| Reason::parse(code.trim()))
-            .filter(|reason| reason.said_by_model())
-            .collect(),
-    };
-    if clean_text(&labels.label_ko).is_empty() {
+    let labels = labels(&node);
+    if clean_text(labels.label_ko()).is_empty() {
         return Err(failure("label_ko is empty", text));
     }
     Ok(Parsed {
@@ -67,19 +57,29 @@ fn object(text: &str) -> Option<(Node, bool, bool)> {
     tried.next()
 }
 
-fn attributes(node: &Node) -> Attributes {
-    // Some models forget the inner object and put its keys beside the others.
-    let inner = node
-        .get("attributes")
-        .filter(|inner| matches!(inner, Node::Map(_)))
-        .unwrap_or(node);
-    Attributes {
-        colors: strings(inner.get("colors")),
-        theme: strings(inner.get("theme")),
-        material: strings(inner.get("material")),
-        vibe: strings(inner.get("vibe")),
-        item_type_guess: string(inner.get("item_type_guess")),
+fn labels(node: &Node) -> Labels {
+    let mut labels = Labels::default();
+    for &field in Field::ALL {
+        let found = find(node, field);
+        match field.is_list() {
+            true => labels.set(field, strings(found)),
+            false => labels.set(field, string(found)),
+        }
     }
+    labels.model_reasons = strings(reasons(node))
+        .iter()
+        .filter_map(|code| Reason::parse(code.trim()))
+        .filter(|reason| reason.said_by_model())
+        .collect();
+    labels
+}
+
+/// What the answer says of a field. Some models forget an inner object and put its keys beside
+/// the others.
+fn find(node: &Node, field: Field) -> Option<&Node> {
+    let inner = field.spec().object.and_then(|object| node.get(object));
+    let inner = inner.filter(|inner| matches!(inner, Node::Map(_)));
+    inner.unwrap_or(node).get(field.key())
 }
 
 fn reasons(node: &Node) -> Option<&Node> {
@@ -143,28 +143,19 @@ pub fn complete(text: &str, name: Option<&str>) -> String {
         label.truncate(begun);
         label = format!("{} {name}", label.trim_end()).trim().to_string();
     }
-    let attributes = attributes(&node);
-    let whole = |key: &str, value: Option<String>| {
-        let cut = |node: &Node| matches!(node.get(key), Some(Node::Text(text)) if !text.whole);
-        let inner = node.get("attributes").is_some_and(cut);
-        value.filter(|_| !inner && !cut(&node))
-    };
+    let mut labels = labels(&node).with(Field::LabelKo, [label]);
+    for &field in Field::ALL.iter().filter(|field| !field.is_required()) {
+        if matches!(find(&node, field), Some(Node::Text(text)) if !text.whole) {
+            labels.set(field, None::<String>);
+        }
+    }
     let codes: Vec<String> = strings(reasons(&node));
-    json!({
-        "label_ko": label,
-        "label_en": whole("label_en", string(node.get("label_en"))),
-        "tags_ko": strings(node.get("tags_ko")),
-        "attributes": {
-            "colors": attributes.colors,
-            "theme": attributes.theme,
-            "material": attributes.material,
-            "vibe": attributes.vibe,
-            "item_type_guess": whole("item_type_guess", attributes.item_type_guess).map_or(Value::Null, Value::from),
-        },
-        "query_variants_ko": strings(node.get("query_variants_ko")),
-        "quality_flags": {"is_uncertain": !codes.is_empty(), "reasons": codes},
-    })
-    .to_string()
+    let mut whole = labels.fields();
+    whole.insert(
+        "quality_flags".to_owned(),
+        json!({"is_uncertain": !codes.is_empty(), "reasons": codes}),
+    );
+    Value::Object(whole).to_string()
 }
 
 #[cfg(test)]

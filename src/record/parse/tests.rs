@@ -9,10 +9,10 @@ fn a_plain_answer_is_read_whole() {
     let parsed = parse(WHOLE).unwrap();
     assert!(!parsed.cut && !parsed.repaired);
     let labels = parsed.labels;
-    assert_eq!(labels.label_ko, "붉은 리본이 달린 눈꽃 모자");
-    assert_eq!(labels.tags_ko, ["모자", "빨간색", "리본"]);
-    assert_eq!(labels.attributes.colors, ["red", "sky blue"]);
-    assert_eq!(labels.attributes.item_type_guess.as_deref(), Some("hat"));
+    assert_eq!(labels.label_ko(), "붉은 리본이 달린 눈꽃 모자");
+    assert_eq!(labels.values(Field::TagsKo), ["모자", "빨간색", "리본"]);
+    assert_eq!(labels.values(Field::Colors), ["red", "sky blue"]);
+    assert_eq!(labels.text(Field::ItemTypeGuess), Some("hat"));
     assert_eq!(labels.model_reasons, [Reason::TooSmall]);
 }
 
@@ -46,7 +46,7 @@ fn what_servers_add_is_taken_away() {
 #[test]
 fn quotes_and_escapes_inside_a_text_survive() {
     let parsed = parse(r#"{"label_ko":"그 "별" 모자\n\uD83D\uDE00 \ud83d!"}"#).unwrap();
-    assert_eq!(parsed.labels.label_ko, "그 \"별\" 모자\n😀 !");
+    assert_eq!(parsed.labels.label_ko(), "그 \"별\" 모자\n😀 !");
     assert!(parsed.repaired && !parsed.cut);
 }
 
@@ -79,11 +79,11 @@ fn every_cut_can_be_completed_with_the_name() {
         let parsed = parse(&text).unwrap();
         assert!(!parsed.cut && !parsed.repaired);
         let whole = parse(WHOLE).unwrap().labels;
-        for tag in parsed.labels.tags_ko {
-            assert!(whole.tags_ko.contains(&tag), "{tag}");
+        for tag in parsed.labels.values(Field::TagsKo) {
+            assert!(whole.values(Field::TagsKo).contains(tag), "{tag}");
         }
-        let guess = parsed.labels.attributes.item_type_guess;
-        assert!(guess.is_none() || guess == whole.attributes.item_type_guess);
+        let guess = parsed.labels.text(Field::ItemTypeGuess);
+        assert!(guess.is_none() || guess == whole.text(Field::ItemTypeGuess));
     }
     assert_eq!(complete(WHOLE, Some("다른 이름")), WHOLE);
 }
@@ -175,8 +175,8 @@ proptest! {
         prop_assume!(!clean_text(&label).is_empty());
         let text = json!({"label_ko": label, "tags_ko": tags}).to_string();
         let parsed = parse(&text).unwrap();
-        prop_assert_eq!(parsed.labels.label_ko, label);
-        prop_assert_eq!(parsed.labels.tags_ko, tags);
+        prop_assert_eq!(parsed.labels.label_ko(), label);
+        prop_assert_eq!(parsed.labels.values(Field::TagsKo), tags);
         prop_assert!(!parsed.cut && !parsed.repaired);
     }
 }

@@ -1,7 +1,7 @@
 //! One line of a `labels.jsonl` as other programs write it, read as far as it can be: only the
 //! path of the image is indispensable, anything else that is odd costs itself.
 
-use crate::record::{Attributes, QualityFlags, Reason, Record, SourceType};
+use crate::record::{Field, Labels, QualityFlags, Reason, Record, SourceType};
 use crate::source::fault_of_line;
 use serde_json::{Map, Value};
 
@@ -118,7 +118,14 @@ fn record(fields: &Map<String, Value>) -> Result<Record, String> {
         Some(Value::Object(inner)) => inner,
         _ => &none,
     };
-    let attributes = object("attributes");
+    let mut labels = Labels::default();
+    for &field in Field::ALL {
+        let holder = field.spec().object.map_or(fields, object);
+        match field.is_list() {
+            true => labels.set(field, list(holder, field.key())),
+            false => labels.set(field, text(holder, field.key())),
+        }
+    }
     let flags = object("quality_flags");
     Ok(Record {
         image_path,
@@ -129,17 +136,7 @@ fn record(fields: &Map<String, Value>) -> Result<Record, String> {
             .unwrap_or(SourceType::Cash),
         item_name: text(fields, "item_name").unwrap_or_default(),
         item_description: text(fields, "item_description"),
-        label_ko: text(fields, "label_ko").unwrap_or_default(),
-        label_en: text(fields, "label_en"),
-        tags_ko: list(fields, "tags_ko"),
-        attributes: Attributes {
-            colors: list(attributes, "colors"),
-            theme: list(attributes, "theme"),
-            material: list(attributes, "material"),
-            vibe: list(attributes, "vibe"),
-            item_type_guess: text(attributes, "item_type_guess"),
-        },
-        query_variants_ko: list(fields, "query_variants_ko"),
+        labels,
         quality_flags: QualityFlags {
             is_uncertain: flags.get("is_uncertain") == Some(&Value::Bool(true)),
             // Codes that are not ours stay in the line and are not shown.
@@ -267,9 +264,9 @@ mod tests {
         let lines = read(line).unwrap();
         let record = lines[0].record.as_ref().unwrap();
         assert_eq!(record.item_name, "");
-        assert!(record.tags_ko.is_empty());
-        assert_eq!(record.query_variants_ko, ["a"]);
-        assert_eq!(record.label_ko, "모자");
+        assert!(record.labels.values(Field::TagsKo).is_empty());
+        assert_eq!(record.labels.values(Field::QueryVariantsKo), ["a"]);
+        assert_eq!(record.labels.label_ko(), "모자");
         assert_eq!(record.quality_flags.reasons, [Reason::FewTags]);
         assert_eq!(lines[0].text, line);
     }

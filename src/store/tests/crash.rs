@@ -40,7 +40,7 @@ fn a_step_that_was_cut_off_leaves_no_trace() {
     let seen = journal.summaries().unwrap();
     journal
         .db
-        .execute_batch("BEGIN; UPDATE heads SET label_ko = ''; DELETE FROM attempts;")
+        .execute_batch("BEGIN; UPDATE heads SET labels = ''; DELETE FROM attempts;")
         .unwrap();
     let killed = as_if_killed(dir.path());
     let again = open(killed.path());

@@ -147,10 +147,7 @@ fn parquet_has_the_types_of_the_contract_even_where_all_is_empty() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let ids = add(&mut journal, &["반지"]);
-    let bare = Labels {
-        label_ko: "빈 반지".into(),
-        ..Labels::default()
-    };
+    let bare = Labels::default().with(Field::LabelKo, ["빈 반지"]);
     journal.add_attempt(ids[0], &attempt(bare, &[])).unwrap();
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(true).unwrap();

@@ -175,7 +175,7 @@ fn lines_that_cannot_be_read_are_kept_and_their_images_are_marked() {
         (GroupState::Uncertain, true)
     );
     assert!(marked.reasons.contains(&Reason::UnreadLine));
-    assert_eq!(marked.label_ko, "붉은 천의 모자");
+    assert_eq!(marked.labels.label_ko(), "붉은 천의 모자");
     // A batch leaves it as it is; a commit of the operator gives it a line.
     assert!(journal.commit_automatic(marked.id).unwrap().is_empty());
     assert!(journal.waiting().unwrap().is_empty());
@@ -269,7 +269,7 @@ fn a_number_that_is_none_is_no_value() {
     let id = journal.summaries().unwrap()[0].id;
     let record = journal.detail(id).unwrap().unwrap().committed.unwrap();
     assert_eq!(record.item_description, None);
-    assert_eq!(record.label_ko, "붉은 천의 모자");
+    assert_eq!(record.labels.label_ko(), "붉은 천의 모자");
     let exported = nan.replace("NaN", "null");
     assert_eq!(read(dir.path(), LABELS), format!("{exported}\n"));
     let original: String = journal
@@ -289,8 +289,11 @@ fn a_line_for_a_group_that_has_only_an_answer_becomes_its_record() {
     std::fs::write(dir.path().join(LABELS), &earlier).unwrap();
     let mut journal = open(dir.path());
     let detail = journal.detail(ids[0]).unwrap().unwrap();
-    assert_eq!(detail.committed.unwrap().label_ko, "손으로 적은 모자");
-    assert_eq!(detail.draft.unwrap().labels.label_ko, "손으로 적은 모자");
+    assert_eq!(
+        detail.committed.unwrap().labels.label_ko(),
+        "손으로 적은 모자"
+    );
+    assert_eq!(detail.draft.unwrap().labels.label_ko(), "손으로 적은 모자");
     assert_eq!(detail.attempts, [answer]);
     journal.commit_automatic(ids[0]).unwrap();
     journal.export(true).unwrap();
@@ -315,7 +318,7 @@ fn records_added_behind_our_back_are_imported_and_changed_ones_are_kept() {
     assert!(notices[1].contains("kept 1 line changed outside labeler-tui in labels_kept.jsonl"));
     let all = journal.summaries().unwrap();
     assert_eq!(all.len(), 2);
-    assert!(all[0].label_ko.contains("붉은"));
+    assert!(all[0].labels.label_ko().contains("붉은"));
     assert_eq!(read(dir.path(), LABELS), format!("{ours}{added}\n"));
     assert_eq!(read(dir.path(), KEPT), changed);
 }

@@ -32,7 +32,7 @@ fn an_answer_becomes_the_draft_and_waits_for_a_commit() {
 
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.attempts[0].id, added.id);
-    assert_eq!(detail.committed.unwrap().label_ko, labels("반지").label_ko);
+    assert_eq!(detail.committed.unwrap().labels, labels("반지"));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn an_answer_does_not_push_an_edit_aside() {
         .unwrap();
     assert!(!added.shown);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
-    assert_eq!(detail.summary.label_ko, "내가 쓴 은빛 반지");
+    assert_eq!(detail.summary.labels.label_ko(), "내가 쓴 은빛 반지");
     assert_eq!(detail.attempts.len(), 2);
     assert!(journal.commit_automatic(ids[0]).unwrap().is_empty());
 }
@@ -212,7 +212,7 @@ fn the_better_fields_of_two_answers_can_be_shown() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let mut both = labels("은반지");
-    both.tags_ko.push("반지".into());
+    both.set(Field::TagsKo, ["모자", "반지"]);
     let merged = Merged {
         basis: Basis::Retry,
         labels: both.clone(),
@@ -340,7 +340,14 @@ fn a_journal_of_before_the_attributes_were_counted_gets_them() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, ids) = labeled(dir.path(), &["반지"]);
     let before = journal.summary(ids[0]).unwrap();
-    assert!(!before.as_ref().unwrap().theme.is_empty());
+    assert!(
+        !before
+            .as_ref()
+            .unwrap()
+            .labels
+            .values(Field::Theme)
+            .is_empty()
+    );
     drop(journal);
     drop(as_of_version(dir.path(), 1));
     assert_eq!(open(dir.path()).summary(ids[0]).unwrap(), before);

@@ -4,11 +4,12 @@ mod crash;
 mod exports;
 mod import;
 mod journal;
+mod layouts;
 mod outdir;
 mod steps;
 mod versions;
 
-use super::{Journal, NewGroup};
+use super::{Journal, NewGroup, schema};
 use crate::error::Result;
 use crate::export::Exports;
 use crate::record::testing::{item, labels, list, settings};
@@ -159,22 +160,56 @@ fn lines(outdir: &Path, name: &str) -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// Takes the journal's layout back to an earlier version of it.
-pub(super) fn as_of_version(outdir: &Path, version: u32) -> rusqlite::Connection {
-    let db = rusqlite::Connection::open(outdir.join("journal.sqlite")).unwrap();
-    let added = [
-        "ALTER TABLE heads DROP COLUMN theme;
-         ALTER TABLE heads DROP COLUMN material;
-         ALTER TABLE heads DROP COLUMN vibe;",
-        "DROP INDEX records_without_checksum;
-         DROP INDEX records_by_group;
-         ALTER TABLE records DROP COLUMN checksum;",
-        "PRAGMA application_id = 0;",
-        "ALTER TABLE heads DROP COLUMN offered;",
-    ];
-    for change in added.iter().skip(version as usize - 1) {
-        db.execute_batch(change).unwrap();
+/// Makes the journal one of an earlier layout: its first migrations, filled with what it holds.
+pub(super) fn as_of_version(outdir: &Path, version: usize) -> rusqlite::Connection {
+    let (now, old) = (outdir.join("journal.sqlite"), outdir.join("old.sqlite"));
+    let mut db = rusqlite::Connection::open(&old).unwrap();
+    schema::migrate_to(version, &mut db).unwrap();
+    let attach = "ATTACH ?1 AS now";
+    db.execute(attach, [now.to_str().unwrap()]).unwrap();
+    let listed = |db: &rusqlite::Connection, sql: &str| -> Vec<String> {
+        let mut select = db.prepare(sql).unwrap();
+        let rows = select.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    for table in listed(&db, tables) {
+        let columns = |of: &str| {
+            let sql = format!("SELECT name FROM pragma_table_info('{table}', '{of}')");
+            listed(&db, &sql)
+        };
+        let (had, have) = (columns("main"), columns("now"));
+        let values: Vec<String> = had
+            .iter()
+            .map(|column| match column.as_str() {
+                "doubt" if !have.contains(column) => "uncertainty".to_owned(),
+                "label_ko" | "tags_ko" if table == "heads" => {
+                    format!("json_extract(labels, '$.{column}')")
+                }
+                "item_type" => "json_extract(labels, '$.attributes.item_type_guess')".to_owned(),
+                "colors" | "theme" | "material" | "vibe" => {
+                    format!("json_extract(labels, '$.attributes.{column}')")
+                }
+                _ => column.clone(),
+            })
+            .collect();
+        let (had, values) = (had.join(", "), values.join(", "));
+        db.execute_batch(&format!(
+            "INSERT INTO main.{table} ({had}) SELECT {values} FROM now.{table}"
+        ))
+        .unwrap();
     }
-    db.pragma_update(None, "user_version", version).unwrap();
-    db
+    if version < 3 {
+        db.execute_batch(
+            "UPDATE meta SET key = 'changes' WHERE key = 'version:records';
+             UPDATE meta SET key = 'changes:labels_errors.jsonl' WHERE key = 'version:failures';",
+        )
+        .unwrap();
+    }
+    drop(db);
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(outdir.join(format!("journal.sqlite{end}")));
+    }
+    std::fs::rename(old, &now).unwrap();
+    rusqlite::Connection::open(now).unwrap()
 }

@@ -20,7 +20,7 @@ fn an_edit_runs_the_rules_and_the_flags_follow() {
     assert_eq!(edited.state, GroupState::Edited);
     assert_eq!(edited.reasons, [Reason::LabelEqualsItemName]);
     assert!(edited.uncertainty > 0.0);
-    done(&mut journal, &ids, &set_label(&labels("반지").label_ko));
+    done(&mut journal, &ids, &set_label(&labels("반지").label_ko()));
     let edited = journal.summary(ids[0]).unwrap().unwrap();
     assert!(edited.reasons.is_empty());
 }
@@ -160,12 +160,12 @@ fn a_bulk_step_is_undone_as_one_also_after_a_restart() {
     let all = journal.summaries().unwrap();
     assert!(
         all.iter()
-            .all(|group| group.tags_ko.contains(&"장비".into()))
+            .all(|group| group.labels.values(Field::TagsKo).contains(&"장비".into()))
     );
     journal.redo().unwrap().unwrap();
     assert_eq!(journal.redo().unwrap(), None);
     let first = journal.summary(ids[0]).unwrap().unwrap();
-    assert_eq!(first.label_ko, "고친 붉은 반지");
+    assert_eq!(first.labels.label_ko(), "고친 붉은 반지");
 }
 
 #[test]
@@ -194,10 +194,13 @@ fn an_answer_that_lands_between_survives_undo() {
     journal.undo().unwrap();
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.attempts.len(), 2);
-    assert_eq!(detail.summary.label_ko, labels("새 반지").label_ko);
+    assert_eq!(
+        detail.summary.labels.label_ko(),
+        labels("새 반지").label_ko()
+    );
     journal.redo().unwrap();
     let redone = journal.summary(ids[0]).unwrap().unwrap();
-    assert_eq!(redone.label_ko, "내 붉은 반지");
+    assert_eq!(redone.labels.label_ko(), "내 붉은 반지");
 }
 
 #[test]
@@ -232,14 +235,17 @@ fn a_version_is_taken_whole_or_by_field() {
         &ids[..1],
         &Change::TakeVersion { version: first },
     );
-    assert_eq!(shown(&journal).label_ko, labels("반지").label_ko);
+    assert_eq!(shown(&journal).labels.label_ko(), labels("반지").label_ko());
     assert_eq!(shown(&journal).state, GroupState::Edited);
     let field = Change::TakeField {
         version: second,
         field: Field::LabelKo,
     };
     done(&mut journal, &ids[..1], &field);
-    assert_eq!(shown(&journal).label_ko, labels("둘째 반지").label_ko);
+    assert_eq!(
+        shown(&journal).labels.label_ko(),
+        labels("둘째 반지").label_ko()
+    );
     let take = Change::TakeVersion { version: second };
     done(&mut journal, &ids[..1], &take);
     assert_eq!(shown(&journal).state, GroupState::Uncertain);

@@ -32,9 +32,9 @@ fn texts(journal: &Journal, id: GroupId) -> (Vec<String>, Option<String>) {
     let versions = detail.versions.into_iter();
     (
         versions
-            .map(|version| version.text.labels.label_ko)
+            .map(|version| version.text.labels.label_ko().to_owned())
             .collect(),
-        detail.draft.map(|draft| draft.labels.label_ko),
+        detail.draft.map(|draft| draft.labels.label_ko().to_owned()),
     )
 }
 
@@ -46,7 +46,7 @@ fn a_retry_of_an_imported_record_is_an_offer() {
     let id = only(&journal);
     let answer = attempt(labels("반지"), &[]);
     assert!(!journal.add_attempt(id, &answer).unwrap().shown);
-    let ours = labels("반지").label_ko;
+    let ours = labels("반지").label_ko().to_owned();
     let imported = "푸른 보석이 박힌 반지".to_owned();
     assert_eq!(
         texts(&journal, id),
@@ -92,7 +92,7 @@ fn a_line_for_an_uncommitted_answer_is_imported_and_comes_back() {
 
     let mut journal = open(dir.path());
     let id = only(&journal);
-    let ours = labels("반지").label_ko;
+    let ours = labels("반지").label_ko().to_owned();
     let (versions, draft) = texts(&journal, id);
     assert_eq!(draft.as_deref(), Some("푸른 보석이 박힌 반지"));
     assert!(versions.contains(&ours));
@@ -285,7 +285,7 @@ proptest! {
             prop_assert!(is_commit || line == line_before);
             let detail = journal.detail(id).unwrap().unwrap();
             prop_assert_eq!(detail.committed.is_some(), !line.is_empty());
-            committed.extend(detail.committed.as_ref().map(|record| record.label_ko.clone()));
+            committed.extend(detail.committed.as_ref().map(|record| record.labels.label_ko().to_owned()));
             let (versions, draft) = texts(&journal, id);
             for text in committed.iter().chain(&draft) {
                 prop_assert!(versions.contains(text), "{text} is not listed");

@@ -3,7 +3,7 @@
 
 use super::{Dialog, Modal, Next, Placement, Purpose};
 use crate::record::{Field, GroupId};
-use crate::tui::safe_text::plural;
+use crate::text::plural;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, fill_line, pane};
@@ -33,17 +33,12 @@ pub struct ChooseAttribute {
     at: usize,
 }
 
-const FIELDS: [Field; 6] = [
-    Field::TagsKo,
-    Field::Colors,
-    Field::Theme,
-    Field::Material,
-    Field::Vibe,
-    Field::ItemTypeGuess,
-];
+fn fields() -> Vec<Field> {
+    Field::shared().map(|(field, _)| field).collect()
+}
 
 fn area(session: &Session) -> Rect {
-    centered(session.body(), 50, FIELDS.len() as u16 + 2)
+    centered(session.body(), 50, fields().len() as u16 + 2)
 }
 
 impl ChooseAttribute {
@@ -67,7 +62,7 @@ impl ChooseAttribute {
     }
 
     fn purpose(&self) -> Purpose {
-        let field = FIELDS[self.at];
+        let field = fields()[self.at];
         let groups = self.groups.clone();
         match self.edit {
             _ if !field.is_list() => Purpose::Set { field, groups },
@@ -83,7 +78,7 @@ impl Modal for ChooseAttribute {
         match key.code {
             _ if escape => return Next::close(),
             KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => {
-                self.at = (self.at + 1).min(FIELDS.len() - 1);
+                self.at = (self.at + 1).min(fields().len() - 1);
             }
             KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => self.at = self.at.saturating_sub(1),
             KeyCode::Right | KeyCode::Tab | KeyCode::Char('l' | 'ㅣ') => {
@@ -108,7 +103,7 @@ impl Modal for ChooseAttribute {
         clear(area, buf);
         let title = format!("What to do to {}?", plural(self.groups.len(), "record"));
         let inner = pane(theme, area, true, &title, true, buf);
-        let fields = FIELDS.iter().enumerate();
+        let fields = fields().into_iter().enumerate();
         for (row, field) in fields.take(usize::from(inner.height)) {
             let here = row == self.at;
             let mark = if here { ">" } else { " " };
@@ -118,7 +113,7 @@ impl Modal for ChooseAttribute {
                 theme.text()
             };
             let y = inner.y + row as u16;
-            let text = format!("{mark} {}", self.describe(*field));
+            let text = format!("{mark} {}", self.describe(field));
             fill_line(&text, style, Rect { y, ..inner }, buf);
         }
     }

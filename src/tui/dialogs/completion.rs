@@ -1,9 +1,9 @@
 //! What a text being typed could become: values in use with their counts, words of the vocabulary
 //! in either language, terms of a filter, texts typed before.
 
-use crate::record::{Category, Field, GroupState, SourceType, Vocabulary, Word};
-use crate::tui::records::{FILTER_KEYS, find, last_word, needs_person, quoted};
-use crate::tui::safe_text::{pad, width};
+use crate::record::{Field, GroupState, SourceType, Vocabulary, Word};
+use crate::text::{pad, width};
+use crate::tui::records::{filter_field, filter_keys, find, last_word, needs_person, quoted};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
@@ -18,18 +18,6 @@ const MAX: usize = 8;
 pub struct Completion {
     pub value: String,
     pub note: String,
-}
-
-/// Where the vocabulary keeps a field's words.
-pub fn category(field: Field) -> Option<Category> {
-    match field {
-        Field::Colors => Some(Category::Color),
-        Field::Material => Some(Category::Material),
-        Field::ItemTypeGuess => Some(Category::ItemType),
-        Field::Theme => Some(Category::Theme),
-        Field::Vibe => Some(Category::Vibe),
-        _ => None,
-    }
 }
 
 /// Gathers what fits a word, the best first: what begins with it, what holds it, what has another
@@ -79,19 +67,15 @@ impl Matches {
     }
 
     /// Values in use with their counts, and with their Korean names where the vocabulary has them.
-    fn add_used(
-        &mut self,
-        vocabulary: &Vocabulary,
-        category: Option<Category>,
-        used: &[(String, u64)],
-    ) {
-        for (value, count) in used {
-            let word = category.and_then(|category| vocabulary.find_exact(category, value));
+    fn add_used(&mut self, field: Field, session: &Session) {
+        for (value, count) in session.records.counts().of(field) {
+            let word = session.vocabulary().find_exact(field, value);
             let note = match word.and_then(|word| word.ko.first()) {
                 Some(korean) => format!("{korean} {count}"),
                 None => count.to_string(),
             };
-            self.add(value, word.into_iter().flat_map(names), *count, note);
+            let spellings = word.into_iter().flat_map(Word::spellings);
+            self.add(value, spellings, *count, note);
         }
     }
 
@@ -124,42 +108,22 @@ fn lower(text: &str) -> Vec<char> {
     text.nfc().flat_map(char::to_lowercase).collect()
 }
 
-fn names(word: &Word) -> impl Iterator<Item = &String> {
-    std::iter::once(&word.word).chain(&word.ko).chain(&word.en)
-}
-
 /// What the word being typed into a field could become; never one of `taken`.
 pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -> Vec<Completion> {
     let mut matches = Matches::new(word);
     let vocabulary = session.vocabulary();
-    let counts = session.records.counts();
-    let used: &[(String, u64)] = match field {
-        Field::TagsKo => &counts.tags,
-        Field::Colors => &counts.colors,
-        Field::Theme => &counts.themes,
-        Field::Material => &counts.materials,
-        Field::Vibe => &counts.vibes,
-        Field::ItemTypeGuess => &counts.types,
-        Field::LabelKo | Field::LabelEn | Field::QueryVariantsKo => &[],
-    };
-    let category = category(field);
-    matches.add_used(vocabulary, category, used);
-    match category {
-        Some(category) => {
-            for word in vocabulary.entries(category) {
-                let korean = word.ko.first().cloned().unwrap_or_default();
-                matches.add(&word.word, names(word), 0, korean);
+    matches.add_used(field, session);
+    for word in vocabulary.entries(field) {
+        let korean = word.ko.first().cloned().unwrap_or_default();
+        matches.add(&word.word, word.spellings(), 0, korean);
+    }
+    // Tags are Korean: the vocabulary's words by their Korean names.
+    if field == Field::TagsKo && !matches.word.is_empty() {
+        for word in Vocabulary::lists().flat_map(|(field, _)| vocabulary.entries(field)) {
+            if let Some(korean) = word.ko.first() {
+                matches.add(korean, word.spellings(), 0, word.word.as_str());
             }
         }
-        // Tags are Korean: the vocabulary's words by their Korean names.
-        None if field == Field::TagsKo && !matches.word.is_empty() => {
-            for word in Category::ALL.iter().flat_map(|c| vocabulary.entries(*c)) {
-                if let Some(korean) = word.ko.first() {
-                    matches.add(korean, names(word), 0, word.word.as_str());
-                }
-            }
-        }
-        None => {}
     }
     matches
         .found
@@ -194,8 +158,8 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
             }
             matches.found.truncate(4);
         }
-        for (key, note) in FILTER_KEYS {
-            matches.add(key, [], 0, note);
+        for (key, note) in filter_keys() {
+            matches.add(&key, [], 0, note);
         }
         // Inside a word a key would only be in the way of what is being searched for.
         matches.found.retain(|(rank, ..)| *rank == 0);
@@ -208,8 +172,6 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
     };
     let mut matches = Matches::new(part);
     let groups = session.records.groups();
-    let counts = session.records.counts();
-    let vocabulary = session.vocabulary();
     match key {
         "state" => {
             let needed = groups.ids_where(needs_person);
@@ -226,7 +188,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
             }
         }
         "reason" => {
-            for (reason, count) in &counts.reasons {
+            for (reason, count) in &session.records.counts().reasons {
                 matches.add(reason.code(), [], *count, count.to_string());
             }
         }
@@ -235,12 +197,11 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
                 matches.add(source.as_str(), [], 0, "");
             }
         }
-        "tag" => matches.add_used(vocabulary, None, &counts.tags),
-        "color" => {
-            matches.add_used(vocabulary, Some(Category::Color), &counts.colors);
+        key => {
+            if let Some(field) = filter_field(key) {
+                matches.add_used(field, session);
+            }
         }
-        "type" => matches.add_used(vocabulary, Some(Category::ItemType), &counts.types),
-        _ => {}
     }
     let mut all = matches.best();
     for completion in &mut all {

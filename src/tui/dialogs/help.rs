@@ -2,8 +2,8 @@
 
 use super::{Modal, Next, Placement};
 use crate::record::GroupState;
+use crate::text::pad;
 use crate::tui::keymap::{ACTIONS, Action, Context, Keymap};
-use crate::tui::safe_text::pad;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::{centered, inner};

@@ -1,8 +1,8 @@
 //! The palette: finds an action by name and performs it.
 
 use super::{Modal, Next, Placement};
+use crate::text::{fit, pad, width};
 use crate::tui::keymap::{ACTIONS, ActionInfo};
-use crate::tui::safe_text::{fit, pad, width};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::{centered, inner};
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};

@@ -5,7 +5,7 @@ use super::completion::{self, Completion};
 use super::{Confirm, Dialog, Modal, Next, Placement};
 use crate::engine::Command;
 use crate::record::{Change, Field, GroupId};
-use crate::tui::safe_text::plural;
+use crate::text::plural;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::{centered, inner};
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane};
@@ -157,7 +157,7 @@ impl Prompt {
             }
             _ => None,
         };
-        completion::of_field(field, self.word(), &taken.unwrap_or_default(), session)
+        completion::of_field(field, self.word(), taken.unwrap_or_default(), session)
     }
 
     fn complete(&mut self, value: &str) {

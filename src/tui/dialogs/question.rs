@@ -3,9 +3,9 @@
 use super::{Dialog, Modal, Next, Placement};
 use crate::engine::{Command, Cure};
 use crate::record::GroupState;
+use crate::text::{count, plural, wrap};
 use crate::tui::message::Effect;
 use crate::tui::records::Groups;
-use crate::tui::safe_text::{count, plural, wrap};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::layout::centered;

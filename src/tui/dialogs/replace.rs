@@ -3,11 +3,10 @@
 use super::{Confirm, Dialog, Modal, Next, Placement};
 use crate::engine::{Command, Match};
 use crate::record::{Change, GroupId};
-use crate::tui::safe_text::{count, fit, pad, plural, width};
+use crate::text::{count, fit, pad, plural, width};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::{centered, inner};
 use crate::tui::widgets::{TextEdit, clear, edit_line, pane, put};
-use crate::tui::wording::field_name;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -90,7 +89,7 @@ impl ReplaceForm {
         format!(
             "{} {} {} -> {}",
             pad(name, 14),
-            pad(field_name(found.field), 7),
+            pad(found.field.name(), 7),
             pad(&around(&found.text, find, half), half),
             around(&new, with, half)
         )

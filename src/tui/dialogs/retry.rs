@@ -3,7 +3,7 @@
 use super::{Confirm, Dialog, Modal, Next, Placement};
 use crate::engine::{Command, Retry};
 use crate::record::{Background, GroupId};
-use crate::tui::safe_text::plural;
+use crate::text::plural;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::{centered, inner};
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};

@@ -4,11 +4,10 @@
 use super::{Dialog, Modal, Next, Placement};
 use crate::engine::Command;
 use crate::record::{Change, GroupId, VocabularyPreview, WordChange};
-use crate::tui::safe_text::{count, plural};
+use crate::text::{count, plural};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, pane, put};
-use crate::tui::wording::field_name;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -215,7 +214,7 @@ fn word_change(word: &WordChange) -> String {
     format!(
         "{:>6}  {}: {} -> {to}",
         count(word.records as u64),
-        field_name(word.field),
+        word.field.name(),
         word.from
     )
 }

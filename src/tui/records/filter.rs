@@ -1,7 +1,7 @@
 //! Filter expressions and sorting over all summaries; also plain words, fuzzy and by ㅂㅈ.
 
 use super::groups::{Snapshot, needs_review};
-use crate::record::{Category, GroupId, GroupState, GroupSummary, Reason, SourceType, Vocabulary};
+use crate::record::{Field, GroupId, GroupState, GroupSummary, Reason, SourceType, Vocabulary};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::cmp::Reverse;
@@ -42,15 +42,14 @@ enum Test {
     },
     Reason(Vec<Reason>),
     Source(SourceType),
-    Tag(TextTest),
-    Color(TextTest),
-    Type(TextTest),
+    /// A value of a field that records share.
+    Value(Field, TextTest),
     /// At least this uncertainty.
     Uncertainty(f32),
     Word(String),
 }
 
-/// What a tag, color or type has to hold, or, as a whole, to be.
+/// What a value has to hold, or, as a whole, to be.
 #[derive(Debug, Clone, PartialEq)]
 struct TextTest {
     chars: Vec<char>,
@@ -68,8 +67,8 @@ impl TextTest {
     }
 
     /// A word of the vocabulary in any of its names means that word, anything else a part of one.
-    fn word(value: &str, category: Category, vocabulary: &Vocabulary) -> Self {
-        match vocabulary.find_exact(category, value) {
+    fn word(value: &str, field: Field, vocabulary: &Vocabulary) -> Self {
+        match vocabulary.find_exact(field, value) {
             Some(word) => Self::new(&format!("={}", word.word)),
             None => Self::new(value),
         }
@@ -96,15 +95,25 @@ pub struct Query {
 pub const NEEDS_REVIEW: &str = "state:review";
 
 /// What may stand before a colon, and what it asks for.
-pub const KEYS: [(&str, &str); 7] = [
-    ("state:", "draft, uncertain, accepted, ..."),
-    ("reason:", "why a record is uncertain"),
-    ("tag:", "a tag, or ㅁㅈ for 모자"),
-    ("color:", "a color, in either language"),
-    ("type:", "an item type, in either language"),
-    ("source:", "equipment_shape or cash"),
-    ("uncertainty:", "at least, from 0 to 1"),
-];
+pub fn filter_keys() -> impl Iterator<Item = (String, &'static str)> {
+    let before = [
+        ("state", "draft, uncertain, accepted, ..."),
+        ("reason", "why a record is uncertain"),
+    ];
+    let after = [
+        ("source", "equipment_shape or cash"),
+        ("uncertainty", "at least, from 0 to 1"),
+    ];
+    let fields = Field::shared().map(|(_, filter)| (filter.key, filter.help));
+    let all = before.into_iter().chain(fields).chain(after);
+    all.map(|(key, help)| (format!("{key}:"), help))
+}
+
+/// The field that a key asks about.
+pub fn filter_field(key: &str) -> Option<Field> {
+    let found = Field::shared().find(|(_, filter)| filter.key == key);
+    Some(found?.0)
+}
 
 impl Query {
     /// The second part says what was not understood; those terms are left out.
@@ -229,9 +238,6 @@ fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
                 .find(|source| source.as_str().starts_with(&value));
             Test::Source(found.ok_or_else(|| format!("no source `{value}`"))?)
         }
-        "tag" => Test::Tag(TextTest::new(&value)),
-        "color" => Test::Color(TextTest::word(&value, Category::Color, vocabulary)),
-        "type" => Test::Type(TextTest::word(&value, Category::ItemType, vocabulary)),
         "uncertainty" => {
             let number = value.trim_start_matches(['>', '=']);
             Test::Uncertainty(
@@ -240,8 +246,11 @@ fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
                     .map_err(|_| format!("`{value}` is not a number from 0 to 1"))?,
             )
         }
-        // A colon in a name is no key.
-        _ => Test::Word(word.to_lowercase()),
+        key => match filter_field(key) {
+            Some(field) => Test::Value(field, TextTest::word(&value, field, vocabulary)),
+            // A colon in a name is no key.
+            None => Test::Word(word.to_lowercase()),
+        },
     }))
 }
 
@@ -312,10 +321,17 @@ impl Words {
             chars,
         } = self;
         let mut exact = true;
+        let tags = || {
+            summary
+                .labels
+                .values(Field::TagsKo)
+                .iter()
+                .map(String::as_str)
+        };
         for (negated, word, pattern) in patterns {
-            let mut found = [&summary.name, &summary.label_ko]
+            let mut found = [summary.name.as_str(), summary.labels.label_ko()]
                 .into_iter()
-                .chain(&summary.tags_ko)
+                .chain(tags())
                 .any(|text| {
                     chars.clear();
                     chars.extend(text.nfc().flat_map(char::to_lowercase));
@@ -323,8 +339,8 @@ impl Words {
                 });
             if !found && let Some(pattern) = pattern {
                 exact = false;
-                found = std::iter::once(&summary.name)
-                    .chain(&summary.tags_ko)
+                found = std::iter::once(summary.name.as_str())
+                    .chain(tags())
                     .any(|text| {
                         let text = Utf32Str::new(text, chars);
                         pattern.score(text, matcher).is_some()
@@ -345,12 +361,10 @@ fn passes(test: &Test, summary: &GroupSummary) -> bool {
         }
         Test::Reason(reasons) => summary.reasons.iter().any(|have| reasons.contains(have)),
         Test::Source(source) => summary.source_type == *source,
-        Test::Tag(tag) => summary.tags_ko.iter().any(|have| tag.passes(have)),
-        Test::Color(color) => summary.colors.iter().any(|have| color.passes(have)),
-        Test::Type(kind) => summary
-            .item_type
-            .as_ref()
-            .is_some_and(|have| kind.passes(have)),
+        Test::Value(field, text) => {
+            let mut values = summary.labels.values(*field).iter();
+            values.any(|have| text.passes(have))
+        }
         Test::Uncertainty(least) => summary.uncertainty >= *least,
         Test::Word(_) => true,
     }
@@ -412,11 +426,11 @@ mod tests {
     fn names(filter: &str) -> Vec<String> {
         let mut ring = summary(1, "루비 반지", GroupState::Uncertain);
         ring.reasons = vec![Reason::FewTags];
-        ring.colors = vec!["red".into()];
+        ring.labels.set(Field::Colors, ["red"]);
         ring.uncertainty = 0.4;
         let mut hat = summary(2, "검은 모자", GroupState::Failed);
         hat.source_type = SourceType::Cash;
-        hat.tags_ko = vec!["모자".into(), "밤 하늘".into()];
+        hat.labels.set(Field::TagsKo, ["모자", "밤 하늘"]);
         hat.uncertainty = 0.9;
         let coat = summary(3, "Frozen Coat", GroupState::Draft);
         let all = Arc::new([ring, hat, coat].map(Arc::new).to_vec());

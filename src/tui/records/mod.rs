@@ -6,7 +6,7 @@ mod queue;
 mod selection;
 pub mod worker;
 
-pub use filter::{KEYS as FILTER_KEYS, NEEDS_REVIEW, Sort, find, last_word, quoted};
+pub use filter::{NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
 pub use groups::{Groups, Snapshot, needs_person};
 pub use queue::Queue;
 pub use selection::Selection;

@@ -3,9 +3,9 @@
 use super::filter::{self, HeldRecord, Query, Sort};
 use super::groups::Snapshot;
 use crate::error::{Error, Result};
-use crate::record::{GroupState, GroupSummary, Reason};
+use crate::record::{Field, GroupState, Reason};
 use crate::threads;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -33,14 +33,15 @@ pub enum TaskResult {
 pub struct Counts {
     pub states: Vec<(GroupState, u64)>,
     pub reasons: Vec<(Reason, u64)>,
-    pub tags: Vec<(String, u64)>,
-    pub colors: Vec<(String, u64)>,
-    pub themes: Vec<(String, u64)>,
-    pub materials: Vec<(String, u64)>,
-    pub vibes: Vec<(String, u64)>,
-    pub types: Vec<(String, u64)>,
+    pub values: BTreeMap<Field, Vec<(String, u64)>>,
     /// Tenths of uncertainty, lowest first.
     pub uncertainty: [u64; 10],
+}
+
+impl Counts {
+    pub fn of(&self, field: Field) -> &[(String, u64)] {
+        self.values.get(&field).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Task {
@@ -70,8 +71,8 @@ fn count(all: &Snapshot) -> Counts {
     }
     let states = tally(all.iter().map(|summary| summary.state));
     let of = |state: GroupState| states.iter().find(|(have, _)| *have == state).copied();
-    let texts = |values: fn(&GroupSummary) -> &[String]| {
-        let counts = tally(all.iter().flat_map(|summary| values(summary)));
+    let values = |field: Field| {
+        let counts = tally(all.iter().flat_map(|summary| summary.labels.values(field)));
         counts
             .into_iter()
             .map(|(text, n)| (text.clone(), n))
@@ -86,12 +87,9 @@ fn count(all: &Snapshot) -> Counts {
             all.iter()
                 .flat_map(|summary| summary.reasons.iter().copied()),
         ),
-        tags: texts(|summary| &summary.tags_ko),
-        colors: texts(|summary| &summary.colors),
-        themes: texts(|summary| &summary.theme),
-        materials: texts(|summary| &summary.material),
-        vibes: texts(|summary| &summary.vibe),
-        types: texts(|summary| summary.item_type.as_slice()),
+        values: Field::shared()
+            .map(|(field, _)| (field, values(field)))
+            .collect(),
         uncertainty,
     }
 }

@@ -1,9 +1,9 @@
 //! What the model is doing, live.
 
 use super::{Outcome, Screen, View};
-use crate::tui::engine_status::{Model, duration};
+use crate::text::{count, fit, for_screen, gibibytes, megabytes, rough_duration, wrap};
+use crate::tui::engine_status::Model;
 use crate::tui::keymap::{Action, Context};
-use crate::tui::safe_text::{clean, count, fit, wrap};
 use crate::tui::session::Session;
 use crate::tui::widgets::{lines, pane, put};
 use ratatui::buffer::Buffer;
@@ -154,12 +154,15 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
             ),
         );
     }
-    fact("time left", p.eta_seconds.map_or("-".to_owned(), duration));
+    fact(
+        "time left",
+        p.eta_seconds.map_or("-".to_owned(), rough_duration),
+    );
     fact(
         "memory",
         match p.resident_bytes {
             0 => "-".to_owned(),
-            bytes => format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64),
+            bytes => gibibytes(bytes),
         },
     );
     let seconds = p.stage_seconds;
@@ -173,10 +176,6 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     out
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
 /// The sparkline with what it shows; gives the lines that it took.
 fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16 {
     let rates = &session.engine.progress.throughput;
@@ -187,7 +186,7 @@ fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16
     let highest = samples.iter().copied().fold(0.0, f64::max);
     let text = format!(
         "icons a minute, the last {}, at most {highest:.0}",
-        duration((samples.len() * SAMPLE_SECONDS) as f64)
+        rough_duration((samples.len() * SAMPLE_SECONDS) as f64)
     );
     put(
         buf,
@@ -227,7 +226,7 @@ fn latest(session: &Session, area: Rect, buf: &mut Buffer) {
             theme.title(),
         ));
         let room = usize::from(area.height) * 2 / 3;
-        let text = wrap(&clean(text), width);
+        let text = wrap(&for_screen(text), width);
         let skip = text.len().saturating_sub(room.max(1));
         out.extend(text.into_iter().skip(skip).map(Line::from));
     }

@@ -1,9 +1,10 @@
 //! Bar charts of everything countable; opening a bar filters the queue by it.
 
 use super::{Outcome, Screen, View};
+use crate::record::Field;
+use crate::text::{count, pad, width};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::records::{Counts, quoted};
-use crate::tui::safe_text::{count, pad, width};
 use crate::tui::session::Session;
 use crate::tui::widgets::{pane, put};
 use ratatui::buffer::Buffer;
@@ -246,10 +247,10 @@ fn blocks(counts: &Counts) -> Vec<Block> {
                 })
                 .collect(),
         },
-        named("Types", "type", &counts.types),
-        named("Colors", "color", &counts.colors),
-        named("Tags", "tag", &counts.tags),
     ];
+    blocks.extend(
+        Field::shared().map(|(field, filter)| named(filter.title, filter.key, counts.of(field))),
+    );
     blocks.retain(|block| block.bars.iter().any(|bar| bar.count > 0));
     blocks
 }

@@ -4,12 +4,12 @@ use super::{Outcome, Screen, View};
 use crate::record::{
     Attempt, Background, Change, Field, GroupDetail, Labels, Listed, Origin, Reason, Version,
 };
+use crate::text::{fit, for_screen, width};
 use crate::tui::keymap::{Action, Context};
-use crate::tui::safe_text::{clean, fit, width};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{pane, put, put_line};
-use crate::tui::wording::{field_name, version_kind};
+use crate::tui::wording::version_kind;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -181,7 +181,7 @@ impl Screen for Versions {
                 if step == 0 {
                     let mark = if chosen { ">" } else { " " };
                     let style = if chosen { theme.title() } else { theme.dim() };
-                    let name = format!("{mark}{}", field_name(*field));
+                    let name = format!("{mark}{}", field.name());
                     put(buf, inner.x, y, NAME - 1, &name, style);
                 }
                 for (index, column) in columns.iter().enumerate() {
@@ -226,11 +226,11 @@ fn tokens(labels: &Labels, field: Field, draft: Option<&Labels>) -> Vec<Token> {
         if field.is_list() {
             return values
                 .iter()
-                .map(|value| clean(value).into_owned())
+                .map(|value| for_screen(value).into_owned())
                 .collect();
         }
         let words = values.iter().flat_map(|text| text.split_whitespace());
-        words.map(|word| clean(word).into_owned()).collect()
+        words.map(|word| for_screen(word).into_owned()).collect()
     };
     let have = draft.map(parts);
     parts(labels)

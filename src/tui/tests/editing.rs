@@ -77,7 +77,7 @@ fn tags_are_renamed_moved_and_removed() {
         .as_ref()
         .unwrap()
         .labels;
-    assert_eq!(labels.tags_ko, ["모자", "빨강", "왕관"]);
+    assert_eq!(labels.values(Field::TagsKo), ["모자", "빨강", "왕관"]);
     let fields: Vec<_> = bench
         .commands
         .iter()
@@ -100,7 +100,10 @@ fn tags_are_renamed_moved_and_removed() {
         .as_ref()
         .unwrap()
         .labels;
-    assert_eq!(labels.tags_ko, ["모자", "보석", "빨강", "왕관"]);
+    assert_eq!(
+        labels.values(Field::TagsKo),
+        ["모자", "보석", "빨강", "왕관"]
+    );
 }
 
 #[test]
@@ -219,7 +222,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
     for id in [1, 3, 5] {
         let detail = bench.world.get_mut(&GroupId(id)).unwrap();
         let draft = detail.draft.as_mut().unwrap();
-        draft.labels.attributes.colors = vec!["황금".to_owned(), "수상한 색".to_owned()];
+        draft.labels.set(Field::Colors, ["황금", "수상한 색"]);
         for version in &mut detail.versions {
             version.text.labels = draft.labels.clone();
         }
@@ -250,7 +253,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
     bench.keys("y");
     let colors = |bench: &Bench, id| {
         let draft = bench.world[&GroupId(id)].draft.as_ref().unwrap();
-        draft.labels.attributes.colors.clone()
+        draft.labels.values(Field::Colors).to_vec()
     };
     assert_eq!(colors(&bench, 1), ["gold", "수상한 색"]);
     bench.keys("u");

@@ -20,7 +20,13 @@ fn several_tags_are_added_in_one_step() {
     bench.keys("t \"루비,_모자,_황금 enter esc");
     let tags = |bench: &Bench| {
         let detail = bench.session().detail().unwrap().clone();
-        detail.draft.as_ref().unwrap().labels.tags_ko.clone()
+        detail
+            .draft
+            .as_ref()
+            .unwrap()
+            .labels
+            .values(Field::TagsKo)
+            .to_vec()
     };
     assert_eq!(
         tags(&bench),
@@ -179,7 +185,7 @@ fn opens_on_what_needs_a_person_even_where_everything_was_shown_last() {
 #[test]
 fn a_bar_of_the_statistics_filters_exactly_its_records() {
     let mut bench = Bench::evening(120, 40);
-    bench.keys("4 right right right right right enter");
+    bench.keys("4 right right right enter");
     assert_eq!(bench.session().queue.filter(), "tag:=모자");
     bench.keys("4 down enter");
     assert_eq!(bench.session().queue.filter(), "tag:=보석");

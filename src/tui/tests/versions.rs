@@ -13,7 +13,13 @@ fn with_new_answer(width: u16, height: u16) -> Bench {
 
 fn tags(bench: &Bench) -> Vec<String> {
     let detail = bench.session().detail().unwrap();
-    detail.draft.as_ref().unwrap().labels.tags_ko.clone()
+    detail
+        .draft
+        .as_ref()
+        .unwrap()
+        .labels
+        .values(Field::TagsKo)
+        .to_vec()
 }
 
 #[test]

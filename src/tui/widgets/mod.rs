@@ -7,8 +7,8 @@ mod wide;
 pub use text_edit::TextEdit;
 pub use wide::normalize_wide;
 
-use super::safe_text::{fit, pad, width, wrap, wrap_offsets};
 use super::theme::Theme;
+use crate::text::{fit, pad, width, wrap, wrap_offsets};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;

@@ -1,6 +1,6 @@
 //! A text being typed: a cursor between graphemes, word moves, and where it stands on screen.
 
-use crate::tui::safe_text::{clean, width, wrap_offsets};
+use crate::text::{for_screen, width, wrap_offsets};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -14,7 +14,7 @@ pub struct TextEdit {
 impl TextEdit {
     /// The cursor stands at the end.
     pub fn new(text: &str) -> Self {
-        let text = clean(text).into_owned();
+        let text = for_screen(text).into_owned();
         let cursor = text.len();
         Self { text, cursor }
     }
@@ -32,7 +32,7 @@ impl TextEdit {
     }
 
     pub fn insert(&mut self, text: &str) {
-        let text = clean(text);
+        let text = for_screen(text);
         self.text.insert_str(self.cursor, &text);
         self.cursor += text.len();
         // A combining mark may have joined its neighbors.

@@ -1,6 +1,6 @@
 //! Characters wider than a cell, drawn alike by every terminal.
 
-use crate::tui::safe_text::{plain_emoji, width};
+use crate::text::{plain_emoji, width};
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::style::Modifier;
 

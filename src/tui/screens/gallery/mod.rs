@@ -5,10 +5,10 @@ mod layout;
 use super::queue_parts::{empty_queue, filter_line};
 use super::{Outcome, Screen, View};
 use crate::record::{Field, GroupSummary};
+use crate::text::{count, fit, pad, width};
 use crate::tui::dialogs::{Dialog, FilterForm, Purpose, Refusal};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::picture::PictureRequest;
-use crate::tui::safe_text::{count, fit, pad, width};
 use crate::tui::session::Session;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::widgets::{fill_view, keep_in_view, put, put_line};
@@ -306,14 +306,13 @@ fn record(theme: &Theme, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
         area.x + 1,
         area.y + 1,
         cells,
-        &summary.label_ko,
+        summary.labels.label_ko(),
         theme.text(),
     );
-    let words = summary
-        .tags_ko
-        .iter()
-        .chain(&summary.colors)
-        .chain(&summary.item_type);
+    let shown = [Field::TagsKo, Field::Colors, Field::ItemTypeGuess];
+    let words = shown
+        .into_iter()
+        .flat_map(|field| summary.labels.values(field));
     let words: Vec<&str> = words.map(String::as_str).collect();
     put(
         buf,

@@ -2,8 +2,8 @@
 
 use super::layout::{Panes, inner_of, picture_and_text};
 use crate::record::{GroupDetail, nearest_color, to_oklab};
+use crate::text::fit;
 use crate::tui::picture::{Picture, PictureRequest, RenderMode};
-use crate::tui::safe_text::fit;
 use crate::tui::screens::View;
 use crate::tui::session::Session;
 use crate::tui::widgets::{pane, paragraph, put};

@@ -2,7 +2,7 @@
 
 use super::layout::{Panes, inner_of};
 use crate::record::GroupSummary;
-use crate::tui::safe_text::{count, fit, pad, width};
+use crate::text::{count, fit, pad, width};
 use crate::tui::screens::View;
 use crate::tui::screens::queue_parts::{empty_queue, filter_line};
 use crate::tui::session::Session;

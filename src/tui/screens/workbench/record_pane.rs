@@ -71,7 +71,7 @@ fn sheet(prompt: Option<&Prompt>, session: &Session, cells: u16) -> Sheet {
 fn values(field: Field, session: &Session) -> Vec<String> {
     let labels = session.labels();
     labels
-        .map(|labels| labels.values(field))
+        .map(|labels| labels.values(field).to_vec())
         .unwrap_or_default()
 }
 

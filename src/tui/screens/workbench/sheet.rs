@@ -5,13 +5,13 @@ use super::record_pane::FieldCursor;
 use crate::record::{
     CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
 };
+use crate::text::{fit, for_screen, pad, plural, width, wrap};
 use crate::tui::dialogs::Prompt;
 use crate::tui::keymap::{Action, Context};
-use crate::tui::safe_text::{clean, fit, pad, plural, width, wrap};
 use crate::tui::session::Session;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::widgets::wrap_styled;
-use crate::tui::wording::{field_name, version_kind};
+use crate::tui::wording::version_kind;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::ops::Range;
@@ -345,11 +345,7 @@ impl FieldLines<'_> {
     }
 
     fn end(&mut self) {
-        let name = if self.first {
-            field_name(self.field)
-        } else {
-            ""
-        };
+        let name = if self.first { self.field.name() } else { "" };
         let mut spans = vec![Span::styled(
             format!("{name:<NAME$}"),
             self.page.theme.dim(),
@@ -408,7 +404,7 @@ impl FieldLines<'_> {
         weak: Option<&FieldConfidence>,
     ) {
         let theme = self.page.theme;
-        let value = clean(value).into_owned();
+        let value = for_screen(value).into_owned();
         let weak: &[String] = weak.map_or(&[], |weak| &weak.weak_words);
         let chip = self.field.is_list() && !self.apart;
         let is_weak = weak

@@ -1,0 +1,94 @@
+//! Journals of every earlier layout are brought up to date, and nothing in them is lost.
+
+use super::import::line;
+use super::*;
+use crate::outdir::LABELS;
+use crate::record::{GroupDetail, Labels};
+
+/// A journal with an imported record, a committed, an edited, a rejected and a plain draft, a
+/// failure and an item that nobody has asked about.
+fn full(outdir: &Path) -> Outdir {
+    let imported = line("왕관", "금빛 보석이 박힌 왕관", "\"too_small\"") + "\n";
+    std::fs::write(outdir.join(LABELS), imported).unwrap();
+    let (mut journal, ids) = labeled(outdir, &["반지", "모자", "검", "방패"]);
+    journal.commit_automatic(ids[0]).unwrap();
+    for (id, change) in [
+        (ids[1], set_label("고친 붉은 모자")),
+        (
+            ids[2],
+            Change::Reject {
+                reason: "흐리다".into(),
+            },
+        ),
+        (
+            ids[3],
+            Change::Add {
+                field: Field::Vibe,
+                value: "단단한".into(),
+            },
+        ),
+    ] {
+        journal.apply(&[id], &change, "a step").unwrap();
+    }
+    journal.begin_source();
+    let more = [group(8, "활"), group(9, "창")];
+    let more = journal.upsert_groups(&more).unwrap();
+    journal
+        .add_failures(&[(more[0].id, failure(FailureCode::MissingImage))])
+        .unwrap();
+    journal
+}
+
+fn details(journal: &Journal) -> Vec<GroupDetail> {
+    let all = journal.summaries().unwrap().into_iter();
+    all.map(|summary| journal.detail(summary.id).unwrap().unwrap())
+        .collect()
+}
+
+#[test]
+fn nothing_is_lost_on_the_way_from_any_layout() {
+    for version in 1..=schema::VERSION {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = full(dir.path());
+        journal.export(false).unwrap();
+        let (before, exported) = (details(&journal), read(dir.path(), LABELS));
+        assert_eq!(before.len(), 7);
+        drop(journal);
+        drop(as_of_version(dir.path(), version));
+
+        let mut journal = open(dir.path());
+        assert_eq!(details(&journal), before, "from version {version}");
+        journal.export(false).unwrap();
+        assert_eq!(read(dir.path(), LABELS), exported);
+        // The steps of before can be undone, and the journal goes on.
+        for _ in 0..3 {
+            journal.undo().unwrap().unwrap();
+        }
+        let id = before.iter().find(|detail| detail.item.item_name == "모자");
+        let id = id.unwrap().summary.id;
+        let undone = journal.detail(id).unwrap().unwrap();
+        assert_eq!(undone.draft.unwrap().labels, labels("모자"));
+        journal
+            .apply(&[id], &set_label("다시 고친 모자"), "a step")
+            .unwrap();
+        let edited = journal.summary(id).unwrap().unwrap();
+        assert_eq!(edited.labels.label_ko(), "다시 고친 모자");
+    }
+}
+
+/// What the queue shows of a draft is what it shows of the same draft in a journal of today.
+#[test]
+fn summaries_keep_every_value_of_the_draft() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(full(dir.path()));
+    drop(as_of_version(dir.path(), 1));
+    let all = details(&open(dir.path()));
+    for detail in all {
+        let labels = detail
+            .draft
+            .map_or_else(Labels::default, |draft| draft.labels);
+        for &field in Field::ALL.iter().filter(|field| field.is_in_summary()) {
+            assert_eq!(detail.summary.labels.values(field), labels.values(field));
+        }
+    }
+}

@@ -21,12 +21,12 @@
 //! L1  settings, source, icon, prompt, outdir, store, export
 //! L2  vlm                           -> L0, icon
 //! L3  labeler, engine               -> L0-L2
-//! L4  batch, tui                    -> record, text, settings, error, threads, icon, engine's messages and handle
+//! L4  wording, batch, tui           -> record, text, settings, error, threads, icon, engine's messages and handle
 //! L5  cli, logging, doctor, ask, bench, journal, main
 //! ```
 //!
 //! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
-//! terminal. `tests/tidy.rs` holds the tree to this.
+//! terminal. The engine reports data, and `wording` finds the words. `tests/tidy.rs` holds the tree to this.
 //!
 //! # Invariants
 //!
@@ -58,3 +58,4 @@ pub mod text;
 pub mod threads;
 pub mod tui;
 pub mod vlm;
+pub mod wording;

@@ -3,15 +3,15 @@
 
 #[allow(dead_code)]
 mod common;
+#[path = "common/engine.rs"]
+mod engine;
 #[path = "common/operator.rs"]
 mod operator;
-#[path = "common/plan.rs"]
-mod plan;
 
 use common::{good, picture, say};
 use encoding_rs::EUC_KR;
 use labeler_tui::engine::{Command, Step};
-use labeler_tui::labeler::scripted::Script;
+use labeler_tui::labeler::fake::Plays;
 use labeler_tui::record::{Change, Decision, Field, GroupDetail, GroupId, Labels};
 use operator::Operator;
 use proptest::prelude::*;
@@ -196,7 +196,7 @@ struct World {
     count: usize,
 }
 
-fn script() -> Script {
+fn plays() -> Plays {
     let answers = |name: &str| -> Vec<Value> {
         let answer = |number: usize| {
             let mut answer = good(name);
@@ -356,7 +356,7 @@ impl World {
     }
 
     fn sits_down(&mut self) {
-        self.operator = Some(Operator::sits_down(self.folder.path(), script()));
+        self.operator = Some(Operator::sits_down(self.folder.path(), plays()));
         for line in &mut self.written {
             line.seen = true;
         }

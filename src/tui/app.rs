@@ -10,12 +10,13 @@ use super::message::{Effect, Message};
 use super::records::TaskResult;
 use super::screens::{Outcome, Screens, View};
 use super::session::{Session, Settings};
+use super::step_words::step_words;
 use super::theme::Theme;
 use super::widgets::layout::{self, frame};
 use super::widgets::{normalize_wide, paragraph};
-use super::wording::step_words;
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
+use crate::wording;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
@@ -262,7 +263,8 @@ impl App {
                     .notices
                     .log_error(format!("{name}: {code} ({detail})"));
             }
-            Event::Warning(text) => {
+            Event::Warning(warning) => {
+                let text = wording::warning(&warning);
                 session.notices.log_error(text.clone());
                 session.warn(text);
             }
@@ -270,7 +272,8 @@ impl App {
                 session.engine.ended = true;
                 session.request(Effect::Quit);
             }
-            Event::Broken(error) => {
+            Event::Broken(broken) => {
+                let error = wording::broken(&broken);
                 session.warn(format!("the engine stopped: {}", error.cause));
                 session.engine.ended = true;
                 session.engine.broken = Some(error);
@@ -279,8 +282,9 @@ impl App {
     }
 
     fn blocked(&mut self, blocked: Blocked) {
-        let cause = format!("not saved: {}", blocked.error.cause);
-        self.session.notices.log_error(cause);
+        let cause = wording::blocked(&blocked).cause;
+        let text = format!("not saved: {cause}");
+        self.session.notices.log_error(text);
         self.session.engine.blocked = Some(blocked);
         self.session.refuses_step();
         // A question about what can no longer be done; leaving asks another one now.

@@ -4,6 +4,7 @@ use super::keymap::{Action, Context, Keymap};
 use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
 use crate::error::Error;
 use crate::text::rough_duration;
+use crate::wording;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Model {
@@ -83,7 +84,8 @@ impl EngineStatus {
             Cure::Rewrite => format!("{key} rewrites the journal"),
             Cure::None => "leave and start again".to_owned(),
         };
-        Some(format!("not saved, {cure}: {}", blocked.error.cause))
+        let error = wording::blocked(blocked);
+        Some(format!("not saved, {cure}: {}", error.cause))
     }
 
     /// Whether the header shows trouble.

@@ -13,6 +13,7 @@ mod picture;
 mod records;
 pub mod screens;
 pub mod session;
+mod step_words;
 mod terminal;
 #[cfg(test)]
 mod testing;
@@ -20,7 +21,6 @@ mod testing;
 mod tests;
 pub mod theme;
 mod widgets;
-mod wording;
 
 pub use keymap::Keymap;
 pub use session::Settings;

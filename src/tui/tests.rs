@@ -10,7 +10,7 @@ use super::keymap::{ACTIONS, Action};
 use super::message::Message;
 use super::testing::Bench;
 use super::theme::{Depth, Ground, Theme};
-use crate::engine::{Command, Event, Progress, Stage};
+use crate::engine::{Command, Event, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
 use crate::text::width;
@@ -430,7 +430,7 @@ proptest::proptest! {
         detail.summary.labels.set(Field::TagsKo, [text(8)]);
         let summary = detail.summary.clone();
         bench.event(Event::Groups(vec![summary]));
-        bench.event(Event::Warning(text(11)));
+        bench.event(Event::Warning(Warning::Source(text(11))));
         bench.progress(Progress {
             in_hand: Some((id, text(10))),
             ..Progress::default()

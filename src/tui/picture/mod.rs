@@ -2,9 +2,10 @@
 
 mod loader;
 
-pub use loader::{
-    Backdrop, LoadedPicture, Picture, PictureKey, PictureRequest, RenderMode, load, spawn,
-};
+pub use loader::{Backdrop, LoadedPicture, Picture, PictureKey, PictureRequest, RenderMode, spawn};
+
+#[cfg(test)]
+pub use loader::load;
 
 use super::theme::Theme;
 use super::widgets::layout::centered;

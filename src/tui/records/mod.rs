@@ -7,7 +7,9 @@ mod selection;
 pub mod worker;
 
 pub use filter::{NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
-pub use groups::{Groups, Snapshot, needs_person};
+#[cfg(test)]
+pub use groups::Snapshot;
+pub use groups::{Groups, needs_person};
 pub use queue::Queue;
 pub use selection::Selection;
 pub use worker::{Counts, Task, TaskResult};

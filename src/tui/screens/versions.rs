@@ -7,9 +7,9 @@ use crate::record::{
 use crate::text::{fit, for_screen, width};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::session::Session;
+use crate::tui::step_words::version_kind;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{pane, put, put_line};
-use crate::tui::wording::version_kind;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;

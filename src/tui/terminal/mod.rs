@@ -13,6 +13,7 @@ use super::session::Settings;
 use super::theme::Theme;
 use crate::engine::{Command, Event, Handle};
 use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::wording;
 use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};
 use std::io::{IsTerminal as _, stdin, stdout};
@@ -65,7 +66,7 @@ pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Re
     while !stopped {
         match events.recv() {
             Ok(Event::Stopped(_)) => stopped = true,
-            Ok(Event::Broken(error)) => return Err(error),
+            Ok(Event::Broken(broken)) => return Err(wording::broken(&broken)),
             // Nobody is there to solve it any more.
             Ok(Event::Blocked(_)) => handle.send(Command::Stop),
             Ok(_) => {}
@@ -144,7 +145,9 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
                     urgent |= !matches!(*message, Message::Engine(_));
                     match &*message {
                         Message::Engine(Event::Stopped(_)) => end.stopped = true,
-                        Message::Engine(Event::Broken(error)) => end.broken = Some(error.clone()),
+                        Message::Engine(Event::Broken(broken)) => {
+                            end.broken = Some(wording::broken(broken));
+                        }
                         Message::Terminate => end.exit = Exit::Interrupted,
                         // Whatever the size was in between, the old frame has been cut or wrapped.
                         Message::Resize(_) => terminal.foreign = true,

@@ -1,0 +1,203 @@
+//! Measures a run: rates over a window, the time left, the text being written.
+
+use super::messages::{Progress, Stage};
+use crate::labeler::RemoteCounts;
+use crate::record::{GroupId, Timings};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Rates of "now" look back this long.
+const WINDOW: Duration = Duration::from_secs(60);
+/// One point of the throughput line.
+const SAMPLE: Duration = Duration::from_secs(2);
+const SAMPLES: usize = 120;
+
+/// Written by the coordinator and the model's thread.
+#[derive(Debug)]
+pub struct Metrics(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stage: Stage,
+    stage_done: Option<f32>,
+    in_flight: usize,
+    in_hand: Option<(GroupId, String)>,
+    /// When the first piece of work began.
+    began: Option<Instant>,
+    finished: u64,
+    stage_seconds: [f64; 4],
+    /// Icons and tokens of the last minute.
+    recent: VecDeque<(Instant, usize)>,
+    throughput: VecDeque<f64>,
+    sampled: Instant,
+    remote: Option<RemoteCounts>,
+}
+
+impl Metrics {
+    pub fn new(now: Instant) -> Self {
+        Self(Mutex::new(Inner {
+            stage: Stage::Starting,
+            stage_done: None,
+            in_flight: 0,
+            in_hand: None,
+            began: None,
+            finished: 0,
+            stage_seconds: [0.0; 4],
+            recent: VecDeque::new(),
+            throughput: VecDeque::new(),
+            sampled: now,
+            remote: None,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn stage(&self, stage: Stage, done: Option<f32>) {
+        let mut inner = self.lock();
+        inner.stage = stage;
+        inner.stage_done = done;
+    }
+
+    pub fn in_flight(&self, count: usize) {
+        let mut inner = self.lock();
+        inner.in_flight = count;
+        if count > 0 && inner.began.is_none() {
+            inner.began = Some(Instant::now());
+        }
+        if count == 0 {
+            inner.in_hand = None;
+        }
+    }
+
+    pub fn in_hand(&self, group: GroupId, text: String) {
+        self.lock().in_hand = Some((group, text));
+    }
+
+    pub fn remote(&self, counts: RemoteCounts) {
+        self.lock().remote = Some(counts);
+    }
+
+    /// Counts an answer, good or bad.
+    pub fn finished(&self, now: Instant, timings: &Timings, tokens: usize) {
+        let mut inner = self.lock();
+        inner.began.get_or_insert(now);
+        inner.finished += 1;
+        let spent = [
+            timings.preprocess_ms,
+            timings.vision_ms,
+            timings.prefill_ms,
+            timings.decode_ms,
+        ];
+        for (sum, ms) in inner.stage_seconds.iter_mut().zip(spent) {
+            *sum += ms / 1000.0;
+        }
+        inner.recent.push_back((now, tokens));
+    }
+
+    pub fn stage_seconds(&self) -> [f64; 4] {
+        self.lock().stage_seconds
+    }
+
+    /// Fills in the measured fields; the counts are the caller's.
+    pub fn measure(&self, now: Instant, progress: &mut Progress) {
+        let mut inner = self.lock();
+        while inner
+            .recent
+            .front()
+            .is_some_and(|(at, _)| now.duration_since(*at) > WINDOW)
+        {
+            inner.recent.pop_front();
+        }
+        let since = inner.began.map_or(Duration::ZERO, |began| now - began);
+        let window = since.min(WINDOW).as_secs_f64();
+        let per_second = |count: usize| match window {
+            w if w > 0.0 => count as f64 / w,
+            _ => 0.0,
+        };
+        progress.icons_per_minute_now = per_second(inner.recent.len()) * 60.0;
+        progress.tokens_per_second = per_second(inner.recent.iter().map(|(_, n)| n).sum());
+        let whole = since.as_secs_f64();
+        progress.icons_per_minute = match whole {
+            w if w > 0.0 => inner.finished as f64 * 60.0 / w,
+            _ => 0.0,
+        };
+        let rate = match progress.icons_per_minute_now {
+            now if now > 0.0 => now,
+            _ => progress.icons_per_minute,
+        };
+        let left = progress
+            .total
+            .saturating_sub(progress.already + progress.done) as f64;
+        progress.eta_seconds = (rate > 0.0 && !progress.reading).then(|| left * 60.0 / rate);
+        if now.duration_since(inner.sampled) >= SAMPLE {
+            inner.sampled = now;
+            inner.throughput.push_back(progress.icons_per_minute_now);
+            if inner.throughput.len() > SAMPLES {
+                inner.throughput.pop_front();
+            }
+        }
+        progress.stage = inner.stage;
+        progress.stage_done = inner.stage_done;
+        progress.in_flight = inner.in_flight;
+        progress.in_hand.clone_from(&inner.in_hand);
+        progress.throughput = inner.throughput.iter().copied().collect();
+        progress.stage_seconds = inner.stage_seconds;
+        progress.resident_bytes = resident_bytes();
+        progress.remote = inner.remote;
+    }
+}
+
+/// Memory of this process; 0 if the system does not report it.
+fn resident_bytes() -> u64 {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+        return 0;
+    };
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB"))
+        .and_then(|kib| kib.trim().parse::<u64>().ok())
+        .map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_look_at_the_last_minute_and_the_eta_at_what_is_left() {
+        let start = Instant::now();
+        let metrics = Metrics::new(start);
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        for second in 0..120 {
+            // One icon a second, then two.
+            for _ in 0..=second / 60 {
+                metrics.finished(at(second), &Timings::default(), 10);
+            }
+        }
+        let mut progress = Progress {
+            total: 300,
+            done: 180,
+            ..Progress::default()
+        };
+        metrics.measure(at(120), &mut progress);
+        assert!((progress.icons_per_minute_now - 120.0).abs() < 3.0);
+        assert!((progress.icons_per_minute - 90.0).abs() < 1.0);
+        assert!((progress.tokens_per_second - 20.0).abs() < 0.5);
+        assert!((progress.eta_seconds.unwrap() - 60.0).abs() < 2.0);
+        assert_eq!(progress.throughput.len(), 1);
+    }
+
+    #[test]
+    fn nothing_done_gives_no_eta() {
+        let start = Instant::now();
+        let metrics = Metrics::new(start);
+        let mut progress = Progress::default();
+        metrics.measure(start, &mut progress);
+        assert_eq!(progress.eta_seconds, None);
+        assert_eq!(progress.icons_per_minute, 0.0);
+    }
+}

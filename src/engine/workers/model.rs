@@ -1,0 +1,158 @@
+//! Runs the labeler on the one thread that owns it, and with it the weights.
+
+use super::messages::{ModelEvent, WorkerMessage};
+use super::prepared::PreparedQueue;
+use crate::engine::messages::Stage;
+use crate::engine::metrics::Metrics;
+use crate::error::{Error, ErrorKind};
+use crate::labeler::{Factory, Jobs, LabelEvent, LabelRequest, Loading, Pull};
+use crate::threads;
+use crossbeam_channel::Sender;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// After this many jobs in a row that break the labeler, the labeler is broken and not the jobs.
+const BREAKS: usize = 16;
+
+/// Runs until the queue is closed or cancelled, or the labeler fails for good.
+pub fn run(
+    factory: Factory,
+    prepared: &PreparedQueue,
+    out: &Sender<WorkerMessage>,
+    metrics: &Metrics,
+) {
+    let send = |event: ModelEvent| {
+        // The coordinator outlives this thread unless it has panicked itself.
+        let _ = out.send(WorkerMessage::Model(event));
+    };
+    let mut on_load = |loading: Loading, done| metrics.stage(loading.into(), done);
+    let loaded = catch_unwind(AssertUnwindSafe(|| factory(&mut on_load)));
+    let mut labeler = match loaded.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
+        Ok(labeler) => labeler,
+        Err(error) => {
+            metrics.stage(Stage::Failed, None);
+            send(ModelEvent::Broken(error));
+            return;
+        }
+    };
+    metrics.stage(Stage::Idle, None);
+    send(ModelEvent::Ready(labeler.info()));
+    let mut breaks = 0;
+    loop {
+        let mut jobs = Worker {
+            prepared,
+            send: &send,
+            metrics,
+            in_flight: BTreeMap::new(),
+            waiting: false,
+            finished: 0,
+        };
+        let ended = catch_unwind(AssertUnwindSafe(|| labeler.run(&mut jobs)));
+        let (left, finished) = (std::mem::take(&mut jobs.in_flight), jobs.finished);
+        metrics.in_flight(0);
+        let error = match ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
+            Ok(()) if left.is_empty() || prepared.cancelled() => break,
+            Ok(()) => Error::new(ErrorKind::Internal, "the model left work unfinished"),
+            Err(error) => error,
+        };
+        tracing::error!(error = %error, in_flight = left.len(), "the model broke off");
+        breaks = if finished > 0 { 1 } else { breaks + 1 };
+        if left.is_empty() || breaks > BREAKS {
+            metrics.stage(Stage::Failed, None);
+            send(ModelEvent::Broken(error));
+            return;
+        }
+        if left.len() == 1 {
+            for ticket in left.into_keys() {
+                let error = error.clone();
+                send(ModelEvent::Refused { ticket, error });
+            }
+        } else {
+            prepared.suspect(left.into_values());
+        }
+    }
+}
+
+/// A panic of the model is an error like any other that it gives.
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let error = threads::panicked("the model", panic);
+    Error::new(ErrorKind::Model, error.cause)
+}
+
+struct Worker<'a> {
+    prepared: &'a PreparedQueue,
+    send: &'a dyn Fn(ModelEvent),
+    metrics: &'a Metrics,
+    in_flight: BTreeMap<u64, LabelRequest>,
+    waiting: bool,
+    finished: usize,
+}
+
+impl Worker<'_> {
+    fn show_stage(&self) {
+        let stage = match self.waiting {
+            true => Stage::Waiting,
+            false => Stage::Decode,
+        };
+        self.metrics.stage(stage, None);
+    }
+
+    /// Whether `ticket` was in flight: a labeler answers each job once.
+    fn end(&mut self, ticket: u64) -> bool {
+        let known = self.in_flight.remove(&ticket).is_some();
+        self.metrics.in_flight(self.in_flight.len());
+        self.finished += usize::from(known);
+        known
+    }
+}
+
+impl Jobs for Worker<'_> {
+    fn pull(&mut self, wait: bool) -> Pull {
+        let pull = match self.prepared.pull(false, self.in_flight.len()) {
+            Pull::Empty if wait && self.in_flight.is_empty() => {
+                self.metrics.stage(Stage::Idle, None);
+                self.prepared.pull(true, 0)
+            }
+            pull => pull,
+        };
+        if let Pull::Request(request) = &pull {
+            self.in_flight.insert(request.ticket, (**request).clone());
+            self.metrics.in_flight(self.in_flight.len());
+            self.show_stage();
+            (self.send)(ModelEvent::Started(request.ticket));
+        }
+        pull
+    }
+
+    fn cancelled(&self) -> bool {
+        self.prepared.cancelled()
+    }
+
+    fn push(&mut self, event: LabelEvent) {
+        match event {
+            LabelEvent::Partial { ticket, text } => {
+                if let Some(request) = self.in_flight.get(&ticket) {
+                    self.metrics.in_hand(request.group, text);
+                }
+            }
+            LabelEvent::Done { ticket, answer } => {
+                if self.end(ticket) {
+                    (self.send)(ModelEvent::Answered { ticket, answer });
+                }
+            }
+            LabelEvent::Notice(notice) => (self.send)(ModelEvent::Notice(notice)),
+            LabelEvent::Changed(info) => (self.send)(ModelEvent::Ready(info)),
+            LabelEvent::Counts(counts) => self.metrics.remote(counts),
+            LabelEvent::Waiting(waiting) => {
+                self.waiting = waiting;
+                self.show_stage();
+            }
+            LabelEvent::Failed { ticket, error } => {
+                if self.end(ticket) {
+                    (self.send)(ModelEvent::Refused { ticket, error });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Prepares requests ahead of the model: reads, decodes and scales pictures and writes prompts.
+
+use super::messages::{PreprocessEvent, WorkerMessage};
+use crate::engine::queue::Job;
+use crate::error::Result;
+use crate::icon::{self, Icon};
+use crate::labeler::LabelRequest;
+use crate::prompt::Prompter;
+use crate::record::{ColorHistogram, Failure, FailureCode, GroupId};
+use crate::source::image_bytes;
+use crossbeam_channel::{Receiver, Sender};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Work for the preparing thread.
+#[derive(Debug)]
+pub enum Work {
+    Attempt(Box<Job>),
+    /// Pictures that are only looked at for their colors.
+    Colors(Vec<(GroupId, PathBuf)>),
+}
+
+/// Prepares until there is no more work.
+pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<WorkerMessage>) {
+    for work in work {
+        let message = match work {
+            Work::Attempt(job) => prepared(prompter, &job),
+            Work::Colors(files) => PreprocessEvent::Colors(colors(files)),
+        };
+        if out.send(WorkerMessage::Preprocess(message)).is_err() {
+            return;
+        }
+    }
+}
+
+fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
+    let began = Instant::now();
+    let ticket = job.ticket;
+    match without_panic(|| prepare(prompter, job)) {
+        Ok((request, histogram)) => PreprocessEvent::Ready {
+            ticket,
+            request: Box::new(request),
+            histogram,
+            preprocess_ms: began.elapsed().as_secs_f64() * 1000.0,
+        },
+        Err(failure) => PreprocessEvent::Failed { ticket, failure },
+    }
+}
+
+fn colors(files: Vec<(GroupId, PathBuf)>) -> Vec<(GroupId, ColorHistogram)> {
+    let histogram = |file: &Path| without_panic(|| Ok(icon::palette(&decoded(file)?).histogram));
+    files
+        .into_iter()
+        .filter_map(|(group, file)| match histogram(&file) {
+            Ok(histogram) => Some((group, histogram)),
+            Err(failure) => {
+                tracing::warn!(file = %file.display(), detail = %failure.detail, "no colors");
+                None
+            }
+        })
+        .collect()
+}
+
+fn without_panic<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(broken("the image made the decoder panic")))
+}
+
+fn decoded(file: &Path) -> Result<Icon, Failure> {
+    icon::decode(&image_bytes(file)?).map_err(|error| broken(&error.cause))
+}
+
+fn prepare(
+    prompter: &Prompter,
+    job: &Job,
+) -> Result<(LabelRequest, Option<ColorHistogram>), Failure> {
+    let settings = &job.settings;
+    let mut histogram = None;
+    let mut picture = None;
+    if settings.with_image {
+        let file = job.item.file.as_ref().ok_or_else(|| Failure {
+            code: FailureCode::MissingImage,
+            detail: "the source names no file".to_owned(),
+        })?;
+        let icon = decoded(file)?;
+        histogram = Some(icon::palette(&icon).histogram);
+        picture = Some(Arc::new(icon::picture(
+            &icon,
+            settings.upscale,
+            settings.background,
+        )));
+    }
+    let request = LabelRequest {
+        ticket: job.ticket,
+        group: job.group,
+        chat: prompter.chat(&job.item, settings),
+        picture,
+        schema: prompter.schema(&job.item, settings),
+        max_new_tokens: settings.max_new_tokens,
+    };
+    Ok((request, histogram))
+}
+
+fn broken(why: &str) -> Failure {
+    Failure {
+        code: FailureCode::ImageLoadFailed,
+        detail: why.to_owned(),
+    }
+}

@@ -1,0 +1,43 @@
+//! The engine as the workstation starts it.
+
+use labeler_tui::engine::{Engine, EngineConfig};
+use labeler_tui::record::Background;
+use labeler_tui::settings::{
+    EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
+};
+use std::path::Path;
+
+pub const ICON: IconOptions = IconOptions {
+    upscale: 2,
+    background: Background::White,
+    with_image: true,
+};
+
+/// Over a folder of icons, with the labels in `out` beside them.
+pub fn engine(folder: &Path) -> Engine {
+    let engine = Engine::new(EngineConfig {
+        options: EngineOptions {
+            outdir: folder.join("out"),
+            commit_automatically: false,
+            resume: true,
+            quality_retry: false,
+            parquet: false,
+            max_new_tokens: 100,
+        },
+        source: SourceOptions {
+            kind: SourceKind::Folder(folder.to_owned()),
+            only: OnlySource::All,
+            run_id: None,
+            max_samples: None,
+        },
+        icon: ICON,
+        prompt: PromptOptions {
+            version: "v2".into(),
+            file: None,
+            lang: Lang::Ko,
+            with_metadata: true,
+            vocabulary: None,
+        },
+    });
+    engine.unwrap()
+}

@@ -1,10 +1,17 @@
-//! Holds the tree to the house rules: layers, heads, sizes, no panics and no prints where none
-//! belong.
+//! Holds the tree to what lints cannot: layers, heads, sizes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 23] = [
+const LAYERS: [(&str, u32); 20] = [
     ("error", 0),
     ("threads", 0),
     ("text", 0),
@@ -22,12 +29,9 @@ const LAYERS: [(&str, u32); 23] = [
     ("wording", 4),
     ("batch", 4),
     ("tui", 4),
+    ("commands", 5),
     ("cli", 5),
     ("logging", 5),
-    ("doctor", 5),
-    ("ask", 5),
-    ("bench", 5),
-    ("journal", 5),
 ];
 
 /// What the front ends may see of the program, besides themselves.
@@ -189,7 +193,7 @@ fn part_of_vlm(module: &Module) -> Option<String> {
 
 #[test]
 fn only_its_own_folder_names_an_architecture() {
-    let rooms = ["vlm", "labeler", "ask", "bench", "doctor"];
+    let rooms = ["vlm", "labeler", "commands"];
     for module in modules() {
         let path = module.path.to_str().unwrap();
         if rooms.contains(&module.room.as_str()) && !path.contains("/vlm/models/") {
@@ -243,32 +247,4 @@ fn no_file_is_too_long() {
             module.path.display()
         );
     }
-}
-
-#[test]
-fn no_panic_is_written_into_the_program() {
-    let found = offenses(|_, line| {
-        [
-            ".unwrap()",
-            ".expect(",
-            "panic!(",
-            "todo!(",
-            "unimplemented!(",
-        ]
-        .iter()
-        .any(|call| line.contains(call))
-    });
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
-}
-
-#[test]
-fn only_front_ends_print() {
-    let found = offenses(|module, line| {
-        let may = ["main", "batch", "tui", "ask", "bench", "doctor"];
-        !may.contains(&module.room.as_str())
-            && ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!("]
-                .iter()
-                .any(|call| line.contains(call))
-    });
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }

@@ -154,6 +154,7 @@ fn left(report: &StepReport) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Field;
 
     fn said(change: Change, records: usize, fields: &[(Field, usize)]) -> StepReport {
         StepReport {

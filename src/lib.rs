@@ -36,10 +36,14 @@
 //! - A bad item is an event; the run goes on and the exit status remembers it.
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
+#[allow(clippy::disallowed_methods, reason = "it prints")]
 pub mod ask;
+#[allow(clippy::disallowed_methods, reason = "it prints")]
 pub mod batch;
+#[allow(clippy::disallowed_methods, reason = "it prints")]
 pub mod bench;
 pub mod cli;
+#[allow(clippy::disallowed_methods, reason = "it prints")]
 pub mod doctor;
 pub mod engine;
 pub mod error;
@@ -56,6 +60,7 @@ pub mod source;
 pub mod store;
 pub mod text;
 pub mod threads;
+#[allow(clippy::disallowed_methods, reason = "it prints")]
 pub mod tui;
 pub mod vlm;
 pub mod wording;

@@ -1,5 +1,7 @@
 //! Composition root: reads the settings, picks what to run, and turns its end into an exit status.
 
+#![allow(clippy::disallowed_methods, reason = "it prints")]
+
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
 use labeler_tui::engine::{Engine, EngineConfig};

@@ -1,6 +1,14 @@
 //! The engine as the workstation uses it: commands in, events out, no model, and labels that an
 //! earlier program left.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 #[path = "common/engine.rs"]
 mod engine;
 #[path = "common/sources.rs"]

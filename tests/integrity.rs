@@ -1,6 +1,14 @@
 //! Nothing changes that nobody asked to change: any sequence of an operator's actions, new answers,
 //! undo, restarts, lines written by hand and pictures that move leaves everything else as it was.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 #[allow(dead_code)]
 mod common;
 #[path = "common/engine.rs"]

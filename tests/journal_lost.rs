@@ -1,4 +1,12 @@
 //! The journal deleted, replaced, cut short or not writable while the engine runs.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 #![cfg(unix)]
 
 #[path = "common/engine.rs"]

@@ -1,6 +1,14 @@
 //! A panic in any of the engine's threads, outside of all that expects one, ends what depends on
 //! the thread, with the cause and within seconds.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 #[path = "common/engine.rs"]
 mod engine;
 #[path = "common/sources.rs"]

@@ -1,6 +1,14 @@
 //! Whatever an operator does can be taken back: keys through the workstation's own state, with a
 //! real engine and a real journal behind it and a fake model.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 #[allow(dead_code)]
 mod common;
 #[path = "common/engine.rs"]

@@ -128,6 +128,7 @@ impl Labeler for Fake {
                         ticket,
                         error: Error::new(ErrorKind::Model, why),
                     }),
+                    #[allow(clippy::panic, reason = "the play says so")]
                     Play::Panic(why) => std::panic::panic_any(why),
                     Play::Break(why) => return Err(Error::new(ErrorKind::Model, why)),
                     Play::Hold => {

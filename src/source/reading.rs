@@ -7,7 +7,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// What a source says of one row.
+/// One row of a source, or a warning about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowEvent {
     Item(Item),

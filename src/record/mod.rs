@@ -40,4 +40,4 @@ pub use review::{
 };
 pub use rules::{RuleContext, check, uncertainty};
 pub use script::estimate_tokens;
-pub use vocabulary::{Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};

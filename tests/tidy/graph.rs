@@ -65,7 +65,7 @@ impl Graph {
         let tests: BTreeSet<Vec<String>> = modules
             .iter()
             .flat_map(|module| {
-                let child = |test: &String| [&module.name[..], &[test.clone()]].concat();
+                let child = |test: &String| [&module.name[..], std::slice::from_ref(test)].concat();
                 module.tests.iter().map(child).collect::<Vec<_>>()
             })
             .collect();
@@ -400,9 +400,9 @@ fn literal(text: &str) -> Option<usize> {
         }
     }
     let before = text.len() - bare.len();
-    if bare.starts_with('"') {
+    if let Some(inside) = bare.strip_prefix('"') {
         let mut escaped = false;
-        let end = bare[1..].find(|c| {
+        let end = inside.find(|c| {
             let ends = c == '"' && !escaped;
             escaped = c == '\\' && !escaped;
             ends

@@ -33,12 +33,12 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
     })
 }
 
-/// Lets the threads that compute give way to those that draw, for a program with a screen: the pool
-/// that they share, and the thread that builds the labeler with all that it starts. To be called
-/// before any of them.
+/// Lowers the priority of the threads that compute below those that draw, for a program with a
+/// screen: the shared pool, and the thread that builds the labeler with all that it starts. Call
+/// it before any of them runs.
 pub fn give_way(factory: Factory) -> Factory {
     let lower = || {
-        // On Linux this is the thread's own niceness; where it cannot be set all are equal.
+        // On Linux this is the thread's own niceness; if it cannot be set, all are equal.
         let _ = rustix::process::nice(NICENESS);
     };
     let pool = rayon::ThreadPoolBuilder::new().start_handler(move |_| lower());

@@ -26,7 +26,7 @@ pub struct LabelRequest {
 pub struct TokenInfo {
     /// Bytes of the answer that this token stands for (a character may be split over tokens).
     pub bytes: Vec<u8>,
-    /// Natural log of the probability among all tokens; `None` where it is unknown.
+    /// Natural log of the probability among all tokens; `None` if it is unknown.
     pub logprob: Option<f32>,
     /// The grammar left no choice.
     pub forced: bool,
@@ -36,8 +36,8 @@ pub struct TokenInfo {
 pub struct Answer {
     pub text: String,
     pub tokens: Vec<TokenInfo>,
-    /// `max_new_tokens` was reached; where a grammar was enforced the rest of `text` is its
-    /// shortest completion.
+    /// `max_new_tokens` was reached; if a grammar was enforced, `text` ends in its shortest
+    /// completion.
     pub truncated: bool,
     pub timings: Timings,
     pub counts: TokenCounts,
@@ -45,7 +45,7 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum LabelEvent {
-    /// The text so far of a job in flight; sent now and then, for people to watch.
+    /// The text so far of a job in flight, for people to watch; sent now and then.
     Partial {
         ticket: u64,
         text: String,
@@ -68,7 +68,7 @@ pub enum LabelEvent {
     },
 }
 
-/// What a labeler got when it asked for work.
+/// The answer to a labeler that asks for work.
 #[derive(Debug)]
 pub enum Pull {
     Request(Box<LabelRequest>),
@@ -76,7 +76,7 @@ pub enum Pull {
     Empty,
     /// Nothing ever again: finish what is in flight and return.
     Closed,
-    /// Drop what is in flight and return.
+    /// Drop the jobs in flight and return.
     Cancelled,
 }
 

@@ -5,7 +5,7 @@ use crate::icon::{self, Picture};
 use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, Background, Item};
 use crate::settings::{BenchOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions};
-use crate::source::{self, SourceEvent};
+use crate::source::{self, RowEvent};
 use std::ops::ControlFlow;
 
 /// What `--batch` labels with, as far as it matters for speed.
@@ -33,7 +33,7 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
     })?;
     let mut items = Vec::new();
     source.read(&mut |event| {
-        if let SourceEvent::Item(item) = event {
+        if let RowEvent::Item(item) = event {
             items.push(item);
         }
         match items.len() < options.icons {

@@ -61,5 +61,9 @@ fn render(
         }
     }
     roff.to_writer(page)?;
-    man.render_version_section(page)
+    match command.get_version() {
+        // Without one the section cannot be rendered.
+        None => Ok(()),
+        Some(_) => man.render_version_section(page),
+    }
 }

@@ -1,7 +1,7 @@
 //! Brings words into the vocabulary, and counts beforehand what that would do.
 
-use super::normalize::{split_list, words};
-use super::{Field, Labels, Vocabulary, clean_text};
+use crate::record::normalize::{split_list, words};
+use crate::record::{Field, Labels, Vocabulary, clean_text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The field's values with each known word in its canonical form. Values that hold no known word

@@ -6,6 +6,7 @@ use crate::labeler::remote::{ChatTurn, Chats};
 use crate::prompt::Chat;
 use crate::record::{Background, Timings};
 use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
+use crate::text::{for_json, for_line, for_stream};
 use crate::vlm::open::{OnOpening, Opened, Opening, open};
 use crate::vlm::{
     FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, LoadStage, Sampling,
@@ -99,7 +100,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     answer.say(&decoder.finish().unwrap_or_default(), options.json, out)?;
     answer.timings.preprocess_ms += preprocess_ms;
     if options.json {
-        let object = answer.json(&prompt, &opened);
+        let object = for_json(&answer.json(&prompt, &opened).to_string());
         writeln!(out, "{object}").context(ErrorKind::Internal, "cannot write the answer")
     } else {
         writeln!(out).context(ErrorKind::Internal, "cannot write the answer")
@@ -126,29 +127,24 @@ fn run_remote(
     let chats = Chats::new(remote)?;
     for notice in chats.notices() {
         // Nothing is lost where nobody reads it.
-        let _ = writeln!(std::io::stderr(), "{notice}");
+        let _ = writeln!(std::io::stderr(), "{}", for_line(&notice.to_string()));
     }
     let said = chats.ask(&turn)?;
     let line = match options.json {
-        true => serde_json::json!({
-            "prompt_token_ids": null,
-            "token_ids": null,
-            "logprobs": said.logprobs,
-            "text": said.text,
-            "finish_reason": said.finish_reason,
-            "timings": {"seconds": began.elapsed().as_secs_f64()},
-        })
-        .to_string(),
-        false => printable(&said.text),
+        true => for_json(
+            &serde_json::json!({
+                "prompt_token_ids": null,
+                "token_ids": null,
+                "logprobs": said.logprobs,
+                "text": said.text,
+                "finish_reason": said.finish_reason,
+                "timings": {"seconds": began.elapsed().as_secs_f64()},
+            })
+            .to_string(),
+        ),
+        false => for_stream(&said.text),
     };
     writeln!(out, "{line}").context(ErrorKind::Internal, "cannot write the answer")
-}
-
-/// A model's text must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-        .collect()
 }
 
 #[derive(Default)]
@@ -171,7 +167,7 @@ impl Answer {
         if json || text.is_empty() {
             return Ok(());
         }
-        out.write_all(printable(text).as_bytes())
+        out.write_all(for_stream(text).as_bytes())
             .and_then(|()| out.flush())
             .context(ErrorKind::Internal, "cannot write the answer")
     }
@@ -235,7 +231,7 @@ pub(crate) fn open_with_bar(options: &ModelOptions) -> Result<Opened> {
     let on_opening: OnOpening = Arc::new(move |opening| match opening {
         Opening::Download(download) => {
             shown.set_style(bytes.clone());
-            shown.set_message(download.file);
+            shown.set_message(for_line(&download.file));
             shown.set_length(download.total);
             shown.set_position(download.done);
         }

@@ -4,7 +4,7 @@ mod summary;
 
 use crate::engine::{Blocked, Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::record::harmless;
+use crate::text::{duration, for_json, for_line};
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use summary::{Failures, duration};
+use summary::Failures;
 
 /// How often the bar moves and a signal is looked for.
 const TICK: Duration = Duration::from_millis(100);
@@ -174,7 +174,7 @@ impl Screen {
     fn event(&mut self, event: &Event) -> Result<()> {
         if self.json {
             if let Some(value) = event_json(event) {
-                print_line(&value.to_string())?;
+                print_line(&for_json(&value.to_string()))?;
             }
             return Ok(());
         }
@@ -205,7 +205,7 @@ impl Screen {
     }
 
     fn note(&self, text: &str) -> Result<()> {
-        let text = harmless(text);
+        let text = for_line(text);
         match &self.bar {
             Some(bar) => {
                 bar.println(text);
@@ -228,7 +228,7 @@ impl Screen {
         }
         self.at = Instant::now();
         if self.json {
-            return print_line(&progress_json(progress).to_string());
+            return print_line(&for_json(&progress_json(progress).to_string()));
         }
         let line = format!("{finished}/{} {}", progress.total, status(progress));
         if line != self.told {
@@ -256,7 +256,7 @@ impl Screen {
         if self.json {
             return Ok(());
         }
-        for line in summary::lines(summary, failures, options) {
+        for line in summary::lines(summary, failures, &options.outdir, options.parquet) {
             print_line(&line)?;
         }
         Ok(())

@@ -12,6 +12,7 @@ use crate::settings::{
     SourceOptions,
 };
 use crate::source::{self, SourceEvent};
+use crate::text::{for_json, for_lines};
 use crate::vlm::open::Opened;
 use crate::vlm::{GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling};
 use std::collections::BTreeMap;
@@ -38,8 +39,8 @@ pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
         labeler => in_process(options, local(labeler)?)?,
     };
     let text = match options.json {
-        true => report.to_string(),
-        false => table(&report),
+        true => for_json(&report.to_string()),
+        false => for_lines(&table(&report)),
     };
     writeln!(out, "{text}").context(ErrorKind::Internal, "cannot write the result")
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
+use crate::text;
 use crate::vlm::{
     Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
 };
@@ -102,9 +103,9 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
             works,
             findings: &findings.0,
         };
-        serde_json::to_string(&report)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("writing JSON: {error}")))?
-            + "\n"
+        let json = serde_json::to_string(&report)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("writing JSON: {error}")))?;
+        text::for_json(&json) + "\n"
     } else {
         table(&findings.0)
     };
@@ -131,9 +132,7 @@ fn table(findings: &[Finding]) -> String {
         }
     }
     // Paths and a server's words come from outside.
-    text.chars()
-        .filter(|c| *c == '\n' || !c.is_control())
-        .collect()
+    text::for_lines(&text)
 }
 
 fn terminal(findings: &mut Findings) {

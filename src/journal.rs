@@ -3,9 +3,10 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::Exports;
 use crate::outdir::JOURNAL;
-use crate::record::{Vocabulary, harmless};
+use crate::record::Vocabulary;
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store;
+use crate::text::for_line;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
@@ -102,5 +103,5 @@ fn kept(text: &mut String, kept: Option<PathBuf>) {
 /// Paths and damaged rows come from outside.
 fn line(text: &mut String, words: std::fmt::Arguments) {
     // Writing to a text cannot fail.
-    let _ = writeln!(text, "{}", harmless(&words.to_string()));
+    let _ = writeln!(text, "{}", for_line(&words.to_string()));
 }

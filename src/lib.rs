@@ -17,11 +17,11 @@
 //! A module imports from modules of its own layer that stand to its left, and from layers below.
 //!
 //! ```text
-//! L0  record, error, threads
+//! L0  error, threads, text, record
 //! L1  settings, source, icon, prompt, outdir, store, export
 //! L2  vlm                           -> L0, icon
 //! L3  labeler, engine               -> L0-L2
-//! L4  batch, tui                    -> record, settings, error, threads, icon, engine's messages and handle
+//! L4  batch, tui                    -> record, text, settings, error, threads, icon, engine's messages and handle
 //! L5  cli, logging, doctor, ask, bench, journal, main
 //! ```
 //!
@@ -54,6 +54,7 @@ pub mod record;
 pub mod settings;
 pub mod source;
 pub mod store;
+pub mod text;
 pub mod threads;
 pub mod tui;
 pub mod vlm;

@@ -2,6 +2,7 @@
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir;
+use crate::text;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
@@ -49,14 +50,7 @@ impl<W: Write> Write for Escaped<W> {
             Some(body) => (body, "\n"),
             None => (bytes, ""),
         };
-        let mut line = String::with_capacity(bytes.len());
-        for c in String::from_utf8_lossy(body).chars() {
-            if c.is_control() || is_direction_mark(c) {
-                line.extend(c.escape_unicode());
-            } else {
-                line.push(c);
-            }
-        }
+        let mut line = text::for_log(&String::from_utf8_lossy(body));
         line.push_str(end);
         self.0.write_all(line.as_bytes())?;
         Ok(bytes.len())
@@ -67,11 +61,6 @@ impl<W: Write> Write for Escaped<W> {
     }
 }
 
-/// Characters that reorder the text around them on a screen.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,11 +68,11 @@ mod tests {
     #[test]
     fn an_event_stays_one_line_and_harmless() {
         let mut out = Escaped(Vec::new());
-        let line = "name=\u{1b}[2J둥근\nnext \u{202e}x\n";
+        let line = "name=\u{1b}[2J둥근\nnext \u{202e}x\u{61c}\n";
         assert_eq!(out.write(line.as_bytes()).unwrap(), line.len());
         assert_eq!(
             String::from_utf8(out.0).unwrap(),
-            "name=\\u{1b}[2J둥근\\u{a}next \\u{202e}x\n"
+            "name=\\u{1b}[2J둥근\\u{a}next \\u{202e}x\\u{61c}\n"
         );
     }
 }

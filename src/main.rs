@@ -4,8 +4,8 @@ use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
 use labeler_tui::engine::{self, Parts, Plan};
 use labeler_tui::error::{Error, Result};
-use labeler_tui::record::harmless;
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
+use labeler_tui::text::for_lines;
 use labeler_tui::{ask, bench, doctor, journal, labeler, logging, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -79,19 +79,14 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     Ok(ExitCode::from(exit.exit_status()))
 }
 
-/// The one place where errors are printed.
+/// The one place where errors are printed. A cause may quote a file over several lines, and hold
+/// what a source or a server wrote.
 fn report(error: &Error) -> ExitCode {
-    let mut text = format!("error: {}\n", lines(&error.cause));
+    let mut text = format!("error: {}\n", for_lines(error.cause.trim_end()));
     if let Some(hint) = &error.hint {
-        text.push_str(&format!("hint: {}\n", lines(hint)));
+        text.push_str(&format!("hint: {}\n", for_lines(hint)));
     }
     // A terminal that has hung up takes no text, and nobody is there to read it.
     let _ = std::io::stderr().write_all(text.as_bytes());
     ExitCode::from(error.exit_status())
-}
-
-/// A cause may quote a file over several lines, and hold what a source or a server said.
-fn lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(harmless).collect();
-    lines.join("\n")
 }

@@ -164,7 +164,7 @@ fn ask_goes_through_a_server_where_one_is_given() {
     let home = tempfile::tempdir().unwrap();
     let (url, served) = serve_once(
         "200 OK",
-        r#"{"choices": [{"message": {"content": "a hat\u001b[2J"}, "finish_reason": "stop"}]}"#,
+        r#"{"choices": [{"message": {"content": "a \u202e\u061ch\u00ad\u200bat\u001b[2J\u009b"}, "finish_reason": "stop"}]}"#,
     );
     let image = fixtures().join("images/icon.png");
     let printed = program(home.path())

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 21] = [
+const LAYERS: [(&str, u32); 22] = [
     ("error", 0),
     ("threads", 0),
+    ("text", 0),
     ("record", 0),
     ("settings", 1),
     ("icon", 1),
@@ -29,7 +30,9 @@ const LAYERS: [(&str, u32); 21] = [
 ];
 
 /// What the front ends may see of the program, besides themselves.
-const FRONT_END_SEES: [&str; 6] = ["record", "settings", "error", "threads", "engine", "icon"];
+const FRONT_END_SEES: [&str; 7] = [
+    "record", "text", "settings", "error", "threads", "engine", "icon",
+];
 const MAX_LINES: usize = 600;
 
 struct Module {

@@ -1,10 +1,11 @@
 //! The end of a run, in words and as JSON.
 
-use super::BatchOptions;
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
-use crate::record::{FailureCode, harmless};
+use crate::record::FailureCode;
+use crate::text::{duration, for_line};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Of each code, so many failures stand in the summary as examples: each was told when it
 /// happened, and the file has them all.
@@ -22,7 +23,7 @@ impl Failures {
     }
 }
 
-pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> Vec<String> {
+pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: bool) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(nothing_done(summary));
     let rows = match summary.rows {
@@ -72,7 +73,7 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
     for (code, n) in &summary.failures {
         lines.push(format!("failed: {n} {}", code.code()));
         let examples = failures.0.get(code).into_iter().flatten();
-        lines.extend(examples.map(|example| format!("  {}", harmless(example))));
+        lines.extend(examples.map(|example| format!("  {example}")));
     }
     if summary.waiting > 0 {
         lines.push(format!("not labeled: {}", summary.waiting));
@@ -81,8 +82,9 @@ pub fn lines(summary: &Summary, failures: &Failures, options: &BatchOptions) -> 
     if let Some(counts) = &summary.remote {
         lines.push(remote_line(counts));
     }
-    lines.extend(files(options, !summary.failures.is_empty()));
-    lines
+    lines.extend(files(outdir, parquet, !summary.failures.is_empty()));
+    // Names, paths and a server's words come from outside.
+    lines.iter().map(|line| for_line(line)).collect()
 }
 
 /// Said where the run had nothing to ask and nothing to commit.
@@ -138,33 +140,22 @@ fn remote_line(counts: &RemoteCounts) -> String {
 }
 
 /// The files that are there to look at.
-fn files(options: &BatchOptions, failed: bool) -> impl Iterator<Item = String> {
+fn files(outdir: &Path, parquet: bool, failed: bool) -> impl Iterator<Item = String> {
     let files = [
         ("labels", "labels.jsonl", true),
         ("kept lines", "labels_kept.jsonl", true),
-        ("parquet", "labels.parquet", options.parquet),
+        ("parquet", "labels.parquet", parquet),
         ("failures", "labels_errors.jsonl", failed),
         ("unread lines", "labels_unread.jsonl", true),
-        ("replaced lines", "labels_kept.jsonl", true),
         ("log", "labeler.log", true),
     ];
     files
         .into_iter()
-        .filter(|(_, name, wanted)| *wanted && options.outdir.join(name).exists())
-        .map(|(what, name, _)| format!("{what}: {}", options.outdir.join(name).display()))
+        .filter(|(_, name, wanted)| *wanted && outdir.join(name).exists())
+        .map(|(what, name, _)| format!("{what}: {}", outdir.join(name).display()))
 }
 
 const STAGES: [&str; 4] = ["preprocess", "vision", "prefill", "decode"];
-
-pub fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0) as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, s) if s >= 10 => format!("{s} s"),
-        (0, 0, _) => format!("{seconds:.1} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
-    }
-}
 
 pub fn json(summary: &Summary) -> Value {
     let reasons = summary.by_reason.iter();
@@ -213,19 +204,13 @@ pub fn add_remote(event: &mut Value, counts: Option<RemoteCounts>) {
 mod tests {
     use super::*;
     use crate::record::Reason;
-    use std::path::PathBuf;
 
     fn told(summary: &Summary) -> Vec<String> {
-        let options = BatchOptions {
-            json: false,
-            outdir: PathBuf::from("nowhere"),
-            parquet: true,
-        };
         let mut failures = Failures::default();
         for n in 0..EXAMPLES + 2 {
             failures.push(FailureCode::ModelError, format!("\u{1b}[2J모자 {n}"));
         }
-        lines(summary, &failures, &options)
+        lines(summary, &failures, Path::new("nowhere"), true)
     }
 
     #[test]

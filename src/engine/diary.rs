@@ -2,6 +2,7 @@
 //! is damaged under the program's hands.
 
 use crate::record::{Change, GroupId, GroupSummary, Labels};
+use crate::text::utc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -60,5 +61,5 @@ impl Diary {
 }
 
 fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    utc(Timestamp::now())
 }

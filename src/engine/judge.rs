@@ -12,6 +12,7 @@ use crate::record::{
 };
 use crate::settings::Lang;
 use crate::store::{Basis, Merged};
+use crate::text::{clean_text, utc};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ impl Judge {
         let name = job
             .settings
             .with_metadata
-            .then(|| record::clean_text(&job.item.item_name));
+            .then(|| clean_text(&job.item.item_name));
         let text = match answer.truncated {
             true => record::complete(&answer.text, name.as_deref()),
             false => answer.text.clone(),
@@ -234,5 +235,5 @@ fn uncertainty_of(attempt: &Attempt) -> f32 {
 }
 
 fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    utc(Timestamp::now())
 }

@@ -1,7 +1,8 @@
 //! `labels_errors.jsonl`: items without a record, and why.
 
+use super::exporter::Exporter;
 use super::target::Sink;
-use super::{Exporter, View};
+use super::truth::View;
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir::ERRORS;
 use crate::store::Content;

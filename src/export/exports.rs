@@ -4,14 +4,15 @@
 //! seconds and at the end. Where a run ended in between, the next one rebuilds them at once.
 
 use super::errors::Errors;
+use super::exporter::Exporter;
 use super::jsonl::Jsonl;
 use super::parquet::Parquet;
 use super::target::{LineHash, Target, Written, line_hash};
-use super::truth::{Tally, Truth};
-use super::{Exporter, View};
+use super::truth::{Tally, Truth, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{KEPT, LABELS, PARQUET, file, keep_lines};
 use crate::store::{Content, Journal, Prefer, written_key};
+use crate::text::plural;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -250,8 +251,7 @@ impl Exports {
     fn keep_aside(&mut self, lines: &[impl AsRef<[u8]>], why: &str) -> Result<()> {
         let lines = match keep_lines(&self.outdir, KEPT, lines)? {
             0 => return Ok(()),
-            1 => "1 line".to_owned(),
-            n => format!("{n} lines"),
+            n => plural(n, "line"),
         };
         let kept = self.outdir.join(KEPT);
         self.notices

@@ -1,7 +1,8 @@
 //! `labels.jsonl`: one committed record a line.
 
+use super::exporter::Exporter;
 use super::target::Sink;
-use super::{Exporter, View};
+use super::truth::View;
 use crate::error::Result;
 use crate::outdir::LABELS;
 use crate::store::Content;

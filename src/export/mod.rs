@@ -2,6 +2,7 @@
 //! ones are stale is told by the versions of what the journal holds.
 
 mod errors;
+mod exporter;
 mod exports;
 mod image_path;
 mod jsonl;
@@ -11,29 +12,3 @@ mod truth;
 
 pub use exports::Exports;
 pub use truth::Tally;
-
-use crate::error::Result;
-use crate::store::{Content, Journal};
-use target::Sink;
-use truth::Truth;
-
-/// Writes one file of an outdir.
-trait Exporter: std::fmt::Debug + Send {
-    fn name(&self) -> &'static str;
-
-    /// What of the journal the file shows: it is stale where this has a newer version.
-    fn content(&self) -> Content;
-
-    /// Whether the file is made of lines, cheap to bring up to date while a run is going on.
-    fn has_lines(&self) -> bool {
-        true
-    }
-
-    fn write(&self, view: &View, out: &mut Sink) -> Result<()>;
-}
-
-/// What exporters see: the journal, and which of its records are true now.
-struct View<'a> {
-    journal: &'a Journal,
-    truth: &'a Truth,
-}

@@ -1,8 +1,9 @@
 //! `labels.parquet`: the same records with the types of the contract, also where a column is
 //! empty throughout.
 
+use super::exporter::Exporter;
 use super::target::Sink;
-use super::{Exporter, View};
+use super::truth::View;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{PARQUET, file};
 use crate::record::{self, Record};

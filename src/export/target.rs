@@ -3,7 +3,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file, sync_folder};
-use crate::store::{file_sha256, hex};
+use crate::store::file_sha256;
+use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::{File, Metadata};

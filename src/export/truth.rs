@@ -1,7 +1,6 @@
 //! Which committed records are exported, and how: a line is true of the picture that is at its
 //! path now.
 
-use super::View;
 use super::image_path::with_image_path;
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir::file;
@@ -162,6 +161,12 @@ impl StandingLines {
         };
         by_hash.or_else(|| self.by_path.remove(&committed.image_path))
     }
+}
+
+/// What exporters see: the journal, and which of its records are true now.
+pub(super) struct View<'a> {
+    pub journal: &'a Journal,
+    pub truth: &'a Truth,
 }
 
 impl View<'_> {

@@ -11,6 +11,7 @@ pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};
 pub use resize::resize_bicubic;
 
+use crate::text::hex;
 use sha2::{Digest, Sha256};
 
 /// A decoded image, 8 bits a channel, row by row, alpha not multiplied in.
@@ -33,10 +34,7 @@ pub struct Picture {
 
 /// The SHA-256 of a file's bytes in lower-case hex: what makes two images the same.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

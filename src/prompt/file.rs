@@ -3,6 +3,7 @@
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::Vocabulary;
 use crate::settings::Lang;
+use crate::text::is_forbidden;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -95,7 +96,7 @@ impl Prompt {
             *text = text.trim().to_string();
         }
         prompt.version = prompt.version.trim().to_string();
-        if prompt.version.is_empty() || prompt.version.chars().any(char::is_control) {
+        if prompt.version.is_empty() || prompt.version.chars().any(is_forbidden) {
             return Err(fault("version is empty or holds control characters")
                 .with_hint("it goes into every record, for example version = \"mine-1\""));
         }

@@ -7,8 +7,9 @@ pub use file::Prompt;
 pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::record::{AttemptSettings, Item, Vocabulary, clean_text};
+use crate::record::{AttemptSettings, Item, Vocabulary};
 use crate::settings::{Lang, PromptOptions};
+use crate::text::clean_text;
 use std::sync::Arc;
 
 /// Longest description shown to the model, in characters; the icon says more than a long story.

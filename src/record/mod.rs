@@ -25,7 +25,6 @@ pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
-pub use normalize::{clean_text, harmless};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use review::{

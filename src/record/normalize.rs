@@ -1,41 +1,8 @@
 //! Brings what a model or an operator wrote into the form that a record has.
 
 use super::{Field, Kind, Labels, Reason, Vocabulary};
+use crate::text::clean_text;
 use std::collections::HashSet;
-use unicode_normalization::UnicodeNormalization;
-
-/// NFC, without control and invisible steering characters, blanks folded to single spaces, trimmed.
-/// Cleaning twice changes nothing.
-pub fn clean_text(text: &str) -> String {
-    // What is left out may stand between a letter and its mark, so it goes before they compose.
-    let visible: String = text
-        .chars()
-        .filter(|&c| c.is_whitespace() || !(c.is_control() || is_invisible(c)))
-        .nfc()
-        .collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// One line for a terminal, which must not obey what a source, a server or a path holds: control
-/// and direction characters are shown as U+FFFD.
-pub fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                '\u{fffd}'
-            }
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
-/// Zero-width and direction characters. The joiners that emoji and some scripts need stay.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-}
 
 impl Labels {
     /// The same labels as a record holds them: clean texts, canonical words, no repeats, lists of
@@ -116,6 +83,7 @@ fn distinct(field: Field, texts: impl Iterator<Item = String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use unicode_normalization::UnicodeNormalization;
 
     fn messy() -> Labels {
         let name: String = "빨간 모자".nfd().collect();
@@ -164,20 +132,5 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         let once = messy().normalized(&vocabulary);
         assert_eq!(once.normalized(&vocabulary), once);
-    }
-
-    #[test]
-    fn a_letter_and_its_mark_compose_over_what_is_left_out() {
-        assert_eq!(clean_text("e\u{200b}\u{301} \u{a0}\u{3000}x\u{ad}"), "é x");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn cleaning_twice_changes_nothing(
-            text in "[a가ᄀ ᅡ\u{301}\u{200b}\u{ad}\u{2066}\u{a0}\u{3000}\u{feff}\u{7}\n\t👩\u{200d}]{0,12}"
-        ) {
-            let once = clean_text(&text);
-            proptest::prop_assert_eq!(clean_text(&once), once);
-        }
     }
 }

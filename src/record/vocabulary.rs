@@ -2,6 +2,7 @@
 
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::is_forbidden;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use unicode_normalization::UnicodeNormalization;
@@ -200,7 +201,7 @@ impl Word {
     fn read(entry: Entry, list: &str, field: Field, faults: &mut Vec<String>) -> Self {
         let name = format!("{list}: \"{}\"", entry.word);
         for text in [&entry.word].into_iter().chain(&entry.ko).chain(&entry.en) {
-            if key(text).is_empty() || text.chars().any(|c| c.is_control() || c == '"') {
+            if key(text).is_empty() || text.chars().any(|c| is_forbidden(c) || c == '"') {
                 faults.push(format!(
                     "{name} has an empty text or one with controls or quotes"
                 ));

@@ -1,11 +1,12 @@
 //! The collector's SQLite database, read and never written.
 
-use super::encoding::Texts;
-use super::row::{has_control, one_line, paragraphs, wanted};
-use super::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_open, cannot_read};
+use super::cp949::Texts;
+use super::reading::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_open, cannot_read};
+use super::row::{has_control, one_line, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;
+use crate::text::paragraphs;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params_from_iter};
 use std::borrow::Cow;
@@ -325,7 +326,9 @@ fn read_row(
         item_part: part(line(5), line(6)),
         image_url: Some(url),
         ocid: line(7),
-        item_description: paragraphs(text(row, 4, texts).and_then(Result::ok)),
+        item_description: text(row, 4, texts)
+            .and_then(Result::ok)
+            .and_then(|text| paragraphs(&text)),
         ranking: None,
     };
     events.push(match missing {

@@ -2,9 +2,11 @@
 //! hashed once each, by a few threads ahead of the rows; groups come in the order of their first
 //! rows. Held in memory are a few dozen bytes for each distinct image and name, and no rows.
 
-use super::{ItemSource, SourceEvent, image_bytes};
+use super::image_file::image_bytes;
+use super::reading::{ItemSource, SourceEvent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, Item};
+use crate::text::hex;
 use crate::threads;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 use sha2::{Digest, Sha256};
@@ -241,7 +243,7 @@ impl<'a> Grouper<'a> {
         let order = self.end.rows_of_groups.len();
         let (sha256, failure) = match hashed {
             Ok(hash) => {
-                let sha256: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                let sha256 = hex(&hash);
                 self.check_claim(&item, &sha256)?;
                 let known = *self.by_hash.entry(hash).or_insert(order);
                 if known < order {

@@ -2,7 +2,7 @@
 
 use super::json::read_lines;
 use super::manifest::Manifest;
-use super::{ItemSource, Sink, cannot_read};
+use super::reading::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
 use crate::settings::OnlySource;
 use include_dir::{Dir, include_dir};

@@ -1,7 +1,7 @@
 //! A folder of images: sorted by name, the item's name is the file's stem.
 
+use super::reading::{ItemSource, Sink, SourceEvent, absolute, cannot_open, cannot_read};
 use super::row::{has_control, one_line, wanted};
-use super::{ItemSource, Sink, SourceEvent, absolute, cannot_open, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;

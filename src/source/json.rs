@@ -1,9 +1,9 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
-use super::encoding::Texts;
+use super::cp949::Texts;
 use super::manifest::Manifest;
+use super::reading::{ItemSource, Sink, cannot_read};
 use super::row::Row;
-use super::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
 use std::io::BufRead;
 

@@ -1,10 +1,10 @@
 //! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
 //! neither the array nor an enormous element of it is ever held.
 
-use super::encoding::Texts;
+use super::cp949::Texts;
 use super::json::{BYTE_ORDER_MARK, MAX_ROW, row};
 use super::manifest::Manifest;
-use super::{ItemSource, Sink};
+use super::reading::{ItemSource, Sink};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, BufRead};
 

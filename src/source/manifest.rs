@@ -1,11 +1,11 @@
 //! What every kind of manifest has: its place, the rows that are wanted of it, and how one of them
 //! is handed on.
 
-use super::encoding::decoded;
+use super::reading::{Sink, SourceEvent, base_of, cannot_open, cannot_read};
 use super::row::{Row, wanted};
-use super::{Sink, SourceEvent, base_of, cannot_open, cannot_read};
 use crate::error::Result;
 use crate::settings::OnlySource;
+use crate::text::encoding::as_utf8;
 use std::fmt;
 use std::fs::File;
 use std::io::BufRead;
@@ -45,7 +45,7 @@ impl Manifest {
     /// The file as UTF-8 text; one in UTF-16 is told. `None` where nobody listens any more.
     pub fn text(&self, sink: &mut Sink) -> Result<Option<Box<dyn BufRead>>> {
         let (reader, is_utf16) =
-            decoded(self.open()?).map_err(|error| cannot_read(&self.path, error))?;
+            as_utf8(self.open()?).map_err(|error| cannot_read(&self.path, error))?;
         let text = format!("{}: it is UTF-16, and read as that", self.path.display());
         if is_utf16 && sink(SourceEvent::Warning(text)).is_break() {
             return Ok(None);

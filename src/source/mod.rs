@@ -1,47 +1,27 @@
 //! Rows of a database, manifest, folder or the built-in sample, as a stream of items; their
 //! grouping by image. Nothing here writes, and no more rows are held than are on their way.
 
+mod cp949;
 mod database;
 mod dedup;
 mod demo;
-mod encoding;
 mod folder;
 mod image_file;
 mod json;
 mod json_array;
 mod manifest;
 mod parquet;
+mod reading;
 mod row;
 
 pub use dedup::{GroupEvent, NewGroup, SourceEnd, group};
 pub use image_file::image_bytes;
 pub use json::fault_of_line;
+pub use reading::{ItemSource, Sink, SourceEvent};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::Item;
 use crate::settings::{SourceKind, SourceOptions};
-use std::io;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-
-/// What a source says of one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceEvent {
-    Item(Item),
-    /// An item whose image the source itself has not got, and why.
-    Missing(Item, String),
-    /// Something to tell the user, for example a row that cannot be used, with its number.
-    Warning(String),
-}
-
-/// Receives rows; `Break` ends the reading.
-pub type Sink<'a> = dyn FnMut(SourceEvent) -> ControlFlow<()> + 'a;
-
-pub trait ItemSource: Send + std::fmt::Debug {
-    /// Gives every row to `sink` in the order of the source. An error ends the reading; what was
-    /// given before it stands.
-    fn read(&mut self, sink: &mut Sink) -> Result<()>;
-}
+use std::path::Path;
 
 /// Opens a source and checks that it holds what is needed; reads no row yet.
 pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
@@ -80,36 +60,6 @@ fn manifest(path: &Path, options: &SourceOptions) -> Result<Box<dyn ItemSource>>
             .with_hint("a manifest ends in .jsonl, .json (an array) or .parquet"));
         }
     })
-}
-
-/// The folder that a source's paths are relative to; absolute, so that a later change of the
-/// working directory does not matter.
-fn base_of(file: &Path) -> Result<PathBuf> {
-    let absolute = absolute(file)?;
-    Ok(absolute.parent().unwrap_or(&absolute).to_path_buf())
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|error| cannot_read(path, error))
-}
-
-/// For a file or folder that the user has named.
-fn cannot_open(path: &Path, error: &io::Error) -> Error {
-    let hint = match error.kind() {
-        io::ErrorKind::NotFound => "check the path",
-        io::ErrorKind::PermissionDenied => "give read permission",
-        io::ErrorKind::IsADirectory => "a folder of images is read with --images",
-        io::ErrorKind::NotADirectory => "one file is read with --db or --input",
-        _ => return cannot_read(path, error),
-    };
-    cannot_read(path, error).with_hint(hint)
-}
-
-fn cannot_read(path: &Path, error: impl std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::Source,
-        format!("cannot read {}: {error}", path.display()),
-    )
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Manifests in Parquet, read batch by batch.
 
 use super::manifest::Manifest;
+use super::reading::{ItemSource, Sink, cannot_read};
 use super::row::{OPTIONAL, REQUIRED, Row};
-use super::{ItemSource, Sink, cannot_read};
 use crate::error::{Error, ErrorKind, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{

@@ -1,10 +1,10 @@
-//! One row of a manifest, checked; cleaning of texts, shared by all sources.
+//! One row of a manifest, checked; the checks of texts that all sources share.
 
-use crate::record::{Item, SourceType, clean_text};
+use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;
+use crate::text::{self, Forbidden, clean_text, forbidden};
 use serde::{Deserialize, Deserializer};
 use std::path::Path;
-use unicode_normalization::UnicodeNormalization;
 
 pub const REQUIRED: [&str; 3] = ["image_path", "item_name", "source_type"];
 pub const OPTIONAL: [&str; 6] = [
@@ -57,7 +57,7 @@ impl Row {
             claimed_sha256: one_line(self.image_sha256),
             source_type,
             item_name,
-            item_description: paragraphs(self.item_description),
+            item_description: self.item_description.as_deref().and_then(text::paragraphs),
             item_part: one_line(self.item_part),
             image_url: one_line(self.image_url),
             ocid: one_line(self.ocid),
@@ -90,31 +90,21 @@ pub fn wanted(only: OnlySource, source_type: SourceType) -> bool {
     }
 }
 
-pub fn has_control(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() || reorders(c))
+/// Whether a path cannot be shown as it is. What is merely invisible names a file as well as any
+/// other character.
+pub fn has_control(path: &str) -> bool {
+    path.chars().any(|c| {
+        matches!(
+            forbidden(c),
+            Some(Forbidden::Control | Forbidden::Direction)
+        )
+    })
 }
 
 /// The one form that a text has from here on, in the record, the prompt and the rules alike;
 /// `None` where nothing is left.
 pub fn one_line(text: Option<String>) -> Option<String> {
     Some(clean_text(&text?)).filter(|text| !text.is_empty())
-}
-
-/// A description: NFC without control characters, trimmed. Its lines and the blanks inside them
-/// stay: nothing has to hold it letter for letter.
-pub fn paragraphs(text: Option<String>) -> Option<String> {
-    let text: String = text?
-        .replace("\r\n", "\n")
-        .nfc()
-        .filter(|&c| c != '\u{feff}')
-        .map(|c| match c {
-            '\n' => c,
-            c if c.is_control() || reorders(c) => ' ',
-            c => c,
-        })
-        .collect();
-    let trimmed = text.trim();
-    (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
 /// An item's name, or why there is none.
@@ -125,9 +115,4 @@ pub fn name(text: Option<String>) -> Result<String, &'static str> {
         }
         _ => Err("item_name is missing"),
     }
-}
-
-/// Line separators and the marks that turn the direction of text around on a screen.
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -6,6 +6,7 @@ use super::head::from_json;
 use super::journal::{Journal, meta_get, meta_set};
 use crate::error::Result;
 use crate::record::Item;
+use crate::text::hex;
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
@@ -183,10 +184,6 @@ pub(super) fn checksum_of(record: &str, raw: Option<&str>) -> String {
     hash.update([0xff]);
     hash.update(raw.unwrap_or_default());
     hex(&hash.finalize())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where the hash of a file, as its exporter last wrote it or as it was imported, is kept.

@@ -15,6 +15,7 @@ use crate::record::{
     Attempt, ColorHistogram, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin,
     QualityFlags, Reason, Record, Vocabulary,
 };
+use crate::text::utc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
@@ -240,7 +241,7 @@ impl Journal {
     pub fn add_failures(&mut self, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
         let transaction = self.db.transaction().map_err(doing("saving a failure"))?;
         let mut heads = Heads::new(&transaction);
-        let at = now_text(heads.now);
+        let at = utc(heads.now);
         for (group, failure) in failures {
             let mut current = heads.read(*group)?;
             current.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
@@ -316,10 +317,6 @@ pub(super) fn meta_set(db: &Connection, key: &str, value: &str) -> Result<()> {
         .and_then(|mut insert| insert.execute([key, value]))
         .map_err(doing("saving a setting"))?;
     Ok(())
-}
-
-pub(super) fn now_text(now: Timestamp) -> String {
-    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A draft whose labels come, for the most part, from `basis`.
@@ -458,7 +455,7 @@ pub(super) fn insert_record_row(
         insert.insert(params![
             group.0,
             draft,
-            now_text(now),
+            utc(now),
             by.name(),
             text,
             raw,

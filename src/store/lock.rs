@@ -33,7 +33,7 @@ impl Lock {
         let holder = Holder {
             pid: std::process::id(),
             host: host(),
-            since: super::journal::now_text(jiff::Timestamp::now()),
+            since: crate::text::utc(jiff::Timestamp::now()),
         };
         let text = super::head::to_json(&holder)?;
         held.set_len(0)
@@ -92,8 +92,8 @@ fn taken(held: &mut File, outdir: &Path) -> Error {
         Ok(holder) => format!(
             "process {} on {} since {}",
             holder.pid,
-            crate::record::clean_text(&holder.host),
-            crate::record::clean_text(&holder.since)
+            crate::text::clean_text(&holder.host),
+            crate::text::clean_text(&holder.since)
         ),
         Err(_) => "another process".into(),
     };

@@ -15,8 +15,8 @@ mod rules;
 mod schema;
 mod steps;
 
+pub(crate) use contents::written_key;
 pub use contents::{Committed, Content, FailedItem};
-pub(crate) use contents::{hex, written_key};
 pub use groups::{Members, NewGroup, Upserted};
 pub(crate) use import::file_sha256;
 pub use import::{Imported, Prefer};

@@ -218,7 +218,7 @@ fn not_ours(shown: &Path, why: &str) -> Error {
         format!(
             "{} is not a journal of labeler-tui: {}",
             shown.display(),
-            crate::record::harmless(why)
+            crate::text::for_line(why)
         ),
     )
     .with_hint(

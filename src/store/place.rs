@@ -7,6 +7,7 @@ use super::lock::Lock;
 use super::open::open;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, is_absent, sync_folder};
+use crate::text::file_stamp;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
@@ -363,9 +364,7 @@ pub fn rescue_text(outdir: &Path, before: Option<&Path>, text: &str) -> Result<P
 
 /// Gives a new file a name that no other has.
 fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Result<PathBuf> {
-    let now = jiff::Timestamp::now()
-        .strftime("%Y%m%dT%H%M%SZ")
-        .to_string();
+    let now = file_stamp(jiff::Timestamp::now());
     let mut n = 1;
     loop {
         let number = if n == 1 {

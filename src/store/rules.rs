@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::record::{
     Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, apply, check,
-    clean_text,
 };
+use crate::text::clean_text;
 
 /// What the rules look at besides the labels.
 pub(super) struct Facts<'a> {

@@ -7,13 +7,14 @@ use super::head::{
     DraftRow, Heads, from_json, insert_draft, read_draft, read_draft_of, read_review, review_json,
     to_json,
 };
-use super::journal::{Journal, insert_record, now_text};
+use super::journal::{Journal, insert_record};
 use super::rules::{Facts, edit, reasons};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
     Change, ColorHistogram, CurrentState, Direction, Field, GroupId, Labels, Origin, ReviewState,
     ReviewStep, StepReport, Vocabulary,
 };
+use crate::text::utc;
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 
@@ -115,7 +116,7 @@ impl Journal {
         };
         let step = insert_step(
             &transaction,
-            &now_text(heads.now),
+            &utc(heads.now),
             "do",
             None,
             Some(change),
@@ -190,14 +191,7 @@ impl Journal {
             Direction::Undo => "undo",
             Direction::Redo => "redo",
         };
-        let own = insert_step(
-            &transaction,
-            &now_text(heads.now),
-            kind,
-            Some(step),
-            None,
-            &done,
-        )?;
+        let own = insert_step(&transaction, &utc(heads.now), kind, Some(step), None, &done)?;
         let mut touched = Touched::default();
         for (group, entry) in read_entries(&transaction, step)? {
             let current = heads.read(group)?;
@@ -356,7 +350,7 @@ impl EditContext<'_> {
         };
         let fields = before.differing(&labels);
         let group = read_group(self.db, self.group)?;
-        let at = now_text(self.now);
+        let at = utc(self.now);
         let mut draft = old.unwrap_or_else(|| DraftRow {
             origin: Origin::Edit,
             labels: Labels::default(),

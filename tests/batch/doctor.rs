@@ -89,3 +89,18 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
     let found = doctor(&desk, &[], 1);
     expect(&found, "outdir", "broken", &["no folder"]);
 }
+
+#[test]
+fn a_path_cannot_steer_the_terminal() {
+    let desk = Desk::new();
+    let marks = ['\u{61c}', '\u{202e}', '\u{200b}', '\u{9b}', '\u{1b}'];
+    let path: String = marks.iter().flat_map(|mark| [*mark, 'x']).collect();
+    let text = ended(&mut desk.plain(&["doctor", "--model", "demo", "--images", &path])).expect(1);
+    assert!(text.out.contains("\u{fffd}x\u{fffd}x"), "{}", text.out);
+    let as_json = ["doctor", "--json", "--model", "demo", "--images", &path];
+    let as_json = ended(&mut desk.plain(&as_json)).expect(1);
+    for text in [&text.out, &text.err, &as_json.out, &as_json.err] {
+        assert!(!text.contains(marks), "{text:?}");
+    }
+    expect(&findings(&as_json), "source", "broken", &["x\u{202e}x"]);
+}

@@ -134,6 +134,50 @@ fn names_cannot_steer_the_terminal() {
 }
 
 #[test]
+fn marks_of_direction_and_invisible_characters_stay_out_of_terminal_and_log() {
+    const MARKS: [char; 14] = [
+        '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{2069}',
+        '\u{ad}', '\u{200b}', '\u{2060}', '\u{feff}', '\u{9b}', '\u{7f}', '\u{1b}',
+    ];
+    let between: String = MARKS.iter().flat_map(|mark| [*mark, 'x']).collect();
+    let mut desk = Desk::new();
+    // What is invisible may stand in the name of a file.
+    desk.icon("a\u{200b}\u{ad}b");
+    desk.otherwise(&[json!({ "fail": between })]);
+    let row = |path: &str, name: &str| {
+        let row = json!({"image_path": path, "item_name": name, "source_type": between});
+        let mut good = row.clone();
+        good["source_type"] = "cash".into();
+        format!("{row}\n{good}\n")
+    };
+    let marked = format!("모{between}자");
+    let rows = [
+        row("a\u{200b}\u{ad}b.png", &marked),
+        row("turned\u{61c}.png", "모자"),
+        row(&format!("{between}.png"), "모자"),
+    ];
+    std::fs::write(desk.source("m.jsonl"), rows.concat()).unwrap();
+    let args = ["--input", "source/m.jsonl", "--log-level", "debug"];
+    let plain = desk.batch_of(&args, &[]).expect(3);
+    let as_json = desk.batch_of(&args, &["--resume", "--json"]).expect(3);
+    let log = std::fs::read_to_string(desk.out("labeler.log")).unwrap();
+    for text in [&plain.out, &plain.err, &as_json.out, &as_json.err, &log] {
+        let found: Vec<char> = text.chars().filter(|c| MARKS.contains(c)).collect();
+        assert!(found.is_empty(), "{found:?} in {text:?}");
+    }
+    let failed = as_json.events();
+    let failed = failed
+        .iter()
+        .find(|event| event["event"] == "failed")
+        .unwrap();
+    assert_eq!(failed["image_path"], "a\u{200b}\u{ad}b.png");
+    assert_eq!(failed["item_name"], "모xxx xxxxxxxxxxx자");
+    for path in ["turned", "xxx"] {
+        assert!(!as_json.out.contains(&format!("{path}.png")));
+    }
+}
+
+#[test]
 fn without_an_image_only_metadata_counts() {
     let mut desk = Desk::new();
     database(&desk);

@@ -301,7 +301,7 @@ proptest! {
         strict in any::<bool>(),
         seed in any::<u64>(),
     ) {
-        let name = name.map(|name| record::clean_text(&name)).filter(|name| !name.is_empty());
+        let name = name.map(|name| crate::text::clean_text(&name)).filter(|name| !name.is_empty());
         let env = tokenizer();
         let schema = Arc::new(schema(vocabulary(), lang, name.as_deref(), strict));
         let mut grammar = GrammarCompiler::new(&env).unwrap().compile(&schema).unwrap();

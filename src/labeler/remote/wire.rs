@@ -4,6 +4,7 @@ use super::super::{Answer, LabelRequest, TokenInfo};
 use super::align::align;
 use crate::icon::Picture;
 use crate::record::{Timings, TokenCounts};
+use crate::text::clean_text;
 use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -279,13 +280,7 @@ pub fn server_words(body: &str) -> String {
             })
     });
     let text = message.unwrap_or_else(|| body.to_owned());
-    let mut words: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(400)
-        .collect();
-    words.truncate(words.trim_end().len());
-    words
+    clean_text(&text.chars().take(400).collect::<String>())
 }
 
 /// `Retry-After` in seconds or as an HTTP date; at most ten minutes.

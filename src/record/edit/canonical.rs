@@ -1,7 +1,8 @@
 //! Brings words into the vocabulary, and counts beforehand what that would do.
 
 use crate::record::normalize::{split_list, words};
-use crate::record::{Field, Labels, Vocabulary, clean_text};
+use crate::record::{Field, Labels, Vocabulary};
+use crate::text::clean_text;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The field's values with each known word in its canonical form. Values that hold no known word

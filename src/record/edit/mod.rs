@@ -5,8 +5,9 @@ mod canonical;
 pub use canonical::{VocabularyPreview, WordChange};
 
 use super::normalize::{keyword, split_list};
-use super::{Change, Field, Kind, Labels, Vocabulary, clean_text};
+use super::{Change, Field, Kind, Labels, Vocabulary};
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::clean_text;
 use canonical::canonical_values;
 use unicode_normalization::UnicodeNormalization;
 

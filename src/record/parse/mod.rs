@@ -6,7 +6,8 @@ mod reader;
 pub use confidence::{Token, confidence};
 
 use super::normalize::split_list;
-use super::{Failure, FailureCode, Field, Labels, Reason, clean_text};
+use super::{Failure, FailureCode, Field, Labels, Reason};
+use crate::text::clean_text;
 use reader::{Node, Reader, Text};
 use serde_json::{Value, json};
 

@@ -6,7 +6,8 @@ mod script;
 pub use color::{ColorHistogram, nearest_color};
 pub use script::estimate_tokens;
 
-use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary, clean_text};
+use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary};
+use crate::text::clean_text;
 
 pub const LEAST_TAGS: usize = 5;
 pub const LEAST_QUERIES: usize = 3;

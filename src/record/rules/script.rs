@@ -1,6 +1,6 @@
 //! Which writing systems a text is in, and whether a word mixes them.
 
-use crate::record::clean_text;
+use crate::text::clean_text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Script {

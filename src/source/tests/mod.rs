@@ -5,8 +5,10 @@ mod groups;
 mod manifests;
 
 use super::*;
+use crate::record::Item;
 use crate::settings::OnlySource;
 use std::fs;
+use std::ops::ControlFlow;
 use tempfile::TempDir;
 
 /// A small red-to-blue icon, a different one for every `seed`.

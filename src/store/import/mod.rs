@@ -6,25 +6,25 @@
 //! for moves to `labels_kept.jsonl`.
 
 mod line;
-mod lines;
 mod tally;
 
-use super::contents::{Content, bump, hex};
+use super::contents::{Content, bump};
 use super::fault::doing;
 use super::groups::{
     GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
 };
 use super::head::{DraftRow, Heads, insert_draft};
-use super::journal::{Journal, insert_record_row, now_text};
+use super::journal::{Journal, insert_record_row};
 use super::rules::{Facts, reasons};
 use crate::error::Result;
 use crate::outdir::{KEPT, UNREAD, file, keep_lines};
 use crate::record::{
     CommittedBy, CurrentState, Field, GroupId, Item, Labels, Origin, Reason, Record, SourceType,
-    Vocabulary, clean_text, harmless,
+    Vocabulary,
 };
+use crate::text::encoding::{Encoding, FileEncoding, Lines, decode_line};
+use crate::text::{clean_text, for_line, hex, utc};
 use line::{Fragment, Line};
-use lines::{Encoding, Lines, decode};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -95,7 +95,7 @@ impl Journal {
             if !lines.next(&mut bytes).map_err(&reading)? {
                 break;
             }
-            import.line(number, &bytes, lines.width)?;
+            import.line(number, &bytes, lines.encoding)?;
         }
         import.mark_unread_images()?;
         let Import {
@@ -205,8 +205,8 @@ struct Stored {
 }
 
 impl Import<'_> {
-    fn line(&mut self, number: u64, bytes: &[u8], width: lines::Width) -> Result<()> {
-        let Some((text, encoding)) = decode(bytes, width) else {
+    fn line(&mut self, number: u64, bytes: &[u8], whole: FileEncoding) -> Result<()> {
+        let Some((text, encoding)) = decode_line(bytes, whole) else {
             self.tally.lines += 1;
             let text = String::from_utf8_lossy(bytes);
             return self.unreadable(number, "its encoding is not known", bytes, &text);
@@ -436,7 +436,7 @@ impl Import<'_> {
 
     fn unreadable(&mut self, number: u64, why: &str, bytes: &[u8], text: &str) -> Result<()> {
         self.note(number, why, text)?;
-        self.tally.unread.push((number, harmless(why)));
+        self.tally.unread.push((number, for_line(why)));
         self.unread.push(bytes.to_vec());
         self.fragments
             .extend(line::fragment(text).map(|fragment| (number, fragment)));
@@ -467,7 +467,7 @@ impl Import<'_> {
             )
             .and_then(|mut insert| {
                 insert.execute(params![
-                    now_text(self.heads.now),
+                    utc(self.heads.now),
                     i64::try_from(number).unwrap_or(i64::MAX),
                     why,
                     text,

@@ -1,6 +1,7 @@
 //! What became of the lines of a file, in numbers and in words.
 
 use crate::outdir::{KEPT, UNREAD};
+use crate::text::plural;
 
 /// Unreadable lines told one by one; the journal keeps the reason of each.
 const TOLD: usize = 5;
@@ -28,32 +29,32 @@ impl Tally {
             let encoding = if self.utf16 { " (UTF-16)" } else { "" };
             told.push(format!(
                 "{name}: imported {} of an earlier run{encoding}",
-                count(self.imported, "record")
+                plural(self.imported, "record")
             ));
         }
         if self.cp949 > 0 {
             told.push(format!(
                 "{name}: read {} as CP949; they are exported as UTF-8",
-                count(self.cp949, "line")
+                plural(self.cp949, "line")
             ));
         }
         if self.non_finite > 0 {
             told.push(format!(
                 "{name}: NaN or Infinity, which is not JSON, counts as no value in {} and is exported \
                  as null",
-                count(self.non_finite, "line")
+                plural(self.non_finite, "line")
             ));
         }
         if self.doubled > 0 {
             told.push(format!(
                 "{name}: kept {} in {KEPT}, since a later line has the same image",
-                count(self.doubled, "line")
+                plural(self.doubled, "line")
             ));
         }
         if self.changed > 0 {
             told.push(format!(
                 "{name}: kept {} changed outside labeler-tui in {KEPT}; the journal's records stay",
-                count(self.changed, "line")
+                plural(self.changed, "line")
             ));
         }
         if !self.unread.is_empty() {
@@ -66,17 +67,10 @@ impl Tally {
             }
             told.push(format!(
                 "{name}: kept {} that cannot be read in {UNREAD} ({})",
-                count(self.unread.len(), "line"),
+                plural(self.unread.len(), "line"),
                 why.join("; ")
             ));
         }
         told
-    }
-}
-
-fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
     }
 }

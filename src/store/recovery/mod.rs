@@ -18,6 +18,7 @@ use super::open::{begin_generation, damaged, log_name, open, open_copy, structur
 use super::schema::migrate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file, sync_folder};
+use crate::text::file_stamp;
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
@@ -275,7 +276,7 @@ fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
     if !present.exists() {
         return Ok(None);
     }
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let stamp = file_stamp(jiff::Timestamp::now());
     let free = (0..)
         .map(|n| match n {
             0 => format!("journal_kept_{stamp}.sqlite"),

@@ -4,6 +4,7 @@
 use super::files::{CheckpointFiles, Download, FileData, OnDownload};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
+use crate::text::hex;
 use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
 use hf_hub::repository::{RepoTreeEntry, RepoTypeModel};
 use hf_hub::{HFClient, HFClientSync, HFError, HFRepositorySync};
@@ -193,11 +194,7 @@ impl<'a> Hub<'a> {
             .and_then(|()| partial.rewind())
             .and_then(|()| sha256(&mut partial))
             .map_err(failed)?;
-        let name: String = digest
-            .into_iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        std::fs::rename(&path, self.blobs.join(name)).map_err(failed)
+        std::fs::rename(&path, self.blobs.join(hex(&digest))).map_err(failed)
     }
 
     fn progress(&self, file: &str, part: Option<(u64, u64)>) -> Progress {
@@ -209,12 +206,12 @@ impl<'a> Hub<'a> {
     }
 }
 
-fn sha256(file: &mut File) -> std::io::Result<impl IntoIterator<Item = u8> + use<>> {
+fn sha256(file: &mut File) -> std::io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize()),
+            0 => return Ok(hash.finalize().into()),
             n => hash.update(&buffer[..n]),
         }
     }

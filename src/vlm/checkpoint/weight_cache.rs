@@ -3,6 +3,7 @@
 
 use super::files::{CheckpointFiles, FileData};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::text::hex;
 use candle_core::quantized::gguf_file::Content;
 use candle_core::quantized::k_quants::{self, BlockQ4K, BlockQ8_0};
 use candle_core::quantized::{GgmlDType, GgmlType, QStorage, QTensor, QuantizedType};
@@ -71,11 +72,7 @@ pub fn cache_file(folder: &Path, files: &CheckpointFiles, form: &str) -> Result<
         }
     }
     let digest = hash.finalize();
-    let short: String = digest
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let short = hex(&digest[..12]);
     Ok(Some(folder.join(format!("{form}-{short}.gguf"))))
 }
 
@@ -412,6 +409,17 @@ impl QuantizedTensor {
     }
 }
 
+/// A type of blocks for which any bytes are valid.
+///
+/// # Safety
+/// The type is made of plain numbers, without padding.
+unsafe trait PlainBlock: GgmlType {}
+
+// SAFETY: scales and weights as whole numbers and f16.
+unsafe impl PlainBlock for BlockQ4K {}
+// SAFETY: as above.
+unsafe impl PlainBlock for BlockQ8_0 {}
+
 /// Blocks of one type in a mapped file.
 struct Blocks<T> {
     map: Arc<Mmap>,
@@ -419,7 +427,7 @@ struct Blocks<T> {
     kind: PhantomData<T>,
 }
 
-impl<T: GgmlType> Blocks<T> {
+impl<T: PlainBlock> Blocks<T> {
     fn new(map: Arc<Mmap>, range: Range<usize>) -> candle_core::Result<Self> {
         let bytes = &map[range.clone()];
         if bytes.as_ptr().align_offset(align_of::<T>()) != 0
@@ -436,13 +444,12 @@ impl<T: GgmlType> Blocks<T> {
 
     fn blocks(&self) -> &[T] {
         let bytes = &self.map[self.range.clone()];
-        // SAFETY: `new` checked alignment and length; the two block types are plain numbers, for
-        // which any bytes are valid.
+        // SAFETY: `new` checked alignment and length, and any bytes are a valid block.
         unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len() / size_of::<T>()) }
     }
 }
 
-impl<T: GgmlType + 'static> QuantizedType for Blocks<T> {
+impl<T: PlainBlock + 'static> QuantizedType for Blocks<T> {
     fn dtype(&self) -> GgmlDType {
         T::DTYPE
     }

@@ -199,6 +199,10 @@ impl Int8Matrix {
     ) -> Vec<f32> {
         let tokens = x.len() / self.columns;
         let per_row = self.columns / BLOCK;
+        // What the unsafe code below goes by.
+        assert_eq!(self.blocks.len(), self.rows.div_ceil(PANEL) * per_row);
+        assert!(bias.is_none_or(|bias| bias.len() == self.rows));
+        assert!(residual.is_none_or(|residual| residual.len() == tokens * self.rows));
         let blocks = tokens.div_ceil(TILE) * per_row;
         if buffer.len() < blocks {
             buffer.resize(blocks, TileBlock::EMPTY);
@@ -237,8 +241,9 @@ impl Int8Matrix {
                     };
                     let used = TILE.min(tokens - token);
                     let fetch = Fetch::share(pass, passes);
-                    // SAFETY: `forward` has seen that the sizes fit, and no other panel or tile
-                    // writes this part of `out`, which outlives the loop.
+                    // SAFETY: the sizes are asserted above, a matrix is packed only where
+                    // `available` is true, and no other panel or tile writes this part of `out`,
+                    // which outlives the loop.
                     unsafe { multiply_tile(blocks, activations, used, fetch, &part) };
                 }
             });

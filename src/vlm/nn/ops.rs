@@ -195,9 +195,11 @@ pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> 
     f(&storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()])
 }
 
-/// Applies `f(row, out_row)`, which writes all of the out row, to the rows of a `(rows, width)`
-/// tensor, in parallel.
-fn map_rows(
+/// Applies `f(row, out_row)` to the rows of a `(rows, width)` tensor, in parallel.
+///
+/// # Safety
+/// `f` writes every number of its out row, which has `out_width`.
+unsafe fn map_rows(
     x: &Tensor,
     out_width: usize,
     f: impl Fn(&[f32], &mut [MaybeUninit<f32>]) + Sync,
@@ -215,8 +217,8 @@ fn map_rows(
             .for_each(|(out, x)| f(x, out));
         Ok(())
     })?;
-    // SAFETY: there are as many rows of `out` as of `x`, and `f` has written all of each.
-    // Zeroing them first took 2 % of a step.
+    // SAFETY: there are as many rows of `out` as of `x`, and the caller promises that `f` has
+    // written all of each. Zeroing them first took 2 % of a step.
     unsafe { out.set_len(numbers) };
     Tensor::from_vec(out, (rows, out_width), x.device())
 }
@@ -235,9 +237,10 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
     if is_plain(x) {
         let width = same_width(x, weight)?;
         return with_slice(weight, |weight| {
-            map_rows(x, width, |x, out| {
-                rms_norm_row(x, weight, eps as f32, out);
-            })
+            let row = |x: &[f32], out: &mut [_]| rms_norm_row(x, weight, eps as f32, out);
+            // SAFETY: it writes as many numbers as a row, the weight and the out row all have, and
+            // the width of each is the same.
+            unsafe { map_rows(x, width, row) }
         });
     }
     candle_nn::ops::rms_norm(&x.contiguous()?, weight, eps as f32)
@@ -249,9 +252,11 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
         let width = same_width(x, weight)?.min(same_width(x, bias)?);
         return with_slice(weight, |weight| {
             with_slice(bias, |bias| {
-                map_rows(x, width, |x, out| {
-                    layer_norm_row(x, weight, bias, eps as f32, out);
-                })
+                let row =
+                    |x: &[f32], out: &mut [_]| layer_norm_row(x, weight, bias, eps as f32, out);
+                // SAFETY: it writes as many numbers as a row, the weight, the bias and the out row
+                // all have, and the width of each is the same.
+                unsafe { map_rows(x, width, row) }
             })
         });
     }
@@ -266,10 +271,12 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     }
     let half = width / 2;
     if is_plain(gate_up) {
-        return map_rows(gate_up, half, |row, out| {
+        let row = |row: &[f32], out: &mut [_]| {
             let (gate, up) = row.split_at(half);
             swiglu_row(gate, up, out);
-        });
+        };
+        // SAFETY: it writes as many numbers as both halves and the out row have, which is `half`.
+        return unsafe { map_rows(gate_up, half, row) };
     }
     let gate = gate_up.narrow(D::Minus1, 0, half)?;
     let up = gate_up.narrow(D::Minus1, half, half)?;
@@ -279,7 +286,8 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
 /// `x * sigmoid(1.702 x)`: `(rows, width)` to the same.
 pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
     if is_plain(x) {
-        return map_rows(x, x.dim(D::Minus1)?, quick_gelu_row);
+        // SAFETY: it writes as many numbers as a row and the out row have, the width of `x`.
+        return unsafe { map_rows(x, x.dim(D::Minus1)?, quick_gelu_row) };
     }
     x * candle_nn::ops::sigmoid(&(x * 1.702)?)?
 }

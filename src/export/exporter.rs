@@ -1,0 +1,21 @@
+//! What writes one of the files.
+
+use super::target::Sink;
+use super::truth::View;
+use crate::error::Result;
+use crate::store::Content;
+
+/// Writes one file of an outdir.
+pub(super) trait Exporter: std::fmt::Debug + Send {
+    fn name(&self) -> &'static str;
+
+    /// What of the journal the file shows: it is stale where this has a newer version.
+    fn content(&self) -> Content;
+
+    /// Whether the file is made of lines, cheap to bring up to date while a run is going on.
+    fn has_lines(&self) -> bool {
+        true
+    }
+
+    fn write(&self, view: &View, out: &mut Sink) -> Result<()>;
+}

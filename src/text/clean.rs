@@ -1,0 +1,210 @@
+//! Text from sources, models, servers and paths, made fit for each place that it goes to. All go by
+//! the one table in `forbidden.rs`.
+
+use super::forbidden::{Forbidden, forbidden, is_forbidden};
+use std::borrow::Cow;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+const REPLACED: char = '\u{fffd}';
+
+/// The one form of a name, a label or a tag, in the record, the prompt and the rules alike: NFC,
+/// without control, direction and invisible characters, blanks folded to single spaces, trimmed.
+/// Cleaning twice changes nothing.
+pub fn clean_text(text: &str) -> String {
+    // What is left out may stand between a letter and its mark, so it goes before they compose.
+    let visible: String = text
+        .chars()
+        .filter(|&c| c.is_whitespace() || matches!(forbidden(c), None | Some(Forbidden::Filler)))
+        .nfc()
+        .collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A description of several lines: NFC, trimmed, control and direction characters as spaces. Its
+/// lines and the blanks inside them stay: nothing is compared with it letter for letter. `None`
+/// where nothing is left.
+pub fn paragraphs(text: &str) -> Option<String> {
+    let text: String = text
+        .replace("\r\n", "\n")
+        .nfc()
+        .filter(|&c| c != '\u{feff}')
+        .map(|c| match forbidden(c) {
+            Some(Forbidden::Control | Forbidden::Direction) if c != '\n' => ' ',
+            _ => c,
+        })
+        .collect();
+    let trimmed = text.trim();
+    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+/// For cells of the workstation's screen: NFC, line breaks and tabs as spaces, other control
+/// characters as U+FFFD, everything else that is forbidden left out.
+pub fn for_screen(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_forbidden) && is_nfc(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(
+        text.nfc()
+            .filter_map(|c| match (c, forbidden(c)) {
+                ('\n' | '\r' | '\t', _) => Some(' '),
+                (c, None) => Some(c),
+                (_, Some(Forbidden::Control)) => Some(REPLACED),
+                _ => None,
+            })
+            .collect(),
+    )
+}
+
+/// For one line of a terminal, letter for letter, so that a path can be copied from it: everything
+/// forbidden is shown as U+FFFD.
+pub fn for_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_forbidden(c) { REPLACED } else { c })
+        .collect()
+}
+
+/// For several lines of a terminal: each [`for_line`], tabs as they are.
+pub fn for_lines(text: &str) -> String {
+    text.split('\n')
+        .map(|line| {
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            line.split('\t')
+                .map(for_line)
+                .collect::<Vec<_>>()
+                .join("\t")
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// For an answer that is printed piece by piece: line breaks and tabs stay, everything else that
+/// is forbidden is left out.
+pub fn for_stream(text: &str) -> String {
+    text.chars()
+        .filter(|&c| matches!(c, '\n' | '\t') || !is_forbidden(c))
+        .collect()
+}
+
+/// For one line of the log: everything forbidden as `\u{1b}`, so that it can be looked into.
+pub fn for_log(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_forbidden(c) {
+            true => line.extend(c.escape_unicode()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
+/// For JSON on standard output, which may be a terminal: the same value, with everything forbidden
+/// as `\u001b`. `json` is JSON without line breaks between its parts, as serde writes it.
+pub fn for_json(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        match is_forbidden(c) {
+            true => line.extend(
+                c.encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}")),
+            ),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// One of each kind, between letters.
+    const ODD: &str = "a\x1b[31mb\u{9b}c\u{7f}d\u{202e}e\u{61c}f\u{200b}g\u{ad}h\u{3164}i";
+
+    #[test]
+    fn a_letter_and_its_mark_compose_over_what_is_left_out() {
+        assert_eq!(clean_text("e\u{200b}\u{301} \u{a0}\u{3000}x\u{ad}"), "é x");
+    }
+
+    #[test]
+    fn a_name_has_one_form() {
+        assert_eq!(clean_text(ODD), "a[31mbcdefgh\u{3164}i");
+        assert_eq!(
+            clean_text("\u{85}붉은\u{2028}\r\n 모자\u{feff}"),
+            "붉은 모자"
+        );
+        assert_eq!(
+            clean_text("👩\u{200d}🎤\u{200c} \u{61c}"),
+            "👩\u{200d}🎤\u{200c}"
+        );
+        assert_eq!(clean_text("\u{61c}\u{200b}\u{ad}"), "");
+    }
+
+    #[test]
+    fn a_description_keeps_its_lines() {
+        assert_eq!(
+            paragraphs("\u{feff} e\u{301}:  a\r\n\tb\u{1b}\u{202e}\u{61c}c \n").as_deref(),
+            Some("é:  a\n b   c")
+        );
+        assert_eq!(paragraphs(" \r\n\u{2028}"), None);
+    }
+
+    #[test]
+    fn a_screen_shows_controls_and_nothing_else_that_is_forbidden() {
+        assert_eq!(for_screen(ODD), "a\u{fffd}[31mb\u{fffd}c\u{fffd}defghi");
+        assert_eq!(for_screen("a\r\n\tb"), "a   b");
+        let decomposed: String = "반지".nfd().collect();
+        assert_eq!(for_screen(&decomposed), "반지");
+        assert!(matches!(for_screen("👩\u{200d}🚀 반지"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_line_shows_where_something_forbidden_stood() {
+        let shown = "a\u{fffd}[31mb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}g\u{fffd}h\u{fffd}i";
+        assert_eq!(for_line(ODD), shown);
+        assert_eq!(for_line("a\nb"), "a\u{fffd}b");
+        // A path is not composed: it could not be opened under its other spelling.
+        assert_eq!(for_line("e\u{301}"), "e\u{301}");
+        assert_eq!(
+            for_lines(&format!("x\r\n\t{ODD}\n")),
+            format!("x\n\t{shown}\n")
+        );
+    }
+
+    #[test]
+    fn an_answer_keeps_its_lines_whatever_its_pieces() {
+        assert_eq!(for_stream("a\r\n\tb\u{202e}\u{1b}[2J"), "a\n\tb[2J");
+        let pieces: String = ODD.split('b').map(for_stream).collect::<Vec<_>>().join("b");
+        assert_eq!(pieces, for_stream(ODD));
+    }
+
+    #[test]
+    fn a_log_line_tells_what_stood_there() {
+        assert_eq!(
+            for_log("name=\u{1b}[2J둥근\nnext \u{202e}x\u{ad}"),
+            "name=\\u{1b}[2J둥근\\u{a}next \\u{202e}x\\u{ad}"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cleaning_twice_changes_nothing(
+            text in "[a가ᄀ ᅡ\u{301}\u{200b}\u{ad}\u{61c}\u{2066}\u{a0}\u{3000}\u{feff}\u{7}\n\t👩\u{200d}]{0,12}"
+        ) {
+            let once = clean_text(&text);
+            proptest::prop_assert_eq!(clean_text(&once), once);
+        }
+
+        #[test]
+        fn json_for_a_terminal_is_the_same_value(
+            text in "[a\"\\\\가\u{0}\u{1b}\u{7f}\u{9b}\u{61c}\u{202e}\u{200b}\u{ad}\u{e0067}👩\u{200d}\n]{0,12}"
+        ) {
+            let value = json!({ text.clone(): [text] });
+            let shown = for_json(&value.to_string());
+            proptest::prop_assert!(!shown.chars().any(is_forbidden));
+            let back: Value = serde_json::from_str(&shown).unwrap();
+            proptest::prop_assert_eq!(back, value);
+        }
+    }
+}

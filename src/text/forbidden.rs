@@ -1,0 +1,74 @@
+//! The one table of characters that never reach a terminal or a log as they are.
+
+/// What a character from outside would do to the text around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forbidden {
+    /// C0, C1 and DEL: a terminal may obey it.
+    Control,
+    /// Turns the direction of the text around it, or breaks its line without a line feed.
+    Direction,
+    /// Shows nothing, and means nothing in a name.
+    Invisible,
+    /// Shows nothing either, but names are written with it: joiners of some scripts, blanks of
+    /// Hangul, the tags of flags.
+    Filler,
+}
+
+/// Why `c` is not shown as it is; `None` for a character that is. The zero-width joiner inside an
+/// emoji and the variation selectors are shown.
+pub fn forbidden(c: char) -> Option<Forbidden> {
+    match c {
+        ' '..='~' => None,
+        c if c.is_control() => Some(Forbidden::Control),
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            Some(Forbidden::Direction)
+        }
+        '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => {
+            Some(Forbidden::Invisible)
+        }
+        '\u{115f}'
+        | '\u{1160}'
+        | '\u{180e}'
+        | '\u{200c}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{ffa0}'
+        | '\u{e0000}'..='\u{e007f}' => Some(Forbidden::Filler),
+        _ => None,
+    }
+}
+
+/// Whether `c` must not reach a terminal or a log as it is.
+pub fn is_forbidden(c: char) -> bool {
+    forbidden(c).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_marks_and_invisible_characters_are_forbidden() {
+        let (c0, c1) = ('\0'..='\u{1f}', '\u{7f}'..='\u{9f}');
+        for c in c0.chain(c1) {
+            assert_eq!(forbidden(c), Some(Forbidden::Control), "{c:?}");
+        }
+        let embeddings = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        let marks = ['\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}'];
+        for c in embeddings.chain(marks) {
+            assert_eq!(forbidden(c), Some(Forbidden::Direction), "{c:?}");
+        }
+        for c in ['\u{ad}', '\u{200b}', '\u{2060}', '\u{2064}', '\u{feff}'] {
+            assert_eq!(forbidden(c), Some(Forbidden::Invisible), "{c:?}");
+        }
+        for c in ['\u{200c}', '\u{3164}', '\u{ffa0}', '\u{e0067}'] {
+            assert_eq!(forbidden(c), Some(Forbidden::Filler), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn what_people_write_is_shown() {
+        let text = "a~ é\u{a0}가ᄀ\u{1161}\u{301}\u{3000}龍 👩\u{200d}🚀 ❤\u{fe0f} 🇰🇷 عربى\u{fffd}";
+        assert!(!text.chars().any(is_forbidden));
+    }
+}

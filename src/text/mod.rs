@@ -1,0 +1,17 @@
+//! Text, whoever reads it: one table of characters that are not shown as they are, cleaning for
+//! each purpose, widths in terminal cells, numbers in words, times and encodings.
+
+mod cells;
+mod clean;
+pub mod encoding;
+mod forbidden;
+mod numbers;
+mod time;
+
+pub use cells::{fit, pad, plain_emoji, width, wrap, wrap_offsets};
+pub use clean::{
+    clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, paragraphs,
+};
+pub use forbidden::{Forbidden, forbidden, is_forbidden};
+pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural, rough_duration};
+pub use time::{file_stamp, utc};

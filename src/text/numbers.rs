@@ -1,0 +1,100 @@
+//! Numbers as people read them.
+
+/// Thousands apart, as in `140 000`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 record`, `3 records`.
+pub fn plural(n: usize, noun: &str) -> String {
+    let end = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{end}", count(n as u64))
+}
+
+/// How long something took: `4.2 s`, `3 min 20 s`, `2 h 5 min`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0) as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, s) if s >= 10 => format!("{s} s"),
+        (0, 0, _) => format!("{seconds:.1} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+/// How long something may still take, in a form that does not flicker: `42 s`, `4 min`, `2 h 05 min`.
+pub fn rough_duration(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e8) as u64;
+    match seconds {
+        0..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// `3.1 MB`, of a thousand thousands.
+pub fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// `3.1 GB`, of a thousand megabytes.
+pub fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+/// `3.1 GiB`, as memory is counted.
+pub fn gibibytes(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+/// Bytes in lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(140000), "140 000");
+        assert_eq!(plural(0, "record"), "0 records");
+        assert_eq!(plural(1, "record"), "1 record");
+        assert_eq!(plural(1234, "record"), "1 234 records");
+    }
+
+    #[test]
+    fn durations_say_as_much_as_matters() {
+        for (seconds, exact, rough) in [
+            (0.0, "0.0 s", "0 s"),
+            (4.25, "4.2 s", "4 s"),
+            (59.9, "59 s", "59 s"),
+            (61.0, "1 min 1 s", "2 min"),
+            (3599.0, "59 min 59 s", "60 min"),
+            (7500.0, "2 h 5 min", "2 h 05 min"),
+        ] {
+            assert_eq!(duration(seconds), exact);
+            assert_eq!(rough_duration(seconds), rough);
+        }
+        assert_eq!(rough_duration(f64::INFINITY), "27777 h 46 min");
+    }
+
+    #[test]
+    fn bytes_are_counted_in_their_units() {
+        assert_eq!(megabytes(3_149_000), "3.1 MB");
+        assert_eq!(gigabytes(12_000_000_000), "12.0 GB");
+        assert_eq!(gibibytes(3 << 29), "1.5 GiB");
+        assert_eq!(hex(&[0, 10, 255]), "000aff");
+    }
+}

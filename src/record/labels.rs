@@ -133,6 +133,14 @@ struct ReadFields<'a> {
     has_label: bool,
 }
 
+impl ReadFields<'_> {
+    /// The object of fields at this key.
+    fn inner(&self, key: &str) -> Option<&'static str> {
+        let mut objects = Field::by_object().filter_map(|(object, _)| object);
+        objects.find(|object| self.object.is_none() && *object == key)
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for &mut ReadFields<'_> {
     type Value = ();
 
@@ -150,7 +158,6 @@ impl<'de> Visitor<'de> for &mut ReadFields<'_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         while let Some(key) = map.next_key::<String>()? {
-            let object = Field::by_object().find(|(name, _)| *name == Some(key.as_str()));
             match Field::at(self.object, &key) {
                 Some(field) if field.is_list() => {
                     self.labels.set(field, map.next_value::<Vec<String>>()?);
@@ -160,12 +167,13 @@ impl<'de> Visitor<'de> for &mut ReadFields<'_> {
                     self.labels.set(field, [map.next_value::<String>()?]);
                 }
                 Some(field) => self.labels.set(field, map.next_value::<Option<String>>()?),
-                None if self.object.is_some() => drop(map.next_value::<IgnoredAny>()?),
-                None if key == MODEL_REASONS => self.labels.model_reasons = map.next_value()?,
-                None => match object {
-                    Some((name, _)) => map.next_value_seed(&mut ReadFields {
+                None if self.object.is_none() && key == MODEL_REASONS => {
+                    self.labels.model_reasons = map.next_value()?;
+                }
+                None => match self.inner(&key) {
+                    Some(object) => map.next_value_seed(&mut ReadFields {
                         labels: &mut *self.labels,
-                        object: name,
+                        object: Some(object),
                         has_label: false,
                     })?,
                     None => drop(map.next_value::<IgnoredAny>()?),

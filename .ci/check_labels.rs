@@ -3,6 +3,8 @@
 //!
 //!     cargo run --example check_labels -- OUTDIR
 
+#![allow(clippy::print_stdout)]
+
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use serde_json::{Map, Value};

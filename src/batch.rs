@@ -2,9 +2,10 @@
 
 mod summary;
 
-use crate::engine::{Blocked, Command, Cure, Event, Handle, Progress, Stage, Summary};
+use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::text::{duration, for_json, for_line};
+use crate::wording;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -119,9 +120,9 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         screen.summary(&summary, &failures, options)?;
                         return Ok(outcome(&summary, interrupt.asked()));
                     }
-                    Event::Broken(error) => {
+                    Event::Broken(broken) => {
                         screen.finish();
-                        return Err(error);
+                        return Err(wording::broken(&broken));
                     }
                     _ => {}
                 }
@@ -191,12 +192,14 @@ impl Screen {
             Event::SourceRead { rows, groups } => {
                 self.note(&format!("source: {rows} rows, {groups} images"))
             }
-            Event::Warning(text) => self.note(&format!("warning: {text}")),
+            Event::Warning(warning) => {
+                self.note(&format!("warning: {}", wording::warning(warning)))
+            }
             // What cannot be cured ends the run, and is its error.
-            Event::Blocked(Blocked {
-                error,
-                cure: Cure::Rewrite,
-            }) => self.note(&format!("warning: {}", error.cause)),
+            Event::Blocked(blocked) if blocked.cure == Cure::Rewrite => {
+                let error = wording::blocked(blocked);
+                self.note(&format!("warning: {}", error.cause))
+            }
             Event::Failed {
                 name, code, detail, ..
             } => self.note(&format!("failed: {name}: {} ({detail})", code.code())),
@@ -331,15 +334,19 @@ fn event_json(event: &Event) -> Option<Value> {
             "event": "failed", "image_path": image_path, "item_name": name, "code": code,
             "detail": detail,
         }),
-        Event::Warning(text) => json!({ "event": "warning", "text": text }),
-        Event::Blocked(Blocked { error, .. }) => json!({
-            "event": "blocked", "cause": error.cause, "hint": error.hint,
+        Event::Warning(warning) => json!({
+            "event": "warning", "text": wording::warning(warning),
         }),
+        Event::Blocked(blocked) => {
+            let error = wording::blocked(blocked);
+            json!({ "event": "blocked", "cause": error.cause, "hint": error.hint })
+        }
         Event::Unblocked => json!({ "event": "unblocked" }),
         Event::Stopped(summary) => summary::json(summary),
-        Event::Broken(error) => json!({
-            "event": "broken", "cause": error.cause, "hint": error.hint,
-        }),
+        Event::Broken(broken) => {
+            let error = wording::broken(broken);
+            json!({ "event": "broken", "cause": error.cause, "hint": error.hint })
+        }
         Event::Groups(_)
         | Event::Detail(_)
         | Event::Stepped { .. }

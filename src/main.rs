@@ -1,8 +1,10 @@
 //! Composition root: reads the settings, picks what to run, and turns its end into an exit status.
 
+#![allow(clippy::disallowed_methods, reason = "it prints")]
+
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
-use labeler_tui::engine::{self, Parts, Plan};
+use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
 use labeler_tui::text::for_lines;
@@ -52,7 +54,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         outdir: outdir.clone(),
         parquet: options.engine.parquet,
     };
-    let plan = Plan::new(Parts {
+    let engine = Engine::new(EngineConfig {
         options: options.engine,
         source: options.source,
         icon: options.icon,
@@ -62,7 +64,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         icon: options.icon,
         model: options.labeler != LabelerOptions::None,
         outdir: outdir.display().to_string(),
-        vocabulary: Arc::clone(plan.vocabulary()),
+        vocabulary: Arc::clone(engine.vocabulary()),
         english: options.prompt.lang != Lang::Ko,
     };
     logging::start(&outdir, options.log_level)?;
@@ -70,11 +72,11 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     let Some(keymap) = keymap else {
         logging::panics();
         let interrupt = Interrupt::on_signals()?;
-        let handle = engine::start(plan, labeler)?;
+        let handle = engine.start(labeler)?;
         let outcome = batch::run(handle, &batch, &interrupt)?;
         return Ok(ExitCode::from(outcome.exit_status()));
     };
-    let handle = engine::start(plan, labeler.map(labeler::give_way))?;
+    let handle = engine.start(labeler.map(labeler::give_way))?;
     let exit = tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
     Ok(ExitCode::from(exit.exit_status()))
 }

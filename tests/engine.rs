@@ -1,14 +1,21 @@
 //! The engine as the workstation uses it: commands in, events out, no model, and labels that an
 //! earlier program left.
 
-#[path = "common/plan.rs"]
-mod plan;
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
+#[path = "common/engine.rs"]
+mod engine;
 #[path = "common/sources.rs"]
 mod sources;
 
-use labeler_tui::engine::{Command, Event, Handle, Step, start};
+use labeler_tui::engine::{Command, Event, Handle, Step, Warning};
 use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason};
-use plan::plan;
 use serde_json::{Value, json};
 use sources::Sources;
 use std::collections::BTreeMap;
@@ -50,7 +57,7 @@ fn desk(lines: &[(&str, Value)]) -> tempfile::TempDir {
 }
 
 fn open(folder: &Path) -> Handle {
-    start(plan(folder), None).unwrap()
+    engine::engine(folder).start(None).unwrap()
 }
 
 /// Hears events up to the first one that `until` accepts; keeps the newest look of each group.
@@ -227,8 +234,7 @@ fn what_an_export_keeps_aside_is_the_last_word_of_the_commit() {
         let groups = vec![group];
         engine.send(Command::Apply { groups, change });
     }
-    let kept =
-        |event: &Event| matches!(event, Event::Warning(text) if text.contains("labels_kept.jsonl"));
+    let kept = |event: &Event| matches!(event, Event::Warning(Warning::Export(text)) if text.contains("labels_kept.jsonl"));
     let heard = hear(&engine, &mut groups, kept);
     let commit = heard.iter().any(|event| {
         matches!(event, Event::Stepped { step: Some(Step::Done(report)), .. }

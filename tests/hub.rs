@@ -1,5 +1,13 @@
 //! Models of a hub, as a user asks for them, from a small hub in this process.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -1,17 +1,25 @@
 //! Nothing changes that nobody asked to change: any sequence of an operator's actions, new answers,
 //! undo, restarts, lines written by hand and pictures that move leaves everything else as it was.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 #[allow(dead_code)]
 mod common;
+#[path = "common/engine.rs"]
+mod engine;
 #[path = "common/operator.rs"]
 mod operator;
-#[path = "common/plan.rs"]
-mod plan;
 
 use common::{good, picture, say};
 use encoding_rs::EUC_KR;
 use labeler_tui::engine::{Command, Step};
-use labeler_tui::labeler::scripted::Script;
+use labeler_tui::labeler::fake::Plays;
 use labeler_tui::record::{Change, Decision, Field, GroupDetail, GroupId, Labels};
 use operator::Operator;
 use proptest::prelude::*;
@@ -196,7 +204,7 @@ struct World {
     count: usize,
 }
 
-fn script() -> Script {
+fn plays() -> Plays {
     let answers = |name: &str| -> Vec<Value> {
         let answer = |number: usize| {
             let mut answer = good(name);
@@ -356,7 +364,7 @@ impl World {
     }
 
     fn sits_down(&mut self) {
-        self.operator = Some(Operator::sits_down(self.folder.path(), script()));
+        self.operator = Some(Operator::sits_down(self.folder.path(), plays()));
         for line in &mut self.written {
             line.seen = true;
         }

@@ -1,14 +1,22 @@
 //! The journal deleted, replaced, cut short or not writable while the engine runs.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 #![cfg(unix)]
 
-#[path = "common/plan.rs"]
-mod plan;
+#[path = "common/engine.rs"]
+mod engine;
 #[path = "common/sources.rs"]
 mod sources;
 
-use labeler_tui::engine::{Command, Cure, Event, Handle, start};
+use labeler_tui::engine::{Command, Cure, Event, Handle};
 use labeler_tui::record::{Change, Field, GroupId, GroupSummary};
-use plan::plan;
+use labeler_tui::wording;
 use serde_json::{Value, json};
 use sources::Sources;
 use std::collections::BTreeMap;
@@ -62,7 +70,7 @@ impl Desk {
 
     /// Goes on until the engine has nothing to do.
     fn open(&self) -> Run {
-        let engine = start(plan(self.folder.path()), None).unwrap();
+        let engine = engine::engine(self.folder.path()).start(None).unwrap();
         let mut run = Run {
             engine,
             groups: BTreeMap::new(),
@@ -112,7 +120,7 @@ impl Run {
 
     fn blocked(&mut self) -> (String, Cure) {
         match self.hear(|event| matches!(event, Event::Blocked(_))) {
-            Event::Blocked(blocked) => (blocked.error.cause, blocked.cure),
+            Event::Blocked(blocked) => (wording::blocked(&blocked).cause, blocked.cure),
             _ => unreachable!(),
         }
     }
@@ -154,7 +162,7 @@ impl Run {
 
     fn ended(&mut self) -> Option<String> {
         match self.hear(|event| matches!(event, Event::Stopped(_) | Event::Broken(_))) {
-            Event::Broken(error) => Some(error.cause),
+            Event::Broken(broken) => Some(wording::broken(&broken).cause),
             _ => None,
         }
     }

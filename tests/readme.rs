@@ -1,5 +1,13 @@
 //! The pages for users say what the program does.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 use clap::CommandFactory as _;
 use labeler_tui::cli::Cli;
 use labeler_tui::record::{FailureCode, Reason};

@@ -2,6 +2,14 @@
 //! `cargo test --release --test source_bench -- --ignored --nocapture --test-threads 1 NAME`,
 //! one NAME a process, since the memory is the process's highest.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 use labeler_tui::settings::{OnlySource, SourceKind, SourceOptions};
 use labeler_tui::source::{GroupEvent, SourceEnd, group, open};
 use std::fmt::Write as _;

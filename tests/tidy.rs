@@ -1,10 +1,17 @@
-//! Holds the tree to the house rules: layers, heads, sizes, no panics and no prints where none
-//! belong.
+//! Holds the tree to what lints cannot: layers, heads, sizes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 22] = [
+const LAYERS: [(&str, u32); 23] = [
     ("error", 0),
     ("threads", 0),
     ("text", 0),
@@ -19,6 +26,7 @@ const LAYERS: [(&str, u32); 22] = [
     ("vlm", 2),
     ("labeler", 3),
     ("engine", 3),
+    ("wording", 4),
     ("batch", 4),
     ("tui", 4),
     ("cli", 5),
@@ -30,8 +38,8 @@ const LAYERS: [(&str, u32); 22] = [
 ];
 
 /// What the front ends may see of the program, besides themselves.
-const FRONT_END_SEES: [&str; 7] = [
-    "record", "text", "settings", "error", "threads", "engine", "icon",
+const FRONT_END_SEES: [&str; 8] = [
+    "record", "text", "settings", "error", "threads", "engine", "icon", "wording",
 ];
 const MAX_LINES: usize = 600;
 
@@ -143,6 +151,13 @@ fn no_module_imports_from_a_layer_above() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
+#[test]
+fn labelers_know_nothing_of_the_engine() {
+    let found =
+        offenses(|module, line| module.room == "labeler" && named_rooms(line).contains(&"engine"));
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
 /// The parts of `vlm` from the lowest up: each imports from those before it only.
 const VLM: [&str; 9] = [
     "checkpoint",
@@ -194,7 +209,7 @@ fn only_its_own_folder_names_an_architecture() {
 #[test]
 fn front_ends_see_the_engine_only() {
     let found = offenses(|module, line| {
-        ["batch", "tui"].contains(&module.room.as_str())
+        ["wording", "batch", "tui"].contains(&module.room.as_str())
             && named_rooms(line).into_iter().any(|room| {
                 layer(room).is_some() && room != module.room && !FRONT_END_SEES.contains(&room)
             })
@@ -235,32 +250,4 @@ fn no_file_is_too_long() {
             module.path.display()
         );
     }
-}
-
-#[test]
-fn no_panic_is_written_into_the_program() {
-    let found = offenses(|_, line| {
-        [
-            ".unwrap()",
-            ".expect(",
-            "panic!(",
-            "todo!(",
-            "unimplemented!(",
-        ]
-        .iter()
-        .any(|call| line.contains(call))
-    });
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
-}
-
-#[test]
-fn only_front_ends_print() {
-    let found = offenses(|module, line| {
-        let may = ["main", "batch", "tui", "ask", "bench", "doctor"];
-        !may.contains(&module.room.as_str())
-            && ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!("]
-                .iter()
-                .any(|call| line.contains(call))
-    });
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }

@@ -1,15 +1,23 @@
 //! Whatever an operator does can be taken back: keys through the workstation's own state, with a
-//! real engine and a real journal behind it and a script in the place of the model.
+//! real engine and a real journal behind it and a fake model.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 
 #[allow(dead_code)]
 mod common;
+#[path = "common/engine.rs"]
+mod engine;
 #[path = "common/operator.rs"]
 mod operator;
-#[path = "common/plan.rs"]
-mod plan;
 
 use common::{good, picture, say};
-use labeler_tui::labeler::scripted::Script;
+use labeler_tui::labeler::fake::Plays;
 use labeler_tui::record::GroupId;
 use labeler_tui::tui::action::Action;
 use operator::Operator;
@@ -56,7 +64,7 @@ const DEEDS: &[&str] = &[
 ];
 
 fn sits_down(folder: &Path) -> Operator {
-    Operator::sits_down(folder, script())
+    Operator::sits_down(folder, plays())
 }
 
 fn undoes_everything(operator: &mut Operator) {
@@ -113,7 +121,7 @@ fn said(name: &str) -> Value {
     answer
 }
 
-fn script() -> Script {
+fn plays() -> Plays {
     let answers: BTreeMap<&str, Value> = NAMES
         .iter()
         .map(|name| (*name, json!([say(said(name))])))

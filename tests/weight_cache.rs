@@ -1,5 +1,13 @@
 //! Quantized weights are cached by the first load and mapped by later ones, with the same answers.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 use candle_core::{DType, Device};
 use labeler_tui::vlm::{self, CheckpointFiles, LoadOptions, LoadStage, Quantization, SequenceStep};
 use std::path::{Path, PathBuf};

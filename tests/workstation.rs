@@ -1,5 +1,13 @@
 //! The real program in a real pseudo-terminal, from the first frame to a committed record.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 #[path = "common/sources.rs"]
 mod sources;
 

@@ -1,10 +1,13 @@
-//! What front ends ask of the engine, and what it tells them. Plain data, loggable, comparable.
+//! Commands that front ends send to the engine, and events that it answers with: plain data,
+//! loggable and comparable. The front ends find the words.
 
 use crate::error::Error;
+use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
 use crate::record::{
     Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
     VocabularyPreview,
 };
+use std::path::PathBuf;
 
 /// How an operator wants an attempt repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub struct Retry {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Asks for everything about one group; answered by `Event::Detail`.
+    /// Requests everything about one group; answered by `Event::Detail`.
     Open(GroupId),
     /// One undoable step over all these groups.
     Apply {
@@ -61,6 +64,57 @@ pub enum Command {
 pub struct Blocked {
     pub error: Error,
     pub cure: Cure,
+    /// Where this run's log was written, once the journal is damaged.
+    pub run_log: Option<Rescued>,
+}
+
+/// Why the engine could not go on, and what became of work that the journal does not hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken {
+    pub error: Error,
+    /// Decisions that could not be saved, oldest first: `Apply`, `Undo` and `Redo`.
+    pub unsaved: Vec<Command>,
+    /// Where this run's log was written, if the journal is damaged or work is unsaved.
+    pub run_log: Option<Rescued>,
+    /// Where the whole journal was written, if its files are gone.
+    pub journal: Option<Rescued>,
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            unsaved: Vec::new(),
+            run_log: None,
+            journal: None,
+        }
+    }
+}
+
+/// The outcome of saving work beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rescued {
+    To(PathBuf),
+    Failed(Error),
+}
+
+/// Something that the user should know and that stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// A row or file of the source that cannot be used as it is (a bad manifest line, a wrong
+    /// hash), as the source describes it.
+    Source(String),
+    /// Lines or records that an import or an export kept aside, as it describes them.
+    Export(String),
+    Server(ServerNotice),
+    /// New attempts were requested, but there is no model.
+    NoModel,
+    /// A change that cannot be made to these groups; the journal is as it was.
+    Refused(Error),
+    JournalRewritten {
+        /// Where the file that stood in the journal's place is now.
+        set_aside: Option<PathBuf>,
+    },
 }
 
 /// What makes the journal usable again.
@@ -84,18 +138,7 @@ pub struct Match {
     pub text: String,
 }
 
-/// The labeler behind a run, as shown to people.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ModelInfo {
-    pub name: String,
-    /// For example `cpu` or `http://host:8000/v1`.
-    pub device: String,
-    /// For example `q8_0`; for an endpoint how the schema travels, for example `json_schema`.
-    pub detail: String,
-    pub slots: usize,
-}
-
-/// What an operator's command came to.
+/// The result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     Done(StepReport),
@@ -154,8 +197,7 @@ pub enum Event {
         code: FailureCode,
         detail: String,
     },
-    /// Something that the user should know and that stops nothing (a bad manifest line, a wrong hash).
-    Warning(String),
+    Warning(Warning),
     /// Nothing can be saved until `Unblocked`; again where the reason has changed.
     Blocked(Blocked),
     /// Everything asked for meanwhile is being done now.
@@ -165,10 +207,10 @@ pub enum Event {
     /// The engine has ended; nothing follows.
     Stopped(Box<Summary>),
     /// The engine could not go on; nothing follows.
-    Broken(Error),
+    Broken(Broken),
 }
 
-/// What the model worker is doing.
+/// What the model's thread is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stage {
     #[default]
@@ -183,6 +225,16 @@ pub enum Stage {
     Idle,
     Paused,
     Failed,
+}
+
+impl From<Loading> for Stage {
+    fn from(loading: Loading) -> Self {
+        match loading {
+            Loading::Download => Self::Download,
+            Loading::Load => Self::Load,
+            Loading::Quantize => Self::Quantize,
+        }
+    }
 }
 
 /// The latest state of the run; a front end reads it when it draws.
@@ -235,7 +287,7 @@ pub struct Summary {
     pub waiting: u64,
     /// What an operator has edited or rejected; a batch leaves it to the workstation.
     pub open: u64,
-    /// Answers asked of the model.
+    /// Requests sent to the model.
     pub asked: u64,
     /// Records in the outdir, whatever source they are of, and how many of them are uncertain.
     pub committed: u64,
@@ -249,7 +301,7 @@ pub struct Summary {
     pub remote: Option<RemoteCounts>,
 }
 
-/// What `--quality-retry` came to.
+/// The results of `--quality-retry`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetryCounts {
     pub made: u64,
@@ -257,16 +309,4 @@ pub struct RetryCounts {
     pub better: u64,
     /// No reason is left.
     pub without_reason: u64,
-}
-
-/// What went to servers and came back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RemoteCounts {
-    pub requests: u64,
-    /// Of the requests, those for an item that had been asked before.
-    pub retries: u64,
-    pub bytes_sent: u64,
-    pub bytes_received: u64,
-    pub prompt_tokens: u64,
-    pub new_tokens: u64,
 }

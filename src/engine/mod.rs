@@ -1,28 +1,25 @@
 //! The engine between the front ends and everything else: commands in, events out.
 
-mod diary;
-mod ending;
+mod commands;
+mod coordinator;
+mod effects;
 mod handle;
-mod intake;
-mod judge;
-mod keeper;
+mod ingest;
+mod journal;
 mod messages;
-mod meter;
-mod model_worker;
-mod operator;
-mod outcome;
-mod pipeline;
-mod prepare;
-mod reader;
-mod ready;
+mod metrics;
+mod queue;
+mod results;
 mod start;
+mod workers;
 
+pub use crate::labeler::{ModelInfo, RemoteCounts, ServerNotice};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Blocked, Command, Cure, Event, Match, ModelInfo, Progress, RemoteCounts, Retry, RetryCounts,
-    Stage, Step, Summary,
+    Blocked, Broken, Command, Cure, Event, Match, Progress, Rescued, Retry, RetryCounts, Stage,
+    Step, Summary, Warning,
 };
-pub use start::{Parts, Plan, start};
+pub use start::{Engine, EngineConfig};
 
 /// The bytes of an icon, on disk or built in, for a preview.
 pub use crate::source::image_bytes;

@@ -1,16 +1,11 @@
-//! Puts the stages together and sets the threads going.
+//! Checks the settings of a run and starts the engine.
 
+use super::coordinator::Coordinator;
 use super::handle::{Handle, connect};
-use super::judge::Judge;
-use super::keeper::Keeper;
 use super::messages::Event;
-use super::meter::Meter;
-use super::model_worker::{self, FromModel};
-use super::pipeline::{Crew, Input, Pipeline, State};
-use super::ready::Ready;
-use super::{prepare, reader};
+use super::metrics::Metrics;
+use super::workers::Workers;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::export::Exports;
 use crate::labeler::Factory;
 use crate::outdir::{self, LABELS};
 use crate::prompt::Prompter;
@@ -19,38 +14,38 @@ use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
 use crate::store::Journal;
 use crate::threads;
-use crossbeam_channel::{Sender, bounded, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// Messages to the pipeline that wait while it is busy.
-const INPUTS: usize = 256;
-
-/// What a run is made of.
+/// The settings of a run.
 #[derive(Debug)]
-pub struct Parts {
+pub struct EngineConfig {
     pub options: EngineOptions,
     pub source: SourceOptions,
     pub icon: IconOptions,
     pub prompt: PromptOptions,
 }
 
-/// A run whose parts have been looked at; nothing has been written yet.
+/// A run whose settings have been checked; nothing has been written yet.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Engine {
     options: EngineOptions,
+    /// For the first attempt at each group.
     settings: AttemptSettings,
     prompter: Arc<Prompter>,
     items: Box<dyn ItemSource>,
     max_groups: Option<u64>,
 }
 
-impl Plan {
-    /// Says what is wrong with the prompt or the source, and refuses where a run must not go on.
-    pub fn new(parts: Parts) -> Result<Self> {
-        let options = parts.options;
-        outdir::check(&options.outdir, parts.source.kind.path())?;
+impl Engine {
+    /// Opens the prompt and the source.
+    ///
+    /// # Errors
+    /// If one of them cannot be used, and if writing to the outdir could change other files.
+    pub fn new(config: EngineConfig) -> Result<Self> {
+        let options = config.options;
+        outdir::check(&options.outdir, config.source.kind.path())?;
         if !options.resume && options.outdir.join(LABELS).exists() {
             return Err(Error::new(
                 ErrorKind::Usage,
@@ -59,15 +54,15 @@ impl Plan {
             .with_hint("add --resume to go on, or choose another --outdir"));
         }
         Ok(Self {
-            prompter: Arc::new(Prompter::load(&parts.prompt)?),
-            items: source::open(&parts.source)?,
-            max_groups: parts.source.max_samples,
+            prompter: Arc::new(Prompter::load(&config.prompt)?),
+            items: source::open(&config.source)?,
+            max_groups: config.source.max_samples,
             settings: AttemptSettings {
                 strict: false,
-                upscale: parts.icon.upscale,
-                background: parts.icon.background,
-                with_image: parts.icon.with_image,
-                with_metadata: parts.prompt.with_metadata,
+                upscale: config.icon.upscale,
+                background: config.icon.background,
+                with_image: config.icon.with_image,
+                with_metadata: config.prompt.with_metadata,
                 hint: None,
                 max_new_tokens: options.max_new_tokens,
             },
@@ -79,96 +74,43 @@ impl Plan {
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
         self.prompter.vocabulary()
     }
-}
 
-/// Starts the engine; the model is loaded behind the front end, or not at all without a factory.
-pub fn start(plan: Plan, labeler: Option<Factory>) -> Result<Handle> {
-    let Plan {
-        options,
-        settings,
-        prompter,
-        items,
-        max_groups,
-    } = plan;
-    outlive_full_files()?;
-    let journal = Journal::lock(&options.outdir, Arc::clone(prompter.vocabulary()))?;
-
-    let (mut handle, front) = connect();
-    let events = front.events.clone();
-    let journal = Keeper::new(journal, &front);
-    let (input_tx, inputs) = bounded(INPUTS);
-    let (prepare_tx, prepare_rx) = unbounded();
-    let (start_tx, start_rx) = bounded(0);
-    let ready = Arc::new(Ready::default());
-    let meter = Arc::new(Meter::new(Instant::now()));
-    let stop_reading = Arc::new(AtomicBool::new(false));
-    let mut crew = Vec::new();
-
-    crew.push(threads::spawn(
-        "source",
-        {
-            let (stop, out) = (Arc::clone(&stop_reading), input_tx.clone());
-            move || reader::run(items, max_groups, &start_rx, &stop, &out)
-        },
-        tell_panic(&input_tx),
-    )?);
-    // One is enough: an icon takes a millisecond; and it keeps them in source order.
-    crew.push(threads::spawn(
-        "prepare",
-        {
-            let (prompter, out) = (Arc::clone(&prompter), input_tx.clone());
-            move || prepare::run(&prompter, &prepare_rx, &out)
-        },
-        tell_panic(&input_tx),
-    )?);
-    let with_model = labeler.is_some();
-    let model = match labeler {
-        Some(factory) => {
-            let (ready, meter) = (Arc::clone(&ready), Arc::clone(&meter));
-            let out = input_tx.clone();
-            Some(threads::spawn(
-                "model",
-                move || model_worker::run(factory, &ready, &input_tx, &meter),
-                move |error| {
-                    // The pipeline outlives this thread unless it has panicked itself.
-                    let _ = out.send(FromModel::Broken(error).into());
-                },
-            )?)
-        }
-        None => {
-            drop(input_tx);
-            None
-        }
-    };
-    let exports = Exports::new(&options.outdir, options.parquet);
-    let pipeline = Pipeline {
-        options,
-        settings,
-        journal,
-        exports,
-        judge: Judge::new(prompter),
-        front,
-        inputs,
-        meter,
-        crew: Crew {
-            ready,
-            prepare: Some(prepare_tx),
-            stop_reading,
-            threads: crew,
-            model,
-        },
-        state: State::new(with_model),
-    };
-    let engine = threads::spawn(
-        "engine",
-        move || pipeline.run(start_tx),
-        move |error| {
-            // Nobody listens where the front end is gone too.
-            let _ = events.send(Event::Broken(error));
-        },
-    )?;
-    handle.own(engine);
-    Ok(handle)
+    /// Starts the engine's threads. The model is loaded meanwhile; without a labeler there is
+    /// none, for review only.
+    pub fn start(self, labeler: Option<Factory>) -> Result<Handle> {
+        outlive_full_files()?;
+        let vocabulary = Arc::clone(self.prompter.vocabulary());
+        let journal = Journal::lock(&self.options.outdir, vocabulary)?;
+        let (mut handle, front) = connect();
+        let events = front.events.clone();
+        let metrics = Arc::new(Metrics::new(Instant::now()));
+        let workers = Workers::start(
+            self.items,
+            self.max_groups,
+            &self.prompter,
+            labeler,
+            &metrics,
+        )?;
+        let coordinator = Coordinator::new(
+            &self.options,
+            self.settings,
+            self.prompter,
+            journal,
+            front,
+            workers,
+            metrics,
+        );
+        let engine = threads::spawn(
+            "engine",
+            move || coordinator.run(),
+            move |error| {
+                // Nobody listens if the front end is gone too.
+                let _ = events.send(Event::Broken(error.into()));
+            },
+        )?;
+        handle.own(engine);
+        Ok(handle)
+    }
 }
 
 /// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk
@@ -186,15 +128,6 @@ fn outlive_full_files() -> Result<()> {
     Ok(())
 }
 
-/// Tells the pipeline of a panic of a thread that the run cannot go on without.
-fn tell_panic(inputs: &Sender<Input>) -> impl FnOnce(Error) + Send + 'static {
-    let inputs = inputs.clone();
-    move |error| {
-        // The pipeline outlives that thread unless it has panicked itself.
-        let _ = inputs.send(Input::Panicked(error));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,7 +138,7 @@ mod tests {
 
     #[derive(Debug)]
     struct Broken {
-        /// Else when it is let go of, which is outside of all that expects a panic.
+        /// Else when it is dropped, which is outside of all that expects a panic.
         while_reading: bool,
     }
 
@@ -224,7 +157,7 @@ mod tests {
 
     fn last_event(while_reading: bool) -> Event {
         let folder = tempfile::tempdir().unwrap();
-        let mut plan = Plan::new(Parts {
+        let mut engine = Engine::new(EngineConfig {
             options: EngineOptions {
                 outdir: folder.path().join("out"),
                 commit_automatically: true,
@@ -253,10 +186,10 @@ mod tests {
             },
         })
         .unwrap();
-        plan.items = Box::new(Broken { while_reading });
-        // Without any groups it is let go of on the thread itself.
-        plan.max_groups = (!while_reading).then_some(0);
-        let engine = start(plan, None).unwrap();
+        engine.items = Box::new(Broken { while_reading });
+        // Without any groups it is dropped on the thread itself.
+        engine.max_groups = (!while_reading).then_some(0);
+        let engine = engine.start(None).unwrap();
         let events = engine.events();
         let mut last = None;
         while let Ok(event) = events.recv_timeout(Duration::from_secs(30)) {
@@ -271,9 +204,10 @@ mod tests {
             (true, "reading the source panicked: a row that cannot be"),
             (false, "source panicked: a file that cannot be closed"),
         ] {
-            let Event::Broken(error) = last_event(while_reading) else {
+            let Event::Broken(broken) = last_event(while_reading) else {
                 panic!("the run went on");
             };
+            let error = broken.error;
             assert_eq!(error.cause, cause);
             assert!(error.hint.unwrap().contains("labeler.log"));
         }

@@ -2,8 +2,9 @@
 //! that the generator obeys.
 
 use super::grammar::{Grammar, GrammarCompiler};
-use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, OnLoad, Pull, TokenInfo};
-use crate::engine::{ModelInfo, Stage};
+use super::{
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, OnLoad, Pull, TokenInfo,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::threads;
@@ -61,7 +62,7 @@ impl Local {
 
 /// Downloads are told of from any thread, `on_load` wants to hear of them on this one.
 fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
-    on_load(Stage::Load, None);
+    on_load(Loading::Load, None);
     let (tell, news) = crossbeam_channel::unbounded();
     std::thread::scope(|scope| {
         let opening = threads::spawn_scoped(scope, "loading", move || {
@@ -73,13 +74,14 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
         })?;
         for opening in news {
             let (stage, done) = match opening {
-                Opening::Download(file) if file.total == 0 => (Stage::Download, None),
-                Opening::Download(file) => {
-                    (Stage::Download, Some(file.done as f32 / file.total as f32))
-                }
-                Opening::Load(LoadStage::Quantize, done) => (Stage::Quantize, Some(done)),
-                Opening::Load(LoadStage::Vision, done) => (Stage::Load, Some(done * 0.5)),
-                Opening::Load(LoadStage::Text, done) => (Stage::Load, Some(0.5 + done * 0.5)),
+                Opening::Download(file) if file.total == 0 => (Loading::Download, None),
+                Opening::Download(file) => (
+                    Loading::Download,
+                    Some(file.done as f32 / file.total as f32),
+                ),
+                Opening::Load(LoadStage::Quantize, done) => (Loading::Quantize, Some(done)),
+                Opening::Load(LoadStage::Vision, done) => (Loading::Load, Some(done * 0.5)),
+                Opening::Load(LoadStage::Text, done) => (Loading::Load, Some(0.5 + done * 0.5)),
             };
             on_load(stage, done);
         }

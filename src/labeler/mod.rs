@@ -1,17 +1,19 @@
-//! What turns a prompt and an icon into text: the local model, a server, or a script for tests.
+//! Turns a prompt and an icon into text: the local model, or a server.
 
+#[cfg(feature = "fake-model")]
+pub mod fake;
 pub mod grammar;
 pub mod local;
 pub mod remote;
-pub mod scripted;
+mod report;
 
-use crate::engine::{ModelInfo, RemoteCounts, Stage};
+pub use report::{Loading, ModelInfo, OnLoad, RemoteCounts, ServerNotice};
+
 use crate::error::{Error, Result};
 use crate::icon::Picture;
 use crate::prompt::Chat;
 use crate::record::{GroupId, Timings, TokenCounts};
 use crate::settings::LabelerOptions;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 const NICENESS: i32 = 10;
@@ -63,11 +65,10 @@ pub enum LabelEvent {
         ticket: u64,
         answer: Box<Answer>,
     },
-    /// About the labeler, not about a job: for example that a server does not answer.
-    Notice(String),
-    /// What [`Labeler::info`] says now: for example another way to send the schema.
+    /// About a server, not about a job: for example that it does not answer.
+    Notice(ServerNotice),
+    /// [`Labeler::info`] has changed: for example another way to send the schema.
     Changed(ModelInfo),
-    /// What went to servers and came back so far.
     Counts(RemoteCounts),
     /// Whether everything in flight waits for a server that does not answer.
     Waiting(bool),
@@ -107,9 +108,6 @@ pub trait Labeler: Send {
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()>;
 }
 
-/// Says how loading goes: the stage, and how much of it is done where that is known.
-pub type OnLoad<'a> = dyn FnMut(Stage, Option<f32>) + 'a;
-
 /// Builds the labeler on the thread that will own it.
 pub type Factory = Box<dyn FnOnce(&mut OnLoad) -> Result<Box<dyn Labeler>> + Send>;
 
@@ -117,10 +115,13 @@ pub type Factory = Box<dyn FnOnce(&mut OnLoad) -> Result<Box<dyn Labeler>> + Sen
 pub fn factory(options: LabelerOptions) -> Option<Factory> {
     Some(match options {
         LabelerOptions::None => return None,
-        LabelerOptions::Local(model) => match model.model.strip_prefix("script:") {
-            Some(path) => script(PathBuf::from(path)),
-            None => Box::new(|on_load| Ok(Box::new(local::Local::load(model, on_load)?))),
-        },
+        #[cfg(feature = "fake-model")]
+        LabelerOptions::Local(model) if fake::is_named(&model.model) => {
+            Box::new(move |_| Ok(Box::new(fake::Fake::load(&model.model)?)))
+        }
+        LabelerOptions::Local(model) => {
+            Box::new(|on_load| Ok(Box::new(local::Local::load(model, on_load)?)))
+        }
         LabelerOptions::Remote(server) => Box::new(|_| {
             let server = remote::RemoteLabeler::new(server, remote::Patience::default())?;
             Ok(Box::new(server))
@@ -143,13 +144,5 @@ pub fn give_way(factory: Factory) -> Factory {
     Box::new(move |on_load| {
         lower();
         factory(on_load)
-    })
-}
-
-/// For tests of the real program: what a model would say stands in a file.
-fn script(path: PathBuf) -> Factory {
-    Box::new(move |_| {
-        let script = scripted::Script::read(&path)?;
-        Ok(Box::new(scripted::Scripted::new(script)))
     })
 }

@@ -62,6 +62,30 @@ pub enum Change {
 }
 
 impl Change {
+    /// The name under which the journal logs its step.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Set { field, .. } => format!("edit {}", field.key()),
+            Self::Add { field, value } => format!("add {value:?} to {}", field.key()),
+            Self::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
+            Self::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
+            Self::Replace { find, with } => format!("replace {find:?} by {with:?}"),
+            Self::Canonicalize {
+                drop_unknown: false,
+            } => "translate into the vocabulary".to_owned(),
+            Self::Canonicalize { drop_unknown: true } => {
+                "translate into the vocabulary and drop unknown words".to_owned()
+            }
+            Self::TakeVersion { .. } => "take a version".to_owned(),
+            Self::TakeField { field, .. } => format!("take {} from a version", field.key()),
+            Self::SetNote { .. } => "note".to_owned(),
+            Self::Accept => "accept".to_owned(),
+            Self::Reject { .. } => "reject".to_owned(),
+            Self::Reopen => "reopen".to_owned(),
+            Self::Commit => "commit".to_owned(),
+        }
+    }
+
     /// Whether it makes a draft where there is none. A tag given to many is no draft of those that
     /// wait for the model: it would stand in the way of its answer.
     pub fn begins_draft(&self) -> bool {

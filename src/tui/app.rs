@@ -15,6 +15,7 @@ use crate::engine::{Blocked, Command, Event, ModelInfo, Progress};
 use crate::error::Error;
 use crate::record::{Field, GroupDetail, GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::settings::IconOptions;
+use crate::wording;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 use ratatui::layout::{Rect, Size};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -374,7 +375,8 @@ impl App {
             Event::Failed {
                 name, code, detail, ..
             } => self.log_error(format!("{name}: {} ({detail})", code.code())),
-            Event::Warning(text) => {
+            Event::Warning(warning) => {
+                let text = wording::warning(&warning);
                 self.log_error(text.clone());
                 self.warn(text);
             }
@@ -382,7 +384,8 @@ impl App {
                 self.ended = true;
                 self.effects.push(Effect::Quit);
             }
-            Event::Broken(error) => {
+            Event::Broken(broken) => {
+                let error = wording::broken(&broken);
                 self.warn(format!("the engine stopped: {}", error.cause));
                 self.ended = true;
                 self.broken = Some(error);

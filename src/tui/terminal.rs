@@ -11,6 +11,7 @@ use super::view;
 use super::worker::{self, Job};
 use crate::engine::{Command, Event, Handle};
 use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::wording;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -182,7 +183,7 @@ pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Re
     while !stopped {
         match events.recv() {
             Ok(Event::Stopped(_)) => stopped = true,
-            Ok(Event::Broken(error)) => return Err(error),
+            Ok(Event::Broken(broken)) => return Err(wording::broken(&broken)),
             // Nobody is there to cure it any more.
             Ok(Event::Blocked(_)) => handle.send(Command::Stop),
             Ok(_) => {}
@@ -263,7 +264,9 @@ fn work(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Resu
                     urgent |= !matches!(*message, Message::Engine(_));
                     match &*message {
                         Message::Engine(Event::Stopped(_)) => end.stopped = true,
-                        Message::Engine(Event::Broken(error)) => end.broken = Some(error.clone()),
+                        Message::Engine(Event::Broken(broken)) => {
+                            end.broken = Some(wording::broken(broken));
+                        }
                         Message::Terminate => end.exit = Exit::Interrupted,
                         // Whatever the size was in between, the old picture has been cut or wrapped.
                         Message::Resize(_) => screen.foreign = true,

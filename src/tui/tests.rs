@@ -12,7 +12,7 @@ use super::dialog::{Dialog, Input, Purpose};
 use super::safe_text;
 use super::testing::Bench;
 use super::theme::{Depth, Ground, Theme};
-use crate::engine::{Command, Event, Progress, Stage};
+use crate::engine::{Command, Event, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
@@ -388,7 +388,7 @@ proptest::proptest! {
         detail.summary.labels.set(Field::TagsKo, [text(8)]);
         let summary = detail.summary.clone();
         bench.event(Event::Groups(vec![summary]));
-        bench.event(Event::Warning(text(11)));
+        bench.event(Event::Warning(Warning::Source(text(11))));
         bench.app.progress.in_hand = Some((id, text(10)));
         for keys in ["", "tab", "e", "esc v", "2", "4", "3", "1 ? esc : esc", "ctrl-f \"a", "esc t"] {
             bench.keys(keys).screen();

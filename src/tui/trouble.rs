@@ -6,6 +6,7 @@ use super::dialog::Dialog;
 use super::effect::Effect;
 use super::keymap::{Key, Lookup};
 use crate::engine::{Blocked, Command, Cure};
+use crate::wording;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 impl App {
@@ -35,7 +36,8 @@ impl App {
             Cure::Rewrite => format!("{key} rewrites the journal"),
             Cure::None => "leave and start again".to_owned(),
         };
-        Some(format!("not saved, {cure}: {}", blocked.error.cause))
+        let error = wording::blocked(blocked);
+        Some(format!("not saved, {cure}: {}", error.cause))
     }
 
     /// Whether an action is refused because what it decides would not be saved; says why.
@@ -81,8 +83,8 @@ impl App {
     }
 
     pub(super) fn blocked(&mut self, blocked: Blocked) {
-        let cause = &blocked.error.cause;
-        self.log_error(format!("not saved: {cause}"));
+        let error = wording::blocked(&blocked);
+        self.log_error(format!("not saved: {}", error.cause));
         self.blocked = Some(blocked);
         self.refuses_step();
         // A question about what can no longer be done; leaving asks another one now.

@@ -130,11 +130,11 @@ fn a_labeler_beyond_help_ends_the_run() {
     std::fs::write(desk.path().join("broken.json"), "{").unwrap();
     let broken = ["--batch", "--images", "source", "--outdir", "out"];
     let mut command = desk.plain(&broken);
-    command.args(["--model", "script:broken.json"]);
+    command.args(["--model", "fake:broken.json"]);
     let ended = crate::common::ended(&mut command);
     assert_eq!(ended.status, 2);
     assert!(
-        ended.err.contains("error: reading the script"),
+        ended.err.contains("error: reading the fake model"),
         "{}",
         ended.err
     );

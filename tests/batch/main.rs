@@ -1,5 +1,13 @@
 //! `--batch` as a user runs it: the real program, its own home, an empty environment.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod attempts;
 mod bench;
 #[path = "../common/mod.rs"]

@@ -1,5 +1,5 @@
 //! A desk for tests of the real program: an empty home, a folder for the source, one for the
-//! labels, and a script that plays the model.
+//! labels, and a fake model.
 
 #[path = "sources.rs"]
 pub mod sources;
@@ -85,14 +85,14 @@ impl Desk {
         self.otherwise = plays.to_vec();
     }
 
-    /// The program in an empty environment, with the script for a model.
+    /// The program in an empty environment, with a fake model.
     pub fn command(&self, args: &[&str]) -> Command {
-        let script = json!({
+        let plays = json!({
             "slots": self.slots, "answers": self.answers, "otherwise": self.otherwise,
         });
-        let path = self.path().join("script.json");
-        std::fs::write(&path, script.to_string()).unwrap();
-        let mut command = self.plain(&["--model", &format!("script:{}", path.display())]);
+        let path = self.path().join("fake.json");
+        std::fs::write(&path, plays.to_string()).unwrap();
+        let mut command = self.plain(&["--model", &format!("fake:{}", path.display())]);
         command.args(args);
         command
     }

@@ -1,11 +1,11 @@
 //! An operator at the workstation: keys through its own state, with a real engine and a real
-//! journal behind it and a script in the place of the model.
+//! journal behind it and a fake model.
 
 use crate::common::sources::Sources;
-use crate::plan::{ICON, plan};
+use crate::engine::{ICON, engine};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use labeler_tui::engine::{Command, Event, Handle, Step, start};
-use labeler_tui::labeler::scripted::{Script, Scripted};
+use labeler_tui::engine::{Command, Event, Handle, Step};
+use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
 use labeler_tui::tui::Settings;
 use labeler_tui::tui::app::{App, Message};
@@ -46,13 +46,13 @@ pub struct Operator {
 type Look = (GroupState, bool, bool);
 
 impl Operator {
-    pub fn sits_down(folder: &Path, script: Script) -> Self {
-        let plan = plan(folder);
+    pub fn sits_down(folder: &Path, plays: Plays) -> Self {
+        let engine = engine(folder);
         let settings = Settings {
             icon: ICON,
             model: true,
             outdir: "out".into(),
-            vocabulary: Arc::clone(plan.vocabulary()),
+            vocabulary: Arc::clone(engine.vocabulary()),
             english: false,
         };
         let theme = Theme {
@@ -60,9 +60,11 @@ impl Operator {
             ground: Ground::Dark,
         };
         let keymap = Keymap::load(None, None).unwrap();
-        let labeler = Scripted::new(script);
+        let fake = Fake::new(plays);
         let mut operator = Self {
-            engine: start(plan, Some(Box::new(|_| Ok(Box::new(labeler))))).unwrap(),
+            engine: engine
+                .start(Some(Box::new(|_| Ok(Box::new(fake)))))
+                .unwrap(),
             app: App::new(Size::new(120, 40), theme, keymap, settings),
             commands: Vec::new(),
             steps: Vec::new(),
@@ -116,7 +118,7 @@ impl Operator {
             Event::Stepped {
                 step: Some(step), ..
             } => self.steps.push(step.clone()),
-            Event::Broken(error) => panic!("{error}"),
+            Event::Broken(broken) => panic!("{broken:?}"),
             _ => {}
         }
         if !is_last(&event) {

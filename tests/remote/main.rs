@@ -2,6 +2,14 @@
 //! process plays them all. `agreement`, `faults` and `several` look at the labeler alone,
 //! `program`, `https` and `doctor` at the real program.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod agreement;
 // `tests/batch` uses all of it.
 #[allow(dead_code)]

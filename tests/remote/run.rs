@@ -2,13 +2,15 @@
 
 use crate::KEY;
 use crate::server::Server;
-use labeler_tui::engine::{ModelInfo, RemoteCounts};
 use labeler_tui::icon::Picture;
 use labeler_tui::labeler::remote::{Patience, RemoteLabeler};
-use labeler_tui::labeler::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, Pull};
+use labeler_tui::labeler::{
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts,
+};
 use labeler_tui::prompt::Chat;
 use labeler_tui::record::{GroupId, Vocabulary};
 use labeler_tui::settings::{Lang, RemoteOptions, Secret};
+use labeler_tui::wording;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -73,7 +75,7 @@ pub fn watched(
             LabelEvent::Failed { ticket, error } => {
                 assert!(failures.insert(*ticket, error.cause.clone()).is_none());
             }
-            LabelEvent::Notice(notice) => notices.push(notice.clone()),
+            LabelEvent::Notice(notice) => notices.push(wording::server_notice(notice)),
             LabelEvent::Counts(now) => counts = *now,
             LabelEvent::Partial { .. } | LabelEvent::Changed(_) | LabelEvent::Waiting(_) => {}
         }

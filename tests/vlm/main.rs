@@ -1,5 +1,13 @@
 //! The model against the reference's answers in `tests/fixtures`, and against itself.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod generate;
 mod loading;
 mod reference;

@@ -4,6 +4,7 @@ use super::http::{Http, Patience, error_words, read_body};
 use super::wire;
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::icon::Picture;
+use crate::labeler::ServerNotice;
 use crate::settings::RemoteOptions;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
@@ -51,8 +52,8 @@ impl Chats {
         })
     }
 
-    /// What people should know of the way to the servers.
-    pub fn notices(&self) -> Vec<String> {
+    /// The servers that are reached through a proxy.
+    pub fn notices(&self) -> Vec<ServerNotice> {
         self.http.notices()
     }
 

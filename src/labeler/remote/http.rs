@@ -2,6 +2,7 @@
 
 use super::proxy;
 use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::labeler::ServerNotice;
 use crate::settings::{RemoteOptions, Secret};
 use futures_util::StreamExt as _;
 use rustls::CertificateError;
@@ -129,12 +130,13 @@ impl Http {
         known.map(|(_, proxy)| proxy.as_str())
     }
 
-    /// What people should know of the way to the servers.
-    pub fn notices(&self) -> Vec<String> {
-        let told = self.proxies.iter().map(|(url, proxy)| {
-            format!("{url} is reached through the proxy {proxy}, as the environment says")
+    /// The servers that are reached through a proxy.
+    pub fn notices(&self) -> Vec<ServerNotice> {
+        let proxied = self.proxies.iter().map(|(url, proxy)| ServerNotice::Proxy {
+            url: url.clone(),
+            proxy: proxy.clone(),
         });
-        told.collect()
+        proxied.collect()
     }
 
     /// Whether the server says anything at all: many want a key or know no list of models.

@@ -13,8 +13,7 @@ pub use chat::{ChatAnswer, ChatTurn, Chats};
 pub use check::{EndpointReport, check};
 pub use http::{Patience, base_url};
 
-use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, Pull};
-use crate::engine::{ModelInfo, RemoteCounts};
+use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::RemoteOptions;
 use conformance::Conformance;

@@ -1,6 +1,7 @@
 //! The servers of a run: which is least busy, which is out, and what each agreed to.
 
 use super::wire::{Agreement, Format, Refusal};
+use crate::labeler::ServerNotice;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -28,7 +29,7 @@ pub struct Pool {
     /// First wait before a probe, and the next one; it grows until a request is answered.
     first_wait: Duration,
     wait: Cell<Duration>,
-    notices: RefCell<Vec<String>>,
+    notices: RefCell<Vec<ServerNotice>>,
     told_without_logprobs: Cell<bool>,
 }
 
@@ -99,29 +100,25 @@ impl Pool {
     }
 
     /// A broken answer; some in a row, and the server is left out.
-    pub fn broke(&self, endpoint: &Endpoint, words: &str) {
+    pub fn broke(&self, endpoint: &Endpoint, why: &str) {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
         if failures >= FAILURES_TO_LEAVE_OUT {
-            self.gone(endpoint, words);
+            self.gone(endpoint, why);
         }
     }
 
     /// Leaves out a server until a probe succeeds.
-    pub fn gone(&self, endpoint: &Endpoint, words: &str) {
+    pub fn gone(&self, endpoint: &Endpoint, why: &str) {
         if endpoint.out.replace(true) {
             return;
         }
-        let rest = self.endpoints.iter().filter(|other| !other.out.get());
-        let goes_on = match rest.count() {
-            0 => "the run is paused until it is back".to_owned(),
-            1 => "going on with one other server".to_owned(),
-            rest => format!("going on with {rest} other servers"),
-        };
-        self.tell(format!(
-            "{} does not answer ({words}); {goes_on}",
-            endpoint.url
-        ));
+        let others = self.endpoints.iter().filter(|other| !other.out.get());
+        self.tell(ServerNotice::Gone {
+            url: endpoint.url.clone(),
+            why: why.to_owned(),
+            others: others.count(),
+        });
         self.went_out.notify_one();
     }
 
@@ -133,7 +130,8 @@ impl Pool {
         endpoint.out.set(false);
         // On trial: the next broken answer leaves it out again.
         endpoint.failures.set(FAILURES_TO_LEAVE_OUT - 1);
-        self.tell(format!("{} is back, going on", endpoint.url));
+        let url = endpoint.url.clone();
+        self.tell(ServerNotice::Back { url });
         self.came_back.notify_waiters();
     }
 
@@ -194,33 +192,31 @@ impl Pool {
         let less = asked.without(refused)?;
         if current && !known {
             endpoint.agreement.set(less);
-            let (url, from, to) = (&endpoint.url, asked.format.name(), less.format.name());
+            let (from, to) = (asked.format.name(), less.format.name());
+            let url = endpoint.url.clone();
             match refused {
-                Refusal::Format => self.tell(format!("{url} refuses {from}, going on with {to}")),
-                Refusal::Ignored => self.tell(format!(
-                    "{url} takes {from} and does not keep to it, going on with {to}"
-                )),
-                Refusal::Logprobs => self.tell_without_logprobs(&endpoint.url),
+                Refusal::Format => self.tell(ServerNotice::SchemaRefused { url, from, to }),
+                Refusal::Ignored => self.tell(ServerNotice::SchemaIgnored { url, from, to }),
+                Refusal::Logprobs => self.tell_without_logprobs(&url),
                 Refusal::Other => {}
             }
         }
         Some(less)
     }
 
-    /// Said once a run.
+    /// Reports it once a run.
     fn tell_without_logprobs(&self, url: &str) {
         if !self.told_without_logprobs.replace(true) {
-            self.tell(format!(
-                "{url} gives no token probabilities; records have no confidence"
-            ));
+            let url = url.to_owned();
+            self.tell(ServerNotice::NoProbabilities { url });
         }
     }
 
-    fn tell(&self, notice: String) {
+    fn tell(&self, notice: ServerNotice) {
         self.notices.borrow_mut().push(notice);
     }
 
-    pub fn take_notices(&self) -> Vec<String> {
+    pub fn take_notices(&self) -> Vec<ServerNotice> {
         self.notices.take()
     }
 

@@ -20,7 +20,7 @@ fn an_edit_runs_the_rules_and_the_flags_follow() {
     assert_eq!(edited.state, GroupState::Edited);
     assert_eq!(edited.reasons, [Reason::LabelEqualsItemName]);
     assert!(edited.uncertainty > 0.0);
-    done(&mut journal, &ids, &set_label(&labels("반지").label_ko()));
+    done(&mut journal, &ids, &set_label(labels("반지").label_ko()));
     let edited = journal.summary(ids[0]).unwrap().unwrap();
     assert!(edited.reasons.is_empty());
 }

@@ -5,7 +5,12 @@ use crate::engine::{Blocked, Cure};
 
 fn blocked(cure: Cure) -> Event {
     let error = Error::new(ErrorKind::Store, "journal.sqlite is full");
-    Event::Blocked(Blocked { error, cure })
+    let run_log = None;
+    Event::Blocked(Blocked {
+        error,
+        cure,
+        run_log,
+    })
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The cache of quantized weights: a GGUF file in the user's cache folder, written once, layer by
 //! layer, and mapped at every later start.
 
+#![allow(unsafe_code, reason = "mapped files")]
+
 use super::files::{CheckpointFiles, FileData};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::text::hex;

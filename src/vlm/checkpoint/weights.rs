@@ -1,5 +1,7 @@
 //! Memory-mapped safetensors, one file or several, read tensor by tensor.
 
+#![allow(unsafe_code, reason = "mapped files")]
+
 use super::files::{CheckpointFile, FileData};
 use crate::error::{Context, Error, ErrorKind, Result};
 use candle_core::{DType, Device, Tensor};

@@ -6,6 +6,11 @@
 //! 16 rows; weights are laid out for it when they are loaded, so that a step reads them once, in
 //! order. Candle's own kernel is used where the processor lacks the instructions.
 
+#![allow(
+    unsafe_code,
+    reason = "vector instructions, and threads that write to parts of one output"
+)]
+
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Result, Tensor};
 use half::f16;

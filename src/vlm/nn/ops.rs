@@ -1,6 +1,11 @@
 //! Norms, activations and softmax: fused over plain slices on the CPU, candle's own operations
 //! elsewhere.
 
+#![allow(
+    unsafe_code,
+    reason = "vector instructions, and rows that are not zeroed before they are written"
+)]
+
 use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -10,7 +15,7 @@ use std::mem::MaybeUninit;
 macro_rules! vectorized {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$meta])*
-        #[allow(clippy::too_many_arguments)]
+        #[allow(clippy::too_many_arguments, unsafe_code)]
         $vis fn $name($($arg: $type),*) {
             #[inline(always)]
             #[allow(clippy::too_many_arguments, unused_variables)]

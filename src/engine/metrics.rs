@@ -1,20 +1,21 @@
-//! How the run goes, in numbers: rates over a window, the time left, the text in hand.
+//! Measures a run: rates over a window, the time left, the text being written.
 
-use super::messages::{Progress, RemoteCounts, Stage};
+use super::messages::{Progress, Stage};
+use crate::labeler::RemoteCounts;
 use crate::record::{GroupId, Timings};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// "Now" is this long.
+/// Rates of "now" look back this long.
 const WINDOW: Duration = Duration::from_secs(60);
 /// One point of the throughput line.
 const SAMPLE: Duration = Duration::from_secs(2);
 const SAMPLES: usize = 120;
 
-/// Written by the pipeline and the model's thread.
+/// Written by the coordinator and the model's thread.
 #[derive(Debug)]
-pub struct Meter(Mutex<Inner>);
+pub struct Metrics(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -33,7 +34,7 @@ struct Inner {
     remote: Option<RemoteCounts>,
 }
 
-impl Meter {
+impl Metrics {
     pub fn new(now: Instant) -> Self {
         Self(Mutex::new(Inner {
             stage: Stage::Starting,
@@ -79,7 +80,7 @@ impl Meter {
         self.lock().remote = Some(counts);
     }
 
-    /// An icon is done, for better or worse.
+    /// Counts an answer, good or bad.
     pub fn finished(&self, now: Instant, timings: &Timings, tokens: usize) {
         let mut inner = self.lock();
         inner.began.get_or_insert(now);
@@ -100,7 +101,7 @@ impl Meter {
         self.lock().stage_seconds
     }
 
-    /// Fills in what is measured here; the counts are the caller's.
+    /// Fills in the measured fields; the counts are the caller's.
     pub fn measure(&self, now: Instant, progress: &mut Progress) {
         let mut inner = self.lock();
         while inner
@@ -149,7 +150,7 @@ impl Meter {
     }
 }
 
-/// Memory of this process; 0 where the system does not tell.
+/// Memory of this process; 0 if the system does not report it.
 fn resident_bytes() -> u64 {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return 0;
@@ -169,12 +170,12 @@ mod tests {
     #[test]
     fn rates_look_at_the_last_minute_and_the_eta_at_what_is_left() {
         let start = Instant::now();
-        let meter = Meter::new(start);
+        let metrics = Metrics::new(start);
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         for second in 0..120 {
             // One icon a second, then two.
             for _ in 0..=second / 60 {
-                meter.finished(at(second), &Timings::default(), 10);
+                metrics.finished(at(second), &Timings::default(), 10);
             }
         }
         let mut progress = Progress {
@@ -182,7 +183,7 @@ mod tests {
             done: 180,
             ..Progress::default()
         };
-        meter.measure(at(120), &mut progress);
+        metrics.measure(at(120), &mut progress);
         assert!((progress.icons_per_minute_now - 120.0).abs() < 3.0);
         assert!((progress.icons_per_minute - 90.0).abs() < 1.0);
         assert!((progress.tokens_per_second - 20.0).abs() < 0.5);
@@ -193,9 +194,9 @@ mod tests {
     #[test]
     fn nothing_done_gives_no_eta() {
         let start = Instant::now();
-        let meter = Meter::new(start);
+        let metrics = Metrics::new(start);
         let mut progress = Progress::default();
-        meter.measure(start, &mut progress);
+        metrics.measure(start, &mut progress);
         assert_eq!(progress.eta_seconds, None);
         assert_eq!(progress.icons_per_minute, 0.0);
     }

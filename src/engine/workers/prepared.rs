@@ -1,12 +1,12 @@
-//! Requests that are prepared and wait for the labeler; the operator's come first.
+//! Hands prepared requests to the model's thread; urgent ones come first.
 
 use crate::labeler::{LabelRequest, Pull};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Bounded by its user: the pipeline prepares only so many ahead.
+/// Bounded by its user: the coordinator has only so many prepared ahead.
 #[derive(Debug, Default)]
-pub struct Ready {
+pub struct PreparedQueue {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -24,7 +24,7 @@ struct State {
     cancelled: bool,
 }
 
-impl Ready {
+impl PreparedQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,54 +146,54 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_requests_come_first() {
-        let ready = Ready::default();
-        ready.push(request(1), false);
-        ready.push(request(2), true);
-        assert_eq!(ticket(ready.pull(true, 0)), Some(2));
-        assert_eq!(ticket(ready.pull(true, 1)), Some(1));
-        assert!(matches!(ready.pull(true, 2), Pull::Empty));
-        ready.close();
-        assert!(matches!(ready.pull(false, 2), Pull::Closed));
+    fn urgent_requests_come_first() {
+        let queue = PreparedQueue::default();
+        queue.push(request(1), false);
+        queue.push(request(2), true);
+        assert_eq!(ticket(queue.pull(true, 0)), Some(2));
+        assert_eq!(ticket(queue.pull(true, 1)), Some(1));
+        assert!(matches!(queue.pull(true, 2), Pull::Empty));
+        queue.close();
+        assert!(matches!(queue.pull(false, 2), Pull::Closed));
     }
 
     #[test]
     fn suspects_run_alone() {
-        let ready = Ready::default();
-        ready.push(request(1), false);
-        ready.suspect([request(2), request(3)]);
+        let queue = PreparedQueue::default();
+        queue.push(request(1), false);
+        queue.suspect([request(2), request(3)]);
         assert!(
-            ticket(ready.pull(false, 1)).is_none(),
+            ticket(queue.pull(false, 1)).is_none(),
             "another is in flight"
         );
-        assert_eq!(ticket(ready.pull(false, 0)), Some(2));
-        assert!(ticket(ready.pull(false, 1)).is_none());
-        assert_eq!(ticket(ready.pull(false, 0)), Some(3));
-        assert!(ticket(ready.pull(false, 1)).is_none());
-        assert_eq!(ticket(ready.pull(false, 0)), Some(1));
+        assert_eq!(ticket(queue.pull(false, 0)), Some(2));
+        assert!(ticket(queue.pull(false, 1)).is_none());
+        assert_eq!(ticket(queue.pull(false, 0)), Some(3));
+        assert!(ticket(queue.pull(false, 1)).is_none());
+        assert_eq!(ticket(queue.pull(false, 0)), Some(1));
     }
 
     #[test]
     fn a_pause_holds_work_back_and_cancelling_ends_it() {
-        let ready = Ready::default();
-        ready.push(request(1), false);
-        ready.pause(true);
-        assert!(matches!(ready.pull(false, 0), Pull::Empty));
-        ready.pause(false);
-        assert_eq!(ticket(ready.pull(false, 0)), Some(1));
-        ready.cancel();
-        assert!(ready.cancelled());
-        assert!(matches!(ready.pull(true, 0), Pull::Cancelled));
+        let queue = PreparedQueue::default();
+        queue.push(request(1), false);
+        queue.pause(true);
+        assert!(matches!(queue.pull(false, 0), Pull::Empty));
+        queue.pause(false);
+        assert_eq!(ticket(queue.pull(false, 0)), Some(1));
+        queue.cancel();
+        assert!(queue.cancelled());
+        assert!(matches!(queue.pull(true, 0), Pull::Cancelled));
     }
 
     #[test]
     fn a_waiting_labeler_wakes_up() {
-        let ready = Arc::new(Ready::default());
+        let queue = Arc::new(PreparedQueue::default());
         let pulled = std::thread::spawn({
-            let ready = Arc::clone(&ready);
-            move || ticket(ready.pull(true, 0))
+            let queue = Arc::clone(&queue);
+            move || ticket(queue.pull(true, 0))
         });
-        ready.push(request(7), false);
+        queue.push(request(7), false);
         assert_eq!(pulled.join().unwrap(), Some(7));
     }
 }

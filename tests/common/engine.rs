@@ -1,6 +1,6 @@
 //! The engine as the workstation starts it.
 
-use labeler_tui::engine::{Parts, Plan};
+use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::record::Background;
 use labeler_tui::settings::{
     EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
@@ -14,8 +14,8 @@ pub const ICON: IconOptions = IconOptions {
 };
 
 /// Over a folder of icons, with the labels in `out` beside them.
-pub fn plan(folder: &Path) -> Plan {
-    let plan = Plan::new(Parts {
+pub fn engine(folder: &Path) -> Engine {
+    let engine = Engine::new(EngineConfig {
         options: EngineOptions {
             outdir: folder.join("out"),
             commit_automatically: false,
@@ -39,5 +39,5 @@ pub fn plan(folder: &Path) -> Plan {
             vocabulary: None,
         },
     });
-    plan.unwrap()
+    engine.unwrap()
 }

@@ -1,25 +1,13 @@
-//! Reads the source on a thread of its own and hands its groups to the pipeline in batches.
+//! Reads the source on a thread of its own and sends its groups in batches.
 
-use super::pipeline::Input;
-use crate::error::Error;
-use crate::source::{self, GroupEvent, ItemSource};
+use super::messages::{SourceEvent, WorkerMessage};
+use crate::source::{self, ItemSource};
 use crossbeam_channel::{Receiver, Sender};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Events in one batch, while the pipeline is busy with others.
+/// Events in one batch, while the coordinator is busy with others.
 const BATCH: usize = 128;
-
-#[derive(Debug)]
-pub enum FromSource {
-    Groups(Vec<GroupEvent>),
-    End {
-        rows: u64,
-        /// How many rows each group stands for, by its order.
-        rows_of_groups: Vec<u32>,
-    },
-    Failed(Error),
-}
 
 /// Waits until `start` is dropped, then reads to the end or until `stop` is set.
 pub fn run(
@@ -27,12 +15,12 @@ pub fn run(
     max_groups: Option<u64>,
     start: &Receiver<()>,
     stop: &AtomicBool,
-    out: &Sender<Input>,
+    out: &Sender<WorkerMessage>,
 ) {
-    // Nothing is ever sent; the other side lets go when it is ready.
+    // Nothing is ever sent.
     let _ = start.recv();
     let mut batch = Vec::new();
-    let send = |message| match out.send(Input::Source(message)) {
+    let send = |message| match out.send(WorkerMessage::Source(message)) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     };
@@ -42,20 +30,20 @@ pub fn run(
         }
         batch.push(event);
         if out.is_empty() || batch.len() >= BATCH {
-            return send(FromSource::Groups(std::mem::take(&mut batch)));
+            return send(SourceEvent::Groups(std::mem::take(&mut batch)));
         }
         ControlFlow::Continue(())
     });
-    if !batch.is_empty() && send(FromSource::Groups(batch)).is_break() {
+    if !batch.is_empty() && send(SourceEvent::Groups(batch)).is_break() {
         return;
     }
     let last = match read {
-        Ok(end) => FromSource::End {
+        Ok(end) => SourceEvent::End {
             rows: end.rows,
             rows_of_groups: end.rows_of_groups,
         },
-        Err(error) => FromSource::Failed(error),
+        Err(error) => SourceEvent::Failed(error),
     };
-    // A pipeline that has stopped wants no more.
+    // A coordinator that has stopped wants no more.
     let _ = send(last);
 }

@@ -1,13 +1,12 @@
-//! Reads, decodes and scales pictures and writes prompts, ahead of the model.
+//! Prepares requests ahead of the model: reads, decodes and scales pictures and writes prompts.
 
-use super::pipeline::Input;
+use super::messages::{PreprocessEvent, WorkerMessage};
+use crate::engine::queue::Job;
 use crate::error::Result;
 use crate::icon::{self, Icon};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
-use crate::record::{
-    Attempt, AttemptSettings, ColorHistogram, Failure, FailureCode, GroupId, Item,
-};
+use crate::record::{ColorHistogram, Failure, FailureCode, GroupId};
 use crate::source::image_bytes;
 use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,45 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Why an attempt is made.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Purpose {
-    /// The group's own turn.
-    First,
-    /// The first answer was no record.
-    Repair,
-    /// The rules called the first answer, this one, low.
-    Quality(Box<Attempt>),
-    /// The operator asked for it.
-    Operator,
-}
-
-impl Purpose {
-    /// Whether the rules may ask for a stricter attempt after this one.
-    pub fn is_first_answer(&self) -> bool {
-        matches!(self, Self::First | Self::Repair)
-    }
-
-    /// Whether its end brings the run forward.
-    pub fn counts(&self) -> bool {
-        *self != Self::Operator
-    }
-}
-
-/// One attempt to be made.
-#[derive(Debug, Clone)]
-pub struct Job {
-    pub ticket: u64,
-    pub group: GroupId,
-    pub item: Arc<Item>,
-    pub settings: AttemptSettings,
-    pub purpose: Purpose,
-    /// Once prepared, where there is an image.
-    pub histogram: Option<ColorHistogram>,
-    pub preprocess_ms: f64,
-}
-
-/// What the preparing thread is given.
+/// Work for the preparing thread.
 #[derive(Debug)]
 pub enum Work {
     Attempt(Box<Job>),
@@ -61,46 +22,30 @@ pub enum Work {
     Colors(Vec<(GroupId, PathBuf)>),
 }
 
-#[derive(Debug)]
-pub enum FromPrepare {
-    Ready {
-        ticket: u64,
-        request: Box<LabelRequest>,
-        histogram: Option<ColorHistogram>,
-        preprocess_ms: f64,
-    },
-    Failed {
-        ticket: u64,
-        failure: Failure,
-    },
-    /// Of those pictures that could be read.
-    Colors(Vec<(GroupId, ColorHistogram)>),
-}
-
 /// Prepares until there is no more work.
-pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<Input>) {
+pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<WorkerMessage>) {
     for work in work {
         let message = match work {
             Work::Attempt(job) => prepared(prompter, &job),
-            Work::Colors(files) => FromPrepare::Colors(colors(files)),
+            Work::Colors(files) => PreprocessEvent::Colors(colors(files)),
         };
-        if out.send(Input::Prepare(message)).is_err() {
+        if out.send(WorkerMessage::Preprocess(message)).is_err() {
             return;
         }
     }
 }
 
-fn prepared(prompter: &Prompter, job: &Job) -> FromPrepare {
+fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
     let began = Instant::now();
     let ticket = job.ticket;
     match without_panic(|| prepare(prompter, job)) {
-        Ok((request, histogram)) => FromPrepare::Ready {
+        Ok((request, histogram)) => PreprocessEvent::Ready {
             ticket,
             request: Box::new(request),
             histogram,
             preprocess_ms: began.elapsed().as_secs_f64() * 1000.0,
         },
-        Err(failure) => FromPrepare::Failed { ticket, failure },
+        Err(failure) => PreprocessEvent::Failed { ticket, failure },
     }
 }
 

@@ -1,12 +1,11 @@
-//! Answers out of a script, for tests: what a model would say of each item, and how it may fail.
+//! A fake model for tests: it answers each item as a file says, and fails in the ways it names.
+//! Only with the feature `fake-model`, which no release has.
 
-use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, Pull, TokenInfo};
-use crate::engine::ModelInfo;
+use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, TokenInfo};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{Timings, TokenCounts};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::time::Duration;
 
 /// What to do with one request.
@@ -34,7 +33,7 @@ pub enum Play {
 /// The plays of each item, in the order of its requests; the last one repeats.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Script {
+pub struct Plays {
     /// Requests in flight.
     #[serde(default = "one")]
     pub slots: usize,
@@ -50,59 +49,68 @@ fn one() -> usize {
     1
 }
 
-impl Script {
-    pub fn read(path: &Path) -> Result<Self> {
-        let doing = format!("reading the script {}", path.display());
-        let text = std::fs::read_to_string(path).context(ErrorKind::Usage, &doing)?;
-        serde_json::from_str(&text).context(ErrorKind::Usage, doing)
-    }
+/// `--model fake:FILE`.
+const PREFIX: &str = "fake:";
+
+/// Whether `--model` names a fake model.
+pub fn is_named(model: &str) -> bool {
+    model.starts_with(PREFIX)
 }
 
 #[derive(Debug)]
-pub struct Scripted {
-    script: Script,
+pub struct Fake {
+    plays: Plays,
     /// How often each key was asked for.
     asked: HashMap<String, usize>,
 }
 
-impl Scripted {
-    pub fn new(script: Script) -> Self {
+impl Fake {
+    pub fn new(plays: Plays) -> Self {
         Self {
-            script,
+            plays,
             asked: HashMap::new(),
         }
     }
 
+    /// Reads the plays from the file that `fake:FILE` names.
+    pub fn load(model: &str) -> Result<Self> {
+        let path = model.strip_prefix(PREFIX).unwrap_or(model);
+        let doing = format!("reading the fake model {path}");
+        let text = std::fs::read_to_string(path).context(ErrorKind::Usage, &doing)?;
+        let plays = serde_json::from_str(&text).context(ErrorKind::Usage, doing)?;
+        Ok(Self::new(plays))
+    }
+
     fn play(&mut self, request: &LabelRequest) -> Play {
-        let keys = self.script.answers.iter();
+        let keys = self.plays.answers.iter();
         let found = keys
             .filter(|(key, _)| request.chat.user.contains(key.as_str()))
             .max_by_key(|(key, _)| key.len());
         let (key, plays) = match found {
             Some((key, plays)) => (key.clone(), plays),
-            None => (String::new(), &self.script.otherwise),
+            None => (String::new(), &self.plays.otherwise),
         };
         let asked = self.asked.entry(key).or_default();
         let play = plays.get(*asked).or(plays.last()).cloned();
         *asked += 1;
-        play.unwrap_or_else(|| Play::Fail("the script has no answer".to_owned()))
+        play.unwrap_or_else(|| Play::Fail("the fake model has no answer".to_owned()))
     }
 }
 
-impl Labeler for Scripted {
+impl Labeler for Fake {
     fn info(&self) -> ModelInfo {
         ModelInfo {
-            name: "script".to_owned(),
+            name: "fake".to_owned(),
             device: "none".to_owned(),
             detail: String::new(),
-            slots: self.script.slots,
+            slots: self.plays.slots,
         }
     }
 
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
         loop {
             let mut in_flight = Vec::new();
-            while in_flight.len() < self.script.slots.max(1) {
+            while in_flight.len() < self.plays.slots.max(1) {
                 match jobs.pull(in_flight.is_empty()) {
                     Pull::Request(request) => in_flight.push(*request),
                     Pull::Empty => break,
@@ -120,6 +128,7 @@ impl Labeler for Scripted {
                         ticket,
                         error: Error::new(ErrorKind::Model, why),
                     }),
+                    #[allow(clippy::panic, reason = "the play says so")]
                     Play::Panic(why) => std::panic::panic_any(why),
                     Play::Break(why) => return Err(Error::new(ErrorKind::Model, why)),
                     Play::Hold => {

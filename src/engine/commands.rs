@@ -1,0 +1,124 @@
+//! Carries out an operator's commands on the journal: reading, editing, undo.
+
+use super::effects::Effects;
+use super::journal::JournalAccess;
+use super::messages::{Command, Event, Match, Step, Warning};
+use crate::error::{ErrorKind, Result};
+use crate::record::{Change, GroupId};
+use crate::store::StepOutcome;
+
+/// Begins the keys under which the journal holds front ends' own settings.
+const REMEMBERED: &str = "front.";
+
+pub fn open(journal: &mut JournalAccess, group: GroupId) -> Result<Effects> {
+    let detail = journal.with(|journal| journal.detail(group))?;
+    let events = detail.map(|detail| Event::Detail(Box::new(detail)));
+    Ok(Effects {
+        events: events.into_iter().collect(),
+        ..Effects::default()
+    })
+}
+
+/// `command` is the `Apply` of this change to these groups.
+pub fn apply(
+    journal: &mut JournalAccess,
+    command: &Command,
+    groups: &[GroupId],
+    change: &Change,
+) -> Result<Effects> {
+    let name = change.name();
+    let applied = journal.decide(command, |journal| journal.apply(groups, change, &name));
+    let mut outcome = match applied {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind == ErrorKind::Usage => {
+            return Ok(Effects::event(Event::Warning(Warning::Refused(error))));
+        }
+        Err(error) => return Err(error),
+    };
+    if outcome.changed.is_empty() {
+        // A front end may have shown the change already.
+        outcome.changed = groups.to_vec();
+    } else {
+        journal.log().step(&outcome.done, Some(change), groups);
+    }
+    let step = outcome.report.take().map(Step::Done);
+    Ok(stepped(outcome, step, *change == Change::Commit))
+}
+
+pub fn undo(journal: &mut JournalAccess) -> Result<Effects> {
+    let undone = journal.decide(&Command::Undo, |journal| journal.undo())?;
+    Ok(gone_back(journal, undone, Step::Undone))
+}
+
+pub fn redo(journal: &mut JournalAccess) -> Result<Effects> {
+    let redone = journal.decide(&Command::Redo, |journal| journal.redo())?;
+    Ok(gone_back(journal, redone, Step::Redone))
+}
+
+fn gone_back(
+    journal: &mut JournalAccess,
+    outcome: Option<StepOutcome>,
+    step: fn(String) -> Step,
+) -> Effects {
+    let Some(outcome) = outcome else {
+        return Effects::default();
+    };
+    journal.log().step(&outcome.done, None, &outcome.changed);
+    let step = step(outcome.done.clone());
+    stepped(outcome, Some(step), true)
+}
+
+fn stepped(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {
+    Effects {
+        export,
+        changed: outcome.changed,
+        events: vec![Event::Stepped {
+            step,
+            undo: outcome.undo,
+            redo: outcome.redo,
+        }],
+        ..Effects::default()
+    }
+}
+
+pub fn find(journal: &mut JournalAccess, text: &str) -> Result<Effects> {
+    let matches = journal.with(|journal| journal.find(text))?;
+    let matches = matches.into_iter().map(|found| Match {
+        group: found.group,
+        field: found.field,
+        text: found.text,
+    });
+    Ok(Effects::event(Event::Found {
+        text: text.to_owned(),
+        matches: matches.collect(),
+    }))
+}
+
+pub fn preview_vocabulary(journal: &mut JournalAccess, groups: &[GroupId]) -> Result<Effects> {
+    let preview = journal.with(|journal| journal.vocabulary_preview(groups))?;
+    let groups = groups.to_vec();
+    Ok(Effects::event(Event::VocabularyPreview { groups, preview }))
+}
+
+/// Keeps a front end's own setting; [`remembered`] gives it back to the next run.
+pub fn remember(journal: &mut JournalAccess, key: &str, value: &str) -> Result<Effects> {
+    let key = format!("{REMEMBERED}{key}");
+    journal.with(|journal| journal.meta_set(&key, value))?;
+    Ok(Effects::default())
+}
+
+/// The settings that front ends have kept, and the next steps of undo and redo if there are any;
+/// before the run has begun.
+pub fn remembered(journal: &mut JournalAccess) -> Result<Vec<Event>> {
+    let settings = journal.opened().meta_with_prefix(REMEMBERED)?;
+    let settings = settings.into_iter();
+    let mut events: Vec<Event> = settings
+        .map(|(key, value)| Event::Remembered { key, value })
+        .collect();
+    let (undo, redo) = journal.opened().next_steps()?;
+    if undo.is_some() || redo.is_some() {
+        let step = None;
+        events.push(Event::Stepped { step, undo, redo });
+    }
+    Ok(events)
+}

@@ -1,0 +1,461 @@
+//! Runs the engine's own thread: receives commands and messages, has their owners handle them,
+//! and carries out what that leads to.
+
+use super::commands;
+use super::effects::Effects;
+use super::handle::EngineEnd;
+use super::ingest::Ingest;
+use super::journal::JournalAccess;
+use super::messages::{Command, Event, Progress, Retry, Stage, Summary, Warning};
+use super::metrics::Metrics;
+use super::queue::{Purpose, RequestQueue};
+use super::results::Results;
+use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
+use crate::error::Result;
+use crate::export::Exports;
+use crate::prompt::Prompter;
+use crate::record::{AttemptSettings, GroupId, GroupState};
+use crate::settings::EngineOptions;
+use crate::store::Journal;
+use crossbeam_channel::select;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Progress is published, and lagging exports are written, at least this often.
+const TICK: Duration = Duration::from_millis(200);
+/// Groups in one `Event::Groups`.
+const GROUPS: usize = 512;
+
+/// Composes the owners of a run.
+pub struct Coordinator {
+    front: EngineEnd,
+    journal: JournalAccess,
+    exports: Exports,
+    ingest: Ingest,
+    queue: RequestQueue,
+    results: Results,
+    workers: Workers,
+    metrics: Arc<Metrics>,
+    began: Instant,
+    stopping: bool,
+    /// It was stopped before all was done.
+    interrupted: bool,
+    /// The front end knows that there is nothing to do.
+    idle_told: bool,
+}
+
+impl Coordinator {
+    /// `settings` are those of the first attempt at each group.
+    pub fn new(
+        options: &EngineOptions,
+        settings: AttemptSettings,
+        prompter: Arc<Prompter>,
+        journal: Journal,
+        front: EngineEnd,
+        workers: Workers,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            journal: JournalAccess::new(journal, &front),
+            front,
+            exports: Exports::new(&options.outdir, options.parquet),
+            ingest: Ingest::new(settings.with_image),
+            queue: RequestQueue::new(settings, workers.has_model()),
+            results: Results::new(prompter, options, Arc::clone(&metrics)),
+            workers,
+            metrics,
+            began: Instant::now(),
+            stopping: false,
+            interrupted: false,
+            idle_told: false,
+        }
+    }
+
+    /// Runs until it is stopped or cannot go on; the last event says which.
+    pub fn run(mut self) {
+        let ended = self.work();
+        let saved = self.shut_down(ended.is_err());
+        let ended = ended.and(saved).and_then(|()| self.conclude());
+        match self.journal.close(ended) {
+            Ok(summary) => self.tell(Event::Stopped(Box::new(summary))),
+            Err(broken) => {
+                tracing::error!(?broken, "the engine could not go on");
+                self.tell(Event::Broken(*broken));
+            }
+        }
+    }
+
+    fn work(&mut self) -> Result<()> {
+        // Thousands of earlier labels take their time, and a screen does not wait for them.
+        self.exports.catch_up(self.journal.opened())?;
+        self.tell_notices();
+        for event in commands::remembered(&mut self.journal)? {
+            self.tell(event);
+        }
+        self.journal.show_all(GROUPS)?;
+        self.journal.opened().begin_source();
+        self.journal.opened().remember_files();
+        // Not earlier, so that the first groups come from the journal.
+        self.workers.start_reading();
+        while !self.stopping {
+            self.feed()?;
+            self.publish();
+            self.tell_idle()?;
+            match self.journal.next_deferred() {
+                Some(command) => {
+                    self.command(command)?;
+                    continue;
+                }
+                None => self.wait()?,
+            }
+            let (exports, settled) = (&mut self.exports, self.ingest.has_ended());
+            self.journal
+                .with(|journal| exports.update_if_due(journal, settled))?;
+            self.tell_notices();
+        }
+        Ok(())
+    }
+
+    /// Waits for a command or a message, and handles it.
+    fn wait(&mut self) -> Result<()> {
+        let commands = self.front.commands.clone();
+        let messages = self.workers.messages().clone();
+        select! {
+            recv(commands) -> command => match command {
+                Ok(command) => self.command(command)?,
+                Err(_) => self.stop(),
+            },
+            recv(messages) -> message => match message {
+                Ok(message) => {
+                    self.message(message)?;
+                    // A burst is taken in before the next look around, but a person who asks
+                    // for something does not wait for the rest of a source.
+                    for message in messages.try_iter().take(GROUPS) {
+                        self.message(message)?;
+                        if !commands.is_empty() {
+                            break;
+                        }
+                    }
+                }
+                Err(_) => self.workers.all_ended(),
+            },
+            default(TICK) => {}
+        }
+        Ok(())
+    }
+
+    /// Has as much prepared as the model will want next.
+    fn feed(&mut self) -> Result<()> {
+        if let Some(files) = self.ingest.next_colorless(&mut self.journal)? {
+            self.workers.find_colors(files);
+        }
+        while let Some(request) = self.queue.next() {
+            let group = request.group;
+            let (item, _) = self.journal.with(|journal| journal.item(group))?;
+            let job = self.queue.begin(request, item);
+            self.workers.prepare(job);
+        }
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.ingest.is_idle() && self.queue.is_idle()
+    }
+
+    fn tell_idle(&mut self) -> Result<()> {
+        let is_idle = self.is_idle();
+        if is_idle && !self.idle_told {
+            self.export()?;
+            self.tell_notices();
+            self.tell(Event::Idle);
+        }
+        self.idle_told = is_idle;
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command) -> Result<()> {
+        tracing::debug!(?command, "command");
+        let journal = &mut self.journal;
+        let effects = match &command {
+            Command::Open(group) => commands::open(journal, *group)?,
+            Command::Apply { groups, change } => {
+                commands::apply(journal, &command, groups, change)?
+            }
+            Command::Undo => commands::undo(journal)?,
+            Command::Redo => commands::redo(journal)?,
+            Command::Find { text } => commands::find(journal, text)?,
+            Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
+            Command::Remember { key, value } => commands::remember(journal, key, value)?,
+            Command::Retry { groups, how } => self.retry(groups, how),
+            Command::Pause => self.pause(true),
+            Command::Resume => self.pause(false),
+            // Nothing is blocked.
+            Command::TryAgain => Effects::default(),
+            Command::Stop => {
+                self.stop();
+                Effects::default()
+            }
+        };
+        self.carry_out(effects)
+    }
+
+    fn retry(&mut self, groups: &[GroupId], how: &Retry) -> Effects {
+        if !self.queue.has_model() {
+            return Effects::event(Event::Warning(Warning::NoModel));
+        }
+        self.queue.retry(groups, how);
+        Effects::default()
+    }
+
+    fn pause(&mut self, paused: bool) -> Effects {
+        self.queue.pause(paused);
+        self.workers.pause(paused);
+        Effects::default()
+    }
+
+    fn stop(&mut self) {
+        self.interrupted = !self.is_idle();
+        self.stopping = true;
+    }
+
+    fn message(&mut self, message: WorkerMessage) -> Result<()> {
+        let effects = match message {
+            WorkerMessage::Source(event) => self.source_event(event)?,
+            WorkerMessage::Preprocess(event) => self.preprocess_event(event)?,
+            WorkerMessage::Model(event) => self.model_event(event)?,
+            WorkerMessage::Panicked(error) => return Err(error),
+        };
+        self.carry_out(effects)
+    }
+
+    fn source_event(&mut self, event: SourceEvent) -> Result<Effects> {
+        match event {
+            SourceEvent::Groups(events) => {
+                let ingested = self.ingest.add(events, &mut self.journal)?;
+                for text in ingested.warnings {
+                    tracing::warn!(%text, "source");
+                    self.tell(Event::Warning(Warning::Source(text)));
+                }
+                for group in ingested.waiting {
+                    self.queue.add(group);
+                }
+                let imageless = ingested.imageless;
+                let mut effects = self.results.imageless(imageless, &mut self.journal)?;
+                for group in ingested.answered {
+                    let request = self.results.resume(group, &mut self.journal)?;
+                    effects.requests.extend(request);
+                }
+                effects.changed = ingested.all;
+                Ok(effects)
+            }
+            SourceEvent::End {
+                rows,
+                rows_of_groups,
+            } => {
+                self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
+                let groups = self.ingest.total();
+                tracing::info!(rows, groups, "source read");
+                Ok(Effects::event(Event::SourceRead { rows, groups }))
+            }
+            SourceEvent::Failed(error) => Err(error),
+        }
+    }
+
+    fn preprocess_event(&mut self, event: PreprocessEvent) -> Result<Effects> {
+        match event {
+            PreprocessEvent::Ready {
+                ticket,
+                request,
+                histogram,
+                preprocess_ms,
+            } => {
+                let prepared = self
+                    .queue
+                    .prepared(ticket, histogram.as_ref(), preprocess_ms);
+                let Some(job) = prepared else {
+                    return Ok(Effects::default());
+                };
+                let (group, urgent) = (job.group, job.purpose != Purpose::First);
+                if let Some(histogram) = histogram {
+                    let colors = [(group, histogram)];
+                    self.journal
+                        .with(|journal| journal.set_histograms(&colors))?;
+                }
+                self.workers.ask(*request, urgent);
+                Ok(Effects::default())
+            }
+            PreprocessEvent::Colors(histograms) => {
+                self.ingest.colors_found();
+                let changed = self
+                    .journal
+                    .with(|journal| journal.set_histograms(&histograms))?;
+                Ok(Effects::changed(changed))
+            }
+            PreprocessEvent::Failed { ticket, failure } => match self.queue.finish(ticket) {
+                Some(job) => self.results.not_prepared(&job, failure, &mut self.journal),
+                None => Ok(Effects::default()),
+            },
+        }
+    }
+
+    fn model_event(&mut self, event: ModelEvent) -> Result<Effects> {
+        Ok(match event {
+            ModelEvent::Ready(info) => {
+                tracing::info!(?info, "model ready");
+                self.queue.model_ready(info.slots);
+                self.results.model_ready(&info);
+                Effects::event(Event::ModelReady(info))
+            }
+            ModelEvent::Broken(error) => {
+                tracing::error!(error = %error, "no model");
+                Effects {
+                    changed: self.queue.model_lost(),
+                    ..Effects::event(Event::ModelFailed(error))
+                }
+            }
+            ModelEvent::Started(ticket) => match self.queue.started(ticket) {
+                Some(group) => {
+                    self.results.started();
+                    Effects::changed(vec![group])
+                }
+                None => Effects::default(),
+            },
+            ModelEvent::Answered { ticket, answer } => match self.queue.finish(ticket) {
+                Some(job) => self.results.answered(&job, &answer, &mut self.journal)?,
+                None => Effects::default(),
+            },
+            ModelEvent::Refused { ticket, error } => match self.queue.finish(ticket) {
+                Some(job) => self.results.refused(&job, error, &mut self.journal)?,
+                None => Effects::default(),
+            },
+            ModelEvent::Notice(notice) => {
+                tracing::warn!(?notice, "server");
+                Effects::event(Event::Warning(Warning::Server(notice)))
+            }
+        })
+    }
+
+    fn carry_out(&mut self, effects: Effects) -> Result<()> {
+        for request in effects.requests {
+            self.queue.add_urgent(request);
+        }
+        if effects.export {
+            self.export()?;
+        }
+        self.show(&effects.changed)?;
+        for event in effects.events {
+            self.tell(event);
+        }
+        // Last: what a front end shows of a step would hide what its export had to keep aside.
+        self.tell_notices();
+        Ok(())
+    }
+
+    /// Brings every export up to date.
+    fn export(&mut self) -> Result<()> {
+        let (exports, settled) = (&mut self.exports, self.ingest.has_ended());
+        self.journal
+            .with(|journal| exports.update(journal, settled))
+    }
+
+    fn tell_notices(&mut self) {
+        for text in self.exports.take_notices() {
+            tracing::warn!(%text, "export");
+            self.tell(Event::Warning(Warning::Export(text)));
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Without a front end the coordinator stops by the closed command channel.
+        let _ = self.front.events.send(event);
+    }
+
+    /// Sends the current summary of each group, once.
+    fn show(&mut self, groups: &[GroupId]) -> Result<()> {
+        let mut seen = HashSet::new();
+        let once: Vec<GroupId> = groups
+            .iter()
+            .copied()
+            .filter(|id| seen.insert(*id))
+            .collect();
+        for part in once.chunks(GROUPS) {
+            let mut summaries = self.journal.summaries(part)?;
+            for summary in &mut summaries {
+                if self.queue.is_running(summary.id) {
+                    summary.state = GroupState::Running;
+                }
+            }
+            if !summaries.is_empty() {
+                self.tell(Event::Groups(summaries));
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&self) -> Progress {
+        let mut progress = Progress {
+            total: self.ingest.total(),
+            reading: !self.ingest.has_ended(),
+            queued: self.queue.waiting(),
+            ..Progress::default()
+        };
+        self.results.add_to_progress(&mut progress);
+        self.metrics.measure(Instant::now(), &mut progress);
+        if self.queue.is_paused() {
+            progress.stage = Stage::Paused;
+        }
+        progress
+    }
+
+    fn publish(&self) {
+        self.front.progress.set(self.progress());
+    }
+
+    /// Ends the workers and saves what they had finished.
+    fn shut_down(&mut self, by_error: bool) -> Result<()> {
+        let last_messages = self.workers.shut_down(Shutdown {
+            cancel: self.queue.has_outstanding(),
+            is_loading: self.queue.is_loading(),
+            by_error,
+        });
+        let mut saved = Ok(());
+        for message in last_messages {
+            let is_finished = matches!(
+                message,
+                WorkerMessage::Model(ModelEvent::Answered { .. } | ModelEvent::Refused { .. })
+            );
+            if is_finished && saved.is_ok() {
+                saved = self.message(message);
+            }
+        }
+        saved
+    }
+
+    /// Writes the last exports and builds the summary.
+    fn conclude(&mut self) -> Result<Summary> {
+        // Even if the source was not read to its end: no line may be in no file after the run.
+        let exports = &mut self.exports;
+        let tally = self.journal.with(|journal| {
+            exports.update(journal, true)?;
+            exports.tally(journal)
+        })?;
+        self.tell_notices();
+        self.publish();
+        let counts = self.journal.with(|journal| journal.counts())?;
+        Ok(Summary {
+            rows: self.ingest.rows(),
+            moved: self.ingest.moved(),
+            withheld: tally.withheld,
+            damaged: tally.damaged.len() as u64,
+            committed: counts.records,
+            uncertain: counts.in_state(GroupState::Uncertain),
+            by_reason: counts.by_reason,
+            interrupted: self.interrupted,
+            seconds: self.began.elapsed().as_secs_f64(),
+            stage_seconds: self.metrics.stage_seconds(),
+            remote: self.front.progress.get().remote,
+            ..self.results.summary(self.ingest.total())
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! Enters the groups of the source into the journal, and finds out what each still needs.
+
+use super::journal::JournalAccess;
+use crate::error::Result;
+use crate::record::{Failure, GroupId, GroupState, Item};
+use crate::source::GroupEvent;
+use crate::store::{Members, NewGroup, Upserted};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+
+/// Pictures looked at in one go for their colors alone; a request waits no longer than that.
+const COLORS: usize = 32;
+
+/// The source as it has been read so far.
+#[derive(Debug)]
+pub struct Ingest {
+    /// Whether requests need an image.
+    with_image: bool,
+    /// The groups of this reading of the source.
+    by_order: Vec<GroupId>,
+    total: u64,
+    /// Records whose picture was found under another path.
+    moved: u64,
+    /// The number of rows, once all have been read.
+    rows: Option<u64>,
+    /// Known groups whose picture no run has looked at (those of an earlier file).
+    colorless: VecDeque<GroupId>,
+    /// Some of them are being looked at.
+    coloring: bool,
+}
+
+/// The groups of a batch that the source names for the first time, by what each still needs.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    pub warnings: Vec<String>,
+    pub all: Vec<GroupId>,
+    /// They wait for their first answer.
+    pub waiting: Vec<GroupId>,
+    /// They had an answer in an earlier run, or just before its end.
+    pub answered: Vec<GroupId>,
+    pub imageless: Vec<Imageless>,
+}
+
+/// A group that cannot be labeled for lack of an image.
+#[derive(Debug)]
+pub struct Imageless {
+    pub group: GroupId,
+    pub item: Item,
+    pub failure: Failure,
+    /// The journal does not hold the failure yet.
+    pub is_new: bool,
+}
+
+impl Ingest {
+    pub fn new(with_image: bool) -> Self {
+        Self {
+            with_image,
+            by_order: Vec::new(),
+            total: 0,
+            moved: 0,
+            rows: None,
+            colorless: VecDeque::new(),
+            coloring: false,
+        }
+    }
+
+    /// Enters a batch of groups, names and paths.
+    pub fn add(
+        &mut self,
+        events: Vec<GroupEvent>,
+        journal: &mut JournalAccess,
+    ) -> Result<Ingested> {
+        let mut ingested = Ingested::default();
+        let mut groups = Vec::new();
+        let mut failures = Vec::new();
+        // By group: many may be of one.
+        let mut names: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        let mut paths = Vec::new();
+        for event in events {
+            match event {
+                GroupEvent::New(group) => {
+                    failures.push(group.failure);
+                    groups.push(NewGroup {
+                        order: group.order,
+                        item: group.item,
+                        sha256: group.sha256,
+                        rows: 1,
+                        other_names: Vec::new(),
+                    });
+                }
+                GroupEvent::Name { order, name } => names.entry(order).or_default().push(name),
+                GroupEvent::Path { order, path } => paths.push((order, path)),
+                GroupEvent::Warning(text) => ingested.warnings.push(text),
+            }
+        }
+        let upserted = journal.with(|journal| journal.upsert_groups(&groups))?;
+        for ((group, failure), new) in upserted.into_iter().zip(failures).zip(groups) {
+            self.by_order.push(group.id);
+            self.moved += u64::from(group.moved);
+            if group.first {
+                self.total += 1;
+                ingested.all.push(group.id);
+                self.sort(group, failure, new.item, journal, &mut ingested)?;
+            }
+        }
+        let paths: Vec<(GroupId, String)> = paths
+            .into_iter()
+            .filter_map(|(order, path)| Some((self.group(order)?, path)))
+            .collect();
+        journal.with(|journal| journal.add_paths(&paths))?;
+        let members: Vec<Members> = names
+            .into_iter()
+            .filter_map(|(order, names)| {
+                Some(Members {
+                    group: self.group(order)?,
+                    rows: 0,
+                    names,
+                })
+            })
+            .collect();
+        journal.with(|journal| journal.add_names(&members))?;
+        Ok(ingested)
+    }
+
+    fn group(&self, order: u64) -> Option<GroupId> {
+        self.by_order.get(usize::try_from(order).ok()?).copied()
+    }
+
+    /// Decides what a group still needs; `failure` says why it has no image.
+    fn sort(
+        &mut self,
+        group: Upserted,
+        failure: Option<Failure>,
+        item: Item,
+        journal: &mut JournalAccess,
+        ingested: &mut Ingested,
+    ) -> Result<()> {
+        let known = match group.new || group.content_changed {
+            true => None,
+            false => journal.with(|journal| journal.summary(group.id))?,
+        };
+        let state = known.map(|known| known.state);
+        let has_answer = !matches!(state, None | Some(GroupState::Waiting | GroupState::Failed));
+        if has_answer {
+            let has_colors = journal.with(|journal| journal.has_histogram(group.id))?;
+            if failure.is_none() && !has_colors {
+                self.colorless.push_back(group.id);
+            }
+            ingested.answered.push(group.id);
+            return Ok(());
+        }
+        match failure.filter(|_| self.with_image) {
+            Some(failure) => ingested.imageless.push(Imageless {
+                group: group.id,
+                item,
+                failure,
+                is_new: state != Some(GroupState::Failed),
+            }),
+            None => ingested.waiting.push(group.id),
+        }
+        Ok(())
+    }
+
+    /// The source has been read to its end.
+    pub fn end(
+        &mut self,
+        rows: u64,
+        rows_of_groups: &[u32],
+        journal: &mut JournalAccess,
+    ) -> Result<()> {
+        let groups = self.by_order.iter().zip(rows_of_groups);
+        let shared: Vec<(GroupId, u64)> = groups
+            .filter(|(_, rows)| **rows > 1)
+            .map(|(&group, &rows)| (group, u64::from(rows - 1)))
+            .collect();
+        journal.with(|journal| journal.add_rows(&shared))?;
+        self.by_order = Vec::new();
+        self.rows = Some(rows);
+        Ok(())
+    }
+
+    /// The next pictures whose colors nobody knows, a few at a time, so that requests do not wait
+    /// for all of them; until [`Self::colors_found`] there are no more.
+    pub fn next_colorless(
+        &mut self,
+        journal: &mut JournalAccess,
+    ) -> Result<Option<Vec<(GroupId, PathBuf)>>> {
+        if self.coloring || self.colorless.is_empty() {
+            return Ok(None);
+        }
+        let next = self.colorless.len().min(COLORS);
+        let groups: Vec<GroupId> = self.colorless.drain(..next).collect();
+        let mut files = Vec::with_capacity(groups.len());
+        for group in groups {
+            let (item, _) = journal.with(|journal| journal.item(group))?;
+            if let Some(file) = item.file {
+                files.push((group, file));
+            }
+        }
+        self.coloring = true;
+        Ok(Some(files))
+    }
+
+    pub fn colors_found(&mut self) {
+        self.coloring = false;
+    }
+
+    /// Whether the source has been read to its end.
+    pub fn has_ended(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// Whether nothing is left to do for the source itself.
+    pub fn is_idle(&self) -> bool {
+        self.has_ended() && self.colorless.is_empty() && !self.coloring
+    }
+
+    /// 0 before the source has been read to its end.
+    pub fn rows(&self) -> u64 {
+        self.rows.unwrap_or_default()
+    }
+
+    /// Groups known so far.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+}

@@ -1,0 +1,330 @@
+//! Decides what the model is asked next: what the operator asks for and repetitions first, then
+//! the groups in the order of the source.
+
+use super::messages::Retry;
+use crate::record::{Attempt, AttemptSettings, ColorHistogram, GroupId, Item};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Requests prepared ahead, besides those in flight.
+const AHEAD: usize = 8;
+
+/// Why a request is made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Purpose {
+    /// The group's own turn.
+    First,
+    /// The first answer was no record.
+    Repair,
+    /// The rules flagged the first answer, this one.
+    Quality(Box<Attempt>),
+    /// The operator asked for it.
+    Operator,
+}
+
+impl Purpose {
+    /// Whether the rules may ask for a stricter attempt after this one.
+    pub fn is_first_answer(&self) -> bool {
+        matches!(self, Self::First | Self::Repair)
+    }
+
+    /// Whether its end advances the run.
+    pub fn counts(&self) -> bool {
+        *self != Self::Operator
+    }
+}
+
+/// A request to the model that waits for its turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub group: GroupId,
+    pub settings: AttemptSettings,
+    pub purpose: Purpose,
+}
+
+/// A request on its way: being prepared, prepared, or in flight.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub ticket: u64,
+    pub group: GroupId,
+    pub item: Arc<Item>,
+    pub settings: AttemptSettings,
+    pub purpose: Purpose,
+    /// Once prepared, if there is an image.
+    pub histogram: Option<ColorHistogram>,
+    pub preprocess_ms: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Model {
+    /// Review only, or the model has failed.
+    None,
+    Loading,
+    Ready,
+}
+
+/// Requests that wait for their turn, and those on their way.
+#[derive(Debug)]
+pub struct RequestQueue {
+    /// For a first attempt, and for a retry as far as it names no others.
+    settings: AttemptSettings,
+    model: Model,
+    /// Requests that the model answers at a time.
+    slots: usize,
+    paused: bool,
+    urgent: VecDeque<Request>,
+    /// Groups that wait for their first answer.
+    todo: VecDeque<GroupId>,
+    next_ticket: u64,
+    outstanding: HashMap<u64, Job>,
+    /// Groups whose request the model has taken up.
+    running: HashSet<GroupId>,
+}
+
+impl RequestQueue {
+    pub fn new(settings: AttemptSettings, with_model: bool) -> Self {
+        Self {
+            settings,
+            model: match with_model {
+                true => Model::Loading,
+                false => Model::None,
+            },
+            slots: 1,
+            paused: false,
+            urgent: VecDeque::new(),
+            todo: VecDeque::new(),
+            next_ticket: 1,
+            outstanding: HashMap::new(),
+            running: HashSet::new(),
+        }
+    }
+
+    /// Appends a group that waits for its first answer.
+    pub fn add(&mut self, group: GroupId) {
+        self.todo.push_back(group);
+    }
+
+    /// Appends a request to those that come before all groups in `todo`.
+    pub fn add_urgent(&mut self, request: Request) {
+        self.urgent.push_back(request);
+    }
+
+    /// Appends the operator's retry of each group that has no urgent request yet.
+    pub fn retry(&mut self, groups: &[GroupId], how: &Retry) {
+        let settings = AttemptSettings {
+            strict: how.strict || self.settings.strict,
+            upscale: how.upscale.unwrap_or(self.settings.upscale).clamp(1, 8),
+            background: how.background.unwrap_or(self.settings.background),
+            with_image: how.with_image.unwrap_or(self.settings.with_image),
+            hint: how.hint.clone(),
+            ..self.settings.clone()
+        };
+        for &group in groups {
+            let waits = self.urgent.iter().any(|request| request.group == group);
+            if !waits {
+                // It is asked now instead of in its turn.
+                self.todo.retain(|id| *id != group);
+                self.urgent.push_back(Request {
+                    group,
+                    settings: settings.clone(),
+                    purpose: Purpose::Operator,
+                });
+            }
+        }
+    }
+
+    /// Takes the next request to prepare; `None` without a model, or while enough are on their
+    /// way.
+    pub fn next(&mut self) -> Option<Request> {
+        if !self.has_model() || self.outstanding.len() >= self.slots + AHEAD {
+            return None;
+        }
+        self.urgent.pop_front().or_else(|| {
+            self.todo.pop_front().map(|group| Request {
+                group,
+                settings: self.settings.clone(),
+                purpose: Purpose::First,
+            })
+        })
+    }
+
+    /// Gives a request its ticket; until [`Self::finish`] it is on its way.
+    pub fn begin(&mut self, request: Request, item: Item) -> Job {
+        let job = Job {
+            ticket: self.next_ticket,
+            group: request.group,
+            item: Arc::new(item),
+            settings: request.settings,
+            purpose: request.purpose,
+            histogram: None,
+            preprocess_ms: 0.0,
+        };
+        self.next_ticket += 1;
+        self.outstanding.insert(job.ticket, job.clone());
+        job
+    }
+
+    /// Notes what preparing a request has found; `None` if it is not on its way any more.
+    pub fn prepared(
+        &mut self,
+        ticket: u64,
+        histogram: Option<&ColorHistogram>,
+        preprocess_ms: f64,
+    ) -> Option<&Job> {
+        let job = self.outstanding.get_mut(&ticket)?;
+        job.histogram = histogram.cloned();
+        job.preprocess_ms = preprocess_ms;
+        Some(job)
+    }
+
+    /// The model has taken up a request; returns its group.
+    pub fn started(&mut self, ticket: u64) -> Option<GroupId> {
+        let group = self.outstanding.get(&ticket)?.group;
+        self.running.insert(group);
+        Some(group)
+    }
+
+    /// Takes out a request that has come to its end.
+    pub fn finish(&mut self, ticket: u64) -> Option<Job> {
+        let job = self.outstanding.remove(&ticket)?;
+        self.running.remove(&job.group);
+        Some(job)
+    }
+
+    pub fn model_ready(&mut self, slots: usize) {
+        self.model = Model::Ready;
+        self.slots = slots.max(1);
+    }
+
+    /// Drops what is on its way, since no answer will come; returns the groups that were running.
+    pub fn model_lost(&mut self) -> Vec<GroupId> {
+        self.model = Model::None;
+        self.outstanding.clear();
+        self.running.drain().collect()
+    }
+
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    pub fn has_model(&self) -> bool {
+        self.model != Model::None
+    }
+
+    pub fn is_loading(&self) -> bool {
+        self.model == Model::Loading
+    }
+
+    /// Whether a model that could answer is held back.
+    pub fn is_paused(&self) -> bool {
+        self.paused && self.model == Model::Ready
+    }
+
+    pub fn is_running(&self, group: GroupId) -> bool {
+        self.running.contains(&group)
+    }
+
+    pub fn has_outstanding(&self) -> bool {
+        !self.outstanding.is_empty()
+    }
+
+    /// Whether no answer is to be waited for.
+    pub fn is_idle(&self) -> bool {
+        let nothing_waits = self.urgent.is_empty() && self.todo.is_empty();
+        (nothing_waits && self.outstanding.is_empty()) || !self.has_model()
+    }
+
+    /// Requests that the model has not taken up.
+    pub fn waiting(&self) -> u64 {
+        let prepared = self.outstanding.len().saturating_sub(self.running.len());
+        (self.todo.len() + self.urgent.len() + prepared) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Background, SourceType};
+
+    fn queue(groups: i64) -> RequestQueue {
+        let settings = AttemptSettings {
+            strict: false,
+            upscale: 2,
+            background: Background::White,
+            with_image: true,
+            with_metadata: true,
+            hint: None,
+            max_new_tokens: 100,
+        };
+        let mut queue = RequestQueue::new(settings, true);
+        for group in 1..=groups {
+            queue.add(GroupId(group));
+        }
+        queue
+    }
+
+    fn item() -> Item {
+        Item {
+            image_path: "a.png".to_owned(),
+            file: None,
+            claimed_sha256: None,
+            source_type: SourceType::Cash,
+            item_name: "모자".to_owned(),
+            item_description: None,
+            item_part: None,
+            image_url: None,
+            ocid: None,
+            ranking: None,
+        }
+    }
+
+    fn begin(queue: &mut RequestQueue) -> Job {
+        let request = queue.next().unwrap();
+        queue.begin(request, item())
+    }
+
+    #[test]
+    fn a_retry_comes_first_and_instead_of_the_groups_own_turn() {
+        let mut queue = queue(3);
+        let how = Retry {
+            upscale: Some(50),
+            ..Retry::default()
+        };
+        queue.retry(&[GroupId(3), GroupId(3)], &how);
+        let job = begin(&mut queue);
+        assert_eq!((job.group, job.settings.upscale), (GroupId(3), 8));
+        assert_eq!(job.purpose, Purpose::Operator);
+        let rest = [begin(&mut queue), begin(&mut queue)].map(|job| job.group);
+        assert_eq!(rest, [GroupId(1), GroupId(2)]);
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn only_so_many_are_prepared_ahead_of_the_model() {
+        let mut queue = queue(100);
+        queue.model_ready(4);
+        let mut jobs = Vec::new();
+        while let Some(request) = queue.next() {
+            jobs.push(queue.begin(request, item()));
+        }
+        assert_eq!(jobs.len(), 4 + AHEAD);
+        assert_eq!(queue.started(jobs[0].ticket), Some(jobs[0].group));
+        assert!(queue.is_running(jobs[0].group));
+        assert_eq!(queue.waiting(), 99);
+        queue.finish(jobs[0].ticket).unwrap();
+        assert!(!queue.is_running(jobs[0].group));
+        assert!(queue.next().is_some());
+        assert!(queue.finish(jobs[0].ticket).is_none(), "it had its end");
+    }
+
+    #[test]
+    fn without_a_model_nothing_is_waited_for() {
+        let mut queue = queue(2);
+        let job = begin(&mut queue);
+        queue.started(job.ticket);
+        assert!(!queue.is_idle());
+        assert_eq!(queue.model_lost(), [job.group]);
+        assert!(queue.is_idle());
+        assert_eq!(queue.next(), None);
+    }
+}

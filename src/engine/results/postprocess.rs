@@ -1,0 +1,143 @@
+//! Turns an answer into an attempt: parses it, normalizes the labels, applies the rules.
+
+use crate::engine::queue::{Job, Purpose};
+use crate::icon;
+use crate::labeler::{Answer, ModelInfo};
+use crate::prompt::Prompter;
+use crate::record::{
+    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RuleContext,
+    Timings, TokenCounts,
+};
+use crate::settings::Lang;
+use crate::text::{clean_text, utc};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct Postprocess {
+    prompter: Arc<Prompter>,
+    /// Goes into the record.
+    model: String,
+    /// Goes into the settings hash: how the model is run, for example `q8_0`.
+    detail: String,
+}
+
+impl Postprocess {
+    pub fn new(prompter: Arc<Prompter>) -> Self {
+        Self {
+            prompter,
+            model: String::new(),
+            detail: String::new(),
+        }
+    }
+
+    /// Attempts from now on are this model's.
+    pub fn model(&mut self, info: &ModelInfo) {
+        self.model.clone_from(&info.name);
+        self.detail.clone_from(&info.detail);
+    }
+
+    pub fn attempt(&self, job: &Job, answer: &Answer) -> Attempt {
+        let mut attempt = self.blank(job);
+        attempt.raw_text.clone_from(&answer.text);
+        attempt.truncated = answer.truncated;
+        attempt.timings = Timings {
+            preprocess_ms: job.preprocess_ms,
+            ..answer.timings
+        };
+        attempt.tokens = answer.counts;
+        let name = job
+            .settings
+            .with_metadata
+            .then(|| clean_text(&job.item.item_name));
+        let text = match answer.truncated {
+            true => record::complete(&answer.text, name.as_deref()),
+            false => answer.text.clone(),
+        };
+        match record::parse(&text) {
+            Ok(parsed) => {
+                let mut labels = parsed.labels.normalized(self.prompter.vocabulary());
+                // A server without a grammar may give what was not asked for.
+                if self.prompter.lang() == Lang::Ko {
+                    labels.set(Field::LabelEn, None::<String>);
+                }
+                let tokens = answer.tokens.iter();
+                let tokens =
+                    tokens.map(|token| (token.bytes.as_slice(), token.logprob, token.forced));
+                attempt.truncated |= parsed.cut;
+                attempt.confidence = record::confidence(&answer.text, tokens);
+                attempt.reasons =
+                    self.reasons(job, &labels, &attempt.confidence, attempt.truncated);
+                attempt.labels = Some(labels);
+            }
+            Err(failure) => attempt.failure = Some(failure),
+        }
+        attempt
+    }
+
+    /// The attempt of a request that got no answer.
+    pub fn failed_attempt(&self, job: &Job, failure: Failure) -> Attempt {
+        Attempt {
+            failure: Some(failure),
+            ..self.blank(job)
+        }
+    }
+
+    fn blank(&self, job: &Job) -> Attempt {
+        let prompt_version = self.prompter.version().to_owned();
+        let settings_hash =
+            serde_json::to_vec(&(&job.settings, &self.model, &self.detail, &prompt_version))
+                .map(|bytes| icon::sha256(&bytes))
+                .unwrap_or_default();
+        Attempt {
+            id: 0,
+            at: now(),
+            model: self.model.clone(),
+            prompt_version,
+            retry_of: match &job.purpose {
+                Purpose::Quality(base) => Some(base.id),
+                Purpose::First | Purpose::Repair | Purpose::Operator => None,
+            },
+            settings: job.settings.clone(),
+            settings_hash,
+            raw_text: String::new(),
+            labels: None,
+            reasons: Vec::new(),
+            confidence: Vec::new(),
+            truncated: false,
+            timings: Timings {
+                preprocess_ms: job.preprocess_ms,
+                ..Timings::default()
+            },
+            tokens: TokenCounts::default(),
+            failure: None,
+        }
+    }
+
+    /// Applies the rules.
+    pub fn reasons(
+        &self,
+        job: &Job,
+        labels: &Labels,
+        confidence: &[FieldConfidence],
+        truncated: bool,
+    ) -> Vec<Reason> {
+        let colors: Option<&ColorHistogram> =
+            job.histogram.as_ref().filter(|_| job.settings.with_image);
+        let context = RuleContext {
+            vocabulary: self.prompter.vocabulary(),
+            item_name: &job.item.item_name,
+            with_metadata: job.settings.with_metadata,
+            colors,
+            confidence,
+            truncated,
+            // The journal knows the other groups and adds `duplicate_label`.
+            label_count: 1,
+        };
+        record::check(labels, &context)
+    }
+}
+
+fn now() -> String {
+    utc(Timestamp::now())
+}

@@ -1,0 +1,165 @@
+//! Words for what the engine reports, shared by both front ends.
+
+use crate::engine::{Blocked, Broken, Command, Rescued, ServerNotice, Warning};
+use crate::error::Error;
+
+pub fn warning(warning: &Warning) -> String {
+    match warning {
+        Warning::Source(text) | Warning::Export(text) => text.clone(),
+        Warning::Server(notice) => server_notice(notice),
+        Warning::NoModel => "no attempt can be made: there is no model".to_owned(),
+        Warning::Refused(error) => error.cause.clone(),
+        Warning::JournalRewritten { set_aside: None } => "journal.sqlite was rewritten".to_owned(),
+        Warning::JournalRewritten {
+            set_aside: Some(path),
+        } => format!(
+            "journal.sqlite was rewritten; what was in its place is now {}",
+            path.display()
+        ),
+    }
+}
+
+pub fn server_notice(notice: &ServerNotice) -> String {
+    match notice {
+        ServerNotice::Proxy { url, proxy } => {
+            format!("{url} is reached through the proxy {proxy}, as the environment says")
+        }
+        ServerNotice::Gone { url, why, others } => {
+            let goes_on = match others {
+                0 => "the run is paused until it is back".to_owned(),
+                1 => "going on with one other server".to_owned(),
+                others => format!("going on with {others} other servers"),
+            };
+            format!("{url} does not answer ({why}); {goes_on}")
+        }
+        ServerNotice::Back { url } => format!("{url} is back, going on"),
+        ServerNotice::SchemaRefused { url, from, to } => {
+            format!("{url} refuses {from}, going on with {to}")
+        }
+        ServerNotice::SchemaIgnored { url, from, to } => {
+            format!("{url} accepts {from} but does not follow it, going on with {to}")
+        }
+        ServerNotice::NoProbabilities { url } => {
+            format!("{url} gives no token probabilities; records have no confidence")
+        }
+    }
+}
+
+/// Why nothing can be saved for now.
+pub fn blocked(blocked: &Blocked) -> Error {
+    with_run_log(blocked.error.clone(), blocked.run_log.as_ref())
+}
+
+/// Why the engine could not go on, and where unsaved work is.
+pub fn broken(broken: &Broken) -> Error {
+    let error = broken.error.clone();
+    match &broken.journal {
+        Some(Rescued::To(path)) => {
+            let cause = format!("{error}; all that it held is in {}", path.display());
+            return Error::new(error.kind, cause)
+                .with_hint("rename that file to journal.sqlite to go on from it");
+        }
+        Some(Rescued::Failed(other)) => {
+            let context = format!("{error}, and it could not be saved elsewhere");
+            return other.clone().context(context);
+        }
+        None => {}
+    }
+    let error = with_run_log(error, broken.run_log.as_ref());
+    let unsaved = broken.unsaved.iter().map(|command| match command {
+        Command::Apply { change, .. } => change.name(),
+        Command::Redo => "redo".to_owned(),
+        _ => "undo".to_owned(),
+    });
+    let unsaved: Vec<String> = unsaved.collect();
+    if unsaved.is_empty() {
+        return error;
+    }
+    Error {
+        cause: format!("{}; not saved: {}", error.cause, unsaved.join(", ")),
+        hint: Some("when it can be written again, start again and decide that again".to_owned()),
+        ..error
+    }
+}
+
+fn with_run_log(error: Error, run_log: Option<&Rescued>) -> Error {
+    let cause = match run_log {
+        None => return error,
+        Some(Rescued::To(path)) => {
+            format!("{error}; what this run did is in {}", path.display())
+        }
+        Some(Rescued::Failed(other)) => {
+            format!("{error}; what this run did could not be written down either: {other}")
+        }
+    };
+    Error { cause, ..error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Cure;
+    use crate::error::ErrorKind;
+    use crate::record::{Change, GroupId};
+    use std::path::PathBuf;
+
+    fn damaged() -> Error {
+        Error::new(ErrorKind::Store, "journal.sqlite was cut short").with_hint("look at the disk")
+    }
+
+    #[test]
+    fn a_broken_run_says_what_is_not_saved_and_where_to_find_it() {
+        let groups = vec![GroupId(1)];
+        let change = Change::Accept;
+        let told = broken(&Broken {
+            unsaved: vec![Command::Apply { groups, change }, Command::Undo],
+            run_log: Some(Rescued::To(PathBuf::from("out/run.jsonl"))),
+            ..Broken::from(damaged())
+        });
+        assert_eq!(
+            told.cause,
+            "journal.sqlite was cut short; what this run did is in out/run.jsonl; \
+             not saved: accept, undo"
+        );
+        assert!(told.hint.unwrap().contains("decide that again"));
+        assert_eq!(broken(&damaged().into()), damaged());
+    }
+
+    #[test]
+    fn a_journal_that_is_gone_is_named_where_it_was_saved() {
+        let rescued = |journal| {
+            broken(&Broken {
+                journal: Some(journal),
+                ..Broken::from(damaged())
+            })
+        };
+        let saved = rescued(Rescued::To(PathBuf::from("out/rescued.sqlite")));
+        assert!(
+            saved
+                .cause
+                .ends_with("all that it held is in out/rescued.sqlite")
+        );
+        assert!(saved.hint.unwrap().contains("rename that file"));
+        let full = Error::new(ErrorKind::Store, "no space").with_hint("free some");
+        let lost = rescued(Rescued::Failed(full));
+        assert_eq!(
+            lost.cause,
+            "journal.sqlite was cut short, and it could not be saved elsewhere: no space"
+        );
+        assert_eq!(lost.hint.unwrap(), "free some");
+    }
+
+    #[test]
+    fn what_blocks_the_run_names_the_log_of_the_run() {
+        let told = blocked(&Blocked {
+            error: damaged(),
+            cure: Cure::None,
+            run_log: Some(Rescued::Failed(Error::new(ErrorKind::Store, "no space"))),
+        });
+        assert!(
+            told.cause
+                .ends_with("could not be written down either: no space")
+        );
+        assert_eq!(told.hint, damaged().hint);
+    }
+}

@@ -1,0 +1,112 @@
+//! A panic in any of the engine's threads, outside of all that expects one, ends what depends on
+//! the thread, with the cause and within seconds.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
+#[path = "common/engine.rs"]
+mod engine;
+#[path = "common/sources.rs"]
+mod sources;
+
+use labeler_tui::engine::Event;
+use labeler_tui::labeler::Factory;
+use labeler_tui::labeler::fake::{Fake, Plays};
+use serde_json::json;
+use sources::Sources;
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
+
+/// The longest silence of an engine that one of its threads has left.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The thread that panics as soon as it logs something.
+static THREAD: Mutex<&str> = Mutex::new("");
+
+/// A log that one of the threads cannot write to.
+struct BrokenLog;
+
+impl Subscriber for BrokenLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("labeler_tui")
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        let thread = *THREAD.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::thread::current().name() == Some(thread) {
+            panic!("the log is broken");
+        }
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Labels a good icon and a broken one of an earlier `labels.jsonl`; the event that tells of the
+/// panic.
+fn report_of_panic(thread: &'static str) -> Event {
+    *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = thread;
+    let folder = tempfile::tempdir().unwrap();
+    let icon = image::RgbaImage::from_pixel(20, 20, image::Rgba([210, 30, 35, 255]));
+    icon.save(folder.path().join("좋은 모자.png")).unwrap();
+    fs::write(folder.path().join("깨진 모자.png"), "no picture").unwrap();
+    let earlier = json!({
+        "image_path": "깨진 모자.png", "source_type": "cash", "item_name": "깨진 모자",
+        "label_ko": "천으로 지은 단정한 깨진 모자", "tags_ko": ["모자", "천", "장비"],
+        "attributes": {"colors": ["red"], "item_type_guess": "hat"},
+        "query_variants_ko": ["모자", "천 모자", "단정한 모자"],
+    });
+    fs::create_dir(folder.path().join("out")).unwrap();
+    fs::write(
+        folder.path().join("out/labels.jsonl"),
+        format!("{earlier}\n"),
+    )
+    .unwrap();
+    let _unchanged = Sources::watch(folder.path());
+    let plays: Plays = serde_json::from_value(json!({
+        "otherwise": [{"break": "out of memory"}],
+    }))
+    .unwrap();
+    let labeler: Factory = Box::new(|_| Ok(Box::new(Fake::new(plays))));
+    let engine = engine::engine(folder.path()).start(Some(labeler)).unwrap();
+    let events = engine.events();
+    loop {
+        let event = events.recv_timeout(PATIENCE).unwrap();
+        match event {
+            Event::ModelFailed(_) | Event::Broken(_) => return event,
+            Event::Idle => panic!("the {thread} thread did not panic"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_any_thread_is_told_with_its_cause() {
+    tracing::subscriber::set_global_default(BrokenLog).unwrap();
+    for thread in ["preprocess", "engine"] {
+        let Event::Broken(broken) = report_of_panic(thread) else {
+            panic!("the run went on");
+        };
+        let cause = format!("{thread} panicked: the log is broken");
+        assert_eq!(broken.error.cause, cause);
+    }
+    // Review goes on without a model.
+    let Event::ModelFailed(error) = report_of_panic("model") else {
+        panic!("the run ended");
+    };
+    assert_eq!(error.cause, "model panicked: the log is broken");
+}

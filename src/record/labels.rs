@@ -2,8 +2,8 @@
 
 use super::{Field, Reason, SourceType};
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
 use std::fmt;
 
 const MODEL_REASONS: &str = "model_reasons";
@@ -69,42 +69,64 @@ impl Labels {
         summary
     }
 
-    /// As JSON: the keys of a record, in its order.
-    pub(super) fn fields(&self) -> Map<String, Value> {
-        let mut record = Map::new();
+    /// The keys of a record, in its order.
+    pub(super) fn serialize_fields<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        self.write_fields(&mut map)?;
+        map.end()
+    }
+
+    fn write_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         for (object, fields) in Field::by_object() {
-            let values = fields
-                .iter()
-                .map(|field| (field.key().to_owned(), self.value(*field)));
             match object {
-                Some(name) => drop(record.insert(name.to_owned(), values.collect())),
-                None => record.extend(values),
+                Some(name) => map.serialize_entry(name, &Object(self, fields))?,
+                None => {
+                    for &field in fields {
+                        map.serialize_entry(field.key(), &Values(self, field))?;
+                    }
+                }
             }
         }
-        record
-    }
-
-    fn value(&self, field: Field) -> Value {
-        if field.is_list() {
-            return self.values(field).into();
-        }
-        match self.text(field) {
-            None if field.is_required() => "".into(),
-            text => text.into(),
-        }
-    }
-
-    fn serialize_fields<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.fields().serialize(to)
+        Ok(())
     }
 }
 
 impl Serialize for Labels {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut all = self.fields();
-        let reasons = self.model_reasons.iter().map(|reason| reason.code());
-        all.insert(MODEL_REASONS.to_owned(), reasons.collect());
-        all.serialize(to)
+        let mut map = to.serialize_map(None)?;
+        self.write_fields(&mut map)?;
+        map.serialize_entry(MODEL_REASONS, &self.model_reasons)?;
+        map.end()
+    }
+}
+
+/// The fields of one object of a record.
+struct Object<'a>(&'a Labels, &'a [Field]);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(labels, fields) = *self;
+        to.collect_map(
+            fields
+                .iter()
+                .map(|&field| (field.key(), Values(labels, field))),
+        )
+    }
+}
+
+/// What stands at one key.
+struct Values<'a>(&'a Labels, Field);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(labels, field) = *self;
+        if field.is_list() {
+            return labels.values(field).serialize(to);
+        }
+        match labels.text(field) {
+            None if field.is_required() => to.serialize_str(""),
+            text => text.serialize(to),
+        }
     }
 }
 

@@ -4,11 +4,16 @@
 mod args;
 mod convert;
 mod layers;
+mod pages;
 
 pub use args::{Cli, Command};
+pub use pages::write_man;
 
+use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::{AskOptions, BenchOptions, DoctorOptions, JournalOptions, RunOptions};
+use crate::settings::{
+    AskOptions, BenchOptions, BuiltinFile, DoctorOptions, JournalOptions, RunOptions,
+};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
@@ -23,6 +28,7 @@ pub enum Invocation {
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
     Journal(JournalOptions),
+    Show(BuiltinFile),
     Completions(Shell),
     /// Of one command, named by its words, or of the program.
     Man(Vec<String>),
@@ -101,43 +107,6 @@ pub fn write_completions(shell: Shell, out: &mut dyn Write) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "labeler-tui", &mut script);
     write_out(out, &script)
-}
-
-/// Writes the manual page of `command`, or of the program, in roff.
-pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
-    let mut table = Cli::command();
-    // Gives the commands their full names.
-    table.build();
-    let mut shown = &table;
-    for name in command {
-        let Some(inner) = shown.find_subcommand(name) else {
-            let names = shown.get_subcommands().map(clap::Command::get_name);
-            let names: Vec<_> = names.collect();
-            let error = Error::new(ErrorKind::Usage, format!("there is no command {name:?}"));
-            return Err(match names[..] {
-                [] => error,
-                _ => error.with_hint(format!("one of {}", names.join(", "))),
-            });
-        };
-        shown = inner;
-    }
-    let mut page = Vec::new();
-    clap_mangen::Man::new(shown.clone())
-        .source(concat!("labeler-tui ", env!("CARGO_PKG_VERSION")))
-        .render(&mut page)
-        .map_err(|e| Error::new(ErrorKind::Internal, format!("rendering the manual: {e}")))?;
-    write_out(out, &page)
-}
-
-/// A reader that went away early (`| head`) is no error.
-fn write_out(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(
-            ErrorKind::Internal,
-            format!("writing to standard output: {e}"),
-        )),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@
 //! L2  vlm                           -> L0, icon
 //! L3  labeler, engine               -> L0-L2
 //! L4  wording, batch, tui           -> record, text, settings, error, threads, icon, engine's messages and handle
-//! L5  cli, logging, doctor, ask, bench, journal, main
+//! L5  commands, cli, logging, main
 //! ```
 //!
 //! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
@@ -37,19 +37,14 @@
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
 #[allow(clippy::disallowed_methods, reason = "it prints")]
-pub mod ask;
-#[allow(clippy::disallowed_methods, reason = "it prints")]
 pub mod batch;
-#[allow(clippy::disallowed_methods, reason = "it prints")]
-pub mod bench;
 pub mod cli;
 #[allow(clippy::disallowed_methods, reason = "it prints")]
-pub mod doctor;
+pub mod commands;
 pub mod engine;
 pub mod error;
 pub mod export;
 pub mod icon;
-pub mod journal;
 pub mod labeler;
 pub mod logging;
 pub mod outdir;

@@ -4,11 +4,12 @@
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
+use labeler_tui::commands::{ask, bench, doctor, journal, show};
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
 use labeler_tui::text::for_lines;
-use labeler_tui::{ask, bench, doctor, journal, labeler, logging, tui};
+use labeler_tui::{labeler, logging, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let sound = journal::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!sound)));
         }
+        Invocation::Show(file) => show::run(&file, &mut stdout)?,
         Invocation::Completions(shell) => cli::write_completions(shell, &mut stdout)?,
         Invocation::Man(command) => cli::write_man(&command, &mut stdout)?,
     }

@@ -205,6 +205,15 @@ pub enum JournalAction {
     Rebuild,
 }
 
+/// A file that comes with the program, by its name where there are several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuiltinFile {
+    Prompt(String),
+    Vocabulary,
+    Keymap(String),
+    Schema,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalOptions {
     pub action: JournalAction,

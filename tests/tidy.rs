@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the lowest layer up; those of one number form a layer.
-const LAYERS: [(&str, u32); 23] = [
+const LAYERS: [(&str, u32); 20] = [
     ("error", 0),
     ("threads", 0),
     ("text", 0),
@@ -29,12 +29,9 @@ const LAYERS: [(&str, u32); 23] = [
     ("wording", 4),
     ("batch", 4),
     ("tui", 4),
+    ("commands", 5),
     ("cli", 5),
     ("logging", 5),
-    ("doctor", 5),
-    ("ask", 5),
-    ("bench", 5),
-    ("journal", 5),
 ];
 
 /// What the front ends may see of the program, besides themselves.
@@ -196,7 +193,7 @@ fn part_of_vlm(module: &Module) -> Option<String> {
 
 #[test]
 fn only_its_own_folder_names_an_architecture() {
-    let rooms = ["vlm", "labeler", "ask", "bench", "doctor"];
+    let rooms = ["vlm", "labeler", "commands"];
     for module in modules() {
         let path = module.path.to_str().unwrap();
         if rooms.contains(&module.room.as_str()) && !path.contains("/vlm/models/") {

@@ -1,5 +1,6 @@
 //! The clap table. Every option is optional here, so that the layers below the flags can fill it.
 
+use super::pages;
 use crate::record::Background;
 use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -20,9 +21,8 @@ use std::str::FromStr;
     version,
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true,
-    after_help = "Exit status: 0 every item has a record; 3 finished, some items failed; 2 wrong usage or\n\
-                  configuration; 1 could not go on; 130 interrupted, everything finished is saved."
+    after_help = pages::after_help(),
+    after_long_help = pages::after_long_help()
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -42,6 +42,9 @@ pub enum Command {
     /// Back up, restore, check or rebuild the journal of an outdir
     #[command(subcommand, disable_help_subcommand = true)]
     Journal(JournalCommand),
+    /// Print a built-in file, as a start for your own
+    #[command(subcommand, disable_help_subcommand = true)]
+    Show(ShowCommand),
     /// Print a completion script
     Completions {
         #[arg(value_enum)]
@@ -49,6 +52,26 @@ pub enum Command {
     },
     /// Print the manual page, or that of one command
     Man { command: Vec<String> },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ShowCommand {
+    /// A prompt file, for --prompt
+    Prompt {
+        /// v1, v2 or demo
+        #[arg(default_value = "v2")]
+        name: String,
+    },
+    /// The vocabulary file, for --vocabulary
+    Vocabulary,
+    /// A key file, for --keymap
+    Keymap {
+        /// default or vim
+        #[arg(default_value = "default")]
+        name: String,
+    },
+    /// The JSON Schema of a line of labels.jsonl
+    Schema,
 }
 
 /// `journal.sqlite` and the log that SQLite keeps beside it belong together; these move them

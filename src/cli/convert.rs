@@ -3,14 +3,15 @@
 use super::Invocation;
 use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
+    ShowCommand,
 };
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::settings::{
-    AskOptions, BenchOptions, DeviceChoice, DoctorOptions, EngineOptions, FrontOptions,
-    IconOptions, JournalAction, JournalOptions, LabelerOptions, ModelOptions, PromptOptions,
-    Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, DeviceChoice, DoctorOptions, EngineOptions,
+    FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions, ModelOptions,
+    PromptOptions, Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -25,6 +26,12 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
+        Some(Command::Show(file)) => Invocation::Show(match file {
+            ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
+            ShowCommand::Vocabulary => BuiltinFile::Vocabulary,
+            ShowCommand::Keymap { name } => BuiltinFile::Keymap(name),
+            ShowCommand::Schema => BuiltinFile::Schema,
+        }),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Man { command }) => Invocation::Man(command),
     })

@@ -198,3 +198,47 @@ fn scripts_and_manual_come_from_the_table() {
     write_man(&[], &mut out).unwrap();
     assert!(String::from_utf8_lossy(&out).contains("quality\\-retry"));
 }
+
+#[test]
+fn the_manual_page_has_the_sections_of_one() {
+    let page = |command: &[&str]| {
+        let command: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
+        let mut out = Vec::new();
+        write_man(&command, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let whole = page(&[]);
+    for section in [
+        "SYNOPSIS",
+        "OPTIONS",
+        "EXAMPLES",
+        "FILES",
+        "ENVIRONMENT",
+        "\"EXIT STATUS\"",
+    ] {
+        assert!(
+            whole.contains(&format!(".SH {section}")),
+            "{section} in\n{whole}"
+        );
+    }
+    assert!(page(&["journal", "backup"]).contains("labeler\\-tui journal backup"));
+}
+
+#[test]
+fn the_long_help_says_more_than_the_short_one() {
+    let help = |flag: &str| match run(&[flag]) {
+        Err(Rejected::Clap(text)) => text.to_string(),
+        other => panic!("{flag} gave {other:?}"),
+    };
+    let (short, long) = (help("-h"), help("--help"));
+    assert!(short.contains("--help says more") && !short.contains("Examples:"));
+    for part in [
+        "Examples:",
+        "Environment:",
+        "Exit status:",
+        "HF_HUB_OFFLINE",
+    ] {
+        assert!(long.contains(part), "{part} in\n{long}");
+    }
+    assert!(help("help").contains("Examples:"));
+}

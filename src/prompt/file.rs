@@ -57,15 +57,21 @@ impl ByLang {
 
 const USER_KEYS: &[&str] = &["name", "description", "part", "source", "hint"];
 
+/// The text of each built-in prompt file with its version.
+pub fn builtin_prompts() -> Result<Vec<(String, &'static str)>> {
+    let read = |text: &&'static str| Ok((Prompt::parse(text)?.version, *text));
+    let read = BUILTIN.iter().map(read).collect::<Result<Vec<_>>>();
+    read.map_err(|error| error.context("a built-in prompt"))
+}
+
 impl Prompt {
     pub fn builtin(version: &str) -> Result<Self> {
         let mut versions = Vec::new();
-        for text in BUILTIN {
-            let prompt = Self::parse(text).map_err(|error| error.context("a built-in prompt"))?;
-            if prompt.version == version {
-                return Ok(prompt);
+        for (known, text) in builtin_prompts()? {
+            if known == version {
+                return Self::parse(text);
             }
-            versions.push(prompt.version);
+            versions.push(known);
         }
         Err(
             fault(format!("there is no prompt \"{version}\"")).with_hint(format!(

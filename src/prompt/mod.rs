@@ -3,7 +3,7 @@
 mod file;
 mod grammar;
 
-pub use file::Prompt;
+pub use file::{Prompt, builtin_prompts};
 pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};

@@ -32,4 +32,4 @@ pub use review::{
     ReviewState, ReviewStep,
 };
 pub use rules::{ColorHistogram, RuleContext, check, estimate_tokens, nearest_color, uncertainty};
-pub use vocabulary::{Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};

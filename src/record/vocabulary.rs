@@ -7,7 +7,8 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use unicode_normalization::UnicodeNormalization;
 
-const BUILTIN: &str = include_str!("../../assets/vocabulary.toml");
+/// The vocabulary file that comes with the program.
+pub const BUILTIN_VOCABULARY: &str = include_str!("../../assets/vocabulary.toml");
 
 /// One entry of the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +54,7 @@ struct Entry {
 impl Vocabulary {
     /// The vocabulary that comes with the program.
     pub fn builtin() -> Result<Self> {
-        Self::parse(BUILTIN).map_err(|error| error.context("the built-in vocabulary"))
+        Self::parse(BUILTIN_VOCABULARY).map_err(|error| error.context("the built-in vocabulary"))
     }
 
     /// Reads a vocabulary file. All faults are told together.

@@ -3,7 +3,7 @@
 
 pub mod attention;
 mod attention_cpu;
-mod int8;
+pub mod int8;
 pub mod kv_cache;
 pub mod linear;
 pub mod ops;

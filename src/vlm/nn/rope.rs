@@ -19,7 +19,7 @@ pub struct Angles {
 
 impl Angles {
     /// From angles, `(tokens, half)`, where `half` is half of the head size.
-    pub(crate) fn new(angles: &[f32], half: usize, device: &Device, dtype: DType) -> Result<Self> {
+    pub fn new(angles: &[f32], half: usize, device: &Device, dtype: DType) -> Result<Self> {
         let cos: Vec<f32> = angles.iter().map(|angle| angle.cos()).collect();
         let sin: Vec<f32> = angles.iter().map(|angle| angle.sin()).collect();
         let tables = if device.is_cpu() {

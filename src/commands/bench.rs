@@ -2,7 +2,7 @@
 
 mod server;
 
-use crate::ask::{STEP_TOKENS, local, open_with_bar};
+use super::ask::{STEP_TOKENS, local, open_with_bar};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::Prompter;

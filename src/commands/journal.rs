@@ -1,6 +1,7 @@
 //! `labeler-tui journal`: moves, checks and rebuilds the journal of an outdir.
 
-use crate::error::{Error, ErrorKind, Result};
+use super::write_out;
+use crate::error::Result;
 use crate::export::Exports;
 use crate::outdir::JOURNAL;
 use crate::record::Vocabulary;
@@ -82,13 +83,8 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             kept(&mut text, rebuilt.kept);
         }
     }
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(
-            ErrorKind::Internal,
-            format!("writing to standard output: {error}"),
-        )),
-        _ => Ok(sound),
-    }
+    write_out(out, text.as_bytes())?;
+    Ok(sound)
 }
 
 fn kept(text: &mut String, kept: Option<PathBuf>) {

@@ -1,0 +1,155 @@
+//! What labeling spends its time in: `cargo bench`, or `cargo bench -- attention` for a part.
+//!
+//! Shapes are those of the default model, Qwen2-VL-2B. Compare only with numbers of the same
+//! machine and day.
+
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{DType, Device, Tensor};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use labeler_tui::icon::{Picture, resize_bicubic};
+use labeler_tui::settings::{OnlySource, SourceKind, SourceOptions};
+use labeler_tui::source::{GroupEvent, group, open};
+use labeler_tui::vlm::nn::attention::attend;
+use labeler_tui::vlm::nn::int8::Int8Matrix;
+use labeler_tui::vlm::nn::kv_cache::{CacheSpec, HeadShape, Sequence, Span};
+use labeler_tui::vlm::nn::rope::Angles;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+const HIDDEN: usize = 1536;
+const FEED_FORWARD: usize = 8960;
+const HEADS: HeadShape = HeadShape {
+    heads: 12,
+    kv_heads: 2,
+    head_dim: 128,
+};
+
+fn random(shape: (usize, usize)) -> Tensor {
+    Tensor::rand(-1f32, 1f32, shape, &Device::Cpu).unwrap()
+}
+
+/// The int8 product of the widest layer, for one token, a step of 32 sequences, and a prompt.
+fn kernels(c: &mut Criterion) {
+    let weights = QTensor::quantize(&random((FEED_FORWARD, HIDDEN)), GgmlDType::Q8_0).unwrap();
+    let Some(matrix) = Int8Matrix::pack(&weights).unwrap() else {
+        eprintln!("this processor has no int8 kernel");
+        return;
+    };
+    let mut bench = c.benchmark_group("int8 product");
+    for tokens in [1, 32, 512] {
+        let x = random((tokens, HIDDEN));
+        bench.throughput(Throughput::Elements(tokens as u64));
+        bench.bench_function(format!("{tokens} tokens"), |b| {
+            b.iter(|| matrix.forward(black_box(&x), None, None).unwrap());
+        });
+    }
+}
+
+/// One layer's attention of 32 sequences that decode one token each after a prompt of 300.
+fn attention(c: &mut Criterion) {
+    const SEQUENCES: usize = 32;
+    const PROMPT: usize = 300;
+    let spec = Arc::new(CacheSpec {
+        layers: 1,
+        shape: HEADS,
+        device: Device::Cpu,
+        dtype: DType::F32,
+    });
+    let half = HEADS.head_dim / 2;
+    let angles = |tokens: usize| {
+        let angles = vec![0.5; tokens * half];
+        Angles::new(&angles, half, &Device::Cpu, DType::F32).unwrap()
+    };
+    let width = (HEADS.heads + 2 * HEADS.kv_heads) * HEADS.head_dim;
+    let prompt = random((PROMPT, width));
+    let step = random((SEQUENCES, width));
+    let prompt_angles = angles(PROMPT);
+    let step_angles = angles(SEQUENCES);
+    let filled = || {
+        let mut sequences: Vec<Sequence> = Vec::new();
+        for _ in 0..SEQUENCES {
+            let mut sequence = Sequence::new(&spec, None);
+            let span = Span {
+                sequence: &mut sequence,
+                rows: 0..PROMPT,
+            };
+            attend(&prompt, 0, &spec, &prompt_angles, &mut [span]).unwrap();
+            sequences.push(sequence);
+        }
+        sequences
+    };
+    let mut bench = c.benchmark_group("attention");
+    bench.throughput(Throughput::Elements(SEQUENCES as u64));
+    bench.sample_size(20);
+    bench.bench_function("32 sequences after 300 tokens", |b| {
+        b.iter_batched(
+            filled,
+            |mut sequences| {
+                let spans = sequences.iter_mut().enumerate();
+                let mut spans: Vec<Span> = spans
+                    .map(|(row, sequence)| Span {
+                        sequence,
+                        rows: row..row + 1,
+                    })
+                    .collect();
+                attend(black_box(&step), 0, &spec, &step_angles, &mut spans).unwrap()
+            },
+            BatchSize::LargeInput,
+        );
+    });
+}
+
+/// An icon of 32 x 32, enlarged as `--upscale 2` and the model's own resize do.
+fn resize(c: &mut Criterion) {
+    let icon = Picture {
+        width: 32,
+        height: 32,
+        rgb: (0..32 * 32 * 3).map(|i| (i * 37 % 251) as u8).collect(),
+    };
+    c.bench_function("resize 32 to 112 px", |b| {
+        b.iter(|| resize_bicubic(black_box(&icon), 112, 112));
+    });
+}
+
+/// 20,000 lines of a manifest that name 2,000 images.
+fn sources(c: &mut Criterion) {
+    const ROWS: u64 = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    let mut lines = String::new();
+    for row in 0..ROWS {
+        let image = row % 2_000;
+        writeln!(
+            lines,
+            r#"{{"image_path":"{image}.png","image_sha256":"{image:064x}","item_name":"이름 {row}","source_type":"cash"}}"#
+        )
+        .unwrap();
+    }
+    let path = dir.path().join("items.jsonl");
+    std::fs::write(&path, lines).unwrap();
+    let mut bench = c.benchmark_group("source");
+    bench.throughput(Throughput::Elements(ROWS));
+    bench.sample_size(10);
+    bench.bench_function("20,000 lines", |b| {
+        b.iter(|| {
+            let source = open(&SourceOptions {
+                kind: SourceKind::Manifest(path.clone()),
+                only: OnlySource::All,
+                run_id: None,
+                max_samples: None,
+            })
+            .unwrap();
+            let mut groups = 0u64;
+            group(source, None, &mut |event| {
+                groups += u64::from(matches!(event, GroupEvent::New(_)));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+            groups
+        });
+    });
+}
+
+criterion_group!(speed, kernels, attention, resize, sources);
+criterion_main!(speed);

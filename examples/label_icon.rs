@@ -1,0 +1,164 @@
+//! Labels one icon through the library: `cargo run --release --example label_icon [FILE NAME]`.
+//!
+//! Without arguments it labels an icon that it draws itself, with the built-in demo model. The
+//! record goes to standard output as JSON.
+
+use labeler_tui::error::{Error, ErrorKind, Result};
+use labeler_tui::icon::{self, Icon};
+use labeler_tui::labeler::{self, Answer, Jobs, LabelEvent, LabelRequest, Pull};
+use labeler_tui::prompt::Prompter;
+use labeler_tui::record::{
+    self, AttemptSettings, Background, GroupId, Item, RuleContext, SourceType,
+};
+use labeler_tui::settings::{
+    DeviceChoice, LabelerOptions, Lang, ModelOptions, Precision, PromptOptions, Quantize,
+};
+use std::sync::Arc;
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let (icon, name) = match (args.next(), args.next()) {
+        (Some(file), Some(name)) => {
+            let bytes = std::fs::read(&file)
+                .map_err(|error| Error::new(ErrorKind::Source, format!("{file}: {error}")))?;
+            (icon::decode(&bytes)?, name)
+        }
+        _ => (red_disk(), "달빛 단추".to_owned()),
+    };
+
+    // What is asked: the prompt, the item, and the schema that the answer follows.
+    let prompter = Prompter::load(&PromptOptions {
+        version: "demo".to_owned(),
+        file: None,
+        lang: Lang::Ko,
+        with_metadata: true,
+        vocabulary: None,
+    })?;
+    let settings = AttemptSettings {
+        strict: false,
+        upscale: 2,
+        background: Background::White,
+        with_image: true,
+        with_metadata: true,
+        hint: None,
+        max_new_tokens: 384,
+    };
+    let item = Item {
+        image_path: "icon.png".to_owned(),
+        file: None,
+        claimed_sha256: None,
+        source_type: SourceType::Cash,
+        item_name: name,
+        item_description: None,
+        item_part: None,
+        image_url: None,
+        ocid: None,
+        ranking: None,
+    };
+    let request = LabelRequest {
+        ticket: 1,
+        group: GroupId(1),
+        chat: prompter.chat(&item, &settings),
+        picture: Some(Arc::new(icon::picture(
+            &icon,
+            settings.upscale,
+            settings.background,
+        ))),
+        schema: prompter.schema(&item, &settings),
+        max_new_tokens: settings.max_new_tokens,
+    };
+
+    // The model, and the one job that it gets.
+    let factory = labeler::factory(LabelerOptions::Local(ModelOptions {
+        model: "demo".to_owned(),
+        revision: "main".to_owned(),
+        offline: true,
+        device: DeviceChoice::Cpu,
+        precision: Precision::Auto,
+        quantize: Quantize::Auto,
+        batch_size: 1,
+        kv_cache_bytes: 256 << 20,
+    }));
+    let factory = factory.ok_or_else(|| Error::new(ErrorKind::Model, "no model was named"))?;
+    let mut labeler = factory(&mut |_, _| {})?;
+    let mut job = OneJob {
+        request: Some(request),
+        answer: None,
+    };
+    labeler.run(&mut job)?;
+    let answer = job
+        .answer
+        .unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "the model gave no answer")))?;
+
+    // The record: parsed, normalized, and checked by the rules.
+    let vocabulary = prompter.vocabulary();
+    let parsed = record::parse(&answer.text)
+        .map_err(|failure| Error::new(ErrorKind::Internal, failure.detail))?;
+    let labels = parsed.labels.normalized(vocabulary);
+    let palette = icon::palette(&icon);
+    let reasons = record::check(
+        &labels,
+        &RuleContext {
+            vocabulary,
+            item_name: &item.item_name,
+            with_metadata: true,
+            colors: Some(&palette.histogram),
+            confidence: &[],
+            truncated: answer.truncated,
+            label_count: 1,
+        },
+    );
+    let text = serde_json::to_string_pretty(&labels)
+        .map_err(|error| Error::new(ErrorKind::Internal, error))?;
+    println!("{text}");
+    for reason in reasons {
+        println!("{}: {}", reason.code(), reason.explain().0);
+    }
+    Ok(())
+}
+
+/// A red disk on nothing, 32 pixels wide.
+fn red_disk() -> Icon {
+    let rgba = (0..32 * 32)
+        .flat_map(|at: i32| {
+            let (x, y) = (at % 32 * 2 - 31, at / 32 * 2 - 31);
+            if x * x + y * y < 900 {
+                [217, 43, 43, 255]
+            } else {
+                [0; 4]
+            }
+        })
+        .collect();
+    Icon {
+        width: 32,
+        height: 32,
+        rgba,
+    }
+}
+
+/// Hands out one request and keeps its answer.
+struct OneJob {
+    request: Option<LabelRequest>,
+    answer: Option<Result<Answer>>,
+}
+
+impl Jobs for OneJob {
+    fn pull(&mut self, _wait: bool) -> Pull {
+        match self.request.take() {
+            Some(request) => Pull::Request(Box::new(request)),
+            None => Pull::Closed,
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn push(&mut self, event: LabelEvent) {
+        match event {
+            LabelEvent::Done { answer, .. } => self.answer = Some(Ok(*answer)),
+            LabelEvent::Failed { error, .. } => self.answer = Some(Err(error)),
+            _ => {}
+        }
+    }
+}

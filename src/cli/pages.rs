@@ -1,0 +1,205 @@
+//! The parts of the long help and of the manual pages that no option tells.
+
+use super::{Cli, write_out};
+use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{ERRORS, JOURNAL, KEPT, LABELS, LOG, PARQUET, UNREAD};
+use clap::CommandFactory;
+use clap_mangen::roff::{Roff, bold, roman};
+use std::fmt::Write as _;
+use std::io::Write;
+
+/// A heading and its entries: a term, and what it is.
+type Section = (&'static str, &'static [(&'static str, &'static str)]);
+
+const EXAMPLES: Section = (
+    "Examples",
+    &[
+        (
+            "labeler-tui --demo",
+            "try it: built-in items and model, no download",
+        ),
+        (
+            "labeler-tui --db db.sqlite --outdir labels",
+            "label and review in the workstation",
+        ),
+        (
+            "labeler-tui --batch --input items.jsonl --outdir labels --parquet",
+            "label unattended",
+        ),
+        (
+            "labeler-tui --batch --resume --db db.sqlite --outdir labels",
+            "go on after an interruption",
+        ),
+        (
+            "labeler-tui --db db.sqlite --outdir labels --no-model",
+            "review only",
+        ),
+        (
+            "labeler-tui --db db.sqlite --endpoint http://localhost:8000/v1",
+            "label through a server",
+        ),
+        (
+            "labeler-tui doctor --db db.sqlite --outdir labels",
+            "check everything first",
+        ),
+    ],
+);
+
+const FILES: Section = (
+    "Files",
+    &[
+        (LABELS, "one record a line, in source order"),
+        (PARQUET, "the same records, with --parquet"),
+        (ERRORS, "items that have no record, and why"),
+        (
+            UNREAD,
+            "lines of an earlier labels.jsonl that cannot be read, byte for byte",
+        ),
+        (
+            KEPT,
+            "lines that another line or record stands for now, byte for byte",
+        ),
+        (
+            JOURNAL,
+            "every attempt, edit and decision; the other files are exports of it",
+        ),
+        (LOG, "the log of the last runs"),
+        (
+            "~/.config/labeler-tui/keys.toml",
+            "key bindings, where --keymap names none",
+        ),
+        (
+            "~/.cache/labeler-tui/quantized",
+            "cached weights; can be deleted at any time",
+        ),
+        (
+            "~/.cache/huggingface/hub",
+            "downloaded models, shared with other programs",
+        ),
+    ],
+);
+
+const ENVIRONMENT: Section = (
+    "Environment",
+    &[
+        (
+            "LABELER_NAME",
+            "any option, as LABELER_BATCH_SIZE for --batch-size; flags win",
+        ),
+        (
+            "LABELER_API_KEY",
+            "sent to --endpoint as a bearer token, and to no other host",
+        ),
+        (
+            "HF_TOKEN",
+            "for private and gated models of the Hugging Face hub",
+        ),
+        ("HF_HOME, HF_HUB_CACHE", "where the shared model cache is"),
+        ("HF_HUB_OFFLINE", "1 does the same as --offline"),
+        (
+            "http_proxy, https_proxy, no_proxy",
+            "proxies, never for addresses on this machine",
+        ),
+        ("NO_COLOR", "any value: no colors"),
+        (
+            "RAYON_NUM_THREADS",
+            "threads that the model uses; one per core by default",
+        ),
+    ],
+);
+
+const EXIT_STATUS: Section = (
+    "Exit status",
+    &[
+        ("0", "every item has a record"),
+        ("1", "could not go on"),
+        ("2", "wrong usage or configuration"),
+        ("3", "finished, some items failed"),
+        ("130", "interrupted; everything finished is saved"),
+    ],
+);
+
+/// What follows the options in `--help`.
+pub fn after_long_help() -> String {
+    let mut text = String::new();
+    for (heading, entries) in [EXAMPLES, ENVIRONMENT, EXIT_STATUS] {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{heading}:");
+        let widest = entries
+            .iter()
+            .map(|(term, _)| term.len())
+            .max()
+            .unwrap_or(0);
+        for (term, what) in entries {
+            // A command takes a line of its own.
+            let _ = match widest > 36 {
+                true => writeln!(text, "  {term}\n      {what}"),
+                false => writeln!(text, "  {term:widest$}  {what}"),
+            };
+        }
+        text.push('\n');
+    }
+    text.push_str("The pages under docs/ say more; `labeler-tui man` prints the manual page.");
+    text
+}
+
+/// What follows the options in `-h`.
+pub fn after_help() -> String {
+    "--help says more, with examples, environment and exit status.".to_owned()
+}
+
+/// Writes the manual page of `command`, or of the program, in roff.
+pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
+    let mut table = Cli::command();
+    // Gives the commands their full names.
+    table.build();
+    let mut shown = &table;
+    for name in command {
+        let Some(inner) = shown.find_subcommand(name) else {
+            let names = shown.get_subcommands().map(clap::Command::get_name);
+            let names: Vec<_> = names.collect();
+            let error = Error::new(ErrorKind::Usage, format!("there is no command {name:?}"));
+            return Err(match names[..] {
+                [] => error,
+                _ => error.with_hint(format!("one of {}", names.join(", "))),
+            });
+        };
+        shown = inner;
+    }
+    let sections: &[Section] = match command {
+        [] => &[EXAMPLES, FILES, ENVIRONMENT, EXIT_STATUS],
+        _ => &[ENVIRONMENT],
+    };
+    let mut page = Vec::new();
+    render(shown, sections, &mut page)
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("rendering the manual: {e}")))?;
+    write_out(out, &page)
+}
+
+fn render(
+    command: &clap::Command,
+    sections: &[Section],
+    page: &mut dyn Write,
+) -> std::io::Result<()> {
+    let man = clap_mangen::Man::new(command.clone())
+        .source(concat!("labeler-tui ", env!("CARGO_PKG_VERSION")));
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    man.render_synopsis_section(page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(page)?;
+    }
+    let mut roff = Roff::new();
+    for (heading, entries) in sections {
+        roff.control("SH", [heading.to_uppercase().as_str()]);
+        for (term, what) in *entries {
+            roff.control("TP", []);
+            roff.text([bold(*term)]);
+            roff.text([roman(*what)]);
+        }
+    }
+    roff.to_writer(page)?;
+    man.render_version_section(page)
+}

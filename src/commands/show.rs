@@ -1,0 +1,67 @@
+//! `show`: prints a built-in file, as a start for one's own.
+
+use super::write_out;
+use crate::error::{Error, ErrorKind, Result};
+use crate::prompt::builtin_prompts;
+use crate::record::BUILTIN_VOCABULARY;
+use crate::settings::BuiltinFile;
+use crate::tui::keymap::BUILT_IN;
+use std::io::Write;
+
+const SCHEMA: &str = include_str!("../../assets/record.schema.json");
+
+/// Writes the file to `out`.
+///
+/// # Errors
+/// Of kind `Usage` for a name that no built-in file has.
+pub fn run(file: &BuiltinFile, out: &mut dyn Write) -> Result<()> {
+    let text = match file {
+        BuiltinFile::Prompt(version) => named("prompt", version, &builtin_prompts()?)?,
+        BuiltinFile::Keymap(name) => named("keymap", name, BUILT_IN)?,
+        BuiltinFile::Vocabulary => BUILTIN_VOCABULARY,
+        BuiltinFile::Schema => SCHEMA,
+    };
+    write_out(out, text.as_bytes())
+}
+
+fn named<'a, N: AsRef<str>>(kind: &str, name: &str, files: &[(N, &'a str)]) -> Result<&'a str> {
+    let found = files.iter().find(|(known, _)| known.as_ref() == name);
+    found.map(|(_, text)| *text).ok_or_else(|| {
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_ref()).collect();
+        let cause = format!("there is no built-in {kind} {name:?}");
+        Error::new(ErrorKind::Usage, cause).with_hint(format!("one of {}", names.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prompt::Prompt;
+    use crate::record::Vocabulary;
+
+    fn shown(file: BuiltinFile) -> String {
+        let mut out = Vec::new();
+        run(&file, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_back() {
+        let prompt = Prompt::parse(&shown(BuiltinFile::Prompt("v2".to_owned()))).unwrap();
+        assert_eq!(prompt.version, "v2");
+        Vocabulary::parse(&shown(BuiltinFile::Vocabulary)).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&shown(BuiltinFile::Schema)).unwrap();
+        assert_eq!(schema["type"], "object");
+        let keys: toml::Table = shown(BuiltinFile::Keymap("vim".to_owned()))
+            .parse()
+            .unwrap();
+        assert!(!keys.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_known_ones() {
+        let error = run(&BuiltinFile::Prompt("v9".to_owned()), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.exit_status(), 2);
+        assert_eq!(error.hint.as_deref(), Some("one of v1, v2, demo"));
+    }
+}

@@ -10,6 +10,7 @@ mod labels;
 mod normalize;
 mod parse;
 mod reason;
+mod report;
 mod review;
 pub mod rules;
 #[cfg(test)]
@@ -19,7 +20,7 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, StepReport};
+pub use change::Change;
 pub use edit::{VocabularyPreview, WordChange, apply};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
@@ -27,6 +28,7 @@ pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
+pub use report::StepReport;
 pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,

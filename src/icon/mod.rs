@@ -1,14 +1,12 @@
 //! From a file's bytes to the numbers that the model, the rules and the screen need.
 
 mod decode;
-mod family;
 mod palette;
 mod picture;
 mod resize;
 
 pub use crate::settings::MAX_FILE_BYTES;
 pub use decode::{MAX_PIXELS, MAX_SIDE, decode};
-pub use family::{Drawing, families};
 pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};
 pub use resize::resize_bicubic;

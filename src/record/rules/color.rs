@@ -1,0 +1,313 @@
+//! What an icon's opaque pixels look like, in plain numbers that the rules and the screen share.
+
+use crate::record::{Field, Vocabulary, Word};
+use serde::{Deserialize, Serialize};
+
+/// How far, in OKLab, a pixel may lie from a word's nearest anchor and still show the word.
+const NEAR: f32 = 0.07;
+/// A pixel also shows a word that is at most this much farther than the nearest of all words.
+const NEAR_BEST: f32 = 1.25;
+/// Shading makes one color dark and light, so lightness counts less than hue and chroma.
+const LIGHTNESS_WEIGHT: f32 = 0.5;
+/// A pixel of lower chroma is gray to the eye; it shows no word whose anchors are all colored.
+const GRAY: f32 = 0.03;
+/// Anchors of lower chroma (white, gray, black, cream) may be shown by gray pixels.
+const PALE: f32 = 0.045;
+/// The words of a claim's shades must be the nearest ones of so many pixels to stand for it.
+const LEAST_SHADE: f32 = 0.03;
+/// A claimed color that covers less than this share of the outline-free pixels is not shown.
+pub const LEAST_SHARE: f32 = 0.03;
+/// A word whose anchors are all darker than this OKLab lightness names a dark color, which
+/// outlines and shadows must not be taken for.
+const DARK_WORD: f32 = 0.30;
+/// A dark color is also shown where it is nearest to this share of the core.
+const LEAST_CORE: f32 = 0.20;
+/// A pixel farther than this from all claimed words is of no claimed color.
+const COVERED: f32 = 0.10;
+/// From this share of pixels of no claimed color on, the claims miss the main color.
+const MOST_UNCLAIMED: f32 = 0.70;
+
+/// The colors of the opaque pixels without their outline, gathered into bins of a perceptual
+/// space.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ColorHistogram {
+    /// How many opaque pixels the icon has, its outline included.
+    pub opaque: u32,
+    /// OKLab center (`[l, a, b]`, `l` in 0-1) and share of the outline-free opaque pixels (0-1),
+    /// most first.
+    pub bins: Vec<([f32; 3], f32)>,
+    /// The dark colors among the pixels with opaque ones on all four sides, with their shares of
+    /// all such pixels.
+    pub dark_core: Vec<([f32; 3], f32)>,
+}
+
+impl ColorHistogram {
+    /// Which color words the pixels show, with their shares, most first. Neighboring words share
+    /// pixels (an orange red shows both), so the shares add up to more than 1.
+    pub fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+        let near = |distance: f32, best: f32| distance <= NEAR.max(best * NEAR_BEST);
+        let nearest = self.nearest_shares(vocabulary);
+        let mut shown = shares(&self.bins, vocabulary, near);
+        shown.retain(|(word, share)| self.is_shown(word, *share, &nearest, vocabulary));
+        shown.sort_by(|a, b| b.1.total_cmp(&a.1));
+        shown
+    }
+
+    /// Each color word with the share of the pixels that it is the nearest word of.
+    pub fn nearest_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+        shares(&self.bins, vocabulary, |distance, best| distance == best)
+    }
+
+    /// Whether the pixels show `word`, `near` being the share of pixels near it.
+    fn is_shown(
+        &self,
+        word: &Word,
+        near: f32,
+        nearest: &[(&Word, f32)],
+        vocabulary: &Vocabulary,
+    ) -> bool {
+        if is_dark(word) {
+            let share = |shares: &[(&Word, f32)]| {
+                let own = shares.iter().find(|(other, _)| *other == word);
+                own.map_or(0.0, |(_, share)| *share)
+            };
+            let core = shares(&self.dark_core, vocabulary, |distance, best| {
+                distance == best
+            });
+            return share(nearest) >= LEAST_SHARE || share(&core) >= LEAST_CORE;
+        }
+        let of_shades = nearest
+            .iter()
+            .filter(|(other, _)| word.shades.contains(&other.word));
+        let shades: f32 = of_shades.map(|(_, share)| share).sum();
+        near >= LEAST_SHARE || shades >= LEAST_SHADE
+    }
+
+    /// The claimed colors that the pixels do not show, nor, for a wide word such as blue, as one
+    /// of its shades. Words without anchors cannot be judged, nor can an icon without an opaque
+    /// pixel.
+    pub fn contradicted<'a>(&self, claimed: &[&'a Word], vocabulary: &Vocabulary) -> Vec<&'a Word> {
+        if self.opaque == 0 || claimed.is_empty() {
+            return Vec::new();
+        }
+        let shown = self.shown(vocabulary);
+        claimed
+            .iter()
+            .copied()
+            .filter(|word| !word.anchors.is_empty() && !shown.iter().any(|(seen, _)| seen == word))
+            .collect()
+    }
+
+    /// Whether most pixels are of no claimed color. False without a claim that can be judged.
+    pub fn misses_main_color(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
+        let words = vocabulary.entries(Field::Colors);
+        let mut covering: Vec<&Word> = claimed.to_vec();
+        for word in claimed {
+            let shades = words
+                .iter()
+                .filter(|other| word.shades.contains(&other.word));
+            covering.extend(shades);
+        }
+        covering.retain(|word| !word.anchors.is_empty());
+        if covering.is_empty() || self.bins.is_empty() {
+            return false;
+        }
+        let unclaimed = self
+            .bins
+            .iter()
+            .filter(|(color, _)| covering.iter().all(|word| distance(word, *color) > COVERED));
+        unclaimed.map(|(_, share)| share).sum::<f32>() >= MOST_UNCLAIMED
+    }
+}
+
+/// Each color word with the share of the colors that `shows` lets it have, given how far a color
+/// is from it and from the nearest of all words.
+fn shares<'a>(
+    colors: &[([f32; 3], f32)],
+    vocabulary: &'a Vocabulary,
+    shows: impl Fn(f32, f32) -> bool,
+) -> Vec<(&'a Word, f32)> {
+    let words = vocabulary.entries(Field::Colors);
+    let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
+    for (color, share) in colors {
+        let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
+        let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
+        for ((_, total), distance) in shares.iter_mut().zip(distances) {
+            if shows(distance, best) {
+                *total += share;
+            }
+        }
+    }
+    shares
+}
+
+fn is_dark(word: &Word) -> bool {
+    !word.anchors.is_empty()
+        && word
+            .anchors
+            .iter()
+            .all(|[lightness, ..]| *lightness < DARK_WORD)
+}
+
+/// The word that a pixel of this OKLab color shows best; `None` without a color to choose from.
+pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> {
+    let words = vocabulary.entries(Field::Colors).iter();
+    words
+        .filter(|word| !word.anchors.is_empty())
+        .min_by(|a, b| distance(a, color).total_cmp(&distance(b, color)))
+}
+
+fn distance(word: &Word, color: [f32; 3]) -> f32 {
+    let chroma = |[_, a, b]: [f32; 3]| a.hypot(b);
+    let gray = chroma(color) < GRAY;
+    word.anchors
+        .iter()
+        .filter(|anchor| !gray || chroma(**anchor) < PALE)
+        .map(|anchor| {
+            let [l, a, b] = [0, 1, 2].map(|at| anchor[at] - color[at]);
+            ((l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b).sqrt()
+        })
+        .fold(f32::INFINITY, f32::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::to_oklab;
+
+    fn colors(pixels: &[([u8; 3], f32)]) -> Vec<([f32; 3], f32)> {
+        let pixels = pixels.iter();
+        pixels
+            .map(|(rgb, share)| (to_oklab(*rgb), *share))
+            .collect()
+    }
+
+    fn histogram(pixels: &[([u8; 3], f32)]) -> ColorHistogram {
+        ColorHistogram {
+            opaque: 500,
+            bins: colors(pixels),
+            dark_core: Vec::new(),
+        }
+    }
+
+    /// Those of the claimed words that the pixels do not show.
+    fn contradicted(icon: &ColorHistogram, claimed: &[&str]) -> Vec<String> {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let claimed = words(&vocabulary, claimed);
+        let wrong = icon.contradicted(&claimed, &vocabulary);
+        wrong.into_iter().map(|word| word.word.clone()).collect()
+    }
+
+    fn words<'a>(vocabulary: &'a Vocabulary, words: &[&str]) -> Vec<&'a Word> {
+        let find = |word| vocabulary.find_exact(Field::Colors, word).unwrap();
+        words.iter().map(|word| find(word)).collect()
+    }
+
+    #[test]
+    fn every_anchor_shows_its_own_word_best() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        for word in vocabulary.entries(Field::Colors) {
+            for anchor in &word.anchors {
+                assert_eq!(distance(word, *anchor), 0.0, "{}", word.word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_red_hat_with_a_white_fringe_is_red_and_white_but_not_blue() {
+        let hat = histogram(&[
+            ([200, 30, 35], 0.45),
+            ([120, 15, 25], 0.15),
+            ([245, 245, 245], 0.25),
+            ([17, 17, 17], 0.15),
+        ]);
+        let claimed = ["red", "white", "black", "blue", "green"];
+        assert_eq!(contradicted(&hat, &claimed), ["blue", "green"]);
+    }
+
+    #[test]
+    fn black_is_shown_by_an_area_or_by_a_core_that_is_black() {
+        let few = [([245, 245, 245], 0.98), ([17, 17, 17], 0.02)];
+        assert_eq!(contradicted(&histogram(&few), &["black"]), ["black"]);
+        // All strokes: the outline is dropped, what is inside the outline is black.
+        let net = ColorHistogram {
+            dark_core: colors(&[([17, 17, 17], 0.4)]),
+            ..histogram(&few)
+        };
+        assert_eq!(contradicted(&net, &["black"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_wide_word_may_mean_one_of_its_shades() {
+        let claimed = ["blue", "sky blue", "green"];
+        let night = histogram(&[([25, 30, 80], 0.9), ([240, 240, 240], 0.1)]);
+        assert_eq!(contradicted(&night, &claimed), ["sky blue", "green"]);
+        let sea = histogram(&[([18, 165, 160], 1.0)]);
+        assert_eq!(contradicted(&sea, &["blue"]), Vec::<String>::new());
+        // Yellow lies near lime, but shows no green.
+        let star = histogram(&[([255, 225, 60], 1.0)]);
+        assert_eq!(contradicted(&star, &claimed), claimed);
+        let shoes = histogram(&[([110, 40, 60], 0.6), ([20, 20, 20], 0.4)]);
+        assert_eq!(contradicted(&shoes, &["red"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn shading_keeps_a_color_its_own() {
+        let claims = [
+            ("gold", [[255, 215, 0], [150, 110, 20]]),
+            ("purple", [[150, 80, 210], [90, 40, 130]]),
+            ("pink", [[255, 150, 190], [230, 100, 150]]),
+            ("brown", [[100, 60, 30], [150, 100, 60]]),
+        ];
+        for (word, pixels) in claims {
+            for rgb in pixels {
+                let icon = histogram(&[(rgb, 1.0)]);
+                assert!(contradicted(&icon, &[word]).is_empty(), "{word} {rgb:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn gray_pixels_show_no_pale_color() {
+        let snow = histogram(&[([255, 255, 255], 0.7), ([200, 202, 205], 0.3)]);
+        let claimed = ["white", "silver", "pink", "lavender", "sky blue"];
+        assert_eq!(
+            contradicted(&snow, &claimed),
+            ["pink", "lavender", "sky blue"]
+        );
+    }
+
+    #[test]
+    fn most_pixels_may_be_of_no_claimed_color() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let hat = histogram(&[([200, 30, 35], 0.8), ([245, 245, 245], 0.2)]);
+        let misses =
+            |claimed: &[&str]| hat.misses_main_color(&words(&vocabulary, claimed), &vocabulary);
+        assert!(misses(&["white"]));
+        assert!(!misses(&["white", "red"]));
+        assert!(!misses(&[]));
+    }
+
+    #[test]
+    fn a_swatch_has_the_name_that_the_rules_go_by() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let swatches = [
+            ("white", [252, 251, 248]),
+            ("silver", [200, 202, 205]),
+            ("black", [20, 20, 20]),
+            ("red", [217, 43, 43]),
+        ];
+        for (word, rgb) in swatches {
+            let nearest = nearest_color(&vocabulary, to_oklab(rgb)).unwrap();
+            assert_eq!(nearest.word, word);
+        }
+    }
+
+    #[test]
+    fn an_empty_icon_contradicts_nothing() {
+        assert_eq!(
+            contradicted(&ColorHistogram::default(), &["blue"]),
+            Vec::<String>::new()
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! Color words in the texts of a record: what it claims of the icon's colors, wherever it says so.
+
+use crate::record::{Field, Labels, Vocabulary, Word};
+use crate::text::clean_text;
+use unicode_normalization::UnicodeNormalization;
+
+/// Nouns that may stand between a color word and its particle (`황금` + `빛` + `의`).
+const NOUNS: [&str; 7] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤"];
+/// Particles and endings that may follow a color word.
+const PARTICLES: [&str; 25] = [
+    "",
+    "의",
+    "과",
+    "와",
+    "을",
+    "를",
+    "이",
+    "가",
+    "은",
+    "는",
+    "으로",
+    "로",
+    "에",
+    "도",
+    "만",
+    "이나",
+    "나",
+    "이며",
+    "이고",
+    "인",
+    "이다",
+    "입니다",
+    "하고",
+    "랑",
+    "이랑",
+];
+
+/// A color that a record claims, and the words in which it does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColorClaim<'v> {
+    pub word: &'v Word,
+    pub field: Field,
+    /// As the record has it (`블랙색의`).
+    pub text: String,
+}
+
+impl Labels {
+    /// Every color that the label, the tags, the queries and `attributes.colors` claim. The
+    /// item's name is cut out of each text, and a color word that the name holds too is the
+    /// name's and claims nothing.
+    pub fn color_claims<'v>(
+        &self,
+        item_name: &str,
+        vocabulary: &'v Vocabulary,
+    ) -> Vec<ColorClaim<'v>> {
+        let name = plain(item_name);
+        let mut claims = Vec::new();
+        let fields = Field::free_text().chain([Field::Colors]);
+        for field in fields {
+            for value in self.values(field) {
+                if field == Field::Colors
+                    && let Some(word) = vocabulary.find_exact(field, value)
+                {
+                    claims.push(ColorClaim {
+                        word,
+                        field,
+                        text: value.clone(),
+                    });
+                    continue;
+                }
+                let text = plain(value);
+                let text = if name.is_empty() {
+                    text
+                } else {
+                    text.replace(&name, " ")
+                };
+                for token in text.split(|c: char| !c.is_alphanumeric()) {
+                    if let Some((word, stem)) = color_of(token, vocabulary)
+                        && !name.contains(stem.strip_suffix('색').unwrap_or(stem))
+                    {
+                        let text = token.to_owned();
+                        claims.push(ColorClaim { word, field, text });
+                    }
+                }
+            }
+        }
+        claims
+    }
+}
+
+/// One form for a name and the texts that it is looked for in.
+fn plain(text: &str) -> String {
+    clean_text(text).nfc().collect::<String>().to_lowercase()
+}
+
+/// The color that a word of a text names, by its longest beginning that does, and that beginning:
+/// `황금빛의` names gold by `황금빛`, `블랙박스` none.
+fn color_of<'v, 't>(token: &'t str, vocabulary: &'v Vocabulary) -> Option<(&'v Word, &'t str)> {
+    let ends = token.char_indices().map(|(at, c)| at + c.len_utf8());
+    let mut stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
+    stems.reverse();
+    stems.into_iter().find_map(|stem| {
+        let word = vocabulary.find_exact(Field::Colors, stem)?;
+        let rest = &token[stem.len()..];
+        let ends_word = PARTICLES.contains(&rest)
+            || NOUNS
+                .iter()
+                .filter_map(|noun| rest.strip_prefix(noun))
+                .any(|rest| PARTICLES.contains(&rest));
+        ends_word.then_some((word, stem))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(labels: &Labels, name: &str) -> Vec<(Field, String, String)> {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let claims = labels.color_claims(name, &vocabulary);
+        let claims = claims.into_iter();
+        claims
+            .map(|claim| (claim.field, claim.text, claim.word.word.clone()))
+            .collect()
+    }
+
+    fn in_label(label: &str, name: &str) -> Vec<(String, String)> {
+        let labels = Labels::default().with(Field::LabelKo, [label]);
+        let claims = claims(&labels, name).into_iter();
+        claims.map(|(_, text, word)| (text, word)).collect()
+    }
+
+    #[test]
+    fn color_words_are_found_with_their_particles() {
+        let pair = |text: &str, word: &str| (text.to_owned(), word.to_owned());
+        assert_eq!(
+            in_label("블랙색과 황금빛의 레이스가 달린 파란 모자", "눈꽃 모자"),
+            [
+                pair("블랙색과", "black"),
+                pair("황금빛의", "gold"),
+                pair("파란", "blue")
+            ]
+        );
+        assert_eq!(in_label("블랙박스 모양의 금속 보라매 모자", "모자"), []);
+    }
+
+    #[test]
+    fn the_name_claims_nothing() {
+        assert_eq!(in_label("골드 크리스탈 엠블렘", "골드 크리스탈 엠블렘"), []);
+        assert_eq!(in_label("핑크색 젤리 가방", "핑크 젤리백"), []);
+        assert_eq!(
+            in_label("분홍색 젤리 가방", "핑크 젤리백"),
+            [("분홍색".to_owned(), "pink".to_owned())]
+        );
+    }
+
+    #[test]
+    fn every_field_of_words_is_read() {
+        let labels = Labels::default()
+            .with(Field::LabelEn, ["a red hat"])
+            .with(Field::TagsKo, ["하얀 리본"])
+            .with(Field::QueryVariantsKo, ["초록 모자"])
+            .with(Field::Colors, ["sky blue", "수상한 색"]);
+        let found = [
+            (Field::LabelEn, "red", "red"),
+            (Field::TagsKo, "하얀", "white"),
+            (Field::QueryVariantsKo, "초록", "green"),
+            (Field::Colors, "sky blue", "sky blue"),
+        ];
+        let found = found.map(|(field, text, word)| (field, text.to_owned(), word.to_owned()));
+        assert_eq!(claims(&labels, "눈꽃 모자"), found);
+    }
+}

@@ -1,0 +1,105 @@
+//! One process at a time on one outdir.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{LOCK, file, open_own};
+use crate::store::tables;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Held until dropped; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+/// What the holder writes into its lock, for the one who comes second.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    host: String,
+    since: String,
+}
+
+impl Lock {
+    pub fn take(outdir: &Path) -> Result<Self> {
+        let path = outdir.join(LOCK);
+        let mut held = open_own(&path, OpenOptions::new().read(true).write(true))?;
+        match held.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(taken(&mut held, outdir)),
+            Err(TryLockError::Error(error)) => return Err(file("locking", &path)(error)),
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            host: host(),
+            since: crate::text::utc(jiff::Timestamp::now()),
+        };
+        let text = tables::to_json(&holder)?;
+        held.set_len(0)
+            .and_then(|()| held.seek(SeekFrom::Start(0)))
+            .and_then(|_| held.write_all(text.as_bytes()))
+            .map_err(file("writing", &path))?;
+        Ok(Self { file: held })
+    }
+
+    /// Whether the lock that is held is the one that others find in `outdir`.
+    pub fn is_at(&self, outdir: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = std::fs::metadata(outdir.join(LOCK));
+        match (self.file.metadata(), found) {
+            (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+            _ => false,
+        }
+    }
+}
+
+/// An error that names the holder where a process holds `outdir`. Writes nothing.
+pub fn check_free(outdir: &Path) -> Result<()> {
+    let path = outdir.join(LOCK);
+    let mut lock = match File::open(&path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file("opening", &path)(error)),
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(taken(&mut lock, outdir)),
+        Err(TryLockError::Error(error)) => Err(file("locking", &path)(error)),
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The system lets go anyway; emptied, it does not name a holder that is gone.
+        let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
+    }
+}
+
+fn taken(held: &mut File, outdir: &Path) -> Error {
+    let mut text = String::new();
+    // The holder may be about to write it; that it is held is what counts.
+    let _ = held.take(4096).read_to_string(&mut text);
+    let who = match serde_json::from_str::<Holder>(&text) {
+        Ok(holder) => format!(
+            "process {} on {} since {}",
+            holder.pid,
+            crate::text::clean_text(&holder.host),
+            crate::text::clean_text(&holder.since)
+        ),
+        Err(_) => "another process".into(),
+    };
+    Error::new(
+        ErrorKind::Store,
+        format!("{} is in use by {who}", outdir.display()),
+    )
+    .with_hint("wait until it ends or stop it, or choose another --outdir")
+}
+
+fn host() -> String {
+    nix::sys::utsname::uname()
+        .map(|names| names.nodename().to_string_lossy().into_owned())
+        .unwrap_or_else(|_| "this machine".into())
+}

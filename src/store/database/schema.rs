@@ -1,0 +1,265 @@
+//! The journal's tables and its migrations.
+
+use crate::store::tables::records::fill_checksums;
+use rusqlite::Connection;
+
+/// One entry per version of the layout, applied in order; never edited once released.
+const MIGRATIONS: &[&str] = &[
+    "
+-- Current state: small values kept between runs.
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Current state: what the source says of an image now.
+CREATE TABLE groups (
+    id          INTEGER PRIMARY KEY,
+    ord         INTEGER NOT NULL,
+    image_path  TEXT NOT NULL,
+    sha256      TEXT,
+    item        TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    source_type TEXT NOT NULL,
+    part        TEXT,
+    other_names TEXT NOT NULL DEFAULT '[]',
+    rows        INTEGER NOT NULL,
+    histogram   TEXT
+);
+CREATE INDEX groups_by_order ON groups (ord, id);
+CREATE INDEX groups_by_hash ON groups (sha256) WHERE sha256 IS NOT NULL;
+
+-- Current state: the image that is at each path now, of all the paths that were ever met.
+CREATE TABLE paths (
+    path     TEXT PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id)
+) WITHOUT ROWID;
+
+-- Only grow: attempts, failures, drafts, records, steps, step_entries, import_faults.
+CREATE TABLE attempts (
+    id       INTEGER PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    at       TEXT NOT NULL,
+    model    TEXT NOT NULL,
+    prompt_version TEXT NOT NULL,
+    settings_hash  TEXT NOT NULL,
+    failure  TEXT,
+    attempt  TEXT NOT NULL
+);
+CREATE INDEX attempts_by_group ON attempts (group_id, id);
+
+CREATE TABLE failures (
+    id       INTEGER PRIMARY KEY,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    at       TEXT NOT NULL,
+    code     TEXT NOT NULL,
+    detail   TEXT NOT NULL
+);
+
+CREATE TABLE drafts (
+    id             INTEGER PRIMARY KEY,
+    group_id       INTEGER NOT NULL REFERENCES groups (id),
+    origin         TEXT NOT NULL,
+    labels         TEXT NOT NULL,
+    reasons        TEXT NOT NULL,
+    kept_reasons   TEXT NOT NULL,
+    confidence     TEXT NOT NULL,
+    with_image     INTEGER NOT NULL,
+    with_metadata  INTEGER NOT NULL,
+    model          TEXT NOT NULL,
+    prompt_version TEXT NOT NULL,
+    generated_at   TEXT NOT NULL
+);
+
+CREATE INDEX drafts_by_group ON drafts (group_id, id);
+
+CREATE TABLE records (
+    id        INTEGER PRIMARY KEY,
+    group_id  INTEGER NOT NULL REFERENCES groups (id),
+    draft     INTEGER NOT NULL REFERENCES drafts (id),
+    at        TEXT NOT NULL,
+    made_by   TEXT NOT NULL,
+    record    TEXT NOT NULL,
+    raw       TEXT,
+    label_key TEXT NOT NULL
+);
+
+-- An operator's step, or the undoing or redoing of one.
+CREATE TABLE steps (
+    id     INTEGER PRIMARY KEY,
+    at     TEXT NOT NULL,
+    kind   TEXT NOT NULL CHECK (kind IN ('do', 'undo', 'redo')),
+    target INTEGER REFERENCES steps (id),
+    change TEXT,
+    done   TEXT NOT NULL
+);
+CREATE TABLE step_entries (
+    step        INTEGER NOT NULL REFERENCES steps (id),
+    group_id    INTEGER NOT NULL REFERENCES groups (id),
+    before      TEXT NOT NULL,
+    after       TEXT NOT NULL,
+    model_draft INTEGER,
+    PRIMARY KEY (step, group_id)
+) WITHOUT ROWID;
+
+CREATE TABLE import_faults (
+    id   INTEGER PRIMARY KEY,
+    at   TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    why  TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+
+-- Current state of each group: the outcome of all the above, and what the queue shows of it.
+CREATE TABLE heads (
+    group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
+    head        TEXT NOT NULL,
+    model_draft INTEGER,
+    failure     INTEGER,
+    record      INTEGER,
+    has_draft   INTEGER NOT NULL,
+    state       TEXT NOT NULL,
+    reasons     TEXT NOT NULL,
+    duplicate   INTEGER NOT NULL,
+    doubt       REAL NOT NULL,
+    label_key   TEXT,
+    label_ko    TEXT NOT NULL,
+    tags_ko     TEXT NOT NULL,
+    colors      TEXT NOT NULL,
+    item_type   TEXT,
+    changed_at  INTEGER NOT NULL
+);
+CREATE INDEX heads_by_label ON heads (label_key, duplicate) WHERE label_key IS NOT NULL;
+CREATE INDEX heads_by_state ON heads (state);
+",
+    "
+-- Words in use are offered with their counts, those of every attribute.
+ALTER TABLE heads ADD COLUMN theme TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE heads ADD COLUMN material TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE heads ADD COLUMN vibe TEXT NOT NULL DEFAULT '[]';
+UPDATE heads SET
+    theme = json_extract(d.labels, '$.attributes.theme'),
+    material = json_extract(d.labels, '$.attributes.material'),
+    vibe = json_extract(d.labels, '$.attributes.vibe')
+FROM drafts d WHERE d.id = json_extract(heads.head, '$.draft');
+",
+    "
+-- Damage to a record is noticed by its checksum; NULL only until the journal is next opened.
+ALTER TABLE records ADD COLUMN checksum TEXT;
+CREATE INDEX records_without_checksum ON records (id) WHERE checksum IS NULL;
+CREATE INDEX records_by_group ON records (group_id, id);
+-- Versions are of what the journal holds, not of files.
+UPDATE meta SET key = 'version:records' WHERE key = 'changes';
+UPDATE meta SET key = 'version:failures' WHERE key = 'changes:labels_errors.jsonl';
+",
+    // "LTUI": no other program's database is taken for a journal.
+    "
+PRAGMA application_id = 1280595273;
+",
+    "
+-- A model's new answer is an offer; an accepted draft that is the committed line is committed.
+ALTER TABLE heads ADD COLUMN offered INTEGER NOT NULL DEFAULT 0;
+UPDATE heads SET state = 'committed'
+WHERE state = 'accepted'
+    AND json_extract(head, '$.draft') = (SELECT draft FROM records r WHERE r.id = heads.record);
+",
+    "
+ALTER TABLE heads RENAME COLUMN doubt TO uncertainty;
+",
+    "
+-- One column for all that the queue shows of a draft, with the keys of a record.
+ALTER TABLE heads ADD COLUMN labels TEXT NOT NULL DEFAULT '{\"label_ko\":\"\"}';
+UPDATE heads SET labels = json_object(
+    'label_ko', label_ko,
+    'tags_ko', json(tags_ko),
+    'attributes', json_object(
+        'colors', json(colors), 'theme', json(theme), 'material', json(material),
+        'vibe', json(vibe), 'item_type_guess', item_type));
+ALTER TABLE heads DROP COLUMN label_ko;
+ALTER TABLE heads DROP COLUMN tags_ko;
+ALTER TABLE heads DROP COLUMN colors;
+ALTER TABLE heads DROP COLUMN theme;
+ALTER TABLE heads DROP COLUMN material;
+ALTER TABLE heads DROP COLUMN vibe;
+ALTER TABLE heads DROP COLUMN item_type;
+",
+    "
+-- Computed from an image: how much of it each color covers. Can be rebuilt.
+CREATE TABLE colors (
+    group_id  INTEGER PRIMARY KEY REFERENCES groups (id),
+    histogram TEXT NOT NULL
+);
+INSERT INTO colors SELECT id, histogram FROM groups WHERE histogram IS NOT NULL;
+ALTER TABLE groups DROP COLUMN histogram;
+
+-- Computed from a draft: what the rules say of it, where that is not what they said when it was
+-- stored. Can be rebuilt.
+CREATE TABLE checks (
+    draft   INTEGER PRIMARY KEY REFERENCES drafts (id),
+    reasons TEXT NOT NULL
+);
+
+-- A group is one image now, and keeps its text when another image comes to its path; before, a
+-- record lost its draft there.
+UPDATE heads SET
+    head = json_set(head, '$.draft', r.draft),
+    has_draft = 1,
+    state = CASE WHEN d.reasons = '' OR r.made_by = 'operator' THEN 'committed' ELSE 'uncertain' END,
+    reasons = d.reasons,
+    labels = d.labels
+FROM records r JOIN drafts d ON d.id = r.draft
+WHERE r.id = heads.record AND r.made_by <> 'unread'
+    AND json_valid(heads.head) AND json_valid(d.labels)
+    AND json_extract(heads.head, '$.draft') IS NULL
+    AND json_extract(heads.head, '$.decision') = 'open';
+",
+    "
+-- Colors are counted without the outline now, and again the next time that a picture is read.
+DELETE FROM colors;
+",
+];
+
+/// Tables of which no row is ever changed or removed, but by a migration.
+#[cfg(test)]
+pub const GROWING: [&str; 7] = [
+    "attempts",
+    "failures",
+    "drafts",
+    "records",
+    "steps",
+    "step_entries",
+    "import_faults",
+];
+
+/// Tables that hold the current state.
+#[cfg(test)]
+pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
+
+/// Tables that are computed from the others and from the images.
+#[cfg(test)]
+pub const COMPUTED: [&str; 2] = ["colors", "checks"];
+
+/// The `application_id` of a journal; one of before it was set has 0.
+pub const APPLICATION_ID: i64 = 0x4c54_5549;
+
+/// The version of the layout that this program writes.
+pub const VERSION: usize = MIGRATIONS.len();
+
+/// Brings the layout up to date.
+pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    migrate_to(VERSION, connection)?;
+    fill_checksums(connection)
+}
+
+/// Brings the layout to this version, or leaves it at a later one.
+pub fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Result<()> {
+    let have: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let missing = MIGRATIONS.iter().zip(1_u32..).take(version);
+    for (migration, to) in missing.skip(have as usize) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", to)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Turns errors of SQLite into ours, with what to do about them.
+
+use crate::error::{Error, ErrorKind};
+use crate::outdir::{FAILING, FULL, NOT_WRITABLE};
+use rusqlite::ErrorCode;
+
+pub const BROKEN: &str = "`labeler-tui journal check` says what is wrong; `journal restore FILE` \
+    brings a backup back, `journal rebuild` saves what can be read. Do not copy or delete \
+    journal.sqlite by hand: journal.sqlite-wal and -shm belong to it";
+
+/// For `map_err`: an error of the journal while `what` was being done.
+pub fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
+    move |error| {
+        let hint = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Some(FULL),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Some(NOT_WRITABLE)
+            }
+            Some(ErrorCode::SystemIoFailure) => Some(FAILING),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Some(BROKEN),
+            _ => None,
+        };
+        let ours = Error::new(ErrorKind::Store, format!("journal, {what}: {error}"));
+        match hint {
+            Some(hint) => ours.with_hint(hint),
+            None => ours,
+        }
+    }
+}
+
+/// What the journal holds cannot be read back.
+pub fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Store, format!("journal, {what}: {error}")).with_hint(BROKEN)
+}

@@ -43,6 +43,7 @@ fn red() -> ColorHistogram {
     ColorHistogram {
         opaque: 300,
         bins: vec![(to_oklab([210, 30, 35]), 1.0)],
+        ..ColorHistogram::default()
     }
 }
 

@@ -373,7 +373,10 @@ fn colors_that_come_late_are_judged() {
     assert_eq!(changed, ids);
     assert!(journal.has_histogram(ids[0]).unwrap());
     let summary = journal.summary(ids[0]).unwrap().unwrap();
-    assert_eq!(summary.reasons, [Reason::ColorMismatch]);
+    assert_eq!(
+        summary.reasons,
+        [Reason::ColorMismatch, Reason::MainColorMissing]
+    );
 }
 
 #[test]

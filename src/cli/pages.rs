@@ -201,5 +201,9 @@ fn render(
         }
     }
     roff.to_writer(page)?;
-    man.render_version_section(page)
+    // A command has no version of its own.
+    match command.get_version() {
+        Some(_) => man.render_version_section(page),
+        None => Ok(()),
+    }
 }

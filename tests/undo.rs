@@ -19,7 +19,7 @@ mod operator;
 use common::{good, picture, say};
 use labeler_tui::labeler::fake::Plays;
 use labeler_tui::record::GroupId;
-use labeler_tui::tui::action::Action;
+use labeler_tui::tui::keymap::Action;
 use operator::Operator;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -68,20 +68,23 @@ fn sits_down(folder: &Path) -> Operator {
 }
 
 fn undoes_everything(operator: &mut Operator) {
-    while operator.app.undo.is_some() {
+    while operator.app.can(Action::Undo) {
         operator.types("u");
     }
 }
 
 fn redoes_everything(operator: &mut Operator) {
-    while operator.app.redo.is_some() {
+    while operator.app.can(Action::Redo) {
         operator.types("U");
     }
 }
 
 /// All that an operator decides and edits, by item.
 fn state(operator: &mut Operator) -> BTreeMap<String, String> {
-    let ids: Vec<GroupId> = operator.app.groups.ids_where(|_| true).collect();
+    let ids: Vec<GroupId> = {
+        let groups = operator.app.session().records.groups();
+        groups.ids_where(|_| true).collect()
+    };
     let details = operator.details(&ids).into_iter();
     details
         .map(|detail| {
@@ -220,7 +223,7 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
     };
 
     operator.types("\\ / \"마법 enter r");
-    let notice = operator.app.notice.clone().unwrap();
+    let notice = operator.app.session().notices.current().unwrap();
     assert_eq!(notice.text, "new answer for 마법 반지: v to compare");
     assert_same(&state(&mut operator), &first);
     operator.types("v T");

@@ -1,47 +1,35 @@
 //! The workstation: what an operator looks at, decides and edits, on top of the engine.
 
-pub mod action;
 pub mod app;
-mod ask;
-pub mod bulk;
-mod completion;
-pub mod dialog;
-pub mod effect;
-pub mod filter;
-pub mod groups;
-mod input;
-mod keyboard;
+mod bars;
+pub mod dialogs;
+mod engine_status;
+mod handlers;
+mod history;
 pub mod keymap;
-pub mod layout;
-mod leave;
-mod mouse;
-mod perform;
-pub mod picture;
-pub mod safe_text;
-mod settle;
-mod spot;
+pub mod message;
+mod notices;
+mod picture;
+mod records;
+pub mod screens;
+pub mod session;
 mod step_words;
-mod submit;
 mod terminal;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-pub mod text_edit;
 pub mod theme;
-pub mod translate;
-mod trouble;
-pub mod view;
-pub mod worker;
+mod widgets;
 
-pub use app::Settings;
 pub use keymap::Keymap;
+pub use session::Settings;
 pub use terminal::{Exit, run};
 
 use crate::error::Result;
 use etcetera::BaseStrategy as _;
 
-/// What can go wrong before the screen is taken: no terminal, a bad key file.
+/// Loads the key bindings, and refuses to start where there is no terminal.
 pub fn prepare(keymap: Option<&str>) -> Result<Keymap> {
     let user = etcetera::choose_base_strategy()
         .ok()

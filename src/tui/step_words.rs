@@ -1,21 +1,24 @@
-//! What a step did to which fields of how many records, and what it left alone and why, in words.
+//! Words for what a step did, and for versions.
 
-use super::app::App;
-use super::safe_text::{count, plural};
 use crate::engine::Step;
-use crate::record::{Change, LineEffects, StepReport};
+use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, StepReport};
+use crate::text::{count, plural};
 
-impl App {
-    /// Says what a step did; nothing at the start, where none has been done.
-    pub(super) fn stepped(&mut self, step: Option<&Step>) {
-        if let Some(step) = step {
-            self.say(words(step));
+/// What a text is: `imported`, `attempt 2`, `edit`.
+pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
+    match (text.origin, detail.attempt_of(text)) {
+        (Origin::Import, _) => "imported".to_owned(),
+        (Origin::Attempt(_), Some(at)) => {
+            let as_it_came = detail.attempts[at].labels.as_ref() == Some(&text.labels);
+            let merged = if as_it_came { "" } else { ", merged" };
+            format!("attempt {}{merged}", at + 1)
         }
-        self.ask_again_to_leave();
+        (Origin::Edit | Origin::Attempt(_), _) => "edit".to_owned(),
     }
 }
 
-fn words(step: &Step) -> String {
+/// What a step did to which fields of how many records, and what it left alone and why.
+pub fn step_words(step: &Step) -> String {
     match step {
         Step::Undone(name) => format!("undone: {name}"),
         Step::Redone(name) => format!("redone: {name}"),
@@ -31,7 +34,7 @@ fn done(report: &StepReport) -> String {
             None => "nothing changed".to_owned(),
         };
     }
-    let mut text = deed(&report.change);
+    let mut text = verb_phrase(&report.change);
     let alone = report.records == 1 && left.is_none();
     let records = match report.fields[..] {
         _ if alone => String::new(),
@@ -96,7 +99,7 @@ fn names_no_field(change: &Change) -> bool {
     matches!(change, Change::Replace { .. } | Change::Canonicalize { .. })
 }
 
-fn deed(change: &Change) -> String {
+fn verb_phrase(change: &Change) -> String {
     match change {
         Change::Set { field, .. } => format!("edited {}", field.name()),
         Change::Add { field, value } => format!("added {value} to {}", field.name()),

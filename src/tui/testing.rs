@@ -1,17 +1,18 @@
 //! Keys in, screen out: the application with a played engine, for tests.
 
-use super::app::{App, Message, Settings};
-use super::effect::Effect;
+use super::app::App;
 use super::keymap::{Key, Keymap};
+use super::message::{Effect, Message};
 use super::picture;
+use super::records::Snapshot;
+use super::session::{Session, Settings};
 use super::theme::{Depth, Ground, Theme};
-use super::view;
-use crate::engine::{Command, Event, Match, ModelInfo, Step};
+use crate::engine::{Command, Event, Match, ModelInfo, Progress, Step};
 use crate::record::*;
 use crate::settings::IconOptions;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Size};
+use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Color;
 use ratatui::widgets::Widget;
 use ratatui::{Terminal, backend::TestBackend};
@@ -224,6 +225,10 @@ impl Bench {
             depth: Depth::True,
             ground: Ground::Dark,
         };
+        Self::new_in(theme, width, height)
+    }
+
+    fn new_in(theme: Theme, width: u16, height: u16) -> Self {
         let settings = Settings {
             icon: IconOptions {
                 upscale: 2,
@@ -246,13 +251,21 @@ impl Bench {
             future: Vec::new(),
             quit: false,
         };
-        bench.settle();
+        bench.prepare_frame();
         bench
     }
 
     /// A small evening's work: some uncertain, some done, one failed, one still waiting.
     pub fn evening(width: u16, height: u16) -> Self {
-        let mut bench = Self::new(width, height);
+        Self::new(width, height).with_evening()
+    }
+
+    pub fn evening_in(theme: Theme, width: u16, height: u16) -> Self {
+        Self::new_in(theme, width, height).with_evening()
+    }
+
+    fn with_evening(self) -> Self {
+        let mut bench = self;
         let all = [
             detail(
                 1,
@@ -302,18 +315,18 @@ impl Bench {
     pub fn event(&mut self, event: Event) {
         let effects = self.app.update(Message::Engine(event));
         self.carry_out(effects);
-        self.settle();
+        self.prepare_frame();
     }
 
     pub fn message(&mut self, message: Message) {
         let effects = self.app.update(message);
         self.carry_out(effects);
-        self.settle();
+        self.prepare_frame();
     }
 
-    fn settle(&mut self) {
+    fn prepare_frame(&mut self) {
         for _ in 0..20 {
-            let effects = self.app.settle();
+            let effects = self.app.prepare_frame();
             if effects.is_empty() {
                 return;
             }
@@ -326,10 +339,10 @@ impl Bench {
         for effect in effects {
             let answers = match effect {
                 Effect::Send(command) => self.play(command),
-                Effect::Work(job) => vec![Message::Done(job.run())],
-                Effect::Pictures(wishes) => wishes
+                Effect::Work(task) => vec![Message::TaskDone(task.run())],
+                Effect::Pictures(requests) => requests
                     .iter()
-                    .map(|wish| Message::Picture(picture::load(&self.picker, wish)))
+                    .map(|request| Message::Picture(picture::load(&self.picker, request)))
                     .collect(),
                 Effect::Quit => {
                     self.quit = true;
@@ -372,7 +385,7 @@ impl Bench {
             .unwrap_or_default()
             .to_lowercase();
         let done = format!("{verb}: {} record(s)", groups.len());
-        let vocabulary = &self.app.settings.vocabulary;
+        let vocabulary = self.app.session().vocabulary();
         let mut report = StepReport::new(change.clone());
         let mut step = Vec::new();
         for id in groups {
@@ -479,7 +492,7 @@ impl Bench {
             let draft = self.world.get(id).and_then(|detail| detail.draft.as_ref());
             Ok::<_, std::convert::Infallible>(draft.map(|draft| draft.labels.clone()))
         });
-        let vocabulary = &self.app.settings.vocabulary;
+        let vocabulary = self.app.session().vocabulary();
         let preview = VocabularyPreview::count(drafts, vocabulary);
         Event::VocabularyPreview {
             groups: groups.to_vec(),
@@ -547,16 +560,15 @@ impl Bench {
         self.picker.set_protocol_type(ProtocolType::Sixel);
         for detail in self.world.values_mut() {
             detail.item.file = Some(icon.to_owned());
-            self.app.details.remove(&detail.summary.id);
         }
-        self.app.asked.clear();
+        self.tell_all();
         self.message(Message::Pixels(true));
     }
 
     /// Where a picture of pixels begins on the screen.
     pub fn images(&mut self) -> Vec<Position> {
         let app = &self.app;
-        let area = app.area();
+        let area = Rect::from(app.size());
         let mut buffer = Buffer::empty(area);
         app.render(area, &mut buffer);
         let begins = |at: &Position| buffer[*at].symbol().contains('\u{1b}');
@@ -570,7 +582,7 @@ impl Bench {
         self.terminal
             .draw(|frame| {
                 frame.render_widget(app, frame.area());
-                cursor = view::cursor(app);
+                cursor = app.cursor();
                 if let Some(at) = cursor {
                     assert!(frame.area().contains(at), "the cursor is off screen: {at}");
                     frame.set_cursor_position(at);
@@ -592,7 +604,7 @@ impl Bench {
                     !symbol.chars().any(char::is_control),
                     "control characters at {x},{y}"
                 );
-                skip = super::safe_text::width(symbol).saturating_sub(1);
+                skip = crate::text::width(symbol).saturating_sub(1);
                 line.push_str(symbol);
             }
             out.push_str(line.trim_end());
@@ -611,7 +623,66 @@ impl Bench {
     }
 
     pub fn current_name(&self) -> String {
-        let id = self.app.current.expect("nothing is in hand");
-        self.app.groups.get(id).unwrap().name.clone()
+        let id = self.session().current().expect("nothing is in hand");
+        self.session().records.get(id).unwrap().name.clone()
+    }
+
+    pub fn session(&self) -> &Session {
+        self.app.session()
+    }
+
+    pub fn count(&self, state: GroupState) -> u64 {
+        self.session().records.groups().count(state)
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.session().records.groups().snapshot()
+    }
+
+    pub fn progress(&mut self, progress: Progress) {
+        self.message(Message::Progress(Box::new(progress)));
+    }
+
+    /// The lines of the pane or box whose title begins so, by their row, and the hint line; the
+    /// hint line alone where the title is empty, the whole screen where there is no such box.
+    pub fn pane(&mut self, title: &str) -> BTreeMap<u16, String> {
+        let text = self.screen();
+        let buffer = self.terminal.backend().buffer();
+        let area = buffer.area;
+        let row = |room: Rect| -> String {
+            let mut skip = 0;
+            let mut line = String::new();
+            for at in room.positions() {
+                if skip == 0 {
+                    line.push_str(buffer[at].symbol());
+                    skip = crate::text::width(buffer[at].symbol());
+                }
+                skip = skip.saturating_sub(1);
+            }
+            line
+        };
+        let last = area.bottom() - 1;
+        let hints = (last, row(Rect::new(0, last, area.width, 1)));
+        if title.is_empty() {
+            return BTreeMap::from([hints]);
+        }
+        let begins = |at: &Position| {
+            let line = row(Rect::new(at.x, at.y, area.width - at.x, 1));
+            let rest = line.strip_prefix('╭').unwrap_or_default();
+            rest.trim_start_matches(['>', ' ']).starts_with(title)
+        };
+        let Some(corner) = area.positions().find(begins) else {
+            let lines = text.lines().zip(0..);
+            return lines.map(|(line, y)| (y, line.to_owned())).collect();
+        };
+        let ends = |x: &u16| buffer[(*x, corner.y)].symbol() == "╮";
+        let right = (corner.x..area.right()).find(ends).unwrap();
+        let ends = |y: &u16| buffer[(corner.x, *y)].symbol() == "╰";
+        let bottom = (corner.y..area.bottom()).find(ends).unwrap();
+        let width = right + 1 - corner.x;
+        (corner.y..=bottom)
+            .map(|y| (y, row(Rect::new(corner.x, y, width, 1))))
+            .chain([hints])
+            .collect()
     }
 }

@@ -5,24 +5,23 @@ mod queue;
 mod trouble;
 mod versions;
 
-use super::action::{ACTIONS, Action};
-use super::app::Message;
-use super::completion::Offer;
-use super::dialog::{Dialog, Input, Purpose};
-use super::safe_text;
+use super::dialogs::{Completion, Dialog, Prompt, Purpose};
+use super::keymap::{ACTIONS, Action};
+use super::message::Message;
 use super::testing::Bench;
 use super::theme::{Depth, Ground, Theme};
 use crate::engine::{Command, Event, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
+use crate::text::width;
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 use proptest::strategy::Strategy as _;
 use ratatui::style::Color;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
 
-/// A snapshot of the screen after `keys`, at every size.
-fn shots(name: &str, keys: &str) {
+/// A snapshot of the whole screen after `keys`, at every size.
+fn layouts(name: &str, keys: &str) {
     for (width, height) in SIZES {
         let mut bench = Bench::evening(width, height);
         bench.keys(keys);
@@ -30,11 +29,20 @@ fn shots(name: &str, keys: &str) {
     }
 }
 
+/// A snapshot of one pane or box after `keys`, and of the smallest screen.
+fn pane(name: &str, title: &str, keys: &str) {
+    let mut small = Bench::evening(40, 10);
+    let small = small.keys(keys).screen();
+    let mut bench = Bench::evening(80, 24);
+    let lines: Vec<String> = bench.keys(keys).pane(title).into_values().collect();
+    insta::assert_snapshot!(name, format!("{}\n\n40x10\n{small}", lines.join("\n")));
+}
+
 #[test]
 fn opens_on_what_needs_a_person_by_uncertainty() {
     let bench = Bench::evening(80, 24);
-    let names: Vec<_> = (0..bench.app.queue.rows.len())
-        .map(|row| bench.app.row(row).unwrap().name.as_str())
+    let names: Vec<_> = (0..bench.session().queue.len())
+        .map(|row| bench.session().row(row).unwrap().name.as_str())
         .collect();
     assert_eq!(
         names,
@@ -45,108 +53,127 @@ fn opens_on_what_needs_a_person_by_uncertainty() {
             "부서진 아이콘"
         ]
     );
-    shots("work", "");
+    layouts("work", "");
 }
 
 #[test]
 fn panes_and_screens() {
-    shots("record", "tab j j");
-    shots("help", "?");
-    shots("palette", ": \"retry");
-    shots("gallery", "2 space right");
-    shots("progress", "3");
-    shots("statistics", "4");
-    shots("attempts", "v left j j");
-    shots("retry", "R \"왕관이다");
-    shots("replace", "ctrl-f \"모자 tab \"왕관");
-    shots("edit", "e");
-    shots("add_tag", "t \"파");
-    shots("filter", "/ \"state:");
-    shots("gallery_filter", "2 / \"reason:");
-    shots("confirm_quit", "a q");
-    shots("everything", "\\");
+    layouts("gallery", "2 space right");
+    layouts("progress", "3");
+    layouts("statistics", "4");
+    layouts("attempts", "v left j j");
+    pane("record", "Record", "tab j j");
+    pane("help", "Keys", "?");
+    pane("palette", "Do what?", ": \"retry");
+    pane("retry", "Ask again", "R \"왕관이다");
+    pane("replace", "Find and replace", "ctrl-f \"모자 tab \"왕관");
+    pane("edit", "Record", "e");
+    pane("filter", "Queue", "/ \"state:");
+    pane("confirm_quit", "Sure?", "a q");
+    pane("everything", "Queue", "\\");
 }
 
-/// An action and the keys that lead to it, from the queue of [`Bench::evening`].
-const DEEDS: &[(Action, &str)] = &[
-    (Action::AcceptNext, "a"),
-    (Action::CommitNext, "c"),
-    (Action::CommitAccepted, "a a C"),
-    (Action::CommitCertain, "alt-c"),
-    (Action::Reject, "x \"흐림"),
-    (Action::Reopen, "\\ g g a g g O"),
-    (Action::Undo, "a u"),
-    (Action::Redo, "a u ctrl-r"),
-    (Action::EditLabel, "e \"_끝"),
-    (Action::EditField, "tab j enter"),
-    (Action::AddTag, "t \"새_태그 enter \"모"),
-    (Action::AddValue, "tab j j + \"go"),
-    (Action::RemoveValue, "tab j l d"),
-    (Action::MoveEarlier, "tab j l ["),
-    (Action::MoveLater, "tab j ]"),
-    (Action::Translate, "V"),
-    (Action::RemoveTag, "2 space right space d \"왕"),
-    (Action::SetAttribute, "2 space right space s j enter \"ni"),
-    (Action::Note, "N \"다시_볼_것 enter"),
-    (Action::Replace, "ctrl-f \"왕관 enter \"크라운 enter"),
-    (Action::Retry, "r"),
-    (Action::RetryWith, "R \"금속_왕관 up right"),
-    (Action::Attempts, "v left j"),
-    (Action::TakeField, "v right j j enter"),
-    (Action::TakeAttempt, "v right T"),
-    (Action::Pause, "p"),
-    (Action::Background, "b"),
-    (Action::ModelView, "m"),
-    (Action::Zoom, "z"),
-    (Action::Filter, "/ \"ㅁㅈ"),
-    (Action::ClearFilter, "\\"),
-    (Action::NeedsReview, "\\ !"),
-    (Action::Sort, "o"),
-    (Action::NextPane, "tab"),
-    (Action::PreviousPane, "tab shift-tab"),
-    (Action::NextToReview, "n"),
-    (Action::Workbench, "3 1"),
-    (Action::Gallery, "2"),
-    (Action::Progress, "3"),
-    (Action::Statistics, "4"),
-    (Action::Up, "j j k"),
-    (Action::Down, "j"),
-    (Action::Left, "2 right right left"),
-    (Action::Right, "2 right"),
-    (Action::PageUp, "\\ pagedown pageup"),
-    (Action::PageDown, "\\ pagedown"),
-    (Action::Top, "G g g"),
-    (Action::Bottom, "G"),
-    (Action::NarrowQueue, "< <"),
-    (Action::WidenQueue, "> >"),
-    (Action::Select, "2 space"),
-    (Action::SelectRange, "2 space right right v"),
-    (Action::SelectAll, "2 A"),
-    (Action::Unselect, "2 A esc"),
-    (Action::Open, "4 down enter"),
-    (Action::Help, "? pagedown"),
-    (Action::Palette, ": \"ret"),
-    (Action::Redraw, "ctrl-l"),
-    (Action::TryAgain, "ctrl-t"),
-    (Action::Suspend, "ctrl-z"),
-    (Action::Quit, "a q"),
+/// In the place of a pane where there is none.
+const SCREEN: &str = "all";
+
+/// An action, the keys that lead to it from the queue of [`Bench::evening`], and the pane or box
+/// that shows what it did.
+const DEEDS: &[(Action, &str, &str)] = &[
+    (Action::AcceptNext, "a", "Queue"),
+    (Action::CommitNext, "c", "Queue"),
+    (Action::CommitAccepted, "a a C", "Sure?"),
+    (Action::CommitCertain, "alt-c", "Sure?"),
+    (Action::Reject, "x \"흐림", "why reject?"),
+    (Action::Reopen, "\\ g g a g g O", "Queue"),
+    (Action::Undo, "a u", "Queue"),
+    (Action::Redo, "a u ctrl-r", "Queue"),
+    (Action::EditLabel, "e \"_끝", "Record"),
+    (Action::EditField, "tab j enter", "Record"),
+    (Action::AddTag, "t \"새_태그 enter \"모", "Record"),
+    (Action::AddValue, "tab j j + \"go", "Record"),
+    (Action::RemoveValue, "tab j l d", "Record"),
+    (Action::MoveEarlier, "tab j l [", "Record"),
+    (Action::MoveLater, "tab j ]", "Record"),
+    (Action::Translate, "V", "Translate"),
+    (
+        Action::RemoveTag,
+        "2 space right space d \"왕",
+        "remove from",
+    ),
+    (
+        Action::SetAttribute,
+        "2 space right space s j enter \"ni",
+        "add to",
+    ),
+    (Action::Note, "N \"다시_볼_것 enter", "Record"),
+    (
+        Action::Replace,
+        "ctrl-f \"왕관 enter \"크라운 enter",
+        "Sure?",
+    ),
+    (Action::Retry, "r", "Queue"),
+    (Action::RetryWith, "R \"금속_왕관 up right", "Ask again"),
+    (Action::Attempts, "v left j", "Versions"),
+    (Action::TakeField, "v right j j enter", "Versions"),
+    (Action::TakeAttempt, "v right T", "Record"),
+    (Action::Pause, "p", ""),
+    (Action::Background, "b", "Picture"),
+    (Action::ModelView, "m", "Picture"),
+    (Action::Zoom, "z", "Picture"),
+    (Action::Filter, "/ \"ㅁㅈ", "Queue"),
+    (Action::ClearFilter, "\\", "Queue"),
+    (Action::NeedsReview, "\\ !", "Queue"),
+    (Action::Sort, "o", "Queue"),
+    (Action::NextPane, "tab", "Record"),
+    (Action::PreviousPane, "tab shift-tab", "Queue"),
+    (Action::NextToReview, "n", "Queue"),
+    (Action::Workbench, "3 1", "Queue"),
+    (Action::Gallery, "2", SCREEN),
+    (Action::Progress, "3", "Progress"),
+    (Action::Statistics, "4", "Statistics"),
+    (Action::Up, "j j k", "Queue"),
+    (Action::Down, "j", "Queue"),
+    (Action::Left, "2 right right left", SCREEN),
+    (Action::Right, "2 right", SCREEN),
+    (Action::PageUp, "\\ pagedown pageup", "Queue"),
+    (Action::PageDown, "\\ pagedown", "Queue"),
+    (Action::Top, "G g g", "Queue"),
+    (Action::Bottom, "G", "Queue"),
+    (Action::NarrowQueue, "< <", "Queue"),
+    (Action::WidenQueue, "> >", "Queue"),
+    (Action::Select, "2 space", SCREEN),
+    (Action::SelectRange, "2 space right right v", SCREEN),
+    (Action::SelectAll, "2 A", SCREEN),
+    (Action::Unselect, "2 A esc", SCREEN),
+    (Action::Open, "4 down enter", "Queue"),
+    (Action::Help, "? pagedown", "Keys"),
+    (Action::Palette, ": \"ret", "Do what?"),
+    (Action::Redraw, "ctrl-l", ""),
+    (Action::TryAgain, "ctrl-t", ""),
+    (Action::Suspend, "ctrl-z", ""),
+    (Action::Quit, "a q", "Sure?"),
 ];
 
+/// What each action changes in its pane, line by line, and the hint line.
 #[test]
 fn every_action() {
     for info in ACTIONS {
-        let (_, keys) = DEEDS
+        let (_, keys, title) = DEEDS
             .iter()
-            .find(|(action, _)| *action == info.action)
+            .find(|(action, ..)| *action == info.action)
             .unwrap_or_else(|| panic!("no keys lead to {}", info.name));
-        let screens: Vec<String> = SIZES
-            .iter()
-            .map(|(width, height)| {
-                let mut bench = Bench::evening(*width, *height);
-                format!("{width}x{height} {keys}\n{}", bench.keys(keys).screen())
-            })
-            .collect();
-        insta::assert_snapshot!(format!("action_{}", info.name), screens.join("\n"));
+        for (width, height) in SIZES {
+            Bench::evening(width, height).keys(keys).screen();
+        }
+        let mut bench = Bench::evening(80, 24);
+        let before = bench.pane(title);
+        let mut text = format!("{keys}\n");
+        for (row, line) in bench.keys(keys).pane(title) {
+            if before.get(&row) != Some(&line) {
+                text.push_str(&format!("{row:>2} {}\n", line.trim_end()));
+            }
+        }
+        insta::assert_snapshot!(format!("action_{}", info.name), text);
     }
 }
 
@@ -154,13 +181,12 @@ fn every_action() {
 fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
     let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True]
         .map(|depth| [Ground::Dark, Ground::Light].map(|ground| Theme { depth, ground }));
-    for (_, keys) in DEEDS {
+    for (_, keys, _) in DEEDS {
         let screens: Vec<String> = themes
             .iter()
             .flatten()
             .map(|theme| {
-                let mut bench = Bench::evening(80, 24);
-                bench.app.theme = *theme;
+                let mut bench = Bench::evening_in(*theme, 80, 24);
                 let screen = bench.keys(keys).screen();
                 for color in bench.colors() {
                     let known = match (theme.depth, color) {
@@ -200,7 +226,7 @@ fn the_picture_can_have_the_screen() {
 #[test]
 fn progress_is_live() {
     let mut bench = Bench::evening(120, 40);
-    bench.app.progress = Progress {
+    bench.progress(Progress {
         stage: Stage::Decode,
         total: 8000,
         done: 120,
@@ -214,7 +240,7 @@ fn progress_is_live() {
         in_hand: Some((GroupId(7), "{\"label_ko\": \"기다리는\u{1b}[31m".to_owned())),
         throughput: (0..60).map(f64::from).collect(),
         ..Progress::default()
-    };
+    });
     bench.keys("3 p");
     assert_eq!(bench.commands, [Command::Pause]);
     insta::assert_snapshot!("progress_live", bench.screen());
@@ -224,21 +250,37 @@ fn progress_is_live() {
 fn the_mouse_clicks_scrolls_and_drags() {
     let mut bench = Bench::evening(120, 40);
     bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 5);
-    assert_eq!(bench.app.queue.cursor, 2);
+    assert_eq!(bench.session().queue.cursor(), 2);
     bench.mouse(MouseEventKind::ScrollUp, 5, 5);
-    assert_eq!(bench.app.queue.cursor, 0);
-    let divider = bench.app.bench().divider().unwrap();
+    assert_eq!(bench.session().queue.cursor(), 0);
+    let divider = divider(&mut bench);
     bench.mouse(MouseEventKind::Down(MouseButton::Left), divider, 20);
     bench.mouse(MouseEventKind::Drag(MouseButton::Left), 70, 20);
     bench.mouse(MouseEventKind::Up(MouseButton::Left), 70, 20);
-    assert!(bench.app.bench().divider().unwrap() > divider);
+    assert!(self::divider(&mut bench) > divider);
     let screen = bench.screen();
     let line = screen
         .lines()
         .position(|line| line.contains("│tags "))
         .unwrap();
     bench.mouse(MouseEventKind::Down(MouseButton::Left), 82, line as u16);
-    assert_eq!(bench.app.spot.field, Field::TagsKo);
+    bench.keys("d");
+    let Some(Command::Apply {
+        change: Change::Remove { field, .. },
+        ..
+    }) = bench.commands.last()
+    else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!(*field, Field::TagsKo);
+}
+
+/// The column between queue and record.
+fn divider(bench: &mut Bench) -> u16 {
+    let screen = bench.screen();
+    let line = screen.lines().nth(1).unwrap();
+    let columns = (1..120).find(|column| cell(line, *column) == '╭');
+    columns.unwrap()
 }
 
 #[test]
@@ -318,7 +360,7 @@ fn cell(line: &str, column: u16) -> char {
         if at == usize::from(column) {
             return c;
         }
-        at += safe_text::width(c.encode_utf8(&mut [0; 4]));
+        at += width(c.encode_utf8(&mut [0; 4]));
     }
     ' '
 }
@@ -389,7 +431,10 @@ proptest::proptest! {
         let summary = detail.summary.clone();
         bench.event(Event::Groups(vec![summary]));
         bench.event(Event::Warning(Warning::Source(text(11))));
-        bench.app.progress.in_hand = Some((id, text(10)));
+        bench.progress(Progress {
+            in_hand: Some((id, text(10))),
+            ..Progress::default()
+        });
         for keys in ["", "tab", "e", "esc v", "2", "4", "3", "1 ? esc : esc", "ctrl-f \"a", "esc t"] {
             bench.keys(keys).screen();
         }

@@ -8,10 +8,9 @@ use labeler_tui::engine::{Command, Event, Handle, Step};
 use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
 use labeler_tui::tui::Settings;
-use labeler_tui::tui::app::{App, Message};
-use labeler_tui::tui::effect::Effect;
+use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
-use labeler_tui::tui::layout::Pane;
+use labeler_tui::tui::message::{Effect, Message};
 use labeler_tui::tui::theme::{Depth, Ground, Theme};
 use ratatui::layout::Size;
 use std::collections::BTreeMap;
@@ -86,15 +85,15 @@ impl Operator {
                     self.sent = true;
                     if let Command::Apply { groups, .. } = &command
                         && let [group] = groups[..]
-                        && self.app.details.contains_key(&group)
+                        && self.app.session().records.detail(group).is_some()
                     {
                         self.predicted = Some((group, self.look(group)));
                     }
                     self.commands.push(command.clone());
                     self.engine.send(command);
                 }
-                Effect::Work(job) => {
-                    let more = self.app.update(Message::Done(job.run()));
+                Effect::Work(task) => {
+                    let more = self.app.update(Message::TaskDone(task.run()));
                     self.carry_out(more);
                 }
                 Effect::Pictures(_) | Effect::Redraw | Effect::Suspend => {}
@@ -104,7 +103,7 @@ impl Operator {
     }
 
     fn look(&self, group: GroupId) -> Look {
-        let summary = self.app.groups.get(group).unwrap();
+        let summary = self.app.session().records.get(group).unwrap();
         (summary.state, summary.has_record, summary.offered)
     }
 
@@ -131,7 +130,7 @@ impl Operator {
     /// Until the engine and the model have done all that was asked of them.
     fn rests(&mut self) {
         loop {
-            let effects = self.app.settle();
+            let effects = self.app.prepare_frame();
             self.carry_out(effects);
             if !std::mem::take(&mut self.sent) && self.idle {
                 return;
@@ -163,7 +162,7 @@ impl Operator {
     pub fn types(&mut self, keys: &str) {
         for word in keys.split_whitespace() {
             if let Some(text) = word.strip_prefix('"') {
-                if self.app.dialog.is_none() {
+                if self.app.dialog().is_none() {
                     // Refused: there is nothing to type into, and the letters would be keys.
                     return;
                 }
@@ -185,11 +184,11 @@ impl Operator {
         };
         self.types(&keys);
         // What was refused stays open.
-        while self.app.dialog.is_some() {
+        while self.app.dialog().is_some() {
             self.types("esc");
         }
-        self.types("2 esc 1");
-        self.app.focus = Pane::Queue;
+        // Nothing stays selected, and the queue has the keys.
+        self.types("2 esc enter");
     }
 
     /// Everything about these groups, in their order.

@@ -16,16 +16,16 @@ fn accept_and_next_is_one_key() {
     assert_eq!(bench.current_name(), "붉은 여왕의 모자");
     bench.keys("u u");
     assert_eq!(bench.commands[2..], [Command::Undo, Command::Undo]);
-    assert_eq!(bench.app.groups.count(GroupState::Accepted), 0);
+    assert_eq!(bench.count(GroupState::Accepted), 0);
     bench.keys("ctrl-r");
-    assert_eq!(bench.app.groups.count(GroupState::Accepted), 1);
+    assert_eq!(bench.count(GroupState::Accepted), 1);
 }
 
 #[test]
 fn keys_work_with_the_hangul_layout_but_not_while_typing() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("ㅓ");
-    assert_eq!(bench.app.queue.cursor, 1);
+    assert_eq!(bench.session().queue.cursor(), 1);
     bench.keys("ㅎ ㅎ ㅁ");
     assert_eq!(bench.commands.len(), 1);
     bench.keys("t \"ㅓㅏ enter");
@@ -69,7 +69,14 @@ fn tags_are_renamed_moved_and_removed() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("tab j l e ctrl-u \"루비 enter");
     bench.keys("] d");
-    let labels = &bench.app.detail().unwrap().draft.as_ref().unwrap().labels;
+    let labels = &bench
+        .session()
+        .detail()
+        .unwrap()
+        .draft
+        .as_ref()
+        .unwrap()
+        .labels;
     assert_eq!(labels.values(Field::TagsKo), ["모자", "빨강", "왕관"]);
     let fields: Vec<_> = bench
         .commands
@@ -85,7 +92,14 @@ fn tags_are_renamed_moved_and_removed() {
     assert!(matches!(&fields[1], Change::Set { values, .. } if values[2] == "루비"));
     assert!(matches!(&fields[2], Change::Remove { value, .. } if value == "루비"));
     bench.keys("u u u");
-    let labels = &bench.app.detail().unwrap().draft.as_ref().unwrap().labels;
+    let labels = &bench
+        .session()
+        .detail()
+        .unwrap()
+        .draft
+        .as_ref()
+        .unwrap()
+        .labels;
     assert_eq!(
         labels.values(Field::TagsKo),
         ["모자", "보석", "빨강", "왕관"]
@@ -142,12 +156,12 @@ fn a_letter_offers_what_is_seen_to_begin_with_it() {
     ] {
         let mut bench = Bench::evening(120, 40);
         bench.keys(&format!("{prompt} \"{letter}"));
-        let Some(Dialog::Input(input)) = &bench.app.dialog else {
+        let Some(Dialog::Prompt(prompt)) = bench.app.dialog() else {
             panic!("no prompt")
         };
-        let offered = bench.app.completions(input);
+        let offered = prompt.completions(bench.session());
         let seen =
-            |offer: &Offer| offer.value.starts_with(letter) || offer.note.starts_with(letter);
+            |offer: &Completion| offer.value.starts_with(letter) || offer.note.starts_with(letter);
         assert!(
             !offered.is_empty() && offered.iter().all(seen),
             "{letter}: {offered:?}"
@@ -157,25 +171,21 @@ fn a_letter_offers_what_is_seen_to_begin_with_it() {
 
 #[test]
 fn every_attribute_in_use_is_offered_with_its_count() {
-    for (field, typed, line) in [
-        (Field::Theme, "fan", "fantasy"),
-        (Field::Material, "met", "metal"),
-        (Field::ItemTypeGuess, "ha", "hat"),
+    for (field, way, typed, line) in [
+        (Field::Theme, "j j j", "fan", "fantasy"),
+        (Field::Material, "j j j j", "met", "metal"),
+        (Field::ItemTypeGuess, "j j j j j j", "ha", "hat"),
     ] {
         let mut bench = Bench::evening(120, 40);
-        bench.app.spot.field = field;
-        bench.keys(&format!("tab j k + ctrl-u \"{typed}"));
-        let Some(Dialog::Input(input)) = &bench.app.dialog else {
+        bench.keys(&format!("tab {way} + ctrl-u \"{typed}"));
+        let Some(Dialog::Prompt(prompt)) = bench.app.dialog() else {
             panic!("no prompt for {field:?}")
         };
+        assert_eq!(prompt.edited().map(|(field, _)| field), Some(field));
         // One of them the record in hand already has, if the field is a list.
-        let offered = bench.app.completions(&Input {
-            purpose: Purpose::Remove {
-                field,
-                groups: Vec::new(),
-            },
-            ..input.clone()
-        });
+        let groups = Vec::new();
+        let purpose = Purpose::Remove { field, groups };
+        let offered = Prompt::new(purpose, typed).completions(bench.session());
         let offer = offered.iter().find(|offer| offer.value == line).unwrap();
         assert!(offer.note.ends_with(" 5"), "{offer:?}");
     }
@@ -191,7 +201,7 @@ fn what_is_typed_at_a_prompt_that_cannot_be_is_no_key() {
         let screen = bench.screen();
         assert!(screen.contains("There is nothing to edit yet"), "{screen}");
         bench.keys("enter");
-        assert!(bench.app.dialog.is_none());
+        assert!(bench.app.dialog().is_none());
     }
     bench.keys("/ \"없는_것_없다 enter x \"sword");
     assert!(bench.screen().contains("There is no item in this list."));

@@ -19,7 +19,7 @@ fn several_tags_are_added_in_one_step() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("t \"루비,_모자,_황금 enter esc");
     let tags = |bench: &Bench| {
-        let detail = bench.app.detail().unwrap().clone();
+        let detail = bench.session().detail().unwrap().clone();
         detail
             .draft
             .as_ref()
@@ -40,7 +40,7 @@ fn several_tags_are_added_in_one_step() {
 fn reasons_of_rejections_are_offered_again() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("x \"그림이_깨짐 enter x tab enter");
-    assert_eq!(bench.app.groups.count(GroupState::Rejected), 2);
+    assert_eq!(bench.count(GroupState::Rejected), 2);
     assert!(matches!(
         bench.commands.last(),
         Some(Command::Apply { change: Change::Reject { reason }, .. }) if reason == "그림이 깨짐"
@@ -92,9 +92,9 @@ fn bulk_work_from_the_gallery_is_one_step_and_asks() {
         Some(Command::Apply { groups, change: Change::Reject { reason } })
             if groups.len() == 3 && reason == "흐림"
     ));
-    assert_eq!(bench.app.groups.count(GroupState::Rejected), 3);
+    assert_eq!(bench.count(GroupState::Rejected), 3);
     bench.keys("u");
-    assert_eq!(bench.app.groups.count(GroupState::Rejected), 0);
+    assert_eq!(bench.count(GroupState::Rejected), 0);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn commit_all_says_how_many() {
     bench.keys("n");
     assert_eq!(bench.commands.len(), 2);
     bench.keys("C y");
-    assert_eq!(bench.app.groups.count(GroupState::Committed), 3);
+    assert_eq!(bench.count(GroupState::Committed), 3);
     bench.keys("alt-c");
     assert!(
         bench.screen().contains("Commit 1 certain record?"),
@@ -129,18 +129,18 @@ fn a_filter_is_typed_kept_and_remembered() {
     }));
     // What is typed next is a word of its own.
     bench.keys("/ \"-망토 enter");
-    assert_eq!(bench.app.queue.filter, "ㄱㅅㄷ -망토");
+    assert_eq!(bench.session().queue.filter(), "ㄱㅅㄷ -망토");
     bench.keys("!");
-    assert_eq!(bench.app.queue.rows.len(), 4);
+    assert_eq!(bench.session().queue.len(), 4);
     bench.keys("/ \"state:asleep");
     assert!(bench.screen().contains("state:asleep"));
     bench.keys("esc");
-    assert_eq!(bench.app.queue.filter, "state:review");
+    assert_eq!(bench.session().queue.filter(), "state:review");
     bench.event(Event::Remembered {
         key: "tui.filter".to_owned(),
         value: "reason:few_tags".to_owned(),
     });
-    assert_eq!(bench.app.queue.rows.len(), 1);
+    assert_eq!(bench.session().queue.len(), 1);
 }
 
 #[test]
@@ -150,17 +150,17 @@ fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
     assert!(bench.screen().contains("> state:"), "{}", bench.screen());
     // A key wants its value; the first value is the one in use most.
     bench.keys("enter tab");
-    assert_eq!(bench.app.queue.filter, "state:review");
+    assert_eq!(bench.session().queue.filter(), "state:review");
     bench.keys("tab enter");
-    assert_eq!(bench.app.queue.filter, "state:uncertain");
+    assert_eq!(bench.session().queue.filter(), "state:uncertain");
     bench.keys("/ ctrl-u \"color:빨 tab enter");
-    assert_eq!(bench.app.queue.filter, "color:red");
-    assert_eq!(bench.app.queue.rows.len(), 5);
+    assert_eq!(bench.session().queue.filter(), "color:red");
+    assert_eq!(bench.session().queue.len(), 5);
     // Going on to type takes what was chosen.
     bench.keys("/ ctrl-u \"-source:c tab space \"망토 enter");
-    assert_eq!(bench.app.queue.filter, "-source:cash 망토");
+    assert_eq!(bench.session().queue.filter(), "-source:cash 망토");
     bench.keys("/ ctrl-u tab tab tab enter");
-    assert_eq!(bench.app.queue.filter, "state:uncertain");
+    assert_eq!(bench.session().queue.filter(), "state:uncertain");
     assert_eq!(
         bench.commands.last(),
         Some(&Command::Remember {
@@ -177,19 +177,19 @@ fn opens_on_what_needs_a_person_even_where_everything_was_shown_last() {
         key: "tui.filter".to_owned(),
         value: "\nreason:few_tags".to_owned(),
     });
-    assert_eq!(bench.app.queue.filter, "state:review");
+    assert_eq!(bench.session().queue.filter(), "state:review");
     bench.keys("/ tab enter");
-    assert_eq!(bench.app.queue.filter, "reason:few_tags");
+    assert_eq!(bench.session().queue.filter(), "reason:few_tags");
 }
 
 #[test]
 fn a_bar_of_the_statistics_filters_exactly_its_records() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("4 right right right enter");
-    assert_eq!(bench.app.queue.filter, "tag:=모자");
+    assert_eq!(bench.session().queue.filter(), "tag:=모자");
     bench.keys("4 down enter");
-    assert_eq!(bench.app.queue.filter, "tag:=보석");
-    assert_eq!(bench.app.queue.rows.len(), 5);
+    assert_eq!(bench.session().queue.filter(), "tag:=보석");
+    assert_eq!(bench.session().queue.len(), 5);
 }
 
 #[test]
@@ -203,12 +203,12 @@ fn a_record_being_mended_keeps_its_place() {
     detail.summary.reasons.clear();
     detail.summary.uncertainty = 0.0;
     bench.keys("t \"루비 enter esc");
-    assert_eq!(bench.app.queue.cursor, 0);
+    assert_eq!(bench.session().queue.cursor(), 0);
     assert_eq!(bench.current_name(), "Frozen 왕관");
     // Accepted, it leaves, and the one after it is next.
     bench.keys("a");
     assert_eq!(bench.current_name(), "붉은 여왕의 모자");
-    assert_eq!(bench.app.queue.rows.len(), 1);
+    assert_eq!(bench.session().queue.len(), 1);
 }
 
 #[test]

@@ -16,13 +16,13 @@ fn blocked(cure: Cure) -> Event {
 #[test]
 fn no_key_decides_while_nothing_can_be_saved() {
     for info in ACTIONS.iter().filter(|info| info.action.decides()) {
-        let (_, keys) = DEEDS
+        let (_, keys, _) = DEEDS
             .iter()
-            .find(|(action, _)| *action == info.action)
+            .find(|(action, ..)| *action == info.action)
             .unwrap();
         let mut bench = Bench::evening(120, 40);
         bench.event(blocked(Cure::Wait));
-        let (current, counted) = (bench.app.current, bench.app.groups.snapshot());
+        let (current, counted) = (bench.session().current(), bench.snapshot());
         bench.keys(keys);
         let decided = bench
             .commands
@@ -30,9 +30,14 @@ fn no_key_decides_while_nothing_can_be_saved() {
             .any(|command| !matches!(command, Command::Remember { .. } | Command::Open(_)));
         assert!(!decided, "{}: {:?}", info.name, bench.commands);
         if !keys.contains(' ') {
-            assert_eq!(bench.app.current, current, "{} walked on", info.name);
+            assert_eq!(
+                bench.session().current(),
+                current,
+                "{} walked on",
+                info.name
+            );
         }
-        let after = bench.app.groups.snapshot();
+        let after = bench.snapshot();
         assert!(counted.iter().eq(after.iter()), "{} counted", info.name);
     }
 }
@@ -49,9 +54,9 @@ fn it_says_why_until_it_is_over() {
     assert_eq!(bench.commands, [Command::TryAgain]);
     bench.event(Event::Unblocked);
     assert!(!bench.screen().contains("not saved"), "{}", bench.screen());
-    let before = bench.app.groups.count(GroupState::Accepted);
+    let before = bench.count(GroupState::Accepted);
     bench.keys("a");
-    assert_eq!(bench.app.groups.count(GroupState::Accepted), before + 1);
+    assert_eq!(bench.count(GroupState::Accepted), before + 1);
 }
 
 #[test]
@@ -117,10 +122,10 @@ fn the_key_that_tries_again_works_in_every_dialog() {
     let mut bench = Bench::evening(120, 40);
     bench.event(blocked(Cure::Rewrite));
     bench.keys("t");
-    assert!(bench.app.dialog.is_some());
+    assert!(bench.app.dialog().is_some());
     bench.keys("ctrl-t");
     assert_eq!(bench.commands, [Command::TryAgain]);
-    assert!(bench.app.dialog.is_none(), "{}", bench.screen());
+    assert!(bench.app.dialog().is_none(), "{}", bench.screen());
 }
 
 #[test]

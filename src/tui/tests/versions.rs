@@ -12,7 +12,7 @@ fn with_new_answer(width: u16, height: u16) -> Bench {
 }
 
 fn tags(bench: &Bench) -> Vec<String> {
-    let detail = bench.app.detail().unwrap();
+    let detail = bench.session().detail().unwrap();
     detail
         .draft
         .as_ref()
@@ -43,7 +43,7 @@ fn a_new_answer_is_offered_and_the_draft_stays() {
         "{screen}"
     );
     bench.keys("a");
-    assert_eq!(bench.app.groups.count(GroupState::Committed), 1);
+    assert_eq!(bench.count(GroupState::Committed), 1);
     let screen = bench.screen();
     assert!(!screen.contains("answered again"), "{screen}");
     bench.keys("u");
@@ -59,12 +59,12 @@ fn a_taken_answer_replaces_the_line_by_the_commit_alone() {
     assert_eq!(tags(&bench), ["모자", "새 태그"]);
     let replaces = "replaces the line in labels.jsonl by this draft";
     assert!(bench.screen().contains(replaces), "{}", bench.screen());
-    assert_eq!(bench.app.groups.count(GroupState::Edited), 1);
+    assert_eq!(bench.count(GroupState::Edited), 1);
     bench.keys("a");
-    assert_eq!(bench.app.groups.count(GroupState::Accepted), 1);
+    assert_eq!(bench.count(GroupState::Accepted), 1);
     assert!(bench.screen().contains(replaces), "{}", bench.screen());
     bench.keys("c");
-    assert_eq!(bench.app.groups.count(GroupState::Committed), 1);
+    assert_eq!(bench.count(GroupState::Committed), 1);
     assert!(!bench.screen().contains(replaces), "{}", bench.screen());
 
     // The text of before is listed, and can be taken back.
@@ -78,7 +78,7 @@ fn a_taken_answer_replaces_the_line_by_the_commit_alone() {
     assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
     assert!(bench.screen().contains(replaces), "{}", bench.screen());
     bench.keys("u u u u");
-    assert_eq!(bench.app.groups.count(GroupState::Committed), 1);
+    assert_eq!(bench.count(GroupState::Committed), 1);
     assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
 }
 
@@ -119,7 +119,7 @@ fn what_a_rejection_does_to_a_line_is_shown() {
         bench.screen()
     );
     bench.keys("u O");
-    assert_eq!(bench.app.groups.count(GroupState::Committed), 1);
+    assert_eq!(bench.count(GroupState::Committed), 1);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn what_a_commit_confirms_is_said_until_it_is_confirmed() {
     let confirms = "confirms the line in labels.jsonl, as accepting does";
     assert!(!bench.screen().contains(confirms), "{}", bench.screen());
 
-    let mut imported = bench.app.detail().unwrap().as_ref().clone();
+    let mut imported = bench.session().detail().unwrap().as_ref().clone();
     imported.current.review.line.as_mut().unwrap().by = crate::record::CommittedBy::Import;
     bench.event(Event::Detail(Box::new(imported)));
     assert!(bench.screen().contains(confirms), "{}", bench.screen());

@@ -1,0 +1,194 @@
+//! The line above: where the run stands. The line below: what works right now, or what happened.
+
+use super::dialogs::Dialog;
+use super::handlers::can;
+use super::keymap::{Action, Context, Key};
+use super::notices::Notice;
+use super::screens::{Screen, ScreenId, TABS};
+use super::session::Session;
+use super::theme::sign;
+use super::widgets::put;
+use crate::record::GroupState;
+use crate::text::{count, width};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// The tabs, how many records are in which state, what the model does.
+pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) {
+    let theme = &session.theme;
+    buf.set_style(area, theme.text());
+    let mut x = area.x;
+    let right = session.engine.activity();
+    let room = usize::from(area.width);
+    let wide = room >= 76;
+    for (screen, name, action) in TABS {
+        let here = shown == screen;
+        if !wide && !here {
+            continue;
+        }
+        // Where there is room, each with the key that shows it.
+        let keys = session.keymap.keys_of(Context::Global, action);
+        let name = match keys.first() {
+            Some(key) if room >= 110 => format!("{key} {name}"),
+            _ => name.to_owned(),
+        };
+        let text = if here {
+            format!("[{name}]")
+        } else {
+            format!(" {name} ")
+        };
+        let style = if here { theme.title() } else { theme.dim() };
+        x = put(buf, x, area.y, area.right().saturating_sub(x), &text, style);
+    }
+    x += 1;
+    let counts = [
+        GroupState::Uncertain,
+        GroupState::Failed,
+        GroupState::Edited,
+        GroupState::Accepted,
+        GroupState::Committed,
+        GroupState::Draft,
+        GroupState::Waiting,
+        GroupState::Rejected,
+    ];
+    let reserved = width(&right).min(room / 3) + 1;
+    for state in counts {
+        let n = session.records.groups().count(state);
+        if n == 0 {
+            continue;
+        }
+        let text = if room >= 110 {
+            format!("{}{} {}  ", sign(state), count(n), state.name())
+        } else {
+            format!("{}{} ", sign(state), count(n))
+        };
+        let left = usize::from(area.right().saturating_sub(x));
+        if width(&text) + reserved > left {
+            break;
+        }
+        x = put(buf, x, area.y, left as u16, &text, theme.state(state));
+    }
+    let left = usize::from(area.right().saturating_sub(x));
+    let cells = width(&right).min(left);
+    let style = match session.engine.is_bad() {
+        true => theme.bad(),
+        false => theme.dim(),
+    };
+    put(
+        buf,
+        area.right() - cells as u16,
+        area.y,
+        cells as u16,
+        &right,
+        style,
+    );
+}
+
+/// What happened last, then the keys that work right now.
+pub fn hints(
+    session: &Session,
+    screen: &dyn Screen,
+    dialog: Option<&Dialog>,
+    prefix: &[Key],
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    let theme = &session.theme;
+    let mut x = area.x;
+    // Until it is over, whatever else is said in between.
+    let trouble = session.trouble().map(|text| Notice { text, bad: true });
+    if let Some(notice) = session.notices.current().or(trouble.as_ref()) {
+        let style = if notice.bad {
+            theme.bad()
+        } else {
+            theme.good()
+        };
+        let text = if notice.bad {
+            format!("! {}", notice.text)
+        } else {
+            notice.text.clone()
+        };
+        x = put(buf, x, area.y, area.width, &text, style);
+        x += 2;
+    }
+    if !prefix.is_empty() {
+        let keys: Vec<_> = prefix.iter().map(ToString::to_string).collect();
+        x = put(
+            buf,
+            x,
+            area.y,
+            area.right().saturating_sub(x),
+            &format!("{} ... ", keys.join(" ")),
+            theme.warn(),
+        );
+    }
+    let hint = |area: Rect, keys: &str, short: &str, x: &mut u16, buf: &mut Buffer| -> bool {
+        let cells = width(keys) + 1 + width(short) + 2;
+        if cells > usize::from(area.right().saturating_sub(*x)) + 2 {
+            return false;
+        }
+        *x = put(
+            buf,
+            *x,
+            area.y,
+            area.right().saturating_sub(*x),
+            keys,
+            theme.key(),
+        );
+        *x = put(
+            buf,
+            *x + 1,
+            area.y,
+            area.right().saturating_sub(*x + 1),
+            short,
+            theme.dim(),
+        );
+        *x += 2;
+        true
+    };
+    if let Some(dialog) = dialog {
+        for (keys, short) in dialog.hints() {
+            if !hint(area, keys, short, &mut x, buf) {
+                break;
+            }
+        }
+        return;
+    }
+    let context = screen.context();
+    // Help keeps its place at the right end.
+    let help = session.keymap.keys_of(context, Action::Help);
+    let mut room = area;
+    if let Some(keys) = help.first()
+        && area.width >= 50
+    {
+        let cells = (width(keys) + 5) as u16;
+        let at = area.right().saturating_sub(cells);
+        put(buf, at, area.y, cells, keys, theme.key());
+        put(
+            buf,
+            at + width(keys) as u16 + 1,
+            area.y,
+            4,
+            "help",
+            theme.dim(),
+        );
+        room.width = area.width.saturating_sub(cells + 1);
+    }
+    // First the way back from what hides the rest.
+    let back = screen.way_back();
+    for action in back.iter().chain(screen.hints()) {
+        if !can(*action, screen.is_bulk(), session) {
+            continue;
+        }
+        let short = match action {
+            Action::Pause if session.engine.paused => "go on",
+            Action::Zoom if back.is_some() => "back",
+            action => action.info().short,
+        };
+        if let Some(keys) = session.keymap.keys_of(context, *action).first()
+            && !hint(room, keys, short, &mut x, buf)
+        {
+            break;
+        }
+    }
+}

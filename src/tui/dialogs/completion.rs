@@ -1,0 +1,284 @@
+//! What a text being typed could become: values in use with their counts, words of the vocabulary
+//! in either language, terms of a filter, texts typed before.
+
+use crate::record::{Field, GroupState, SourceType, Vocabulary, Word};
+use crate::text::{pad, width};
+use crate::tui::records::{filter_field, filter_keys, find, last_word, needs_person, quoted};
+use crate::tui::session::Session;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::{TextEdit, clear, fill_line};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use unicode_normalization::UnicodeNormalization as _;
+
+const MAX: usize = 8;
+
+/// A value with a word about it: how often it is in use, or its name in the other language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    pub value: String,
+    pub note: String,
+}
+
+/// Gathers what fits a word, the best first: what begins with it, what holds it, what has another
+/// name that does; then what is in use most. A single character stands in many a word and in more
+/// names: only what is seen to begin with it fits.
+struct Matches {
+    word: Vec<char>,
+    /// (rank, count, completion)
+    found: Vec<(u8, u64, Completion)>,
+}
+
+impl Matches {
+    fn new(word: &str) -> Self {
+        Self {
+            word: lower(word),
+            found: Vec::new(),
+        }
+    }
+
+    fn add<'a>(
+        &mut self,
+        value: &str,
+        names: impl IntoIterator<Item = &'a String>,
+        count: u64,
+        note: impl Into<String>,
+    ) {
+        let note = note.into();
+        let at = |name: &str| find(&lower(name), &self.word);
+        let rank = match at(value) {
+            Some(0) => 0,
+            _ if self.word.len() == 1 => match at(&note) {
+                Some(0) => 2,
+                _ => return,
+            },
+            Some(_) => 1,
+            None => match names.into_iter().filter_map(|name| at(name)).min() {
+                Some(0) => 2,
+                Some(_) => 3,
+                None => return,
+            },
+        };
+        let completion = Completion {
+            value: value.to_owned(),
+            note,
+        };
+        self.found.push((rank, count, completion));
+    }
+
+    /// Values in use with their counts, and with their Korean names where the vocabulary has them.
+    fn add_used(&mut self, field: Field, session: &Session) {
+        for (value, count) in session.records.counts().of(field) {
+            let word = session.vocabulary().find_exact(field, value);
+            let note = match word.and_then(|word| word.ko.first()) {
+                Some(korean) => format!("{korean} {count}"),
+                None => count.to_string(),
+            };
+            let spellings = word.into_iter().flat_map(Word::spellings);
+            self.add(value, spellings, *count, note);
+        }
+    }
+
+    fn best(mut self) -> Vec<Completion> {
+        self.found
+            .sort_by_key(|(rank, count, _)| (*rank, std::cmp::Reverse(*count)));
+        let mut best: Vec<Completion> = Vec::new();
+        for (.., completion) in self.found {
+            if best.len() == MAX {
+                break;
+            }
+            // A word of the vocabulary may be in use as well.
+            if !best.iter().any(|have| have.value == completion.value) {
+                best.push(completion);
+            }
+        }
+        best
+    }
+
+    /// All of them, as they were added.
+    fn all(self) -> Vec<Completion> {
+        self.found
+            .into_iter()
+            .map(|(.., completion)| completion)
+            .collect()
+    }
+}
+
+fn lower(text: &str) -> Vec<char> {
+    text.nfc().flat_map(char::to_lowercase).collect()
+}
+
+/// What the word being typed into a field could become; never one of `taken`.
+pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -> Vec<Completion> {
+    let mut matches = Matches::new(word);
+    let vocabulary = session.vocabulary();
+    matches.add_used(field, session);
+    for word in vocabulary.entries(field) {
+        let korean = word.ko.first().cloned().unwrap_or_default();
+        matches.add(&word.word, word.spellings(), 0, korean);
+    }
+    // Tags are Korean: the vocabulary's words by their Korean names.
+    if field == Field::TagsKo && !matches.word.is_empty() {
+        for word in Vocabulary::lists().flat_map(|(field, _)| vocabulary.entries(field)) {
+            if let Some(korean) = word.ko.first() {
+                matches.add(korean, word.spellings(), 0, word.word.as_str());
+            }
+        }
+    }
+    matches
+        .found
+        .retain(|(.., completion)| !taken.contains(&completion.value));
+    matches.best()
+}
+
+/// Those of the texts typed earlier that the word could become.
+pub fn of_texts<'a>(texts: impl Iterator<Item = &'a str>, word: &str) -> Vec<Completion> {
+    let mut matches = Matches::new(word);
+    for text in texts {
+        matches.add(text, [], 0, "");
+    }
+    matches.best()
+}
+
+/// What the filter being typed could become: earlier filters, keys, or values of a key.
+pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
+    if edit.cursor() != edit.text().len() {
+        return Vec::new();
+    }
+    let word = last_word(edit.text());
+    let (minus, word) = match word.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", word),
+    };
+    let Some((key, value)) = word.split_once(':') else {
+        let mut matches = Matches::new(word);
+        if edit.text().is_empty() {
+            for text in session.history.filters().iter() {
+                matches.add(text, [], 1, "earlier");
+            }
+            matches.found.truncate(4);
+        }
+        for (key, note) in filter_keys() {
+            matches.add(&key, [], 0, note);
+        }
+        // Inside a word a key would only be in the way of what is being searched for.
+        matches.found.retain(|(rank, ..)| *rank == 0);
+        return with_prefix(matches.all(), minus);
+    };
+    let part = value.trim_start_matches(['"', '=']);
+    let (before, part) = match part.rfind(',') {
+        Some(at) if matches!(key, "state" | "reason") => part.split_at(at + 1),
+        _ => ("", part),
+    };
+    let mut matches = Matches::new(part);
+    let groups = session.records.groups();
+    match key {
+        "state" => {
+            let needed = groups.ids_where(needs_person);
+            let needed = needed.count() as u64;
+            matches.add("review", [], needed, needed.to_string());
+            let offered = groups.ids_where(|summary| summary.offered);
+            match offered.count() as u64 {
+                0 => {}
+                offered => matches.add("offered", [], offered, offered.to_string()),
+            }
+            for state in GroupState::ALL {
+                let count = groups.count(*state);
+                matches.add(state.name(), [], count, count.to_string());
+            }
+        }
+        "reason" => {
+            for (reason, count) in &session.records.counts().reasons {
+                matches.add(reason.code(), [], *count, count.to_string());
+            }
+        }
+        "source" => {
+            for source in [SourceType::EquipmentShape, SourceType::Cash] {
+                matches.add(source.as_str(), [], 0, "");
+            }
+        }
+        key => {
+            if let Some(field) = filter_field(key) {
+                matches.add_used(field, session);
+            }
+        }
+    }
+    let mut all = matches.best();
+    for completion in &mut all {
+        completion.value = format!("{key}:{before}{}", quoted(&completion.value));
+    }
+    with_prefix(all, minus)
+}
+
+fn with_prefix(mut completions: Vec<Completion>, prefix: &str) -> Vec<Completion> {
+    for completion in &mut completions {
+        completion.value.insert_str(0, prefix);
+    }
+    completions
+}
+
+/// Cells of the longest of these texts.
+fn longest(completions: &[Completion], text: fn(&Completion) -> &str) -> usize {
+    let widths = completions.iter().map(|completion| width(text(completion)));
+    widths.max().unwrap_or(0)
+}
+
+/// The rectangle of the completions of a text whose cursor stands at `at`: under it where there
+/// is room, else above it; `None` where there is nothing to show.
+pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Option<Rect> {
+    if completions.is_empty() {
+        return None;
+    }
+    let notes = longest(completions, |completion| &completion.note);
+    let values = longest(completions, |completion| &completion.value);
+    let width = ((values + notes + 4).clamp(24, 56) as u16).min(body.width);
+    let below = body.bottom().saturating_sub(at.y + 1);
+    let height = (completions.len() as u16).min(body.height.saturating_sub(1));
+    let y = if below >= height {
+        at.y + 1
+    } else {
+        at.y.saturating_sub(height).max(body.y)
+    };
+    Some(Rect {
+        x: at.x.min(body.right().saturating_sub(width)),
+        y,
+        width,
+        height,
+    })
+}
+
+pub fn draw(
+    completions: &[Completion],
+    chosen: Option<usize>,
+    theme: &Theme,
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    clear(area, buf);
+    let notes = longest(completions, |completion| &completion.note);
+    let cells = usize::from(area.width).saturating_sub(notes + 4).max(8);
+    for ((row, completion), y) in completions
+        .iter()
+        .enumerate()
+        .zip(area.top()..area.bottom())
+    {
+        let here = chosen == Some(row);
+        let style = if here {
+            theme.cursor(true)
+        } else {
+            theme.chip()
+        };
+        let mark = if here { ">" } else { " " };
+        let line = format!(
+            "{mark} {} {}",
+            pad(&completion.value, cells),
+            completion.note
+        );
+        let row = Rect {
+            y,
+            height: 1,
+            ..area
+        };
+        fill_line(&line, style, row, buf);
+    }
+}

@@ -1,0 +1,143 @@
+//! A filter being typed; the queue follows each key.
+
+use super::completion::{self, Completion};
+use super::{Dialog, Modal, Next, Placement};
+use crate::tui::keymap::Action;
+use crate::tui::records::{NEEDS_REVIEW, last_word};
+use crate::tui::session::Session;
+use crate::tui::widgets::TextEdit;
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+pub struct FilterForm {
+    edit: TextEdit,
+    /// What Esc goes back to.
+    before: String,
+    /// Index into the completions now shown.
+    chosen: Option<usize>,
+}
+
+impl FilterForm {
+    /// The dialog over the present filter. The opening filter is in the way of a search; any
+    /// other is kept, and what is typed begins a word of its own.
+    pub fn open(session: &mut Session) -> Dialog {
+        let before = session.queue.filter().to_owned();
+        let edit = match before.as_str() {
+            "" | NEEDS_REVIEW => TextEdit::default(),
+            before => TextEdit::new(&format!("{before} ")),
+        };
+        session.queue.set_filter(edit.text().to_owned());
+        Dialog::Filter(Self {
+            edit,
+            before,
+            chosen: None,
+        })
+    }
+
+    pub fn edit(&self) -> &TextEdit {
+        &self.edit
+    }
+
+    fn completions(&self, session: &Session) -> Vec<Completion> {
+        completion::of_filter(&self.edit, session)
+    }
+
+    /// The text with the chosen completion in the place of the word being typed.
+    fn text(&self, completions: &[Completion]) -> String {
+        let text = self.edit.text();
+        match self.chosen.and_then(|at| completions.get(at)) {
+            Some(completion) => {
+                let start = text.len() - last_word(text).len();
+                format!("{}{}", &text[..start], completion.value)
+            }
+            None => text.to_owned(),
+        }
+    }
+
+    /// Where the completions are shown.
+    fn popup(&self, place: &Placement, session: &Session) -> Option<Rect> {
+        let at = self.cursor(place, session)?;
+        completion::popup_area(&self.completions(session), at, session.body())
+    }
+}
+
+impl Modal for FilterForm {
+    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+        if escape {
+            session.set_filter(std::mem::take(&mut self.before));
+            return Next::close();
+        }
+        let offered = self.completions(session);
+        let mut next = Next::stay();
+        match key.code {
+            KeyCode::Enter => {
+                let text = self.text(&offered).trim().to_owned();
+                // A key without its value has only begun.
+                if self.chosen.is_none() || !text.ends_with(':') {
+                    session.set_filter(text);
+                    return Next::close();
+                }
+                self.edit.set(&text);
+                self.chosen = None;
+            }
+            KeyCode::Tab if !offered.is_empty() => {
+                self.chosen = Some(self.chosen.map_or(0, |at| (at + 1) % offered.len()));
+            }
+            KeyCode::BackTab => self.chosen = self.chosen.and_then(|at| at.checked_sub(1)),
+            KeyCode::Down => next = next.and_perform(Action::Down),
+            KeyCode::Up => next = next.and_perform(Action::Up),
+            _ => {
+                // Going on to type takes what was chosen.
+                if self.chosen.is_some() && matches!(key.code, KeyCode::Char(_)) {
+                    let text = self.text(&offered);
+                    self.edit.set(&text);
+                }
+                if self.edit.key(key) {
+                    self.chosen = None;
+                }
+            }
+        }
+        let text = self.text(&self.completions(session));
+        if text != session.queue.filter() {
+            session.queue.set_filter(text);
+        }
+        next
+    }
+
+    fn paste(&mut self, text: &str, session: &mut Session) {
+        self.edit.insert(text);
+        self.chosen = None;
+        session.queue.set_filter(self.edit.text().to_owned());
+    }
+
+    fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect> {
+        self.popup(place, session).into_iter().collect()
+    }
+
+    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+        if let Some(area) = self.popup(place, session) {
+            let offered = self.completions(session);
+            completion::draw(&offered, self.chosen, &session.theme, area, buf);
+        }
+    }
+
+    fn cursor(&self, place: &Placement, _: &Session) -> Option<Position> {
+        let area = place.filter;
+        let (_, at) = self.edit.window(usize::from(area.width.saturating_sub(2)));
+        Some(Position::new(area.x + 1 + at as u16, area.y))
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("Enter", "keep"),
+            ("Tab", "complete"),
+            ("Up Down", "move"),
+            ("Esc", "as before"),
+        ]
+    }
+
+    fn wants_counts(&self) -> bool {
+        true
+    }
+}

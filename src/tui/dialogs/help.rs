@@ -1,0 +1,124 @@
+//! All actions with their keys, from the one table.
+
+use super::{Modal, Next, Placement};
+use crate::record::GroupState;
+use crate::text::pad;
+use crate::tui::keymap::{ACTIONS, Action, Context, Keymap};
+use crate::tui::session::Session;
+use crate::tui::theme::sign;
+use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::{clear, lines, pane, wrap_styled};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+const KEYS: usize = 22;
+/// Under this many cells a description stands under its keys.
+const BESIDE: usize = 60;
+
+#[derive(Default)]
+pub struct Help {
+    scroll: usize,
+}
+
+impl Modal for Help {
+    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+        let page = usize::from(session.size.height.saturating_sub(6)).max(1);
+        let scroll = match key.code {
+            _ if escape => return Next::close(),
+            KeyCode::Char('q' | '?') | KeyCode::F(1) => return Next::close(),
+            KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => self.scroll + 1,
+            KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => self.scroll.saturating_sub(1),
+            KeyCode::PageDown | KeyCode::Char(' ') => self.scroll + page,
+            KeyCode::PageUp => self.scroll.saturating_sub(page),
+            KeyCode::Home => 0,
+            _ => self.scroll,
+        };
+        let most = text(session).len().saturating_sub(page);
+        self.scroll = scroll.min(most);
+        Next::stay()
+    }
+
+    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+        vec![area(session)]
+    }
+
+    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+        let area = area(session);
+        clear(area, buf);
+        let inner = pane(&session.theme, area, true, "Keys", true, buf);
+        lines(&text(session), self.scroll, inner, buf);
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("j k", "scroll"), ("Esc", "close")]
+    }
+}
+
+fn area(session: &Session) -> Rect {
+    let body = session.body();
+    centered(body, 100, body.height)
+}
+
+/// Keys, and what they do beside or under them, over as many lines as it needs.
+fn entry(keys: Span<'static>, what: &[(&str, Style)], cells: usize) -> Vec<Line<'static>> {
+    let (indent, mut lines) = if cells < BESIDE {
+        (2, vec![Line::from(keys)])
+    } else {
+        let keys = Span::styled(pad(&keys.content, KEYS + 1), keys.style);
+        (KEYS + 1, vec![Line::from(keys)])
+    };
+    for (index, line) in wrap_styled(what, cells.saturating_sub(indent))
+        .into_iter()
+        .enumerate()
+    {
+        if index > 0 || cells < BESIDE {
+            lines.push(Line::from(" ".repeat(indent)));
+        }
+        if let Some(last) = lines.last_mut() {
+            last.spans.extend(line);
+        }
+    }
+    lines
+}
+
+fn text(session: &Session) -> Vec<Line<'static>> {
+    let theme = &session.theme;
+    let cells = usize::from(inner(area(session), true).width);
+    let mut out = Vec::new();
+    let mut section = "";
+    for info in ACTIONS {
+        if info.section != section {
+            if !section.is_empty() {
+                out.push(Line::default());
+            }
+            section = info.section;
+            out.push(Line::styled(section, theme.title()));
+        }
+        let keys = session.keymap.all_keys_of(info.action).join("  ");
+        let places = places(&session.keymap, info.action);
+        let what = [(info.description, theme.text()), (&places, theme.dim())];
+        out.extend(entry(Span::styled(keys, theme.key()), &what, cells));
+    }
+    out.push(Line::default());
+    out.push(Line::styled("Signs", theme.title()));
+    for state in GroupState::ALL {
+        let sign = Span::styled(sign(*state), theme.state(*state));
+        out.extend(entry(sign, &[(state.name(), theme.text())], cells));
+    }
+    let weak = [("a word that the model held weakly", theme.text())];
+    out.extend(entry(Span::styled("~", theme.weak()), &weak, cells));
+    out
+}
+
+/// The panes that an action has keys in, where it has none everywhere.
+fn places(keymap: &Keymap, action: Action) -> String {
+    let contexts = keymap.contexts_of(action);
+    if contexts.is_empty() || contexts.contains(&Context::Global) {
+        return String::new();
+    }
+    let names: Vec<_> = contexts.iter().map(|context| context.name()).collect();
+    format!("  {}", names.join(", "))
+}

@@ -1,0 +1,207 @@
+//! What lies over the panes and takes the keys. Each dialog owns its state, its keys, its layout
+//! and its drawing.
+
+mod choose;
+mod completion;
+mod filter_form;
+mod help;
+mod palette;
+mod prompt;
+mod question;
+mod replace;
+mod retry;
+mod translate;
+
+pub use choose::ChooseAttribute;
+pub use completion::Completion;
+pub use filter_form::FilterForm;
+pub use help::Help;
+pub use palette::Palette;
+pub use prompt::{Prompt, Purpose};
+pub use question::{Confirm, Refusal};
+pub use replace::ReplaceForm;
+pub use retry::{RetryForm, ask_again};
+pub use translate::{Scope, TranslateForm};
+
+use super::keymap::{Action, Context};
+use super::session::Session;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+pub enum Dialog {
+    Help(Help),
+    Palette(Palette),
+    Filter(FilterForm),
+    Confirm(Confirm),
+    Prompt(Prompt),
+    Choose(ChooseAttribute),
+    Retry(RetryForm),
+    Replace(ReplaceForm),
+    Translate(TranslateForm),
+    Refusal(Refusal),
+}
+
+/// Where the shown screen has room for what is typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement {
+    /// The keys that work on the screen.
+    pub context: Context,
+    /// The line of the filter.
+    pub filter: Rect,
+    /// The cells of a line of the record pane, where a text is edited in place.
+    pub text_cells: usize,
+    /// Where the cursor of the text edited in place stands: `None` where the prompt is a box of
+    /// its own, `Some(None)` where the cursor is scrolled out of view.
+    pub in_place: Option<Option<Position>>,
+}
+
+/// What follows a key.
+#[derive(Default)]
+pub struct Next {
+    /// The dialog stays open.
+    pub stay: bool,
+    /// Another dialog opens in its place.
+    pub open: Option<Dialog>,
+    pub perform: Option<Action>,
+}
+
+impl Next {
+    pub fn stay() -> Self {
+        Self {
+            stay: true,
+            ..Self::default()
+        }
+    }
+
+    pub fn close() -> Self {
+        Self::default()
+    }
+
+    pub fn open(dialog: Dialog) -> Self {
+        Self {
+            open: Some(dialog),
+            ..Self::default()
+        }
+    }
+
+    pub fn and_perform(self, action: Action) -> Self {
+        Self {
+            perform: Some(action),
+            ..self
+        }
+    }
+}
+
+/// What every dialog does.
+trait Modal {
+    /// Takes a key; `escape` where it asks to close.
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        place: &Placement,
+        session: &mut Session,
+    ) -> Next;
+
+    /// Takes a pasted text, where one can be typed.
+    fn paste(&mut self, _text: &str, _session: &mut Session) {}
+
+    /// The rectangles that it covers.
+    fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect>;
+
+    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer);
+
+    /// Where the terminal's own cursor belongs, so that an input method composes there.
+    fn cursor(&self, _place: &Placement, _session: &Session) -> Option<Position> {
+        None
+    }
+
+    /// Keys with a word or two about each, for the hint line.
+    fn hints(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Whether it completes from the values in use.
+    fn wants_counts(&self) -> bool {
+        false
+    }
+}
+
+impl Dialog {
+    fn modal(&self) -> &dyn Modal {
+        match self {
+            Self::Help(dialog) => dialog,
+            Self::Palette(dialog) => dialog,
+            Self::Filter(dialog) => dialog,
+            Self::Confirm(dialog) => dialog,
+            Self::Prompt(dialog) => dialog,
+            Self::Choose(dialog) => dialog,
+            Self::Retry(dialog) => dialog,
+            Self::Replace(dialog) => dialog,
+            Self::Translate(dialog) => dialog,
+            Self::Refusal(dialog) => dialog,
+        }
+    }
+
+    fn modal_mut(&mut self) -> &mut dyn Modal {
+        match self {
+            Self::Help(dialog) => dialog,
+            Self::Palette(dialog) => dialog,
+            Self::Filter(dialog) => dialog,
+            Self::Confirm(dialog) => dialog,
+            Self::Prompt(dialog) => dialog,
+            Self::Choose(dialog) => dialog,
+            Self::Retry(dialog) => dialog,
+            Self::Replace(dialog) => dialog,
+            Self::Translate(dialog) => dialog,
+            Self::Refusal(dialog) => dialog,
+        }
+    }
+
+    pub fn prompt(purpose: Purpose, text: &str) -> Self {
+        Self::Prompt(Prompt::new(purpose, text))
+    }
+
+    /// In the place of a prompt that cannot be opened: it takes what the operator goes on to
+    /// type, which would be keys without it.
+    pub fn refusal(why: impl Into<String>) -> Self {
+        Self::Refusal(Refusal::new(why.into()))
+    }
+
+    pub fn key(&mut self, key: &KeyEvent, place: &Placement, session: &mut Session) -> Next {
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        let escape = key.code == KeyCode::Esc || (ctrl && key.code == KeyCode::Char('c'));
+        self.modal_mut().key(key, escape, place, session)
+    }
+
+    pub fn paste(&mut self, text: &str, session: &mut Session) {
+        self.modal_mut().paste(text, session);
+    }
+
+    pub fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect> {
+        self.modal().areas(place, session)
+    }
+
+    pub fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+        self.modal().draw(place, session, buf);
+    }
+
+    pub fn cursor(&self, place: &Placement, session: &Session) -> Option<Position> {
+        self.modal().cursor(place, session)
+    }
+
+    pub fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        self.modal().hints()
+    }
+
+    pub fn wants_counts(&self) -> bool {
+        self.modal().wants_counts()
+    }
+
+    /// The prompt that edits a value where it stands in the record pane.
+    pub fn edits_in_place(&self) -> Option<&Prompt> {
+        match self {
+            Self::Prompt(prompt) if prompt.edited().is_some() => Some(prompt),
+            _ => None,
+        }
+    }
+}

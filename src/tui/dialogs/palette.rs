@@ -1,0 +1,112 @@
+//! The palette: finds an action by name and performs it.
+
+use super::{Modal, Next, Placement};
+use crate::text::{fit, pad, width};
+use crate::tui::keymap::{ACTIONS, ActionInfo};
+use crate::tui::session::Session;
+use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+#[derive(Default)]
+pub struct Palette {
+    edit: TextEdit,
+    at: usize,
+}
+
+fn area(session: &Session) -> Rect {
+    centered(session.body(), 76, 20)
+}
+
+/// Actions whose name or description holds every word, those that begin with it first.
+fn matches(text: &str) -> Vec<&'static ActionInfo> {
+    let words: Vec<String> = text
+        .to_lowercase()
+        .split_whitespace()
+        .map(Into::into)
+        .collect();
+    let mut found: Vec<&ActionInfo> = ACTIONS
+        .iter()
+        .filter(|info| {
+            let all = format!("{} {}", info.name, info.description).to_lowercase();
+            words.iter().all(|word| all.contains(word.as_str()))
+        })
+        .collect();
+    if let Some(first) = words.first() {
+        found.sort_by_key(|info| !info.name.contains(first.as_str()));
+    }
+    found
+}
+
+impl Modal for Palette {
+    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, _: &mut Session) -> Next {
+        let found = matches(self.edit.text());
+        match key.code {
+            _ if escape => return Next::close(),
+            KeyCode::Enter => {
+                if let Some(info) = found.get(self.at) {
+                    return Next::close().and_perform(info.action);
+                }
+            }
+            KeyCode::Down | KeyCode::Tab => {
+                self.at = (self.at + 1).min(found.len().saturating_sub(1));
+            }
+            KeyCode::Up | KeyCode::BackTab => self.at = self.at.saturating_sub(1),
+            _ => {
+                if self.edit.key(key) {
+                    self.at = 0;
+                }
+            }
+        }
+        Next::stay()
+    }
+
+    fn paste(&mut self, text: &str, _: &mut Session) {
+        self.edit.insert(text);
+        self.at = 0;
+    }
+
+    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+        vec![area(session)]
+    }
+
+    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+        let theme = &session.theme;
+        let area = area(session);
+        clear(area, buf);
+        let inner = pane(theme, area, true, "Do what?", true, buf);
+        edit_line(&self.edit, theme.chip(), Rect { height: 1, ..inner }, buf);
+        let rows = usize::from(inner.height.saturating_sub(1));
+        let found = matches(self.edit.text());
+        let top = (self.at + 1).saturating_sub(rows.max(1));
+        for (line, (index, info)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
+            let keys = session.keymap.keys_of(place.context, info.action).join(" ");
+            let keys = fit(&keys, 14);
+            let here = index == self.at;
+            let mark = if here { ">" } else { " " };
+            let head = format!("{mark} {} {}", pad(info.name, 16), pad(&keys, 14));
+            // A few letters of a sentence say nothing.
+            let text = match usize::from(inner.width).saturating_sub(width(&head) + 1) {
+                cells @ 20.. => format!("{head} {}", fit(info.description, cells)),
+                _ => head,
+            };
+            let style = if here {
+                theme.cursor(true)
+            } else {
+                theme.text()
+            };
+            let y = inner.y + 1 + line as u16;
+            fill_line(&text, style, Rect { y, ..inner }, buf);
+        }
+    }
+
+    fn cursor(&self, _: &Placement, session: &Session) -> Option<Position> {
+        Some(edit_cursor(&self.edit, inner(area(session), true)))
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("Enter", "do it"), ("Up Down", "choose"), ("Esc", "close")]
+    }
+}

@@ -1,0 +1,374 @@
+//! A text being typed for a purpose: a value, a note, a reason. Some are edited where they stand
+//! in the record pane, the others in a box.
+
+use super::completion::{self, Completion};
+use super::{Confirm, Dialog, Modal, Next, Placement};
+use crate::engine::Command;
+use crate::record::{Change, Field, GroupId};
+use crate::text::plural;
+use crate::tui::session::Session;
+use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// What a typed text is for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Purpose {
+    /// The text of a field that is no list.
+    Set {
+        field: Field,
+        groups: Vec<GroupId>,
+    },
+    /// One more value; the prompt stays open for the next.
+    Add {
+        field: Field,
+        groups: Vec<GroupId>,
+    },
+    Rename {
+        field: Field,
+        from: String,
+        groups: Vec<GroupId>,
+    },
+    /// The value that is then renamed.
+    RenameWhich {
+        field: Field,
+        groups: Vec<GroupId>,
+    },
+    Remove {
+        field: Field,
+        groups: Vec<GroupId>,
+    },
+    Note,
+    Reject {
+        groups: Vec<GroupId>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prompt {
+    purpose: Purpose,
+    edit: TextEdit,
+    /// Index into the completions now shown.
+    chosen: Option<usize>,
+}
+
+impl Prompt {
+    pub fn new(purpose: Purpose, text: &str) -> Self {
+        Self {
+            purpose,
+            edit: TextEdit::new(text),
+            chosen: None,
+        }
+    }
+
+    pub fn edit(&self) -> &TextEdit {
+        &self.edit
+    }
+
+    /// The field of a single record that it edits, and the value: `None` for the whole field, an
+    /// empty one for one more value.
+    pub fn edited(&self) -> Option<(Field, Option<&str>)> {
+        match &self.purpose {
+            Purpose::Set { field, groups } if groups.len() == 1 => Some((*field, None)),
+            Purpose::Add { field, groups } if groups.len() == 1 => Some((*field, Some(""))),
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } if groups.len() == 1 => Some((*field, Some(from))),
+            _ => None,
+        }
+    }
+
+    /// The field that gets one more value.
+    pub fn adds_to(&self) -> Option<Field> {
+        match &self.purpose {
+            Purpose::Add { field, .. } => Some(*field),
+            _ => None,
+        }
+    }
+
+    fn title(&self) -> String {
+        let over = |groups: &Vec<GroupId>| {
+            if groups.len() > 1 {
+                format!(" of {} records", groups.len())
+            } else {
+                String::new()
+            }
+        };
+        match &self.purpose {
+            Purpose::Set { field, groups } => format!("set {}{}", field.key(), over(groups)),
+            Purpose::Add { field, groups } => format!("add to {}{}", field.key(), over(groups)),
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } => format!("replace {from} in {}{} with", field.key(), over(groups)),
+            Purpose::RenameWhich { field, groups } => {
+                format!("replace which value of {}{}", field.key(), over(groups))
+            }
+            Purpose::Remove { field, groups } => {
+                format!("remove from {}{}", field.key(), over(groups))
+            }
+            Purpose::Note => "note".to_owned(),
+            Purpose::Reject { groups } => match groups.len() {
+                1 => "why reject?".to_owned(),
+                n => format!("why reject these {n} records?"),
+            },
+        }
+    }
+
+    /// The field whose known values are offered.
+    fn completes(&self) -> Option<Field> {
+        match &self.purpose {
+            Purpose::Add { field, .. }
+            | Purpose::Rename { field, .. }
+            | Purpose::RenameWhich { field, .. }
+            | Purpose::Remove { field, .. } => Some(*field),
+            Purpose::Set { field, .. } if *field == Field::ItemTypeGuess => Some(*field),
+            Purpose::Set { .. } | Purpose::Note | Purpose::Reject { .. } => None,
+        }
+    }
+
+    /// The part of the text that a completion replaces: what follows the last comma of a list,
+    /// else all of it.
+    fn word(&self) -> &str {
+        let text = &self.edit.text()[..self.edit.cursor()];
+        if let Purpose::Reject { .. } = self.purpose {
+            return text;
+        }
+        text.rsplit(',').next().unwrap_or(text).trim_start()
+    }
+
+    /// What the word being typed could become.
+    pub fn completions(&self, session: &Session) -> Vec<Completion> {
+        if let Purpose::Reject { .. } = self.purpose {
+            return completion::of_texts(session.history.rejections().iter(), self.word());
+        }
+        let Some(field) = self.completes() else {
+            return Vec::new();
+        };
+        // A value that the record has is not offered again.
+        let taken = match &self.purpose {
+            Purpose::Add { groups, .. } if groups.len() == 1 => {
+                session.labels().map(|labels| labels.values(field))
+            }
+            _ => None,
+        };
+        completion::of_field(field, self.word(), taken.unwrap_or_default(), session)
+    }
+
+    fn complete(&mut self, value: &str) {
+        let text = self.edit.text();
+        let start = self.edit.cursor() - self.word().len();
+        let new = format!("{}{value}", &text[..start]);
+        self.edit.set(&new);
+    }
+
+    /// Takes the chosen completion into the text.
+    fn complete_chosen(&mut self, completions: &[Completion]) {
+        if let Some(completion) = self.chosen.and_then(|at| completions.get(at)) {
+            self.complete(&completion.value);
+        }
+    }
+
+    /// The text is complete. What cannot be done stays open, with the reason in a notice.
+    fn submit(&mut self, session: &mut Session) -> Next {
+        if session.refuses_step() {
+            return Next::stay();
+        }
+        let text = self.edit.text().trim().to_owned();
+        let done = match self.purpose.clone() {
+            Purpose::Set { field, groups } => {
+                let values = (!text.is_empty()).then_some(text).into_iter().collect();
+                session.apply(groups, Change::Set { field, values })
+            }
+            Purpose::Add { .. } if text.is_empty() => true,
+            Purpose::Add { field, groups } => return add(field, groups, &text, session),
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } if text.is_empty() => {
+                // Over many records nothing goes that was not named.
+                groups.len() > 1 || session.apply(groups, Change::Remove { field, value: from })
+            }
+            Purpose::Rename { from, .. } if text == from => true,
+            Purpose::Rename {
+                field,
+                from,
+                groups,
+            } => {
+                let to = text;
+                session.apply(groups, Change::Rename { field, from, to })
+            }
+            Purpose::RenameWhich { .. } | Purpose::Remove { .. } if text.is_empty() => true,
+            Purpose::RenameWhich { field, groups } => {
+                if !may_hold(&groups, field, &text, session) {
+                    session.warn(format!("this record has no {text} in {}", field.key()));
+                    return Next::stay();
+                }
+                let purpose = Purpose::Rename {
+                    field,
+                    from: text,
+                    groups,
+                };
+                return Next::open(Dialog::prompt(purpose, ""));
+            }
+            Purpose::Remove { field, groups } => {
+                session.apply(groups, Change::Remove { field, value: text })
+            }
+            Purpose::Note => {
+                let note = (!text.is_empty()).then_some(text);
+                let current = session.current().into_iter().collect();
+                session.apply(current, Change::SetNote { note })
+            }
+            Purpose::Reject { .. } if text.is_empty() => {
+                session.warn("a rejection needs a reason; Esc leaves it");
+                false
+            }
+            Purpose::Reject { groups } => return reject(groups, text, session),
+        };
+        match done {
+            true => Next::close(),
+            false => Next::stay(),
+        }
+    }
+
+    /// Where the completions are shown.
+    fn popup(&self, place: &Placement, session: &Session) -> Option<(Vec<Completion>, Rect)> {
+        let completions = self.completions(session);
+        let at = self.cursor(place, session)?;
+        let area = completion::popup_area(&completions, at, session.body())?;
+        Some((completions, area))
+    }
+}
+
+fn box_area(session: &Session) -> Rect {
+    centered(session.body(), 64, 3)
+}
+
+/// Adds all values in one step; for one record the prompt stays open for the next.
+fn add(field: Field, groups: Vec<GroupId>, text: &str, session: &mut Session) -> Next {
+    let values: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+        .collect();
+    let value = values.join(", ");
+    if !session.apply(groups.clone(), Change::Add { field, value }) {
+        return Next::stay();
+    }
+    match groups.len() {
+        1 => Next::open(Dialog::prompt(Purpose::Add { field, groups }, "")),
+        _ => Next::close(),
+    }
+}
+
+fn reject(groups: Vec<GroupId>, reason: String, session: &mut Session) -> Next {
+    session.remember_rejection(&reason);
+    let change = Change::Reject { reason };
+    if groups.len() > 1 {
+        let question = format!("Reject these {}?", plural(groups.len(), "record"));
+        let detail = "One step; undo takes all of it back.".to_owned();
+        let command = Command::Apply { groups, change };
+        return Next::open(Dialog::Confirm(Confirm::new(question, detail, command)));
+    }
+    session.go_to_next();
+    session.apply(groups, change);
+    Next::close()
+}
+
+/// Whether the value can be in the field of these records; known only of the current one.
+fn may_hold(groups: &[GroupId], field: Field, value: &str, session: &Session) -> bool {
+    if session.current().is_none_or(|current| groups != [current]) {
+        return true;
+    }
+    let values = session.labels().map(|labels| labels.values(field));
+    values.is_some_and(|values| values.iter().any(|have| have == value))
+}
+
+impl Modal for Prompt {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        place: &Placement,
+        session: &mut Session,
+    ) -> Next {
+        let completions = self.completions(session);
+        match key.code {
+            _ if escape => return Next::close(),
+            KeyCode::Tab | KeyCode::Down if !completions.is_empty() => {
+                let at = self.chosen.map_or(0, |at| (at + 1) % completions.len());
+                self.chosen = Some(at);
+            }
+            KeyCode::BackTab | KeyCode::Up if self.chosen.is_some() => {
+                self.chosen = self.chosen.and_then(|at| at.checked_sub(1));
+            }
+            KeyCode::Down | KeyCode::Up => {
+                let down = key.code == KeyCode::Down;
+                self.edit.vertical(place.text_cells, down);
+            }
+            KeyCode::Enter => {
+                self.complete_chosen(&completions);
+                return self.submit(session);
+            }
+            _ => {
+                // Going on to type takes the chosen completion.
+                if let KeyCode::Char(',') = key.code {
+                    self.complete_chosen(&completions);
+                }
+                if self.edit.key(key) {
+                    self.chosen = None;
+                }
+            }
+        }
+        Next::stay()
+    }
+
+    fn paste(&mut self, text: &str, _: &mut Session) {
+        self.edit.insert(text);
+        self.chosen = None;
+    }
+
+    fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect> {
+        let text = place.in_place.is_none().then(|| box_area(session));
+        let popup = self.popup(place, session).map(|(_, area)| area);
+        text.into_iter().chain(popup).collect()
+    }
+
+    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+        let theme = &session.theme;
+        if place.in_place.is_none() {
+            let area = box_area(session);
+            clear(area, buf);
+            let inner = pane(theme, area, true, &self.title(), true, buf);
+            edit_line(&self.edit, theme.text(), inner, buf);
+        }
+        if let Some((completions, area)) = self.popup(place, session) {
+            completion::draw(&completions, self.chosen, theme, area, buf);
+        }
+    }
+
+    fn cursor(&self, place: &Placement, session: &Session) -> Option<Position> {
+        match place.in_place {
+            Some(cursor) => cursor,
+            None => Some(edit_cursor(&self.edit, inner(box_area(session), true))),
+        }
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        if self.completes().is_some() || matches!(self.purpose, Purpose::Reject { .. }) {
+            &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
+        } else {
+            &[("Enter", "take"), ("Esc", "leave it")]
+        }
+    }
+
+    fn wants_counts(&self) -> bool {
+        self.completes().is_some()
+    }
+}

@@ -1,0 +1,225 @@
+//! Asking the model again: with other settings and a hint, about many only when confirmed.
+
+use super::{Confirm, Dialog, Modal, Next, Placement};
+use crate::engine::{Command, Retry};
+use crate::record::{Background, GroupId};
+use crate::text::plural;
+use crate::tui::session::Session;
+use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// Cells before the value of a row.
+const LABEL: u16 = 12;
+const ROWS: usize = 5;
+
+/// Asks the model again about these records; about many only once the dialog is confirmed. After
+/// a single one `advance` goes to the next record.
+pub fn ask_again(
+    session: &mut Session,
+    groups: Vec<GroupId>,
+    how: Retry,
+    advance: bool,
+) -> Option<Dialog> {
+    if groups.len() <= 1 {
+        if session.retry(groups, how) && advance {
+            session.go_to_next();
+        }
+        return None;
+    }
+    if session.refuses_step() {
+        return None;
+    }
+    if let Some(why) = session.engine.no_model() {
+        session.warn(why);
+        return None;
+    }
+    let records = plural(groups.len(), "record");
+    let question = format!("Ask the model again about {records}?");
+    let detail = "New answers are offered where a draft is committed, imported, edited or decided.";
+    let command = Command::Retry { groups, how };
+    let confirm = Confirm::new(question, detail.to_owned(), command);
+    Some(Dialog::Confirm(confirm))
+}
+
+pub struct RetryForm {
+    groups: Vec<GroupId>,
+    /// Whether to go to the next record after it.
+    advance: bool,
+    strict: bool,
+    /// 0 is the run's own.
+    upscale: u32,
+    background: Option<Background>,
+    with_image: Option<bool>,
+    hint: TextEdit,
+    row: usize,
+}
+
+impl RetryForm {
+    pub fn new(groups: Vec<GroupId>, advance: bool) -> Self {
+        Self {
+            groups,
+            advance,
+            strict: true,
+            upscale: 0,
+            background: None,
+            with_image: None,
+            hint: TextEdit::default(),
+            row: ROWS - 1,
+        }
+    }
+
+    fn step(&mut self, forward: bool) {
+        match self.row {
+            0 => self.strict = !self.strict,
+            1 => self.upscale = (self.upscale + if forward { 1 } else { 8 }) % 9,
+            2 => {
+                const ALL: [Option<Background>; 4] = [
+                    None,
+                    Some(Background::White),
+                    Some(Background::Black),
+                    Some(Background::None),
+                ];
+                let at = ALL.iter().position(|b| *b == self.background).unwrap_or(0);
+                self.background = ALL[(at + if forward { 1 } else { 3 }) % 4];
+            }
+            _ => {
+                self.with_image = match (self.with_image, forward) {
+                    (None, true) | (Some(false), false) => Some(true),
+                    (Some(true), true) | (None, false) => Some(false),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    fn settings(&self) -> Retry {
+        let hint = self.hint.text().trim();
+        Retry {
+            strict: self.strict,
+            upscale: (self.upscale > 0).then_some(self.upscale),
+            background: self.background,
+            with_image: self.with_image,
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+        }
+    }
+
+    /// Each row's name and value; the hint is typed in the last one.
+    fn rows(&self) -> [(&'static str, String); ROWS] {
+        let as_run = || "as the run".to_owned();
+        let prompt = if self.strict { "stricter" } else { "normal" };
+        let scale = match self.upscale {
+            0 => as_run(),
+            n => format!("{n}x"),
+        };
+        let background = self.background.map_or_else(as_run, |background| {
+            match background {
+                Background::White => "white",
+                Background::Black => "black",
+                Background::None => "none (stored colors)",
+            }
+            .to_owned()
+        });
+        let picture = self.with_image.map_or_else(as_run, |with| {
+            if with { "with" } else { "without" }.to_owned()
+        });
+        [
+            ("prompt", prompt.to_owned()),
+            ("scale", scale),
+            ("background", background),
+            ("picture", picture),
+            ("hint", String::new()),
+        ]
+    }
+}
+
+fn area(session: &Session) -> Rect {
+    centered(session.body(), 64, ROWS as u16 + 2)
+}
+
+/// Where the hint is typed: its text under the other values.
+fn hint_area(inner: Rect) -> Rect {
+    let before = LABEL + 2;
+    Rect {
+        x: inner.x + before,
+        y: inner.y + ROWS as u16 - 1,
+        width: inner.width.saturating_sub(before),
+        height: 1,
+    }
+}
+
+impl Modal for RetryForm {
+    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+        match key.code {
+            _ if escape => return Next::close(),
+            KeyCode::Enter => {
+                let how = self.settings();
+                return Next {
+                    open: ask_again(session, self.groups.clone(), how, self.advance),
+                    ..Next::close()
+                };
+            }
+            KeyCode::Down | KeyCode::Tab => self.row = (self.row + 1) % ROWS,
+            KeyCode::Up | KeyCode::BackTab => self.row = (self.row + ROWS - 1) % ROWS,
+            _ if self.row == ROWS - 1 => {
+                self.hint.key(key);
+            }
+            KeyCode::Left => self.step(false),
+            KeyCode::Right | KeyCode::Char(' ') => self.step(true),
+            _ => {}
+        }
+        Next::stay()
+    }
+
+    fn paste(&mut self, text: &str, _: &mut Session) {
+        self.hint.insert(text);
+    }
+
+    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+        vec![area(session)]
+    }
+
+    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+        let theme = &session.theme;
+        let area = area(session);
+        clear(area, buf);
+        let title = format!("Ask again about {}", plural(self.groups.len(), "record"));
+        let inner = pane(theme, area, true, &title, true, buf);
+        let rows = self.rows();
+        for (row, (name, value)) in rows.iter().enumerate().take(usize::from(inner.height)) {
+            let y = inner.y + row as u16;
+            let here = row == self.row;
+            let mark = if here { "> " } else { "  " };
+            let name = format!("{mark}{name}");
+            put(buf, inner.x, y, LABEL, &name, theme.dim());
+            if row == ROWS - 1 {
+                edit_line(&self.hint, theme.chip(), hint_area(inner), buf);
+                continue;
+            }
+            let (text, style) = match here {
+                true => (format!("< {value} >"), theme.cursor(true)),
+                false => (format!("  {value}"), theme.text()),
+            };
+            let cells = inner.width.saturating_sub(LABEL);
+            put(buf, inner.x + LABEL, y, cells, &text, style);
+        }
+    }
+
+    fn cursor(&self, _: &Placement, session: &Session) -> Option<Position> {
+        let inner = inner(area(session), true);
+        let area = hint_area(inner);
+        let typing = self.row == ROWS - 1 && area.y < inner.bottom();
+        typing.then(|| edit_cursor(&self.hint, area))
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("Enter", "ask"),
+            ("Tab", "next"),
+            ("Left Right", "change"),
+            ("Esc", "close"),
+        ]
+    }
+}

@@ -1,0 +1,146 @@
+//! What the engine last reported of itself: the model, the run, whether anything can be saved.
+
+use super::keymap::{Action, Context, Keymap};
+use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
+use crate::error::Error;
+use crate::text::rough_duration;
+use crate::wording;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Model {
+    Off,
+    Loading,
+    Ready(ModelInfo),
+    Failed(Error),
+}
+
+#[derive(Debug)]
+pub struct EngineStatus {
+    pub model: Model,
+    pub progress: Progress,
+    pub paused: bool,
+    /// The names of the steps that undo and redo would take.
+    pub undo: Option<String>,
+    pub redo: Option<String>,
+    /// Why nothing can be saved for now.
+    pub blocked: Option<Blocked>,
+    pub ended: bool,
+    /// Why the engine could not go on.
+    pub broken: Option<Error>,
+}
+
+impl EngineStatus {
+    pub fn new(has_model: bool) -> Self {
+        Self {
+            model: if has_model {
+                Model::Loading
+            } else {
+                Model::Off
+            },
+            progress: Progress::default(),
+            paused: false,
+            undo: None,
+            redo: None,
+            blocked: None,
+            ended: false,
+            broken: None,
+        }
+    }
+
+    /// Whether a model works or is about to.
+    pub fn has_model(&self) -> bool {
+        matches!(self.model, Model::Ready(_) | Model::Loading)
+    }
+
+    /// Why no answer can be requested of the model.
+    pub fn no_model(&self) -> Option<String> {
+        match &self.model {
+            Model::Off => Some("there is no model: started with --no-model".to_owned()),
+            Model::Failed(error) => Some(format!("there is no model: {}", error.cause)),
+            Model::Loading | Model::Ready(_) => None,
+        }
+    }
+
+    /// Why nothing that is decided now would be saved, and what to do about it.
+    pub fn trouble(&self, keymap: &Keymap) -> Option<String> {
+        if self.ended {
+            let why = match &self.broken {
+                Some(error) => format!("the engine has stopped: {}", error.cause),
+                None => "the engine has stopped".to_owned(),
+            };
+            return Some(format!(
+                "{why}; nothing is saved any more, leave and start again"
+            ));
+        }
+        let blocked = self.blocked.as_ref()?;
+        let keys = keymap.keys_of(Context::Global, Action::TryAgain);
+        let key = match keys.into_iter().next() {
+            Some(key) => key,
+            None => format!("the action {}", Action::TryAgain.info().name),
+        };
+        // The cause names a path, and the end of the line may be cut off.
+        let cure = match blocked.cure {
+            Cure::Wait => format!("{key} tries again"),
+            Cure::Rewrite => format!("{key} rewrites the journal"),
+            Cure::None => "leave and start again".to_owned(),
+        };
+        let error = wording::blocked(blocked);
+        Some(format!("not saved, {cure}: {}", error.cause))
+    }
+
+    /// Whether the header shows trouble.
+    pub fn is_bad(&self) -> bool {
+        matches!(self.model, Model::Failed(_)) || self.broken.is_some() || self.blocked.is_some()
+    }
+
+    /// What the model does, in a word.
+    pub fn stage(&self) -> &'static str {
+        match &self.model {
+            _ if self.broken.is_some() => "stopped",
+            _ if self.blocked.is_some() => "not saved",
+            Model::Off => "no model",
+            Model::Failed(_) => "model failed",
+            _ if self.paused => "paused",
+            _ => stage_name(self.progress.stage),
+        }
+    }
+
+    /// What the model does, in a few words.
+    pub fn activity(&self) -> String {
+        if let Some(error) = &self.broken {
+            return format!("stopped: {}", error.cause);
+        }
+        let mut words = self.stage().to_owned();
+        if self.blocked.is_some() || !self.has_model() {
+            return words;
+        }
+        let progress = &self.progress;
+        if let Some(done) = progress.stage_done {
+            words.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
+        }
+        if self.paused || progress.stage == Stage::Idle {
+            return words;
+        }
+        if progress.icons_per_minute_now > 0.0 {
+            words.push_str(&format!(" {:.0}/min", progress.icons_per_minute_now));
+        }
+        if let Some(eta) = progress.eta_seconds {
+            words.push_str(&format!(" {} left", rough_duration(eta)));
+        }
+        words
+    }
+}
+
+fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Starting => "starting",
+        Stage::Download => "downloading",
+        Stage::Load => "loading",
+        Stage::Quantize => "quantizing",
+        Stage::Decode => "writing",
+        Stage::Waiting => "no server answers",
+        Stage::Idle => "idle",
+        Stage::Paused => "paused",
+        Stage::Failed => "failed",
+    }
+}

@@ -1,0 +1,269 @@
+//! What the actions do that belong to no screen: decisions over the targets, and the program's own.
+
+use super::dialogs::{
+    ChooseAttribute, Confirm, Dialog, Help, Palette, Purpose, ReplaceForm, RetryForm, Scope,
+    TranslateForm, ask_again,
+};
+use super::keymap::{Action, Context};
+use super::message::Effect;
+use super::records::NEEDS_REVIEW;
+use super::screens::Outcome;
+use super::session::Session;
+use crate::engine::{Command, Retry};
+use crate::record::{Change, Field, GroupId, GroupState};
+use crate::text::plural;
+
+/// What an action is about.
+pub struct Scene {
+    /// What is selected in the gallery, else the current record.
+    pub targets: Vec<GroupId>,
+    /// The shown screen works on all selected records.
+    pub is_bulk: bool,
+    pub is_workbench: bool,
+}
+
+/// Refuses an action whose decision would not be saved, with the reason.
+pub fn refuse(action: Action, session: &mut Session) -> Option<Outcome> {
+    let why = session.trouble().filter(|_| action.decides())?;
+    if action.prompts() {
+        // What is typed next must go somewhere.
+        return Some(Outcome::open(Dialog::refusal(why)));
+    }
+    session.warn(why);
+    Some(Outcome::done())
+}
+
+/// Performs an action; `None` where it is a screen's own.
+pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Outcome> {
+    let Scene { targets, .. } = scene;
+    let mut open = None;
+    match action {
+        // A screen that these move something on has taken them.
+        Action::Up
+        | Action::Down
+        | Action::Left
+        | Action::Right
+        | Action::PageUp
+        | Action::PageDown => {}
+        Action::Top => session.put_cursor(0),
+        Action::Bottom => session.put_cursor(usize::MAX),
+        Action::Open => return Some(Outcome::show(Context::Queue)),
+        Action::AcceptNext => open = decide(Change::Accept, "accept", targets, session),
+        Action::CommitNext => open = decide(Change::Commit, "commit", targets, session),
+        Action::Reopen => {
+            session.apply(targets, Change::Reopen);
+        }
+        Action::NextToReview => session.go_to_next(),
+        Action::CommitAccepted => open = commit_all(GroupState::Accepted, "accepted", session),
+        Action::CommitCertain => open = commit_all(GroupState::Draft, "certain", session),
+        Action::Reject => {
+            open = about(targets, |groups| {
+                Dialog::prompt(Purpose::Reject { groups }, "")
+            })
+        }
+        Action::Undo => session.send(Command::Undo),
+        Action::Redo => session.send(Command::Redo),
+        Action::RemoveTag => {
+            open = about(targets, |groups| {
+                let field = Field::TagsKo;
+                Dialog::prompt(Purpose::Remove { field, groups }, "")
+            })
+        }
+        Action::SetAttribute => {
+            open = about(targets, |groups| {
+                Dialog::Choose(ChooseAttribute::new(groups))
+            })
+        }
+        Action::Note => {
+            let note = session.detail().and_then(|detail| detail.note());
+            let note = note.unwrap_or_default().to_owned();
+            open = about(targets, |_| Dialog::prompt(Purpose::Note, &note));
+        }
+        Action::Replace => open = Some(Dialog::Replace(ReplaceForm::default())),
+        Action::Translate => {
+            let scope = match scene.is_bulk && !session.selection.is_empty() {
+                true => Scope::Selection,
+                false => Scope::Record,
+            };
+            open = Some(TranslateForm::open(scope, session));
+        }
+        Action::Retry => {
+            let how = Retry {
+                strict: true,
+                ..Retry::default()
+            };
+            open = ask_again(session, targets, how, scene.is_workbench);
+        }
+        Action::RetryWith => {
+            open = match session.engine.no_model() {
+                Some(why) => Some(Dialog::refusal(capital(&why))),
+                None => about(targets, |groups| {
+                    Dialog::Retry(RetryForm::new(groups, scene.is_workbench))
+                }),
+            }
+        }
+        Action::Pause => pause(session),
+        Action::Background => {
+            let backdrop = session.pictures.next_backdrop();
+            session.notify(format!("picture {}", backdrop.name()));
+        }
+        Action::ModelView => session.pictures.toggle_model_view(),
+        Action::ClearFilter => session.set_filter(""),
+        Action::NeedsReview => session.set_filter(NEEDS_REVIEW),
+        Action::Sort => {
+            let sort = session.queue.sort().next();
+            session.set_sort(sort);
+        }
+        Action::Help => open = Some(Dialog::Help(Help::default())),
+        Action::Palette => open = Some(Dialog::Palette(Palette::default())),
+        Action::Redraw => session.request(Effect::Redraw),
+        Action::TryAgain => try_again(session),
+        Action::Suspend => session.request(Effect::Suspend),
+        Action::Quit => open = quit(session),
+        _ => return None,
+    }
+    Some(Outcome { show: None, open })
+}
+
+/// A prompt about the targets. Where there are none, what is typed must go somewhere.
+fn about(targets: Vec<GroupId>, prompt: impl FnOnce(Vec<GroupId>) -> Dialog) -> Option<Dialog> {
+    Some(match targets.is_empty() {
+        true => Dialog::refusal("There is no item in this list."),
+        false => prompt(targets),
+    })
+}
+
+/// Accepts or commits, then goes to the next uncertain record; many only once confirmed.
+fn decide(
+    change: Change,
+    verb: &str,
+    groups: Vec<GroupId>,
+    session: &mut Session,
+) -> Option<Dialog> {
+    let ready = |id: &&GroupId| {
+        session.records.get(**id).is_some_and(|summary| {
+            !matches!(
+                summary.state,
+                GroupState::Waiting | GroupState::Running | GroupState::Failed
+            )
+        })
+    };
+    let ready = groups.iter().filter(ready).count();
+    if ready == 0 {
+        if !groups.is_empty() {
+            session.notify(format!("nothing to {verb}: there is no draft yet"));
+            session.go_to_next();
+        }
+        return None;
+    }
+    if groups.len() == 1 {
+        session.go_to_next();
+        session.apply(groups, change);
+        return None;
+    }
+    let verb = capital(verb);
+    let (question, others) = match groups.len() - ready {
+        0 => (format!("{verb} these {ready} records?"), String::new()),
+        others => (
+            format!("{verb} {ready} of these {} records?", groups.len()),
+            format!("{others} without a draft stay as they are. "),
+        ),
+    };
+    let detail = format!("{others}One step; undo takes all of it back.");
+    let command = Command::Apply { groups, change };
+    Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+}
+
+/// Commits all accepted records, or all drafts without a reason, once confirmed.
+fn commit_all(state: GroupState, word: &str, session: &mut Session) -> Option<Dialog> {
+    let ready = session.records.groups().ids_where(|summary| {
+        summary.state == state && (state != GroupState::Draft || summary.reasons.is_empty())
+    });
+    let groups: Vec<GroupId> = ready.collect();
+    if groups.is_empty() {
+        session.notify(format!("no {word} draft to commit"));
+        return None;
+    }
+    let records = plural(groups.len(), &format!("{word} record"));
+    let question = format!("Commit {records}?");
+    let detail = format!("They go into labels.jsonl in {}.", session.settings.outdir);
+    let command = Command::Apply {
+        groups,
+        change: Change::Commit,
+    };
+    Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+}
+
+fn pause(session: &mut Session) {
+    if let Some(why) = session.engine.no_model() {
+        return session.warn(why);
+    }
+    session.engine.paused = !session.engine.paused;
+    let (command, text) = match session.engine.paused {
+        true => (Command::Pause, "the model pauses after what it has in hand"),
+        false => (Command::Resume, "the model goes on"),
+    };
+    session.send(command);
+    session.notify(text);
+}
+
+pub fn try_again(session: &mut Session) {
+    match (session.engine.ended, &session.engine.blocked) {
+        (true, _) => drop(session.refuses_step()),
+        (false, None) => session.notify("there is nothing to try again: all is saved"),
+        (false, Some(_)) => {
+            session.send(Command::TryAgain);
+            session.notify("trying again");
+        }
+    }
+}
+
+/// Leaves, at once where nothing has to be asked before.
+pub fn quit(session: &mut Session) -> Option<Dialog> {
+    let confirm = Confirm::leave(session);
+    if confirm.is_none() {
+        session.request(Effect::Quit);
+    }
+    confirm.map(Dialog::Confirm)
+}
+
+/// Whether an action would do something now; the hint line shows only those.
+pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
+    let current = session.current().and_then(|id| session.records.get(id));
+    let draft = session.labels().is_some();
+    match action {
+        Action::Undo => session.engine.undo.is_some(),
+        Action::Redo => session.engine.redo.is_some(),
+        Action::AcceptNext
+        | Action::CommitNext
+        | Action::EditLabel
+        | Action::AddTag
+        | Action::EditField
+        | Action::AddValue
+        | Action::RemoveValue
+        | Action::MoveEarlier => draft || (is_bulk && current.is_some()),
+        Action::Reject
+        | Action::Retry
+        | Action::Note
+        | Action::RemoveTag
+        | Action::SetAttribute
+        | Action::Select
+        | Action::SelectRange
+        | Action::SelectAll => current.is_some(),
+        Action::Attempts => {
+            let detail = session.detail();
+            detail.is_some_and(|detail| !detail.listed().is_empty())
+        }
+        Action::CommitAccepted => session.records.groups().count(GroupState::Accepted) > 0,
+        Action::Pause => session.engine.has_model(),
+        _ => true,
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}

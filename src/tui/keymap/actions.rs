@@ -1,0 +1,216 @@
+//! The one table of what a key can do; help, hint bar, palette, key files and README read it.
+
+/// Where a key is pressed. A pane's own bindings win over `Global`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Context {
+    Global,
+    Queue,
+    Record,
+    Gallery,
+    Attempts,
+    Progress,
+    Statistics,
+}
+
+impl Context {
+    pub const ALL: &'static [Context] = &[
+        Self::Global,
+        Self::Queue,
+        Self::Record,
+        Self::Gallery,
+        Self::Attempts,
+        Self::Progress,
+        Self::Statistics,
+    ];
+
+    /// Its table in a key file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Queue => "queue",
+            Self::Record => "record",
+            Self::Gallery => "gallery",
+            Self::Attempts => "attempts",
+            Self::Progress => "progress",
+            Self::Statistics => "statistics",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|context| context.name() == name)
+    }
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct ActionInfo {
+    pub action: Action,
+    /// Its name in a key file.
+    pub name: &'static str,
+    /// Two words at most, for the hint bar.
+    pub short: &'static str,
+    pub description: &'static str,
+    pub section: &'static str,
+}
+
+macro_rules! actions {
+    ($($section:literal { $($action:ident $name:literal $short:literal $description:literal),+ $(,)? })+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action { $($($action),+),+ }
+
+        pub const ACTIONS: &[ActionInfo] = &[$($(ActionInfo {
+            action: Action::$action,
+            name: $name,
+            short: $short,
+            description: $description,
+            section: $section,
+        }),+),+];
+    };
+}
+
+actions! {
+    "Decide" {
+        AcceptNext "accept-next" "accept" "Accept the draft, or confirm a committed one, and go to the next uncertain one",
+        CommitNext "commit-next" "commit" "Commit the draft to labels.jsonl and go to the next uncertain one",
+        CommitAccepted "commit-accepted" "commit all" "Commit every accepted record (asks first)",
+        CommitCertain "commit-certain" "commit certain" "Commit every draft without a reason (asks first)",
+        Reject "reject" "reject" "Reject with a reason; a commit then removes its line from labels.jsonl",
+        Reopen "reopen" "reopen" "Take an acceptance, a confirmation or a rejection back",
+        Undo "undo" "undo" "Undo the last step, bulk steps too",
+        Redo "redo" "redo" "Do the undone step again",
+    }
+    "Edit" {
+        EditLabel "edit-label" "edit label" "Edit the Korean label in place",
+        EditField "edit" "edit" "Edit the field or value under the cursor",
+        AddTag "add-tag" "add tag" "Add tags, with completion",
+        AddValue "add" "add" "Add a value to the field under the cursor",
+        RemoveValue "remove" "remove" "Remove the value under the cursor",
+        MoveEarlier "move-earlier" "earlier" "Move the value under the cursor towards the front",
+        MoveLater "move-later" "later" "Move the value under the cursor towards the end",
+        RemoveTag "remove-tag" "remove tag" "Remove a tag from all selected records",
+        SetAttribute "set-attribute" "attribute" "Change one value in all selected records",
+        Note "note" "note" "Write a note on the item",
+        Replace "replace" "replace" "Find and replace over all records, with a preview",
+        Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
+    }
+    "Ask the model" {
+        Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",
+        RetryWith "retry-with" "retry with" "Ask again with other scale, background, picture or a hint",
+        Attempts "attempts" "versions" "Compare all versions: imported, answers, edits, committed",
+        TakeField "take-field" "take field" "Take the field under the cursor from this version",
+        TakeAttempt "take-attempt" "take all" "Take this version whole; it becomes the draft",
+        Pause "pause" "pause" "Pause the model, or let it go on",
+    }
+    "Look" {
+        Background "background" "background" "Show the picture on white, black or a checkerboard",
+        ModelView "model-view" "model's eye" "Show exactly the pixels that the model was given",
+        Zoom "zoom" "zoom" "Show the picture as large as the screen, or beside the record again",
+        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: color:",
+        ClearFilter "clear-filter" "clear filter" "Show every item",
+        NeedsReview "needs-review" "needs review" "Show what needs a person",
+        Sort "sort" "sort" "Sort by uncertainty, name, time, source order",
+        NextPane "next-pane" "pane" "Focus next pane",
+        PreviousPane "previous-pane" "pane" "Focus previous pane",
+        NextToReview "next-to-review" "next" "Go to the next uncertain item, deciding nothing",
+        Workbench "workbench" "work" "Queue, picture and record",
+        Gallery "gallery" "gallery" "A grid of icons for bulk work",
+        Progress "progress" "progress" "What the model is doing",
+        Statistics "statistics" "statistics" "Reasons, tags, colors, types, states, uncertainty",
+    }
+    "Move" {
+        Up "up" "up" "Up",
+        Down "down" "down" "Down",
+        Left "left" "left" "Left",
+        Right "right" "right" "Right",
+        PageUp "page-up" "page up" "A page up",
+        PageDown "page-down" "page down" "A page down",
+        Top "top" "top" "To the first",
+        Bottom "bottom" "bottom" "To the last",
+        NarrowQueue "narrow-queue" "narrower" "Make the queue narrower",
+        WidenQueue "widen-queue" "wider" "Make the queue wider",
+    }
+    "Select" {
+        Select "select" "select" "Select or unselect the icon",
+        SelectRange "select-range" "range" "Select from the last selected icon to here",
+        SelectAll "select-all" "all" "Select all that the filter shows",
+        Unselect "unselect" "none" "Select nothing",
+        Open "open" "open" "Show what is under the cursor in the workbench",
+    }
+    "Program" {
+        Help "help" "help" "All keys",
+        Palette "palette" "palette" "Find an action by name and do it",
+        Redraw "redraw" "redraw" "Redraw the screen",
+        TryAgain "try-again" "try again" "While nothing can be saved: try again, or rewrite the journal",
+        Suspend "suspend" "suspend" "Go to the shell; fg comes back",
+        Quit "quit" "quit" "Leave; drafts stay in the journal",
+    }
+}
+
+impl Action {
+    pub fn info(self) -> &'static ActionInfo {
+        // The table and the enum come from one list, in one order.
+        &ACTIONS[self as usize]
+    }
+
+    /// Whether it changes what is saved, at once or by a prompt.
+    pub fn decides(self) -> bool {
+        self.prompts()
+            || matches!(
+                self,
+                Self::AcceptNext
+                    | Self::CommitNext
+                    | Self::CommitAccepted
+                    | Self::CommitCertain
+                    | Self::Reopen
+                    | Self::Undo
+                    | Self::Redo
+                    | Self::RemoveValue
+                    | Self::MoveEarlier
+                    | Self::MoveLater
+                    | Self::Retry
+                    | Self::TakeField
+                    | Self::TakeAttempt
+            )
+    }
+
+    /// Whether something is typed after it.
+    pub fn prompts(self) -> bool {
+        matches!(
+            self,
+            Self::Reject
+                | Self::EditLabel
+                | Self::EditField
+                | Self::AddTag
+                | Self::AddValue
+                | Self::RemoveTag
+                | Self::SetAttribute
+                | Self::Note
+                | Self::Replace
+                | Self::RetryWith
+        )
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        ACTIONS
+            .iter()
+            .find(|info| info.name == name)
+            .map(|info| info.action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        for (index, info) in ACTIONS.iter().enumerate() {
+            assert_eq!(info.action as usize, index);
+            assert_eq!(info.action.info().name, info.name);
+            assert_eq!(Action::parse(info.name), Some(info.action));
+        }
+    }
+}

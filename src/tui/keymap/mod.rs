@@ -1,0 +1,376 @@
+//! Key files to bindings: sequences, modifiers, the Hangul layout; every mistake with its line.
+
+mod actions;
+mod key;
+
+pub use actions::{ACTIONS, Action, ActionInfo, Context};
+pub use key::Key;
+
+use crate::error::{Error, ErrorKind, Result};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+const DEFAULT: &str = include_str!("../../../keymaps/default.toml");
+const VIM: &str = include_str!("../../../keymaps/vim.toml");
+
+/// The built-in key files by name.
+pub const BUILT_IN: &[(&str, &str)] = &[("default", DEFAULT), ("vim", VIM)];
+
+/// What the keys pressed so far mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    Action(Action),
+    /// The beginning of a longer sequence.
+    Prefix,
+    None,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Keymap {
+    bindings: HashMap<(Context, Vec<Key>), Action>,
+    /// In file order, for help.
+    order: Vec<(Context, Vec<Key>)>,
+}
+
+impl Keymap {
+    /// `choice` is a built-in name or a file, which then lies over the default one; `user` is
+    /// the file with a user's own bindings, looked at where it exists.
+    pub fn load(choice: Option<&str>, user: Option<&Path>) -> Result<Keymap> {
+        let mut keymap = Keymap::default();
+        let mut mistakes = Vec::new();
+        keymap.add("keymaps/default.toml", DEFAULT, &mut mistakes);
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).map_err(|error| {
+                Error::new(
+                    ErrorKind::Usage,
+                    format!("cannot read the key file {}: {error}", path.display()),
+                )
+            })
+        };
+        match choice {
+            None | Some("default") => {}
+            Some(name) => match BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+                Some((_, text)) => keymap.add(&format!("keymaps/{name}.toml"), text, &mut mistakes),
+                None => {
+                    let path = Path::new(name);
+                    if !path.exists() && !name.contains(['/', '.']) {
+                        return Err(Error::new(
+                            ErrorKind::Usage,
+                            format!("there is no key map `{name}`"),
+                        )
+                        .with_hint("--keymap takes default, vim or the path of a file"));
+                    }
+                    keymap.add(name, &read(path)?, &mut mistakes);
+                }
+            },
+        }
+        if let Some(path) = user.filter(|path| path.exists()) {
+            keymap.add(&path.display().to_string(), &read(path)?, &mut mistakes);
+        }
+        if mistakes.is_empty() {
+            return Ok(keymap);
+        }
+        Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "the key bindings have mistakes:\n  {}",
+                mistakes.join("\n  ")
+            ),
+        )
+        .with_hint(
+            "a line reads \"ctrl-r\" = \"redo\" under [global], [queue], [record], [gallery], \
+             [attempts], [progress] or [statistics]; \"none\" takes a binding away",
+        ))
+    }
+
+    fn add(&mut self, file: &str, text: &str, mistakes: &mut Vec<String>) {
+        let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let at = error.span().map_or(0, |span| span.start);
+            mistakes.push(format!("{file}:{}: {}", line(at), error.message()));
+        }
+        let mut found: Vec<(usize, Context, Vec<Key>, Option<Action>)> = Vec::new();
+        for (name, value) in table.get_ref() {
+            let Some(context) = Context::parse(name.get_ref()) else {
+                let at = line(name.span().start);
+                mistakes.push(format!(
+                    "{file}:{at}: there is no pane `{}`",
+                    name.get_ref()
+                ));
+                continue;
+            };
+            let DeValue::Table(bindings) = value.get_ref() else {
+                let at = line(name.span().start);
+                mistakes.push(format!("{file}:{at}: `{}` is not a table", name.get_ref()));
+                continue;
+            };
+            for (keys, action) in bindings {
+                let at = line(keys.span().start);
+                match binding(keys.get_ref(), action) {
+                    Ok((keys, action)) => found.push((at, context, keys, action)),
+                    Err(what) => mistakes.push(format!("{file}:{at}: {what}")),
+                }
+            }
+        }
+        found.sort_by_key(|(at, ..)| *at);
+        for (index, (at, context, keys, _)) in found.iter().enumerate() {
+            for (other_at, other_context, other, _) in &found[..index] {
+                if context == other_context && (keys.starts_with(other) || other.starts_with(keys))
+                {
+                    mistakes.push(format!(
+                        "{file}:{at}: `{}` conflicts with `{}` (line {other_at})",
+                        show(keys),
+                        show(other)
+                    ));
+                }
+            }
+        }
+        for (_, context, keys, action) in found {
+            // What an earlier file says of these keys, or of a part of them, is overridden.
+            self.bindings.retain(|(place, old), _| {
+                *place != context || !(old.starts_with(&keys) || keys.starts_with(old))
+            });
+            self.order.retain(|entry| self.bindings.contains_key(entry));
+            if let Some(action) = action {
+                self.bindings.insert((context, keys.clone()), action);
+                self.order.push((context, keys));
+            }
+        }
+    }
+
+    /// A pane's own binding first, then the global one.
+    pub fn lookup(&self, context: Context, keys: &[Key]) -> Lookup {
+        for place in [context, Context::Global] {
+            if let Some(action) = self.bindings.get(&(place, keys.to_vec())) {
+                return Lookup::Action(*action);
+            }
+            if self
+                .bindings
+                .keys()
+                .any(|(other, bound)| *other == place && bound.starts_with(keys))
+            {
+                return Lookup::Prefix;
+            }
+        }
+        Lookup::None
+    }
+
+    /// The keys of an action in a pane, as people read them; those that work there only first.
+    pub fn keys_of(&self, context: Context, action: Action) -> Vec<String> {
+        [context, Context::Global]
+            .iter()
+            .take(if context == Context::Global { 1 } else { 2 })
+            .flat_map(|place| {
+                self.order.iter().filter(move |(other, keys)| {
+                    other == place
+                        && self.bindings.get(&(*other, keys.clone())) == Some(&action)
+                        && self.lookup(context, keys) == Lookup::Action(action)
+                })
+            })
+            .map(|(_, keys)| show(keys))
+            .collect()
+    }
+
+    /// Every key of an action in any pane, without repeats.
+    pub fn all_keys_of(&self, action: Action) -> Vec<String> {
+        let mut all = Vec::new();
+        for entry in &self.order {
+            if self.bindings.get(entry) == Some(&action) {
+                let keys = show(&entry.1);
+                if !all.contains(&keys) {
+                    all.push(keys);
+                }
+            }
+        }
+        all
+    }
+
+    /// Where an action has keys.
+    pub fn contexts_of(&self, action: Action) -> Vec<Context> {
+        let has = |context: &&Context| {
+            self.bindings
+                .iter()
+                .any(|((place, _), bound)| place == *context && *bound == action)
+        };
+        Context::ALL.iter().filter(has).copied().collect()
+    }
+}
+
+fn show(keys: &[Key]) -> String {
+    keys.iter()
+        .map(Key::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn binding(
+    keys: &str,
+    action: &Spanned<DeValue<'_>>,
+) -> Result<(Vec<Key>, Option<Action>), String> {
+    let parsed = keys
+        .split_whitespace()
+        .map(Key::parse)
+        .collect::<Result<Vec<_>, _>>()?;
+    if parsed.is_empty() {
+        return Err("a binding without keys".to_owned());
+    }
+    let DeValue::String(name) = action.get_ref() else {
+        return Err(format!("`{keys}` is not bound to the name of an action"));
+    };
+    if name == "none" {
+        return Ok((parsed, None));
+    }
+    Action::parse(name).map_or_else(
+        || Err(format!("there is no action `{name}`")),
+        |action| Ok((parsed, Some(action))),
+    )
+}
+
+/// The table of keys for the README, from the built-in default key file.
+pub fn readme_table() -> Result<String> {
+    let keymap = Keymap::load(None, None)?;
+    let mut out = String::from("| key | does |\n|---|---|\n");
+    for info in ACTIONS {
+        let keys = keymap.all_keys_of(info.action);
+        if !keys.is_empty() {
+            let keys: Vec<_> = keys
+                .iter()
+                .map(|keys| format!("`{}`", keys.replace('|', "\\|")))
+                .collect();
+            // Writing to a string cannot fail.
+            let _ = writeln!(out, "| {} | {} |", keys.join(" "), info.description);
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ACTIONS;
+    use super::*;
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    fn event(code: KeyCode, modifiers: KeyModifiers) -> KeyEvent {
+        KeyEvent::new(code, modifiers)
+    }
+
+    fn typed(text: &str) -> Vec<Key> {
+        text.chars()
+            .flat_map(|c| Key::from_event(&event(KeyCode::Char(c), KeyModifiers::NONE)))
+            .collect()
+    }
+
+    #[test]
+    fn built_in_files_are_sound_and_the_default_one_binds_every_action() {
+        for (name, _) in BUILT_IN {
+            let keymap = Keymap::load(Some(name), None).unwrap();
+            for info in ACTIONS {
+                assert!(
+                    !keymap.all_keys_of(info.action).is_empty(),
+                    "{name} does not bind {}",
+                    info.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn sequences_and_panes() {
+        let keymap = Keymap::load(None, None).unwrap();
+        assert_eq!(keymap.lookup(Context::Queue, &typed("g")), Lookup::Prefix);
+        assert_eq!(
+            keymap.lookup(Context::Queue, &typed("gg")),
+            Lookup::Action(Action::Top)
+        );
+        assert_eq!(
+            keymap.lookup(
+                Context::Record,
+                &Key::from_event(&event(KeyCode::Enter, KeyModifiers::NONE))
+            ),
+            Lookup::Action(Action::EditField)
+        );
+        assert_eq!(
+            keymap.lookup(
+                Context::Queue,
+                &Key::from_event(&event(KeyCode::Enter, KeyModifiers::NONE))
+            ),
+            Lookup::Action(Action::AcceptNext)
+        );
+    }
+
+    #[test]
+    fn hangul_letters_stand_for_the_keys_under_them() {
+        assert_eq!(typed("ㅓ"), typed("j"));
+        assert_eq!(typed("ㅎㅎ"), typed("gg"));
+        assert_eq!(typed("ㄲ"), typed("R"));
+        assert_eq!(typed("값"), typed("rkqt"));
+        assert_eq!(typed("왜"), typed("dho"));
+        assert_eq!(typed("힣"), typed("glg"));
+        let keymap = Keymap::load(None, None).unwrap();
+        assert_eq!(
+            keymap.lookup(Context::Queue, &typed("ㅓ")),
+            Lookup::Action(Action::Down)
+        );
+    }
+
+    #[test]
+    fn a_user_overrides_single_bindings() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keys.toml");
+        std::fs::write(
+            &file,
+            "[queue]\n\"g\" = \"bottom\"\n\"ctrl-alt-J\" = \"down\"\n\"a\" = \"none\"\n",
+        )
+        .unwrap();
+        let keymap = Keymap::load(file.to_str(), None).unwrap();
+        assert_eq!(
+            keymap.lookup(Context::Queue, &typed("g")),
+            Lookup::Action(Action::Bottom)
+        );
+        assert_eq!(keymap.lookup(Context::Queue, &typed("a")), Lookup::None);
+        assert_eq!(
+            keymap.lookup(Context::Queue, &typed("k")),
+            Lookup::Action(Action::Up)
+        );
+        assert!(
+            keymap
+                .keys_of(Context::Queue, Action::Down)
+                .contains(&"Ctrl-Alt-J".to_owned())
+        );
+    }
+
+    #[test]
+    fn all_mistakes_come_together_with_their_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keys.toml");
+        std::fs::write(
+            &file,
+            "[queue]\n\"hyper-x\" = \"up\"\n\"x\" = \"fly\"\n\"z\" = 3\n\n[kitchen]\n\"q\" = \"quit\"\n[global]\n\"w\" = \"up\"\n\"w w\" = \"down\"\n\"y\" == \n",
+        )
+        .unwrap();
+        let error = Keymap::load(file.to_str(), None).unwrap_err();
+        assert_eq!(error.exit_status(), 2);
+        let text = error.cause.replace(file.to_str().unwrap(), "keys.toml");
+        for expected in [
+            "keys.toml:2: there is no key `hyper-x`",
+            "keys.toml:3: there is no action `fly`",
+            "keys.toml:4: `z` is not bound to the name of an action",
+            "keys.toml:6: there is no pane `kitchen`",
+            "keys.toml:10: `w w` conflicts with `w` (line 9)",
+            "keys.toml:11: ",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_not_a_file() {
+        let error = Keymap::load(Some("emacs"), None).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Usage);
+        assert!(Keymap::load(Some("no/such/file.toml"), None).is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! What the hint line reports, and the last errors for the progress screen.
+
+use std::collections::VecDeque;
+
+const MAX_ERRORS: usize = 50;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub bad: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Notices {
+    current: Option<Notice>,
+    errors: VecDeque<String>,
+}
+
+impl Notices {
+    pub fn current(&self) -> Option<&Notice> {
+        self.current.as_ref()
+    }
+
+    /// Oldest first.
+    pub fn errors(&self) -> &VecDeque<String> {
+        &self.errors
+    }
+
+    pub fn notify(&mut self, text: impl Into<String>) {
+        self.current = Some(Notice {
+            text: text.into(),
+            bad: false,
+        });
+    }
+
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.current = Some(Notice {
+            text: text.into(),
+            bad: true,
+        });
+    }
+
+    pub fn dismiss(&mut self) {
+        self.current = None;
+    }
+
+    pub fn log_error(&mut self, text: String) {
+        if self.errors.len() == MAX_ERRORS {
+            self.errors.pop_front();
+        }
+        self.errors.push_back(text);
+    }
+}

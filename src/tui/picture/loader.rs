@@ -1,0 +1,392 @@
+//! Icons for the screen: decoded off the UI thread, enlarged by whole numbers, newest request first.
+
+use crate::error::Error;
+use crate::icon::{self, Icon};
+use crate::record::{Background, GroupId};
+use crate::threads;
+use image::{DynamicImage, RgbaImage};
+use ratatui::layout::Size;
+use ratatui_image::picker::{Picker, ProtocolType};
+use ratatui_image::protocol::Protocol;
+use ratatui_image::{FontSize, Resize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What lies behind transparent pixels on the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Backdrop {
+    #[default]
+    White,
+    Black,
+    Checker,
+}
+
+impl Backdrop {
+    pub fn next(self) -> Self {
+        match self {
+            Self::White => Self::Black,
+            Self::Black => Self::Checker,
+            Self::Checker => Self::White,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::White => "on white",
+            Self::Black => "on black",
+            Self::Checker => "on checkerboard",
+        }
+    }
+}
+
+/// How an icon is to be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RenderMode {
+    Plain(Backdrop),
+    /// The same on a backdrop that fills all of its cells, so that icons in rows line up.
+    Tile(Backdrop),
+    /// The pixels that the model was given.
+    Model {
+        upscale: u32,
+        background: Background,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PictureKey {
+    pub group: GroupId,
+    pub mode: RenderMode,
+    /// The cells that there are for it.
+    pub width: u16,
+    pub height: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureRequest {
+    pub key: PictureKey,
+    pub file: PathBuf,
+}
+
+/// A color of the icon with its share of the opaque pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Swatch {
+    pub rgb: [u8; 3],
+    pub share: f32,
+}
+
+/// Whole numbers only: pixel art stays sharp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Screen pixels per pixel of the icon.
+    Up(u32),
+    /// Pixels of the icon per pixel of the screen, where there is no room for all.
+    Down(u32),
+}
+
+impl std::fmt::Display for Scale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Up(n) => write!(f, "x{n}"),
+            Self::Down(n) => write!(f, "1:{n}"),
+        }
+    }
+}
+
+pub struct Picture {
+    pub protocol: Protocol,
+    /// Pixels of the icon, or of what the model was given.
+    pub pixels: (u32, u32),
+    pub scale: Scale,
+    pub swatches: Vec<Swatch>,
+}
+
+pub struct LoadedPicture {
+    pub key: PictureKey,
+    /// Why there is nothing to show.
+    pub picture: Result<Arc<Picture>, String>,
+}
+
+/// Whether a terminal shows pixels smaller than half a cell.
+pub fn is_fine(picker: &Picker) -> bool {
+    picker.protocol_type() != ProtocolType::Halfblocks
+}
+
+/// Reads, decodes and draws one icon.
+pub fn load(picker: &Picker, request: &PictureRequest) -> LoadedPicture {
+    let picture = || read(&request.file).and_then(|icon| draw(picker, &icon, request.key));
+    // A file that a decoder panics on has no picture; the others have theirs.
+    let picture = catch_unwind(AssertUnwindSafe(picture))
+        .unwrap_or_else(|_| Err("decoding it failed; the log says how".to_owned()));
+    LoadedPicture {
+        key: request.key,
+        picture: picture.map(Arc::new),
+    }
+}
+
+fn read(path: &Path) -> Result<Icon, String> {
+    let bytes = crate::engine::image_bytes(path).map_err(|failure| failure.detail)?;
+    icon::decode(&bytes).map_err(|error| error.cause)
+}
+
+fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<Picture, String> {
+    let swatches = icon::palette(icon)
+        .swatches
+        .into_iter()
+        .map(|swatch| Swatch {
+            rgb: swatch.rgb,
+            share: swatch.share,
+        })
+        .collect();
+    let (source, backdrop) = match key.mode {
+        RenderMode::Plain(backdrop) | RenderMode::Tile(backdrop) => (icon.clone(), backdrop),
+        RenderMode::Model {
+            upscale,
+            background,
+        } => {
+            let picture = icon::picture(icon, upscale, background);
+            let rgba = picture
+                .rgb
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .flat_map(|&[r, g, b]| [r, g, b, 255])
+                .collect();
+            let backdrop = match background {
+                Background::White => Backdrop::White,
+                _ => Backdrop::Black,
+            };
+            (
+                Icon {
+                    width: picture.width,
+                    height: picture.height,
+                    rgba,
+                },
+                backdrop,
+            )
+        }
+    };
+    let pixels = (source.width, source.height);
+    let cell = cell(picker);
+    let (image, scale) = compose(&source, backdrop, cell, key)?;
+    let size = Size::new(
+        (image.width() / u32::from(cell.width)) as u16,
+        (image.height() / u32::from(cell.height)) as u16,
+    );
+    let image = if is_fine(picker) {
+        image
+    } else {
+        // Half blocks are sampled down from the picker's nominal cell.
+        let font = picker.font_size();
+        image::imageops::resize(
+            &image,
+            u32::from(size.width) * u32::from(font.width),
+            u32::from(size.height) * u32::from(font.height),
+            image::imageops::FilterType::Nearest,
+        )
+    };
+    let protocol = picker
+        .new_protocol(DynamicImage::ImageRgba8(image), size, Resize::Fit(None))
+        .map_err(|error| error.to_string())?;
+    Ok(Picture {
+        protocol,
+        pixels,
+        scale,
+        swatches,
+    })
+}
+
+/// Pixels of a cell; half blocks have two, one above the other.
+fn cell(picker: &Picker) -> FontSize {
+    if is_fine(picker) {
+        picker.font_size()
+    } else {
+        FontSize::new(1, 2)
+    }
+}
+
+/// The icon in the middle of a whole number of cells, on its backdrop.
+fn compose(
+    icon: &Icon,
+    backdrop: Backdrop,
+    cell: FontSize,
+    key: PictureKey,
+) -> Result<(RgbaImage, Scale), String> {
+    let (cell_width, cell_height) = (u32::from(cell.width), u32::from(cell.height));
+    let room = (
+        u32::from(key.width) * cell_width,
+        u32::from(key.height) * cell_height,
+    );
+    if room.0 == 0 || room.1 == 0 || icon.width == 0 || icon.height == 0 {
+        return Err("no room".to_owned());
+    }
+    let factor = (room.0 / icon.width).min(room.1 / icon.height).min(64);
+    let scale = match factor {
+        0 => Scale::Down((icon.width.div_ceil(room.0)).max(icon.height.div_ceil(room.1))),
+        n => Scale::Up(n),
+    };
+    let scaled = match scale {
+        Scale::Up(n) => {
+            let scaled = icon::scale_nearest(icon, n);
+            RgbaImage::from_raw(scaled.width, scaled.height, scaled.rgba)
+        }
+        Scale::Down(n) => {
+            RgbaImage::from_raw(icon.width, icon.height, icon.rgba.clone()).map(|image| {
+                match key.mode {
+                    RenderMode::Tile(_) => fit(&image, room),
+                    RenderMode::Plain(_) | RenderMode::Model { .. } => shrink(&image, n),
+                }
+            })
+        }
+    }
+    .ok_or("the icon's pixels do not fit its size")?;
+    let (full_width, full_height) = match key.mode {
+        RenderMode::Tile(_) => room,
+        _ => (
+            scaled.width().next_multiple_of(cell_width),
+            scaled.height().next_multiple_of(cell_height),
+        ),
+    };
+    let square = if cell_width == 1 { 2 } else { 8 };
+    let mut out = RgbaImage::from_fn(full_width, full_height, |x, y| {
+        let value = match backdrop {
+            Backdrop::White => 255,
+            Backdrop::Black => 0,
+            Backdrop::Checker if (x / square + y / square).is_multiple_of(2) => 160,
+            Backdrop::Checker => 96,
+        };
+        image::Rgba([value, value, value, 255])
+    });
+    image::imageops::overlay(
+        &mut out,
+        &scaled,
+        i64::from((full_width - scaled.width()) / 2),
+        i64::from((full_height - scaled.height()) / 2),
+    );
+    Ok((out, scale))
+}
+
+/// A thumbnail is to be known again, not to be judged: it takes all of its room.
+fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
+    let (width, height) = (u64::from(image.width()), u64::from(image.height()));
+    let (most_width, most_height) = (u64::from(room_width), u64::from(room_height));
+    let (width, height) = if width * most_height > height * most_width {
+        (most_width, (height * most_width / width).max(1))
+    } else {
+        ((width * most_height / height).max(1), most_height)
+    };
+    image::imageops::thumbnail(image, width as u32, height as u32)
+}
+
+/// The pixel in the middle of every `n` by `n`: every pixel drawn is a color of the icon, not a mixture.
+fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
+    let middle = |at: u32, size: u32| (at * n + n / 2).min(size - 1);
+    let (width, height) = image.dimensions();
+    RgbaImage::from_fn(width.div_ceil(n), height.div_ceil(n), |x, y| {
+        *image.get_pixel(middle(x, width), middle(y, height))
+    })
+}
+
+/// A thread that works through the newest list of requests, the first one first.
+pub fn spawn(
+    picker: Picker,
+    requests: crossbeam_channel::Receiver<Vec<PictureRequest>>,
+    loaded: crossbeam_channel::Sender<LoadedPicture>,
+    failed: impl FnOnce(Error) + Send + 'static,
+) -> crate::error::Result<()> {
+    let work = move || {
+        let mut list: std::collections::VecDeque<PictureRequest> = Default::default();
+        loop {
+            let newer = if list.is_empty() {
+                match requests.recv() {
+                    Ok(newer) => Some(newer),
+                    Err(_) => return,
+                }
+            } else {
+                None
+            };
+            if let Some(newest) = requests.try_iter().last().or(newer) {
+                list = newest.into();
+            }
+            if let Some(request) = list.pop_front()
+                && loaded.send(load(&picker, &request)).is_err()
+            {
+                return;
+            }
+        }
+    };
+    threads::spawn("tui-pictures", work, failed).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dot() -> Icon {
+        // Red over clear, two by two.
+        Icon {
+            width: 2,
+            height: 2,
+            rgba: vec![255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 255],
+        }
+    }
+
+    fn key(mode: RenderMode, width: u16, height: u16) -> PictureKey {
+        PictureKey {
+            group: GroupId(1),
+            mode,
+            width,
+            height,
+        }
+    }
+
+    #[test]
+    fn enlarged_by_a_whole_number_without_smoothing() {
+        let cell = FontSize::new(8, 16);
+        for (mode, size) in [
+            (RenderMode::Plain(Backdrop::White), (48, 48)),
+            (RenderMode::Tile(Backdrop::White), (64, 48)),
+        ] {
+            let (image, scale) = compose(&dot(), Backdrop::White, cell, key(mode, 8, 3)).unwrap();
+            assert_eq!(scale.to_string(), "x24");
+            assert_eq!(image.dimensions(), size);
+            let colors: std::collections::HashSet<_> = image.pixels().map(|p| p.0).collect();
+            assert_eq!(
+                colors,
+                [[255, 0, 0, 255], [255, 255, 255, 255]]
+                    .into_iter()
+                    .collect()
+            );
+        }
+    }
+
+    #[test]
+    fn made_smaller_by_a_whole_number_where_it_must() {
+        let large = icon::scale_nearest(&dot(), 50);
+        let half_blocks = FontSize::new(1, 2);
+        let mode = RenderMode::Plain(Backdrop::Black);
+        let (image, scale) =
+            compose(&large, Backdrop::Black, half_blocks, key(mode, 11, 6)).unwrap();
+        assert_eq!(scale.to_string(), "1:10");
+        assert_eq!(image.dimensions(), (10, 10));
+        // No mixed colors at the borders of the large pixels.
+        for (x, y, pixel) in image.enumerate_pixels() {
+            let red = (x < 5) == (y < 5);
+            assert_eq!(pixel.0, [if red { 255 } else { 0 }, 0, 0, 255]);
+        }
+        assert!(compose(&large, Backdrop::Black, half_blocks, key(mode, 0, 5)).is_err());
+        // Not so a thumbnail, which fills its room.
+        let tile = key(RenderMode::Tile(Backdrop::Black), 12, 6);
+        let (image, _) = compose(&large, Backdrop::Black, half_blocks, tile).unwrap();
+        assert!(image.get_pixel(0, 0).0[0] > 0 && image.get_pixel(11, 11).0[0] > 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        let request = PictureRequest {
+            key: key(RenderMode::Plain(Backdrop::White), 10, 5),
+            file: "no/such.png".into(),
+        };
+        assert!(load(&Picker::halfblocks(), &request).picture.is_err());
+    }
+}

@@ -1,0 +1,151 @@
+//! Icons on the screen: which are loaded, which are requested, how they are drawn.
+
+mod loader;
+
+pub use loader::{Backdrop, LoadedPicture, Picture, PictureKey, PictureRequest, RenderMode, spawn};
+
+#[cfg(test)]
+pub use loader::load;
+
+use super::theme::Theme;
+use super::widgets::layout::centered;
+use crate::record::{GroupDetail, GroupId};
+use crate::settings::IconOptions;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use ratatui::widgets::Widget as _;
+use ratatui_image::Image;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How many pictures are kept; beyond it those that are not requested are dropped.
+const MAX_PICTURES: usize = 400;
+
+#[derive(Default)]
+pub struct Pictures {
+    loaded: HashMap<PictureKey, Result<Arc<Picture>, String>>,
+    requested: Vec<PictureRequest>,
+    /// Whether the terminal shows real pixels.
+    fine: bool,
+    backdrop: Backdrop,
+    /// Pictures are shown as the model was given them.
+    model_view: bool,
+}
+
+impl Pictures {
+    pub fn are_fine(&self) -> bool {
+        self.fine
+    }
+
+    pub fn set_fine(&mut self, fine: bool) {
+        self.fine = fine;
+        self.clear();
+    }
+
+    /// Forgets all pictures: the terminal or its size has changed.
+    pub fn clear(&mut self) {
+        self.loaded.clear();
+        self.requested.clear();
+    }
+
+    pub fn insert(&mut self, picture: LoadedPicture) {
+        self.loaded.insert(picture.key, picture.picture);
+    }
+
+    pub fn get(&self, key: &PictureKey) -> Option<&Result<Arc<Picture>, String>> {
+        self.loaded.get(key)
+    }
+
+    pub fn is_model_view(&self) -> bool {
+        self.model_view
+    }
+
+    pub fn toggle_model_view(&mut self) {
+        self.model_view = !self.model_view;
+    }
+
+    /// Shows icons on the next backdrop.
+    pub fn next_backdrop(&mut self) -> Backdrop {
+        self.backdrop = self.backdrop.next();
+        self.model_view = false;
+        self.backdrop
+    }
+
+    /// How a record's icon is drawn: as it is, or as the attempt that the draft comes from was
+    /// given it, else as the run's settings have it.
+    pub fn mode(&self, detail: &GroupDetail, run: &IconOptions) -> RenderMode {
+        if !self.model_view {
+            return RenderMode::Plain(self.backdrop);
+        }
+        let attempt = match detail.drafted_attempt() {
+            Some(at) => detail.attempts.get(at),
+            None => detail.attempts.last(),
+        };
+        let (upscale, background) = attempt.map_or((run.upscale, run.background), |attempt| {
+            (attempt.settings.upscale, attempt.settings.background)
+        });
+        RenderMode::Model {
+            upscale,
+            background,
+        }
+    }
+
+    pub fn key(&self, detail: &GroupDetail, run: &IconOptions, room: Rect) -> PictureKey {
+        PictureKey {
+            group: detail.summary.id,
+            mode: self.mode(detail, run),
+            width: room.width,
+            height: room.height,
+        }
+    }
+
+    pub fn tile_key(&self, group: GroupId, room: Size) -> PictureKey {
+        PictureKey {
+            group,
+            mode: RenderMode::Tile(self.backdrop),
+            width: room.width,
+            height: room.height,
+        }
+    }
+
+    /// Those of the wanted pictures that are not loaded, where they differ from what was
+    /// requested before.
+    pub fn missing(&mut self, wanted: Vec<PictureRequest>) -> Option<Vec<PictureRequest>> {
+        let mut missing = wanted;
+        missing.retain(|request| !self.loaded.contains_key(&request.key));
+        if self.loaded.len() > MAX_PICTURES {
+            let keep: HashSet<_> = self.requested.iter().map(|request| request.key).collect();
+            self.loaded.retain(|key, _| keep.contains(key));
+        }
+        if missing == self.requested {
+            return None;
+        }
+        self.requested.clone_from(&missing);
+        (!missing.is_empty()).then_some(missing)
+    }
+
+    /// An icon in the middle of its room. The terminal draws its pixels in one stroke over all of
+    /// its cells, whenever the first of them changes: one that a box lies over in part would be
+    /// drawn over the box, or keep a piece of it. It is left out until the box is gone.
+    pub fn draw(
+        &self,
+        picture: &Picture,
+        room: Rect,
+        boxes: &[Rect],
+        theme: &Theme,
+        buf: &mut Buffer,
+    ) {
+        let size = picture.protocol.size();
+        let place = centered(room, size.width, size.height);
+        if !(self.fine && boxes.iter().any(|area| area.intersects(place))) {
+            Image::new(&picture.protocol).render(place, buf);
+        }
+        if !self.fine {
+            for at in place.intersection(buf.area).positions() {
+                let cell = &mut buf[at];
+                cell.fg = theme.pixel(cell.fg);
+                cell.bg = theme.pixel(cell.bg);
+            }
+        }
+    }
+}

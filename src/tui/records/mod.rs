@@ -1,0 +1,123 @@
+//! The records of the workstation: summaries of all groups, details of some, the queue over them.
+
+mod filter;
+mod groups;
+mod queue;
+mod selection;
+pub mod worker;
+
+pub use filter::{NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
+#[cfg(test)]
+pub use groups::Snapshot;
+pub use groups::{Groups, needs_person};
+pub use queue::Queue;
+pub use selection::Selection;
+pub use worker::{Counts, Task, TaskResult};
+
+use crate::error::Result;
+use crate::record::{Change, GroupDetail, GroupId, GroupSummary, Vocabulary};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How many details are kept; beyond it those that no screen needs are dropped.
+const MAX_DETAILS: usize = 400;
+
+/// All groups as the engine last reported them.
+#[derive(Debug, Default)]
+pub struct Records {
+    groups: Groups,
+    details: HashMap<GroupId, Arc<GroupDetail>>,
+    /// Details requested from the engine and not outdated since.
+    requested: HashSet<GroupId>,
+    counts: Counts,
+    counts_stale: bool,
+    source_read: bool,
+}
+
+impl Records {
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    pub fn get(&self, id: GroupId) -> Option<&GroupSummary> {
+        self.groups.get(id)
+    }
+
+    pub fn detail(&self, id: GroupId) -> Option<&Arc<GroupDetail>> {
+        self.details.get(&id)
+    }
+
+    /// How often every value occurs; as old as the last [`Self::count_task`].
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    pub fn source_is_read(&self) -> bool {
+        self.source_read
+    }
+
+    pub fn set_source_read(&mut self) {
+        self.source_read = true;
+    }
+
+    /// Takes new summaries. Details that they make outdated are dropped, except the one of
+    /// `current`, which stays on screen until its new one is there.
+    pub fn update(&mut self, groups: Vec<GroupSummary>, current: Option<GroupId>) {
+        for summary in groups {
+            let id = summary.id;
+            let changed = self.groups.get(id) != Some(&summary);
+            self.groups.put(summary);
+            if changed || self.details.contains_key(&id) {
+                self.requested.remove(&id);
+                if current != Some(id) {
+                    self.details.remove(&id);
+                }
+            }
+        }
+        self.counts_stale = true;
+    }
+
+    pub fn put_detail(&mut self, detail: GroupDetail) {
+        self.details.insert(detail.summary.id, Arc::new(detail));
+    }
+
+    /// Which of these details have to be requested from the engine.
+    pub fn missing_details(&mut self, wanted: &[GroupId]) -> Vec<GroupId> {
+        if self.details.len() > MAX_DETAILS {
+            let keep: HashSet<GroupId> = wanted.iter().copied().collect();
+            self.details.retain(|id, _| keep.contains(id));
+            self.requested.retain(|id| keep.contains(id));
+        }
+        let missing = wanted.iter().filter(|id| self.requested.insert(**id));
+        missing.copied().collect()
+    }
+
+    /// Shows a change at once, by the rules of the review state machine; the engine's own report
+    /// follows. Whether anything changes.
+    pub fn predict(
+        &mut self,
+        group: GroupId,
+        change: &Change,
+        vocabulary: &Vocabulary,
+    ) -> Result<bool> {
+        let Some(detail) = self.details.get_mut(&group) else {
+            return Ok(false);
+        };
+        let changed = Arc::make_mut(detail).apply(change, vocabulary)?;
+        if changed {
+            self.groups.predict(&detail.summary);
+        }
+        Ok(changed)
+    }
+
+    /// The work that brings [`Self::counts`] up to date, if it is needed.
+    pub fn count_task(&mut self) -> Option<Task> {
+        std::mem::take(&mut self.counts_stale).then(|| Task::Count {
+            all: self.groups.snapshot(),
+        })
+    }
+
+    pub fn set_counts(&mut self, counts: Counts) {
+        self.counts = counts;
+    }
+}

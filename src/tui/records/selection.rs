@@ -1,0 +1,78 @@
+//! The records that the operator selected for bulk work.
+
+use crate::record::GroupId;
+use std::collections::BTreeSet;
+
+#[derive(Debug, Default)]
+pub struct Selection {
+    groups: BTreeSet<GroupId>,
+    /// How many of them the queue does not show.
+    hidden: usize,
+    /// The row of the queue where a range begins.
+    anchor: Option<usize>,
+}
+
+impl Selection {
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    pub fn contains(&self, id: GroupId) -> bool {
+        self.groups.contains(&id)
+    }
+
+    pub fn groups(&self) -> Vec<GroupId> {
+        self.groups.iter().copied().collect()
+    }
+
+    pub fn clear(&mut self) {
+        self.groups.clear();
+        self.hidden = 0;
+    }
+
+    pub fn toggle(&mut self, id: GroupId, row: usize) {
+        if !self.groups.remove(&id) {
+            self.groups.insert(id);
+        }
+        self.anchor = Some(row);
+    }
+
+    /// Selects from the last selected row to `row`, of all `shown`; a single record where none
+    /// was selected before.
+    pub fn extend_to(&mut self, row: usize, shown: &[GroupId]) {
+        match self.anchor {
+            Some(anchor) => {
+                let rows = anchor.min(row)..=anchor.max(row);
+                let rows = rows.filter_map(|row| shown.get(row));
+                self.groups.extend(rows);
+                self.anchor = Some(row);
+            }
+            None => {
+                if let Some(id) = shown.get(row) {
+                    self.toggle(*id, row);
+                }
+            }
+        }
+    }
+
+    pub fn set(&mut self, groups: impl IntoIterator<Item = GroupId>) {
+        self.groups = groups.into_iter().collect();
+        self.hidden = 0;
+    }
+
+    /// Counts what is hidden once the queue shows other records.
+    pub fn count_hidden(&mut self, shown: impl Iterator<Item = GroupId>) {
+        if !self.groups.is_empty() {
+            let shown = shown.filter(|id| self.groups.contains(id)).count();
+            self.hidden = self.groups.len() - shown;
+        }
+    }
+}

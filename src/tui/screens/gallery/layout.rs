@@ -1,0 +1,86 @@
+//! Where the tiles of the gallery are, for any size; drawing and input read the same rectangles.
+
+use ratatui::layout::{Position, Rect, Size};
+
+/// The gallery: a line above with the filter, the tiles, and the record under the cursor below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    pub title: Rect,
+    pub filter: Rect,
+    pub tiles: Rect,
+    /// Of no height where there is no room.
+    pub record: Rect,
+    pub columns: usize,
+    pub lines: usize,
+    /// Cells of a tile: the picture and a line for its name.
+    pub tile: Size,
+}
+
+impl Grid {
+    /// The tile on this slot of the screen.
+    pub fn tile_at(&self, slot: usize) -> Rect {
+        let (column, line) = (slot % self.columns, slot / self.columns);
+        Rect {
+            x: self.tiles.x + column as u16 * self.tile.width,
+            y: self.tiles.y + line as u16 * self.tile.height,
+            width: self.tile.width,
+            height: self.tile.height,
+        }
+    }
+
+    /// What of a tile the picture has.
+    pub fn picture(&self) -> Size {
+        Size::new(
+            self.tile.width.saturating_sub(2),
+            self.tile.height.saturating_sub(1),
+        )
+    }
+
+    pub fn slot_at(&self, at: Position) -> Option<usize> {
+        let column = usize::from(at.x.checked_sub(self.tiles.x)? / self.tile.width);
+        let line = usize::from(at.y.checked_sub(self.tiles.y)? / self.tile.height);
+        (column < self.columns && line < self.lines).then_some(line * self.columns + column)
+    }
+}
+
+pub fn grid(body: Rect, fine: bool) -> Grid {
+    let title_width = (body.width / 2).min(36);
+    let title = Rect {
+        width: title_width,
+        height: 1,
+        ..body
+    };
+    let filter = Rect {
+        x: body.x + title_width,
+        width: body.width - title_width,
+        height: 1,
+        ..body
+    };
+    let record_height = if body.height >= 18 { 3 } else { 0 };
+    let tiles = Rect {
+        y: body.y + 1,
+        height: body.height.saturating_sub(1 + record_height),
+        ..body
+    };
+    let record = Rect {
+        y: tiles.bottom(),
+        height: record_height,
+        ..body
+    };
+    // An icon of 32 pixels at its own size; half blocks are coarser and need more cells.
+    let (width, height) = if fine { (16, 6) } else { (20, 9) };
+    let (width, height) = if tiles.width >= 60 && tiles.height >= height {
+        (width, height)
+    } else {
+        (13, 5)
+    };
+    Grid {
+        title,
+        filter,
+        tiles,
+        record,
+        columns: usize::from((tiles.width / width).max(1)),
+        lines: usize::from((tiles.height / height).max(1)),
+        tile: Size::new(width, height.min(tiles.height)),
+    }
+}

@@ -1,0 +1,325 @@
+//! A grid of icons for work on many records at once; the record under the cursor stands below it.
+
+mod layout;
+
+use super::queue_parts::{empty_queue, filter_line};
+use super::{Outcome, Screen, View};
+use crate::record::{Field, GroupSummary};
+use crate::text::{count, fit, pad, width};
+use crate::tui::dialogs::{Dialog, FilterForm, Purpose, Refusal};
+use crate::tui::keymap::{Action, Context};
+use crate::tui::picture::PictureRequest;
+use crate::tui::session::Session;
+use crate::tui::theme::{Theme, sign};
+use crate::tui::widgets::{fill_view, keep_in_view, put, put_line};
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use layout::{Grid, grid};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+use std::ops::Range;
+
+#[derive(Default)]
+pub struct Gallery {
+    /// The first line of tiles on screen.
+    top: usize,
+}
+
+impl Gallery {
+    pub fn layout(&self, session: &Session) -> Grid {
+        grid(session.body(), session.pictures.are_fine())
+    }
+
+    /// Moves the cursor by tiles and lines; at the border it stays.
+    fn step(&self, x: isize, y: isize, session: &mut Session) {
+        let columns = self.layout(session).columns as isize;
+        let cursor = session.queue.cursor();
+        let to = cursor.saturating_add_signed(y * columns + x);
+        if to < session.queue.len() {
+            session.put_cursor(to);
+        }
+    }
+
+    fn page(&self, direction: isize, session: &mut Session) {
+        let grid = self.layout(session);
+        session.move_cursor(direction * (grid.columns * grid.lines) as isize);
+    }
+
+    fn select(&self, range: bool, session: &mut Session) {
+        let Some(id) = session.current() else { return };
+        let row = session.queue.cursor();
+        if range {
+            let shown: Vec<_> = session.queue.ids(&session.records).collect();
+            session.selection.extend_to(row, &shown);
+        } else {
+            session.selection.toggle(id, row);
+        }
+    }
+}
+
+impl Screen for Gallery {
+    fn context(&self) -> Context {
+        Context::Gallery
+    }
+
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+        match action {
+            Action::Up => self.step(0, -1, session),
+            Action::Down => self.step(0, 1, session),
+            Action::Left => self.step(-1, 0, session),
+            Action::Right => self.step(1, 0, session),
+            Action::PageUp => self.page(-1, session),
+            Action::PageDown => self.page(1, session),
+            Action::Select => self.select(false, session),
+            Action::SelectRange => self.select(true, session),
+            Action::SelectAll => {
+                let shown = session.queue.ids(&session.records);
+                session.selection.set(shown);
+            }
+            Action::Gallery => return Some(Outcome::show(Context::Gallery)),
+            Action::Unselect => session.selection.clear(),
+            Action::Filter => return Some(Outcome::open(FilterForm::open(session))),
+            Action::AddTag => {
+                let field = Field::TagsKo;
+                let groups = match session.selection.is_empty() {
+                    true => session.current().into_iter().collect(),
+                    false => session.selection.groups(),
+                };
+                return Some(Outcome::open(match groups.len() {
+                    0 => Refusal::nothing_to_edit(session),
+                    1 if session.labels().is_none() => Refusal::nothing_to_edit(session),
+                    _ => Dialog::prompt(Purpose::Add { field, groups }, ""),
+                }));
+            }
+            _ => return None,
+        }
+        Some(Outcome::done())
+    }
+
+    fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
+        let grid = self.layout(session);
+        match mouse.kind {
+            MouseEventKind::ScrollDown => session.move_cursor(grid.columns as isize),
+            MouseEventKind::ScrollUp => session.move_cursor(-(grid.columns as isize)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let at = Position::new(mouse.column, mouse.row);
+                if let Some(slot) = grid.slot_at(at) {
+                    let row = self.top * grid.columns + slot;
+                    if row < session.queue.len() {
+                        session.put_cursor(row);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn prepare(&mut self, _: Option<&Dialog>, session: &Session) {
+        let grid = self.layout(session);
+        let line = session.queue.cursor() / grid.columns;
+        keep_in_view(&mut self.top, line, grid.lines);
+        let lines = session.queue.len().div_ceil(grid.columns);
+        fill_view(&mut self.top, grid.lines, lines);
+    }
+
+    fn draw(&self, view: &View<'_>, _: Rect, buf: &mut Buffer) {
+        let session = view.session;
+        let grid = self.layout(session);
+        title(session, grid.title, buf);
+        filter_line(view, grid.filter, buf);
+        if session.queue.is_empty() {
+            empty_queue(session, grid.tiles, buf);
+            return;
+        }
+        let first = self.top * grid.columns;
+        for slot in 0..grid.columns * grid.lines {
+            let Some(summary) = session.row(first + slot) else {
+                break;
+            };
+            let here = first + slot == session.queue.cursor();
+            tile(view, summary, here, grid.tile_at(slot), grid.picture(), buf);
+        }
+        if let Some(summary) = session.row(session.queue.cursor()) {
+            record(&session.theme, summary, grid.record, buf);
+        }
+    }
+
+    fn hints(&self) -> &'static [Action] {
+        &[
+            Action::Select,
+            Action::SelectRange,
+            Action::SelectAll,
+            Action::AcceptNext,
+            Action::AddTag,
+            Action::RemoveTag,
+            Action::SetAttribute,
+            Action::Retry,
+            Action::Reject,
+            Action::Open,
+            Action::Undo,
+        ]
+    }
+
+    fn is_bulk(&self) -> bool {
+        true
+    }
+
+    fn visible_rows(&self, session: &Session) -> Range<usize> {
+        let grid = self.layout(session);
+        let first = self.top * grid.columns;
+        first..first + grid.columns * grid.lines
+    }
+
+    fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
+        session.tile_requests(self.visible_rows(session), self.layout(session).picture())
+    }
+
+    fn filter_line(&self, session: &Session) -> Option<Rect> {
+        Some(self.layout(session).filter)
+    }
+}
+
+fn title(session: &Session, area: Rect, buf: &mut Buffer) {
+    let queue = &session.queue;
+    let selected = session.selection.len();
+    let text = if selected == 0 {
+        let place = (queue.cursor() + 1).min(queue.len());
+        format!(
+            "{}/{} by {}",
+            count(place as u64),
+            count(queue.len() as u64),
+            queue.sort().name()
+        )
+    } else {
+        // What a filter hides is worked on all the same: it has to be told.
+        let hidden = match session.selection.hidden() {
+            0 => String::new(),
+            n => format!(", {} hidden", count(n as u64)),
+        };
+        format!("# {} selected{hidden}", count(selected as u64))
+    };
+    let style = if selected == 0 {
+        session.theme.title()
+    } else {
+        session.theme.accent().add_modifier(Modifier::REVERSED)
+    };
+    let cells = usize::from(area.width.saturating_sub(1));
+    put(
+        buf,
+        area.x,
+        area.y,
+        area.width,
+        &fit(&format!(" {text} "), cells),
+        style,
+    );
+}
+
+/// A tile: the icon, and a line with its signs and name.
+fn tile(
+    view: &View<'_>,
+    summary: &GroupSummary,
+    here: bool,
+    area: Rect,
+    room: Size,
+    buf: &mut Buffer,
+) {
+    let session = view.session;
+    let theme = &session.theme;
+    let picked = session.selection.contains(summary.id);
+    let room = Rect {
+        x: area.x + 1,
+        width: room.width,
+        height: room.height,
+        ..area
+    };
+    let pictures = &session.pictures;
+    match pictures.get(&pictures.tile_key(summary.id, room.as_size())) {
+        Some(Ok(picture)) => pictures.draw(picture, room, view.boxes, theme, buf),
+        Some(Err(_)) => {
+            put(buf, room.x, room.y, room.width, "no picture", theme.bad());
+        }
+        None => {
+            put(buf, room.x, room.y, room.width, "...", theme.dim());
+        }
+    }
+    // Selection and cursor are signs as well as colors, beside the picture too.
+    let bar = match (here, picked) {
+        (true, _) => Some((">", theme.title())),
+        (false, true) => Some(("#", theme.accent())),
+        _ => None,
+    };
+    if let Some((bar, style)) = bar {
+        for y in area.y..area.bottom() - 1 {
+            put(buf, area.x, y, 1, bar, style);
+        }
+    }
+    let marks = format!("{}{}", if picked { "#" } else { " " }, sign(summary.state));
+    let style = match (here, picked) {
+        (true, _) => theme.cursor(true),
+        (false, true) => theme.accent().add_modifier(Modifier::REVERSED),
+        _ => theme.text(),
+    };
+    let cells = usize::from(area.width.saturating_sub(1));
+    let name = fit(&summary.name, cells.saturating_sub(width(&marks) + 1));
+    let y = area.bottom() - 1;
+    put(
+        buf,
+        area.x,
+        y,
+        area.width,
+        &pad(&format!("{marks} {name}"), cells),
+        style,
+    );
+    if !here && !picked {
+        put(
+            buf,
+            area.x + 1,
+            y,
+            1,
+            sign(summary.state),
+            theme.state(summary.state),
+        );
+    }
+}
+
+/// The record under the cursor in three lines.
+fn record(theme: &Theme, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
+    if area.height < 3 {
+        return;
+    }
+    let cells = area.width.saturating_sub(1);
+    let mut head = vec![
+        Span::styled(fit(&summary.name, usize::from(cells / 2)), theme.title()),
+        Span::raw("  "),
+        Span::styled(
+            format!("{} {}", sign(summary.state), summary.state.name()),
+            theme.state(summary.state),
+        ),
+    ];
+    for reason in &summary.reasons {
+        head.push(Span::styled(format!("  {}", reason.code()), theme.warn()));
+    }
+    put_line(buf, area.x + 1, area.y, cells, &Line::from(head));
+    put(
+        buf,
+        area.x + 1,
+        area.y + 1,
+        cells,
+        summary.labels.label_ko(),
+        theme.text(),
+    );
+    let shown = [Field::TagsKo, Field::Colors, Field::ItemTypeGuess];
+    let words = shown
+        .into_iter()
+        .flat_map(|field| summary.labels.values(field));
+    let words: Vec<&str> = words.map(String::as_str).collect();
+    put(
+        buf,
+        area.x + 1,
+        area.y + 2,
+        cells,
+        &words.join(", "),
+        theme.dim(),
+    );
+}

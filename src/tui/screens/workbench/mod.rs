@@ -1,0 +1,317 @@
+//! The workbench: queue, picture and record side by side, or one of them on a small screen.
+
+mod layout;
+mod picture_pane;
+mod queue_pane;
+mod record_pane;
+mod sheet;
+
+use super::{Outcome, Screen, View};
+use crate::record::Field;
+use crate::tui::dialogs::{Dialog, FilterForm};
+use crate::tui::keymap::{Action, Context};
+use crate::tui::picture::PictureRequest;
+use crate::tui::session::Session;
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use layout::{Pane, Panes, inner_of, panes, zoomed};
+use queue_pane::{QueuePane, Rows, THUMBNAIL, rows};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use record_pane::RecordPane;
+use std::ops::{Range, RangeInclusive};
+
+/// Lines that the wheel scrolls.
+const WHEEL: isize = 3;
+/// How much of the width the queue may take.
+const PERCENT: RangeInclusive<u16> = 15..=75;
+
+pub struct Workbench {
+    focus: Pane,
+    queue: QueuePane,
+    record: RecordPane,
+    /// How much of the width the queue takes.
+    queue_percent: u16,
+    /// The divider is being dragged.
+    dragging: bool,
+    /// The picture has the whole screen.
+    zoom: bool,
+}
+
+impl Default for Workbench {
+    fn default() -> Self {
+        Self {
+            focus: Pane::Queue,
+            queue: QueuePane::default(),
+            record: RecordPane::default(),
+            queue_percent: 40,
+            dragging: false,
+            zoom: false,
+        }
+    }
+}
+
+impl Workbench {
+    /// Focuses a pane, and shows it where the picture hides it; another place leaves all as it is.
+    pub fn focus(&mut self, place: Context) {
+        self.focus = match place {
+            Context::Queue => Pane::Queue,
+            Context::Record => Pane::Record,
+            _ => return,
+        };
+        self.zoom = false;
+    }
+
+    /// Shows all panes again.
+    pub fn end_zoom(&mut self) {
+        self.zoom = false;
+    }
+
+    fn panes(&self, session: &Session) -> Panes {
+        match self.zoom {
+            true => zoomed(session.body()),
+            false => panes(session.body(), self.focus, self.queue_percent),
+        }
+    }
+
+    fn rows(&self, session: &Session) -> Option<Rows> {
+        rows(&self.panes(session), session.pictures.are_fine())
+    }
+
+    /// Cells of a line of a text edited in place, for moving up and down in it.
+    pub fn text_cells(&self, session: &Session) -> usize {
+        let panes = self.panes(session);
+        let cells = match panes.record {
+            Some(area) => inner_of(&panes, area).width.saturating_sub(11),
+            None => session.size.width.saturating_sub(8),
+        };
+        usize::from(cells).max(2)
+    }
+
+    fn step(&mut self, x: isize, y: isize, session: &mut Session) -> Outcome {
+        match self.focus {
+            Pane::Record => {
+                let panes = self.panes(session);
+                if !self.record.step(x, y, &panes, session) {
+                    self.focus = Pane::Queue;
+                }
+            }
+            Pane::Queue if y != 0 => session.move_cursor(y),
+            Pane::Queue if x > 0 => return Outcome::show(Context::Record),
+            Pane::Queue => return Outcome::show(Context::Queue),
+        }
+        Outcome::done()
+    }
+
+    fn page(&mut self, direction: isize, session: &mut Session) {
+        match self.focus {
+            Pane::Record => {
+                let panes = self.panes(session);
+                self.record.scroll_by(direction * 5, &panes, session);
+            }
+            Pane::Queue => {
+                let rows = self.rows(session).map_or(1, |rows| rows.count);
+                session.move_cursor(direction * rows as isize);
+            }
+        }
+    }
+
+    fn jump(&mut self, bottom: bool, session: &mut Session) {
+        match self.focus {
+            Pane::Record => self.record.jump(bottom),
+            Pane::Queue => session.put_cursor(if bottom { usize::MAX } else { 0 }),
+        }
+    }
+
+    fn wheel(&mut self, lines: isize, at: Position, session: &mut Session) {
+        let panes = self.panes(session);
+        match panes.pane_at(at) {
+            Some(Pane::Record) => self.record.scroll_by(lines, &panes, session),
+            _ => session.move_cursor(lines),
+        }
+    }
+
+    fn click(&mut self, at: Position, session: &mut Session) {
+        let panes = self.panes(session);
+        if let Some(divider) = panes.divider()
+            && at.x.abs_diff(divider) <= 1
+            && at.x + 1 >= divider
+        {
+            self.dragging = true;
+            return;
+        }
+        match panes.pane_at(at) {
+            Some(Pane::Queue) => {
+                let row = self
+                    .rows(session)
+                    .and_then(|rows| self.queue.row_at(at.y, &rows));
+                self.focus = Pane::Queue;
+                if let Some(row) = row.filter(|row| *row < session.queue.len()) {
+                    session.put_cursor(row);
+                }
+            }
+            Some(Pane::Record) => {
+                let hit = self.record.click(at, &panes, session);
+                if hit {
+                    self.focus = Pane::Record;
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn set_queue_percent(&mut self, percent: u16) {
+        self.queue_percent = percent.clamp(*PERCENT.start(), *PERCENT.end());
+    }
+}
+
+impl Screen for Workbench {
+    fn context(&self) -> Context {
+        match self.focus {
+            Pane::Queue => Context::Queue,
+            Pane::Record => Context::Record,
+        }
+    }
+
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+        self.record.follow(session.current());
+        match action {
+            Action::Up => return Some(self.step(0, -1, session)),
+            Action::Down => return Some(self.step(0, 1, session)),
+            Action::Left => return Some(self.step(-1, 0, session)),
+            Action::Right => return Some(self.step(1, 0, session)),
+            Action::PageUp => self.page(-1, session),
+            Action::PageDown => self.page(1, session),
+            Action::Top => self.jump(false, session),
+            Action::Bottom => self.jump(true, session),
+            Action::EditLabel => return Some(self.record.edit_label(session)),
+            Action::EditField => return Some(self.record.edit(session)),
+            Action::AddTag => return Some(self.record.add_to(Field::TagsKo, session)),
+            Action::AddValue => return Some(self.record.add_value(session)),
+            Action::RemoveValue => self.record.remove(session),
+            Action::MoveEarlier => self.record.shift(-1, session),
+            Action::MoveLater => self.record.shift(1, session),
+            Action::Zoom => {
+                // No key must change a value that is not seen.
+                self.focus = Pane::Queue;
+                self.zoom = !self.zoom;
+                return Some(Outcome::show(Context::Global));
+            }
+            Action::Filter => {
+                return Some(Outcome {
+                    show: Some(Context::Queue),
+                    open: Some(FilterForm::open(session)),
+                });
+            }
+            Action::NextPane | Action::PreviousPane => {
+                return Some(Outcome::show(match self.focus {
+                    Pane::Queue => Context::Record,
+                    Pane::Record => Context::Queue,
+                }));
+            }
+            Action::Workbench => return Some(Outcome::show(self.context())),
+            Action::NarrowQueue => self.set_queue_percent(self.queue_percent.saturating_sub(4)),
+            Action::WidenQueue => self.set_queue_percent(self.queue_percent + 4),
+            _ => return None,
+        }
+        Some(Outcome::done())
+    }
+
+    fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
+        self.record.follow(session.current());
+        let at = Position::new(mouse.column, mouse.row);
+        match mouse.kind {
+            MouseEventKind::ScrollDown => self.wheel(WHEEL, at, session),
+            MouseEventKind::ScrollUp => self.wheel(-WHEEL, at, session),
+            MouseEventKind::Down(MouseButton::Left) => self.click(at, session),
+            MouseEventKind::Drag(MouseButton::Left) if self.dragging => {
+                let width = session.size.width.max(1);
+                let percent = u32::from(mouse.column) * 100 / u32::from(width);
+                self.set_queue_percent(percent as u16);
+            }
+            MouseEventKind::Up(_) => self.dragging = false,
+            _ => {}
+        }
+    }
+
+    fn prepare(&mut self, dialog: Option<&Dialog>, session: &Session) {
+        let count = self.rows(session).map_or(1, |rows| rows.count);
+        self.queue.prepare(count, session);
+        let panes = self.panes(session);
+        let focused = self.focus == Pane::Record;
+        self.record.prepare(&panes, focused, dialog, session);
+    }
+
+    fn draw(&self, view: &View<'_>, _: Rect, buf: &mut Buffer) {
+        let panes = self.panes(view.session);
+        self.queue
+            .draw(view, &panes, self.focus == Pane::Queue, buf);
+        picture_pane::draw(view, &panes, self.zoom, buf);
+        self.record
+            .draw(view, &panes, self.focus == Pane::Record, buf);
+    }
+
+    fn hints(&self) -> &'static [Action] {
+        match self.focus {
+            Pane::Queue => &[
+                Action::AcceptNext,
+                Action::CommitNext,
+                Action::EditLabel,
+                Action::AddTag,
+                Action::Retry,
+                Action::Reject,
+                Action::Undo,
+                Action::Filter,
+                Action::NextPane,
+                Action::Attempts,
+                Action::CommitAccepted,
+                Action::Palette,
+                Action::Quit,
+            ],
+            Pane::Record => &[
+                Action::EditField,
+                Action::AddValue,
+                Action::RemoveValue,
+                Action::AcceptNext,
+                Action::CommitNext,
+                Action::Undo,
+                Action::MoveEarlier,
+                Action::NextPane,
+                Action::Retry,
+                Action::Attempts,
+                Action::Quit,
+            ],
+        }
+    }
+
+    fn way_back(&self) -> Option<Action> {
+        self.zoom.then_some(Action::Zoom)
+    }
+
+    fn visible_rows(&self, session: &Session) -> Range<usize> {
+        match self.rows(session) {
+            Some(rows) if rows.height == 2 => self.queue.visible(&rows),
+            _ => {
+                let cursor = session.queue.cursor();
+                cursor..cursor + 3
+            }
+        }
+    }
+
+    fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
+        let mut wanted = picture_pane::requests(session, &self.panes(session));
+        if self.rows(session).is_some_and(|rows| rows.height == 2) {
+            wanted.extend(session.tile_requests(self.visible_rows(session), THUMBNAIL));
+        }
+        wanted
+    }
+
+    fn in_place(&self, dialog: Option<&Dialog>, session: &Session) -> Option<Option<Position>> {
+        let prompt = dialog?.edits_in_place()?;
+        self.record
+            .text_cursor(prompt, &self.panes(session), session)
+    }
+
+    fn filter_line(&self, session: &Session) -> Option<Rect> {
+        self.rows(session).map(|rows| rows.filter)
+    }
+}

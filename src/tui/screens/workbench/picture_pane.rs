@@ -1,0 +1,107 @@
+//! The picture pane: the icon, sharp, its size and its colors with their names.
+
+use super::layout::{Panes, inner_of, picture_and_text};
+use crate::record::{GroupDetail, nearest_color, to_oklab};
+use crate::text::fit;
+use crate::tui::picture::{Picture, PictureRequest, RenderMode};
+use crate::tui::screens::View;
+use crate::tui::session::Session;
+use crate::tui::widgets::{pane, paragraph, put};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// The pictures of the current record and of those that may follow it.
+pub fn requests(session: &Session, panes: &Panes) -> Vec<PictureRequest> {
+    let Some(area) = panes.picture else {
+        return Vec::new();
+    };
+    let (room, _) = picture_and_text(inner_of(panes, area));
+    let request = |detail: &GroupDetail| {
+        let file = detail.item.file.clone()?;
+        let key = session.pictures.key(detail, &session.settings.icon, room);
+        Some(PictureRequest { key, file })
+    };
+    let ahead = session.queue.ahead(&session.records);
+    let ids = session.current().into_iter().chain(ahead);
+    ids.filter_map(|id| request(session.records.detail(id)?))
+        .collect()
+}
+
+pub fn draw(view: &View<'_>, panes: &Panes, zoomed: bool, buf: &mut Buffer) {
+    let Some(area) = panes.picture else { return };
+    let session = view.session;
+    let (theme, pictures, run) = (&session.theme, &session.pictures, &session.settings.icon);
+    let (room, text) = picture_and_text(inner_of(panes, area));
+    let detail = session.detail();
+    let loaded = detail.and_then(|detail| pictures.get(&pictures.key(detail, run, room)));
+    let mut title = "Picture".to_owned();
+    if let Some(Ok(picture)) = loaded {
+        title.push_str(&format!(" {}", picture.scale));
+    }
+    if pictures.is_model_view() {
+        title.push_str(" as the model saw it");
+    }
+    if let Some(detail) = detail.filter(|_| zoomed) {
+        title.push_str(&format!(": {}", detail.item.item_name));
+    }
+    let title = fit(&title, usize::from(area.width.saturating_sub(4)));
+    pane(theme, area, panes.borders, &title, zoomed, buf);
+    let Some(detail) = detail else { return };
+    if detail.item.file.is_none() {
+        put(
+            buf,
+            room.x,
+            room.y,
+            room.width,
+            "no picture file",
+            theme.dim(),
+        );
+        return;
+    }
+    match loaded {
+        Some(Ok(picture)) => {
+            pictures.draw(picture, room, view.boxes, theme, buf);
+            describe(session, picture, pictures.mode(detail, run), text, buf);
+        }
+        Some(Err(why)) => paragraph(&format!("no picture: {why}"), theme.bad(), room, buf),
+        None => {
+            put(buf, room.x, room.y, room.width, "...", theme.dim());
+        }
+    }
+}
+
+/// The icon's size, its backdrop and its colors with their names.
+fn describe(session: &Session, picture: &Picture, mode: RenderMode, area: Rect, buf: &mut Buffer) {
+    let theme = &session.theme;
+    let (width, height) = picture.pixels;
+    let backdrop = match mode {
+        RenderMode::Plain(backdrop) | RenderMode::Tile(backdrop) => backdrop.name().to_owned(),
+        RenderMode::Model { upscale, .. } => format!("upscale {upscale}"),
+    };
+    let mut row = 0;
+    let mut line = |text: &str, style: Style, swatch: Option<[u8; 3]>| {
+        if row < area.height {
+            let y = area.y + row;
+            let mut x = area.x;
+            if let Some(color) = swatch.and_then(|rgb| theme.rgb(rgb)) {
+                x = put(buf, x, y, area.width, "   ", Style::new().bg(color)) + 1;
+            }
+            put(buf, x, y, area.right().saturating_sub(x), text, style);
+        }
+        row += 1;
+    };
+    line(&format!("{width}x{height} px"), theme.dim(), None);
+    line(&backdrop, theme.dim(), None);
+    for swatch in &picture.swatches {
+        let word = nearest_color(session.vocabulary(), to_oklab(swatch.rgb));
+        let name = word.map_or("unnamed", |word| word.word.as_str());
+        let korean = word.and_then(|word| word.ko.first());
+        let korean = korean.map_or("", String::as_str);
+        line(
+            &format!("{:>3.0}% {name} {korean}", swatch.share * 100.0),
+            theme.text(),
+            Some(swatch.rgb),
+        );
+    }
+}

@@ -1,0 +1,308 @@
+//! The record pane: a cursor over fields and values, and editing what it stands on.
+
+use super::layout::{Panes, inner_of};
+use super::sheet::{Sheet, Source};
+use crate::record::{Change, Field, GroupId};
+use crate::tui::dialogs::{Dialog, Prompt, Purpose, Refusal};
+use crate::tui::keymap::Context;
+use crate::tui::screens::{Outcome, View};
+use crate::tui::session::Session;
+use crate::tui::widgets::{keep_in_view, lines, pane};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// A value of the record: a field, and a place in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldCursor {
+    pub field: Field,
+    pub index: usize,
+}
+
+impl FieldCursor {
+    const START: Self = Self {
+        field: Field::LabelKo,
+        index: 0,
+    };
+
+    /// The last value of a field.
+    fn last_of(field: Field) -> Self {
+        Self {
+            field,
+            index: usize::MAX,
+        }
+    }
+}
+
+pub struct RecordPane {
+    cursor: FieldCursor,
+    /// The first line on screen.
+    scroll: usize,
+    /// The record that cursor and scroll belong to.
+    current: Option<GroupId>,
+    /// Where the cursor stood when it was last scrolled to.
+    seen: (Option<GroupId>, FieldCursor),
+}
+
+impl Default for RecordPane {
+    fn default() -> Self {
+        Self {
+            cursor: FieldCursor::START,
+            scroll: 0,
+            current: None,
+            seen: (None, FieldCursor::START),
+        }
+    }
+}
+
+/// What is left inside the pane's border; `None` where it has no room.
+fn room(panes: &Panes) -> Option<Rect> {
+    panes.record.map(|area| inner_of(panes, area))
+}
+
+fn sheet(prompt: Option<&Prompt>, session: &Session, cells: u16) -> Sheet {
+    let source = Source {
+        session,
+        marked: None,
+        prompt,
+    };
+    Sheet::new(&source, cells)
+}
+
+fn values(field: Field, session: &Session) -> Vec<String> {
+    let labels = session.labels();
+    labels
+        .map(|labels| labels.values(field).to_vec())
+        .unwrap_or_default()
+}
+
+impl RecordPane {
+    /// Starts anew where the current record is another one.
+    pub fn follow(&mut self, current: Option<GroupId>) {
+        if std::mem::replace(&mut self.current, current) != current {
+            self.scroll = 0;
+            self.cursor.index = 0;
+        }
+    }
+
+    /// Moves over values and fields; `false` where it leaves the pane to the left.
+    pub fn step(&mut self, x: isize, y: isize, panes: &Panes, session: &Session) -> bool {
+        let FieldCursor { field, index } = self.cursor;
+        let in_lines = field == Field::QueryVariantsKo;
+        let len = values(field, session).len();
+        let along = if in_lines { y } else { x };
+        let to = index.saturating_add_signed(along);
+        if along != 0 && to < len && !(along < 0 && index == 0) {
+            self.cursor.index = to;
+            return true;
+        }
+        if y == 0 {
+            return x >= 0 || !(in_lines || index == 0);
+        }
+        let last = Field::ALL.len() - 1;
+        let at = Field::ALL.iter().position(|have| *have == field);
+        let at = at.unwrap_or(0);
+        if y < 0 && at == 0 {
+            // Above the first field stand name and reasons.
+            self.scroll = 0;
+        }
+        let mut to = at.saturating_add_signed(y).min(last);
+        if !session.has_field(Field::ALL[to]) {
+            to = to.saturating_add_signed(y).min(last);
+        }
+        if to != at {
+            let field = Field::ALL[to];
+            self.cursor = match field {
+                Field::QueryVariantsKo if y < 0 => FieldCursor::last_of(field),
+                _ => FieldCursor { field, index: 0 },
+            };
+        } else if y > 0 {
+            self.scroll_by(1, panes, session);
+        }
+        true
+    }
+
+    /// Goes to the first field, or to the last.
+    pub fn jump(&mut self, bottom: bool) {
+        self.cursor = match bottom {
+            true => FieldCursor {
+                field: Field::QueryVariantsKo,
+                index: 0,
+            },
+            false => FieldCursor::START,
+        };
+        self.scroll = 0;
+    }
+
+    pub fn scroll_by(&mut self, by: isize, panes: &Panes, session: &Session) {
+        if let Some(area) = room(panes) {
+            let length = sheet(None, session, area.width).lines.len();
+            let most = length.saturating_sub(usize::from(area.height));
+            self.scroll = self.scroll.saturating_add_signed(by).min(most);
+        }
+    }
+
+    /// Puts the cursor on the value at a place of the screen; `false` for a place outside.
+    pub fn click(&mut self, at: Position, panes: &Panes, session: &Session) -> bool {
+        let Some(area) = room(panes).filter(|area| at.x >= area.x && at.y >= area.y) else {
+            return false;
+        };
+        let line = usize::from(at.y - area.y) + self.scroll;
+        let cell = usize::from(at.x - area.x);
+        if let Some(value) = sheet(None, session, area.width).value_at(line, cell) {
+            self.cursor = value;
+        }
+        true
+    }
+
+    /// Keeps the cursor on a value, and in view while the record has the keys.
+    pub fn prepare(
+        &mut self,
+        panes: &Panes,
+        focused: bool,
+        dialog: Option<&Dialog>,
+        session: &Session,
+    ) {
+        self.follow(session.current());
+        if let Some(Dialog::Prompt(prompt)) = dialog
+            && let Some(field) = prompt.adds_to()
+        {
+            self.cursor = FieldCursor::last_of(field);
+        }
+        let len = values(self.cursor.field, session).len();
+        self.cursor.index = self.cursor.index.min(len.saturating_sub(1));
+        let Some(area) = room(panes).filter(|_| !session.is_too_small()) else {
+            return;
+        };
+        let prompt = dialog.and_then(Dialog::edits_in_place);
+        let sheet = sheet(prompt, session, area.width);
+        let height = usize::from(area.height).max(1);
+        if let Some((line, _)) = sheet.cursor.filter(|_| prompt.is_some()) {
+            keep_in_view(&mut self.scroll, line, height);
+        } else if focused
+            && self.has_moved()
+            && let Some((first, last)) = sheet.lines_of(self.cursor)
+        {
+            keep_in_view(&mut self.scroll, last, height);
+            keep_in_view(&mut self.scroll, first, height);
+        }
+        self.scroll = self.scroll.min(sheet.lines.len().saturating_sub(height));
+    }
+
+    /// Whether the cursor stands elsewhere than when this was last asked.
+    fn has_moved(&mut self) -> bool {
+        let now = (self.current, self.cursor);
+        std::mem::replace(&mut self.seen, now) != now
+    }
+
+    pub fn draw(&self, view: &View<'_>, panes: &Panes, focused: bool, buf: &mut Buffer) {
+        let Some(area) = panes.record else { return };
+        let theme = &view.session.theme;
+        let inner = pane(theme, area, panes.borders, "Record", focused, buf);
+        let source = Source {
+            session: view.session,
+            marked: (focused && view.dialog.is_none()).then_some(self.cursor),
+            prompt: view.dialog.and_then(Dialog::edits_in_place),
+        };
+        let sheet = Sheet::new(&source, inner.width);
+        lines(&sheet.lines, self.scroll, inner, buf);
+    }
+
+    /// Where the cursor of the text edited in place stands; `Some(None)` where it is out of view,
+    /// `None` where the pane does not show it.
+    pub fn text_cursor(
+        &self,
+        prompt: &Prompt,
+        panes: &Panes,
+        session: &Session,
+    ) -> Option<Option<Position>> {
+        let area = room(panes)?;
+        session.labels()?;
+        let at = || {
+            let (line, column) = sheet(Some(prompt), session, area.width).cursor?;
+            let line = line.checked_sub(self.scroll)?;
+            (line < usize::from(area.height)).then(|| {
+                Position::new(
+                    (area.x + column as u16).min(area.right().saturating_sub(1)),
+                    area.y + line as u16,
+                )
+            })
+        };
+        Some(at())
+    }
+
+    pub fn edit_label(&mut self, session: &Session) -> Outcome {
+        self.cursor = FieldCursor::START;
+        self.edit(session)
+    }
+
+    /// Edits the value under the cursor in place.
+    pub fn edit(&self, session: &Session) -> Outcome {
+        if session.labels().is_none() {
+            return Outcome::open(Refusal::nothing_to_edit(session));
+        }
+        let groups = session.current().into_iter().collect();
+        let FieldCursor { field, index } = self.cursor;
+        let have = values(field, session).into_iter().nth(index);
+        let text = have.clone().unwrap_or_default();
+        let purpose = match have {
+            Some(from) if field.is_list() => Purpose::Rename {
+                field,
+                from,
+                groups,
+            },
+            None if field.is_list() => Purpose::Add { field, groups },
+            _ => Purpose::Set { field, groups },
+        };
+        in_place(purpose, &text)
+    }
+
+    /// Adds a value to the field under the cursor.
+    pub fn add_value(&mut self, session: &Session) -> Outcome {
+        match self.cursor.field {
+            field if field.is_list() => self.add_to(field, session),
+            _ => self.edit(session),
+        }
+    }
+
+    pub fn add_to(&mut self, field: Field, session: &Session) -> Outcome {
+        if session.labels().is_none() {
+            return Outcome::open(Refusal::nothing_to_edit(session));
+        }
+        self.cursor = FieldCursor::last_of(field);
+        let groups = session.current().into_iter().collect();
+        in_place(Purpose::Add { field, groups }, "")
+    }
+
+    pub fn remove(&self, session: &mut Session) {
+        let FieldCursor { field, index } = self.cursor;
+        if !field.is_list() {
+            return session.notify("only values of a list can be removed; edit this field");
+        }
+        if let Some(value) = values(field, session).into_iter().nth(index) {
+            session.apply_to_current(Change::Remove { field, value });
+        }
+    }
+
+    /// Moves the value under the cursor within its list.
+    pub fn shift(&mut self, by: isize, session: &mut Session) {
+        let FieldCursor { field, index } = self.cursor;
+        let mut list = values(field, session);
+        let to = index.saturating_add_signed(by);
+        if !field.is_list() || to >= list.len() || to == index {
+            return;
+        }
+        list.swap(index, to);
+        self.cursor.index = to;
+        session.apply_to_current(Change::Set {
+            field,
+            values: list,
+        });
+    }
+}
+
+fn in_place(purpose: Purpose, text: &str) -> Outcome {
+    Outcome {
+        show: Some(Context::Record),
+        open: Some(Dialog::prompt(purpose, text)),
+    }
+}

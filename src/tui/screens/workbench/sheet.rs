@@ -1,0 +1,478 @@
+//! The record as lines of text, and where its values stand in them: label, chips, attributes,
+//! queries, reasons in plain words, where it is from. Drawing, scrolling and the mouse read it.
+
+use super::record_pane::FieldCursor;
+use crate::record::{
+    CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
+};
+use crate::text::{fit, for_screen, pad, plural, width, wrap};
+use crate::tui::dialogs::Prompt;
+use crate::tui::keymap::{Action, Context};
+use crate::tui::session::Session;
+use crate::tui::step_words::version_kind;
+use crate::tui::theme::{Theme, sign};
+use crate::tui::widgets::wrap_styled;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use std::ops::Range;
+
+/// Cells before a field's value.
+const NAME: usize = 10;
+
+/// What the sheet is made from.
+pub struct Source<'a> {
+    pub session: &'a Session,
+    /// The value that is drawn as under the cursor.
+    pub marked: Option<FieldCursor>,
+    /// The prompt that edits a value in place.
+    pub prompt: Option<&'a Prompt>,
+}
+
+#[derive(Debug, Default)]
+pub struct Sheet {
+    pub lines: Vec<Line<'static>>,
+    /// (line, cells, value)
+    pub values: Vec<(usize, Range<usize>, FieldCursor)>,
+    /// Where the text cursor stands while a value is edited in place.
+    pub cursor: Option<(usize, usize)>,
+}
+
+impl Sheet {
+    /// The current record, in lines of so many cells.
+    pub fn new(source: &Source<'_>, cells: u16) -> Self {
+        let session = source.session;
+        let mut page = Page {
+            sheet: Self::default(),
+            theme: session.theme,
+            cells: usize::from(cells).max(12),
+        };
+        match session.detail() {
+            Some(detail) => page.detail(source, detail),
+            None if session.current().is_some() => page.plain("...", session.theme.dim()),
+            None => {}
+        }
+        page.sheet
+    }
+
+    /// The value at a cell of a line.
+    pub fn value_at(&self, line: usize, cell: usize) -> Option<FieldCursor> {
+        let mut values = self.values.iter();
+        let found = values.find(|(on, cells, _)| *on == line && cells.contains(&cell));
+        found.map(|(.., value)| *value)
+    }
+
+    /// The first and the last line of a value.
+    pub fn lines_of(&self, value: FieldCursor) -> Option<(usize, usize)> {
+        let lines = |(line, _, have): &(usize, Range<usize>, FieldCursor)| {
+            (*have == value).then_some(*line)
+        };
+        let first = self.values.iter().find_map(lines)?;
+        let last = self.values.iter().rev().find_map(lines)?;
+        Some((first, last))
+    }
+}
+
+/// The field that a reason is about, under which it stands; `None` for the record as a whole.
+fn place(reason: Reason) -> Option<Field> {
+    match reason {
+        Reason::LabelEqualsItemName
+        | Reason::ItemNameMissing
+        | Reason::CommaList
+        | Reason::DuplicateLabel
+        | Reason::LabelTooLong => Some(Field::LabelKo),
+        Reason::FewTags => Some(Field::TagsKo),
+        Reason::ColorMismatch => Some(Field::Colors),
+        // The last of the attributes.
+        Reason::AttributesMissing => Some(Field::ItemTypeGuess),
+        Reason::FewQueries => Some(Field::QueryVariantsKo),
+        Reason::TooSmall
+        | Reason::AmbiguousIcon
+        | Reason::LowVisualSignal
+        | Reason::MixedScript
+        | Reason::LowConfidence
+        | Reason::Truncated
+        | Reason::QualityRetryFailed
+        | Reason::UnreadLine => None,
+    }
+}
+
+/// What a commit would do to a line that stands in `labels.jsonl`, and whether it changes it.
+fn at_the_commit(detail: &GroupDetail) -> Option<(&'static str, bool)> {
+    match detail.next_commit() {
+        NextCommit::Confirms => Some((
+            "confirms the line in labels.jsonl, as accepting does",
+            false,
+        )),
+        NextCommit::Replaces => Some(("replaces the line in labels.jsonl by this draft", true)),
+        NextCommit::Removes => Some(("removes the line from labels.jsonl", true)),
+        NextCommit::Adds | NextCommit::Nothing => None,
+    }
+}
+
+fn committed(detail: &GroupDetail) -> String {
+    let review = &detail.current.review;
+    let Some(line) = review.line else {
+        return "not in labels.jsonl".to_owned();
+    };
+    let by = match line.by {
+        CommittedBy::Unread => {
+            return "its line cannot be read and is kept in labels_unread.jsonl".to_owned();
+        }
+        CommittedBy::Batch => "by --batch",
+        CommittedBy::Operator => "by the operator",
+        CommittedBy::Import => "by an earlier program",
+    };
+    let what = match review.is_committed() {
+        true => "this draft",
+        false => "another version",
+    };
+    let version = detail.version(line.version);
+    let at = version.and_then(|version| version.committed.as_deref());
+    match at {
+        Some(at) => format!("{what} is in labels.jsonl, {by}, since {at}"),
+        None => format!("{what} is in labels.jsonl, {by}"),
+    }
+}
+
+/// The lines as they are written.
+struct Page {
+    sheet: Sheet,
+    theme: Theme,
+    cells: usize,
+}
+
+impl Page {
+    fn line(&mut self, spans: Vec<Span<'static>>) {
+        self.sheet.lines.push(Line::from(spans));
+    }
+
+    fn plain(&mut self, text: &str, style: Style) {
+        for line in wrap(text, self.cells) {
+            self.line(vec![Span::styled(line, style)]);
+        }
+    }
+
+    /// `name` in front, the text wrapped behind it.
+    fn named(&mut self, name: &str, text: &str, style: Style) {
+        let dim = self.theme.dim();
+        for (index, line) in wrap(text, self.cells - NAME).into_iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            self.line(vec![
+                Span::styled(format!("{name:<NAME$}"), dim),
+                Span::styled(line, style),
+            ]);
+        }
+    }
+
+    fn detail(&mut self, source: &Source<'_>, detail: &GroupDetail) {
+        let theme = self.theme;
+        let summary = source
+            .session
+            .records
+            .get(detail.summary.id)
+            .unwrap_or(&detail.summary);
+        let state = format!("{} {}", sign(summary.state), summary.state.name());
+        let name = fit(
+            &detail.item.item_name,
+            self.cells.saturating_sub(state.len() + 2),
+        );
+        let gap = self.cells.saturating_sub(width(&name) + state.len());
+        self.line(vec![
+            Span::styled(name, theme.title()),
+            Span::raw(" ".repeat(gap)),
+            Span::styled(state, theme.state(summary.state)),
+        ]);
+        // What a person has said comes before what the model has.
+        if let Some(reason) = detail.rejected() {
+            self.named("rejected", reason, theme.bad());
+        }
+        if let Some(note) = detail.note() {
+            self.named("note", note, theme.accent());
+        }
+        if detail.current.offer().is_some() {
+            let keys = source
+                .session
+                .keymap
+                .keys_of(Context::Queue, Action::Attempts);
+            let key = keys.first().map(String::as_str).unwrap_or_default();
+            let text = format!("the model has answered again: {key} to compare, the draft stays");
+            self.named("new", &text, theme.accent());
+        }
+        if let Some((text, changes)) = at_the_commit(detail) {
+            let style = if changes { theme.warn() } else { theme.dim() };
+            self.named("commit", text, style);
+        }
+        if let Some(draft) = &detail.draft {
+            self.reasons(&draft.reasons, None);
+            for field in Field::ALL {
+                self.field(source, draft, *field);
+                self.reasons(&draft.reasons, Some(*field));
+            }
+        } else {
+            self.no_draft(detail, summary.state);
+        }
+        self.line(Vec::new());
+        self.about(detail);
+    }
+
+    fn no_draft(&mut self, detail: &GroupDetail, state: GroupState) {
+        let theme = self.theme;
+        match &detail.failure {
+            _ if state == GroupState::Running => {
+                self.plain("The model has it in hand.", theme.accent());
+            }
+            Some(failure) => {
+                let text = format!("! {}: {}", failure.code.code(), failure.detail);
+                self.plain(&text, theme.bad());
+                self.plain("  -> retry, or reject it", theme.dim());
+            }
+            None => self.plain("Waiting for the model.", theme.dim()),
+        }
+    }
+
+    /// What speaks against a field, or, without one, against the record: the code, what was
+    /// found, and what to do about it.
+    fn reasons(&mut self, reasons: &[Reason], field: Option<Field>) {
+        let theme = self.theme;
+        let indent = match field {
+            None => 0,
+            Some(_) if self.cells < 60 => 2,
+            Some(_) => NAME,
+        };
+        for reason in reasons.iter().filter(|reason| place(**reason) == field) {
+            let (found, todo) = reason.explain();
+            let parts = [
+                (&*format!("? {}: ", reason.code()), theme.warn()),
+                (found, theme.dim()),
+                (&*format!(" -> {todo}"), theme.text()),
+            ];
+            for mut line in wrap_styled(&parts, self.cells - indent) {
+                line.insert(0, Span::raw(" ".repeat(indent)));
+                self.line(line);
+            }
+        }
+    }
+
+    fn field(&mut self, source: &Source<'_>, draft: &Draft, field: Field) {
+        let list = draft.labels.values(field);
+        let editing = source.prompt.and_then(|prompt| {
+            let (edited, from) = prompt.edited()?;
+            (edited == field).then_some((prompt, from))
+        });
+        if !source.session.has_field(field) && editing.is_none() {
+            return;
+        }
+        let weak = draft
+            .confidence
+            .iter()
+            .find(|confidence| confidence.field == field);
+        let mut row = FieldLines {
+            page: self,
+            field,
+            spans: Vec::new(),
+            used: 0,
+            first: true,
+            apart: field == Field::QueryVariantsKo,
+        };
+        if let Some((prompt, None)) = editing {
+            return row.typed(prompt);
+        }
+        if list.is_empty() && editing.is_none() {
+            let cursor = FieldCursor { field, index: 0 };
+            let style = row.page.theme.dim();
+            row.value(source, cursor, "-", style);
+            row.end();
+            return;
+        }
+        for (index, value) in list.iter().enumerate() {
+            let cursor = FieldCursor { field, index };
+            match editing {
+                Some((prompt, Some(from))) if from == value && !from.is_empty() => row.chip(prompt),
+                _ => row.words(source, cursor, value, weak),
+            }
+        }
+        if let Some((prompt, Some(""))) = editing {
+            row.chip(prompt);
+        }
+        row.end();
+    }
+
+    fn about(&mut self, detail: &GroupDetail) {
+        let theme = self.theme;
+        let item = &detail.item;
+        let mut source = item.source_type.as_str().to_owned();
+        if let Some(part) = &item.item_part {
+            source.push_str(&format!(", {part}"));
+        }
+        source.push_str(&format!(", {}", plural(detail.rows as usize, "row")));
+        self.named("source", &source, theme.text());
+        if let Some(text) = &item.item_description {
+            self.named("about", text, theme.text());
+        }
+        if !detail.other_names.is_empty() {
+            self.named("also", &detail.other_names.join(" / "), theme.text());
+        }
+        self.named("image", &item.image_path, theme.dim());
+        if let Some(draft) = &detail.draft {
+            let from = format!(
+                "{}, {}, prompt {}, {}; {}",
+                version_kind(detail, draft),
+                draft.model,
+                draft.prompt_version,
+                draft.generated_at,
+                plural(detail.listed().len(), "version"),
+            );
+            self.named("from", &from, theme.dim());
+        }
+        self.named("committed", &committed(detail), theme.dim());
+    }
+}
+
+/// One field's values, flowing over as many lines as they need.
+struct FieldLines<'a> {
+    page: &'a mut Page,
+    field: Field,
+    spans: Vec<Span<'static>>,
+    used: usize,
+    first: bool,
+    /// Each value on a line of its own.
+    apart: bool,
+}
+
+impl FieldLines<'_> {
+    fn room(&self) -> usize {
+        self.page.cells - NAME
+    }
+
+    fn end(&mut self) {
+        let name = if self.first { self.field.name() } else { "" };
+        let mut spans = vec![Span::styled(
+            format!("{name:<NAME$}"),
+            self.page.theme.dim(),
+        )];
+        spans.append(&mut self.spans);
+        self.page.line(spans);
+        self.used = 0;
+        self.first = false;
+    }
+
+    /// Starts a new line where `cells` more do not fit.
+    fn make_room(&mut self, cells: usize) {
+        if self.used > 0 && (self.apart || self.used + cells > self.room()) {
+            self.end();
+        }
+    }
+
+    fn value(&mut self, source: &Source<'_>, cursor: FieldCursor, text: &str, style: Style) {
+        self.parts(source, cursor, [(text, style)]);
+    }
+
+    /// A value, or a line of one, in several styles.
+    fn parts<'a>(
+        &mut self,
+        source: &Source<'_>,
+        cursor: FieldCursor,
+        parts: impl IntoIterator<Item = (&'a str, Style)>,
+    ) {
+        let start = NAME + self.used;
+        let line = self.page.sheet.lines.len();
+        for (text, style) in parts {
+            let style = self.styled(source, cursor, style);
+            self.used += width(text);
+            self.spans.push(Span::styled(text.to_owned(), style));
+        }
+        self.page
+            .sheet
+            .values
+            .push((line, start..NAME + self.used, cursor));
+    }
+
+    fn styled(&self, source: &Source<'_>, cursor: FieldCursor, style: Style) -> Style {
+        if source.marked == Some(cursor) {
+            style.patch(self.page.theme.cursor(true))
+        } else {
+            style
+        }
+    }
+
+    /// A value as it stands: a chip, or a sentence over several lines.
+    fn words(
+        &mut self,
+        source: &Source<'_>,
+        cursor: FieldCursor,
+        value: &str,
+        weak: Option<&FieldConfidence>,
+    ) {
+        let theme = self.page.theme;
+        let value = for_screen(value).into_owned();
+        let weak: &[String] = weak.map_or(&[], |weak| &weak.weak_words);
+        let chip = self.field.is_list() && !self.apart;
+        let is_weak = weak
+            .iter()
+            .any(|word| !word.trim().is_empty() && value.contains(word.trim()));
+        if chip {
+            let text = format!("[{}{value}]", if is_weak { "~" } else { "" });
+            let text = fit(&text, self.room());
+            self.make_room(width(&text) + 1);
+            let style = if is_weak { theme.weak() } else { theme.chip() };
+            self.value(source, cursor, &text, style);
+            self.spans.push(Span::raw(" "));
+            self.used += 1;
+            return;
+        }
+        self.make_room(usize::MAX / 2);
+        for line in wrap(&mark(&value, weak), self.room()) {
+            if self.used > 0 {
+                self.end();
+            }
+            // From the sign to the word's end.
+            let words = line.split_inclusive(' ').map(|word| {
+                let weak = is_weak && word.starts_with('~');
+                (word, if weak { theme.weak() } else { theme.text() })
+            });
+            self.parts(source, cursor, words);
+        }
+    }
+
+    /// The text being typed in the place of a chip.
+    fn chip(&mut self, prompt: &Prompt) {
+        let room = self.room();
+        let (text, at) = prompt.edit().window(room.saturating_sub(3));
+        self.make_room((width(&text) + 3).max(12));
+        let line = self.page.sheet.lines.len();
+        self.page.sheet.cursor = Some((line, NAME + self.used + 1 + at));
+        let text = format!("[{text} ]");
+        self.used += width(&text) + 1;
+        let style = self.page.theme.cursor(true);
+        self.spans.push(Span::styled(text, style));
+        self.spans.push(Span::raw(" "));
+    }
+
+    /// The whole field as a text being typed.
+    fn typed(&mut self, prompt: &Prompt) {
+        let (lines, (row, column)) = prompt.edit().layout(self.room() - 1);
+        let style = self.page.theme.cursor(true);
+        let first = self.page.sheet.lines.len();
+        for line in lines {
+            let line = pad(&line, self.room());
+            self.spans.push(Span::styled(line, style));
+            self.end();
+        }
+        self.page.sheet.cursor = Some((first + row, NAME + column));
+    }
+}
+
+/// `~` before every word that the model held weakly.
+fn mark(value: &str, weak: &[String]) -> String {
+    let mut out = value.to_owned();
+    for word in weak {
+        let word = word.trim();
+        if !word.is_empty()
+            && let Some(at) = out.find(word)
+            && !out[..at].ends_with('~')
+        {
+            out.insert(at, '~');
+        }
+    }
+    out
+}

@@ -1,0 +1,269 @@
+//! What all screens and dialogs work on: records, queue, selection, pictures, the engine's state.
+//! Screens and dialogs read it, and change it through its methods.
+
+use super::engine_status::EngineStatus;
+use super::history::History;
+use super::keymap::{Action, Context, Keymap};
+use super::message::Effect;
+use super::notices::Notices;
+use super::picture::{PictureRequest, Pictures};
+use super::records::{Queue, Records, Selection, Sort};
+use super::theme::Theme;
+use super::widgets::layout;
+use crate::engine::{Command, Retry};
+use crate::record::{Change, Field, GroupDetail, GroupId, GroupSummary, Labels, Vocabulary};
+use crate::settings::IconOptions;
+use crate::text::plural;
+use ratatui::layout::{Rect, Size};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What a run of the workstation is started with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub icon: IconOptions,
+    /// Whether there is a model at all (`--no-model` reviews only).
+    pub model: bool,
+    /// Where records go, as people are told.
+    pub outdir: String,
+    pub vocabulary: Arc<Vocabulary>,
+    /// Whether English labels are asked for.
+    pub english: bool,
+}
+
+pub struct Session {
+    pub settings: Settings,
+    pub size: Size,
+    pub theme: Theme,
+    pub keymap: Keymap,
+    pub records: Records,
+    pub queue: Queue,
+    pub selection: Selection,
+    pub pictures: Pictures,
+    pub engine: EngineStatus,
+    pub notices: Notices,
+    pub history: History,
+    effects: Vec<Effect>,
+}
+
+impl Session {
+    pub fn new(size: Size, theme: Theme, keymap: Keymap, settings: Settings) -> Self {
+        Self {
+            engine: EngineStatus::new(settings.model),
+            settings,
+            size,
+            theme,
+            keymap,
+            records: Records::default(),
+            queue: Queue::default(),
+            selection: Selection::default(),
+            pictures: Pictures::default(),
+            notices: Notices::default(),
+            history: History::default(),
+            effects: Vec::new(),
+        }
+    }
+
+    pub fn area(&self) -> Rect {
+        Rect::from(self.size)
+    }
+
+    /// What is left between header and hint line.
+    pub fn body(&self) -> Rect {
+        layout::frame(self.area()).body
+    }
+
+    /// Whether there is no room to draw anything.
+    pub fn is_too_small(&self) -> bool {
+        self.size.width < layout::LEAST.0 || self.size.height < layout::LEAST.1
+    }
+
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.settings.vocabulary
+    }
+
+    pub fn current(&self) -> Option<GroupId> {
+        self.queue.current()
+    }
+
+    /// Everything about the current record, once the engine has sent it.
+    pub fn detail(&self) -> Option<&Arc<GroupDetail>> {
+        self.records.detail(self.current()?)
+    }
+
+    /// The labels of the current record's draft.
+    pub fn labels(&self) -> Option<&Labels> {
+        Some(&self.detail()?.draft.as_ref()?.labels)
+    }
+
+    pub fn row(&self, row: usize) -> Option<&GroupSummary> {
+        self.queue.row(row, &self.records)
+    }
+
+    /// English labels are shown where there are some, or were asked for.
+    pub fn has_field(&self, field: Field) -> bool {
+        field != Field::LabelEn
+            || self.settings.english
+            || self
+                .labels()
+                .is_some_and(|labels| labels.text(field).is_some())
+    }
+
+    /// The rows that the queue has of these, nearest to its cursor first.
+    pub fn rows_near_cursor(&self, rows: Range<usize>) -> Vec<usize> {
+        let mut rows: Vec<usize> = (rows.start..rows.end.min(self.queue.len())).collect();
+        rows.sort_by_key(|row| row.abs_diff(self.queue.cursor()));
+        rows
+    }
+
+    /// The icons of these rows as tiles of a size, nearest to the cursor first.
+    pub fn tile_requests(&self, rows: Range<usize>, room: Size) -> Vec<PictureRequest> {
+        let tile = |row| {
+            let id = self.row(row)?.id;
+            let file = self.records.detail(id)?.item.file.clone()?;
+            let key = self.pictures.tile_key(id, room);
+            Some(PictureRequest { key, file })
+        };
+        let rows = self.rows_near_cursor(rows).into_iter();
+        rows.filter_map(tile).collect()
+    }
+
+    pub fn request(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    pub fn notify(&mut self, text: impl Into<String>) {
+        self.notices.notify(text);
+    }
+
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.notices.warn(text);
+    }
+
+    /// Why nothing that is decided now would be saved.
+    pub fn trouble(&self) -> Option<String> {
+        self.engine.trouble(&self.keymap)
+    }
+
+    /// Refuses, with a notice, what would not be saved.
+    pub fn refuses_step(&mut self) -> bool {
+        let why = self.trouble();
+        let refused = why.is_some();
+        if let Some(why) = why {
+            self.warn(why);
+        }
+        refused
+    }
+
+    /// Sends a command unless it would be lost: once the engine takes nothing more it must not
+    /// look as if it did.
+    pub fn send(&mut self, command: Command) {
+        let decides = matches!(
+            command,
+            Command::Apply { .. } | Command::Undo | Command::Redo | Command::Retry { .. }
+        );
+        let lost = self.engine.ended && !matches!(command, Command::Open(_));
+        if (decides || lost) && self.refuses_step() {
+            return;
+        }
+        if !self.engine.ended {
+            self.effects.push(Effect::Send(command));
+        }
+    }
+
+    /// One step over these groups; `false`, with the reason in a notice, where it cannot be done.
+    pub fn apply(&mut self, groups: Vec<GroupId>, change: Change) -> bool {
+        if self.refuses_step() {
+            return false;
+        }
+        if let [group] = groups[..] {
+            match self
+                .records
+                .predict(group, &change, &self.settings.vocabulary)
+            {
+                Ok(true) => self.queue.refresh(),
+                Ok(false) => {}
+                Err(error) => {
+                    let hint = error.hint.map(|hint| format!("; {hint}"));
+                    self.warn(format!("{}{}", error.cause, hint.unwrap_or_default()));
+                    return false;
+                }
+            }
+        }
+        if !groups.is_empty() {
+            self.send(Command::Apply { groups, change });
+        }
+        true
+    }
+
+    /// One step over the current record.
+    pub fn apply_to_current(&mut self, change: Change) {
+        self.apply(self.current().into_iter().collect(), change);
+    }
+
+    /// Asks the model again; `false` where that cannot be done.
+    pub fn retry(&mut self, groups: Vec<GroupId>, how: Retry) -> bool {
+        if groups.is_empty() || self.refuses_step() {
+            return false;
+        }
+        if let Some(why) = self.engine.no_model() {
+            self.warn(why);
+            return false;
+        }
+        let count = plural(groups.len(), "record");
+        self.send(Command::Retry { groups, how });
+        self.notify(format!("asking again about {count}, ahead of the queue"));
+        true
+    }
+
+    pub fn put_cursor(&mut self, row: usize) {
+        self.queue.put_cursor(row, &self.records);
+    }
+
+    /// Moves the cursor by so many rows, as far as there are any.
+    pub fn move_cursor(&mut self, rows: isize) {
+        self.put_cursor(self.queue.cursor().saturating_add_signed(rows));
+    }
+
+    /// Goes to the next record that needs review, or to the next one.
+    pub fn go_to_next(&mut self) {
+        match self.queue.next_to_review(&self.records) {
+            Some(row) => self.put_cursor(row),
+            None if self.queue.cursor() + 1 < self.queue.len() => self.move_cursor(1),
+            None => self.notify("nothing is left to review in this list"),
+        }
+    }
+
+    /// Shows what passes a filter, as it is being typed.
+    pub fn preview_filter(&mut self, text: String) {
+        self.queue.set_filter(text);
+    }
+
+    /// Shows what passes a filter, and keeps the filter for later.
+    pub fn set_filter(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        let remember = self.history.remember_filter(&text);
+        self.queue.set_filter(text);
+        self.send(remember);
+    }
+
+    pub fn set_sort(&mut self, sort: Sort) {
+        self.queue.set_sort(sort);
+        self.notify(format!("sorted by {}", sort.name()));
+    }
+
+    pub fn remember_rejection(&mut self, reason: &str) {
+        let remember = self.history.remember_rejection(reason);
+        self.send(remember);
+    }
+
+    pub fn notify_offer(&mut self, name: &str) {
+        let keys = self.keymap.keys_of(Context::Queue, Action::Attempts);
+        let keys = keys.first().map(|key| format!(": {key} to compare"));
+        self.notify(format!("new answer for {name}{}", keys.unwrap_or_default()));
+    }
+}

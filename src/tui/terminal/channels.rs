@@ -1,0 +1,152 @@
+//! The channels between the loop and the threads around it.
+
+use super::keyboard::{self, Continued};
+use super::probe::Capabilities;
+use crate::engine::{Event, Handle};
+use crate::error::{Error, Result};
+use crate::tui::message::Message;
+use crate::tui::picture::{self, LoadedPicture, PictureRequest};
+use crate::tui::records::{Task, TaskResult, worker};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
+use ratatui_image::picker::Picker;
+use std::time::{Duration, Instant};
+
+/// How often the progress and the terminal's size are looked at.
+const POLL: Duration = Duration::from_millis(250);
+
+/// What the loop wakes up for.
+pub enum LoopEvent {
+    Message(Box<Message>),
+    Poll,
+    /// What the terminal can show; again when a later reply changes it.
+    Terminal(Box<Capabilities>),
+    /// The engine has closed its channel.
+    EngineGone,
+    /// A thread of the workstation has panicked.
+    Failed(Error),
+}
+
+/// Everything that the loop receives from and sends to.
+pub struct Channels {
+    input: Receiver<Message>,
+    events: Receiver<Event>,
+    results: Receiver<TaskResult>,
+    pictures: Receiver<LoadedPicture>,
+    poll: Receiver<Instant>,
+    pub tasks: Sender<Task>,
+    pub requests: Sender<Vec<PictureRequest>>,
+    capabilities: Receiver<Capabilities>,
+    failed: Receiver<Error>,
+    /// For the threads that begin later.
+    fail: Sender<Error>,
+}
+
+impl Channels {
+    pub fn connect(handle: &Handle) -> Result<(Self, Continued)> {
+        let (input_tx, input) = unbounded();
+        let (tasks, task_rx) = unbounded();
+        let (result_tx, results) = unbounded();
+        let (capabilities_tx, capabilities) = unbounded();
+        let (fail, failed) = unbounded();
+        // No pictures are loaded until the terminal has reported what it can show.
+        let (requests, _) = unbounded();
+        let continued = keyboard::signals(input_tx.clone(), fail.clone())?;
+        keyboard::read(input_tx, capabilities_tx, fail.clone())?;
+        worker::spawn(task_rx, result_tx, keyboard::report_to(fail.clone()))?;
+        let channels = Self {
+            input,
+            events: handle.events(),
+            results,
+            pictures: never(),
+            poll: tick(POLL),
+            tasks,
+            requests,
+            capabilities,
+            failed,
+            fail,
+        };
+        Ok((channels, continued))
+    }
+
+    /// Starts the thread that loads pictures for this kind of terminal. The application repeats its
+    /// earlier requests.
+    pub fn load_pictures_for(&mut self, picker: Picker) -> Result<()> {
+        tracing::info!(protocol = ?picker.protocol_type(), "image protocol");
+        let (requests, request_rx) = unbounded();
+        let (shown_tx, shown) = bounded(64);
+        picture::spawn(
+            picker,
+            request_rx,
+            shown_tx,
+            keyboard::report_to(self.fail.clone()),
+        )?;
+        (self.requests, self.pictures) = (requests, shown);
+        Ok(())
+    }
+
+    /// The next event without waiting; keys come before everything else.
+    pub fn try_next(&self) -> Option<LoopEvent> {
+        let message = |message| Some(LoopEvent::Message(Box::new(message)));
+        if let Ok(key) = self.input.try_recv() {
+            return message(key);
+        }
+        if let Ok(error) = self.failed.try_recv() {
+            return Some(LoopEvent::Failed(error));
+        }
+        if let Ok(answer) = self.capabilities.try_recv() {
+            return Some(LoopEvent::Terminal(Box::new(answer)));
+        }
+        if let Ok(result) = self.results.try_recv() {
+            return message(Message::TaskDone(result));
+        }
+        if let Ok(answer) = self.pictures.try_recv() {
+            return message(Message::Picture(answer));
+        }
+        if let Ok(event) = self.events.try_recv() {
+            return message(Message::Engine(event));
+        }
+        self.poll.try_recv().ok().map(|_| LoopEvent::Poll)
+    }
+
+    pub fn wait(&mut self, at_most: Option<Duration>) -> Option<LoopEvent> {
+        if let Some(event) = self.try_next() {
+            return Some(event);
+        }
+        let timeout = at_most.map_or_else(never, crossbeam_channel::after);
+        let message = |message| Some(LoopEvent::Message(Box::new(message)));
+        // A thread that panicked closes its channel, and `failed` holds the reason.
+        select! {
+            recv(self.input) -> key => match key {
+                Ok(key) => message(key),
+                Err(_) => self.closed(|channels| channels.input = never()),
+            },
+            recv(self.events) -> event => match event {
+                Ok(event) => message(Message::Engine(event)),
+                Err(_) => {
+                    self.events = never();
+                    Some(LoopEvent::EngineGone)
+                }
+            },
+            recv(self.capabilities) -> answer => match answer {
+                Ok(answer) => Some(LoopEvent::Terminal(Box::new(answer))),
+                Err(_) => self.closed(|channels| channels.capabilities = never()),
+            },
+            recv(self.results) -> result => match result {
+                Ok(result) => message(Message::TaskDone(result)),
+                Err(_) => self.closed(|channels| channels.results = never()),
+            },
+            recv(self.pictures) -> answer => match answer {
+                Ok(answer) => message(Message::Picture(answer)),
+                Err(_) => self.closed(|channels| channels.pictures = never()),
+            },
+            recv(self.failed) -> error => error.ok().map(LoopEvent::Failed),
+            recv(self.poll) -> _ => Some(LoopEvent::Poll),
+            recv(timeout) -> _ => None,
+        }
+    }
+
+    fn closed(&mut self, end: impl FnOnce(&mut Self)) -> Option<LoopEvent> {
+        end(self);
+        None
+    }
+}

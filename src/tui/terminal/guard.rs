@@ -1,0 +1,180 @@
+//! Takes the terminal and gives it back, whatever happens.
+
+use super::keyboard::Continued;
+use crate::tui::app::App;
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, terminal};
+use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use std::io::{Stdout, Write as _, stdin, stdout};
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long a stop may take to be known as one after it is over.
+const STOPPED: Duration = Duration::from_millis(200);
+
+fn enter() -> std::io::Result<()> {
+    enable_raw_mode()?;
+    show_screen()
+}
+
+fn show_screen() -> std::io::Result<()> {
+    execute!(
+        stdout(),
+        EnterAlternateScreen,
+        EnableMouseCapture,
+        EnableBracketedPaste,
+        cursor::Hide
+    )
+}
+
+fn leave() -> std::io::Result<()> {
+    let screen = execute!(
+        stdout(),
+        DisableBracketedPaste,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    disable_raw_mode().and(screen)
+}
+
+/// The terminal in raw mode on its alternate screen; given back on drop.
+pub struct TerminalGuard {
+    /// Never dropped: on a terminal that is gone its drop prints, and that panics.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
+    /// What the terminal shows is not what was last drawn: the next frame writes every cell.
+    pub foreign: bool,
+}
+
+impl TerminalGuard {
+    pub fn take(log: PathBuf) -> std::io::Result<Self> {
+        restore_on_panic(log);
+        let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, terminal_size()?)));
+        let backend = CrosstermBackend::new(stdout());
+        let guard = Self {
+            terminal: ManuallyDrop::new(Terminal::with_options(
+                backend,
+                TerminalOptions { viewport },
+            )?),
+            foreign: true,
+        };
+        enter()?;
+        Ok(guard)
+    }
+
+    pub fn size(&mut self) -> Size {
+        self.terminal.get_frame().area().as_size()
+    }
+
+    /// As large as the application believes the terminal to be: were it the terminal's own size of
+    /// this moment, a resize on the way would draw the panes of one size into a frame of another.
+    pub fn draw(&mut self, app: &App) -> std::io::Result<()> {
+        if std::mem::take(&mut self.foreign) || self.size() != app.size() {
+            // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
+            // reads keys would get the answer.
+            self.terminal.resize(Rect::from(app.size()))?;
+            self.terminal.backend_mut().clear_region(ClearType::All)?;
+        }
+        self.terminal
+            .draw(|frame| {
+                frame.render_widget(app, frame.area());
+                if let Some(at) = app.cursor() {
+                    frame.set_cursor_position(at);
+                }
+            })
+            .map(drop)
+    }
+}
+
+pub fn terminal_size() -> std::io::Result<Size> {
+    terminal::size().map(Size::from)
+}
+
+impl Drop for TerminalGuard {
+    fn drop(&mut self) {
+        // There is nobody left to tell.
+        let _ = leave();
+    }
+}
+
+/// A panic of this thread ends the program: the terminal comes back first. Those of other threads
+/// are caught where they happen and must not write over the screen.
+fn restore_on_panic(log: PathBuf) {
+    let ui = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tracing::error!("{panic}");
+        if std::thread::current().id() == ui {
+            let _ = leave();
+            before(panic);
+            let _ = writeln!(
+                std::io::stderr(),
+                "This is a bug in labeler-tui. Everything finished is in the journal; the log is {}.",
+                log.display()
+            );
+        }
+    }));
+}
+
+/// Stops this process as Ctrl-Z does; returns when it goes on, with the terminal taken again. The
+/// message that it goes on is then an old one.
+pub fn suspend(continued: &Continued) -> std::io::Result<()> {
+    leave()?;
+    continued.take();
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
+    // Without a shell that could let it go on, the process was not stopped at all.
+    let end = Instant::now() + STOPPED;
+    while !continued.take() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    enter()
+}
+
+/// Takes the terminal again after a stop that came from outside: whoever had it meanwhile has left
+/// it in another mode than the one that crossterm believes in.
+pub fn resume() -> std::io::Result<()> {
+    let mut mode = nix::sys::termios::tcgetattr(stdin())?;
+    nix::sys::termios::cfmakeraw(&mut mode);
+    nix::sys::termios::tcsetattr(stdin(), nix::sys::termios::SetArg::TCSANOW, &mode)?;
+    show_screen()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    use std::io::Read as _;
+
+    #[test]
+    #[ignore = "needs a terminal and ends in a panic; the next test gives it one"]
+    fn takes_the_screen_and_panics() {
+        let _screen = TerminalGuard::take("out/labeler.log".into()).unwrap();
+        panic!("something that cannot be");
+    }
+
+    #[test]
+    fn a_panic_gives_the_screen_back_and_says_where_the_log_is() {
+        let pty = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        let name = "tui::terminal::guard::tests::takes_the_screen_and_panics";
+        command.args(["--exact", name, "--ignored", "--nocapture"]);
+        let mut child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let mut output = String::new();
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        reader.read_to_string(&mut output).unwrap();
+        assert!(!child.wait().unwrap().success());
+        let (on_screen, after) = output.split_once("\x1b[?1049l").unwrap();
+        assert!(on_screen.contains("\x1b[?1049h"), "{output:?}");
+        assert!(after.contains("something that cannot be"), "{output:?}");
+        assert!(after.contains("the log is out/labeler.log"), "{output:?}");
+    }
+}

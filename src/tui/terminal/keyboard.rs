@@ -1,0 +1,167 @@
+//! The thread that reads what comes from the terminal, and the one that hears signals.
+
+use super::input::{Decoder, Input};
+use super::probe::{Capabilities, Replies};
+use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::threads;
+use crate::tui::message::Message;
+use crossbeam_channel::Sender;
+use crossterm::terminal;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ratatui::layout::Size;
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long pictures wait for the terminal's answers; what comes later is used when it comes.
+const ANSWERS: Duration = Duration::from_millis(700);
+/// A terminal that has not answered by then is not about to.
+const LATE: Duration = Duration::from_secs(30);
+
+/// Reads keys, clicks and pastes until the terminal is gone. What the terminal replies goes to
+/// `capabilities`: after a while whatever it is, and whenever it is complete.
+pub fn read(
+    out: Sender<Message>,
+    capabilities: Sender<Capabilities>,
+    failed: Sender<Error>,
+) -> Result<()> {
+    let work = move || {
+        if let Err(error) = listen(&out, &capabilities) {
+            tracing::warn!(%error, "the terminal is gone");
+        }
+        // Nobody listens where the workstation has ended.
+        let _ = out.send(Message::Terminate);
+    };
+    threads::spawn("tui-keys", work, report_to(failed)).map(drop)
+}
+
+/// The panic handler of a thread of the workstation: the error goes to the loop, which ends the
+/// program with it.
+pub fn report_to(failed: Sender<Error>) -> impl FnOnce(Error) + Send + 'static {
+    move |error| {
+        // Nobody listens where the workstation has ended.
+        let _ = failed.send(error);
+    }
+}
+
+fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Result<()> {
+    let stdin = io::stdin();
+    let asked = Instant::now();
+    let mut decoder = Decoder::default();
+    let mut replies = Replies::default();
+    let mut reported = false;
+    let mut since = Instant::now();
+    loop {
+        decoder.amid_answers = !replies.are_complete() && asked.elapsed() < LATE;
+        let until_reported = (!reported).then(|| ANSWERS.saturating_sub(asked.elapsed()));
+        let patience = decoder
+            .patience()
+            .map(|patience| patience.saturating_sub(since.elapsed()));
+        let wait = patience.into_iter().chain(until_reported).min();
+        let timeout = match wait {
+            // Rounded up: a wait of nothing would be repeated until the time has come.
+            Some(wait) => {
+                PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+            }
+            None => PollTimeout::NONE,
+        };
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        let inputs = match poll(&mut fds, timeout) {
+            Ok(0) => {
+                let expired = decoder.patience().is_some_and(|all| since.elapsed() >= all);
+                match expired {
+                    true => {
+                        since = Instant::now();
+                        decoder.expire()
+                    }
+                    false => Vec::new(),
+                }
+            }
+            Err(nix::errno::Errno::EINTR) => Vec::new(),
+            Ok(_) => {
+                // Not through the standard library, whose buffer would keep what it reads ahead.
+                let mut bytes = [0; 4096];
+                match rustix::io::read(&stdin, &mut bytes) {
+                    Ok(0) => return Ok(()),
+                    Ok(read) => {
+                        since = Instant::now();
+                        decoder.push(&bytes[..read])
+                    }
+                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut complete = false;
+        for input in inputs {
+            let message = match input {
+                Input::Key(key) => Message::Key(key),
+                Input::Mouse(mouse) => Message::Mouse(mouse),
+                Input::Paste(text) => Message::Paste(text),
+                Input::Report(report) => {
+                    let before = replies.are_complete();
+                    replies.take(&report);
+                    complete |= replies.are_complete() && !before;
+                    continue;
+                }
+            };
+            if out.send(message).is_err() {
+                return Ok(());
+            }
+        }
+        if complete || (!reported && asked.elapsed() >= ANSWERS) {
+            reported = true;
+            if capabilities.send(replies.capabilities()).is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether this process was stopped and went on since it was last asked.
+#[derive(Clone)]
+pub struct Continued(Arc<AtomicBool>);
+
+impl Continued {
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Turns signals into messages from now on.
+pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued> {
+    let listening = || (ErrorKind::Internal, "listening for signals");
+    let continued = Arc::new(AtomicBool::new(false));
+    // Before the messages: whoever gets one finds this set.
+    signal_hook::flag::register(SIGCONT, Arc::clone(&continued))
+        .context(listening().0, listening().1)?;
+    let wanted = [SIGTERM, SIGHUP, SIGINT, SIGCONT, SIGWINCH];
+    let mut signals =
+        signal_hook::iterator::Signals::new(wanted).context(listening().0, listening().1)?;
+    let work = move || {
+        for signal in signals.forever() {
+            let message = match signal {
+                SIGCONT => Message::Resumed,
+                SIGWINCH => match terminal::size() {
+                    Ok((width, height)) => Message::Resize(Size::new(width, height)),
+                    // A terminal that is gone is found by reading it.
+                    Err(_) => continue,
+                },
+                _ => Message::Terminate,
+            };
+            // The screen is given back and the engine saves. Whoever asks again wants to be
+            // gone at once; the journal is whole at any moment. A line that is cut asks for
+            // nothing, and its signal may come after the end was found by reading.
+            let ends = matches!(signal, SIGTERM | SIGINT);
+            if out.send(message).is_err() && ends {
+                std::process::exit(i32::from(super::Exit::Interrupted.exit_status()));
+            }
+        }
+    };
+    threads::spawn("tui-signals", work, report_to(failed))?;
+    Ok(Continued(continued))
+}

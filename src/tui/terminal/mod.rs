@@ -1,0 +1,202 @@
+//! The loop around the application: messages in, effects and frames out.
+
+mod channels;
+mod guard;
+mod input;
+mod keyboard;
+mod probe;
+
+use super::app::App;
+use super::keymap::Keymap;
+use super::message::{Effect, Message};
+use super::session::Settings;
+use super::theme::Theme;
+use crate::engine::{Command, Event, Handle};
+use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::wording;
+use channels::{Channels, LoopEvent};
+use guard::{TerminalGuard, resume, suspend, terminal_size};
+use std::io::{IsTerminal as _, stdin, stdout};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The shortest time between two frames that no key asked for.
+const CALM: Duration = Duration::from_millis(50);
+/// The longest time spent on waiting messages before a frame is drawn.
+const DRAIN: Duration = Duration::from_millis(8);
+
+/// Refuses to start where there is no screen.
+pub fn check() -> Result<()> {
+    if stdout().is_terminal() && stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(
+        Error::new(ErrorKind::Usage, "the workstation needs a terminal")
+            .with_hint("use --batch to label unattended"),
+    )
+}
+
+/// How the workstation was left; decides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    ByOperator,
+    /// By a signal, or because the terminal was gone.
+    Interrupted,
+}
+
+impl Exit {
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::ByOperator => 0,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Runs the workstation until the operator leaves; then the engine has saved everything.
+pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<Exit> {
+    let end = run_loop(&handle, keymap, settings, log)?;
+    if let Some(error) = end.broken {
+        return Err(error);
+    }
+    // The terminal is given back by now, so the operator sees it when saving takes long.
+    handle.send(Command::Stop);
+    let events = handle.events();
+    let mut stopped = end.stopped;
+    while !stopped {
+        match events.recv() {
+            Ok(Event::Stopped(_)) => stopped = true,
+            Ok(Event::Broken(broken)) => return Err(wording::broken(&broken)),
+            // Nobody is there to solve it any more.
+            Ok(Event::Blocked(_)) => handle.send(Command::Stop),
+            Ok(_) => {}
+            Err(_) => return Err(engine_gone(log)),
+        }
+    }
+    Ok(end.exit)
+}
+
+/// What the loop knows when it ends.
+struct LoopEnd {
+    exit: Exit,
+    /// The engine has saved everything already.
+    stopped: bool,
+    /// Why the engine could not go on.
+    broken: Option<Error>,
+}
+
+impl LoopEnd {
+    /// The terminal is gone: nobody is there to read an error, and everything is saved.
+    fn terminal_gone(mut self, error: &std::io::Error) -> Self {
+        tracing::warn!(%error, "the terminal is gone");
+        self.exit = Exit::Interrupted;
+        self
+    }
+}
+
+fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<LoopEnd> {
+    let mut terminal =
+        TerminalGuard::take(log.to_owned()).context(ErrorKind::Terminal, "the terminal")?;
+    let theme = Theme::detect(|name| std::env::var(name).ok());
+    let mut app = App::new(terminal.size(), theme, keymap, settings);
+    let mut effects = app.update(Message::Progress(Box::new(handle.progress())));
+    let mut end = LoopEnd {
+        exit: Exit::ByOperator,
+        stopped: false,
+        broken: None,
+    };
+    if let Err(error) = terminal.draw(&app).and_then(|()| probe::request()) {
+        return Ok(end.terminal_gone(&error));
+    }
+    let (mut channels, continued) = Channels::connect(handle)?;
+    let mut drawn = Instant::now();
+    let mut urgent = true;
+    loop {
+        effects.extend(app.prepare_frame());
+        for effect in std::mem::take(&mut effects) {
+            match effect {
+                Effect::Send(command) => handle.send(command),
+                // A thread that is lost is noticed when its results end.
+                Effect::Work(task) => drop(channels.tasks.send(task)),
+                Effect::Pictures(requests) => drop(channels.requests.send(requests)),
+                Effect::Redraw => (terminal.foreign, urgent) = (true, true),
+                Effect::Suspend => {
+                    if let Err(error) = suspend(&continued) {
+                        return Ok(end.terminal_gone(&error));
+                    }
+                    (terminal.foreign, urgent) = (true, true);
+                }
+                Effect::Quit => return Ok(end),
+            }
+        }
+        let calm = drawn.elapsed() >= CALM;
+        if urgent || calm {
+            if let Err(error) = terminal.draw(&app) {
+                return Ok(end.terminal_gone(&error));
+            }
+            drawn = Instant::now();
+            urgent = false;
+        }
+        let mut next = channels.wait(if calm { None } else { Some(CALM) });
+        let start = Instant::now();
+        while let Some(event) = next {
+            match event {
+                LoopEvent::Message(message) => {
+                    urgent |= !matches!(*message, Message::Engine(_));
+                    match &*message {
+                        Message::Engine(Event::Stopped(_)) => end.stopped = true,
+                        Message::Engine(Event::Broken(broken)) => {
+                            end.broken = Some(wording::broken(broken));
+                        }
+                        Message::Terminate => end.exit = Exit::Interrupted,
+                        // Whatever the size was in between, the old frame has been cut or wrapped.
+                        Message::Resize(_) => terminal.foreign = true,
+                        Message::Resumed if continued.take() => {
+                            if let Err(error) = resume() {
+                                return Ok(end.terminal_gone(&error));
+                            }
+                        }
+                        _ => {}
+                    }
+                    effects.extend(app.update(*message));
+                }
+                LoopEvent::Poll => {
+                    effects.extend(app.update(Message::Progress(Box::new(handle.progress()))));
+                    // A resize without a signal: crossterm reports none while it is in the middle
+                    // of an escape sequence. A terminal that is gone is found by drawing.
+                    if let Ok(size) = terminal_size()
+                        && size != app.size()
+                    {
+                        urgent = true;
+                        effects.extend(app.update(Message::Resize(size)));
+                    }
+                }
+                LoopEvent::Terminal(capabilities) => {
+                    urgent = true;
+                    let fine = capabilities.shows_pixels();
+                    channels.load_pictures_for(capabilities.picker)?;
+                    if let Some(ground) = capabilities.ground {
+                        effects.extend(app.update(Message::Ground(ground)));
+                    }
+                    effects.extend(app.update(Message::Pixels(fine)));
+                }
+                LoopEvent::EngineGone if app.has_ended() => {}
+                LoopEvent::EngineGone => return Err(engine_gone(log)),
+                LoopEvent::Failed(error) => return Err(error),
+            }
+            if start.elapsed() > DRAIN {
+                break;
+            }
+            next = channels.try_next();
+        }
+    }
+}
+
+/// The engine's channel is closed although the engine has not reported its end.
+fn engine_gone(log: &Path) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "the engine ended without a word; what was saved is in the journal",
+    )
+    .with_hint(format!("{} says why; start again", log.display()))
+}

@@ -1,0 +1,78 @@
+//! Rectangles that every screen shares; pure, for any size.
+
+use ratatui::layout::Rect;
+
+/// The smallest screen that anything is drawn on.
+pub const LEAST: (u16, u16) = (40, 10);
+
+/// The header line, the hint line, and what is between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Frame {
+    pub header: Rect,
+    pub body: Rect,
+    pub hints: Rect,
+}
+
+pub fn frame(area: Rect) -> Frame {
+    let header = Rect { height: 1, ..area };
+    let hints = Rect {
+        y: area.bottom().saturating_sub(1),
+        height: 1,
+        ..area
+    };
+    Frame {
+        header,
+        body: Rect {
+            y: area.y + 1,
+            height: area.height.saturating_sub(2),
+            ..area
+        },
+        hints,
+    }
+}
+
+/// Splits the rightmost columns off.
+pub fn split_right(area: Rect, right: u16) -> (Rect, Rect) {
+    let left = area.width.saturating_sub(right);
+    (
+        Rect {
+            width: left,
+            ..area
+        },
+        Rect {
+            x: area.x + left,
+            width: area.width - left,
+            ..area
+        },
+    )
+}
+
+/// What is left inside a pane's border, or under its title where it has none.
+pub fn inner(area: Rect, borders: bool) -> Rect {
+    if borders {
+        Rect {
+            x: area.x + 1,
+            y: area.y + 1,
+            width: area.width.saturating_sub(2),
+            height: area.height.saturating_sub(2),
+        }
+    } else {
+        Rect {
+            y: area.y + 1,
+            height: area.height.saturating_sub(1),
+            ..area
+        }
+    }
+}
+
+/// A box in the middle, cut to the screen.
+pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
+    let width = width.min(area.width);
+    let height = height.min(area.height);
+    Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    }
+}

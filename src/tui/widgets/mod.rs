@@ -1,0 +1,148 @@
+//! Pieces that screens and dialogs draw with: frames, texts cut to their room, wrapped lines.
+
+pub mod layout;
+mod text_edit;
+mod wide;
+
+pub use text_edit::TextEdit;
+pub use wide::normalize_wide;
+
+use super::theme::Theme;
+use crate::text::{fit, pad, width, wrap, wrap_offsets};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
+
+/// A pane's frame or title; gives what is left inside.
+pub fn pane(
+    theme: &Theme,
+    area: Rect,
+    borders: bool,
+    title: &str,
+    focused: bool,
+    buf: &mut Buffer,
+) -> Rect {
+    let style = theme.border(focused);
+    // The pane that has the keys is marked in words too, for terminals without color.
+    let title = if focused {
+        format!("> {title} ")
+    } else {
+        format!(" {title} ")
+    };
+    if borders {
+        Block::bordered()
+            .border_type(BorderType::Rounded)
+            .border_style(style)
+            .title(Span::styled(title, style))
+            .render(area, buf);
+    } else {
+        put(buf, area.x, area.y, area.width, &title, style);
+    }
+    layout::inner(area, borders)
+}
+
+/// Makes room for a box over the panes. A wide character that the box cuts in two goes whole:
+/// its other half would take the place of the border.
+pub fn clear(area: Rect, buf: &mut Buffer) {
+    Clear.render(area, buf);
+    let Some(left) = area.x.checked_sub(1) else {
+        return;
+    };
+    for y in area.top()..area.bottom() {
+        if let Some(cell) = buf.cell_mut((left, y))
+            && width(cell.symbol()) > 1
+        {
+            cell.set_symbol(" ");
+        }
+    }
+}
+
+/// Text at a place, cut to `width` cells.
+pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+    if width == 0 || !buf.area.contains(Position::new(x, y)) {
+        return x;
+    }
+    let text = fit(text, usize::from(width));
+    buf.set_stringn(x, y, text, usize::from(width), style).0
+}
+
+pub fn put_line(buf: &mut Buffer, x: u16, y: u16, width: u16, line: &Line<'_>) {
+    if width > 0 && buf.area.contains(Position::new(x, y)) {
+        buf.set_line(x, y, line, width);
+    }
+}
+
+/// Texts that follow each other, each in its style, broken into lines of at most `cells`.
+pub fn wrap_styled(parts: &[(&str, Style)], cells: usize) -> Vec<Vec<Span<'static>>> {
+    let text: String = parts.iter().map(|(text, _)| *text).collect();
+    let lines = wrap_offsets(&text, cells).into_iter();
+    lines
+        .map(|(start, line)| {
+            let mut spans = Vec::new();
+            let mut begin = 0;
+            for (part, style) in parts {
+                let end = begin + part.len();
+                let (from, to) = (begin.max(start), end.min(start + line.len()));
+                if from < to {
+                    spans.push(Span::styled(text[from..to].to_owned(), *style));
+                }
+                begin = end;
+            }
+            spans
+        })
+        .collect()
+}
+
+/// As many of the lines, from `scroll` on, as fit.
+pub fn lines(all: &[Line<'_>], scroll: usize, area: Rect, buf: &mut Buffer) {
+    for (row, line) in all
+        .iter()
+        .skip(scroll)
+        .take(usize::from(area.height))
+        .enumerate()
+    {
+        put_line(buf, area.x, area.y + row as u16, area.width, line);
+    }
+}
+
+/// A text broken into lines, as many as fit.
+pub fn paragraph(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
+    let lines = wrap(text, usize::from(area.width));
+    for (line, y) in lines.iter().zip(area.top()..area.bottom()) {
+        put(buf, area.x, y, area.width, line, style);
+    }
+}
+
+/// A line of text that fills its room.
+pub fn fill_line(text: &str, style: Style, area: Rect, buf: &mut Buffer) {
+    let text = pad(text, usize::from(area.width));
+    put(buf, area.x, area.y, area.width, &text, style);
+}
+
+/// A line of text being typed, scrolled sideways to its cursor.
+pub fn edit_line(edit: &TextEdit, style: Style, area: Rect, buf: &mut Buffer) {
+    let (text, _) = edit.window(usize::from(area.width.saturating_sub(1)));
+    fill_line(&text, style, area, buf);
+}
+
+/// The cell of the cursor in [`edit_line`].
+pub fn edit_cursor(edit: &TextEdit, area: Rect) -> Position {
+    let (_, at) = edit.window(usize::from(area.width.saturating_sub(1)));
+    Position::new(area.x + at as u16, area.y)
+}
+
+/// Scrolls a list so that the row of its cursor is in view.
+pub fn keep_in_view(top: &mut usize, cursor: usize, rows: usize) {
+    if cursor < *top {
+        *top = cursor;
+    } else if cursor >= *top + rows {
+        *top = cursor + 1 - rows;
+    }
+}
+
+/// Leaves no empty rows at the end of a list where the view has grown and there is something above.
+pub fn fill_view(top: &mut usize, rows: usize, len: usize) {
+    *top = (*top).min(len.saturating_sub(rows));
+}

@@ -12,6 +12,7 @@ use crossterm::{cursor, execute, terminal};
 use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Terminal, TerminalOptions, Viewport};
+use rustix::termios::{self, OptionalActions};
 use std::io::{Stdout, Write as _, stdin, stdout};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -129,7 +130,7 @@ fn restore_on_panic(log: PathBuf) {
 pub fn suspend(continued: &Continued) -> std::io::Result<()> {
     leave()?;
     continued.take();
-    nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
+    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
     // Without a shell that could let it go on, the process was not stopped at all.
     let end = Instant::now() + STOPPED;
     while !continued.take() && Instant::now() < end {
@@ -141,9 +142,9 @@ pub fn suspend(continued: &Continued) -> std::io::Result<()> {
 /// Takes the terminal again after a stop that came from outside: whoever had it meanwhile has left
 /// it in another mode than the one that crossterm believes in.
 pub fn resume() -> std::io::Result<()> {
-    let mut mode = nix::sys::termios::tcgetattr(stdin())?;
-    nix::sys::termios::cfmakeraw(&mut mode);
-    nix::sys::termios::tcsetattr(stdin(), nix::sys::termios::SetArg::TCSANOW, &mode)?;
+    let mut mode = termios::tcgetattr(stdin())?;
+    mode.make_raw();
+    termios::tcsetattr(stdin(), OptionalActions::Now, &mode)?;
     show_screen()
 }
 

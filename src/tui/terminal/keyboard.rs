@@ -7,11 +7,11 @@ use crate::threads;
 use crate::tui::message::Message;
 use crossbeam_channel::Sender;
 use crossterm::terminal;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::layout::Size;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use std::io;
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -61,15 +61,12 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
             .patience()
             .map(|patience| patience.saturating_sub(since.elapsed()));
         let wait = patience.into_iter().chain(until_reported).min();
-        let timeout = match wait {
-            // Rounded up: a wait of nothing would be repeated until the time has come.
-            Some(wait) => {
-                PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-            }
-            None => PollTimeout::NONE,
-        };
-        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
-        let inputs = match poll(&mut fds, timeout) {
+        // Rounded up: a wait of nothing would be repeated until the time has come. One too long
+        // to be told is one without an end.
+        let timeout =
+            wait.and_then(|wait| Timespec::try_from(wait + Duration::from_millis(1)).ok());
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        let inputs = match poll(&mut fds, timeout.as_ref()) {
             Ok(0) => {
                 let expired = decoder.patience().is_some_and(|all| since.elapsed() >= all);
                 match expired {
@@ -80,7 +77,7 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
                     false => Vec::new(),
                 }
             }
-            Err(nix::errno::Errno::EINTR) => Vec::new(),
+            Err(Errno::INTR) => Vec::new(),
             Ok(_) => {
                 // Not through the standard library, whose buffer would keep what it reads ahead.
                 let mut bytes = [0; 4096];
@@ -90,7 +87,7 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
                         since = Instant::now();
                         decoder.push(&bytes[..read])
                     }
-                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),
                 }
             }

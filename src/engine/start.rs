@@ -115,16 +115,10 @@ impl Engine {
 
 /// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk
 /// is, and not the end of the process.
-#[cfg(unix)]
 fn outlive_full_files() -> Result<()> {
     let grown_too_large = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, grown_too_large)
         .context(ErrorKind::Internal, "listening for signals")?;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn outlive_full_files() -> Result<()> {
     Ok(())
 }
 

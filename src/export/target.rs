@@ -69,7 +69,6 @@ impl Target {
         let (prefix, suffix) = self.name_parts();
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(suffix).rand_bytes(RANDOM);
-        #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             // Less what the umask takes away, as any new file.
@@ -149,7 +148,6 @@ impl Target {
 }
 
 /// Gives a new file owner, group and mode of the one that it replaces, as far as one may.
-#[cfg(unix)]
 fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     let created = new.metadata()?;
@@ -162,11 +160,6 @@ fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
         mode &= !0o070 | ((mode & 0o007) << 3);
     }
     new.set_permissions(PermissionsExt::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
-    new.set_permissions(old.permissions())
 }
 
 /// Tells lines apart; half of a SHA-256 is enough.

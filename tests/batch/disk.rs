@@ -1,4 +1,5 @@
 //! An outdir that cannot be written, and a disk that gets full.
+
 use crate::common::{Desk, Ended, ended, good, say};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;

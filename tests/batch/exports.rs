@@ -1,4 +1,5 @@
 //! What is exported is true of the files, and nobody's bytes vanish from an outdir.
+
 use crate::common::{Desk, Ended, good, lines, picture, say};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

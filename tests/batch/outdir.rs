@@ -1,5 +1,6 @@
 //! What lies in an outdir already: sources, links, another member's files, earlier labels; and the
 //! commands that move its journal.
+
 use crate::common::{Desk, Ended, ended, good, lines, say};
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;

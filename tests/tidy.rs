@@ -155,39 +155,70 @@ fn labelers_know_nothing_of_the_engine() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// The parts of `vlm` from the lowest up: each imports from those before it only.
-const VLM: [&str; 9] = [
-    "checkpoint",
-    "nn",
-    "architecture",
-    "device",
-    "model",
-    "generate",
-    "models",
-    "load",
-    "open",
+/// Rooms with their parts from the lowest up: each imports from those before it only.
+const PARTS: [(&str, &[&str]); 2] = [
+    (
+        "vlm",
+        &[
+            "checkpoint",
+            "nn",
+            "architecture",
+            "device",
+            "model",
+            "generate",
+            "models",
+            "load",
+            "open",
+        ],
+    ),
+    (
+        "tui",
+        &[
+            "theme",
+            "keymap",
+            "widgets",
+            "picture",
+            "records",
+            "message",
+            "history",
+            "notices",
+            "engine_status",
+            "session",
+            "step_words",
+            "dialogs",
+            "screens",
+            "handlers",
+            "bars",
+            "app",
+            "terminal",
+        ],
+    ),
 ];
 
 #[test]
-fn parts_of_the_model_import_from_those_before_them() {
-    let place = |part: &str| VLM.iter().position(|name| *name == part);
-    let found = offenses(|module, line| {
-        let own = part_of_vlm(module);
-        let named = line.split("vlm::").chain(line.split("use super::")).skip(1);
-        own.is_some_and(|own| {
-            named.into_iter().any(|rest| {
-                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-                place(&rest[..end.unwrap_or(rest.len())]) > place(&own)
+fn parts_of_a_room_import_from_those_before_them() {
+    for (room, parts) in PARTS {
+        let place = |part: &str| parts.iter().position(|name| *name == part);
+        let inside = format!("{room}::");
+        let found = offenses(|module, line| {
+            let own = part_of(room, module);
+            let named = line.split(&inside).chain(line.split("use super::")).skip(1);
+            own.is_some_and(|own| {
+                named.into_iter().any(|rest| {
+                    let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+                    place(&rest[..end.unwrap_or(rest.len())]) > place(&own)
+                })
             })
-        })
-    });
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
+        });
+        assert!(found.is_empty(), "\n{}", found.join("\n"));
+    }
 }
 
-/// The file or folder right under `vlm`, for a module that is one of its parts.
-fn part_of_vlm(module: &Module) -> Option<String> {
+/// The file or folder right under a room, for a module that is one of its parts.
+fn part_of(room: &str, module: &Module) -> Option<String> {
     let path = module.path.to_str()?;
-    let part = path.split_once("/src/vlm/")?.1.split(['/', '.']).next()?;
+    let inside = format!("/src/{room}/");
+    let part = path.split_once(&inside)?.1.split(['/', '.']).next()?;
     (part != "mod").then(|| part.to_owned())
 }
 

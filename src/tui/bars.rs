@@ -95,7 +95,7 @@ pub fn hints(
 ) {
     let theme = &session.theme;
     let mut x = area.x;
-    // Until it is over, whatever else is said in between.
+    // Trouble is shown until it is over; a notice covers it for a moment.
     let trouble = session.trouble().map(|text| Notice { text, bad: true });
     if let Some(notice) = session.notices.current().or(trouble.as_ref()) {
         let style = if notice.bad {

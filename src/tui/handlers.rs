@@ -218,7 +218,7 @@ pub fn try_again(session: &mut Session) {
     }
 }
 
-/// Leaves, at once where nothing has to be asked before.
+/// Leaves, or asks first where something is open.
 pub fn quit(session: &mut Session) -> Option<Dialog> {
     let confirm = Confirm::leave(session);
     if confirm.is_none() {

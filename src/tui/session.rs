@@ -24,10 +24,10 @@ pub struct Settings {
     pub icon: IconOptions,
     /// Whether there is a model at all (`--no-model` reviews only).
     pub model: bool,
-    /// Where records go, as people are told.
+    /// Where records go, as it is shown to people.
     pub outdir: String,
     pub vocabulary: Arc<Vocabulary>,
-    /// Whether English labels are asked for.
+    /// Whether the prompt asks for English labels.
     pub english: bool,
 }
 
@@ -100,7 +100,7 @@ impl Session {
         self.queue.row(row, &self.records)
     }
 
-    /// English labels are shown where there are some, or were asked for.
+    /// English labels are shown where there are some, or where the prompt asks for them.
     pub fn has_field(&self, field: Field) -> bool {
         field != Field::LabelEn
             || self.settings.english

@@ -643,10 +643,10 @@ impl Bench {
         self.message(Message::Progress(Box::new(progress)));
     }
 
-    /// The lines of the pane or box whose title begins so, by their row, and the hint line; the
-    /// hint line alone where the title is empty, the whole screen where there is no such box.
-    pub fn pane(&mut self, title: &str) -> BTreeMap<u16, String> {
-        let text = self.screen();
+    /// The lines of the pane or box whose title begins so, by their row; `None` where there is no
+    /// such box.
+    pub fn pane(&mut self, title: &str) -> Option<BTreeMap<u16, String>> {
+        self.screen();
         let buffer = self.terminal.backend().buffer();
         let area = buffer.area;
         let row = |room: Rect| -> String {
@@ -661,28 +661,18 @@ impl Bench {
             }
             line
         };
-        let last = area.bottom() - 1;
-        let hints = (last, row(Rect::new(0, last, area.width, 1)));
-        if title.is_empty() {
-            return BTreeMap::from([hints]);
-        }
         let begins = |at: &Position| {
             let line = row(Rect::new(at.x, at.y, area.width - at.x, 1));
             let rest = line.strip_prefix('╭').unwrap_or_default();
             rest.trim_start_matches(['>', ' ']).starts_with(title)
         };
-        let Some(corner) = area.positions().find(begins) else {
-            let lines = text.lines().zip(0..);
-            return lines.map(|(line, y)| (y, line.to_owned())).collect();
-        };
+        let corner = area.positions().find(begins)?;
         let ends = |x: &u16| buffer[(*x, corner.y)].symbol() == "╮";
-        let right = (corner.x..area.right()).find(ends).unwrap();
+        let right = (corner.x..area.right()).find(ends)?;
         let ends = |y: &u16| buffer[(corner.x, *y)].symbol() == "╰";
-        let bottom = (corner.y..area.bottom()).find(ends).unwrap();
+        let bottom = (corner.y..area.bottom()).find(ends)?;
         let width = right + 1 - corner.x;
-        (corner.y..=bottom)
-            .map(|y| (y, row(Rect::new(corner.x, y, width, 1))))
-            .chain([hints])
-            .collect()
+        let lines = (corner.y..=bottom).map(|y| (y, row(Rect::new(corner.x, y, width, 1))));
+        Some(lines.collect())
     }
 }

@@ -112,7 +112,7 @@ impl Theme {
         if focused { self.title() } else { self.dim() }
     }
 
-    /// The row under the cursor, of the pane that has the keys or of another.
+    /// The row under the cursor, of the focused pane or of another.
     pub fn cursor(&self, focused: bool) -> Style {
         match (self.depth, focused) {
             (Depth::True | Depth::Ansi256, true) => match self.ground {

@@ -3,7 +3,7 @@
 
 use crate::record::{Field, GroupState, SourceType, Vocabulary, Word};
 use crate::text::{pad, width};
-use crate::tui::records::{filter_field, filter_keys, find, last_word, needs_person, quoted};
+use crate::tui::records::{filter_field, filter_keys, find, last_word, needs_review, quoted};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
@@ -174,7 +174,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
     let groups = session.records.groups();
     match key {
         "state" => {
-            let needed = groups.ids_where(needs_person);
+            let needed = groups.ids_where(needs_review);
             let needed = needed.count() as u64;
             matches.add("review", [], needed, needed.to_string());
             let offered = groups.ids_where(|summary| summary.offered);

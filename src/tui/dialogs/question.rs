@@ -36,7 +36,7 @@ impl Confirm {
         }
     }
 
-    /// What is asked before leaving; `None` where leaving loses and leaves open nothing.
+    /// The question before leaving; `None` where nothing would be lost or left open.
     pub fn leave(session: &Session) -> Option<Self> {
         let engine = &session.engine;
         if engine.ended {

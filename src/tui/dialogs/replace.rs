@@ -76,8 +76,8 @@ impl ReplaceForm {
         ))
     }
 
-    /// A match as it is and as it would be. Both texts are shown, so what will change is told in
-    /// words, not by color.
+    /// A match as it is and as it would be. Both texts are shown, so that no color is needed to
+    /// see the change.
     fn match_line(&self, found: &Match, session: &Session, cells: u16) -> String {
         let name = session
             .records

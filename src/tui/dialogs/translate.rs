@@ -32,7 +32,7 @@ pub struct TranslateForm {
 }
 
 impl TranslateForm {
-    /// The dialog over these records, whose preview the engine is asked for.
+    /// The dialog over these records; requests the preview from the engine.
     pub fn open(scope: Scope, session: &mut Session) -> Dialog {
         let groups: Vec<GroupId> = match scope {
             Scope::Record => session.current().into_iter().collect(),

@@ -1,6 +1,6 @@
 //! Filter expressions and sorting over all summaries; also plain words, fuzzy and by ㅂㅈ.
 
-use super::groups::{Snapshot, needs_review};
+use super::groups::{Snapshot, state_needs_review};
 use crate::record::{Field, GroupId, GroupState, GroupSummary, Reason, SourceType, Vocabulary};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -202,7 +202,7 @@ fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
                 offered |= is_offered || is_needed;
                 states.extend(GroupState::ALL.iter().copied().filter(|state| {
                     if is_needed {
-                        needs_review(*state)
+                        state_needs_review(*state)
                     } else {
                         state.name().starts_with(part)
                     }
@@ -370,7 +370,7 @@ fn passes(test: &Test, summary: &GroupSummary) -> bool {
     }
 }
 
-/// The record in hand while it is being edited: it stays in the list, where it was, whatever
+/// The current record while it is being edited: it stays in the list, where it was, whatever
 /// becomes of its uncertainty and reasons, until the operator leaves it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeldRecord {

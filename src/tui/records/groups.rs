@@ -1,4 +1,4 @@
-//! All group summaries as the engine last told them, shared with the worker thread by pointer.
+//! All group summaries as the engine last reported them, shared with the worker thread by pointer.
 
 use crate::record::{GroupId, GroupState, GroupSummary};
 use std::collections::HashMap;
@@ -83,11 +83,11 @@ impl Groups {
 
 /// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
 /// answer.
-pub fn needs_person(summary: &GroupSummary) -> bool {
-    summary.offered || needs_review(summary.state)
+pub fn needs_review(summary: &GroupSummary) -> bool {
+    summary.offered || state_needs_review(summary.state)
 }
 
-pub fn needs_review(state: GroupState) -> bool {
+pub fn state_needs_review(state: GroupState) -> bool {
     matches!(
         state,
         GroupState::Uncertain | GroupState::Edited | GroupState::Failed

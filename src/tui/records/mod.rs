@@ -9,7 +9,7 @@ pub mod worker;
 pub use filter::{NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
 #[cfg(test)]
 pub use groups::Snapshot;
-pub use groups::{Groups, needs_person};
+pub use groups::{Groups, needs_review};
 pub use queue::Queue;
 pub use selection::Selection;
 pub use worker::{Counts, Task, TaskResult};

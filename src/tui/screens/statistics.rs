@@ -78,7 +78,7 @@ impl Screen for Statistics {
             return;
         }
         let columns = (usize::from(inner.width) / 34).clamp(1, blocks.len());
-        // A window over the blocks that holds the one in hand.
+        // The page of blocks that holds the one under the cursor.
         let (at, bar_at) = (self.block, self.bar);
         let fitting = usize::from(inner.height / LEAST_LINES).max(1);
         let lines = blocks.len().div_ceil(columns).min(fitting);

@@ -165,7 +165,7 @@ impl Screen for Versions {
             let heights = columns.iter().map(|column| column.fields[row].0.len());
             heights.max().unwrap_or(1) as u16
         };
-        // Rows scroll so that the field in hand is in view.
+        // Rows scroll so that the field under the cursor is in view.
         let room = inner.height.saturating_sub(heads);
         let before: u16 = (0..=self.field).map(height).sum();
         let skip = before.saturating_sub(room);
@@ -249,7 +249,7 @@ fn flow(tokens: &[Token], field: Field, cells: usize, theme: &Theme) -> Vec<Line
     let mut used = 0;
     for (index, token) in tokens.iter().enumerate() {
         let last = index + 1 == tokens.len();
-        // A sign as well as a color tells what is new in a list.
+        // A sign as well as a color marks what is new in a list.
         let sign = if token.new && field.is_list() {
             "+"
         } else {
@@ -312,8 +312,7 @@ fn heading(detail: &GroupDetail, version: &Version) -> String {
     words
 }
 
-/// Whether it was committed; how an answer was asked for, of other texts when they were written,
-/// or by what.
+/// Whether it was committed; then the settings of an answer, of other texts their time or author.
 fn came_from(detail: &GroupDetail, version: &Version) -> String {
     let text = &version.text;
     let how = match (text.origin, detail.attempt_of(text)) {
@@ -387,7 +386,7 @@ fn columns(
             fields: column(draft, None),
         });
     }
-    // The version in hand is always among those shown.
+    // The version under the cursor is always among those shown.
     let shown = count.saturating_sub(1).max(1);
     let first = (current + 1).saturating_sub(shown);
     for (index, listed) in listed.iter().enumerate().skip(first).take(shown) {

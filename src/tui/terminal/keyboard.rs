@@ -122,7 +122,7 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
     }
 }
 
-/// Whether this process was stopped and went on since it was last asked.
+/// Whether this process was stopped and continued since the last call.
 #[derive(Clone)]
 pub struct Continued(Arc<AtomicBool>);
 

@@ -9,7 +9,7 @@ use std::io::{Write as _, stdout};
 /// What a terminal reports that it can do.
 pub struct Capabilities {
     pub picker: Picker,
-    /// Where the terminal told the color behind its text.
+    /// Whether the background is dark or light, where the terminal reports its color.
     pub ground: Option<Ground>,
 }
 

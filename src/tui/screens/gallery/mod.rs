@@ -192,7 +192,7 @@ fn title(session: &Session, area: Rect, buf: &mut Buffer) {
             queue.sort().name()
         )
     } else {
-        // What a filter hides is worked on all the same: it has to be told.
+        // Bulk actions include what the filter hides, so it is shown.
         let hidden = match session.selection.hidden() {
             0 => String::new(),
             n => format!(", {} hidden", count(n as u64)),

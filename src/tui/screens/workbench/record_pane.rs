@@ -1,7 +1,7 @@
 //! The record pane: a cursor over fields and values, and editing what it stands on.
 
 use super::layout::{Panes, inner_of};
-use super::sheet::{Sheet, Source};
+use super::sheet::{FieldCursor, Sheet, Source};
 use crate::record::{Change, Field, GroupId};
 use crate::tui::dialogs::{Dialog, Prompt, Purpose, Refusal};
 use crate::tui::keymap::Context;
@@ -10,28 +10,6 @@ use crate::tui::session::Session;
 use crate::tui::widgets::{keep_in_view, lines, pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-
-/// A value of the record: a field, and a place in its list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FieldCursor {
-    pub field: Field,
-    pub index: usize,
-}
-
-impl FieldCursor {
-    const START: Self = Self {
-        field: Field::LabelKo,
-        index: 0,
-    };
-
-    /// The last value of a field.
-    fn last_of(field: Field) -> Self {
-        Self {
-            field,
-            index: usize::MAX,
-        }
-    }
-}
 
 pub struct RecordPane {
     cursor: FieldCursor,
@@ -154,7 +132,7 @@ impl RecordPane {
         true
     }
 
-    /// Keeps the cursor on a value, and in view while the record has the keys.
+    /// Keeps the cursor on a value, and in view while the pane is focused.
     pub fn prepare(
         &mut self,
         panes: &Panes,
@@ -187,7 +165,7 @@ impl RecordPane {
         self.scroll = self.scroll.min(sheet.lines.len().saturating_sub(height));
     }
 
-    /// Whether the cursor stands elsewhere than when this was last asked.
+    /// Whether the cursor has moved since the last call.
     fn has_moved(&mut self) -> bool {
         let now = (self.current, self.cursor);
         std::mem::replace(&mut self.seen, now) != now

@@ -1,7 +1,6 @@
 //! The record as lines of text, and where its values stand in them: label, chips, attributes,
 //! queries, reasons in plain words, where it is from. Drawing, scrolling and the mouse read it.
 
-use super::record_pane::FieldCursor;
 use crate::record::{
     CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
 };
@@ -18,6 +17,28 @@ use std::ops::Range;
 
 /// Cells before a field's value.
 const NAME: usize = 10;
+
+/// A value of the record: a field, and a place in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldCursor {
+    pub field: Field,
+    pub index: usize,
+}
+
+impl FieldCursor {
+    pub const START: Self = Self {
+        field: Field::LabelKo,
+        index: 0,
+    };
+
+    /// The last value of a field.
+    pub fn last_of(field: Field) -> Self {
+        Self {
+            field,
+            index: usize::MAX,
+        }
+    }
+}
 
 /// What the sheet is made from.
 pub struct Source<'a> {
@@ -182,7 +203,7 @@ impl Page {
             Span::raw(" ".repeat(gap)),
             Span::styled(state, theme.state(summary.state)),
         ]);
-        // What a person has said comes before what the model has.
+        // The operator's words come before the model's.
         if let Some(reason) = detail.rejected() {
             self.named("rejected", reason, theme.bad());
         }

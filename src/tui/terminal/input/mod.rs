@@ -1,5 +1,5 @@
-//! Input events out of the bytes that a terminal sends. What it says of itself is told apart from
-//! keys however late and in however many pieces it comes.
+//! Decodes the bytes that a terminal sends into input events. Its own reports are kept apart from
+//! keys, however late and in however many pieces they arrive.
 
 mod sequence;
 

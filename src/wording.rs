@@ -1,4 +1,4 @@
-//! Words for what the engine reports, shared by both front ends.
+//! Puts what the engine reports into words, for both front ends.
 
 use crate::engine::{Blocked, Broken, Command, Rescued, ServerNotice, Warning};
 use crate::error::Error;
@@ -45,12 +45,12 @@ pub fn server_notice(notice: &ServerNotice) -> String {
     }
 }
 
-/// Why nothing can be saved for now.
+/// The error that says why nothing can be saved for now.
 pub fn blocked(blocked: &Blocked) -> Error {
     with_run_log(blocked.error.clone(), blocked.run_log.as_ref())
 }
 
-/// Why the engine could not go on, and where unsaved work is.
+/// The error that says why the engine could not go on, and where unsaved work is.
 pub fn broken(broken: &Broken) -> Error {
     let error = broken.error.clone();
     match &broken.journal {
@@ -66,12 +66,7 @@ pub fn broken(broken: &Broken) -> Error {
         None => {}
     }
     let error = with_run_log(error, broken.run_log.as_ref());
-    let unsaved = broken.unsaved.iter().map(|command| match command {
-        Command::Apply { change, .. } => change.name(),
-        Command::Redo => "redo".to_owned(),
-        _ => "undo".to_owned(),
-    });
-    let unsaved: Vec<String> = unsaved.collect();
+    let unsaved: Vec<String> = broken.unsaved.iter().filter_map(decision).collect();
     if unsaved.is_empty() {
         return error;
     }
@@ -79,6 +74,16 @@ pub fn broken(broken: &Broken) -> Error {
         cause: format!("{}; not saved: {}", error.cause, unsaved.join(", ")),
         hint: Some("when it can be written again, start again and decide that again".to_owned()),
         ..error
+    }
+}
+
+/// The name of a command that decides something.
+fn decision(command: &Command) -> Option<String> {
+    match command {
+        Command::Apply { change, .. } => Some(change.name()),
+        Command::Undo => Some("undo".to_owned()),
+        Command::Redo => Some("redo".to_owned()),
+        _ => None,
     }
 }
 

@@ -372,7 +372,8 @@ impl World {
 
     fn details(&mut self) -> BTreeMap<GroupId, GroupDetail> {
         let operator = self.operator.as_mut().unwrap();
-        self.ids.extend(operator.app.groups.ids_where(|_| true));
+        let groups = operator.app.session().records.groups();
+        self.ids.extend(groups.ids_where(|_| true));
         let ids: Vec<GroupId> = self.ids.iter().copied().collect();
         let details = operator.details(&ids).into_iter();
         details.map(|detail| (detail.summary.id, detail)).collect()

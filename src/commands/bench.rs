@@ -11,7 +11,7 @@ use crate::settings::{
     BenchOptions, LabelerOptions, Lang, ModelOptions, OnlySource, PromptOptions, SourceKind,
     SourceOptions,
 };
-use crate::source::{self, SourceEvent};
+use crate::source::{self, RowEvent};
 use crate::text::{for_json, for_lines};
 use crate::vlm::open::Opened;
 use crate::vlm::{GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling};
@@ -75,7 +75,7 @@ fn items(options: &BenchOptions) -> Result<Vec<Item>> {
     })?;
     let mut items = Vec::new();
     source.read(&mut |event| {
-        if let SourceEvent::Item(item) = event {
+        if let RowEvent::Item(item) = event {
             items.push(item);
         }
         match items.len() < options.icons {

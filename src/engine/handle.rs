@@ -1,4 +1,4 @@
-//! The front ends' end of a running engine.
+//! Connects a front end to a running engine: commands, events, progress.
 
 use super::{Command, Event, Progress};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -36,7 +36,7 @@ pub struct Handle {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The other end: what the engine's own thread holds, or a test that plays the engine.
+/// The other end, held by the engine's own thread or by a test that plays the engine.
 #[derive(Debug)]
 pub struct EngineEnd {
     pub commands: Receiver<Command>,

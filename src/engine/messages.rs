@@ -117,7 +117,7 @@ pub enum Warning {
     },
 }
 
-/// What makes the journal usable again.
+/// The way to make the journal usable again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cure {
     /// Room on the disk, a permission: the engine also tries by itself.
@@ -152,14 +152,14 @@ pub enum Event {
     /// New or changed groups; the first ones come from the journal, before any source is read.
     Groups(Vec<GroupSummary>),
     Detail(Box<GroupDetail>),
-    /// A step was done, undone or redone, or changed nothing; what the next undo and redo would be.
+    /// A step was done, undone or redone, or changed nothing; names the next undo and redo.
     Stepped {
-        /// `None` at the start, where nothing has been done yet.
+        /// `None` at the start, when nothing has been done yet.
         step: Option<Step>,
         undo: Option<String>,
         redo: Option<String>,
     },
-    /// Every place, in source order; empty where there is none.
+    /// All places, in source order.
     Found {
         text: String,
         matches: Vec<Match>,
@@ -168,7 +168,7 @@ pub enum Event {
         groups: Vec<GroupId>,
         preview: VocabularyPreview,
     },
-    /// What an earlier run remembered, each key once at the start, before the first groups.
+    /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,
         value: String,
@@ -178,7 +178,7 @@ pub enum Event {
         rows: u64,
         groups: u64,
     },
-    /// Again where something about it has changed.
+    /// Sent again when something about it has changed.
     ModelReady(ModelInfo),
     /// Review goes on without a model.
     ModelFailed(Error),
@@ -198,9 +198,9 @@ pub enum Event {
         detail: String,
     },
     Warning(Warning),
-    /// Nothing can be saved until `Unblocked`; again where the reason has changed.
+    /// Nothing can be saved until `Unblocked`; sent again when the reason has changed.
     Blocked(Blocked),
-    /// Everything asked for meanwhile is being done now.
+    /// Commands that have waited are being carried out now.
     Unblocked,
     /// The queue is empty and the source read: with `--batch` the run is over.
     Idle,
@@ -210,7 +210,7 @@ pub enum Event {
     Broken(Broken),
 }
 
-/// What the model's thread is doing.
+/// The work that the model's thread is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stage {
     #[default]
@@ -218,7 +218,6 @@ pub enum Stage {
     Download,
     Load,
     Quantize,
-    Prefill,
     Decode,
     /// No server answers.
     Waiting,
@@ -241,7 +240,7 @@ impl From<Loading> for Stage {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
     pub stage: Stage,
-    /// Of the stage, 0-1, where it is known (download, load, quantize).
+    /// Of the stage, 0-1, if it is known (download, load, quantize).
     pub stage_done: Option<f32>,
     /// Groups known so far, and whether the source is still being read.
     pub total: u64,
@@ -271,7 +270,7 @@ pub struct Progress {
 /// The end of a run, in numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
-    /// Of the source; 0 where it was not read to its end.
+    /// Of the source; 0 if it was not read to its end.
     pub rows: u64,
     /// Images of the source. Each has a record, has failed, waits for an answer or is open.
     pub groups: u64,
@@ -285,7 +284,7 @@ pub struct Summary {
     pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,
     pub waiting: u64,
-    /// What an operator has edited or rejected; a batch leaves it to the workstation.
+    /// Edited or rejected by an operator; a batch leaves them to the workstation.
     pub open: u64,
     /// Requests sent to the model.
     pub asked: u64,

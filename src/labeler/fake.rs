@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// What to do with one request.
+/// One way to treat a request.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Play {
@@ -24,7 +24,7 @@ pub enum Play {
     Break(String),
     /// Give no answer until the run is cancelled.
     Hold,
-    /// Give no answer and hear of no cancelling, as in one endless step.
+    /// Give no answer and ignore cancelling, as in one endless step.
     Hang,
     /// End the process at once, as a crash does.
     Die,
@@ -37,10 +37,10 @@ pub struct Plays {
     /// Requests in flight.
     #[serde(default = "one")]
     pub slots: usize,
-    /// By a text that stands in the request's user text: the item's name.
+    /// By a part of the request's user text, for example the item's name.
     #[serde(default)]
     pub answers: BTreeMap<String, Vec<Play>>,
-    /// For requests that no key stands in.
+    /// For requests that contain no key.
     #[serde(default)]
     pub otherwise: Vec<Play>,
 }
@@ -49,7 +49,7 @@ fn one() -> usize {
     1
 }
 
-/// `--model fake:FILE`.
+/// Begins the value of `--model fake:FILE`.
 const PREFIX: &str = "fake:";
 
 /// Whether `--model` names a fake model.

@@ -1,5 +1,5 @@
-//! Holds an answer to a JSON Schema while it is generated: which tokens may come next, and which
-//! must. Works over any tokenizer that is told as a `TokEnv`.
+//! Constrains an answer to a JSON Schema while it is generated: finds the tokens that may come
+//! next, and those that must. Works with any tokenizer given as a `TokEnv`.
 
 use crate::error::{Context, ErrorKind, Result};
 use llguidance::api::{GrammarInit, TopLevelGrammar};
@@ -8,8 +8,7 @@ use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Holds what all grammars over one tokenizer share. Making one takes a moment, a grammar about a
-/// millisecond.
+/// Compiles schemas for one tokenizer. Building it takes a moment, a grammar about a millisecond.
 pub struct GrammarCompiler {
     factory: ParserFactory,
     /// Whether blanks and line ends may stand between the parts of an answer.
@@ -19,13 +18,13 @@ pub struct GrammarCompiler {
 }
 
 impl GrammarCompiler {
-    /// For answers that are to be written: in compact form.
+    /// For generating answers, in compact form.
     pub fn new(tokens: &TokEnv) -> Result<Self> {
         Self::with_whitespace(tokens, false)
     }
 
-    /// For answers that another engine has written: a token is a byte, and blanks may stand
-    /// wherever JSON lets them.
+    /// For reading answers that another engine has generated: a token is a byte, and blanks may
+    /// stand wherever JSON allows them.
     pub fn for_reading() -> Result<Self> {
         Self::with_whitespace(&ApproximateTokEnv::single_byte_env(), true)
     }
@@ -93,8 +92,8 @@ impl Grammar {
             .context(ErrorKind::Model, "a token outside the grammar")
     }
 
-    /// Takes, and returns, the tokens that alone can come next. None where the tokenizer does not
-    /// say that its splitting of a text is the canonical one.
+    /// Takes, and returns, the tokens that alone can come next. None if the tokenizer does not
+    /// claim that its tokenization is canonical.
     pub fn forced(&mut self) -> Vec<u32> {
         if self.is_finished() {
             return Vec::new();

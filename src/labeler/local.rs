@@ -1,5 +1,5 @@
-//! The model in process: chats become tokens, pictures patches, and the answer's schema a grammar
-//! that the generator obeys.
+//! Runs the model in process: turns chats into tokens, pictures into patches, and the answer's
+//! schema into a grammar that constrains the generator.
 
 use super::grammar::{Grammar, GrammarCompiler};
 use super::{
@@ -17,23 +17,23 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tokens of one step of the model; long prompts are spread over steps.
+/// Tokens in one step of the model; long prompts are spread over steps.
 const STEP_TOKENS: usize = 512;
-/// The text in hand is told at most so often.
+/// The shortest time between two reports of the text being generated.
 const PARTIAL: Duration = Duration::from_millis(150);
 
 pub struct Local {
     model: Model,
-    asker: Asker,
+    requests: RequestBuilder,
     options: ModelOptions,
     info: ModelInfo,
 }
 
-/// Turns requests into what the generator takes.
-struct Asker {
+/// Turns requests into those of the generator.
+struct RequestBuilder {
     tokenizer: Tokenizer,
     compiler: GrammarCompiler,
-    /// The front of the last prompt that others share with it; the same for nearly all.
+    /// The beginning that the last prompt shares with others; the same for nearly all.
     prefix: Arc<[u32]>,
 }
 
@@ -50,7 +50,7 @@ impl Local {
                 slots: options.batch_size,
             },
             model: opened.model,
-            asker: Asker {
+            requests: RequestBuilder {
                 tokenizer: opened.tokenizer,
                 compiler,
                 prefix: Arc::from([]),
@@ -60,19 +60,20 @@ impl Local {
     }
 }
 
-/// Downloads are told of from any thread, `on_load` wants to hear of them on this one.
+/// Opens the model on a thread of its own: downloads report from any thread, `on_load` must be
+/// called on this one.
 fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
     on_load(Loading::Load, None);
-    let (tell, news) = crossbeam_channel::unbounded();
+    let (report, openings) = crossbeam_channel::unbounded();
     std::thread::scope(|scope| {
         let opening = threads::spawn_scoped(scope, "loading", move || {
-            let tell: OnOpening = Arc::new(move |opening| {
+            let report: OnOpening = Arc::new(move |opening| {
                 // The receiver outlives this thread.
-                let _ = tell.send(opening);
+                let _ = report.send(opening);
             });
-            vlm::open::open(options, &tell)
+            vlm::open::open(options, &report)
         })?;
-        for opening in news {
+        for opening in openings {
             let (stage, done) = match opening {
                 Opening::Download(file) if file.total == 0 => (Loading::Download, None),
                 Opening::Download(file) => (
@@ -92,7 +93,7 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
     })
 }
 
-impl Asker {
+impl RequestBuilder {
     fn request(&mut self, model: &Model, request: &LabelRequest) -> Result<GenerateRequest> {
         let images = request
             .picture
@@ -113,7 +114,7 @@ impl Asker {
             max_new_tokens: request.max_new_tokens,
             sampling: Sampling::GREEDY,
             ignore_eos: false,
-            constraint: Some(Box::new(Held {
+            constraint: Some(Box::new(AnswerConstraint {
                 grammar,
                 forced: VecDeque::new(),
                 mask: Vec::new(),
@@ -122,15 +123,15 @@ impl Asker {
     }
 }
 
-/// The grammar of one answer, as the generator asks it.
-struct Held {
+/// The grammar of one answer, as the generator consults it.
+struct AnswerConstraint {
     grammar: Grammar,
-    /// Taken by the grammar already, not yet by the generator.
+    /// Consumed by the grammar already, not yet by the generator.
     forced: VecDeque<u32>,
     mask: Vec<u32>,
 }
 
-impl Constraint for Held {
+impl Constraint for AnswerConstraint {
     fn forced(&mut self) -> Result<Vec<u32>> {
         if self.forced.is_empty() {
             self.forced.extend(self.grammar.forced());
@@ -161,7 +162,7 @@ impl Constraint for Held {
     }
 }
 
-/// One answer being written.
+/// One answer being generated.
 struct Writing {
     tokens: Vec<TokenInfo>,
     decoder: StreamDecoder,
@@ -187,7 +188,7 @@ impl Labeler for Local {
     fn run(&mut self, jobs: &mut dyn Jobs) -> Result<()> {
         let Self {
             model,
-            asker,
+            requests,
             options,
             ..
         } = self;
@@ -200,15 +201,15 @@ impl Labeler for Local {
             },
         );
         let mut writings: BTreeMap<u64, Writing> = BTreeMap::new();
-        let mut told = Instant::now();
+        let mut reported = Instant::now();
         loop {
             while generator.free_slots() > 0 {
                 match jobs.pull(generator.is_idle()) {
-                    Pull::Request(request) => match asker.request(model, &request) {
+                    Pull::Request(request) => match requests.request(model, &request) {
                         Ok(asked) => {
                             let writing = Writing {
                                 tokens: Vec::new(),
-                                decoder: asker.tokenizer.decoder(),
+                                decoder: requests.tokenizer.decoder(),
                                 text: String::new(),
                             };
                             writings.insert(asked.ticket, writing);
@@ -231,7 +232,7 @@ impl Labeler for Local {
                 match event {
                     GenerateEvent::Token { ticket, token } => {
                         if let Some(writing) = writings.get_mut(&ticket) {
-                            writing.add(&asker.tokenizer, token);
+                            writing.add(&requests.tokenizer, token);
                         }
                     }
                     GenerateEvent::Done {
@@ -262,10 +263,10 @@ impl Labeler for Local {
                     }
                 }
             }
-            if told.elapsed() >= PARTIAL
+            if reported.elapsed() >= PARTIAL
                 && let Some((&ticket, writing)) = writings.first_key_value()
             {
-                told = Instant::now();
+                reported = Instant::now();
                 jobs.push(LabelEvent::Partial {
                     ticket,
                     text: writing.text.clone(),

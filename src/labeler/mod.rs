@@ -37,7 +37,7 @@ pub struct LabelRequest {
 pub struct TokenInfo {
     /// Bytes of the answer that this token stands for (a character may be split over tokens).
     pub bytes: Vec<u8>,
-    /// Natural log of the probability among all tokens; `None` where it is unknown.
+    /// Natural log of the probability among all tokens; `None` if it is unknown.
     pub logprob: Option<f32>,
     /// The grammar left no choice.
     pub forced: bool,
@@ -47,8 +47,8 @@ pub struct TokenInfo {
 pub struct Answer {
     pub text: String,
     pub tokens: Vec<TokenInfo>,
-    /// `max_new_tokens` was reached; where a grammar was enforced the rest of `text` is its
-    /// shortest completion.
+    /// `max_new_tokens` was reached; if a grammar was enforced, `text` ends in its shortest
+    /// completion.
     pub truncated: bool,
     pub timings: Timings,
     pub counts: TokenCounts,
@@ -56,7 +56,7 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum LabelEvent {
-    /// The text so far of a job in flight; sent now and then, for people to watch.
+    /// The text so far of a job in flight, for people to watch; sent now and then.
     Partial {
         ticket: u64,
         text: String,
@@ -79,7 +79,7 @@ pub enum LabelEvent {
     },
 }
 
-/// What a labeler got when it asked for work.
+/// The answer to a labeler that asks for work.
 #[derive(Debug)]
 pub enum Pull {
     Request(Box<LabelRequest>),
@@ -87,7 +87,7 @@ pub enum Pull {
     Empty,
     /// Nothing ever again: finish what is in flight and return.
     Closed,
-    /// Drop what is in flight and return.
+    /// Drop the jobs in flight and return.
     Cancelled,
 }
 
@@ -129,12 +129,12 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
     })
 }
 
-/// Lets the threads that compute give way to those that draw, for a program with a screen: the pool
-/// that they share, and the thread that builds the labeler with all that it starts. To be called
-/// before any of them.
+/// Lowers the priority of the threads that compute below those that draw, for a program with a
+/// screen: the shared pool, and the thread that builds the labeler with all that it starts. Call
+/// it before any of them runs.
 pub fn give_way(factory: Factory) -> Factory {
     let lower = || {
-        // On Linux this is the thread's own niceness; where it cannot be set all are equal.
+        // On Linux this is the thread's own niceness; if it cannot be set, all are equal.
         let _ = rustix::process::nice(NICENESS);
     };
     let pool = rayon::ThreadPoolBuilder::new().start_handler(move |_| lower());

@@ -1,6 +1,6 @@
 //! Tells the user once that a source's text is CP949, and at the end for how many rows.
 
-use super::reading::SourceEvent;
+use super::reading::RowEvent;
 use crate::text::encoding::{Encoding, decode_value};
 use crate::text::plural;
 use std::borrow::Cow;
@@ -26,7 +26,7 @@ impl Texts {
     pub fn end_row(
         &mut self,
         path: &Path,
-        give: &mut dyn FnMut(SourceEvent) -> ControlFlow<()>,
+        give: &mut dyn FnMut(RowEvent) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         if !std::mem::take(&mut self.in_row) {
             return ControlFlow::Continue(());
@@ -35,20 +35,20 @@ impl Texts {
         if self.rows > 1 {
             return ControlFlow::Continue(());
         }
-        give(SourceEvent::Warning(format!(
+        give(RowEvent::Warning(format!(
             "{}: text that is not UTF-8 is read as CP949, the encoding of Korean Windows",
             path.display()
         )))
     }
 
     /// How many rows were CP949, said once all are read.
-    pub fn end(&self, path: &Path, give: &mut dyn FnMut(SourceEvent) -> ControlFlow<()>) {
+    pub fn end(&self, path: &Path, give: &mut dyn FnMut(RowEvent) -> ControlFlow<()>) {
         if self.rows > 0 {
             let verb = if self.rows == 1 { "was" } else { "were" };
             let rows = plural(self.rows as usize, "row");
             let text = format!("{}: {rows} {verb} read as CP949", path.display());
             // Whoever has stopped listening has stopped reading.
-            let _ = give(SourceEvent::Warning(text));
+            let _ = give(RowEvent::Warning(text));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The collector's SQLite database, read and never written.
 
 use super::cp949::Texts;
-use super::reading::{ItemSource, Sink, SourceEvent, absolute, base_of, cannot_open, cannot_read};
+use super::reading::{ItemSource, RowEvent, Sink, absolute, base_of, cannot_open, cannot_read};
 use super::row::{has_control, one_line, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
@@ -229,7 +229,7 @@ impl ItemSource for Database {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let failed = |error| cannot_read(&self.path, error);
         for warning in &self.warnings {
-            if sink(SourceEvent::Warning(warning.clone())).is_break() {
+            if sink(RowEvent::Warning(warning.clone())).is_break() {
                 return Ok(());
             }
         }
@@ -264,8 +264,8 @@ impl ItemSource for Database {
     }
 }
 
-fn warning(path: &Path, place: &str, why: &str) -> SourceEvent {
-    SourceEvent::Warning(format!("{} {place}: {why}", path.display()))
+fn warning(path: &Path, place: &str, why: &str) -> RowEvent {
+    RowEvent::Warning(format!("{} {place}: {why}", path.display()))
 }
 
 /// The row's item, nothing where it is none, or why it cannot be used.
@@ -274,7 +274,7 @@ fn read_row(
     source_type: SourceType,
     base: &Path,
     texts: &mut Texts,
-) -> Result<Vec<SourceEvent>, String> {
+) -> Result<Vec<RowEvent>, String> {
     // Without these a row is of no use; the others cost only themselves.
     let mut needed = |index, what: &str| match text(row, index, texts) {
         Some(Err(NotText)) => Err(format!("its {what} is neither UTF-8 nor CP949")),
@@ -306,7 +306,7 @@ fn read_row(
     if let Some(path) = &local_path {
         if has_control(path) {
             let why = "the icon's local_path holds control characters";
-            events.push(SourceEvent::Warning(format!("{url}: {why}")));
+            events.push(RowEvent::Warning(format!("{url}: {why}")));
             missing = Some(why.to_owned());
         } else {
             missing = None;
@@ -332,8 +332,8 @@ fn read_row(
         ranking: None,
     };
     events.push(match missing {
-        Some(why) => SourceEvent::Missing(item, why),
-        None => SourceEvent::Item(item),
+        Some(why) => RowEvent::Missing(item, why),
+        None => RowEvent::Item(item),
     });
     Ok(events)
 }

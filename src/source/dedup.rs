@@ -3,7 +3,7 @@
 //! rows. Held in memory are a few dozen bytes for each distinct image and name, and no rows.
 
 use super::image_file::image_bytes;
-use super::reading::{ItemSource, SourceEvent};
+use super::reading::{ItemSource, RowEvent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, Item};
 use crate::text::hex;
@@ -146,11 +146,11 @@ struct Reader {
 }
 
 impl Reader {
-    fn take(&mut self, event: SourceEvent) -> ControlFlow<()> {
+    fn take(&mut self, event: RowEvent) -> ControlFlow<()> {
         let row = match event {
-            SourceEvent::Warning(warning) => Row::Warning(warning),
-            SourceEvent::Item(item) => self.item(item, "the source names no file".to_owned())?,
-            SourceEvent::Missing(item, why) => self.item(item, why)?,
+            RowEvent::Warning(warning) => Row::Warning(warning),
+            RowEvent::Item(item) => self.item(item, "the source names no file".to_owned())?,
+            RowEvent::Missing(item, why) => self.item(item, why)?,
         };
         sent(self.rows.send(row))
     }

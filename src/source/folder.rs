@@ -1,6 +1,6 @@
 //! A folder of images: sorted by name, the item's name is the file's stem.
 
-use super::reading::{ItemSource, Sink, SourceEvent, absolute, cannot_open, cannot_read};
+use super::reading::{ItemSource, RowEvent, Sink, absolute, cannot_open, cannot_read};
 use super::row::{has_control, one_line, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
@@ -49,8 +49,8 @@ impl ItemSource for Folder {
         }
         for name in &self.names {
             let event = match item(name, &self.base) {
-                Ok(item) => SourceEvent::Item(item),
-                Err(why) => SourceEvent::Warning(format!("{}: {why}", name.display())),
+                Ok(item) => RowEvent::Item(item),
+                Err(why) => RowEvent::Warning(format!("{}: {why}", name.display())),
             };
             if sink(event).is_break() {
                 break;

@@ -1,7 +1,7 @@
 //! What every kind of manifest has: its place, the rows that are wanted of it, and how one of them
 //! is handed on.
 
-use super::reading::{Sink, SourceEvent, base_of, cannot_open, cannot_read};
+use super::reading::{RowEvent, Sink, base_of, cannot_open, cannot_read};
 use super::row::{Row, wanted};
 use crate::error::Result;
 use crate::settings::OnlySource;
@@ -47,7 +47,7 @@ impl Manifest {
         let (reader, is_utf16) =
             as_utf8(self.open()?).map_err(|error| cannot_read(&self.path, error))?;
         let text = format!("{}: it is UTF-16, and read as that", self.path.display());
-        if is_utf16 && sink(SourceEvent::Warning(text)).is_break() {
+        if is_utf16 && sink(RowEvent::Warning(text)).is_break() {
             return Ok(None);
         }
         Ok(Some(reader))
@@ -62,10 +62,10 @@ impl Manifest {
     ) -> ControlFlow<()> {
         match row.and_then(|row| row.into_item(&self.base)) {
             Ok(item) if !wanted(self.only, item.source_type) => ControlFlow::Continue(()),
-            Ok(item) => sink(SourceEvent::Item(item)),
+            Ok(item) => sink(RowEvent::Item(item)),
             Err(why) => {
                 let path = self.path.display();
-                sink(SourceEvent::Warning(format!("{path} {place}: {why}")))
+                sink(RowEvent::Warning(format!("{path} {place}: {why}")))
             }
         }
     }

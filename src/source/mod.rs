@@ -17,7 +17,7 @@ mod row;
 pub use dedup::{GroupEvent, NewGroup, SourceEnd, group};
 pub use image_file::image_bytes;
 pub use json::fault_of_line;
-pub use reading::{ItemSource, Sink, SourceEvent};
+pub use reading::{ItemSource, RowEvent, Sink};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{SourceKind, SourceOptions};

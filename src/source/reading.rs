@@ -7,9 +7,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// What a source says of one row.
+/// One row of a source, or a warning about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceEvent {
+pub enum RowEvent {
     Item(Item),
     /// An item whose image the source itself has not got, and why.
     Missing(Item, String),
@@ -18,7 +18,7 @@ pub enum SourceEvent {
 }
 
 /// Receives rows; `Break` ends the reading.
-pub type Sink<'a> = dyn FnMut(SourceEvent) -> ControlFlow<()> + 'a;
+pub type Sink<'a> = dyn FnMut(RowEvent) -> ControlFlow<()> + 'a;
 
 pub trait ItemSource: Send + std::fmt::Debug {
     /// Gives every row to `sink` in the order of the source. An error ends the reading; what was

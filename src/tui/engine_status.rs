@@ -137,7 +137,6 @@ fn stage_name(stage: Stage) -> &'static str {
         Stage::Download => "downloading",
         Stage::Load => "loading",
         Stage::Quantize => "quantizing",
-        Stage::Prefill => "reading",
         Stage::Decode => "writing",
         Stage::Waiting => "no server answers",
         Stage::Idle => "idle",

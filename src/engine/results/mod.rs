@@ -34,7 +34,7 @@ pub struct Results {
     counts: Counts,
 }
 
-/// What has become of this run's groups.
+/// The results of this run, counted.
 #[derive(Debug, Default)]
 struct Counts {
     /// They needed no work when the run began.

@@ -9,7 +9,7 @@ use crate::settings::RemoteOptions;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde_json::{Value, json};
 
-/// What to ask.
+/// One question.
 #[derive(Debug, Clone)]
 pub struct ChatTurn<'a> {
     pub system: &'a str,
@@ -22,14 +22,14 @@ pub struct ChatTurn<'a> {
     pub ignore_eos: bool,
 }
 
-/// What the server said.
+/// The server's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatAnswer {
     pub text: String,
     pub finish_reason: Option<String>,
-    /// Natural log, one a token, where the server gives them.
+    /// Natural log, one a token, if the server gives them.
     pub logprobs: Option<Vec<f64>>,
-    /// Zero where the server does not count.
+    /// Zero if the server does not count.
     pub prompt_tokens: usize,
     /// Of the prompt, those that the server still knew from an earlier one.
     pub cached_tokens: usize,
@@ -63,7 +63,7 @@ impl Chats {
         self.http.runtime.block_on(self.send(url, turn))
     }
 
-    /// Asks all servers by turns, `concurrency` questions at a time; answers come in the order in
+    /// Asks all servers in turn, `concurrency` questions at a time; answers come in the order in
     /// which they are finished. The first failure ends it.
     pub fn ask_all<'a>(
         &self,

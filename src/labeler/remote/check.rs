@@ -1,4 +1,4 @@
-//! What `doctor` finds out about a server: reachable, model, images, schema, probabilities.
+//! Checks a server for `doctor`: reachable, model, images, schema, probabilities.
 
 use super::conformance::Conformance;
 use super::http::{Http, Patience, error_words, read_body};
@@ -13,15 +13,15 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Long enough to see whether an answer keeps to the schema.
+/// Enough tokens to see if an answer follows the schema.
 const NEW_TOKENS: usize = 24;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// One finding each: `Ok` with a word on it, or why not.
+/// One finding each: `Ok` with a detail, or the reason why not.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct EndpointReport {
     pub url: String,
-    /// What it is reached through, where the environment says so.
+    /// The proxy that the environment names for it.
     pub proxy: Option<String>,
     pub reachable: Result<String, String>,
     pub model_listed: Result<String, String>,
@@ -42,7 +42,7 @@ impl EndpointReport {
     }
 }
 
-/// Asks each server of the options; nothing here stops at a server that fails.
+/// Checks each server of the options, also after one that fails.
 ///
 /// # Errors
 /// With `--offline`, and for addresses and keys that cannot be used.
@@ -52,7 +52,7 @@ pub fn check(options: &RemoteOptions) -> Result<Vec<EndpointReport>> {
         ..Patience::default()
     };
     let http = Http::new(options, &patience)?;
-    // The schema of a real record, so that what a server cannot take is known before a run.
+    // The schema of a real record, so that what a server does not support is known before a run.
     let schema = Arc::new(schema(
         &Vocabulary::builtin()?,
         Lang::Ko,
@@ -113,7 +113,7 @@ impl Server<'_> {
         if report.reachable.is_ok() {
             report.takes_images = self.takes_images().await;
             let format = self.takes_schema(conformance).await;
-            // Asked as a run asks: a small model that no schema holds may say broken characters.
+            // As a run asks: a small model without a schema may generate broken characters.
             let asked = *format.as_ref().unwrap_or(&Format::Plain);
             report.takes_schema = format.map(|format| format.name().to_owned());
             report.gives_probabilities = self.gives_probabilities(asked).await;

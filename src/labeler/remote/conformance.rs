@@ -1,4 +1,4 @@
-//! Reads a server's answer against the schema that it was asked to keep to.
+//! Checks a server's answer against the schema of its request.
 
 use crate::error::Result;
 use crate::labeler::TokenInfo;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 pub struct Conformance(GrammarCompiler);
 
-/// How an answer keeps to its schema.
+/// How far an answer follows its schema.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reading {
     /// For each byte from the front that the schema allows, whether it allowed no other one;

@@ -1,4 +1,4 @@
-//! What every use of a server shares: the client, its limits, and the key that nobody gets to see.
+//! Shared by every use of a server: the client, its limits, and the key, which is never shown.
 
 use super::proxy;
 use crate::error::{Context as _, Error, ErrorKind, Result};
@@ -8,10 +8,10 @@ use futures_util::StreamExt as _;
 use rustls::CertificateError;
 use std::time::Duration;
 
-/// An answer longer than this is a fault of the server.
+/// A longer answer is an error of the server.
 const LONGEST_ANSWER: usize = 16 << 20;
 
-/// How long to wait and how often to try; the defaults are for real servers.
+/// Waiting times and numbers of tries; the defaults are for real servers.
 #[derive(Debug, Clone)]
 pub struct Patience {
     pub connect: Duration,
@@ -22,7 +22,7 @@ pub struct Patience {
     pub longest_backoff: Duration,
     /// Broken answers (5xx, 408, 409, cut connections, timeouts) that one item may meet.
     pub tries: u32,
-    /// Times that one item may be told to come later (429).
+    /// Times that one item may be asked to come later (429).
     pub queuing: u32,
 }
 
@@ -42,7 +42,7 @@ impl Default for Patience {
 /// The base address of an API without its last slash, for example `http://host:8000/v1`.
 ///
 /// # Errors
-/// For what is no http or https address, and for one with a password, a query or a fragment in it.
+/// For anything but an http or https address, and for one with a password, a query or a fragment.
 pub fn base_url(text: &str) -> Result<String> {
     let usage = |what: &str| Error::new(ErrorKind::Usage, format!("--endpoint {what}"));
     let example = "for example --endpoint http://localhost:8000/v1";
@@ -62,7 +62,7 @@ pub fn base_url(text: &str) -> Result<String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Sends what is asked, and waits for it on the thread that calls.
+/// Sends requests, and waits for the answers on the calling thread.
 pub struct Http {
     direct: reqwest::Client,
     /// For the servers that have a proxy.
@@ -78,8 +78,8 @@ pub struct Http {
 
 impl Http {
     /// # Errors
-    /// With `--offline`, for an address that is none, for a proxy that is not supported, and for a
-    /// key that no header can carry.
+    /// With `--offline`, for an invalid address, for a proxy that is not supported, and for a key
+    /// that no header can carry.
     pub fn new(options: &RemoteOptions, patience: &Patience) -> Result<Self> {
         if options.offline {
             return Err(
@@ -117,7 +117,7 @@ impl Http {
         })
     }
 
-    /// What reaches the server at this base address.
+    /// The client that reaches the server at this base address.
     pub fn client(&self, url: &str) -> &reqwest::Client {
         match (&self.through_proxy, self.proxy(url)) {
             (Some(client), Some(_)) => client,
@@ -139,7 +139,7 @@ impl Http {
         proxied.collect()
     }
 
-    /// Whether the server says anything at all: many want a key or know no list of models.
+    /// Whether the server answers at all: many require a key or have no list of models.
     pub async fn answers(&self, url: String) -> bool {
         match self.list_models(&url).await {
             Ok(response) => !response.status().is_server_error(),
@@ -164,7 +164,7 @@ impl Http {
         request.timeout(self.connect).send().await
     }
 
-    /// A server may repeat the key in its own words; people and files do not get to see it.
+    /// Removes the key from the words of a server that repeats it.
     pub fn without_key(&self, words: &str) -> String {
         match &self.key {
             Some(key) if !key.expose().is_empty() => words.replace(key.expose(), "[key]"),
@@ -173,7 +173,7 @@ impl Http {
     }
 }
 
-/// Sends the key, and never to another host than it was meant for.
+/// A client that sends the key, and never to another host than the one it is for.
 fn builder(
     plain: bool,
     key: Option<&Secret>,
@@ -254,7 +254,7 @@ pub fn error_words(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// What is wrong with the server's certificate, where that is why there is no connection.
+/// The error of the server's certificate, if that is why there is no connection.
 fn certificate_fault(error: &reqwest::Error) -> Option<String> {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     let fault = loop {

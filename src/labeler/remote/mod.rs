@@ -39,8 +39,8 @@ pub struct RemoteLabeler {
 
 impl RemoteLabeler {
     /// # Errors
-    /// With `--offline`, for an address that is none, for a key that no header can carry, and for
-    /// a certificate that is not trusted.
+    /// With `--offline`, for an invalid address, for a key that no header can carry, and for a
+    /// certificate that is not trusted.
     pub fn new(options: RemoteOptions, patience: Patience) -> Result<Self> {
         let http = Http::new(&options, &patience)?;
         http.refuse_untrusted()?;
@@ -54,7 +54,7 @@ impl RemoteLabeler {
         })
     }
 
-    /// One item, through every repetition that it deserves.
+    /// Labels one item, with all the repetitions that it may need.
     async fn label(&self, request: LabelRequest) -> LabelEvent {
         let ticket = request.ticket;
         match self.answer(&request).await {
@@ -77,7 +77,7 @@ impl RemoteLabeler {
             None => None,
         };
         let (mut broken, mut queued) = (0, 0);
-        // What this item has had to give up, and at which server.
+        // The agreement under which this item is asked for less, and at which server.
         let mut less: Option<(&Endpoint, Agreement)> = None;
         loop {
             let turn = self.pool.choose().await;
@@ -86,16 +86,17 @@ impl RemoteLabeler {
                 .filter(|(at, _)| std::ptr::eq(*at, endpoint))
                 .map_or(endpoint.agreement(), |(_, less)| less);
             let body = wire::request_body(&self.options.model, request, png.as_deref(), asked);
-            // Only the text of it is held while the server thinks.
+            // Only its text is kept in memory while the server thinks.
             let body = body.to_string();
             let outcome = self.send(endpoint, body, asked).await;
             drop(turn);
             let wait = match outcome {
-                Outcome::Answer(mut answer) => {
+                ServerReply::Answer(mut answer) => {
                     self.pool.answered(endpoint);
                     let record = answer.truncated || crate::record::parse(&answer.text).is_ok();
                     if !record
-                        && let Some(agreement) = self.pool.settle(endpoint, asked, Refusal::Ignored)
+                        && let Some(agreement) =
+                            self.pool.ask_for_less(endpoint, asked, Refusal::Ignored)
                     {
                         less = Some((endpoint, agreement));
                         self.counts.borrow_mut().retries += 1;
@@ -107,15 +108,15 @@ impl RemoteLabeler {
                     self.mark_forced(request, &mut answer, asked);
                     return Ok(*answer);
                 }
-                Outcome::Refused { words, refusal } => {
+                ServerReply::Refused { words, refusal } => {
                     self.pool.answered(endpoint);
-                    match self.pool.settle(endpoint, asked, refusal) {
+                    match self.pool.ask_for_less(endpoint, asked, refusal) {
                         Some(agreement) => less = Some((endpoint, agreement)),
                         None => return Err(format!("{} {words}", endpoint.url)),
                     }
                     Duration::ZERO
                 }
-                Outcome::Later { status, after } => {
+                ServerReply::Later { status, after } => {
                     self.pool.answered(endpoint);
                     queued += 1;
                     if queued > self.patience.queuing {
@@ -123,12 +124,12 @@ impl RemoteLabeler {
                     }
                     after.unwrap_or_else(|| self.backoff(queued))
                 }
-                Outcome::Gone(words) => {
+                ServerReply::Gone(words) => {
                     // It pauses the run; it does not use up an item's tries.
                     self.pool.gone(endpoint, &self.http.without_key(&words));
                     Duration::ZERO
                 }
-                Outcome::Broken(words) => {
+                ServerReply::Broken(words) => {
                     self.pool.broke(endpoint, &self.http.without_key(&words));
                     broken += 1;
                     if broken >= self.patience.tries {
@@ -144,7 +145,8 @@ impl RemoteLabeler {
         }
     }
 
-    /// A token that the grammar left no choice says nothing about what the model knows.
+    /// Marks the tokens that the grammar left no choice: their probability says nothing about the
+    /// model.
     fn mark_forced(&self, request: &LabelRequest, answer: &mut Answer, asked: Agreement) {
         if answer.tokens.is_empty() || asked.format == wire::Format::Plain {
             return;
@@ -161,7 +163,7 @@ impl RemoteLabeler {
         }
     }
 
-    async fn send(&self, endpoint: &Endpoint, body: String, asked: Agreement) -> Outcome {
+    async fn send(&self, endpoint: &Endpoint, body: String, asked: Agreement) -> ServerReply {
         {
             let mut counts = self.counts.borrow_mut();
             counts.requests += 1;
@@ -178,8 +180,8 @@ impl RemoteLabeler {
             .await;
         let response = match sent {
             Ok(response) => response,
-            Err(error) if error.is_connect() => return Outcome::Gone(error_words(&error)),
-            Err(error) => return Outcome::Broken(error_words(&error)),
+            Err(error) if error.is_connect() => return ServerReply::Gone(error_words(&error)),
+            Err(error) => return ServerReply::Broken(error_words(&error)),
         };
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name)?.to_str().ok();
@@ -187,7 +189,7 @@ impl RemoteLabeler {
         let location = header(reqwest::header::LOCATION).map(str::to_owned);
         let bytes = match read_body(response).await {
             Ok(bytes) => bytes,
-            Err(words) => return Outcome::Broken(words),
+            Err(words) => return ServerReply::Broken(words),
         };
         self.counts.borrow_mut().bytes_received += bytes.len() as u64;
         match status {
@@ -196,18 +198,18 @@ impl RemoteLabeler {
                     let mut counts = self.counts.borrow_mut();
                     counts.prompt_tokens += answer.counts.prompt as u64;
                     counts.new_tokens += answer.counts.generated as u64;
-                    Outcome::Answer(Box::new(answer))
+                    ServerReply::Answer(Box::new(answer))
                 }
-                Err(words) => Outcome::Broken(words),
+                Err(words) => ServerReply::Broken(words),
             },
-            429 => Outcome::Later { status, after },
-            503 if after.is_some() => Outcome::Later { status, after },
+            429 => ServerReply::Later { status, after },
+            503 if after.is_some() => ServerReply::Later { status, after },
             // 501: what was asked for is not built there; a retry cannot fix that.
-            408 | 409 | 500 | 502..=599 => Outcome::Broken(format!(
+            408 | 409 | 500 | 502..=599 => ServerReply::Broken(format!(
                 "status {status}: {}",
                 wire::server_words(&String::from_utf8_lossy(&bytes))
             )),
-            300..=399 => Outcome::Refused {
+            300..=399 => ServerReply::Refused {
                 words: format!(
                     "redirects to {}, which is not followed to another host",
                     location.as_deref().unwrap_or("nowhere")
@@ -216,7 +218,7 @@ impl RemoteLabeler {
             },
             _ => {
                 let body = String::from_utf8_lossy(&bytes);
-                Outcome::Refused {
+                ServerReply::Refused {
                     words: format!("answered {status}: {}", wire::server_words(&body)),
                     refusal: wire::refusal(status, &body, asked),
                 }
@@ -236,7 +238,7 @@ impl RemoteLabeler {
     }
 }
 
-enum Outcome {
+enum ServerReply {
     Answer(Box<Answer>),
     /// A retry cannot fix it, unless less is asked for.
     Refused {
@@ -248,38 +250,38 @@ enum Outcome {
         after: Option<Duration>,
     },
     Broken(String),
-    /// Not even a connection.
+    /// There is no connection.
     Gone(String),
 }
 
-/// What is told of the servers whenever it changes.
+/// The state of the servers as it was last reported.
 #[derive(PartialEq)]
-struct Told {
+struct Reported {
     agreed: String,
     waiting: bool,
     counts: RemoteCounts,
 }
 
 impl RemoteLabeler {
-    fn tell(&self, told: &mut Told, jobs: &mut dyn Jobs) {
+    fn report(&self, reported: &mut Reported, jobs: &mut dyn Jobs) {
         for notice in self.pool.take_notices() {
             jobs.push(LabelEvent::Notice(notice));
         }
-        let now = self.to_tell();
-        if now.agreed != told.agreed {
+        let now = self.state();
+        if now.agreed != reported.agreed {
             jobs.push(LabelEvent::Changed(self.info()));
         }
-        if now.waiting != told.waiting {
+        if now.waiting != reported.waiting {
             jobs.push(LabelEvent::Waiting(now.waiting));
         }
-        if now.counts != told.counts {
+        if now.counts != reported.counts {
             jobs.push(LabelEvent::Counts(now.counts));
         }
-        *told = now;
+        *reported = now;
     }
 
-    fn to_tell(&self) -> Told {
-        Told {
+    fn state(&self) -> Reported {
+        Reported {
             agreed: self.pool.agreed(),
             waiting: self.pool.all_out(),
             counts: *self.counts.borrow(),
@@ -305,8 +307,8 @@ impl Labeler for RemoteLabeler {
             .watch(this.patience.longest_backoff, |url| this.http.answers(url));
         tokio::pin!(watch);
         let mut open = true;
-        let mut told = this.to_tell();
-        jobs.push(LabelEvent::Counts(told.counts));
+        let mut reported = this.state();
+        jobs.push(LabelEvent::Counts(reported.counts));
         for notice in this.http.notices() {
             jobs.push(LabelEvent::Notice(notice));
         }
@@ -334,7 +336,7 @@ impl Labeler for RemoteLabeler {
                     () = tokio::time::sleep(TICK) => None,
                 }
             });
-            this.tell(&mut told, jobs);
+            this.report(&mut reported, jobs);
             if let Some(event) = event {
                 jobs.push(event);
             }

@@ -1,4 +1,5 @@
-//! The servers of a run: which is least busy, which is out, and what each agreed to.
+//! Keeps track of the servers of a run: the least busy one, those left out, and what each
+//! agreed to.
 
 use super::wire::{Agreement, Format, Refusal};
 use crate::labeler::ServerNotice;
@@ -16,7 +17,7 @@ pub struct Endpoint {
     failures: Cell<u32>,
     out: Cell<bool>,
     agreement: Cell<Agreement>,
-    /// It has answered under the schema that it was sent, so it can take schemas.
+    /// It has answered under the schema that it was sent, so it supports schemas.
     takes_format: Cell<bool>,
 }
 
@@ -30,7 +31,7 @@ pub struct Pool {
     first_wait: Duration,
     wait: Cell<Duration>,
     notices: RefCell<Vec<ServerNotice>>,
-    told_without_logprobs: Cell<bool>,
+    is_without_logprobs: Cell<bool>,
 }
 
 /// Counts a request as in flight until it is dropped, also when the request is abandoned.
@@ -72,7 +73,7 @@ impl Pool {
             first_wait,
             wait: Cell::new(first_wait),
             notices: RefCell::default(),
-            told_without_logprobs: Cell::new(false),
+            is_without_logprobs: Cell::new(false),
         }
     }
 
@@ -93,13 +94,13 @@ impl Pool {
         }
     }
 
-    /// A server that answers at all, be it with a refusal, is there.
+    /// Notes that a server has answered, if only with a refusal.
     pub fn answered(&self, endpoint: &Endpoint) {
         endpoint.failures.set(0);
         self.wait.set(self.first_wait);
     }
 
-    /// A broken answer; some in a row, and the server is left out.
+    /// Counts a broken answer; after some in a row the server is left out.
     pub fn broke(&self, endpoint: &Endpoint, why: &str) {
         let failures = endpoint.failures.get() + 1;
         endpoint.failures.set(failures);
@@ -114,7 +115,7 @@ impl Pool {
             return;
         }
         let others = self.endpoints.iter().filter(|other| !other.out.get());
-        self.tell(ServerNotice::Gone {
+        self.report(ServerNotice::Gone {
             url: endpoint.url.clone(),
             why: why.to_owned(),
             others: others.count(),
@@ -131,11 +132,11 @@ impl Pool {
         // On trial: the next broken answer leaves it out again.
         endpoint.failures.set(FAILURES_TO_LEAVE_OUT - 1);
         let url = endpoint.url.clone();
-        self.tell(ServerNotice::Back { url });
+        self.report(ServerNotice::Back { url });
         self.came_back.notify_waiters();
     }
 
-    /// Looks after servers that are out, for as long as the run lasts; `probe` tells whether one
+    /// Looks after servers that are out, for as long as the run lasts; `probe` finds out if one
     /// answers.
     pub async fn watch<F: Future<Output = bool>>(
         &self,
@@ -158,7 +159,7 @@ impl Pool {
         }
     }
 
-    /// An answer came under what was `asked`.
+    /// Notes an answer to a request under the agreement `asked`.
     pub fn kept(
         &self,
         endpoint: &Endpoint,
@@ -170,14 +171,14 @@ impl Pool {
             endpoint.takes_format.set(true);
         }
         if asked.logprobs && !with_logprobs {
-            self.tell_without_logprobs(&endpoint.url);
+            self.report_without_logprobs(&endpoint.url);
         }
     }
 
-    /// What to ask an item with whose request was refused; `None` where nothing is left to give
-    /// up. The server is asked for less from now on, unless it is only this item's schema that it
-    /// does not take.
-    pub fn settle(
+    /// The agreement to send an item under whose request was refused; `None` if there is nothing
+    /// left to give up. The server is asked for less from now on, unless it is only this item's
+    /// schema that it does not support.
+    pub fn ask_for_less(
         &self,
         endpoint: &Endpoint,
         asked: Agreement,
@@ -195,9 +196,9 @@ impl Pool {
             let (from, to) = (asked.format.name(), less.format.name());
             let url = endpoint.url.clone();
             match refused {
-                Refusal::Format => self.tell(ServerNotice::SchemaRefused { url, from, to }),
-                Refusal::Ignored => self.tell(ServerNotice::SchemaIgnored { url, from, to }),
-                Refusal::Logprobs => self.tell_without_logprobs(&url),
+                Refusal::Format => self.report(ServerNotice::SchemaRefused { url, from, to }),
+                Refusal::Ignored => self.report(ServerNotice::SchemaIgnored { url, from, to }),
+                Refusal::Logprobs => self.report_without_logprobs(&url),
                 Refusal::Other => {}
             }
         }
@@ -205,14 +206,14 @@ impl Pool {
     }
 
     /// Reports it once a run.
-    fn tell_without_logprobs(&self, url: &str) {
-        if !self.told_without_logprobs.replace(true) {
+    fn report_without_logprobs(&self, url: &str) {
+        if !self.is_without_logprobs.replace(true) {
             let url = url.to_owned();
-            self.tell(ServerNotice::NoProbabilities { url });
+            self.report(ServerNotice::NoProbabilities { url });
         }
     }
 
-    fn tell(&self, notice: ServerNotice) {
+    fn report(&self, notice: ServerNotice) {
         self.notices.borrow_mut().push(notice);
     }
 
@@ -220,8 +221,8 @@ impl Pool {
         self.notices.take()
     }
 
-    /// What was agreed, for people: one word where all servers agreed on the same, and whether
-    /// there are probabilities.
+    /// The agreements, for people: one word if all servers agreed on the same, and a note if
+    /// there are no probabilities.
     pub fn agreed(&self) -> String {
         let mut formats: Vec<Format> = self
             .endpoints
@@ -231,7 +232,7 @@ impl Pool {
         formats.sort_unstable();
         formats.dedup();
         let mut names: Vec<_> = formats.into_iter().map(Format::name).collect();
-        if self.told_without_logprobs.get() {
+        if self.is_without_logprobs.get() {
             names.push("no probabilities");
         }
         names.join(", ")

@@ -1,11 +1,11 @@
-//! Which proxy a server is reached through: none on this machine, else what the environment says.
+//! Finds the proxy for a server: none on this machine, else the one that the environment names.
 
 use crate::error::{Error, ErrorKind, Result};
 use hyper_util::client::proxy::matcher::Matcher;
 use std::net::IpAddr;
 
 /// The proxy that the environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`) names
-/// for this address, without a password; `None` where there is none. A loopback address has none
+/// for this address, without a password; `None` if there is none. A loopback address has none
 /// whatever the environment says: it would mean another machine there.
 ///
 /// # Errors

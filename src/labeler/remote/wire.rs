@@ -1,4 +1,4 @@
-//! The OpenAI chat API as bytes: request bodies, answers, and what a refusal is about.
+//! Writes and reads the bytes of the OpenAI chat API: request bodies, answers, refusals.
 
 use super::super::{Answer, LabelRequest, TokenInfo};
 use super::align::align;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How the record's schema travels; a server that refuses one gets the next, once and for all.
+/// The way the record's schema is sent; a server that refuses one is sent the next from then on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     /// `response_format` of type `json_schema`, strict.
@@ -39,7 +39,7 @@ impl Format {
     }
 }
 
-/// What a server and we have agreed on so far.
+/// What requests to a server ask for, after its refusals so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Agreement {
     pub format: Format,
@@ -56,7 +56,7 @@ impl Default for Agreement {
 }
 
 impl Agreement {
-    /// What is left to ask for after a refusal; `None` where that would change nothing.
+    /// The agreement after a refusal; `None` if that would change nothing.
     pub fn without(mut self, refused: Refusal) -> Option<Self> {
         match refused {
             Refusal::Format | Refusal::Ignored => self.format = self.format.next()?,
@@ -67,7 +67,7 @@ impl Agreement {
     }
 }
 
-/// Said after the prompt where no grammar holds the server to it.
+/// Appended to the prompt if no grammar constrains the server.
 const PLAIN: &str = "Answer with the JSON object alone: no markdown, no words before or after it.";
 
 /// The body of `POST /chat/completions`. Pictures come first, then the text, as the local model
@@ -185,7 +185,7 @@ struct PromptDetails {
     cached_tokens: Option<usize>,
 }
 
-/// Reads a completion; the error is a sentence for people.
+/// Parses a completion; the error is a sentence for people.
 pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
     let completion: Completion = serde_json::from_slice(body)
         .map_err(|error| format!("the server's answer is not a chat completion: {error}"))?;
@@ -230,17 +230,18 @@ pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
     })
 }
 
-/// What a server does not do of what was asked.
+/// The part of a request that a server does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     Format,
-    /// It took the schema and answered something else.
+    /// It accepted the schema and answered something else.
     Ignored,
     Logprobs,
     Other,
 }
 
-/// Reads a refusal's own words. Only what was asked for can have been refused.
+/// Finds out from a refusal's own words what is not supported. Only what was asked for can have
+/// been refused.
 pub fn refusal(status: u16, body: &str, asked: Agreement) -> Refusal {
     if !matches!(status, 400 | 404 | 415 | 422 | 501) {
         return Refusal::Other;
@@ -265,7 +266,7 @@ pub fn refusal(status: u16, body: &str, asked: Agreement) -> Refusal {
     Refusal::Other
 }
 
-/// The server's own words out of an error body, short and on one line.
+/// The server's own words in an error body, short and on one line.
 pub fn server_words(body: &str) -> String {
     let value: Option<Value> = serde_json::from_str(body).ok();
     let message = value.as_ref().and_then(|value| {

@@ -180,9 +180,9 @@ fn array(text: &str) -> (Read, Option<Error>) {
         .unwrap()
         .read(&mut |event| {
             match event {
-                SourceEvent::Item(item) => found.items.push(item),
-                SourceEvent::Missing(item, why) => found.missing.push((item, why)),
-                SourceEvent::Warning(warning) => found.warnings.push(warning),
+                RowEvent::Item(item) => found.items.push(item),
+                RowEvent::Missing(item, why) => found.missing.push((item, why)),
+                RowEvent::Warning(warning) => found.warnings.push(warning),
             }
             ControlFlow::Continue(())
         });

@@ -70,9 +70,9 @@ pub fn read(options: &SourceOptions) -> Result<Read> {
     let mut read = Read::default();
     open(options)?.read(&mut |event| {
         match event {
-            SourceEvent::Item(item) => read.items.push(item),
-            SourceEvent::Missing(item, why) => read.missing.push((item, why)),
-            SourceEvent::Warning(warning) => read.warnings.push(warning),
+            RowEvent::Item(item) => read.items.push(item),
+            RowEvent::Missing(item, why) => read.missing.push((item, why)),
+            RowEvent::Warning(warning) => read.warnings.push(warning),
         }
         ControlFlow::Continue(())
     })?;

@@ -3,12 +3,12 @@
 
 use super::bars;
 use super::dialogs::{Dialog, Next};
-use super::engine_status::Model;
+use super::engine_status::ModelState;
 use super::handlers::{self, Scene};
-use super::keymap::{Action, Context, Key, Keymap, Lookup};
+use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
 use super::message::{Effect, Message};
 use super::records::TaskResult;
-use super::screens::{Outcome, Screens, View};
+use super::screens::{ActionOutcome, Screens, View};
 use super::session::{Session, Settings};
 use super::step_words::step_words;
 use super::theme::Theme;
@@ -167,7 +167,7 @@ impl App {
             return false;
         }
         let keys = Key::from_event(event);
-        let found = self.session.keymap.lookup(Context::Global, &keys);
+        let found = self.session.keymap.lookup(KeyContext::Global, &keys);
         if found != Lookup::Action(Action::TryAgain) {
             return false;
         }
@@ -191,7 +191,7 @@ impl App {
                 handlers::act(action, scene, session)
             })
             .or_else(|| self.screens.act_elsewhere(action, session));
-        let Outcome { show, open } = outcome.unwrap_or_default();
+        let ActionOutcome { show, open } = outcome.unwrap_or_default();
         if let Some(place) = show {
             self.screens.show(place);
         }
@@ -240,12 +240,12 @@ impl App {
                 }
             }
             Event::SourceRead { .. } => session.records.set_source_read(),
-            Event::ModelReady(info) => session.engine.model = Model::Ready(info),
+            Event::ModelReady(info) => session.engine.model = ModelState::Ready(info),
             Event::ModelFailed(error) => {
                 let cause = &error.cause;
                 session.notices.log_error(format!("model: {cause}"));
                 session.warn(format!("no model: {cause}; review goes on without it"));
-                session.engine.model = Model::Failed(error);
+                session.engine.model = ModelState::Failed(error);
             }
             Event::Blocked(blocked) => self.blocked(blocked),
             Event::Unblocked => {

@@ -2,7 +2,7 @@
 
 use super::dialogs::Dialog;
 use super::handlers::can;
-use super::keymap::{Action, Context, Key};
+use super::keymap::{Action, Key, KeyContext};
 use super::notices::Notice;
 use super::screens::{Screen, ScreenId, TABS};
 use super::session::Session;
@@ -27,7 +27,7 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
             continue;
         }
         // Where there is room, each with the key that shows it.
-        let keys = session.keymap.keys_of(Context::Global, action);
+        let keys = session.keymap.keys_of(KeyContext::Global, action);
         let name = match keys.first() {
             Some(key) if room >= 110 => format!("{key} {name}"),
             _ => name.to_owned(),

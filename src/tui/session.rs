@@ -3,7 +3,7 @@
 
 use super::engine_status::EngineStatus;
 use super::history::History;
-use super::keymap::{Action, Context, Keymap};
+use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
 use super::picture::{PictureRequest, Pictures};
@@ -262,7 +262,7 @@ impl Session {
     }
 
     pub fn notify_offer(&mut self, name: &str) {
-        let keys = self.keymap.keys_of(Context::Queue, Action::Attempts);
+        let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
         let keys = keys.first().map(|key| format!(": {key} to compare"));
         self.notify(format!("new answer for {name}{}", keys.unwrap_or_default()));
     }

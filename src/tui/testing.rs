@@ -293,7 +293,7 @@ impl Bench {
         for detail in all {
             bench.world.insert(detail.summary.id, detail);
         }
-        bench.tell_all();
+        bench.send_all();
         bench.event(Event::ModelReady(ModelInfo {
             name: "scripted".to_owned(),
             device: "cpu".to_owned(),
@@ -307,7 +307,7 @@ impl Bench {
         bench
     }
 
-    fn tell_all(&mut self) {
+    fn send_all(&mut self) {
         let all = self.world.values().map(|d| d.summary.clone()).collect();
         self.event(Event::Groups(all));
     }
@@ -427,7 +427,7 @@ impl Bench {
             self.past.push((done, step));
             self.future.clear();
         }
-        self.told(Step::Done(report))
+        self.step_events(Step::Done(report))
     }
 
     fn travel(&mut self, direction: Direction) -> Vec<Event> {
@@ -445,7 +445,7 @@ impl Bench {
             }
         }
         to.push((name.clone(), step));
-        self.told(match direction {
+        self.step_events(match direction {
             Direction::Undo => Step::Undone(name),
             Direction::Redo => Step::Redone(name),
         })
@@ -476,7 +476,7 @@ impl Bench {
         self.event(labeled);
     }
 
-    fn told(&self, step: Step) -> Vec<Event> {
+    fn step_events(&self, step: Step) -> Vec<Event> {
         vec![
             Event::Groups(self.world.values().map(|d| d.summary.clone()).collect()),
             Event::Stepped {
@@ -561,7 +561,7 @@ impl Bench {
         for detail in self.world.values_mut() {
             detail.item.file = Some(icon.to_owned());
         }
-        self.tell_all();
+        self.send_all();
         self.message(Message::Pixels(true));
     }
 

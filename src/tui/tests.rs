@@ -5,7 +5,7 @@ mod queue;
 mod trouble;
 mod versions;
 
-use super::dialogs::{Completion, Dialog, Prompt, Purpose};
+use super::dialogs::{Completion, Dialog, PromptPurpose, TextPrompt};
 use super::keymap::{ACTIONS, Action};
 use super::message::Message;
 use super::testing::Bench;
@@ -41,7 +41,7 @@ fn pane(name: &str, title: &str, keys: &str) {
 }
 
 #[test]
-fn opens_on_what_needs_a_person_by_uncertainty() {
+fn opens_on_what_needs_review_by_uncertainty() {
     let bench = Bench::evening(80, 24);
     let names: Vec<_> = (0..bench.session().queue.len())
         .map(|row| bench.session().row(row).unwrap().name.as_str())

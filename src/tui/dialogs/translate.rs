@@ -1,7 +1,7 @@
 //! Translating words into the vocabulary: over which records, and what it would do before it is
 //! done.
 
-use super::{Dialog, Modal, Next, Placement};
+use super::{Dialog, DialogPlace, Modal, Next};
 use crate::engine::Command;
 use crate::record::{Change, GroupId, VocabularyPreview, WordChange};
 use crate::text::{count, plural};
@@ -94,7 +94,13 @@ impl TranslateForm {
 }
 
 impl Modal for TranslateForm {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
         let words = self.preview.as_ref().map_or(0, |found| found.words.len());
         match key.code {
             _ if escape => return Next::close(),
@@ -120,11 +126,11 @@ impl Modal for TranslateForm {
         Next::stay()
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![self.area(session.body())]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         let area = self.area(session.body());
         clear(area, buf);

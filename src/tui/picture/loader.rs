@@ -1,7 +1,7 @@
 //! Icons for the screen: decoded off the UI thread, enlarged by whole numbers, newest request first.
 
 use crate::error::Error;
-use crate::icon::{self, Icon};
+use crate::icon::{self, Icon, Swatch};
 use crate::record::{Background, GroupId};
 use crate::threads;
 use image::{DynamicImage, RgbaImage};
@@ -68,13 +68,6 @@ pub struct PictureRequest {
     pub file: PathBuf,
 }
 
-/// A color of the icon with its share of the opaque pixels.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Swatch {
-    pub rgb: [u8; 3],
-    pub share: f32,
-}
-
 /// Whole numbers only: pixel art stays sharp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -93,7 +86,7 @@ impl std::fmt::Display for Scale {
     }
 }
 
-pub struct Picture {
+pub struct ScreenPicture {
     pub protocol: Protocol,
     /// Pixels of the icon, or of what the model was given.
     pub pixels: (u32, u32),
@@ -104,7 +97,7 @@ pub struct Picture {
 pub struct LoadedPicture {
     pub key: PictureKey,
     /// Why there is nothing to show.
-    pub picture: Result<Arc<Picture>, String>,
+    pub picture: Result<Arc<ScreenPicture>, String>,
 }
 
 /// Whether a terminal shows pixels smaller than half a cell.
@@ -129,15 +122,8 @@ fn read(path: &Path) -> Result<Icon, String> {
     icon::decode(&bytes).map_err(|error| error.cause)
 }
 
-fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<Picture, String> {
-    let swatches = icon::palette(icon)
-        .swatches
-        .into_iter()
-        .map(|swatch| Swatch {
-            rgb: swatch.rgb,
-            share: swatch.share,
-        })
-        .collect();
+fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, String> {
+    let swatches = icon::palette(icon).swatches;
     let (source, backdrop) = match key.mode {
         RenderMode::Plain(backdrop) | RenderMode::Tile(backdrop) => (icon.clone(), backdrop),
         RenderMode::Model {
@@ -188,7 +174,7 @@ fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<Picture, String
     let protocol = picker
         .new_protocol(DynamicImage::ImageRgba8(image), size, Resize::Fit(None))
         .map_err(|error| error.to_string())?;
-    Ok(Picture {
+    Ok(ScreenPicture {
         protocol,
         pixels,
         scale,

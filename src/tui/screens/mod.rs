@@ -13,8 +13,8 @@ use statistics::Statistics;
 use versions::Versions;
 use workbench::Workbench;
 
-use super::dialogs::{Dialog, Placement};
-use super::keymap::{Action, Context};
+use super::dialogs::{Dialog, DialogPlace};
+use super::keymap::{Action, KeyContext};
 use super::picture::PictureRequest;
 use super::session::Session;
 use crate::record::GroupId;
@@ -33,17 +33,17 @@ pub struct View<'a> {
 
 /// What follows an action: a screen to show, a dialog to open.
 #[derive(Default)]
-pub struct Outcome {
-    pub show: Option<Context>,
+pub struct ActionOutcome {
+    pub show: Option<KeyContext>,
     pub open: Option<Dialog>,
 }
 
-impl Outcome {
+impl ActionOutcome {
     pub fn done() -> Self {
         Self::default()
     }
 
-    pub fn show(place: Context) -> Self {
+    pub fn show(place: KeyContext) -> Self {
         Self {
             show: Some(place),
             open: None,
@@ -60,10 +60,10 @@ impl Outcome {
 
 pub trait Screen {
     /// Whose keys work on it.
-    fn context(&self) -> Context;
+    fn context(&self) -> KeyContext;
 
     /// Performs an action of its own; `None` where it has no such action.
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome>;
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome>;
 
     fn mouse(&mut self, _mouse: &MouseEvent, _session: &mut Session) {}
 
@@ -100,7 +100,7 @@ pub trait Screen {
         false
     }
 
-    /// Where the cursor of a text that is edited in place stands; see [`Placement::in_place`].
+    /// Where the cursor of a text that is edited in place stands; see [`DialogPlace::in_place`].
     fn in_place(&self, _dialog: Option<&Dialog>, _session: &Session) -> Option<Option<Position>> {
         None
     }
@@ -183,21 +183,25 @@ impl Screens {
     }
 
     /// Shows a screen, or a pane of the workbench.
-    pub fn show(&mut self, place: Context) {
+    pub fn show(&mut self, place: KeyContext) {
         self.shown = match place {
-            Context::Global | Context::Queue | Context::Record => {
+            KeyContext::Global | KeyContext::Queue | KeyContext::Record => {
                 self.workbench.focus(place);
                 ScreenId::Workbench
             }
-            Context::Gallery => ScreenId::Gallery,
-            Context::Attempts => ScreenId::Versions,
-            Context::Progress => ScreenId::Progress,
-            Context::Statistics => ScreenId::Statistics,
+            KeyContext::Gallery => ScreenId::Gallery,
+            KeyContext::Attempts => ScreenId::Versions,
+            KeyContext::Progress => ScreenId::Progress,
+            KeyContext::Statistics => ScreenId::Statistics,
         };
     }
 
     /// Performs an action that is not the shown screen's but another one's.
-    pub fn act_elsewhere(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+    pub fn act_elsewhere(
+        &mut self,
+        action: Action,
+        session: &mut Session,
+    ) -> Option<ActionOutcome> {
         if !self.is_workbench() {
             self.workbench.end_zoom();
         }
@@ -222,10 +226,10 @@ impl Screens {
     }
 
     /// Where a dialog finds its place.
-    pub fn placement(&self, dialog: Option<&Dialog>, session: &Session) -> Placement {
+    pub fn placement(&self, dialog: Option<&Dialog>, session: &Session) -> DialogPlace {
         let shown = self.shown();
         let line = shown.filter_line(session);
-        Placement {
+        DialogPlace {
             context: shown.context(),
             filter: line.unwrap_or_else(|| self.gallery.layout(session).filter),
             text_cells: self.workbench.text_cells(session),

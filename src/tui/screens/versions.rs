@@ -1,11 +1,11 @@
 //! All versions of a record side by side; what differs from the draft is marked.
 
-use super::{Outcome, Screen, View};
+use super::{ActionOutcome, Screen, View};
 use crate::record::{
     Attempt, Background, Change, Field, GroupDetail, Labels, Listed, Origin, Reason, Version,
 };
 use crate::text::{fit, for_screen, width};
-use crate::tui::keymap::{Action, Context};
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::step_words::version_kind;
 use crate::tui::theme::Theme;
@@ -29,16 +29,16 @@ pub struct Versions {
 impl Versions {
     /// Shows the versions of the current record. Beside the draft, the offer or else the newest
     /// version that differs from it is worth a look first.
-    fn open(&mut self, session: &mut Session) -> Outcome {
+    fn open(&mut self, session: &mut Session) -> ActionOutcome {
         let Some(detail) = session.detail() else {
-            return Outcome::done();
+            return ActionOutcome::done();
         };
         let draft = detail.current.review.draft;
         let offer = detail.current.offer();
         let listed = detail.listed();
         let Some(newest) = listed.len().checked_sub(1) else {
             session.notify("there is no version of this item yet");
-            return Outcome::done();
+            return ActionOutcome::done();
         };
         let number = |listed: &Listed| match listed {
             Listed::Version(version) => Some(version.number),
@@ -52,7 +52,7 @@ impl Versions {
             })
             .unwrap_or(newest);
         self.field = 0;
-        Outcome::show(Context::Attempts)
+        ActionOutcome::show(KeyContext::Attempts)
     }
 
     fn step(&mut self, x: isize, y: isize, session: &Session) {
@@ -67,17 +67,17 @@ impl Versions {
     }
 
     /// Takes the version under the cursor into the draft, or one field of it.
-    fn take(&self, whole: bool, session: &mut Session) -> Outcome {
+    fn take(&self, whole: bool, session: &mut Session) -> ActionOutcome {
         let Some(detail) = session.detail() else {
-            return Outcome::done();
+            return ActionOutcome::done();
         };
         let version = match detail.listed().get(self.version) {
             Some(Listed::Version(version)) => version.number,
             Some(Listed::Failed(_)) => {
                 session.notify("this attempt has no labels to take");
-                return Outcome::done();
+                return ActionOutcome::done();
             }
-            None => return Outcome::done(),
+            None => return ActionOutcome::done(),
         };
         let field = Field::ALL[self.field];
         session.apply_to_current(if whole {
@@ -86,18 +86,18 @@ impl Versions {
             Change::TakeField { version, field }
         });
         match whole {
-            true => Outcome::show(Context::Global),
-            false => Outcome::done(),
+            true => ActionOutcome::show(KeyContext::Global),
+            false => ActionOutcome::done(),
         }
     }
 }
 
 impl Screen for Versions {
-    fn context(&self) -> Context {
-        Context::Attempts
+    fn context(&self) -> KeyContext {
+        KeyContext::Attempts
     }
 
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         match action {
             Action::Up => self.step(0, -1, session),
             Action::Down => self.step(0, 1, session),
@@ -110,7 +110,7 @@ impl Screen for Versions {
             Action::TakeAttempt => return Some(self.take(true, session)),
             _ => return None,
         }
-        Some(Outcome::done())
+        Some(ActionOutcome::done())
     }
 
     fn draw(&self, view: &View<'_>, area: Rect, buf: &mut Buffer) {

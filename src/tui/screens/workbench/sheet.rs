@@ -5,8 +5,8 @@ use crate::record::{
     CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
 };
 use crate::text::{fit, for_screen, pad, plural, width, wrap};
-use crate::tui::dialogs::Prompt;
-use crate::tui::keymap::{Action, Context};
+use crate::tui::dialogs::TextPrompt;
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::step_words::version_kind;
 use crate::tui::theme::{Theme, sign};
@@ -46,7 +46,7 @@ pub struct Source<'a> {
     /// The value that is drawn as under the cursor.
     pub marked: Option<FieldCursor>,
     /// The prompt that edits a value in place.
-    pub prompt: Option<&'a Prompt>,
+    pub prompt: Option<&'a TextPrompt>,
 }
 
 #[derive(Debug, Default)]
@@ -214,7 +214,7 @@ impl Page {
             let keys = source
                 .session
                 .keymap
-                .keys_of(Context::Queue, Action::Attempts);
+                .keys_of(KeyContext::Queue, Action::Attempts);
             let key = keys.first().map(String::as_str).unwrap_or_default();
             let text = format!("the model has answered again: {key} to compare, the draft stays");
             self.named("new", &text, theme.accent());
@@ -456,7 +456,7 @@ impl FieldLines<'_> {
     }
 
     /// The text being typed in the place of a chip.
-    fn chip(&mut self, prompt: &Prompt) {
+    fn chip(&mut self, prompt: &TextPrompt) {
         let room = self.room();
         let (text, at) = prompt.edit().window(room.saturating_sub(3));
         self.make_room((width(&text) + 3).max(12));
@@ -470,7 +470,7 @@ impl FieldLines<'_> {
     }
 
     /// The whole field as a text being typed.
-    fn typed(&mut self, prompt: &Prompt) {
+    fn typed(&mut self, prompt: &TextPrompt) {
         let (lines, (row, column)) = prompt.edit().layout(self.room() - 1);
         let style = self.page.theme.cursor(true);
         let first = self.page.sheet.lines.len();

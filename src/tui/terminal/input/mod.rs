@@ -4,7 +4,7 @@
 mod sequence;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
-use sequence::{Delimited, End, Found};
+use sequence::{Delimited, End, Recognized};
 use std::time::Duration;
 
 const ESC: char = '\u{1b}';
@@ -144,17 +144,17 @@ impl Decoder {
             return;
         }
         match sequence::find(&self.held, self.given > 0) {
-            Found::More => {}
-            Found::Delimited(text) => self.text = Some(text),
-            Found::Whole(input) => {
+            Recognized::More => {}
+            Recognized::Delimited(text) => self.text = Some(text),
+            Recognized::Whole(input) => {
                 out.extend(input);
                 self.forget();
             }
-            Found::BrokenOff => {
+            Recognized::BrokenOff => {
                 self.forget();
                 self.take(c, out);
             }
-            Found::Keys => {
+            Recognized::Keys => {
                 self.held.pop();
                 self.give_out(out);
                 let alone = self.held.chars().count() == 1 && self.given == 0;

@@ -55,7 +55,7 @@ impl App {
         self.session.size
     }
 
-    /// Whether the engine takes nothing more.
+    /// Whether the engine has ended.
     pub fn has_ended(&self) -> bool {
         self.session.engine.ended
     }
@@ -158,8 +158,8 @@ impl App {
         }
     }
 
-    /// The screen names the key that tries again, also while a dialog is open: there it works
-    /// too, unless it is a letter that may be typed. What is being typed stays.
+    /// Handles the key that tries to save again. The screen names it while a dialog is open too, so
+    /// it works there as well, unless it is a letter that may be typed. The typed text stays.
     fn tries_again(&mut self, event: &KeyEvent) -> bool {
         let chord = KeyModifiers::CONTROL | KeyModifiers::ALT;
         let typed = matches!(event.code, KeyCode::Char(_)) && !event.modifiers.intersects(chord);
@@ -218,7 +218,7 @@ impl App {
             Event::Stepped { step, undo, redo } => {
                 session.engine.undo = undo;
                 session.engine.redo = redo;
-                // None has been done at the start.
+                // The first report comes before any step.
                 if let Some(step) = step {
                     session.notify(step_words(&step));
                 }
@@ -287,12 +287,12 @@ impl App {
         self.session.notices.log_error(text);
         self.session.engine.blocked = Some(blocked);
         self.session.refuses_step();
-        // A question about what can no longer be done; leaving asks another one now.
+        // An open question about leaving is another one now.
         self.ask_again_to_leave();
     }
 
-    /// A step that was under way when leaving was asked about may change the question, or what it
-    /// asks about is gone.
+    /// Updates an open question about leaving: a step that finishes meanwhile may change it, or
+    /// make it needless.
     fn ask_again_to_leave(&mut self) {
         if matches!(&self.dialog, Some(Dialog::Confirm(confirm)) if confirm.asks_to_leave()) {
             self.dialog = handlers::quit(&mut self.session);

@@ -1,4 +1,4 @@
-//! The line above: where the run stands. The line below: what works right now, or what happened.
+//! The header shows how the run stands; the hint line shows the last notice and useful keys.
 
 use super::dialogs::Dialog;
 use super::handlers::can;

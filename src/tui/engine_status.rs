@@ -1,4 +1,4 @@
-//! What the engine last reported of itself: the model, the run, whether anything can be saved.
+//! The engine's last reports: the model, the run, whether anything can be saved.
 
 use super::keymap::{Action, KeyContext, Keymap};
 use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};

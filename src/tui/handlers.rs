@@ -1,4 +1,5 @@
-//! What the actions do that belong to no screen: decisions over the targets, and the program's own.
+//! Performs the actions that belong to no screen: decisions about the targets, and the program's
+//! own.
 
 use super::dialogs::{
     ActionPalette, ChooseAttribute, Confirm, Dialog, Help, PromptPurpose, ReplaceForm, RetryForm,

@@ -1,5 +1,5 @@
-//! Which attribute of many records is changed, and how: one value in or out of a list, or
-//! replaced. A whole list of many records is never overwritten.
+//! Chooses the attribute to change in many records: add, remove or replace one value. A whole list
+//! of many records is never overwritten.
 
 use super::{Dialog, DialogPlace, Modal, Next, PromptPurpose};
 use crate::record::{Field, GroupId};
@@ -50,7 +50,7 @@ impl ChooseAttribute {
         }
     }
 
-    /// What choosing this field does, in words.
+    /// Describes what choosing this field does.
     fn describe(&self, field: Field) -> String {
         let key = field.key();
         match self.edit {

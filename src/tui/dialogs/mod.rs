@@ -1,5 +1,5 @@
-//! What lies over the panes and takes the keys. Each dialog owns its state, its keys, its layout
-//! and its drawing.
+//! Dialogs lie over the panes and take the keys. Each owns its state, its keys, its layout and its
+//! drawing.
 
 mod choose;
 mod completion;
@@ -42,7 +42,7 @@ pub enum Dialog {
     Refusal(PromptRefusal),
 }
 
-/// Where the shown screen has room for what is typed.
+/// Where on the shown screen a dialog belongs.
 #[derive(Debug, Clone, Copy)]
 pub struct DialogPlace {
     /// The keys that work on the screen.
@@ -56,7 +56,7 @@ pub struct DialogPlace {
     pub in_place: Option<Option<Position>>,
 }
 
-/// What follows a key.
+/// What the application does after a dialog has taken a key.
 #[derive(Default)]
 pub struct Next {
     /// The dialog stays open.
@@ -161,8 +161,8 @@ impl Dialog {
         Self::Prompt(TextPrompt::new(purpose, text))
     }
 
-    /// In the place of a prompt that cannot be opened: it takes what the operator goes on to
-    /// type, which would be keys without it.
+    /// A box that explains why a prompt cannot be opened. It also takes what the operator goes on to
+    /// type, which would otherwise act as keys.
     pub fn refusal(why: impl Into<String>) -> Self {
         Self::Refusal(PromptRefusal::new(why.into()))
     }

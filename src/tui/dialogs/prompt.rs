@@ -1,5 +1,5 @@
-//! A text being typed for a purpose: a value, a note, a reason. Some are edited where they stand
-//! in the record pane, the others in a box.
+//! A prompt for a text: a value, a note, a reason. Values of the current record are edited in place
+//! in the record pane, other texts in a box.
 
 use super::completion::{self, Completion};
 use super::{Confirm, Dialog, DialogPlace, Modal, Next};
@@ -176,7 +176,8 @@ impl TextPrompt {
         }
     }
 
-    /// The text is complete. What cannot be done stays open, with the reason in a notice.
+    /// Carries out the typed text. Where that fails the prompt stays open, with the reason in a
+    /// notice.
     fn submit(&mut self, session: &mut Session) -> Next {
         if session.refuses_step() {
             return Next::stay();
@@ -194,7 +195,7 @@ impl TextPrompt {
                 from,
                 groups,
             } if text.is_empty() => {
-                // Over many records nothing goes that was not named.
+                // In many records nothing is removed that was not named.
                 groups.len() > 1 || session.apply(groups, Change::Remove { field, value: from })
             }
             PromptPurpose::Rename { from, .. } if text == from => true,
@@ -285,7 +286,7 @@ fn reject(groups: Vec<GroupId>, reason: String, session: &mut Session) -> Next {
     Next::close()
 }
 
-/// Whether the value can be in the field of these records; known only of the current one.
+/// Whether the field of these records may hold the value; known only of the current record.
 fn may_hold(groups: &[GroupId], field: Field, value: &str, session: &Session) -> bool {
     if session.current().is_none_or(|current| groups != [current]) {
         return true;

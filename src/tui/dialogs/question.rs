@@ -148,8 +148,8 @@ impl Modal for Confirm {
     }
 }
 
-/// Why a prompt did not open. It takes what the operator goes on to type, which would be keys
-/// without it.
+/// Explains why a prompt did not open. It also takes what the operator goes on to type, which would
+/// otherwise act as keys.
 pub struct PromptRefusal {
     why: String,
 }

@@ -1,4 +1,4 @@
-//! Asking the model again: with other settings and a hint, about many only when confirmed.
+//! Asks the model again, with other settings and a hint; about many records only when confirmed.
 
 use super::{Confirm, Dialog, DialogPlace, Modal, Next};
 use crate::engine::{Command, Retry};
@@ -15,8 +15,8 @@ use ratatui::layout::{Position, Rect};
 const LABEL: u16 = 12;
 const ROWS: usize = 5;
 
-/// Asks the model again about these records; about many only once the dialog is confirmed. After
-/// a single one `advance` goes to the next record.
+/// Asks the model again about these records. About many it returns a question first; after a single
+/// one it goes to the next record where `advance` is set.
 pub fn ask_again(
     session: &mut Session,
     groups: Vec<GroupId>,

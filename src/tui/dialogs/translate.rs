@@ -1,5 +1,4 @@
-//! Translating words into the vocabulary: over which records, and what it would do before it is
-//! done.
+//! Translates words into the vocabulary, in a choice of records, after a preview.
 
 use super::{Dialog, DialogPlace, Modal, Next};
 use crate::engine::Command;
@@ -69,7 +68,7 @@ impl TranslateForm {
     /// Does what the preview shows, as one step.
     fn translate(&self, drop_unknown: bool, session: &mut Session) -> Next {
         let Some(found) = &self.preview else {
-            // Nobody says yes to what is not shown yet.
+            // No answer counts before the preview is shown.
             return Next::stay();
         };
         if found.translated == 0 && (!drop_unknown || found.with_unknown == 0) {

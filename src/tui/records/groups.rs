@@ -4,7 +4,7 @@ use crate::record::{GroupId, GroupState, GroupSummary};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a worker is handed: pointers only.
+/// All summaries, for a worker: pointers only.
 pub type Snapshot = Arc<Vec<Arc<GroupSummary>>>;
 
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Groups {
         }
     }
 
-    /// Shows a step at once, as the review state machine has it; the engine's own word follows.
+    /// Shows a step at once, by the rules of the review state machine; the engine's report follows.
     pub fn predict(&mut self, after: &GroupSummary) {
         if let Some(summary) = self.get(after.id) {
             let summary = GroupSummary {

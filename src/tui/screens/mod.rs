@@ -31,7 +31,7 @@ pub struct View<'a> {
     pub boxes: &'a [Rect],
 }
 
-/// What follows an action: a screen to show, a dialog to open.
+/// What an action leads to: a screen to show, a dialog to open.
 #[derive(Default)]
 pub struct ActionOutcome {
     pub show: Option<KeyContext>,
@@ -59,7 +59,7 @@ impl ActionOutcome {
 }
 
 pub trait Screen {
-    /// Whose keys work on it.
+    /// The table of keys that work on it.
     fn context(&self) -> KeyContext;
 
     /// Performs an action of its own; `None` where it has no such action.
@@ -196,7 +196,7 @@ impl Screens {
         };
     }
 
-    /// Performs an action that is not the shown screen's but another one's.
+    /// Performs an action of a screen that is not shown.
     pub fn act_elsewhere(
         &mut self,
         action: Action,
@@ -225,7 +225,7 @@ impl Screens {
         session.current().into_iter().collect()
     }
 
-    /// Where a dialog finds its place.
+    /// Where a dialog belongs on the shown screen.
     pub fn placement(&self, dialog: Option<&Dialog>, session: &Session) -> DialogPlace {
         let shown = self.shown();
         let line = shown.filter_line(session);

@@ -182,7 +182,7 @@ impl Screen for Statistics {
 struct Bar {
     name: String,
     count: u64,
-    /// What shows exactly these in the queue.
+    /// The filter that shows exactly these records.
     filter: String,
 }
 

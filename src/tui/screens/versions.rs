@@ -339,14 +339,14 @@ fn reason_list(reasons: &[Reason]) -> String {
 
 /// One version, or the draft, ready to be drawn.
 struct Column {
-    /// Which it is, how it came, what speaks against it.
+    /// Its name, its origin, its reasons.
     heads: [String; 3],
     here: bool,
     /// Lines by field, and whether the field differs from the draft's.
     fields: Vec<(Vec<Line<'static>>, bool)>,
 }
 
-/// How the columns share the pane: the draft on the left, the versions beside it.
+/// The columns of the pane: the draft on the left, the versions beside it.
 fn columns(
     session: &Session,
     current: usize,

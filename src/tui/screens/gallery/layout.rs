@@ -28,7 +28,7 @@ impl TileGrid {
         }
     }
 
-    /// What of a tile the picture has.
+    /// The room of a tile's picture.
     pub fn picture(&self) -> Size {
         Size::new(
             self.tile.width.saturating_sub(2),

@@ -51,7 +51,7 @@ impl Default for Workbench {
 }
 
 impl Workbench {
-    /// Focuses a pane, and shows it where the picture hides it; another place leaves all as it is.
+    /// Focuses a pane and ends the zoom; other places change nothing.
     pub fn focus(&mut self, place: KeyContext) {
         self.focus = match place {
             KeyContext::Queue => Pane::Queue,

@@ -12,6 +12,7 @@ mod labels;
 mod normalize;
 mod parse;
 mod reason;
+mod report;
 mod review;
 pub mod rules;
 mod script;
@@ -23,7 +24,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use canonical::{VocabularyPreview, WordChange};
-pub use change::{Change, StepReport};
+pub use change::Change;
 pub use color::{ColorHistogram, nearest_color};
 pub use edit::apply;
 pub use field::{Field, FieldFilter, Kind, Language};
@@ -32,6 +33,7 @@ pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
+pub use report::StepReport;
 pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,

@@ -238,11 +238,6 @@ impl Session {
         }
     }
 
-    /// Shows what passes a filter, as it is being typed.
-    pub fn preview_filter(&mut self, text: String) {
-        self.queue.set_filter(text);
-    }
-
     /// Shows what passes a filter, and keeps the filter for later.
     pub fn set_filter(&mut self, text: impl Into<String>) {
         let text = text.into();

@@ -1,4 +1,4 @@
-//! The one table of what a key can do; help, hint bar, palette, key files and README read it.
+//! The table of actions. Help, hint line, palette, key files and the docs read it.
 
 /// Where a key is pressed. A pane's own bindings win over `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! Key files to bindings: sequences, modifiers, the Hangul layout; every mistake with its line.
+//! Reads key files into bindings and reports every mistake with its line.
 
 mod actions;
 mod key;
@@ -130,7 +130,7 @@ impl Keymap {
             }
         }
         for (_, context, keys, action) in found {
-            // What an earlier file says of these keys, or of a part of them, is overridden.
+            // A later file overrides what an earlier one binds to these keys, or to a part of them.
             self.bindings.retain(|(place, old), _| {
                 *place != context || !(old.starts_with(&keys) || keys.starts_with(old))
             });
@@ -242,7 +242,7 @@ fn binding(
     )
 }
 
-/// The table of keys for the README, from the built-in default key file.
+/// The table of keys for the docs, from the built-in default key file.
 pub fn readme_table() -> Result<String> {
     let keymap = Keymap::load(None, None)?;
     let mut out = String::from("| key | does |\n|---|---|\n");

@@ -46,7 +46,7 @@ pub enum RenderMode {
     Plain(Backdrop),
     /// The same on a backdrop that fills all of its cells, so that icons in rows line up.
     Tile(Backdrop),
-    /// The pixels that the model was given.
+    /// The pixels that the model sees.
     Model {
         upscale: u32,
         background: Background,
@@ -108,7 +108,7 @@ pub fn is_fine(picker: &Picker) -> bool {
 /// Reads, decodes and draws one icon.
 pub fn load(picker: &Picker, request: &PictureRequest) -> LoadedPicture {
     let picture = || read(&request.file).and_then(|icon| draw(picker, &icon, request.key));
-    // A file that a decoder panics on has no picture; the others have theirs.
+    // A decoder that panics costs one picture, not the thread.
     let picture = catch_unwind(AssertUnwindSafe(picture))
         .unwrap_or_else(|_| Err("decoding it failed; the log says how".to_owned()));
     LoadedPicture {
@@ -252,7 +252,7 @@ fn compose(
     Ok((out, scale))
 }
 
-/// A thumbnail is to be known again, not to be judged: it takes all of its room.
+/// Scales a thumbnail to fill its room: it only has to be recognized.
 fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
     let (width, height) = (u64::from(image.width()), u64::from(image.height()));
     let (most_width, most_height) = (u64::from(room_width), u64::from(room_height));
@@ -264,7 +264,7 @@ fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
     image::imageops::thumbnail(image, width as u32, height as u32)
 }
 
-/// The pixel in the middle of every `n` by `n`: every pixel drawn is a color of the icon, not a mixture.
+/// Takes the middle pixel of every `n` by `n`, so that no color is a mixture.
 fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
     let middle = |at: u32, size: u32| (at * n + n / 2).min(size - 1);
     let (width, height) = image.dimensions();

@@ -1,5 +1,5 @@
-//! The record as lines of text, and where its values stand in them: label, chips, attributes,
-//! queries, reasons in plain words, where it is from. Drawing, scrolling and the mouse read it.
+//! Lays the record out as lines of text, with the place of each value: label, chips, attributes,
+//! queries, reasons in plain words, origin. Drawing, scrolling and the mouse read it.
 
 use crate::record::{
     CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
@@ -251,8 +251,8 @@ impl Page {
         }
     }
 
-    /// What speaks against a field, or, without one, against the record: the code, what was
-    /// found, and what to do about it.
+    /// The reasons of a field, or of the record as a whole: the code, what was found, and what to
+    /// do about it.
     fn reasons(&mut self, reasons: &[Reason], field: Option<Field>) {
         let theme = self.theme;
         let indent = match field {

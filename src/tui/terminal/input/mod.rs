@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const ESC: char = '\u{1b}';
 const BEL: char = '\u{7}';
-/// An escape character alone is the key where nothing follows for so long.
+/// An escape character is the key Esc where nothing follows for this long.
 const ESCAPE: Duration = Duration::from_millis(50);
 /// The same while the terminal owes answers, one of which may begin here.
 const ESCAPE_AMID_ANSWERS: Duration = Duration::from_millis(300);
@@ -25,7 +25,7 @@ pub enum Input {
     Key(KeyEvent),
     Mouse(MouseEvent),
     Paste(String),
-    /// What the terminal says of itself, whole.
+    /// A complete reply of the terminal.
     Report(String),
 }
 
@@ -40,7 +40,7 @@ pub struct Decoder {
     given: usize,
     /// The end mark that `held` waits for.
     text: Option<Delimited>,
-    /// The terminal was asked something that it has not answered yet.
+    /// The terminal has not replied to all queries yet.
     pub amid_answers: bool,
 }
 

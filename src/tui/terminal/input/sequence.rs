@@ -151,7 +151,7 @@ fn control_sequence(text: &str, given: bool) -> Recognized {
             }
             Some(_) => Recognized::BrokenOff,
         },
-        // A click as old terminals tell it: a button and two coordinates.
+        // A click as old terminals report it: a button and two coordinates.
         'M' if parameters.is_empty() => {
             let told: Vec<u32> = end.map(|c| u32::from(c).saturating_sub(32)).collect();
             match told[..] {
@@ -178,7 +178,7 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
     let pressed = |code| Some(Input::Key(KeyEvent::new(code, held)));
     match end {
         _ if parameters.starts_with(['?', '>', '=']) => report(),
-        // Where the cursor stands is told with the letter of F3.
+        // A cursor report ends with the letter of F3.
         'R' | 'c' | 'n' | 't' | 'y' => report(),
         'Z' => Some(Input::Key(KeyEvent::new(
             KeyCode::BackTab,
@@ -187,7 +187,7 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
         '~' if first == "27" => character(numbers.next()?, held),
         '~' => pressed(numbered(first.parse().ok()?)?),
         'u' => match second.and_then(|second| second.split(':').nth(1)) {
-            // Let go.
+            // A release.
             Some("3") => None,
             _ => character(first, held),
         },
@@ -201,7 +201,7 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
     }
 }
 
-/// A key that is told by the number of its character.
+/// A key reported by the number of its character.
 fn character(number: &str, held: KeyModifiers) -> Option<Input> {
     let number = number.split(':').next()?.parse().ok()?;
     let code = match char::from_u32(number)? {

@@ -129,7 +129,9 @@ impl TextPrompt {
             | PromptPurpose::Rename { field, .. }
             | PromptPurpose::RenameWhich { field, .. }
             | PromptPurpose::Remove { field, .. } => Some(*field),
-            PromptPurpose::Set { field, .. } if *field == Field::ItemTypeGuess => Some(*field),
+            PromptPurpose::Set { field, .. } if !field.is_list() && field.words().is_some() => {
+                Some(*field)
+            }
             PromptPurpose::Set { .. } | PromptPurpose::Note | PromptPurpose::Reject { .. } => None,
         }
     }

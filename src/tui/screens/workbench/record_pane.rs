@@ -1,7 +1,8 @@
 //! The record pane: a cursor over fields and values, and editing what it stands on.
 
+use super::field_cursor::FieldCursor;
 use super::layout::{Panes, inner_of};
-use super::sheet::{FieldCursor, Sheet, Source};
+use super::sheet::{Sheet, Source};
 use crate::record::{Change, Field, GroupId};
 use crate::tui::dialogs::{Dialog, PromptPurpose, PromptRefusal, TextPrompt};
 use crate::tui::keymap::KeyContext;

@@ -1,6 +1,7 @@
 //! Lays the record out as lines of text, with the place of each value: label, chips, attributes,
 //! queries, reasons in plain words, origin. Drawing, scrolling and the mouse read it.
 
+use super::field_cursor::FieldCursor;
 use crate::record::{
     CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
 };
@@ -17,28 +18,6 @@ use std::ops::Range;
 
 /// Cells before a field's value.
 const NAME: usize = 10;
-
-/// A value of the record: a field, and a place in its list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FieldCursor {
-    pub field: Field,
-    pub index: usize,
-}
-
-impl FieldCursor {
-    pub const START: Self = Self {
-        field: Field::LabelKo,
-        index: 0,
-    };
-
-    /// The last value of a field.
-    pub fn last_of(field: Field) -> Self {
-        Self {
-            field,
-            index: usize::MAX,
-        }
-    }
-}
 
 /// What the sheet is made from.
 pub struct Source<'a> {

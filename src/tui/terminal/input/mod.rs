@@ -1,14 +1,16 @@
 //! Decodes the bytes that a terminal sends into input events. Its own reports are kept apart from
 //! keys, however late and in however many pieces they arrive.
 
+mod event;
 mod sequence;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
+pub use event::Input;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use event::{ESC, key};
 use sequence::{Delimited, End, Recognized};
 use std::time::Duration;
 
-const ESC: char = '\u{1b}';
-const BEL: char = '\u{7}';
 /// An escape character is the key Esc where nothing follows for this long.
 const ESCAPE: Duration = Duration::from_millis(50);
 /// The same while the terminal owes answers, one of which may begin here.
@@ -19,15 +21,6 @@ const ALT: Duration = Duration::from_millis(250);
 const PIECE: Duration = Duration::from_secs(2);
 /// The next piece of a text that has an end mark.
 const LONG: Duration = Duration::from_secs(5);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    Key(KeyEvent),
-    Mouse(MouseEvent),
-    Paste(String),
-    /// A complete reply of the terminal.
-    Report(String),
-}
 
 /// Takes bytes as they come, in any pieces.
 #[derive(Debug, Default)]
@@ -190,10 +183,6 @@ impl Decoder {
             out.extend(key.map(Input::Key));
         }
     }
-}
-
-fn key(code: KeyCode) -> Option<KeyEvent> {
-    Some(KeyEvent::new(code, KeyModifiers::NONE))
 }
 
 fn control(c: char) -> Option<KeyEvent> {

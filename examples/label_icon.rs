@@ -3,6 +3,8 @@
 //! Without arguments it labels an icon that it draws itself, with the built-in demo model. The
 //! record goes to standard output as JSON.
 
+#![allow(clippy::print_stdout)]
+
 use labeler_tui::error::{Error, ErrorKind, Result};
 use labeler_tui::icon::{self, Icon};
 use labeler_tui::labeler::{self, Answer, Jobs, LabelEvent, LabelRequest, Pull};

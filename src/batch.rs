@@ -189,7 +189,7 @@ impl Screen {
                     .collect();
                 self.note(&format!("model: {}", parts.join(", ")))
             }
-            Event::SourceRead { rows, groups } => {
+            Event::SourceRead { rows, groups, .. } => {
                 self.note(&format!("source: {rows} rows, {groups} images"))
             }
             Event::Warning(warning) => {
@@ -313,8 +313,13 @@ fn event_json(event: &Event) -> Option<Value> {
         Event::ModelFailed(error) => json!({
             "event": "model_failed", "cause": error.cause, "hint": error.hint,
         }),
-        Event::SourceRead { rows, groups } => json!({
-            "event": "source_read", "rows": rows, "groups": groups,
+        Event::SourceRead {
+            rows,
+            groups,
+            pictures,
+        } => json!({
+            "event": "source_read", "rows": rows, "groups": groups, "moved": pictures.moved,
+            "withheld": pictures.withheld, "withheld_edits": pictures.withheld_edits,
         }),
         Event::Labeled {
             image_path,

@@ -3,56 +3,22 @@
 
 mod args;
 mod convert;
+mod invocation;
 mod layers;
+mod man;
 mod pages;
 
 pub use args::{Cli, Command};
-pub use pages::write_man;
+pub use invocation::{Invocation, Rejected};
+pub use man::write_man;
 
 use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DoctorOptions, JournalOptions, RunOptions,
-};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::io::Write;
-
-/// What the user asked for, checked.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Invocation {
-    Label(Box<RunOptions>),
-    Ask(Box<AskOptions>),
-    Bench(Box<BenchOptions>),
-    Doctor(Box<DoctorOptions>),
-    Journal(JournalOptions),
-    Show(BuiltinFile),
-    Completions(Shell),
-    /// Of one command, named by its words, or of the program.
-    Man(Vec<String>),
-}
-
-/// Why there is no [`Invocation`].
-#[derive(Debug)]
-pub enum Rejected {
-    /// clap's own words: `--help`, `--version` or a mistake with its usage line.
-    Clap(Box<clap::Error>),
-    Error(Error),
-}
-
-impl From<Error> for Rejected {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<clap::Error> for Rejected {
-    fn from(error: clap::Error) -> Self {
-        Self::Clap(Box::new(error))
-    }
-}
 
 /// Reads `args` (the program's name first), `LABELER_*` and the `--config` file.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {

@@ -26,7 +26,7 @@
 //! ```
 //!
 //! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
-//! terminal. The engine reports data, and `wording` finds the words. `tests/tidy.rs` holds the tree to this.
+//! terminal. The engine reports data, and `wording` finds the words. `tests/tidy/` holds the tree to this.
 //!
 //! # Invariants
 //!

@@ -1,6 +1,6 @@
 //! Puts what the engine reports into words, for both front ends.
 
-use crate::engine::{Blocked, Broken, Command, Rescued, ServerNotice, Warning};
+use crate::engine::{Blocked, Broken, Command, MovedPictures, Rescued, ServerNotice, Warning};
 use crate::error::Error;
 
 pub fn warning(warning: &Warning) -> String {
@@ -9,6 +9,12 @@ pub fn warning(warning: &Warning) -> String {
         Warning::Server(notice) => server_notice(notice),
         Warning::NoModel => "no attempt can be made: there is no model".to_owned(),
         Warning::Refused(error) => error.cause.clone(),
+        Warning::RunToRestore(path) => format!(
+            "{0} holds what an earlier run did and the journal does not have; `labeler-tui journal \
+             restore {0} --outdir {1}` brings it back",
+            path.display(),
+            path.parent().unwrap_or(path).display()
+        ),
         Warning::JournalRewritten { set_aside: None } => "journal.sqlite was rewritten".to_owned(),
         Warning::JournalRewritten {
             set_aside: Some(path),
@@ -17,6 +23,42 @@ pub fn warning(warning: &Warning) -> String {
             path.display()
         ),
     }
+}
+
+/// What has become of records and edits whose pictures are not where they were; nothing where all
+/// are.
+pub fn moved_pictures(pictures: &MovedPictures) -> Option<String> {
+    let mut parts = Vec::new();
+    match pictures.moved {
+        0 => {}
+        1 => parts.push("1 record followed its picture to another path".to_owned()),
+        n => parts.push(format!(
+            "{n} records followed their pictures to other paths"
+        )),
+    }
+    let counted = |n: u64, noun: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        n => Some(format!("{n} {noun}s")),
+    };
+    let withheld = [
+        counted(pictures.withheld, "record"),
+        counted(pictures.withheld_edits, "edit"),
+    ];
+    let withheld: Vec<String> = withheld.into_iter().flatten().collect();
+    if !withheld.is_empty() {
+        let all = pictures.withheld + pictures.withheld_edits;
+        let more = match all > pictures.paths.len() as u64 {
+            true => ", ...",
+            false => "",
+        };
+        parts.push(format!(
+            "{} withheld, another picture is there now: {}{more} (text in labels_kept.jsonl)",
+            withheld.join(" and "),
+            pictures.paths.join(", ")
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 pub fn server_notice(notice: &ServerNotice) -> String {
@@ -56,8 +98,11 @@ pub fn broken(broken: &Broken) -> Error {
     match &broken.journal {
         Some(Rescued::To(path)) => {
             let cause = format!("{error}; all that it held is in {}", path.display());
-            return Error::new(error.kind, cause)
-                .with_hint("rename that file to journal.sqlite to go on from it");
+            return Error::new(error.kind, cause).with_hint(format!(
+                "`labeler-tui journal restore {} --outdir {}` goes on from it",
+                path.display(),
+                path.parent().unwrap_or(path).display()
+            ));
         }
         Some(Rescued::Failed(other)) => {
             let context = format!("{error}, and it could not be saved elsewhere");
@@ -144,7 +189,8 @@ mod tests {
                 .cause
                 .ends_with("all that it held is in out/rescued.sqlite")
         );
-        assert!(saved.hint.unwrap().contains("rename that file"));
+        let hint = saved.hint.unwrap();
+        assert!(hint.contains("journal restore out/rescued.sqlite --outdir out`"));
         let full = Error::new(ErrorKind::Store, "no space").with_hint("free some");
         let lost = rescued(Rescued::Failed(full));
         assert_eq!(
@@ -152,6 +198,28 @@ mod tests {
             "journal.sqlite was cut short, and it could not be saved elsewhere: no space"
         );
         assert_eq!(lost.hint.unwrap(), "free some");
+    }
+
+    #[test]
+    fn what_moved_and_what_is_withheld_is_counted_and_named() {
+        let words = |moved, withheld, withheld_edits, paths: &[&str]| {
+            moved_pictures(&MovedPictures {
+                moved,
+                withheld,
+                withheld_edits,
+                paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            })
+        };
+        assert_eq!(words(0, 0, 0, &[]), None);
+        assert_eq!(
+            words(1, 0, 0, &[]).unwrap(),
+            "1 record followed its picture to another path"
+        );
+        assert_eq!(
+            words(2, 1, 3, &["a.png", "b.png", "c.png"]).unwrap(),
+            "2 records followed their pictures to other paths; 1 record and 3 edits withheld, \
+             another picture is there now: a.png, b.png, c.png, ... (text in labels_kept.jsonl)"
+        );
     }
 
     #[test]

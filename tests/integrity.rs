@@ -18,15 +18,24 @@ mod operator;
 
 use common::{good, picture, say};
 use encoding_rs::EUC_KR;
-use labeler_tui::engine::{Command, Step};
-use labeler_tui::labeler::fake::Plays;
+use engine::{engine_with, options};
+use labeler_tui::engine::{Command, Event, Step};
+use labeler_tui::labeler::Factory;
+use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{Change, Decision, Field, GroupDetail, GroupId, Labels};
+use labeler_tui::settings::EngineOptions;
 use operator::Operator;
+use parquet::file::reader::SerializedFileReader;
+use parquet::record::RowAccessor as _;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// An engine that says nothing for so long is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Icons of the source; an earlier program has written lines of the last two.
 const NAMES: [&str; 5] = [
@@ -124,6 +133,8 @@ enum Outside {
     Remove(usize),
     /// A copy of an earlier `labels.jsonl` is put back.
     PutBack,
+    /// A `--batch` run labels, commits and exports what is there.
+    Batch,
 }
 
 /// A line as other programs, editors and accidents leave it.
@@ -222,6 +233,36 @@ fn plays() -> Plays {
     let names = NAMES.iter().chain(&NEW_NAMES);
     let answers: BTreeMap<&str, Vec<Value>> = names.map(|name| (*name, answers(name))).collect();
     serde_json::from_value(json!({"slots": 2, "answers": answers})).unwrap()
+}
+
+/// `--batch --resume --parquet` over the folder; its files of records then say the same.
+fn run_batch(folder: &Path) {
+    let options = EngineOptions {
+        commit_automatically: true,
+        parquet: true,
+        ..options(folder)
+    };
+    let labeler = Fake::new(plays());
+    let factory: Factory = Box::new(|_| Ok(Box::new(labeler)));
+    let engine = engine_with(folder, options).start(Some(factory)).unwrap();
+    loop {
+        match engine.events().recv_timeout(PATIENCE).unwrap() {
+            Event::Idle => engine.send(Command::Stop),
+            Event::Stopped(_) => break,
+            Event::Broken(broken) => panic!("{broken:?}"),
+            _ => {}
+        }
+    }
+    drop(engine);
+    let lines = lines_of(&std::fs::read(folder.join("out/labels.jsonl")).unwrap_or_default());
+    let lines = lines.iter().map(|line| {
+        let line: Value = serde_json::from_slice(line).unwrap();
+        line["image_path"].as_str().unwrap().to_owned()
+    });
+    let parquet = std::fs::File::open(folder.join("out/labels.parquet")).unwrap();
+    let rows = SerializedFileReader::new(parquet).unwrap().into_iter();
+    let rows = rows.map(|row| row.unwrap().get_string(0).unwrap().clone());
+    assert_eq!(rows.collect::<Vec<_>>(), lines.collect::<Vec<_>>());
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -538,7 +579,7 @@ impl World {
         // the same time makes it ambiguous.
         let mut moved = BTreeSet::new();
         let mut spoken_of: BTreeSet<String> = self.unread_yet();
-        let mut is_put_back = false;
+        let (mut is_put_back, mut has_run) = (false, false);
         for event in outside {
             match *event {
                 Outside::Rename(at, to) => {
@@ -598,6 +639,10 @@ impl World {
                     self.leave(lines, &gone);
                     is_put_back = true;
                 }
+                Outside::Batch => {
+                    run_batch(self.folder.path());
+                    has_run = true;
+                }
             }
         }
         self.has_moved |= !moved.is_empty();
@@ -610,20 +655,20 @@ impl World {
             .collect();
         self.sits_down();
         let after = self.details();
-        let present = self.present();
         let mut may = Named::new();
         for (id, was) in &before {
             let names = may.entry(*id).or_default();
             let hash = was.image_sha256.clone().unwrap_or_default();
-            let is_gone = !present.contains(&hash);
             let is_by_hand = is_put_back || by_hand.contains(&hash);
-            if was.draft.is_none() || is_gone || is_by_hand && !is_protected(was) {
+            if was.draft.is_none() || is_by_hand && !is_protected(was) {
                 names.extend(ALL_LABELS);
             }
-            if !is_gone {
-                names.remove(DECISION);
-            }
+            names.remove(DECISION);
             if is_by_hand && was.committed.is_none() {
+                names.insert(LINE);
+            }
+            let is_open = was.draft.is_none() || was.current.uncommitted().is_some();
+            if has_run && is_open {
                 names.insert(LINE);
             }
         }
@@ -841,6 +886,7 @@ fn outside() -> impl Strategy<Value = Outside> {
         4 => (odd(), at()).prop_map(|(odd, at)| Outside::Write(odd, at)),
         1 => at().prop_map(Outside::Remove),
         1 => Just(Outside::PutBack),
+        1 => Just(Outside::Batch),
     ]
 }
 

@@ -14,7 +14,7 @@ mod engine;
 #[path = "common/sources.rs"]
 mod sources;
 
-use labeler_tui::engine::{Command, Cure, Event, Handle};
+use labeler_tui::engine::{Command, Cure, Event, Handle, Warning};
 use labeler_tui::record::{Change, Field, GroupId, GroupSummary};
 use labeler_tui::wording;
 use serde_json::{Value, json};
@@ -337,6 +337,125 @@ fn what_a_run_did_to_a_journal_that_was_damaged_is_written_down() {
         // Nothing committed is gone.
         assert_eq!(desk.committed_tags().len(), 2);
     }
+}
+
+/// `labeler-tui journal` over the desk; its status and what it printed.
+fn journal(desk: &Desk, args: &[&str]) -> (i32, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_labeler-tui"))
+        .env_clear()
+        .env("HOME", desk.folder.path())
+        .current_dir(desk.folder.path())
+        .arg("journal")
+        .args(args)
+        .args(["--outdir", "out"])
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    let status = output.status.code().unwrap();
+    (status, String::from_utf8(told).unwrap())
+}
+
+impl Run {
+    /// The file of an earlier run that the start names, if it does.
+    fn rescued(desk: &Desk) -> (Self, Option<PathBuf>) {
+        let engine = engine::engine(desk.folder.path()).start(None).unwrap();
+        let mut run = Run {
+            engine,
+            groups: BTreeMap::new(),
+            _unchanged: Sources::watch(desk.folder.path()),
+        };
+        let found = std::cell::RefCell::new(None);
+        run.hear(|event| {
+            if let Event::Warning(Warning::RunToRestore(path)) = event {
+                found.replace(Some(path.clone()));
+            }
+            *event == Event::Idle
+        });
+        (run, found.into_inner())
+    }
+}
+
+#[test]
+fn what_a_run_wrote_down_is_named_at_the_next_start_and_brought_back() {
+    let desk = Desk::new();
+    assert_eq!(desk.open().stop(), None);
+    let mut run = desk.open();
+    run.add_tag("가", "하나");
+    run.commit("가");
+    run.add_tag("가", "둘");
+    run.engine.send(Command::Undo);
+    run.engine.send(Command::Redo);
+    run.add_tag("나", "셋");
+    run.engine.send(Command::Undo);
+    for _ in 0..7 {
+        run.stepped();
+    }
+    let path = desk.out("journal.sqlite");
+    let length = fs::metadata(&path).unwrap().len();
+    let mut file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all(&vec![0; length as usize]).unwrap();
+    run.blocked();
+    run.add_tag("나", "넷");
+    run.stop().unwrap();
+    let rescued = desk.files("journal.rescued-");
+    assert_eq!(rescued.len(), 1);
+    let name = format!("out/{}", rescued[0].file_name().unwrap().display());
+
+    let (status, told) = journal(&desk, &["rebuild"]);
+    assert_eq!(status, 0, "{told}");
+    let hint = format!("`labeler-tui journal restore {name} --outdir out` brings it back");
+    assert!(told.contains(&hint), "{told}");
+    let (run, found) = Run::rescued(&desk);
+    assert_eq!(found.as_ref(), Some(&rescued[0]));
+    assert!(!run.tags("가").contains(&"둘".to_owned()));
+    assert_eq!(run.stop(), None);
+
+    let (status, told) = journal(&desk, &["restore", &name]);
+    assert_eq!(
+        status,
+        0,
+        "{told}\n{}",
+        fs::read_to_string(&rescued[0]).unwrap()
+    );
+    assert!(told.contains("not saved by the run itself: 1"), "{told}");
+    let (run, found) = Run::rescued(&desk);
+    assert_eq!(found, None);
+    assert_eq!(run.tags("가")[5..], ["하나", "둘"]);
+    assert_eq!(run.tags("나")[5..], ["넷"]);
+    assert_eq!(desk.committed_tags()[0].last().unwrap(), "하나");
+    assert_eq!(run.stop(), None);
+
+    // Once more changes nothing.
+    let before = fs::read(desk.out("labels.jsonl")).unwrap();
+    let (_, told) = journal(&desk, &["restore", &name]);
+    assert!(told.contains("restored from"), "{told}");
+    assert_eq!(fs::read(desk.out("labels.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn a_journal_that_was_saved_under_another_name_is_brought_back() {
+    let desk = Desk::new();
+    let mut run = desk.open();
+    run.add_tag("가", "하나");
+    run.stepped();
+    remove(&desk.out("journal.sqlite"));
+    run.blocked();
+    run.stop().unwrap();
+    let rescued = desk.files("journal.rescued-");
+    let name = format!("out/{}", rescued[0].file_name().unwrap().display());
+    // Somebody goes on without it.
+    let (run, found) = Run::rescued(&desk);
+    assert_eq!(found.as_ref(), Some(&rescued[0]));
+    assert_eq!(run.stop(), None);
+    let (status, told) = journal(&desk, &["restore", "nowhere.sqlite"]);
+    assert_eq!(status, 2, "{told}");
+    assert!(told.contains("there is no file nowhere.sqlite"), "{told}");
+    assert!(told.contains(&name), "{told}");
+    let (status, told) = journal(&desk, &["restore", &name]);
+    assert_eq!(status, 0, "{told}");
+    let (run, found) = Run::rescued(&desk);
+    assert_eq!(found, None);
+    assert_eq!(run.tags("가").last().unwrap(), "하나");
 }
 
 #[test]

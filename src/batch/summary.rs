@@ -49,18 +49,27 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
             reasons.join(", ")
         ));
     }
-    if summary.moved > 0 {
+    let pictures = &summary.pictures;
+    if pictures.moved > 0 {
         lines.push(format!(
             "moved: {} (the line names the new path of its picture)",
-            summary.moved
+            pictures.moved
         ));
     }
-    if summary.withheld > 0 {
+    if pictures.withheld > 0 {
         lines.push(format!(
             "withheld: {} (the picture of the record is no longer at its path)",
-            summary.withheld
+            pictures.withheld
         ));
     }
+    if pictures.withheld_edits > 0 {
+        lines.push(format!(
+            "withheld edits: {} (the picture of the edited text is no longer at its path)",
+            pictures.withheld_edits
+        ));
+    }
+    let paths = pictures.paths.iter();
+    lines.extend(paths.map(|path| format!("  {path}")));
     if summary.damaged > 0 {
         lines.push(format!(
             "damaged: {} (the record in the journal is not what was committed)",
@@ -175,7 +184,9 @@ pub fn json(summary: &Summary) -> Value {
     let mut value = json!({
         "event": "summary", "rows": summary.rows, "groups": summary.groups,
         "records": summary.records, "new_records": summary.new_records, "asked": summary.asked,
-        "moved": summary.moved, "withheld": summary.withheld, "damaged": summary.damaged,
+        "moved": summary.pictures.moved, "withheld": summary.pictures.withheld,
+        "withheld_edits": summary.pictures.withheld_edits,
+        "withheld_paths": summary.pictures.paths, "damaged": summary.damaged,
         "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
         "quality_retries": {
             "made": retries.made, "better": retries.better,
@@ -203,6 +214,7 @@ pub fn add_remote(event: &mut Value, counts: Option<RemoteCounts>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::MovedPictures;
     use crate::record::Reason;
 
     fn told(summary: &Summary) -> Vec<String> {
@@ -220,8 +232,12 @@ mod tests {
             groups: 40,
             records: 35,
             new_records: 30,
-            moved: 4,
-            withheld: 2,
+            pictures: MovedPictures {
+                moved: 4,
+                withheld: 2,
+                withheld_edits: 1,
+                paths: vec!["icons/\u{1b}a.png".into()],
+            },
             damaged: 1,
             asked: 34,
             committed: 50,
@@ -245,6 +261,8 @@ mod tests {
                 "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
                 "moved: 4 (the line names the new path of its picture)",
                 "withheld: 2 (the picture of the record is no longer at its path)",
+                "withheld edits: 1 (the picture of the edited text is no longer at its path)",
+                "  icons/\u{fffd}a.png",
                 "damaged: 1 (the record in the journal is not what was committed)",
                 "quality retries: 4, of which 3 gave a better record, 1 one without a reason",
                 "failed: 3 missing_image",

@@ -87,7 +87,7 @@ pub enum JournalCommand {
     },
     /// Make a backup the journal again; the present one is kept beside it
     Restore {
-        /// What `journal backup` wrote, or another copy of a journal
+        /// What `journal backup` wrote, another copy of a journal, or a `journal.rescued-*` file
         file: PathBuf,
         #[command(flatten)]
         outdir: OutdirArgs,

@@ -1,10 +1,10 @@
 //! Parsed arguments to option structs: defaults, and what must not be said together.
 
-use super::Invocation;
 use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
     ShowCommand,
 };
+use super::invocation::Invocation;
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;

@@ -1,17 +1,12 @@
 //! The parts of the long help and of the manual pages that no option tells.
 
-use super::{Cli, write_out};
-use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{ERRORS, JOURNAL, KEPT, LABELS, LOG, PARQUET, UNREAD};
-use clap::CommandFactory;
-use clap_mangen::roff::{Roff, bold, roman};
 use std::fmt::Write as _;
-use std::io::Write;
 
 /// A heading and its entries: a term, and what it is.
-type Section = (&'static str, &'static [(&'static str, &'static str)]);
+pub(super) type Section = (&'static str, &'static [(&'static str, &'static str)]);
 
-const EXAMPLES: Section = (
+pub(super) const EXAMPLES: Section = (
     "Examples",
     &[
         (
@@ -45,7 +40,7 @@ const EXAMPLES: Section = (
     ],
 );
 
-const FILES: Section = (
+pub(super) const FILES: Section = (
     "Files",
     &[
         (LABELS, "one record a line, in source order"),
@@ -79,7 +74,7 @@ const FILES: Section = (
     ],
 );
 
-const ENVIRONMENT: Section = (
+pub(super) const ENVIRONMENT: Section = (
     "Environment",
     &[
         (
@@ -108,7 +103,7 @@ const ENVIRONMENT: Section = (
     ],
 );
 
-const EXIT_STATUS: Section = (
+pub(super) const EXIT_STATUS: Section = (
     "Exit status",
     &[
         ("0", "every item has a record"),
@@ -146,60 +141,4 @@ pub fn after_long_help() -> String {
 /// What follows the options in `-h`.
 pub fn after_help() -> String {
     "--help says more, with examples, environment and exit status.".to_owned()
-}
-
-/// Writes the manual page of `command`, or of the program, in roff.
-pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
-    let mut table = Cli::command();
-    // Gives the commands their full names.
-    table.build();
-    let mut shown = &table;
-    for name in command {
-        let Some(inner) = shown.find_subcommand(name) else {
-            let names = shown.get_subcommands().map(clap::Command::get_name);
-            let names: Vec<_> = names.collect();
-            let error = Error::new(ErrorKind::Usage, format!("there is no command {name:?}"));
-            return Err(match names[..] {
-                [] => error,
-                _ => error.with_hint(format!("one of {}", names.join(", "))),
-            });
-        };
-        shown = inner;
-    }
-    let sections: &[Section] = match command {
-        [] => &[EXAMPLES, FILES, ENVIRONMENT, EXIT_STATUS],
-        _ => &[ENVIRONMENT],
-    };
-    let mut page = Vec::new();
-    render(shown, sections, &mut page)
-        .map_err(|e| Error::new(ErrorKind::Internal, format!("rendering the manual: {e}")))?;
-    write_out(out, &page)
-}
-
-fn render(
-    command: &clap::Command,
-    sections: &[Section],
-    page: &mut dyn Write,
-) -> std::io::Result<()> {
-    let man = clap_mangen::Man::new(command.clone())
-        .source(concat!("labeler-tui ", env!("CARGO_PKG_VERSION")));
-    man.render_title(page)?;
-    man.render_name_section(page)?;
-    man.render_synopsis_section(page)?;
-    man.render_description_section(page)?;
-    man.render_options_section(page)?;
-    if command.has_subcommands() {
-        man.render_subcommands_section(page)?;
-    }
-    let mut roff = Roff::new();
-    for (heading, entries) in sections {
-        roff.control("SH", [heading.to_uppercase().as_str()]);
-        for (term, what) in *entries {
-            roff.control("TP", []);
-            roff.text([bold(*term)]);
-            roff.text([roman(*what)]);
-        }
-    }
-    roff.to_writer(page)?;
-    man.render_version_section(page)
 }

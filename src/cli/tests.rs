@@ -1,6 +1,6 @@
 use super::*;
 use crate::record::Background;
-use crate::settings::{DeviceChoice, LabelerOptions, Quantize, SourceKind};
+use crate::settings::{DeviceChoice, LabelerOptions, Quantize, RunOptions, SourceKind};
 use std::path::PathBuf;
 
 fn run(args: &[&str]) -> Result<Invocation, Rejected> {

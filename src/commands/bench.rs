@@ -1,36 +1,20 @@
 //! `bench`: the labeling workload with the real prompt and a fixed length of answer, timed.
 
 mod server;
+mod workload;
 
 use super::ask::{STEP_TOKENS, local, open_with_bar};
-use crate::error::{Context, Error, ErrorKind, Result};
-use crate::icon::{self, Picture};
-use crate::prompt::Prompter;
-use crate::record::{AttemptSettings, Background, Item};
-use crate::settings::{
-    BenchOptions, LabelerOptions, Lang, ModelOptions, OnlySource, PromptOptions, SourceKind,
-    SourceOptions,
-};
-use crate::source::{self, RowEvent};
+use crate::error::{Context, ErrorKind, Result};
+use crate::record::Item;
+use crate::settings::{BenchOptions, LabelerOptions, ModelOptions};
 use crate::text::{for_json, for_lines};
 use crate::vlm::open::Opened;
 use crate::vlm::{GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// What `--batch` labels with, as far as it matters for speed.
-const SETTINGS: AttemptSettings = AttemptSettings {
-    strict: false,
-    upscale: 2,
-    background: Background::White,
-    with_image: true,
-    with_metadata: true,
-    hint: None,
-    max_new_tokens: 0,
-};
+use workload::{SETTINGS, items, peak_resident_bytes, picture, prompter};
 
 /// Runs the workload and writes a table, or one JSON object, to `out`.
 pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
@@ -59,63 +43,6 @@ fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json
         requests,
     )?;
     Ok(measured.report(options, &opened, model.batch_size, items.len()))
-}
-
-/// The items to label over and over.
-fn items(options: &BenchOptions) -> Result<Vec<Item>> {
-    let kind = match &options.images {
-        Some(folder) => SourceKind::Folder(folder.clone()),
-        None => SourceKind::Demo,
-    };
-    let mut source = source::open(&SourceOptions {
-        kind,
-        only: OnlySource::All,
-        run_id: None,
-        max_samples: None,
-    })?;
-    let mut items = Vec::new();
-    source.read(&mut |event| {
-        if let RowEvent::Item(item) = event {
-            items.push(item);
-        }
-        match items.len() < options.icons {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        }
-    })?;
-    match items.is_empty() {
-        true => Err(Error::new(
-            ErrorKind::Source,
-            "there are no images to label",
-        )),
-        false => Ok(items),
-    }
-}
-
-/// The prompt that `model` is labeled with.
-fn prompter(model: &str) -> Result<Prompter> {
-    Prompter::load(&PromptOptions {
-        // The built-in model knows no other prompt, and holds no longer one.
-        version: match model {
-            "demo" => "demo".to_owned(),
-            _ => "v2".to_owned(),
-        },
-        file: None,
-        lang: Lang::Ko,
-        with_metadata: true,
-        vocabulary: None,
-    })
-}
-
-fn picture(item: &Item) -> Result<Picture> {
-    let file = item
-        .file
-        .as_deref()
-        .ok_or_else(|| Error::new(ErrorKind::Image, format!("{} has no file", item.image_path)))?;
-    let bytes = source::image_bytes(file)
-        .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
-    let icon = icon::decode(&bytes).map_err(|error| error.context(&item.image_path))?;
-    Ok(icon::picture(&icon, SETTINGS.upscale, SETTINGS.background))
 }
 
 fn requests(
@@ -258,28 +185,6 @@ impl Measured {
             "weight_bytes_per_step": opened.model.step_bytes(),
         })
     }
-}
-
-/// The most memory this process held, where the system tells.
-fn peak_resident_bytes() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        // Unlike getrusage this does not count what ran before exec.
-        let status = std::fs::read_to_string("/proc/self/status").ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kib * 1024)
-    }
-    #[cfg(all(unix, not(target_os = "linux")))]
-    {
-        use nix::sys::resource::{UsageWho, getrusage};
-        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
-        u64::try_from(usage.max_rss()).ok()
-    }
-    #[cfg(not(unix))]
-    None
 }
 
 /// The report as lines of a name and a value.

@@ -4,8 +4,8 @@ use super::effects::Effects;
 use super::journal::JournalAccess;
 use super::messages::{Command, Event, Match, Step, Warning};
 use crate::error::{ErrorKind, Result};
-use crate::record::{Change, GroupId};
-use crate::store::StepOutcome;
+use crate::record::{Change, GroupId, Labels};
+use crate::store::{RunStepKind, StepOutcome};
 
 /// Begins the keys under which the journal holds front ends' own settings.
 const REMEMBERED: &str = "front.";
@@ -39,7 +39,8 @@ pub fn apply(
         // A front end may have shown the change already.
         outcome.changed = groups.to_vec();
     } else {
-        journal.log().step(&outcome.done, Some(change), groups);
+        let text = taken_text(journal, change, groups)?;
+        journal.log().change(&name, change, text, groups);
     }
     let step = outcome.report.take().map(Step::Done);
     Ok(stepped(outcome, step, *change == Change::Commit))
@@ -47,23 +48,39 @@ pub fn apply(
 
 pub fn undo(journal: &mut JournalAccess) -> Result<Effects> {
     let undone = journal.decide(&Command::Undo, |journal| journal.undo())?;
-    Ok(gone_back(journal, undone, Step::Undone))
+    Ok(gone_back(journal, undone, RunStepKind::Undo, Step::Undone))
 }
 
 pub fn redo(journal: &mut JournalAccess) -> Result<Effects> {
     let redone = journal.decide(&Command::Redo, |journal| journal.redo())?;
-    Ok(gone_back(journal, redone, Step::Redone))
+    Ok(gone_back(journal, redone, RunStepKind::Redo, Step::Redone))
+}
+
+/// What a change takes from another version, whose number means nothing in another journal.
+fn taken_text(
+    journal: &mut JournalAccess,
+    change: &Change,
+    groups: &[GroupId],
+) -> Result<Option<Labels>> {
+    let (Change::TakeVersion { version } | Change::TakeField { version, .. }) = change else {
+        return Ok(None);
+    };
+    let [group] = groups else {
+        return Ok(None);
+    };
+    journal.with(|journal| journal.version_text(*group, *version))
 }
 
 fn gone_back(
     journal: &mut JournalAccess,
     outcome: Option<StepOutcome>,
+    kind: RunStepKind,
     step: fn(String) -> Step,
 ) -> Effects {
     let Some(outcome) = outcome else {
         return Effects::default();
     };
-    journal.log().step(&outcome.done, None, &outcome.changed);
+    journal.log().back(kind, &outcome.done, &outcome.changed);
     let step = step(outcome.done.clone());
     stepped(outcome, Some(step), true)
 }

@@ -6,7 +6,7 @@ use super::effects::Effects;
 use super::handle::EngineEnd;
 use super::ingest::Ingest;
 use super::journal::JournalAccess;
-use super::messages::{Command, Event, Progress, Retry, Stage, Summary, Warning};
+use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
 use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
 use super::results::Results;
@@ -16,7 +16,7 @@ use crate::export::Exports;
 use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
-use crate::store::Journal;
+use crate::store::{Journal, rescued_files};
 use crossbeam_channel::select;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -90,6 +90,10 @@ impl Coordinator {
         // Thousands of earlier labels take their time, and a screen does not wait for them.
         self.exports.catch_up(self.journal.opened())?;
         self.emit_notices();
+        for path in rescued_files(self.journal.opened())? {
+            tracing::warn!(path = %path.display(), "of a run whose journal was lost");
+            self.front.emit(Event::Warning(Warning::RunToRestore(path)));
+        }
         for event in commands::remembered(&mut self.journal)? {
             self.front.emit(event);
         }
@@ -256,7 +260,15 @@ impl Coordinator {
                 self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
-                Ok(Effects::event(Event::SourceRead { rows, groups }))
+                // Only now is it known which pictures are gone.
+                self.export()?;
+                self.emit_notices();
+                let pictures = self.moved_pictures()?;
+                Ok(Effects::event(Event::SourceRead {
+                    rows,
+                    groups,
+                    pictures,
+                }))
             }
             SourceEvent::Failed(error) => Err(error),
         }
@@ -359,6 +371,18 @@ impl Coordinator {
             .with(|journal| exports.update(journal, settled))
     }
 
+    /// Counts the records and edits whose pictures are not where they were.
+    fn moved_pictures(&mut self) -> Result<MovedPictures> {
+        let exports = &mut self.exports;
+        let tally = self.journal.with(|journal| exports.tally(journal))?;
+        Ok(MovedPictures {
+            moved: self.ingest.moved(),
+            withheld: tally.withheld,
+            withheld_edits: tally.withheld_edits,
+            paths: tally.withheld_paths,
+        })
+    }
+
     fn emit_notices(&mut self) {
         for text in self.exports.take_notices() {
             tracing::warn!(%text, "export");
@@ -436,12 +460,12 @@ impl Coordinator {
             exports.tally(journal)
         })?;
         self.emit_notices();
+        let pictures = self.moved_pictures()?;
         self.publish();
         let counts = self.journal.with(|journal| journal.counts())?;
         Ok(Summary {
             rows: self.ingest.rows(),
-            moved: self.ingest.moved(),
-            withheld: tally.withheld,
+            pictures,
             damaged: tally.damaged.len() as u64,
             committed: counts.records,
             uncertain: counts.in_state(GroupState::Uncertain),

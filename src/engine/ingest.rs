@@ -135,7 +135,7 @@ impl Ingest {
         journal: &mut JournalAccess,
         ingested: &mut Ingested,
     ) -> Result<()> {
-        let known = match group.new || group.content_changed {
+        let known = match group.new {
             true => None,
             false => journal.with(|journal| journal.summary(group.id))?,
         };

@@ -111,6 +111,9 @@ pub enum Warning {
     NoModel,
     /// A change that cannot be made to these groups; the journal is as it was.
     Refused(Error),
+    /// A file in the outdir holds what an earlier run did and the journal does not have; told at
+    /// each start until it has been brought back.
+    RunToRestore(PathBuf),
     JournalRewritten {
         /// Where the file that stood in the journal's place is now.
         set_aside: Option<PathBuf>,
@@ -177,6 +180,7 @@ pub enum Event {
     SourceRead {
         rows: u64,
         groups: u64,
+        pictures: MovedPictures,
     },
     /// Sent again when something about it has changed.
     ModelReady(ModelInfo),
@@ -267,6 +271,19 @@ pub struct Progress {
     pub remote: Option<RemoteCounts>,
 }
 
+/// Pictures that are not where they were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MovedPictures {
+    /// Records whose picture was met under another path; their lines name the new one.
+    pub moved: u64,
+    /// Records that are not exported: another picture is at their path.
+    pub withheld: u64,
+    /// Edited or accepted texts that no record holds: another picture is at their path.
+    pub withheld_edits: u64,
+    /// The first paths of both.
+    pub paths: Vec<String>,
+}
+
 /// The end of a run, in numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
@@ -276,10 +293,7 @@ pub struct Summary {
     pub groups: u64,
     pub records: u64,
     pub new_records: u64,
-    /// Records whose picture was met under another path; their lines name the new one.
-    pub moved: u64,
-    /// Records that are not exported: their picture is no longer at its path.
-    pub withheld: u64,
+    pub pictures: MovedPictures,
     /// Records that are not what was committed.
     pub damaged: u64,
     pub failures: Vec<(FailureCode, u64)>,

@@ -5,8 +5,9 @@ use super::target::Sink;
 use super::truth::View;
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir::ERRORS;
-use crate::store::Content;
-use serde::Serialize;
+use crate::record::Failure;
+use crate::store::{Content, Journal};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 pub(super) struct Errors;
@@ -20,6 +21,19 @@ struct ErrorLine<'a> {
     code: &'a str,
     detail: &'a str,
     at: &'a str,
+}
+
+/// The same, read back: these keys and no others.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnLine {
+    image_path: String,
+    item_name: String,
+    source_type: String,
+    code: String,
+    detail: String,
+    #[serde(rename = "at")]
+    _at: String,
 }
 
 impl Exporter for Errors {
@@ -43,5 +57,24 @@ impl Exporter for Errors {
             });
             out.line(&line.context(ErrorKind::Internal, "writing a failure")?)
         })
+    }
+
+    fn is_outdated(&self, journal: &Journal, line: &[u8]) -> Result<bool> {
+        let Ok(line) = serde_json::from_slice::<OwnLine>(line) else {
+            return Ok(false);
+        };
+        let Some(group) = journal.group_at(&line.image_path)? else {
+            return Ok(false);
+        };
+        let Some(detail) = journal.detail(group)? else {
+            return Ok(false);
+        };
+        let says_the_same = |failure: &Failure| {
+            failure.code.code() == line.code
+                && failure.detail == line.detail
+                && detail.item.item_name == line.item_name
+                && detail.item.source_type.as_str() == line.source_type
+        };
+        Ok(detail.draft.is_some() || detail.failure.as_ref().is_some_and(says_the_same))
     }
 }

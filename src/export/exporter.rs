@@ -3,7 +3,7 @@
 use super::target::Sink;
 use super::truth::View;
 use crate::error::Result;
-use crate::store::Content;
+use crate::store::{Content, Journal};
 
 /// Writes one file of an outdir.
 pub(super) trait Exporter: std::fmt::Debug + Send {
@@ -18,4 +18,10 @@ pub(super) trait Exporter: std::fmt::Debug + Send {
     }
 
     fn write(&self, view: &View, out: &mut Sink) -> Result<()>;
+
+    /// Whether a line that is not known is one of our own, of a journal that was lost, and the
+    /// journal of now says the same or better of its item.
+    fn is_outdated(&self, _: &Journal, _: &[u8]) -> Result<bool> {
+        Ok(false)
+    }
 }

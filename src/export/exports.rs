@@ -11,7 +11,7 @@ use super::target::{LineHash, Target, Written, line_hash};
 use super::truth::{Tally, Truth, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{KEPT, LABELS, PARQUET, file, keep_lines};
-use crate::store::{Content, Journal, Prefer, written_key};
+use crate::store::{Content, FileOfRecords, Journal, Prefer, written_key};
 use crate::text::plural;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -122,7 +122,13 @@ impl Exports {
         let is_behind = self.is_stale(journal, LABELS, Content::Records)?;
         let known = journal.meta_get(&written_key(LABELS))?;
         let path = self.outdir.join(LABELS);
-        let Some(imported) = journal.import(&path, known.as_deref(), is_behind, prefer)? else {
+        let records = FileOfRecords {
+            path: &path,
+            known: known.as_deref(),
+            is_behind,
+            prefer,
+        };
+        let Some(imported) = journal.import(&records)? else {
             return Ok(());
         };
         self.notices.extend(imported.notices);
@@ -214,7 +220,7 @@ impl Exports {
         } else {
             if standing.is_some() && !is_as_left(journal, name, standing.as_deref())? {
                 match has_lines {
-                    true => self.keep_foreign_lines(name, target, &written)?,
+                    true => self.keep_foreign_lines(journal, at, target, &written)?,
                     false => self.keep_whole(name, target)?,
                 }
             }
@@ -233,17 +239,23 @@ impl Exports {
     /// Keeps the lines that were neither there the last time nor are about to be.
     fn keep_foreign_lines(
         &mut self,
-        name: &'static str,
+        journal: &Journal,
+        at: usize,
         target: &Target,
         written: &Written,
     ) -> Result<()> {
-        let mut lines = read_lines(target.path())?;
+        let exporter = &self.exporters[at];
+        let name = exporter.name();
         let known = self.lines.get(name);
-        lines.retain(|line| {
-            let hash = line_hash(line);
-            !written.line_hashes.contains(&hash)
-                && !known.is_some_and(|known| known.contains(&hash))
-        });
+        let mut lines = Vec::new();
+        for line in read_lines(target.path())? {
+            let hash = line_hash(&line);
+            let is_known = written.line_hashes.contains(&hash)
+                || known.is_some_and(|known| known.contains(&hash));
+            if !is_known && !exporter.is_outdated(journal, &line)? {
+                lines.push(line);
+            }
+        }
         let why = format!("of {name} that something else has changed");
         self.keep_aside(&lines, &why)
     }
@@ -382,7 +394,7 @@ fn refuse_foreign_link(journal: &Journal, name: &str, target: &Target) -> Result
     .with_hint("remove the link, or choose another --outdir"))
 }
 
-fn read_lines(path: &Path) -> Result<Vec<Vec<u8>>> {
+pub(super) fn read_lines(path: &Path) -> Result<Vec<Vec<u8>>> {
     let bytes = std::fs::read(path).map_err(file("reading", path))?;
     Ok(bytes
         .split(|byte| *byte == b'\n')

@@ -1,6 +1,7 @@
 //! The files that others read, written from the journal. An exporter writes one of them; which
 //! ones are stale is told by the versions of what the journal holds.
 
+mod compare;
 mod errors;
 mod exporter;
 mod exports;
@@ -10,5 +11,6 @@ mod parquet;
 mod target;
 mod truth;
 
+pub use compare::{ComparedFile, compare};
 pub use exports::Exports;
 pub use truth::Tally;

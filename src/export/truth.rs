@@ -17,8 +17,23 @@ use std::path::Path;
 pub struct Tally {
     /// Of pictures that are no longer at their path.
     pub withheld: u64,
+    /// Edited or accepted texts that no record holds, of such pictures.
+    pub withheld_edits: u64,
+    /// The first paths of both.
+    pub withheld_paths: Vec<String>,
     /// Records whose bytes are not the ones that were committed.
     pub damaged: Vec<DamagedRecord>,
+}
+
+/// Withheld texts named one by one.
+const NAMED: usize = 3;
+
+impl Tally {
+    fn name(&mut self, path: String) {
+        if self.withheld_paths.len() < NAMED {
+            self.withheld_paths.push(path);
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +48,7 @@ pub struct DamagedRecord {
 #[derive(Debug, Default)]
 pub(super) struct Truth {
     pub tally: Tally,
-    /// Lines of an earlier file that are withheld, byte for byte.
+    /// What is withheld, each text as a line; those of an earlier file byte for byte.
     pub withheld_lines: Vec<String>,
     /// By the record's number; the others are exported as they stand.
     fates: HashMap<i64, Fate>,
@@ -50,15 +65,15 @@ enum Fate {
 
 /// What a line says of its picture.
 #[derive(Deserialize)]
-struct PictureOfLine {
-    image_path: Option<String>,
+pub(super) struct PictureOfLine {
+    pub image_path: Option<String>,
     image_sha256: Option<String>,
 }
 
 impl PictureOfLine {
     /// Of a line that another program may have written: a value of another type counts as none,
     /// and of a key that stands twice the last one counts. `None` where it is no object.
-    fn of(line: &str) -> Option<Self> {
+    pub fn of(line: &str) -> Option<Self> {
         if let Ok(picture) = serde_json::from_str(line) {
             return Some(picture);
         }
@@ -87,7 +102,9 @@ impl Truth {
             }
             if committed.is_displaced || !is_of_its_picture(&committed)? {
                 truth.tally.withheld += 1;
-                truth.withheld_lines.extend(committed.raw);
+                truth.tally.name(committed.image_path);
+                let line = committed.raw.unwrap_or(committed.record);
+                truth.withheld_lines.push(line);
                 truth.fates.insert(committed.id, Fate::Withheld);
             } else if !committed.label_key.is_empty() {
                 let key = committed.label_key;
@@ -95,6 +112,12 @@ impl Truth {
                     truth.twins.insert(key);
                 }
             }
+            Ok(())
+        })?;
+        journal.each_displaced_edit(|edit| {
+            truth.tally.withheld_edits += 1;
+            truth.tally.name(edit.image_path);
+            truth.withheld_lines.push(edit.record);
             Ok(())
         })?;
         if damaged.is_empty() {

@@ -1,6 +1,6 @@
 //! What an operator can do to a group. One `Change` on a list of groups is one undoable step.
 
-use super::{Field, LineEffects};
+use super::Field;
 use serde::{Deserialize, Serialize};
 
 /// One thing done to a group. The rules run again after each that touches the labels.
@@ -96,53 +96,5 @@ impl Change {
                 ..
             } | Self::TakeField { .. }
         )
-    }
-}
-
-/// What one change over some groups came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepReport {
-    pub change: Change,
-    /// Groups that it changed.
-    pub records: usize,
-    /// The fields that it changed, each in how many of those.
-    pub fields: Vec<(Field, usize)>,
-    /// Groups that were so already.
-    pub untouched: usize,
-    /// Groups that have no draft to do it to.
-    pub without_draft: usize,
-    /// How many groups it could not be done to (a full list), and why the first.
-    pub refused: Option<(usize, String)>,
-    pub lines: LineEffects,
-}
-
-impl StepReport {
-    pub fn new(change: Change) -> Self {
-        Self {
-            change,
-            records: 0,
-            fields: Vec::new(),
-            untouched: 0,
-            without_draft: 0,
-            refused: None,
-            lines: LineEffects::default(),
-        }
-    }
-
-    /// Counts one more group, in which these fields are different now.
-    pub fn changed(&mut self, fields: &[Field]) {
-        self.records += 1;
-        for field in fields {
-            match self.fields.iter_mut().find(|(counted, _)| counted == field) {
-                Some((_, records)) => *records += 1,
-                None => self.fields.push((*field, 1)),
-            }
-        }
-        self.fields.sort_unstable();
-    }
-
-    /// Counts one more group that the change cannot be made to.
-    pub fn refused(&mut self, why: &str) {
-        self.refused.get_or_insert((0, why.to_owned())).0 += 1;
     }
 }

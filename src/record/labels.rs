@@ -2,8 +2,8 @@
 
 use super::{Field, Reason, SourceType};
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
 use std::fmt;
 
 const MODEL_REASONS: &str = "model_reasons";
@@ -69,42 +69,64 @@ impl Labels {
         summary
     }
 
-    /// As JSON: the keys of a record, in its order.
-    pub(super) fn fields(&self) -> Map<String, Value> {
-        let mut record = Map::new();
+    /// The keys of a record, in its order.
+    pub(super) fn serialize_fields<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        self.write_fields(&mut map)?;
+        map.end()
+    }
+
+    fn write_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         for (object, fields) in Field::by_object() {
-            let values = fields
-                .iter()
-                .map(|field| (field.key().to_owned(), self.value(*field)));
             match object {
-                Some(name) => drop(record.insert(name.to_owned(), values.collect())),
-                None => record.extend(values),
+                Some(name) => map.serialize_entry(name, &Object(self, fields))?,
+                None => {
+                    for &field in fields {
+                        map.serialize_entry(field.key(), &Values(self, field))?;
+                    }
+                }
             }
         }
-        record
-    }
-
-    fn value(&self, field: Field) -> Value {
-        if field.is_list() {
-            return self.values(field).into();
-        }
-        match self.text(field) {
-            None if field.is_required() => "".into(),
-            text => text.into(),
-        }
-    }
-
-    fn serialize_fields<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.fields().serialize(to)
+        Ok(())
     }
 }
 
 impl Serialize for Labels {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut all = self.fields();
-        let reasons = self.model_reasons.iter().map(|reason| reason.code());
-        all.insert(MODEL_REASONS.to_owned(), reasons.collect());
-        all.serialize(to)
+        let mut map = to.serialize_map(None)?;
+        self.write_fields(&mut map)?;
+        map.serialize_entry(MODEL_REASONS, &self.model_reasons)?;
+        map.end()
+    }
+}
+
+/// The fields of one object of a record.
+struct Object<'a>(&'a Labels, &'a [Field]);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(labels, fields) = *self;
+        to.collect_map(
+            fields
+                .iter()
+                .map(|&field| (field.key(), Values(labels, field))),
+        )
+    }
+}
+
+/// What stands at one key.
+struct Values<'a>(&'a Labels, Field);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(labels, field) = *self;
+        if field.is_list() {
+            return labels.values(field).serialize(to);
+        }
+        match labels.text(field) {
+            None if field.is_required() => to.serialize_str(""),
+            text => text.serialize(to),
+        }
     }
 }
 
@@ -133,6 +155,14 @@ struct ReadFields<'a> {
     has_label: bool,
 }
 
+impl ReadFields<'_> {
+    /// The object of fields at this key.
+    fn inner(&self, key: &str) -> Option<&'static str> {
+        let mut objects = Field::by_object().filter_map(|(object, _)| object);
+        objects.find(|object| self.object.is_none() && *object == key)
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for &mut ReadFields<'_> {
     type Value = ();
 
@@ -150,7 +180,6 @@ impl<'de> Visitor<'de> for &mut ReadFields<'_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         while let Some(key) = map.next_key::<String>()? {
-            let object = Field::by_object().find(|(name, _)| *name == Some(key.as_str()));
             match Field::at(self.object, &key) {
                 Some(field) if field.is_list() => {
                     self.labels.set(field, map.next_value::<Vec<String>>()?);
@@ -160,12 +189,13 @@ impl<'de> Visitor<'de> for &mut ReadFields<'_> {
                     self.labels.set(field, [map.next_value::<String>()?]);
                 }
                 Some(field) => self.labels.set(field, map.next_value::<Option<String>>()?),
-                None if self.object.is_some() => drop(map.next_value::<IgnoredAny>()?),
-                None if key == MODEL_REASONS => self.labels.model_reasons = map.next_value()?,
-                None => match object {
-                    Some((name, _)) => map.next_value_seed(&mut ReadFields {
+                None if self.object.is_none() && key == MODEL_REASONS => {
+                    self.labels.model_reasons = map.next_value()?;
+                }
+                None => match self.inner(&key) {
+                    Some(object) => map.next_value_seed(&mut ReadFields {
                         labels: &mut *self.labels,
-                        object: name,
+                        object: Some(object),
                         has_label: false,
                     })?,
                     None => drop(map.next_value::<IgnoredAny>()?),

@@ -1,9 +1,7 @@
 //! Items, labels, records, attempts and decisions: the nouns of the program. Pure, no IO.
 
 mod attempt;
-mod canonical;
 mod change;
-mod color;
 mod edit;
 mod field;
 mod group;
@@ -12,9 +10,9 @@ mod labels;
 mod normalize;
 mod parse;
 mod reason;
+mod report;
 mod review;
 pub mod rules;
-mod script;
 #[cfg(test)]
 pub mod testing;
 mod vocabulary;
@@ -22,20 +20,18 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use canonical::{VocabularyPreview, WordChange};
-pub use change::{Change, StepReport};
-pub use color::{ColorHistogram, nearest_color};
-pub use edit::apply;
+pub use change::Change;
+pub use edit::{VocabularyPreview, WordChange, apply};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
+pub use report::StepReport;
 pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{RuleContext, check, uncertainty};
-pub use script::estimate_tokens;
+pub use rules::{ColorHistogram, RuleContext, check, estimate_tokens, nearest_color, uncertainty};
 pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};

@@ -367,19 +367,6 @@ impl CurrentState {
         let touched = review.edited || review.decision != Decision::Open;
         review.draft.filter(|_| !touched && !review.is_line())
     }
-
-    /// The picture is another one: answers, and what was committed of them, do not speak of it.
-    /// Edits and decisions that wait for a commit stand, and so does the line.
-    pub fn picture_changed(&mut self) {
-        self.answer = None;
-        self.failure = None;
-        let review = &mut self.review;
-        let open = review.decision == Decision::Open || review.is_confirmed();
-        if open && !review.edited {
-            review.draft = None;
-            review.decision = Decision::Open;
-        }
-    }
 }
 
 /// What a step does to committed lines: a commit at once, an acceptance or a rejection at the

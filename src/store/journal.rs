@@ -1,69 +1,38 @@
-//! The journal: one SQLite file that only grows and holds every answer, edit and decision.
+//! The journal of one outdir: every answer, edit and decision, in one SQLite file that only grows.
+//!
+//! [`Journal`] is what the rest of the program sees; it hands each request to the part that does
+//! it: the open [`Database`], the current [`SourceReading`], the [`History`] of steps.
 
-use super::contents::{Content, bump, checksum_of};
-use super::fault::doing;
-use super::head::{
-    DraftRow, Heads, codes, from_json, insert_draft, read_current, read_draft, to_json,
-};
-use super::lock::Lock;
-use super::open::open;
-use super::place::Files;
-use super::rules::{Facts, label_key, reasons};
+use super::answers::{self, Added, Merged};
+use super::checks;
+use super::contents::{self, Committed, DisplacedEdit, FailedItem};
+use super::database::lock::Lock;
+use super::database::{Database, Misplaced};
+use super::history::{History, StepOutcome};
+use super::import::{self, FileOfRecords, Imported};
+use super::queries::{self, Counts, Found};
+use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
+use super::tables::answers::attempts_of;
+use super::tables::computed::has_colors;
+use super::tables::drafts::read_draft_of;
+use super::tables::groups::find_by_path;
+use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::outdir::file;
 use crate::record::{
-    Attempt, ColorHistogram, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin,
-    QualityFlags, Reason, Record, Vocabulary,
+    Attempt, Change, ColorHistogram, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Labels, Vocabulary, VocabularyPreview,
 };
-use crate::text::utc;
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The journal of one outdir, owned by one thread of one process.
 #[derive(Debug)]
 pub struct Journal {
-    pub(super) db: Connection,
-    pub(super) outdir: PathBuf,
-    pub(super) vocabulary: Arc<Vocabulary>,
-    /// Steps that undo and redo would take next, newest last.
-    pub(super) undo: Vec<i64>,
-    pub(super) redo: Vec<i64>,
-    /// Groups that the source being read has named already.
-    pub(super) seen: HashSet<GroupId>,
-    pub(super) files: Files,
-    /// Last, so that it is let go of when the database is closed.
-    pub(super) lock: Lock,
-}
-
-/// What became of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Added {
-    /// The attempt's number.
-    pub id: i64,
-    /// Whether it is the draft now, and not an offer.
-    pub shown: bool,
-    /// Every group that looks different now, twins of its old and new label included.
-    pub changed: Vec<GroupId>,
-}
-
-/// The attempt that most of a [`Merged`] comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Basis {
-    Earlier(i64),
-    /// The retry that is being stored.
-    Retry,
-}
-
-/// What an answer and its retry come to, field by field.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Merged {
-    pub basis: Basis,
-    pub labels: Labels,
-    pub reasons: Vec<Reason>,
-    pub confidence: Vec<FieldConfidence>,
+    source: SourceReading,
+    history: History,
+    vocabulary: Arc<Vocabulary>,
+    database: Database,
 }
 
 impl Journal {
@@ -76,180 +45,107 @@ impl Journal {
 
     /// The same where the lock is held already.
     pub(super) fn with(lock: Lock, outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
-        let db = open(outdir)?;
-        let mut journal = Self {
-            db,
-            outdir: outdir.to_owned(),
+        let mut database = Database::open(lock, outdir)?;
+        checks::check_again(database.write(), &vocabulary)?;
+        let history = History::read(database.read())?;
+        database.remember_files();
+        Ok(Self {
+            source: SourceReading::default(),
+            history,
             vocabulary,
-            undo: Vec::new(),
-            redo: Vec::new(),
-            seen: HashSet::new(),
-            files: Files::default(),
-            lock,
-        };
-        journal.remember_files();
-        journal.read_lines_of_undo()?;
-        Ok(journal)
+            database,
+        })
     }
 
     pub fn outdir(&self) -> &Path {
-        &self.outdir
+        self.database.outdir()
+    }
+
+    /// Whether the files are still those that are open. A log that was deleted is repaired: all
+    /// that it held goes into the journal itself.
+    pub fn verify(&mut self) -> Result<(), Misplaced> {
+        self.database.verify()
+    }
+
+    /// To be called after every use: the files are now as they are by what was done here.
+    pub fn remember_files(&mut self) {
+        self.database.remember_files();
+    }
+
+    /// Where the file was deleted or replaced: writes all of it to its place again. What stands
+    /// there instead is renamed; its new name is returned.
+    pub fn rewrite(&mut self) -> Result<Option<PathBuf>> {
+        self.database.rewrite()
+    }
+
+    /// Writes all that the open files hold to a file of another name, beside where they were.
+    pub fn rescue(&mut self) -> Result<PathBuf> {
+        self.database.rescue()
+    }
+
+    /// To be called before a source is read: row counts start over, names stay.
+    pub fn begin_source(&mut self) {
+        self.source.begin();
+    }
+
+    /// Meets the groups that a source names, in one transaction: each again by the hash of its
+    /// bytes, or by its path where its bytes were never known. Other bytes under a known path are
+    /// another group; the one before keeps all that is of it, should its bytes turn up elsewhere.
+    pub fn upsert_groups(&mut self, groups: &[NewGroup]) -> Result<Vec<Upserted>> {
+        self.source.upsert(self.database.write(), groups)
+    }
+
+    /// More rows of known groups, in one transaction.
+    pub fn add_rows(&mut self, rows: &[(GroupId, u64)]) -> Result<()> {
+        source_reading::add_all_rows(self.database.write(), rows)
+    }
+
+    /// More paths at which the images of known groups are, in one transaction. Where another image
+    /// was at such a path, its group is displaced.
+    pub fn add_paths(&mut self, paths: &[(GroupId, String)]) -> Result<()> {
+        source_reading::add_paths(self.database.write(), paths)
+    }
+
+    /// More rows and names of known groups, in one transaction.
+    pub fn add_names(&mut self, members: &[Members]) -> Result<()> {
+        source_reading::add_names(self.database.write(), members)
     }
 
     /// What the color rule compares a claim with; computed once for an image, saved in one
-    /// transaction. A draft that the rules saw without it (one from an earlier file) is judged
-    /// again; the groups that show a change are returned.
+    /// transaction. Drafts that the rules saw without it are checked again; the groups that show
+    /// a change are returned.
     pub fn set_histograms(
         &mut self,
         histograms: &[(GroupId, ColorHistogram)],
     ) -> Result<Vec<GroupId>> {
-        let transaction = self.db.transaction().map_err(doing("saving colors"))?;
-        let mut heads = Heads::new(&transaction);
-        for (group, histogram) in histograms {
-            let text = to_json(histogram)?;
-            transaction
-                .prepare_cached("UPDATE groups SET histogram = ?2 WHERE id = ?1")
-                .and_then(|mut update| update.execute(params![group.0, text]))
-                .map_err(doing("saving colors"))?;
-            let current = heads.read(*group)?;
-            let Some(id) = current.review.draft else {
-                continue;
-            };
-            let draft = read_draft(&transaction, id)?;
-            let row = super::groups::read_group(&transaction, *group)?;
-            let item_name = match (&draft.origin, current.review.line) {
-                // A line of an earlier file keeps its name as it is.
-                (
-                    Origin::Import,
-                    Some(Line {
-                        record: Some(record),
-                        ..
-                    }),
-                ) => record_name(&transaction, record)?,
-                _ => row.item.item_name,
-            };
-            let now = reasons(
-                &draft.labels,
-                &Facts {
-                    vocabulary: &self.vocabulary,
-                    item_name: &item_name,
-                    histogram: Some(histogram),
-                    confidence: &draft.confidence,
-                    with_image: draft.with_image,
-                    with_metadata: draft.with_metadata,
-                    kept: &draft.kept,
-                },
-            );
-            if now != draft.reasons {
-                transaction
-                    .prepare_cached("UPDATE drafts SET reasons = ?2 WHERE id = ?1")
-                    .and_then(|mut update| update.execute(params![id, codes(&now)]))
-                    .map_err(doing("saving colors"))?;
-                heads.write(*group, &current)?;
-            }
-        }
-        let changed = heads.finish()?;
-        transaction.commit().map_err(doing("saving colors"))?;
-        Ok(changed)
+        checks::set_colors(self.database.write(), &self.vocabulary, histograms)
     }
 
     pub fn has_histogram(&self, group: GroupId) -> Result<bool> {
-        self.db
-            .prepare_cached("SELECT 1 FROM groups WHERE id = ?1 AND histogram IS NOT NULL")
-            .and_then(|mut select| select.exists([group.0]))
-            .map_err(doing("reading colors"))
+        has_colors(self.database.read(), group)
     }
 
     /// Stores an answer, or a failed try, for good. An answer becomes the draft or an offer.
     pub fn add_attempt(&mut self, group: GroupId, attempt: &Attempt) -> Result<Added> {
-        self.add(group, attempt, None)
+        answers::add(self.database.write(), group, attempt, None)
     }
 
     /// Stores the retry of an earlier answer, or its failure, together with what both come to,
     /// which is the newest answer: at no moment does one stand without the other.
     pub fn add_retry(&mut self, group: GroupId, retry: &Attempt, merged: &Merged) -> Result<Added> {
-        self.add(group, retry, Some(merged))
-    }
-
-    fn add(&mut self, group: GroupId, attempt: &Attempt, merged: Option<&Merged>) -> Result<Added> {
-        let transaction = self.db.transaction().map_err(doing("saving an answer"))?;
-        let id = insert_attempt(&transaction, group, attempt)?;
-        let mut heads = Heads::new(&transaction);
-        let mut current = heads.read(group)?;
-        let mut shown = false;
-        match (&attempt.labels, &attempt.failure) {
-            (Some(labels), _) => {
-                if current.failure.is_some() {
-                    // It leaves the list of errors.
-                    bump(&transaction, Content::Failures)?;
-                }
-                let draft = draft_of(
-                    attempt,
-                    id,
-                    labels,
-                    &attempt.reasons,
-                    attempt.confidence.clone(),
-                );
-                shown = current.answered(insert_draft(&transaction, group, &draft)?);
-            }
-            (None, Some(failure)) => {
-                current.failure = Some(insert_failure(&transaction, group, &attempt.at, failure)?);
-            }
-            (None, None) => {}
-        }
-        if let Some(merged) = merged {
-            let (basis, basis_id) = match merged.basis {
-                Basis::Earlier(id) => (read_attempt(&transaction, group, id)?, id),
-                Basis::Retry => (attempt.clone(), id),
-            };
-            let confidence = merged.confidence.clone();
-            let draft = draft_of(
-                &basis,
-                basis_id,
-                &merged.labels,
-                &merged.reasons,
-                confidence,
-            );
-            shown = current.answered(insert_draft(&transaction, group, &draft)?);
-        }
-        heads.write(group, &current)?;
-        let changed = heads.finish()?;
-        transaction.commit().map_err(doing("saving an answer"))?;
-        Ok(Added { id, shown, changed })
+        answers::add(self.database.write(), group, retry, Some(merged))
     }
 
     /// The answer that [`Self::commit_automatic`] would commit, where it is no retry and has had
     /// none: the run that asked for it may have ended before its retry.
     pub fn answer_without_retry(&self, group: GroupId) -> Result<Option<Attempt>> {
-        let current = read_current(&self.db, group)?.unwrap_or_default();
-        let Some(draft) = current.uncommitted() else {
-            return Ok(None);
-        };
-        let Origin::Attempt(id) = read_draft(&self.db, draft)?.origin else {
-            return Ok(None);
-        };
-        let mut attempts = self.attempts(group)?;
-        if attempts.iter().any(|other| other.retry_of == Some(id)) {
-            return Ok(None);
-        }
-        attempts.retain(|attempt| attempt.id == id && attempt.retry_of.is_none());
-        Ok(attempts.pop())
+        answers::without_retry(self.database.read(), group)
     }
 
     /// Stores failures that came before any answer was asked for (a missing or broken image), in
     /// one transaction.
     pub fn add_failures(&mut self, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
-        let transaction = self.db.transaction().map_err(doing("saving a failure"))?;
-        let mut heads = Heads::new(&transaction);
-        let at = utc(heads.now);
-        for (group, failure) in failures {
-            let mut current = heads.read(*group)?;
-            current.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
-            heads.write(*group, &current)?;
-        }
-        let changed = heads.finish()?;
-        transaction.commit().map_err(doing("saving a failure"))?;
-        Ok(changed)
+        answers::add_failures(self.database.write(), failures)
     }
 
     pub fn add_failure(&mut self, group: GroupId, failure: &Failure) -> Result<Vec<GroupId>> {
@@ -259,209 +155,164 @@ impl Journal {
     /// `--batch`: the draft becomes the record, with its reasons. Nothing where the operator has
     /// edited or decided, or where the draft is the record already. Not a step of the operator.
     pub fn commit_automatic(&mut self, group: GroupId) -> Result<Vec<GroupId>> {
-        let transaction = self.db.transaction().map_err(doing("saving a record"))?;
-        let mut heads = Heads::new(&transaction);
-        let mut current = heads.read(group)?;
-        let Some(version) = current.uncommitted() else {
-            return Ok(Vec::new());
-        };
-        let by = CommittedBy::Batch;
-        let record = insert_record(&transaction, group, version, heads.now, by)?;
-        current.review.line = Some(Line {
-            record: Some(record),
-            version,
-            by,
-        });
-        heads.write(group, &current)?;
-        let changed = heads.finish()?;
-        bump(&transaction, Content::Records)?;
-        transaction.commit().map_err(doing("saving a record"))?;
-        Ok(changed)
+        answers::commit(self.database.write(), group)
+    }
+
+    /// Does one change to all these groups, as one step; no step where it changes nothing at all,
+    /// an error of kind `Usage` where it can be done to none of them.
+    /// `done` says in words what the step does, for the log and for undo; of how many records,
+    /// where more than one was asked for, is added to it.
+    pub fn apply(
+        &mut self,
+        groups: &[GroupId],
+        change: &Change,
+        done: &str,
+    ) -> Result<StepOutcome> {
+        let db = self.database.write();
+        self.history
+            .apply(db, &self.vocabulary, groups, change, done)
+    }
+
+    /// Takes the newest step back; `None` where there is none.
+    pub fn undo(&mut self) -> Result<Option<StepOutcome>> {
+        self.history.undo(self.database.write())
+    }
+
+    /// Does the step that was undone last again; `None` where there is none.
+    pub fn redo(&mut self) -> Result<Option<StepOutcome>> {
+        self.history.redo(self.database.write())
+    }
+
+    /// What undo and redo would do next.
+    pub fn next_steps(&self) -> Result<(Option<String>, Option<String>)> {
+        self.history.next_steps(self.database.read())
+    }
+
+    /// Imports what a file of records holds that the journal does not know. `None` where there is
+    /// no file, or nothing new in it.
+    pub fn import(&mut self, records: &FileOfRecords) -> Result<Option<Imported>> {
+        let outdir = self.database.outdir().to_owned();
+        import::import(self.database.write(), &self.vocabulary, &outdir, records)
+    }
+
+    /// One group as the queue shows it.
+    pub fn summary(&self, id: GroupId) -> Result<Option<GroupSummary>> {
+        queries::summary(self.database.read(), id)
+    }
+
+    /// Those of the groups that exist, in the given order.
+    pub fn summaries_of(&self, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
+        queries::summaries_of(self.database.read(), ids)
+    }
+
+    /// Hands every group over in source order, in batches, so that a front end can show the first
+    /// ones at once.
+    pub fn each_summary(
+        &self,
+        batch: usize,
+        take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
+    ) -> Result<()> {
+        queries::each_summary(self.database.read(), batch, take)
+    }
+
+    pub fn summaries(&self) -> Result<Vec<GroupSummary>> {
+        queries::summaries(self.database.read())
+    }
+
+    /// Everything about one group; `None` where there is no such group.
+    pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
+        queries::detail(self.database.read(), id)
+    }
+
+    /// The answers of a group, oldest first.
+    pub fn attempts(&self, id: GroupId) -> Result<Vec<Attempt>> {
+        attempts_of(self.database.read(), id)
+    }
+
+    /// The first row of a group and its hash: what a new attempt needs.
+    pub fn item(&self, id: GroupId) -> Result<(Item, Option<String>)> {
+        queries::item(self.database.read(), id)
+    }
+
+    /// Groups in any of these states, in source order.
+    pub fn in_states(&self, states: &[GroupState]) -> Result<Vec<GroupId>> {
+        queries::in_states(self.database.read(), states)
+    }
+
+    /// Groups without an answer or a failure: what a resumed run has to do, in source order.
+    pub fn waiting(&self) -> Result<Vec<GroupId>> {
+        self.in_states(&[GroupState::Waiting])
+    }
+
+    /// How things stand, for the summary of a run.
+    pub fn counts(&self) -> Result<Counts> {
+        queries::counts(self.database.read())
+    }
+
+    /// What bringing these groups' drafts into the vocabulary would do.
+    pub fn vocabulary_preview(&self, groups: &[GroupId]) -> Result<VocabularyPreview> {
+        queries::vocabulary_preview(self.database.read(), &self.vocabulary, groups)
+    }
+
+    /// Every label, tag and query of a draft that holds `text`, in source order.
+    pub fn find(&self, text: &str) -> Result<Vec<Found>> {
+        queries::find(self.database.read(), text)
+    }
+
+    /// Grows with every change of `content`; 0 where there was never any.
+    pub fn version(&self, content: Content) -> Result<u64> {
+        meta::version(self.database.read(), content)
+    }
+
+    /// Whether there is anything of `content`.
+    pub fn holds(&self, content: Content) -> Result<bool> {
+        contents::holds(self.database.read(), content)
+    }
+
+    /// Hands over every committed record, in source order; not the placeholders of lines that
+    /// could not be read.
+    pub fn each_record(&self, take: impl FnMut(Committed) -> Result<()>) -> Result<()> {
+        contents::each_record(self.database.read(), take)
+    }
+
+    /// Hands over every item that has neither a record nor an answer, in source order.
+    pub fn each_failure(&self, take: impl FnMut(FailedItem) -> Result<()>) -> Result<()> {
+        contents::each_failure(self.database.read(), take)
+    }
+
+    /// Hands over every uncommitted text of an operator's whose picture is at no known path.
+    pub fn each_displaced_edit(&self, take: impl FnMut(DisplacedEdit) -> Result<()>) -> Result<()> {
+        contents::each_displaced_edit(self.database.read(), take)
+    }
+
+    /// The group of the image that was last met at a path.
+    pub fn group_at(&self, path: &str) -> Result<Option<GroupId>> {
+        find_by_path(self.database.read(), path)
+    }
+
+    /// The text of a version of this group.
+    pub fn version_text(&self, group: GroupId, version: i64) -> Result<Option<Labels>> {
+        let draft = read_draft_of(self.database.read(), group, version)?;
+        Ok(draft.map(|draft| draft.labels))
     }
 
     /// A value kept between runs.
     pub fn meta_get(&self, key: &str) -> Result<Option<String>> {
-        meta_get(&self.db, key)
+        meta::get(self.database.read(), key)
     }
 
     pub fn meta_set(&mut self, key: &str, value: &str) -> Result<()> {
-        meta_set(&self.db, key, value)
+        meta::set(self.database.read(), key, value)
     }
 
     /// Every value whose key begins with `prefix`, the prefix cut off.
     pub fn meta_with_prefix(&self, prefix: &str) -> Result<Vec<(String, String)>> {
-        let rows: Vec<(String, String)> = self
-            .db
-            .prepare_cached("SELECT key, value FROM meta ORDER BY key")
-            .and_then(|mut select| {
-                select
-                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                    .collect()
-            })
-            .map_err(doing("reading a setting"))?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value)))
-            .collect())
+        meta::with_prefix(self.database.read(), prefix)
     }
-}
 
-pub(super) fn meta_get(db: &Connection, key: &str) -> Result<Option<String>> {
-    db.prepare_cached("SELECT value FROM meta WHERE key = ?1")
-        .and_then(|mut select| select.query_row([key], |row| row.get(0)).optional())
-        .map_err(doing("reading a setting"))
-}
-
-pub(super) fn meta_set(db: &Connection, key: &str, value: &str) -> Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")
-        .and_then(|mut insert| insert.execute([key, value]))
-        .map_err(doing("saving a setting"))?;
-    Ok(())
-}
-
-/// A draft whose labels come, for the most part, from `basis`.
-fn draft_of(
-    basis: &Attempt,
-    id: i64,
-    labels: &Labels,
-    reasons: &[Reason],
-    confidence: Vec<FieldConfidence>,
-) -> DraftRow {
-    DraftRow {
-        origin: Origin::Attempt(id),
-        labels: labels.clone(),
-        reasons: without_duplicate(reasons),
-        kept: kept(reasons),
-        confidence,
-        with_image: basis.settings.with_image,
-        with_metadata: basis.settings.with_metadata,
-        model: basis.model.clone(),
-        prompt_version: basis.prompt_version.clone(),
-        generated_at: basis.at.clone(),
+    /// The database as tests look into it.
+    #[cfg(test)]
+    pub(super) fn db(&self) -> &rusqlite::Connection {
+        self.database.read()
     }
-}
-
-fn read_attempt(db: &Connection, group: GroupId, id: i64) -> Result<Attempt> {
-    let text: String = db
-        .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
-        .and_then(|mut select| select.query_row([id, group.0], |row| row.get(0)))
-        .map_err(doing("reading an answer"))?;
-    from_json(&text)
-}
-
-fn without_duplicate(reasons: &[Reason]) -> Vec<Reason> {
-    let mut reasons = reasons.to_vec();
-    reasons.retain(|reason| *reason != Reason::DuplicateLabel);
-    reasons.sort_unstable();
-    reasons.dedup();
-    reasons
-}
-
-fn kept(reasons: &[Reason]) -> Vec<Reason> {
-    let mut reasons = without_duplicate(reasons);
-    reasons.retain(|reason| matches!(reason, Reason::Truncated | Reason::QualityRetryFailed));
-    reasons
-}
-
-fn insert_attempt(db: &Connection, group: GroupId, attempt: &Attempt) -> Result<i64> {
-    let text = to_json(attempt)?;
-    db.prepare_cached(
-        "INSERT INTO attempts (group_id, at, model, prompt_version, settings_hash, failure,
-             attempt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )
-    .and_then(|mut insert| {
-        insert.insert(params![
-            group.0,
-            attempt.at,
-            attempt.model,
-            attempt.prompt_version,
-            attempt.settings_hash,
-            attempt.failure.as_ref().map(|failure| failure.code.code()),
-            text,
-        ])
-    })
-    .map_err(doing("saving an answer"))
-}
-
-fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {
-    bump(db, Content::Failures)?;
-    db.prepare_cached("INSERT INTO failures (group_id, at, code, detail) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut insert| {
-            insert.insert(params![group.0, at, failure.code.code(), failure.detail])
-        })
-        .map_err(doing("saving a failure"))
-}
-
-fn record_name(db: &Connection, record: i64) -> Result<String> {
-    db.prepare_cached("SELECT json_extract(record, '$.item_name') FROM records WHERE id = ?1")
-        .and_then(|mut select| select.query_row([record], |row| row.get(0)))
-        .map_err(doing("reading a record"))
-}
-
-/// Stores the record that a draft makes; its flags lack `duplicate_label`, which the export adds.
-pub(super) fn insert_record(
-    db: &Connection,
-    group: GroupId,
-    draft: i64,
-    now: Timestamp,
-    by: CommittedBy,
-) -> Result<i64> {
-    let group_row = super::groups::read_group(db, group)?;
-    let row = read_draft(db, draft)?;
-    let labels = row.labels;
-    let mut reasons = row.reasons;
-    if row.origin == Origin::Import {
-        // It was checked against the name of its line; the record has the name of its item.
-        reasons.retain(|reason| *reason != Reason::ItemNameMissing);
-        if !labels.label_ko().contains(&group_row.item.item_name) {
-            reasons.push(Reason::ItemNameMissing);
-            reasons.sort_unstable();
-        }
-    }
-    let record = Record {
-        image_path: group_row.image_path,
-        image_sha256: group_row.sha256,
-        source_type: group_row.item.source_type,
-        item_name: group_row.item.item_name,
-        item_description: group_row.item.item_description,
-        labels,
-        quality_flags: QualityFlags {
-            is_uncertain: !reasons.is_empty(),
-            reasons,
-        },
-        model: row.model,
-        prompt_version: row.prompt_version,
-        generated_at: row.generated_at,
-    };
-    insert_record_row(db, group, draft, now, by, &record, None)
-}
-
-pub(super) fn insert_record_row(
-    db: &Connection,
-    group: GroupId,
-    draft: i64,
-    now: Timestamp,
-    by: CommittedBy,
-    record: &Record,
-    raw: Option<&str>,
-) -> Result<i64> {
-    let text = to_json(record)?;
-    db.prepare_cached(
-        "INSERT INTO records (group_id, draft, at, made_by, record, raw, label_key, checksum)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )
-    .and_then(|mut insert| {
-        insert.insert(params![
-            group.0,
-            draft,
-            utc(now),
-            by.name(),
-            text,
-            raw,
-            label_key(record.labels.label_ko()).unwrap_or_default(),
-            checksum_of(&text, raw),
-        ])
-    })
-    .map_err(doing("saving a record"))
 }

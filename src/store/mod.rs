@@ -1,31 +1,36 @@
-//! Where state lives: the journal, and the lock that keeps others out.
+//! Where state lives: the journal, and the lock that keeps others out. [`Journal`] is its door.
 
+mod answers;
+mod checks;
 mod contents;
-mod fault;
-mod groups;
-mod head;
+mod database;
+mod edit_context;
+mod errors;
+mod history;
 mod import;
 mod journal;
-mod lock;
-mod open;
-mod place;
-mod read;
+mod queries;
 mod recovery;
 mod rules;
-mod schema;
-mod steps;
+mod source_reading;
+mod tables;
 
-pub(crate) use contents::written_key;
-pub use contents::{Committed, Content, FailedItem};
-pub use groups::{Members, NewGroup, Upserted};
+pub use answers::{Added, Basis, Merged};
+pub use contents::{Committed, DisplacedEdit, FailedItem};
+pub use database::lock::{Lock, check_free};
+pub use database::{Misplaced, rescue_text};
+pub use history::StepOutcome;
 pub(crate) use import::file_sha256;
-pub use import::{Imported, Prefer};
-pub use journal::{Added, Basis, Journal, Merged};
-pub use lock::{Lock, check_free};
-pub use place::{Misplaced, rescue_text};
-pub use read::{Counts, Found};
-pub use recovery::{Checked, Rebuilt, Restored, backup, check, rebuild, restore};
-pub use steps::StepOutcome;
+pub use import::{FileOfRecords, Imported, Prefer};
+pub use journal::Journal;
+pub use queries::{Counts, Found};
+pub use recovery::{
+    Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
+    files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,
+};
+pub use source_reading::{Members, NewGroup, Upserted};
+pub use tables::meta::Content;
+pub(crate) use tables::meta::written_key;
 
 #[cfg(test)]
 mod tests;

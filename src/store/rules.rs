@@ -7,7 +7,7 @@ use crate::record::{
 use crate::text::clean_text;
 
 /// What the rules look at besides the labels.
-pub(super) struct Facts<'a> {
+pub struct Facts<'a> {
     pub vocabulary: &'a Vocabulary,
     pub item_name: &'a str,
     pub histogram: Option<&'a ColorHistogram>,
@@ -19,7 +19,7 @@ pub(super) struct Facts<'a> {
 }
 
 /// The reasons in the order of the codes, without `duplicate_label`, which depends on others.
-pub(super) fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
+pub fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
     let mut reasons = check(
         labels,
         &RuleContext {
@@ -39,7 +39,7 @@ pub(super) fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
 }
 
 /// The labels after `change`; `None` where it finds nothing to do.
-pub(super) fn edit(
+pub fn edit(
     labels: &Labels,
     change: &Change,
     taken: Option<&Labels>,
@@ -50,7 +50,7 @@ pub(super) fn edit(
 }
 
 /// Two labels with the same key are duplicates.
-pub(super) fn label_key(label: &str) -> Option<String> {
+pub fn label_key(label: &str) -> Option<String> {
     let key = clean_text(label);
     (!key.is_empty()).then_some(key)
 }

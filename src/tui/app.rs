@@ -239,7 +239,10 @@ impl App {
                     session.queue.restore_filter(filter);
                 }
             }
-            Event::SourceRead { .. } => session.records.set_source_read(),
+            Event::SourceRead { pictures, .. } => {
+                session.records.set_source_read();
+                session.notify_moved(&pictures);
+            }
             Event::ModelReady(info) => session.engine.model = Model::Ready(info),
             Event::ModelFailed(error) => {
                 let cause = &error.cause;

@@ -10,10 +10,11 @@ use super::picture::{PictureRequest, Pictures};
 use super::records::{Queue, Records, Selection, Sort};
 use super::theme::Theme;
 use super::widgets::layout;
-use crate::engine::{Command, Retry};
+use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::{Change, Field, GroupDetail, GroupId, GroupSummary, Labels, Vocabulary};
 use crate::settings::IconOptions;
 use crate::text::plural;
+use crate::wording;
 use ratatui::layout::{Rect, Size};
 use std::ops::Range;
 use std::sync::Arc;
@@ -142,6 +143,19 @@ impl Session {
 
     pub fn warn(&mut self, text: impl Into<String>) {
         self.notices.warn(text);
+    }
+
+    /// Tells what has become of records and edits whose pictures are not where they were.
+    pub fn notify_moved(&mut self, pictures: &MovedPictures) {
+        let Some(text) = wording::moved_pictures(pictures) else {
+            return;
+        };
+        if pictures.withheld + pictures.withheld_edits > 0 {
+            self.notices.log_error(text.clone());
+            self.warn(text);
+        } else {
+            self.notify(text);
+        }
     }
 
     /// Why nothing that is decided now would be saved.

@@ -7,7 +7,7 @@ use super::picture;
 use super::records::Snapshot;
 use super::session::{Session, Settings};
 use super::theme::{Depth, Ground, Theme};
-use crate::engine::{Command, Event, Match, ModelInfo, Progress, Step};
+use crate::engine::{Command, Event, Match, ModelInfo, MovedPictures, Progress, Step};
 use crate::record::*;
 use crate::settings::IconOptions;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
@@ -303,6 +303,7 @@ impl Bench {
         bench.event(Event::SourceRead {
             rows: 21,
             groups: 7,
+            pictures: MovedPictures::default(),
         });
         bench
     }

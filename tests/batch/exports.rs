@@ -57,6 +57,11 @@ fn labels(desk: &Desk) -> BTreeMap<String, String> {
     found
 }
 
+fn read_first_line(desk: &Desk) -> String {
+    let text = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
+    text.lines().next().unwrap().to_owned()
+}
+
 fn rename(desk: &Desk, from: &str, to: &str) {
     std::fs::rename(desk.source(from), desk.source(to)).unwrap();
 }
@@ -124,14 +129,23 @@ fn a_picture_that_gave_way_is_withheld_until_it_turns_up() {
     let before = labels(&desk);
     rename(&desk, "가.png", "away");
     picture("다른 것").save(desk.source("가.png")).unwrap();
+    let line = read_first_line(&desk);
     let ended = run(&desk, &[]).expect(0);
     assert_eq!(summary(&ended)["withheld"], 1);
+    assert_eq!(summary(&ended)["withheld_paths"], json!(["가.png"]));
     assert_eq!(summary(&ended)["asked"], 1);
+    let events = ended.events();
+    let read = events.iter().find(|event| event["event"] == "source_read");
+    assert_eq!(read.unwrap()["withheld"], 1);
+    // Its text can be looked at there.
+    let kept = std::fs::read_to_string(desk.out("labels_kept.jsonl")).unwrap();
+    assert_eq!(kept.lines().next(), Some(line.as_str()));
     assert_eq!(labels(&desk).len(), 2);
     let text = desk
         .batch_of(&["--input", "source/m.jsonl"], &["--resume"])
         .expect(0);
     assert!(text.out.contains("withheld: 1 ("), "{}", text.out);
+    assert!(text.out.contains("\n  가.png\n"), "{}", text.out);
 
     rename(&desk, "away", "하.png");
     manifest(&desk, "", &["가", "나", "하"]);

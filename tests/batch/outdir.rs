@@ -2,7 +2,7 @@
 //! commands that move its journal.
 #![cfg(unix)]
 
-use crate::common::{Desk, Ended, ended, lines};
+use crate::common::{Desk, Ended, ended, good, lines, say};
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -164,6 +164,58 @@ fn a_line_that_cannot_be_read_is_named_and_its_image_is_not_asked_for_again() {
         exports(listing(&earlier.path().join("out"))),
         exports(before)
     );
+}
+
+#[test]
+fn a_check_compares_the_files_line_by_line() {
+    let desk = Desk::with_icons(&["가", "나", "다", "라"]);
+    std::fs::write(desk.source("망가짐.png"), b"no picture").unwrap();
+    desk.batch(&[]).expect(3);
+    let told = journal(&desk, &["check"]).expect(0).out;
+    assert!(!told.contains("note"), "{told}");
+    let text = std::fs::read_to_string(desk.out("labels.jsonl")).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[1] = lines[1].replace("단정한", "손으로 고친");
+    lines.remove(0);
+    lines.push("{\"image_path\": \"하.png\"}".to_owned());
+    std::fs::write(desk.out("labels.jsonl"), lines.join("\n") + "\n").unwrap();
+    std::fs::write(desk.out("labels_errors.jsonl"), "").unwrap();
+    let told = journal(&desk, &["check"]).expect(0).out;
+    let expected = "note: labels.jsonl: 1 line missing (가.png), 1 line that the journal does not \
+                    have (하.png), 1 line different (나.png)";
+    assert!(told.contains(expected), "{told}");
+    let expected = "note: labels_errors.jsonl: 1 line missing (망가짐.png)";
+    assert!(told.contains(expected), "{told}");
+    // It has looked, and nothing else.
+    assert_eq!(
+        std::fs::read_to_string(desk.out("labels_errors.jsonl")).unwrap(),
+        ""
+    );
+}
+
+#[test]
+fn failures_of_a_journal_that_was_lost_are_no_lines_of_others() {
+    let mut desk = Desk::with_icons(&["가"]);
+    for name in ["망가짐", "고쳐짐"] {
+        std::fs::write(desk.source(&format!("{name}.png")), name).unwrap();
+    }
+    desk.batch(&[]).expect(3);
+    let text = std::fs::read_to_string(desk.out("labels_errors.jsonl")).unwrap();
+    let mut old: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let (start, _) = line.split_once("\"at\":").unwrap();
+        old.push(format!("{start}\"at\":\"2026-01-01T00:00:00Z\"}}"));
+    }
+    old.push("{\"image_path\":\"a\",\"remark\":\"somebody's own\"}".to_owned());
+    std::fs::write(desk.out("labels_errors.jsonl"), old.join("\n") + "\n").unwrap();
+    for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
+        let _ = std::fs::remove_file(desk.out(name));
+    }
+    desk.icon("고쳐짐");
+    desk.plays("고쳐짐", &[say(good("고쳐짐"))]);
+    desk.batch(&["--resume"]).expect(3);
+    let kept = std::fs::read_to_string(desk.out("labels_kept.jsonl")).unwrap();
+    assert_eq!(kept.lines().collect::<Vec<_>>(), [old.last().unwrap()]);
 }
 
 #[test]

@@ -15,15 +15,23 @@ pub const ICON: IconOptions = IconOptions {
 
 /// Over a folder of icons, with the labels in `out` beside them.
 pub fn engine(folder: &Path) -> Engine {
+    engine_with(folder, options(folder))
+}
+
+pub fn options(folder: &Path) -> EngineOptions {
+    EngineOptions {
+        outdir: folder.join("out"),
+        commit_automatically: false,
+        resume: true,
+        quality_retry: false,
+        parquet: false,
+        max_new_tokens: 100,
+    }
+}
+
+pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
     let engine = Engine::new(EngineConfig {
-        options: EngineOptions {
-            outdir: folder.join("out"),
-            commit_automatically: false,
-            resume: true,
-            quality_retry: false,
-            parquet: false,
-            max_new_tokens: 100,
-        },
+        options,
         source: SourceOptions {
             kind: SourceKind::Folder(folder.to_owned()),
             only: OnlySource::All,

@@ -1,6 +1,6 @@
 //! The workload through a server: what comes back, and how fast.
 
-use super::{SETTINGS, items, peak_resident_bytes, picture, prompter};
+use super::workload::{SETTINGS, items, peak_resident_bytes, picture, prompter};
 use crate::error::Result;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::settings::{BenchOptions, RemoteOptions};

@@ -206,11 +206,11 @@ impl Results {
             retries.made += 1;
             retries.better += u64::from(!merged.reasons.contains(&Reason::QualityRetryFailed));
             retries.without_reason += u64::from(merged.reasons.is_empty());
-            journal.log().answer(group, &merged.labels);
+            journal.log().answer(group, attempt, Some(&merged));
             return journal.with(|journal| journal.add_retry(group, attempt, &merged));
         }
-        if let Some(labels) = &attempt.labels {
-            journal.log().answer(group, labels);
+        if attempt.labels.is_some() {
+            journal.log().answer(group, attempt, None);
         }
         journal.with(|journal| journal.add_attempt(group, attempt))
     }

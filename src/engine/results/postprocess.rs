@@ -5,8 +5,8 @@ use crate::icon;
 use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
-    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RuleContext,
-    Timings, TokenCounts,
+    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Language, Reason,
+    RuleContext, Timings, TokenCounts,
 };
 use crate::settings::Lang;
 use crate::text::{clean_text, utc};
@@ -59,7 +59,10 @@ impl Postprocess {
                 let mut labels = parsed.labels.normalized(self.prompter.vocabulary());
                 // A server without a grammar may give what was not asked for.
                 if self.prompter.lang() == Lang::Ko {
-                    labels.set(Field::LabelEn, None::<String>);
+                    let english = |field: &&Field| field.language() == Some(Language::English);
+                    for &field in Field::ALL.iter().filter(english) {
+                        labels.set(field, None::<String>);
+                    }
                 }
                 let tokens = answer.tokens.iter();
                 let tokens =

@@ -9,6 +9,7 @@ use super::normalize::split_list;
 use super::{Failure, FailureCode, Field, Labels, Reason};
 use crate::text::clean_text;
 use reader::{Node, Reader, Text};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// How many opening braces are tried before an answer is given up.
@@ -150,12 +151,20 @@ pub fn complete(text: &str, name: Option<&str>) -> String {
         }
     }
     let codes: Vec<String> = strings(reasons(&node));
-    let mut whole = labels.fields();
-    whole.insert(
-        "quality_flags".to_owned(),
-        json!({"is_uncertain": !codes.is_empty(), "reasons": codes}),
-    );
-    Value::Object(whole).to_string()
+    let quality_flags = json!({"is_uncertain": !codes.is_empty(), "reasons": codes});
+    json!(Answer {
+        labels,
+        quality_flags
+    })
+    .to_string()
+}
+
+/// What a model writes of a record.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten, serialize_with = "Labels::serialize_fields")]
+    labels: Labels,
+    quality_flags: Value,
 }
 
 #[cfg(test)]

@@ -519,32 +519,6 @@ fn an_answer_replaces_nothing_and_the_models_own_text() {
     // A retry, and what it and the answer before come to.
     assert!(waiting.answered(2) && waiting.answered(3));
     assert_eq!((waiting.review.draft, waiting.offer()), (Some(3), None));
-
-    let mut changed = with_line(answered(), CommittedBy::Operator);
-    changed.picture_changed();
-    assert_eq!(changed.state(false), GroupState::Waiting);
-    assert!(changed.answered(4));
-    assert_eq!(changed.review.next_commit(), NextCommit::Replaces);
-    assert_eq!(changed.uncommitted(), Some(4));
-}
-
-#[test]
-fn a_changed_picture_leaves_edits_and_what_waits_for_a_commit() {
-    let confirmed = after(&imported(), &Change::Accept);
-    for (mut current, left) in [
-        (answered(), None),
-        (imported(), None),
-        (confirmed, None),
-        (after(&answered(), &Change::Commit), None),
-        (after(&answered(), &edit()), Some(9)),
-        (after(&answered(), &Change::Accept), Some(1)),
-        (after(&imported(), &reject("no")), Some(1)),
-    ] {
-        let line = current.review.line;
-        current.picture_changed();
-        assert_eq!(current.review.draft, left);
-        assert_eq!(current.review.line, line);
-    }
 }
 
 #[derive(Debug, Clone)]

@@ -8,14 +8,15 @@
 mod line;
 mod tally;
 
-use super::contents::{Content, bump};
-use super::fault::doing;
-use super::groups::{
+use super::errors::doing;
+use super::rules::{Facts, reasons};
+use super::tables::drafts::{DraftRow, insert_draft};
+use super::tables::groups::{
     GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
 };
-use super::head::{DraftRow, Heads, insert_draft};
-use super::journal::{Journal, insert_record_row};
-use super::rules::{Facts, reasons};
+use super::tables::meta::{Content, bump};
+use super::tables::records::insert_record_row;
+use super::tables::states::StateWriter;
 use crate::error::Result;
 use crate::outdir::{KEPT, UNREAD, file, keep_lines};
 use crate::record::{
@@ -55,73 +56,81 @@ pub struct Imported {
     pub notices: Vec<String>,
 }
 
-impl Journal {
-    /// Imports what a file of records holds that the journal does not know. `None` where there is
-    /// no file, or where its SHA-256 is `known`. `is_behind`: the file is older than the journal,
-    /// because the last run was cut off.
-    pub fn import(
-        &mut self,
-        path: &Path,
-        known: Option<&str>,
-        is_behind: bool,
-        prefer: Prefer,
-    ) -> Result<Option<Imported>> {
-        let reading = file("reading", path);
-        let Some(sha256) = file_sha256(path)? else {
-            return Ok(None);
-        };
-        if known == Some(sha256.as_str()) {
-            return Ok(None);
-        }
-        let opened = File::open(path).map_err(&reading)?;
-        let transaction = self.db.transaction().map_err(doing("importing labels"))?;
-        let mut import = Import {
-            db: &transaction,
-            vocabulary: &self.vocabulary,
-            heads: Heads::new(&transaction),
-            prefer,
-            is_behind,
-            twins: equal_labels(&transaction)?,
-            known_lines: known_lines(&transaction)?,
-            met: HashSet::new(),
-            fragments: Vec::new(),
-            unread: Vec::new(),
-            kept: Vec::new(),
-            tally: Tally::default(),
-        };
-        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
-        let mut bytes = Vec::new();
-        for number in 1.. {
-            if !lines.next(&mut bytes).map_err(&reading)? {
-                break;
-            }
-            import.line(number, &bytes, lines.encoding)?;
-        }
-        import.mark_unread_images()?;
-        let Import {
-            heads,
-            unread,
-            kept,
-            tally,
-            ..
-        } = import;
-        heads.finish()?;
-        // Before the journal has imported the file: what is cut off in between is done once more,
-        // and adds nothing twice.
-        keep_lines(&self.outdir, UNREAD, &unread)?;
-        keep_lines(&self.outdir, KEPT, &kept)?;
-        let is_current = tally.exact == tally.lines && tally.lines == exported(&transaction)?;
-        if tally.imported > 0 || !is_current {
-            bump(&transaction, Content::Records)?;
-        }
-        transaction.commit().map_err(doing("importing labels"))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Some(Imported {
-            sha256,
-            is_current,
-            notices: tally.notices(&name),
-        }))
+/// A `labels.jsonl` to be imported.
+#[derive(Debug, Clone, Copy)]
+pub struct FileOfRecords<'a> {
+    pub path: &'a Path,
+    /// The SHA-256 that it has where there is nothing new in it.
+    pub known: Option<&'a str>,
+    /// It is older than the journal, because the last run was cut off.
+    pub is_behind: bool,
+    pub prefer: Prefer,
+}
+
+/// Imports what a file of records holds that the journal does not know; see
+/// [`super::Journal::import`].
+pub fn import(
+    db: &mut Connection,
+    vocabulary: &Vocabulary,
+    outdir: &Path,
+    file_of_records: &FileOfRecords,
+) -> Result<Option<Imported>> {
+    let path = file_of_records.path;
+    let reading = file("reading", path);
+    let Some(sha256) = file_sha256(path)? else {
+        return Ok(None);
+    };
+    if file_of_records.known == Some(sha256.as_str()) {
+        return Ok(None);
     }
+    let opened = File::open(path).map_err(&reading)?;
+    let transaction = db.transaction().map_err(doing("importing labels"))?;
+    let mut import = Import {
+        db: &transaction,
+        vocabulary,
+        states: StateWriter::new(&transaction),
+        prefer: file_of_records.prefer,
+        is_behind: file_of_records.is_behind,
+        twins: equal_labels(&transaction)?,
+        known_lines: known_lines(&transaction)?,
+        met: HashSet::new(),
+        fragments: Vec::new(),
+        unread: Vec::new(),
+        kept: Vec::new(),
+        tally: Tally::default(),
+    };
+    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
+    let mut bytes = Vec::new();
+    for number in 1.. {
+        if !lines.next(&mut bytes).map_err(&reading)? {
+            break;
+        }
+        import.line(number, &bytes, lines.encoding)?;
+    }
+    import.mark_unread_images()?;
+    let Import {
+        states,
+        unread,
+        kept,
+        tally,
+        ..
+    } = import;
+    states.finish()?;
+    // Before the journal has imported the file: what is cut off in between is done once more,
+    // and adds nothing twice.
+    keep_lines(outdir, UNREAD, &unread)?;
+    keep_lines(outdir, KEPT, &kept)?;
+    let is_current = tally.exact == tally.lines && tally.lines == exported(&transaction)?;
+    if tally.imported > 0 || !is_current {
+        bump(&transaction, Content::Records)?;
+    }
+    transaction.commit().map_err(doing("importing labels"))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Some(Imported {
+        sha256,
+        is_current,
+        notices: tally.notices(&name),
+    }))
 }
 
 /// The SHA-256 of a file; `None` where there is none.
@@ -181,7 +190,7 @@ fn known_lines(db: &Connection) -> Result<HashMap<String, GroupId>> {
 struct Import<'a> {
     db: &'a Connection,
     vocabulary: &'a Vocabulary,
-    heads: Heads<'a>,
+    states: StateWriter<'a>,
     prefer: Prefer,
     is_behind: bool,
     /// Labels that more than one of the journal's records holds.
@@ -253,7 +262,7 @@ impl Import<'_> {
             // A copy of a line about the picture that was at its path then.
             return Ok(());
         }
-        let mut current = self.heads.read(id)?;
+        let mut current = self.states.read(id)?;
         let stored = match current.review.line.and_then(|line| line.record) {
             Some(record) => Some(self.stored(record)?),
             None => None,
@@ -319,7 +328,9 @@ impl Import<'_> {
         {
             return Ok(id);
         }
-        let by_hash = match &record.image_sha256 {
+        // As hashes are written here.
+        let sha256 = record.image_sha256.as_ref().map(|hash| hash.to_lowercase());
+        let by_hash = match &sha256 {
             Some(sha256) => find_by_hash(self.db, sha256)?,
             None => None,
         };
@@ -329,11 +340,10 @@ impl Import<'_> {
         let row = GroupRow {
             order: AFTER_SOURCES.saturating_add_unsigned(number),
             image_path: record.image_path.clone(),
-            sha256: record.image_sha256.clone(),
+            sha256: sha256.clone(),
             item,
             other_names: Vec::new(),
             rows: 1,
-            histogram: None,
         };
         let id = insert_group(self.db, &row)?;
         // Which of two pictures is at the path now, only the source can tell.
@@ -368,9 +378,9 @@ impl Import<'_> {
         if current.failure.is_some() {
             bump(self.db, Content::Failures)?;
         }
-        let record = insert_record_row(self.db, id, version, self.heads.now, by, record, raw)?;
+        let record = insert_record_row(self.db, id, version, self.states.now, by, record, raw)?;
         current.imported(version, record, by);
-        self.heads.write(id, current)
+        self.states.write(id, current)
     }
 
     fn draft(&self, record: &Record) -> DraftRow {
@@ -449,7 +459,7 @@ impl Import<'_> {
         for (number, fragment) in std::mem::take(&mut self.fragments) {
             let record = placeholder(fragment);
             let id = self.group_of(number, &record)?;
-            let mut current = self.heads.read(id)?;
+            let mut current = self.states.read(id)?;
             if current.review.line.is_some() {
                 continue;
             }
@@ -467,7 +477,7 @@ impl Import<'_> {
             )
             .and_then(|mut insert| {
                 insert.execute(params![
-                    utc(self.heads.now),
+                    utc(self.states.now),
                     i64::try_from(number).unwrap_or(i64::MAX),
                     why,
                     text,

@@ -2,9 +2,11 @@
 
 use crate::error::Result;
 use crate::record::{Attempt, GroupId, Record};
-use crate::store::fault::doing;
-use crate::store::groups::read_group;
-use crate::store::head::{from_json, read_current, read_draft};
+use crate::store::errors::doing;
+use crate::store::tables::drafts::read_draft;
+use crate::store::tables::from_json;
+use crate::store::tables::groups::read_group;
+use crate::store::tables::states::read_current;
 use rusqlite::{Connection, OptionalExtension};
 use std::fmt;
 
@@ -87,6 +89,6 @@ fn named(db: &Connection, table: &str, id: Option<i64>) -> Result<()> {
         .and_then(|mut select| select.query_row([id], |row| row.get(0)).optional())
         .map_err(doing("reading a row"))?;
     there.map(drop).ok_or_else(|| {
-        crate::store::fault::unreadable("reading a row", format!("{table} lacks row {id}"))
+        crate::store::errors::unreadable("reading a row", format!("{table} lacks row {id}"))
     })
 }

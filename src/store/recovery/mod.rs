@@ -5,30 +5,39 @@
 //! the two do not belong together, since the new journal names itself.
 
 mod contents;
+mod replay;
 mod salvage;
 
+pub use replay::{
+    Replayed, RunStep, RunStepKind, files_to_restore, is_run_file, replay, rescued_files,
+};
 pub use salvage::{Rebuilt, rebuild};
 
-use super::contents::written_key;
-use super::fault::doing;
+use super::Journal;
+use super::database::lock::Lock;
+use super::database::open::{begin_generation, damaged, log_name, open, open_copy, structure};
+use super::database::schema::migrate;
+use super::errors::doing;
 use super::import::file_sha256;
-use super::journal::meta_get;
-use super::lock::Lock;
-use super::open::{begin_generation, damaged, log_name, open, open_copy, structure};
-use super::schema::migrate;
+use super::tables::meta;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, LABELS, file, sync_folder};
+use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file, sync_folder};
+use crate::record::Vocabulary;
 use crate::text::file_stamp;
+use replay::{RESCUED, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// Folders of this prefix hold copies that are being looked into.
 const STAGING: &str = ".labeler-journal-";
+/// How the names of copies of a journal begin.
+const COPIES: [&str; 3] = ["journal_kept_", "journal.replaced-", RESCUED];
 /// Rows that cannot be read are told one by one up to so many.
 const TOLD: usize = 20;
 
@@ -46,8 +55,17 @@ pub struct Restored {
 pub struct Checked {
     /// What is wrong.
     pub problems: Vec<String>,
-    /// What the next start sets right by itself.
-    pub notes: Vec<String>,
+    /// The journal as it was looked at; none where it cannot be opened.
+    pub copy: Option<JournalCopy>,
+}
+
+/// A copy of a journal, to look into; removed when dropped.
+#[derive(Debug)]
+pub struct JournalCopy {
+    pub journal: Journal,
+    _folder: TempDir,
+    /// Of the outdir that it is a copy from.
+    _lock: Lock,
 }
 
 /// Writes the whole journal of `outdir` into a new file, which is there only once it is complete.
@@ -92,6 +110,9 @@ pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
 /// Makes a backup the journal of `outdir`; the present journal is kept beside it.
 pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
     let _lock = lock_any(outdir)?;
+    if !from.exists() {
+        return Err(nothing_to_restore(outdir, from));
+    }
     let staged = Staged::copy(outdir, from)?;
     let (db, without_log) = match open_copy(&staged.path, from) {
         Ok(db) => (db, false),
@@ -107,6 +128,9 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
         return Err(damaged(from, first));
     }
     begin_generation(&db)?;
+    if let Some(sha256) = file_sha256(from)? {
+        meta::set(&db, &restored_key(&sha256), "yes")?;
+    }
     db.pragma_update(None, "journal_mode", "DELETE")
         .map_err(doing("preparing the backup"))?;
     drop(db);
@@ -114,9 +138,32 @@ pub fn restore(outdir: &Path, from: &Path) -> Result<Restored> {
     Ok(Restored { kept, without_log })
 }
 
-/// Looks through the journal of `outdir` and its exports; changes nothing.
-pub fn check(outdir: &Path) -> Result<Checked> {
-    let _lock = lock(outdir)?;
+/// A file to restore that is not there; the hint names those that are.
+fn nothing_to_restore(outdir: &Path, from: &Path) -> Error {
+    let entries = std::fs::read_dir(outdir).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut found: Vec<String> = names
+        .filter(|name| COPIES.iter().any(|begin| name.starts_with(begin)))
+        .filter(|name| name.ends_with(".sqlite") || name.ends_with(".jsonl"))
+        .map(|name| outdir.join(name).display().to_string())
+        .collect();
+    found.sort();
+    let hint = match found.is_empty() {
+        true => "give a file that `labeler-tui journal backup` wrote, or, without one, use \
+                 `labeler-tui journal rebuild`"
+            .to_owned(),
+        false => format!(
+            "give a file that `labeler-tui journal backup` wrote, or one of {}",
+            found.join(", ")
+        ),
+    };
+    let cause = format!("there is no file {}", from.display());
+    Error::new(ErrorKind::Usage, cause).with_hint(hint)
+}
+
+/// Looks through the journal of `outdir`; changes nothing.
+pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
+    let lock = lock(outdir)?;
     let shown = outdir.join(JOURNAL);
     let mut found = Checked::default();
     if let Err(error) = outdir::check(outdir, None) {
@@ -156,13 +203,14 @@ pub fn check(outdir: &Path) -> Result<Checked> {
         },
         Err(error) => found.problems.push(error.to_string()),
     }
-    let exported = meta_get(&db, &written_key(LABELS));
-    if let (Ok(written), Some(there)) = (exported, file_sha256(&outdir.join(LABELS))?)
-        && written.as_ref() != Some(&there)
-    {
-        found.notes.push(format!(
-            "{LABELS} is not as it was last exported; the next start imports what is new in it"
-        ));
+    drop(db);
+    if found.problems.is_empty() {
+        let folder = staged.folder;
+        found.copy = Some(JournalCopy {
+            journal: Journal::lock(folder.path(), vocabulary)?,
+            _folder: folder,
+            _lock: lock,
+        });
     }
     Ok(found)
 }
@@ -199,7 +247,7 @@ fn remove_leftovers(outdir: &Path) {
 /// A journal being prepared in a folder of its own inside the outdir.
 struct Staged {
     /// Removed with everything in it when dropped.
-    _folder: TempDir,
+    folder: TempDir,
     path: PathBuf,
 }
 
@@ -212,7 +260,7 @@ impl Staged {
             .map_err(file("writing in", outdir))?;
         Ok(Self {
             path: folder.path().join(JOURNAL),
-            _folder: folder,
+            folder,
         })
     }
 

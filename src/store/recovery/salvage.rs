@@ -5,13 +5,14 @@ use super::{Staged, lock_any};
 use crate::error::Result;
 use crate::outdir::JOURNAL;
 use crate::record::{CurrentState, GroupId, Vocabulary};
-use crate::store::contents::{Content, bump};
-use crate::store::fault::doing;
-use crate::store::groups::{link, path_key, read_group};
-use crate::store::head::{Heads, read_current, read_line};
-use crate::store::journal::Journal;
-use crate::store::open::begin_generation;
-use crate::store::schema::migrate;
+use crate::store::Journal;
+use crate::store::database::open::begin_generation;
+use crate::store::database::schema::migrate;
+use crate::store::errors::doing;
+use crate::store::tables::groups::{find_by_path, link, path_key, read_group};
+use crate::store::tables::meta::{Content, bump};
+use crate::store::tables::records::read_line;
+use crate::store::tables::states::{StateWriter, read_current};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use std::path::{Path, PathBuf};
@@ -54,14 +55,13 @@ pub fn rebuild(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Rebuilt> {
         }
     }
     let lost = set_right(&mut fresh)?;
+    let attempts: i64 = fresh
+        .query_row("SELECT count(*) FROM attempts", [], |row| row.get(0))
+        .map_err(doing("counting"))?;
     begin_generation(&fresh)?;
     drop(fresh);
     let kept = staged.install(outdir)?;
     let journal = Journal::with(lock, outdir, vocabulary)?;
-    let attempts: i64 = journal
-        .db
-        .query_row("SELECT count(*) FROM attempts", [], |row| row.get(0))
-        .map_err(doing("counting"))?;
     Ok(Rebuilt {
         journal,
         kept,
@@ -214,6 +214,8 @@ fn set_right(fresh: &mut Connection) -> Result<u64> {
                  OR draft NOT IN (SELECT id FROM drafts);
              DELETE FROM paths WHERE group_id NOT IN (SELECT id FROM groups);
              DELETE FROM heads WHERE group_id NOT IN (SELECT id FROM groups);
+             DELETE FROM colors WHERE group_id NOT IN (SELECT id FROM groups);
+             DELETE FROM checks WHERE draft NOT IN (SELECT id FROM drafts);
              DELETE FROM steps WHERE target IS NOT NULL AND target NOT IN (SELECT id FROM steps);
              DELETE FROM step_entries WHERE step NOT IN (SELECT id FROM steps)
                  OR group_id NOT IN (SELECT id FROM groups)
@@ -232,16 +234,16 @@ fn set_right(fresh: &mut Connection) -> Result<u64> {
         .prepare("SELECT id FROM groups ORDER BY id")
         .and_then(|mut select| select.query_map([], |row| row.get(0))?.collect())
         .map_err(doing("rebuilding"))?;
-    let mut heads = Heads::new(&transaction);
+    let mut states = StateWriter::new(&transaction);
     for id in groups.into_iter().map(GroupId) {
         let item = read_group(&transaction, id)?.item;
         let path = path_key(&item);
-        if crate::store::groups::find_by_path(&transaction, &path)?.is_none() {
+        if find_by_path(&transaction, &path)?.is_none() {
             link(&transaction, &path, id)?;
         }
-        heads.write(id, &state(&transaction, id)?)?;
+        states.write(id, &state(&transaction, id)?)?;
     }
-    heads.finish()?;
+    states.finish()?;
     bump(&transaction, Content::Records)?;
     bump(&transaction, Content::Failures)?;
     transaction.commit().map_err(doing("rebuilding"))?;

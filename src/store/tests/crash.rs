@@ -39,7 +39,7 @@ fn a_step_that_was_cut_off_leaves_no_trace() {
     let (journal, ids) = labeled(dir.path(), &["반지"]);
     let seen = journal.summaries().unwrap();
     journal
-        .db
+        .db()
         .execute_batch("BEGIN; UPDATE heads SET labels = ''; DELETE FROM attempts;")
         .unwrap();
     let killed = as_if_killed(dir.path());
@@ -53,11 +53,11 @@ fn a_full_disk_fails_the_step_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
     let pages: i64 = journal
-        .db
+        .db()
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
     journal
-        .db
+        .db()
         .pragma_update(None, "max_page_count", pages)
         .unwrap();
     let long = "가".repeat(100_000);
@@ -67,7 +67,7 @@ fn a_full_disk_fails_the_step_alone() {
     assert_eq!(journal.next_steps().unwrap(), (None, None));
 
     journal
-        .db
+        .db()
         .pragma_update(None, "max_page_count", 1_000_000)
         .unwrap();
     let stepped = journal.apply(&ids, &note, "note").unwrap();

@@ -393,7 +393,7 @@ impl Folder {
             let Some(picture) = picture else { continue };
             let mut new = group(at as u64, &format!("{at}"));
             new.sha256 = Some(format!("sha-{picture}"));
-            let id = journal.upsert_group(&new).unwrap().id;
+            let id = meet(journal, &new).id;
             if state(journal, id) == GroupState::Waiting {
                 asked.push(*picture);
                 let answer = attempt(labels(&format!("그림 {picture} ")), &[]);

@@ -273,7 +273,7 @@ fn a_number_that_is_none_is_no_value() {
     let exported = nan.replace("NaN", "null");
     assert_eq!(read(dir.path(), LABELS), format!("{exported}\n"));
     let original: String = journal
-        .db
+        .db()
         .query_row("SELECT text FROM import_faults", [], |row| row.get(0))
         .unwrap();
     assert_eq!(original, nan);

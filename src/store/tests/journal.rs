@@ -1,6 +1,7 @@
 //! Groups met again, answers, failures, counts, and what is kept between runs.
 
 use super::*;
+use crate::outdir::{KEPT, LABELS};
 use crate::record::{ColorHistogram, Origin, to_oklab};
 use crate::store::{Basis, Members, Merged};
 
@@ -70,14 +71,14 @@ fn a_group_is_met_again_by_path_and_by_hash() {
 
     let mut moved = group(7, "옮긴 반지");
     moved.sha256 = Some("sha-반지".into());
-    let by_hash = journal.upsert_group(&moved).unwrap();
+    let by_hash = meet(&mut journal, &moved);
     assert_eq!(
         (by_hash.id, by_hash.new, by_hash.first),
         (ids[0], false, true)
     );
     let mut unread = group(8, "반지");
     unread.sha256 = None;
-    let by_path = journal.upsert_group(&unread).unwrap();
+    let by_path = meet(&mut journal, &unread);
     assert_eq!((by_path.id, by_path.first), (ids[0], false));
 
     let detail = journal.detail(ids[0]).unwrap().unwrap();
@@ -106,32 +107,96 @@ fn names_join_and_rows_are_recounted_by_each_reading() {
     }
 }
 
-#[test]
-fn other_bytes_under_a_known_path_wait_for_a_new_answer() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
-    journal.commit_automatic(ids[0]).unwrap();
-    journal
-        .apply(&[ids[1]], &set_label("내가 쓴 붉은 모자"), "edit")
-        .unwrap();
+/// Other bytes have come to these paths.
+fn replace_pictures(journal: &mut Journal, names: &[&str]) -> Vec<GroupId> {
     journal.begin_source();
-    let mut now = Vec::new();
-    for (order, name) in [(0, "반지"), (1, "모자")] {
-        let mut changed = group(order, name);
-        changed.sha256 = Some(format!("other-{name}"));
-        let upserted = journal.upsert_group(&changed).unwrap();
-        assert!(upserted.content_changed);
-        now.push(upserted.id);
+    let met = (0..).zip(names).map(|(order, name)| {
+        let mut other = group(order, name);
+        other.sha256 = Some(format!("other-{name}"));
+        let met = meet(journal, &other);
+        assert!(met.new && met.first && !met.moved);
+        met.id
+    });
+    met.collect()
+}
+
+#[test]
+fn what_is_of_a_picture_stays_with_it_when_another_comes_to_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["답만", "고친", "받은", "올린", "물린", "기다림"];
+    let (mut journal, ids) = labeled(dir.path(), &names[..5]);
+    let [_, edited, accepted, committed, rejected] = ids[..] else {
+        panic!("{ids:?}");
+    };
+    let mut ids = ids.clone();
+    journal
+        .apply(&[edited], &set_label("내가 쓴 붉은 모자"), "edit")
+        .unwrap();
+    journal
+        .apply(&[accepted], &Change::Accept, "accept")
+        .unwrap();
+    journal
+        .apply(&[committed], &Change::Commit, "commit")
+        .unwrap();
+    let reject = Change::Reject {
+        reason: "흐림".into(),
+    };
+    journal.apply(&[rejected], &reject, "reject").unwrap();
+    journal.begin_source();
+    ids.push(meet(&mut journal, &group(5, names[5])).id);
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 1);
+    let before: Vec<_> = ids
+        .iter()
+        .map(|id| journal.detail(*id).unwrap().unwrap())
+        .collect();
+
+    let now = replace_pictures(&mut journal, &names);
+    journal.export(false).unwrap();
+    assert!(now.iter().all(|id| !ids.contains(id)));
+    assert_eq!(journal.waiting().unwrap(), now);
+    for id in &now {
+        let fresh = journal.detail(*id).unwrap().unwrap();
+        assert_eq!((fresh.versions.len(), fresh.draft), (0, None));
     }
-    // The record stays with the bytes that it is of; others wait under the path.
-    let ring = journal.summary(now[0]).unwrap().unwrap();
-    assert_eq!((ring.state, ring.has_record), (GroupState::Waiting, false));
-    assert_eq!(journal.waiting().unwrap(), [now[0]]);
-    assert!(journal.summary(ids[0]).unwrap().unwrap().has_record);
-    assert_eq!(journal.detail(ids[0]).unwrap().unwrap().attempts.len(), 1);
+    for (id, before) in ids.iter().zip(&before) {
+        let after = journal.detail(*id).unwrap().unwrap();
+        assert_eq!(after.current, before.current);
+        assert_eq!(
+            (&after.draft, &after.image_sha256),
+            (&before.draft, &before.image_sha256)
+        );
+    }
+    assert_eq!(read(dir.path(), LABELS), "");
+    let tally = journal.exports.tally(&journal.journal).unwrap();
+    assert_eq!((tally.withheld, tally.withheld_edits), (1, 2));
+    assert_eq!(tally.withheld_paths.len(), 3);
+    let kept = read(dir.path(), KEPT);
+    let kept: Vec<bool> = [names[1], names[2], names[3]]
+        .iter()
+        .map(|name| kept.contains(&format!("\"item_name\":\"{name}\"")))
+        .collect();
+    assert_eq!(kept, [true; 3]);
+
+    // They turn up again elsewhere: nothing is asked twice.
+    journal.begin_source();
+    for (order, name) in (10..).zip(&names[..5]) {
+        let mut back = group(order, &format!("옮긴 {name}"));
+        back.sha256 = Some(format!("sha-{name}"));
+        let met = meet(&mut journal, &back);
+        assert_eq!((met.new, met.moved), (false, *name == "올린"));
+    }
+    journal.export(false).unwrap();
+    for (id, before) in ids.iter().zip(&before).take(5) {
+        let after = journal.summary(*id).unwrap().unwrap();
+        assert_eq!(
+            (after.state, after.reasons),
+            (before.summary.state, before.summary.reasons.clone())
+        );
+    }
     assert_eq!(
-        (now[1], state(&journal, now[1])),
-        (ids[1], GroupState::Edited)
+        lines(dir.path(), LABELS)[0]["image_path"],
+        "icons/옮긴 올린.png"
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod crash;
 mod exports;
+mod growth;
 mod import;
 mod journal;
 mod layouts;
@@ -9,7 +10,8 @@ mod outdir;
 mod steps;
 mod versions;
 
-use super::{Journal, NewGroup, schema};
+use super::database::schema;
+use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::Exports;
 use crate::record::testing::{item, labels, list, settings};
@@ -138,6 +140,12 @@ fn add(journal: &mut Journal, names: &[&str]) -> Vec<GroupId> {
     upserted.into_iter().map(|upserted| upserted.id).collect()
 }
 
+/// A reading of the source meets one group.
+fn meet(journal: &mut Journal, group: &NewGroup) -> Upserted {
+    let met = journal.upsert_groups(std::slice::from_ref(group)).unwrap();
+    met[0]
+}
+
 fn state(journal: &Journal, id: GroupId) -> GroupState {
     journal.summary(id).unwrap().unwrap().state
 }
@@ -189,6 +197,9 @@ pub(super) fn as_of_version(outdir: &Path, version: usize) -> rusqlite::Connecti
                 "item_type" => "json_extract(labels, '$.attributes.item_type_guess')".to_owned(),
                 "colors" | "theme" | "material" | "vibe" => {
                     format!("json_extract(labels, '$.attributes.{column}')")
+                }
+                "histogram" if !have.contains(column) => {
+                    "(SELECT histogram FROM now.colors WHERE group_id = id)".to_owned()
                 }
                 _ => column.clone(),
             })

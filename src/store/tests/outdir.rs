@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::outdir::{self, JOURNAL, LABELS, open_own};
-use crate::store::{Rebuilt, backup, check, rebuild, restore};
+use crate::store::{Checked, Rebuilt, backup, check, rebuild, restore};
 use std::fs::OpenOptions;
 
 /// As the command does it.
@@ -11,6 +11,11 @@ fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
     let mut exports = Exports::new(outdir, false);
     exports.rebuild(&mut rebuilt.journal).unwrap();
     rebuilt
+}
+
+/// What the command finds wrong.
+fn look(outdir: &Path) -> Checked {
+    check(outdir, vocabulary()).unwrap()
 }
 
 #[test]
@@ -43,7 +48,7 @@ fn a_journal_of_before_journals_said_so_is_taken() {
     let journal = open(dir.path());
     assert_eq!(journal.summary(ids[0]).unwrap(), seen);
     let id: i64 = journal
-        .db
+        .db()
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .unwrap();
     assert_eq!(id, i64::from(u32::from_be_bytes(*b"LTUI")));
@@ -134,7 +139,7 @@ fn a_backup_copied_under_another_log_is_noticed_and_nothing_is_lost() {
         std::fs::read(killed.join("journal.sqlite-wal")).unwrap(),
         log
     );
-    let found = check(&killed).unwrap();
+    let found = look(&killed);
     assert!(found.problems[0].contains("different states"), "{found:?}");
 
     let restored = restore(&killed, &killed.join(JOURNAL)).unwrap();
@@ -142,7 +147,7 @@ fn a_backup_copied_under_another_log_is_noticed_and_nothing_is_lost() {
     let kept = restored.kept.unwrap();
     let kept_log = kept.with_file_name(format!("{}-wal", kept.file_name().unwrap().display()));
     assert_eq!(std::fs::read(kept_log).unwrap(), log);
-    assert!(check(&killed).unwrap().problems.is_empty());
+    assert!(look(&killed).problems.is_empty());
     // The line that the backup's journal lacks comes back from the file.
     let journal = open(&killed);
     assert_eq!(journal.counts().unwrap().records, 2);
@@ -153,7 +158,7 @@ fn a_backup_copied_under_another_log_is_noticed_and_nothing_is_lost() {
 fn a_kill_alone_is_no_reason_to_refuse() {
     let dir = tempfile::tempdir().unwrap();
     let killed = killed_after_backup(dir.path());
-    assert!(check(&killed).unwrap().problems.is_empty());
+    assert!(look(&killed).problems.is_empty());
     let journal = open(&killed);
     assert_eq!(journal.counts().unwrap().records, 2);
 }
@@ -242,15 +247,12 @@ fn a_damaged_journal_is_rebuilt_from_what_is_left() {
         damaged[page * 4096..(page + 1) * 4096].fill(0x5a);
         std::fs::write(dir.path().join(JOURNAL), &damaged).unwrap();
         std::fs::write(dir.path().join(LABELS), &labels).unwrap();
-        assert!(
-            !check(dir.path()).unwrap().problems.is_empty(),
-            "page {page}"
-        );
+        assert!(!look(dir.path()).problems.is_empty(), "page {page}");
         let rebuilt = rebuild_with_exports(dir.path());
         assert!(std::fs::read(rebuilt.kept.unwrap()).unwrap() == damaged);
         saved += rebuilt.attempts;
         drop(rebuilt.journal);
-        assert_eq!(check(dir.path()).unwrap().problems, [""; 0], "page {page}");
+        assert_eq!(look(dir.path()).problems, [""; 0], "page {page}");
         let mut journal = open(dir.path());
         assert_eq!(journal.counts().unwrap().records, 300, "page {page}");
         let mut is: Vec<String> = read(dir.path(), LABELS)
@@ -283,7 +285,7 @@ fn without_a_journal_the_lines_make_one() {
     assert_eq!((records, rebuilt.kept), (1, None));
     drop(rebuilt.journal);
     assert_eq!(read(dir.path(), LABELS), labels);
-    assert!(check(dir.path()).unwrap().problems.is_empty());
+    assert!(look(dir.path()).problems.is_empty());
 }
 
 #[test]
@@ -291,10 +293,10 @@ fn a_check_names_rows_that_cannot_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = labeled(dir.path(), &["반지"]);
     journal
-        .db
+        .db()
         .execute("UPDATE drafts SET labels = '{'", [])
         .unwrap();
     drop(journal);
-    let found = check(dir.path()).unwrap();
+    let found = look(dir.path());
     assert!(found.problems[0].contains("row 1 of drafts"), "{found:?}");
 }

@@ -178,7 +178,7 @@ fn a_new_step_ends_what_could_be_redone_and_the_log_keeps_it() {
     assert_eq!(stepped.redo, None);
     assert_eq!(journal.redo().unwrap(), None);
     let steps: i64 = journal
-        .db
+        .db()
         .query_row("SELECT count(*) FROM steps", [], |row| row.get(0))
         .unwrap();
     assert_eq!(steps, 3);

@@ -127,7 +127,9 @@ impl Prompt {
             | Purpose::Rename { field, .. }
             | Purpose::RenameWhich { field, .. }
             | Purpose::Remove { field, .. } => Some(*field),
-            Purpose::Set { field, .. } if *field == Field::ItemTypeGuess => Some(*field),
+            Purpose::Set { field, .. } if !field.is_list() && field.words().is_some() => {
+                Some(*field)
+            }
             Purpose::Set { .. } | Purpose::Note | Purpose::Reject { .. } => None,
         }
     }

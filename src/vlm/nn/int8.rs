@@ -80,6 +80,8 @@ pub struct Int8Matrix {
     columns: usize,
     /// Panel after panel, `columns / BLOCK` blocks each. Rows that fill the last one up are zero.
     blocks: Vec<PanelBlock>,
+    /// Only true where `available` is.
+    vectors: bool,
 }
 
 impl std::fmt::Debug for Int8Matrix {
@@ -107,6 +109,11 @@ impl Int8Matrix {
         if !available() || matrix.dtype() != GgmlDType::Q8_0 || !matrix.device().is_cpu() {
             return Ok(None);
         }
+        Self::packed(matrix).map(Some)
+    }
+
+    /// The same for any processor; `matrix` is Q8_0 on the CPU.
+    fn packed(matrix: &QTensor) -> Result<Self> {
         let (rows, columns) = matrix.shape().dims2()?;
         let per_row = columns / BLOCK;
         let data = matrix.data()?;
@@ -126,11 +133,12 @@ impl Int8Matrix {
                     }
                 }
             });
-        Ok(Some(Self {
+        Ok(Self {
             rows,
             columns,
             blocks,
-        }))
+            vectors: available(),
+        })
     }
 
     /// Bytes of the packed weights, which is what one step reads.
@@ -246,10 +254,15 @@ impl Int8Matrix {
                     };
                     let used = TILE.min(tokens - token);
                     let fetch = Fetch::share(pass, passes);
-                    // SAFETY: the sizes are asserted above, a matrix is packed only where
-                    // `available` is true, and no other panel or tile writes this part of `out`,
-                    // which outlives the loop.
-                    unsafe { multiply_tile(blocks, activations, used, fetch, &part) };
+                    // SAFETY: the sizes are asserted above, `vectors` is true only where
+                    // `available` is, and no other panel or tile writes this part of `out`, which
+                    // outlives the loop.
+                    unsafe {
+                        match self.vectors {
+                            true => multiply_tile(blocks, activations, used, fetch, &part),
+                            false => multiply_plainly(blocks, activations, used, &part),
+                        }
+                    };
                 }
             });
         }
@@ -293,7 +306,7 @@ impl Fetch {
 /// The output that the panels' threads write to, each to a part of its own.
 struct Output(*mut f32);
 
-// SAFETY: see `multiply_tile`, the only use.
+// SAFETY: see `multiply_tile` and `multiply_plainly`, the only uses.
 unsafe impl Sync for Output {}
 
 /// The part of the output for the products of a panel with a tile, and what is added to them.
@@ -345,7 +358,7 @@ vectorized! {
 /// Multiplies a panel with the first `used` rows of a tile.
 ///
 /// # Safety
-/// The matrix was packed on a processor where `available` is true. The part's output, bias and
+/// `available` is true. The part's output, bias and
 /// residual hold what `part` says, `used` tokens from its first on, and nobody else touches that
 /// part of the output meanwhile.
 unsafe fn multiply_tile(
@@ -373,6 +386,34 @@ unsafe fn multiply_tile(
     {
         // `available` is false here.
         let _ = (panel, tile, used, fetch, part);
+    }
+}
+
+/// The same numbers on any processor, one by one: what the instructions are tested against.
+///
+/// # Safety
+/// As for [`multiply_tile`], on any processor.
+unsafe fn multiply_plainly(panel: &[PanelBlock], tile: &[TileBlock], used: usize, part: &Part) {
+    for lane in 0..PANEL.min(part.width - part.row) {
+        let row = part.row + lane;
+        for token in 0..used {
+            let mut sum = 0f32;
+            for (weights, values) in panel.iter().zip(tile) {
+                let mut whole = values.shifts[token];
+                for (weights, values) in weights.weights.iter().zip(&values.values) {
+                    for (weight, value) in weights[lane].iter().zip(&values[token]) {
+                        whole += i32::from(*weight) * i32::from(*value);
+                    }
+                }
+                let scale = weights.scales[lane].to_f32() * values.scales[token];
+                sum = (whole as f32).mul_add(scale, sum);
+            }
+            let at = (part.token + token) * part.width + row;
+            sum += part.bias.map_or(0.0, |bias| bias[row]);
+            sum += part.residual.map_or(0.0, |residual| residual[at]);
+            // SAFETY: the caller promises that this part is there and ours alone.
+            unsafe { part.out.0.wrapping_add(at).write(sum) };
+        }
     }
 }
 
@@ -467,10 +508,7 @@ mod tests {
     fn products_equal_those_of_the_widened_weights() {
         for (rows, columns) in [(32, 32), (16, 64), (100, 288), (67, 1536)] {
             let weights = QTensor::quantize(&numbers(rows, columns, 1), GgmlDType::Q8_0).unwrap();
-            let Some(matrix) = Int8Matrix::pack(&weights).unwrap() else {
-                eprintln!("this processor has no AVX-512 VNNI: nothing to compare");
-                return;
-            };
+            let matrix = Int8Matrix::packed(&weights).unwrap();
             let wide = weights.dequantize(&Device::Cpu).unwrap();
             for tokens in [1, 7, 8, 9, 33, 200] {
                 let x = numbers(tokens, columns, 5);
@@ -504,12 +542,28 @@ mod tests {
         }
     }
 
+    /// On a processor without the instructions both are the plain product.
+    #[test]
+    fn the_instructions_give_the_numbers_of_the_plain_product() {
+        let weights = QTensor::quantize(&numbers(67, 288, 3), GgmlDType::Q8_0).unwrap();
+        let matrix = Int8Matrix::packed(&weights).unwrap();
+        let mut plain = Int8Matrix::packed(&weights).unwrap();
+        plain.vectors = false;
+        let bias = numbers(1, 67, 4).flatten_all().unwrap();
+        for tokens in 1..20 {
+            let (x, residual) = (numbers(tokens, 288, 9), numbers(tokens, 67, 2));
+            let product = |matrix: &Int8Matrix| {
+                let product = matrix.forward(&x, Some(&bias), Some(&residual)).unwrap();
+                product.to_vec2::<f32>().unwrap()
+            };
+            assert_eq!(product(&matrix), product(&plain), "{tokens} tokens");
+        }
+    }
+
     #[test]
     fn a_bias_and_a_residual_are_added() {
         let weights = QTensor::quantize(&numbers(40, 64, 3), GgmlDType::Q8_0).unwrap();
-        let Some(matrix) = Int8Matrix::pack(&weights).unwrap() else {
-            return;
-        };
+        let matrix = Int8Matrix::packed(&weights).unwrap();
         let (x, residual) = (numbers(9, 64, 9), numbers(9, 40, 2));
         let bias = numbers(1, 40, 4).flatten_all().unwrap();
         let plain = matrix.forward(&x, None, None).unwrap();
@@ -526,9 +580,7 @@ mod tests {
     #[test]
     fn a_token_gets_the_same_numbers_in_any_company() {
         let weights = QTensor::quantize(&numbers(64, 256, 3), GgmlDType::Q8_0).unwrap();
-        let Some(matrix) = Int8Matrix::pack(&weights).unwrap() else {
-            return;
-        };
+        let matrix = Int8Matrix::packed(&weights).unwrap();
         let x = numbers(21, 256, 9);
         let together = matrix
             .forward(&x, None, None)
@@ -546,9 +598,7 @@ mod tests {
     #[test]
     fn nan_and_infinity_survive_quantization() {
         let weights = QTensor::quantize(&numbers(32, 32, 3), GgmlDType::Q8_0).unwrap();
-        let Some(matrix) = Int8Matrix::pack(&weights).unwrap() else {
-            return;
-        };
+        let matrix = Int8Matrix::packed(&weights).unwrap();
         for bad in [f32::NAN, f32::INFINITY] {
             let mut x = vec![1f32; 32];
             x[7] = bad;

@@ -150,7 +150,8 @@ impl Workbench {
                 }
             }
             Some(Pane::Record) => {
-                if self.record.click(at, &panes, session) {
+                let hit = self.record.click(at, &panes, session);
+                if hit {
                     self.focus = Pane::Record;
                 }
             }

@@ -178,11 +178,12 @@ impl RecordPane {
         let height = usize::from(area.height).max(1);
         if let Some((line, _)) = sheet.cursor.filter(|_| prompt.is_some()) {
             keep_in_view(&mut self.scroll, line, height);
-        } else if focused && self.has_moved() {
-            if let Some((first, last)) = sheet.lines_of(self.cursor) {
-                keep_in_view(&mut self.scroll, last, height);
-                keep_in_view(&mut self.scroll, first, height);
-            }
+        } else if focused
+            && self.has_moved()
+            && let Some((first, last)) = sheet.lines_of(self.cursor)
+        {
+            keep_in_view(&mut self.scroll, last, height);
+            keep_in_view(&mut self.scroll, first, height);
         }
         self.scroll = self.scroll.min(sheet.lines.len().saturating_sub(height));
     }

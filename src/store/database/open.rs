@@ -8,11 +8,11 @@
 //! and then writes into the empty log which generation the log goes on from. A log whose base is
 //! not the generation in the main file belongs to another state.
 
-use super::fault::{BROKEN, doing};
-use super::journal::{meta_get, meta_set};
 use super::schema::{APPLICATION_ID, VERSION, migrate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, open_own};
+use crate::store::errors::{BROKEN, doing};
+use crate::store::tables::meta;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::OpenOptions;
@@ -35,7 +35,7 @@ struct Marks {
 
 /// Opens or creates the journal of `outdir` and brings its layout up to date. The outdir's lock
 /// must be held.
-pub(super) fn open(outdir: &Path) -> Result<Connection> {
+pub fn open(outdir: &Path) -> Result<Connection> {
     let shown = outdir.join(JOURNAL);
     let opening = format!("opening {}", shown.display());
     // SQLite would create it without regard to the umask; its logs take over the mode.
@@ -86,7 +86,7 @@ pub(super) fn open(outdir: &Path) -> Result<Connection> {
 }
 
 /// Opens a copy of a journal, which may be changed, to look into it.
-pub(super) fn open_copy(path: &Path, shown: &Path) -> Result<Connection> {
+pub fn open_copy(path: &Path, shown: &Path) -> Result<Connection> {
     let opening = format!("opening {}", shown.display());
     let own_state = main_file(path, shown)?;
     let db = Connection::open(path).map_err(doing(&opening))?;
@@ -111,14 +111,14 @@ pub(super) fn open_copy(path: &Path, shown: &Path) -> Result<Connection> {
 }
 
 /// The name of SQLite's log beside a database.
-pub(super) fn log_name(path: &Path) -> std::ffi::OsString {
+pub fn log_name(path: &Path) -> std::ffi::OsString {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push("-wal");
     name
 }
 
 /// What is wrong with the pages of a database, by SQLite's `quick_check` or `integrity_check`.
-pub(super) fn structure(db: &Connection, check: &str) -> rusqlite::Result<Vec<String>> {
+pub fn structure(db: &Connection, check: &str) -> rusqlite::Result<Vec<String>> {
     let mut select = db.prepare(&format!("PRAGMA {check}"))?;
     let found = select.query_map([], |row| row.get::<_, String>(0))?;
     let mut problems = found.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -126,7 +126,7 @@ pub(super) fn structure(db: &Connection, check: &str) -> rusqlite::Result<Vec<St
     Ok(problems)
 }
 
-pub(super) fn damaged(shown: &Path, what: &str) -> Error {
+pub fn damaged(shown: &Path, what: &str) -> Error {
     Error::new(
         ErrorKind::Store,
         format!("{} is damaged: {}", shown.display(), what.trim()),
@@ -168,7 +168,7 @@ fn main_file(path: &Path, shown: &Path) -> Result<Option<String>> {
         return Ok(None);
     }
     // The same: what cannot be read here may well be right with the log.
-    Ok(meta_get(&db, GENERATION).unwrap_or_default())
+    Ok(meta::get(&db, GENERATION).unwrap_or_default())
 }
 
 fn has_log_beside(path: &Path) -> bool {
@@ -234,7 +234,7 @@ fn check_log(db: &Connection, main: Option<&str>, shown: &Path) -> Result<()> {
         return Ok(());
     };
     // Of damaged pages nothing may be readable; that is told as damage.
-    let known = |key| meta_get(db, key).unwrap_or_default();
+    let known = |key| meta::get(db, key).unwrap_or_default();
     let (base, generation) = (known(LOG_BASE), known(GENERATION));
     // The second: cut off while the log was being copied into the main file.
     if [&base, &generation]
@@ -262,15 +262,15 @@ fn check_log(db: &Connection, main: Option<&str>, shown: &Path) -> Result<()> {
 }
 
 /// Names this run, so that its log can be told from others; see the module.
-pub(super) fn begin_generation(db: &Connection) -> Result<()> {
+pub fn begin_generation(db: &Connection) -> Result<()> {
     let generation = format!("{:032x}", rand::random::<u128>());
-    meta_set(db, GENERATION, &generation)?;
+    meta::set(db, GENERATION, &generation)?;
     let busy: bool = db
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         .map_err(doing("preparing the journal"))?;
     // Somebody reads it: the log goes on from where it did.
     if !busy {
-        meta_set(db, LOG_BASE, &generation)?;
+        meta::set(db, LOG_BASE, &generation)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Brings words into the vocabulary, and counts beforehand what that would do.
 
-use super::normalize::{split_list, words};
-use super::{Field, Labels, Vocabulary};
+use crate::record::normalize::{split_list, words};
+use crate::record::{Field, Labels, Vocabulary};
 use crate::text::clean_text;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,19 +1,23 @@
-//! Whether the journal's files are still those that were opened, and what can be done where they
-//! are not: rewrite the journal, or save it under another name.
+//! The journal's open file: whether it is still the one that was opened, and what can be done where
+//! it is not: rewrite the journal, or save it under another name.
 
-use super::fault::doing;
-use super::journal::Journal;
-use super::lock::Lock;
-use super::open::open;
+pub mod lock;
+pub mod open;
+mod rescue;
+pub mod schema;
+mod watch;
+
+pub use rescue::rescue_text;
+
+use super::errors::doing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, is_absent, sync_folder};
-use crate::text::file_stamp;
+use lock::Lock;
+use rescue::{keep, new_file};
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{self, File, Metadata};
-use std::io::{self, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use watch::{FilesOnDisk, Look};
 
 const LOG: &str = JOURNAL_LOGS[0];
 
@@ -28,57 +32,49 @@ pub enum Misplaced {
     Busy(Error),
 }
 
-/// What the files looked like after they were last used here.
-#[derive(Debug, Default)]
-pub(super) struct Files {
-    journal: Option<Look>,
-    log: Option<Look>,
-    /// To look into the journal's file. Open for as long as the connection is: closing it would
-    /// take away the locks that SQLite holds on the same file.
-    handle: Option<File>,
+/// The database, the lock that keeps other processes out of it, and how its files looked last.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    outdir: PathBuf,
+    files: FilesOnDisk,
     /// The connection was closed and could not be opened again.
     closed: bool,
+    /// Last, so that it is let go of when the database is closed.
+    lock: Lock,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Look {
-    id: (u64, u64),
-    len: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Look {
-    /// `None` where there is no such file.
-    fn at(path: &Path) -> io::Result<Option<Self>> {
-        match fs::metadata(path) {
-            Ok(metadata) => Ok(Some(Self {
-                id: id(&metadata),
-                len: metadata.len(),
-                modified: metadata.modified().ok(),
-            })),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+impl Database {
+    /// Opens or creates the journal of `outdir`, whose lock is held.
+    pub fn open(lock: Lock, outdir: &Path) -> Result<Self> {
+        let connection = open::open(outdir)?;
+        let mut files = FilesOnDisk::default();
+        files.remember(outdir);
+        Ok(Self {
+            connection,
+            outdir: outdir.to_owned(),
+            files,
+            closed: false,
+            lock,
+        })
     }
-}
 
-#[cfg(unix)]
-fn id(metadata: &Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt as _;
-    (metadata.dev(), metadata.ino())
-}
+    pub fn outdir(&self) -> &Path {
+        &self.outdir
+    }
 
-/// An open file can be neither deleted nor replaced here.
-#[cfg(not(unix))]
-fn id(_: &Metadata) -> (u64, u64) {
-    (0, 0)
-}
+    pub fn read(&self) -> &Connection {
+        &self.connection
+    }
 
-impl Journal {
+    pub fn write(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// Compares the files at their paths with those that are open. A log that was deleted is
     /// repaired: all that it held goes into the journal itself.
     pub fn verify(&mut self) -> Result<(), Misplaced> {
-        if self.files.closed {
+        if self.closed {
             self.reopen().map_err(Misplaced::Busy)?;
         }
         let Some(seen) = self.files.journal else {
@@ -116,28 +112,7 @@ impl Journal {
 
     /// After every use: the files are now as they are by what was done here.
     pub fn remember_files(&mut self) {
-        let look = |name| Look::at(&self.outdir.join(name)).ok().flatten();
-        let (journal, log) = (look(JOURNAL), look(LOG));
-        let files = &mut self.files;
-        if files.handle.is_none() {
-            files.handle = File::open(self.outdir.join(JOURNAL)).ok();
-        }
-        // A file that is another one is not the one that was opened, and one that was damaged while
-        // it was being used is not as it was left: `verify` is to find out.
-        let is_ours = match (files.journal, journal) {
-            (None, _) => true,
-            (Some(seen), Some(now)) if now == seen => true,
-            (Some(seen), Some(now)) => {
-                now.id == seen.id && files.handle.as_ref().is_none_or(is_whole)
-            }
-            (Some(_), None) => false,
-        };
-        if is_ours {
-            files.journal = journal;
-        }
-        if files.log.is_none_or(|seen| same(seen, log)) {
-            files.log = log;
-        }
+        self.files.remember(&self.outdir);
     }
 
     /// Reads the file through a connection of its own, past what this one remembers of it: a
@@ -156,7 +131,7 @@ impl Journal {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let other = Connection::open_with_flags(path, flags)?;
             let sound: String = other.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            Ok::<_, rusqlite::Error>(sound == "ok" && newest(&other)? == newest(&self.db)?)
+            Ok::<_, rusqlite::Error>(sound == "ok" && newest(&other)? == newest(&self.connection)?)
         };
         match read() {
             Ok(same) => same,
@@ -170,7 +145,7 @@ impl Journal {
     /// The content may be whole all the same: in the log, and in what is remembered of the file.
     fn damaged(&self, error: Error) -> Misplaced {
         let check: rusqlite::Result<String> =
-            self.db
+            self.connection
                 .query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
         match check.is_ok_and(|found| found == "ok") {
             true => Misplaced::Gone(error),
@@ -187,7 +162,7 @@ impl Journal {
             "deleted"
         };
         let busy: i64 = self
-            .db
+            .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(|error| {
                 tracing::error!(%error, "the journal's log cannot be read");
@@ -204,13 +179,11 @@ impl Journal {
     /// Closes the connection and opens the file at the path.
     fn reopen(&mut self) -> Result<()> {
         let closed = Connection::open_in_memory().map_err(doing("opening it again"))?;
-        self.files = Files {
-            closed: true,
-            ..Files::default()
-        };
-        drop(std::mem::replace(&mut self.db, closed));
-        self.db = open(&self.outdir)?;
-        self.files.closed = false;
+        self.files = FilesOnDisk::default();
+        self.closed = true;
+        drop(std::mem::replace(&mut self.connection, closed));
+        self.connection = open::open(&self.outdir)?;
+        self.closed = false;
         self.remember_files();
         Ok(())
     }
@@ -226,7 +199,9 @@ impl Journal {
             _ => Some(set_aside(&self.outdir)?),
         };
         match &aside {
-            Some(aside) if !self.is_our_log() => set_log_aside(&self.outdir, aside)?,
+            Some(aside) if !self.files.is_our_log(&self.outdir) => {
+                set_log_aside(&self.outdir, aside)?
+            }
             _ => remove_log(&self.outdir)?,
         }
         copy.persist_noclobber(&path)
@@ -241,7 +216,7 @@ impl Journal {
         let copy = self.copy_beside(".tmp")?;
         let path = keep(copy, &self.outdir, "sqlite")?;
         // Whatever comes to stand in the journal's place must not be taken for what it is of.
-        if self.is_our_log() {
+        if self.files.is_our_log(&self.outdir) {
             remove_log(&self.outdir)?;
         }
         sync_folder(&self.outdir)?;
@@ -258,18 +233,13 @@ impl Journal {
                 format!("writing {}: {why}", copy.display()),
             )
         })?;
-        self.db
+        self.connection
             .execute("VACUUM INTO ?1", [name])
             .map_err(doing("rewriting it"))?;
         File::open(&copy)
             .and_then(|copied| copied.sync_all())
             .map_err(file("syncing", &copy))?;
         Ok(copy)
-    }
-
-    fn is_our_log(&self) -> bool {
-        let found = Look::at(&self.outdir.join(LOG)).ok().flatten();
-        self.files.log.is_some_and(|seen| same(seen, found))
     }
 
     /// The lock goes where the folder goes; another process may have it by now.
@@ -279,27 +249,6 @@ impl Journal {
         }
         Ok(())
     }
-}
-
-/// Whether a database has its header, and as many pages as that says.
-fn is_whole(database: &File) -> bool {
-    let mut header = [0; 100];
-    let read = database
-        .read_exact_at(&mut header, 0)
-        .and_then(|()| database.metadata());
-    let Ok(metadata) = read else {
-        return false;
-    };
-    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
-        1 => 65_536,
-        size => u64::from(size),
-    };
-    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
-    header.starts_with(b"SQLite format 3\0") && metadata.len() >= page_size * u64::from(pages)
-}
-
-fn same(seen: Look, now: Option<Look>) -> bool {
-    now.is_some_and(|now| now.id == seen.id)
 }
 
 fn changed(path: &Path, what: &str) -> Error {
@@ -342,58 +291,4 @@ fn set_aside(outdir: &Path) -> Result<PathBuf> {
     let path = outdir.join(JOURNAL);
     fs::rename(&path, &aside).map_err(file("renaming", &path))?;
     Ok(aside)
-}
-
-/// Writes a text to a new file beside the journal, or to the one it was written to before.
-pub fn rescue_text(outdir: &Path, before: Option<&Path>, text: &str) -> Result<PathBuf> {
-    fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
-    let mut new = new_file(outdir, ".tmp")?;
-    new.write_all(text.as_bytes())
-        .and_then(|()| new.as_file().sync_all())
-        .map_err(file("writing", new.path()))?;
-    let new = new.into_temp_path();
-    match before {
-        Some(path) => {
-            new.persist(path)
-                .map_err(|error| file("writing", path)(error.error))?;
-            Ok(path.to_owned())
-        }
-        None => keep(new, outdir, "jsonl"),
-    }
-}
-
-/// Gives a new file a name that no other has.
-fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Result<PathBuf> {
-    let now = file_stamp(jiff::Timestamp::now());
-    let mut n = 1;
-    loop {
-        let number = if n == 1 {
-            String::new()
-        } else {
-            format!("-{n}")
-        };
-        let path = outdir.join(format!("journal.rescued-{now}{number}.{extension}"));
-        match new.persist_noclobber(&path) {
-            Ok(()) => return Ok(path),
-            Err(again) if again.error.kind() == io::ErrorKind::AlreadyExists => {
-                new = again.path;
-                n += 1;
-            }
-            Err(other) => return Err(file("writing", &path)(other.error)),
-        }
-    }
-}
-
-/// With the rights that the user's mask gives, as the journal itself has.
-fn new_file(outdir: &Path, suffix: &str) -> Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".journal-").suffix(suffix);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder
-        .tempfile_in(outdir)
-        .map_err(file("writing into", outdir))
 }

@@ -4,12 +4,12 @@ use crate::error::{Error, ErrorKind};
 use crate::outdir::{FAILING, FULL, NOT_WRITABLE};
 use rusqlite::ErrorCode;
 
-pub(super) const BROKEN: &str = "`labeler-tui journal check` says what is wrong; `journal restore FILE` \
+pub const BROKEN: &str = "`labeler-tui journal check` says what is wrong; `journal restore FILE` \
     brings a backup back, `journal rebuild` saves what can be read. Do not copy or delete \
     journal.sqlite by hand: journal.sqlite-wal and -shm belong to it";
 
 /// For `map_err`: an error of the journal while `what` was being done.
-pub(crate) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
+pub fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
     move |error| {
         let hint = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Some(FULL),
@@ -29,6 +29,6 @@ pub(crate) fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
 }
 
 /// What the journal holds cannot be read back.
-pub(crate) fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
+pub fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Store, format!("journal, {what}: {error}")).with_hint(BROKEN)
 }

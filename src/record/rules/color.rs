@@ -1,6 +1,6 @@
 //! What an icon's opaque pixels look like, in plain numbers that the rules and the screen share.
 
-use super::{Field, Vocabulary, Word};
+use crate::record::{Field, Vocabulary, Word};
 use serde::{Deserialize, Serialize};
 
 /// How far, in OKLab, a pixel may lie from a word's nearest anchor and still show the word.

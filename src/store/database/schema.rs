@@ -1,17 +1,18 @@
 //! The journal's tables and its migrations.
 
-use super::contents::fill_checksums;
+use crate::store::tables::records::fill_checksums;
 use rusqlite::Connection;
 
 /// One entry per version of the layout, applied in order; never edited once released.
 const MIGRATIONS: &[&str] = &[
     "
+-- Current state: small values kept between runs.
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- What a source says of an image.
+-- Current state: what the source says of an image now.
 CREATE TABLE groups (
     id          INTEGER PRIMARY KEY,
     ord         INTEGER NOT NULL,
@@ -28,7 +29,7 @@ CREATE TABLE groups (
 CREATE INDEX groups_by_order ON groups (ord, id);
 CREATE INDEX groups_by_hash ON groups (sha256) WHERE sha256 IS NOT NULL;
 
--- Every path under which an image was ever met.
+-- Current state: the image that is at each path now, of all the paths that were ever met.
 CREATE TABLE paths (
     path     TEXT PRIMARY KEY,
     group_id INTEGER NOT NULL REFERENCES groups (id)
@@ -109,7 +110,7 @@ CREATE TABLE import_faults (
     text TEXT NOT NULL
 );
 
--- Where each group stands now: the outcome of all the above, and what the queue shows of it.
+-- Current state of each group: the outcome of all the above, and what the queue shows of it.
 CREATE TABLE heads (
     group_id    INTEGER PRIMARY KEY REFERENCES groups (id),
     head        TEXT NOT NULL,
@@ -182,22 +183,72 @@ ALTER TABLE heads DROP COLUMN material;
 ALTER TABLE heads DROP COLUMN vibe;
 ALTER TABLE heads DROP COLUMN item_type;
 ",
+    "
+-- Computed from an image: how much of it each color covers. Can be rebuilt.
+CREATE TABLE colors (
+    group_id  INTEGER PRIMARY KEY REFERENCES groups (id),
+    histogram TEXT NOT NULL
+);
+INSERT INTO colors SELECT id, histogram FROM groups WHERE histogram IS NOT NULL;
+ALTER TABLE groups DROP COLUMN histogram;
+
+-- Computed from a draft: what the rules say of it, where that is not what they said when it was
+-- stored. Can be rebuilt.
+CREATE TABLE checks (
+    draft   INTEGER PRIMARY KEY REFERENCES drafts (id),
+    reasons TEXT NOT NULL
+);
+
+-- A group is one image now, and keeps its text when another image comes to its path; before, a
+-- record lost its draft there.
+UPDATE heads SET
+    head = json_set(head, '$.draft', r.draft),
+    has_draft = 1,
+    state = CASE WHEN d.reasons = '' OR r.made_by = 'operator' THEN 'committed' ELSE 'uncertain' END,
+    reasons = d.reasons,
+    labels = d.labels
+FROM records r JOIN drafts d ON d.id = r.draft
+WHERE r.id = heads.record AND r.made_by <> 'unread'
+    AND json_valid(heads.head) AND json_valid(d.labels)
+    AND json_extract(heads.head, '$.draft') IS NULL
+    AND json_extract(heads.head, '$.decision') = 'open';
+",
 ];
 
+/// Tables of which no row is ever changed or removed, but by a migration.
+#[cfg(test)]
+pub const GROWING: [&str; 7] = [
+    "attempts",
+    "failures",
+    "drafts",
+    "records",
+    "steps",
+    "step_entries",
+    "import_faults",
+];
+
+/// Tables that hold the current state.
+#[cfg(test)]
+pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
+
+/// Tables that are computed from the others and from the images.
+#[cfg(test)]
+pub const COMPUTED: [&str; 2] = ["colors", "checks"];
+
 /// The `application_id` of a journal; one of before it was set has 0.
-pub(super) const APPLICATION_ID: i64 = 0x4c54_5549;
+pub const APPLICATION_ID: i64 = 0x4c54_5549;
 
 /// The version of the layout that this program writes.
-pub(super) const VERSION: usize = MIGRATIONS.len();
+pub const VERSION: usize = MIGRATIONS.len();
 
 /// Brings the layout up to date.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     migrate_to(VERSION, connection)?;
     fill_checksums(connection)
 }
 
 /// Brings the layout to this version, or leaves it at a later one.
-pub(super) fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Result<()> {
+pub fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Result<()> {
     let have: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let missing = MIGRATIONS.iter().zip(1_u32..).take(version);
     for (migration, to) in missing.skip(have as usize) {

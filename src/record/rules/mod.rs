@@ -1,11 +1,17 @@
 //! The quality rules: what makes a record uncertain. Pure functions of the labels and their item.
 
-use super::{ColorHistogram, Field, FieldConfidence, Labels, Language, Reason, Vocabulary, script};
+mod color;
+mod script;
+
+pub use color::{ColorHistogram, nearest_color};
+pub use script::estimate_tokens;
+
+use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary};
 use crate::text::clean_text;
 
 pub const LEAST_TAGS: usize = 5;
 pub const LEAST_QUERIES: usize = 3;
-/// What CLIP- and SigLIP-like text encoders read of a label, see [`super::estimate_tokens`].
+/// What CLIP- and SigLIP-like text encoders read of a label, see [`estimate_tokens`].
 pub const MOST_TOKENS: usize = 64;
 /// A field whose chosen tokens have a lower geometric mean probability is not believed.
 pub const LOW_MEAN: f32 = 0.35;
@@ -63,7 +69,7 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
                 .contradicted(labels.values(Field::Colors), context.vocabulary)
                 .is_empty()
         }),
-        Reason::LabelTooLong => super::estimate_tokens(labels.label_ko()) > MOST_TOKENS,
+        Reason::LabelTooLong => estimate_tokens(labels.label_ko()) > MOST_TOKENS,
         Reason::LowConfidence => context.confidence.iter().any(is_low),
         Reason::Truncated => context.truncated,
         Reason::QualityRetryFailed | Reason::UnreadLine => false,

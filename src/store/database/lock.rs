@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{LOCK, file, open_own};
+use crate::store::tables;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -35,7 +36,7 @@ impl Lock {
             host: host(),
             since: crate::text::utc(jiff::Timestamp::now()),
         };
-        let text = super::head::to_json(&holder)?;
+        let text = tables::to_json(&holder)?;
         held.set_len(0)
             .and_then(|()| held.seek(SeekFrom::Start(0)))
             .and_then(|_| held.write_all(text.as_bytes()))
@@ -44,20 +45,13 @@ impl Lock {
     }
 
     /// Whether the lock that is held is the one that others find in `outdir`.
-    #[cfg(unix)]
-    pub(super) fn is_at(&self, outdir: &Path) -> bool {
+    pub fn is_at(&self, outdir: &Path) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         let found = std::fs::metadata(outdir.join(LOCK));
         match (self.file.metadata(), found) {
             (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
             _ => false,
         }
-    }
-
-    /// A file that is open can be neither deleted nor replaced here.
-    #[cfg(not(unix))]
-    pub(super) fn is_at(&self, _: &Path) -> bool {
-        true
     }
 }
 

@@ -1,0 +1,133 @@
+//! Compares the files of lines in an outdir with what its journal would write.
+
+use super::errors::Errors;
+use super::exporter::Exporter;
+use super::exports::read_lines;
+use super::jsonl::Jsonl;
+use super::target::Target;
+use super::truth::{PictureOfLine, Truth, View};
+use crate::error::Result;
+use crate::outdir::LABELS;
+use crate::store::Journal;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Lines of one file that are not as the journal would write them, each by the path in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ComparedFile {
+    pub name: &'static str,
+    /// The journal has it, and the file does not.
+    pub missing: Vec<String>,
+    /// The file has it, and the journal does not.
+    pub extra: Vec<String>,
+    pub different: Vec<String>,
+}
+
+impl ComparedFile {
+    pub fn is_same(&self) -> bool {
+        self.missing.is_empty() && self.extra.is_empty() && self.different.is_empty()
+    }
+}
+
+/// Compares the files of `outdir` with a copy of its journal, in whose own folder the files are
+/// written for it.
+pub fn compare(copy: &Journal, outdir: &Path) -> Result<Vec<ComparedFile>> {
+    let truth = Truth::of(copy, &outdir.join(LABELS))?;
+    let view = View {
+        journal: copy,
+        truth: &truth,
+    };
+    let exporters: [&dyn Exporter; 2] = [&Jsonl, &Errors];
+    let compared = exporters.into_iter().map(|exporter| {
+        let name = exporter.name();
+        let target = Target::find(copy.outdir(), name)?;
+        let mut sink = target.begin()?;
+        exporter.write(&view, &mut sink)?;
+        target.replace(sink.finish()?)?;
+        let there = Target::find(outdir, name)?;
+        let found = match there.path().exists() {
+            true => lines_of(there.path())?,
+            false => Vec::new(),
+        };
+        Ok(compare_lines(name, &lines_of(target.path())?, &found))
+    });
+    compared.collect()
+}
+
+/// The lines of a file that hold something.
+fn lines_of(path: &Path) -> Result<Vec<Vec<u8>>> {
+    let mut lines = read_lines(path)?;
+    lines.retain(|line| !line.trim_ascii().is_empty());
+    Ok(lines)
+}
+
+fn compare_lines(name: &'static str, expected: &[Vec<u8>], found: &[Vec<u8>]) -> ComparedFile {
+    let mut compared = ComparedFile {
+        name,
+        ..ComparedFile::default()
+    };
+    let mut left: HashMap<String, Vec<&[u8]>> = HashMap::new();
+    for line in found {
+        left.entry(named(line)).or_default().push(line);
+    }
+    for line in expected {
+        let path = named(line);
+        match left.get_mut(&path).filter(|lines| !lines.is_empty()) {
+            None => compared.missing.push(path),
+            Some(lines) => {
+                let same = lines.iter().position(|other| other == line);
+                lines.remove(same.unwrap_or_default());
+                if same.is_none() {
+                    compared.different.push(path);
+                }
+            }
+        }
+    }
+    for line in found {
+        let path = named(line);
+        if let Some(lines) = left.get_mut(&path)
+            && let Some(at) = lines.iter().position(|other| other == line)
+        {
+            lines.remove(at);
+            compared.extra.push(path);
+        }
+    }
+    compared
+}
+
+/// How a line is named: by the path in it, else by how it begins.
+fn named(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let picture = PictureOfLine::of(text.trim_start_matches('\u{feff}'));
+    match picture.and_then(|picture| picture.image_path) {
+        Some(path) => path,
+        None => text.chars().take(40).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_missing_extra_or_different() {
+        let line = |path: &str, label: &str| {
+            format!("{{\"image_path\": \"{path}\", \"label_ko\": \"{label}\"}}").into_bytes()
+        };
+        let expected = [line("a", "1"), line("b", "1"), line("c", "1")];
+        let found = [
+            line("c", "1"),
+            line("b", "2"),
+            line("b", "1"),
+            line("d", "1"),
+            b"half a li".to_vec(),
+        ];
+        let compared = compare_lines("x", &expected, &found);
+        assert_eq!(compared.missing, ["a"]);
+        assert_eq!(compared.extra, ["b", "d", "half a li"]);
+        assert_eq!(compared.different, [""; 0]);
+        let compared = compare_lines("x", &expected[..1], &[line("a", "2")]);
+        assert_eq!(compared.different, ["a"]);
+        assert!(compare_lines("x", &expected, &expected).is_same());
+    }
+}

@@ -1,0 +1,187 @@
+//! Stores what models answer, what could not be asked, and what `--batch` commits of it.
+
+use super::errors::doing;
+use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
+use super::tables::drafts::{DraftRow, insert_draft, read_draft};
+use super::tables::meta::{Content, bump};
+use super::tables::records::insert_record;
+use super::tables::states::{StateWriter, read_current};
+use crate::error::Result;
+use crate::record::{
+    Attempt, CommittedBy, Failure, FieldConfidence, GroupId, Labels, Line, Origin, Reason,
+};
+use crate::text::utc;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The attempt's number.
+    pub id: i64,
+    /// Whether it is the draft now, and not an offer.
+    pub shown: bool,
+    /// Every group that looks different now, twins of its old and new label included.
+    pub changed: Vec<GroupId>,
+}
+
+/// The attempt that most of a [`Merged`] comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    Earlier(i64),
+    /// The retry that is being stored.
+    Retry,
+}
+
+/// What an answer and its retry come to, field by field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Merged {
+    pub basis: Basis,
+    pub labels: Labels,
+    pub reasons: Vec<Reason>,
+    pub confidence: Vec<FieldConfidence>,
+}
+
+/// Stores an answer or a failed try, and what it and the answer before it come to, as one.
+pub fn add(
+    db: &mut Connection,
+    group: GroupId,
+    attempt: &Attempt,
+    merged: Option<&Merged>,
+) -> Result<Added> {
+    let transaction = db.transaction().map_err(doing("saving an answer"))?;
+    let id = insert_attempt(&transaction, group, attempt)?;
+    let mut states = StateWriter::new(&transaction);
+    let mut current = states.read(group)?;
+    let mut shown = false;
+    match (&attempt.labels, &attempt.failure) {
+        (Some(labels), _) => {
+            if current.failure.is_some() {
+                // It leaves the list of errors.
+                bump(&transaction, Content::Failures)?;
+            }
+            let draft = draft_of(
+                attempt,
+                id,
+                labels,
+                &attempt.reasons,
+                attempt.confidence.clone(),
+            );
+            shown = current.answered(insert_draft(&transaction, group, &draft)?);
+        }
+        (None, Some(failure)) => {
+            current.failure = Some(insert_failure(&transaction, group, &attempt.at, failure)?);
+        }
+        (None, None) => {}
+    }
+    if let Some(merged) = merged {
+        let (basis, basis_id) = match merged.basis {
+            Basis::Earlier(id) => (read_attempt(&transaction, group, id)?, id),
+            Basis::Retry => (attempt.clone(), id),
+        };
+        let confidence = merged.confidence.clone();
+        let draft = draft_of(
+            &basis,
+            basis_id,
+            &merged.labels,
+            &merged.reasons,
+            confidence,
+        );
+        shown = current.answered(insert_draft(&transaction, group, &draft)?);
+    }
+    states.write(group, &current)?;
+    let changed = states.finish()?;
+    transaction.commit().map_err(doing("saving an answer"))?;
+    Ok(Added { id, shown, changed })
+}
+
+/// The answer that [`commit`] would commit, where it is no retry and has had none.
+pub fn without_retry(db: &Connection, group: GroupId) -> Result<Option<Attempt>> {
+    let current = read_current(db, group)?.unwrap_or_default();
+    let Some(draft) = current.uncommitted() else {
+        return Ok(None);
+    };
+    let Origin::Attempt(id) = read_draft(db, draft)?.origin else {
+        return Ok(None);
+    };
+    let mut attempts = attempts_of(db, group)?;
+    if attempts.iter().any(|other| other.retry_of == Some(id)) {
+        return Ok(None);
+    }
+    attempts.retain(|attempt| attempt.id == id && attempt.retry_of.is_none());
+    Ok(attempts.pop())
+}
+
+/// Stores failures that came before any answer was asked for, in one transaction.
+pub fn add_failures(db: &mut Connection, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
+    let transaction = db.transaction().map_err(doing("saving a failure"))?;
+    let mut states = StateWriter::new(&transaction);
+    let at = utc(states.now);
+    for (group, failure) in failures {
+        let mut current = states.read(*group)?;
+        current.failure = Some(insert_failure(&transaction, *group, &at, failure)?);
+        states.write(*group, &current)?;
+    }
+    let changed = states.finish()?;
+    transaction.commit().map_err(doing("saving a failure"))?;
+    Ok(changed)
+}
+
+/// Makes the draft the record, unless an operator has edited or decided.
+pub fn commit(db: &mut Connection, group: GroupId) -> Result<Vec<GroupId>> {
+    let transaction = db.transaction().map_err(doing("saving a record"))?;
+    let mut states = StateWriter::new(&transaction);
+    let mut current = states.read(group)?;
+    let Some(version) = current.uncommitted() else {
+        return Ok(Vec::new());
+    };
+    let by = CommittedBy::Batch;
+    let record = insert_record(&transaction, group, version, states.now, by)?;
+    current.review.line = Some(Line {
+        record: Some(record),
+        version,
+        by,
+    });
+    states.write(group, &current)?;
+    let changed = states.finish()?;
+    bump(&transaction, Content::Records)?;
+    transaction.commit().map_err(doing("saving a record"))?;
+    Ok(changed)
+}
+
+/// A draft whose labels come, for the most part, from `basis`.
+fn draft_of(
+    basis: &Attempt,
+    id: i64,
+    labels: &Labels,
+    reasons: &[Reason],
+    confidence: Vec<FieldConfidence>,
+) -> DraftRow {
+    DraftRow {
+        origin: Origin::Attempt(id),
+        labels: labels.clone(),
+        reasons: without_duplicate(reasons),
+        kept: kept(reasons),
+        confidence,
+        with_image: basis.settings.with_image,
+        with_metadata: basis.settings.with_metadata,
+        model: basis.model.clone(),
+        prompt_version: basis.prompt_version.clone(),
+        generated_at: basis.at.clone(),
+    }
+}
+
+fn without_duplicate(reasons: &[Reason]) -> Vec<Reason> {
+    let mut reasons = reasons.to_vec();
+    reasons.retain(|reason| *reason != Reason::DuplicateLabel);
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
+}
+
+fn kept(reasons: &[Reason]) -> Vec<Reason> {
+    let mut reasons = without_duplicate(reasons);
+    reasons.retain(|reason| matches!(reason, Reason::Truncated | Reason::QualityRetryFailed));
+    reasons
+}

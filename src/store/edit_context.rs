@@ -1,0 +1,151 @@
+//! Does one change of an operator's to one group: stores the text that it gives and the record
+//! that it commits.
+
+use super::rules::{Facts, edit, reasons};
+use super::tables::computed::read_colors;
+use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
+use super::tables::groups::read_group;
+use super::tables::records::insert_record;
+use crate::error::Result;
+use crate::record::{
+    Change, CurrentState, Field, GroupId, Labels, Origin, ReviewState, Vocabulary,
+};
+use crate::text::utc;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+/// Written as the model of a record that no model has had a part in.
+const BY_HAND: &str = "operator";
+
+/// What a change to one group needs to know.
+pub struct EditContext<'a> {
+    pub db: &'a Connection,
+    pub vocabulary: &'a Vocabulary,
+    pub group: GroupId,
+    pub now: Timestamp,
+}
+
+/// A new version, stored.
+pub struct EditedText {
+    number: i64,
+    pub draft: DraftRow,
+    /// Those that differ from the version before it.
+    pub fields: Vec<Field>,
+}
+
+impl EditContext<'_> {
+    /// The state afterwards; the text too where it is a new one.
+    pub fn change(
+        &self,
+        current: &CurrentState,
+        change: &Change,
+    ) -> Result<(ReviewState, Option<EditedText>)> {
+        let text = match change {
+            Change::Set { .. }
+            | Change::Add { .. }
+            | Change::Remove { .. }
+            | Change::Rename { .. }
+            | Change::Replace { .. }
+            | Change::Canonicalize { .. }
+            | Change::TakeField { .. } => self.edit(&current.review, change)?,
+            Change::TakeVersion { version } => {
+                if self.version(*version)?.is_none() {
+                    // Says why it cannot be done.
+                    edit(&Labels::default(), change, None, self.vocabulary)?;
+                }
+                None
+            }
+            _ => None,
+        };
+        let number = text.as_ref().map(|text| text.number);
+        let mut next = current.apply(change, number);
+        if let Some(line) = &mut next.line
+            && line.record.is_none()
+        {
+            let record = insert_record(self.db, self.group, line.version, self.now, line.by)?;
+            line.record = Some(record);
+        }
+        Ok((next, text))
+    }
+
+    /// A version of this very group.
+    fn version(&self, number: i64) -> Result<Option<DraftRow>> {
+        read_draft_of(self.db, self.group, number)
+    }
+
+    /// Stores the text that an edit gives, as a new version; `None` where it changes nothing.
+    fn edit(&self, review: &ReviewState, change: &Change) -> Result<Option<EditedText>> {
+        let (field, taken) = match change {
+            Change::TakeField { version, field } => (Some(*field), self.version(*version)?),
+            Change::Set { field, .. }
+            | Change::Add { field, .. }
+            | Change::Remove { field, .. }
+            | Change::Rename { field, .. } => (Some(*field), None),
+            _ => (None, None),
+        };
+        let old = match review.draft {
+            Some(draft) => Some(read_draft(self.db, draft)?),
+            None if !change.begins_draft() => return Ok(None),
+            None => None,
+        };
+        let empty = Labels::default();
+        let before = old.as_ref().map_or(&empty, |old| &old.labels);
+        let taken_labels = taken.as_ref().map(|taken| &taken.labels);
+        let Some(labels) = edit(before, change, taken_labels, self.vocabulary)? else {
+            return Ok(None);
+        };
+        let fields = before.differing(&labels);
+        let group = read_group(self.db, self.group)?;
+        let at = utc(self.now);
+        let mut draft = old.unwrap_or_else(|| DraftRow {
+            origin: Origin::Edit,
+            labels: Labels::default(),
+            reasons: Vec::new(),
+            kept: Vec::new(),
+            confidence: Vec::new(),
+            with_image: true,
+            with_metadata: true,
+            model: BY_HAND.into(),
+            prompt_version: BY_HAND.into(),
+            generated_at: at.clone(),
+        });
+        // What a person has written is certain; what another answer brings is as firm as
+        // it was there.
+        draft.confidence.retain(|held| match field {
+            Some(field) => held.field != field,
+            None => labels.values(held.field) == draft.labels.values(held.field),
+        });
+        if let Some(taken) = &taken {
+            let confidence = taken.confidence.iter();
+            let confidence = confidence.filter(|held| Some(held.field) == field);
+            draft.confidence.extend(confidence.cloned());
+        }
+        // Whoever writes a whole field has fixed it; a word in or out, perhaps over thousands
+        // of records, says nothing of the rest.
+        if matches!(change, Change::Set { .. } | Change::TakeField { .. }) {
+            draft.kept.clear();
+        }
+        draft.origin = Origin::Edit;
+        draft.labels = labels;
+        draft.generated_at = at;
+        let histogram = read_colors(self.db, self.group)?;
+        draft.reasons = reasons(
+            &draft.labels,
+            &Facts {
+                vocabulary: self.vocabulary,
+                item_name: &group.item.item_name,
+                histogram: histogram.as_ref(),
+                confidence: &draft.confidence,
+                with_image: draft.with_image,
+                with_metadata: draft.with_metadata,
+                kept: &draft.kept,
+            },
+        );
+        let number = insert_draft(self.db, self.group, &draft)?;
+        Ok(Some(EditedText {
+            number,
+            draft,
+            fields,
+        }))
+    }
+}

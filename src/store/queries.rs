@@ -1,0 +1,387 @@
+//! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
+
+use super::errors::{doing, unreadable};
+use super::tables::answers::{attempts_of, read_failure};
+use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
+use super::tables::groups::{IS_DISPLACED, read_group};
+use super::tables::records::read_record;
+use super::tables::states::read_current;
+use super::tables::{from_json, to_json};
+use crate::error::Result;
+use crate::record::{
+    Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
+    Reason, SourceType, Version, Vocabulary, VocabularyPreview,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
+
+const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
+        h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.labels, h.changed_at,
+        h.offered
+    FROM groups g JOIN heads h ON h.group_id = g.id";
+
+/// How things stand, for the summary of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub groups: u64,
+    /// Groups with a record.
+    pub records: u64,
+    pub by_state: Vec<(GroupState, u64)>,
+    /// Groups that show a reason, rejected ones left out.
+    pub by_reason: Vec<(Reason, u64)>,
+    /// Groups that have neither a record nor an answer, by the newest failure.
+    pub failures: Vec<(FailureCode, u64)>,
+}
+
+impl Counts {
+    pub fn in_state(&self, state: GroupState) -> u64 {
+        let found = self.by_state.iter().find(|(other, _)| *other == state);
+        found.map_or(0, |(_, count)| *count)
+    }
+}
+
+/// A place that holds a sought text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub group: GroupId,
+    pub field: Field,
+    pub text: String,
+}
+
+pub fn summary(db: &Connection, id: GroupId) -> Result<Option<GroupSummary>> {
+    db.prepare_cached(&format!("{SUMMARY} WHERE g.id = ?1"))
+        .and_then(|mut select| select.query_row([id.0], raw_summary).optional())
+        .map_err(doing("reading a group"))?
+        .map(RawSummary::parse)
+        .transpose()
+}
+
+/// Those of the groups that exist, in the given order.
+pub fn summaries_of(db: &Connection, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
+    let mut out = Vec::with_capacity(ids.len());
+    for &id in ids {
+        out.extend(summary(db, id)?);
+    }
+    Ok(out)
+}
+
+/// Hands every group over in source order, in batches, so that a front end can show the
+/// first ones at once. Groups whose picture has given way to another one are left out.
+pub fn each_summary(
+    db: &Connection,
+    batch: usize,
+    mut take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
+) -> Result<()> {
+    let mut select = db
+        .prepare_cached(&format!(
+            "{SUMMARY} WHERE NOT {IS_DISPLACED} ORDER BY g.ord, g.id"
+        ))
+        .map_err(doing("reading the groups"))?;
+    let rows = select
+        .query_map([], raw_summary)
+        .map_err(doing("reading the groups"))?;
+    let mut full = Vec::new();
+    for row in rows {
+        full.push(row.map_err(doing("reading the groups"))?.parse()?);
+        if full.len() >= batch.max(1) {
+            take(std::mem::take(&mut full))?;
+        }
+    }
+    if full.is_empty() {
+        return Ok(());
+    }
+    take(full)
+}
+
+pub fn summaries(db: &Connection) -> Result<Vec<GroupSummary>> {
+    let mut all = Vec::new();
+    each_summary(db, 1024, |batch| {
+        all.extend(batch);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// Everything about one group; `None` where there is no such group.
+pub fn detail(db: &Connection, id: GroupId) -> Result<Option<GroupDetail>> {
+    let Some(summary) = summary(db, id)? else {
+        return Ok(None);
+    };
+    let group = read_group(db, id)?;
+    let current = read_current(db, id)?.unwrap_or_default();
+    let versions = versions(db, id)?;
+    let number = current.review.draft;
+    let shown = versions
+        .iter()
+        .find(|version| Some(version.number) == number);
+    let draft = shown.map(|version| Draft {
+        reasons: summary.reasons.clone(),
+        ..version.text.clone()
+    });
+    let committed = match current.review.line.and_then(|line| line.record) {
+        Some(record) => read_record(db, record)?,
+        None => None,
+    };
+    Ok(Some(GroupDetail {
+        summary,
+        item: group.item,
+        image_sha256: group.sha256,
+        other_names: group.other_names,
+        rows: group.rows,
+        draft,
+        versions,
+        attempts: attempts_of(db, id)?,
+        failure: match current.failure {
+            Some(failure) => Some(read_failure(db, failure)?),
+            None => None,
+        },
+        committed,
+        current,
+    }))
+}
+
+/// Every text that a group has had, oldest first.
+fn versions(db: &Connection, id: GroupId) -> Result<Vec<Version>> {
+    let mut committed: HashMap<i64, String> = db
+        .prepare_cached(
+            "SELECT draft, at FROM records
+             WHERE group_id = ?1 AND made_by <> 'unread' ORDER BY id",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .map_err(doing("reading the versions"))?;
+    let rows = read_drafts(db, id)?.into_iter();
+    let version = |(number, row): (i64, DraftRow)| Version {
+        number,
+        committed: committed.remove(&number),
+        text: Draft {
+            labels: row.labels,
+            reasons: row.reasons,
+            origin: row.origin,
+            model: row.model,
+            prompt_version: row.prompt_version,
+            generated_at: row.generated_at,
+            confidence: row.confidence,
+        },
+    };
+    Ok(rows.map(version).collect())
+}
+
+/// The first row of a group and its hash: what a new attempt needs.
+pub fn item(db: &Connection, id: GroupId) -> Result<(Item, Option<String>)> {
+    let group = read_group(db, id)?;
+    Ok((group.item, group.sha256))
+}
+
+/// Groups in any of these states, in source order.
+pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>> {
+    let mut ids = Vec::new();
+    let mut select = db
+        .prepare_cached(&format!(
+            "SELECT g.id, g.ord FROM heads h JOIN groups g ON g.id = h.group_id
+             WHERE h.state = ?1 AND NOT {IS_DISPLACED}"
+        ))
+        .map_err(doing("reading the groups"))?;
+    for state in states {
+        let rows = select
+            .query_map([state.name()], |row| Ok((row.get(1)?, row.get(0)?)))
+            .map_err(doing("reading the groups"))?;
+        for row in rows {
+            let (order, id): (i64, i64) = row.map_err(doing("reading the groups"))?;
+            ids.push((order, GroupId(id)));
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids.into_iter().map(|(_, id)| id).collect())
+}
+
+pub fn counts(db: &Connection) -> Result<Counts> {
+    let count = |sql: &str| -> Result<u64> {
+        let found: i64 = db
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(doing("counting"))?;
+        Ok(u64::try_from(found).unwrap_or_default())
+    };
+    let heads = format!(
+        "(SELECT h.* FROM heads h JOIN groups g ON g.id = h.group_id WHERE NOT {IS_DISPLACED})"
+    );
+    let mut counts = Counts {
+        groups: count(&format!(
+            "SELECT count(*) FROM groups g WHERE NOT {IS_DISPLACED}"
+        ))?,
+        records: count(&format!(
+            "SELECT count(*) FROM {heads} WHERE record IS NOT NULL"
+        ))?,
+        ..Counts::default()
+    };
+    for (name, found) in counted(
+        db,
+        &format!("SELECT state, count(*), 0 FROM {heads} GROUP BY state"),
+    )? {
+        if let Some(state) = state_of(&name.0) {
+            counts.by_state.push((state, found));
+        }
+    }
+    counts.by_state.sort_unstable_by_key(|(state, _)| *state);
+    let mut by_reason = std::collections::BTreeMap::new();
+    for ((codes, duplicate), found) in counted(
+        db,
+        &format!(
+            "SELECT reasons, count(*), duplicate FROM {heads} WHERE state <> 'rejected'
+         GROUP BY reasons, duplicate"
+        ),
+    )? {
+        for reason in reasons_of(&codes, duplicate) {
+            *by_reason.entry(reason).or_insert(0) += found;
+        }
+    }
+    counts.by_reason = by_reason.into_iter().collect();
+    for ((code, _), found) in counted(
+        db,
+        &format!(
+            "SELECT f.code, count(*), 0 FROM {heads} h JOIN failures f ON f.id = h.failure
+         WHERE h.has_draft = 0 AND h.record IS NULL GROUP BY f.code"
+        ),
+    )? {
+        if let Some(code) = FailureCode::parse(&code) {
+            counts.failures.push((code, found));
+        }
+    }
+    Ok(counts)
+}
+
+fn counted(db: &Connection, sql: &str) -> Result<Vec<((String, bool), u64)>> {
+    let rows: Vec<((String, bool), i64)> = db
+        .prepare_cached(sql)
+        .and_then(|mut select| {
+            select
+                .query_map([], |row| Ok(((row.get(0)?, row.get(2)?), row.get(1)?)))?
+                .collect()
+        })
+        .map_err(doing("counting"))?;
+    Ok(rows
+        .into_iter()
+        .map(|(key, found)| (key, u64::try_from(found).unwrap_or_default()))
+        .collect())
+}
+
+/// What bringing these groups' drafts into the vocabulary would do.
+pub fn vocabulary_preview(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    groups: &[GroupId],
+) -> Result<VocabularyPreview> {
+    let drafts = groups.iter().map(|&group| {
+        let current = read_current(db, group)?.unwrap_or_default();
+        let draft = current.review.draft;
+        draft
+            .map(|draft| Ok(read_draft(db, draft)?.labels))
+            .transpose()
+    });
+    VocabularyPreview::count(drafts, vocabulary)
+}
+
+/// Every free text of a draft that holds `text`, in source order.
+pub fn find(db: &Connection, text: &str) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    if text.is_empty() {
+        return Ok(found);
+    }
+    let mut select = db
+        .prepare_cached(
+            "SELECT g.id, d.labels FROM groups g
+                 JOIN heads h ON h.group_id = g.id
+                 JOIN drafts d ON d.id = json_extract(h.head, '$.draft')
+             WHERE instr(d.labels, ?1) > 0
+             ORDER BY g.ord, g.id",
+        )
+        .map_err(doing("looking for a text"))?;
+    // The stored form escapes quotes and backslashes; the sieve above must look for that.
+    let stored = to_json(&text)?;
+    let sieve = stored.trim_start_matches('"').trim_end_matches('"');
+    let rows = select
+        .query_map(params![sieve], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })
+        .map_err(doing("looking for a text"))?;
+    for row in rows {
+        let (id, labels) = row.map_err(doing("looking for a text"))?;
+        let labels: Labels = from_json(&labels)?;
+        for field in Field::free_text() {
+            let holding = labels.values(field).iter();
+            let holding = holding.filter(|held| held.contains(text));
+            found.extend(holding.map(|held| Found {
+                group: GroupId(id),
+                field,
+                text: held.clone(),
+            }));
+        }
+    }
+    Ok(found)
+}
+
+struct RawSummary {
+    id: i64,
+    order: i64,
+    image_path: String,
+    name: String,
+    source_type: String,
+    part: Option<String>,
+    state: String,
+    has_record: bool,
+    reasons: String,
+    duplicate: bool,
+    uncertainty: f32,
+    labels: String,
+    changed_at: i64,
+    offered: bool,
+}
+
+fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
+    Ok(RawSummary {
+        id: row.get(0)?,
+        order: row.get(1)?,
+        image_path: row.get(2)?,
+        name: row.get(3)?,
+        source_type: row.get(4)?,
+        part: row.get(5)?,
+        state: row.get(6)?,
+        has_record: row.get(7)?,
+        reasons: row.get(8)?,
+        duplicate: row.get(9)?,
+        uncertainty: row.get(10)?,
+        labels: row.get(11)?,
+        changed_at: row.get(12)?,
+        offered: row.get(13)?,
+    })
+}
+
+impl RawSummary {
+    fn parse(self) -> Result<GroupSummary> {
+        Ok(GroupSummary {
+            id: GroupId(self.id),
+            order: u64::try_from(self.order).unwrap_or_default(),
+            image_path: self.image_path,
+            name: self.name,
+            source_type: SourceType::parse(&self.source_type)
+                .ok_or_else(|| unreadable("reading a group", self.source_type))?,
+            part: self.part,
+            state: state_of(&self.state)
+                .ok_or_else(|| unreadable("reading a group", &self.state))?,
+            has_record: self.has_record,
+            offered: self.offered,
+            reasons: reasons_of(&self.reasons, self.duplicate),
+            uncertainty: self.uncertainty,
+            labels: from_json(&self.labels)?,
+            changed_at: self.changed_at,
+        })
+    }
+}
+
+fn state_of(name: &str) -> Option<GroupState> {
+    let all = GroupState::ALL.iter().copied();
+    all.into_iter().find(|state| state.name() == name)
+}

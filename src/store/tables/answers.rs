@@ -1,0 +1,74 @@
+//! `attempts` and `failures`: what models answered, and why items have no answer. Both only grow.
+
+use super::meta::{Content, bump};
+use super::{from_json, to_json};
+use crate::error::Result;
+use crate::record::{Attempt, Failure, FailureCode, GroupId};
+use crate::store::errors::{doing, unreadable};
+use rusqlite::{Connection, params};
+
+pub fn insert_attempt(db: &Connection, group: GroupId, attempt: &Attempt) -> Result<i64> {
+    let text = to_json(attempt)?;
+    db.prepare_cached(
+        "INSERT INTO attempts (group_id, at, model, prompt_version, settings_hash, failure,
+             attempt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .and_then(|mut insert| {
+        insert.insert(params![
+            group.0,
+            attempt.at,
+            attempt.model,
+            attempt.prompt_version,
+            attempt.settings_hash,
+            attempt.failure.as_ref().map(|failure| failure.code.code()),
+            text,
+        ])
+    })
+    .map_err(doing("saving an answer"))
+}
+
+pub fn read_attempt(db: &Connection, group: GroupId, id: i64) -> Result<Attempt> {
+    let text: String = db
+        .prepare_cached("SELECT attempt FROM attempts WHERE id = ?1 AND group_id = ?2")
+        .and_then(|mut select| select.query_row([id, group.0], |row| row.get(0)))
+        .map_err(doing("reading an answer"))?;
+    from_json(&text)
+}
+
+/// The answers of a group, oldest first.
+pub fn attempts_of(db: &Connection, group: GroupId) -> Result<Vec<Attempt>> {
+    let rows: Vec<(i64, String)> = db
+        .prepare_cached("SELECT id, attempt FROM attempts WHERE group_id = ?1 ORDER BY id")
+        .and_then(|mut select| {
+            select
+                .query_map([group.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .map_err(doing("reading the answers"))?;
+    rows.into_iter()
+        .map(|(id, text)| {
+            let mut attempt: Attempt = from_json(&text)?;
+            attempt.id = id;
+            Ok(attempt)
+        })
+        .collect()
+}
+
+pub fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {
+    bump(db, Content::Failures)?;
+    db.prepare_cached("INSERT INTO failures (group_id, at, code, detail) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut insert| {
+            insert.insert(params![group.0, at, failure.code.code(), failure.detail])
+        })
+        .map_err(doing("saving a failure"))
+}
+
+pub fn read_failure(db: &Connection, id: i64) -> Result<Failure> {
+    let (code, detail): (String, String) = db
+        .prepare_cached("SELECT code, detail FROM failures WHERE id = ?1")
+        .and_then(|mut select| select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))))
+        .map_err(doing("reading a failure"))?;
+    let code = FailureCode::parse(&code).ok_or_else(|| unreadable("reading a failure", code))?;
+    Ok(Failure { code, detail })
+}

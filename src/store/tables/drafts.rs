@@ -1,0 +1,146 @@
+//! `drafts`: every text that a group has had. It only grows; what the rules say of a text later is
+//! kept in [`super::computed`].
+
+use super::{from_json, json_value};
+use crate::error::Result;
+use crate::record::{FieldConfidence, GroupId, Labels, Origin, Reason};
+use crate::store::errors::doing;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// A row of `drafts`, without its number.
+#[derive(Debug, Clone)]
+pub struct DraftRow {
+    pub origin: Origin,
+    pub labels: Labels,
+    /// What the rules say of it; `duplicate_label` depends on others and is not in it.
+    pub reasons: Vec<Reason>,
+    /// Those of `reasons` that no text can show and an edit therefore keeps.
+    pub kept: Vec<Reason>,
+    pub confidence: Vec<FieldConfidence>,
+    /// What the answer behind it was given; the rules ask for no more than that can show.
+    pub with_image: bool,
+    pub with_metadata: bool,
+    pub model: String,
+    pub prompt_version: String,
+    pub generated_at: String,
+}
+
+pub fn codes(reasons: &[Reason]) -> String {
+    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
+    codes.join(" ")
+}
+
+/// The reasons behind stored codes, with `duplicate_label` in its place.
+pub fn reasons_of(codes: &str, duplicate: bool) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = codes.split(' ').filter_map(Reason::parse).collect();
+    if duplicate {
+        reasons.push(Reason::DuplicateLabel);
+    }
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
+}
+
+pub fn insert_draft(db: &Connection, group: GroupId, draft: &DraftRow) -> Result<i64> {
+    db.prepare_cached(
+        "INSERT INTO drafts (group_id, origin, labels, reasons, kept_reasons, confidence, with_image,
+             with_metadata, model, prompt_version, generated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )
+    .and_then(|mut insert| {
+        insert.insert(params![
+            group.0,
+            json_value(&draft.origin),
+            json_value(&draft.labels),
+            codes(&draft.reasons),
+            codes(&draft.kept),
+            json_value(&draft.confidence),
+            draft.with_image,
+            draft.with_metadata,
+            draft.model,
+            draft.prompt_version,
+            draft.generated_at,
+        ])
+    })
+    .map_err(doing("saving a draft"))
+}
+
+/// Drafts with the reasons of now.
+const DRAFT: &str = "SELECT d.id, d.origin, d.labels, coalesce(c.reasons, d.reasons),
+        d.kept_reasons, d.confidence, d.with_image, d.with_metadata, d.model, d.prompt_version,
+        d.generated_at
+    FROM drafts d LEFT JOIN checks c ON c.draft = d.id";
+
+/// A row of `drafts` before its JSON is read.
+struct RawDraft {
+    id: i64,
+    texts: [String; 5],
+    with_image: bool,
+    with_metadata: bool,
+    made: [String; 3],
+}
+
+fn raw_draft(row: &Row) -> rusqlite::Result<RawDraft> {
+    Ok(RawDraft {
+        id: row.get(0)?,
+        texts: [
+            row.get(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get(4)?,
+            row.get(5)?,
+        ],
+        with_image: row.get(6)?,
+        with_metadata: row.get(7)?,
+        made: [row.get(8)?, row.get(9)?, row.get(10)?],
+    })
+}
+
+impl RawDraft {
+    fn parse(self) -> Result<(i64, DraftRow)> {
+        let [origin, labels, reasons, kept, confidence] = self.texts;
+        let [model, prompt_version, generated_at] = self.made;
+        let draft = DraftRow {
+            origin: from_json(&origin)?,
+            labels: from_json(&labels)?,
+            reasons: reasons_of(&reasons, false),
+            kept: reasons_of(&kept, false),
+            confidence: from_json(&confidence)?,
+            with_image: self.with_image,
+            with_metadata: self.with_metadata,
+            model,
+            prompt_version,
+            generated_at,
+        };
+        Ok((self.id, draft))
+    }
+}
+
+pub fn read_draft(db: &Connection, id: i64) -> Result<DraftRow> {
+    let raw = db
+        .prepare_cached(&format!("{DRAFT} WHERE d.id = ?1"))
+        .and_then(|mut select| select.query_row([id], raw_draft))
+        .map_err(doing("reading a draft"))?;
+    Ok(raw.parse()?.1)
+}
+
+/// The versions of a group with their numbers, oldest first.
+pub fn read_drafts(db: &Connection, group: GroupId) -> Result<Vec<(i64, DraftRow)>> {
+    let rows: Vec<RawDraft> = db
+        .prepare_cached(&format!("{DRAFT} WHERE d.group_id = ?1 ORDER BY d.id"))
+        .and_then(|mut select| select.query_map([group.0], raw_draft)?.collect())
+        .map_err(doing("reading the versions"))?;
+    rows.into_iter().map(RawDraft::parse).collect()
+}
+
+/// One version, where it is one of this group.
+pub fn read_draft_of(db: &Connection, group: GroupId, id: i64) -> Result<Option<DraftRow>> {
+    let raw = db
+        .prepare_cached(&format!("{DRAFT} WHERE d.id = ?1 AND d.group_id = ?2"))
+        .and_then(|mut select| select.query_row([id, group.0], raw_draft).optional())
+        .map_err(doing("reading a version"))?;
+    Ok(raw
+        .map(RawDraft::parse)
+        .transpose()?
+        .map(|(_, draft)| draft))
+}

@@ -1,0 +1,175 @@
+//! `groups` and `paths`: every image that was ever met, and what the source says of it now.
+//!
+//! A group is one image: once its bytes are known, its hash never changes. Another image at the
+//! same path is another group, and the one before is *displaced* until its image turns up again.
+
+use super::{from_json, to_json};
+use crate::error::Result;
+use crate::record::{GroupId, Item};
+use crate::store::errors::doing;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
+
+/// A row of `groups`.
+pub struct GroupRow {
+    pub order: i64,
+    pub image_path: String,
+    pub sha256: Option<String>,
+    pub item: Item,
+    pub other_names: Vec<String>,
+    pub rows: u64,
+}
+
+/// Whether the image of group `g` is displaced: its path names another group now.
+pub const IS_DISPLACED: &str = "(g.image_path <> '' AND EXISTS (
+    SELECT 1 FROM paths p WHERE p.path = g.image_path AND p.group_id <> g.id))";
+
+pub fn is_displaced(db: &Connection, id: GroupId) -> Result<bool> {
+    db.prepare_cached(&format!(
+        "SELECT 1 FROM groups g WHERE g.id = ?1 AND {IS_DISPLACED}"
+    ))
+    .and_then(|mut select| select.exists([id.0]))
+    .map_err(doing("reading a group"))
+}
+
+pub fn insert_group(db: &Connection, row: &GroupRow) -> Result<GroupId> {
+    db.prepare_cached(
+        "INSERT INTO groups (ord, image_path, sha256, item, name, source_type, part, other_names,
+             rows)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )
+    .map_err(doing("saving a group"))?
+    .insert(params![
+        row.order,
+        row.image_path,
+        row.sha256,
+        to_json(&row.item)?,
+        row.item.item_name,
+        row.item.source_type.as_str(),
+        row.item.item_part,
+        to_json(&row.other_names)?,
+        order_value(row.rows),
+    ])
+    .map(GroupId)
+    .map_err(doing("saving a group"))
+}
+
+/// What the source says of a group now; a hash that was not known is added.
+pub fn update_group(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE groups SET ord = ?2, image_path = ?3, sha256 = coalesce(sha256, ?4), item = ?5,
+             name = ?6, source_type = ?7, part = ?8, other_names = ?9, rows = ?10
+         WHERE id = ?1",
+    )
+    .map_err(doing("saving a group"))?
+    .execute(params![
+        id.0,
+        row.order,
+        row.image_path,
+        row.sha256,
+        to_json(&row.item)?,
+        row.item.item_name,
+        row.item.source_type.as_str(),
+        row.item.item_part,
+        to_json(&row.other_names)?,
+        order_value(row.rows),
+    ])
+    .map_err(doing("saving a group"))?;
+    Ok(())
+}
+
+pub fn add_rows(db: &Connection, id: GroupId, rows: u64) -> Result<()> {
+    db.prepare_cached("UPDATE groups SET rows = rows + ?2 WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![id.0, order_value(rows)]))
+        .map_err(doing("saving rows"))?;
+    Ok(())
+}
+
+pub fn write_names(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> {
+    db.prepare_cached("UPDATE groups SET other_names = ?2, rows = ?3 WHERE id = ?1")
+        .map_err(doing("saving names"))?
+        .execute(params![
+            id.0,
+            to_json(&row.other_names)?,
+            order_value(row.rows)
+        ])
+        .map_err(doing("saving names"))?;
+    Ok(())
+}
+
+pub fn read_group(db: &Connection, id: GroupId) -> Result<GroupRow> {
+    let (order, image_path, sha256, item, other_names, rows) = db
+        .prepare_cached(
+            "SELECT ord, image_path, sha256, item, other_names, rows FROM groups WHERE id = ?1",
+        )
+        .and_then(|mut select| {
+            select.query_row([id.0], |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get::<_, String>(3)?,
+                    row.get::<_, String>(4)?,
+                    row.get::<_, i64>(5)?,
+                ))
+            })
+        })
+        .map_err(doing("reading a group"))?;
+    Ok(GroupRow {
+        order,
+        image_path,
+        sha256,
+        item: from_json(&item)?,
+        other_names: from_json(&other_names)?,
+        rows: u64::try_from(rows).unwrap_or_default(),
+    })
+}
+
+/// What stands for the path of an item; one that has none goes by its address, then its name.
+pub fn path_key(item: &Item) -> String {
+    if !item.image_path.is_empty() {
+        return item.image_path.clone();
+    }
+    match &item.image_url {
+        Some(url) => format!("url:{url}"),
+        None => format!("name:{}", item.item_name),
+    }
+}
+
+pub fn find_by_path(db: &Connection, path: &str) -> Result<Option<GroupId>> {
+    db.prepare_cached("SELECT group_id FROM paths WHERE path = ?1")
+        .and_then(|mut select| select.query_row([path], |row| row.get(0)).optional())
+        .map(|id| id.map(GroupId))
+        .map_err(doing("looking for a path"))
+}
+
+pub fn find_by_hash(db: &Connection, sha256: &str) -> Result<Option<GroupId>> {
+    db.prepare_cached("SELECT id FROM groups WHERE sha256 = ?1 ORDER BY id LIMIT 1")
+        .and_then(|mut select| select.query_row([sha256], |row| row.get(0)).optional())
+        .map(|id| id.map(GroupId))
+        .map_err(doing("looking for a hash"))
+}
+
+/// Makes a path lead to a group.
+pub fn link(db: &Connection, path: &str, id: GroupId) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO paths (path, group_id) VALUES (?1, ?2)")
+        .and_then(|mut insert| insert.execute(params![path, id.0]))
+        .map_err(doing("saving a path"))?;
+    Ok(())
+}
+
+/// Adds names that the group does not have yet.
+pub fn join_names(row: &mut GroupRow, names: &[String]) {
+    let mut known: HashSet<String> = row.other_names.iter().cloned().collect();
+    known.insert(row.item.item_name.clone());
+    for name in names {
+        if known.insert(name.clone()) {
+            row.other_names.push(name.clone());
+        }
+    }
+}
+
+/// SQLite knows signed numbers only.
+pub fn order_value(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

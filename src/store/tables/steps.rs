@@ -1,0 +1,78 @@
+//! `steps` and `step_entries`: what operators did, undid and redid. Both only grow.
+
+use super::states::{read_review, review_json};
+use super::to_json;
+use crate::error::Result;
+use crate::record::{Change, GroupId, ReviewStep};
+use crate::store::errors::doing;
+use rusqlite::{Connection, params};
+
+pub fn insert_step(
+    db: &Connection,
+    at: &str,
+    kind: &str,
+    target: Option<i64>,
+    change: Option<&Change>,
+    done: &str,
+) -> Result<i64> {
+    let change = change.map(to_json).transpose()?;
+    db.prepare_cached(
+        "INSERT INTO steps (at, kind, target, change, done) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )
+    .and_then(|mut insert| insert.insert(params![at, kind, target, change, done]))
+    .map_err(doing("saving a step"))
+}
+
+/// What a step did, in words.
+pub fn describe(db: &Connection, step: i64) -> Result<String> {
+    db.prepare_cached("SELECT done FROM steps WHERE id = ?1")
+        .and_then(|mut select| select.query_row([step], |row| row.get(0)))
+        .map_err(doing("reading a step"))
+}
+
+/// Every step in order: its number, its kind, and the step that it undid or redid.
+pub fn all_steps(db: &Connection) -> Result<Vec<(i64, String, Option<i64>)>> {
+    db.prepare("SELECT id, kind, target FROM steps ORDER BY id")
+        .and_then(|mut select| {
+            select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect()
+        })
+        .map_err(doing("reading the steps"))
+}
+
+pub fn insert_entry(db: &Connection, step: i64, group: GroupId, entry: &ReviewStep) -> Result<()> {
+    let (was, is) = (review_json(&entry.before)?, review_json(&entry.after)?);
+    db.prepare_cached(
+        "INSERT INTO step_entries (step, group_id, before, after, model_draft)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )
+    .and_then(|mut insert| insert.execute(params![step, group.0, was, is, entry.answer]))
+    .map_err(doing("saving a step"))?;
+    Ok(())
+}
+
+pub fn read_entries(db: &Connection, step: i64) -> Result<Vec<(GroupId, ReviewStep)>> {
+    let rows: Vec<(i64, String, String, Option<i64>)> = db
+        .prepare_cached(
+            "SELECT group_id, before, after, model_draft FROM step_entries WHERE step = ?1",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map([step], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?
+                .collect()
+        })
+        .map_err(doing("reading a step"))?;
+    rows.into_iter()
+        .map(|(group, before, after, answer)| {
+            let step = ReviewStep {
+                before: read_review(db, &before)?,
+                after: read_review(db, &after)?,
+                answer,
+            };
+            Ok((GroupId(group), step))
+        })
+        .collect()
+}

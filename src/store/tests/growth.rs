@@ -1,0 +1,193 @@
+//! The journal only grows: while a whole life of one is played, no row of the tables that grow is
+//! changed or removed.
+
+use super::*;
+use crate::record::{ColorHistogram, to_oklab};
+use crate::store::database::schema::{COMPUTED, CURRENT, GROWING};
+use crate::store::{Basis, Merged};
+
+/// From here on, every change of a row that must stay is an error.
+fn forbid_changes(journal: &Journal) {
+    let db = journal.db();
+    // `INSERT OR REPLACE` fires the triggers of what it deletes too.
+    db.pragma_update(None, "recursive_triggers", true).unwrap();
+    for table in GROWING {
+        for (change, name) in [("UPDATE", "changes"), ("DELETE", "removes")] {
+            db.execute_batch(&format!(
+                "CREATE TRIGGER IF NOT EXISTS {name}_{table} BEFORE {change} ON {table}
+                 BEGIN SELECT RAISE(ABORT, '{name} a row of {table}'); END"
+            ))
+            .unwrap();
+        }
+    }
+    // A group is one image for good.
+    db.execute_batch(
+        "CREATE TRIGGER IF NOT EXISTS removes_groups BEFORE DELETE ON groups
+         BEGIN SELECT RAISE(ABORT, 'removes a group'); END;
+         CREATE TRIGGER IF NOT EXISTS changes_hash BEFORE UPDATE OF sha256 ON groups
+         WHEN OLD.sha256 IS NOT NULL AND NEW.sha256 IS NOT OLD.sha256
+         BEGIN SELECT RAISE(ABORT, 'changes the hash of a group'); END",
+    )
+    .unwrap();
+}
+
+fn count(journal: &Journal, table: &str) -> i64 {
+    let count = format!("SELECT count(*) FROM {table}");
+    journal
+        .db()
+        .query_row(&count, [], |row| row.get(0))
+        .unwrap()
+}
+
+fn red() -> ColorHistogram {
+    ColorHistogram {
+        opaque: 300,
+        bins: vec![(to_oklab([210, 30, 35]), 1.0)],
+    }
+}
+
+#[test]
+fn every_table_is_of_one_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let mut select = journal
+        .db()
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        .unwrap();
+    let found = select.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let mut found: Vec<String> = found.map(Result::unwrap).collect();
+    let mut known: Vec<&str> = [&GROWING[..], &CURRENT, &COMPUTED].concat();
+    found.sort();
+    known.sort();
+    assert_eq!(found, known);
+}
+
+#[test]
+fn a_change_of_what_must_stay_would_be_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = labeled(dir.path(), &["반지"]);
+    forbid_changes(&journal);
+    for statement in [
+        "UPDATE drafts SET reasons = ''",
+        "DELETE FROM attempts",
+        "INSERT OR REPLACE INTO drafts SELECT * FROM drafts",
+        "UPDATE groups SET sha256 = 'other'",
+    ] {
+        assert!(journal.db().execute(statement, []).is_err(), "{statement}");
+    }
+}
+
+#[test]
+fn a_whole_life_changes_and_removes_no_row() {
+    let dir = tempfile::tempdir().unwrap();
+    // An earlier program's lines, one of which cannot be read and one of which stands twice.
+    let earlier = "{\"image_path\": \"icons/반지.png\", \"item_name\": \"반지\", \
+        \"label_ko\": \"푸른 반지\", \"attributes\": {\"colors\": [\"blue\"]}}\n\
+        {\"image_path\": \"icons/반지.png\", \"label_ko\": \"은빛 반지\"}\n\
+        {\"image_path\": \"icons/검.png\", \"label_ko\": NaN, \"cut";
+    drop(Journal::lock(dir.path(), vocabulary()).unwrap());
+    forbid_changes(&Journal::lock(dir.path(), vocabulary()).unwrap());
+    std::fs::write(dir.path().join("labels.jsonl"), earlier).unwrap();
+    let mut journal = open(dir.path());
+    forbid_changes(&journal);
+
+    let names = ["반지", "모자", "검", "장갑", "망토"];
+    let ids = add(&mut journal, &names);
+    let colors: Vec<_> = ids.iter().map(|id| (*id, red())).collect();
+    journal.set_histograms(&colors).unwrap();
+    journal.set_histograms(&colors).unwrap();
+    let missing = failure(FailureCode::MissingImage);
+    journal.add_failure(ids[4], &missing).unwrap();
+    for (id, name) in ids.iter().zip(names).skip(1) {
+        let mut answer = labels(name);
+        answer.set(Field::Colors, list(&["blue"]));
+        journal.add_attempt(*id, &attempt(answer, &[])).unwrap();
+    }
+    journal.set_histograms(&colors).unwrap();
+    let merged = Merged {
+        basis: Basis::Retry,
+        labels: labels("모자"),
+        reasons: vec![Reason::QualityRetryFailed],
+        confidence: vec![],
+    };
+    let retry = attempt(labels("모자"), &[]);
+    journal.add_retry(ids[1], &retry, &merged).unwrap();
+    journal.commit_automatic(ids[1]).unwrap();
+    for change in [
+        set_label("모두 같은 붉은 것"),
+        Change::Accept,
+        Change::Commit,
+        Change::Reject {
+            reason: "흐림".into(),
+        },
+        Change::Reopen,
+        Change::SetNote {
+            note: Some("다시".into()),
+        },
+        Change::Canonicalize { drop_unknown: true },
+    ] {
+        journal.apply(&ids, &change, "step").unwrap();
+        journal.export(true).unwrap();
+    }
+    while journal.undo().unwrap().is_some() {}
+    while journal.redo().unwrap().is_some() {}
+    journal.export(true).unwrap();
+
+    // Pictures move, change places, and give way to others.
+    add(&mut journal, &["모자", "반지", "검"]);
+    journal.begin_source();
+    for (order, name) in (0..).zip(names) {
+        let mut other = group(order, name);
+        other.sha256 = Some(format!("sha-{}", names[(order as usize + 1) % 4]));
+        if order == 2 {
+            other.sha256 = Some("another".into());
+        }
+        meet(&mut journal, &other);
+    }
+    journal
+        .add_paths(&[(ids[0], "icons/모자.png".into())])
+        .unwrap();
+    journal.export(true).unwrap();
+
+    // The file is changed by hand, and other rules check everything again.
+    let text = read(dir.path(), "labels.jsonl");
+    std::fs::write(
+        dir.path().join("labels.jsonl"),
+        text.replace("붉은", "손으로 고친"),
+    )
+    .unwrap();
+    journal.meta_set("checked by", "rules of before").unwrap();
+    let (drafts, records) = (count(&journal, "drafts"), count(&journal, "records"));
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!(count(&journal, "drafts"), drafts);
+    assert_eq!(count(&journal, "records"), records);
+    for table in GROWING {
+        assert!(count(&journal, table) > 0, "{table} was not played");
+    }
+}
+
+#[test]
+fn other_rules_check_everything_again_and_change_no_draft() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
+    let stored = |journal: &Journal| -> String {
+        let sql = "SELECT group_concat(reasons, '|') FROM drafts";
+        journal.db().query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    // As rules that knew no better stored it.
+    let mut few = labels("모자");
+    few.set(Field::TagsKo, list(&["모자"]));
+    journal.add_attempt(ids[1], &attempt(few, &[])).unwrap();
+    assert_eq!(state(&journal, ids[1]), GroupState::Draft);
+    let before = stored(&journal);
+    journal.meta_set("checked by", "rules of before").unwrap();
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!(stored(&journal), before);
+    assert_eq!(state(&journal, ids[0]), GroupState::Draft);
+    let found = journal.detail(ids[1]).unwrap().unwrap();
+    assert_eq!(found.summary.reasons, [Reason::FewTags]);
+    assert_eq!(found.summary.state, GroupState::Uncertain);
+    assert_eq!(found.draft.unwrap().reasons, [Reason::FewTags]);
+}

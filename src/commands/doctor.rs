@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
-use crate::text;
+use crate::text::{for_json, for_lines, gigabytes, megabytes};
 use crate::vlm::{
     Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
 };
@@ -105,7 +105,7 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
         };
         let json = serde_json::to_string(&report)
             .map_err(|error| Error::new(ErrorKind::Internal, format!("writing JSON: {error}")))?;
-        text::for_json(&json) + "\n"
+        for_json(&json) + "\n"
     } else {
         table(&findings.0)
     };
@@ -132,7 +132,7 @@ fn table(findings: &[Finding]) -> String {
         }
     }
     // Paths and a server's words come from outside.
-    text::for_lines(&text)
+    for_lines(&text)
 }
 
 fn terminal(findings: &mut Findings) {
@@ -329,9 +329,9 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
             "model",
             Verdict::Works,
             format!(
-                "{}: {:.1} MB in {} file(s), hidden {}, {} layers, every tensor in place",
+                "{}: {} in {} file(s), hidden {}, {} layers, every tensor in place",
                 files.name,
-                bytes as f64 / 1e6,
+                megabytes(bytes),
                 files.weights.len(),
                 spec.hidden_size,
                 spec.layers,
@@ -349,9 +349,9 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
                 "weight cache",
                 Verdict::Works,
                 format!(
-                    "{} ({:.1} GB used)",
+                    "{} ({} used)",
                     folder.display(),
-                    used_gigabytes(&folder)
+                    gigabytes(used_bytes(&folder))
                 ),
             ),
             Err(error) => findings.error("weight cache", error),
@@ -359,14 +359,13 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
     }
 }
 
-fn used_gigabytes(folder: &std::path::Path) -> f64 {
-    let bytes: u64 = std::fs::read_dir(folder)
+fn used_bytes(folder: &std::path::Path) -> u64 {
+    std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.metadata().ok())
         .map(|about| about.len())
-        .sum();
-    bytes as f64 / 1e9
+        .sum()
 }
 
 /// Reads the whole source and every image file, as a run would.
@@ -460,7 +459,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
         .map(|disk| disk.f_bavail * disk.f_frsize);
     let space = free.map_or_else(
         || "free space unknown".to_owned(),
-        |bytes| format!("{:.1} GB free", bytes as f64 / 1e9),
+        |bytes| format!("{} free", gigabytes(bytes)),
     );
     if free.is_some_and(|bytes| bytes < LITTLE_SPACE) {
         findings.add(

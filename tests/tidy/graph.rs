@@ -14,6 +14,8 @@ pub struct Module {
     uses: Vec<Use>,
     /// Every path of two names or more, where it stands in the code.
     paths: Vec<Vec<String>>,
+    /// Every name that stands alone.
+    names: BTreeSet<String>,
     tests: Vec<String>,
 }
 
@@ -79,16 +81,18 @@ impl Graph {
         Self { modules, by_name }
     }
 
-    /// Who uses whom. What a module passes on from its own folder is no use of it: it is the table
-    /// of contents.
+    /// Who uses whom. What a module only passes on from its own folder is no use of it: it is the
+    /// table of contents.
     pub fn edges(&self) -> BTreeSet<Edge> {
         let mut edges = BTreeSet::new();
         for (from, module) in self.modules.iter().enumerate() {
             let brought = module.uses.iter().filter_map(|one| {
                 let path = self.absolute(module, &one.path)?;
-                let own = one.public && path.starts_with(&module.name);
+                let passed_on = one.public
+                    && path.starts_with(&module.name)
+                    && !module.names.contains(&one.alias);
                 let (to, whole) = self.find(&path, 0)?;
-                (!own && (!whole || one.alias == "*")).then_some(to)
+                (!passed_on && (!whole || one.alias == "*")).then_some(to)
             });
             let named = module.paths.iter().filter_map(|path| {
                 let first = module.uses.iter().find(|one| one.alias == path[0]);
@@ -213,6 +217,7 @@ impl Module {
             text: String::new(),
             uses: Vec::new(),
             paths: Vec::new(),
+            names: BTreeSet::new(),
             tests: Vec::new(),
         };
         module.walk(&tokens(&text));
@@ -248,6 +253,8 @@ impl Module {
                     self.tree(&tokens[at + 1..end], &[], public);
                     at = end;
                 }
+                // The name that follows is no use.
+                "mod" => at += 1,
                 name if is_name(name) && (at == 0 || tokens[at - 1] != ".") => {
                     let mut path = vec![name.to_owned()];
                     while tokens.get(at + 1) == Some(&"::")
@@ -258,6 +265,8 @@ impl Module {
                     }
                     if path.len() > 1 {
                         self.paths.push(path);
+                    } else {
+                        self.names.extend(path);
                     }
                 }
                 _ => {}

@@ -52,7 +52,14 @@ const FRONT_ENDS_SEE: [&str; 11] = [
     "wording",
 ];
 
+/// Circles that are there on purpose, by the folder that they are in.
+const CIRCLES: [&str; 1] = [
+    // A dialog may open another: `Dialog` lists them all, and each answers a key with the next one.
+    "tui::dialogs",
+];
+
 const MAX_LINES: usize = 600;
+const MAX_FILES: usize = 14;
 
 static GRAPH: LazyLock<Graph> =
     LazyLock::new(|| Graph::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")));
@@ -71,6 +78,12 @@ fn layer(module: &Module) -> Option<u32> {
 
 fn ends(edge: &Edge) -> (&'static Module, &'static Module) {
     (&GRAPH.modules[edge.from], &GRAPH.modules[edge.to])
+}
+
+/// Whether a module is this one or inside it.
+fn is_in(name: &str, module: &str) -> bool {
+    let inside = name.strip_prefix(module);
+    inside.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 fn shown(edge: &Edge) -> String {
@@ -161,12 +174,72 @@ fn a_room_uses_those_before_it_only() {
 }
 
 #[test]
+fn no_circle_goes_through_files() {
+    let mut circles = GRAPH.circles(&EDGES, |module| Some(module.name.join("::")));
+    for folder in CIRCLES {
+        let is_known = |circle: &BTreeSet<String>| circle.iter().all(|name| is_in(name, folder));
+        let before = circles.len();
+        circles.retain(|circle| !is_known(circle));
+        assert!(
+            circles.len() < before,
+            "there is no circle in {folder} any more"
+        );
+    }
+    assert!(circles.is_empty(), "{}", told(&circles, ""));
+}
+
+/// A circle through the parts of a folder need not go through the same file of each part.
+#[test]
+fn no_circle_goes_through_the_parts_of_a_folder() {
+    let folders: BTreeSet<&[String]> = GRAPH
+        .modules
+        .iter()
+        .flat_map(|module| (0..module.name.len()).map(|n| &module.name[..n]))
+        .collect();
+    let mut found = String::new();
+    for folder in folders {
+        let part = |module: &Module| {
+            let inside = module.name.strip_prefix(folder)?;
+            inside
+                .first()
+                .map(|part| [folder, std::slice::from_ref(part)].concat().join("::"))
+        };
+        let circles = GRAPH.circles(&EDGES, part);
+        found.push_str(&told(&circles, &folder.join("::")));
+    }
+    assert!(found.is_empty(), "{found}");
+}
+
+/// The circles with the uses that close them.
+fn told(circles: &[BTreeSet<String>], folder: &str) -> String {
+    let mut text = String::new();
+    for circle in circles {
+        text.push_str(&format!("\na circle in {folder:?}: {circle:?}\n"));
+        let part = |module: &Module| {
+            let name = module.name.join("::");
+            let parts = circle.iter().filter(|part| is_in(&name, part));
+            parts.max_by_key(|part| part.len())
+        };
+        for edge in EDGES.iter() {
+            let (from, to) = ends(edge);
+            if let (Some(from), Some(to)) = (part(from), part(to))
+                && from != to
+            {
+                text.push_str(&format!("  {}\n", shown(edge)));
+            }
+        }
+    }
+    text
+}
+
+#[test]
 fn front_ends_see_the_engine_by_its_messages_only() {
     none(|from, to| {
         let own = &from.name[..from.name.len().min(1)];
         let name = to.name.join("::");
-        let seen = |may: &&str| name == **may || name.starts_with(&format!("{may}::"));
-        layer(from) == Some(4) && !to.name.starts_with(own) && !FRONT_ENDS_SEE.iter().any(seen)
+        layer(from) == Some(4)
+            && !to.name.starts_with(own)
+            && !FRONT_ENDS_SEE.iter().any(|may| is_in(&name, may))
     });
 }
 
@@ -210,5 +283,25 @@ fn no_file_is_too_long() {
         let count = code.lines().count();
         let path = module.path.display();
         assert!(count <= MAX_LINES, "{path} has {count} lines");
+    }
+}
+
+#[test]
+fn no_folder_holds_more_than_a_chapter() {
+    for folder in GRAPH
+        .modules
+        .iter()
+        .filter_map(|module| module.path.parent())
+    {
+        let files = GRAPH
+            .modules
+            .iter()
+            .filter(|other| other.path.parent() == Some(folder));
+        let count = files.count();
+        assert!(
+            count <= MAX_FILES,
+            "{} holds {count} files",
+            folder.display()
+        );
     }
 }

@@ -3,9 +3,12 @@
 mod gallery;
 mod progress;
 mod queue_parts;
+mod screen;
 mod statistics;
 mod versions;
 mod workbench;
+
+pub use screen::{Outcome, Screen, View};
 
 use gallery::Gallery;
 use progress::ProgressScreen;
@@ -15,101 +18,8 @@ use workbench::Workbench;
 
 use super::dialogs::{Dialog, Placement};
 use super::keymap::{Action, Context};
-use super::picture::PictureRequest;
 use super::session::Session;
 use crate::record::GroupId;
-use crossterm::event::MouseEvent;
-use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
-use std::ops::Range;
-
-/// What a screen is drawn from, besides its own state.
-pub struct View<'a> {
-    pub session: &'a Session,
-    pub dialog: Option<&'a Dialog>,
-    /// The rectangles that the dialog covers.
-    pub boxes: &'a [Rect],
-}
-
-/// What follows an action: a screen to show, a dialog to open.
-#[derive(Default)]
-pub struct Outcome {
-    pub show: Option<Context>,
-    pub open: Option<Dialog>,
-}
-
-impl Outcome {
-    pub fn done() -> Self {
-        Self::default()
-    }
-
-    pub fn show(place: Context) -> Self {
-        Self {
-            show: Some(place),
-            open: None,
-        }
-    }
-
-    pub fn open(dialog: Dialog) -> Self {
-        Self {
-            show: None,
-            open: Some(dialog),
-        }
-    }
-}
-
-pub trait Screen {
-    /// Whose keys work on it.
-    fn context(&self) -> Context;
-
-    /// Performs an action of its own; `None` where it has no such action.
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome>;
-
-    fn mouse(&mut self, _mouse: &MouseEvent, _session: &mut Session) {}
-
-    /// Scrolls to its cursors before a frame.
-    fn prepare(&mut self, _dialog: Option<&Dialog>, _session: &Session) {}
-
-    fn draw(&self, view: &View<'_>, area: Rect, buf: &mut Buffer);
-
-    /// The most useful actions, the first ones first, for the hint line.
-    fn hints(&self) -> &'static [Action];
-
-    /// The action that leads back from what hides the rest of the screen.
-    fn way_back(&self) -> Option<Action> {
-        None
-    }
-
-    /// Whether actions are about all selected records.
-    fn is_bulk(&self) -> bool {
-        false
-    }
-
-    /// Rows of the queue whose details or pictures it shows.
-    fn visible_rows(&self, session: &Session) -> Range<usize> {
-        let cursor = session.queue.cursor();
-        cursor..cursor + 3
-    }
-
-    /// The pictures that it shows or is about to, the most important one first.
-    fn pictures(&self, _session: &Session) -> Vec<PictureRequest> {
-        Vec::new()
-    }
-
-    fn wants_counts(&self) -> bool {
-        false
-    }
-
-    /// Where the cursor of a text that is edited in place stands; see [`Placement::in_place`].
-    fn in_place(&self, _dialog: Option<&Dialog>, _session: &Session) -> Option<Option<Position>> {
-        None
-    }
-
-    /// The line of the filter, where the screen shows it.
-    fn filter_line(&self, _session: &Session) -> Option<Rect> {
-        None
-    }
-}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ScreenId {

@@ -1,5 +1,6 @@
 //! The thread that reads what comes from the terminal, and the one that hears signals.
 
+use super::exit::Exit;
 use super::input::{Decoder, Input};
 use super::probe::{Capabilities, Replies};
 use crate::error::{Context as _, Error, ErrorKind, Result};
@@ -158,7 +159,7 @@ pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued>
             // nothing, and its signal may come after the end was found by reading.
             let ends = matches!(signal, SIGTERM | SIGINT);
             if out.send(message).is_err() && ends {
-                std::process::exit(i32::from(super::Exit::Interrupted.exit_status()));
+                std::process::exit(i32::from(Exit::Interrupted.exit_status()));
             }
         }
     };

@@ -1,10 +1,13 @@
 //! The loop around the application: messages in, effects and frames out.
 
 mod channels;
+mod exit;
 mod guard;
 mod input;
 mod keyboard;
 mod probe;
+
+pub use exit::Exit;
 
 use super::app::App;
 use super::keymap::Keymap;
@@ -34,23 +37,6 @@ pub fn check() -> Result<()> {
         Error::new(ErrorKind::Usage, "the workstation needs a terminal")
             .with_hint("use --batch to label unattended"),
     )
-}
-
-/// How the workstation was left; decides the exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    ByOperator,
-    /// By a signal, or because the terminal was gone.
-    Interrupted,
-}
-
-impl Exit {
-    pub fn exit_status(self) -> u8 {
-        match self {
-            Self::ByOperator => 0,
-            Self::Interrupted => 130,
-        }
-    }
 }
 
 /// Runs the workstation until the operator leaves; then the engine has saved everything.

@@ -1,5 +1,6 @@
 //! The workbench: queue, picture and record side by side, or one of them on a small screen.
 
+mod field_cursor;
 mod layout;
 mod picture_pane;
 mod queue_pane;

@@ -1,5 +1,6 @@
 //! The record pane: a cursor over fields and values, and editing what it stands on.
 
+use super::field_cursor::FieldCursor;
 use super::layout::{Panes, inner_of};
 use super::sheet::{Sheet, Source};
 use crate::record::{Change, Field, GroupId};
@@ -10,28 +11,6 @@ use crate::tui::session::Session;
 use crate::tui::widgets::{keep_in_view, lines, pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-
-/// A value of the record: a field, and a place in its list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FieldCursor {
-    pub field: Field,
-    pub index: usize,
-}
-
-impl FieldCursor {
-    const START: Self = Self {
-        field: Field::LabelKo,
-        index: 0,
-    };
-
-    /// The last value of a field.
-    fn last_of(field: Field) -> Self {
-        Self {
-            field,
-            index: usize::MAX,
-        }
-    }
-}
 
 pub struct RecordPane {
     cursor: FieldCursor,

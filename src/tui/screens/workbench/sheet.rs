@@ -1,7 +1,7 @@
 //! The record as lines of text, and where its values stand in them: label, chips, attributes,
 //! queries, reasons in plain words, where it is from. Drawing, scrolling and the mouse read it.
 
-use super::record_pane::FieldCursor;
+use super::field_cursor::FieldCursor;
 use crate::record::{
     CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
 };

@@ -1,14 +1,16 @@
 //! Input events out of the bytes that a terminal sends. What it says of itself is told apart from
 //! keys however late and in however many pieces it comes.
 
+mod event;
 mod sequence;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
+pub use event::Input;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use event::{ESC, key};
 use sequence::{Delimited, End, Found};
 use std::time::Duration;
 
-const ESC: char = '\u{1b}';
-const BEL: char = '\u{7}';
 /// An escape character alone is the key where nothing follows for so long.
 const ESCAPE: Duration = Duration::from_millis(50);
 /// The same while the terminal owes answers, one of which may begin here.
@@ -19,15 +21,6 @@ const ALT: Duration = Duration::from_millis(250);
 const PIECE: Duration = Duration::from_secs(2);
 /// The next piece of a text that has an end mark.
 const LONG: Duration = Duration::from_secs(5);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    Key(KeyEvent),
-    Mouse(MouseEvent),
-    Paste(String),
-    /// What the terminal says of itself, whole.
-    Report(String),
-}
 
 /// Takes bytes as they come, in any pieces.
 #[derive(Debug, Default)]
@@ -190,10 +183,6 @@ impl Decoder {
             out.extend(key.map(Input::Key));
         }
     }
-}
-
-fn key(code: KeyCode) -> Option<KeyEvent> {
-    Some(KeyEvent::new(code, KeyModifiers::NONE))
 }
 
 fn control(c: char) -> Option<KeyEvent> {

@@ -1,6 +1,6 @@
 //! The sequences of a terminal: what they begin with, where they end, what they mean.
 
-use super::{BEL, ESC, Input, key};
+use super::event::{BEL, ESC, Input, key};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 const PASTE: &str = "\u{1b}[200~";

@@ -1,0 +1,20 @@
+//! What a terminal sends, decoded.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
+
+pub const ESC: char = '\u{1b}';
+pub const BEL: char = '\u{7}';
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    Key(KeyEvent),
+    Mouse(MouseEvent),
+    Paste(String),
+    /// What the terminal says of itself, whole.
+    Report(String),
+}
+
+/// A key without others held.
+pub fn key(code: KeyCode) -> Option<KeyEvent> {
+    Some(KeyEvent::new(code, KeyModifiers::NONE))
+}

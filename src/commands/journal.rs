@@ -2,8 +2,8 @@
 
 use super::write_out;
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::{self, ComparedFile, Exports};
-use crate::outdir::JOURNAL;
+use crate::export::{self, ComparedFile, Exports, Tally};
+use crate::outdir::{JOURNAL, KEPT};
 use crate::record::Vocabulary;
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
@@ -52,9 +52,11 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
                 line(&mut text, format_args!("wrong: {problem}"));
             }
             if let Some(copy) = &checked.copy {
-                for file in export::compare(&copy.journal, outdir)? {
-                    compared(&mut text, &file);
+                let found = export::compare(&copy.journal, outdir)?;
+                for file in &found.files {
+                    compared(&mut text, file);
                 }
+                withheld(&mut text, &found.tally);
             }
             for file in rescued(outdir, checked.copy.as_ref().map(|copy| &copy.journal))? {
                 line(&mut text, format_args!("note: {file}"));
@@ -193,6 +195,23 @@ fn compared(text: &mut String, file: &ComparedFile) {
             "note: {}: {}; the next start writes it anew and keeps what somebody else wrote",
             file.name,
             parts.join(", ")
+        ),
+    );
+}
+
+/// What no file shows because another image is at its path.
+fn withheld(text: &mut String, tally: &Tally) {
+    if tally.withheld + tally.withheld_edits == 0 {
+        return;
+    }
+    line(
+        text,
+        format_args!(
+            "note: another image is at the path of records: {}, edits: {} ({}); they come back \
+             with their image, and their texts are in {KEPT}",
+            tally.withheld,
+            tally.withheld_edits,
+            tally.withheld_paths.join(", ")
         ),
     );
 }

@@ -5,7 +5,7 @@ use super::exporter::Exporter;
 use super::exports::read_lines;
 use super::jsonl::Jsonl;
 use super::target::Target;
-use super::truth::{PictureOfLine, Truth, View};
+use super::truth::{PictureOfLine, Tally, Truth, View};
 use crate::error::Result;
 use crate::outdir::LABELS;
 use crate::store::Journal;
@@ -29,9 +29,17 @@ impl ComparedFile {
     }
 }
 
+/// What a look at the files of an outdir found.
+#[derive(Debug)]
+pub struct Comparison {
+    pub files: Vec<ComparedFile>,
+    /// What the journal holds and no file shows.
+    pub tally: Tally,
+}
+
 /// Compares the files of `outdir` with a copy of its journal, in whose own folder the files are
 /// written for it.
-pub fn compare(copy: &Journal, outdir: &Path) -> Result<Vec<ComparedFile>> {
+pub fn compare(copy: &Journal, outdir: &Path) -> Result<Comparison> {
     let truth = Truth::of(copy, &outdir.join(LABELS))?;
     let view = View {
         journal: copy,
@@ -51,7 +59,11 @@ pub fn compare(copy: &Journal, outdir: &Path) -> Result<Vec<ComparedFile>> {
         };
         Ok(compare_lines(name, &lines_of(target.path())?, &found))
     });
-    compared.collect()
+    let files = compared.collect::<Result<_>>()?;
+    Ok(Comparison {
+        files,
+        tally: truth.tally,
+    })
 }
 
 /// The lines of a file that hold something.

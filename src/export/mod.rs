@@ -11,6 +11,6 @@ mod parquet;
 mod target;
 mod truth;
 
-pub use compare::{ComparedFile, compare};
+pub use compare::{ComparedFile, Comparison, compare};
 pub use exports::Exports;
 pub use truth::Tally;

@@ -2,7 +2,7 @@
 //! commands that move its journal.
 #![cfg(unix)]
 
-use crate::common::{Desk, Ended, ended, good, lines, say};
+use crate::common::{Desk, Ended, ended, good, lines, picture, say};
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -191,6 +191,17 @@ fn a_check_compares_the_files_line_by_line() {
         std::fs::read_to_string(desk.out("labels_errors.jsonl")).unwrap(),
         ""
     );
+}
+
+#[test]
+fn a_check_says_what_is_withheld() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    picture("다른 것").save(desk.source("가.png")).unwrap();
+    desk.batch(&["--resume"]).expect(0);
+    let told = journal(&desk, &["check"]).expect(0).out;
+    let expected = "note: another image is at the path of records: 1, edits: 0 (가.png)";
+    assert!(told.contains(expected), "{told}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The thread that reads what comes from the terminal, and the one that hears signals.
+//! The threads that read the terminal and receive signals.
 
 use super::exit::Exit;
 use super::input::{Decoder, Input};
@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 
 /// How long pictures wait for the terminal's answers; what comes later is used when it comes.
 const ANSWERS: Duration = Duration::from_millis(700);
-/// A terminal that has not answered by then is not about to.
+/// No answers are expected after this time.
 const LATE: Duration = Duration::from_secs(30);
 
-/// Reads keys, clicks and pastes until the terminal is gone. What the terminal replies goes to
-/// `capabilities`: after a while whatever it is, and whenever it is complete.
+/// Reads keys, clicks and pastes until the terminal is gone. The terminal's replies are summed up in
+/// `capabilities`: once after a while, and again when they are complete.
 pub fn read(
     out: Sender<Message>,
     capabilities: Sender<Capabilities>,
@@ -120,7 +120,7 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
     }
 }
 
-/// Whether this process was stopped and went on since it was last asked.
+/// Whether this process was stopped and continued since the last call.
 #[derive(Clone)]
 pub struct Continued(Arc<AtomicBool>);
 
@@ -134,7 +134,7 @@ impl Continued {
 pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued> {
     let listening = || (ErrorKind::Internal, "listening for signals");
     let continued = Arc::new(AtomicBool::new(false));
-    // Before the messages: whoever gets one finds this set.
+    // Set before the message is sent.
     signal_hook::flag::register(SIGCONT, Arc::clone(&continued))
         .context(listening().0, listening().1)?;
     let wanted = [SIGTERM, SIGHUP, SIGINT, SIGCONT, SIGWINCH];
@@ -151,9 +151,9 @@ pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued>
                 },
                 _ => Message::Terminate,
             };
-            // The screen is given back and the engine saves. Whoever asks again wants to be
-            // gone at once; the journal is whole at any moment. A line that is cut asks for
-            // nothing, and its signal may come after the end was found by reading.
+            // The first signal gives the screen back and lets the engine save; a second one exits
+            // at once, and the journal is whole at any moment. A hang-up is no second request: its
+            // signal may come after reading has found the end.
             let ends = matches!(signal, SIGTERM | SIGINT);
             if out.send(message).is_err() && ends {
                 std::process::exit(i32::from(Exit::Interrupted.exit_status()));

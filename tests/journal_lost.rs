@@ -7,8 +7,6 @@
     clippy::unreachable,
     clippy::unwrap_used
 )]
-#![cfg(unix)]
-
 #[path = "common/engine.rs"]
 mod engine;
 #[path = "common/sources.rs"]

@@ -11,8 +11,8 @@
 #[path = "common/sources.rs"]
 mod sources;
 
-use nix::sys::signal::Signal;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
 use sources::Sources;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -151,7 +151,7 @@ impl Operator {
 
     fn signal(&self, signal: Signal) {
         let id = self.child.process_id().unwrap();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(id as i32), signal).unwrap();
+        kill_process(Pid::from_raw(id as i32).unwrap(), signal).unwrap();
     }
 
     /// The exit status, and all that was written.
@@ -273,7 +273,7 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
 
 #[test]
 fn a_signal_ends_it_as_if_it_had_been_left() {
-    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in [Signal::TERM, Signal::HUP] {
         let dir = tempfile::tempdir().unwrap();
         earlier_run(dir.path());
         let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -282,7 +282,7 @@ fn a_signal_ends_it_as_if_it_had_been_left() {
         operator.signal(signal);
         let (status, raw) = operator.leave();
         assert_eq!(status, 130);
-        assert!(raw.contains(LEAVE_SCREEN), "{signal}");
+        assert!(raw.contains(LEAVE_SCREEN), "{signal:?}");
         assert_eq!(committed_tags(dir.path())[0], ["보석", "장신구"]);
 
         let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -302,7 +302,7 @@ fn a_crash_loses_nothing_that_was_done() {
     operator.wait_for("few_tags: fewer than 5 tags");
     operator.add_tags(&["반지"]);
     operator.wait_for("added 반지 to tags");
-    operator.signal(Signal::SIGKILL);
+    operator.signal(Signal::KILL);
     operator.leave();
 
     let mut operator = Operator::start(dir.path(), &REVIEW);
@@ -310,7 +310,7 @@ fn a_crash_loses_nothing_that_was_done() {
     operator.press("c");
     // The engine has said so, not only the queue.
     operator.wait_for("committed: 1 committed line replaced");
-    operator.signal(Signal::SIGKILL);
+    operator.signal(Signal::KILL);
     operator.leave();
     assert_eq!(
         committed_tags(dir.path()),
@@ -355,8 +355,8 @@ fn a_stop_from_outside_gives_the_terminal_back_once() {
     earlier_run(dir.path());
     let mut operator = Operator::start(dir.path(), &REVIEW);
     operator.wait_for("few_tags: fewer than 5 tags");
-    operator.signal(Signal::SIGSTOP);
-    operator.signal(Signal::SIGCONT);
+    operator.signal(Signal::STOP);
+    operator.signal(Signal::CONT);
     operator.add_tags(&["반지"]);
     operator.press("qy");
     let (status, raw) = operator.leave();

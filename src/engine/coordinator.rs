@@ -42,7 +42,7 @@ pub struct Coordinator {
     /// It was stopped before all was done.
     interrupted: bool,
     /// The front end knows that there is nothing to do.
-    idle_told: bool,
+    idle_emitted: bool,
 }
 
 impl Coordinator {
@@ -57,7 +57,7 @@ impl Coordinator {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            journal: JournalAccess::new(journal, &front),
+            journal: JournalAccess::new(journal, front.clone()),
             front,
             exports: Exports::new(&options.outdir, options.parquet),
             ingest: Ingest::new(settings.with_image),
@@ -68,7 +68,7 @@ impl Coordinator {
             began: Instant::now(),
             stopping: false,
             interrupted: false,
-            idle_told: false,
+            idle_emitted: false,
         }
     }
 
@@ -78,10 +78,10 @@ impl Coordinator {
         let saved = self.shut_down(ended.is_err());
         let ended = ended.and(saved).and_then(|()| self.conclude());
         match self.journal.close(ended) {
-            Ok(summary) => self.tell(Event::Stopped(Box::new(summary))),
+            Ok(summary) => self.front.emit(Event::Stopped(Box::new(summary))),
             Err(broken) => {
                 tracing::error!(?broken, "the engine could not go on");
-                self.tell(Event::Broken(*broken));
+                self.front.emit(Event::Broken(*broken));
             }
         }
     }
@@ -89,13 +89,13 @@ impl Coordinator {
     fn work(&mut self) -> Result<()> {
         // Thousands of earlier labels take their time, and a screen does not wait for them.
         self.exports.catch_up(self.journal.opened())?;
-        self.tell_notices();
+        self.emit_notices();
         for path in rescued_files(self.journal.opened())? {
             tracing::warn!(path = %path.display(), "of a run whose journal was lost");
-            self.tell(Event::Warning(Warning::RunToRestore(path)));
+            self.front.emit(Event::Warning(Warning::RunToRestore(path)));
         }
         for event in commands::remembered(&mut self.journal)? {
-            self.tell(event);
+            self.front.emit(event);
         }
         self.journal.show_all(GROUPS)?;
         self.journal.opened().begin_source();
@@ -105,7 +105,7 @@ impl Coordinator {
         while !self.stopping {
             self.feed()?;
             self.publish();
-            self.tell_idle()?;
+            self.emit_idle()?;
             match self.journal.next_deferred() {
                 Some(command) => {
                     self.command(command)?;
@@ -116,7 +116,7 @@ impl Coordinator {
             let (exports, settled) = (&mut self.exports, self.ingest.has_ended());
             self.journal
                 .with(|journal| exports.update_if_due(journal, settled))?;
-            self.tell_notices();
+            self.emit_notices();
         }
         Ok(())
     }
@@ -167,14 +167,14 @@ impl Coordinator {
         self.ingest.is_idle() && self.queue.is_idle()
     }
 
-    fn tell_idle(&mut self) -> Result<()> {
+    fn emit_idle(&mut self) -> Result<()> {
         let is_idle = self.is_idle();
-        if is_idle && !self.idle_told {
+        if is_idle && !self.idle_emitted {
             self.export()?;
-            self.tell_notices();
-            self.tell(Event::Idle);
+            self.emit_notices();
+            self.front.emit(Event::Idle);
         }
-        self.idle_told = is_idle;
+        self.idle_emitted = is_idle;
         Ok(())
     }
 
@@ -239,7 +239,7 @@ impl Coordinator {
                 let ingested = self.ingest.add(events, &mut self.journal)?;
                 for text in ingested.warnings {
                     tracing::warn!(%text, "source");
-                    self.tell(Event::Warning(Warning::Source(text)));
+                    self.front.emit(Event::Warning(Warning::Source(text)));
                 }
                 for group in ingested.waiting {
                     self.queue.add(group);
@@ -262,7 +262,7 @@ impl Coordinator {
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.
                 self.export()?;
-                self.tell_notices();
+                self.emit_notices();
                 let pictures = self.moved_pictures()?;
                 Ok(Effects::event(Event::SourceRead {
                     rows,
@@ -357,10 +357,10 @@ impl Coordinator {
         }
         self.show(&effects.changed)?;
         for event in effects.events {
-            self.tell(event);
+            self.front.emit(event);
         }
         // Last: what a front end shows of a step would hide what its export had to keep aside.
-        self.tell_notices();
+        self.emit_notices();
         Ok(())
     }
 
@@ -371,7 +371,7 @@ impl Coordinator {
             .with(|journal| exports.update(journal, settled))
     }
 
-    /// What has become of records and edits whose pictures are not where they were.
+    /// Counts the records and edits whose pictures are not where they were.
     fn moved_pictures(&mut self) -> Result<MovedPictures> {
         let exports = &mut self.exports;
         let tally = self.journal.with(|journal| exports.tally(journal))?;
@@ -383,16 +383,11 @@ impl Coordinator {
         })
     }
 
-    fn tell_notices(&mut self) {
+    fn emit_notices(&mut self) {
         for text in self.exports.take_notices() {
             tracing::warn!(%text, "export");
-            self.tell(Event::Warning(Warning::Export(text)));
+            self.front.emit(Event::Warning(Warning::Export(text)));
         }
-    }
-
-    fn tell(&self, event: Event) {
-        // Without a front end the coordinator stops by the closed command channel.
-        let _ = self.front.events.send(event);
     }
 
     /// Sends the current summary of each group, once.
@@ -411,7 +406,7 @@ impl Coordinator {
                 }
             }
             if !summaries.is_empty() {
-                self.tell(Event::Groups(summaries));
+                self.front.emit(Event::Groups(summaries));
             }
         }
         Ok(())
@@ -464,7 +459,7 @@ impl Coordinator {
             exports.update(journal, true)?;
             exports.tally(journal)
         })?;
-        self.tell_notices();
+        self.emit_notices();
         let pictures = self.moved_pictures()?;
         self.publish();
         let counts = self.journal.with(|journal| journal.counts())?;

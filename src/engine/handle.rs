@@ -37,7 +37,7 @@ pub struct Handle {
 }
 
 /// The other end, held by the engine's own thread or by a test that plays the engine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EngineEnd {
     pub commands: Receiver<Command>,
     pub events: Sender<Event>,
@@ -62,6 +62,14 @@ pub fn connect() -> (Handle, EngineEnd) {
         progress,
     };
     (handle, end)
+}
+
+impl EngineEnd {
+    /// Sends an event. Without a front end it is dropped; the engine then stops by the closed
+    /// command channel.
+    pub fn emit(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
 }
 
 impl Handle {

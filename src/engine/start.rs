@@ -82,7 +82,7 @@ impl Engine {
         let vocabulary = Arc::clone(self.prompter.vocabulary());
         let journal = Journal::lock(&self.options.outdir, vocabulary)?;
         let (mut handle, front) = connect();
-        let events = front.events.clone();
+        let to_front = front.clone();
         let metrics = Arc::new(Metrics::new(Instant::now()));
         let workers = Workers::start(
             self.items,
@@ -104,8 +104,7 @@ impl Engine {
             "engine",
             move || coordinator.run(),
             move |error| {
-                // Nobody listens if the front end is gone too.
-                let _ = events.send(Event::Broken(error.into()));
+                to_front.emit(Event::Broken(error.into()));
             },
         )?;
         handle.own(engine);
@@ -115,16 +114,10 @@ impl Engine {
 
 /// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk
 /// is, and not the end of the process.
-#[cfg(unix)]
 fn outlive_full_files() -> Result<()> {
     let grown_too_large = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, grown_too_large)
         .context(ErrorKind::Internal, "listening for signals")?;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn outlive_full_files() -> Result<()> {
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -69,12 +70,8 @@ impl Target {
         let (prefix, suffix) = self.name_parts();
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(suffix).rand_bytes(RANDOM);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // Less what the umask takes away, as any new file.
-            builder.permissions(PermissionsExt::from_mode(0o666));
-        }
+        // Less what the umask takes away, as any new file.
+        builder.permissions(PermissionsExt::from_mode(0o666));
         let created = builder
             .tempfile_in(self.folder())
             .map_err(file("writing beside", &self.path))?;
@@ -149,9 +146,7 @@ impl Target {
 }
 
 /// Gives a new file owner, group and mode of the one that it replaces, as far as one may.
-#[cfg(unix)]
 fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     let created = new.metadata()?;
     let mut mode = old.mode() & 0o7777;
     if (created.uid(), created.gid()) != (old.uid(), old.gid())
@@ -162,11 +157,6 @@ fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
         mode &= !0o070 | ((mode & 0o007) << 3);
     }
     new.set_permissions(PermissionsExt::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
-    new.set_permissions(old.permissions())
 }
 
 /// Tells lines apart; half of a SHA-256 is enough.

@@ -3,12 +3,12 @@
 
 use super::bars;
 use super::dialogs::{Dialog, Next};
-use super::engine_status::Model;
+use super::engine_status::ModelState;
 use super::handlers::{self, Scene};
-use super::keymap::{Action, Context, Key, Keymap, Lookup};
+use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
 use super::message::{Effect, Message};
 use super::records::TaskResult;
-use super::screens::{Outcome, Screens, View};
+use super::screens::{ActionOutcome, Screens, View};
 use super::session::{Session, Settings};
 use super::step_words::step_words;
 use super::theme::Theme;
@@ -55,7 +55,7 @@ impl App {
         self.session.size
     }
 
-    /// Whether the engine takes nothing more.
+    /// Whether the engine has ended.
     pub fn has_ended(&self) -> bool {
         self.session.engine.ended
     }
@@ -158,8 +158,8 @@ impl App {
         }
     }
 
-    /// The screen names the key that tries again, also while a dialog is open: there it works
-    /// too, unless it is a letter that may be typed. What is being typed stays.
+    /// Handles the key that tries to save again. The screen names it while a dialog is open too, so
+    /// it works there as well, unless it is a letter that may be typed. The typed text stays.
     fn tries_again(&mut self, event: &KeyEvent) -> bool {
         let chord = KeyModifiers::CONTROL | KeyModifiers::ALT;
         let typed = matches!(event.code, KeyCode::Char(_)) && !event.modifiers.intersects(chord);
@@ -167,7 +167,7 @@ impl App {
             return false;
         }
         let keys = Key::from_event(event);
-        let found = self.session.keymap.lookup(Context::Global, &keys);
+        let found = self.session.keymap.lookup(KeyContext::Global, &keys);
         if found != Lookup::Action(Action::TryAgain) {
             return false;
         }
@@ -191,7 +191,7 @@ impl App {
                 handlers::act(action, scene, session)
             })
             .or_else(|| self.screens.act_elsewhere(action, session));
-        let Outcome { show, open } = outcome.unwrap_or_default();
+        let ActionOutcome { show, open } = outcome.unwrap_or_default();
         if let Some(place) = show {
             self.screens.show(place);
         }
@@ -218,7 +218,7 @@ impl App {
             Event::Stepped { step, undo, redo } => {
                 session.engine.undo = undo;
                 session.engine.redo = redo;
-                // None has been done at the start.
+                // The first report comes before any step.
                 if let Some(step) = step {
                     session.notify(step_words(&step));
                 }
@@ -243,12 +243,12 @@ impl App {
                 session.records.set_source_read();
                 session.notify_moved(&pictures);
             }
-            Event::ModelReady(info) => session.engine.model = Model::Ready(info),
+            Event::ModelReady(info) => session.engine.model = ModelState::Ready(info),
             Event::ModelFailed(error) => {
                 let cause = &error.cause;
                 session.notices.log_error(format!("model: {cause}"));
                 session.warn(format!("no model: {cause}; review goes on without it"));
-                session.engine.model = Model::Failed(error);
+                session.engine.model = ModelState::Failed(error);
             }
             Event::Blocked(blocked) => self.blocked(blocked),
             Event::Unblocked => {
@@ -290,12 +290,12 @@ impl App {
         self.session.notices.log_error(text);
         self.session.engine.blocked = Some(blocked);
         self.session.refuses_step();
-        // A question about what can no longer be done; leaving asks another one now.
+        // An open question about leaving is another one now.
         self.ask_again_to_leave();
     }
 
-    /// A step that was under way when leaving was asked about may change the question, or what it
-    /// asks about is gone.
+    /// Updates an open question about leaving: a step that finishes meanwhile may change it, or
+    /// make it needless.
     fn ask_again_to_leave(&mut self) {
         if matches!(&self.dialog, Some(Dialog::Confirm(confirm)) if confirm.asks_to_leave()) {
             self.dialog = handlers::quit(&mut self.session);

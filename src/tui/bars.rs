@@ -1,8 +1,8 @@
-//! The line above: where the run stands. The line below: what works right now, or what happened.
+//! The header shows how the run stands; the hint line shows the last notice and useful keys.
 
 use super::dialogs::Dialog;
 use super::handlers::can;
-use super::keymap::{Action, Context, Key};
+use super::keymap::{Action, Key, KeyContext};
 use super::notices::Notice;
 use super::screens::{Screen, ScreenId, TABS};
 use super::session::Session;
@@ -27,7 +27,7 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
             continue;
         }
         // Where there is room, each with the key that shows it.
-        let keys = session.keymap.keys_of(Context::Global, action);
+        let keys = session.keymap.keys_of(KeyContext::Global, action);
         let name = match keys.first() {
             Some(key) if room >= 110 => format!("{key} {name}"),
             _ => name.to_owned(),
@@ -95,7 +95,7 @@ pub fn hints(
 ) {
     let theme = &session.theme;
     let mut x = area.x;
-    // Until it is over, whatever else is said in between.
+    // Trouble is shown until it is over; a notice covers it for a moment.
     let trouble = session.trouble().map(|text| Notice { text, bad: true });
     if let Some(notice) = session.notices.current().or(trouble.as_ref()) {
         let style = if notice.bad {

@@ -1,13 +1,13 @@
-//! What the engine last reported of itself: the model, the run, whether anything can be saved.
+//! The engine's last reports: the model, the run, whether anything can be saved.
 
-use super::keymap::{Action, Context, Keymap};
+use super::keymap::{Action, KeyContext, Keymap};
 use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
 use crate::error::Error;
 use crate::text::rough_duration;
 use crate::wording;
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Model {
+pub enum ModelState {
     Off,
     Loading,
     Ready(ModelInfo),
@@ -16,7 +16,7 @@ pub enum Model {
 
 #[derive(Debug)]
 pub struct EngineStatus {
-    pub model: Model,
+    pub model: ModelState,
     pub progress: Progress,
     pub paused: bool,
     /// The names of the steps that undo and redo would take.
@@ -33,9 +33,9 @@ impl EngineStatus {
     pub fn new(has_model: bool) -> Self {
         Self {
             model: if has_model {
-                Model::Loading
+                ModelState::Loading
             } else {
-                Model::Off
+                ModelState::Off
             },
             progress: Progress::default(),
             paused: false,
@@ -49,15 +49,15 @@ impl EngineStatus {
 
     /// Whether a model works or is about to.
     pub fn has_model(&self) -> bool {
-        matches!(self.model, Model::Ready(_) | Model::Loading)
+        matches!(self.model, ModelState::Ready(_) | ModelState::Loading)
     }
 
     /// Why no answer can be requested of the model.
     pub fn no_model(&self) -> Option<String> {
         match &self.model {
-            Model::Off => Some("there is no model: started with --no-model".to_owned()),
-            Model::Failed(error) => Some(format!("there is no model: {}", error.cause)),
-            Model::Loading | Model::Ready(_) => None,
+            ModelState::Off => Some("there is no model: started with --no-model".to_owned()),
+            ModelState::Failed(error) => Some(format!("there is no model: {}", error.cause)),
+            ModelState::Loading | ModelState::Ready(_) => None,
         }
     }
 
@@ -73,7 +73,7 @@ impl EngineStatus {
             ));
         }
         let blocked = self.blocked.as_ref()?;
-        let keys = keymap.keys_of(Context::Global, Action::TryAgain);
+        let keys = keymap.keys_of(KeyContext::Global, Action::TryAgain);
         let key = match keys.into_iter().next() {
             Some(key) => key,
             None => format!("the action {}", Action::TryAgain.info().name),
@@ -90,7 +90,9 @@ impl EngineStatus {
 
     /// Whether the header shows trouble.
     pub fn is_bad(&self) -> bool {
-        matches!(self.model, Model::Failed(_)) || self.broken.is_some() || self.blocked.is_some()
+        matches!(self.model, ModelState::Failed(_))
+            || self.broken.is_some()
+            || self.blocked.is_some()
     }
 
     /// What the model does, in a word.
@@ -98,8 +100,8 @@ impl EngineStatus {
         match &self.model {
             _ if self.broken.is_some() => "stopped",
             _ if self.blocked.is_some() => "not saved",
-            Model::Off => "no model",
-            Model::Failed(_) => "model failed",
+            ModelState::Off => "no model",
+            ModelState::Failed(_) => "model failed",
             _ if self.paused => "paused",
             _ => stage_name(self.progress.stage),
         }

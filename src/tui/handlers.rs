@@ -1,13 +1,14 @@
-//! What the actions do that belong to no screen: decisions over the targets, and the program's own.
+//! Performs the actions that belong to no screen: decisions about the targets, and the program's
+//! own.
 
 use super::dialogs::{
-    ChooseAttribute, Confirm, Dialog, Help, Palette, Purpose, ReplaceForm, RetryForm, Scope,
-    TranslateForm, ask_again,
+    ActionPalette, ChooseAttribute, Confirm, Dialog, Help, PromptPurpose, ReplaceForm, RetryForm,
+    Scope, TranslateForm, ask_again,
 };
-use super::keymap::{Action, Context};
+use super::keymap::{Action, KeyContext};
 use super::message::Effect;
 use super::records::NEEDS_REVIEW;
-use super::screens::Outcome;
+use super::screens::ActionOutcome;
 use super::session::Session;
 use crate::engine::{Command, Retry};
 use crate::record::{Change, Field, GroupId, GroupState};
@@ -23,22 +24,22 @@ pub struct Scene {
 }
 
 /// Refuses an action whose decision would not be saved, with the reason.
-pub fn refuse(action: Action, session: &mut Session) -> Option<Outcome> {
+pub fn refuse(action: Action, session: &mut Session) -> Option<ActionOutcome> {
     let why = session.trouble().filter(|_| action.decides())?;
     if action.prompts() {
         // What is typed next must go somewhere.
-        return Some(Outcome::open(Dialog::refusal(why)));
+        return Some(ActionOutcome::open(Dialog::refusal(why)));
     }
     session.warn(why);
-    Some(Outcome::done())
+    Some(ActionOutcome::done())
 }
 
 /// Performs an action; `None` where it is a screen's own.
-pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Outcome> {
+pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<ActionOutcome> {
     let Scene { targets, .. } = scene;
     let mut open = None;
     match action {
-        // A screen that these move something on has taken them.
+        // On a screen where nothing moves.
         Action::Up
         | Action::Down
         | Action::Left
@@ -47,7 +48,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Outcom
         | Action::PageDown => {}
         Action::Top => session.put_cursor(0),
         Action::Bottom => session.put_cursor(usize::MAX),
-        Action::Open => return Some(Outcome::show(Context::Queue)),
+        Action::Open => return Some(ActionOutcome::show(KeyContext::Queue)),
         Action::AcceptNext => open = decide(Change::Accept, "accept", targets, session),
         Action::CommitNext => open = decide(Change::Commit, "commit", targets, session),
         Action::Reopen => {
@@ -58,7 +59,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Outcom
         Action::CommitCertain => open = commit_all(GroupState::Draft, "certain", session),
         Action::Reject => {
             open = about(targets, |groups| {
-                Dialog::prompt(Purpose::Reject { groups }, "")
+                Dialog::prompt(PromptPurpose::Reject { groups }, "")
             })
         }
         Action::Undo => session.send(Command::Undo),
@@ -66,7 +67,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Outcom
         Action::RemoveTag => {
             open = about(targets, |groups| {
                 let field = Field::TagsKo;
-                Dialog::prompt(Purpose::Remove { field, groups }, "")
+                Dialog::prompt(PromptPurpose::Remove { field, groups }, "")
             })
         }
         Action::SetAttribute => {
@@ -77,7 +78,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Outcom
         Action::Note => {
             let note = session.detail().and_then(|detail| detail.note());
             let note = note.unwrap_or_default().to_owned();
-            open = about(targets, |_| Dialog::prompt(Purpose::Note, &note));
+            open = about(targets, |_| Dialog::prompt(PromptPurpose::Note, &note));
         }
         Action::Replace => open = Some(Dialog::Replace(ReplaceForm::default())),
         Action::Translate => {
@@ -115,14 +116,14 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Outcom
             session.set_sort(sort);
         }
         Action::Help => open = Some(Dialog::Help(Help::default())),
-        Action::Palette => open = Some(Dialog::Palette(Palette::default())),
+        Action::Palette => open = Some(Dialog::Palette(ActionPalette::default())),
         Action::Redraw => session.request(Effect::Redraw),
         Action::TryAgain => try_again(session),
         Action::Suspend => session.request(Effect::Suspend),
         Action::Quit => open = quit(session),
         _ => return None,
     }
-    Some(Outcome { show: None, open })
+    Some(ActionOutcome { show: None, open })
 }
 
 /// A prompt about the targets. Where there are none, what is typed must go somewhere.
@@ -218,7 +219,7 @@ pub fn try_again(session: &mut Session) {
     }
 }
 
-/// Leaves, at once where nothing has to be asked before.
+/// Leaves, or asks first where something is open.
 pub fn quit(session: &mut Session) -> Option<Dialog> {
     let confirm = Confirm::leave(session);
     if confirm.is_none() {

@@ -1,4 +1,4 @@
-//! Texts that the operator typed earlier: filters and reasons of rejections, kept between runs.
+//! Filters and rejection reasons that the operator typed earlier, kept between runs.
 
 use super::records::NEEDS_REVIEW;
 use crate::engine::Command;

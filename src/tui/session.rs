@@ -3,7 +3,7 @@
 
 use super::engine_status::EngineStatus;
 use super::history::History;
-use super::keymap::{Action, Context, Keymap};
+use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
 use super::picture::{PictureRequest, Pictures};
@@ -25,10 +25,10 @@ pub struct Settings {
     pub icon: IconOptions,
     /// Whether there is a model at all (`--no-model` reviews only).
     pub model: bool,
-    /// Where records go, as people are told.
+    /// Where records go, as it is shown to people.
     pub outdir: String,
     pub vocabulary: Arc<Vocabulary>,
-    /// Whether English labels are asked for.
+    /// Whether the prompt asks for English labels.
     pub english: bool,
 }
 
@@ -101,7 +101,7 @@ impl Session {
         self.queue.row(row, &self.records)
     }
 
-    /// English labels are shown where there are some, or were asked for.
+    /// English labels are shown where there are some, or where the prompt asks for them.
     pub fn has_field(&self, field: Field) -> bool {
         field != Field::LabelEn
             || self.settings.english
@@ -252,11 +252,6 @@ impl Session {
         }
     }
 
-    /// Shows what passes a filter, as it is being typed.
-    pub fn preview_filter(&mut self, text: String) {
-        self.queue.set_filter(text);
-    }
-
     /// Shows what passes a filter, and keeps the filter for later.
     pub fn set_filter(&mut self, text: impl Into<String>) {
         let text = text.into();
@@ -276,7 +271,7 @@ impl Session {
     }
 
     pub fn notify_offer(&mut self, name: &str) {
-        let keys = self.keymap.keys_of(Context::Queue, Action::Attempts);
+        let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
         let keys = keys.first().map(|key| format!(": {key} to compare"));
         self.notify(format!("new answer for {name}{}", keys.unwrap_or_default()));
     }

@@ -17,7 +17,7 @@ pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     }
 }
 
-/// What a step did to which fields of how many records, and what it left alone and why.
+/// Describes what a step changed in how many records, and what it left alone and why.
 pub fn step_words(step: &Step) -> String {
     match step {
         Step::Undone(name) => format!("undone: {name}"),

@@ -293,7 +293,7 @@ impl Bench {
         for detail in all {
             bench.world.insert(detail.summary.id, detail);
         }
-        bench.tell_all();
+        bench.send_all();
         bench.event(Event::ModelReady(ModelInfo {
             name: "scripted".to_owned(),
             device: "cpu".to_owned(),
@@ -308,7 +308,7 @@ impl Bench {
         bench
     }
 
-    fn tell_all(&mut self) {
+    fn send_all(&mut self) {
         let all = self.world.values().map(|d| d.summary.clone()).collect();
         self.event(Event::Groups(all));
     }
@@ -428,7 +428,7 @@ impl Bench {
             self.past.push((done, step));
             self.future.clear();
         }
-        self.told(Step::Done(report))
+        self.step_events(Step::Done(report))
     }
 
     fn travel(&mut self, direction: Direction) -> Vec<Event> {
@@ -446,7 +446,7 @@ impl Bench {
             }
         }
         to.push((name.clone(), step));
-        self.told(match direction {
+        self.step_events(match direction {
             Direction::Undo => Step::Undone(name),
             Direction::Redo => Step::Redone(name),
         })
@@ -477,7 +477,7 @@ impl Bench {
         self.event(labeled);
     }
 
-    fn told(&self, step: Step) -> Vec<Event> {
+    fn step_events(&self, step: Step) -> Vec<Event> {
         vec![
             Event::Groups(self.world.values().map(|d| d.summary.clone()).collect()),
             Event::Stepped {
@@ -562,7 +562,7 @@ impl Bench {
         for detail in self.world.values_mut() {
             detail.item.file = Some(icon.to_owned());
         }
-        self.tell_all();
+        self.send_all();
         self.message(Message::Pixels(true));
     }
 
@@ -644,10 +644,10 @@ impl Bench {
         self.message(Message::Progress(Box::new(progress)));
     }
 
-    /// The lines of the pane or box whose title begins so, by their row, and the hint line; the
-    /// hint line alone where the title is empty, the whole screen where there is no such box.
-    pub fn pane(&mut self, title: &str) -> BTreeMap<u16, String> {
-        let text = self.screen();
+    /// The lines of the pane or box whose title begins so, by their row; `None` where there is no
+    /// such box.
+    pub fn pane(&mut self, title: &str) -> Option<BTreeMap<u16, String>> {
+        self.screen();
         let buffer = self.terminal.backend().buffer();
         let area = buffer.area;
         let row = |room: Rect| -> String {
@@ -662,28 +662,18 @@ impl Bench {
             }
             line
         };
-        let last = area.bottom() - 1;
-        let hints = (last, row(Rect::new(0, last, area.width, 1)));
-        if title.is_empty() {
-            return BTreeMap::from([hints]);
-        }
         let begins = |at: &Position| {
             let line = row(Rect::new(at.x, at.y, area.width - at.x, 1));
             let rest = line.strip_prefix('╭').unwrap_or_default();
             rest.trim_start_matches(['>', ' ']).starts_with(title)
         };
-        let Some(corner) = area.positions().find(begins) else {
-            let lines = text.lines().zip(0..);
-            return lines.map(|(line, y)| (y, line.to_owned())).collect();
-        };
+        let corner = area.positions().find(begins)?;
         let ends = |x: &u16| buffer[(*x, corner.y)].symbol() == "╮";
-        let right = (corner.x..area.right()).find(ends).unwrap();
+        let right = (corner.x..area.right()).find(ends)?;
         let ends = |y: &u16| buffer[(corner.x, *y)].symbol() == "╰";
-        let bottom = (corner.y..area.bottom()).find(ends).unwrap();
+        let bottom = (corner.y..area.bottom()).find(ends)?;
         let width = right + 1 - corner.x;
-        (corner.y..=bottom)
-            .map(|y| (y, row(Rect::new(corner.x, y, width, 1))))
-            .chain([hints])
-            .collect()
+        let lines = (corner.y..=bottom).map(|y| (y, row(Rect::new(corner.x, y, width, 1))));
+        Some(lines.collect())
     }
 }

@@ -21,7 +21,7 @@ pub enum Ground {
 }
 
 impl Ground {
-    /// Whether a color needs dark or light text on it.
+    /// Whether a color is dark or light.
     pub fn of([r, g, b]: [u8; 3]) -> Self {
         let luma = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
         if luma >= 128_000 {
@@ -112,7 +112,7 @@ impl Theme {
         if focused { self.title() } else { self.dim() }
     }
 
-    /// The row under the cursor, of the pane that has the keys or of another.
+    /// The row under the cursor, of the focused pane or of another.
     pub fn cursor(&self, focused: bool) -> Style {
         match (self.depth, focused) {
             (Depth::True | Depth::Ansi256, true) => match self.ground {
@@ -153,8 +153,8 @@ impl Theme {
         }
     }
 
-    /// A pixel of a picture drawn in cells. Terminals of 256 colors know all colors, or take the
-    /// nearest of theirs; those of sixteen may not.
+    /// The color of a pixel that is drawn as a cell. Terminals of 256 colors show any color, or the
+    /// nearest of theirs; for those of sixteen the nearest one is picked here.
     pub fn pixel(&self, color: Color) -> Color {
         let Color::Rgb(r, g, b) = color else {
             return color;

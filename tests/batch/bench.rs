@@ -4,14 +4,14 @@
 //! one NAME a process, since the memory is the highest of all that ran. Another build of the
 //! program can be measured by giving its path in LABELER_TUI.
 
-use crate::common::{self, Desk, Ended, good, picture, say};
-use nix::sys::resource::{UsageWho, getrusage};
+use crate::common::{Desk, Ended, good, picture, say};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-const LIMIT_MIB: i64 = 300;
+const LIMIT_MIB: u64 = 300;
 
 #[test]
 #[ignore = "a benchmark"]
@@ -109,14 +109,12 @@ fn measured(desk: &Desk, source: &[&str]) -> serde_json::Value {
         .env("HOME", desk.path().join("home"))
         .current_dir(desk.path());
     let start = Instant::now();
-    let Ended { status, out, err } = common::ended(&mut chosen);
+    let (Ended { status, out, err }, highest) = ended_with_peak(&mut chosen);
     let seconds = start.elapsed().as_secs_f64();
     let summary = out.lines().last().unwrap_or_default();
     let summary: serde_json::Value =
         serde_json::from_str(summary).unwrap_or_else(|_| panic!("{err}"));
     let read = out.lines().find(|line| line.contains("source_read"));
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    let highest = usage.max_rss() / 1024;
     println!(
         "status {status}, {} rows, {} groups, {} records: {seconds:.1} s, {highest} MiB at most",
         summary["rows"], summary["groups"], summary["records"]
@@ -124,4 +122,31 @@ fn measured(desk: &Desk, source: &[&str]) -> serde_json::Value {
     assert!(read.is_some());
     assert!(highest < LIMIT_MIB);
     summary
+}
+
+/// The end of a program, and the most memory in MiB that it was seen with.
+fn ended_with_peak(command: &mut Command) -> (Ended, u64) {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let child = child.unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let running = thread::spawn(move || child.wait_with_output().unwrap());
+    let mut highest = 0;
+    while !running.is_finished() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        highest = highest.max(kib.unwrap_or_default() / 1024);
+        thread::sleep(Duration::from_millis(20));
+    }
+    let output = running.join().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let ended = Ended {
+        status: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
+    (ended, highest)
 }

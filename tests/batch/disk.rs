@@ -1,5 +1,4 @@
 //! An outdir that cannot be written, and a disk that gets full.
-#![cfg(unix)]
 
 use crate::common::{Desk, Ended, ended, good, say};
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,4 @@
 //! What is exported is true of the files, and nobody's bytes vanish from an outdir.
-#![cfg(unix)]
 
 use crate::common::{Desk, Ended, good, lines, picture, say};
 use serde_json::{Value, json};

@@ -2,9 +2,8 @@
 
 use crate::common::sources::Sources;
 use crate::common::{Desk, good, lines, say};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -78,7 +77,7 @@ impl Running {
     }
 
     fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+        kill_process(Pid::from_raw(self.child.id() as i32).unwrap(), signal).unwrap();
     }
 
     fn end(mut self) -> (Option<i32>, String) {
@@ -189,7 +188,7 @@ fn ctrl_c_saves_what_is_done_and_says_how_to_go_on() {
     desk.plays("나", &[json!("hold")]);
     let mut running = Running::start(&desk, &[]);
     running.wait_for("labeled").unwrap();
-    running.signal(Signal::SIGINT);
+    running.signal(Signal::INT);
     let summary = running.wait_for("summary").unwrap();
     assert_eq!(summary["interrupted"], true);
     let (status, err) = running.end();
@@ -210,7 +209,7 @@ fn two_programs_do_not_share_an_outdir() {
     let ended = desk.batch(&["--resume"]).expect(1);
     let holder = running.child.id().to_string();
     assert!(ended.err.contains(&holder), "{}", ended.err);
-    running.signal(Signal::SIGTERM);
+    running.signal(Signal::TERM);
     assert_eq!(running.end().0, Some(130));
 }
 
@@ -227,7 +226,7 @@ fn kill_at_any_moment_loses_and_doubles_nothing() {
         for _ in 0..random.random_range(0..4) {
             told += usize::from(running.wait_for("labeled").is_some());
         }
-        running.signal(Signal::SIGKILL);
+        running.signal(Signal::KILL);
         running.end();
         // Whole lines, none twice.
         let mut paths: Vec<String> = lines(&desk.out("labels.jsonl"))
@@ -253,10 +252,10 @@ fn a_second_ctrl_c_leaves_at_once_and_loses_nothing() {
     desk.plays("나", &[json!("hang")]);
     let mut running = Running::start(&desk, &[]);
     running.wait_for("labeled").unwrap();
-    running.signal(Signal::SIGINT);
+    running.signal(Signal::INT);
     // The model does not end; the program says what would.
     running.wait_for_note("once more");
-    running.signal(Signal::SIGINT);
+    running.signal(Signal::INT);
     assert_eq!(running.end().0, Some(130));
     desk.plays("나", &[say(good("나"))]);
     let ended = desk.batch(&["--resume", "--json"]).expect(0);
@@ -310,7 +309,7 @@ fn a_journal_that_is_deleted_meanwhile_is_rewritten() {
     let cause = running.wait_for("blocked").unwrap()["cause"].to_string();
     assert!(cause.contains("was deleted by something else"), "{cause}");
     running.wait_for("unblocked").unwrap();
-    running.signal(Signal::SIGINT);
+    running.signal(Signal::INT);
     assert_eq!(running.end().0, Some(130));
     assert_eq!(desk.names(), ["가"]);
     // What had been answered is known, and not asked again.

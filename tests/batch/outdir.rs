@@ -1,6 +1,5 @@
 //! What lies in an outdir already: sources, links, another member's files, earlier labels; and the
 //! commands that move its journal.
-#![cfg(unix)]
 
 use crate::common::{Desk, Ended, ended, good, lines, picture, say};
 use serde_json::json;

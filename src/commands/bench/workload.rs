@@ -80,7 +80,6 @@ pub fn picture(item: &Item) -> Result<Picture> {
 pub fn peak_resident_bytes() -> Option<u64> {
     #[cfg(target_os = "linux")]
     {
-        // Unlike getrusage this does not count what ran before exec.
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
         let line = status
             .lines()
@@ -88,12 +87,6 @@ pub fn peak_resident_bytes() -> Option<u64> {
         let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kib * 1024)
     }
-    #[cfg(all(unix, not(target_os = "linux")))]
-    {
-        use nix::sys::resource::{UsageWho, getrusage};
-        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
-        u64::try_from(usage.max_rss()).ok()
-    }
-    #[cfg(not(unix))]
+    #[cfg(not(target_os = "linux"))]
     None
 }

@@ -8,7 +8,7 @@ use super::messages::{Blocked, Broken, Command, Cure, Event, Rescued, Warning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{GroupId, GroupSummary};
 use crate::store::{Journal, Misplaced, rescue_text};
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::select;
 use run_log::RunLog;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -38,8 +38,7 @@ struct Trouble {
 
 pub struct JournalAccess {
     journal: Journal,
-    commands: Receiver<Command>,
-    events: Sender<Event>,
+    front: EngineEnd,
     conduct: Conduct,
     /// The operator's command that is being carried out, if it decides something.
     doing: Option<Command>,
@@ -55,11 +54,10 @@ pub struct JournalAccess {
 }
 
 impl JournalAccess {
-    pub fn new(journal: Journal, front: &EngineEnd) -> Self {
+    pub fn new(journal: Journal, front: EngineEnd) -> Self {
         Self {
             journal,
-            commands: front.commands.clone(),
-            events: front.events.clone(),
+            front,
             conduct: Conduct::Wait,
             doing: None,
             deferred: VecDeque::new(),
@@ -75,7 +73,7 @@ impl JournalAccess {
         &mut self.journal
     }
 
-    /// Uses the journal. If that fails, the front end is told, and it is tried again, by itself
+    /// Uses the journal. If that fails, the front end hears of it, and it is tried again, by itself
     /// and on command, until it works or the run is stopped. `work` runs again as a whole.
     pub fn with<T>(&mut self, mut work: impl FnMut(&mut Journal) -> Result<T>) -> Result<T> {
         match self.once(&mut work) {
@@ -108,13 +106,13 @@ impl JournalAccess {
     pub fn show_all(&mut self, at_a_time: usize) -> Result<()> {
         let Self {
             journal,
-            events,
+            front,
             log,
             ..
         } = self;
         journal.each_summary(at_a_time, |groups| {
             log.know(&groups);
-            let _ = events.send(Event::Groups(groups));
+            front.emit(Event::Groups(groups));
             Ok(())
         })
     }
@@ -186,7 +184,7 @@ impl JournalAccess {
         loop {
             let mut rewriting = false;
             select! {
-                recv(self.commands) -> command => match command {
+                recv(self.front.commands) -> command => match command {
                     Ok(Command::TryAgain) => rewriting = trouble.cure == Cure::Rewrite,
                     Ok(Command::Stop) | Err(_) => {
                         self.deferred.push_back(Command::Stop);
@@ -211,7 +209,7 @@ impl JournalAccess {
             match ready.and_then(|()| self.once(&mut work)) {
                 Ok(done) => {
                     tracing::info!("the journal can be used again");
-                    self.tell(Event::Unblocked);
+                    self.front.emit(Event::Unblocked);
                     return Ok(done);
                 }
                 Err(again) if self.waits_for(&again.error) => {
@@ -221,7 +219,7 @@ impl JournalAccess {
                     }
                 }
                 Err(other) => {
-                    self.tell(Event::Unblocked);
+                    self.front.emit(Event::Unblocked);
                     return Err(other.error);
                 }
             }
@@ -232,7 +230,8 @@ impl JournalAccess {
         match self.journal.rewrite() {
             Ok(set_aside) => {
                 tracing::warn!(?set_aside, "the journal was rewritten");
-                self.tell(Event::Warning(Warning::JournalRewritten { set_aside }));
+                self.front
+                    .emit(Event::Warning(Warning::JournalRewritten { set_aside }));
                 Ok(())
             }
             Err(error) => {
@@ -253,7 +252,7 @@ impl JournalAccess {
         };
         // What cannot be read now is requested again by whoever still wants it.
         if let Ok(Some(detail)) = self.journal.detail(group) {
-            self.tell(Event::Detail(Box::new(detail)));
+            self.front.emit(Event::Detail(Box::new(detail)));
         }
     }
 
@@ -263,7 +262,7 @@ impl JournalAccess {
         if cure == Cure::None && self.log_file.is_none() {
             self.write_log();
         }
-        self.tell(Event::Blocked(Blocked {
+        self.front.emit(Event::Blocked(Blocked {
             error,
             cure,
             run_log: self.log_rescued.clone(),
@@ -278,7 +277,7 @@ impl JournalAccess {
         if let Ok(summaries) = self.journal.summaries_of(groups)
             && !summaries.is_empty()
         {
-            self.tell(Event::Groups(summaries));
+            self.front.emit(Event::Groups(summaries));
         }
     }
 
@@ -307,11 +306,6 @@ impl JournalAccess {
             }
             Err(error) => Rescued::Failed(error),
         });
-    }
-
-    fn tell(&self, event: Event) {
-        // Without a front end the wait ends by the closed command channel.
-        let _ = self.events.send(event);
     }
 }
 

@@ -133,7 +133,6 @@ fn wrong_use_is_said_at_once() {
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn what_is_no_plain_file_fails_without_waiting() {
     use crate::record::FailureCode;

@@ -99,7 +99,8 @@ fn taken(held: &mut File, outdir: &Path) -> Error {
 }
 
 fn host() -> String {
-    nix::sys::utsname::uname()
-        .map(|names| names.nodename().to_string_lossy().into_owned())
-        .unwrap_or_else(|_| "this machine".into())
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }

@@ -1,7 +1,7 @@
-//! Which attribute of many records is changed, and how: one value in or out of a list, or
-//! replaced. A whole list of many records is never overwritten.
+//! Chooses the attribute to change in many records: add, remove or replace one value. A whole list
+//! of many records is never overwritten.
 
-use super::{Dialog, Modal, Next, Placement, Purpose};
+use super::{Dialog, DialogPlace, Modal, Next, PromptPurpose};
 use crate::record::{Field, GroupId};
 use crate::text::plural;
 use crate::tui::session::Session;
@@ -50,7 +50,7 @@ impl ChooseAttribute {
         }
     }
 
-    /// What choosing this field does, in words.
+    /// Describes what choosing this field does.
     fn describe(&self, field: Field) -> String {
         let key = field.key();
         match self.edit {
@@ -61,20 +61,20 @@ impl ChooseAttribute {
         }
     }
 
-    fn purpose(&self) -> Purpose {
+    fn purpose(&self) -> PromptPurpose {
         let field = fields()[self.at];
         let groups = self.groups.clone();
         match self.edit {
-            _ if !field.is_list() => Purpose::Set { field, groups },
-            ListEdit::Add => Purpose::Add { field, groups },
-            ListEdit::Remove => Purpose::Remove { field, groups },
-            ListEdit::Replace => Purpose::RenameWhich { field, groups },
+            _ if !field.is_list() => PromptPurpose::Set { field, groups },
+            ListEdit::Add => PromptPurpose::Add { field, groups },
+            ListEdit::Remove => PromptPurpose::Remove { field, groups },
+            ListEdit::Replace => PromptPurpose::RenameWhich { field, groups },
         }
     }
 }
 
 impl Modal for ChooseAttribute {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, _: &mut Session) -> Next {
+    fn key(&mut self, key: &KeyEvent, escape: bool, _: &DialogPlace, _: &mut Session) -> Next {
         match key.code {
             _ if escape => return Next::close(),
             KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => {
@@ -93,11 +93,11 @@ impl Modal for ChooseAttribute {
         Next::stay()
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![area(session)]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         let area = area(session);
         clear(area, buf);

@@ -1,9 +1,9 @@
-//! What a text being typed could become: values in use with their counts, words of the vocabulary
-//! in either language, terms of a filter, texts typed before.
+//! Completes a text being typed: from values in use with their counts, words of the vocabulary in
+//! either language, terms of a filter, and texts typed before.
 
 use crate::record::{Field, GroupState, SourceType, Vocabulary, Word};
 use crate::text::{pad, width};
-use crate::tui::records::{filter_field, filter_keys, find, last_word, needs_person, quoted};
+use crate::tui::records::{filter_field, filter_keys, find, last_word, needs_review, quoted};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
@@ -20,9 +20,9 @@ pub struct Completion {
     pub note: String,
 }
 
-/// Gathers what fits a word, the best first: what begins with it, what holds it, what has another
-/// name that does; then what is in use most. A single character stands in many a word and in more
-/// names: only what is seen to begin with it fits.
+/// Collects completions of a word, best first: values that begin with it, then values that contain
+/// it, then values with another name that does; more frequent ones first. A single character is in
+/// too many words: it only matches values that visibly begin with it.
 struct Matches {
     word: Vec<char>,
     /// (rank, count, completion)
@@ -108,7 +108,7 @@ fn lower(text: &str) -> Vec<char> {
     text.nfc().flat_map(char::to_lowercase).collect()
 }
 
-/// What the word being typed into a field could become; never one of `taken`.
+/// Completions of the word being typed into a field, without those in `taken`.
 pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -> Vec<Completion> {
     let mut matches = Matches::new(word);
     let vocabulary = session.vocabulary();
@@ -131,7 +131,7 @@ pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -
     matches.best()
 }
 
-/// Those of the texts typed earlier that the word could become.
+/// Completions from texts typed earlier.
 pub fn of_texts<'a>(texts: impl Iterator<Item = &'a str>, word: &str) -> Vec<Completion> {
     let mut matches = Matches::new(word);
     for text in texts {
@@ -140,7 +140,7 @@ pub fn of_texts<'a>(texts: impl Iterator<Item = &'a str>, word: &str) -> Vec<Com
     matches.best()
 }
 
-/// What the filter being typed could become: earlier filters, keys, or values of a key.
+/// Completions of the filter being typed: earlier filters, keys, or values of a key.
 pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
     if edit.cursor() != edit.text().len() {
         return Vec::new();
@@ -174,7 +174,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
     let groups = session.records.groups();
     match key {
         "state" => {
-            let needed = groups.ids_where(needs_person);
+            let needed = groups.ids_where(needs_review);
             let needed = needed.count() as u64;
             matches.add("review", [], needed, needed.to_string());
             let offered = groups.ids_where(|summary| summary.offered);

@@ -1,7 +1,7 @@
 //! A filter being typed; the queue follows each key.
 
 use super::completion::{self, Completion};
-use super::{Dialog, Modal, Next, Placement};
+use super::{Dialog, DialogPlace, Modal, Next};
 use crate::tui::keymap::Action;
 use crate::tui::records::{NEEDS_REVIEW, last_word};
 use crate::tui::session::Session;
@@ -56,14 +56,20 @@ impl FilterForm {
     }
 
     /// Where the completions are shown.
-    fn popup(&self, place: &Placement, session: &Session) -> Option<Rect> {
+    fn popup(&self, place: &DialogPlace, session: &Session) -> Option<Rect> {
         let at = self.cursor(place, session)?;
         completion::popup_area(&self.completions(session), at, session.body())
     }
 }
 
 impl Modal for FilterForm {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
         if escape {
             session.set_filter(std::mem::take(&mut self.before));
             return Next::close();
@@ -111,18 +117,18 @@ impl Modal for FilterForm {
         session.queue.set_filter(self.edit.text().to_owned());
     }
 
-    fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
         self.popup(place, session).into_iter().collect()
     }
 
-    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         if let Some(area) = self.popup(place, session) {
             let offered = self.completions(session);
             completion::draw(&offered, self.chosen, &session.theme, area, buf);
         }
     }
 
-    fn cursor(&self, place: &Placement, _: &Session) -> Option<Position> {
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
         let area = place.filter;
         let (_, at) = self.edit.window(usize::from(area.width.saturating_sub(2)));
         Some(Position::new(area.x + 1 + at as u16, area.y))

@@ -1,9 +1,9 @@
 //! All actions with their keys, from the one table.
 
-use super::{Modal, Next, Placement};
+use super::{DialogPlace, Modal, Next};
 use crate::record::GroupState;
 use crate::text::pad;
-use crate::tui::keymap::{ACTIONS, Action, Context, Keymap};
+use crate::tui::keymap::{ACTIONS, Action, KeyContext, Keymap};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::{centered, inner};
@@ -24,7 +24,13 @@ pub struct Help {
 }
 
 impl Modal for Help {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
         let page = usize::from(session.size.height.saturating_sub(6)).max(1);
         let scroll = match key.code {
             _ if escape => return Next::close(),
@@ -41,11 +47,11 @@ impl Modal for Help {
         Next::stay()
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![area(session)]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let area = area(session);
         clear(area, buf);
         let inner = pane(&session.theme, area, true, "Keys", true, buf);
@@ -116,7 +122,7 @@ fn text(session: &Session) -> Vec<Line<'static>> {
 /// The panes that an action has keys in, where it has none everywhere.
 fn places(keymap: &Keymap, action: Action) -> String {
     let contexts = keymap.contexts_of(action);
-    if contexts.is_empty() || contexts.contains(&Context::Global) {
+    if contexts.is_empty() || contexts.contains(&KeyContext::Global) {
         return String::new();
     }
     let names: Vec<_> = contexts.iter().map(|context| context.name()).collect();

@@ -1,5 +1,5 @@
-//! What lies over the panes and takes the keys. Each dialog owns its state, its keys, its layout
-//! and its drawing.
+//! Dialogs lie over the panes and take the keys. Each owns its state, its keys, its layout and its
+//! drawing.
 
 mod choose;
 mod completion;
@@ -16,14 +16,14 @@ pub use choose::ChooseAttribute;
 pub use completion::Completion;
 pub use filter_form::FilterForm;
 pub use help::Help;
-pub use palette::Palette;
-pub use prompt::{Prompt, Purpose};
-pub use question::{Confirm, Refusal};
+pub use palette::ActionPalette;
+pub use prompt::{PromptPurpose, TextPrompt};
+pub use question::{Confirm, PromptRefusal};
 pub use replace::ReplaceForm;
 pub use retry::{RetryForm, ask_again};
 pub use translate::{Scope, TranslateForm};
 
-use super::keymap::{Action, Context};
+use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -31,22 +31,22 @@ use ratatui::layout::{Position, Rect};
 
 pub enum Dialog {
     Help(Help),
-    Palette(Palette),
+    Palette(ActionPalette),
     Filter(FilterForm),
     Confirm(Confirm),
-    Prompt(Prompt),
+    Prompt(TextPrompt),
     Choose(ChooseAttribute),
     Retry(RetryForm),
     Replace(ReplaceForm),
     Translate(TranslateForm),
-    Refusal(Refusal),
+    Refusal(PromptRefusal),
 }
 
-/// Where the shown screen has room for what is typed.
+/// Where on the shown screen a dialog belongs.
 #[derive(Debug, Clone, Copy)]
-pub struct Placement {
+pub struct DialogPlace {
     /// The keys that work on the screen.
-    pub context: Context,
+    pub context: KeyContext,
     /// The line of the filter.
     pub filter: Rect,
     /// The cells of a line of the record pane, where a text is edited in place.
@@ -56,7 +56,7 @@ pub struct Placement {
     pub in_place: Option<Option<Position>>,
 }
 
-/// What follows a key.
+/// What the application does after a dialog has taken a key.
 #[derive(Default)]
 pub struct Next {
     /// The dialog stays open.
@@ -100,7 +100,7 @@ trait Modal {
         &mut self,
         key: &KeyEvent,
         escape: bool,
-        place: &Placement,
+        place: &DialogPlace,
         session: &mut Session,
     ) -> Next;
 
@@ -108,12 +108,12 @@ trait Modal {
     fn paste(&mut self, _text: &str, _session: &mut Session) {}
 
     /// The rectangles that it covers.
-    fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect>;
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect>;
 
-    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer);
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer);
 
     /// Where the terminal's own cursor belongs, so that an input method composes there.
-    fn cursor(&self, _place: &Placement, _session: &Session) -> Option<Position> {
+    fn cursor(&self, _place: &DialogPlace, _session: &Session) -> Option<Position> {
         None
     }
 
@@ -157,17 +157,17 @@ impl Dialog {
         }
     }
 
-    pub fn prompt(purpose: Purpose, text: &str) -> Self {
-        Self::Prompt(Prompt::new(purpose, text))
+    pub fn prompt(purpose: PromptPurpose, text: &str) -> Self {
+        Self::Prompt(TextPrompt::new(purpose, text))
     }
 
-    /// In the place of a prompt that cannot be opened: it takes what the operator goes on to
-    /// type, which would be keys without it.
+    /// A box that explains why a prompt cannot be opened. It also takes what the operator goes on to
+    /// type, which would otherwise act as keys.
     pub fn refusal(why: impl Into<String>) -> Self {
-        Self::Refusal(Refusal::new(why.into()))
+        Self::Refusal(PromptRefusal::new(why.into()))
     }
 
-    pub fn key(&mut self, key: &KeyEvent, place: &Placement, session: &mut Session) -> Next {
+    pub fn key(&mut self, key: &KeyEvent, place: &DialogPlace, session: &mut Session) -> Next {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let escape = key.code == KeyCode::Esc || (ctrl && key.code == KeyCode::Char('c'));
         self.modal_mut().key(key, escape, place, session)
@@ -177,15 +177,15 @@ impl Dialog {
         self.modal_mut().paste(text, session);
     }
 
-    pub fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect> {
+    pub fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
         self.modal().areas(place, session)
     }
 
-    pub fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+    pub fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         self.modal().draw(place, session, buf);
     }
 
-    pub fn cursor(&self, place: &Placement, session: &Session) -> Option<Position> {
+    pub fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
         self.modal().cursor(place, session)
     }
 
@@ -198,7 +198,7 @@ impl Dialog {
     }
 
     /// The prompt that edits a value where it stands in the record pane.
-    pub fn edits_in_place(&self) -> Option<&Prompt> {
+    pub fn edits_in_place(&self) -> Option<&TextPrompt> {
         match self {
             Self::Prompt(prompt) if prompt.edited().is_some() => Some(prompt),
             _ => None,

@@ -1,6 +1,6 @@
 //! The palette: finds an action by name and performs it.
 
-use super::{Modal, Next, Placement};
+use super::{DialogPlace, Modal, Next};
 use crate::text::{fit, pad, width};
 use crate::tui::keymap::{ACTIONS, ActionInfo};
 use crate::tui::session::Session;
@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 #[derive(Default)]
-pub struct Palette {
+pub struct ActionPalette {
     edit: TextEdit,
     at: usize,
 }
@@ -40,8 +40,8 @@ fn matches(text: &str) -> Vec<&'static ActionInfo> {
     found
 }
 
-impl Modal for Palette {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, _: &mut Session) -> Next {
+impl Modal for ActionPalette {
+    fn key(&mut self, key: &KeyEvent, escape: bool, _: &DialogPlace, _: &mut Session) -> Next {
         let found = matches(self.edit.text());
         match key.code {
             _ if escape => return Next::close(),
@@ -68,11 +68,11 @@ impl Modal for Palette {
         self.at = 0;
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![area(session)]
     }
 
-    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         let area = area(session);
         clear(area, buf);
@@ -102,7 +102,7 @@ impl Modal for Palette {
         }
     }
 
-    fn cursor(&self, _: &Placement, session: &Session) -> Option<Position> {
+    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
         Some(edit_cursor(&self.edit, inner(area(session), true)))
     }
 

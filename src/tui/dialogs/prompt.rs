@@ -1,8 +1,8 @@
-//! A text being typed for a purpose: a value, a note, a reason. Some are edited where they stand
-//! in the record pane, the others in a box.
+//! A prompt for a text: a value, a note, a reason. Values of the current record are edited in place
+//! in the record pane, other texts in a box.
 
 use super::completion::{self, Completion};
-use super::{Confirm, Dialog, Modal, Next, Placement};
+use super::{Confirm, Dialog, DialogPlace, Modal, Next};
 use crate::engine::Command;
 use crate::record::{Change, Field, GroupId};
 use crate::text::plural;
@@ -15,7 +15,7 @@ use ratatui::layout::{Position, Rect};
 
 /// What a typed text is for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Purpose {
+pub enum PromptPurpose {
     /// The text of a field that is no list.
     Set {
         field: Field,
@@ -47,15 +47,15 @@ pub enum Purpose {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Prompt {
-    purpose: Purpose,
+pub struct TextPrompt {
+    purpose: PromptPurpose,
     edit: TextEdit,
     /// Index into the completions now shown.
     chosen: Option<usize>,
 }
 
-impl Prompt {
-    pub fn new(purpose: Purpose, text: &str) -> Self {
+impl TextPrompt {
+    pub fn new(purpose: PromptPurpose, text: &str) -> Self {
         Self {
             purpose,
             edit: TextEdit::new(text),
@@ -71,9 +71,9 @@ impl Prompt {
     /// empty one for one more value.
     pub fn edited(&self) -> Option<(Field, Option<&str>)> {
         match &self.purpose {
-            Purpose::Set { field, groups } if groups.len() == 1 => Some((*field, None)),
-            Purpose::Add { field, groups } if groups.len() == 1 => Some((*field, Some(""))),
-            Purpose::Rename {
+            PromptPurpose::Set { field, groups } if groups.len() == 1 => Some((*field, None)),
+            PromptPurpose::Add { field, groups } if groups.len() == 1 => Some((*field, Some(""))),
+            PromptPurpose::Rename {
                 field,
                 from,
                 groups,
@@ -85,7 +85,7 @@ impl Prompt {
     /// The field that gets one more value.
     pub fn adds_to(&self) -> Option<Field> {
         match &self.purpose {
-            Purpose::Add { field, .. } => Some(*field),
+            PromptPurpose::Add { field, .. } => Some(*field),
             _ => None,
         }
     }
@@ -99,21 +99,23 @@ impl Prompt {
             }
         };
         match &self.purpose {
-            Purpose::Set { field, groups } => format!("set {}{}", field.key(), over(groups)),
-            Purpose::Add { field, groups } => format!("add to {}{}", field.key(), over(groups)),
-            Purpose::Rename {
+            PromptPurpose::Set { field, groups } => format!("set {}{}", field.key(), over(groups)),
+            PromptPurpose::Add { field, groups } => {
+                format!("add to {}{}", field.key(), over(groups))
+            }
+            PromptPurpose::Rename {
                 field,
                 from,
                 groups,
             } => format!("replace {from} in {}{} with", field.key(), over(groups)),
-            Purpose::RenameWhich { field, groups } => {
+            PromptPurpose::RenameWhich { field, groups } => {
                 format!("replace which value of {}{}", field.key(), over(groups))
             }
-            Purpose::Remove { field, groups } => {
+            PromptPurpose::Remove { field, groups } => {
                 format!("remove from {}{}", field.key(), over(groups))
             }
-            Purpose::Note => "note".to_owned(),
-            Purpose::Reject { groups } => match groups.len() {
+            PromptPurpose::Note => "note".to_owned(),
+            PromptPurpose::Reject { groups } => match groups.len() {
                 1 => "why reject?".to_owned(),
                 n => format!("why reject these {n} records?"),
             },
@@ -123,14 +125,14 @@ impl Prompt {
     /// The field whose known values are offered.
     fn completes(&self) -> Option<Field> {
         match &self.purpose {
-            Purpose::Add { field, .. }
-            | Purpose::Rename { field, .. }
-            | Purpose::RenameWhich { field, .. }
-            | Purpose::Remove { field, .. } => Some(*field),
-            Purpose::Set { field, .. } if !field.is_list() && field.words().is_some() => {
+            PromptPurpose::Add { field, .. }
+            | PromptPurpose::Rename { field, .. }
+            | PromptPurpose::RenameWhich { field, .. }
+            | PromptPurpose::Remove { field, .. } => Some(*field),
+            PromptPurpose::Set { field, .. } if !field.is_list() && field.words().is_some() => {
                 Some(*field)
             }
-            Purpose::Set { .. } | Purpose::Note | Purpose::Reject { .. } => None,
+            PromptPurpose::Set { .. } | PromptPurpose::Note | PromptPurpose::Reject { .. } => None,
         }
     }
 
@@ -138,7 +140,7 @@ impl Prompt {
     /// else all of it.
     fn word(&self) -> &str {
         let text = &self.edit.text()[..self.edit.cursor()];
-        if let Purpose::Reject { .. } = self.purpose {
+        if let PromptPurpose::Reject { .. } = self.purpose {
             return text;
         }
         text.rsplit(',').next().unwrap_or(text).trim_start()
@@ -146,7 +148,7 @@ impl Prompt {
 
     /// What the word being typed could become.
     pub fn completions(&self, session: &Session) -> Vec<Completion> {
-        if let Purpose::Reject { .. } = self.purpose {
+        if let PromptPurpose::Reject { .. } = self.purpose {
             return completion::of_texts(session.history.rejections().iter(), self.word());
         }
         let Some(field) = self.completes() else {
@@ -154,7 +156,7 @@ impl Prompt {
         };
         // A value that the record has is not offered again.
         let taken = match &self.purpose {
-            Purpose::Add { groups, .. } if groups.len() == 1 => {
+            PromptPurpose::Add { groups, .. } if groups.len() == 1 => {
                 session.labels().map(|labels| labels.values(field))
             }
             _ => None,
@@ -176,29 +178,30 @@ impl Prompt {
         }
     }
 
-    /// The text is complete. What cannot be done stays open, with the reason in a notice.
+    /// Carries out the typed text. Where that fails the prompt stays open, with the reason in a
+    /// notice.
     fn submit(&mut self, session: &mut Session) -> Next {
         if session.refuses_step() {
             return Next::stay();
         }
         let text = self.edit.text().trim().to_owned();
         let done = match self.purpose.clone() {
-            Purpose::Set { field, groups } => {
+            PromptPurpose::Set { field, groups } => {
                 let values = (!text.is_empty()).then_some(text).into_iter().collect();
                 session.apply(groups, Change::Set { field, values })
             }
-            Purpose::Add { .. } if text.is_empty() => true,
-            Purpose::Add { field, groups } => return add(field, groups, &text, session),
-            Purpose::Rename {
+            PromptPurpose::Add { .. } if text.is_empty() => true,
+            PromptPurpose::Add { field, groups } => return add(field, groups, &text, session),
+            PromptPurpose::Rename {
                 field,
                 from,
                 groups,
             } if text.is_empty() => {
-                // Over many records nothing goes that was not named.
+                // In many records nothing is removed that was not named.
                 groups.len() > 1 || session.apply(groups, Change::Remove { field, value: from })
             }
-            Purpose::Rename { from, .. } if text == from => true,
-            Purpose::Rename {
+            PromptPurpose::Rename { from, .. } if text == from => true,
+            PromptPurpose::Rename {
                 field,
                 from,
                 groups,
@@ -206,32 +209,34 @@ impl Prompt {
                 let to = text;
                 session.apply(groups, Change::Rename { field, from, to })
             }
-            Purpose::RenameWhich { .. } | Purpose::Remove { .. } if text.is_empty() => true,
-            Purpose::RenameWhich { field, groups } => {
+            PromptPurpose::RenameWhich { .. } | PromptPurpose::Remove { .. } if text.is_empty() => {
+                true
+            }
+            PromptPurpose::RenameWhich { field, groups } => {
                 if !may_hold(&groups, field, &text, session) {
                     session.warn(format!("this record has no {text} in {}", field.key()));
                     return Next::stay();
                 }
-                let purpose = Purpose::Rename {
+                let purpose = PromptPurpose::Rename {
                     field,
                     from: text,
                     groups,
                 };
                 return Next::open(Dialog::prompt(purpose, ""));
             }
-            Purpose::Remove { field, groups } => {
+            PromptPurpose::Remove { field, groups } => {
                 session.apply(groups, Change::Remove { field, value: text })
             }
-            Purpose::Note => {
+            PromptPurpose::Note => {
                 let note = (!text.is_empty()).then_some(text);
                 let current = session.current().into_iter().collect();
                 session.apply(current, Change::SetNote { note })
             }
-            Purpose::Reject { .. } if text.is_empty() => {
+            PromptPurpose::Reject { .. } if text.is_empty() => {
                 session.warn("a rejection needs a reason; Esc leaves it");
                 false
             }
-            Purpose::Reject { groups } => return reject(groups, text, session),
+            PromptPurpose::Reject { groups } => return reject(groups, text, session),
         };
         match done {
             true => Next::close(),
@@ -240,7 +245,7 @@ impl Prompt {
     }
 
     /// Where the completions are shown.
-    fn popup(&self, place: &Placement, session: &Session) -> Option<(Vec<Completion>, Rect)> {
+    fn popup(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<Completion>, Rect)> {
         let completions = self.completions(session);
         let at = self.cursor(place, session)?;
         let area = completion::popup_area(&completions, at, session.body())?;
@@ -264,7 +269,7 @@ fn add(field: Field, groups: Vec<GroupId>, text: &str, session: &mut Session) ->
         return Next::stay();
     }
     match groups.len() {
-        1 => Next::open(Dialog::prompt(Purpose::Add { field, groups }, "")),
+        1 => Next::open(Dialog::prompt(PromptPurpose::Add { field, groups }, "")),
         _ => Next::close(),
     }
 }
@@ -283,7 +288,7 @@ fn reject(groups: Vec<GroupId>, reason: String, session: &mut Session) -> Next {
     Next::close()
 }
 
-/// Whether the value can be in the field of these records; known only of the current one.
+/// Whether the field of these records may hold the value; known only of the current record.
 fn may_hold(groups: &[GroupId], field: Field, value: &str, session: &Session) -> bool {
     if session.current().is_none_or(|current| groups != [current]) {
         return true;
@@ -292,12 +297,12 @@ fn may_hold(groups: &[GroupId], field: Field, value: &str, session: &Session) ->
     values.is_some_and(|values| values.iter().any(|have| have == value))
 }
 
-impl Modal for Prompt {
+impl Modal for TextPrompt {
     fn key(
         &mut self,
         key: &KeyEvent,
         escape: bool,
-        place: &Placement,
+        place: &DialogPlace,
         session: &mut Session,
     ) -> Next {
         let completions = self.completions(session);
@@ -336,13 +341,13 @@ impl Modal for Prompt {
         self.chosen = None;
     }
 
-    fn areas(&self, place: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
         let text = place.in_place.is_none().then(|| box_area(session));
         let popup = self.popup(place, session).map(|(_, area)| area);
         text.into_iter().chain(popup).collect()
     }
 
-    fn draw(&self, place: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         if place.in_place.is_none() {
             let area = box_area(session);
@@ -355,7 +360,7 @@ impl Modal for Prompt {
         }
     }
 
-    fn cursor(&self, place: &Placement, session: &Session) -> Option<Position> {
+    fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
         match place.in_place {
             Some(cursor) => cursor,
             None => Some(edit_cursor(&self.edit, inner(box_area(session), true))),
@@ -363,7 +368,7 @@ impl Modal for Prompt {
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        if self.completes().is_some() || matches!(self.purpose, Purpose::Reject { .. }) {
+        if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. }) {
             &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
         } else {
             &[("Enter", "take"), ("Esc", "leave it")]

@@ -1,6 +1,6 @@
 //! Boxes with something to read and the keys that answer it: confirmations and refusals.
 
-use super::{Dialog, Modal, Next, Placement};
+use super::{Dialog, DialogPlace, Modal, Next};
 use crate::engine::{Command, Cure};
 use crate::record::GroupState;
 use crate::text::{count, plural, wrap};
@@ -36,7 +36,7 @@ impl Confirm {
         }
     }
 
-    /// What is asked before leaving; `None` where leaving loses and leaves open nothing.
+    /// The question before leaving; `None` where nothing would be lost or left open.
     pub fn leave(session: &Session) -> Option<Self> {
         let engine = &session.engine;
         if engine.ended {
@@ -110,7 +110,7 @@ fn uncommitted(groups: &Groups) -> Vec<(u64, &'static str)> {
 }
 
 impl Modal for Confirm {
-    fn key(&mut self, key: &KeyEvent, _: bool, _: &Placement, session: &mut Session) -> Next {
+    fn key(&mut self, key: &KeyEvent, _: bool, _: &DialogPlace, session: &mut Session) -> Next {
         match key.code {
             // ㅛ stands on the key of y.
             KeyCode::Char('y' | 'Y' | 'ㅛ') => match &self.then {
@@ -135,11 +135,11 @@ impl Modal for Confirm {
         }
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![self.layout(session).area]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         self.layout(session).draw(&session.theme, buf);
     }
 
@@ -148,13 +148,13 @@ impl Modal for Confirm {
     }
 }
 
-/// Why a prompt did not open. It takes what the operator goes on to type, which would be keys
-/// without it.
-pub struct Refusal {
+/// Explains why a prompt did not open. It also takes what the operator goes on to type, which would
+/// otherwise act as keys.
+pub struct PromptRefusal {
     why: String,
 }
 
-impl Refusal {
+impl PromptRefusal {
     pub fn new(why: String) -> Self {
         Self { why }
     }
@@ -183,8 +183,8 @@ impl Refusal {
     }
 }
 
-impl Modal for Refusal {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, _: &mut Session) -> Next {
+impl Modal for PromptRefusal {
+    fn key(&mut self, key: &KeyEvent, escape: bool, _: &DialogPlace, _: &mut Session) -> Next {
         if escape || key.code == KeyCode::Enter {
             Next::close()
         } else {
@@ -192,11 +192,11 @@ impl Modal for Refusal {
         }
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![self.layout(session).area]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         self.layout(session).draw(&session.theme, buf);
     }
 

@@ -1,6 +1,6 @@
 //! Find and replace over all records, with every place shown before it is done.
 
-use super::{Confirm, Dialog, Modal, Next, Placement};
+use super::{Confirm, Dialog, DialogPlace, Modal, Next};
 use crate::engine::{Command, Match};
 use crate::record::{Change, GroupId};
 use crate::text::{count, fit, pad, plural, width};
@@ -76,8 +76,8 @@ impl ReplaceForm {
         ))
     }
 
-    /// A match as it is and as it would be. Both texts are shown, so what will change is told in
-    /// words, not by color.
+    /// A match as it is and as it would be. Both texts are shown, so that no color is needed to
+    /// see the change.
     fn match_line(&self, found: &Match, session: &Session, cells: u16) -> String {
         let name = session
             .records
@@ -102,7 +102,13 @@ fn area(session: &Session) -> Rect {
 }
 
 impl Modal for ReplaceForm {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
         match key.code {
             _ if escape => return Next::close(),
             KeyCode::Tab | KeyCode::BackTab => self.second = !self.second,
@@ -133,11 +139,11 @@ impl Modal for ReplaceForm {
         self.look_up(session);
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![area(session)]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         let area = area(session);
         clear(area, buf);
@@ -192,7 +198,7 @@ impl Modal for ReplaceForm {
         }
     }
 
-    fn cursor(&self, _: &Placement, session: &Session) -> Option<Position> {
+    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
         let area = inner(area(session), true);
         let edit = if self.second { &self.with } else { &self.find };
         let (_, at) = edit.window(usize::from(area.width.saturating_sub(LABEL + 1)));

@@ -1,6 +1,6 @@
-//! Asking the model again: with other settings and a hint, about many only when confirmed.
+//! Asks the model again, with other settings and a hint; about many records only when confirmed.
 
-use super::{Confirm, Dialog, Modal, Next, Placement};
+use super::{Confirm, Dialog, DialogPlace, Modal, Next};
 use crate::engine::{Command, Retry};
 use crate::record::{Background, GroupId};
 use crate::text::plural;
@@ -15,8 +15,8 @@ use ratatui::layout::{Position, Rect};
 const LABEL: u16 = 12;
 const ROWS: usize = 5;
 
-/// Asks the model again about these records; about many only once the dialog is confirmed. After
-/// a single one `advance` goes to the next record.
+/// Asks the model again about these records. About many it returns a question first; after a single
+/// one it goes to the next record where `advance` is set.
 pub fn ask_again(
     session: &mut Session,
     groups: Vec<GroupId>,
@@ -151,7 +151,13 @@ fn hint_area(inner: Rect) -> Rect {
 }
 
 impl Modal for RetryForm {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
         match key.code {
             _ if escape => return Next::close(),
             KeyCode::Enter => {
@@ -177,11 +183,11 @@ impl Modal for RetryForm {
         self.hint.insert(text);
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![area(session)]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         let area = area(session);
         clear(area, buf);
@@ -207,7 +213,7 @@ impl Modal for RetryForm {
         }
     }
 
-    fn cursor(&self, _: &Placement, session: &Session) -> Option<Position> {
+    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
         let inner = inner(area(session), true);
         let area = hint_area(inner);
         let typing = self.row == ROWS - 1 && area.y < inner.bottom();

@@ -1,7 +1,6 @@
-//! Translating words into the vocabulary: over which records, and what it would do before it is
-//! done.
+//! Translates words into the vocabulary, in a choice of records, after a preview.
 
-use super::{Dialog, Modal, Next, Placement};
+use super::{Dialog, DialogPlace, Modal, Next};
 use crate::engine::Command;
 use crate::record::{Change, GroupId, VocabularyPreview, WordChange};
 use crate::text::{count, plural};
@@ -32,7 +31,7 @@ pub struct TranslateForm {
 }
 
 impl TranslateForm {
-    /// The dialog over these records, whose preview the engine is asked for.
+    /// The dialog over these records; requests the preview from the engine.
     pub fn open(scope: Scope, session: &mut Session) -> Dialog {
         let groups: Vec<GroupId> = match scope {
             Scope::Record => session.current().into_iter().collect(),
@@ -69,7 +68,7 @@ impl TranslateForm {
     /// Does what the preview shows, as one step.
     fn translate(&self, drop_unknown: bool, session: &mut Session) -> Next {
         let Some(found) = &self.preview else {
-            // Nobody says yes to what is not shown yet.
+            // No answer counts before the preview is shown.
             return Next::stay();
         };
         if found.translated == 0 && (!drop_unknown || found.with_unknown == 0) {
@@ -94,7 +93,13 @@ impl TranslateForm {
 }
 
 impl Modal for TranslateForm {
-    fn key(&mut self, key: &KeyEvent, escape: bool, _: &Placement, session: &mut Session) -> Next {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
         let words = self.preview.as_ref().map_or(0, |found| found.words.len());
         match key.code {
             _ if escape => return Next::close(),
@@ -120,11 +125,11 @@ impl Modal for TranslateForm {
         Next::stay()
     }
 
-    fn areas(&self, _: &Placement, session: &Session) -> Vec<Rect> {
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![self.area(session.body())]
     }
 
-    fn draw(&self, _: &Placement, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         let area = self.area(session.body());
         clear(area, buf);

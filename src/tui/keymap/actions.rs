@@ -1,8 +1,8 @@
-//! The one table of what a key can do; help, hint bar, palette, key files and README read it.
+//! The table of actions. Help, hint line, palette, key files and the docs read it.
 
 /// Where a key is pressed. A pane's own bindings win over `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Context {
+pub enum KeyContext {
     Global,
     Queue,
     Record,
@@ -12,8 +12,8 @@ pub enum Context {
     Statistics,
 }
 
-impl Context {
-    pub const ALL: &'static [Context] = &[
+impl KeyContext {
+    pub const ALL: &'static [KeyContext] = &[
         Self::Global,
         Self::Queue,
         Self::Record,

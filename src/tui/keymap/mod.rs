@@ -1,9 +1,9 @@
-//! Key files to bindings: sequences, modifiers, the Hangul layout; every mistake with its line.
+//! Reads key files into bindings and reports every mistake with its line.
 
 mod actions;
 mod key;
 
-pub use actions::{ACTIONS, Action, ActionInfo, Context};
+pub use actions::{ACTIONS, Action, ActionInfo, KeyContext};
 pub use key::Key;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -30,9 +30,9 @@ pub enum Lookup {
 
 #[derive(Debug, Clone, Default)]
 pub struct Keymap {
-    bindings: HashMap<(Context, Vec<Key>), Action>,
+    bindings: HashMap<(KeyContext, Vec<Key>), Action>,
     /// In file order, for help.
-    order: Vec<(Context, Vec<Key>)>,
+    order: Vec<(KeyContext, Vec<Key>)>,
 }
 
 impl Keymap {
@@ -80,10 +80,10 @@ impl Keymap {
                 mistakes.join("\n  ")
             ),
         )
-        .with_hint(
-            "a line reads \"ctrl-r\" = \"redo\" under [global], [queue], [record], [gallery], \
-             [attempts], [progress] or [statistics]; \"none\" takes a binding away",
-        ))
+        .with_hint(format!(
+            "a line reads \"ctrl-r\" = \"redo\" under {}; \"none\" takes a binding away",
+            tables()
+        )))
     }
 
     fn add(&mut self, file: &str, text: &str, mistakes: &mut Vec<String>) {
@@ -93,9 +93,9 @@ impl Keymap {
             let at = error.span().map_or(0, |span| span.start);
             mistakes.push(format!("{file}:{}: {}", line(at), error.message()));
         }
-        let mut found: Vec<(usize, Context, Vec<Key>, Option<Action>)> = Vec::new();
+        let mut found: Vec<(usize, KeyContext, Vec<Key>, Option<Action>)> = Vec::new();
         for (name, value) in table.get_ref() {
-            let Some(context) = Context::parse(name.get_ref()) else {
+            let Some(context) = KeyContext::parse(name.get_ref()) else {
                 let at = line(name.span().start);
                 mistakes.push(format!(
                     "{file}:{at}: there is no pane `{}`",
@@ -130,7 +130,7 @@ impl Keymap {
             }
         }
         for (_, context, keys, action) in found {
-            // What an earlier file says of these keys, or of a part of them, is overridden.
+            // A later file overrides what an earlier one binds to these keys, or to a part of them.
             self.bindings.retain(|(place, old), _| {
                 *place != context || !(old.starts_with(&keys) || keys.starts_with(old))
             });
@@ -143,8 +143,8 @@ impl Keymap {
     }
 
     /// A pane's own binding first, then the global one.
-    pub fn lookup(&self, context: Context, keys: &[Key]) -> Lookup {
-        for place in [context, Context::Global] {
+    pub fn lookup(&self, context: KeyContext, keys: &[Key]) -> Lookup {
+        for place in [context, KeyContext::Global] {
             if let Some(action) = self.bindings.get(&(place, keys.to_vec())) {
                 return Lookup::Action(*action);
             }
@@ -160,10 +160,10 @@ impl Keymap {
     }
 
     /// The keys of an action in a pane, as people read them; those that work there only first.
-    pub fn keys_of(&self, context: Context, action: Action) -> Vec<String> {
-        [context, Context::Global]
+    pub fn keys_of(&self, context: KeyContext, action: Action) -> Vec<String> {
+        [context, KeyContext::Global]
             .iter()
-            .take(if context == Context::Global { 1 } else { 2 })
+            .take(if context == KeyContext::Global { 1 } else { 2 })
             .flat_map(|place| {
                 self.order.iter().filter(move |(other, keys)| {
                     other == place
@@ -190,13 +190,25 @@ impl Keymap {
     }
 
     /// Where an action has keys.
-    pub fn contexts_of(&self, action: Action) -> Vec<Context> {
-        let has = |context: &&Context| {
+    pub fn contexts_of(&self, action: Action) -> Vec<KeyContext> {
+        let has = |context: &&KeyContext| {
             self.bindings
                 .iter()
                 .any(|((place, _), bound)| place == *context && *bound == action)
         };
-        Context::ALL.iter().filter(has).copied().collect()
+        KeyContext::ALL.iter().filter(has).copied().collect()
+    }
+}
+
+/// The tables of a key file: `[global], [queue] or [record]`.
+fn tables() -> String {
+    let names = KeyContext::ALL.iter();
+    let names: Vec<String> = names
+        .map(|context| format!("[{}]", context.name()))
+        .collect();
+    match names.split_last() {
+        Some((last, before)) => format!("{} or {last}", before.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -230,7 +242,7 @@ fn binding(
     )
 }
 
-/// The table of keys for the README, from the built-in default key file.
+/// The table of keys for the docs, from the built-in default key file.
 pub fn readme_table() -> Result<String> {
     let keymap = Keymap::load(None, None)?;
     let mut out = String::from("| key | does |\n|---|---|\n");
@@ -281,21 +293,24 @@ mod tests {
     #[test]
     fn sequences_and_panes() {
         let keymap = Keymap::load(None, None).unwrap();
-        assert_eq!(keymap.lookup(Context::Queue, &typed("g")), Lookup::Prefix);
         assert_eq!(
-            keymap.lookup(Context::Queue, &typed("gg")),
+            keymap.lookup(KeyContext::Queue, &typed("g")),
+            Lookup::Prefix
+        );
+        assert_eq!(
+            keymap.lookup(KeyContext::Queue, &typed("gg")),
             Lookup::Action(Action::Top)
         );
         assert_eq!(
             keymap.lookup(
-                Context::Record,
+                KeyContext::Record,
                 &Key::from_event(&event(KeyCode::Enter, KeyModifiers::NONE))
             ),
             Lookup::Action(Action::EditField)
         );
         assert_eq!(
             keymap.lookup(
-                Context::Queue,
+                KeyContext::Queue,
                 &Key::from_event(&event(KeyCode::Enter, KeyModifiers::NONE))
             ),
             Lookup::Action(Action::AcceptNext)
@@ -312,7 +327,7 @@ mod tests {
         assert_eq!(typed("힣"), typed("glg"));
         let keymap = Keymap::load(None, None).unwrap();
         assert_eq!(
-            keymap.lookup(Context::Queue, &typed("ㅓ")),
+            keymap.lookup(KeyContext::Queue, &typed("ㅓ")),
             Lookup::Action(Action::Down)
         );
     }
@@ -328,17 +343,17 @@ mod tests {
         .unwrap();
         let keymap = Keymap::load(file.to_str(), None).unwrap();
         assert_eq!(
-            keymap.lookup(Context::Queue, &typed("g")),
+            keymap.lookup(KeyContext::Queue, &typed("g")),
             Lookup::Action(Action::Bottom)
         );
-        assert_eq!(keymap.lookup(Context::Queue, &typed("a")), Lookup::None);
+        assert_eq!(keymap.lookup(KeyContext::Queue, &typed("a")), Lookup::None);
         assert_eq!(
-            keymap.lookup(Context::Queue, &typed("k")),
+            keymap.lookup(KeyContext::Queue, &typed("k")),
             Lookup::Action(Action::Up)
         );
         assert!(
             keymap
-                .keys_of(Context::Queue, Action::Down)
+                .keys_of(KeyContext::Queue, Action::Down)
                 .contains(&"Ctrl-Alt-J".to_owned())
         );
     }

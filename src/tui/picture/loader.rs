@@ -1,7 +1,7 @@
 //! Icons for the screen: decoded off the UI thread, enlarged by whole numbers, newest request first.
 
 use crate::error::Error;
-use crate::icon::{self, Icon};
+use crate::icon::{self, Icon, Swatch};
 use crate::record::{Background, GroupId};
 use crate::threads;
 use image::{DynamicImage, RgbaImage};
@@ -46,7 +46,7 @@ pub enum RenderMode {
     Plain(Backdrop),
     /// The same on a backdrop that fills all of its cells, so that icons in rows line up.
     Tile(Backdrop),
-    /// The pixels that the model was given.
+    /// The pixels that the model sees.
     Model {
         upscale: u32,
         background: Background,
@@ -68,13 +68,6 @@ pub struct PictureRequest {
     pub file: PathBuf,
 }
 
-/// A color of the icon with its share of the opaque pixels.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Swatch {
-    pub rgb: [u8; 3],
-    pub share: f32,
-}
-
 /// Whole numbers only: pixel art stays sharp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -93,7 +86,7 @@ impl std::fmt::Display for Scale {
     }
 }
 
-pub struct Picture {
+pub struct ScreenPicture {
     pub protocol: Protocol,
     /// Pixels of the icon, or of what the model was given.
     pub pixels: (u32, u32),
@@ -104,7 +97,7 @@ pub struct Picture {
 pub struct LoadedPicture {
     pub key: PictureKey,
     /// Why there is nothing to show.
-    pub picture: Result<Arc<Picture>, String>,
+    pub picture: Result<Arc<ScreenPicture>, String>,
 }
 
 /// Whether a terminal shows pixels smaller than half a cell.
@@ -115,7 +108,7 @@ pub fn is_fine(picker: &Picker) -> bool {
 /// Reads, decodes and draws one icon.
 pub fn load(picker: &Picker, request: &PictureRequest) -> LoadedPicture {
     let picture = || read(&request.file).and_then(|icon| draw(picker, &icon, request.key));
-    // A file that a decoder panics on has no picture; the others have theirs.
+    // A decoder that panics costs one picture, not the thread.
     let picture = catch_unwind(AssertUnwindSafe(picture))
         .unwrap_or_else(|_| Err("decoding it failed; the log says how".to_owned()));
     LoadedPicture {
@@ -129,15 +122,8 @@ fn read(path: &Path) -> Result<Icon, String> {
     icon::decode(&bytes).map_err(|error| error.cause)
 }
 
-fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<Picture, String> {
-    let swatches = icon::palette(icon)
-        .swatches
-        .into_iter()
-        .map(|swatch| Swatch {
-            rgb: swatch.rgb,
-            share: swatch.share,
-        })
-        .collect();
+fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, String> {
+    let swatches = icon::palette(icon).swatches;
     let (source, backdrop) = match key.mode {
         RenderMode::Plain(backdrop) | RenderMode::Tile(backdrop) => (icon.clone(), backdrop),
         RenderMode::Model {
@@ -188,7 +174,7 @@ fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<Picture, String
     let protocol = picker
         .new_protocol(DynamicImage::ImageRgba8(image), size, Resize::Fit(None))
         .map_err(|error| error.to_string())?;
-    Ok(Picture {
+    Ok(ScreenPicture {
         protocol,
         pixels,
         scale,
@@ -266,7 +252,7 @@ fn compose(
     Ok((out, scale))
 }
 
-/// A thumbnail is to be known again, not to be judged: it takes all of its room.
+/// Scales a thumbnail to fill its room: it only has to be recognized.
 fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
     let (width, height) = (u64::from(image.width()), u64::from(image.height()));
     let (most_width, most_height) = (u64::from(room_width), u64::from(room_height));
@@ -278,7 +264,7 @@ fn fit(image: &RgbaImage, (room_width, room_height): (u32, u32)) -> RgbaImage {
     image::imageops::thumbnail(image, width as u32, height as u32)
 }
 
-/// The pixel in the middle of every `n` by `n`: every pixel drawn is a color of the icon, not a mixture.
+/// Takes the middle pixel of every `n` by `n`, so that no color is a mixture.
 fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
     let middle = |at: u32, size: u32| (at * n + n / 2).min(size - 1);
     let (width, height) = image.dimensions();

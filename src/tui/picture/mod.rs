@@ -2,7 +2,9 @@
 
 mod loader;
 
-pub use loader::{Backdrop, LoadedPicture, Picture, PictureKey, PictureRequest, RenderMode, spawn};
+pub use loader::{
+    Backdrop, LoadedPicture, PictureKey, PictureRequest, RenderMode, ScreenPicture, spawn,
+};
 
 #[cfg(test)]
 pub use loader::load;
@@ -23,7 +25,7 @@ const MAX_PICTURES: usize = 400;
 
 #[derive(Default)]
 pub struct Pictures {
-    loaded: HashMap<PictureKey, Result<Arc<Picture>, String>>,
+    loaded: HashMap<PictureKey, Result<Arc<ScreenPicture>, String>>,
     requested: Vec<PictureRequest>,
     /// Whether the terminal shows real pixels.
     fine: bool,
@@ -52,7 +54,7 @@ impl Pictures {
         self.loaded.insert(picture.key, picture.picture);
     }
 
-    pub fn get(&self, key: &PictureKey) -> Option<&Result<Arc<Picture>, String>> {
+    pub fn get(&self, key: &PictureKey) -> Option<&Result<Arc<ScreenPicture>, String>> {
         self.loaded.get(key)
     }
 
@@ -129,7 +131,7 @@ impl Pictures {
     /// drawn over the box, or keep a piece of it. It is left out until the box is gone.
     pub fn draw(
         &self,
-        picture: &Picture,
+        picture: &ScreenPicture,
         room: Rect,
         boxes: &[Rect],
         theme: &Theme,

@@ -1,6 +1,6 @@
 //! Filter expressions and sorting over all summaries; also plain words, fuzzy and by ㅂㅈ.
 
-use super::groups::{Snapshot, needs_review};
+use super::groups::{Snapshot, state_needs_review};
 use crate::record::{Field, GroupId, GroupState, GroupSummary, Reason, SourceType, Vocabulary};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -37,7 +37,7 @@ impl Sort {
 enum Test {
     State {
         any: Vec<GroupState>,
-        /// Besides, those with a new answer to compare.
+        /// Also match records with a new answer to compare.
         offered: bool,
     },
     Reason(Vec<Reason>),
@@ -49,7 +49,7 @@ enum Test {
     Word(String),
 }
 
-/// What a value has to hold, or, as a whole, to be.
+/// A text that a value contains or, where `whole`, equals.
 #[derive(Debug, Clone, PartialEq)]
 struct TextTest {
     chars: Vec<char>,
@@ -66,7 +66,7 @@ impl TextTest {
         }
     }
 
-    /// A word of the vocabulary in any of its names means that word, anything else a part of one.
+    /// Any name of a word of the vocabulary means that word; other texts match a part of a value.
     fn word(value: &str, field: Field, vocabulary: &Vocabulary) -> Self {
         match vocabulary.find_exact(field, value) {
             Some(word) => Self::new(&format!("={}", word.word)),
@@ -172,7 +172,7 @@ pub fn last_word(text: &str) -> &str {
     &text[start..]
 }
 
-/// A value as it has to stand in a filter.
+/// A value as it is written in a filter.
 pub fn quoted(value: &str) -> String {
     if value.contains(char::is_whitespace) {
         format!("\"{}\"", value.replace('"', ""))
@@ -202,7 +202,7 @@ fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
                 offered |= is_offered || is_needed;
                 states.extend(GroupState::ALL.iter().copied().filter(|state| {
                     if is_needed {
-                        needs_review(*state)
+                        state_needs_review(*state)
                     } else {
                         state.name().starts_with(part)
                     }
@@ -370,7 +370,7 @@ fn passes(test: &Test, summary: &GroupSummary) -> bool {
     }
 }
 
-/// The record in hand while it is being edited: it stays in the list, where it was, whatever
+/// The current record while it is being edited: it stays in the list, where it was, whatever
 /// becomes of its uncertainty and reasons, until the operator leaves it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeldRecord {

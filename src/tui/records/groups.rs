@@ -1,10 +1,10 @@
-//! All group summaries as the engine last told them, shared with the worker thread by pointer.
+//! All group summaries as the engine last reported them, shared with the worker thread by pointer.
 
 use crate::record::{GroupId, GroupState, GroupSummary};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a worker is handed: pointers only.
+/// All summaries, for a worker: pointers only.
 pub type Snapshot = Arc<Vec<Arc<GroupSummary>>>;
 
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Groups {
         }
     }
 
-    /// Shows a step at once, as the review state machine has it; the engine's own word follows.
+    /// Shows a step at once, by the rules of the review state machine; the engine's report follows.
     pub fn predict(&mut self, after: &GroupSummary) {
         if let Some(summary) = self.get(after.id) {
             let summary = GroupSummary {
@@ -83,11 +83,11 @@ impl Groups {
 
 /// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
 /// answer.
-pub fn needs_person(summary: &GroupSummary) -> bool {
-    summary.offered || needs_review(summary.state)
+pub fn needs_review(summary: &GroupSummary) -> bool {
+    summary.offered || state_needs_review(summary.state)
 }
 
-pub fn needs_review(state: GroupState) -> bool {
+pub fn state_needs_review(state: GroupState) -> bool {
     matches!(
         state,
         GroupState::Uncertain | GroupState::Edited | GroupState::Failed

@@ -9,10 +9,10 @@ pub mod worker;
 pub use filter::{NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
 #[cfg(test)]
 pub use groups::Snapshot;
-pub use groups::{Groups, needs_person};
+pub use groups::{Groups, needs_review};
 pub use queue::Queue;
 pub use selection::Selection;
-pub use worker::{Counts, Task, TaskResult};
+pub use worker::{Task, TaskResult, ValueCounts};
 
 use crate::error::Result;
 use crate::record::{Change, GroupDetail, GroupId, GroupSummary, Vocabulary};
@@ -29,7 +29,7 @@ pub struct Records {
     details: HashMap<GroupId, Arc<GroupDetail>>,
     /// Details requested from the engine and not outdated since.
     requested: HashSet<GroupId>,
-    counts: Counts,
+    counts: ValueCounts,
     counts_stale: bool,
     source_read: bool,
 }
@@ -48,7 +48,7 @@ impl Records {
     }
 
     /// How often every value occurs; as old as the last [`Self::count_task`].
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &ValueCounts {
         &self.counts
     }
 
@@ -117,7 +117,7 @@ impl Records {
         })
     }
 
-    pub fn set_counts(&mut self, counts: Counts) {
+    pub fn set_counts(&mut self, counts: ValueCounts) {
         self.counts = counts;
     }
 }

@@ -68,7 +68,7 @@ impl Selection {
         self.hidden = 0;
     }
 
-    /// Counts what is hidden once the queue shows other records.
+    /// Counts the hidden ones again after the queue has changed.
     pub fn count_hidden(&mut self, shown: impl Iterator<Item = GroupId>) {
         if !self.groups.is_empty() {
             let shown = shown.filter(|id| self.groups.contains(id)).count();

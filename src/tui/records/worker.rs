@@ -25,12 +25,12 @@ pub enum Task {
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskResult {
     Filtered { number: u64, rows: Vec<u32> },
-    Counted(Box<Counts>),
+    Counted(Box<ValueCounts>),
 }
 
 /// How often everything occurs, most first.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Counts {
+pub struct ValueCounts {
     pub states: Vec<(GroupState, u64)>,
     pub reasons: Vec<(Reason, u64)>,
     pub values: BTreeMap<Field, Vec<(String, u64)>>,
@@ -38,7 +38,7 @@ pub struct Counts {
     pub uncertainty: [u64; 10],
 }
 
-impl Counts {
+impl ValueCounts {
     pub fn of(&self, field: Field) -> &[(String, u64)] {
         self.values.get(&field).map_or(&[], Vec::as_slice)
     }
@@ -62,7 +62,7 @@ impl Task {
     }
 }
 
-fn count(all: &Snapshot) -> Counts {
+fn count(all: &Snapshot) -> ValueCounts {
     let mut uncertainty = [0; 10];
     for summary in all.iter() {
         if !matches!(summary.state, GroupState::Waiting | GroupState::Running) {
@@ -78,7 +78,7 @@ fn count(all: &Snapshot) -> Counts {
             .map(|(text, n)| (text.clone(), n))
             .collect()
     };
-    Counts {
+    ValueCounts {
         states: GroupState::ALL
             .iter()
             .filter_map(|state| of(*state))

@@ -8,7 +8,7 @@ mod statistics;
 mod versions;
 mod workbench;
 
-pub use screen::{Outcome, Screen, View};
+pub use screen::{ActionOutcome, Screen, View};
 
 use gallery::Gallery;
 use progress::ProgressScreen;
@@ -16,8 +16,8 @@ use statistics::Statistics;
 use versions::Versions;
 use workbench::Workbench;
 
-use super::dialogs::{Dialog, Placement};
-use super::keymap::{Action, Context};
+use super::dialogs::{Dialog, DialogPlace};
+use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use crate::record::GroupId;
 
@@ -93,21 +93,25 @@ impl Screens {
     }
 
     /// Shows a screen, or a pane of the workbench.
-    pub fn show(&mut self, place: Context) {
+    pub fn show(&mut self, place: KeyContext) {
         self.shown = match place {
-            Context::Global | Context::Queue | Context::Record => {
+            KeyContext::Global | KeyContext::Queue | KeyContext::Record => {
                 self.workbench.focus(place);
                 ScreenId::Workbench
             }
-            Context::Gallery => ScreenId::Gallery,
-            Context::Attempts => ScreenId::Versions,
-            Context::Progress => ScreenId::Progress,
-            Context::Statistics => ScreenId::Statistics,
+            KeyContext::Gallery => ScreenId::Gallery,
+            KeyContext::Attempts => ScreenId::Versions,
+            KeyContext::Progress => ScreenId::Progress,
+            KeyContext::Statistics => ScreenId::Statistics,
         };
     }
 
-    /// Performs an action that is not the shown screen's but another one's.
-    pub fn act_elsewhere(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+    /// Performs an action of a screen that is not shown.
+    pub fn act_elsewhere(
+        &mut self,
+        action: Action,
+        session: &mut Session,
+    ) -> Option<ActionOutcome> {
         if !self.is_workbench() {
             self.workbench.end_zoom();
         }
@@ -131,11 +135,11 @@ impl Screens {
         session.current().into_iter().collect()
     }
 
-    /// Where a dialog finds its place.
-    pub fn placement(&self, dialog: Option<&Dialog>, session: &Session) -> Placement {
+    /// Where a dialog belongs on the shown screen.
+    pub fn placement(&self, dialog: Option<&Dialog>, session: &Session) -> DialogPlace {
         let shown = self.shown();
         let line = shown.filter_line(session);
-        Placement {
+        DialogPlace {
             context: shown.context(),
             filter: line.unwrap_or_else(|| self.gallery.layout(session).filter),
             text_cells: self.workbench.text_cells(session),

@@ -1,9 +1,9 @@
 //! What the model is doing, live.
 
-use super::{Outcome, Screen, View};
+use super::{ActionOutcome, Screen, View};
 use crate::text::{count, fit, for_screen, gibibytes, megabytes, rough_duration, wrap};
-use crate::tui::engine_status::Model;
-use crate::tui::keymap::{Action, Context};
+use crate::tui::engine_status::ModelState;
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::widgets::{lines, pane, put};
 use ratatui::buffer::Buffer;
@@ -18,12 +18,12 @@ const SAMPLE_SECONDS: usize = 2;
 pub struct ProgressScreen;
 
 impl Screen for ProgressScreen {
-    fn context(&self) -> Context {
-        Context::Progress
+    fn context(&self) -> KeyContext {
+        KeyContext::Progress
     }
 
-    fn act(&mut self, action: Action, _: &mut Session) -> Option<Outcome> {
-        (action == Action::Progress).then(|| Outcome::show(Context::Progress))
+    fn act(&mut self, action: Action, _: &mut Session) -> Option<ActionOutcome> {
+        (action == Action::Progress).then(|| ActionOutcome::show(KeyContext::Progress))
     }
 
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
@@ -90,15 +90,15 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     };
     let cells = width.saturating_sub(40).clamp(4, 30);
     match &session.engine.model {
-        Model::Ready(info) => {
+        ModelState::Ready(info) => {
             fact(
                 "model",
                 format!("{} on {}, {}", info.name, info.device, info.detail),
             );
         }
-        Model::Loading => fact("model", "not loaded yet".to_owned()),
-        Model::Off => fact("model", "none (--no-model): review only".to_owned()),
-        Model::Failed(error) => {
+        ModelState::Loading => fact("model", "not loaded yet".to_owned()),
+        ModelState::Off => fact("model", "none (--no-model): review only".to_owned()),
+        ModelState::Failed(error) => {
             fact("model", format!("failed: {}", error.cause));
             if let Some(hint) = &error.hint {
                 fact("", hint.clone());

@@ -1,4 +1,4 @@
-//! What workbench and gallery show of the queue alike: the filter, and why there is nothing.
+//! Parts of the queue that workbench and gallery share: the filter line, and why the queue is empty.
 
 use crate::record::GroupState;
 use crate::tui::dialogs::Dialog;

@@ -1,7 +1,7 @@
 //! What every screen does, and what it gets and gives for it.
 
 use crate::tui::dialogs::Dialog;
-use crate::tui::keymap::{Action, Context};
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crossterm::event::MouseEvent;
@@ -17,19 +17,19 @@ pub struct View<'a> {
     pub boxes: &'a [Rect],
 }
 
-/// What follows an action: a screen to show, a dialog to open.
+/// What an action leads to: a screen to show, a dialog to open.
 #[derive(Default)]
-pub struct Outcome {
-    pub show: Option<Context>,
+pub struct ActionOutcome {
+    pub show: Option<KeyContext>,
     pub open: Option<Dialog>,
 }
 
-impl Outcome {
+impl ActionOutcome {
     pub fn done() -> Self {
         Self::default()
     }
 
-    pub fn show(place: Context) -> Self {
+    pub fn show(place: KeyContext) -> Self {
         Self {
             show: Some(place),
             open: None,
@@ -45,11 +45,11 @@ impl Outcome {
 }
 
 pub trait Screen {
-    /// Whose keys work on it.
-    fn context(&self) -> Context;
+    /// The table of keys that work on it.
+    fn context(&self) -> KeyContext;
 
     /// Performs an action of its own; `None` where it has no such action.
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome>;
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome>;
 
     fn mouse(&mut self, _mouse: &MouseEvent, _session: &mut Session) {}
 
@@ -87,7 +87,7 @@ pub trait Screen {
     }
 
     /// Where the cursor of a text that is edited in place stands; see
-    /// [`Placement::in_place`](crate::tui::dialogs::Placement::in_place).
+    /// [`DialogPlace::in_place`](crate::tui::dialogs::DialogPlace::in_place).
     fn in_place(&self, _dialog: Option<&Dialog>, _session: &Session) -> Option<Option<Position>> {
         None
     }

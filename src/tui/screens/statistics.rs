@@ -1,53 +1,53 @@
 //! Bar charts of everything countable; opening a bar filters the queue by it.
 
-use super::{Outcome, Screen, View};
+use super::{ActionOutcome, Screen, View};
 use crate::record::Field;
 use crate::text::{count, pad, width};
-use crate::tui::keymap::{Action, Context};
-use crate::tui::records::{Counts, quoted};
+use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::records::{ValueCounts, quoted};
 use crate::tui::session::Session;
 use crate::tui::widgets::{pane, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// A block's title, a few bars and a gap.
+/// A chart's title, a few bars and a gap.
 const LEAST_LINES: u16 = 6;
 
 #[derive(Default)]
 pub struct Statistics {
-    /// The block under the cursor, and its bar.
-    block: usize,
+    /// The chart under the cursor, and its bar.
+    chart: usize,
     bar: usize,
 }
 
 impl Statistics {
     fn step(&mut self, x: isize, y: isize, session: &Session) {
-        let blocks = blocks(session.records.counts());
-        let last = blocks.len().saturating_sub(1);
-        self.block = self.block.saturating_add_signed(x).min(last);
-        let bars = blocks.get(self.block).map_or(0, |block| block.bars.len());
+        let charts = charts(session.records.counts());
+        let last = charts.len().saturating_sub(1);
+        self.chart = self.chart.saturating_add_signed(x).min(last);
+        let bars = charts.get(self.chart).map_or(0, |chart| chart.bars.len());
         let last = bars.saturating_sub(1);
         self.bar = self.bar.saturating_add_signed(y).min(last);
     }
 
     /// Shows the records of the bar under the cursor in the queue.
-    fn open(&self, session: &mut Session) -> Outcome {
-        let blocks = blocks(session.records.counts());
-        let block = blocks.into_iter().nth(self.block);
-        let bar = block.and_then(|block| block.bars.into_iter().nth(self.bar));
+    fn open(&self, session: &mut Session) -> ActionOutcome {
+        let charts = charts(session.records.counts());
+        let chart = charts.into_iter().nth(self.chart);
+        let bar = chart.and_then(|chart| chart.bars.into_iter().nth(self.bar));
         if let Some(bar) = bar {
             session.set_filter(bar.filter);
         }
-        Outcome::show(Context::Queue)
+        ActionOutcome::show(KeyContext::Queue)
     }
 }
 
 impl Screen for Statistics {
-    fn context(&self) -> Context {
-        Context::Statistics
+    fn context(&self) -> KeyContext {
+        KeyContext::Statistics
     }
 
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         match action {
             Action::Up => self.step(0, -1, session),
             Action::Down => self.step(0, 1, session),
@@ -55,18 +55,18 @@ impl Screen for Statistics {
             Action::Right => self.step(1, 0, session),
             Action::PageUp => self.step(0, -5, session),
             Action::PageDown => self.step(0, 5, session),
-            Action::Statistics => return Some(Outcome::show(Context::Statistics)),
+            Action::Statistics => return Some(ActionOutcome::show(KeyContext::Statistics)),
             Action::Open => return Some(self.open(session)),
             _ => return None,
         }
-        Some(Outcome::done())
+        Some(ActionOutcome::done())
     }
 
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
         let theme = &view.session.theme;
         let inner = pane(theme, body, true, "Statistics", true, buf);
-        let blocks = blocks(view.session.records.counts());
-        if blocks.is_empty() {
+        let charts = charts(view.session.records.counts());
+        if charts.is_empty() {
             put(
                 buf,
                 inner.x,
@@ -77,16 +77,16 @@ impl Screen for Statistics {
             );
             return;
         }
-        let columns = (usize::from(inner.width) / 34).clamp(1, blocks.len());
-        // A window over the blocks that holds the one in hand.
-        let (at, bar_at) = (self.block, self.bar);
+        let columns = (usize::from(inner.width) / 34).clamp(1, charts.len());
+        // The page of charts that holds the one under the cursor.
+        let (at, bar_at) = (self.chart, self.bar);
         let fitting = usize::from(inner.height / LEAST_LINES).max(1);
-        let lines = blocks.len().div_ceil(columns).min(fitting);
+        let lines = charts.len().div_ceil(columns).min(fitting);
         let page = columns * lines;
         let first = at / page * page;
         let column_width = inner.width / columns as u16;
         let height = inner.height / lines as u16;
-        for (slot, (index, block)) in blocks.iter().enumerate().skip(first).take(page).enumerate() {
+        for (slot, (index, chart)) in charts.iter().enumerate().skip(first).take(page).enumerate() {
             let area = Rect {
                 x: inner.x + (slot % columns) as u16 * column_width,
                 y: inner.y + (slot / columns) as u16 * height,
@@ -98,28 +98,28 @@ impl Screen for Statistics {
             let title = format!(
                 "{} {} ({})",
                 if here { ">" } else { " " },
-                block.title,
-                count(block.bars.len() as u64)
+                chart.title,
+                count(chart.bars.len() as u64)
             );
             put(buf, area.x, area.y, area.width, &title, style);
             let rows = usize::from(area.height.saturating_sub(2)).max(1);
             let cursor = if here {
-                bar_at.min(block.bars.len() - 1)
+                bar_at.min(chart.bars.len() - 1)
             } else {
                 0
             };
             let top = (cursor + 1).saturating_sub(rows);
-            let most = block
+            let most = chart
                 .bars
                 .iter()
                 .map(|bar| bar.count)
                 .max()
                 .unwrap_or(1)
                 .max(1);
-            let seen = block.bars.iter().skip(top).take(rows);
+            let seen = chart.bars.iter().skip(top).take(rows);
             let longest = seen.map(|bar| width(&bar.name)).max();
             let name_cells = longest.unwrap_or(0).min(usize::from(area.width) * 3 / 5);
-            for (line, (row, bar)) in block
+            for (line, (row, bar)) in chart
                 .bars
                 .iter()
                 .enumerate()
@@ -182,18 +182,18 @@ impl Screen for Statistics {
 struct Bar {
     name: String,
     count: u64,
-    /// What shows exactly these in the queue.
+    /// The filter that shows exactly these records.
     filter: String,
 }
 
 /// The bars of one field.
-struct Block {
+struct Chart {
     title: &'static str,
     bars: Vec<Bar>,
 }
 
-fn blocks(counts: &Counts) -> Vec<Block> {
-    let named = |title, key: &str, list: &[(String, u64)]| Block {
+fn charts(counts: &ValueCounts) -> Vec<Chart> {
+    let named = |title, key: &str, list: &[(String, u64)]| Chart {
         title,
         bars: list
             .iter()
@@ -204,8 +204,8 @@ fn blocks(counts: &Counts) -> Vec<Block> {
             })
             .collect(),
     };
-    let mut blocks = vec![
-        Block {
+    let mut charts = vec![
+        Chart {
             title: "Reasons",
             bars: counts
                 .reasons
@@ -217,7 +217,7 @@ fn blocks(counts: &Counts) -> Vec<Block> {
                 })
                 .collect(),
         },
-        Block {
+        Chart {
             title: "States",
             bars: counts
                 .states
@@ -229,7 +229,7 @@ fn blocks(counts: &Counts) -> Vec<Block> {
                 })
                 .collect(),
         },
-        Block {
+        Chart {
             title: "Uncertainty",
             bars: counts
                 .uncertainty
@@ -248,9 +248,9 @@ fn blocks(counts: &Counts) -> Vec<Block> {
                 .collect(),
         },
     ];
-    blocks.extend(
+    charts.extend(
         Field::shared().map(|(field, filter)| named(filter.title, filter.key, counts.of(field))),
     );
-    blocks.retain(|block| block.bars.iter().any(|bar| bar.count > 0));
-    blocks
+    charts.retain(|chart| chart.bars.iter().any(|bar| bar.count > 0));
+    charts
 }

@@ -1,11 +1,11 @@
 //! All versions of a record side by side; what differs from the draft is marked.
 
-use super::{Outcome, Screen, View};
+use super::{ActionOutcome, Screen, View};
 use crate::record::{
     Attempt, Background, Change, Field, GroupDetail, Labels, Listed, Origin, Reason, Version,
 };
 use crate::text::{fit, for_screen, width};
-use crate::tui::keymap::{Action, Context};
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::step_words::version_kind;
 use crate::tui::theme::Theme;
@@ -29,16 +29,16 @@ pub struct Versions {
 impl Versions {
     /// Shows the versions of the current record. Beside the draft, the offer or else the newest
     /// version that differs from it is worth a look first.
-    fn open(&mut self, session: &mut Session) -> Outcome {
+    fn open(&mut self, session: &mut Session) -> ActionOutcome {
         let Some(detail) = session.detail() else {
-            return Outcome::done();
+            return ActionOutcome::done();
         };
         let draft = detail.current.review.draft;
         let offer = detail.current.offer();
         let listed = detail.listed();
         let Some(newest) = listed.len().checked_sub(1) else {
             session.notify("there is no version of this item yet");
-            return Outcome::done();
+            return ActionOutcome::done();
         };
         let number = |listed: &Listed| match listed {
             Listed::Version(version) => Some(version.number),
@@ -52,7 +52,7 @@ impl Versions {
             })
             .unwrap_or(newest);
         self.field = 0;
-        Outcome::show(Context::Attempts)
+        ActionOutcome::show(KeyContext::Attempts)
     }
 
     fn step(&mut self, x: isize, y: isize, session: &Session) {
@@ -67,17 +67,17 @@ impl Versions {
     }
 
     /// Takes the version under the cursor into the draft, or one field of it.
-    fn take(&self, whole: bool, session: &mut Session) -> Outcome {
+    fn take(&self, whole: bool, session: &mut Session) -> ActionOutcome {
         let Some(detail) = session.detail() else {
-            return Outcome::done();
+            return ActionOutcome::done();
         };
         let version = match detail.listed().get(self.version) {
             Some(Listed::Version(version)) => version.number,
             Some(Listed::Failed(_)) => {
                 session.notify("this attempt has no labels to take");
-                return Outcome::done();
+                return ActionOutcome::done();
             }
-            None => return Outcome::done(),
+            None => return ActionOutcome::done(),
         };
         let field = Field::ALL[self.field];
         session.apply_to_current(if whole {
@@ -86,18 +86,18 @@ impl Versions {
             Change::TakeField { version, field }
         });
         match whole {
-            true => Outcome::show(Context::Global),
-            false => Outcome::done(),
+            true => ActionOutcome::show(KeyContext::Global),
+            false => ActionOutcome::done(),
         }
     }
 }
 
 impl Screen for Versions {
-    fn context(&self) -> Context {
-        Context::Attempts
+    fn context(&self) -> KeyContext {
+        KeyContext::Attempts
     }
 
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         match action {
             Action::Up => self.step(0, -1, session),
             Action::Down => self.step(0, 1, session),
@@ -110,7 +110,7 @@ impl Screen for Versions {
             Action::TakeAttempt => return Some(self.take(true, session)),
             _ => return None,
         }
-        Some(Outcome::done())
+        Some(ActionOutcome::done())
     }
 
     fn draw(&self, view: &View<'_>, area: Rect, buf: &mut Buffer) {
@@ -165,7 +165,7 @@ impl Screen for Versions {
             let heights = columns.iter().map(|column| column.fields[row].0.len());
             heights.max().unwrap_or(1) as u16
         };
-        // Rows scroll so that the field in hand is in view.
+        // Rows scroll so that the field under the cursor is in view.
         let room = inner.height.saturating_sub(heads);
         let before: u16 = (0..=self.field).map(height).sum();
         let skip = before.saturating_sub(room);
@@ -249,7 +249,7 @@ fn flow(tokens: &[Token], field: Field, cells: usize, theme: &Theme) -> Vec<Line
     let mut used = 0;
     for (index, token) in tokens.iter().enumerate() {
         let last = index + 1 == tokens.len();
-        // A sign as well as a color tells what is new in a list.
+        // A sign as well as a color marks what is new in a list.
         let sign = if token.new && field.is_list() {
             "+"
         } else {
@@ -312,8 +312,7 @@ fn heading(detail: &GroupDetail, version: &Version) -> String {
     words
 }
 
-/// Whether it was committed; how an answer was asked for, of other texts when they were written,
-/// or by what.
+/// Whether it was committed; then the settings of an answer, of other texts their time or author.
 fn came_from(detail: &GroupDetail, version: &Version) -> String {
     let text = &version.text;
     let how = match (text.origin, detail.attempt_of(text)) {
@@ -340,14 +339,14 @@ fn reason_list(reasons: &[Reason]) -> String {
 
 /// One version, or the draft, ready to be drawn.
 struct Column {
-    /// Which it is, how it came, what speaks against it.
+    /// Its name, its origin, its reasons.
     heads: [String; 3],
     here: bool,
     /// Lines by field, and whether the field differs from the draft's.
     fields: Vec<(Vec<Line<'static>>, bool)>,
 }
 
-/// How the columns share the pane: the draft on the left, the versions beside it.
+/// The columns of the pane: the draft on the left, the versions beside it.
 fn columns(
     session: &Session,
     current: usize,
@@ -387,7 +386,7 @@ fn columns(
             fields: column(draft, None),
         });
     }
-    // The version in hand is always among those shown.
+    // The version under the cursor is always among those shown.
     let shown = count.saturating_sub(1).max(1);
     let first = (current + 1).saturating_sub(shown);
     for (index, listed) in listed.iter().enumerate().skip(first).take(shown) {

@@ -12,12 +12,13 @@ use crossterm::{cursor, execute, terminal};
 use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Terminal, TerminalOptions, Viewport};
+use rustix::termios::{self, OptionalActions};
 use std::io::{Stdout, Write as _, stdin, stdout};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long a stop may take to be known as one after it is over.
+/// How long to wait for the signal that the process continues.
 const STOPPED: Duration = Duration::from_millis(200);
 
 fn enter() -> std::io::Result<()> {
@@ -50,7 +51,7 @@ fn leave() -> std::io::Result<()> {
 pub struct TerminalGuard {
     /// Never dropped: on a terminal that is gone its drop prints, and that panics.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
-    /// What the terminal shows is not what was last drawn: the next frame writes every cell.
+    /// The terminal shows something else than the last frame: the next one writes every cell.
     pub foreign: bool,
 }
 
@@ -74,8 +75,8 @@ impl TerminalGuard {
         self.terminal.get_frame().area().as_size()
     }
 
-    /// As large as the application believes the terminal to be: were it the terminal's own size of
-    /// this moment, a resize on the way would draw the panes of one size into a frame of another.
+    /// Draws in the size that the application knows. The terminal's own size may have changed since,
+    /// and the panes of one size would be drawn into a frame of another.
     pub fn draw(&mut self, app: &App) -> std::io::Result<()> {
         if std::mem::take(&mut self.foreign) || self.size() != app.size() {
             // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
@@ -100,12 +101,12 @@ pub fn terminal_size() -> std::io::Result<Size> {
 
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
-        // There is nobody left to tell.
+        // Nobody is left to report an error to.
         let _ = leave();
     }
 }
 
-/// A panic of this thread ends the program: the terminal comes back first. Those of other threads
+/// Gives the terminal back before a panic of this thread ends the program. Panics of other threads
 /// are caught where they happen and must not write over the screen.
 fn restore_on_panic(log: PathBuf) {
     let ui = std::thread::current().id();
@@ -124,13 +125,13 @@ fn restore_on_panic(log: PathBuf) {
     }));
 }
 
-/// Stops this process as Ctrl-Z does; returns when it goes on, with the terminal taken again. The
-/// message that it goes on is then an old one.
+/// Stops this process as Ctrl-Z does. Returns when it continues, with the terminal taken again; the
+/// message about it is outdated by then.
 pub fn suspend(continued: &Continued) -> std::io::Result<()> {
     leave()?;
     continued.take();
-    nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
-    // Without a shell that could let it go on, the process was not stopped at all.
+    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+    // Without a shell that could continue it, the process was not stopped at all.
     let end = Instant::now() + STOPPED;
     while !continued.take() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(1));
@@ -138,12 +139,12 @@ pub fn suspend(continued: &Continued) -> std::io::Result<()> {
     enter()
 }
 
-/// Takes the terminal again after a stop that came from outside: whoever had it meanwhile has left
-/// it in another mode than the one that crossterm believes in.
+/// Takes the terminal again after a stop that came from outside: it may be in another mode than
+/// crossterm assumes.
 pub fn resume() -> std::io::Result<()> {
-    let mut mode = nix::sys::termios::tcgetattr(stdin())?;
-    nix::sys::termios::cfmakeraw(&mut mode);
-    nix::sys::termios::tcsetattr(stdin(), nix::sys::termios::SetArg::TCSANOW, &mode)?;
+    let mut mode = termios::tcgetattr(stdin())?;
+    mode.make_raw();
+    termios::tcsetattr(stdin(), OptionalActions::Now, &mode)?;
     show_screen()
 }
 

@@ -1,4 +1,4 @@
-//! The thread that reads what comes from the terminal, and the one that hears signals.
+//! The threads that read the terminal and receive signals.
 
 use super::exit::Exit;
 use super::input::{Decoder, Input};
@@ -8,22 +8,22 @@ use crate::threads;
 use crate::tui::message::Message;
 use crossbeam_channel::Sender;
 use crossterm::terminal;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::layout::Size;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use std::io;
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long pictures wait for the terminal's answers; what comes later is used when it comes.
 const ANSWERS: Duration = Duration::from_millis(700);
-/// A terminal that has not answered by then is not about to.
+/// No answers are expected after this time.
 const LATE: Duration = Duration::from_secs(30);
 
-/// Reads keys, clicks and pastes until the terminal is gone. What the terminal replies goes to
-/// `capabilities`: after a while whatever it is, and whenever it is complete.
+/// Reads keys, clicks and pastes until the terminal is gone. The terminal's replies are summed up in
+/// `capabilities`: once after a while, and again when they are complete.
 pub fn read(
     out: Sender<Message>,
     capabilities: Sender<Capabilities>,
@@ -62,15 +62,12 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
             .patience()
             .map(|patience| patience.saturating_sub(since.elapsed()));
         let wait = patience.into_iter().chain(until_reported).min();
-        let timeout = match wait {
-            // Rounded up: a wait of nothing would be repeated until the time has come.
-            Some(wait) => {
-                PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-            }
-            None => PollTimeout::NONE,
-        };
-        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
-        let inputs = match poll(&mut fds, timeout) {
+        // Rounded up: a wait of nothing would be repeated until the time has come. One too long
+        // to be told is one without an end.
+        let timeout =
+            wait.and_then(|wait| Timespec::try_from(wait + Duration::from_millis(1)).ok());
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        let inputs = match poll(&mut fds, timeout.as_ref()) {
             Ok(0) => {
                 let expired = decoder.patience().is_some_and(|all| since.elapsed() >= all);
                 match expired {
@@ -81,7 +78,7 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
                     false => Vec::new(),
                 }
             }
-            Err(nix::errno::Errno::EINTR) => Vec::new(),
+            Err(Errno::INTR) => Vec::new(),
             Ok(_) => {
                 // Not through the standard library, whose buffer would keep what it reads ahead.
                 let mut bytes = [0; 4096];
@@ -91,7 +88,7 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
                         since = Instant::now();
                         decoder.push(&bytes[..read])
                     }
-                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -123,7 +120,7 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
     }
 }
 
-/// Whether this process was stopped and went on since it was last asked.
+/// Whether this process was stopped and continued since the last call.
 #[derive(Clone)]
 pub struct Continued(Arc<AtomicBool>);
 
@@ -137,7 +134,7 @@ impl Continued {
 pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued> {
     let listening = || (ErrorKind::Internal, "listening for signals");
     let continued = Arc::new(AtomicBool::new(false));
-    // Before the messages: whoever gets one finds this set.
+    // Set before the message is sent.
     signal_hook::flag::register(SIGCONT, Arc::clone(&continued))
         .context(listening().0, listening().1)?;
     let wanted = [SIGTERM, SIGHUP, SIGINT, SIGCONT, SIGWINCH];
@@ -154,9 +151,9 @@ pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued>
                 },
                 _ => Message::Terminate,
             };
-            // The screen is given back and the engine saves. Whoever asks again wants to be
-            // gone at once; the journal is whole at any moment. A line that is cut asks for
-            // nothing, and its signal may come after the end was found by reading.
+            // The first signal gives the screen back and lets the engine save; a second one exits
+            // at once, and the journal is whole at any moment. A hang-up is no second request: its
+            // signal may come after reading has found the end.
             let ends = matches!(signal, SIGTERM | SIGINT);
             if out.send(message).is_err() && ends {
                 std::process::exit(i32::from(Exit::Interrupted.exit_status()));

@@ -9,7 +9,7 @@ use std::io::{Write as _, stdout};
 /// What a terminal reports that it can do.
 pub struct Capabilities {
     pub picker: Picker,
-    /// Where the terminal told the color behind its text.
+    /// Whether the background is dark or light, where the terminal reports its color.
     pub ground: Option<Ground>,
 }
 
@@ -20,8 +20,7 @@ impl Capabilities {
     }
 }
 
-/// Writes the questions. The answers come where keys come from, in any time: [`Replies`] takes
-/// them from there.
+/// Writes the queries. The replies arrive among the keys, at any time; [`Replies`] collects them.
 pub fn request() -> std::io::Result<()> {
     let in_tmux = Picker::halfblocks().tmux_detected();
     let query = Parser::query(
@@ -52,7 +51,7 @@ fn is_iterm_like() -> bool {
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// What the terminal has answered so far.
+/// The terminal's replies so far.
 #[derive(Default)]
 pub struct Replies {
     parser: Parser,
@@ -60,14 +59,14 @@ pub struct Replies {
 }
 
 impl Replies {
-    /// Takes one answer, whole.
+    /// Takes one complete reply.
     pub fn take(&mut self, report: &str) {
         for c in report.chars() {
             self.responses.extend(self.parser.push(c));
         }
     }
 
-    /// Whether the last question is answered, and with it all.
+    /// Whether the last query is answered, and with it all of them.
     pub fn are_complete(&self) -> bool {
         self.responses.contains(&Response::Status)
     }
@@ -95,7 +94,7 @@ fn picker(responses: &[Response]) -> Picker {
         reason = "the other constructors read standard input themselves and eat keys"
     )]
     let mut picker = Picker::from_fontsize(font);
-    // A kitty answer counts most; what the environment hints at stands otherwise.
+    // A kitty reply counts most; otherwise the environment decides.
     if responses.contains(&Response::Kitty) {
         picker.set_protocol_type(ProtocolType::Kitty);
     } else if responses.contains(&Response::Sixel) && !is_iterm_like() {

@@ -184,8 +184,8 @@ fn every_attribute_in_use_is_offered_with_its_count() {
         assert_eq!(prompt.edited().map(|(field, _)| field), Some(field));
         // One of them the record in hand already has, if the field is a list.
         let groups = Vec::new();
-        let purpose = Purpose::Remove { field, groups };
-        let offered = Prompt::new(purpose, typed).completions(bench.session());
+        let purpose = PromptPurpose::Remove { field, groups };
+        let offered = TextPrompt::new(purpose, typed).completions(bench.session());
         let offer = offered.iter().find(|offer| offer.value == line).unwrap();
         assert!(offer.note.ends_with(" 5"), "{offer:?}");
     }

@@ -171,7 +171,7 @@ fn a_filter_is_completed_from_keys_values_and_earlier_filters() {
 }
 
 #[test]
-fn opens_on_what_needs_a_person_even_where_everything_was_shown_last() {
+fn opens_on_what_needs_review_even_where_everything_was_shown_last() {
     let mut bench = Bench::evening(80, 24);
     bench.event(Event::Remembered {
         key: "tui.filter".to_owned(),
@@ -193,7 +193,7 @@ fn a_bar_of_the_statistics_filters_exactly_its_records() {
 }
 
 #[test]
-fn a_record_being_mended_keeps_its_place() {
+fn a_record_being_edited_keeps_its_place() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("/ \"reason:mixed,few enter");
     assert_eq!(bench.current_name(), "Frozen 왕관");
@@ -228,7 +228,7 @@ fn replace_shows_what_it_would_do_and_asks() {
 }
 
 #[test]
-fn retry_goes_to_the_engine_with_all_its_wishes() {
+fn retry_goes_to_the_engine_with_all_its_settings() {
     let mut bench = Bench::evening(80, 24);
     bench.keys("R \"금속_왕관 up right enter");
     let Some(Command::Retry { groups, how }) = bench.commands.last() else {

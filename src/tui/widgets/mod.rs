@@ -25,7 +25,7 @@ pub fn pane(
     buf: &mut Buffer,
 ) -> Rect {
     let style = theme.border(focused);
-    // The pane that has the keys is marked in words too, for terminals without color.
+    // The focused pane is marked with a sign too, for terminals without color.
     let title = if focused {
         format!("> {title} ")
     } else {

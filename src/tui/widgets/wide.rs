@@ -4,7 +4,7 @@ use crate::text::{plain_emoji, width};
 use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::style::Modifier;
 
-/// Makes what is wider than a cell look the same in every terminal, and leave nothing behind.
+/// Makes wide characters look the same in every terminal, and leave nothing behind.
 pub fn normalize_wide(buf: &mut Buffer) {
     for at in 0..buf.content.len() {
         let (before, after) = buf.content.split_at_mut(at + 1);

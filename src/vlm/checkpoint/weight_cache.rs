@@ -393,7 +393,6 @@ impl QuantizedTensor {
     /// Tells the system that the file's bytes are not needed in memory: the weights are there in
     /// another layout by now, and would count twice.
     pub fn release(&self) {
-        #[cfg(unix)]
         if let Some((map, range)) = &self.mapped {
             // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read
             // again from it when they are touched.

@@ -40,7 +40,6 @@ impl Bytes {
     /// Tells the system that these bytes will not be read again soon, so that a mapped checkpoint
     /// does not count twice while the weights are built from it.
     fn release(&self, range: &Range<usize>) {
-        #[cfg(unix)]
         if let Self::Mapped(map) = self {
             // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read
             // again from it when they are touched.
@@ -55,8 +54,6 @@ impl Bytes {
                 tracing::debug!(%error, "the system keeps pages of the checkpoint in memory");
             }
         }
-        #[cfg(not(unix))]
-        let _ = range;
     }
 }
 

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect, Size};
 
 /// The gallery: a line above with the filter, the tiles, and the record under the cursor below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid {
+pub struct TileGrid {
     pub title: Rect,
     pub filter: Rect,
     pub tiles: Rect,
@@ -16,7 +16,7 @@ pub struct Grid {
     pub tile: Size,
 }
 
-impl Grid {
+impl TileGrid {
     /// The tile on this slot of the screen.
     pub fn tile_at(&self, slot: usize) -> Rect {
         let (column, line) = (slot % self.columns, slot / self.columns);
@@ -28,7 +28,7 @@ impl Grid {
         }
     }
 
-    /// What of a tile the picture has.
+    /// The room of a tile's picture.
     pub fn picture(&self) -> Size {
         Size::new(
             self.tile.width.saturating_sub(2),
@@ -43,7 +43,7 @@ impl Grid {
     }
 }
 
-pub fn grid(body: Rect, fine: bool) -> Grid {
+pub fn grid(body: Rect, fine: bool) -> TileGrid {
     let title_width = (body.width / 2).min(36);
     let title = Rect {
         width: title_width,
@@ -74,7 +74,7 @@ pub fn grid(body: Rect, fine: bool) -> Grid {
     } else {
         (13, 5)
     };
-    Grid {
+    TileGrid {
         title,
         filter,
         tiles,

@@ -3,17 +3,17 @@
 mod layout;
 
 use super::queue_parts::{empty_queue, filter_line};
-use super::{Outcome, Screen, View};
+use super::{ActionOutcome, Screen, View};
 use crate::record::{Field, GroupSummary};
 use crate::text::{count, fit, pad, width};
-use crate::tui::dialogs::{Dialog, FilterForm, Purpose, Refusal};
-use crate::tui::keymap::{Action, Context};
+use crate::tui::dialogs::{Dialog, FilterForm, PromptPurpose, PromptRefusal};
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::widgets::{fill_view, keep_in_view, put, put_line};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-use layout::{Grid, grid};
+use layout::{TileGrid, grid};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Modifier;
@@ -27,7 +27,7 @@ pub struct Gallery {
 }
 
 impl Gallery {
-    pub fn layout(&self, session: &Session) -> Grid {
+    pub fn layout(&self, session: &Session) -> TileGrid {
         grid(session.body(), session.pictures.are_fine())
     }
 
@@ -59,11 +59,11 @@ impl Gallery {
 }
 
 impl Screen for Gallery {
-    fn context(&self) -> Context {
-        Context::Gallery
+    fn context(&self) -> KeyContext {
+        KeyContext::Gallery
     }
 
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         match action {
             Action::Up => self.step(0, -1, session),
             Action::Down => self.step(0, 1, session),
@@ -77,24 +77,24 @@ impl Screen for Gallery {
                 let shown = session.queue.ids(&session.records);
                 session.selection.set(shown);
             }
-            Action::Gallery => return Some(Outcome::show(Context::Gallery)),
+            Action::Gallery => return Some(ActionOutcome::show(KeyContext::Gallery)),
             Action::Unselect => session.selection.clear(),
-            Action::Filter => return Some(Outcome::open(FilterForm::open(session))),
+            Action::Filter => return Some(ActionOutcome::open(FilterForm::open(session))),
             Action::AddTag => {
                 let field = Field::TagsKo;
                 let groups = match session.selection.is_empty() {
                     true => session.current().into_iter().collect(),
                     false => session.selection.groups(),
                 };
-                return Some(Outcome::open(match groups.len() {
-                    0 => Refusal::nothing_to_edit(session),
-                    1 if session.labels().is_none() => Refusal::nothing_to_edit(session),
-                    _ => Dialog::prompt(Purpose::Add { field, groups }, ""),
+                return Some(ActionOutcome::open(match groups.len() {
+                    0 => PromptRefusal::nothing_to_edit(session),
+                    1 if session.labels().is_none() => PromptRefusal::nothing_to_edit(session),
+                    _ => Dialog::prompt(PromptPurpose::Add { field, groups }, ""),
                 }));
             }
             _ => return None,
         }
-        Some(Outcome::done())
+        Some(ActionOutcome::done())
     }
 
     fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
@@ -192,7 +192,7 @@ fn title(session: &Session, area: Rect, buf: &mut Buffer) {
             queue.sort().name()
         )
     } else {
-        // What a filter hides is worked on all the same: it has to be told.
+        // Bulk actions include what the filter hides, so it is shown.
         let hidden = match session.selection.hidden() {
             0 => String::new(),
             n => format!(", {} hidden", count(n as u64)),

@@ -7,10 +7,10 @@ mod queue_pane;
 mod record_pane;
 mod sheet;
 
-use super::{Outcome, Screen, View};
+use super::{ActionOutcome, Screen, View};
 use crate::record::Field;
 use crate::tui::dialogs::{Dialog, FilterForm};
-use crate::tui::keymap::{Action, Context};
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
@@ -52,11 +52,11 @@ impl Default for Workbench {
 }
 
 impl Workbench {
-    /// Focuses a pane, and shows it where the picture hides it; another place leaves all as it is.
-    pub fn focus(&mut self, place: Context) {
+    /// Focuses a pane and ends the zoom; other places change nothing.
+    pub fn focus(&mut self, place: KeyContext) {
         self.focus = match place {
-            Context::Queue => Pane::Queue,
-            Context::Record => Pane::Record,
+            KeyContext::Queue => Pane::Queue,
+            KeyContext::Record => Pane::Record,
             _ => return,
         };
         self.zoom = false;
@@ -88,7 +88,7 @@ impl Workbench {
         usize::from(cells).max(2)
     }
 
-    fn step(&mut self, x: isize, y: isize, session: &mut Session) -> Outcome {
+    fn step(&mut self, x: isize, y: isize, session: &mut Session) -> ActionOutcome {
         match self.focus {
             Pane::Record => {
                 let panes = self.panes(session);
@@ -97,10 +97,10 @@ impl Workbench {
                 }
             }
             Pane::Queue if y != 0 => session.move_cursor(y),
-            Pane::Queue if x > 0 => return Outcome::show(Context::Record),
-            Pane::Queue => return Outcome::show(Context::Queue),
+            Pane::Queue if x > 0 => return ActionOutcome::show(KeyContext::Record),
+            Pane::Queue => return ActionOutcome::show(KeyContext::Queue),
         }
-        Outcome::done()
+        ActionOutcome::done()
     }
 
     fn page(&mut self, direction: isize, session: &mut Session) {
@@ -166,14 +166,14 @@ impl Workbench {
 }
 
 impl Screen for Workbench {
-    fn context(&self) -> Context {
+    fn context(&self) -> KeyContext {
         match self.focus {
-            Pane::Queue => Context::Queue,
-            Pane::Record => Context::Record,
+            Pane::Queue => KeyContext::Queue,
+            Pane::Record => KeyContext::Record,
         }
     }
 
-    fn act(&mut self, action: Action, session: &mut Session) -> Option<Outcome> {
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         self.record.follow(session.current());
         match action {
             Action::Up => return Some(self.step(0, -1, session)),
@@ -195,26 +195,26 @@ impl Screen for Workbench {
                 // No key must change a value that is not seen.
                 self.focus = Pane::Queue;
                 self.zoom = !self.zoom;
-                return Some(Outcome::show(Context::Global));
+                return Some(ActionOutcome::show(KeyContext::Global));
             }
             Action::Filter => {
-                return Some(Outcome {
-                    show: Some(Context::Queue),
+                return Some(ActionOutcome {
+                    show: Some(KeyContext::Queue),
                     open: Some(FilterForm::open(session)),
                 });
             }
             Action::NextPane | Action::PreviousPane => {
-                return Some(Outcome::show(match self.focus {
-                    Pane::Queue => Context::Record,
-                    Pane::Record => Context::Queue,
+                return Some(ActionOutcome::show(match self.focus {
+                    Pane::Queue => KeyContext::Record,
+                    Pane::Record => KeyContext::Queue,
                 }));
             }
-            Action::Workbench => return Some(Outcome::show(self.context())),
+            Action::Workbench => return Some(ActionOutcome::show(self.context())),
             Action::NarrowQueue => self.set_queue_percent(self.queue_percent.saturating_sub(4)),
             Action::WidenQueue => self.set_queue_percent(self.queue_percent + 4),
             _ => return None,
         }
-        Some(Outcome::done())
+        Some(ActionOutcome::done())
     }
 
     fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {

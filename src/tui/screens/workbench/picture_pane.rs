@@ -3,7 +3,7 @@
 use super::layout::{Panes, inner_of, picture_and_text};
 use crate::record::{GroupDetail, nearest_color, to_oklab};
 use crate::text::fit;
-use crate::tui::picture::{Picture, PictureRequest, RenderMode};
+use crate::tui::picture::{PictureRequest, RenderMode, ScreenPicture};
 use crate::tui::screens::View;
 use crate::tui::session::Session;
 use crate::tui::widgets::{pane, paragraph, put};
@@ -72,7 +72,13 @@ pub fn draw(view: &View<'_>, panes: &Panes, zoomed: bool, buf: &mut Buffer) {
 }
 
 /// The icon's size, its backdrop and its colors with their names.
-fn describe(session: &Session, picture: &Picture, mode: RenderMode, area: Rect, buf: &mut Buffer) {
+fn describe(
+    session: &Session,
+    picture: &ScreenPicture,
+    mode: RenderMode,
+    area: Rect,
+    buf: &mut Buffer,
+) {
     let theme = &session.theme;
     let (width, height) = picture.pixels;
     let backdrop = match mode {

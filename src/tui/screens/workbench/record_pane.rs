@@ -4,9 +4,9 @@ use super::field_cursor::FieldCursor;
 use super::layout::{Panes, inner_of};
 use super::sheet::{Sheet, Source};
 use crate::record::{Change, Field, GroupId};
-use crate::tui::dialogs::{Dialog, Prompt, Purpose, Refusal};
-use crate::tui::keymap::Context;
-use crate::tui::screens::{Outcome, View};
+use crate::tui::dialogs::{Dialog, PromptPurpose, PromptRefusal, TextPrompt};
+use crate::tui::keymap::KeyContext;
+use crate::tui::screens::{ActionOutcome, View};
 use crate::tui::session::Session;
 use crate::tui::widgets::{keep_in_view, lines, pane};
 use ratatui::buffer::Buffer;
@@ -38,7 +38,7 @@ fn room(panes: &Panes) -> Option<Rect> {
     panes.record.map(|area| inner_of(panes, area))
 }
 
-fn sheet(prompt: Option<&Prompt>, session: &Session, cells: u16) -> Sheet {
+fn sheet(prompt: Option<&TextPrompt>, session: &Session, cells: u16) -> Sheet {
     let source = Source {
         session,
         marked: None,
@@ -133,7 +133,7 @@ impl RecordPane {
         true
     }
 
-    /// Keeps the cursor on a value, and in view while the record has the keys.
+    /// Keeps the cursor on a value, and in view while the pane is focused.
     pub fn prepare(
         &mut self,
         panes: &Panes,
@@ -167,7 +167,7 @@ impl RecordPane {
         self.scroll = self.scroll.min(sheet.lines.len().saturating_sub(height));
     }
 
-    /// Whether the cursor stands elsewhere than when this was last asked.
+    /// Whether the cursor has moved since the last call.
     fn has_moved(&mut self) -> bool {
         let now = (self.current, self.cursor);
         std::mem::replace(&mut self.seen, now) != now
@@ -190,7 +190,7 @@ impl RecordPane {
     /// `None` where the pane does not show it.
     pub fn text_cursor(
         &self,
-        prompt: &Prompt,
+        prompt: &TextPrompt,
         panes: &Panes,
         session: &Session,
     ) -> Option<Option<Position>> {
@@ -209,47 +209,47 @@ impl RecordPane {
         Some(at())
     }
 
-    pub fn edit_label(&mut self, session: &Session) -> Outcome {
+    pub fn edit_label(&mut self, session: &Session) -> ActionOutcome {
         self.cursor = FieldCursor::START;
         self.edit(session)
     }
 
     /// Edits the value under the cursor in place.
-    pub fn edit(&self, session: &Session) -> Outcome {
+    pub fn edit(&self, session: &Session) -> ActionOutcome {
         if session.labels().is_none() {
-            return Outcome::open(Refusal::nothing_to_edit(session));
+            return ActionOutcome::open(PromptRefusal::nothing_to_edit(session));
         }
         let groups = session.current().into_iter().collect();
         let FieldCursor { field, index } = self.cursor;
         let have = values(field, session).into_iter().nth(index);
         let text = have.clone().unwrap_or_default();
         let purpose = match have {
-            Some(from) if field.is_list() => Purpose::Rename {
+            Some(from) if field.is_list() => PromptPurpose::Rename {
                 field,
                 from,
                 groups,
             },
-            None if field.is_list() => Purpose::Add { field, groups },
-            _ => Purpose::Set { field, groups },
+            None if field.is_list() => PromptPurpose::Add { field, groups },
+            _ => PromptPurpose::Set { field, groups },
         };
         in_place(purpose, &text)
     }
 
     /// Adds a value to the field under the cursor.
-    pub fn add_value(&mut self, session: &Session) -> Outcome {
+    pub fn add_value(&mut self, session: &Session) -> ActionOutcome {
         match self.cursor.field {
             field if field.is_list() => self.add_to(field, session),
             _ => self.edit(session),
         }
     }
 
-    pub fn add_to(&mut self, field: Field, session: &Session) -> Outcome {
+    pub fn add_to(&mut self, field: Field, session: &Session) -> ActionOutcome {
         if session.labels().is_none() {
-            return Outcome::open(Refusal::nothing_to_edit(session));
+            return ActionOutcome::open(PromptRefusal::nothing_to_edit(session));
         }
         self.cursor = FieldCursor::last_of(field);
         let groups = session.current().into_iter().collect();
-        in_place(Purpose::Add { field, groups }, "")
+        in_place(PromptPurpose::Add { field, groups }, "")
     }
 
     pub fn remove(&self, session: &mut Session) {
@@ -279,9 +279,9 @@ impl RecordPane {
     }
 }
 
-fn in_place(purpose: Purpose, text: &str) -> Outcome {
-    Outcome {
-        show: Some(Context::Record),
+fn in_place(purpose: PromptPurpose, text: &str) -> ActionOutcome {
+    ActionOutcome {
+        show: Some(KeyContext::Record),
         open: Some(Dialog::prompt(purpose, text)),
     }
 }

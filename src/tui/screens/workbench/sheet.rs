@@ -1,13 +1,13 @@
-//! The record as lines of text, and where its values stand in them: label, chips, attributes,
-//! queries, reasons in plain words, where it is from. Drawing, scrolling and the mouse read it.
+//! Lays the record out as lines of text, with the place of each value: label, chips, attributes,
+//! queries, reasons in plain words, origin. Drawing, scrolling and the mouse read it.
 
 use super::field_cursor::FieldCursor;
 use crate::record::{
     CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
 };
 use crate::text::{fit, for_screen, pad, plural, width, wrap};
-use crate::tui::dialogs::Prompt;
-use crate::tui::keymap::{Action, Context};
+use crate::tui::dialogs::TextPrompt;
+use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::step_words::version_kind;
 use crate::tui::theme::{Theme, sign};
@@ -25,7 +25,7 @@ pub struct Source<'a> {
     /// The value that is drawn as under the cursor.
     pub marked: Option<FieldCursor>,
     /// The prompt that edits a value in place.
-    pub prompt: Option<&'a Prompt>,
+    pub prompt: Option<&'a TextPrompt>,
 }
 
 #[derive(Debug, Default)]
@@ -184,7 +184,7 @@ impl Page {
             Span::raw(" ".repeat(gap)),
             Span::styled(state, theme.state(summary.state)),
         ]);
-        // What a person has said comes before what the model has.
+        // The operator's words come before the model's.
         if let Some(reason) = detail.rejected() {
             self.named("rejected", reason, theme.bad());
         }
@@ -195,7 +195,7 @@ impl Page {
             let keys = source
                 .session
                 .keymap
-                .keys_of(Context::Queue, Action::Attempts);
+                .keys_of(KeyContext::Queue, Action::Attempts);
             let key = keys.first().map(String::as_str).unwrap_or_default();
             let text = format!("the model has answered again: {key} to compare, the draft stays");
             self.named("new", &text, theme.accent());
@@ -232,8 +232,8 @@ impl Page {
         }
     }
 
-    /// What speaks against a field, or, without one, against the record: the code, what was
-    /// found, and what to do about it.
+    /// The reasons of a field, or of the record as a whole: the code, what was found, and what to
+    /// do about it.
     fn reasons(&mut self, reasons: &[Reason], field: Option<Field>) {
         let theme = self.theme;
         let indent = match field {
@@ -437,7 +437,7 @@ impl FieldLines<'_> {
     }
 
     /// The text being typed in the place of a chip.
-    fn chip(&mut self, prompt: &Prompt) {
+    fn chip(&mut self, prompt: &TextPrompt) {
         let room = self.room();
         let (text, at) = prompt.edit().window(room.saturating_sub(3));
         self.make_room((width(&text) + 3).max(12));
@@ -451,7 +451,7 @@ impl FieldLines<'_> {
     }
 
     /// The whole field as a text being typed.
-    fn typed(&mut self, prompt: &Prompt) {
+    fn typed(&mut self, prompt: &TextPrompt) {
         let (lines, (row, column)) = prompt.edit().layout(self.room() - 1);
         let style = self.page.theme.cursor(true);
         let first = self.page.sheet.lines.len();

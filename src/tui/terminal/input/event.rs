@@ -10,7 +10,7 @@ pub enum Input {
     Key(KeyEvent),
     Mouse(MouseEvent),
     Paste(String),
-    /// What the terminal says of itself, whole.
+    /// A complete reply of the terminal.
     Report(String),
 }
 

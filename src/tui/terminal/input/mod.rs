@@ -1,5 +1,5 @@
-//! Input events out of the bytes that a terminal sends. What it says of itself is told apart from
-//! keys however late and in however many pieces it comes.
+//! Decodes the bytes that a terminal sends into input events. Its own reports are kept apart from
+//! keys, however late and in however many pieces they arrive.
 
 mod event;
 mod sequence;
@@ -8,10 +8,10 @@ pub use event::Input;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use event::{ESC, key};
-use sequence::{Delimited, End, Found};
+use sequence::{Delimited, End, Recognized};
 use std::time::Duration;
 
-/// An escape character alone is the key where nothing follows for so long.
+/// An escape character is the key Esc where nothing follows for this long.
 const ESCAPE: Duration = Duration::from_millis(50);
 /// The same while the terminal owes answers, one of which may begin here.
 const ESCAPE_AMID_ANSWERS: Duration = Duration::from_millis(300);
@@ -33,7 +33,7 @@ pub struct Decoder {
     given: usize,
     /// The end mark that `held` waits for.
     text: Option<Delimited>,
-    /// The terminal was asked something that it has not answered yet.
+    /// The terminal has not replied to all queries yet.
     pub amid_answers: bool,
 }
 
@@ -137,17 +137,17 @@ impl Decoder {
             return;
         }
         match sequence::find(&self.held, self.given > 0) {
-            Found::More => {}
-            Found::Delimited(text) => self.text = Some(text),
-            Found::Whole(input) => {
+            Recognized::More => {}
+            Recognized::Delimited(text) => self.text = Some(text),
+            Recognized::Whole(input) => {
                 out.extend(input);
                 self.forget();
             }
-            Found::BrokenOff => {
+            Recognized::BrokenOff => {
                 self.forget();
                 self.take(c, out);
             }
-            Found::Keys => {
+            Recognized::Keys => {
                 self.held.pop();
                 self.give_out(out);
                 let alone = self.held.chars().count() == 1 && self.given == 0;

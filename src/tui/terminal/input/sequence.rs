@@ -19,7 +19,7 @@ pub enum Delimited {
 
 /// What the characters from an escape character on are.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Recognized {
     /// The next character decides.
     More,
     /// A text begins that ends by its mark.
@@ -34,15 +34,15 @@ pub enum Found {
 
 /// `held` begins with an escape character and has more. Where its beginning was `given` out as
 /// keys, only what can be nothing but an answer is taken for one.
-pub fn find(held: &str, given: bool) -> Found {
+pub fn find(held: &str, given: bool) -> Recognized {
     let mut chars = held.chars().skip(1);
     match chars.next() {
         Some('[') => control_sequence(&held[2..], given),
         Some('O') => match chars.next() {
-            None => Found::More,
+            None => Recognized::More,
             Some(c) => match named(c).filter(|_| !given) {
-                Some(code) => Found::Whole(key(code).map(Input::Key)),
-                None => Found::Keys,
+                Some(code) => Recognized::Whole(key(code).map(Input::Key)),
+                None => Recognized::Keys,
             },
         },
         Some(']') => begins_text(&held[2..], |text| {
@@ -70,17 +70,17 @@ pub fn find(held: &str, given: bool) -> Found {
                 _ => None,
             }
         }),
-        _ => Found::Keys,
+        _ => Recognized::Keys,
     }
 }
 
 /// `begins` says of a text whether it is certain to be an answer, and nothing where it is none.
-fn begins_text(text: &str, begins: impl Fn(&str) -> Option<bool>) -> Found {
+fn begins_text(text: &str, begins: impl Fn(&str) -> Option<bool>) -> Recognized {
     match begins(text) {
-        Some(true) if text.ends_with(BEL) => Found::Whole(None),
-        Some(true) => Found::Delimited(Delimited::Answer),
-        Some(false) if text.len() < LONGEST => Found::More,
-        _ => Found::Keys,
+        Some(true) if text.ends_with(BEL) => Recognized::Whole(None),
+        Some(true) => Recognized::Delimited(Delimited::Answer),
+        Some(false) if text.len() < LONGEST => Recognized::More,
+        _ => Recognized::Keys,
     }
 }
 
@@ -129,39 +129,39 @@ pub fn finished(text: Delimited, held: &str) -> Option<Input> {
 }
 
 /// What follows `ESC [`.
-fn control_sequence(text: &str, given: bool) -> Found {
+fn control_sequence(text: &str, given: bool) -> Recognized {
     let end = text.find(|c| !(' '..='?').contains(&c));
     let (parameters, end) = text.split_at(end.unwrap_or(text.len()));
     let mut end = end.chars();
     let Some(letter) = end.next() else {
         return match text.len() < LONGEST {
-            true => Found::More,
-            false => Found::BrokenOff,
+            true => Recognized::More,
+            false => Recognized::BrokenOff,
         };
     };
     if given && parameters.is_empty() {
-        return Found::Keys;
+        return Recognized::Keys;
     }
     match letter {
         // The function keys of a Linux console.
         '[' if parameters.is_empty() => match end.next() {
-            None => Found::More,
+            None => Recognized::More,
             Some(c @ 'A'..='E') => {
-                Found::Whole(key(KeyCode::F(c as u8 - b'A' + 1)).map(Input::Key))
+                Recognized::Whole(key(KeyCode::F(c as u8 - b'A' + 1)).map(Input::Key))
             }
-            Some(_) => Found::BrokenOff,
+            Some(_) => Recognized::BrokenOff,
         },
-        // A click as old terminals tell it: a button and two coordinates.
+        // A click as old terminals report it: a button and two coordinates.
         'M' if parameters.is_empty() => {
             let told: Vec<u32> = end.map(|c| u32::from(c).saturating_sub(32)).collect();
             match told[..] {
-                [button, x, y] => Found::Whole(mouse(button, x, y, false)),
-                _ => Found::More,
+                [button, x, y] => Recognized::Whole(mouse(button, x, y, false)),
+                _ => Recognized::More,
             }
         }
-        '~' if parameters == "200" => Found::Delimited(Delimited::Paste),
-        '@'..='~' => Found::Whole(meaning(parameters, letter)),
-        _ => Found::BrokenOff,
+        '~' if parameters == "200" => Recognized::Delimited(Delimited::Paste),
+        '@'..='~' => Recognized::Whole(meaning(parameters, letter)),
+        _ => Recognized::BrokenOff,
     }
 }
 
@@ -178,7 +178,7 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
     let pressed = |code| Some(Input::Key(KeyEvent::new(code, held)));
     match end {
         _ if parameters.starts_with(['?', '>', '=']) => report(),
-        // Where the cursor stands is told with the letter of F3.
+        // A cursor report ends with the letter of F3.
         'R' | 'c' | 'n' | 't' | 'y' => report(),
         'Z' => Some(Input::Key(KeyEvent::new(
             KeyCode::BackTab,
@@ -187,7 +187,7 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
         '~' if first == "27" => character(numbers.next()?, held),
         '~' => pressed(numbered(first.parse().ok()?)?),
         'u' => match second.and_then(|second| second.split(':').nth(1)) {
-            // Let go.
+            // A release.
             Some("3") => None,
             _ => character(first, held),
         },
@@ -201,7 +201,7 @@ fn meaning(parameters: &str, end: char) -> Option<Input> {
     }
 }
 
-/// A key that is told by the number of its character.
+/// A key reported by the number of its character.
 fn character(number: &str, held: KeyModifiers) -> Option<Input> {
     let number = number.split(':').next()?.parse().ok()?;
     let code = match char::from_u32(number)? {

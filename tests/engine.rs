@@ -93,7 +93,10 @@ fn the_pictures_of_earlier_labels_are_looked_at() {
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
     hear(&engine, &mut groups, |event| *event == Event::Idle);
-    assert_eq!(groups["가"].reasons, [Reason::ColorMismatch]);
+    assert_eq!(
+        groups["가"].reasons,
+        [Reason::ColorMismatch, Reason::MainColorMissing]
+    );
     assert_eq!(groups["나무"].reasons, []);
 }
 

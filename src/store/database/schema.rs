@@ -251,15 +251,17 @@ pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     fill_checksums(connection)
 }
 
-/// Brings the layout to this version, or leaves it at a later one.
+/// Brings the layout to this version, or leaves it at a later one. All steps are one transaction.
 pub fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Result<()> {
     let have: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let missing = MIGRATIONS.iter().zip(1_u32..).take(version);
-    for (migration, to) in missing.skip(have as usize) {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", to)?;
-        transaction.commit()?;
+    let missing = MIGRATIONS.iter().take(version).skip(have as usize);
+    if missing.len() == 0 {
+        return Ok(());
     }
-    Ok(())
+    let transaction = connection.transaction()?;
+    for migration in missing {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", version as u32)?;
+    transaction.commit()
 }

@@ -221,6 +221,7 @@ fn what_an_export_keeps_aside_is_the_last_word_of_the_commit() {
         ("가", earlier_line("가", "빨간색", 5)),
         ("나무", earlier_line("나무", "빨간색", 5)),
     ]);
+    let _unchanged = Sources::watch(folder.path());
     let engine = open(folder.path());
     let mut groups = BTreeMap::new();
     hear(&engine, &mut groups, |event| *event == Event::Idle);

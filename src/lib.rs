@@ -1,7 +1,11 @@
 //! labeler-tui: labels small game-item icons with Qwen2-VL on the user's own machine, and gives
 //! an operator a fast place to review uncertain records, edit and commit them.
 //!
-//! # The way of an item
+//! An *item* is a row of a source. Items with the same image are one *group*. What a model or an
+//! operator writes about a group is a *draft*; a draft that is committed is a *record*, a line of
+//! `labels.jsonl`.
+//!
+//! # From a row of a source to a line of labels.jsonl
 //!
 //! ```text
 //! source -> dedup -> icon -> prompt -> labeler (local model | remote endpoint)
@@ -26,14 +30,16 @@
 //! ```
 //!
 //! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
-//! terminal. The engine reports data, and `wording` finds the words. `tests/tidy/` holds the tree to this.
+//! terminal. The engine reports data; `wording` finds the words
+//! for both front ends, `tui` those that it alone shows. `tests/tidy/` holds the tree to this.
 //!
 //! # Invariants
 //!
-//! - State lives in the journal, which only grows; undo adds a compensating step.
+//! - State lives in the journal, which only grows; undo adds a step that
+//!   restores the state of before.
 //! - One thread owns the weights, one thread owns the journal; messages between threads are
 //!   plain enums.
-//! - A bad item is an event; the run goes on and the exit status remembers it.
+//! - A bad item is reported as an event and the run goes on; the exit status says that there was one.
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
 #[allow(clippy::disallowed_methods, reason = "it prints")]

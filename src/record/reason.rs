@@ -1,5 +1,6 @@
 //! The fixed codes: why a record is uncertain, and why an item has no record.
 
+use super::Field;
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
@@ -65,6 +66,32 @@ impl Reason {
             self,
             Self::TooSmall | Self::AmbiguousIcon | Self::LowVisualSignal
         )
+    }
+
+    /// The field that it is about; `None` for the record as a whole.
+    pub fn field(self) -> Option<Field> {
+        match self {
+            Self::LabelEqualsItemName
+            | Self::ItemNameMissing
+            | Self::CommaList
+            | Self::DuplicateLabel
+            | Self::NothingVisible
+            | Self::LabelTooLong => Some(Field::LabelKo),
+            Self::FewTags => Some(Field::TagsKo),
+            Self::ColorMismatch | Self::MainColorMissing => Some(Field::Colors),
+            // The last of the attributes.
+            Self::AttributesMissing => Some(Field::ItemTypeGuess),
+            Self::FewQueries => Some(Field::QueryVariantsKo),
+            Self::TooSmall
+            | Self::AmbiguousIcon
+            | Self::LowVisualSignal
+            | Self::MixedScript
+            | Self::Repetition
+            | Self::LowConfidence
+            | Self::Truncated
+            | Self::QualityRetryFailed
+            | Self::UnreadLine => None,
+        }
     }
 
     /// For people: what was found, and what to do about it.

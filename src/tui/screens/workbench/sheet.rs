@@ -72,32 +72,6 @@ impl Sheet {
     }
 }
 
-/// The field that a reason is about, under which it stands; `None` for the record as a whole.
-fn place(reason: Reason) -> Option<Field> {
-    match reason {
-        Reason::LabelEqualsItemName
-        | Reason::ItemNameMissing
-        | Reason::CommaList
-        | Reason::DuplicateLabel
-        | Reason::NothingVisible
-        | Reason::LabelTooLong => Some(Field::LabelKo),
-        Reason::FewTags => Some(Field::TagsKo),
-        Reason::ColorMismatch | Reason::MainColorMissing => Some(Field::Colors),
-        // The last of the attributes.
-        Reason::AttributesMissing => Some(Field::ItemTypeGuess),
-        Reason::FewQueries => Some(Field::QueryVariantsKo),
-        Reason::TooSmall
-        | Reason::AmbiguousIcon
-        | Reason::LowVisualSignal
-        | Reason::MixedScript
-        | Reason::Repetition
-        | Reason::LowConfidence
-        | Reason::Truncated
-        | Reason::QualityRetryFailed
-        | Reason::UnreadLine => None,
-    }
-}
-
 /// What a commit would do to a line that stands in `labels.jsonl`, and whether it changes it.
 fn at_the_commit(detail: &GroupDetail) -> Option<(&'static str, bool)> {
     match detail.next_commit() {
@@ -241,7 +215,7 @@ impl Page {
             Some(_) if self.cells < 60 => 2,
             Some(_) => NAME,
         };
-        for reason in reasons.iter().filter(|reason| place(**reason) == field) {
+        for reason in reasons.iter().filter(|reason| reason.field() == field) {
             let (found, todo) = reason.explain();
             let parts = [
                 (&*format!("? {}: ", reason.code()), theme.warn()),

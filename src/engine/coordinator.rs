@@ -133,7 +133,7 @@ impl Coordinator {
             recv(messages) -> message => match message {
                 Ok(message) => {
                     self.message(message)?;
-                    // A burst is taken in before the next look around, but a person who asks
+                    // A burst is handled before the next look around, but a person who asks
                     // for something does not wait for the rest of a source.
                     for message in messages.try_iter().take(GROUPS) {
                         self.message(message)?;

@@ -43,18 +43,16 @@ pub struct Palette {
 /// by its colors. An icon that is all outline keeps it.
 pub fn palette(icon: &Icon) -> Palette {
     let grid = Grid::of(icon);
-    let opaque = grid.count(Grid::is_opaque);
-    let inner = grid.count(Grid::is_inner);
-    let bins = if inner > 0 {
-        grid.bins(Grid::is_inner)
-    } else {
-        grid.bins(Grid::is_opaque)
-    };
-    let counted = if inner > 0 { inner } else { opaque };
-    let share = |count: u32| count as f32 / counted as f32;
-    let core = grid.count(Grid::is_core);
+    let mut bins = grid.bins(Grid::is_inner);
+    if bins.is_empty() {
+        bins = grid.bins(Grid::is_opaque);
+    }
     let mut dark = grid.bins(Grid::is_core);
+    let pixels = |bins: &[Bin]| bins.iter().map(|bin| bin.count).sum::<u32>();
+    let (counted, core) = (pixels(&bins), pixels(&dark));
     dark.retain(|bin| bin.center()[0] < DARK);
+    let opaque = grid.pixels.iter().filter(|[.., a]| *a >= OPAQUE).count() as u32;
+    let share = |count: u32| count as f32 / counted as f32;
     Palette {
         opaque,
         total: icon.width * icon.height,
@@ -132,12 +130,6 @@ impl<'a> Grid<'a> {
                     self.step(at, dx, dy)
                         .is_some_and(|place| self.is_opaque(place))
                 })
-    }
-
-    fn count(&self, belongs: fn(&Self, usize) -> bool) -> u32 {
-        (0..self.pixels.len())
-            .filter(|&at| belongs(self, at))
-            .count() as u32
     }
 
     fn bins(&self, belongs: fn(&Self, usize) -> bool) -> Vec<Bin> {

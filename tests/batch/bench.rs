@@ -8,6 +8,7 @@ use crate::common::{Desk, Ended, good, picture, say};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -132,16 +133,19 @@ fn ended_with_peak(command: &mut Command) -> (Ended, u64) {
         .spawn();
     let child = child.unwrap();
     let status = format!("/proc/{}/status", child.id());
-    let running = thread::spawn(move || child.wait_with_output().unwrap());
+    let (send, ended) = mpsc::channel();
+    thread::spawn(move || send.send(child.wait_with_output().unwrap()));
     let mut highest = 0;
-    while !running.is_finished() {
+    let output = loop {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         highest = highest.max(kib.unwrap_or_default() / 1024);
-        thread::sleep(Duration::from_millis(20));
-    }
-    let output = running.join().unwrap();
+        match ended.recv_timeout(Duration::from_millis(20)) {
+            Err(RecvTimeoutError::Timeout) => {}
+            output => break output.unwrap(),
+        }
+    };
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let ended = Ended {
         status: output.status.code().unwrap(),

@@ -16,7 +16,7 @@ const PALE: f32 = 0.045;
 /// The words of a claim's shades must be the nearest ones of so many pixels to stand for it.
 const LEAST_SHADE: f32 = 0.03;
 /// A claimed color that covers less than this share of the outline-free pixels is not shown.
-pub const LEAST_SHARE: f32 = 0.03;
+const LEAST_SHARE: f32 = 0.03;
 /// A word whose anchors are all darker than this OKLab lightness names a dark color, which
 /// outlines and shadows must not be taken for.
 const DARK_WORD: f32 = 0.30;
@@ -54,7 +54,7 @@ impl ColorHistogram {
     }
 
     /// Each color word with the share of the pixels that it is the nearest word of.
-    pub fn nearest_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+    fn nearest_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
         shares(&self.bins, vocabulary, |distance, best| distance == best)
     }
 

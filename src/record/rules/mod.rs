@@ -44,14 +44,17 @@ pub struct RuleContext<'a> {
 /// [`Reason::ALL`]. `quality_retry_failed` is the engine's to add, `unread_line` the
 /// import's.
 pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
+    let claims = labels.color_claims(context.item_name, context.vocabulary);
+    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
     Reason::ALL
         .iter()
         .copied()
-        .filter(|&reason| applies(reason, labels, context))
+        .filter(|&reason| applies(reason, labels, &claimed, context))
         .collect()
 }
 
-fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
+/// `claimed` are the colors that the record names, in any field.
+fn applies(reason: Reason, labels: &Labels, claimed: &[&Word], context: &RuleContext) -> bool {
     match reason {
         Reason::TooSmall | Reason::AmbiguousIcon | Reason::LowVisualSignal => {
             labels.model_reasons.contains(&reason)
@@ -67,12 +70,12 @@ fn applies(reason: Reason, labels: &Labels, context: &RuleContext) -> bool {
         Reason::CommaList => is_comma_list(labels.label_ko(), context.item_name),
         Reason::MixedScript => is_mixed(labels, context.item_name),
         Reason::DuplicateLabel => context.label_count > 1,
-        Reason::ColorMismatch => !contradicted_colors(labels, context).is_empty(),
-        Reason::MainColorMissing => context.colors.is_some_and(|colors| {
-            let claims = labels.color_claims(context.item_name, context.vocabulary);
-            let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
-            colors.misses_main_color(&claimed, context.vocabulary)
-        }),
+        Reason::ColorMismatch => context
+            .colors
+            .is_some_and(|colors| !colors.contradicted(claimed, context.vocabulary).is_empty()),
+        Reason::MainColorMissing => context
+            .colors
+            .is_some_and(|colors| colors.misses_main_color(claimed, context.vocabulary)),
         Reason::NothingVisible => {
             !is_name_alone(labels.label_ko(), context.item_name)
                 && says_nothing_visible(labels.label_ko(), context)
@@ -225,18 +228,6 @@ fn weight(reason: Reason) -> f32 {
         Reason::ItemNameMissing => 0.05,
         Reason::AttributesMissing | Reason::FewTags | Reason::FewQueries => 0.03,
     }
-}
-
-/// What the record says of colors, in any field, that the icon does not show.
-pub fn contradicted_colors<'v>(labels: &Labels, context: &RuleContext<'v>) -> Vec<ColorClaim<'v>> {
-    let Some(colors) = context.colors else {
-        return Vec::new();
-    };
-    let mut claims = labels.color_claims(context.item_name, context.vocabulary);
-    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
-    let wrong = colors.contradicted(&claimed, context.vocabulary);
-    claims.retain(|claim| wrong.contains(&claim.word));
-    claims
 }
 
 #[cfg(test)]

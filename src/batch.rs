@@ -355,7 +355,6 @@ fn event_json(event: &Event) -> Option<Value> {
         Event::Groups(_)
         | Event::Detail(_)
         | Event::Stepped { .. }
-        | Event::Found { .. }
         | Event::VocabularyPreview { .. }
         | Event::Remembered { .. }
         | Event::Idle => return None,

@@ -2,7 +2,7 @@
 
 use super::effects::Effects;
 use super::journal::JournalAccess;
-use super::messages::{Command, Event, Match, Step, Warning};
+use super::messages::{Command, Event, Step, Warning};
 use crate::error::{ErrorKind, Result};
 use crate::record::{Change, GroupId, Labels};
 use crate::store::{RunStepKind, StepOutcome};
@@ -96,19 +96,6 @@ fn stepped(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {
         }],
         ..Effects::default()
     }
-}
-
-pub fn find(journal: &mut JournalAccess, text: &str) -> Result<Effects> {
-    let matches = journal.with(|journal| journal.find(text))?;
-    let matches = matches.into_iter().map(|found| Match {
-        group: found.group,
-        field: found.field,
-        text: found.text,
-    });
-    Ok(Effects::event(Event::Found {
-        text: text.to_owned(),
-        matches: matches.collect(),
-    }))
 }
 
 pub fn preview_vocabulary(journal: &mut JournalAccess, groups: &[GroupId]) -> Result<Effects> {

@@ -188,7 +188,6 @@ impl Coordinator {
             }
             Command::Undo => commands::undo(journal)?,
             Command::Redo => commands::redo(journal)?,
-            Command::Find { text } => commands::find(journal, text)?,
             Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Retry { groups, how } => self.retry(groups, how),

@@ -37,10 +37,6 @@ pub enum Command {
         groups: Vec<GroupId>,
         how: Retry,
     },
-    /// Looks for a text in label, tags and queries of every draft; answered by `Event::Found`.
-    Find {
-        text: String,
-    },
     /// Counts what [`Change::Canonicalize`] would do to these groups; answered by
     /// `Event::VocabularyPreview`.
     PreviewVocabulary {
@@ -132,15 +128,6 @@ pub enum Cure {
     None,
 }
 
-/// A place where [`Command::Find`] found its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Match {
-    pub group: GroupId,
-    pub field: Field,
-    /// The whole text that holds the one sought: the label, one tag or one query.
-    pub text: String,
-}
-
 /// The result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -161,11 +148,6 @@ pub enum Event {
         step: Option<Step>,
         undo: Option<String>,
         redo: Option<String>,
-    },
-    /// All places, in source order.
-    Found {
-        text: String,
-        matches: Vec<Match>,
     },
     VocabularyPreview {
         groups: Vec<GroupId>,

@@ -1,7 +1,7 @@
 //! The items that share an image, as the review sees them.
 
 use super::{
-    Attempt, Change, CurrentState, Decision, Failure, FieldConfidence, GroupState, Item, Labels,
+    Attempt, Change, CurrentState, Decision, EditFacts, Failure, FieldConfidence, GroupState, Item, Labels,
     NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
 };
 use crate::error::Result;
@@ -29,8 +29,10 @@ pub struct GroupSummary {
     pub reasons: Vec<Reason>,
     /// 0 (nothing speaks against it) to 1; orders the queue.
     pub uncertainty: f32,
-    /// What the queue shows, counts and filters by, of the draft; other fields are empty.
+    /// The texts of the draft; empty where there is none.
     pub labels: Labels,
+    /// What the operator noted on the item.
+    pub note: Option<String>,
     /// Unix milliseconds of the newest attempt, edit or decision.
     pub changed_at: i64,
 }
@@ -175,7 +177,12 @@ impl GroupDetail {
             None if change.begins_draft() => empty_draft(),
             None => return Ok(self.show(self.current.apply(change, None))),
         };
-        let labels = apply(&old.labels, change, taken, vocabulary)?;
+        let facts = EditFacts {
+            vocabulary,
+            item_name: &self.item.item_name,
+            taken,
+        };
+        let labels = apply(&old.labels, change, &facts)?;
         let is_text = !matches!(change, Change::TakeVersion { .. }) && labels != old.labels;
         let text = is_text.then(|| {
             let last = self.versions.last().map_or(0, |version| version.number);
@@ -213,6 +220,7 @@ impl GroupDetail {
             .state(reasons.is_some_and(|all| !all.is_empty()));
         self.summary.has_record = self.current.review.line.is_some();
         self.summary.offered = self.current.offer().is_some();
+        self.summary.note.clone_from(&self.current.review.note);
         true
     }
 }

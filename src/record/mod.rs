@@ -21,8 +21,8 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::Change;
-pub use edit::{VocabularyPreview, WordChange, apply};
+pub use change::{Change, Matching, Replacement};
+pub use edit::{ChangePreview, EditFacts, Place, VocabularyPreview, WordChange, apply};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};

@@ -266,7 +266,7 @@ impl CurrentState {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
-            | Change::Replace { .. }
+            | Change::Replace(_)
             | Change::Canonicalize { .. } => {
                 let Some(version) = text else { return next };
                 // An offer outlives an edit, of which it is no part.

@@ -65,6 +65,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         reasons: Vec::new(),
         uncertainty: 0.0,
         labels: Labels::default(),
+        note: None,
         changed_at: id,
     }
 }

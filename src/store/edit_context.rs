@@ -1,14 +1,14 @@
 //! Does one change of an operator's to one group: stores the text that it gives and the record
 //! that it commits.
 
-use super::rules::{Facts, edit, reasons};
+use super::rules::{Facts, reasons};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
 use super::tables::records::insert_record;
 use crate::error::Result;
 use crate::record::{
-    Change, CurrentState, Field, GroupId, Labels, Origin, ReviewState, Vocabulary,
+    Change, CurrentState, EditFacts, Field, GroupId, Labels, Origin, ReviewState, Vocabulary, apply,
 };
 use crate::text::utc;
 use jiff::Timestamp;
@@ -45,13 +45,18 @@ impl EditContext<'_> {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
-            | Change::Replace { .. }
+            | Change::Replace(_)
             | Change::Canonicalize { .. }
             | Change::TakeField { .. } => self.edit(&current.review, change)?,
             Change::TakeVersion { version } => {
                 if self.version(*version)?.is_none() {
+                    let facts = EditFacts {
+                        vocabulary: self.vocabulary,
+                        item_name: "",
+                        taken: None,
+                    };
                     // Says why it cannot be done.
-                    edit(&Labels::default(), change, None, self.vocabulary)?;
+                    apply(&Labels::default(), change, &facts)?;
                 }
                 None
             }
@@ -91,11 +96,17 @@ impl EditContext<'_> {
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
         let taken_labels = taken.as_ref().map(|taken| &taken.labels);
-        let Some(labels) = edit(before, change, taken_labels, self.vocabulary)? else {
-            return Ok(None);
-        };
-        let fields = before.differing(&labels);
         let group = read_group(self.db, self.group)?;
+        let facts = EditFacts {
+            vocabulary: self.vocabulary,
+            item_name: &group.item.item_name,
+            taken: taken_labels,
+        };
+        let labels = apply(before, change, &facts)?;
+        if labels == *before {
+            return Ok(None);
+        }
+        let fields = before.differing(&labels);
         let at = utc(self.now);
         let mut draft = old.unwrap_or_else(|| DraftRow {
             origin: Origin::Edit,

@@ -1,8 +1,7 @@
 //! Where the journal asks the rules, after every edit.
 
-use crate::error::Result;
 use crate::record::{
-    Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, apply, check,
+    ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, check,
 };
 use crate::text::clean_text;
 
@@ -36,17 +35,6 @@ pub fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
     reasons.sort_unstable();
     reasons.dedup();
     reasons
-}
-
-/// The labels after `change`; `None` where it finds nothing to do.
-pub fn edit(
-    labels: &Labels,
-    change: &Change,
-    taken: Option<&Labels>,
-    vocabulary: &Vocabulary,
-) -> Result<Option<Labels>> {
-    let edited = apply(labels, change, taken, vocabulary)?;
-    Ok((edited != *labels).then_some(edited))
 }
 
 /// Two labels with the same key are duplicates.

@@ -93,6 +93,11 @@ impl App {
             Message::TaskDone(TaskResult::Counted(counts)) => {
                 self.session.records.set_counts(*counts);
             }
+            Message::TaskDone(TaskResult::Previewed { number, preview }) => {
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.set_preview(number, *preview);
+                }
+            }
             Message::Picture(picture) => self.session.pictures.insert(picture),
             Message::Pixels(fine) => self.session.pictures.set_fine(fine),
             Message::Ground(ground) => self.session.theme.ground = ground,
@@ -224,11 +229,6 @@ impl App {
                 }
                 self.ask_again_to_leave();
             }
-            Event::Found { text, matches } => {
-                if let Some(Dialog::Replace(form)) = &mut self.dialog {
-                    form.set_found(text, matches);
-                }
-            }
             Event::VocabularyPreview { groups, preview } => {
                 if let Some(Dialog::Translate(form)) = &mut self.dialog {
                     form.set_preview(&groups, preview);
@@ -238,6 +238,7 @@ impl App {
                 if let Some(filter) = session.history.restore(&key, &value) {
                     session.queue.restore_filter(filter);
                 }
+                session.queue.refresh();
             }
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
@@ -317,7 +318,10 @@ impl App {
     pub fn prepare_frame(&mut self) -> Vec<Effect> {
         let session = &mut self.session;
         let vocabulary = &session.settings.vocabulary;
-        let filter = session.queue.filter_task(&session.records, vocabulary);
+        let views = session.history.views();
+        let filter = session
+            .queue
+            .filter_task(&session.records, vocabulary, views);
         let wants_counts = self.screens.shown().wants_counts()
             || self.dialog.as_ref().is_some_and(Dialog::wants_counts);
         let count = match wants_counts {

@@ -2,8 +2,8 @@
 //! own.
 
 use super::dialogs::{
-    ActionPalette, ChooseAttribute, Confirm, Dialog, Help, PromptPurpose, ReplaceForm, RetryForm,
-    Scope, TranslateForm, ask_again,
+    ActionPalette, BulkAction, BulkForm, Confirm, Dialog, Help, PromptPurpose, ReplaceForm,
+    RetryForm, Scope, TranslateForm, ViewList, ask_again,
 };
 use super::keymap::{Action, KeyContext};
 use super::message::Effect;
@@ -64,23 +64,30 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         }
         Action::Undo => session.send(Command::Undo),
         Action::Redo => session.send(Command::Redo),
+        Action::RemoveTag if targets.len() > 1 => {
+            let action = BulkAction::Remove;
+            let form = BulkForm::value(Scope::Selection, Field::TagsKo, action, session);
+            open = Some(form);
+        }
         Action::RemoveTag => {
             open = about(targets, |groups| {
                 let field = Field::TagsKo;
                 Dialog::prompt(PromptPurpose::Remove { field, groups }, "")
             })
         }
-        Action::SetAttribute => {
-            open = about(targets, |groups| {
-                Dialog::Choose(ChooseAttribute::new(groups))
-            })
+        Action::Bulk => {
+            let scope = match scene.is_bulk && !session.selection.is_empty() {
+                true => Scope::Selection,
+                false => Scope::Shown,
+            };
+            open = Some(BulkForm::open(scope, session));
         }
         Action::Note => {
             let note = session.detail().and_then(|detail| detail.note());
             let note = note.unwrap_or_default().to_owned();
             open = about(targets, |_| Dialog::prompt(PromptPurpose::Note, &note));
         }
-        Action::Replace => open = Some(Dialog::Replace(ReplaceForm::default())),
+        Action::Replace => open = Some(ReplaceForm::open()),
         Action::Translate => {
             let scope = match scene.is_bulk && !session.selection.is_empty() {
                 true => Scope::Selection,
@@ -111,6 +118,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::ModelView => session.pictures.toggle_model_view(),
         Action::ClearFilter => session.set_filter(""),
         Action::NeedsReview => session.set_filter(NEEDS_REVIEW),
+        Action::Views => open = Some(ViewList::open(session)),
         Action::Sort => {
             let sort = session.queue.sort().next();
             session.set_sort(sort);
@@ -247,7 +255,7 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         | Action::Retry
         | Action::Note
         | Action::RemoveTag
-        | Action::SetAttribute
+        | Action::Bulk
         | Action::Select
         | Action::SelectRange
         | Action::SelectAll => current.is_some(),

@@ -11,7 +11,7 @@ use super::records::{Queue, Records, Selection};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
-use crate::record::filter::Sort;
+use crate::record::filter::{Sort, quoted};
 use crate::record::{Change, Field, GroupDetail, GroupId, GroupSummary, Labels, Vocabulary};
 use crate::settings::IconOptions;
 use crate::text::plural;
@@ -45,6 +45,8 @@ pub struct Session {
     pub engine: EngineStatus,
     pub notices: Notices,
     pub history: History,
+    /// How many previews were asked for.
+    previews: u64,
     effects: Vec<Effect>,
 }
 
@@ -62,6 +64,7 @@ impl Session {
             pictures: Pictures::default(),
             notices: Notices::default(),
             history: History::default(),
+            previews: 0,
             effects: Vec::new(),
         }
     }
@@ -215,6 +218,16 @@ impl Session {
         true
     }
 
+    /// Has the worker count what a change would do; the preview comes with this number.
+    pub fn preview(&mut self, groups: &[GroupId], change: Change) -> u64 {
+        self.previews += 1;
+        let vocabulary = Arc::clone(&self.settings.vocabulary);
+        let records = &self.records;
+        let task = records.preview_task(self.previews, groups, change, vocabulary);
+        self.request(Effect::Work(task));
+        self.previews
+    }
+
     /// One step over the current record.
     pub fn apply_to_current(&mut self, change: Change) {
         self.apply(self.current().into_iter().collect(), change);
@@ -259,6 +272,21 @@ impl Session {
         let remember = self.history.remember_filter(&text);
         self.queue.set_filter(text);
         self.send(remember);
+    }
+
+    /// Saves the present filter under a name.
+    pub fn save_view(&mut self, name: &str) {
+        let filter = self.queue.filter().to_owned();
+        let remember = self.history.remember_view(name, Some(&filter));
+        self.send(remember);
+        self.notify(format!("saved as view:{}: {filter}", quoted(name)));
+    }
+
+    pub fn remove_view(&mut self, name: &str) {
+        let remember = self.history.remember_view(name, None);
+        self.queue.refresh();
+        self.send(remember);
+        self.notify(format!("removed the view {name}"));
     }
 
     pub fn set_sort(&mut self, sort: Sort) {

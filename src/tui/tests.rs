@@ -100,18 +100,18 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (
         Action::RemoveTag,
         "2 space right space d \"왕",
-        "remove from",
+        "Change 2",
     ),
     (
-        Action::SetAttribute,
-        "2 space right space s j enter \"ni",
-        "add to",
+        Action::Bulk,
+        "2 space right space s h a \"ni",
+        "Change 2",
     ),
     (Action::Note, "N \"다시_볼_것 enter", "Record"),
     (
         Action::Replace,
-        "ctrl-f \"왕관 enter \"크라운 enter",
-        "Sure?",
+        "ctrl-f \"왕관 enter \"크라운 enter down space",
+        "Find and replace",
     ),
     (Action::Retry, "r", "Queue"),
     (Action::RetryWith, "R \"금속_왕관 up right", "Ask again"),
@@ -123,6 +123,7 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::ModelView, "m", "Picture"),
     (Action::Zoom, "z", "Picture"),
     (Action::Filter, "/ \"ㅁㅈ", "Queue"),
+    (Action::Views, "w \"밤_일 enter w", "Saved filters"),
     (Action::ClearFilter, "\\", "Queue"),
     (Action::NeedsReview, "\\ !", "Queue"),
     (Action::Sort, "o", "Queue"),
@@ -468,7 +469,7 @@ proptest::proptest! {
     ) {
         let mut bench = Bench::evening(90, 30);
         for (key, width, height) in steps {
-            const CHARS: &[u8] = b"jkhlaceqtxvrRmbou123\\/!?:pNndgGO[]+-<>CTAsU ";
+            const CHARS: &[u8] = b"jkhlaceqtxvrRmbow123\\/!?:pNndgGO[]+-<>CTAsU ";
             match key {
                 0..=43 => bench.press(KeyCode::Char(char::from(CHARS[key as usize])), KeyModifiers::NONE),
                 44 => bench.press(KeyCode::Enter, KeyModifiers::NONE),

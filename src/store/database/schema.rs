@@ -217,6 +217,12 @@ WHERE r.id = heads.record AND r.made_by <> 'unread'
 -- Colors are counted without the outline now, and again the next time that a picture is read.
 DELETE FROM colors;
 ",
+    "
+-- A head has all texts of its draft, queries too.
+UPDATE heads SET labels = d.labels FROM drafts d
+WHERE json_valid(heads.head) AND json_valid(d.labels)
+    AND d.id = json_extract(heads.head, '$.draft');
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.

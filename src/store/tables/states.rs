@@ -210,7 +210,7 @@ impl<'a> StateWriter<'a> {
             Some(draft) => uncertainty(&reasons, &draft.confidence),
             None => 0.0,
         };
-        let labels = draft.map_or_else(Labels::default, |draft| draft.labels.summary());
+        let labels = draft.map_or_else(Labels::default, |draft| draft.labels.clone());
         let review = review_json(&current.review)?;
         self.db
             .prepare_cached(

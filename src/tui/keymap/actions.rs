@@ -91,7 +91,7 @@ actions! {
         MoveEarlier "move-earlier" "earlier" "Move the value under the cursor towards the front",
         MoveLater "move-later" "later" "Move the value under the cursor towards the end",
         RemoveTag "remove-tag" "remove tag" "Remove a tag from all selected records",
-        SetAttribute "set-attribute" "attribute" "Change one value in all selected records",
+        Bulk "bulk" "change many" "Add, remove, replace or set a value in many records, with a preview",
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
         Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
@@ -108,7 +108,8 @@ actions! {
         Background "background" "background" "Show the picture on white, black or a checkerboard",
         ModelView "model-view" "model's eye" "Show exactly the pixels that the model was given",
         Zoom "zoom" "zoom" "Show the picture as large as the screen, or beside the record again",
-        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: color:",
+        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, keys such as state: tag: has:",
+        Views "views" "views" "Filters saved under a name: show, save, delete",
         ClearFilter "clear-filter" "clear filter" "Show every item",
         NeedsReview "needs-review" "needs review" "Show what needs a person",
         Sort "sort" "sort" "Sort by uncertainty, name, time, source order",
@@ -186,7 +187,7 @@ impl Action {
                 | Self::AddTag
                 | Self::AddValue
                 | Self::RemoveTag
-                | Self::SetAttribute
+                | Self::Bulk
                 | Self::Note
                 | Self::Replace
                 | Self::RetryWith

@@ -13,7 +13,7 @@ pub use selection::Selection;
 pub use worker::{Task, TaskResult, ValueCounts};
 
 use crate::error::Result;
-use crate::record::{Change, GroupDetail, GroupId, GroupSummary, Vocabulary};
+use crate::record::{Change, Field, GroupDetail, GroupId, GroupSummary, Vocabulary};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -106,6 +106,29 @@ impl Records {
             self.groups.predict(&detail.summary);
         }
         Ok(changed)
+    }
+
+    /// How often each value of a field occurs in these records, most first.
+    pub fn values_in(&self, groups: &[GroupId], field: Field) -> Vec<(String, u64)> {
+        let records = groups.iter().filter_map(|id| self.get(*id));
+        worker::values_in(records, field)
+    }
+
+    /// The work that counts what a change would do to these records.
+    pub fn preview_task(
+        &self,
+        number: u64,
+        groups: &[GroupId],
+        change: Change,
+        vocabulary: Arc<Vocabulary>,
+    ) -> Task {
+        let records = groups.iter().filter_map(|id| self.groups.shared(*id));
+        Task::Preview {
+            number,
+            records: records.collect(),
+            change,
+            vocabulary,
+        }
     }
 
     /// The work that brings [`Self::counts`] up to date, if it is needed.

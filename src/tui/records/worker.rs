@@ -3,10 +3,11 @@
 use super::groups::Snapshot;
 use crate::error::{Error, Result};
 use crate::record::filter::{HeldRecord, Query, Sort, select};
-use crate::record::{Field, GroupState, Reason};
+use crate::record::{Change, ChangePreview, Field, GroupState, GroupSummary, Reason, Vocabulary};
 use crate::threads;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
@@ -20,12 +21,22 @@ pub enum Task {
     Count {
         all: Snapshot,
     },
+    Preview {
+        number: u64,
+        records: Vec<Arc<GroupSummary>>,
+        change: Change,
+        vocabulary: Arc<Vocabulary>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskResult {
     Filtered { number: u64, rows: Vec<u32> },
     Counted(Box<ValueCounts>),
+    Previewed {
+        number: u64,
+        preview: Box<ChangePreview>,
+    },
 }
 
 /// How often everything occurs, most first.
@@ -58,6 +69,19 @@ impl Task {
                 rows: select(&all, &query, sort, held),
             },
             Task::Count { all } => TaskResult::Counted(Box::new(count(&all))),
+            Task::Preview {
+                number,
+                records,
+                change,
+                vocabulary,
+            } => {
+                let records = records.iter().map(AsRef::as_ref);
+                let preview = ChangePreview::of::<&GroupSummary>(records, &change, &vocabulary);
+                TaskResult::Previewed {
+                    number,
+                    preview: Box::new(preview),
+                }
+            }
         }
     }
 }
@@ -71,13 +95,7 @@ fn count(all: &Snapshot) -> ValueCounts {
     }
     let states = tally(all.iter().map(|summary| summary.state));
     let of = |state: GroupState| states.iter().find(|(have, _)| *have == state).copied();
-    let values = |field: Field| {
-        let counts = tally(all.iter().flat_map(|summary| summary.labels.values(field)));
-        counts
-            .into_iter()
-            .map(|(text, n)| (text.clone(), n))
-            .collect()
-    };
+    let values = |field: Field| values_in(all.iter().map(AsRef::as_ref), field);
     ValueCounts {
         states: GroupState::ALL
             .iter()
@@ -92,6 +110,16 @@ fn count(all: &Snapshot) -> ValueCounts {
             .collect(),
         uncertainty,
     }
+}
+
+/// How often each value of a field occurs in these records, most first.
+pub fn values_in<'a>(
+    records: impl Iterator<Item = &'a GroupSummary>,
+    field: Field,
+) -> Vec<(String, u64)> {
+    let counts = tally(records.flat_map(|summary| summary.labels.values(field)));
+    let counts = counts.into_iter();
+    counts.map(|(text, n)| (text.clone(), n)).collect()
 }
 
 /// How often each occurs, most first.
@@ -113,14 +141,15 @@ pub fn spawn(
 ) -> Result<()> {
     let work = move || {
         while let Ok(first) = tasks.recv() {
-            let (mut filter, mut count) = (None, None);
+            let (mut filter, mut count, mut preview) = (None, None, None);
             for task in std::iter::once(first).chain(tasks.try_iter()) {
                 match task {
                     Task::Filter { .. } => filter = Some(task),
                     Task::Count { .. } => count = Some(task),
+                    Task::Preview { .. } => preview = Some(task),
                 }
             }
-            for task in [filter, count].into_iter().flatten() {
+            for task in [filter, preview, count].into_iter().flatten() {
                 if done.send(task.run()).is_err() {
                     return;
                 }

@@ -17,6 +17,8 @@ const PALE: f32 = 0.045;
 const LEAST_SHADE: f32 = 0.03;
 /// A claimed color that covers less than this share of the outline-free pixels is not shown.
 const LEAST_SHARE: f32 = 0.03;
+/// A color that covers at least this share is one that people name.
+const MAIN_SHARE: f32 = 0.12;
 /// A word whose anchors are all darker than this OKLab lightness names a dark color, which
 /// outlines and shadows must not be taken for.
 const DARK_WORD: f32 = 0.30;
@@ -51,6 +53,16 @@ impl ColorHistogram {
         shown.retain(|(word, share)| self.is_shown(word, *share, &nearest, vocabulary));
         shown.sort_by(|a, b| b.1.total_cmp(&a.1));
         shown
+    }
+
+    /// The words that name most of the icon, each with the share of the pixels that it is the
+    /// nearest word of, most first; one at least where there is a pixel.
+    pub fn main_colors<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+        let mut main = self.nearest_shares(vocabulary);
+        main.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let most = main.first().map_or(0.0, |(_, share)| *share);
+        main.retain(|(_, share)| *share > 0.0 && *share >= MAIN_SHARE.min(most));
+        main
     }
 
     /// Each color word with the share of the pixels that it is the nearest word of.
@@ -286,6 +298,23 @@ mod tests {
         assert!(misses(&["white"]));
         assert!(!misses(&["white", "red"]));
         assert!(!misses(&[]));
+    }
+
+    #[test]
+    fn the_main_colors_are_the_nearest_words_of_most_pixels() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let main = |icon: &ColorHistogram| -> Vec<String> {
+            let main = icon.main_colors(&vocabulary).into_iter();
+            main.map(|(word, share)| format!("{} {share}", word.word))
+                .collect()
+        };
+        let hat = histogram(&[
+            ([245, 245, 245], 0.25),
+            ([217, 43, 43], 0.65),
+            ([17, 17, 17], 0.1),
+        ]);
+        assert_eq!(main(&hat), ["red 0.65", "white 0.25"]);
+        assert!(main(&ColorHistogram::default()).is_empty());
     }
 
     #[test]

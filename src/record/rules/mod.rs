@@ -128,7 +128,7 @@ fn missing_main_colors(claims: &[ColorClaim], context: &RuleContext) -> Option<V
     colors
         .misses_main_color(&claimed, context.vocabulary)
         .then(|| {
-            let main = colors.main_colors(context.vocabulary).into_iter();
+            let main = colors.measured(context.vocabulary).into_iter();
             main.filter(|(word, _)| !claimed.contains(word))
                 .map(|(word, share)| format!("{} {:.0} %", word.word, share * 100.0))
                 .collect()
@@ -308,26 +308,37 @@ mod tests {
     use crate::record::testing::{labels, list};
     use crate::record::to_oklab;
 
-    /// The reasons for `labels` as the answer for a red icon of that name.
-    fn reasons(labels: &Labels, name: &str) -> Vec<Reason> {
-        let colors = ColorHistogram {
+    fn red_and_white() -> ColorHistogram {
+        ColorHistogram {
             opaque: 300,
             bins: vec![
                 (to_oklab([200, 30, 35]), 0.8),
                 (to_oklab([250, 250, 250]), 0.2),
             ],
             ..ColorHistogram::default()
-        };
-        let context = RuleContext {
-            vocabulary: &Vocabulary::builtin().unwrap(),
-            item_name: name,
+        }
+    }
+
+    fn context<'a>(
+        vocabulary: &'a Vocabulary,
+        item_name: &'a str,
+        colors: &'a ColorHistogram,
+    ) -> RuleContext<'a> {
+        RuleContext {
+            vocabulary,
+            item_name,
             with_metadata: true,
-            colors: Some(&colors),
+            colors: Some(colors),
             confidence: &[],
             truncated: false,
             label_count: 1,
-        };
-        check(labels, &context)
+        }
+    }
+
+    /// The reasons for `labels` as the answer for a red icon of that name.
+    fn reasons(labels: &Labels, name: &str) -> Vec<Reason> {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        check(labels, &context(&vocabulary, name, &red_and_white()))
     }
 
     fn add(labels: &mut Labels, field: Field, value: &str) {
@@ -404,6 +415,52 @@ mod tests {
             let mut labels = labels("눈꽃 모자");
             spoil(&mut labels);
             assert_eq!(reasons(&labels, "눈꽃 모자"), [reason]);
+        }
+    }
+
+    #[test]
+    fn a_reason_says_what_it_is_about() {
+        let colors = red_and_white();
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let name = "눈꽃 모자";
+        let context = RuleContext {
+            confidence: &[FieldConfidence {
+                field: Field::Vibe,
+                mean: 0.2,
+                weakest: 0.1,
+                weak_words: list(&[" cute"]),
+            }],
+            ..context(&vocabulary, name, &colors)
+        };
+        let spoiled = labels(name)
+            .with(Field::LabelKo, ["블랙 띠와 ribbon, 블랙 끈이 달린 모자"])
+            .with(Field::TagsKo, ["검은색", "모자"])
+            .with(Field::Colors, ["black"])
+            .with(Field::Theme, list(&[]))
+            .with(Field::Material, ["布"])
+            .with(Field::Vibe, list(&[]))
+            .with(Field::ItemTypeGuess, ["unknown"])
+            .with(Field::QueryVariantsKo, ["끈 모자", "끈 달린 모자", "모자 끈"]);
+        for (reason, expected) in [
+            (Reason::ItemNameMissing, &["눈꽃 모자"][..]),
+            (Reason::AttributesMissing, &["item_type_guess"]),
+            (Reason::MixedScript, &["ribbon", "布"]),
+            (Reason::ColorMismatch, &["블랙", "검은색", "black"]),
+            (Reason::MainColorMissing, &["red 80 %", "white 20 %"]),
+            (Reason::Repetition, &["블랙", "끈 달린 모자", "모자 끈"]),
+            (Reason::LowConfidence, &["vibe", "cute"]),
+            (Reason::FewTags, &[]),
+            (Reason::Truncated, &[]),
+        ] {
+            assert_eq!(about(reason, &spoiled, &context), expected, "{reason:?}");
+        }
+        for &reason in Reason::ALL {
+            let good = labels(name);
+            let context = RuleContext {
+                confidence: &[],
+                ..context
+            };
+            assert!(about(reason, &good, &context).is_empty(), "{reason:?}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! The items that share an image, as the review sees them.
 
 use super::{
-    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState, Item, Labels,
-    NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
+    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
+    Item, Labels, NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};

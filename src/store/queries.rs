@@ -11,8 +11,8 @@ use super::tables::states::read_current;
 use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{
-    ColorHistogram, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
-    Reason, SourceType, Version, Vocabulary, VocabularyPreview,
+    ColorHistogram, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary,
+    Item, Labels, Reason, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;

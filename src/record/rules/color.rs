@@ -323,7 +323,9 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         let names = |icon: &ColorHistogram| {
             let measured = icon.measured(&vocabulary).into_iter();
-            measured.map(|(word, _)| word.word.clone()).collect::<Vec<_>>()
+            measured
+                .map(|(word, _)| word.word.clone())
+                .collect::<Vec<_>>()
         };
         let hat = histogram(&[
             ([245, 245, 245], 0.25),

@@ -16,8 +16,8 @@ mod workers;
 pub use crate::labeler::{ModelInfo, RemoteCounts, ServerNotice};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Blocked, Broken, Command, Cure, Event, MovedPictures, Progress, Rescued, Retry,
-    RetryCounts, Stage, Step, Summary, Warning,
+    Blocked, Broken, Command, Cure, Event, MovedPictures, Progress, Rescued, Retry, RetryCounts,
+    Stage, Step, Summary, Warning,
 };
 pub use start::{Engine, EngineConfig};
 

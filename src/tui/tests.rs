@@ -97,16 +97,8 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::MoveEarlier, "tab j l [", "Record"),
     (Action::MoveLater, "tab j ]", "Record"),
     (Action::Translate, "V", "Translate"),
-    (
-        Action::RemoveTag,
-        "2 space right space d \"왕",
-        "Change 2",
-    ),
-    (
-        Action::Bulk,
-        "2 space right space s h a \"ni",
-        "Change 2",
-    ),
+    (Action::RemoveTag, "2 space right space d \"왕", "Change 2"),
+    (Action::Bulk, "2 space right space s h a \"ni", "Change 2"),
     (Action::Note, "N \"다시_볼_것 enter", "Record"),
     (
         Action::Replace,

@@ -172,8 +172,14 @@ mod tests {
         ] {
             assert_eq!(by(Matching::Word, "블랙", "검은색", text), expected);
         }
-        assert_eq!(by(Matching::Word, "블랙", "검정", "블랙색으로"), "검정색으로");
-        assert_eq!(by(Matching::Word, "블랙", "진주", "블랙과 블랙으로"), "진주와 진주로");
+        assert_eq!(
+            by(Matching::Word, "블랙", "검정", "블랙색으로"),
+            "검정색으로"
+        );
+        assert_eq!(
+            by(Matching::Word, "블랙", "진주", "블랙과 블랙으로"),
+            "진주와 진주로"
+        );
         assert_eq!(by(Matching::Word, "블랙", "", "블랙의 망토").trim(), "망토");
     }
 

@@ -23,7 +23,11 @@ fn facts<'a>(taken: Option<&'a Labels>, vocabulary: &'a Vocabulary) -> EditFacts
 }
 
 fn after(change: Change) -> Result<Labels> {
-    apply(&labels(), &change, &facts(None, &Vocabulary::builtin().unwrap()))
+    apply(
+        &labels(),
+        &change,
+        &facts(None, &Vocabulary::builtin().unwrap()),
+    )
 }
 
 #[test]

@@ -31,7 +31,10 @@ pub enum Task {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskResult {
-    Filtered { number: u64, rows: Vec<u32> },
+    Filtered {
+        number: u64,
+        rows: Vec<u32>,
+    },
     Counted(Box<ValueCounts>),
     Previewed {
         number: u64,

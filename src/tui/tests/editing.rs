@@ -325,18 +325,37 @@ fn a_bulk_change_is_shown_before_it_is_done() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("\\ s t r \"왕관 enter \"크라운");
     let screen = bench.screen();
-    assert!(screen.contains("Change 7 records that the list shows"), "{screen}");
-    assert!(screen.contains("5 records change; 2 have no draft"), "{screen}");
+    assert!(
+        screen.contains("Change 7 records that the list shows"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("5 records change; 2 have no draft"),
+        "{screen}"
+    );
     let line = "5x tags     모자, 보석, 빨강, 왕관 -> 모자, 보석, 빨강, 크라운";
     assert!(screen.contains(line), "{screen}");
-    assert!(bench.commands.iter().all(|sent| !matches!(sent, Command::Apply { .. })));
+    assert!(
+        bench
+            .commands
+            .iter()
+            .all(|sent| !matches!(sent, Command::Apply { .. }))
+    );
     bench.keys("enter");
     let screen = bench.screen();
     let notice = "renamed 왕관 to 크라운 in tags of 5 records; 2 have no draft";
     assert!(screen.contains(notice), "{screen}");
     bench.keys("u");
-    assert!(bench.screen().contains("undone: rename"), "{}", bench.screen());
+    assert!(
+        bench.screen().contains("undone: rename"),
+        "{}",
+        bench.screen()
+    );
     // Nothing is done where nothing would change.
     bench.keys("s t d \"없는_태그 enter");
-    assert!(bench.screen().contains("nothing changes; 5 do not have it"), "{}", bench.screen());
+    assert!(
+        bench.screen().contains("nothing changes; 5 do not have it"),
+        "{}",
+        bench.screen()
+    );
 }

@@ -219,7 +219,10 @@ fn replace_shows_what_it_would_do_and_leaves_out_what_is_ticked_off() {
     // Of its own name a record keeps every letter.
     assert!(screen.contains("5 records change: tags in 5"), "{screen}");
     assert!(screen.contains("1 name protected"), "{screen}");
-    assert!(screen.contains("x    5x tags     왕관 -> 크라운"), "{screen}");
+    assert!(
+        screen.contains("x    5x tags     왕관 -> 크라운"),
+        "{screen}"
+    );
     bench.keys("esc ctrl-f \"보석 enter \"구슬 enter down space");
     let screen = bench.screen();
     assert!(screen.contains("-    1x label"), "{screen}");
@@ -228,7 +231,10 @@ fn replace_shows_what_it_would_do_and_leaves_out_what_is_ticked_off() {
         draft.labels.values(Field::TagsKo).to_vec()
     };
     bench.keys("enter");
-    let Some(Command::Apply { groups, change: Change::Replace(what) }) = bench.commands.last()
+    let Some(Command::Apply {
+        groups,
+        change: Change::Replace(what),
+    }) = bench.commands.last()
     else {
         panic!("{:?}", bench.commands)
     };

@@ -1,8 +1,8 @@
 //! Adds, removes, replaces or sets a value of one field in many records: which field, what to do,
 //! which value. What it would do is counted and shown while it is typed.
 
-use super::pending::{self, PendingPreview};
 use super::Scope;
+use super::pending::{self, PendingPreview};
 use crate::record::{Change, ChangePreview, Field, Kind};
 use crate::text::width;
 use crate::tui::dialogs::completion::{self, Completion};
@@ -423,8 +423,16 @@ impl Modal for BulkForm {
         let title = format!("Change {}", self.scope.describe(self.records));
         let inner = pane(theme, area, true, &title, true, buf);
         if !self.is_typing() {
-            let fields = fields().map(|(letter, field)| (letter, field.name(), field == self.field));
-            let y = choices("field", fields, self.step == Step::Field, session, inner, buf);
+            let fields =
+                fields().map(|(letter, field)| (letter, field.name(), field == self.field));
+            let y = choices(
+                "field",
+                fields,
+                self.step == Step::Field,
+                session,
+                inner,
+                buf,
+            );
             if self.step == Step::Action {
                 let rest = Rect {
                     y,
@@ -451,7 +459,14 @@ impl Modal for BulkForm {
             }
             let here = row + 1 == rows.len();
             let mark = if here { ">" } else { " " };
-            put(buf, inner.x, y, LABEL, &format!("{mark} {name}"), theme.dim());
+            put(
+                buf,
+                inner.x,
+                y,
+                LABEL,
+                &format!("{mark} {name}"),
+                theme.dim(),
+            );
             let room = Rect {
                 y,
                 ..self.text_row(inner)
@@ -535,7 +550,14 @@ fn choices<'a>(
 ) -> u16 {
     let theme = &session.theme;
     let mark = if asked { ">" } else { " " };
-    let start = put(buf, area.x, area.y, LABEL, &format!("{mark} {name}"), theme.dim());
+    let start = put(
+        buf,
+        area.x,
+        area.y,
+        LABEL,
+        &format!("{mark} {name}"),
+        theme.dim(),
+    );
     let start = start.max(area.x + 8);
     let (mut x, mut y) = (start, area.y);
     for (letter, name, here) in all {

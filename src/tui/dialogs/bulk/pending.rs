@@ -85,7 +85,11 @@ pub fn summary(found: &ChangePreview) -> String {
 /// A text as it is and as it would be. Both are shown, so that no color is needed to see the
 /// change; of a long one the part around the change.
 pub fn place_line(place: &Place, cells: u16) -> String {
-    let times = format!("{:>4}x {} ", count(place.records as u64), pad(place.field.name(), 8));
+    let times = format!(
+        "{:>4}x {} ",
+        count(place.records as u64),
+        pad(place.field.name(), 8)
+    );
     let room = usize::from(cells).saturating_sub(width(&times) + 4);
     let both = width(&place.before) + width(&place.after);
     let name = match room.saturating_sub(both) {
@@ -129,13 +133,23 @@ pub fn around(text: &str, at: usize, cells: usize) -> String {
 }
 
 /// The summary, and as many places as there is room for; `skip` of them are scrolled away.
-pub fn draw(pending: &PendingPreview, skip: usize, session: &Session, area: Rect, buf: &mut Buffer) {
+pub fn draw(
+    pending: &PendingPreview,
+    skip: usize,
+    session: &Session,
+    area: Rect,
+    buf: &mut Buffer,
+) {
     let theme = &session.theme;
     if area.height == 0 {
         return;
     }
     let Some(found) = pending.found() else {
-        let text = if pending.is_counting() { "counting..." } else { "" };
+        let text = if pending.is_counting() {
+            "counting..."
+        } else {
+            ""
+        };
         put(buf, area.x, area.y, area.width, text, theme.dim());
         return;
     };
@@ -153,6 +167,13 @@ pub fn draw(pending: &PendingPreview, skip: usize, session: &Session, area: Rect
             put(buf, area.x, y, area.width, &text, theme.dim());
             break;
         }
-        put(buf, area.x, y, area.width, &place_line(place, area.width), theme.text());
+        put(
+            buf,
+            area.x,
+            y,
+            area.width,
+            &place_line(place, area.width),
+            theme.text(),
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Find and replace in free text: where, what counts as a place, and every text that would change.
 //! Single ones can be ticked off. The item's name stays.
 
-use super::pending::{self, PendingPreview, place_line};
 use super::Scope;
+use super::pending::{self, PendingPreview, place_line};
 use crate::record::{Change, ChangePreview, Field, Matching, Place, Replacement};
 use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};

@@ -356,6 +356,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::Detail(_)
         | Event::Stepped { .. }
         | Event::VocabularyPreview { .. }
+        | Event::Vocabulary(_)
         | Event::Remembered { .. }
         | Event::Idle => return None,
     })

@@ -290,6 +290,7 @@ fn named(change: &Change) -> BTreeSet<&'static str> {
         | Change::Add { field, .. }
         | Change::Remove { field, .. }
         | Change::Rename { field, .. }
+        | Change::Synonym { field, .. }
         | Change::TakeField { field, .. } => &[field.key(), DECISION],
         Change::Replace(_) => TEXTS,
         Change::Canonicalize { .. } => WORDS,

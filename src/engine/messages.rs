@@ -4,10 +4,11 @@
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
 use crate::record::{
-    Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
-    VocabularyPreview,
+    Background, Change, FailureCode, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
+    Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How an operator wants an attempt repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -153,6 +154,8 @@ pub enum Event {
         groups: Vec<GroupId>,
         preview: VocabularyPreview,
     },
+    /// The words that hold from now on: a synonym was marked, or is none any more.
+    Vocabulary(Arc<Vocabulary>),
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,

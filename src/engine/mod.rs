@@ -11,6 +11,7 @@ mod metrics;
 mod queue;
 mod results;
 mod start;
+mod words;
 mod workers;
 
 pub use crate::labeler::{ModelInfo, RemoteCounts, ServerNotice};

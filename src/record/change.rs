@@ -28,6 +28,12 @@ pub enum Change {
         from: String,
         to: String,
     },
+    /// The same, and from now on `from` is another name of `to`, whoever writes it.
+    Synonym {
+        field: Field,
+        from: String,
+        to: String,
+    },
     /// Replaces a text in sentences, tags and queries.
     Replace(Replacement),
     /// Translates every word that the vocabulary knows into its canonical form (`황금` to `gold`).
@@ -116,6 +122,7 @@ impl Change {
             Self::Add { field, value } => format!("add {value:?} to {}", field.key()),
             Self::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
             Self::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
+            Self::Synonym { from, to, .. } => format!("mark {from:?} as a synonym of {to:?}"),
             Self::Replace(Replacement { find, with, .. }) => {
                 format!("replace {find:?} by {with:?}")
             }

@@ -266,6 +266,7 @@ impl CurrentState {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
+            | Change::Synonym { .. }
             | Change::Replace(_)
             | Change::Canonicalize { .. } => {
                 let Some(version) = text else { return next };

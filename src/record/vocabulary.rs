@@ -1,5 +1,10 @@
 //! The words that colors, materials, item types, themes and vibes are told in, with their synonyms.
 
+mod overlay;
+mod similar;
+
+pub use similar::similar;
+
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::is_forbidden;
@@ -173,13 +178,7 @@ impl List {
             }
             words.push(word);
         }
-        // Korean is written with and without blanks: `한벌 옷`, `스카이 블루`.
-        for (number, word) in words.iter().enumerate() {
-            for synonym in word.spellings() {
-                let joined = key(synonym).replace(' ', "");
-                index.entry(joined).or_insert(number);
-            }
-        }
+        add_joined(&words, &mut index);
         for word in &words {
             let strange = |shade: &&String| !words.iter().any(|other| other.word == **shade);
             for shade in word.shades.iter().filter(strange) {
@@ -193,7 +192,36 @@ impl List {
     }
 }
 
+impl List {
+    /// Of words that do not share a spelling.
+    fn of(words: Vec<Word>) -> Self {
+        let mut index = HashMap::new();
+        for (number, word) in words.iter().enumerate() {
+            index.extend(word.spellings().map(|text| (key(text), number)));
+        }
+        add_joined(&words, &mut index);
+        Self { words, index }
+    }
+}
+
+/// Korean is written with and without blanks: `한벌 옷`, `스카이 블루`.
+fn add_joined(words: &[Word], index: &mut HashMap<String, usize>) {
+    for (number, word) in words.iter().enumerate() {
+        for synonym in word.spellings() {
+            let joined = key(synonym).replace(' ', "");
+            index.entry(joined).or_insert(number);
+        }
+    }
+}
+
 impl Word {
+    /// Its first typical color.
+    pub fn rgb(&self) -> Option<[u8; 3]> {
+        let [l, a, b] = *self.anchors.first()?;
+        let rgb = oklab::oklab_to_srgb(oklab::Oklab { l, a, b });
+        Some([rgb.r, rgb.g, rgb.b])
+    }
+
     /// The word in all its names.
     pub fn spellings(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.word).chain(&self.ko).chain(&self.en)

@@ -45,6 +45,7 @@ impl EditContext<'_> {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
+            | Change::Synonym { .. }
             | Change::Replace(_)
             | Change::Canonicalize { .. }
             | Change::TakeField { .. } => self.edit(&current.review, change)?,
@@ -85,7 +86,8 @@ impl EditContext<'_> {
             Change::Set { field, .. }
             | Change::Add { field, .. }
             | Change::Remove { field, .. }
-            | Change::Rename { field, .. } => (Some(*field), None),
+            | Change::Rename { field, .. }
+            | Change::Synonym { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
         let old = match review.draft {

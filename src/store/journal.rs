@@ -57,6 +57,11 @@ impl Journal {
         })
     }
 
+    /// Steps and checks from now on go by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.vocabulary = vocabulary;
+    }
+
     pub fn outdir(&self) -> &Path {
         self.database.outdir()
     }

@@ -12,7 +12,7 @@ use super::tables::states::read_current;
 use crate::error::Result;
 use crate::record::{
     ColorHistogram, Draft, FailureCode, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Labels, Reason, SourceType, Version, Vocabulary, VocabularyPreview,
+    Reason, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;

@@ -234,6 +234,7 @@ impl App {
                     form.set_preview(&groups, preview);
                 }
             }
+            Event::Vocabulary(vocabulary) => session.set_vocabulary(vocabulary),
             Event::Remembered { key, value } => {
                 if let Some(filter) = session.history.restore(&key, &value) {
                     session.queue.restore_filter(filter);
@@ -325,7 +326,7 @@ impl App {
         let wants_counts = self.screens.shown().wants_counts()
             || self.dialog.as_ref().is_some_and(Dialog::wants_counts);
         let count = match wants_counts {
-            true => session.records.count_task(),
+            true => session.records.count_task(vocabulary),
             false => None,
         };
         for task in filter.into_iter().chain(count) {
@@ -350,6 +351,7 @@ impl App {
             .into_iter()
             .chain(ahead)
             .chain(shown)
+            .chain(self.screens.shown().wants_details(session))
             .collect();
         for id in session.records.missing_details(&wanted) {
             session.send(Command::Open(id));

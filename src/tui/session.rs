@@ -87,6 +87,13 @@ impl Session {
         &self.settings.vocabulary
     }
 
+    /// Everything typed and shown from now on goes by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.settings.vocabulary = vocabulary;
+        self.queue.refresh();
+        self.records.recount();
+    }
+
     pub fn current(&self) -> Option<GroupId> {
         self.queue.current()
     }
@@ -123,14 +130,19 @@ impl Session {
 
     /// The icons of these rows as tiles of a size, nearest to the cursor first.
     pub fn tile_requests(&self, rows: Range<usize>, room: Size) -> Vec<PictureRequest> {
-        let tile = |row| {
-            let id = self.row(row)?.id;
-            let file = self.records.detail(id)?.item.file.clone()?;
-            let key = self.pictures.tile_key(id, room);
+        let rows = self.rows_near_cursor(rows).into_iter();
+        let ids: Vec<GroupId> = rows.filter_map(|row| Some(self.row(row)?.id)).collect();
+        self.tiles_of(&ids, room)
+    }
+
+    /// The icons of these groups as tiles of a size, as far as their details are there.
+    pub fn tiles_of(&self, ids: &[GroupId], room: Size) -> Vec<PictureRequest> {
+        let tile = |id: &GroupId| {
+            let file = self.records.detail(*id)?.item.file.clone()?;
+            let key = self.pictures.tile_key(*id, room);
             Some(PictureRequest { key, file })
         };
-        let rows = self.rows_near_cursor(rows).into_iter();
-        rows.filter_map(tile).collect()
+        ids.iter().filter_map(tile).collect()
     }
 
     pub fn request(&mut self, effect: Effect) {

@@ -107,6 +107,9 @@ fn verb_phrase(change: &Change) -> String {
         Change::Rename { field, from, to } => {
             format!("renamed {from} to {to} in {}", field.name())
         }
+        Change::Synonym { field, from, to } => {
+            format!("made {from} a synonym of {to} in {}", field.name())
+        }
         Change::Replace(Replacement { find, with, .. }) => match with.as_str() {
             "" => format!("took `{find}` out"),
             with => format!("replaced `{find}` with `{with}`"),
@@ -139,7 +142,9 @@ pub fn left_alone(report: &StepReport) -> Option<String> {
     };
     let (one, many) = match &report.change {
         Change::Add { .. } => ("had it already", "had it already"),
-        Change::Remove { .. } | Change::Rename { .. } => ("does not have it", "do not have it"),
+        Change::Remove { .. } | Change::Rename { .. } | Change::Synonym { .. } => {
+            ("does not have it", "do not have it")
+        }
         Change::Replace(_) => ("does not hold it", "do not hold it"),
         Change::Canonicalize { .. } => ("has nothing to translate", "have nothing to translate"),
         _ => ("was so already", "were so already"),

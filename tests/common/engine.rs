@@ -45,6 +45,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
             lang: Lang::Ko,
             with_metadata: true,
             vocabulary: None,
+            overlay: None,
         },
     });
     engine.unwrap()

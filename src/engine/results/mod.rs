@@ -79,6 +79,11 @@ impl Results {
         self.postprocess.model(info);
     }
 
+    /// Answers from now on are read by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.postprocess.vocabulary = vocabulary;
+    }
+
     /// The model has taken up a request.
     pub fn started(&mut self) {
         self.counts.requests += 1;

@@ -55,7 +55,7 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
             let named = named(&values, *field, value, vocabulary);
             edited.set(*field, without(values, &named));
         }
-        Change::Rename { field, from, to } => {
+        Change::Rename { field, from, to } | Change::Synonym { field, from, to } => {
             let values = words(labels, *field)?.to_vec();
             let entries = added(*field, to, vocabulary)?;
             let named = named(&values, *field, from, vocabulary);
@@ -229,19 +229,17 @@ fn entries(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<Stri
 
 /// What the field holds for a clean text; closed lists take words of the vocabulary only.
 fn word(field: Field, text: String, vocabulary: &Vocabulary) -> Result<String> {
-    let Some(list) = field.words() else {
-        return Ok(text);
-    };
-    let known = match list.closed {
+    let known = match field.is_closed() {
         true => vocabulary.find(field, &text),
+        // Of tags an outdir may have words of its own.
         false => vocabulary.find_exact(field, &text),
     };
     if let Some(known) = known {
         return Ok(known.word.clone());
     }
-    if !list.closed {
+    let Some(list) = field.words().filter(|list| list.closed) else {
         return Ok(text);
-    }
+    };
     let begun: String = text.chars().take(2).collect::<String>().to_lowercase();
     let mut near: Vec<&str> = vocabulary
         .words(field)

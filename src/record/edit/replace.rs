@@ -3,7 +3,7 @@
 
 use super::{EditFacts, entries, exchanged, refused, same};
 use crate::error::Result;
-use crate::record::{Field, Labels, Matching, Replacement};
+use crate::record::{Labels, Matching, Replacement};
 use crate::text::clean_text;
 use crate::text::particles::{fitted, is_particle};
 use unicode_normalization::UnicodeNormalization;

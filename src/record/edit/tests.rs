@@ -314,6 +314,7 @@ mod any {
             | Change::Add { field, .. }
             | Change::Remove { field, .. }
             | Change::Rename { field, .. }
+            | Change::Synonym { field, .. }
             | Change::TakeField { field, .. } => std::slice::from_ref(field),
             Change::Replace(_) => &[
                 Field::LabelKo,

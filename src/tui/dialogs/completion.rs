@@ -4,6 +4,7 @@
 use crate::record::filter::{filter_field, filter_keys, find, last_word, quoted, things};
 use crate::record::{Field, GroupState, GroupSummary, SourceType, Vocabulary, Word};
 use crate::text::{pad, width};
+use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
@@ -68,8 +69,13 @@ impl Matches {
     }
 
     /// Values in use with their counts, and with their Korean names where the vocabulary has them.
-    fn add_used(&mut self, field: Field, counts: &[(String, u64)], session: &Session) {
-        for (value, count) in counts {
+    fn add_used(&mut self, field: Field, counts: &[ValueCount], session: &Session) {
+        for ValueCount {
+            value,
+            records: count,
+            ..
+        } in counts
+        {
             let word = session.vocabulary().find_exact(field, value);
             let note = match word.and_then(|word| word.ko.first()) {
                 Some(korean) => format!("{korean} {count}"),
@@ -134,7 +140,7 @@ pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -
 
 /// Completions from these values of a field only, with their counts.
 pub fn of_counts(
-    counts: &[(String, u64)],
+    counts: &[ValueCount],
     field: Field,
     word: &str,
     session: &Session,
@@ -222,10 +228,9 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
         }
         "part" => {
             let mut parts: BTreeMap<&str, u64> = BTreeMap::new();
-            for summary in groups.snapshot().iter() {
-                *parts
-                    .entry(summary.part.as_deref().unwrap_or_default())
-                    .or_default() += 1;
+            let all = groups.snapshot();
+            for part in all.iter().filter_map(|summary| summary.part.as_deref()) {
+                *parts.entry(part).or_default() += 1;
             }
             for (part, count) in parts {
                 matches.add(part, [], count, count.to_string());

@@ -119,7 +119,13 @@ actions! {
         Workbench "workbench" "work" "Queue, picture and record",
         Gallery "gallery" "gallery" "A grid of icons for bulk work",
         Progress "progress" "progress" "What the model is doing",
-        Statistics "statistics" "statistics" "Reasons, tags, colors, types, states, uncertainty",
+        Statistics "statistics" "words" "Words in use to count and change; reasons, states, uncertainty",
+    }
+    "Words" {
+        RenameWord "rename-word" "rename" "Rename the word under the cursor in all records",
+        MergeWord "merge-word" "merge" "Merge the word under the cursor into another one of the list",
+        DeleteWord "delete-word" "delete" "Delete the word under the cursor from all records",
+        MarkSynonym "mark-synonym" "synonym" "Make the word a synonym of another one, in vocabulary.toml too",
     }
     "Move" {
         Up "up" "up" "Up",
@@ -188,6 +194,10 @@ impl Action {
                 | Self::AddValue
                 | Self::RemoveTag
                 | Self::Bulk
+                | Self::RenameWord
+                | Self::MergeWord
+                | Self::DeleteWord
+                | Self::MarkSynonym
                 | Self::Note
                 | Self::Replace
                 | Self::RetryWith

@@ -10,7 +10,7 @@ pub use groups::Groups;
 pub use groups::Snapshot;
 pub use queue::Queue;
 pub use selection::Selection;
-pub use worker::{Task, TaskResult, ValueCounts};
+pub use worker::{Task, TaskResult, ValueCount, ValueCounts};
 
 use crate::error::Result;
 use crate::record::{Change, Field, GroupDetail, GroupId, GroupSummary, Vocabulary};
@@ -109,7 +109,7 @@ impl Records {
     }
 
     /// How often each value of a field occurs in these records, most first.
-    pub fn values_in(&self, groups: &[GroupId], field: Field) -> Vec<(String, u64)> {
+    pub fn values_in(&self, groups: &[GroupId], field: Field) -> Vec<ValueCount> {
         let records = groups.iter().filter_map(|id| self.get(*id));
         worker::values_in(records, field)
     }
@@ -132,10 +132,16 @@ impl Records {
     }
 
     /// The work that brings [`Self::counts`] up to date, if it is needed.
-    pub fn count_task(&mut self) -> Option<Task> {
+    pub fn count_task(&mut self, vocabulary: &Arc<Vocabulary>) -> Option<Task> {
         std::mem::take(&mut self.counts_stale).then(|| Task::Count {
             all: self.groups.snapshot(),
+            vocabulary: Arc::clone(vocabulary),
         })
+    }
+
+    /// The counts are to be made again.
+    pub fn recount(&mut self) {
+        self.counts_stale = true;
     }
 
     pub fn set_counts(&mut self, counts: ValueCounts) {

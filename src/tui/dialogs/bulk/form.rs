@@ -2,12 +2,14 @@
 //! which value. What it would do is counted and shown while it is typed.
 
 use super::Scope;
+use super::action::{BulkAction, fields, stepped};
 use super::pending::{self, PendingPreview};
-use crate::record::{Change, ChangePreview, Field, Kind};
+use crate::record::{Change, ChangePreview, Field};
 use crate::text::width;
 use crate::tui::dialogs::completion::{self, Completion};
 use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};
 use crate::tui::keymap::Key;
+use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::{centered, inner};
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
@@ -19,46 +21,6 @@ use ratatui::layout::{Position, Rect};
 const LABEL: u16 = 10;
 /// Completions are shown inside the box, above the preview.
 const OFFERS: usize = 5;
-
-/// What is done to the field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BulkAction {
-    Add,
-    Remove,
-    /// One value by another; the others stay.
-    Replace,
-    /// All values by others.
-    Set,
-}
-
-impl BulkAction {
-    const ALL: [(char, Self); 4] = [
-        ('a', Self::Add),
-        ('d', Self::Remove),
-        ('r', Self::Replace),
-        ('s', Self::Set),
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-            Self::Replace => "replace",
-            Self::Set => "set",
-        }
-    }
-
-    /// Whether it begins with a value that records have.
-    fn takes_old(self) -> bool {
-        matches!(self, Self::Remove | Self::Replace)
-    }
-
-    /// Those that make sense for a field.
-    fn of(field: Field) -> impl Iterator<Item = (char, Self)> {
-        let all = Self::ALL.into_iter();
-        all.filter(move |(_, action)| field.is_list() || *action != Self::Add)
-    }
-}
 
 /// What is asked now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,27 +42,10 @@ pub struct BulkForm {
     value: TextEdit,
     with: TextEdit,
     /// Values that the records have in the field, most frequent first.
-    used: Vec<(String, u64)>,
+    used: Vec<ValueCount>,
     /// Index into the completions now shown.
     chosen: Option<usize>,
     preview: PendingPreview,
-}
-
-/// The fields that can be changed so, with the key of each. A sentence is about one record.
-fn fields() -> impl Iterator<Item = (char, Field)> {
-    let letter = |field: Field| match field {
-        Field::TagsKo => 't',
-        Field::Colors => 'c',
-        Field::Theme => 'h',
-        Field::Material => 'm',
-        Field::Vibe => 'v',
-        Field::ItemTypeGuess => 'y',
-        Field::QueryVariantsKo => 'q',
-        Field::LabelKo | Field::LabelEn => 'l',
-    };
-    let all = Field::ALL.iter().copied();
-    let all = all.filter(|field| !matches!(field.spec().kind, Kind::Sentence(_)));
-    all.map(move |field| (letter(field), field))
 }
 
 impl BulkForm {
@@ -114,11 +59,48 @@ impl BulkForm {
     }
 
     /// The same where only the new value is missing.
-    pub fn rename(scope: Scope, field: Field, from: &str, session: &Session) -> Dialog {
-        let dialog = Self::new(scope, field, BulkAction::Replace, Step::With, session);
+    pub fn rename(field: Field, from: &str, session: &mut Session) -> Dialog {
+        Self::of_word(BulkAction::Replace, field, from, None, session)
+    }
+
+    fn of_word(
+        action: BulkAction,
+        field: Field,
+        from: &str,
+        with: Option<&str>,
+        session: &mut Session,
+    ) -> Dialog {
+        let dialog = Self::new(Scope::All, field, action, Step::With, session);
         match dialog {
             Dialog::Bulk(mut form) => {
                 form.value.set(from);
+                form.with.set(with.unwrap_or_default());
+                form.choose_default(session);
+                form.preview(session);
+                Dialog::Bulk(form)
+            }
+            other => other,
+        }
+    }
+
+    /// Puts a word in the place of another one of the list everywhere; `like` is the likely one.
+    pub fn merge(field: Field, from: &str, like: Option<&str>, session: &mut Session) -> Dialog {
+        Self::of_word(BulkAction::Merge, field, from, like, session)
+    }
+
+    /// The same, and the word is another name of that one from now on.
+    pub fn synonym(field: Field, from: &str, like: Option<&str>, session: &mut Session) -> Dialog {
+        Self::of_word(BulkAction::Synonym, field, from, like, session)
+    }
+
+    /// Removes a word everywhere.
+    pub fn delete(field: Field, word: &str, session: &mut Session) -> Dialog {
+        let dialog = Self::value(Scope::All, field, BulkAction::Remove, session);
+        match dialog {
+            Dialog::Bulk(mut form) => {
+                form.value.set(word);
+                form.choose_default(session);
+                form.preview(session);
                 Dialog::Bulk(form)
             }
             other => other,
@@ -174,8 +156,12 @@ impl BulkForm {
         self.step >= Step::Value
     }
 
+    /// Whether a value is asked for that the records have.
     fn asks_for_old(&self) -> bool {
-        self.step == Step::Value && self.action.takes_old()
+        match self.step {
+            Step::With => self.action == BulkAction::Merge,
+            _ => self.step == Step::Value && self.action.takes_old(),
+        }
     }
 
     /// The part of the text that a completion replaces: several values have commas between.
@@ -190,7 +176,12 @@ impl BulkForm {
     fn completions(&self, session: &Session) -> Vec<Completion> {
         match (self.is_typing(), self.asks_for_old()) {
             (false, _) => Vec::new(),
-            (true, true) => completion::of_counts(&self.used, self.field, self.word(), session),
+            (true, true) => {
+                let mut all = completion::of_counts(&self.used, self.field, self.word(), session);
+                // Not into itself.
+                all.retain(|c| self.step != Step::With || c.value != self.value.text());
+                all
+            }
             (true, false) => completion::of_field(self.field, self.word(), &[], session),
         }
     }
@@ -200,7 +191,7 @@ impl BulkForm {
         let word = self.word();
         let known = session.vocabulary().find_exact(self.field, word).is_some();
         let closed = self.field.is_closed() && !word.is_empty() && !known;
-        let is_used = self.used.iter().any(|(value, _)| value == word);
+        let is_used = self.used.iter().any(|count| count.value == word);
         let wanted = (self.asks_for_old() && !is_used) || (self.is_typing() && closed);
         self.chosen = (wanted && !self.completions(session).is_empty()).then_some(0);
     }
@@ -225,7 +216,12 @@ impl BulkForm {
         let filled = |text: String| (!text.is_empty()).then_some(text);
         match (self.step, self.action) {
             (Step::Field | Step::Action, _) | (Step::Value, BulkAction::Replace) => None,
-            (_, BulkAction::Replace) => Some(Change::Rename {
+            (_, BulkAction::Replace | BulkAction::Merge) => Some(Change::Rename {
+                field,
+                from: self.value.text().to_owned(),
+                to: filled(taken)?,
+            }),
+            (_, BulkAction::Synonym) => Some(Change::Synonym {
                 field,
                 from: self.value.text().to_owned(),
                 to: filled(taken)?,
@@ -357,13 +353,6 @@ impl BulkForm {
     }
 }
 
-/// The value so many places further; at the ends it stays.
-fn stepped<T: Copy + PartialEq>(all: &[T], now: T, by: isize) -> T {
-    let at = all.iter().position(|have| *have == now).unwrap_or(0);
-    let to = at.saturating_add_signed(by).min(all.len() - 1);
-    all[to]
-}
-
 impl Modal for BulkForm {
     fn key(
         &mut self,
@@ -450,7 +439,12 @@ impl Modal for BulkForm {
         put(buf, inner.x, inner.y, inner.width, &head, theme.title());
         let mut rows = vec![("value", &self.value)];
         if self.step == Step::With {
-            rows.push(("by", &self.with));
+            let name = match self.action {
+                BulkAction::Merge => "into",
+                BulkAction::Synonym => "of",
+                _ => "by",
+            };
+            rows.push((name, &self.with));
         }
         for (row, (name, edit)) in rows.iter().enumerate() {
             let y = inner.y + 1 + row as u16;

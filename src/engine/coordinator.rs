@@ -13,6 +13,7 @@ use super::results::Results;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
 use crate::export::Exports;
+use crate::outdir::PARQUET;
 use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
@@ -56,10 +57,11 @@ impl Coordinator {
         workers: Workers,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
             journal: JournalAccess::new(journal, front.clone()),
             front,
-            exports: Exports::new(&options.outdir, options.parquet),
+            exports: Exports::new(&options.outdir, requested),
             ingest: Ingest::new(settings.with_image),
             queue: RequestQueue::new(settings, workers.has_model()),
             results: Results::new(prompter, options, Arc::clone(&metrics)),

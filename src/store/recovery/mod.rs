@@ -166,7 +166,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
     let lock = lock(outdir)?;
     let shown = outdir.join(JOURNAL);
     let mut found = Checked::default();
-    if let Err(error) = outdir::check(outdir, None) {
+    if let Err(error) = outdir::check(outdir, None, &[]) {
         found.problems.push(error.cause);
         return Ok(found);
     }

@@ -1,14 +1,15 @@
 //! Outdirs that hold what is not ours, and journals that were copied around.
 
 use super::*;
-use crate::outdir::{self, JOURNAL, LABELS, open_own};
+use crate::export::check_outdir;
+use crate::outdir::{JOURNAL, LABELS, open_own};
 use crate::store::{Checked, Rebuilt, backup, check, rebuild, restore};
 use std::fs::OpenOptions;
 
 /// As the command does it.
 fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
     let mut rebuilt = rebuild(outdir, vocabulary()).unwrap();
-    let mut exports = Exports::new(outdir, false);
+    let mut exports = Exports::new(outdir, &[]);
     exports.rebuild(&mut rebuilt.journal).unwrap();
     rebuilt
 }
@@ -67,7 +68,7 @@ fn nothing_is_written_through_a_link_under_one_of_our_names() {
                 true => std::fs::hard_link(&outside, out.join(name)).unwrap(),
                 false => std::os::unix::fs::symlink(&outside, out.join(name)).unwrap(),
             }
-            let refused = outdir::check(&out, None).unwrap_err();
+            let refused = check_outdir(&out, None).unwrap_err();
             assert!(refused.cause.contains(name), "{refused}");
             assert!(refused.cause.contains("link"), "{refused}");
             match name {
@@ -88,7 +89,7 @@ fn an_outdir_may_itself_be_a_link() {
     std::fs::create_dir(dir.path().join("there")).unwrap();
     let here = dir.path().join("here");
     std::os::unix::fs::symlink("there", &here).unwrap();
-    outdir::check(&here, None).unwrap();
+    check_outdir(&here, None).unwrap();
     drop(open(&here));
     assert!(dir.path().join("there").join(JOURNAL).exists());
 }
@@ -99,11 +100,11 @@ fn an_export_may_be_a_link_to_its_own_kind_only() {
     let link = dir.path().join(LABELS);
     std::fs::write(dir.path().join("mine.jsonl"), "").unwrap();
     std::os::unix::fs::symlink("mine.jsonl", &link).unwrap();
-    outdir::check(dir.path(), None).unwrap();
+    check_outdir(dir.path(), None).unwrap();
     std::fs::remove_file(&link).unwrap();
     std::fs::write(dir.path().join("icon.png"), "").unwrap();
     std::os::unix::fs::symlink("icon.png", &link).unwrap();
-    assert!(outdir::check(dir.path(), None).is_err());
+    assert!(check_outdir(dir.path(), None).is_err());
 }
 
 /// A journal with one record, its backup, and what a kill in the middle of a later run left.

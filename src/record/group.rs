@@ -35,6 +35,14 @@ pub struct GroupSummary {
     pub changed_at: i64,
 }
 
+impl GroupSummary {
+    /// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
+    /// answer.
+    pub fn needs_review(&self) -> bool {
+        self.offered || self.state.needs_review()
+    }
+}
+
 /// Where a draft's text comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

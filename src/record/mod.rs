@@ -4,6 +4,7 @@ mod attempt;
 mod change;
 mod edit;
 mod field;
+pub mod filter;
 mod group;
 mod item;
 mod labels;

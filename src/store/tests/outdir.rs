@@ -3,7 +3,7 @@
 use super::*;
 use crate::export::check_outdir;
 use crate::outdir::{JOURNAL, LABELS, open_own};
-use crate::store::{Checked, Rebuilt, backup, check, rebuild, restore};
+use crate::store::{Checked, Rebuilt, backup, check, copy_to_read, rebuild, restore};
 use std::fs::OpenOptions;
 
 /// As the command does it.
@@ -37,6 +37,47 @@ fn a_database_of_another_program_is_refused_untouched() {
         assert!(refused.cause.contains("not a journal of"), "{refused}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
+}
+
+/// Names, lengths and times of all files in a folder.
+fn files_of(folder: &Path) -> Vec<(std::ffi::OsString, u64, std::time::SystemTime)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let about = entry.metadata().unwrap();
+            (entry.file_name(), about.len(), about.modified().unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_copy_to_read_shows_what_is_saved_and_writes_nothing_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "검"]);
+    let before = files_of(dir.path());
+    // Another one works on the outdir meanwhile.
+    let copy = copy_to_read(dir.path(), vocabulary()).unwrap();
+    assert_eq!(files_of(dir.path()), before);
+    journal.apply(&ids, &Change::Accept, "accept").unwrap();
+    assert_eq!(state(&copy.journal, ids[0]), GroupState::Draft);
+    let again = copy_to_read(dir.path(), vocabulary()).unwrap();
+    assert_eq!(state(&again.journal, ids[1]), GroupState::Accepted);
+    drop(journal);
+    let before = files_of(dir.path());
+    let closed = copy_to_read(dir.path(), vocabulary()).unwrap();
+    assert_eq!(state(&closed.journal, ids[1]), GroupState::Accepted);
+    assert_eq!(files_of(dir.path()), before);
+}
+
+#[test]
+fn there_is_nothing_to_read_in_a_folder_without_a_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = copy_to_read(dir.path(), vocabulary()).unwrap_err();
+    assert!(refused.cause.contains("no journal.sqlite"), "{refused}");
+    assert_eq!(files_of(dir.path()), []);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_family_grows_as_images_are_read_and_can_be_linked_with_another() {
     let ids = add(&mut journal, &["반지", "모자", "검", "장갑", "망토"]);
     let plain = Measured::default();
     let steep = drawing(1, [120, -40, -40, -40]);
-    let between = drawing(1, [90, 60, -75, -75]);
+    let between = drawing(1, [105, 45, -75, -75]);
     let other = drawing(1, [40, 120, -80, -80]);
     let elsewhere = drawing(2, [120, -40, -40, -40]);
     assert!(!journal.is_measured(ids[0]).unwrap());

@@ -21,8 +21,8 @@ use crate::error::Result;
 use crate::icon::Measured;
 use crate::outdir::file;
 use crate::record::{
-    Attempt, Change, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Labels, Vocabulary, VocabularyPreview,
+    Attempt, Change, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
+    Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -219,7 +219,7 @@ impl Journal {
 
     /// Everything about one group; `None` where there is no such group.
     pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
-        queries::detail(self.database.read(), id)
+        queries::detail(self.database.read(), &self.vocabulary, id)
     }
 
     /// The answers of a group, oldest first.

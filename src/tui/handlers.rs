@@ -7,10 +7,10 @@ use super::dialogs::{
 };
 use super::keymap::{Action, KeyContext};
 use super::message::Effect;
-use super::records::NEEDS_REVIEW;
 use super::screens::ActionOutcome;
 use super::session::Session;
 use crate::engine::{Command, Retry};
+use crate::record::filter::NEEDS_REVIEW;
 use crate::record::{Change, Field, GroupId, GroupState};
 use crate::text::plural;
 

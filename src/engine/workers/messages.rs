@@ -1,8 +1,8 @@
 //! Messages from the workers to the coordinator.
 
 use crate::error::Error;
-use crate::labeler::{Answer, LabelRequest, ModelInfo, ServerNotice};
 use crate::icon::Measured;
+use crate::labeler::{Answer, LabelRequest, ModelInfo, ServerNotice};
 use crate::record::{Failure, GroupId};
 use crate::source::GroupEvent;
 

@@ -72,10 +72,7 @@ fn decoded(file: &Path) -> Result<Icon, Failure> {
     icon::decode(&image_bytes(file)?).map_err(|error| broken(&error.cause))
 }
 
-fn prepare(
-    prompter: &Prompter,
-    job: &Job,
-) -> Result<(LabelRequest, Option<Measured>), Failure> {
+fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measured>), Failure> {
     let settings = &job.settings;
     let mut measured = None;
     let mut picture = None;
@@ -92,12 +89,13 @@ fn prepare(
             settings.background,
         )));
     }
+    let colors = measured.as_ref().map(|measured| &measured.colors);
     let request = LabelRequest {
         ticket: job.ticket,
         group: job.group,
-        chat: prompter.chat(&job.item, settings),
+        chat: prompter.chat(&job.item, settings, colors),
         picture,
-        schema: prompter.schema(&job.item, settings),
+        schema: prompter.schema(&job.item, settings, colors),
         max_new_tokens: settings.max_new_tokens,
     };
     Ok((request, measured))

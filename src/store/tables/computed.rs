@@ -53,7 +53,9 @@ pub fn drawings_like(
     db.prepare_cached("SELECT group_id, edges FROM drawings WHERE outline = ?1 AND group_id <> ?2")
         .and_then(|mut select| {
             let outline = outline.as_slice();
-            select.query_map(params![outline, group.0], drawing)?.collect()
+            select
+                .query_map(params![outline, group.0], drawing)?
+                .collect()
         })
         .map_err(doing("reading the drawings"))
 }

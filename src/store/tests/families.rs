@@ -31,7 +31,11 @@ fn a_family_grows_as_images_are_read_and_can_be_linked_with_another() {
     let elsewhere = drawing(2, [120, -40, -40, -40]);
     assert!(!journal.is_measured(ids[0]).unwrap());
     let changed = journal
-        .set_measured(&[(ids[0], elsewhere), (ids[1], steep.clone()), (ids[4], plain)])
+        .set_measured(&[
+            (ids[0], elsewhere),
+            (ids[1], steep.clone()),
+            (ids[4], plain),
+        ])
         .unwrap();
     assert_eq!(changed, []);
     assert!(journal.is_measured(ids[4]).unwrap());

@@ -80,16 +80,3 @@ impl Groups {
             .map(|summary| summary.id)
     }
 }
-
-/// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
-/// answer.
-pub fn needs_review(summary: &GroupSummary) -> bool {
-    summary.offered || state_needs_review(summary.state)
-}
-
-pub fn state_needs_review(state: GroupState) -> bool {
-    matches!(
-        state,
-        GroupState::Uncertain | GroupState::Edited | GroupState::Failed
-    )
-}

@@ -144,7 +144,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(WORDS);
         std::fs::write(&file, "[[colors]\n").unwrap();
-        let error = words(dir.path()).add(&synonym("블랙", "검은색")).unwrap_err();
+        let error = words(dir.path())
+            .add(&synonym("블랙", "검은색"))
+            .unwrap_err();
         assert!(error.cause.contains(WORDS), "{}", error.cause);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "[[colors]\n");
     }

@@ -19,8 +19,8 @@ use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.labels, h.changed_at,
-        h.offered, CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.note') END
-    FROM groups g JOIN heads h ON h.group_id = g.id";
+        h.offered, CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.note') END, d.family
+    FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id";
 
 /// How things stand, for the summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -308,6 +308,7 @@ struct RawSummary {
     changed_at: i64,
     offered: bool,
     note: Option<String>,
+    family: Option<i64>,
 }
 
 fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
@@ -327,6 +328,7 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         changed_at: row.get(12)?,
         offered: row.get(13)?,
         note: row.get(14)?,
+        family: row.get(15)?,
     })
 }
 
@@ -349,6 +351,7 @@ impl RawSummary {
             labels: from_json(&self.labels)?,
             note: self.note,
             changed_at: self.changed_at,
+            family: self.family.map(GroupId),
         })
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Test {
     Name(TextTest),
     Part(TextTest),
     Note(TextTest),
+    /// The recolor family of the image of this number.
+    Family(i64),
     /// A value of a field.
     Value(Field, TextTest),
     Has(Thing),
@@ -34,6 +36,7 @@ pub(super) enum Thing {
     Field(Field),
     Part,
     Note,
+    Family,
 }
 
 /// A key with a word or two about it.
@@ -55,6 +58,7 @@ pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
     let after = [
         key("part", "the item's part or slot"),
         key("note", "your note"),
+        key("family", "the icons of one drawing, by number"),
         key("has", "something there: tags, note, ..."),
         key("none", "nothing there: colors, type, ..."),
     ];
@@ -84,7 +88,7 @@ pub fn filter_field(key: &str) -> Option<Field> {
 /// What `has:` and `none:` can be asked.
 pub fn things() -> impl Iterator<Item = &'static str> {
     let fields = Field::ALL.iter().map(|field| field.name());
-    fields.chain(["part", "note"])
+    fields.chain(["part", "note", "family"])
 }
 
 /// Before the colon of a filter by the number of a list's values.
@@ -99,6 +103,7 @@ fn thing(name: &str) -> Option<Thing> {
     match name {
         "part" => return Some(Thing::Part),
         "note" => return Some(Thing::Note),
+        "family" => return Some(Thing::Family),
         _ => {}
     }
     let is_named = |field: &&Field| {
@@ -126,6 +131,10 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
         "name" => Test::Name(TextTest::new(&value)),
         "part" => Test::Part(TextTest::new(&value)),
         "note" => Test::Note(TextTest::new(&value)),
+        "family" => {
+            let number = value.trim_start_matches('=').parse();
+            Test::Family(number.map_err(|_| format!("`{value}` is no number of a family"))?)
+        }
         "has" => Test::Has(known_thing(&value)?),
         "source" => {
             let found = [SourceType::EquipmentShape, SourceType::Cash]
@@ -232,6 +241,7 @@ pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
         Test::Name(text) => text.passes(&summary.name),
         Test::Part(text) => holds(&summary.part, text),
         Test::Note(text) => holds(&summary.note, text),
+        Test::Family(number) => summary.family.is_some_and(|family| family.0 == *number),
         Test::Value(field, text) => {
             let mut values = summary.labels.values(*field).iter();
             values.any(|have| text.passes(have))
@@ -239,6 +249,7 @@ pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
         Test::Has(Thing::Field(field)) => count(*field) > 0,
         Test::Has(Thing::Part) => summary.part.is_some(),
         Test::Has(Thing::Note) => summary.note.is_some(),
+        Test::Has(Thing::Family) => summary.family.is_some(),
         Test::Uncertainty(range) => range.contains(summary.uncertainty),
         // Where there is no draft, there is no list of anything.
         Test::Count(field, range) => {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::record::testing::summary;
-use crate::record::{Field, GroupState, Reason, SourceType, Vocabulary};
+use crate::record::{Field, GroupId, GroupState, Reason, SourceType, Vocabulary};
 
 fn names(filter: &str) -> Vec<String> {
     let mut ring = summary(1, "루비 반지", GroupState::Uncertain);
@@ -21,6 +21,7 @@ fn names(filter: &str) -> Vec<String> {
     hat.uncertainty = 0.9;
     let mut coat = summary(3, "Frozen Coat", GroupState::Draft);
     coat.part = None;
+    coat.family = Some(GroupId(7));
     coat.note = Some("다시 볼 것".to_owned());
     let all = [ring, hat, coat];
     let (query, wrong) = Query::parse(filter, &Vocabulary::builtin().unwrap(), &views());
@@ -107,6 +108,9 @@ fn one_of_several_terms() {
 fn what_a_record_has_and_lacks() {
     assert_eq!(names("note:다시"), ["Frozen Coat"]);
     assert_eq!(names("has:note"), ["Frozen Coat"]);
+    assert_eq!(names("has:family"), ["Frozen Coat"]);
+    assert_eq!(names("family:7"), ["Frozen Coat"]);
+    assert_eq!(names("family:8").len(), 0);
     assert_eq!(names("none:part"), ["Frozen Coat"]);
     assert_eq!(names("part:모자").len(), 2);
     for colors in [

@@ -171,6 +171,7 @@ impl ReplaceForm {
             Scope::All => "all records",
             Scope::Shown => "the list",
             Scope::Selection => "the selection",
+            Scope::Family => "this family",
             Scope::Record => "this record",
         };
         format!("f {fields} · w {matching} · s {records}")

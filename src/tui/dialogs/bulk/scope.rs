@@ -9,6 +9,8 @@ pub enum Scope {
     /// The current record.
     Record,
     Selection,
+    /// The icons of the current record's drawing in all its colors.
+    Family,
     /// Everything that the filter shows.
     Shown,
     /// Everything that the journal shows at all.
@@ -16,12 +18,26 @@ pub enum Scope {
 }
 
 impl Scope {
-    const ORDER: [Self; 4] = [Self::Record, Self::Selection, Self::Shown, Self::All];
+    const ORDER: [Self; 5] = [
+        Self::Record,
+        Self::Selection,
+        Self::Family,
+        Self::Shown,
+        Self::All,
+    ];
 
     pub fn groups(self, session: &Session) -> Vec<GroupId> {
         match self {
             Self::Record => session.current().into_iter().collect(),
             Self::Selection => session.selection.groups(),
+            Self::Family => match family(session) {
+                Some(family) => {
+                    let groups = session.records.groups();
+                    let members = groups.ids_where(|summary| summary.family == Some(family));
+                    members.collect()
+                }
+                None => Vec::new(),
+            },
             Self::Shown => session.queue.ids(&session.records).collect(),
             Self::All => session.records.groups().ids_where(|_| true).collect(),
         }
@@ -35,6 +51,7 @@ impl Scope {
         let next = after.find(|scope| match scope {
             Self::Record => session.current().is_some(),
             Self::Selection => !session.selection.is_empty(),
+            Self::Family => family(session).is_some(),
             Self::Shown => !session.queue.is_empty(),
             Self::All => true,
         });
@@ -46,8 +63,13 @@ impl Scope {
         match self {
             Self::Record => "this record".to_owned(),
             Self::Selection => plural(records, "selected record"),
+            Self::Family => format!("{} of this family", plural(records, "record")),
             Self::Shown => format!("{} that the list shows", plural(records, "record")),
             Self::All => format!("all {}", plural(records, "record")),
         }
     }
+}
+
+fn family(session: &Session) -> Option<GroupId> {
+    session.records.get(session.current()?)?.family
 }

@@ -14,6 +14,7 @@ use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
     Attempt, AttemptSettings, Background, Failure, FailureCode, GroupId, GroupSummary, Reason,
+    Vocabulary,
 };
 use crate::settings::EngineOptions;
 use crate::store::Added;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::record::Replacement;
+use unicode_normalization::UnicodeNormalization;
 
 fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| text.to_string()).collect()

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::outdir::{KEPT, LABELS, UNREAD};
+use crate::record::Replacement;
 use proptest::prelude::*;
 
 pub(super) fn line(name: &str, label: &str, reasons: &str) -> String {

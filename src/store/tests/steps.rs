@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::outdir::LABELS;
+use crate::record::Replacement;
 use crate::store::StepOutcome;
 use proptest::prelude::*;
 

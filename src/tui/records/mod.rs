@@ -6,7 +6,7 @@ mod queue;
 mod selection;
 pub mod worker;
 
-pub use filter::{NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
+pub use filter::{FAILED, NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
 #[cfg(test)]
 pub use groups::Snapshot;
 pub use groups::{Groups, needs_review};

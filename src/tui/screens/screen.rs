@@ -66,6 +66,12 @@ pub trait Screen {
         None
     }
 
+    /// Whether a frame of it shows the current record's text and picture, as far as it has room for
+    /// them.
+    fn shows_record(&self, _session: &Session) -> bool {
+        false
+    }
+
     /// Whether actions are about all selected records.
     fn is_bulk(&self) -> bool {
         false

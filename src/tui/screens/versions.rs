@@ -98,6 +98,10 @@ impl Screen for Versions {
     }
 
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
+        if let Some(field) = action.goes_to() {
+            self.field = Field::ALL.iter().position(|have| *have == field)?;
+            return Some(ActionOutcome::done());
+        }
         match action {
             Action::Up => self.step(0, -1, session),
             Action::Down => self.step(0, 1, session),
@@ -201,6 +205,10 @@ impl Screen for Versions {
             }
             line += height(row);
         }
+    }
+
+    fn shows_record(&self, session: &Session) -> bool {
+        session.detail().is_some()
     }
 
     fn hints(&self) -> &'static [Action] {

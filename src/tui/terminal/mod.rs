@@ -21,6 +21,7 @@ use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};
 use std::io::{IsTerminal as _, stdin, stdout};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The shortest time between two frames that no key asked for.
@@ -120,6 +121,7 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
             if let Err(error) = terminal.draw(&app) {
                 return Ok(end.terminal_gone(&error));
             }
+            channels.frames.store(app.drawn(), Ordering::SeqCst);
             drawn = Instant::now();
             urgent = false;
         }

@@ -161,6 +161,15 @@ impl Screen for Gallery {
         ]
     }
 
+    fn shows_record(&self, session: &Session) -> bool {
+        let Some(detail) = session.detail() else {
+            return false;
+        };
+        let room = self.layout(session).picture();
+        let key = session.pictures.tile_key(detail.summary.id, room);
+        detail.item.file.is_none() || session.pictures.get(&key).is_some()
+    }
+
     fn is_bulk(&self) -> bool {
         true
     }

@@ -1,8 +1,8 @@
 //! The items that share an image, as the review sees them.
 
 use super::{
-    Attempt, Change, CurrentState, Decision, Failure, FieldConfidence, GroupState, Item, Labels,
-    NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
+    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
+    Item, Labels, NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,14 @@ pub struct GroupSummary {
     pub changed_at: i64,
 }
 
+impl GroupSummary {
+    /// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
+    /// answer.
+    pub fn needs_review(&self) -> bool {
+        self.offered || self.state.needs_review()
+    }
+}
+
 /// Where a draft's text comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +60,9 @@ pub enum Origin {
 pub struct Draft {
     pub labels: Labels,
     pub reasons: Vec<Reason>,
+    /// What those of the reasons point at that point at something.
+    #[serde(default)]
+    pub about: Vec<(Reason, Vec<String>)>,
     pub origin: Origin,
     pub model: String,
     pub prompt_version: String,
@@ -87,6 +98,8 @@ pub struct GroupDetail {
     pub other_names: Vec<String>,
     /// How many rows of the source share the image.
     pub rows: u64,
+    /// `None` until somebody has looked at the image.
+    pub colors: Option<ColorHistogram>,
     pub current: CurrentState,
     /// The version that `current` names, with the reasons that depend on other groups.
     pub draft: Option<Draft>,
@@ -97,6 +110,15 @@ pub struct GroupDetail {
     /// The newest failure, unless an answer came after it.
     pub failure: Option<Failure>,
     pub committed: Option<Record>,
+}
+
+impl Draft {
+    /// What one of its reasons points at: the words at fault, the fields that are empty.
+    pub fn about(&self, reason: Reason) -> &[String] {
+        let mut all = self.about.iter();
+        let found = all.find(|(other, _)| *other == reason);
+        found.map_or(&[], |(_, about)| about)
+    }
 }
 
 impl GroupDetail {
@@ -214,6 +236,7 @@ fn empty_draft() -> Draft {
     Draft {
         labels: Labels::default(),
         reasons: Vec::new(),
+        about: Vec::new(),
         origin: Origin::Edit,
         model: String::new(),
         prompt_version: String::new(),

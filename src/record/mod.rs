@@ -4,6 +4,7 @@ mod attempt;
 mod change;
 mod edit;
 mod field;
+pub mod filter;
 mod group;
 mod item;
 mod labels;
@@ -33,5 +34,7 @@ pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{ColorHistogram, RuleContext, check, estimate_tokens, nearest_color, uncertainty};
+pub use rules::{
+    ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, uncertainty,
+};
 pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};

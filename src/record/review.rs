@@ -68,6 +68,11 @@ impl GroupState {
             Self::Failed => "failed",
         }
     }
+
+    /// Whether an operator has to look, whatever the model has answered since.
+    pub fn needs_review(self) -> bool {
+        matches!(self, Self::Uncertain | Self::Edited | Self::Failed)
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

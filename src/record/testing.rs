@@ -1,6 +1,8 @@
 //! An item, good labels for it, and how they were asked for: what tests of many rooms begin with.
 
-use super::{AttemptSettings, Background, Field, Item, Labels, SourceType};
+use super::{
+    AttemptSettings, Background, Field, GroupId, GroupState, GroupSummary, Item, Labels, SourceType,
+};
 
 pub fn list(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| text.to_string()).collect()
@@ -46,5 +48,23 @@ pub fn settings() -> AttemptSettings {
         with_metadata: true,
         hint: None,
         max_new_tokens: 384,
+    }
+}
+
+pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
+    GroupSummary {
+        id: GroupId(id),
+        order: id as u64,
+        image_path: format!("icons/{id}.png"),
+        name: name.to_owned(),
+        source_type: SourceType::EquipmentShape,
+        part: Some("모자".to_owned()),
+        state,
+        has_record: state == GroupState::Committed,
+        offered: false,
+        reasons: Vec::new(),
+        uncertainty: 0.0,
+        labels: Labels::default(),
+        changed_at: id,
     }
 }

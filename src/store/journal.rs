@@ -221,7 +221,7 @@ impl Journal {
 
     /// Everything about one group; `None` where there is no such group.
     pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
-        queries::detail(self.database.read(), id)
+        queries::detail(self.database.read(), &self.vocabulary, id)
     }
 
     /// The answers of a group, oldest first.

@@ -4,6 +4,7 @@
 use super::bars;
 use super::dialogs::{Dialog, Next};
 use super::engine_status::ModelState;
+use super::flow::Shown;
 use super::handlers::{self, Scene};
 use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
 use super::message::{Effect, Message};
@@ -443,11 +444,11 @@ impl App {
     /// The frame that was prepared is on the screen; gives how many there have been.
     pub fn drawn(&mut self) -> u64 {
         let session = &mut self.session;
-        let whole = self.dialog.is_none()
-            && !session.is_too_small()
-            && self.screens.shown().shows_record(session);
-        let shown = session.current().filter(|_| whole);
-        session.sight.drawn(shown);
+        let shown = match self.dialog.is_some() || session.is_too_small() {
+            true => Shown::Nothing,
+            false => self.screens.shown().shows_record(session),
+        };
+        session.sight.drawn(session.queue.current(), shown);
         session.sight.frames()
     }
 

@@ -5,13 +5,14 @@ use super::dialogs::{
     ActionPalette, ChooseAttribute, Confirm, Dialog, Help, PromptPurpose, PromptRefusal,
     ReplaceForm, RetryForm, Scope, TranslateForm, ask_again,
 };
+use super::flow::Shown;
 use super::keymap::{Action, KeyContext};
 use super::message::Effect;
-use super::records::{FAILED, NEEDS_REVIEW};
 use super::screens::ActionOutcome;
 use super::session::Session;
 use super::step_words::step_words;
 use crate::engine::{Command, Retry, Step};
+use crate::record::filter::{FAILED, NEEDS_REVIEW};
 use crate::record::{Change, Field, GroupId, GroupState};
 use crate::text::plural;
 
@@ -43,7 +44,14 @@ pub fn refuse_unseen(
     session: &mut Session,
 ) -> Option<ActionOutcome> {
     let [id] = targets[..] else { return None };
-    if !action.needs_sight() || session.sight.had_seen(id, frames) {
+    // What is being edited is on screen, and so is what is typed.
+    let much = match action {
+        Action::Reject => Shown::Whole,
+        action if !action.is_about_record() => Shown::Nothing,
+        action if action.prompts() => Shown::Text,
+        _ => Shown::Whole,
+    };
+    if session.sight.had_seen(id, much, frames) {
         return None;
     }
     let name = session.name_of(id);

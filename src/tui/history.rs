@@ -1,7 +1,7 @@
 //! Filters and rejection reasons that the operator typed earlier, kept between runs.
 
-use super::records::NEEDS_REVIEW;
 use crate::engine::Command;
+use crate::record::filter::NEEDS_REVIEW;
 
 /// The journal keeps the filters under this key, one a line: the last one, then those before it.
 const FILTER_KEY: &str = "tui.filter";

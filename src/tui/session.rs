@@ -8,10 +8,11 @@ use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
 use super::notices::Notices;
 use super::picture::{PictureRequest, Pictures};
-use super::records::{Queue, Records, Selection, Sort};
+use super::records::{Queue, Records, Selection};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
+use crate::record::filter::Sort;
 use crate::record::{
     Change, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
 };

@@ -8,6 +8,7 @@ use super::records::Snapshot;
 use super::session::{Session, Settings};
 use super::theme::{Depth, Ground, Theme};
 use crate::engine::{Command, Event, Match, ModelInfo, MovedPictures, Progress, Step};
+use crate::record::testing::summary;
 use crate::record::*;
 use crate::settings::IconOptions;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
@@ -19,24 +20,6 @@ use ratatui::{Terminal, backend::TestBackend};
 use ratatui_image::picker::{Picker, ProtocolType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
-    GroupSummary {
-        id: GroupId(id),
-        order: id as u64,
-        image_path: format!("icons/{id}.png"),
-        name: name.to_owned(),
-        source_type: SourceType::EquipmentShape,
-        part: Some("모자".to_owned()),
-        state,
-        has_record: state == GroupState::Committed,
-        offered: false,
-        reasons: Vec::new(),
-        uncertainty: 0.0,
-        labels: Labels::default(),
-        changed_at: id,
-    }
-}
 
 fn labels(name: &str, color: &str, tags: &[&str]) -> Labels {
     Labels::default()
@@ -99,6 +82,7 @@ fn version(attempt: &Attempt) -> Version {
         text: Draft {
             labels: attempt.labels.clone().unwrap(),
             reasons: attempt.reasons.clone(),
+            about: Vec::new(),
             origin: Origin::Attempt(attempt.id),
             model: "scripted".to_owned(),
             prompt_version: "v2".to_owned(),
@@ -131,6 +115,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         image_sha256: None,
         other_names: vec![format!("빛나는 {name}")],
         rows: 3,
+        colors: None,
         current: CurrentState::default(),
         draft: None,
         versions: Vec::new(),

@@ -95,9 +95,9 @@ fn prepare(
     let request = LabelRequest {
         ticket: job.ticket,
         group: job.group,
-        chat: prompter.chat(&job.item, settings),
+        chat: prompter.chat(&job.item, settings, histogram.as_ref()),
         picture,
-        schema: prompter.schema(&job.item, settings),
+        schema: prompter.schema(&job.item, settings, histogram.as_ref()),
         max_new_tokens: settings.max_new_tokens,
     };
     Ok((request, histogram))

@@ -1,9 +1,9 @@
 //! Completes a text being typed: from values in use with their counts, words of the vocabulary in
 //! either language, terms of a filter, and texts typed before.
 
-use crate::record::{Field, GroupState, SourceType, Vocabulary, Word};
+use crate::record::filter::{filter_field, filter_keys, find, last_word, quoted};
+use crate::record::{Field, GroupState, GroupSummary, SourceType, Vocabulary, Word};
 use crate::text::{pad, width};
-use crate::tui::records::{filter_field, filter_keys, find, last_word, needs_review, quoted};
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
@@ -183,7 +183,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
     let groups = session.records.groups();
     match key {
         "state" => {
-            let needed = groups.ids_where(needs_review);
+            let needed = groups.ids_where(GroupSummary::needs_review);
             let needed = needed.count() as u64;
             matches.add("review", [], needed, needed.to_string());
             let offered = groups.ids_where(|summary| summary.offered);

@@ -2,8 +2,8 @@
 
 use super::completion::{self, Completion};
 use super::{Dialog, DialogPlace, Modal, Next};
+use crate::record::filter::{NEEDS_REVIEW, last_word};
 use crate::tui::keymap::Action;
-use crate::tui::records::{NEEDS_REVIEW, last_word};
 use crate::tui::session::Session;
 use crate::tui::widgets::TextEdit;
 use crossterm::event::{KeyCode, KeyEvent};

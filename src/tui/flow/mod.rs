@@ -6,4 +6,4 @@ mod sight;
 
 pub use pace::{Pace, Tally};
 pub use repeat::Repeats;
-pub use sight::Sight;
+pub use sight::{Shown, Sight};

@@ -191,8 +191,8 @@ impl Action {
             )
     }
 
-    /// Whether it decides about the record in hand, which the operator must have seen.
-    pub fn needs_sight(self) -> bool {
+    /// Whether it is about the record in hand and changes what is saved of it.
+    pub fn is_about_record(self) -> bool {
         self.decides()
             && !matches!(
                 self,

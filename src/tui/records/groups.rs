@@ -69,7 +69,7 @@ impl Groups {
     /// How many records an operator has to look at.
     pub fn open(&self) -> u64 {
         let states = GroupState::ALL.iter();
-        let open = states.filter(|state| state_needs_review(**state));
+        let open = states.filter(|state| state.needs_review());
         open.map(|state| self.count(*state)).sum()
     }
 
@@ -86,17 +86,4 @@ impl Groups {
             .filter(move |summary| test(summary))
             .map(|summary| summary.id)
     }
-}
-
-/// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
-/// answer.
-pub fn needs_review(summary: &GroupSummary) -> bool {
-    summary.offered || state_needs_review(summary.state)
-}
-
-pub fn state_needs_review(state: GroupState) -> bool {
-    matches!(
-        state,
-        GroupState::Uncertain | GroupState::Edited | GroupState::Failed
-    )
 }

@@ -1,15 +1,13 @@
 //! The records of the workstation: summaries of all groups, details of some, the queue over them.
 
-mod filter;
 mod groups;
 mod queue;
 mod selection;
 pub mod worker;
 
-pub use filter::{FAILED, NEEDS_REVIEW, Sort, filter_field, filter_keys, find, last_word, quoted};
+pub use groups::Groups;
 #[cfg(test)]
 pub use groups::Snapshot;
-pub use groups::{Groups, needs_review};
 pub use queue::Queue;
 pub use selection::Selection;
 pub use worker::{Task, TaskResult, ValueCounts};

@@ -1,7 +1,7 @@
 //! The queue: the records that pass the filter, in order, and the cursor on the current one.
 
-use super::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort};
-use super::{Records, Task, needs_review};
+use super::{Records, Task};
+use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
 
 #[derive(Debug)]
@@ -94,9 +94,10 @@ impl Queue {
     /// The next row after the cursor that needs review, from the top again at the end.
     pub fn next_to_review(&self, records: &Records) -> Option<usize> {
         let len = self.rows.len();
-        (1..len)
-            .map(|step| (self.cursor + step) % len)
-            .find(|row| self.row(*row, records).is_some_and(needs_review))
+        (1..len).map(|step| (self.cursor + step) % len).find(|row| {
+            self.row(*row, records)
+                .is_some_and(GroupSummary::needs_review)
+        })
     }
 
     /// Where the cursor may go next: one down, or after a decision to the next uncertain record.
@@ -105,7 +106,7 @@ impl Queue {
         let next = self.cursor + 1;
         let uncertain = (next..next + FAR).find(|row| {
             let row = self.row(*row, records);
-            row.is_some_and(needs_review)
+            row.is_some_and(GroupSummary::needs_review)
         });
         let rows = [Some(next), uncertain].into_iter().flatten();
         rows.filter_map(|row| Some(self.row(row, records)?.id))

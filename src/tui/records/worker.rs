@@ -1,8 +1,8 @@
 //! Work over all summaries that may take longer than a frame, off the UI thread.
 
-use super::filter::{self, HeldRecord, Query, Sort};
 use super::groups::Snapshot;
 use crate::error::{Error, Result};
+use crate::record::filter::{HeldRecord, Query, Sort, select};
 use crate::record::{Field, GroupState, Reason};
 use crate::threads;
 use std::collections::{BTreeMap, HashMap};
@@ -55,7 +55,7 @@ impl Task {
                 held,
             } => TaskResult::Filtered {
                 number,
-                rows: filter::run(&all, &query, sort, held),
+                rows: select(&all, &query, sort, held),
             },
             Task::Count { all } => TaskResult::Counted(Box::new(count(&all))),
         }

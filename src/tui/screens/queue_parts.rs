@@ -1,10 +1,10 @@
 //! Parts of the queue that workbench and gallery share: the filter line, and why the queue is empty.
 
 use crate::record::GroupState;
+use crate::record::filter::NEEDS_REVIEW;
 use crate::text::{count, plural, rough_duration};
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
-use crate::tui::records::NEEDS_REVIEW;
 use crate::tui::screens::View;
 use crate::tui::session::Session;
 use crate::tui::widgets::{fill_line, paragraph, put, wrap_styled};

@@ -1,6 +1,7 @@
 //! What every screen does, and what it gets and gives for it.
 
 use crate::tui::dialogs::Dialog;
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -66,10 +67,9 @@ pub trait Screen {
         None
     }
 
-    /// Whether a frame of it shows the current record's text and picture, as far as it has room for
-    /// them.
-    fn shows_record(&self, _session: &Session) -> bool {
-        false
+    /// How much of the current record a frame of it shows.
+    fn shows_record(&self, _session: &Session) -> Shown {
+        Shown::Nothing
     }
 
     /// Whether actions are about all selected records.

@@ -2,9 +2,10 @@
 
 use super::{ActionOutcome, Screen, View};
 use crate::record::Field;
+use crate::record::filter::quoted;
 use crate::text::{count, pad, width};
 use crate::tui::keymap::{Action, KeyContext};
-use crate::tui::records::{ValueCounts, quoted};
+use crate::tui::records::ValueCounts;
 use crate::tui::session::Session;
 use crate::tui::widgets::{pane, put};
 use ratatui::buffer::Buffer;

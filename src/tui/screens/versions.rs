@@ -5,6 +5,7 @@ use crate::record::{
     Attempt, Background, Change, Field, GroupDetail, Labels, Listed, Origin, Reason, Version,
 };
 use crate::text::{fit, for_screen, width};
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::step_words::version_kind;
@@ -207,8 +208,11 @@ impl Screen for Versions {
         }
     }
 
-    fn shows_record(&self, session: &Session) -> bool {
-        session.detail().is_some()
+    fn shows_record(&self, session: &Session) -> Shown {
+        match session.detail() {
+            Some(_) => Shown::Whole,
+            None => Shown::Nothing,
+        }
     }
 
     fn hints(&self) -> &'static [Action] {

@@ -92,7 +92,7 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
         stopped: false,
         broken: None,
     };
-    if let Err(error) = terminal.draw(&app).and_then(|()| probe::request()) {
+    if let Err(error) = terminal.draw(&app, || ()).and_then(|()| probe::request()) {
         return Ok(end.terminal_gone(&error));
     }
     let (mut channels, continued) = Channels::connect(handle)?;
@@ -118,10 +118,13 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
         }
         let calm = drawn.elapsed() >= CALM;
         if urgent || calm {
-            if let Err(error) = terminal.draw(&app) {
+            // Nobody sees the frame before its number counts.
+            let number = app.session().sight.frames() + 1;
+            let ready = || channels.frames.store(number, Ordering::SeqCst);
+            if let Err(error) = terminal.draw(&app, ready) {
                 return Ok(end.terminal_gone(&error));
             }
-            channels.frames.store(app.drawn(), Ordering::SeqCst);
+            app.drawn();
             drawn = Instant::now();
             urgent = false;
         }

@@ -37,7 +37,7 @@ fn a_burst_of_accepts_stops_at_what_was_not_drawn() {
 #[test]
 fn what_is_typed_ahead_at_a_prompt_for_an_unseen_record_is_no_key() {
     let mut bench = Bench::evening(120, 40);
-    bench.burst("axq");
+    bench.burst("atq");
     assert!(!bench.quit);
     assert!(matches!(bench.app.dialog(), Some(Dialog::Refusal(_))));
 }

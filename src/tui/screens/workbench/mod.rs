@@ -10,6 +10,7 @@ mod sheet;
 use super::{ActionOutcome, Screen, View};
 use crate::record::Field;
 use crate::tui::dialogs::{Dialog, FilterForm};
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -302,10 +303,15 @@ impl Screen for Workbench {
         }
     }
 
-    fn shows_record(&self, session: &Session) -> bool {
+    fn shows_record(&self, session: &Session) -> Shown {
         let panes = self.panes(session);
-        let text = panes.record.or(panes.queue).is_some() && session.detail().is_some();
-        text && picture_pane::is_settled(session, &panes)
+        if panes.record.or(panes.queue).is_none() || session.detail().is_none() {
+            return Shown::Nothing;
+        }
+        match picture_pane::is_settled(session, &panes) {
+            true => Shown::Whole,
+            false => Shown::Text,
+        }
     }
 
     fn way_back(&self) -> Option<Action> {

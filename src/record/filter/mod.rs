@@ -14,7 +14,7 @@ mod views;
 
 pub use keys::{FilterKey, filter_field, filter_keys, things};
 pub use lexer::{last_word, quoted};
-pub use query::{NEEDS_REVIEW, Query};
+pub use query::{FAILED, NEEDS_REVIEW, Query};
 pub use select::{HeldRecord, Sort, select};
 pub use text::find;
 pub use views::Views;

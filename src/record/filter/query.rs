@@ -7,6 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::Vocabulary;
 use unicode_normalization::UnicodeNormalization;
 
+/// The filter that shows what has failed.
+pub const FAILED: &str = "state:failed";
+
 /// The filter that the workstation opens with.
 pub const NEEDS_REVIEW: &str = "state:review";
 

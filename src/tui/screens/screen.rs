@@ -2,6 +2,7 @@
 
 use crate::record::GroupId;
 use crate::tui::dialogs::Dialog;
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -65,6 +66,11 @@ pub trait Screen {
     /// The action that leads back from what hides the rest of the screen.
     fn way_back(&self) -> Option<Action> {
         None
+    }
+
+    /// How much of the current record a frame of it shows.
+    fn shows_record(&self, _session: &Session) -> Shown {
+        Shown::Nothing
     }
 
     /// Whether actions are about all selected records.

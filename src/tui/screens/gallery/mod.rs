@@ -9,6 +9,7 @@ use crate::text::{count, fit, pad, width};
 use crate::tui::dialogs::{
     BulkAction, BulkForm, Dialog, FilterForm, PromptPurpose, PromptRefusal, Scope,
 };
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -162,6 +163,18 @@ impl Screen for Gallery {
             Action::Open,
             Action::Undo,
         ]
+    }
+
+    fn shows_record(&self, session: &Session) -> Shown {
+        let Some(detail) = session.detail() else {
+            return Shown::Text;
+        };
+        let room = self.layout(session).picture();
+        let key = session.pictures.tile_key(detail.summary.id, room);
+        match detail.item.file.is_none() || session.pictures.get(&key).is_some() {
+            true => Shown::Whole,
+            false => Shown::Text,
+        }
     }
 
     fn is_bulk(&self) -> bool {

@@ -121,7 +121,7 @@ impl Session {
             let id = summary.id;
             let shown = self.records.detail(id).filter(|_| current == Some(id));
             let shown = shown.and_then(|detail| detail.draft.as_ref());
-            let is_shown = shown.is_some_and(|draft| draft.labels.summary() == summary.labels);
+            let is_shown = shown.is_some_and(|draft| draft.labels == summary.labels);
             let before = self.records.get(id).map(|before| &before.labels);
             if before != Some(&summary.labels) && !is_shown {
                 self.sight.forget(id);

@@ -483,7 +483,8 @@ impl Modal for BulkForm {
                 height: shown as u16,
             };
             let chosen = self.chosen.map(|at| at - top);
-            completion::draw(&completions[top..top + shown], chosen, theme, offers, buf);
+            let offered = &completions[top..top + shown];
+            completion::draw(offered, chosen, false, theme, offers, buf);
             y += shown as u16;
         }
         let rest = Rect {

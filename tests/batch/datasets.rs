@@ -274,7 +274,7 @@ fn splits_share_no_name_and_a_filter_chooses() {
         card.contains("Only records that `-reason:color_mismatch` shows."),
         "{card}"
     );
-    let wrong = ["--replace", "--filter", "colour:red"];
+    let wrong = ["--replace", "--filter", "hue:red"];
     export(&desk, "jsonl", &wrong).expect(2);
 }
 

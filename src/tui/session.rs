@@ -279,7 +279,9 @@ impl Session {
 
     pub fn name_of(&self, id: GroupId) -> String {
         let summary = self.records.get(id);
-        summary.map(|summary| summary.name.clone()).unwrap_or_default()
+        summary
+            .map(|summary| summary.name.clone())
+            .unwrap_or_default()
     }
 
     /// Counts a step for the pace of the session.

@@ -56,12 +56,7 @@ impl Channels {
         let (requests, _) = unbounded();
         let continued = keyboard::signals(input_tx.clone(), fail.clone())?;
         let frames = Arc::new(AtomicU64::new(0));
-        keyboard::read(
-            input_tx,
-            capabilities_tx,
-            Arc::clone(&frames),
-            fail.clone(),
-        )?;
+        keyboard::read(input_tx, capabilities_tx, Arc::clone(&frames), fail.clone())?;
         worker::spawn(task_rx, result_tx, keyboard::report_to(fail.clone()))?;
         let channels = Self {
             input,

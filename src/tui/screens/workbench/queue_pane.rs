@@ -4,9 +4,7 @@ use super::layout::{Panes, inner_of};
 use crate::record::GroupSummary;
 use crate::text::{count, fit, pad, width};
 use crate::tui::screens::View;
-use crate::tui::screens::queue_parts::{
-    empty_queue, filter_line, is_reviewed, what_is_left,
-};
+use crate::tui::screens::queue_parts::{empty_queue, filter_line, is_reviewed, what_is_left};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::{fill_view, keep_in_view, pane, put};

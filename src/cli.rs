@@ -8,6 +8,7 @@ mod invocation;
 mod layers;
 mod man;
 mod pages;
+mod values;
 
 pub use args::{Cli, Command};
 pub use invocation::{Invocation, Rejected};

@@ -142,6 +142,12 @@ fn a_view_stands_for_its_filter() {
     assert_eq!(names("view:\"밤 일\"").len(), 2);
     assert_eq!(names("-view:\"밤 일\""), ["루비 반지"]);
     assert_eq!(names("view:\"밤 일\" state:failed"), ["검은 모자"]);
+    let wrong = |filter: &str| {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        Query::parse(filter, &vocabulary, &views()).1.unwrap()
+    };
+    assert_eq!(wrong("view:x"), "no view `x`; there are loop, 밤 일");
+    assert!(wrong("view:loop").starts_with("view `loop`: views are known"));
     let saved = Views::parse(&views().text());
     assert_eq!(saved, views());
     let mut gone = saved;
@@ -156,7 +162,7 @@ fn names_with_colons_and_parentheses() {
     let all = [hat];
     let vocabulary = Vocabulary::builtin().unwrap();
     let shows = |filter: &str| {
-        let query = Query::parse_whole(filter, &vocabulary, &Views::default()).unwrap();
+        let query = Query::parse_whole(filter, &vocabulary).unwrap();
         !select(&all, &query, Sort::Name, None).is_empty()
     };
     for filter in [
@@ -176,7 +182,7 @@ fn names_with_colons_and_parentheses() {
 fn a_filter_for_a_command_is_understood_whole() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let wrong = |filter: &str| {
-        let parsed = Query::parse_whole(filter, &vocabulary, &views());
+        let parsed = Query::parse_whole(filter, &vocabulary);
         parsed.unwrap_err().cause
     };
     for (filter, why) in [
@@ -192,8 +198,7 @@ fn a_filter_for_a_command_is_understood_whole() {
         ("uncertainty:a..b", "`a..b` is no range"),
         ("tags:many", "`many` is no number of tags"),
         ("has:wings", "no field wings: use one of label, "),
-        ("view:x", "no view `x`; there are loop, 밤 일"),
-        ("view:loop", "view `loop`: a view cannot hold another one"),
+        ("view:x", "views are known to the workstation only"),
     ] {
         let said = wrong(filter);
         assert!(said.starts_with(&format!("filter `{filter}`: ")), "{said}");

@@ -2,7 +2,7 @@
 
 use super::pages;
 use crate::record::Background;
-use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
+use crate::settings::{DeviceChoice, EquipmentName, Lang, OnlySource, Precision, Quantize};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -151,6 +151,9 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub run_id: Option<String>,
+    /// Equipment is named by its look (shape) or by the item that wears it (item) [default: shape]
+    #[arg(long, value_name = "NAME", env = "LABELER_EQUIPMENT_NAME", value_parser = equipment_name(), help_heading = "Source")]
+    pub equipment_name: Option<EquipmentName>,
     /// Stop after N items
     #[arg(long, value_name = "N", env = "LABELER_MAX_SAMPLES", allow_negative_numbers = true, value_parser = whole::<u64>(None), help_heading = "Source")]
     pub max_samples: Option<u64>,
@@ -385,6 +388,13 @@ fn words<T: Clone + Send + Sync + 'static>(
             .map(|(_, value)| value.clone())
             .ok_or("not one of the possible values")
     })
+}
+
+fn equipment_name() -> impl TypedValueParser<Value = EquipmentName> {
+    words(&[
+        ("shape", EquipmentName::Shape),
+        ("item", EquipmentName::Item),
+    ])
 }
 
 fn only_source() -> impl TypedValueParser<Value = OnlySource> {

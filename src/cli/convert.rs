@@ -165,6 +165,7 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
         kind,
         only: args.only_source.unwrap_or_default(),
         run_id: args.run_id,
+        equipment_name: args.equipment_name.unwrap_or_default(),
         max_samples: args.max_samples,
     };
     Ok(Some((source, outdir)))

@@ -22,7 +22,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::Change;
-pub use edit::{VocabularyPreview, WordChange, apply};
+pub use edit::{Edited, Names, VocabularyPreview, WordChange, apply, edit};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};

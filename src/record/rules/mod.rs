@@ -29,7 +29,10 @@ pub const WEAK_TOKEN: f32 = 0.25;
 #[derive(Debug, Clone, Copy)]
 pub struct RuleContext<'a> {
     pub vocabulary: &'a Vocabulary,
+    /// The name of the item that the labels were made under.
     pub item_name: &'a str,
+    /// What the source calls the item now.
+    pub name_now: &'a str,
     /// Whether the model was shown the name; only then must the label hold it.
     pub with_metadata: bool,
     /// `None` where the model saw no image: colors are then neither asked for nor checked.
@@ -91,6 +94,10 @@ fn finding(
         Reason::NothingVisible => {
             plain(!is_name_alone(label, name) && says_nothing_visible(label, context))
         }
+        // A text that was made without the name has none.
+        Reason::NameMismatch => (context.with_metadata
+            && clean_text(name) != clean_text(context.name_now))
+        .then(|| vec![name.to_owned()]),
         Reason::Repetition => some(repetition::repeated(labels, name)),
         Reason::LabelTooLong => {
             let tokens = estimate_tokens(label);
@@ -293,6 +300,7 @@ fn weight(reason: Reason) -> f32 {
         Reason::MixedScript
         | Reason::DuplicateLabel
         | Reason::NothingVisible
+        | Reason::NameMismatch
         | Reason::QualityRetryFailed
         | Reason::LowVisualSignal => 0.3,
         Reason::CommaList | Reason::TooSmall => 0.2,
@@ -327,6 +335,7 @@ mod tests {
         RuleContext {
             vocabulary,
             item_name,
+            name_now: item_name,
             with_metadata: true,
             colors: Some(colors),
             confidence: &[],
@@ -498,6 +507,7 @@ mod tests {
         let context = RuleContext {
             vocabulary: &vocabulary,
             item_name: "다른 이름",
+            name_now: "이름",
             with_metadata: false,
             colors: None,
             confidence: std::slice::from_ref(&unsure),

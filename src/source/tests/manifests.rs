@@ -180,8 +180,8 @@ fn array(text: &str) -> (Read, Option<Error>) {
         .unwrap()
         .read(&mut |event| {
             match event {
-                RowEvent::Item(item) => found.items.push(item),
-                RowEvent::Missing(item, why) => found.missing.push((item, why)),
+                RowEvent::Item(item) => found.items.push(item.item),
+                RowEvent::Missing(item, why) => found.missing.push((item.item, why)),
                 RowEvent::Warning(warning) => found.warnings.push(warning),
             }
             ControlFlow::Continue(())

@@ -217,6 +217,15 @@ WHERE r.id = heads.record AND r.made_by <> 'unread'
 -- Colors are counted without the outline now, and again the next time that a picture is read.
 DELETE FROM colors;
 ",
+    "
+-- The name of the item that a text was made under: the source may call the item otherwise now.
+ALTER TABLE drafts ADD COLUMN item_name TEXT NOT NULL DEFAULT '';
+UPDATE drafts SET item_name = coalesce(
+    (SELECT json_extract(r.record, '$.item_name') FROM records r
+     WHERE r.group_id = drafts.group_id AND r.draft = drafts.id AND json_valid(r.record) ORDER BY r.id LIMIT 1),
+    (SELECT g.name FROM groups g WHERE g.id = drafts.group_id),
+    '');
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.

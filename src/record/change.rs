@@ -38,7 +38,7 @@ pub enum Change {
     Canonicalize {
         drop_unknown: bool,
     },
-    /// Brings a text that was made under another name of its item over to the name of now: in the
+    /// Brings a text that was made under another name of its item over to the current name: in the
     /// label, the tags and the queries, with the particles behind it.
     UpdateName,
     /// Makes an earlier or offered version the draft.

@@ -4,7 +4,7 @@ use super::cp949::Texts;
 use super::reading::{
     ItemSource, RowEvent, Sink, SourceRow, absolute, base_of, cannot_open, cannot_read,
 };
-use super::row::{has_control, one_line, wanted};
+use super::row::{file_at, has_control, one_line, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::{EquipmentName, OnlySource};
@@ -281,7 +281,7 @@ impl Database {
                 missing = Some(why.to_owned());
             } else {
                 missing = None;
-                file = Some(self.base.join(path));
+                file = Some(file_at(&self.base, path));
             }
         }
         let item = Item {

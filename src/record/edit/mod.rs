@@ -16,7 +16,7 @@ use unicode_normalization::UnicodeNormalization;
 /// The labels after `change`. Only what the change brings in is put into a record's form; other
 /// fields, and other values of the same list, stay as they are, words outside the vocabulary and
 /// lists that are too long included. `taken` are the labels of the version that the change names,
-/// for `UpdateName` those under the item's name of now.
+/// for `UpdateName` those under the item's current name.
 ///
 /// # Errors
 /// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
@@ -94,7 +94,7 @@ pub struct Edited {
     pub item_name: String,
 }
 
-/// The text after `change`, which may bring it over to the item's name of now; `None` where the
+/// The text after `change`, which may bring it over to the item's current name; `None` where the
 /// change finds nothing to do.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The name that these labels go by: the name of now once the label holds it and no field
+    /// The name that these labels go by: the current name once the label holds it and no field
     /// holds the other one, however that came about.
     pub fn of_text(self, labels: &Labels) -> &'a str {
         match self.differ() && !self.is_settled(labels) {
@@ -29,8 +29,8 @@ impl<'a> Names<'a> {
         self.differ() && !self.is_settled(labels)
     }
 
-    /// The labels with the name of now wherever the other one stands as a word, and the particle
-    /// behind it in the form that follows the new name. The name of now is not touched where it
+    /// The labels with the current name wherever the other one stands as a word, and the particle
+    /// behind it in the form that follows the new name. The current name is not touched where it
     /// stands already, nor is a value that would get too long. A list holds nothing twice.
     pub fn updated(self, labels: &Labels) -> Labels {
         let mut updated = labels.clone();
@@ -43,10 +43,10 @@ impl<'a> Names<'a> {
                 let new = self
                     .replaced(value)
                     .filter(|new| new.chars().count() <= field.most_chars());
-                let is_new = new.is_some();
-                let value = new.unwrap_or_else(|| value.clone());
-                if !is_new || !after.contains(&value) {
-                    after.push(value);
+                match new {
+                    None => after.push(value.clone()),
+                    Some(new) if after.contains(&new) || labels.values(field).contains(&new) => {}
+                    Some(new) => after.push(new),
                 }
             }
             updated.set(field, after);

@@ -82,7 +82,8 @@ fn finding(
         Reason::LabelEqualsItemName => plain(is_name_alone(label, name)),
         // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            let is_missing = context.with_metadata && !label.contains(name);
+            let holds_none = !label.contains(name) && !label.contains(context.name_now);
+            let is_missing = context.with_metadata && holds_none;
             is_missing.then(|| vec![name.to_owned()])
         }
         Reason::AttributesMissing => some(missing_attributes(labels, context)),

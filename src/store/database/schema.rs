@@ -225,6 +225,8 @@ UPDATE drafts SET item_name = coalesce(
      WHERE r.group_id = drafts.group_id AND r.draft = drafts.id AND json_valid(r.record) ORDER BY r.id LIMIT 1),
     (SELECT g.name FROM groups g WHERE g.id = drafts.group_id),
     '');
+-- Pixels that something shines through are counted now, the next time that a picture is read.
+DELETE FROM colors;
 ",
 ];
 

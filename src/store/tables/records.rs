@@ -30,7 +30,7 @@ pub fn record_of(db: &Connection, group: GroupId, draft: i64) -> Result<Record> 
     let row = read_draft(db, draft)?;
     let labels = row.labels;
     let mut reasons = row.reasons;
-    if row.with_metadata {
+    if row.with_metadata && row.item_name != group_row.item.item_name {
         // It was checked against the name that it was made under; the record has that of its item.
         reasons.retain(|reason| *reason != Reason::ItemNameMissing);
         if !labels.label_ko().contains(&group_row.item.item_name) {

@@ -136,7 +136,7 @@ fn an_operator_may_bring_a_text_over_by_hand() {
     assert_eq!(reasons(&journal, id), [Reason::NameMismatch]);
     let by_hand = set_label("붉은 천에 흰 리본이 달린 설산 모자");
     journal.apply(&[id], &by_hand, "label").unwrap();
-    // The tag still has the name of before.
+    // The tag still has the old name.
     assert_eq!(reasons(&journal, id), [Reason::NameMismatch]);
     journal.apply(&[id], &Change::UpdateName, "update").unwrap();
     assert_eq!(reasons(&journal, id), []);

@@ -95,7 +95,7 @@ actions! {
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
         Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
-        UpdateName "update-name" "update name" "Put the item's name of now where a text has the name of before",
+        UpdateName "update-name" "update name" "Replace an outdated item name in the texts by the current one",
     }
     "Ask the model" {
         Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",

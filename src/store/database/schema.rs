@@ -218,11 +218,25 @@ WHERE r.id = heads.record AND r.made_by <> 'unread'
 DELETE FROM colors;
 ",
     "
+-- Computed from an image: its drawing without the colors (NULL where it has none that tells), and
+-- the recolor family of all that show it: the smallest of their numbers, NULL while it is alone.
+-- Can be rebuilt.
+CREATE TABLE drawings (
+    group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+    outline  BLOB,
+    edges    BLOB,
+    family   INTEGER
+);
+CREATE INDEX drawings_by_outline ON drawings (outline) WHERE outline IS NOT NULL;
+CREATE INDEX drawings_by_family ON drawings (family) WHERE family IS NOT NULL;
+",
+    "
 -- The name of the item that a text was made under: the source may call the item otherwise now.
 ALTER TABLE drafts ADD COLUMN item_name TEXT NOT NULL DEFAULT '';
 UPDATE drafts SET item_name = coalesce(
     (SELECT json_extract(r.record, '$.item_name') FROM records r
-     WHERE r.group_id = drafts.group_id AND r.draft = drafts.id AND json_valid(r.record) ORDER BY r.id LIMIT 1),
+     WHERE r.group_id = drafts.group_id AND r.draft = drafts.id AND json_valid(r.record)
+     ORDER BY r.id LIMIT 1),
     (SELECT g.name FROM groups g WHERE g.id = drafts.group_id),
     '');
 -- Pixels that something shines through are counted now, the next time that a picture is read.
@@ -248,7 +262,7 @@ pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
 
 /// Tables that are computed from the others and from the images.
 #[cfg(test)]
-pub const COMPUTED: [&str; 2] = ["colors", "checks"];
+pub const COMPUTED: [&str; 3] = ["colors", "drawings", "checks"];
 
 /// The `application_id` of a journal; one of before it was set has 0.
 pub const APPLICATION_ID: i64 = 0x4c54_5549;

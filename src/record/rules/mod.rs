@@ -82,8 +82,8 @@ fn finding(
         Reason::LabelEqualsItemName => plain(is_name_alone(label, name)),
         // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            let holds_none = !label.contains(name) && !label.contains(context.name_now);
-            let is_missing = context.with_metadata && holds_none;
+            let holds_other = is_renamed(context) && label.contains(context.name_now);
+            let is_missing = context.with_metadata && !label.contains(name) && !holds_other;
             is_missing.then(|| vec![name.to_owned()])
         }
         Reason::AttributesMissing => some(missing_attributes(labels, context)),
@@ -96,9 +96,9 @@ fn finding(
             plain(!is_name_alone(label, name) && says_nothing_visible(label, context))
         }
         // A text that was made without the name has none.
-        Reason::NameMismatch => (context.with_metadata
-            && clean_text(name) != clean_text(context.name_now))
-        .then(|| vec![name.to_owned()]),
+        Reason::NameMismatch => {
+            (context.with_metadata && is_renamed(context)).then(|| vec![name.to_owned()])
+        }
         Reason::Repetition => some(repetition::repeated(labels, name)),
         Reason::LabelTooLong => {
             let tokens = estimate_tokens(label);
@@ -152,6 +152,11 @@ fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
     })
     .filter(|text| !text.is_empty())
     .collect()
+}
+
+/// Whether the source calls the item otherwise than when the labels were made.
+fn is_renamed(context: &RuleContext) -> bool {
+    clean_text(context.item_name) != clean_text(context.name_now)
 }
 
 /// Whether the model was too uncertain of this field.

@@ -33,11 +33,22 @@ pub enum OnlySource {
     All,
 }
 
+/// Which of its two names a row of `equipment_shape_items` goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EquipmentName {
+    /// The item whose look the icon shows.
+    #[default]
+    Shape,
+    /// The item that wears that look.
+    Item,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOptions {
     pub kind: SourceKind,
     pub only: OnlySource,
     pub run_id: Option<String>,
+    pub equipment_name: EquipmentName,
     pub max_samples: Option<u64>,
 }
 

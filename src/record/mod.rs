@@ -22,7 +22,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::Change;
-pub use edit::{VocabularyPreview, WordChange, apply};
+pub use edit::{Edited, Names, VocabularyPreview, WordChange, apply, edit};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
@@ -37,4 +37,4 @@ pub use review::{
 pub use rules::{
     ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, uncertainty,
 };
-pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, to_oklab};

@@ -3,6 +3,7 @@
 use super::errors::doing;
 use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
 use super::tables::drafts::{DraftRow, insert_draft, read_draft};
+use super::tables::groups::read_group;
 use super::tables::meta::{Content, bump};
 use super::tables::records::insert_record;
 use super::tables::states::{StateWriter, read_current};
@@ -54,6 +55,7 @@ pub fn add(
     let id = insert_attempt(&transaction, group, attempt)?;
     let mut states = StateWriter::new(&transaction);
     let mut current = states.read(group)?;
+    let item_name = read_group(&transaction, group)?.item.item_name;
     let mut shown = false;
     match (&attempt.labels, &attempt.failure) {
         (Some(labels), _) => {
@@ -64,6 +66,7 @@ pub fn add(
             let draft = draft_of(
                 attempt,
                 id,
+                &item_name,
                 labels,
                 &attempt.reasons,
                 attempt.confidence.clone(),
@@ -84,6 +87,7 @@ pub fn add(
         let draft = draft_of(
             &basis,
             basis_id,
+            &item_name,
             &merged.labels,
             &merged.reasons,
             confidence,
@@ -154,12 +158,14 @@ pub fn commit(db: &mut Connection, group: GroupId) -> Result<Vec<GroupId>> {
 fn draft_of(
     basis: &Attempt,
     id: i64,
+    item_name: &str,
     labels: &Labels,
     reasons: &[Reason],
     confidence: Vec<FieldConfidence>,
 ) -> DraftRow {
     DraftRow {
         origin: Origin::Attempt(id),
+        item_name: item_name.to_owned(),
         labels: labels.clone(),
         reasons: without_duplicate(reasons),
         kept: kept(reasons),

@@ -83,6 +83,7 @@ fn version(attempt: &Attempt) -> Version {
             labels: attempt.labels.clone().unwrap(),
             reasons: attempt.reasons.clone(),
             about: Vec::new(),
+            item_name: String::new(),
             origin: Origin::Attempt(attempt.id),
             model: "scripted".to_owned(),
             prompt_version: "v2".to_owned(),

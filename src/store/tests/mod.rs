@@ -7,6 +7,7 @@ mod growth;
 mod import;
 mod journal;
 mod layouts;
+mod names;
 mod outdir;
 mod steps;
 mod versions;

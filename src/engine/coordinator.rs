@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Progress is published, and lagging exports are written, at least this often.
 const TICK: Duration = Duration::from_millis(200);
+/// After so many decisions all groups are scored again.
+const DECISIONS: u64 = 5;
 /// Groups in one `Event::Groups`.
 const GROUPS: usize = 512;
 
@@ -41,6 +43,8 @@ pub struct Coordinator {
     stopping: bool,
     /// It was stopped before all was done.
     interrupted: bool,
+    /// How much the journal had learned when the front end last heard of it.
+    taught: u64,
     /// The front end knows that there is nothing to do.
     idle_emitted: bool,
 }
@@ -68,6 +72,7 @@ impl Coordinator {
             began: Instant::now(),
             stopping: false,
             interrupted: false,
+            taught: 0,
             idle_emitted: false,
         }
     }
@@ -97,6 +102,7 @@ impl Coordinator {
         for event in commands::remembered(&mut self.journal)? {
             self.front.emit(event);
         }
+        self.teach();
         self.journal.show_all(GROUPS)?;
         self.journal.opened().begin_source();
         self.journal.opened().remember_files();
@@ -201,7 +207,20 @@ impl Coordinator {
                 Effects::default()
             }
         };
-        self.carry_out(effects)
+        self.carry_out(effects)?;
+        let (_, changes) = self.journal.opened().learned();
+        if changes >= self.taught + DECISIONS {
+            self.taught = changes;
+            self.teach();
+        }
+        Ok(())
+    }
+
+    /// Tells the front end what has been learned, so that it can score all groups again.
+    fn teach(&mut self) {
+        let (estimator, _) = self.journal.opened().learned();
+        let estimator = Box::new(estimator.clone());
+        self.front.emit(Event::Learned(estimator));
     }
 
     fn retry(&mut self, groups: &[GroupId], how: &Retry) -> Effects {

@@ -2,7 +2,7 @@
 
 use super::{
     Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
-    Item, Labels, NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
+    Item, Labels, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Vocabulary, apply,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,8 @@ pub struct GroupSummary {
     /// A model's new answer waits to be compared with the draft.
     pub offered: bool,
     pub reasons: Vec<Reason>,
-    /// 0 (nothing speaks against it) to 1; orders the queue.
+    pub signals: Vec<Signal>,
+    /// How likely a person changes what it says, 0-1, by the decisions so far; orders the queue.
     pub uncertainty: f32,
     /// What the queue shows, counts and filters by, of the draft; other fields are empty.
     pub labels: Labels,

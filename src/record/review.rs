@@ -195,6 +195,11 @@ impl ReviewState {
             }
     }
 
+    /// Whether a person has accepted the draft, or has made it the line.
+    pub fn is_approved(&self) -> bool {
+        self.decision == Decision::Accepted || self.is_confirmed()
+    }
+
     pub fn next_commit(&self) -> NextCommit {
         match (&self.decision, self.draft, self.line) {
             (Decision::Rejected(_), _, Some(_)) => NextCommit::Removes,

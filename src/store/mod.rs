@@ -9,6 +9,7 @@ mod errors;
 mod history;
 mod import;
 mod journal;
+mod learning;
 mod queries;
 mod recovery;
 mod rules;

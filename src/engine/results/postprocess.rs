@@ -108,6 +108,7 @@ impl Postprocess {
                 Purpose::Quality(base) => Some(base.id),
                 Purpose::First | Purpose::Repair | Purpose::Operator => None,
             },
+            opinion_of: None,
             settings: job.settings.clone(),
             settings_hash,
             raw_text: String::new(),

@@ -9,7 +9,7 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
 use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
-use super::results::Results;
+use super::results::{Results, Resumed};
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
 use crate::export::Exports;
@@ -65,7 +65,7 @@ impl Coordinator {
             front,
             exports: Exports::new(&options.outdir, options.parquet),
             ingest: Ingest::new(settings.with_image),
-            queue: RequestQueue::new(settings, workers.has_model()),
+            queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
             results: Results::new(prompter, options, Arc::clone(&metrics)),
             workers,
             metrics,
@@ -266,8 +266,13 @@ impl Coordinator {
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
                 for group in ingested.answered {
-                    let request = self.results.resume(group, &mut self.journal)?;
-                    effects.requests.extend(request);
+                    match self.results.resume(group, &mut self.journal)? {
+                        Resumed::Nothing => {}
+                        Resumed::Retry(request) => effects.requests.push(*request),
+                        Resumed::Opinions(requests) => {
+                            requests.into_iter().for_each(|r| self.queue.add_later(r));
+                        }
+                    }
                 }
                 effects.changed = ingested.all;
                 Ok(effects)

@@ -156,6 +156,7 @@ mod tests {
                 commit_automatically: true,
                 resume: false,
                 quality_retry: false,
+                opinions: 0,
                 parquet: false,
                 max_new_tokens: 1,
             },

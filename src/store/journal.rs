@@ -146,6 +146,12 @@ impl Journal {
         answers::without_retry(self.database.read(), group)
     }
 
+    /// The answer that a draft is which nobody has decided about, and how many opinions there are
+    /// on it.
+    pub fn answer_to_review(&self, group: GroupId) -> Result<Option<(Attempt, u32)>> {
+        answers::to_review(self.database.read(), group)
+    }
+
     /// Stores failures that came before any answer was asked for (a missing or broken image), in
     /// one transaction.
     pub fn add_failures(&mut self, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {

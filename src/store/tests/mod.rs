@@ -7,6 +7,7 @@ mod import;
 mod journal;
 mod layouts;
 mod learning;
+mod opinions;
 mod outdir;
 mod steps;
 mod versions;

@@ -1,7 +1,7 @@
 //! Many records: bulk steps, filters, retries, leaving.
 
 use super::*;
-use crate::record::{Estimator, Look};
+use crate::record::{Estimator, Look, Reason};
 
 #[test]
 fn a_bulk_decision_tells_how_many_it_is_about() {

@@ -21,6 +21,9 @@ pub struct GroupSummary {
     pub name: String,
     pub source_type: SourceType,
     pub part: Option<String>,
+    /// The recolor family of its image: the smallest number among the groups that show the same
+    /// drawing. `None` while it is alone, or not read yet.
+    pub family: Option<GroupId>,
     pub state: GroupState,
     /// Whether `labels.jsonl` holds a record of this group (also an uncertain or since edited one).
     pub has_record: bool,

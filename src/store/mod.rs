@@ -6,6 +6,7 @@ mod contents;
 mod database;
 mod edit_context;
 mod errors;
+mod families;
 mod history;
 mod import;
 mod journal;
@@ -27,7 +28,7 @@ pub use journal::Journal;
 pub use queries::{Counts, Found};
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
-    files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,
+    copy_to_read, files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,
 };
 pub use source_reading::{Members, NewGroup, Upserted};
 pub use tables::meta::Content;

@@ -19,8 +19,8 @@ use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.signals, h.labels, h.changed_at,
-        h.offered, h.has_draft
-    FROM groups g JOIN heads h ON h.group_id = g.id";
+        h.offered, d.family, h.has_draft
+    FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id";
 
 /// How things stand, for the summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -364,6 +364,7 @@ struct RawSummary {
     labels: String,
     changed_at: i64,
     offered: bool,
+    family: Option<i64>,
     has_draft: bool,
 }
 
@@ -383,7 +384,8 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         labels: row.get(11)?,
         changed_at: row.get(12)?,
         offered: row.get(13)?,
-        has_draft: row.get(14)?,
+        family: row.get(14)?,
+        has_draft: row.get(15)?,
     })
 }
 
@@ -412,6 +414,7 @@ impl RawSummary {
             uncertainty,
             labels: from_json(&self.labels)?,
             changed_at: self.changed_at,
+            family: self.family.map(GroupId),
         })
     }
 }

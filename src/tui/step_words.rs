@@ -2,7 +2,7 @@
 
 use crate::engine::Step;
 use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, StepReport};
-use crate::text::{count, plural};
+use crate::text::{count, fit, plural};
 
 /// What a text is: `imported`, `attempt 2`, `edit`.
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
@@ -20,11 +20,21 @@ pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     }
 }
 
-/// Describes what a step changed in how many records, and what it left alone and why.
-pub fn step_words(step: &Step) -> String {
+/// Cells of a record's name in a notice.
+const NAME: usize = 24;
+
+/// Describes what a step changed in how many records, and what it left alone and why. `name` is the
+/// only record that it is about, or where undo and redo have gone.
+pub fn step_words(step: &Step, records: usize, name: &str) -> String {
+    let name = fit(name, NAME);
+    let back = |verb: &str, step: &str| match records {
+        0 | 1 => format!("{name}: {verb}: {step}"),
+        _ => format!("{verb}: {step}; now at {name}"),
+    };
     match step {
-        Step::Undone(name) => format!("undone: {name}"),
-        Step::Redone(name) => format!("redone: {name}"),
+        Step::Undone(step) => back("undone", step),
+        Step::Redone(step) => back("redone", step),
+        Step::Done(report) if records == 1 => format!("{name}: {}", done(report)),
         Step::Done(report) => done(report),
     }
 }

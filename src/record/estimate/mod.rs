@@ -258,7 +258,8 @@ mod tests {
 
     #[test]
     fn an_operator_who_cares_for_tags_brings_few_tags_forward() {
-        let cares = decisions(&[Reason::FewTags], 12, 1);
+        let mut cares = decisions(&[Reason::FewTags], 12, 1);
+        cares.extend(decisions(&[Reason::Repetition], 0, 12));
         let estimator = Estimator::learn(&cares);
         let tags = estimator.uncertainty(&[Reason::FewTags], &[]);
         assert!(tags > estimator.uncertainty(&[Reason::Repetition], &[]) + 0.2);

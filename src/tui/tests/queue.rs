@@ -227,12 +227,19 @@ fn what_was_learned_counts_once_the_operator_goes_on() {
         "{}",
         bench.screen()
     );
-    let look = Look {
-        reasons: vec![Reason::FewTags],
-        signals: vec![],
-        changed: true,
+    let looks = |reason, changed| {
+        let look = Look {
+            reasons: vec![reason],
+            signals: vec![],
+            changed,
+        };
+        vec![look; 40]
     };
-    let learned = Estimator::learn(&vec![look; 40]);
+    let cares = [
+        looks(Reason::FewTags, true),
+        looks(Reason::ColorMismatch, false),
+    ];
+    let learned = Estimator::learn(cares.iter().flatten());
     bench.event(Event::Learned(Box::new(learned)));
     assert_eq!(order(&bench), before);
     bench.keys("j");

@@ -148,6 +148,8 @@ pub struct EngineOptions {
     /// Go on from what the outdir holds; without it a run on existing labels refuses.
     pub resume: bool,
     pub quality_retry: bool,
+    /// Further samples for each uncertain answer.
+    pub opinions: u32,
     pub parquet: bool,
     pub max_new_tokens: usize,
 }

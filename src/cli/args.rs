@@ -236,6 +236,9 @@ pub struct LabelArgs {
     /// One more, stricter attempt for a low-quality record
     #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labeling")]
     pub quality_retry: bool,
+    /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
+    #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
+    pub opinions: Option<u32>,
 
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]

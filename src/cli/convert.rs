@@ -119,6 +119,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             commit_automatically: args.batch,
             resume: args.resume || !args.batch,
             quality_retry: args.quality_retry,
+            opinions: args.opinions.unwrap_or(0),
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
         },

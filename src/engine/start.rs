@@ -157,6 +157,7 @@ mod tests {
                 commit_automatically: true,
                 resume: false,
                 quality_retry: false,
+                opinions: 0,
                 parquet: false,
                 max_new_tokens: 1,
             },

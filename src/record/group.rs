@@ -2,7 +2,8 @@
 
 use super::{
     Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
-    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, edit,
+    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Vocabulary,
+    edit,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,8 @@ pub struct GroupSummary {
     /// A model's new answer waits to be compared with the draft.
     pub offered: bool,
     pub reasons: Vec<Reason>,
-    /// 0 (nothing speaks against it) to 1; orders the queue.
+    pub signals: Vec<Signal>,
+    /// How likely a person changes what it says, 0-1, by the decisions so far; orders the queue.
     pub uncertainty: f32,
     /// What the queue shows, counts and filters by, of the draft; other fields are empty.
     pub labels: Labels,

@@ -8,6 +8,9 @@ use crate::text::{count, fit, plural};
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     match (text.origin, detail.attempt_of(text)) {
         (Origin::Import, _) => "imported".to_owned(),
+        (Origin::Attempt(_), Some(at)) if detail.attempts[at].opinion_of.is_some() => {
+            "second opinion".to_owned()
+        }
         (Origin::Attempt(_), Some(at)) => {
             let as_it_came = detail.attempts[at].labels.as_ref() == Some(&text.labels);
             let merged = if as_it_came { "" } else { ", merged" };

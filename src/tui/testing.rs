@@ -49,6 +49,7 @@ fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
         model: "scripted".to_owned(),
         prompt_version: "v2".to_owned(),
         retry_of: None,
+        opinion_of: None,
         settings: AttemptSettings {
             strict: id % 2 == 0,
             upscale: 2,

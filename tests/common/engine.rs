@@ -25,6 +25,7 @@ pub fn options(folder: &Path) -> EngineOptions {
         commit_automatically: false,
         resume: true,
         quality_retry: false,
+        opinions: 0,
         parquet: false,
         max_new_tokens: 100,
     }

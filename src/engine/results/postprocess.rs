@@ -106,7 +106,11 @@ impl Postprocess {
             prompt_version,
             retry_of: match &job.purpose {
                 Purpose::Quality(base) => Some(base.id),
-                Purpose::First | Purpose::Repair | Purpose::Operator => None,
+                _ => None,
+            },
+            opinion_of: match job.purpose {
+                Purpose::Opinion { of, .. } => Some(of),
+                _ => None,
             },
             settings: job.settings.clone(),
             settings_hash,

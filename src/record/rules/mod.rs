@@ -281,22 +281,11 @@ fn foreign_words(labels: &Labels, name: &str) -> Vec<String> {
     found
 }
 
-/// How much speaks against a record, 0 to 1; orders the queue.
-pub fn uncertainty(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
-    let believed: f32 = reasons.iter().map(|&reason| 1.0 - weight(reason)).product();
-    if confidence.is_empty() {
-        return 1.0 - believed;
-    }
-    let mean = confidence.iter().map(|field| field.mean).sum::<f32>() / confidence.len() as f32;
-    let unsure = 0.4 * (1.0 - mean.clamp(0.0, 1.0));
-    (1.0 - believed * (1.0 - unsure)).clamp(0.0, 1.0)
-}
-
 /// How likely somebody who looks at a record with this reason changes what it says. Measured by
 /// eye where many records have it: nineteen of twenty that claim a color which is not there are
 /// wrong. What only the form lacks (tags, attributes, the name) is next to nothing: it is right
 /// about the icon, and is filled in for many records at once.
-fn weight(reason: Reason) -> f32 {
+pub(super) fn weight(reason: Reason) -> f32 {
     match reason {
         Reason::UnreadLine => 0.9,
         Reason::ColorMismatch => 0.8,
@@ -535,23 +524,5 @@ mod tests {
             ..unsure
         };
         assert!(!is_low(&of_label));
-    }
-
-    #[test]
-    fn uncertainty_grows_with_reasons_and_stays_in_bounds() {
-        let confidence = |mean| FieldConfidence {
-            field: Field::LabelKo,
-            mean,
-            weakest: mean,
-            weak_words: vec![],
-        };
-        assert_eq!(uncertainty(&[], &[]), 0.0);
-        assert!(uncertainty(&[], &[confidence(0.9)]) < uncertainty(&[], &[confidence(0.4)]));
-        assert!(
-            uncertainty(&[Reason::FewTags], &[])
-                < uncertainty(&[Reason::FewTags, Reason::CommaList], &[])
-        );
-        let all = uncertainty(Reason::ALL, &[confidence(0.0)]);
-        assert!(all > 0.9 && all <= 1.0);
     }
 }

@@ -242,6 +242,21 @@ UPDATE drafts SET item_name = coalesce(
 -- Pixels that something shines through are counted now, the next time that a picture is read.
 DELETE FROM colors;
 ",
+    "
+-- What uncertainty is estimated from besides the reasons; the estimate is computed when it is read.
+ALTER TABLE heads ADD COLUMN signals TEXT NOT NULL DEFAULT '[]';
+UPDATE heads SET signals = (
+    SELECT coalesce(json_group_array(json_object(
+        'field', json_extract(c.value, '$.field'),
+        'confidence', json_extract(c.value, '$.mean'))), '[]')
+    FROM json_each(d.confidence) c)
+FROM drafts d
+WHERE json_valid(heads.head) AND json_valid(d.confidence)
+    AND d.id = json_extract(heads.head, '$.draft') AND json_array_length(d.confidence) > 0;
+ALTER TABLE heads DROP COLUMN uncertainty;
+-- What operators did with one group.
+CREATE INDEX step_entries_by_group ON step_entries (group_id, step);
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.

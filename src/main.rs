@@ -67,6 +67,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         model: options.labeler != LabelerOptions::None,
         outdir: outdir.display().to_string(),
         vocabulary: Arc::clone(engine.vocabulary()),
+        pictures: front.pictures,
         english: options.prompt.lang != Lang::Ko,
     };
     logging::start(&outdir, options.log_level)?;

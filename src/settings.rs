@@ -141,6 +141,20 @@ pub struct EngineOptions {
     pub max_new_tokens: usize,
 }
 
+/// How the workstation shows icons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PictureChoice {
+    /// As the terminal says that it can.
+    #[default]
+    Auto,
+    Kitty,
+    Sixel,
+    Iterm,
+    /// Half blocks of text, two pixels a cell.
+    Blocks,
+    None,
+}
+
 /// What only the front ends need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontOptions {
@@ -149,6 +163,7 @@ pub struct FrontOptions {
     pub json: bool,
     /// A built-in key map's name or a file.
     pub keymap: Option<String>,
+    pub pictures: PictureChoice,
 }
 
 /// Everything a labeling run needs, one struct per stage.

@@ -2,7 +2,7 @@
 
 use super::pages;
 use crate::record::Background;
-use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
+use crate::settings::{DeviceChoice, Lang, OnlySource, PictureChoice, Precision, Quantize};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -240,6 +240,9 @@ pub struct LabelArgs {
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
     pub keymap: Option<String>,
+    /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
+    #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
+    pub pictures: Option<PictureChoice>,
     /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
     #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
     pub log_level: Option<tracing::Level>,
@@ -422,6 +425,17 @@ fn quantize() -> impl TypedValueParser<Value = Quantize> {
         ("none", Quantize::None),
         ("q8_0", Quantize::Q8_0),
         ("q4k", Quantize::Q4K),
+    ])
+}
+
+fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
+    words(&[
+        ("auto", PictureChoice::Auto),
+        ("kitty", PictureChoice::Kitty),
+        ("sixel", PictureChoice::Sixel),
+        ("iterm", PictureChoice::Iterm),
+        ("blocks", PictureChoice::Blocks),
+        ("none", PictureChoice::None),
     ])
 }
 

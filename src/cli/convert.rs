@@ -124,6 +124,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             batch: args.batch,
             json: args.json,
             keymap: args.keymap,
+            pictures: args.pictures.unwrap_or_default(),
         },
         log_level: args.log_level.unwrap_or(tracing::Level::INFO),
     })

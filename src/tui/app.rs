@@ -151,6 +151,7 @@ impl App {
             return;
         }
         for key in Key::from_event(event) {
+            self.session.digit = key.digit();
             self.prefix.push(key);
             let mut found = self.look_up();
             if found == Lookup::None && self.prefix.len() > 1 {
@@ -335,15 +336,25 @@ impl App {
                 session.notify("saved: the journal can be written again");
                 self.ask_again_to_leave();
             }
-            Event::Labeled { name, offered, .. } if offered => session.notify_offer(&name),
-            Event::Labeled { .. } | Event::Idle => {}
+            Event::Labeled {
+                group,
+                reasons,
+                offered,
+                ..
+            } => session.notify_answer(group, reasons.len(), offered),
+            Event::Idle => {}
             Event::Failed {
-                name, code, detail, ..
+                group,
+                name,
+                code,
+                detail,
+                ..
             } => {
-                let code = code.code();
-                session
-                    .notices
-                    .log_error(format!("{name}: {code} ({detail})"));
+                let text = format!("{name}: {} ({detail})", code.code());
+                if session.asked.fail(group) {
+                    session.warn(format!("asked again, {text}"));
+                }
+                session.notices.log_error(text);
             }
             Event::Warning(warning) => {
                 let text = wording::warning(&warning);

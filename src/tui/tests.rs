@@ -64,7 +64,7 @@ fn panes_and_screens() {
     layouts("gallery", "2 space right");
     layouts("progress", "3");
     layouts("statistics", "4");
-    layouts("attempts", "v left j j");
+    layouts("attempts", "v k right j j");
     pane("record", "Record", "tab j j");
     pane("help", "Keys", "?");
     pane("palette", "Do what?", ": \"retry");
@@ -119,9 +119,10 @@ const DEEDS: &[(Action, &str, &str)] = &[
     ),
     (Action::Retry, "r", "Queue"),
     (Action::RetryWith, "R \"금속_왕관 up right", "Ask again"),
-    (Action::Attempts, "v left", "Versions"),
-    (Action::TakeField, "v right j j enter", "Versions"),
-    (Action::TakeAttempt, "v right T", "Record"),
+    (Action::Attempts, "v", "Versions"),
+    (Action::TakeNumbered, "v j 1", "Against"),
+    (Action::TakeField, "v j right j j enter", "Against"),
+    (Action::TakeAttempt, "v j T", "Record"),
     (Action::Pause, "p", ""),
     (Action::Background, "b", "Picture"),
     (Action::ModelView, "m", "Picture"),
@@ -331,7 +332,7 @@ fn pictures_under_a_box_are_left_out_whole() {
         "R",
         "ctrl-f",
     ];
-    let work = ["?", ":", "q", "ctrl-f \"모자"];
+    let work = ["?", "ctrl-f \"모자"];
     for (screen, (width, height), boxes) in
         [("\\ 2", (64, 24), &gallery[..]), ("\\", (100, 30), &work)]
     {
@@ -349,6 +350,43 @@ fn pictures_under_a_box_are_left_out_whole() {
             assert!(bench.images().len() >= all.len(), "{screen} {keys}");
         }
     }
+}
+
+#[test]
+fn no_box_covers_the_picture_of_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = folder.path().join("icon.png");
+    let dot = image::Rgba([200, 30, 30, 255]);
+    image::RgbaImage::from_pixel(20, 20, dot)
+        .save(&icon)
+        .unwrap();
+    for (width, height) in [(80, 24), (120, 36), (200, 60)] {
+        for (screen, boxes) in [
+            ("", &["?", ":", "q", "R", "N", "x", "V", "d", "t \"ㅁ", "g q e", "/ \"s", "ctrl-f"][..]),
+            ("v", &["?", ":", "R"]),
+        ] {
+            for keys in boxes {
+                let mut bench = Bench::evening(width, height);
+                bench.show_pixels(&icon);
+                bench.keys("a").keys(screen);
+                let picture = bench.images().into_iter().max_by_key(|at| (at.x > 5, at.x));
+                bench.keys(keys);
+                let all = bench.images();
+                assert!(all.contains(&picture.unwrap()), "{width}x{height} {screen} {keys}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_pictures_the_record_has_their_room() {
+    let mut bench = Bench::without_pictures(120, 36);
+    let screen = bench.screen();
+    assert!(!screen.contains("Picture"), "{screen}");
+    bench.keys("a");
+    assert_eq!(bench.count(GroupState::Accepted), 1);
+    let screen = bench.keys("v").screen();
+    assert!(screen.contains("Against the draft"), "{screen}");
 }
 
 #[test]
@@ -374,9 +412,11 @@ fn a_box_over_korean_keeps_its_border() {
     for width in 74..80 {
         bench.resize(width, 24);
         let screen = bench.screen();
-        let rows = screen.lines().skip_while(|line| !line.contains("> Sure?"));
-        let left = (width - 60) / 2;
-        for row in rows.take(5) {
+        let mut rows = screen.lines().skip_while(|line| !line.contains("> Sure?"));
+        let title = rows.next().unwrap();
+        let (before, _) = title.split_once("╭> Sure?").unwrap();
+        let left = crate::text::width(before) as u16;
+        for row in rows.take(4) {
             assert!("╭│╰".contains(cell(row, left)), "{row}");
         }
     }

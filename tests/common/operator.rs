@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, Step};
 use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
+use labeler_tui::settings::PictureChoice;
 use labeler_tui::tui::Settings;
 use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
@@ -55,6 +56,7 @@ impl Operator {
             model: true,
             outdir: "out".into(),
             vocabulary: Arc::clone(engine.vocabulary()),
+            pictures: PictureChoice::Auto,
             english: false,
         };
         let theme = Theme {

@@ -85,6 +85,7 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
     let mut terminal =
         TerminalGuard::take(log.to_owned()).context(ErrorKind::Terminal, "the terminal")?;
     let theme = Theme::detect(|name| std::env::var(name).ok());
+    let pictures = settings.pictures;
     let mut app = App::new(terminal.size(), theme, keymap, settings);
     let mut effects = app.update(Message::Progress(Box::new(handle.progress())));
     let mut end = LoopEnd {
@@ -95,7 +96,7 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
     if let Err(error) = terminal.draw(&app, || ()).and_then(|()| probe::request()) {
         return Ok(end.terminal_gone(&error));
     }
-    let (mut channels, continued) = Channels::connect(handle)?;
+    let (mut channels, continued) = Channels::connect(handle, pictures)?;
     let mut drawn = Instant::now();
     let mut urgent = true;
     loop {
@@ -164,8 +165,8 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
                 }
                 LoopEvent::Terminal(capabilities) => {
                     urgent = true;
-                    let fine = capabilities.shows_pixels();
-                    channels.load_pictures_for(capabilities.picker)?;
+                    let fine = capabilities.graphics.is_fine();
+                    channels.load_pictures_for(capabilities.graphics)?;
                     if let Some(ground) = capabilities.ground {
                         effects.extend(app.update(Message::Ground(ground)));
                     }

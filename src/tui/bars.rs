@@ -107,7 +107,10 @@ fn meter(session: &Session, width: u16) -> Option<String> {
     if width >= WIDE + 40 {
         let groups = session.records.groups();
         let committed = count(groups.count(GroupState::Committed));
-        text.push_str(&format!(", {committed} of {} committed", count(groups.len() as u64)));
+        text.push_str(&format!(
+            ", {committed} of {} committed",
+            count(groups.len() as u64)
+        ));
     }
     Some(text)
 }
@@ -141,7 +144,14 @@ pub fn hints(
     }
     if session.repeats.is_recording() {
         let text = "recording ";
-        x = put(buf, x, area.y, area.right().saturating_sub(x), text, theme.warn());
+        x = put(
+            buf,
+            x,
+            area.y,
+            area.right().saturating_sub(x),
+            text,
+            theme.warn(),
+        );
     }
     if !prefix.is_empty() {
         let keys: Vec<_> = prefix.iter().map(ToString::to_string).collect();

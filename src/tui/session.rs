@@ -237,7 +237,10 @@ impl Session {
         }
         if let Command::Retry { groups, .. } = &command {
             for id in groups {
-                let reasons = self.records.get(*id).map_or(0, |summary| summary.reasons.len());
+                let reasons = self
+                    .records
+                    .get(*id)
+                    .map_or(0, |summary| summary.reasons.len());
                 self.asked.ask(*id, reasons);
             }
         }
@@ -296,7 +299,9 @@ impl Session {
 
     pub fn name_of(&self, id: GroupId) -> String {
         let summary = self.records.get(id);
-        summary.map(|summary| summary.name.clone()).unwrap_or_default()
+        summary
+            .map(|summary| summary.name.clone())
+            .unwrap_or_default()
     }
 
     /// Counts a step for the pace of the session.

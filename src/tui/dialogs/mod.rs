@@ -60,11 +60,12 @@ pub struct DialogPlace {
 }
 
 impl DialogPlace {
-    /// The room for a box of this size: the first one that shows most of it.
+    /// The room for a box of this size: the first one, unless the second shows far more of it.
     pub fn room(&self, width: u16, height: u16) -> Rect {
-        let shown = |room: &Rect| u32::from(room.width.min(width)) * u32::from(room.height.min(height));
+        let shown =
+            |room: &Rect| u32::from(room.width.min(width)) * u32::from(room.height.min(height));
         let [first, second] = self.rooms;
-        match shown(&second) > shown(&first) {
+        match shown(&second) * 2 > shown(&first) * 3 {
             true => second,
             false => first,
         }
@@ -78,7 +79,9 @@ impl DialogPlace {
     /// The room around a place of the screen.
     pub fn room_around(&self, at: Position, session: &Session) -> Rect {
         let mut rooms = self.rooms.into_iter();
-        rooms.find(|room| room.contains(at)).unwrap_or_else(|| session.body())
+        rooms
+            .find(|room| room.contains(at))
+            .unwrap_or_else(|| session.body())
     }
 }
 

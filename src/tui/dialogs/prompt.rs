@@ -204,7 +204,9 @@ impl TextPrompt {
 
     /// Chooses the offer of a digit; `false` where there is none.
     fn choose(&mut self, digit: char, completions: &[Completion]) -> bool {
-        let at = digit.to_digit(10).and_then(|at| (at as usize).checked_sub(1));
+        let at = digit
+            .to_digit(10)
+            .and_then(|at| (at as usize).checked_sub(1));
         self.chosen = at.filter(|at| *at < completions.len()).or(self.chosen);
         at == self.chosen
     }
@@ -398,7 +400,7 @@ impl Modal for TextPrompt {
         }
     }
 
-    fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
         match place.in_place {
             Some(cursor) => cursor,
             None => Some(edit_cursor(&self.edit, inner(box_area(place), true))),
@@ -408,7 +410,8 @@ impl Modal for TextPrompt {
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
         if self.is_numbered() {
             &[("1-9 Enter", "take"), ("Tab", "next"), ("Esc", "close")]
-        } else if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. }) {
+        } else if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. })
+        {
             &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
         } else {
             &[("Enter", "take"), ("Esc", "leave it")]

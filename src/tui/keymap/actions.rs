@@ -228,10 +228,7 @@ impl Action {
 
     /// Whether it works on a screen that is too small to show anything.
     pub fn works_blind(self) -> bool {
-        matches!(
-            self,
-            Self::Quit | Self::Suspend | Self::Redraw | Self::Help
-        )
+        matches!(self, Self::Quit | Self::Suspend | Self::Redraw | Self::Help)
     }
 
     /// Whether something is typed after it.

@@ -96,7 +96,11 @@ fn by_contrast(icon: &Icon) -> Backdrop {
 fn edge(icon: &Icon) -> Vec<f32> {
     let (width, height) = (icon.width as usize, icon.height as usize);
     let pixels = icon.rgba.as_chunks::<4>().0;
-    let opaque = |x: usize, y: usize| pixels.get(y * width + x).is_some_and(|pixel| pixel[3] >= 128);
+    let opaque = |x: usize, y: usize| {
+        pixels
+            .get(y * width + x)
+            .is_some_and(|pixel| pixel[3] >= 128)
+    };
     let mut edge = Vec::new();
     for y in 0..height {
         for x in 0..width {

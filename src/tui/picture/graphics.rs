@@ -60,7 +60,9 @@ impl Graphics {
         if self.inflates && self.picker.protocol_type() == ProtocolType::Kitty {
             let in_tmux = self.picker.tmux_detected();
             let kitty = Kitty::new(image, size, next_id(), in_tmux, true);
-            return kitty.map(Protocol::Kitty).map_err(|error| error.to_string());
+            return kitty
+                .map(Protocol::Kitty)
+                .map_err(|error| error.to_string());
         }
         self.picker
             .new_protocol(image, size, Resize::Fit(None))

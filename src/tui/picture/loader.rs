@@ -311,6 +311,10 @@ mod tests {
             key: key(RenderMode::Plain(BackdropChoice::Contrast), 10, 5),
             file: "no/such.png".into(),
         };
-        assert!(load(&Graphics::new(Picker::halfblocks()), &request).picture.is_err());
+        assert!(
+            load(&Graphics::new(Picker::halfblocks()), &request)
+                .picture
+                .is_err()
+        );
     }
 }

@@ -6,9 +6,7 @@ mod loader;
 
 pub use backdrop::BackdropChoice;
 pub use graphics::Graphics;
-pub use loader::{
-    LoadedPicture, PictureKey, PictureRequest, RenderMode, ScreenPicture, spawn,
-};
+pub use loader::{LoadedPicture, PictureKey, PictureRequest, RenderMode, ScreenPicture, spawn};
 
 #[cfg(test)]
 pub use loader::load;

@@ -199,7 +199,10 @@ mod tests {
     #[test]
     fn pictures_are_sent_compressed_where_the_terminal_inflates_them() {
         let inflates = "\u{1b}_Gi=32;OK\u{1b}\\";
-        for (replies, expected) in [(&[KITTY, CELL][..], false), (&[KITTY, inflates, CELL], true)] {
+        for (replies, expected) in [
+            (&[KITTY, CELL][..], false),
+            (&[KITTY, inflates, CELL], true),
+        ] {
             let capabilities = said(replies).capabilities(PictureChoice::Auto);
             assert_eq!(capabilities.graphics.inflates, expected);
         }

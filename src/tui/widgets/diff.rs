@@ -66,7 +66,10 @@ mod tests {
     #[test]
     fn words_that_stay_are_kept_and_the_old_one_comes_first() {
         assert_eq!(
-            shown("검은 레이스의 고상한 드레스", "흰 레이스의 아주 고상한 드레스"),
+            shown(
+                "검은 레이스의 고상한 드레스",
+                "흰 레이스의 아주 고상한 드레스"
+            ),
             "-검은 +흰 레이스의 +아주 고상한 드레스"
         );
         assert_eq!(shown("", "하나 둘"), "+하나 +둘");

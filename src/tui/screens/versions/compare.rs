@@ -79,7 +79,10 @@ impl Compared<'_> {
         vec![
             Span::styled(mark, self.theme.title()),
             Span::styled(number, self.theme.key()),
-            Span::styled(format!(" {:<width$}", field.name(), width = NAME - 3), style),
+            Span::styled(
+                format!(" {:<width$}", field.name(), width = NAME - 3),
+                style,
+            ),
         ]
     }
 
@@ -93,7 +96,10 @@ impl Compared<'_> {
     }
 
     fn changed(&self, field: Field, cells: usize) -> Vec<Line<'static>> {
-        let old = self.draft.map(|draft| tokens(draft, field)).unwrap_or_default();
+        let old = self
+            .draft
+            .map(|draft| tokens(draft, field))
+            .unwrap_or_default();
         let new = tokens(self.version, field);
         let between = if field.is_list() { ", " } else { " " };
         let apart = field == Field::QueryVariantsKo;
@@ -106,7 +112,10 @@ impl Compared<'_> {
                 Change::Removed => ("-", self.removed()),
                 Change::Inserted => ("+", self.inserted()),
             };
-            for (row, text) in wrap(&format!("{sign}{text}"), cells).into_iter().enumerate() {
+            for (row, text) in wrap(&format!("{sign}{text}"), cells)
+                .into_iter()
+                .enumerate()
+            {
                 let wide = width(&text);
                 if used > 0 && (apart || row > 0 || used + wide > cells) {
                     if !apart && row == 0 {
@@ -125,7 +134,10 @@ impl Compared<'_> {
     }
 
     fn removed(&self) -> Style {
-        self.theme.bad().remove_modifier(Modifier::BOLD).add_modifier(Modifier::CROSSED_OUT)
+        self.theme
+            .bad()
+            .remove_modifier(Modifier::BOLD)
+            .add_modifier(Modifier::CROSSED_OUT)
     }
 
     fn inserted(&self) -> Style {

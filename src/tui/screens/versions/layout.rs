@@ -1,6 +1,6 @@
 //! Where the parts of the versions screen are, for any size.
 
-use crate::tui::widgets::layout::{has_borders, inner, split_right};
+use crate::tui::widgets::layout::{has_borders, split_right};
 use ratatui::layout::Rect;
 
 /// Borders included, where there are any.
@@ -10,13 +10,6 @@ pub struct Parts {
     pub compare: Rect,
     pub picture: Option<Rect>,
     pub borders: bool,
-}
-
-impl Parts {
-    /// What is left inside a part's border or under its title.
-    pub fn inner(&self, area: Rect) -> Rect {
-        inner(area, self.borders)
-    }
 }
 
 /// Where they are; without pictures the other two have the room.

@@ -119,7 +119,13 @@ impl Versions {
         }
     }
 
-    fn draw_comparison(&self, view: &View<'_>, detail: &GroupDetail, parts: &Parts, buf: &mut Buffer) {
+    fn draw_comparison(
+        &self,
+        view: &View<'_>,
+        detail: &GroupDetail,
+        parts: &Parts,
+        buf: &mut Buffer,
+    ) {
         let session = view.session;
         let theme = &session.theme;
         let title = format!("Against the draft of {}", detail.item.item_name);
@@ -145,11 +151,16 @@ impl Versions {
                 false => "The same text as the draft.",
             };
             comparison.lines.push(Default::default());
-            comparison.lines.push(ratatui::text::Line::styled(text, theme.dim()));
+            comparison
+                .lines
+                .push(ratatui::text::Line::styled(text, theme.dim()));
         }
         let rows = usize::from(inner.height).max(1);
         let mut top = 0;
-        let here = comparison.places.iter().find(|(field, ..)| Some(*field) == compared.marked);
+        let here = comparison
+            .places
+            .iter()
+            .find(|(field, ..)| Some(*field) == compared.marked);
         if let Some((_, first, last)) = here {
             keep_in_view(&mut top, *last, rows);
             keep_in_view(&mut top, *first, rows);

@@ -23,7 +23,12 @@ pub fn draw(
     let theme = &view.session.theme;
     let title = match parts.borders {
         true => format!("Versions {}/{}", cursor + 1, listed.len()),
-        false => format!("Version {}/{} of {}", cursor + 1, listed.len(), detail.item.item_name),
+        false => format!(
+            "Version {}/{} of {}",
+            cursor + 1,
+            listed.len(),
+            detail.item.item_name
+        ),
     };
     let inner = pane(theme, parts.timeline, parts.borders, &title, focused, buf);
     let cells = usize::from(inner.width.saturating_sub(2)).max(4);
@@ -32,7 +37,10 @@ pub fn draw(
         .map(|listed| entry(detail, listed, theme))
         .collect();
     // All that there is to say of each where it fits, else a line each.
-    let whole = entries.iter().map(|entry| height(entry, cells)).sum::<usize>();
+    let whole = entries
+        .iter()
+        .map(|entry| height(entry, cells))
+        .sum::<usize>();
     let short = whole > usize::from(inner.height);
     let lines: Vec<usize> = entries
         .iter()
@@ -52,7 +60,11 @@ pub fn draw(
     for (at, entry) in entries.iter().enumerate() {
         let here = at == cursor;
         let wrapped = entry.iter().enumerate().flat_map(|(part, (text, style))| {
-            let lines = if part == 0 { vec![text.clone()] } else { wrap(text, cells) };
+            let lines = if part == 0 {
+                vec![text.clone()]
+            } else {
+                wrap(text, cells)
+            };
             lines.into_iter().map(move |line| (line, *style))
         });
         for (line, (text, style)) in wrapped.take(lines[at]).enumerate() {
@@ -69,13 +81,23 @@ pub fn draw(
                 0 if here => theme.title(),
                 _ => style,
             };
-            put(buf, inner.x + 2, y, inner.width.saturating_sub(2), &text, style);
+            put(
+                buf,
+                inner.x + 2,
+                y,
+                inner.width.saturating_sub(2),
+                &text,
+                style,
+            );
         }
     }
 }
 
 fn height(entry: &[(String, Style)], cells: usize) -> usize {
-    let more = entry.iter().skip(1).map(|(text, _)| wrap(text, cells).len());
+    let more = entry
+        .iter()
+        .skip(1)
+        .map(|(text, _)| wrap(text, cells).len());
     1 + more.sum::<usize>()
 }
 
@@ -130,7 +152,11 @@ fn came_from(detail: &GroupDetail, version: &Version) -> String {
     let is_line = detail.current.review.line.is_some_and(is_line);
     match &version.committed {
         Some(at) => {
-            let verb = if is_line { "committed" } else { "was committed" };
+            let verb = if is_line {
+                "committed"
+            } else {
+                "was committed"
+            };
             // The day is enough.
             let day = at.split('T').next().unwrap_or_default();
             format!("{verb} {day}, {how}")

@@ -4,9 +4,7 @@ use super::layout::{Panes, inner_of};
 use crate::record::GroupSummary;
 use crate::text::{count, fit, pad, width};
 use crate::tui::screens::View;
-use crate::tui::screens::queue_parts::{
-    empty_queue, filter_line, is_reviewed, what_is_left,
-};
+use crate::tui::screens::queue_parts::{empty_queue, filter_line, is_reviewed, what_is_left};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::{fill_view, keep_in_view, pane, put};
@@ -39,11 +37,10 @@ pub struct Rows {
 pub fn rows(panes: &Panes, fine: bool) -> Option<Rows> {
     let area = panes.queue?;
     let inner = inner_of(panes, area);
-    let tall = area.height >= 24 && area.width >= 30;
-    let height = match tall {
-        true if fine => usize::from(THUMBNAIL.height),
-        true => 2,
-        false => 1,
+    let height = match (area.width, area.height) {
+        (30.., 24..) if fine => usize::from(THUMBNAIL.height),
+        (30.., 20..) => 2,
+        _ => 1,
     };
     let lines = inner.height.saturating_sub(1);
     Some(Rows {
@@ -181,7 +178,12 @@ fn draw_row(
     let name_cells = usize::from(cells - about_cells);
     put(buf, x, area.y, cells, &pad(&summary.name, name_cells), base);
     if about_cells > 0 {
-        let text = about(session, summary, usize::from(about_cells) - 1, area.height < 2);
+        let text = about(
+            session,
+            summary,
+            usize::from(about_cells) - 1,
+            area.height < 2,
+        );
         let x = x + cells - about_cells + 1;
         put(buf, x, area.y, about_cells, &text, tint(theme.dim()));
     }
@@ -221,7 +223,12 @@ fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: boo
     match summary.reasons.is_empty() {
         true if for_label && !label.is_empty() => parts.push(label.to_owned()),
         true => parts.push(summary.state.name().to_owned()),
-        false => parts.extend(summary.reasons.iter().map(|reason| reason.code().replace('_', " "))),
+        false => parts.extend(
+            summary
+                .reasons
+                .iter()
+                .map(|reason| reason.code().replace('_', " ")),
+        ),
     }
     joined(&parts, cells)
 }

@@ -163,6 +163,8 @@ pub struct FrontOptions {
     pub json: bool,
     /// A built-in key map's name or a file.
     pub keymap: Option<String>,
+    /// A built-in theme's name or a file.
+    pub theme: Option<String>,
     pub pictures: PictureChoice,
 }
 
@@ -226,6 +228,7 @@ pub enum BuiltinFile {
     Prompt(String),
     Vocabulary,
     Keymap(String),
+    Theme(String),
     Schema,
 }
 

@@ -70,6 +70,12 @@ pub enum ShowCommand {
         #[arg(default_value = "default")]
         name: String,
     },
+    /// A theme file, for --theme
+    Theme {
+        /// dark, light, high-contrast or color-blind
+        #[arg(default_value = "dark")]
+        name: String,
+    },
     /// The JSON Schema of a line of labels.jsonl
     Schema,
 }
@@ -240,6 +246,9 @@ pub struct LabelArgs {
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
     pub keymap: Option<String>,
+    /// Colors: auto, dark, light, high-contrast, color-blind or a file [default: auto]
+    #[arg(long, value_name = "NAME|FILE", env = "LABELER_THEME")]
+    pub theme: Option<String>,
     /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
     #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
     pub pictures: Option<PictureChoice>,

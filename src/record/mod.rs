@@ -37,4 +37,4 @@ pub use review::{
 pub use rules::{
     ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, uncertainty,
 };
-pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab, to_rgb};

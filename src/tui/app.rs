@@ -16,6 +16,7 @@ use super::widgets::layout::{self, frame};
 use super::widgets::{normalize_wide, paragraph};
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
+use crate::text::{count, for_screen};
 use crate::wording;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -342,7 +343,11 @@ impl App {
                 offered,
                 ..
             } => session.notify_answer(group, reasons.len(), offered),
-            Event::Idle => {}
+            Event::Idle => {
+                if session.engine.rings() {
+                    session.request(Effect::Ring);
+                }
+            }
             Event::Failed {
                 group,
                 name,
@@ -461,6 +466,18 @@ impl App {
         };
         session.sight.drawn(session.queue.current(), shown);
         session.sight.frames()
+    }
+
+    /// What the window is called: how much is left, and of what.
+    pub fn title(&self) -> String {
+        let session = &self.session;
+        let open = count(session.records.groups().open());
+        let working = match session.engine.progress.queued {
+            0 => String::new(),
+            queued => format!(", {} to label", count(queued)),
+        };
+        let title = format!("{open} to review{working}: {}", session.settings.outdir);
+        for_screen(&title).into_owned()
     }
 
     /// Where the terminal's own cursor belongs, so that an input method composes there.

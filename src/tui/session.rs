@@ -14,7 +14,7 @@ use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::filter::Sort;
 use crate::record::{
-    Change, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
+    Change, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary, to_rgb,
 };
 use crate::settings::{IconOptions, PictureChoice};
 use crate::text::plural;
@@ -295,6 +295,12 @@ impl Session {
 
     pub fn put_cursor(&mut self, row: usize) {
         self.queue.put_cursor(row, &self.records);
+    }
+
+    /// A color as the vocabulary has it.
+    pub fn color_of(&self, word: &str) -> Option<[u8; 3]> {
+        let word = self.vocabulary().find_exact(Field::Colors, word)?;
+        word.anchors.first().copied().map(to_rgb)
     }
 
     pub fn name_of(&self, id: GroupId) -> String {

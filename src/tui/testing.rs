@@ -6,7 +6,7 @@ use super::message::{Effect, Message};
 use super::picture::{self, Graphics};
 use super::records::Snapshot;
 use super::session::{Session, Settings};
-use super::theme::{Depth, Ground, Theme};
+use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, Match, ModelInfo, MovedPictures, Progress, Step};
 use crate::record::testing::summary;
 use crate::record::*;
@@ -192,6 +192,7 @@ fn dark() -> Theme {
     Theme {
         depth: Depth::True,
         ground: Ground::Dark,
+        palette: Palette::load(None).unwrap(),
     }
 }
 
@@ -348,7 +349,7 @@ impl Bench {
                     self.quit = true;
                     Vec::new()
                 }
-                Effect::Redraw | Effect::Suspend => Vec::new(),
+                Effect::Redraw | Effect::Suspend | Effect::Ring => Vec::new(),
             };
             for answer in answers {
                 let more = self.app.update(answer);

@@ -13,7 +13,7 @@ use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
 use labeler_tui::tui::message::{Effect, Message};
 use labeler_tui::tui::picture::LoadedPicture;
-use labeler_tui::tui::theme::{Depth, Ground, Theme};
+use labeler_tui::tui::theme::{Depth, Ground, Palette, Theme};
 use ratatui::layout::Size;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,6 +62,7 @@ impl Operator {
         let theme = Theme {
             depth: Depth::True,
             ground: Ground::Dark,
+            palette: Palette::load(None).unwrap(),
         };
         let keymap = Keymap::load(None, None).unwrap();
         let fake = Fake::new(plays);
@@ -113,7 +114,7 @@ impl Operator {
                         self.carry_out(more);
                     }
                 }
-                Effect::Redraw | Effect::Suspend => {}
+                Effect::Redraw | Effect::Suspend | Effect::Ring => {}
                 Effect::Quit => panic!("the workstation was left"),
             }
         }

@@ -10,7 +10,7 @@ mod probe;
 pub use exit::Exit;
 
 use super::app::App;
-use super::keymap::Keymap;
+use super::Prepared;
 use super::message::{Effect, Message};
 use super::session::Settings;
 use super::theme::Theme;
@@ -41,8 +41,8 @@ pub fn check() -> Result<()> {
 }
 
 /// Runs the workstation until the operator leaves; then the engine has saved everything.
-pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<Exit> {
-    let end = run_loop(&handle, keymap, settings, log)?;
+pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
+    let end = run_loop(&handle, prepared, settings, log)?;
     if let Some(error) = end.broken {
         return Err(error);
     }
@@ -81,10 +81,11 @@ impl LoopEnd {
     }
 }
 
-fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<LoopEnd> {
+fn run_loop(handle: &Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<LoopEnd> {
     let mut terminal =
         TerminalGuard::take(log.to_owned()).context(ErrorKind::Terminal, "the terminal")?;
-    let theme = Theme::detect(|name| std::env::var(name).ok());
+    let Prepared { keymap, palette } = prepared;
+    let theme = Theme::detect(palette, |name| std::env::var(name).ok());
     let pictures = settings.pictures;
     let mut app = App::new(terminal.size(), theme, keymap, settings);
     let mut effects = app.update(Message::Progress(Box::new(handle.progress())));
@@ -107,6 +108,11 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
                 // A thread that is lost is noticed when its results end.
                 Effect::Work(task) => drop(channels.tasks.send(task)),
                 Effect::Pictures(requests) => drop(channels.requests.send(requests)),
+                Effect::Ring => {
+                    if let Err(error) = terminal.ring() {
+                        return Ok(end.terminal_gone(&error));
+                    }
+                }
                 Effect::Redraw => (terminal.foreign, urgent) = (true, true),
                 Effect::Suspend => {
                     if let Err(error) = suspend(&continued) {

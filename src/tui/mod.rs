@@ -25,12 +25,12 @@ mod widgets;
 
 pub use keymap::Keymap;
 pub use session::Settings;
-pub use theme::BUILT_IN_THEMES;
 pub use terminal::{Exit, run};
+pub use theme::BUILT_IN_THEMES;
 
 use crate::error::Result;
-use theme::Palette;
 use etcetera::BaseStrategy as _;
+use theme::Palette;
 
 /// What an operator has chosen for the workstation, read from files.
 pub struct Prepared {

@@ -209,14 +209,13 @@ fn shown(bench: &mut Bench, title: &str) -> BTreeMap<u16, String> {
 
 #[test]
 fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
-    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True]
-        .map(|depth| {
-            [Ground::Dark, Ground::Light].map(|ground| Theme {
-                depth,
-                ground,
-                palette: Palette::load(None).unwrap(),
-            })
-        });
+    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True].map(|depth| {
+        [Ground::Dark, Ground::Light].map(|ground| Theme {
+            depth,
+            ground,
+            palette: Palette::load(None).unwrap(),
+        })
+    });
     for (_, keys, _) in DEEDS {
         let screens: Vec<String> = themes
             .iter()

@@ -5,10 +5,10 @@ use crate::tui::app::App;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
+use crossterm::style::Print;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use crossterm::style::Print;
 use crossterm::{cursor, execute, terminal};
 use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::{Position, Rect, Size};

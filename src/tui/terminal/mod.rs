@@ -9,8 +9,8 @@ mod probe;
 
 pub use exit::Exit;
 
-use super::app::App;
 use super::Prepared;
+use super::app::App;
 use super::message::{Effect, Message};
 use super::session::Settings;
 use super::theme::Theme;
@@ -81,7 +81,12 @@ impl LoopEnd {
     }
 }
 
-fn run_loop(handle: &Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<LoopEnd> {
+fn run_loop(
+    handle: &Handle,
+    prepared: Prepared,
+    settings: Settings,
+    log: &Path,
+) -> Result<LoopEnd> {
     let mut terminal =
         TerminalGuard::take(log.to_owned()).context(ErrorKind::Terminal, "the terminal")?;
     let Prepared { keymap, palette } = prepared;

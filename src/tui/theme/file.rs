@@ -234,15 +234,19 @@ mod tests {
             }
         };
         let luminance = |ink: Ink| match ink.full {
-            Color::Rgb(r, g, b) => {
-                0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
-            }
+            Color::Rgb(r, g, b) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b),
             other => panic!("{other}"),
         };
         let contrast = |a: f64, b: f64| (a.max(b) + 0.05) / (a.min(b) + 0.05);
         let palette = Palette::load(Some("high-contrast")).unwrap();
         for (colors, ground) in [(palette.dark, 0.0), (palette.light, 1.0)] {
-            for ink in [colors.accent, colors.good, colors.warn, colors.bad, colors.dim] {
+            for ink in [
+                colors.accent,
+                colors.good,
+                colors.warn,
+                colors.bad,
+                colors.dim,
+            ] {
                 let found = contrast(luminance(ink), ground);
                 assert!(found >= 7.0, "{ink:?}: {found}");
             }

@@ -89,7 +89,8 @@ impl Theme {
     }
 
     fn ink(&self, ink: Ink) -> Style {
-        self.color(ink).map_or_else(Style::new, |color| Style::new().fg(color))
+        self.color(ink)
+            .map_or_else(Style::new, |color| Style::new().fg(color))
     }
 
     /// A text on a ground of its own, where there are enough colors for one.

@@ -423,7 +423,11 @@ impl FieldLines<'_> {
                 .then(|| source.session.color_of(&value))
                 .flatten();
             let (bracket, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-            self.parts(source, cursor, [(bracket, theme.swatch(rgb, style)), (rest, style)]);
+            self.parts(
+                source,
+                cursor,
+                [(bracket, theme.swatch(rgb, style)), (rest, style)],
+            );
             self.spans.push(Span::raw(" "));
             self.used += 1;
             return;

@@ -3,10 +3,12 @@
 
 mod args;
 mod convert;
+mod dataset_args;
 mod invocation;
 mod layers;
 mod man;
 mod pages;
+mod values;
 
 pub use args::{Cli, Command};
 pub use invocation::{Invocation, Rejected};

@@ -1,14 +1,16 @@
 //! The clap table. Every option is optional here, so that the layers below the flags can fill it.
 
+use super::dataset_args::ExportArgs;
 use super::pages;
+use super::values::{
+    OutdirArgs, background, boolish, lang, log_level, only_source, parse_device, parse_temperature,
+    pictures, precision, quantize, whole,
+};
 use crate::record::Background;
 use crate::settings::{DeviceChoice, Lang, OnlySource, PictureChoice, Precision, Quantize};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use std::fmt::Display;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// Label small game-item icons with Qwen2-VL on your own machine.
 ///
@@ -39,6 +41,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Check the terminal, device, model or endpoint, source and outdir
     Doctor(DoctorArgs),
+    /// Export committed records with their images as a training set
+    Export(ExportArgs),
     /// Back up, restore, check or rebuild the journal of an outdir
     #[command(subcommand, disable_help_subcommand = true)]
     Journal(JournalCommand),
@@ -112,13 +116,6 @@ pub enum JournalCommand {
         #[command(flatten)]
         outdir: OutdirArgs,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct OutdirArgs {
-    /// The folder with the labels and the journal
-    #[arg(long, value_name = "DIR", env = "LABELER_OUTDIR")]
-    pub outdir: PathBuf,
 }
 
 /// What is labeled and where the labels go; the same for labeling and `doctor`.
@@ -364,117 +361,4 @@ pub struct DoctorArgs {
     pub data: DataArgs,
     #[command(flatten)]
     pub model: ModelArgs,
-}
-
-fn boolish() -> clap::builder::BoolishValueParser {
-    clap::builder::BoolishValueParser::new()
-}
-
-/// A whole number from 1 on.
-fn whole<N>(most: Option<N>) -> impl TypedValueParser<Value = N>
-where
-    N: FromStr + PartialOrd + From<u8> + Display + Copy + Send + Sync + 'static,
-{
-    move |text: &str| {
-        let number = text.parse().ok().filter(|n: &N| *n >= N::from(1));
-        number
-            .filter(|n| most.is_none_or(|most| *n <= most))
-            .ok_or_else(|| match most {
-                Some(most) => format!("expected a whole number from 1 to {most}"),
-                None => "expected a whole number of 1 or more".to_owned(),
-            })
-    }
-}
-
-/// A closed list of words, each with its value.
-fn words<T: Clone + Send + Sync + 'static>(
-    table: &'static [(&'static str, T)],
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(table.iter().map(|(word, _)| *word)).try_map(move |given| {
-        table
-            .iter()
-            .find(|(word, _)| *word == given)
-            .map(|(_, value)| value.clone())
-            .ok_or("not one of the possible values")
-    })
-}
-
-fn only_source() -> impl TypedValueParser<Value = OnlySource> {
-    words(&[
-        ("equipment_shape", OnlySource::EquipmentShape),
-        ("cash", OnlySource::Cash),
-        ("all", OnlySource::All),
-    ])
-}
-
-fn background() -> impl TypedValueParser<Value = Background> {
-    words(&[
-        ("white", Background::White),
-        ("black", Background::Black),
-        ("none", Background::None),
-    ])
-}
-
-fn lang() -> impl TypedValueParser<Value = Lang> {
-    words(&[("ko", Lang::Ko), ("en", Lang::En), ("both", Lang::Both)])
-}
-
-fn precision() -> impl TypedValueParser<Value = Precision> {
-    words(&[
-        ("auto", Precision::Auto),
-        ("fp32", Precision::Fp32),
-        ("bf16", Precision::Bf16),
-        ("fp16", Precision::Fp16),
-    ])
-}
-
-fn quantize() -> impl TypedValueParser<Value = Quantize> {
-    words(&[
-        ("auto", Quantize::Auto),
-        ("none", Quantize::None),
-        ("q8_0", Quantize::Q8_0),
-        ("q4k", Quantize::Q4K),
-    ])
-}
-
-fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
-    words(&[
-        ("auto", PictureChoice::Auto),
-        ("kitty", PictureChoice::Kitty),
-        ("sixel", PictureChoice::Sixel),
-        ("iterm", PictureChoice::Iterm),
-        ("blocks", PictureChoice::Blocks),
-        ("none", PictureChoice::None),
-    ])
-}
-
-fn log_level() -> impl TypedValueParser<Value = tracing::Level> {
-    words(&[
-        ("error", tracing::Level::ERROR),
-        ("warn", tracing::Level::WARN),
-        ("info", tracing::Level::INFO),
-        ("debug", tracing::Level::DEBUG),
-        ("trace", tracing::Level::TRACE),
-    ])
-}
-
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda(0)),
-        "metal" => Ok(DeviceChoice::Metal),
-        _ => text
-            .strip_prefix("cuda:")
-            .and_then(|n| n.parse().ok())
-            .map(DeviceChoice::Cuda)
-            .ok_or_else(|| "expected auto, cpu, cuda, cuda:N or metal".to_owned()),
-    }
-}
-
-fn parse_temperature(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
-        _ => Err("expected a number of 0 or more".to_owned()),
-    }
 }

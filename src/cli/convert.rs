@@ -4,14 +4,15 @@ use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
     ShowCommand,
 };
+use super::dataset_args::ExportArgs;
 use super::invocation::Invocation;
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DeviceChoice, DoctorOptions, EngineOptions,
-    FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions, ModelOptions,
-    PromptOptions, Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
+    EngineOptions, FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions,
+    ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
+        Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Show(file)) => Invocation::Show(match file {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
@@ -329,6 +331,21 @@ fn doctor_options(args: DoctorArgs, origins: &Origins) -> Result<DoctorOptions> 
         outdir,
         json: args.json,
     })
+}
+
+fn export_options(args: ExportArgs) -> Result<DatasetOptions> {
+    let options = DatasetOptions::from(args);
+    let mut names: Vec<&str> = options
+        .splits
+        .iter()
+        .map(|share| share.name.as_str())
+        .collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let cause = format!("--split names {} twice", twice[0]);
+        return Err(usage(cause, "give each split a name of its own"));
+    }
+    Ok(options)
 }
 
 fn journal_options(command: JournalCommand) -> JournalOptions {

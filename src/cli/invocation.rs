@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DoctorOptions, JournalOptions, RunOptions,
+    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DoctorOptions, JournalOptions,
+    RunOptions,
 };
 use clap_complete::Shell;
 
@@ -13,6 +14,7 @@ pub enum Invocation {
     Ask(Box<AskOptions>),
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
+    Export(Box<DatasetOptions>),
     Journal(JournalOptions),
     Show(BuiltinFile),
     Completions(Shell),

@@ -2,8 +2,10 @@
 //! ones are stale is told by the versions of what the journal holds.
 
 mod compare;
+mod dataset;
 mod errors;
 mod exporter;
+mod exporters;
 mod exports;
 mod image_path;
 mod jsonl;
@@ -12,6 +14,7 @@ mod target;
 mod truth;
 
 pub use compare::{ComparedFile, Comparison, compare};
-pub use exporter::{check_outdir, files};
+pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
+pub use exporters::{check_outdir, files};
 pub use exports::Exports;
 pub use truth::Tally;

@@ -4,10 +4,12 @@ use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
     OutdirArgs, background, boolish, equipment_name, lang, log_level, only_source, parse_device,
-    parse_temperature, precision, quantize, whole,
+    parse_temperature, pictures, precision, quantize, whole,
 };
 use crate::record::Background;
-use crate::settings::{DeviceChoice, EquipmentName, Lang, OnlySource, Precision, Quantize};
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -72,6 +74,12 @@ pub enum ShowCommand {
     Keymap {
         /// default or vim
         #[arg(default_value = "default")]
+        name: String,
+    },
+    /// A theme file, for --theme
+    Theme {
+        /// dark, light, high-contrast or color-blind
+        #[arg(default_value = "dark")]
         name: String,
     },
     /// The JSON Schema of a line of labels.jsonl
@@ -243,6 +251,12 @@ pub struct LabelArgs {
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
     pub keymap: Option<String>,
+    /// Colors: auto, dark, light, high-contrast, color-blind or a file [default: auto]
+    #[arg(long, value_name = "NAME|FILE", env = "LABELER_THEME")]
+    pub theme: Option<String>,
+    /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
+    #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
+    pub pictures: Option<PictureChoice>,
     /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
     #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
     pub log_level: Option<tracing::Level>,

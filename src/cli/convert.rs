@@ -32,6 +32,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
             ShowCommand::Vocabulary => BuiltinFile::Vocabulary,
             ShowCommand::Keymap { name } => BuiltinFile::Keymap(name),
+            ShowCommand::Theme { name } => BuiltinFile::Theme(name),
             ShowCommand::Schema => BuiltinFile::Schema,
         }),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
@@ -127,6 +128,8 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             batch: args.batch,
             json: args.json,
             keymap: args.keymap,
+            theme: args.theme,
+            pictures: args.pictures.unwrap_or_default(),
         },
         log_level: args.log_level.unwrap_or(tracing::Level::INFO),
     })

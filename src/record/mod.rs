@@ -39,4 +39,4 @@ pub use review::{
     ReviewState, ReviewStep,
 };
 pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
-pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, to_oklab, to_rgb};

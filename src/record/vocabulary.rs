@@ -265,6 +265,12 @@ impl Word {
     }
 }
 
+/// An OKLab color as a screen shows it.
+pub fn to_rgb([l, a, b]: [f32; 3]) -> [u8; 3] {
+    let rgb = oklab::oklab_to_srgb(oklab::Oklab { l, a, b });
+    [rgb.r, rgb.g, rgb.b]
+}
+
 /// An sRGB color as OKLab `[l, a, b]`, the space that [`super::ColorHistogram`] is told in.
 pub fn to_oklab(rgb: [u8; 3]) -> [f32; 3] {
     let lab = oklab::srgb_to_oklab(oklab::Rgb {

@@ -65,6 +65,9 @@ pub fn refuse_unseen(
 
 /// Tells what a step did, and goes to what undo and redo have changed.
 pub fn stepped(step: &Step, groups: &[GroupId], session: &mut Session) {
+    for id in groups {
+        session.asked.look(*id);
+    }
     let here = groups.iter().find(|id| session.current() == Some(**id));
     let about = here.or(groups.first()).copied();
     match step {

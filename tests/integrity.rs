@@ -292,7 +292,7 @@ fn named(change: &Change) -> BTreeSet<&'static str> {
         | Change::Rename { field, .. }
         | Change::Synonym { field, .. }
         | Change::TakeField { field, .. } => &[field.key(), DECISION],
-        Change::Replace(_) => TEXTS,
+        Change::Replace(_) | Change::UpdateName => TEXTS,
         Change::Canonicalize { .. } => WORDS,
         Change::TakeVersion { .. } => ALL_LABELS,
         Change::SetNote { .. } => &[NOTE],

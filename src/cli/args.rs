@@ -3,11 +3,13 @@
 use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
-    OutdirArgs, background, boolish, lang, log_level, only_source, parse_device, parse_temperature,
-    precision, quantize, whole,
+    OutdirArgs, background, boolish, equipment_name, lang, log_level, only_source, parse_device,
+    parse_temperature, pictures, precision, quantize, whole,
 };
 use crate::record::Background;
-use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -72,6 +74,12 @@ pub enum ShowCommand {
     Keymap {
         /// default or vim
         #[arg(default_value = "default")]
+        name: String,
+    },
+    /// A theme file, for --theme
+    Theme {
+        /// dark, light, high-contrast or color-blind
+        #[arg(default_value = "dark")]
         name: String,
     },
     /// The JSON Schema of a line of labels.jsonl
@@ -148,6 +156,9 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub run_id: Option<String>,
+    /// Equipment is named by its look (shape) or by the item that wears it (item) [default: shape]
+    #[arg(long, value_name = "NAME", env = "LABELER_EQUIPMENT_NAME", value_parser = equipment_name(), help_heading = "Source")]
+    pub equipment_name: Option<EquipmentName>,
     /// Stop after N items
     #[arg(long, value_name = "N", env = "LABELER_MAX_SAMPLES", allow_negative_numbers = true, value_parser = whole::<u64>(None), help_heading = "Source")]
     pub max_samples: Option<u64>,
@@ -233,10 +244,19 @@ pub struct LabelArgs {
     /// One more, stricter attempt for a low-quality record
     #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labeling")]
     pub quality_retry: bool,
+    /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
+    #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
+    pub opinions: Option<u32>,
 
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
     pub keymap: Option<String>,
+    /// Colors: auto, dark, light, high-contrast, color-blind or a file [default: auto]
+    #[arg(long, value_name = "NAME|FILE", env = "LABELER_THEME")]
+    pub theme: Option<String>,
+    /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
+    #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
+    pub pictures: Option<PictureChoice>,
     /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
     #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
     pub log_level: Option<tracing::Level>,

@@ -1,7 +1,9 @@
 //! How the values of options are read; what several commands have in common.
 
 use crate::record::Background;
-use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::fmt::Display;
@@ -48,6 +50,13 @@ pub fn words<T: Clone + Send + Sync + 'static>(
     })
 }
 
+pub fn equipment_name() -> impl TypedValueParser<Value = EquipmentName> {
+    words(&[
+        ("shape", EquipmentName::Shape),
+        ("item", EquipmentName::Item),
+    ])
+}
+
 pub fn only_source() -> impl TypedValueParser<Value = OnlySource> {
     words(&[
         ("equipment_shape", OnlySource::EquipmentShape),
@@ -83,6 +92,17 @@ pub fn quantize() -> impl TypedValueParser<Value = Quantize> {
         ("none", Quantize::None),
         ("q8_0", Quantize::Q8_0),
         ("q4k", Quantize::Q4K),
+    ])
+}
+
+pub fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
+    words(&[
+        ("auto", PictureChoice::Auto),
+        ("kitty", PictureChoice::Kitty),
+        ("sixel", PictureChoice::Sixel),
+        ("iterm", PictureChoice::Iterm),
+        ("blocks", PictureChoice::Blocks),
+        ("none", PictureChoice::None),
     ])
 }
 

@@ -4,8 +4,8 @@
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
 use crate::record::{
-    Background, Change, FailureCode, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
-    Vocabulary, VocabularyPreview,
+    Background, Change, Estimator, FailureCode, GroupDetail, GroupId, GroupSummary, Reason,
+    StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -163,6 +163,9 @@ pub enum Event {
         key: String,
         value: String,
     },
+    /// What the operator's decisions have taught: at the start, and again after every few. Scores
+    /// sent since then are by it, earlier ones are not.
+    Learned(Box<Estimator>),
     /// The source has been read to its end.
     SourceRead {
         rows: u64,

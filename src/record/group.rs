@@ -1,9 +1,9 @@
 //! The items that share an image, as the review sees them.
 
 use super::{
-    Attempt, Change, ColorHistogram, CurrentState, Decision, EditFacts, Failure, FieldConfidence,
-    GroupState, Item, Labels, NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary,
-    apply,
+    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
+    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Vocabulary,
+    edit,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,8 @@ pub struct GroupSummary {
     /// A model's new answer waits to be compared with the draft.
     pub offered: bool,
     pub reasons: Vec<Reason>,
-    /// 0 (nothing speaks against it) to 1; orders the queue.
+    pub signals: Vec<Signal>,
+    /// How likely a person changes what it says, 0-1, by the decisions so far; orders the queue.
     pub uncertainty: f32,
     /// The texts of the draft; empty where there is none.
     pub labels: Labels,
@@ -69,6 +70,8 @@ pub struct Draft {
     /// What those of the reasons point at that point at something.
     #[serde(default)]
     pub about: Vec<(Reason, Vec<String>)>,
+    /// The name of the item that the labels were made under; it may have another one now.
+    pub item_name: String,
     pub origin: Origin,
     pub model: String,
     pub prompt_version: String,
@@ -192,20 +195,20 @@ impl GroupDetail {
         let taken = taken.map(|text| &text.labels);
         let old = match &self.draft {
             Some(old) => old.clone(),
-            None if change.begins_draft() => empty_draft(),
+            None if change.begins_draft() => empty_draft(&self.item.item_name),
             None => return Ok(self.show(self.current.apply(change, None))),
         };
-        let facts = EditFacts {
-            vocabulary,
-            item_name: &self.item.item_name,
-            taken,
+        let names = Names {
+            made_under: &old.item_name,
+            now: &self.item.item_name,
         };
-        let labels = apply(&old.labels, change, &facts)?;
-        let is_text = !matches!(change, Change::TakeVersion { .. }) && labels != old.labels;
-        let text = is_text.then(|| {
+        let edited = edit(&old.labels, names, change, taken, vocabulary)?;
+        let edited = edited.filter(|_| !matches!(change, Change::TakeVersion { .. }));
+        let text = edited.map(|edited| {
             let last = self.versions.last().map_or(0, |version| version.number);
             let text = Draft {
-                labels,
+                labels: edited.labels,
+                item_name: edited.item_name,
                 origin: Origin::Edit,
                 ..old
             };
@@ -244,11 +247,12 @@ impl GroupDetail {
 }
 
 /// What the first text that an operator writes is written into.
-fn empty_draft() -> Draft {
+fn empty_draft(item_name: &str) -> Draft {
     Draft {
         labels: Labels::default(),
         reasons: Vec::new(),
         about: Vec::new(),
+        item_name: item_name.to_owned(),
         origin: Origin::Edit,
         model: String::new(),
         prompt_version: String::new(),

@@ -2,7 +2,7 @@
 //! Screens and dialogs read it, and change it through its methods.
 
 use super::engine_status::EngineStatus;
-use super::flow::{Pace, Repeats, Sight, Tally};
+use super::flow::{Asked, Pace, Repeats, Sight, Tally};
 use super::history::History;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
@@ -14,9 +14,10 @@ use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::filter::{Sort, quoted};
 use crate::record::{
-    Change, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
+    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
+    to_rgb,
 };
-use crate::settings::IconOptions;
+use crate::settings::{IconOptions, PictureChoice};
 use crate::text::plural;
 use crate::wording;
 use ratatui::layout::{Rect, Size};
@@ -33,6 +34,7 @@ pub struct Settings {
     /// Where records go, as it is shown to people.
     pub outdir: String,
     pub vocabulary: Arc<Vocabulary>,
+    pub pictures: PictureChoice,
     /// Whether the prompt asks for English labels.
     pub english: bool,
 }
@@ -51,14 +53,25 @@ pub struct Session {
     pub history: History,
     /// How many previews were asked for.
     previews: u64,
+    /// What scores are by.
+    estimator: Estimator,
+    /// What they will be by once the operator goes on to another record.
+    learned: Option<Estimator>,
     pub sight: Sight,
     pub repeats: Repeats,
+    pub asked: Asked,
     pub pace: Pace,
+    /// The digit that the key in hand is.
+    pub digit: Option<usize>,
     effects: Vec<Effect>,
 }
 
 impl Session {
     pub fn new(size: Size, theme: Theme, keymap: Keymap, settings: Settings) -> Self {
+        let mut pictures = Pictures::default();
+        if settings.pictures == PictureChoice::None {
+            pictures.turn_off();
+        }
         Self {
             engine: EngineStatus::new(settings.model),
             settings,
@@ -68,13 +81,17 @@ impl Session {
             records: Records::default(),
             queue: Queue::default(),
             selection: Selection::default(),
-            pictures: Pictures::default(),
+            pictures,
             notices: Notices::default(),
             history: History::default(),
             previews: 0,
+            estimator: Estimator::default(),
+            learned: None,
             sight: Sight::default(),
             repeats: Repeats::default(),
+            asked: Asked::default(),
             pace: Pace::new(Instant::now()),
+            digit: None,
             effects: Vec::new(),
         }
     }
@@ -237,9 +254,19 @@ impl Session {
         if (decides || lost) && self.refuses_step() {
             return;
         }
-        if !self.engine.ended {
-            self.effects.push(Effect::Send(command));
+        if self.engine.ended {
+            return;
         }
+        if let Command::Retry { groups, .. } = &command {
+            for id in groups {
+                let reasons = self
+                    .records
+                    .get(*id)
+                    .map_or(0, |summary| summary.reasons.len());
+                self.asked.ask(*id, reasons);
+            }
+        }
+        self.effects.push(Effect::Send(command));
     }
 
     /// One step over these groups; `false`, with the reason in a notice, where it cannot be done.
@@ -298,8 +325,46 @@ impl Session {
         true
     }
 
+    /// Goes to a row. The queue keeps its order while the operator stands on a record; what has
+    /// been learned meanwhile counts from here on.
     pub fn put_cursor(&mut self, row: usize) {
+        let before = self.current();
         self.queue.put_cursor(row, &self.records);
+        if self.current() != before
+            && let Some(estimator) = self.learned.take()
+        {
+            self.score_by(estimator);
+        }
+    }
+
+    /// Takes what the operator's decisions have taught.
+    pub fn learn(&mut self, estimator: Estimator) {
+        match self.current() {
+            Some(_) => self.learned = Some(estimator),
+            None => self.score_by(estimator),
+        }
+    }
+
+    fn score_by(&mut self, estimator: Estimator) {
+        self.records.score_by(&estimator);
+        self.estimator = estimator;
+        self.queue.refresh();
+    }
+
+    /// What a record's score means, in words; `None` where nothing is left to decide.
+    pub fn score(&self, summary: &GroupSummary) -> Option<String> {
+        let is_open = matches!(
+            summary.state,
+            GroupState::Draft | GroupState::Uncertain | GroupState::Edited
+        );
+        let alike = self.estimator.alike(&summary.reasons);
+        is_open.then(|| wording::score(summary.uncertainty, alike))
+    }
+
+    /// A color as the vocabulary has it.
+    pub fn color_of(&self, word: &str) -> Option<[u8; 3]> {
+        let word = self.vocabulary().find_exact(Field::Colors, word)?;
+        word.anchors.first().copied().map(to_rgb)
     }
 
     pub fn name_of(&self, id: GroupId) -> String {
@@ -385,9 +450,22 @@ impl Session {
         self.send(remember);
     }
 
-    pub fn notify_offer(&mut self, name: &str) {
+    /// Tells of an answer that was asked for, or that waits beside a draft: what it has changed.
+    pub fn notify_answer(&mut self, id: GroupId, reasons: usize, offered: bool) {
+        let answer = self.asked.answer(id, reasons);
+        if answer.is_none() && !offered {
+            return;
+        }
+        let mut text = format!("{}: new answer", self.name_of(id));
+        if let Some(answer) = answer {
+            text.push_str(&format!(", {answer}"));
+        }
         let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
-        let keys = keys.first().map(|key| format!(": {key} to compare"));
-        self.notify(format!("new answer for {name}{}", keys.unwrap_or_default()));
+        match keys.first() {
+            Some(key) if offered => text.push_str(&format!("; the draft stays, {key} compares")),
+            Some(key) => text.push_str(&format!("; {key} compares")),
+            None => {}
+        }
+        self.notify(text);
     }
 }

@@ -1,10 +1,12 @@
 //! What a [`Change`] makes of labels. Pure; the journal keeps the history.
 
 mod canonical;
+mod naming;
 mod preview;
 mod replace;
 
 pub use canonical::{VocabularyPreview, WordChange};
+pub use naming::Names;
 pub use preview::{ChangePreview, Place};
 
 use super::normalize::{keyword, split_list};
@@ -20,7 +22,8 @@ pub struct EditFacts<'a> {
     pub vocabulary: &'a Vocabulary,
     /// Replacing a text leaves it alone.
     pub item_name: &'a str,
-    /// The labels of the version that the change names.
+    /// The labels of the version that the change names; for `UpdateName` those under the item's
+    /// current name.
     pub taken: Option<&'a Labels>,
 }
 
@@ -79,6 +82,7 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
             let taken = taken.ok_or_else(|| no_version(*version))?;
             edited.set(*field, taken.values(*field).iter().cloned());
         }
+        Change::UpdateName => edited = taken.unwrap_or(labels).clone(),
         Change::SetNote { .. }
         | Change::Accept
         | Change::Reject { .. }
@@ -92,6 +96,46 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
         }
     }
     Ok(edited)
+}
+
+/// A text after an edit: the labels, and the name of the item that they were made under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    pub labels: Labels,
+    pub item_name: String,
+}
+
+/// The text after `change`, which may bring it over to the item's current name; `None` where the
+/// change finds nothing to do.
+///
+/// # Errors
+/// Those of [`apply`].
+pub fn edit(
+    labels: &Labels,
+    names: Names<'_>,
+    change: &Change,
+    taken: Option<&Labels>,
+    vocabulary: &Vocabulary,
+) -> Result<Option<Edited>> {
+    let renames = matches!(change, Change::UpdateName) && names.is_mismatch(labels);
+    let renamed = renames.then(|| names.updated(labels));
+    let facts = EditFacts {
+        vocabulary,
+        item_name: names.now,
+        taken: renamed.as_ref().or(taken),
+    };
+    let edited = apply(labels, change, &facts)?;
+    if !renames && edited == *labels {
+        return Ok(None);
+    }
+    let item_name = match renames {
+        true => names.now,
+        false => names.of_text(&edited),
+    };
+    Ok(Some(Edited {
+        item_name: item_name.to_owned(),
+        labels: edited,
+    }))
 }
 
 /// The field's values after all of them were rewritten. Those that it had before stay as they

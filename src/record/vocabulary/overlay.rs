@@ -29,7 +29,7 @@ impl Vocabulary {
             if !faults.is_empty() {
                 return Err(fault(faults.join("; ")));
             }
-            self.lists.insert(field, List::of(words));
+            self.lists.insert(field, List::of(field, words));
         }
         match file.keys().next() {
             None => Ok(self),

@@ -4,7 +4,7 @@ use super::{Dialog, DialogPlace, Modal, Next};
 use crate::record::filter::quoted;
 use crate::text::{fit, pad, width};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -30,9 +30,9 @@ impl ViewList {
         })
     }
 
-    fn area(&self, session: &Session) -> Rect {
+    fn area(place: &DialogPlace, session: &Session) -> Rect {
         let rows = session.history.views().iter().count().max(1) as u16;
-        centered(session.body(), 72, rows.saturating_add(4).min(20))
+        place.box_of(72, rows.saturating_add(4).min(20))
     }
 
     /// The name and the filter under the cursor.
@@ -111,13 +111,13 @@ impl Modal for ViewList {
         }
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![self.area(session)]
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
+        vec![Self::area(place, session)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = self.area(session);
+        let area = Self::area(place, session);
         clear(area, buf);
         let inner = pane(theme, area, true, "Saved filters", true, buf);
         let views = session.history.views();
@@ -165,9 +165,9 @@ impl Modal for ViewList {
         }
     }
 
-    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
+    fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
         let edit = self.name.as_ref()?;
-        let inner = inner(self.area(session), true);
+        let inner = inner(Self::area(place, session), true);
         Some(edit_cursor(edit, name_room(inner)))
     }
 

@@ -11,7 +11,7 @@ use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};
 use crate::tui::keymap::Key;
 use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -336,9 +336,8 @@ impl BulkForm {
         Next::stay()
     }
 
-    fn area(session: &Session) -> Rect {
-        let body = session.body();
-        centered(body, 84, body.height.saturating_sub(2).clamp(8, 20))
+    fn area(place: &DialogPlace) -> Rect {
+        place.box_of(84, 20)
     }
 
     /// The rows of the texts that are asked for, from the second line on.
@@ -401,13 +400,13 @@ impl Modal for BulkForm {
         }
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![Self::area(session)]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![Self::area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = Self::area(session);
+        let area = Self::area(place);
         clear(area, buf);
         let title = format!("Change {}", self.scope.describe(self.records));
         let inner = pane(theme, area, true, &title, true, buf);
@@ -495,8 +494,8 @@ impl Modal for BulkForm {
         pending::draw(&self.preview, 0, session, rest, buf);
     }
 
-    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
-        let room = self.text_row(inner(Self::area(session), true));
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
+        let room = self.text_row(inner(Self::area(place), true));
         self.is_typing().then(|| edit_cursor(self.edited(), room))
     }
 

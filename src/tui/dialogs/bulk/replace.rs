@@ -8,7 +8,7 @@ use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};
 use crate::tui::keymap::Key;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_line, fill_line, keep_in_view, pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -178,9 +178,8 @@ impl ReplaceForm {
     }
 }
 
-fn area(session: &Session) -> Rect {
-    let body = session.body();
-    centered(body, 100, body.height.saturating_sub(2).max(8))
+fn area(place: &DialogPlace) -> Rect {
+    place.box_of(100, 30)
 }
 
 impl Modal for ReplaceForm {
@@ -229,13 +228,13 @@ impl Modal for ReplaceForm {
         }
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![area(session)]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = area(session);
+        let area = area(place);
         clear(area, buf);
         let area = pane(theme, area, true, "Find and replace", true, buf);
         let edits = [
@@ -293,8 +292,8 @@ impl Modal for ReplaceForm {
         }
     }
 
-    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
-        let area = inner(area(session), true);
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
+        let area = inner(area(place), true);
         let (edit, row) = match self.focus {
             Focus::Find => (&self.find, 0),
             Focus::With => (&self.with, 1),

@@ -31,7 +31,7 @@ pub fn apply(
 ) -> Result<Effects> {
     let name = change.name();
     // The rules that check the step go by the new words.
-    let vocabulary = match words.add(change) {
+    let mut vocabulary = match words.add(change) {
         Ok(vocabulary) => vocabulary,
         Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
     };
@@ -39,6 +39,17 @@ pub fn apply(
         journal.opened().set_vocabulary(Arc::clone(vocabulary));
     }
     let applied = journal.decide(command, |journal| journal.apply(groups, change, &name));
+    let is_step = matches!(&applied, Ok(outcome) if !outcome.changed.is_empty());
+    if vocabulary.is_some() && !is_step {
+        // Undo takes steps back, so that a synonym without one could not be.
+        vocabulary = match words.remove(change) {
+            Ok(before) => before,
+            Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
+        };
+        if let Some(vocabulary) = &vocabulary {
+            journal.opened().set_vocabulary(Arc::clone(vocabulary));
+        }
+    }
     let mut outcome = match applied {
         Ok(outcome) => outcome,
         Err(error) if error.kind == ErrorKind::Usage => {

@@ -50,10 +50,13 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
 
 fn label(options: RunOptions) -> Result<ExitCode> {
     let (front, outdir) = (options.front, options.engine.outdir.clone());
-    // A bad key file or a missing terminal is said before anything is opened.
-    let keymap = match front.batch {
+    // A bad key file, a bad theme or a missing terminal is said before anything is opened.
+    let prepared = match front.batch {
         true => None,
-        false => Some(tui::prepare(front.keymap.as_deref())?),
+        false => Some(tui::prepare(
+            front.keymap.as_deref(),
+            front.theme.as_deref(),
+        )?),
     };
     let batch = BatchOptions {
         json: front.json,
@@ -71,11 +74,12 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         model: options.labeler != LabelerOptions::None,
         outdir: outdir.display().to_string(),
         vocabulary: Arc::clone(engine.vocabulary()),
+        pictures: front.pictures,
         english: options.prompt.lang != Lang::Ko,
     };
     logging::start(&outdir, options.log_level)?;
     let labeler = labeler::factory(options.labeler);
-    let Some(keymap) = keymap else {
+    let Some(prepared) = prepared else {
         logging::panics();
         let interrupt = Interrupt::on_signals()?;
         let handle = engine.start(labeler)?;
@@ -83,7 +87,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         return Ok(ExitCode::from(outcome.exit_status()));
     };
     let handle = engine.start(labeler.map(labeler::give_way))?;
-    let exit = tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
+    let exit = tui::run(handle, prepared, settings, &outdir.join(logging::FILE))?;
     Ok(ExitCode::from(exit.exit_status()))
 }
 

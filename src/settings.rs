@@ -33,11 +33,22 @@ pub enum OnlySource {
     All,
 }
 
+/// Which of its two names a row of `equipment_shape_items` goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EquipmentName {
+    /// The item whose look the icon shows.
+    #[default]
+    Shape,
+    /// The item that wears that look.
+    Item,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOptions {
     pub kind: SourceKind,
     pub only: OnlySource,
     pub run_id: Option<String>,
+    pub equipment_name: EquipmentName,
     pub max_samples: Option<u64>,
 }
 
@@ -143,6 +154,20 @@ pub struct EngineOptions {
     pub max_new_tokens: usize,
 }
 
+/// How the workstation shows icons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PictureChoice {
+    /// As the terminal says that it can.
+    #[default]
+    Auto,
+    Kitty,
+    Sixel,
+    Iterm,
+    /// Half blocks of text, two pixels a cell.
+    Blocks,
+    None,
+}
+
 /// What only the front ends need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontOptions {
@@ -151,6 +176,9 @@ pub struct FrontOptions {
     pub json: bool,
     /// A built-in key map's name or a file.
     pub keymap: Option<String>,
+    /// A built-in theme's name or a file.
+    pub theme: Option<String>,
+    pub pictures: PictureChoice,
 }
 
 /// Everything a labeling run needs, one struct per stage.
@@ -213,6 +241,7 @@ pub enum BuiltinFile {
     Prompt(String),
     Vocabulary,
     Keymap(String),
+    Theme(String),
     Schema,
 }
 

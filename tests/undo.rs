@@ -45,7 +45,7 @@ const DEEDS: &[&str] = &[
     "~ tab G e ctrl-u \"다른_물음 enter",
     "~ N \"다시_볼_것 enter",
     "~ v T",
-    "~ v left j j enter",
+    "~ v k right j j enter",
     "ctrl-f \"붉은 enter \"푸른 enter y",
     "ctrl-f \"천 enter enter y",
     "C y",

@@ -32,6 +32,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
             ShowCommand::Vocabulary => BuiltinFile::Vocabulary,
             ShowCommand::Keymap { name } => BuiltinFile::Keymap(name),
+            ShowCommand::Theme { name } => BuiltinFile::Theme(name),
             ShowCommand::Schema => BuiltinFile::Schema,
         }),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
@@ -127,6 +128,8 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             batch: args.batch,
             json: args.json,
             keymap: args.keymap,
+            theme: args.theme,
+            pictures: args.pictures.unwrap_or_default(),
         },
         log_level: args.log_level.unwrap_or(tracing::Level::INFO),
     })
@@ -168,6 +171,7 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
         kind,
         only: args.only_source.unwrap_or_default(),
         run_id: args.run_id,
+        equipment_name: args.equipment_name.unwrap_or_default(),
         max_samples: args.max_samples,
     };
     Ok(Some((source, outdir)))
@@ -260,10 +264,18 @@ fn remote_options(
         concurrency: concurrency.unwrap_or(32) as usize,
         api_key: std::env::var("LABELER_API_KEY")
             .ok()
+            // As a file ends that holds a secret.
+            .map(|key| clean_key(&key).to_owned())
             .filter(|key| !key.is_empty())
             .map(crate::settings::Secret::new),
         offline,
     })
+}
+
+/// A key without what surrounds it in the file that it was read from: line ends, blanks, a byte
+/// order mark.
+fn clean_key(key: &str) -> &str {
+    key.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 /// The hub client's own switch counts as `--offline`.

@@ -23,7 +23,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::Change;
-pub use edit::{VocabularyPreview, WordChange, apply};
+pub use edit::{Edited, Names, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
@@ -39,4 +39,4 @@ pub use review::{
     ReviewState, ReviewStep,
 };
 pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
-pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};
+pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, to_oklab, to_rgb};

@@ -3,6 +3,7 @@
 use super::errors::doing;
 use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
 use super::tables::drafts::{DraftRow, insert_draft, read_draft};
+use super::tables::groups::read_group;
 use super::tables::meta::{Content, bump};
 use super::tables::records::insert_record;
 use super::tables::states::{StateWriter, read_current};
@@ -54,12 +55,20 @@ pub fn add(
     let id = insert_attempt(&transaction, group, attempt)?;
     let mut states = StateWriter::new(&transaction);
     let mut current = states.read(group)?;
+    let item_name = read_group(&transaction, group)?.item.item_name;
     let mut shown = false;
     if attempt.opinion_of.is_some() {
         // A version to compare with and to take; it replaces nothing by itself.
         if let Some(labels) = &attempt.labels {
             let confidence = attempt.confidence.clone();
-            let draft = draft_of(attempt, id, labels, &attempt.reasons, confidence);
+            let draft = draft_of(
+                attempt,
+                id,
+                &item_name,
+                labels,
+                &attempt.reasons,
+                confidence,
+            );
             insert_draft(&transaction, group, &draft)?;
         }
         states.write(group, &current)?;
@@ -76,6 +85,7 @@ pub fn add(
             let draft = draft_of(
                 attempt,
                 id,
+                &item_name,
                 labels,
                 &attempt.reasons,
                 attempt.confidence.clone(),
@@ -96,6 +106,7 @@ pub fn add(
         let draft = draft_of(
             &basis,
             basis_id,
+            &item_name,
             &merged.labels,
             &merged.reasons,
             confidence,
@@ -186,12 +197,14 @@ pub fn commit(db: &mut Connection, group: GroupId) -> Result<Vec<GroupId>> {
 fn draft_of(
     basis: &Attempt,
     id: i64,
+    item_name: &str,
     labels: &Labels,
     reasons: &[Reason],
     confidence: Vec<FieldConfidence>,
 ) -> DraftRow {
     DraftRow {
         origin: Origin::Attempt(id),
+        item_name: item_name.to_owned(),
         labels: labels.clone(),
         reasons: without_duplicate(reasons),
         kept: kept(reasons),

@@ -97,7 +97,8 @@ impl Journal {
     /// bytes, or by its path where its bytes were never known. Other bytes under a known path are
     /// another group; the one before keeps all that is of it, should its bytes turn up elsewhere.
     pub fn upsert_groups(&mut self, groups: &[NewGroup]) -> Result<Vec<Upserted>> {
-        self.source.upsert(self.database.write(), groups)
+        let db = self.database.write();
+        self.source.upsert(db, &self.vocabulary, groups)
     }
 
     /// More rows of known groups, in one transaction.

@@ -1,7 +1,7 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
-use super::checks::about_draft;
 use super::errors::{doing, unreadable};
+use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
@@ -11,8 +11,8 @@ use super::tables::states::read_current;
 use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{
-    ColorHistogram, Draft, Estimator, FailureCode, Field, GroupDetail, GroupId, GroupState,
-    GroupSummary, Item, Labels, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
+    Draft, Estimator, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Labels, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
@@ -126,7 +126,10 @@ pub fn detail(
     let group = read_group(db, id)?;
     let current = read_current(db, id)?.unwrap_or_default();
     let colors = read_colors(db, id)?;
-    let versions = versions(db, vocabulary, id, colors.as_ref())?;
+    let versions = versions(db, id, |row: &DraftRow| {
+        let facts = row.facts(vocabulary, &group.item.item_name, colors.as_ref());
+        about_reasons(&row.labels, &facts)
+    })?;
     let number = current.review.draft;
     let shown = versions
         .iter()
@@ -161,9 +164,8 @@ pub fn detail(
 /// Every text that a group has had, oldest first.
 fn versions(
     db: &Connection,
-    vocabulary: &Vocabulary,
     id: GroupId,
-    colors: Option<&ColorHistogram>,
+    about: impl Fn(&DraftRow) -> Vec<(Reason, Vec<String>)>,
 ) -> Result<Vec<Version>> {
     let mut committed: HashMap<i64, String> = db
         .prepare_cached(
@@ -177,23 +179,22 @@ fn versions(
         })
         .map_err(doing("reading the versions"))?;
     let rows = read_drafts(db, id)?.into_iter();
-    let version = |(number, row): (i64, DraftRow)| {
-        Ok(Version {
-            number,
-            committed: committed.remove(&number),
-            text: Draft {
-                about: about_draft(db, vocabulary, id, number, &row, colors)?,
-                labels: row.labels,
-                reasons: row.reasons,
-                origin: row.origin,
-                model: row.model,
-                prompt_version: row.prompt_version,
-                generated_at: row.generated_at,
-                confidence: row.confidence,
-            },
-        })
+    let version = |(number, row): (i64, DraftRow)| Version {
+        number,
+        committed: committed.remove(&number),
+        text: Draft {
+            about: about(&row),
+            item_name: row.item_name,
+            labels: row.labels,
+            reasons: row.reasons,
+            origin: row.origin,
+            model: row.model,
+            prompt_version: row.prompt_version,
+            generated_at: row.generated_at,
+            confidence: row.confidence,
+        },
     };
-    rows.map(version).collect()
+    Ok(rows.map(version).collect())
 }
 
 /// The first row of a group and its hash: what a new attempt needs.

@@ -16,6 +16,7 @@ use super::widgets::layout::{self, frame};
 use super::widgets::{normalize_wide, paragraph};
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
+use crate::text::{count, for_screen};
 use crate::wording;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -151,6 +152,7 @@ impl App {
             return;
         }
         for key in Key::from_event(event) {
+            self.session.digit = key.digit();
             self.prefix.push(key);
             let mut found = self.look_up();
             if found == Lookup::None && self.prefix.len() > 1 {
@@ -336,15 +338,29 @@ impl App {
                 session.notify("saved: the journal can be written again");
                 self.ask_again_to_leave();
             }
-            Event::Labeled { name, offered, .. } if offered => session.notify_offer(&name),
-            Event::Labeled { .. } | Event::Idle => {}
+            Event::Labeled {
+                group,
+                reasons,
+                offered,
+                ..
+            } => session.notify_answer(group, reasons.len(), offered),
+            Event::Idle => {
+                if session.engine.rings() {
+                    session.request(Effect::Ring);
+                }
+            }
             Event::Failed {
-                name, code, detail, ..
+                group,
+                name,
+                code,
+                detail,
+                ..
             } => {
-                let code = code.code();
-                session
-                    .notices
-                    .log_error(format!("{name}: {code} ({detail})"));
+                let text = format!("{name}: {} ({detail})", code.code());
+                if session.asked.fail(group) {
+                    session.warn(format!("asked again, {text}"));
+                }
+                session.notices.log_error(text);
             }
             Event::Warning(warning) => {
                 let text = wording::warning(&warning);
@@ -451,6 +467,18 @@ impl App {
         };
         session.sight.drawn(session.queue.current(), shown);
         session.sight.frames()
+    }
+
+    /// What the window is called: how much is left, and of what.
+    pub fn title(&self) -> String {
+        let session = &self.session;
+        let open = count(session.records.groups().open());
+        let working = match session.engine.progress.queued {
+            0 => String::new(),
+            queued => format!(", {} to label", count(queued)),
+        };
+        let title = format!("{open} to review{working}: {}", session.settings.outdir);
+        for_screen(&title).into_owned()
     }
 
     /// Where the terminal's own cursor belongs, so that an input method composes there.

@@ -18,6 +18,8 @@ pub enum ModelState {
 pub struct EngineStatus {
     pub model: ModelState,
     pub progress: Progress,
+    /// How many icons were labeled when the operator was called the last time.
+    rung: u64,
     pub paused: bool,
     /// The names of the steps that undo and redo would take.
     pub undo: Option<String>,
@@ -38,6 +40,7 @@ impl EngineStatus {
                 ModelState::Off
             },
             progress: Progress::default(),
+            rung: 0,
             paused: false,
             undo: None,
             redo: None,
@@ -45,6 +48,17 @@ impl EngineStatus {
             ended: false,
             broken: None,
         }
+    }
+
+    /// The queue of the model is empty: whether that is worth a bell. A few icons more are not.
+    pub fn rings(&mut self) -> bool {
+        const LONG: u64 = 10;
+        let done = self.progress.done;
+        let long = done >= self.rung + LONG;
+        if long {
+            self.rung = done;
+        }
+        long
     }
 
     /// Whether a model works or is about to.

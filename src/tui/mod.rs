@@ -26,16 +26,25 @@ mod widgets;
 pub use keymap::Keymap;
 pub use session::Settings;
 pub use terminal::{Exit, run};
+pub use theme::BUILT_IN_THEMES;
 
 use crate::error::Result;
 use etcetera::BaseStrategy as _;
+use theme::Palette;
 
-/// Loads the key bindings, and refuses to start where there is no terminal.
-pub fn prepare(keymap: Option<&str>) -> Result<Keymap> {
+/// What an operator has chosen for the workstation, read from files.
+pub struct Prepared {
+    keymap: Keymap,
+    palette: Palette,
+}
+
+/// Loads the key bindings and the colors, and refuses to start where there is no terminal.
+pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
     let user = etcetera::choose_base_strategy()
         .ok()
         .map(|base| base.config_dir().join("labeler-tui").join("keys.toml"));
     let keymap = Keymap::load(keymap, user.as_deref())?;
+    let palette = Palette::load(theme)?;
     terminal::check()?;
-    Ok(keymap)
+    Ok(Prepared { keymap, palette })
 }

@@ -2,7 +2,7 @@
 //! Screens and dialogs read it, and change it through its methods.
 
 use super::engine_status::EngineStatus;
-use super::flow::{Pace, Repeats, Sight, Tally};
+use super::flow::{Asked, Pace, Repeats, Sight, Tally};
 use super::history::History;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
@@ -15,8 +15,9 @@ use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::filter::Sort;
 use crate::record::{
     Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
+    to_rgb,
 };
-use crate::settings::IconOptions;
+use crate::settings::{IconOptions, PictureChoice};
 use crate::text::plural;
 use crate::wording;
 use ratatui::layout::{Rect, Size};
@@ -33,6 +34,7 @@ pub struct Settings {
     /// Where records go, as it is shown to people.
     pub outdir: String,
     pub vocabulary: Arc<Vocabulary>,
+    pub pictures: PictureChoice,
     /// Whether the prompt asks for English labels.
     pub english: bool,
 }
@@ -55,12 +57,19 @@ pub struct Session {
     learned: Option<Estimator>,
     pub sight: Sight,
     pub repeats: Repeats,
+    pub asked: Asked,
     pub pace: Pace,
+    /// The digit that the key in hand is.
+    pub digit: Option<usize>,
     effects: Vec<Effect>,
 }
 
 impl Session {
     pub fn new(size: Size, theme: Theme, keymap: Keymap, settings: Settings) -> Self {
+        let mut pictures = Pictures::default();
+        if settings.pictures == PictureChoice::None {
+            pictures.turn_off();
+        }
         Self {
             engine: EngineStatus::new(settings.model),
             settings,
@@ -70,14 +79,16 @@ impl Session {
             records: Records::default(),
             queue: Queue::default(),
             selection: Selection::default(),
-            pictures: Pictures::default(),
+            pictures,
             notices: Notices::default(),
             history: History::default(),
             estimator: Estimator::default(),
             learned: None,
             sight: Sight::default(),
             repeats: Repeats::default(),
+            asked: Asked::default(),
             pace: Pace::new(Instant::now()),
+            digit: None,
             effects: Vec::new(),
         }
     }
@@ -228,9 +239,19 @@ impl Session {
         if (decides || lost) && self.refuses_step() {
             return;
         }
-        if !self.engine.ended {
-            self.effects.push(Effect::Send(command));
+        if self.engine.ended {
+            return;
         }
+        if let Command::Retry { groups, .. } = &command {
+            for id in groups {
+                let reasons = self
+                    .records
+                    .get(*id)
+                    .map_or(0, |summary| summary.reasons.len());
+                self.asked.ask(*id, reasons);
+            }
+        }
+        self.effects.push(Effect::Send(command));
     }
 
     /// One step over these groups; `false`, with the reason in a notice, where it cannot be done.
@@ -315,6 +336,12 @@ impl Session {
         is_open.then(|| wording::score(summary.uncertainty, alike))
     }
 
+    /// A color as the vocabulary has it.
+    pub fn color_of(&self, word: &str) -> Option<[u8; 3]> {
+        let word = self.vocabulary().find_exact(Field::Colors, word)?;
+        word.anchors.first().copied().map(to_rgb)
+    }
+
     pub fn name_of(&self, id: GroupId) -> String {
         let summary = self.records.get(id);
         summary
@@ -383,9 +410,22 @@ impl Session {
         self.send(remember);
     }
 
-    pub fn notify_offer(&mut self, name: &str) {
+    /// Tells of an answer that was asked for, or that waits beside a draft: what it has changed.
+    pub fn notify_answer(&mut self, id: GroupId, reasons: usize, offered: bool) {
+        let answer = self.asked.answer(id, reasons);
+        if answer.is_none() && !offered {
+            return;
+        }
+        let mut text = format!("{}: new answer", self.name_of(id));
+        if let Some(answer) = answer {
+            text.push_str(&format!(", {answer}"));
+        }
         let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
-        let keys = keys.first().map(|key| format!(": {key} to compare"));
-        self.notify(format!("new answer for {name}{}", keys.unwrap_or_default()));
+        match keys.first() {
+            Some(key) if offered => text.push_str(&format!("; the draft stays, {key} compares")),
+            Some(key) => text.push_str(&format!("; {key} compares")),
+            None => {}
+        }
+        self.notify(text);
     }
 }

@@ -3,14 +3,14 @@
 use super::app::App;
 use super::keymap::{Key, Keymap};
 use super::message::{Effect, Message};
-use super::picture;
+use super::picture::{self, Graphics};
 use super::records::Snapshot;
 use super::session::{Session, Settings};
-use super::theme::{Depth, Ground, Theme};
+use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, Match, ModelInfo, MovedPictures, Progress, Step};
 use crate::record::testing::summary;
 use crate::record::*;
-use crate::settings::IconOptions;
+use crate::settings::{IconOptions, PictureChoice};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
@@ -84,6 +84,7 @@ fn version(attempt: &Attempt) -> Version {
             labels: attempt.labels.clone().unwrap(),
             reasons: attempt.reasons.clone(),
             about: Vec::new(),
+            item_name: String::new(),
             origin: Origin::Attempt(attempt.id),
             model: "scripted".to_owned(),
             prompt_version: "v2".to_owned(),
@@ -189,6 +190,14 @@ fn summarize(detail: &mut GroupDetail) {
     detail.summary.offered = detail.current.offer().is_some();
 }
 
+fn dark() -> Theme {
+    Theme {
+        depth: Depth::True,
+        ground: Ground::Dark,
+        palette: Palette::load(None).unwrap(),
+    }
+}
+
 type World = BTreeMap<GroupId, GroupDetail>;
 type Steps = Vec<(String, Vec<(GroupId, ReviewStep)>)>;
 
@@ -196,7 +205,7 @@ type Steps = Vec<(String, Vec<(GroupId, ReviewStep)>)>;
 pub struct Bench {
     pub app: App,
     terminal: Terminal<TestBackend>,
-    picker: Picker,
+    graphics: Graphics,
     /// Everything but `Open`, in order.
     pub commands: Vec<Command>,
     pub world: World,
@@ -207,14 +216,19 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(width: u16, height: u16) -> Self {
-        let theme = Theme {
-            depth: Depth::True,
-            ground: Ground::Dark,
-        };
-        Self::new_in(theme, width, height)
+        Self::new_in(dark(), width, height)
+    }
+
+    /// As with `--pictures none`.
+    pub fn without_pictures(width: u16, height: u16) -> Self {
+        Self::with(dark(), PictureChoice::None, width, height).with_evening()
     }
 
     fn new_in(theme: Theme, width: u16, height: u16) -> Self {
+        Self::with(theme, PictureChoice::Auto, width, height)
+    }
+
+    fn with(theme: Theme, pictures: PictureChoice, width: u16, height: u16) -> Self {
         let settings = Settings {
             icon: IconOptions {
                 upscale: 2,
@@ -224,13 +238,14 @@ impl Bench {
             model: true,
             outdir: "labels".to_owned(),
             vocabulary: Arc::new(Vocabulary::builtin().unwrap()),
+            pictures,
             english: false,
         };
         let keymap = Keymap::load(None, None).unwrap();
         let mut bench = Self {
             app: App::new(Size::new(width, height), theme, keymap, settings),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
-            picker: Picker::halfblocks(),
+            graphics: Graphics::new(Picker::halfblocks()),
             commands: Vec::new(),
             world: World::new(),
             past: Vec::new(),
@@ -330,13 +345,13 @@ impl Bench {
                 Effect::Work(task) => vec![Message::TaskDone(task.run())],
                 Effect::Pictures(requests) => requests
                     .iter()
-                    .map(|request| Message::Picture(picture::load(&self.picker, request)))
+                    .map(|request| Message::Picture(picture::load(&self.graphics, request)))
                     .collect(),
                 Effect::Quit => {
                     self.quit = true;
                     Vec::new()
                 }
-                Effect::Redraw | Effect::Suspend => Vec::new(),
+                Effect::Redraw | Effect::Suspend | Effect::Ring => Vec::new(),
             };
             for answer in answers {
                 let more = self.app.update(answer);
@@ -563,7 +578,7 @@ impl Bench {
 
     /// As in a terminal with sixels; every item has this file for an icon.
     pub fn show_pixels(&mut self, icon: &std::path::Path) {
-        self.picker.set_protocol_type(ProtocolType::Sixel);
+        self.graphics.picker.set_protocol_type(ProtocolType::Sixel);
         for detail in self.world.values_mut() {
             detail.item.file = Some(icon.to_owned());
         }

@@ -10,7 +10,7 @@ use super::dialogs::{Completion, Dialog, PromptPurpose, TextPrompt};
 use super::keymap::{ACTIONS, Action};
 use super::message::Message;
 use super::testing::Bench;
-use super::theme::{Depth, Ground, Theme};
+use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
@@ -64,7 +64,7 @@ fn panes_and_screens() {
     layouts("gallery", "2 space right");
     layouts("progress", "3");
     layouts("statistics", "4");
-    layouts("attempts", "v left j j");
+    layouts("attempts", "v k right j j");
     pane("record", "Record", "tab j j");
     pane("help", "Keys", "?");
     pane("palette", "Do what?", ": \"retry");
@@ -101,6 +101,7 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::MoveEarlier, "tab j l [", "Record"),
     (Action::MoveLater, "tab j ]", "Record"),
     (Action::Translate, "V", "Translate"),
+    (Action::UpdateName, "2 space right space =", "Sure?"),
     (
         Action::RemoveTag,
         "2 space right space d \"왕",
@@ -119,9 +120,10 @@ const DEEDS: &[(Action, &str, &str)] = &[
     ),
     (Action::Retry, "r", "Queue"),
     (Action::RetryWith, "R \"금속_왕관 up right", "Ask again"),
-    (Action::Attempts, "v left", "Versions"),
-    (Action::TakeField, "v right j j enter", "Versions"),
-    (Action::TakeAttempt, "v right T", "Record"),
+    (Action::Attempts, "v", "Versions"),
+    (Action::TakeNumbered, "v j 1", "Against"),
+    (Action::TakeField, "v j right j j enter", "Against"),
+    (Action::TakeAttempt, "v j T", "Record"),
     (Action::Pause, "p", ""),
     (Action::Background, "b", "Picture"),
     (Action::ModelView, "m", "Picture"),
@@ -208,8 +210,13 @@ fn shown(bench: &mut Bench, title: &str) -> BTreeMap<u16, String> {
 
 #[test]
 fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
-    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True]
-        .map(|depth| [Ground::Dark, Ground::Light].map(|ground| Theme { depth, ground }));
+    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True].map(|depth| {
+        [Ground::Dark, Ground::Light].map(|ground| Theme {
+            depth,
+            ground,
+            palette: Palette::load(None).unwrap(),
+        })
+    });
     for (_, keys, _) in DEEDS {
         let screens: Vec<String> = themes
             .iter()
@@ -278,7 +285,7 @@ fn progress_is_live() {
 #[test]
 fn the_mouse_clicks_scrolls_and_drags() {
     let mut bench = Bench::evening(120, 40);
-    bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 5);
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 7);
     assert_eq!(bench.session().queue.cursor(), 2);
     bench.mouse(MouseEventKind::ScrollUp, 5, 5);
     assert_eq!(bench.session().queue.cursor(), 0);
@@ -331,24 +338,58 @@ fn pictures_under_a_box_are_left_out_whole() {
         "R",
         "ctrl-f",
     ];
-    let work = ["?", ":", "q", "ctrl-f \"모자"];
-    for (screen, (width, height), boxes) in
-        [("\\ 2", (64, 24), &gallery[..]), ("\\", (100, 30), &work)]
-    {
-        for keys in boxes {
-            let mut bench = Bench::evening(width, height);
-            bench.show_pixels(&icon);
-            bench.keys(screen);
-            let all = bench.images();
-            assert!(all.len() > 1, "{screen}");
-            bench.keys(keys);
-            let seen = bench.images();
-            assert!(seen.len() < all.len(), "{screen} {keys}");
-            // And all of them are back when it is gone.
-            bench.keys("esc esc esc");
-            assert!(bench.images().len() >= all.len(), "{screen} {keys}");
+    for keys in gallery {
+        let mut bench = Bench::evening(64, 24);
+        bench.show_pixels(&icon);
+        bench.keys("\\ 2");
+        let all = bench.images();
+        assert!(all.len() > 1);
+        bench.keys(keys);
+        assert!(bench.images().len() < all.len(), "{keys}");
+        // And all of them are back when it is gone.
+        bench.keys("esc esc esc");
+        assert!(bench.images().len() >= all.len(), "{keys}");
+    }
+}
+
+#[test]
+fn no_box_covers_the_picture_of_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = folder.path().join("icon.png");
+    let dot = image::Rgba([200, 30, 30, 255]);
+    image::RgbaImage::from_pixel(20, 20, dot)
+        .save(&icon)
+        .unwrap();
+    for (width, height) in [(80, 24), (120, 36)] {
+        for (screen, boxes) in [
+            ("", &["?", ":", "q", "R", "V", "d", "t \"ㅁ", "ctrl-f"][..]),
+            ("v", &["?", "R"]),
+        ] {
+            for keys in boxes {
+                let mut bench = Bench::evening(width, height);
+                bench.show_pixels(&icon);
+                bench.keys("a").keys(screen);
+                let picture = bench.images().into_iter().max_by_key(|at| (at.x > 5, at.x));
+                bench.keys(keys);
+                let all = bench.images();
+                assert!(
+                    all.contains(&picture.unwrap()),
+                    "{width}x{height} {screen} {keys}"
+                );
+            }
         }
     }
+}
+
+#[test]
+fn without_pictures_the_record_has_their_room() {
+    let mut bench = Bench::without_pictures(120, 36);
+    let screen = bench.screen();
+    assert!(!screen.contains("Picture"), "{screen}");
+    bench.keys("a");
+    assert_eq!(bench.count(GroupState::Accepted), 1);
+    let screen = bench.keys("v").screen();
+    assert!(screen.contains("Against the draft"), "{screen}");
 }
 
 #[test]
@@ -374,9 +415,11 @@ fn a_box_over_korean_keeps_its_border() {
     for width in 74..80 {
         bench.resize(width, 24);
         let screen = bench.screen();
-        let rows = screen.lines().skip_while(|line| !line.contains("> Sure?"));
-        let left = (width - 60) / 2;
-        for row in rows.take(5) {
+        let mut rows = screen.lines().skip_while(|line| !line.contains("> Sure?"));
+        let title = rows.next().unwrap();
+        let (before, _) = title.split_once("╭> Sure?").unwrap();
+        let left = crate::text::width(before) as u16;
+        for row in rows.take(4) {
             assert!("╭│╰".contains(cell(row, left)), "{row}");
         }
     }

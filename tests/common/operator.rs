@@ -7,12 +7,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, Step};
 use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
+use labeler_tui::settings::PictureChoice;
 use labeler_tui::tui::Settings;
 use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
 use labeler_tui::tui::message::{Effect, Message};
 use labeler_tui::tui::picture::LoadedPicture;
-use labeler_tui::tui::theme::{Depth, Ground, Theme};
+use labeler_tui::tui::theme::{Depth, Ground, Palette, Theme};
 use ratatui::layout::Size;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,11 +56,13 @@ impl Operator {
             model: true,
             outdir: "out".into(),
             vocabulary: Arc::clone(engine.vocabulary()),
+            pictures: PictureChoice::Auto,
             english: false,
         };
         let theme = Theme {
             depth: Depth::True,
             ground: Ground::Dark,
+            palette: Palette::load(None).unwrap(),
         };
         let keymap = Keymap::load(None, None).unwrap();
         let fake = Fake::new(plays);
@@ -111,7 +114,7 @@ impl Operator {
                         self.carry_out(more);
                     }
                 }
-                Effect::Redraw | Effect::Suspend => {}
+                Effect::Redraw | Effect::Suspend | Effect::Ring => {}
                 Effect::Quit => panic!("the workstation was left"),
             }
         }

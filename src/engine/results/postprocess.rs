@@ -149,6 +149,7 @@ impl Postprocess {
         let context = RuleContext {
             vocabulary: self.prompter.vocabulary(),
             item_name: &job.item.item_name,
+            name_now: &job.item.item_name,
             with_metadata: job.settings.with_metadata,
             colors,
             confidence,

@@ -29,7 +29,10 @@ pub const WEAK_TOKEN: f32 = 0.25;
 #[derive(Debug, Clone, Copy)]
 pub struct RuleContext<'a> {
     pub vocabulary: &'a Vocabulary,
+    /// The name of the item that the labels were made under.
     pub item_name: &'a str,
+    /// What the source calls the item now.
+    pub name_now: &'a str,
     /// Whether the model was shown the name; only then must the label hold it.
     pub with_metadata: bool,
     /// `None` where the model saw no image: colors are then neither asked for nor checked.
@@ -79,7 +82,8 @@ fn finding(
         Reason::LabelEqualsItemName => plain(is_name_alone(label, name)),
         // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            let is_missing = context.with_metadata && !label.contains(name);
+            let holds_other = is_renamed(context) && label.contains(context.name_now);
+            let is_missing = context.with_metadata && !label.contains(name) && !holds_other;
             is_missing.then(|| vec![name.to_owned()])
         }
         Reason::AttributesMissing => some(missing_attributes(labels, context)),
@@ -90,6 +94,10 @@ fn finding(
         Reason::MainColorMissing => missing_main_colors(claims, context),
         Reason::NothingVisible => {
             plain(!is_name_alone(label, name) && says_nothing_visible(label, context))
+        }
+        // A text that was made without the name has none.
+        Reason::NameMismatch => {
+            (context.with_metadata && is_renamed(context)).then(|| vec![name.to_owned()])
         }
         Reason::Repetition => some(repetition::repeated(labels, name)),
         Reason::LabelTooLong => {
@@ -144,6 +152,11 @@ fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
     })
     .filter(|text| !text.is_empty())
     .collect()
+}
+
+/// Whether the source calls the item otherwise than when the labels were made.
+fn is_renamed(context: &RuleContext) -> bool {
+    clean_text(context.item_name) != clean_text(context.name_now)
 }
 
 /// Whether the model was too uncertain of this field.
@@ -282,6 +295,7 @@ pub(super) fn weight(reason: Reason) -> f32 {
         Reason::MixedScript
         | Reason::DuplicateLabel
         | Reason::NothingVisible
+        | Reason::NameMismatch
         | Reason::QualityRetryFailed
         | Reason::LowVisualSignal => 0.3,
         Reason::CommaList | Reason::TooSmall => 0.2,
@@ -316,6 +330,7 @@ mod tests {
         RuleContext {
             vocabulary,
             item_name,
+            name_now: item_name,
             with_metadata: true,
             colors: Some(colors),
             confidence: &[],
@@ -487,6 +502,7 @@ mod tests {
         let context = RuleContext {
             vocabulary: &vocabulary,
             item_name: "다른 이름",
+            name_now: "이름",
             with_metadata: false,
             colors: None,
             confidence: std::slice::from_ref(&unsure),

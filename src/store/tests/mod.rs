@@ -8,6 +8,7 @@ mod import;
 mod journal;
 mod layouts;
 mod learning;
+mod names;
 mod opinions;
 mod outdir;
 mod steps;

@@ -5,7 +5,6 @@ use super::{Dialog, DialogPlace, Modal, Next, PromptPurpose};
 use crate::record::{Field, GroupId};
 use crate::text::plural;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, fill_line, pane};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -37,8 +36,8 @@ fn fields() -> Vec<Field> {
     Field::shared().map(|(field, _)| field).collect()
 }
 
-fn area(session: &Session) -> Rect {
-    centered(session.body(), 50, fields().len() as u16 + 2)
+fn area(place: &DialogPlace) -> Rect {
+    place.box_of(50, fields().len() as u16 + 2)
 }
 
 impl ChooseAttribute {
@@ -93,13 +92,13 @@ impl Modal for ChooseAttribute {
         Next::stay()
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![area(session)]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = area(session);
+        let area = area(place);
         clear(area, buf);
         let title = format!("What to do to {}?", plural(self.groups.len(), "record"));
         let inner = pane(theme, area, true, &title, true, buf);

@@ -233,7 +233,7 @@ fn longest(completions: &[Completion], text: fn(&Completion) -> &str) -> usize {
 }
 
 /// The rectangle of the completions of a text whose cursor stands at `at`: under it where there
-/// is room, else above it; `None` where there is nothing to show.
+/// is room, else on the side of it that has more; `None` where there is nothing to show.
 pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Option<Rect> {
     if completions.is_empty() {
         return None;
@@ -242,11 +242,11 @@ pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Optio
     let values = longest(completions, |completion| &completion.value);
     let width = ((values + notes + 4).clamp(24, 56) as u16).min(body.width);
     let below = body.bottom().saturating_sub(at.y + 1);
-    let height = (completions.len() as u16).min(body.height.saturating_sub(1));
-    let y = if below >= height {
-        at.y + 1
-    } else {
-        at.y.saturating_sub(height).max(body.y)
+    let above = at.y.saturating_sub(body.y);
+    let wanted = completions.len() as u16;
+    let (y, height) = match below >= wanted || below >= above {
+        true => (at.y + 1, wanted.min(below)),
+        false => (at.y - wanted.min(above), wanted.min(above)),
     };
     Some(Rect {
         x: at.x.min(body.right().saturating_sub(width)),

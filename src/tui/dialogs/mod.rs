@@ -25,6 +25,7 @@ pub use translate::{Scope, TranslateForm};
 
 use super::keymap::{Action, KeyContext};
 use super::session::Session;
+use super::widgets::layout::centered;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -49,11 +50,39 @@ pub struct DialogPlace {
     pub context: KeyContext,
     /// The line of the filter.
     pub filter: Rect,
+    /// Where a box may lie without covering the picture of the record; the best place first.
+    pub rooms: [Rect; 2],
     /// The cells of a line of the record pane, where a text is edited in place.
     pub text_cells: usize,
     /// Where the cursor of the text edited in place stands: `None` where the prompt is a box of
     /// its own, `Some(None)` where the cursor is scrolled out of view.
     pub in_place: Option<Option<Position>>,
+}
+
+impl DialogPlace {
+    /// The room for a box of this size: the first one, unless the second shows far more of it.
+    pub fn room(&self, width: u16, height: u16) -> Rect {
+        let shown =
+            |room: &Rect| u32::from(room.width.min(width)) * u32::from(room.height.min(height));
+        let [first, second] = self.rooms;
+        match shown(&second) * 2 > shown(&first) * 3 {
+            true => second,
+            false => first,
+        }
+    }
+
+    /// A box of this size in the middle of its room, cut to it.
+    pub fn box_of(&self, width: u16, height: u16) -> Rect {
+        centered(self.room(width, height), width, height)
+    }
+
+    /// The room around a place of the screen.
+    pub fn room_around(&self, at: Position, session: &Session) -> Rect {
+        let mut rooms = self.rooms.into_iter();
+        rooms
+            .find(|room| room.contains(at))
+            .unwrap_or_else(|| session.body())
+    }
 }
 
 /// What the application does after a dialog has taken a key.

@@ -7,7 +7,7 @@ use crate::engine::Command;
 use crate::record::{Change, Field, GroupId};
 use crate::text::plural;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -281,13 +281,13 @@ impl TextPrompt {
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<Completion>, Rect)> {
         let completions = self.completions(session);
         let at = self.cursor(place, session)?;
-        let area = completion::popup_area(&completions, at, session.body())?;
+        let area = completion::popup_area(&completions, at, place.room_around(at, session))?;
         Some((completions, area))
     }
 }
 
-fn box_area(session: &Session) -> Rect {
-    centered(session.body(), 64, 3)
+fn box_area(place: &DialogPlace) -> Rect {
+    place.box_of(64, 3)
 }
 
 /// Adds all values in one step; for one record the prompt stays open for the next.
@@ -381,7 +381,7 @@ impl Modal for TextPrompt {
     }
 
     fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
-        let text = place.in_place.is_none().then(|| box_area(session));
+        let text = place.in_place.is_none().then(|| box_area(place));
         let popup = self.popup(place, session).map(|(_, area)| area);
         text.into_iter().chain(popup).collect()
     }
@@ -389,7 +389,7 @@ impl Modal for TextPrompt {
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         if place.in_place.is_none() {
-            let area = box_area(session);
+            let area = box_area(place);
             clear(area, buf);
             let inner = pane(theme, area, true, &self.title(), true, buf);
             edit_line(&self.edit, theme.text(), inner, buf);
@@ -400,10 +400,10 @@ impl Modal for TextPrompt {
         }
     }
 
-    fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
         match place.in_place {
             Some(cursor) => cursor,
-            None => Some(edit_cursor(&self.edit, inner(box_area(session), true))),
+            None => Some(edit_cursor(&self.edit, inner(box_area(place), true))),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::engine::{Command, Match};
 use crate::record::{Change, GroupId};
 use crate::text::{count, fit, pad, plural, width};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_line, pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -96,9 +96,8 @@ impl ReplaceForm {
     }
 }
 
-fn area(session: &Session) -> Rect {
-    let body = session.body();
-    centered(body, 90, body.height.saturating_sub(2).max(8))
+fn area(place: &DialogPlace) -> Rect {
+    place.box_of(90, 30)
 }
 
 impl Modal for ReplaceForm {
@@ -139,13 +138,13 @@ impl Modal for ReplaceForm {
         self.look_up(session);
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![area(session)]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = area(session);
+        let area = area(place);
         clear(area, buf);
         let title = match area.width {
             60.. => "Find and replace in labels, tags and queries",
@@ -198,8 +197,8 @@ impl Modal for ReplaceForm {
         }
     }
 
-    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
-        let area = inner(area(session), true);
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
+        let area = inner(area(place), true);
         let edit = if self.second { &self.with } else { &self.find };
         let (_, at) = edit.window(usize::from(area.width.saturating_sub(LABEL + 1)));
         let y = area.y + u16::from(self.second);

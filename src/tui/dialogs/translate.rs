@@ -5,7 +5,6 @@ use crate::engine::Command;
 use crate::record::{Change, GroupId, VocabularyPreview, WordChange};
 use crate::text::{count, plural};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -59,10 +58,10 @@ impl TranslateForm {
         }
     }
 
-    fn area(&self, body: Rect) -> Rect {
+    fn area(&self, place: &DialogPlace) -> Rect {
         let words = self.preview.as_ref().map_or(0, |found| found.words.len());
         // Border, what it is about, three lines of counts, the words.
-        centered(body, 76, (words as u16).saturating_add(6).clamp(8, 24))
+        place.box_of(76, (words as u16).saturating_add(6).clamp(8, 24))
     }
 
     /// Does what the preview shows, as one step.
@@ -125,13 +124,13 @@ impl Modal for TranslateForm {
         Next::stay()
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![self.area(session.body())]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![self.area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = self.area(session.body());
+        let area = self.area(place);
         clear(area, buf);
         let inner = pane(
             theme,

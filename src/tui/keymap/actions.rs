@@ -100,12 +100,14 @@ actions! {
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
         Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
+        UpdateName "update-name" "update name" "Replace an outdated item name in the texts by the current one",
     }
     "Ask the model" {
         Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",
         RetryWith "retry-with" "retry with" "Ask again with other scale, background, picture or a hint",
-        Attempts "attempts" "versions" "Compare all versions: imported, answers, edits, committed",
-        TakeField "take-field" "take field" "Take the field under the cursor from this version",
+        Attempts "attempts" "versions" "See all versions in order: imported, answers, edits, committed",
+        TakeNumbered "take-numbered" "take field" "Take the field with this number from this version",
+        TakeField "take-field" "fields" "Go to the fields, then take the one under the cursor from this version",
         TakeAttempt "take-attempt" "take all" "Take this version whole; it becomes the draft",
         Pause "pause" "pause" "Pause the model, or let it go on",
     }
@@ -183,10 +185,12 @@ impl Action {
                     | Self::Redo
                     | Self::RepeatEdit
                     | Self::RemoveValue
+                    | Self::UpdateName
                     | Self::MoveEarlier
                     | Self::MoveLater
                     | Self::Retry
                     | Self::TakeField
+                    | Self::TakeNumbered
                     | Self::TakeAttempt
             )
     }

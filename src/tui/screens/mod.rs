@@ -1,6 +1,7 @@
 //! The screens. Each owns its state, the actions that are its own, its layout and its drawing.
 
 mod gallery;
+mod picture_pane;
 mod progress;
 mod queue_parts;
 mod screen;
@@ -148,6 +149,7 @@ impl Screens {
         DialogPlace {
             context: shown.context(),
             filter: line.unwrap_or_else(|| self.gallery.layout(session).filter),
+            rooms: shown.rooms(session),
             text_cells: self.workbench.text_cells(session),
             in_place: shown.in_place(dialog, session),
         }

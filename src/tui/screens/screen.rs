@@ -98,6 +98,11 @@ pub trait Screen {
         None
     }
 
+    /// Where a box may lie without covering the picture of the record; the best place first.
+    fn rooms(&self, session: &Session) -> [Rect; 2] {
+        [session.body(); 2]
+    }
+
     /// The line of the filter, where the screen shows it.
     fn filter_line(&self, _session: &Session) -> Option<Rect> {
         None

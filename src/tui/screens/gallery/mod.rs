@@ -168,7 +168,9 @@ impl Screen for Gallery {
         };
         let room = self.layout(session).picture();
         let key = session.pictures.tile_key(detail.summary.id, room);
-        match detail.item.file.is_none() || session.pictures.get(&key).is_some() {
+        let pictures = &session.pictures;
+        let settled = pictures.are_off() || pictures.get(&key).is_some();
+        match settled || detail.item.file.is_none() {
             true => Shown::Whole,
             false => Shown::Text,
         }
@@ -252,6 +254,7 @@ fn tile(
         Some(Err(_)) => {
             put(buf, room.x, room.y, room.width, "no picture", theme.bad());
         }
+        None if pictures.are_off() => {}
         None => {
             put(buf, room.x, room.y, room.width, "...", theme.dim());
         }

@@ -430,7 +430,16 @@ impl FieldLines<'_> {
             let text = fit(&text, self.room());
             self.make_room(width(&text) + 1);
             let style = if is_weak { theme.weak() } else { theme.chip() };
-            self.value(source, cursor, &text, style);
+            // The bracket of a color's chip shows it.
+            let rgb = (self.field == Field::Colors)
+                .then(|| source.session.color_of(&value))
+                .flatten();
+            let (bracket, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+            self.parts(
+                source,
+                cursor,
+                [(bracket, theme.swatch(rgb, style)), (rest, style)],
+            );
             self.spans.push(Span::raw(" "));
             self.used += 1;
             return;

@@ -342,7 +342,10 @@ impl App {
                 reasons,
                 offered,
                 ..
-            } => session.notify_answer(group, reasons.len(), offered),
+            } => {
+                session.engine.finish(group);
+                session.notify_answer(group, reasons.len(), offered);
+            }
             Event::Idle => {
                 if session.engine.rings() {
                     session.request(Effect::Ring);
@@ -444,6 +447,7 @@ impl App {
             .into_iter()
             .chain(ahead)
             .chain(shown)
+            .chain(self.screens.shown().records(session))
             .collect();
         for id in session.records.missing_details(&wanted) {
             session.send(Command::Open(id));

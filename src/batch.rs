@@ -353,6 +353,7 @@ fn event_json(event: &Event) -> Option<Value> {
             json!({ "event": "broken", "cause": error.cause, "hint": error.hint })
         }
         Event::Groups(_)
+        | Event::Learned(_)
         | Event::Detail(_)
         | Event::Stepped { .. }
         | Event::Found { .. }

@@ -33,11 +33,22 @@ pub enum OnlySource {
     All,
 }
 
+/// Which of its two names a row of `equipment_shape_items` goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EquipmentName {
+    /// The item whose look the icon shows.
+    #[default]
+    Shape,
+    /// The item that wears that look.
+    Item,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOptions {
     pub kind: SourceKind,
     pub only: OnlySource,
     pub run_id: Option<String>,
+    pub equipment_name: EquipmentName,
     pub max_samples: Option<u64>,
 }
 
@@ -137,6 +148,8 @@ pub struct EngineOptions {
     /// Go on from what the outdir holds; without it a run on existing labels refuses.
     pub resume: bool,
     pub quality_retry: bool,
+    /// Further samples for each uncertain answer.
+    pub opinions: u32,
     pub parquet: bool,
     pub max_new_tokens: usize,
 }

@@ -291,7 +291,7 @@ fn named(change: &Change) -> BTreeSet<&'static str> {
         | Change::Remove { field, .. }
         | Change::Rename { field, .. }
         | Change::TakeField { field, .. } => &[field.key(), DECISION],
-        Change::Replace { .. } => TEXTS,
+        Change::Replace { .. } | Change::UpdateName => TEXTS,
         Change::Canonicalize { .. } => WORDS,
         Change::TakeVersion { .. } => ALL_LABELS,
         Change::SetNote { .. } => &[NOTE],

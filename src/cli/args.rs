@@ -3,11 +3,13 @@
 use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
-    OutdirArgs, background, boolish, lang, log_level, only_source, parse_device, parse_temperature,
-    pictures, precision, quantize, whole,
+    OutdirArgs, background, boolish, equipment_name, lang, log_level, only_source, parse_device,
+    parse_temperature, pictures, precision, quantize, whole,
 };
 use crate::record::Background;
-use crate::settings::{DeviceChoice, Lang, OnlySource, PictureChoice, Precision, Quantize};
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -154,6 +156,9 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub run_id: Option<String>,
+    /// Equipment is named by its look (shape) or by the item that wears it (item) [default: shape]
+    #[arg(long, value_name = "NAME", env = "LABELER_EQUIPMENT_NAME", value_parser = equipment_name(), help_heading = "Source")]
+    pub equipment_name: Option<EquipmentName>,
     /// Stop after N items
     #[arg(long, value_name = "N", env = "LABELER_MAX_SAMPLES", allow_negative_numbers = true, value_parser = whole::<u64>(None), help_heading = "Source")]
     pub max_samples: Option<u64>,
@@ -239,6 +244,9 @@ pub struct LabelArgs {
     /// One more, stricter attempt for a low-quality record
     #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labeling")]
     pub quality_retry: bool,
+    /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
+    #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
+    pub opinions: Option<u32>,
 
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]

@@ -120,6 +120,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             commit_automatically: args.batch,
             resume: args.resume || !args.batch,
             quality_retry: args.quality_retry,
+            opinions: args.opinions.unwrap_or(0),
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
         },
@@ -170,6 +171,7 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
         kind,
         only: args.only_source.unwrap_or_default(),
         run_id: args.run_id,
+        equipment_name: args.equipment_name.unwrap_or_default(),
         max_samples: args.max_samples,
     };
     Ok(Some((source, outdir)))
@@ -262,10 +264,18 @@ fn remote_options(
         concurrency: concurrency.unwrap_or(32) as usize,
         api_key: std::env::var("LABELER_API_KEY")
             .ok()
+            // As a file ends that holds a secret.
+            .map(|key| clean_key(&key).to_owned())
             .filter(|key| !key.is_empty())
             .map(crate::settings::Secret::new),
         offline,
     })
+}
+
+/// A key without what surrounds it in the file that it was read from: line ends, blanks, a byte
+/// order mark.
+fn clean_key(key: &str) -> &str {
+    key.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 /// The hub client's own switch counts as `--offline`.

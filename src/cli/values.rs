@@ -1,7 +1,9 @@
 //! How the values of options are read; what several commands have in common.
 
 use crate::record::Background;
-use crate::settings::{DeviceChoice, Lang, OnlySource, PictureChoice, Precision, Quantize};
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::fmt::Display;
@@ -46,6 +48,13 @@ pub fn words<T: Clone + Send + Sync + 'static>(
             .map(|(_, value)| value.clone())
             .ok_or("not one of the possible values")
     })
+}
+
+pub fn equipment_name() -> impl TypedValueParser<Value = EquipmentName> {
+    words(&[
+        ("shape", EquipmentName::Shape),
+        ("item", EquipmentName::Item),
+    ])
 }
 
 pub fn only_source() -> impl TypedValueParser<Value = OnlySource> {

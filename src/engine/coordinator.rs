@@ -9,7 +9,7 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
 use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
-use super::results::Results;
+use super::results::{Results, Resumed};
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
 use crate::export::Exports;
@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// Progress is published, and lagging exports are written, at least this often.
 const TICK: Duration = Duration::from_millis(200);
+/// After so many decisions all groups are scored again.
+const DECISIONS: u64 = 5;
 /// Groups in one `Event::Groups`.
 const GROUPS: usize = 512;
 
@@ -42,6 +44,8 @@ pub struct Coordinator {
     stopping: bool,
     /// It was stopped before all was done.
     interrupted: bool,
+    /// How much the journal had learned when the front end last heard of it.
+    taught: u64,
     /// The front end knows that there is nothing to do.
     idle_emitted: bool,
 }
@@ -64,13 +68,14 @@ impl Coordinator {
             exports: Exports::new(&options.outdir, requested),
             // The workstation shows families before the model has come to them.
             ingest: Ingest::new(settings.with_image, !options.commit_automatically),
-            queue: RequestQueue::new(settings, workers.has_model()),
+            queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
             results: Results::new(prompter, options, Arc::clone(&metrics)),
             workers,
             metrics,
             began: Instant::now(),
             stopping: false,
             interrupted: false,
+            taught: 0,
             idle_emitted: false,
         }
     }
@@ -100,6 +105,7 @@ impl Coordinator {
         for event in commands::remembered(&mut self.journal)? {
             self.front.emit(event);
         }
+        self.teach();
         self.journal.show_all(GROUPS)?;
         self.journal.opened().begin_source();
         self.journal.opened().remember_files();
@@ -204,7 +210,20 @@ impl Coordinator {
                 Effects::default()
             }
         };
-        self.carry_out(effects)
+        self.carry_out(effects)?;
+        let (_, changes) = self.journal.opened().learned();
+        if changes >= self.taught + DECISIONS {
+            self.taught = changes;
+            self.teach();
+        }
+        Ok(())
+    }
+
+    /// Tells the front end what has been learned, so that it can score all groups again.
+    fn teach(&mut self) {
+        let (estimator, _) = self.journal.opened().learned();
+        let estimator = Box::new(estimator.clone());
+        self.front.emit(Event::Learned(estimator));
     }
 
     fn retry(&mut self, groups: &[GroupId], how: &Retry) -> Effects {
@@ -250,8 +269,13 @@ impl Coordinator {
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
                 for group in ingested.answered {
-                    let request = self.results.resume(group, &mut self.journal)?;
-                    effects.requests.extend(request);
+                    match self.results.resume(group, &mut self.journal)? {
+                        Resumed::Nothing => {}
+                        Resumed::Retry(request) => effects.requests.push(*request),
+                        Resumed::Opinions(requests) => {
+                            requests.into_iter().for_each(|r| self.queue.add_later(r));
+                        }
+                    }
                 }
                 effects.changed = ingested.all;
                 Ok(effects)

@@ -4,8 +4,8 @@
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
 use crate::record::{
-    Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
-    VocabularyPreview,
+    Background, Change, Estimator, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason,
+    StepReport, VocabularyPreview,
 };
 use std::path::PathBuf;
 
@@ -178,6 +178,9 @@ pub enum Event {
         key: String,
         value: String,
     },
+    /// What the operator's decisions have taught: at the start, and again after every few. Scores
+    /// sent since then are by it, earlier ones are not.
+    Learned(Box<Estimator>),
     /// The source has been read to its end.
     SourceRead {
         rows: u64,

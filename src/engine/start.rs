@@ -126,7 +126,7 @@ fn outlive_full_files() -> Result<()> {
 mod tests {
     use super::*;
     use crate::record::Background;
-    use crate::settings::{Lang, OnlySource, SourceKind};
+    use crate::settings::{EquipmentName, Lang, OnlySource, SourceKind};
     use crate::source::Sink;
     use std::time::Duration;
 
@@ -157,6 +157,7 @@ mod tests {
                 commit_automatically: true,
                 resume: false,
                 quality_retry: false,
+                opinions: 0,
                 parquet: false,
                 max_new_tokens: 1,
             },
@@ -164,6 +165,7 @@ mod tests {
                 kind: SourceKind::Demo,
                 only: OnlySource::All,
                 run_id: None,
+                equipment_name: EquipmentName::default(),
                 max_samples: None,
             },
             icon: IconOptions {

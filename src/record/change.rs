@@ -38,6 +38,9 @@ pub enum Change {
     Canonicalize {
         drop_unknown: bool,
     },
+    /// Brings a text that was made under another name of its item over to the current name: in the
+    /// label, the tags and the queries, with the particles behind it.
+    UpdateName,
     /// Makes an earlier or offered version the draft.
     TakeVersion {
         version: i64,
@@ -76,6 +79,7 @@ impl Change {
             Self::Canonicalize { drop_unknown: true } => {
                 "translate into the vocabulary and drop unknown words".to_owned()
             }
+            Self::UpdateName => "update the name".to_owned(),
             Self::TakeVersion { .. } => "take a version".to_owned(),
             Self::TakeField { field, .. } => format!("take {} from a version", field.key()),
             Self::SetNote { .. } => "note".to_owned(),

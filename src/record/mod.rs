@@ -3,6 +3,7 @@
 mod attempt;
 mod change;
 mod edit;
+mod estimate;
 mod field;
 pub mod filter;
 mod group;
@@ -22,7 +23,10 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::Change;
-pub use edit::{VocabularyPreview, WordChange, apply};
+pub use edit::{Edited, Names, VocabularyPreview, WordChange, apply, edit};
+pub use estimate::{
+    Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
+};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
@@ -34,7 +38,5 @@ pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{
-    ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, uncertainty,
-};
-pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab, to_rgb};
+pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
+pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, to_oklab, to_rgb};

@@ -64,6 +64,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         has_record: state == GroupState::Committed,
         offered: false,
         reasons: Vec::new(),
+        signals: Vec::new(),
         uncertainty: 0.0,
         labels: Labels::default(),
         changed_at: id,

@@ -1,14 +1,15 @@
 //! Does one change of an operator's to one group: stores the text that it gives and the record
 //! that it commits.
 
-use super::rules::{Facts, edit, reasons};
+use super::rules::reasons;
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
 use super::tables::records::insert_record;
 use crate::error::Result;
 use crate::record::{
-    Change, CurrentState, Field, GroupId, Labels, Origin, ReviewState, Vocabulary,
+    Change, CurrentState, Edited, Field, GroupId, Labels, Names, Origin, ReviewState, Vocabulary,
+    apply, edit,
 };
 use crate::text::utc;
 use jiff::Timestamp;
@@ -47,11 +48,12 @@ impl EditContext<'_> {
             | Change::Rename { .. }
             | Change::Replace { .. }
             | Change::Canonicalize { .. }
+            | Change::UpdateName
             | Change::TakeField { .. } => self.edit(&current.review, change)?,
             Change::TakeVersion { version } => {
                 if self.version(*version)?.is_none() {
                     // Says why it cannot be done.
-                    edit(&Labels::default(), change, None, self.vocabulary)?;
+                    apply(&Labels::default(), change, None, self.vocabulary)?;
                 }
                 None
             }
@@ -90,15 +92,22 @@ impl EditContext<'_> {
         };
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
+        let group = read_group(self.db, self.group)?;
+        let now = &group.item.item_name;
+        let names = Names {
+            made_under: old.as_ref().map_or(now, |old| &old.item_name),
+            now,
+        };
         let taken_labels = taken.as_ref().map(|taken| &taken.labels);
-        let Some(labels) = edit(before, change, taken_labels, self.vocabulary)? else {
+        let edited = edit(before, names, change, taken_labels, self.vocabulary)?;
+        let Some(Edited { labels, item_name }) = edited else {
             return Ok(None);
         };
         let fields = before.differing(&labels);
-        let group = read_group(self.db, self.group)?;
         let at = utc(self.now);
         let mut draft = old.unwrap_or_else(|| DraftRow {
             origin: Origin::Edit,
+            item_name: String::new(),
             labels: Labels::default(),
             reasons: Vec::new(),
             kept: Vec::new(),
@@ -127,20 +136,11 @@ impl EditContext<'_> {
         }
         draft.origin = Origin::Edit;
         draft.labels = labels;
+        draft.item_name = item_name;
         draft.generated_at = at;
         let histogram = read_colors(self.db, self.group)?;
-        draft.reasons = reasons(
-            &draft.labels,
-            &Facts {
-                vocabulary: self.vocabulary,
-                item_name: &group.item.item_name,
-                histogram: histogram.as_ref(),
-                confidence: &draft.confidence,
-                with_image: draft.with_image,
-                with_metadata: draft.with_metadata,
-                kept: &draft.kept,
-            },
-        );
+        let facts = draft.facts(self.vocabulary, now, histogram.as_ref());
+        draft.reasons = reasons(&draft.labels, &facts);
         let number = insert_draft(self.db, self.group, &draft)?;
         Ok(Some(EditedText {
             number,

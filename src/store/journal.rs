@@ -10,6 +10,7 @@ use super::database::lock::Lock;
 use super::database::{Database, Misplaced};
 use super::history::{History, StepOutcome};
 use super::import::{self, FileOfRecords, Imported};
+use super::learning::Learning;
 use super::queries::{self, Counts, Found};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
@@ -21,8 +22,8 @@ use crate::error::Result;
 use crate::icon::Measured;
 use crate::outdir::file;
 use crate::record::{
-    Attempt, Change, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
-    Vocabulary, VocabularyPreview,
+    Attempt, Change, Estimator, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Labels, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 pub struct Journal {
     source: SourceReading,
     history: History,
+    learning: Learning,
     vocabulary: Arc<Vocabulary>,
     database: Database,
 }
@@ -49,10 +51,12 @@ impl Journal {
         let mut database = Database::open(lock, outdir)?;
         checks::check_again(database.write(), &vocabulary)?;
         let history = History::read(database.read())?;
+        let learning = Learning::read(database.read(), &vocabulary)?;
         database.remember_files();
         Ok(Self {
             source: SourceReading::default(),
             history,
+            learning,
             vocabulary,
             database,
         })
@@ -93,7 +97,8 @@ impl Journal {
     /// bytes, or by its path where its bytes were never known. Other bytes under a known path are
     /// another group; the one before keeps all that is of it, should its bytes turn up elsewhere.
     pub fn upsert_groups(&mut self, groups: &[NewGroup]) -> Result<Vec<Upserted>> {
-        self.source.upsert(self.database.write(), groups)
+        let db = self.database.write();
+        self.source.upsert(db, &self.vocabulary, groups)
     }
 
     /// More rows of known groups, in one transaction.
@@ -140,6 +145,12 @@ impl Journal {
         answers::without_retry(self.database.read(), group)
     }
 
+    /// The answer that a draft is which nobody has decided about, and how many opinions there are
+    /// on it.
+    pub fn answer_to_review(&self, group: GroupId) -> Result<Option<(Attempt, u32)>> {
+        answers::to_review(self.database.read(), group)
+    }
+
     /// Stores failures that came before any answer was asked for (a missing or broken image), in
     /// one transaction.
     pub fn add_failures(&mut self, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
@@ -167,18 +178,33 @@ impl Journal {
         done: &str,
     ) -> Result<StepOutcome> {
         let db = self.database.write();
-        self.history
-            .apply(db, &self.vocabulary, groups, change, done)
+        let applied = self
+            .history
+            .apply(db, &self.vocabulary, groups, change, done)?;
+        self.learning.look(db, &self.vocabulary)?;
+        Ok(applied)
     }
 
     /// Takes the newest step back; `None` where there is none.
     pub fn undo(&mut self) -> Result<Option<StepOutcome>> {
-        self.history.undo(self.database.write())
+        let db = self.database.write();
+        let undone = self.history.undo(db)?;
+        self.learning.look(db, &self.vocabulary)?;
+        Ok(undone)
     }
 
     /// Does the step that was undone last again; `None` where there is none.
     pub fn redo(&mut self) -> Result<Option<StepOutcome>> {
-        self.history.redo(self.database.write())
+        let db = self.database.write();
+        let redone = self.history.redo(db)?;
+        self.learning.look(db, &self.vocabulary)?;
+        Ok(redone)
+    }
+
+    /// What the steps so far have taught of which records people change, and how many times it has
+    /// changed since the journal was opened.
+    pub fn learned(&self) -> (&Estimator, u64) {
+        (self.learning.estimator(), self.learning.changes())
     }
 
     /// What undo and redo would do next.
@@ -195,12 +221,12 @@ impl Journal {
 
     /// One group as the queue shows it.
     pub fn summary(&self, id: GroupId) -> Result<Option<GroupSummary>> {
-        queries::summary(self.database.read(), id)
+        queries::summary(self.database.read(), self.learning.estimator(), id)
     }
 
     /// Those of the groups that exist, in the given order.
     pub fn summaries_of(&self, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
-        queries::summaries_of(self.database.read(), ids)
+        queries::summaries_of(self.database.read(), self.learning.estimator(), ids)
     }
 
     /// Hands every group over in source order, in batches, so that a front end can show the first
@@ -210,16 +236,17 @@ impl Journal {
         batch: usize,
         take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
     ) -> Result<()> {
-        queries::each_summary(self.database.read(), batch, take)
+        queries::each_summary(self.database.read(), self.learning.estimator(), batch, take)
     }
 
     pub fn summaries(&self) -> Result<Vec<GroupSummary>> {
-        queries::summaries(self.database.read())
+        queries::summaries(self.database.read(), self.learning.estimator())
     }
 
     /// Everything about one group; `None` where there is no such group.
     pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
-        queries::detail(self.database.read(), &self.vocabulary, id)
+        let estimator = self.learning.estimator();
+        queries::detail(self.database.read(), &self.vocabulary, estimator, id)
     }
 
     /// The answers of a group, oldest first.

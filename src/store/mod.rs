@@ -10,6 +10,7 @@ mod families;
 mod history;
 mod import;
 mod journal;
+mod learning;
 mod queries;
 mod recovery;
 mod rules;

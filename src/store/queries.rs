@@ -1,7 +1,7 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
-use super::checks::about_draft;
 use super::errors::{doing, unreadable};
+use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
@@ -11,15 +11,15 @@ use super::tables::states::read_current;
 use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{
-    ColorHistogram, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary,
-    Item, Labels, Reason, SourceType, Version, Vocabulary, VocabularyPreview,
+    Draft, Estimator, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Labels, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
-        h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.labels, h.changed_at,
-        h.offered, d.family
+        h.record IS NOT NULL, h.reasons, h.duplicate, h.signals, h.labels, h.changed_at,
+        h.offered, d.family, h.has_draft
     FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id";
 
 /// How things stand, for the summary of a run.
@@ -50,19 +50,27 @@ pub struct Found {
     pub text: String,
 }
 
-pub fn summary(db: &Connection, id: GroupId) -> Result<Option<GroupSummary>> {
+pub fn summary(
+    db: &Connection,
+    estimator: &Estimator,
+    id: GroupId,
+) -> Result<Option<GroupSummary>> {
     db.prepare_cached(&format!("{SUMMARY} WHERE g.id = ?1"))
         .and_then(|mut select| select.query_row([id.0], raw_summary).optional())
         .map_err(doing("reading a group"))?
-        .map(RawSummary::parse)
+        .map(|raw| raw.parse(estimator))
         .transpose()
 }
 
 /// Those of the groups that exist, in the given order.
-pub fn summaries_of(db: &Connection, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
+pub fn summaries_of(
+    db: &Connection,
+    estimator: &Estimator,
+    ids: &[GroupId],
+) -> Result<Vec<GroupSummary>> {
     let mut out = Vec::with_capacity(ids.len());
     for &id in ids {
-        out.extend(summary(db, id)?);
+        out.extend(summary(db, estimator, id)?);
     }
     Ok(out)
 }
@@ -71,6 +79,7 @@ pub fn summaries_of(db: &Connection, ids: &[GroupId]) -> Result<Vec<GroupSummary
 /// first ones at once. Groups whose picture has given way to another one are left out.
 pub fn each_summary(
     db: &Connection,
+    estimator: &Estimator,
     batch: usize,
     mut take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
 ) -> Result<()> {
@@ -84,7 +93,7 @@ pub fn each_summary(
         .map_err(doing("reading the groups"))?;
     let mut full = Vec::new();
     for row in rows {
-        full.push(row.map_err(doing("reading the groups"))?.parse()?);
+        full.push(row.map_err(doing("reading the groups"))?.parse(estimator)?);
         if full.len() >= batch.max(1) {
             take(std::mem::take(&mut full))?;
         }
@@ -95,9 +104,9 @@ pub fn each_summary(
     take(full)
 }
 
-pub fn summaries(db: &Connection) -> Result<Vec<GroupSummary>> {
+pub fn summaries(db: &Connection, estimator: &Estimator) -> Result<Vec<GroupSummary>> {
     let mut all = Vec::new();
-    each_summary(db, 1024, |batch| {
+    each_summary(db, estimator, 1024, |batch| {
         all.extend(batch);
         Ok(())
     })?;
@@ -108,15 +117,19 @@ pub fn summaries(db: &Connection) -> Result<Vec<GroupSummary>> {
 pub fn detail(
     db: &Connection,
     vocabulary: &Vocabulary,
+    estimator: &Estimator,
     id: GroupId,
 ) -> Result<Option<GroupDetail>> {
-    let Some(summary) = summary(db, id)? else {
+    let Some(summary) = summary(db, estimator, id)? else {
         return Ok(None);
     };
     let group = read_group(db, id)?;
     let current = read_current(db, id)?.unwrap_or_default();
     let colors = read_colors(db, id)?;
-    let versions = versions(db, vocabulary, id, colors.as_ref())?;
+    let versions = versions(db, id, |row: &DraftRow| {
+        let facts = row.facts(vocabulary, &group.item.item_name, colors.as_ref());
+        about_reasons(&row.labels, &facts)
+    })?;
     let number = current.review.draft;
     let shown = versions
         .iter()
@@ -151,9 +164,8 @@ pub fn detail(
 /// Every text that a group has had, oldest first.
 fn versions(
     db: &Connection,
-    vocabulary: &Vocabulary,
     id: GroupId,
-    colors: Option<&ColorHistogram>,
+    about: impl Fn(&DraftRow) -> Vec<(Reason, Vec<String>)>,
 ) -> Result<Vec<Version>> {
     let mut committed: HashMap<i64, String> = db
         .prepare_cached(
@@ -167,23 +179,22 @@ fn versions(
         })
         .map_err(doing("reading the versions"))?;
     let rows = read_drafts(db, id)?.into_iter();
-    let version = |(number, row): (i64, DraftRow)| {
-        Ok(Version {
-            number,
-            committed: committed.remove(&number),
-            text: Draft {
-                about: about_draft(db, vocabulary, id, number, &row, colors)?,
-                labels: row.labels,
-                reasons: row.reasons,
-                origin: row.origin,
-                model: row.model,
-                prompt_version: row.prompt_version,
-                generated_at: row.generated_at,
-                confidence: row.confidence,
-            },
-        })
+    let version = |(number, row): (i64, DraftRow)| Version {
+        number,
+        committed: committed.remove(&number),
+        text: Draft {
+            about: about(&row),
+            item_name: row.item_name,
+            labels: row.labels,
+            reasons: row.reasons,
+            origin: row.origin,
+            model: row.model,
+            prompt_version: row.prompt_version,
+            generated_at: row.generated_at,
+            confidence: row.confidence,
+        },
     };
-    rows.map(version).collect()
+    Ok(rows.map(version).collect())
 }
 
 /// The first row of a group and its hash: what a new attempt needs.
@@ -350,11 +361,12 @@ struct RawSummary {
     has_record: bool,
     reasons: String,
     duplicate: bool,
-    uncertainty: f32,
+    signals: String,
     labels: String,
     changed_at: i64,
     offered: bool,
     family: Option<i64>,
+    has_draft: bool,
 }
 
 fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
@@ -369,16 +381,23 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         has_record: row.get(7)?,
         reasons: row.get(8)?,
         duplicate: row.get(9)?,
-        uncertainty: row.get(10)?,
+        signals: row.get(10)?,
         labels: row.get(11)?,
         changed_at: row.get(12)?,
         offered: row.get(13)?,
         family: row.get(14)?,
+        has_draft: row.get(15)?,
     })
 }
 
 impl RawSummary {
-    fn parse(self) -> Result<GroupSummary> {
+    fn parse(self, estimator: &Estimator) -> Result<GroupSummary> {
+        let reasons = reasons_of(&self.reasons, self.duplicate);
+        let signals: Vec<Signal> = from_json(&self.signals)?;
+        let uncertainty = match self.has_draft {
+            true => estimator.uncertainty(&reasons, &signals),
+            false => 0.0,
+        };
         Ok(GroupSummary {
             id: GroupId(self.id),
             order: u64::try_from(self.order).unwrap_or_default(),
@@ -391,8 +410,9 @@ impl RawSummary {
                 .ok_or_else(|| unreadable("reading a group", &self.state))?,
             has_record: self.has_record,
             offered: self.offered,
-            reasons: reasons_of(&self.reasons, self.duplicate),
-            uncertainty: self.uncertainty,
+            reasons,
+            signals,
+            uncertainty,
             labels: from_json(&self.labels)?,
             changed_at: self.changed_at,
             family: self.family.map(GroupId),

@@ -320,6 +320,7 @@ impl App {
                     session.queue.restore_filter(filter);
                 }
             }
+            Event::Learned(estimator) => session.learn(*estimator),
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
                 session.notify_moved(&pictures);

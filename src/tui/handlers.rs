@@ -142,6 +142,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             };
             open = Some(TranslateForm::open(scope, session));
         }
+        Action::UpdateName => open = update_names(targets, session),
         Action::Retry => {
             let how = Retry {
                 strict: true,
@@ -228,6 +229,21 @@ fn decide(
     let detail = format!("{others}One step; undo takes all of it back.");
     let command = Command::Apply { groups, change };
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+}
+
+/// Brings texts over to the names of their items; many only once confirmed.
+fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
+    let change = Change::UpdateName;
+    if groups.len() < 2 {
+        session.apply(groups, change);
+        return None;
+    }
+    let question = format!("Update the names in {}?", plural(groups.len(), "record"));
+    let detail = "Only texts that were made under another name of their item change. One step; \
+                  undo takes all of it back.";
+    let command = Command::Apply { groups, change };
+    let confirm = Confirm::new(question, detail.to_owned(), command);
+    Some(Dialog::Confirm(confirm))
 }
 
 /// Does the last edit again on these records; on many only once confirmed.

@@ -14,7 +14,8 @@ use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::filter::Sort;
 use crate::record::{
-    Change, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary, to_rgb,
+    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
+    to_rgb,
 };
 use crate::settings::{IconOptions, PictureChoice};
 use crate::text::plural;
@@ -50,6 +51,10 @@ pub struct Session {
     pub engine: EngineStatus,
     pub notices: Notices,
     pub history: History,
+    /// What scores are by.
+    estimator: Estimator,
+    /// What they will be by once the operator goes on to another record.
+    learned: Option<Estimator>,
     pub sight: Sight,
     pub repeats: Repeats,
     pub asked: Asked,
@@ -77,6 +82,8 @@ impl Session {
             pictures,
             notices: Notices::default(),
             history: History::default(),
+            estimator: Estimator::default(),
+            learned: None,
             sight: Sight::default(),
             repeats: Repeats::default(),
             asked: Asked::default(),
@@ -293,8 +300,40 @@ impl Session {
         true
     }
 
+    /// Goes to a row. The queue keeps its order while the operator stands on a record; what has
+    /// been learned meanwhile counts from here on.
     pub fn put_cursor(&mut self, row: usize) {
+        let before = self.current();
         self.queue.put_cursor(row, &self.records);
+        if self.current() != before
+            && let Some(estimator) = self.learned.take()
+        {
+            self.score_by(estimator);
+        }
+    }
+
+    /// Takes what the operator's decisions have taught.
+    pub fn learn(&mut self, estimator: Estimator) {
+        match self.current() {
+            Some(_) => self.learned = Some(estimator),
+            None => self.score_by(estimator),
+        }
+    }
+
+    fn score_by(&mut self, estimator: Estimator) {
+        self.records.score_by(&estimator);
+        self.estimator = estimator;
+        self.queue.refresh();
+    }
+
+    /// What a record's score means, in words; `None` where nothing is left to decide.
+    pub fn score(&self, summary: &GroupSummary) -> Option<String> {
+        let is_open = matches!(
+            summary.state,
+            GroupState::Draft | GroupState::Uncertain | GroupState::Edited
+        );
+        let alike = self.estimator.alike(&summary.reasons);
+        is_open.then(|| wording::score(summary.uncertainty, alike))
     }
 
     /// A color as the vocabulary has it.

@@ -8,6 +8,9 @@ use crate::text::{count, fit, plural};
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     match (text.origin, detail.attempt_of(text)) {
         (Origin::Import, _) => "imported".to_owned(),
+        (Origin::Attempt(_), Some(at)) if detail.attempts[at].opinion_of.is_some() => {
+            "second opinion".to_owned()
+        }
         (Origin::Attempt(_), Some(at)) => {
             let as_it_came = detail.attempts[at].labels.as_ref() == Some(&text.labels);
             let merged = if as_it_came { "" } else { ", merged" };
@@ -106,7 +109,10 @@ fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
 }
 
 fn names_no_field(change: &Change) -> bool {
-    matches!(change, Change::Replace { .. } | Change::Canonicalize { .. })
+    matches!(
+        change,
+        Change::Replace { .. } | Change::Canonicalize { .. } | Change::UpdateName
+    )
 }
 
 fn verb_phrase(change: &Change) -> String {
@@ -125,6 +131,7 @@ fn verb_phrase(change: &Change) -> String {
         Change::Canonicalize { drop_unknown: true } => {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
+        Change::UpdateName => "updated the name".to_owned(),
         Change::TakeVersion { .. } => "took the version whole".to_owned(),
         Change::TakeField { field, .. } => format!("took {} from the version", field.name()),
         Change::SetNote { note: Some(_) } => "wrote a note".to_owned(),
@@ -150,6 +157,7 @@ fn left(report: &StepReport) -> Option<String> {
         Change::Remove { .. } | Change::Rename { .. } => ("does not have it", "do not have it"),
         Change::Replace { .. } => ("does not hold it", "do not hold it"),
         Change::Canonicalize { .. } => ("has nothing to translate", "have nothing to translate"),
+        Change::UpdateName => ("goes by its name", "go by their names"),
         _ => ("was so already", "were so already"),
     };
     part(report.untouched, one, many);

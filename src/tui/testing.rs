@@ -49,6 +49,7 @@ fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
         model: "scripted".to_owned(),
         prompt_version: "v2".to_owned(),
         retry_of: None,
+        opinion_of: None,
         settings: AttemptSettings {
             strict: id % 2 == 0,
             upscale: 2,
@@ -83,6 +84,7 @@ fn version(attempt: &Attempt) -> Version {
             labels: attempt.labels.clone().unwrap(),
             reasons: attempt.reasons.clone(),
             about: Vec::new(),
+            item_name: String::new(),
             origin: Origin::Attempt(attempt.id),
             model: "scripted".to_owned(),
             prompt_version: "v2".to_owned(),

@@ -101,6 +101,7 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::MoveEarlier, "tab j l [", "Record"),
     (Action::MoveLater, "tab j ]", "Record"),
     (Action::Translate, "V", "Translate"),
+    (Action::UpdateName, "2 space right space =", "Sure?"),
     (
         Action::RemoveTag,
         "2 space right space d \"왕",

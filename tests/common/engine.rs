@@ -3,7 +3,8 @@
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::record::Background;
 use labeler_tui::settings::{
-    EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
+    EngineOptions, EquipmentName, IconOptions, Lang, OnlySource, PromptOptions, SourceKind,
+    SourceOptions,
 };
 use std::path::Path;
 
@@ -24,6 +25,7 @@ pub fn options(folder: &Path) -> EngineOptions {
         commit_automatically: false,
         resume: true,
         quality_retry: false,
+        opinions: 0,
         parquet: false,
         max_new_tokens: 100,
     }
@@ -36,6 +38,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
             kind: SourceKind::Folder(folder.to_owned()),
             only: OnlySource::All,
             run_id: None,
+            equipment_name: EquipmentName::default(),
             max_samples: None,
         },
         icon: ICON,

@@ -106,7 +106,11 @@ impl Postprocess {
             prompt_version,
             retry_of: match &job.purpose {
                 Purpose::Quality(base) => Some(base.id),
-                Purpose::First | Purpose::Repair | Purpose::Operator => None,
+                _ => None,
+            },
+            opinion_of: match job.purpose {
+                Purpose::Opinion { of, .. } => Some(of),
+                _ => None,
             },
             settings: job.settings.clone(),
             settings_hash,
@@ -137,6 +141,7 @@ impl Postprocess {
         let context = RuleContext {
             vocabulary: self.prompter.vocabulary(),
             item_name: &job.item.item_name,
+            name_now: &job.item.item_name,
             with_metadata: job.settings.with_metadata,
             colors,
             confidence,

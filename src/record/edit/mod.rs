@@ -1,8 +1,10 @@
 //! What a [`Change`] makes of labels. Pure; the journal keeps the history.
 
 mod canonical;
+mod naming;
 
 pub use canonical::{VocabularyPreview, WordChange};
+pub use naming::Names;
 
 use super::normalize::{keyword, split_list};
 use super::{Change, Field, Kind, Labels, Vocabulary};
@@ -13,7 +15,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The labels after `change`. Only what the change brings in is put into a record's form; other
 /// fields, and other values of the same list, stay as they are, words outside the vocabulary and
-/// lists that are too long included. `taken` are the labels of the version that the change names.
+/// lists that are too long included. `taken` are the labels of the version that the change names,
+/// for `UpdateName` those under the item's current name.
 ///
 /// # Errors
 /// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
@@ -68,6 +71,7 @@ pub fn apply(
             let taken = taken.ok_or_else(|| no_version(*version))?;
             edited.set(*field, taken.values(*field).iter().cloned());
         }
+        Change::UpdateName => edited = taken.unwrap_or(labels).clone(),
         Change::SetNote { .. }
         | Change::Accept
         | Change::Reject { .. }
@@ -81,6 +85,41 @@ pub fn apply(
         }
     }
     Ok(edited)
+}
+
+/// A text after an edit: the labels, and the name of the item that they were made under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    pub labels: Labels,
+    pub item_name: String,
+}
+
+/// The text after `change`, which may bring it over to the item's current name; `None` where the
+/// change finds nothing to do.
+///
+/// # Errors
+/// Those of [`apply`].
+pub fn edit(
+    labels: &Labels,
+    names: Names<'_>,
+    change: &Change,
+    taken: Option<&Labels>,
+    vocabulary: &Vocabulary,
+) -> Result<Option<Edited>> {
+    let renames = matches!(change, Change::UpdateName) && names.is_mismatch(labels);
+    let renamed = renames.then(|| names.updated(labels));
+    let edited = apply(labels, change, renamed.as_ref().or(taken), vocabulary)?;
+    if !renames && edited == *labels {
+        return Ok(None);
+    }
+    let item_name = match renames {
+        true => names.now,
+        false => names.of_text(&edited),
+    };
+    Ok(Some(Edited {
+        item_name: item_name.to_owned(),
+        labels: edited,
+    }))
 }
 
 /// The field's values after all of them were rewritten. Those that it had before stay as they

@@ -100,6 +100,7 @@ actions! {
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
         Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
+        UpdateName "update-name" "update name" "Replace an outdated item name in the texts by the current one",
     }
     "Ask the model" {
         Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",
@@ -184,6 +185,7 @@ impl Action {
                     | Self::Redo
                     | Self::RepeatEdit
                     | Self::RemoveValue
+                    | Self::UpdateName
                     | Self::MoveEarlier
                     | Self::MoveLater
                     | Self::Retry

@@ -1,6 +1,6 @@
 //! All group summaries as the engine last reported them, shared with the worker thread by pointer.
 
-use crate::record::{GroupId, GroupState, GroupSummary};
+use crate::record::{Estimator, GroupId, GroupState, GroupSummary};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,6 +41,17 @@ impl Groups {
                 ..summary.clone()
             };
             self.put(summary);
+        }
+    }
+
+    /// Estimates every uncertainty again; what is not labeled has none.
+    pub fn score_by(&mut self, estimator: &Estimator) {
+        let all = Arc::make_mut(&mut self.all).iter_mut();
+        for summary in all.filter(|summary| summary.uncertainty > 0.0) {
+            let uncertainty = estimator.uncertainty(&summary.reasons, &summary.signals);
+            if uncertainty != summary.uncertainty {
+                Arc::make_mut(summary).uncertainty = uncertainty;
+            }
         }
     }
 

@@ -13,7 +13,7 @@ pub use selection::Selection;
 pub use worker::{Task, TaskResult, ValueCounts};
 
 use crate::error::Result;
-use crate::record::{Change, GroupDetail, GroupId, GroupSummary, Vocabulary};
+use crate::record::{Change, Estimator, GroupDetail, GroupId, GroupSummary, Vocabulary};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -72,6 +72,12 @@ impl Records {
                 }
             }
         }
+        self.counts_stale = true;
+    }
+
+    /// Estimates every group's uncertainty again.
+    pub fn score_by(&mut self, estimator: &Estimator) {
+        self.groups.score_by(estimator);
         self.counts_stale = true;
     }
 

@@ -21,6 +21,9 @@ pub struct GenerateRequest {
     /// Never generate an end token.
     pub ignore_eos: bool,
     pub constraint: Option<Box<dyn Constraint>>,
+    /// Keep what was computed of the prompt for a while after the answer: requests with the same
+    /// prompt that follow start from it.
+    pub keep_prompt: bool,
 }
 
 /// A token of an answer.

@@ -3,8 +3,8 @@
 
 use super::field_cursor::FieldCursor;
 use crate::record::{
-    ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
-    NextCommit, Reason, Vocabulary,
+    Agreement, ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
+    GroupSummary, NextCommit, Reason, Vocabulary,
 };
 use crate::text::{fit, for_screen, pad, plural, width, wrap};
 use crate::tui::dialogs::TextPrompt;
@@ -193,6 +193,7 @@ impl Page {
             for field in Field::ALL {
                 self.field(source, draft, *field);
                 self.reasons(source, detail, draft, Some(*field));
+                self.agreement(summary, *field);
             }
         } else {
             self.no_draft(detail, summary.state);
@@ -213,6 +214,17 @@ impl Page {
                 self.plain("  -> retry, or reject it", theme.dim());
             }
             None => self.plain("Waiting for the model.", theme.dim()),
+        }
+    }
+
+    /// How many second opinions agree on a field, where some do not.
+    fn agreement(&mut self, summary: &GroupSummary, field: Field) {
+        let mut signals = summary.signals.iter();
+        let signal = signals.find(|signal| signal.field == field);
+        let agreement = signal.and_then(|signal| signal.agreement);
+        if let Some(Agreement { agree, of }) = agreement.filter(|held| held.agree < held.of) {
+            let text = format!("~ {agree} of {of} opinions agree");
+            self.named("", &text, self.theme.weak());
         }
     }
 

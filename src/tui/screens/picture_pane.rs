@@ -87,7 +87,14 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     match loaded {
         Some(Ok(picture)) => {
             pictures.draw(picture, room, view.boxes, theme, buf);
-            describe(session, detail, picture, pictures.mode(detail, run), text, buf);
+            describe(
+                session,
+                detail,
+                picture,
+                pictures.mode(detail, run),
+                text,
+                buf,
+            );
         }
         Some(Err(why)) => paragraph(&format!("no picture: {why}"), theme.bad(), room, buf),
         None => {

@@ -365,15 +365,30 @@ fn draw_finished(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             continue;
         };
         let y = place.bottom();
-        let x = put(buf, place.x, y, 2, sign(summary.state), theme.state(summary.state));
-        put(buf, x + 1, y, TILE.width.saturating_sub(2), &summary.name, theme.dim());
+        let x = put(
+            buf,
+            place.x,
+            y,
+            2,
+            sign(summary.state),
+            theme.state(summary.state),
+        );
+        put(
+            buf,
+            x + 1,
+            y,
+            TILE.width.saturating_sub(2),
+            &summary.name,
+            theme.dim(),
+        );
     }
 }
 
 fn errors(session: &Session, area: Rect) -> Vec<Line<'static>> {
     let width = usize::from(area.width);
     let errors = session.notices.errors().iter().rev();
-    let line = |error: &String| Line::styled(fit(&format!("! {error}"), width), session.theme.text());
+    let line =
+        |error: &String| Line::styled(fit(&format!("! {error}"), width), session.theme.text());
     let all: Vec<Line<'static>> = errors.map(line).collect();
     match all.is_empty() {
         true => vec![Line::styled("none", session.theme.dim())],

@@ -348,6 +348,7 @@ impl App {
                 session.notify_answer(group, reasons.len(), offered);
             }
             Event::Idle => {
+                session.records.set_settled();
                 if session.engine.rings() {
                     session.request(Effect::Ring);
                 }
@@ -403,7 +404,10 @@ impl App {
 
     fn filtered(&mut self, number: u64, rows: Vec<u32>) {
         let session = &mut self.session;
-        let filling = !self.touched && !session.records.source_is_read();
+        // Without a model the icons are still measured after the source has been read, and that
+        // changes what needs review most.
+        let measuring = !session.engine.has_model() && !session.records.are_settled();
+        let filling = !self.touched && (measuring || !session.records.source_is_read());
         let kept = self.dialog.is_some();
         let (queue, records) = (&mut session.queue, &session.records);
         if queue.take_rows(number, rows, records, filling, kept) {

@@ -169,7 +169,7 @@ impl Screen for ProgressScreen {
         &[Action::Pause, Action::Workbench, Action::Quit]
     }
 
-    fn records(&self, session: &Session) -> Vec<GroupId> {
+    fn wants_details(&self, session: &Session) -> Vec<GroupId> {
         finished(session)
     }
 

@@ -84,8 +84,8 @@ pub trait Screen {
         cursor..cursor + 3
     }
 
-    /// Records besides those of its rows whose details it shows.
-    fn records(&self, _session: &Session) -> Vec<GroupId> {
+    /// Further groups whose details it needs, in the queue or not.
+    fn wants_details(&self, _session: &Session) -> Vec<GroupId> {
         Vec::new()
     }
 

@@ -104,6 +104,11 @@ impl App {
             Message::TaskDone(TaskResult::Counted(counts)) => {
                 self.session.records.set_counts(*counts);
             }
+            Message::TaskDone(TaskResult::Previewed { number, preview }) => {
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.set_preview(number, *preview);
+                }
+            }
             Message::Picture(picture) => self.session.pictures.insert(picture),
             Message::Pixels(fine) => self.session.pictures.set_fine(fine),
             Message::Ground(ground) => self.session.theme.ground = ground,
@@ -306,20 +311,17 @@ impl App {
                 }
                 self.ask_again_to_leave();
             }
-            Event::Found { text, matches } => {
-                if let Some(Dialog::Replace(form)) = &mut self.dialog {
-                    form.set_found(text, matches);
-                }
-            }
             Event::VocabularyPreview { groups, preview } => {
                 if let Some(Dialog::Translate(form)) = &mut self.dialog {
                     form.set_preview(&groups, preview);
                 }
             }
+            Event::Vocabulary(vocabulary) => session.set_vocabulary(vocabulary),
             Event::Remembered { key, value } => {
                 if let Some(filter) = session.history.restore(&key, &value) {
                     session.queue.restore_filter(filter);
                 }
+                session.queue.refresh();
             }
             Event::Learned(estimator) => session.learn(*estimator),
             Event::SourceRead { pictures, .. } => {
@@ -419,11 +421,14 @@ impl App {
     pub fn prepare_frame(&mut self) -> Vec<Effect> {
         let session = &mut self.session;
         let vocabulary = &session.settings.vocabulary;
-        let filter = session.queue.filter_task(&session.records, vocabulary);
+        let views = session.history.views();
+        let filter = session
+            .queue
+            .filter_task(&session.records, vocabulary, views);
         let wants_counts = self.screens.shown().wants_counts()
             || self.dialog.as_ref().is_some_and(Dialog::wants_counts);
         let count = match wants_counts {
-            true => session.records.count_task(),
+            true => session.records.count_task(vocabulary),
             false => None,
         };
         for task in filter.into_iter().chain(count) {
@@ -448,6 +453,7 @@ impl App {
             .into_iter()
             .chain(ahead)
             .chain(shown)
+            .chain(self.screens.shown().wants_details(session))
             .collect();
         for id in session.records.missing_details(&wanted) {
             session.send(Command::Open(id));

@@ -30,8 +30,6 @@ pub struct Records {
     counts: ValueCounts,
     counts_stale: bool,
     source_read: bool,
-    /// All icons have been measured, and nothing waits for a model.
-    settled: bool,
 }
 
 impl Records {
@@ -54,14 +52,6 @@ impl Records {
 
     pub fn source_is_read(&self) -> bool {
         self.source_read
-    }
-
-    pub fn are_settled(&self) -> bool {
-        self.settled
-    }
-
-    pub fn set_settled(&mut self) {
-        self.settled = true;
     }
 
     pub fn set_source_read(&mut self) {

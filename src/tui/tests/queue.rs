@@ -338,24 +338,3 @@ fn leaving_with_open_drafts_says_so() {
     bench.keys("q");
     assert!(bench.quit);
 }
-
-#[test]
-fn without_a_model_it_stays_at_the_top_until_all_icons_are_measured() {
-    let mut bench = Bench::evening(120, 40);
-    bench.event(Event::ModelFailed(Error::new(
-        ErrorKind::Model,
-        "no weights",
-    )));
-    assert_eq!(bench.current_name(), "Frozen 왕관");
-    let measured = |bench: &mut Bench, id: i64, uncertainty: f32| {
-        let detail = bench.world.get_mut(&GroupId(id)).unwrap();
-        detail.summary.uncertainty = uncertainty;
-        let summary = detail.summary.clone();
-        bench.event(Event::Groups(vec![summary]));
-    };
-    measured(&mut bench, 1, 0.9);
-    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
-    bench.event(Event::Idle);
-    measured(&mut bench, 5, 0.95);
-    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
-}

@@ -346,7 +346,10 @@ impl App {
                 reasons,
                 offered,
                 ..
-            } => session.notify_answer(group, reasons.len(), offered),
+            } => {
+                session.engine.finish(group);
+                session.notify_answer(group, reasons.len(), offered);
+            }
             Event::Idle => {
                 if session.engine.rings() {
                     session.request(Effect::Ring);

@@ -319,9 +319,12 @@ impl Session {
             self.warn(why);
             return false;
         }
-        let count = plural(groups.len(), "record");
+        let about = match groups[..] {
+            [id] => self.name_of(id),
+            _ => plural(groups.len(), "record"),
+        };
         self.send(Command::Retry { groups, how });
-        self.notify(format!("asking again about {count}, ahead of the queue"));
+        self.notify(format!("asking again about {about}, ahead of the queue"));
         true
     }
 

@@ -452,6 +452,7 @@ impl Coordinator {
         let mut progress = Progress {
             total: self.ingest.total(),
             reading: !self.ingest.has_ended(),
+            measuring: self.ingest.is_measuring(),
             queued: self.queue.waiting(),
             ..Progress::default()
         };

@@ -239,6 +239,8 @@ pub struct Progress {
     /// Groups known so far, and whether the source is still being read.
     pub total: u64,
     pub reading: bool,
+    /// Colors and drawings of pictures are being looked at, which changes reasons.
+    pub measuring: bool,
     /// Groups that needed no work when the run began.
     pub already: u64,
     pub done: u64,

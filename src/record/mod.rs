@@ -9,6 +9,7 @@ pub mod filter;
 mod group;
 mod item;
 mod labels;
+mod naming;
 mod normalize;
 mod parse;
 mod reason;
@@ -24,7 +25,7 @@ pub use attempt::{
 };
 pub use change::{Change, Matching, Replacement};
 pub use edit::{
-    ChangePreview, EditFacts, Edited, Names, Place, VocabularyPreview, WordChange, apply, edit,
+    ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
 };
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
@@ -33,6 +34,7 @@ pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
+pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use report::StepReport;

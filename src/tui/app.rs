@@ -29,8 +29,9 @@ pub struct App {
     dialog: Option<Dialog>,
     /// The keys pressed of a longer sequence.
     prefix: Vec<Key>,
-    /// Whether the operator has done anything yet.
-    touched: bool,
+    /// Whether the cursor stays at the head of the queue, whatever comes there: until the first
+    /// key, or until all pictures are measured.
+    follows_head: bool,
     /// How many frames had been drawn when the key in hand was read.
     frames: u64,
     /// An action was refused since the last key.
@@ -44,7 +45,7 @@ impl App {
             screens: Screens::default(),
             dialog: None,
             prefix: Vec::new(),
-            touched: false,
+            follows_head: true,
             frames: 0,
             refused: false,
         }
@@ -74,10 +75,10 @@ impl App {
 
     /// Takes a message. Cheap: [`App::prepare_frame`] follows once for many.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
-        self.touched |= match &message {
-            Message::Key(..) | Message::Paste(_) => true,
-            Message::Mouse(mouse) => mouse.kind != MouseEventKind::Moved,
-            _ => false,
+        self.follows_head &= match &message {
+            Message::Key(..) | Message::Paste(_) => false,
+            Message::Mouse(mouse) => mouse.kind == MouseEventKind::Moved,
+            _ => true,
         };
         match message {
             Message::Key(key, frames) if key.kind != KeyEventKind::Release => {
@@ -345,7 +346,10 @@ impl App {
                 reasons,
                 offered,
                 ..
-            } => session.notify_answer(group, reasons.len(), offered),
+            } => {
+                session.engine.finish(group);
+                session.notify_answer(group, reasons.len(), offered);
+            }
             Event::Idle => {
                 if session.engine.rings() {
                     session.request(Effect::Ring);
@@ -402,7 +406,9 @@ impl App {
 
     fn filtered(&mut self, number: u64, rows: Vec<u32>) {
         let session = &mut self.session;
-        let filling = !self.touched && !session.records.source_is_read();
+        let filling = self.follows_head;
+        let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
+        self.follows_head &= !is_settled;
         let kept = self.dialog.is_some();
         let (queue, records) = (&mut session.queue, &session.records);
         if queue.take_rows(number, rows, records, filling, kept) {

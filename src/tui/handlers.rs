@@ -215,8 +215,9 @@ fn decide(
     };
     let ready = groups.iter().filter(ready).count();
     if ready == 0 {
-        if !groups.is_empty() {
-            session.notify(format!("nothing to {verb}: there is no draft yet"));
+        if let Some(id) = groups.first() {
+            let name = session.name_of(*id);
+            session.notify(format!("{name}: nothing to {verb}, there is no draft yet"));
             session.go_to_next();
         }
         return None;

@@ -14,8 +14,8 @@ use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::filter::{Sort, quoted};
 use crate::record::{
-    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
-    to_rgb,
+    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Reason,
+    Vocabulary, to_rgb,
 };
 use crate::settings::{IconOptions, PictureChoice};
 use crate::text::plural;
@@ -319,9 +319,12 @@ impl Session {
             self.warn(why);
             return false;
         }
-        let count = plural(groups.len(), "record");
+        let about = match groups[..] {
+            [id] => self.name_of(id),
+            _ => plural(groups.len(), "record"),
+        };
         self.send(Command::Retry { groups, how });
-        self.notify(format!("asking again about {count}, ahead of the queue"));
+        self.notify(format!("asking again about {about}, ahead of the queue"));
         true
     }
 
@@ -349,6 +352,11 @@ impl Session {
         self.records.score_by(&estimator);
         self.estimator = estimator;
         self.queue.refresh();
+    }
+
+    /// A record's reasons, those first that say most about whether it is wrong.
+    pub fn weightiest_first(&self, summary: &GroupSummary) -> Vec<Reason> {
+        self.estimator.weightiest_first(&summary.reasons)
     }
 
     /// What a record's score means, in words; `None` where nothing is left to decide.

@@ -54,7 +54,10 @@ pub fn apply(
         let text = taken_text(journal, change, groups)?;
         journal.log().change(&name, change, text, groups);
     }
-    let step = outcome.report.take().map(Step::Done);
+    let step = outcome
+        .report
+        .take()
+        .map(|report| Step::Done(Box::new(report)));
     Ok(Effects {
         vocabulary,
         ..stepped(outcome, step, *change == Change::Commit)

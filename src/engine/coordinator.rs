@@ -7,7 +7,6 @@ use super::handle::EngineEnd;
 use super::ingest::Ingest;
 use super::journal::JournalAccess;
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
-use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
 use super::results::{Results, Resumed};
 use super::words::OutdirWords;
@@ -15,7 +14,6 @@ use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerM
 use crate::error::Result;
 use crate::export::Exports;
 use crate::outdir::PARQUET;
-use crate::prompt::Prompter;
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
@@ -41,7 +39,6 @@ pub struct Coordinator {
     results: Results,
     words: OutdirWords,
     workers: Workers,
-    metrics: Arc<Metrics>,
     began: Instant,
     stopping: bool,
     /// It was stopped before all was done.
@@ -57,12 +54,11 @@ impl Coordinator {
     pub fn new(
         options: &EngineOptions,
         settings: AttemptSettings,
-        prompter: Arc<Prompter>,
+        results: Results,
         words: OutdirWords,
         journal: Journal,
         front: EngineEnd,
         workers: Workers,
-        metrics: Arc<Metrics>,
     ) -> Self {
         let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
@@ -72,10 +68,9 @@ impl Coordinator {
             // The workstation shows families before the model has come to them.
             ingest: Ingest::new(settings.with_image, !options.commit_automatically),
             queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
-            results: Results::new(prompter, options, Arc::clone(&metrics)),
+            results,
             words,
             workers,
-            metrics,
             began: Instant::now(),
             stopping: false,
             interrupted: false,
@@ -457,7 +452,9 @@ impl Coordinator {
             ..Progress::default()
         };
         self.results.add_to_progress(&mut progress);
-        self.metrics.measure(Instant::now(), &mut progress);
+        self.results
+            .metrics()
+            .measure(Instant::now(), &mut progress);
         if self.queue.is_paused() {
             progress.stage = Stage::Paused;
         }
@@ -509,7 +506,7 @@ impl Coordinator {
             by_reason: counts.by_reason,
             interrupted: self.interrupted,
             seconds: self.began.elapsed().as_secs_f64(),
-            stage_seconds: self.metrics.stage_seconds(),
+            stage_seconds: self.results.metrics().stage_seconds(),
             remote: self.front.progress.get().remote,
             ..self.results.summary(self.ingest.total())
         })

@@ -132,7 +132,7 @@ pub enum Cure {
 /// The result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    Done(StepReport),
+    Done(Box<StepReport>),
     /// The name of the step that was taken back.
     Undone(String),
     Redone(String),

@@ -4,6 +4,7 @@ use super::coordinator::Coordinator;
 use super::handle::{Handle, connect};
 use super::messages::Event;
 use super::metrics::Metrics;
+use super::results::Results;
 use super::words::OutdirWords;
 use super::workers::Workers;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -98,12 +99,11 @@ impl Engine {
         let coordinator = Coordinator::new(
             &self.options,
             self.settings,
-            self.prompter,
+            Results::new(self.prompter, &self.options, metrics),
             self.words,
             journal,
             front,
             workers,
-            metrics,
         );
         let engine = threads::spawn(
             "engine",

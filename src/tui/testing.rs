@@ -433,7 +433,7 @@ impl Bench {
             Some((_, step)) if report.records > 0 => step.iter().map(|(id, _)| *id).collect(),
             _ => groups.to_vec(),
         };
-        self.step_events(Step::Done(report), changed)
+        self.step_events(Step::Done(Box::new(report)), changed)
     }
 
     fn travel(&mut self, direction: Direction) -> Vec<Event> {

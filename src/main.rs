@@ -4,7 +4,7 @@
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
-use labeler_tui::commands::{ask, bench, doctor, export, journal, show};
+use labeler_tui::commands::{ask, bench, compare, doctor, export, journal, show};
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
@@ -33,6 +33,7 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let works = doctor::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!works)));
         }
+        Invocation::Compare(options) => compare::run(&options, &mut stdout)?,
         Invocation::Export(options) => {
             let complete = export::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(if complete { 0 } else { 3 }));

@@ -353,3 +353,11 @@ pub enum PathsAre {
     /// As seen from the dataset's folder.
     Relative,
 }
+
+/// Two outdirs or files of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompareOptions {
+    pub a: PathBuf,
+    pub b: PathBuf,
+    pub json: bool,
+}

@@ -43,6 +43,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Check the terminal, device, model or endpoint, source and outdir
     Doctor(DoctorArgs),
+    /// Compare the records of two outdirs or labels.jsonl files
+    Compare(CompareArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
     /// Back up, restore, check or rebuild the journal of an outdir
@@ -311,6 +313,17 @@ pub struct ModelArgs {
     /// TOML file with the same names
     #[arg(long, value_name = "FILE", env = "LABELER_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// An outdir or a labels.jsonl
+    pub a: PathBuf,
+    /// Another one
+    pub b: PathBuf,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,9 +11,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::outdir::WORDS;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
-    EngineOptions, FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions,
-    ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DeviceChoice,
+    DoctorOptions, EngineOptions, FrontOptions, IconOptions, JournalAction, JournalOptions,
+    LabelerOptions, ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions, SourceKind,
+    SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -27,6 +28,11 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
+        Some(Command::Compare(args)) => Invocation::Compare(CompareOptions {
+            a: args.a,
+            b: args.b,
+            json: args.json,
+        }),
         Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Show(file)) => Invocation::Show(match file {

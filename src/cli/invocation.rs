@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DoctorOptions, JournalOptions,
-    RunOptions,
+    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DoctorOptions,
+    JournalOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -14,6 +14,7 @@ pub enum Invocation {
     Ask(Box<AskOptions>),
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
+    Compare(CompareOptions),
     Export(Box<DatasetOptions>),
     Journal(JournalOptions),
     Show(BuiltinFile),

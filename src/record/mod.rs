@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod comparison;
 mod edit;
 mod estimate;
 mod field;
@@ -24,6 +25,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::{Change, Matching, Replacement};
+pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
 pub use edit::{
     ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
 };

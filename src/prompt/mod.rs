@@ -154,14 +154,35 @@ impl Prompter {
         settings: &AttemptSettings,
         colors: Option<&ColorHistogram>,
     ) -> Arc<serde_json::Value> {
+        Arc::new(self.answer_schema(item, settings, colors))
+    }
+
+    /// The same of a second opinion, which says less.
+    pub fn opinion_schema(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> Arc<serde_json::Value> {
+        Arc::new(grammar::opinion_schema(
+            self.answer_schema(item, settings, colors),
+        ))
+    }
+
+    fn answer_schema(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> serde_json::Value {
         let name = settings.with_metadata.then(|| clean_text(&item.item_name));
-        Arc::new(schema(
+        schema(
             &self.vocabulary,
             self.lang,
             name.as_deref(),
             colors.filter(|_| settings.with_image),
             settings.strict,
-        ))
+        )
     }
 }
 

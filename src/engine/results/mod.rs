@@ -228,7 +228,7 @@ impl Results {
             group,
             settings: answer.settings.clone(),
             purpose: Purpose::Opinion {
-                of: answer.id,
+                of: Box::new(answer.clone()),
                 number: number + 1,
             },
         });

@@ -4,6 +4,7 @@ mod attempt;
 mod change;
 mod edit;
 mod field;
+pub mod fixes;
 pub mod filter;
 mod group;
 mod item;
@@ -21,7 +22,7 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::Change;
+pub use change::{Change, FixKind};
 pub use edit::{VocabularyPreview, WordChange, apply};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};

@@ -267,7 +267,8 @@ impl CurrentState {
             | Change::Remove { .. }
             | Change::Rename { .. }
             | Change::Replace { .. }
-            | Change::Canonicalize { .. } => {
+            | Change::Canonicalize { .. }
+            | Change::Fix { .. } => {
                 let Some(version) = text else { return next };
                 // An offer outlives an edit, of which it is no part.
                 next.seen = match self.offer() {

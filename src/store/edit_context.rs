@@ -1,14 +1,16 @@
 //! Does one change of an operator's to one group: stores the text that it gives and the record
 //! that it commits.
 
+use super::fixes;
 use super::rules::{Facts, edit, reasons};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
 use super::tables::records::insert_record;
 use crate::error::Result;
+use crate::record::fixes::fix;
 use crate::record::{
-    Change, CurrentState, Field, GroupId, Labels, Origin, ReviewState, Vocabulary,
+    Change, CurrentState, Field, FixKind, GroupId, Labels, Origin, Reason, ReviewState, Vocabulary,
 };
 use crate::text::utc;
 use jiff::Timestamp;
@@ -47,6 +49,7 @@ impl EditContext<'_> {
             | Change::Rename { .. }
             | Change::Replace { .. }
             | Change::Canonicalize { .. }
+            | Change::Fix { .. }
             | Change::TakeField { .. } => self.edit(&current.review, change)?,
             Change::TakeVersion { version } => {
                 if self.version(*version)?.is_none() {
@@ -73,6 +76,14 @@ impl EditContext<'_> {
         read_draft_of(self.db, self.group, number)
     }
 
+    /// What a fix makes of a draft.
+    fn fixed(&self, reason: Reason, kind: FixKind, draft: &DraftRow) -> Result<Option<Labels>> {
+        let group = read_group(self.db, self.group)?;
+        let facts = fixes::facts(self.db, self.group, &group, draft)?;
+        let context = facts.context(self.vocabulary);
+        Ok(fix(reason, kind, &draft.labels, &context))
+    }
+
     /// Stores the text that an edit gives, as a new version; `None` where it changes nothing.
     fn edit(&self, review: &ReviewState, change: &Change) -> Result<Option<EditedText>> {
         let (field, taken) = match change {
@@ -90,7 +101,11 @@ impl EditContext<'_> {
         };
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
-        let taken_labels = taken.as_ref().map(|taken| &taken.labels);
+        let fixed = match (change, &old) {
+            (Change::Fix { reason, kind }, Some(old)) => self.fixed(*reason, *kind, old)?,
+            _ => None,
+        };
+        let taken_labels = fixed.as_ref().or(taken.as_ref().map(|taken| &taken.labels));
         let Some(labels) = edit(before, change, taken_labels, self.vocabulary)? else {
             return Ok(None);
         };

@@ -8,6 +8,7 @@ use super::checks;
 use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
 use super::database::{Database, Misplaced};
+use super::fixes;
 use super::history::{History, StepOutcome};
 use super::import::{self, FileOfRecords, Imported};
 use super::queries::{self, Counts, Found};
@@ -19,9 +20,10 @@ use super::tables::groups::find_by_path;
 use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::outdir::file;
+use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Attempt, Change, ColorHistogram, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Labels, Vocabulary, VocabularyPreview,
+    Attempt, Change, ColorHistogram, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Labels, Reason, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -221,7 +223,7 @@ impl Journal {
 
     /// Everything about one group; `None` where there is no such group.
     pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
-        queries::detail(self.database.read(), id)
+        queries::detail(self.database.read(), &self.vocabulary, id)
     }
 
     /// The answers of a group, oldest first.
@@ -252,6 +254,21 @@ impl Journal {
     /// What bringing these groups' drafts into the vocabulary would do.
     pub fn vocabulary_preview(&self, groups: &[GroupId]) -> Result<VocabularyPreview> {
         queries::vocabulary_preview(self.database.read(), &self.vocabulary, groups)
+    }
+
+    /// What one kind of fix would do to these groups.
+    pub fn fix_preview(
+        &self,
+        groups: &[GroupId],
+        reason: Reason,
+        kind: FixKind,
+    ) -> Result<FixPreview> {
+        fixes::preview(self.database.read(), &self.vocabulary, groups, reason, kind)
+    }
+
+    /// A group's draft with what its fixes need; `None` where there is no draft.
+    pub fn fixable(&self, summary: &GroupSummary) -> Result<Option<FixableRecord>> {
+        fixes::record(self.database.read(), summary)
     }
 
     /// Every label, tag and query of a draft that holds `text`, in source order.

@@ -1,6 +1,7 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
 use super::errors::{doing, unreadable};
+use super::fixes;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
 use super::tables::groups::{IS_DISPLACED, read_group};
@@ -8,6 +9,7 @@ use super::tables::records::read_record;
 use super::tables::states::read_current;
 use super::tables::{from_json, to_json};
 use crate::error::Result;
+use crate::record::fixes::FixableRecord;
 use crate::record::{
     Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
     Reason, SourceType, Version, Vocabulary, VocabularyPreview,
@@ -103,7 +105,11 @@ pub fn summaries(db: &Connection) -> Result<Vec<GroupSummary>> {
 }
 
 /// Everything about one group; `None` where there is no such group.
-pub fn detail(db: &Connection, id: GroupId) -> Result<Option<GroupDetail>> {
+pub fn detail(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    id: GroupId,
+) -> Result<Option<GroupDetail>> {
     let Some(summary) = summary(db, id)? else {
         return Ok(None);
     };
@@ -122,7 +128,13 @@ pub fn detail(db: &Connection, id: GroupId) -> Result<Option<GroupDetail>> {
         Some(record) => read_record(db, record)?,
         None => None,
     };
+    let fixable = fixes::record(db, &summary)?;
+    let offered = fixable.map(|record| {
+        let FixableRecord { facts, labels, reasons } = record;
+        facts.offered(&reasons, &labels, vocabulary)
+    });
     Ok(Some(GroupDetail {
+        fixes: offered.unwrap_or_default(),
         summary,
         item: group.item,
         image_sha256: group.sha256,

@@ -96,7 +96,10 @@ fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
 }
 
 fn names_no_field(change: &Change) -> bool {
-    matches!(change, Change::Replace { .. } | Change::Canonicalize { .. })
+    matches!(
+        change,
+        Change::Replace { .. } | Change::Canonicalize { .. } | Change::Fix { .. }
+    )
 }
 
 fn verb_phrase(change: &Change) -> String {
@@ -115,6 +118,7 @@ fn verb_phrase(change: &Change) -> String {
         Change::Canonicalize { drop_unknown: true } => {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
+        Change::Fix { kind, .. } => kind.done().to_owned(),
         Change::TakeVersion { .. } => "took the version whole".to_owned(),
         Change::TakeField { field, .. } => format!("took {} from the version", field.name()),
         Change::SetNote { note: Some(_) } => "wrote a note".to_owned(),

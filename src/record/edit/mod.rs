@@ -13,7 +13,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The labels after `change`. Only what the change brings in is put into a record's form; other
 /// fields, and other values of the same list, stay as they are, words outside the vocabulary and
-/// lists that are too long included. `taken` are the labels of the version that the change names.
+/// lists that are too long included. `taken` are the labels of the version that the change names, or
+/// those that the fix that it names gives.
 ///
 /// # Errors
 /// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
@@ -64,6 +65,8 @@ pub fn apply(
         Change::TakeVersion { version } => {
             edited = taken.ok_or_else(|| no_version(*version))?.clone();
         }
+        // A fix that does nothing here gives nothing.
+        Change::Fix { .. } => edited = taken.unwrap_or(labels).clone(),
         Change::TakeField { version, field } => {
             let taken = taken.ok_or_else(|| no_version(*version))?;
             edited.set(*field, taken.values(*field).iter().cloned());

@@ -22,6 +22,8 @@ const LEAST_SHARE: f32 = 0.03;
 const DARK_WORD: f32 = 0.30;
 /// A dark color is also shown where it is nearest to this share of the core.
 const LEAST_CORE: f32 = 0.20;
+/// A color that covers at least this share of the pixels is one that a person names.
+const LEAST_NAMED: f32 = 0.12;
 /// A pixel farther than this from all claimed words is of no claimed color.
 const COVERED: f32 = 0.10;
 /// From this share of pixels of no claimed color on, the claims miss the main color.
@@ -100,24 +102,52 @@ impl ColorHistogram {
 
     /// Whether most pixels are of no claimed color. False without a claim that can be judged.
     pub fn misses_main_color(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
-        let words = vocabulary.entries(Field::Colors);
-        let mut covering: Vec<&Word> = claimed.to_vec();
-        for word in claimed {
-            let shades = words
-                .iter()
-                .filter(|other| word.shades.contains(&other.word));
-            covering.extend(shades);
-        }
-        covering.retain(|word| !word.anchors.is_empty());
+        let covering = covering(claimed, vocabulary);
         if covering.is_empty() || self.bins.is_empty() {
             return false;
         }
-        let unclaimed = self
-            .bins
-            .iter()
-            .filter(|(color, _)| covering.iter().all(|word| distance(word, *color) > COVERED));
-        unclaimed.map(|(_, share)| share).sum::<f32>() >= MOST_UNCLAIMED
+        let unclaimed = self.uncovered(&covering);
+        unclaimed.iter().map(|(_, share)| share).sum::<f32>() >= MOST_UNCLAIMED
     }
+
+    /// The words that a person would use first for the pixels of no claimed color, with the shares
+    /// of all pixels that they are the nearest words of, most first.
+    pub fn unclaimed<'a>(
+        &self,
+        claimed: &[&Word],
+        vocabulary: &'a Vocabulary,
+    ) -> Vec<(&'a Word, f32)> {
+        let uncovered = self.uncovered(&covering(claimed, vocabulary));
+        let mut words = shares(&uncovered, vocabulary, |distance, best| distance == best);
+        let shown = self.shown(vocabulary);
+        words.retain(|(word, share)| {
+            *share >= LEAST_NAMED && shown.iter().any(|(seen, _)| seen == word)
+        });
+        words.sort_by(|a, b| b.1.total_cmp(&a.1));
+        words
+    }
+
+    /// The pixels that are far from all these words.
+    fn uncovered(&self, covering: &[&Word]) -> Vec<([f32; 3], f32)> {
+        let bins = self.bins.iter();
+        bins.filter(|(color, _)| covering.iter().all(|word| distance(word, *color) > COVERED))
+            .copied()
+            .collect()
+    }
+}
+
+/// The words whose colors a claim of these may mean.
+fn covering<'a>(claimed: &[&'a Word], vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
+    let words = vocabulary.entries(Field::Colors);
+    let mut covering: Vec<&Word> = claimed.to_vec();
+    for word in claimed {
+        let shades = words
+            .iter()
+            .filter(|other| word.shades.contains(&other.word));
+        covering.extend(shades);
+    }
+    covering.retain(|word| !word.anchors.is_empty());
+    covering
 }
 
 /// Each color word with the share of the colors that `shows` lets it have, given how far a color

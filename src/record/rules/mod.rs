@@ -7,6 +7,8 @@ mod script;
 
 pub use color::{ColorHistogram, nearest_color};
 pub use color_claims::ColorClaim;
+pub(super) use color_claims::color_of;
+pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word};
@@ -186,14 +188,19 @@ fn is_comma_list(label: &str, name: &str) -> bool {
 }
 
 fn is_mixed(labels: &Labels, name: &str) -> bool {
-    Field::ALL.iter().any(|field| {
-        let mixes = match field.language() {
-            Some(Language::Korean) => script::mixes_korean,
-            Some(Language::English) => script::mixes_english,
-            None => return false,
-        };
-        labels.values(*field).iter().any(|text| mixes(text, name))
+    Field::ALL.iter().any(|&field| {
+        let mut values = labels.values(field).iter();
+        values.any(|text| is_foreign(field, text, name))
     })
+}
+
+/// Whether a text is in another script than its field is written in.
+pub(super) fn is_foreign(field: Field, text: &str, name: &str) -> bool {
+    match field.language() {
+        Some(Language::Korean) => script::mixes_korean(text, name),
+        Some(Language::English) => script::mixes_english(text, name),
+        None => false,
+    }
 }
 
 /// How much speaks against a record, 0 to 1; orders the queue.
@@ -211,7 +218,7 @@ pub fn uncertainty(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
 /// eye where many records have it: nineteen of twenty that claim a color which is not there are
 /// wrong. What only the form lacks (tags, attributes, the name) is next to nothing: it is right
 /// about the icon, and is filled in for many records at once.
-fn weight(reason: Reason) -> f32 {
+pub(super) fn weight(reason: Reason) -> f32 {
     match reason {
         Reason::UnreadLine => 0.9,
         Reason::ColorMismatch => 0.8,

@@ -1,0 +1,47 @@
+//! The fixes that need nobody's eye.
+
+use super::context::FixContext;
+use super::offer::fix;
+use super::ways::mistakes_kind;
+use crate::record::{FixKind, Labels, Reason};
+
+/// Fixes that follow from the item, the pixels and the record itself, in the order in which they
+/// are done.
+const SAFE: [(Reason, FixKind); 11] = [
+    (Reason::Repetition, FixKind::DropRepetition),
+    (Reason::MixedScript, FixKind::TranslateWords),
+    (Reason::ItemNameMissing, FixKind::CorrectName),
+    (Reason::ItemNameMissing, FixKind::InsertName),
+    (Reason::ColorMismatch, FixKind::ReplaceColors),
+    (Reason::ColorMismatch, FixKind::RemoveColors),
+    (Reason::AttributesMissing, FixKind::SetColors),
+    (Reason::AttributesMissing, FixKind::SetType),
+    (Reason::AttributesMissing, FixKind::FillAttributes),
+    (Reason::FewTags, FixKind::AddTags),
+    (Reason::FewQueries, FixKind::AddQueries),
+];
+
+/// Those of the safe fixes that do something for this record, and the labels that they give.
+pub fn safe_fixes(labels: &Labels, context: &FixContext) -> (Vec<(Reason, FixKind)>, Labels) {
+    let mut fixed = labels.clone();
+    let mut done = Vec::new();
+    for (reason, kind) in SAFE {
+        if !is_safe(kind, &fixed, context) {
+            continue;
+        }
+        if let Some(next) = fix(reason, kind, &fixed, context) {
+            fixed = next;
+            done.push((reason, kind));
+        }
+    }
+    (done, fixed)
+}
+
+/// Whether a fix leaves a record that somebody has to look at in the queue: one whose label takes
+/// the item for another thing is not made presentable.
+fn is_safe(kind: FixKind, labels: &Labels, context: &FixContext) -> bool {
+    match kind {
+        FixKind::CorrectName | FixKind::InsertName => !mistakes_kind(labels, context),
+        _ => true,
+    }
+}

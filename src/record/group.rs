@@ -2,7 +2,7 @@
 
 use super::fixes::Fix;
 use super::{
-    Attempt, Change, CurrentState, Decision, Failure, FieldConfidence, GroupState, Item, Labels,
+    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState, Item, Labels,
     NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
 };
 use crate::error::Result;
@@ -61,6 +61,9 @@ pub enum Origin {
 pub struct Draft {
     pub labels: Labels,
     pub reasons: Vec<Reason>,
+    /// What those of the reasons point at that point at something.
+    #[serde(default)]
+    pub about: Vec<(Reason, Vec<String>)>,
     pub origin: Origin,
     pub model: String,
     pub prompt_version: String,
@@ -96,6 +99,8 @@ pub struct GroupDetail {
     pub other_names: Vec<String>,
     /// How many rows of the source share the image.
     pub rows: u64,
+    /// `None` until somebody has looked at the image.
+    pub colors: Option<ColorHistogram>,
     pub current: CurrentState,
     /// The version that `current` names, with the reasons that depend on other groups.
     pub draft: Option<Draft>,
@@ -108,6 +113,15 @@ pub struct GroupDetail {
     /// The newest failure, unless an answer came after it.
     pub failure: Option<Failure>,
     pub committed: Option<Record>,
+}
+
+impl Draft {
+    /// What one of its reasons points at: the words at fault, the fields that are empty.
+    pub fn about(&self, reason: Reason) -> &[String] {
+        let mut all = self.about.iter();
+        let found = all.find(|(other, _)| *other == reason);
+        found.map_or(&[], |(_, about)| about)
+    }
 }
 
 impl GroupDetail {
@@ -238,6 +252,7 @@ fn empty_draft() -> Draft {
     Draft {
         labels: Labels::default(),
         reasons: Vec::new(),
+        about: Vec::new(),
         origin: Origin::Edit,
         model: String::new(),
         prompt_version: String::new(),

@@ -94,6 +94,22 @@ impl Reason {
         }
     }
 
+    /// For people: what was found, with the words that it is about (see [`super::about`]).
+    pub fn describe(self, about: &[String]) -> String {
+        const MOST: usize = 6;
+        let (found, _) = self.explain();
+        let mut words = about.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+        if about.len() > MOST {
+            words.push_str(", ...");
+        }
+        match (self, about.len()) {
+            (_, 0) => found.to_owned(),
+            (Self::ColorMismatch, 1) => format!("{words} is not in the picture"),
+            (Self::ColorMismatch, _) => format!("{words} are not in the picture"),
+            _ => format!("{found}: {words}"),
+        }
+    }
+
     /// For people: what was found, and what to do about it.
     pub fn explain(self) -> (&'static str, &'static str) {
         match self {
@@ -128,7 +144,7 @@ impl Reason {
                 "write one natural sentence",
             ),
             Self::MixedScript => (
-                "a word mixes scripts, or is in one other than Hangul and Latin",
+                "a word is in a language or script that its field is not for",
                 "write the word in Korean",
             ),
             Self::DuplicateLabel => (

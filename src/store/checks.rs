@@ -1,7 +1,7 @@
 //! Keeps what is computed up to date: the colors of images, and what the rules say of drafts.
 
 use super::errors::doing;
-use super::rules::{Facts, reasons};
+use super::rules::{Facts, about_reasons, reasons};
 use super::tables::computed::{read_colors, write_check, write_colors};
 use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::read_group;
@@ -89,26 +89,55 @@ fn reasons_now(
     id: i64,
     draft: &DraftRow,
 ) -> Result<Vec<Reason>> {
+    let item_name = name_of_text(db, group, id, draft)?;
+    let colors = read_colors(db, group)?;
+    let facts = draft.facts(vocabulary, &item_name, colors.as_ref());
+    Ok(reasons(&draft.labels, &facts))
+}
+
+/// What the reasons of a stored draft point at.
+pub fn about_draft(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    group: GroupId,
+    id: i64,
+    draft: &DraftRow,
+    colors: Option<&ColorHistogram>,
+) -> Result<Vec<(Reason, Vec<String>)>> {
+    let item_name = name_of_text(db, group, id, draft)?;
+    let facts = draft.facts(vocabulary, &item_name, colors);
+    Ok(about_reasons(&draft.labels, &facts))
+}
+
+fn name_of_text(db: &Connection, group: GroupId, id: i64, draft: &DraftRow) -> Result<String> {
     let own_name = match draft.origin {
         // A line of an earlier file keeps its name as it is.
         Origin::Import => name_in_record(db, group, id)?,
         Origin::Attempt(_) | Origin::Edit => None,
     };
-    let item_name = match own_name {
-        Some(name) => name,
-        None => read_group(db, group)?.item.item_name,
-    };
-    let colors = read_colors(db, group)?;
-    let facts = Facts {
-        vocabulary,
-        item_name: &item_name,
-        histogram: colors.as_ref(),
-        confidence: &draft.confidence,
-        with_image: draft.with_image,
-        with_metadata: draft.with_metadata,
-        kept: &draft.kept,
-    };
-    Ok(reasons(&draft.labels, &facts))
+    match own_name {
+        Some(name) => Ok(name),
+        None => Ok(read_group(db, group)?.item.item_name),
+    }
+}
+
+impl DraftRow {
+    fn facts<'a>(
+        &'a self,
+        vocabulary: &'a Vocabulary,
+        item_name: &'a str,
+        histogram: Option<&'a ColorHistogram>,
+    ) -> Facts<'a> {
+        Facts {
+            vocabulary,
+            item_name,
+            histogram,
+            confidence: &self.confidence,
+            with_image: self.with_image,
+            with_metadata: self.with_metadata,
+            kept: &self.kept,
+        }
+    }
 }
 
 /// Names the rules that this program has: with a release or a new reason they may say more.

@@ -1,8 +1,10 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
+use super::checks::about_draft;
 use super::errors::{doing, unreadable};
 use super::fixes;
 use super::tables::answers::{attempts_of, read_failure};
+use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
 use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::records::read_record;
@@ -11,7 +13,7 @@ use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::fixes::FixableRecord;
 use crate::record::{
-    Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
+    ColorHistogram, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
     Reason, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -115,7 +117,8 @@ pub fn detail(
     };
     let group = read_group(db, id)?;
     let current = read_current(db, id)?.unwrap_or_default();
-    let versions = versions(db, id)?;
+    let colors = read_colors(db, id)?;
+    let versions = versions(db, vocabulary, id, colors.as_ref())?;
     let number = current.review.draft;
     let shown = versions
         .iter()
@@ -140,6 +143,7 @@ pub fn detail(
         image_sha256: group.sha256,
         other_names: group.other_names,
         rows: group.rows,
+        colors,
         draft,
         versions,
         attempts: attempts_of(db, id)?,
@@ -153,7 +157,12 @@ pub fn detail(
 }
 
 /// Every text that a group has had, oldest first.
-fn versions(db: &Connection, id: GroupId) -> Result<Vec<Version>> {
+fn versions(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    id: GroupId,
+    colors: Option<&ColorHistogram>,
+) -> Result<Vec<Version>> {
     let mut committed: HashMap<i64, String> = db
         .prepare_cached(
             "SELECT draft, at FROM records
@@ -166,20 +175,23 @@ fn versions(db: &Connection, id: GroupId) -> Result<Vec<Version>> {
         })
         .map_err(doing("reading the versions"))?;
     let rows = read_drafts(db, id)?.into_iter();
-    let version = |(number, row): (i64, DraftRow)| Version {
-        number,
-        committed: committed.remove(&number),
-        text: Draft {
-            labels: row.labels,
-            reasons: row.reasons,
-            origin: row.origin,
-            model: row.model,
-            prompt_version: row.prompt_version,
-            generated_at: row.generated_at,
-            confidence: row.confidence,
-        },
+    let version = |(number, row): (i64, DraftRow)| {
+        Ok(Version {
+            number,
+            committed: committed.remove(&number),
+            text: Draft {
+                about: about_draft(db, vocabulary, id, number, &row, colors)?,
+                labels: row.labels,
+                reasons: row.reasons,
+                origin: row.origin,
+                model: row.model,
+                prompt_version: row.prompt_version,
+                generated_at: row.generated_at,
+                confidence: row.confidence,
+            },
+        })
     };
-    Ok(rows.map(version).collect())
+    rows.map(version).collect()
 }
 
 /// The first row of a group and its hash: what a new attempt needs.

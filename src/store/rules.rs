@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::record::{
-    Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, apply, check,
+    Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, about, apply,
+    check,
 };
 use crate::text::clean_text;
 
@@ -18,20 +19,32 @@ pub struct Facts<'a> {
     pub kept: &'a [Reason],
 }
 
-/// The reasons in the order of the codes, without `duplicate_label`, which depends on others.
-pub fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
-    let mut reasons = check(
-        labels,
-        &RuleContext {
-            vocabulary: facts.vocabulary,
-            item_name: facts.item_name,
-            with_metadata: facts.with_metadata,
-            colors: facts.histogram.filter(|_| facts.with_image),
-            confidence: facts.confidence,
+impl<'a> Facts<'a> {
+    fn context(&self) -> RuleContext<'a> {
+        RuleContext {
+            vocabulary: self.vocabulary,
+            item_name: self.item_name,
+            with_metadata: self.with_metadata,
+            colors: self.histogram.filter(|_| self.with_image),
+            confidence: self.confidence,
             truncated: false,
             label_count: 1,
-        },
-    );
+        }
+    }
+}
+
+/// What each of the labels' reasons points at, where it points at something.
+pub fn about_reasons(labels: &Labels, facts: &Facts) -> Vec<(Reason, Vec<String>)> {
+    let context = facts.context();
+    let all = Reason::ALL.iter().copied();
+    all.map(|reason| (reason, about(reason, labels, &context)))
+        .filter(|(_, about)| !about.is_empty())
+        .collect()
+}
+
+/// The reasons in the order of the codes, without `duplicate_label`, which depends on others.
+pub fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
+    let mut reasons = check(labels, &facts.context());
     reasons.extend_from_slice(facts.kept);
     reasons.sort_unstable();
     reasons.dedup();

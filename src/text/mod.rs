@@ -6,6 +6,7 @@ mod clean;
 pub mod encoding;
 mod forbidden;
 mod numbers;
+pub mod particles;
 mod time;
 
 pub use cells::{fit, pad, plain_emoji, width, wrap, wrap_offsets};

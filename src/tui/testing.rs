@@ -82,6 +82,7 @@ fn version(attempt: &Attempt) -> Version {
         text: Draft {
             labels: attempt.labels.clone().unwrap(),
             reasons: attempt.reasons.clone(),
+            about: Vec::new(),
             origin: Origin::Attempt(attempt.id),
             model: "scripted".to_owned(),
             prompt_version: "v2".to_owned(),
@@ -114,8 +115,10 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         image_sha256: None,
         other_names: vec![format!("빛나는 {name}")],
         rows: 3,
+        colors: None,
         current: CurrentState::default(),
         draft: None,
+        fixes: Vec::new(),
         versions: Vec::new(),
         attempts: Vec::new(),
         failure: None,

@@ -22,8 +22,9 @@ const LEAST_SHARE: f32 = 0.03;
 const DARK_WORD: f32 = 0.30;
 /// A dark color is also shown where it is nearest to this share of the core.
 const LEAST_CORE: f32 = 0.20;
-/// A color that covers at least this share of the pixels is one that a person names.
-const LEAST_NAMED: f32 = 0.12;
+/// A word that is the nearest one of this share of the pixels is among those that a person names
+/// first.
+const LEAST_MEASURED: f32 = 0.12;
 /// A pixel farther than this from all claimed words is of no claimed color.
 const COVERED: f32 = 0.10;
 /// From this share of pixels of no claimed color on, the claims miss the main color.
@@ -53,6 +54,18 @@ impl ColorHistogram {
         shown.retain(|(word, share)| self.is_shown(word, *share, &nearest, vocabulary));
         shown.sort_by(|a, b| b.1.total_cmp(&a.1));
         shown
+    }
+
+    /// The words that a person names first, with the shares of the pixels that each is nearest to,
+    /// most first; the first one alone where none has much. Empty for an icon without an opaque
+    /// pixel.
+    pub fn measured<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+        let mut shares = self.nearest_shares(vocabulary);
+        shares.retain(|(_, share)| *share > 0.0);
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let much = shares.iter().filter(|(_, share)| *share >= LEAST_MEASURED);
+        shares.truncate(much.count().max(1));
+        shares
     }
 
     /// Each color word with the share of the pixels that it is the nearest word of.
@@ -121,7 +134,7 @@ impl ColorHistogram {
         let mut words = shares(&uncovered, vocabulary, |distance, best| distance == best);
         let shown = self.shown(vocabulary);
         words.retain(|(word, share)| {
-            *share >= LEAST_NAMED && shown.iter().any(|(seen, _)| seen == word)
+            *share >= LEAST_MEASURED && shown.iter().any(|(seen, _)| seen == word)
         });
         words.sort_by(|a, b| b.1.total_cmp(&a.1));
         words
@@ -331,6 +344,25 @@ mod tests {
             let nearest = nearest_color(&vocabulary, to_oklab(rgb)).unwrap();
             assert_eq!(nearest.word, word);
         }
+    }
+
+    #[test]
+    fn the_measured_words_are_those_of_the_largest_areas() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let names = |icon: &ColorHistogram| {
+            let measured = icon.measured(&vocabulary).into_iter();
+            measured.map(|(word, _)| word.word.clone()).collect::<Vec<_>>()
+        };
+        let hat = histogram(&[
+            ([245, 245, 245], 0.25),
+            ([217, 43, 43], 0.45),
+            ([184, 31, 40], 0.2),
+            ([58, 123, 213], 0.1),
+        ]);
+        assert_eq!(names(&hat), ["red", "white"]);
+        let confetti = histogram(&[([217, 43, 43], 0.11), ([245, 245, 245], 0.1)]);
+        assert_eq!(names(&confetti), ["red"]);
+        assert!(names(&ColorHistogram::default()).is_empty());
     }
 
     #[test]

@@ -1,40 +1,11 @@
 //! Color words in the texts of a record: what it claims of the icon's colors, wherever it says so.
 
 use crate::record::{Field, Labels, Vocabulary, Word};
-use crate::text::clean_text;
+use crate::text::{clean_text, particles::is_particle};
 use unicode_normalization::UnicodeNormalization;
 
 /// Nouns that may stand between a color word and its particle (`황금` + `빛` + `의`).
 const NOUNS: [&str; 7] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤"];
-/// Particles and endings that may follow a color word.
-const PARTICLES: [&str; 25] = [
-    "",
-    "의",
-    "과",
-    "와",
-    "을",
-    "를",
-    "이",
-    "가",
-    "은",
-    "는",
-    "으로",
-    "로",
-    "에",
-    "도",
-    "만",
-    "이나",
-    "나",
-    "이며",
-    "이고",
-    "인",
-    "이다",
-    "입니다",
-    "하고",
-    "랑",
-    "이랑",
-];
-
 /// A color that a record claims, and the words in which it does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColorClaim<'v> {
@@ -105,12 +76,10 @@ pub(in crate::record) fn color_of<'v, 't>(
     stems.into_iter().find_map(|stem| {
         let word = vocabulary.find_exact(Field::Colors, stem)?;
         let rest = &token[stem.len()..];
-        let mut endings = NOUNS.iter().filter_map(|noun| rest.strip_prefix(noun));
-        let particle = match PARTICLES.contains(&rest) {
-            true => rest,
-            false => endings.find(|rest| PARTICLES.contains(rest))?,
-        };
-        Some((word, stem, particle))
+        let is_ending = |rest: &&str| rest.is_empty() || is_particle(rest);
+        let endings = NOUNS.iter().filter_map(|noun| rest.strip_prefix(noun));
+        let mut endings = std::iter::once(rest).chain(endings);
+        Some((word, stem, endings.find(is_ending)?))
     })
 }
 

@@ -12,7 +12,8 @@ pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word};
-use crate::text::clean_text;
+use crate::text::{clean_text, particles::stem};
+use std::collections::HashSet;
 
 pub const LEAST_TAGS: usize = 5;
 pub const LEAST_QUERIES: usize = 3;
@@ -47,47 +48,104 @@ pub struct RuleContext<'a> {
 /// import's.
 pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
     let claims = labels.color_claims(context.item_name, context.vocabulary);
-    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
-    Reason::ALL
-        .iter()
-        .copied()
-        .filter(|&reason| applies(reason, labels, &claimed, context))
+    let all = Reason::ALL.iter().copied();
+    all.filter(|&reason| finding(reason, labels, &claims, context).is_some())
         .collect()
 }
 
-/// `claimed` are the colors that the record names, in any field.
-fn applies(reason: Reason, labels: &Labels, claimed: &[&Word], context: &RuleContext) -> bool {
+/// What a reason points at: the words at fault (`블랙`), the colors that are missing with their
+/// shares (`white 71 %`), the fields that are empty (`material`). Nothing where the reason itself
+/// says it all, or where the rules do not find it in the labels.
+pub fn about(reason: Reason, labels: &Labels, context: &RuleContext) -> Vec<String> {
+    let claims = labels.color_claims(context.item_name, context.vocabulary);
+    let mut about = finding(reason, labels, &claims, context).unwrap_or_default();
+    let mut seen = HashSet::new();
+    about.retain(|text| seen.insert(text.clone()));
+    about
+}
+
+/// `None` where the rule has nothing against the labels, else what it points at.
+fn finding(
+    reason: Reason,
+    labels: &Labels,
+    claims: &[ColorClaim],
+    context: &RuleContext,
+) -> Option<Vec<String>> {
+    let (label, name) = (labels.label_ko(), context.item_name);
     match reason {
         Reason::TooSmall | Reason::AmbiguousIcon | Reason::LowVisualSignal => {
-            labels.model_reasons.contains(&reason)
+            plain(labels.model_reasons.contains(&reason))
         }
-        Reason::FewTags => labels.values(Field::TagsKo).len() < LEAST_TAGS,
-        Reason::FewQueries => labels.values(Field::QueryVariantsKo).len() < LEAST_QUERIES,
-        Reason::LabelEqualsItemName => is_name_alone(labels.label_ko(), context.item_name),
+        Reason::FewTags => plain(labels.values(Field::TagsKo).len() < LEAST_TAGS),
+        Reason::FewQueries => plain(labels.values(Field::QueryVariantsKo).len() < LEAST_QUERIES),
+        Reason::LabelEqualsItemName => plain(is_name_alone(label, name)),
         // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            context.with_metadata && !labels.label_ko().contains(context.item_name)
+            let is_missing = context.with_metadata && !label.contains(name);
+            is_missing.then(|| vec![name.to_owned()])
         }
-        Reason::AttributesMissing => attributes_missing(labels, context),
-        Reason::CommaList => is_comma_list(labels.label_ko(), context.item_name),
-        Reason::MixedScript => is_mixed(labels, context.item_name),
-        Reason::DuplicateLabel => context.label_count > 1,
-        Reason::ColorMismatch => context
-            .colors
-            .is_some_and(|colors| !colors.contradicted(claimed, context.vocabulary).is_empty()),
-        Reason::MainColorMissing => context
-            .colors
-            .is_some_and(|colors| colors.misses_main_color(claimed, context.vocabulary)),
+        Reason::AttributesMissing => some(missing_attributes(labels, context)),
+        Reason::CommaList => plain(is_comma_list(label, name)),
+        Reason::MixedScript => some(foreign_words(labels, name)),
+        Reason::DuplicateLabel => plain(context.label_count > 1),
+        Reason::ColorMismatch => some(false_color_words(claims, context)),
+        Reason::MainColorMissing => missing_main_colors(claims, context),
         Reason::NothingVisible => {
-            !is_name_alone(labels.label_ko(), context.item_name)
-                && says_nothing_visible(labels.label_ko(), context)
+            plain(!is_name_alone(label, name) && says_nothing_visible(label, context))
         }
-        Reason::Repetition => repetition::repeats(labels, context.item_name),
-        Reason::LabelTooLong => estimate_tokens(labels.label_ko()) > MOST_TOKENS,
-        Reason::LowConfidence => context.confidence.iter().any(is_low),
-        Reason::Truncated => context.truncated,
-        Reason::QualityRetryFailed | Reason::UnreadLine => false,
+        Reason::Repetition => some(repetition::repeated(labels, name)),
+        Reason::LabelTooLong => {
+            let tokens = estimate_tokens(label);
+            (tokens > MOST_TOKENS).then(|| vec![format!("{tokens} tokens")])
+        }
+        Reason::LowConfidence => some(low_fields(context.confidence)),
+        Reason::Truncated => plain(context.truncated),
+        Reason::QualityRetryFailed | Reason::UnreadLine => None,
     }
+}
+
+fn plain(found: bool) -> Option<Vec<String>> {
+    found.then(Vec::new)
+}
+
+fn some(found: Vec<String>) -> Option<Vec<String>> {
+    (!found.is_empty()).then_some(found)
+}
+
+/// The words that claim a color which the pixels do not show.
+fn false_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String> {
+    let Some(colors) = context.colors else {
+        return Vec::new();
+    };
+    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
+    let wrong = colors.contradicted(&claimed, context.vocabulary);
+    let wrong = claims.iter().filter(|claim| wrong.contains(&claim.word));
+    wrong.map(|claim| claim.text.clone()).collect()
+}
+
+/// The main colors that no claim names, where most of the icon is of no claimed color.
+fn missing_main_colors(claims: &[ColorClaim], context: &RuleContext) -> Option<Vec<String>> {
+    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
+    let colors = context.colors?;
+    colors
+        .misses_main_color(&claimed, context.vocabulary)
+        .then(|| {
+            let main = colors.measured(context.vocabulary).into_iter();
+            main.filter(|(word, _)| !claimed.contains(word))
+                .map(|(word, share)| format!("{} {:.0} %", word.word, share * 100.0))
+                .collect()
+        })
+}
+
+/// The fields that the model was too uncertain of, each with its weak words.
+fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
+    let low = confidence.iter().filter(|field| is_low(field));
+    low.flat_map(|low| {
+        let words = low.weak_words.iter().map(|word| word.trim().to_owned());
+        std::iter::once(low.field.key().to_owned()).chain(words)
+    })
+    .filter(|text| !text.is_empty())
+    .collect()
 }
 
 /// Whether the model was too uncertain of this field.
@@ -147,28 +205,37 @@ fn says_nothing_visible(label: &str, context: &RuleContext) -> bool {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty());
     words.all(|word| {
-        let stem = word.trim_end_matches(['의', '을', '를', '은', '는']);
-        [word, stem]
+        [word, stem(word)]
             .into_iter()
             .any(|word| in_name(word) || SAID_OF_ANY.contains(&word) || is_kind(word))
     })
 }
 
-/// A record must say what the item is, what colors one sees, and one thing of theme, material or
-/// vibe. `unknown` and `unclear` are no answers.
+/// The attributes that say nothing. A record must say what the item is, what colors one sees, and
+/// one thing of theme, material or vibe. `unknown` and `unclear` are no answers.
 ///
 /// Strict on purpose: people look for "a red hat", and a record without a color or without a type
 /// is not found by it, however much else it says. Every answer under the grammar can have all
 /// three. Labels of earlier programs often lack colors; the queue shows such records behind those
 /// with a worse fault, and can be narrowed to any one reason.
-fn attributes_missing(labels: &Labels, context: &RuleContext) -> bool {
+fn missing_attributes(labels: &Labels, context: &RuleContext) -> Vec<String> {
     let is_known = |text: &String| !matches!(text.as_str(), "unknown" | "unclear");
     let says = |field: Field| labels.values(field).iter().any(is_known);
-    let described = [Field::Theme, Field::Material, Field::Vibe]
+    let mut missing = Vec::new();
+    if context.colors.is_some() && labels.values(Field::Colors).is_empty() {
+        missing.push(Field::Colors);
+    }
+    let describing = [Field::Theme, Field::Material, Field::Vibe];
+    if !describing.into_iter().any(says) {
+        missing.extend(describing);
+    }
+    if !says(Field::ItemTypeGuess) {
+        missing.push(Field::ItemTypeGuess);
+    }
+    missing
         .into_iter()
-        .any(says);
-    let colorless = labels.values(Field::Colors).is_empty() && context.colors.is_some();
-    !says(Field::ItemTypeGuess) || colorless || !described
+        .map(|field| field.key().to_owned())
+        .collect()
 }
 
 /// Three or more parts between commas, most of them a word or two: keywords, not a sentence.
@@ -187,19 +254,23 @@ fn is_comma_list(label: &str, name: &str) -> bool {
     parts.len() >= 3 && short * 3 >= parts.len() * 2
 }
 
-fn is_mixed(labels: &Labels, name: &str) -> bool {
-    Field::ALL.iter().any(|&field| {
-        let mut values = labels.values(field).iter();
-        values.any(|text| is_foreign(field, text, name))
-    })
+/// The words of all fields that are in a script or language which the field is not for.
+fn foreign_words(labels: &Labels, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for &field in Field::ALL {
+        let values = labels.values(field).iter();
+        found.extend(values.flat_map(|text| foreign_in(field, text, name)));
+    }
+    found.extend(script::all_foreign(labels.label_ko(), name));
+    found
 }
 
-/// Whether a text is in another script than its field is written in.
-pub(super) fn is_foreign(field: Field, text: &str, name: &str) -> bool {
+/// The words of a text that are in a script or language which its field is not for.
+pub(super) fn foreign_in(field: Field, text: &str, name: &str) -> Vec<String> {
     match field.language() {
-        Some(Language::Korean) => script::mixes_korean(text, name),
-        Some(Language::English) => script::mixes_english(text, name),
-        None => false,
+        Some(Language::Korean) => script::foreign_in_korean(text, name),
+        Some(Language::English) => script::foreign_in_english(text, name),
+        None => script::foreign_in_words(text, name),
     }
 }
 
@@ -243,26 +314,37 @@ mod tests {
     use crate::record::testing::{labels, list};
     use crate::record::to_oklab;
 
-    /// The reasons for `labels` as the answer for a red icon of that name.
-    fn reasons(labels: &Labels, name: &str) -> Vec<Reason> {
-        let colors = ColorHistogram {
+    fn red_and_white() -> ColorHistogram {
+        ColorHistogram {
             opaque: 300,
             bins: vec![
                 (to_oklab([200, 30, 35]), 0.8),
                 (to_oklab([250, 250, 250]), 0.2),
             ],
             ..ColorHistogram::default()
-        };
-        let context = RuleContext {
-            vocabulary: &Vocabulary::builtin().unwrap(),
-            item_name: name,
+        }
+    }
+
+    fn context<'a>(
+        vocabulary: &'a Vocabulary,
+        item_name: &'a str,
+        colors: &'a ColorHistogram,
+    ) -> RuleContext<'a> {
+        RuleContext {
+            vocabulary,
+            item_name,
             with_metadata: true,
-            colors: Some(&colors),
+            colors: Some(colors),
             confidence: &[],
             truncated: false,
             label_count: 1,
-        };
-        check(labels, &context)
+        }
+    }
+
+    /// The reasons for `labels` as the answer for a red icon of that name.
+    fn reasons(labels: &Labels, name: &str) -> Vec<Reason> {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        check(labels, &context(&vocabulary, name, &red_and_white()))
     }
 
     fn add(labels: &mut Labels, field: Field, value: &str) {
@@ -339,6 +421,52 @@ mod tests {
             let mut labels = labels("눈꽃 모자");
             spoil(&mut labels);
             assert_eq!(reasons(&labels, "눈꽃 모자"), [reason]);
+        }
+    }
+
+    #[test]
+    fn a_reason_says_what_it_is_about() {
+        let colors = red_and_white();
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let name = "눈꽃 모자";
+        let context = RuleContext {
+            confidence: &[FieldConfidence {
+                field: Field::Vibe,
+                mean: 0.2,
+                weakest: 0.1,
+                weak_words: list(&[" cute"]),
+            }],
+            ..context(&vocabulary, name, &colors)
+        };
+        let spoiled = labels(name)
+            .with(Field::LabelKo, ["블랙 띠와 ribbon, 블랙 끈이 달린 모자"])
+            .with(Field::TagsKo, ["검은색", "모자"])
+            .with(Field::Colors, ["black"])
+            .with(Field::Theme, list(&[]))
+            .with(Field::Material, ["布"])
+            .with(Field::Vibe, list(&[]))
+            .with(Field::ItemTypeGuess, ["unknown"])
+            .with(Field::QueryVariantsKo, ["끈 모자", "끈 달린 모자", "모자 끈"]);
+        for (reason, expected) in [
+            (Reason::ItemNameMissing, &["눈꽃 모자"][..]),
+            (Reason::AttributesMissing, &["item_type_guess"]),
+            (Reason::MixedScript, &["ribbon", "布"]),
+            (Reason::ColorMismatch, &["블랙", "검은색", "black"]),
+            (Reason::MainColorMissing, &["red 80 %", "white 20 %"]),
+            (Reason::Repetition, &["블랙", "끈 달린 모자", "모자 끈"]),
+            (Reason::LowConfidence, &["vibe", "cute"]),
+            (Reason::FewTags, &[]),
+            (Reason::Truncated, &[]),
+        ] {
+            assert_eq!(about(reason, &spoiled, &context), expected, "{reason:?}");
+        }
+        for &reason in Reason::ALL {
+            let good = labels(name);
+            let context = RuleContext {
+                confidence: &[],
+                ..context
+            };
+            assert!(about(reason, &good, &context).is_empty(), "{reason:?}");
         }
     }
 

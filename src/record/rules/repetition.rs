@@ -1,25 +1,30 @@
 //! Words that a label repeats, and search queries that say the same.
 
 use crate::record::{Field, Labels};
-use crate::text::clean_text;
+use crate::text::{clean_text, particles::stem};
 use std::collections::HashSet;
 
 /// Two queries that share so much of their words are near twins (Jaccard index).
 const TWINS: f32 = 0.6;
-/// Particles that do not make another word of one.
-const PARTICLES: [&str; 10] = ["의", "과", "와", "을", "를", "이", "가", "은", "는", "로"];
-
-/// Whether the label repeats a word, or a query says what the label, the name or another query
-/// says. The words of the item's name do not count.
-pub(super) fn repeats(labels: &Labels, name: &str) -> bool {
+/// The words that the label repeats, and the queries that say what the label, the name or an
+/// earlier query says. The words of the item's name do not count.
+pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
     let label = clean_text(labels.label_ko()).replace(&clean_text(name), " ");
     let mut seen = HashSet::new();
     let again = words(&label)
         .map(stem)
         .filter(|word| word.chars().count() > 1)
-        .any(|word| !seen.insert(word));
-    let queries = labels.values(Field::QueryVariantsKo);
-    again || distinct(queries, labels.label_ko(), name).len() < queries.len()
+        .filter(|word| !seen.insert(*word));
+    let mut found: Vec<String> = again.map(str::to_owned).collect();
+    let mut kept = distinct(labels.values(Field::QueryVariantsKo), labels.label_ko(), name)
+        .into_iter()
+        .peekable();
+    for query in labels.values(Field::QueryVariantsKo) {
+        if kept.next_if(|kept| kept == query).is_none() {
+            found.push(query.clone());
+        }
+    }
+    found
 }
 
 impl Labels {
@@ -62,15 +67,6 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// `검은색과` and `검은색의` repeat one word.
-fn stem(word: &str) -> &str {
-    PARTICLES
-        .iter()
-        .filter_map(|particle| word.strip_suffix(particle))
-        .find(|stem| stem.chars().count() > 1)
-        .unwrap_or(word)
-}
-
 /// The text without runs of words that stand twice in a row.
 fn without_runs(text: &str) -> String {
     let mut words: Vec<&str> = text.split(' ').collect();
@@ -100,31 +96,34 @@ mod tests {
     }
 
     const QUERIES: [&str; 3] = ["빨간 모자", "리본 장식", "겨울 방한 용품"];
+    const NOTHING: [&str; 0] = [];
 
     #[test]
     fn ordinary_labels_repeat_nothing() {
-        assert!(!repeats(&labels("모자"), "모자"));
+        assert_eq!(repeated(&labels("모자"), "모자"), NOTHING);
         // Words of the name come again in every sentence about it.
-        assert!(!repeats(&with("눈꽃 모자, 흰 눈꽃", &QUERIES), "눈꽃 모자"));
+        let named = with("눈꽃 모자, 흰 눈꽃", &QUERIES);
+        assert_eq!(repeated(&named, "눈꽃 모자"), NOTHING);
     }
 
     #[test]
     fn repeated_words_and_twins_are_found() {
-        for label in [
-            "블루 레드 라인 블루 레드 라인 모자",
-            "검은색과 검은색의 모자",
+        for (label, words) in [
+            (
+                "블루 레드 라인 블루 레드 라인 모자",
+                &["블루", "레드", "라인"][..],
+            ),
+            ("검은색과 검은색의 모자", &["검은색"]),
         ] {
-            assert!(repeats(&with(label, &QUERIES), "모자"), "{label}");
+            assert_eq!(repeated(&with(label, &QUERIES), "모자"), words);
         }
-        for twin in [
-            &["붉은 모자 리본", "모자 붉은 리본", "겨울"][..],
-            &["빨간 모자", "눈꽃 모자", "겨울"],
-            &["붉은 리본이 달린 모자", "겨울", "방한"],
+        for (queries, twin) in [
+            (["붉은 모자 리본", "모자 붉은 리본", "겨울"], "모자 붉은 리본"),
+            (["빨간 모자", "눈꽃 모자", "겨울"], "눈꽃 모자"),
+            (["붉은 리본이 달린 모자", "겨울", "방한"], "붉은 리본이 달린 모자"),
         ] {
-            assert!(
-                repeats(&with("붉은 리본이 달린 모자", twin), "눈꽃 모자"),
-                "{twin:?}"
-            );
+            let labels = with("붉은 리본이 달린 모자", &queries);
+            assert_eq!(repeated(&labels, "눈꽃 모자"), [twin]);
         }
     }
 
@@ -146,7 +145,7 @@ mod tests {
             clean.values(Field::QueryVariantsKo),
             ["블루 라인 모자", "블루 라인 털모자", "겨울"]
         );
-        assert!(!repeats(&clean, "눈꽃 모자"));
+        assert_eq!(repeated(&clean, "눈꽃 모자"), NOTHING);
         assert_eq!(clean.clone().without_repetition("눈꽃 모자"), clean);
     }
 }

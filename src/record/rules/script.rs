@@ -34,53 +34,103 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 /// the name holds is no fault of the model.
 fn without_name(text: &str, name: &str) -> String {
     let name = clean_text(name);
-    let mut text = clean_text(text);
-    if name.is_empty() {
-        return text;
-    }
-    text = text.replace(&name, " ");
-    for word in words(&name) {
-        if word
-            .chars()
-            .any(|c| script(c).is_some_and(|script| script != Script::Hangul))
-        {
-            text = text.replace(word, " ");
-        }
-    }
-    text
+    let text = without(&clean_text(text), &name);
+    let foreign = |c| script(c).is_some_and(|script| script != Script::Hangul);
+    words(&name)
+        .filter(|word| word.chars().any(foreign))
+        .fold(text, |text, word| without(&text, word))
 }
 
-/// So many capitals may be an abbreviation that a Korean word begins or ends with.
+/// The text without a part, in whatever case its Latin letters are.
+fn without(text: &str, part: &str) -> String {
+    // Of the same length, so that places in one are places in the other.
+    let (folded, part) = (text.to_ascii_lowercase(), part.to_ascii_lowercase());
+    if part.is_empty() {
+        return text.to_owned();
+    }
+    let mut left = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in folded.match_indices(&part) {
+        left.push_str(&text[from..at]);
+        left.push(' ');
+        from = at + part.len();
+    }
+    left.push_str(&text[from..]);
+    left
+}
+
+/// So many capitals may be an abbreviation that people write in Korean too.
 const MOST_CAPITALS: usize = 4;
 
-/// Whether a Korean text holds a word that mixes Hangul with Latin, or a letter of another script
-/// (Han is one: it leaks in from a model's Chinese). A few capitals joined to Hangul are ordinary
-/// Korean (`T셔츠`, `V넥`, `VIP석`).
-pub(super) fn mixes_korean(text: &str, name: &str) -> bool {
-    words(&without_name(text, name)).any(|word| {
-        let mut hangul = false;
-        let mut latin = 0;
-        let mut lower = false;
+/// What one word is written in.
+#[derive(Default)]
+struct Letters {
+    hangul: bool,
+    latin: usize,
+    lower: bool,
+    other: bool,
+}
+
+impl Letters {
+    fn of(word: &str) -> Self {
+        let mut letters = Self::default();
         for c in word.chars() {
             match script(c) {
-                Some(Script::Hangul) => hangul = true,
+                Some(Script::Hangul) => letters.hangul = true,
                 Some(Script::Latin) => {
-                    latin += 1;
-                    lower |= c.is_lowercase();
+                    letters.latin += 1;
+                    letters.lower |= c.is_lowercase();
                 }
-                Some(Script::Other) => return true,
+                Some(Script::Other) => letters.other = true,
                 None => {}
             }
         }
-        hangul && (lower || latin > MOST_CAPITALS)
+        letters
+    }
+
+    /// A few capitals are ordinary Korean, alone or joined to Hangul (`LED`, `3D`, `T셔츠`,
+    /// `VIP석`), and so is a single letter; any other Latin word is English.
+    fn is_english(&self) -> bool {
+        let is_short = self.latin <= MOST_CAPITALS && !self.lower;
+        let is_letter = self.latin == 1 && !self.hangul;
+        self.latin > 0 && !is_short && !is_letter
+    }
+}
+
+/// The words of a Korean text that are not Korean: English ones, those that mix Hangul with Latin,
+/// and those with a letter of another script (Han is one: it leaks in from a model's Chinese).
+pub(super) fn foreign_in_korean(text: &str, name: &str) -> Vec<String> {
+    let is_foreign = |letters: Letters| letters.other || letters.is_english();
+    found(text, name, is_foreign)
+}
+
+/// All words of a Korean sentence that holds nothing in Hangul: not even abbreviations are Korean
+/// alone. None where only the item's name is left.
+pub(super) fn all_foreign(text: &str, name: &str) -> Vec<String> {
+    let has_letters = |letters: Letters| letters.latin > 0 || letters.other;
+    let is_korean = !found(text, name, |letters| letters.hangul).is_empty();
+    match is_korean || text.contains(&clean_text(name)) && !name.is_empty() {
+        true => Vec::new(),
+        false => found(text, name, has_letters),
+    }
+}
+
+/// The words of an English text that hold a letter which is not Latin.
+pub(super) fn foreign_in_english(text: &str, name: &str) -> Vec<String> {
+    found(text, name, |letters| letters.hangul || letters.other)
+}
+
+/// The words of an attribute in either language that mix both or hold a letter of another script.
+pub(super) fn foreign_in_words(text: &str, name: &str) -> Vec<String> {
+    found(text, name, |letters| {
+        letters.other || letters.hangul && letters.is_english()
     })
 }
 
-/// Whether an English text holds a letter that is not Latin.
-pub(super) fn mixes_english(text: &str, name: &str) -> bool {
-    without_name(text, name)
-        .chars()
-        .any(|c| script(c).is_some_and(|script| script != Script::Latin))
+fn found(text: &str, name: &str, is_foreign: impl Fn(Letters) -> bool) -> Vec<String> {
+    let text = without_name(text, name);
+    let foreign = words(&text).filter(|word| is_foreign(Letters::of(word)));
+    foreign.map(str::to_owned).collect()
 }
 
 /// About how many tokens a multilingual text encoder of the CLIP and SigLIP kind makes of a text:
@@ -107,18 +157,23 @@ pub fn estimate_tokens(text: &str) -> usize {
 mod tests {
     use super::*;
 
+    const NOTHING: [&str; 0] = [];
+
     #[test]
-    fn words_that_mix_are_found() {
-        for text in [
-            "빨간red 모자",
-            "귀여운 可爱的 모자",
-            "かわいい 모자",
-            "шляпа",
-            "모자hat",
-            "색ful 모자",
-            "HAPPY모자",
+    fn words_that_are_not_korean_are_found() {
+        for (text, word) in [
+            ("빨간red 모자", "빨간red"),
+            ("귀여운 可爱的 모자", "可爱的"),
+            ("かわいい 모자", "かわいい"),
+            ("шляпа", "шляпа"),
+            ("หมวก 모자", "หมวก"),
+            ("모자hat", "모자hat"),
+            ("HAPPY모자", "HAPPY모자"),
+            ("빨간 ribbon이 달린 모자", "ribbon이"),
+            ("Halloween 모자", "Halloween"),
+            ("BLACK 모자", "BLACK"),
         ] {
-            assert!(mixes_korean(text, ""), "{text}");
+            assert_eq!(foreign_in_korean(text, ""), [word]);
         }
     }
 
@@ -129,20 +184,53 @@ mod tests {
             "LED 조명이 달린 모자",
             "T셔츠와 V넥",
             "VIP훈장과 ESP리미터",
+            "3D 안경을 쓴 NPC",
+            "x 무늬",
             "3단 케이크!",
             "😀 웃는 모자",
         ] {
-            assert!(!mixes_korean(text, ""), "{text}");
+            assert_eq!(foreign_in_korean(text, ""), NOTHING, "{text}");
         }
     }
 
     #[test]
     fn words_of_the_name_are_excused() {
-        assert!(!mixes_korean("파란 VIP의 모자", "VIP 모자"));
-        assert!(!mixes_korean("붉은 龍의검을 든", "龍의검"));
-        assert!(mixes_korean("붉은 龍의검과 red빛", "龍의검"));
-        assert!(!mixes_english("A red hat called 빨간 모자", "빨간 모자"));
-        assert!(mixes_english("A red 모자", "빨간 모자"));
+        assert_eq!(foreign_in_korean("파란 VIP의 모자", "VIP 모자"), NOTHING);
+        assert_eq!(foreign_in_korean("붉은 龍의검을 든", "龍의검"), NOTHING);
+        assert_eq!(
+            foreign_in_korean("붉은 龍의검과 red빛", "龍의검"),
+            ["red빛"]
+        );
+        assert_eq!(
+            foreign_in_korean("halloween 밤의 모자", "Halloween 모자"),
+            NOTHING
+        );
+        let name = "빨간 모자";
+        assert_eq!(
+            foreign_in_english("A red hat called 빨간 모자", name),
+            NOTHING
+        );
+        assert_eq!(foreign_in_english("A red 모자", name), ["모자"]);
+    }
+
+    #[test]
+    fn a_sentence_without_hangul_is_foreign() {
+        assert_eq!(all_foreign("UFO VIP", ""), ["UFO", "VIP"]);
+        assert_eq!(all_foreign("UFO 모자", ""), NOTHING);
+        assert_eq!(all_foreign("MSI", "MSI"), NOTHING);
+    }
+
+    #[test]
+    fn attributes_may_be_in_either_language_but_in_one() {
+        for (text, foreign) in [
+            ("sky blue", &[][..]),
+            ("하늘색", &[]),
+            ("黑色", &["黑色"]),
+            ("красный", &["красный"]),
+            ("red색", &["red색"]),
+        ] {
+            assert_eq!(foreign_in_words(text, "모자"), foreign);
+        }
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! Korean sentences: particles, color words, phrases, kinds of things.
 
 mod color_words;
-mod particle;
 mod phrase;
 mod words;
 
 pub use color_words::{ColorUse, Shape, in_shape};
-pub use particle::with_particle;
 pub use phrase::Phrase;
 pub use words::{ItemKind, is_answer, is_kind, item_kind, kind_at_end, known_words, stems, words};

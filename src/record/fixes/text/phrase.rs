@@ -2,9 +2,8 @@
 //! left out without a trace. The item's name is one word that nothing changes.
 
 use super::color_words::{ColorUse, Shape, in_shape};
-use super::particle::with_particle;
 use crate::record::{Vocabulary, Word};
-use crate::text::clean_text;
+use crate::text::{clean_text, particles::with_particle};
 use unicode_normalization::UnicodeNormalization;
 
 /// Particles that join two nouns.

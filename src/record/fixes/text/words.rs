@@ -2,7 +2,7 @@
 
 use crate::record::fixes::FixContext;
 use crate::record::{Field, Labels, Vocabulary, Word};
-use crate::text::clean_text;
+use crate::text::{clean_text, particles};
 
 /// Types that say nothing of the item.
 const NO_TYPES: [&str; 2] = ["other", "unknown"];
@@ -20,12 +20,6 @@ const KINDS: [&str; 9] = [
     "무기",
     "장신구",
 ];
-/// Particles that may end a word of a label.
-const PARTICLES: [&str; 16] = [
-    "으로", "에서", "이랑", "의", "을", "를", "이", "가", "은", "는", "과", "와", "로", "에", "도",
-    "랑",
-];
-
 /// What an item is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemKind<'a> {
@@ -88,16 +82,13 @@ pub fn is_kind(word: &str, vocabulary: &Vocabulary) -> bool {
 }
 
 /// The word as it is, and without its particle.
-pub fn stems(word: &str) -> impl Iterator<Item = &str> {
-    let without = PARTICLES
-        .iter()
-        .filter_map(|particle| word.strip_suffix(particle))
-        .find(|stem| stem.chars().count() > 1);
-    std::iter::once(word).chain(without)
+pub fn stems(word: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let stem = particles::stem(word);
+    std::iter::once(word).chain((stem != word).then_some(stem))
 }
 
 /// The words of a text, without the signs around them.
-pub fn words(text: &str) -> impl Iterator<Item = &str> {
+pub fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
 }

@@ -1,11 +1,9 @@
 //! Writes a label from what is known: the colors of the pixels, the material, the name.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{Shape, in_shape};
-use crate::record::fixes::text::with_particle;
-use crate::record::fixes::text::Phrase;
-use crate::record::fixes::text::{is_answer, item_kind, kind_at_end, known_words};
+use crate::record::fixes::text::{Phrase, Shape, in_shape, is_answer, item_kind, kind_at_end, known_words};
 use crate::record::{Field, Labels, Word};
+use crate::text::particles::with_particle;
 
 /// A second color is named from this share of the pixels on.
 const SECOND: f32 = 0.2;

@@ -1,11 +1,9 @@
 //! Joins a label that is a list of keywords into one sentence.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ColorUse, Shape, in_shape};
-use crate::record::fixes::text::with_particle;
-use crate::record::fixes::text::{is_kind, item_kind, kind_at_end, words};
+use crate::record::fixes::text::{ColorUse, Shape, in_shape, is_kind, item_kind, kind_at_end, words};
 use crate::record::{Field, Labels, Word};
-use crate::text::clean_text;
+use crate::text::{clean_text, particles::with_particle};
 
 /// Endings that make a word describe the next.
 const DESCRIBES: [&str; 8] = ["는", "은", "한", "운", "진", "난", "린", "의"];

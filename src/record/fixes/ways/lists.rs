@@ -1,8 +1,7 @@
 //! Adds tags and queries that follow from the attributes, and leaves repetitions out.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{Shape, in_shape};
-use crate::record::fixes::text::{ItemKind, is_answer, item_kind, stems, words};
+use crate::record::fixes::text::{ItemKind, Shape, in_shape, is_answer, item_kind, stems, words};
 use crate::record::rules::{LEAST_QUERIES, LEAST_TAGS, distinct};
 use crate::record::{Field, Labels, Word};
 use crate::text::clean_text;

@@ -1,10 +1,9 @@
 //! Puts the item's name into the label, where a person would put it.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::with_particle;
 use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, stems, words};
 use crate::record::{Field, Labels};
-use crate::text::clean_text;
+use crate::text::{clean_text, particles::with_particle};
 use unicode_normalization::UnicodeNormalization;
 
 /// Two spellings of one name share at least this part of their letters.

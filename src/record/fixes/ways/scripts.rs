@@ -1,7 +1,7 @@
 //! Writes words of other scripts in Korean, or leaves them out.
 
 use crate::record::fixes::FixContext;
-use crate::record::rules::is_foreign;
+use crate::record::rules::foreign_in;
 use crate::record::{Field, Labels, Vocabulary};
 use crate::text::clean_text;
 
@@ -78,4 +78,8 @@ fn without_twins(values: Vec<String>) -> Vec<String> {
         }
     }
     kept
+}
+
+fn is_foreign(field: Field, text: &str, name: &str) -> bool {
+    !foreign_in(field, text, name).is_empty()
 }

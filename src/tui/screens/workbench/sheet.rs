@@ -3,7 +3,8 @@
 
 use super::field_cursor::FieldCursor;
 use crate::record::{
-    CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit, Reason,
+    ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit,
+    Reason, Vocabulary,
 };
 use crate::text::{fit, for_screen, pad, plural, width, wrap};
 use crate::tui::dialogs::TextPrompt;
@@ -110,6 +111,15 @@ fn committed(detail: &GroupDetail) -> String {
     }
 }
 
+/// The colors that the picture shows, with their shares.
+fn measured(colors: &ColorHistogram, vocabulary: &Vocabulary) -> String {
+    let measured = colors.measured(vocabulary).into_iter();
+    measured
+        .map(|(word, share)| format!("{} {:.0} %", word.word, share * 100.0))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// The lines as they are written.
 struct Page {
     sheet: Sheet,
@@ -179,10 +189,10 @@ impl Page {
             self.named("commit", text, style);
         }
         if let Some(draft) = &detail.draft {
-            self.reasons(&draft.reasons, None);
+            self.reasons(source, detail, draft, None);
             for field in Field::ALL {
                 self.field(source, draft, *field);
-                self.reasons(&draft.reasons, Some(*field));
+                self.reasons(source, detail, draft, Some(*field));
             }
         } else {
             self.no_draft(detail, summary.state);
@@ -208,18 +218,31 @@ impl Page {
 
     /// The reasons of a field, or of the record as a whole: the code, what was found, and what to
     /// do about it.
-    fn reasons(&mut self, reasons: &[Reason], field: Option<Field>) {
+    fn reasons(
+        &mut self,
+        source: &Source<'_>,
+        detail: &GroupDetail,
+        draft: &Draft,
+        field: Option<Field>,
+    ) {
         let theme = self.theme;
         let indent = match field {
             None => 0,
             Some(_) if self.cells < 60 => 2,
             Some(_) => NAME,
         };
-        for reason in reasons.iter().filter(|reason| reason.field() == field) {
-            let (found, todo) = reason.explain();
+        let vocabulary = source.session.vocabulary();
+        for reason in draft.reasons.iter().filter(|reason| reason.field() == field) {
+            let (_, todo) = reason.explain();
+            let mut found = reason.describe(draft.about(*reason));
+            if *reason == Reason::ColorMismatch
+                && let Some(colors) = &detail.colors
+            {
+                found.push_str(&format!(": {}", measured(colors, vocabulary)));
+            }
             let parts = [
                 (&*format!("? {}: ", reason.code()), theme.warn()),
-                (found, theme.dim()),
+                (&*for_screen(&found), theme.dim()),
                 (&*format!(" -> {todo}"), theme.text()),
             ];
             for mut line in wrap_styled(&parts, self.cells - indent) {

@@ -1,0 +1,125 @@
+//! Korean particles: taken off a word, and fitted to the sound that another word ends in.
+
+/// Particles that follow a final consonant, and a vowel.
+const PAIRS: [(&str, &str); 12] = [
+    ("은", "는"),
+    ("이", "가"),
+    ("을", "를"),
+    ("과", "와"),
+    ("으로", "로"),
+    ("이나", "나"),
+    ("이랑", "랑"),
+    ("이며", "며"),
+    ("이고", "고"),
+    ("이란", "란"),
+    ("이라는", "라는"),
+    ("이라고", "라고"),
+];
+/// Particles and endings that are the same after every sound.
+const PLAIN: [&str; 9] = [
+    "의",
+    "에",
+    "에서",
+    "도",
+    "만",
+    "인",
+    "이다",
+    "입니다",
+    "하고",
+];
+
+/// Whether this is a particle, or an ending that a noun takes.
+pub fn is_particle(text: &str) -> bool {
+    PLAIN.contains(&text) || PAIRS.iter().any(|(a, b)| *a == text || *b == text)
+}
+
+/// The word without its particle: `검은색과` and `검은색의` are one word. At least two characters
+/// are left, so that `하나` stays whole.
+pub fn stem(word: &str) -> &str {
+    let begins = word.char_indices().skip(2).map(|(at, _)| at);
+    let mut cuts = begins.filter(|at| is_particle(&word[*at..]));
+    cuts.next().map_or(word, |at| &word[..at])
+}
+
+/// The particle in the form that it has behind `word`; as it is where it has one form, or where
+/// nobody can tell how the word is read.
+pub fn fitted<'a>(particle: &'a str, word: &str) -> &'a str {
+    let pair = PAIRS
+        .iter()
+        .find(|(a, b)| *a == particle || *b == particle);
+    let (Some((closed, open)), Some(sound)) = (pair, last_sound(word)) else {
+        return particle;
+    };
+    match sound {
+        Sound::Vowel => open,
+        Sound::Rieul if *open == "로" => open,
+        Sound::Rieul | Sound::Consonant => closed,
+    }
+}
+
+/// The word with the particle behind it, in its fitting form.
+pub fn with_particle(word: &str, particle: &str) -> String {
+    format!("{word}{}", fitted(particle, word))
+}
+
+/// What a word ends in when it is read aloud.
+enum Sound {
+    Vowel,
+    /// ㄹ, after which `로` stands as after a vowel.
+    Rieul,
+    Consonant,
+}
+
+/// By the last letter or digit; `None` where it is one of another script.
+fn last_sound(word: &str) -> Option<Sound> {
+    const FINALS: u32 = 28;
+    const RIEUL: u32 = 8;
+    let last = word.chars().rev().find(|c| c.is_alphanumeric())?;
+    match last {
+        '가'..='힣' => Some(match (u32::from(last) - u32::from('가')) % FINALS {
+            0 => Sound::Vowel,
+            RIEUL => Sound::Rieul,
+            _ => Sound::Consonant,
+        }),
+        '2' | '4' | '5' | '9' => Some(Sound::Vowel),
+        '1' | '7' | '8' => Some(Sound::Rieul),
+        '0' | '3' | '6' => Some(Sound::Consonant),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stem_has_no_particle() {
+        for (word, expected) in [
+            ("검은색과", "검은색"),
+            ("리본으로", "리본"),
+            ("모자라는", "모자"),
+            ("무늬", "무늬"),
+            ("하나", "하나"),
+            ("빛의", "빛의"),
+        ] {
+            assert_eq!(stem(word), expected);
+        }
+    }
+
+    #[test]
+    fn a_particle_fits_the_sound_before_it() {
+        for (particle, word, expected) in [
+            ("은", "모자", "는"),
+            ("를", "우산", "을"),
+            ("로", "우산", "으로"),
+            ("으로", "활", "로"),
+            ("가", "활", "이"),
+            ("와", "검 (7일)", "과"),
+            ("는", "모자 2", "는"),
+            ("은", "UFO", "은"),
+            ("의", "모자", "의"),
+        ] {
+            assert_eq!(fitted(particle, word), expected, "{word}");
+        }
+    }
+}

@@ -293,6 +293,7 @@ fn named(change: &Change) -> BTreeSet<&'static str> {
         | Change::TakeField { field, .. } => &[field.key(), DECISION],
         Change::Replace { .. } => TEXTS,
         Change::Canonicalize { .. } => WORDS,
+        Change::Fix { .. } => ALL_LABELS,
         Change::TakeVersion { .. } => ALL_LABELS,
         Change::SetNote { .. } => &[NOTE],
         Change::Accept | Change::Reject { .. } | Change::Reopen => &[DECISION],

@@ -2,16 +2,17 @@
 
 use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
-    ShowCommand,
+    OutdirArgs, ShowCommand, VocabularyArgs,
 };
 use super::invocation::Invocation;
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DeviceChoice, DoctorOptions, EngineOptions,
-    FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions, ModelOptions,
-    PromptOptions, Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, DeviceChoice, DoctorOptions, EngineOptions, FixOptions,
+    FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions, ListOptions,
+    ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions, SelectionOptions, SourceKind,
+    SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -25,6 +26,14 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
+        Some(Command::List(args)) => Invocation::List(ListOptions {
+            selection: selection(args.outdir, args.filter, args.vocabulary),
+            json: args.json,
+        }),
+        Some(Command::Fix(args)) => Invocation::Fix(FixOptions {
+            selection: selection(args.outdir, Some(args.filter), args.vocabulary),
+            dry_run: args.dry_run,
+        }),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Show(file)) => Invocation::Show(match file {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
@@ -73,6 +82,12 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
     if args.json && !args.batch {
         return Err(usage("--json needs --batch", "add --batch"));
     }
+    if args.redo.is_some() && !(args.batch && args.resume) {
+        return Err(usage(
+            "--redo needs --batch and --resume",
+            "add both; in the workstation, retry what a filter shows",
+        ));
+    }
     if args.no_model && args.batch {
         return Err(usage(
             "--batch cannot label with --no-model",
@@ -116,6 +131,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             outdir,
             commit_automatically: args.batch,
             resume: args.resume || !args.batch,
+            redo: args.redo,
             quality_retry: args.quality_retry,
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
@@ -326,6 +342,18 @@ fn doctor_options(args: DoctorArgs, origins: &Origins) -> Result<DoctorOptions> 
         outdir,
         json: args.json,
     })
+}
+
+fn selection(
+    outdir: OutdirArgs,
+    filter: Option<String>,
+    vocabulary: VocabularyArgs,
+) -> SelectionOptions {
+    SelectionOptions {
+        outdir: outdir.outdir,
+        filter,
+        vocabulary: vocabulary.vocabulary,
+    }
 }
 
 fn journal_options(command: JournalCommand) -> JournalOptions {

@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DoctorOptions, JournalOptions, RunOptions,
+    AskOptions, BenchOptions, BuiltinFile, DoctorOptions, FixOptions, JournalOptions, ListOptions,
+    RunOptions,
 };
 use clap_complete::Shell;
 
@@ -13,6 +14,8 @@ pub enum Invocation {
     Ask(Box<AskOptions>),
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
+    List(ListOptions),
+    Fix(FixOptions),
     Journal(JournalOptions),
     Show(BuiltinFile),
     Completions(Shell),

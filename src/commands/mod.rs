@@ -3,7 +3,10 @@
 pub mod ask;
 pub mod bench;
 pub mod doctor;
+pub mod fix;
 pub mod journal;
+pub mod list;
+mod selection;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};

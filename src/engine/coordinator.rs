@@ -14,6 +14,7 @@ use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerM
 use crate::error::Result;
 use crate::export::Exports;
 use crate::prompt::Prompter;
+use crate::record::filter::{Query, Sort, select};
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
@@ -38,6 +39,8 @@ pub struct Coordinator {
     workers: Workers,
     metrics: Arc<Metrics>,
     began: Instant,
+    /// Asked again once the source has been read.
+    redo: Option<Query>,
     stopping: bool,
     /// It was stopped before all was done.
     interrupted: bool,
@@ -49,6 +52,7 @@ impl Coordinator {
     /// `settings` are those of the first attempt at each group.
     pub fn new(
         options: &EngineOptions,
+        redo: Option<Query>,
         settings: AttemptSettings,
         prompter: Arc<Prompter>,
         journal: Journal,
@@ -66,6 +70,7 @@ impl Coordinator {
             workers,
             metrics,
             began: Instant::now(),
+            redo,
             stopping: false,
             interrupted: false,
             idle_emitted: false,
@@ -212,6 +217,21 @@ impl Coordinator {
         Effects::default()
     }
 
+    /// Has the model answer again for what the filter of `--redo` shows of this source.
+    fn ask_again(&mut self) -> Result<()> {
+        let Some(query) = self.redo.take() else {
+            return Ok(());
+        };
+        let summaries = self.journal.with(|journal| journal.summaries())?;
+        let shown = select(&summaries, &query, Sort::Source, None);
+        let shown = shown.into_iter().map(|place| summaries[place as usize].id);
+        let named: HashSet<GroupId> = self.ingest.groups().iter().copied().collect();
+        let groups: Vec<GroupId> = shown.filter(|id| named.contains(id)).collect();
+        tracing::info!(groups = groups.len(), "asking again");
+        self.queue.retry(&groups, &Retry::default());
+        Ok(())
+    }
+
     fn pause(&mut self, paused: bool) -> Effects {
         self.queue.pause(paused);
         self.workers.pause(paused);
@@ -258,6 +278,7 @@ impl Coordinator {
                 rows_of_groups,
             } => {
                 self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
+                self.ask_again()?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.

@@ -9,6 +9,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::labeler::Factory;
 use crate::outdir::{self, LABELS};
 use crate::prompt::Prompter;
+use crate::record::filter::Query;
 use crate::record::{AttemptSettings, Vocabulary};
 use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
@@ -36,6 +37,8 @@ pub struct Engine {
     prompter: Arc<Prompter>,
     items: Box<dyn ItemSource>,
     max_groups: Option<u64>,
+    /// What is asked again.
+    redo: Option<Query>,
 }
 
 impl Engine {
@@ -53,8 +56,14 @@ impl Engine {
             )
             .with_hint("add --resume to go on, or choose another --outdir"));
         }
+        let prompter = Prompter::load(&config.prompt)?;
+        let redo = match &options.redo {
+            Some(filter) => Some(Query::parse_whole(filter, prompter.vocabulary())?),
+            None => None,
+        };
         Ok(Self {
-            prompter: Arc::new(Prompter::load(&config.prompt)?),
+            prompter: Arc::new(prompter),
+            redo,
             items: source::open(&config.source)?,
             max_groups: config.source.max_samples,
             settings: AttemptSettings {
@@ -93,6 +102,7 @@ impl Engine {
         )?;
         let coordinator = Coordinator::new(
             &self.options,
+            self.redo,
             self.settings,
             self.prompter,
             journal,
@@ -155,6 +165,7 @@ mod tests {
                 outdir: folder.path().join("out"),
                 commit_automatically: true,
                 resume: false,
+                redo: None,
                 quality_retry: false,
                 parquet: false,
                 max_new_tokens: 1,

@@ -10,6 +10,7 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::record::{AttemptSettings, Item, Vocabulary};
 use crate::settings::{Lang, PromptOptions};
 use crate::text::clean_text;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Longest description shown to the model, in characters; the icon says more than a long story.
@@ -32,6 +33,19 @@ pub struct Prompter {
     system: String,
     vocabulary: Arc<Vocabulary>,
     lang: Lang,
+}
+
+/// The vocabulary of a file; without one the built-in vocabulary.
+pub fn read_vocabulary(file: Option<&Path>) -> Result<Vocabulary> {
+    let Some(path) = file else {
+        return Vocabulary::builtin();
+    };
+    let text = std::fs::read_to_string(path).context(
+        ErrorKind::Usage,
+        format!("reading the vocabulary {}", path.display()),
+    )?;
+    Vocabulary::parse(&text)
+        .map_err(|error| error.context(format!("vocabulary {}", path.display())))
 }
 
 impl Prompter {
@@ -59,17 +73,7 @@ impl Prompter {
             Some(path) => Prompt::from_file(path)?,
             None => Prompt::builtin(&options.version)?,
         };
-        let vocabulary = match &options.vocabulary {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).context(
-                    ErrorKind::Usage,
-                    format!("reading the vocabulary {}", path.display()),
-                )?;
-                Vocabulary::parse(&text)
-                    .map_err(|error| error.context(format!("vocabulary {}", path.display())))?
-            }
-            None => Vocabulary::builtin()?,
-        };
+        let vocabulary = read_vocabulary(options.vocabulary.as_deref())?;
         Ok(Self::new(prompt, Arc::new(vocabulary), options.lang))
     }
 

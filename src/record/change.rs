@@ -161,6 +161,29 @@ impl FixKind {
         Self::TellApart,
     ];
 
+    /// As it is written in the journal and by `list --json`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::CorrectName => "correct_name",
+            Self::InsertName => "insert_name",
+            Self::Describe => "describe",
+            Self::ReplaceColors => "replace_colors",
+            Self::RemoveColors => "remove_colors",
+            Self::NameMainColor => "name_main_color",
+            Self::ListMainColor => "list_main_color",
+            Self::SetColors => "set_colors",
+            Self::SetType => "set_type",
+            Self::FillAttributes => "fill_attributes",
+            Self::AddTags => "add_tags",
+            Self::AddQueries => "add_queries",
+            Self::DropRepetition => "drop_repetition",
+            Self::TranslateWords => "translate_words",
+            Self::DropWords => "drop_words",
+            Self::JoinList => "join_list",
+            Self::TellApart => "tell_apart",
+        }
+    }
+
     /// The kinds that may clear a reason, the best first.
     pub fn of(reason: Reason) -> &'static [FixKind] {
         match reason {

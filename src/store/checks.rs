@@ -42,10 +42,14 @@ pub fn set_colors(
     Ok(changed)
 }
 
+/// Whether the rules of this program have checked the drafts.
+pub fn is_checked(db: &Connection) -> Result<bool> {
+    Ok(meta::get(db, CHECKED_BY)? == Some(rules_of_now()))
+}
+
 /// Checks every draft again where other rules than these have checked them.
 pub fn check_again(db: &mut Connection, vocabulary: &Vocabulary) -> Result<()> {
-    let rules = rules_of_now();
-    if meta::get(db, CHECKED_BY)?.as_ref() == Some(&rules) {
+    if is_checked(db)? {
         return Ok(());
     }
     let transaction = db.transaction().map_err(doing("checking the drafts"))?;
@@ -77,7 +81,7 @@ pub fn check_again(db: &mut Connection, vocabulary: &Vocabulary) -> Result<()> {
         }
     }
     states.finish()?;
-    meta::set(&transaction, CHECKED_BY, &rules)?;
+    meta::set(&transaction, CHECKED_BY, &rules_of_now())?;
     transaction.commit().map_err(doing("checking the drafts"))
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod import;
 mod journal;
 mod queries;
+mod reader;
 mod recovery;
 mod rules;
 mod source_reading;
@@ -25,6 +26,7 @@ pub(crate) use import::file_sha256;
 pub use import::{FileOfRecords, Imported, Prefer};
 pub use journal::Journal;
 pub use queries::{Counts, Found};
+pub use reader::JournalReader;
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
     files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,

@@ -23,6 +23,7 @@ pub fn options(folder: &Path) -> EngineOptions {
         outdir: folder.join("out"),
         commit_automatically: false,
         resume: true,
+        redo: None,
         quality_retry: false,
         parquet: false,
         max_new_tokens: 100,

@@ -265,7 +265,7 @@ mod tests {
         for (before, from, to, after) in [
             ("검은 리본 모자", "black", "white", "하얀 리본 모자"),
             ("검은색과 금색의 망토", "black", "white", "흰색과 금색의 망토"),
-            ("블랙과 레드의 망토", "black", "white", "화이트와 레드의 망토"),
+            ("블랙과 골드의 망토", "black", "white", "화이트와 골드의 망토"),
             ("블랙으로 빛나는 망토", "black", "blue", "블루로 빛나는 망토"),
             ("블랙색의 망토", "black", "navy", "남색의 망토"),
             ("빨강을 띤 검", "red", "blue", "파랑을 띤 검"),
@@ -273,9 +273,9 @@ mod tests {
             // What is there already is not said twice.
             ("검은색과 흰색의 망토", "black", "white", "흰색의 망토"),
             // The name is nobody's claim.
-            ("블랙 클로버 검은 모자", "black", "white", "블랙 클로버 하얀 모자"),
+            ("레드 클로버 붉은 모자", "red", "white", "레드 클로버 하얀 모자"),
         ] {
-            let phrase = Phrase::new(before, "블랙 클로버", &vocabulary);
+            let phrase = Phrase::new(before, "레드 클로버", &vocabulary);
             let replaced = phrase
                 .replace_color(word(&vocabulary, from), word(&vocabulary, to))
                 .unwrap();

@@ -1,7 +1,7 @@
 //! Joins a label that is a list of keywords into one sentence.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ColorUse, Shape, in_shape, is_kind, item_kind, kind_at_end, words};
+use crate::record::fixes::text::{ColorUse, Shape, in_shape, item_kind, kind_at_end, words};
 use crate::record::{Field, Labels, Word};
 use crate::text::{clean_text, particles::with_particle};
 
@@ -26,7 +26,7 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
         if only > 2 {
             return None;
         }
-        if part.is_empty() || is_kind(part, rules.vocabulary) {
+        if part.is_empty() || is_the_item(part, context) {
             continue;
         }
         match ColorUse::of(part, rules.item_name, rules.vocabulary) {
@@ -59,6 +59,15 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
         sentence.extend(item_kind(context).map(|kind| kind.korean));
     }
     Some(labels.clone().with(Field::LabelKo, [sentence.join(" ")]))
+}
+
+/// Whether the part says no more than what kind of thing the item is.
+fn is_the_item(part: &str, context: &FixContext) -> bool {
+    let kind = kind_at_end(part, context.rules.vocabulary).filter(|kind| kind.korean == part);
+    match (kind, item_kind(context)) {
+        (Some(kind), Some(item)) => kind.is_wide() || kind.word == item.word,
+        _ => false,
+    }
 }
 
 /// `흰색과 파란색의`

@@ -57,16 +57,19 @@ fn main() -> Result<()> {
         ocid: None,
         ranking: None,
     };
+    // The colors that the pixels show: the prompt names them, the answer may claim no others.
+    let palette = icon::palette(&icon);
+    let colors = Some(&palette.histogram);
     let request = LabelRequest {
         ticket: 1,
         group: GroupId(1),
-        chat: prompter.chat(&item, &settings),
+        chat: prompter.chat(&item, &settings, colors),
         picture: Some(Arc::new(icon::picture(
             &icon,
             settings.upscale,
             settings.background,
         ))),
-        schema: prompter.schema(&item, &settings),
+        schema: prompter.schema(&item, &settings, colors),
         max_new_tokens: settings.max_new_tokens,
     };
 
@@ -97,14 +100,13 @@ fn main() -> Result<()> {
     let parsed = record::parse(&answer.text)
         .map_err(|failure| Error::new(ErrorKind::Internal, failure.detail))?;
     let labels = parsed.labels.normalized(vocabulary);
-    let palette = icon::palette(&icon);
     let reasons = record::check(
         &labels,
         &RuleContext {
             vocabulary,
             item_name: &item.item_name,
             with_metadata: true,
-            colors: Some(&palette.histogram),
+            colors,
             confidence: &[],
             truncated: answer.truncated,
             label_count: 1,

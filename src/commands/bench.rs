@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
-use workload::{SETTINGS, items, peak_resident_bytes, picture, prompter};
+use workload::{items, peak_resident_bytes, prompter, question};
 
 /// Runs the workload and writes a table, or one JSON object, to `out`.
 pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
@@ -54,11 +54,11 @@ fn requests(
     let mut shared: Option<Arc<[u32]>> = None;
     let mut requests = Vec::with_capacity(options.icons);
     for (ticket, item) in (0..options.icons as u64).zip(items.iter().cycle()) {
+        let (picture, chat) = question(&prompter, item)?;
         let image = opened
             .model
-            .preprocess(&picture(item)?)
+            .preprocess(&picture)
             .map_err(|error| error.context(&item.image_path))?;
-        let chat = prompter.chat(item, &SETTINGS);
         let images = vec![image];
         let tokens = opened
             .model

@@ -64,7 +64,8 @@ impl Coordinator {
             journal: JournalAccess::new(journal, front.clone()),
             front,
             exports: Exports::new(&options.outdir, options.parquet),
-            ingest: Ingest::new(settings.with_image),
+            // The workstation shows families before the model has come to them.
+            ingest: Ingest::new(settings.with_image, !options.commit_automatically),
             queue: RequestQueue::new(settings, workers.has_model()),
             results: Results::new(prompter, options, Arc::clone(&metrics)),
             workers,
@@ -156,8 +157,8 @@ impl Coordinator {
 
     /// Has as much prepared as the model will want next.
     fn feed(&mut self) -> Result<()> {
-        if let Some(files) = self.ingest.next_colorless(&mut self.journal)? {
-            self.workers.find_colors(files);
+        if let Some(files) = self.ingest.next_unmeasured(&mut self.journal)? {
+            self.workers.measure(files);
         }
         while let Some(request) = self.queue.next() {
             let group = request.group;
@@ -300,29 +301,28 @@ impl Coordinator {
             PreprocessEvent::Ready {
                 ticket,
                 request,
-                histogram,
+                measured,
                 preprocess_ms,
             } => {
-                let prepared = self
-                    .queue
-                    .prepared(ticket, histogram.as_ref(), preprocess_ms);
+                let colors = measured.as_ref().map(|measured| &measured.colors);
+                let prepared = self.queue.prepared(ticket, colors, preprocess_ms);
                 let Some(job) = prepared else {
                     return Ok(Effects::default());
                 };
                 let (group, urgent) = (job.group, job.purpose != Purpose::First);
-                if let Some(histogram) = histogram {
-                    let colors = [(group, histogram)];
-                    self.journal
-                        .with(|journal| journal.set_histograms(&colors))?;
-                }
-                self.workers.ask(*request, urgent);
-                Ok(Effects::default())
-            }
-            PreprocessEvent::Colors(histograms) => {
-                self.ingest.colors_found();
+                let measured = measured.map(|measured| (group, measured));
+                let measured = measured.as_slice();
                 let changed = self
                     .journal
-                    .with(|journal| journal.set_histograms(&histograms))?;
+                    .with(|journal| journal.set_measured(measured))?;
+                self.workers.ask(*request, urgent);
+                Ok(Effects::changed(changed))
+            }
+            PreprocessEvent::Measured(measured) => {
+                self.ingest.measured();
+                let changed = self
+                    .journal
+                    .with(|journal| journal.set_measured(&measured))?;
                 Ok(Effects::changed(changed))
             }
             PreprocessEvent::Failed { ticket, failure } => match self.queue.finish(ticket) {

@@ -8,14 +8,16 @@ use crate::store::{Members, NewGroup, Upserted};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
-/// Pictures looked at in one go for their colors alone; a request waits no longer than that.
-const COLORS: usize = 32;
+/// Pictures measured in one go; a request waits no longer than that.
+const MEASURED: usize = 32;
 
 /// The source as it has been read so far.
 #[derive(Debug)]
 pub struct Ingest {
     /// Whether requests need an image.
     with_image: bool,
+    /// Whether the pictures of groups that wait for the model are measured ahead of it.
+    ahead: bool,
     /// The groups of this reading of the source.
     by_order: Vec<GroupId>,
     total: u64,
@@ -23,10 +25,10 @@ pub struct Ingest {
     moved: u64,
     /// The number of rows, once all have been read.
     rows: Option<u64>,
-    /// Known groups whose picture no run has looked at (those of an earlier file).
-    colorless: VecDeque<GroupId>,
-    /// Some of them are being looked at.
-    coloring: bool,
+    /// Groups whose picture no run has measured (those of an earlier file, or that wait).
+    unmeasured: VecDeque<GroupId>,
+    /// Some of them are being measured.
+    measuring: bool,
 }
 
 /// The groups of a batch that the source names for the first time, by what each still needs.
@@ -52,15 +54,16 @@ pub struct Imageless {
 }
 
 impl Ingest {
-    pub fn new(with_image: bool) -> Self {
+    pub fn new(with_image: bool, ahead: bool) -> Self {
         Self {
             with_image,
+            ahead,
             by_order: Vec::new(),
             total: 0,
             moved: 0,
             rows: None,
-            colorless: VecDeque::new(),
-            coloring: false,
+            unmeasured: VecDeque::new(),
+            measuring: false,
         }
     }
 
@@ -146,11 +149,10 @@ impl Ingest {
         };
         let state = known.map(|known| known.state);
         let has_answer = !matches!(state, None | Some(GroupState::Waiting | GroupState::Failed));
+        if failure.is_none() && (has_answer || self.ahead) {
+            self.unmeasured.push_back(group.id);
+        }
         if has_answer {
-            let has_colors = journal.with(|journal| journal.has_histogram(group.id))?;
-            if failure.is_none() && !has_colors {
-                self.colorless.push_back(group.id);
-            }
             ingested.answered.push(group.id);
             return Ok(());
         }
@@ -184,30 +186,33 @@ impl Ingest {
         Ok(())
     }
 
-    /// The next pictures whose colors nobody knows, a few at a time, so that requests do not wait
-    /// for all of them; until [`Self::colors_found`] there are no more.
-    pub fn next_colorless(
+    /// The next pictures to measure, a few at a time, so that requests do not wait for all of
+    /// them; until [`Self::measured`] there are no more.
+    pub fn next_unmeasured(
         &mut self,
         journal: &mut JournalAccess,
     ) -> Result<Option<Vec<(GroupId, PathBuf)>>> {
-        if self.coloring || self.colorless.is_empty() {
+        if self.measuring {
             return Ok(None);
         }
-        let next = self.colorless.len().min(COLORS);
-        let groups: Vec<GroupId> = self.colorless.drain(..next).collect();
-        let mut files = Vec::with_capacity(groups.len());
-        for group in groups {
-            let (item, _) = journal.with(|journal| journal.item(group))?;
-            if let Some(file) = item.file {
-                files.push((group, file));
+        let mut files = Vec::new();
+        while files.len() < MEASURED
+            && let Some(group) = self.unmeasured.pop_front()
+        {
+            // An earlier run has, or its own request has meanwhile.
+            if journal.with(|journal| journal.is_measured(group))? {
+                continue;
             }
+            let (item, _) = journal.with(|journal| journal.item(group))?;
+            files.extend(item.file.map(|file| (group, file)));
         }
-        self.coloring = true;
-        Ok(Some(files))
+        self.measuring = !files.is_empty();
+        Ok(self.measuring.then_some(files))
     }
 
-    pub fn colors_found(&mut self) {
-        self.coloring = false;
+    /// The pictures that [`Self::next_unmeasured`] gave have been measured.
+    pub fn measured(&mut self) {
+        self.measuring = false;
     }
 
     /// Whether the source has been read to its end.
@@ -217,7 +222,7 @@ impl Ingest {
 
     /// Whether nothing is left to do for the source itself.
     pub fn is_idle(&self) -> bool {
-        self.has_ended() && self.colorless.is_empty() && !self.coloring
+        self.has_ended() && self.unmeasured.is_empty() && !self.measuring
     }
 
     /// 0 before the source has been read to its end.

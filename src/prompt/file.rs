@@ -22,8 +22,8 @@ pub struct Prompt {
     /// The same for every item, so that the model reads it once. May hold `{language}`,
     /// `{label_en}` and the word lists of the vocabulary by their names: `{colors}`, `{themes}`.
     pub system: String,
-    /// What differs from item to item. May hold `{name}`, `{description}`, `{part}`, `{source}`
-    /// and `{hint}`; a line whose placeholder has no value is dropped. A hint that the text has no
+    /// What differs from item to item. May hold `{name}`, `{description}`, `{part}`, `{source}`,
+    /// `{measured_colors}` and `{hint}`; a line whose placeholder has no value is dropped. A hint that the text has no
     /// place for stands in a line of its own at the end.
     pub user: String,
     /// Added to the user text of a quality retry.
@@ -55,7 +55,14 @@ impl ByLang {
     }
 }
 
-const USER_KEYS: &[&str] = &["name", "description", "part", "source", "hint"];
+const USER_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "part",
+    "source",
+    "measured_colors",
+    "hint",
+];
 
 /// The text of each built-in prompt file with its version.
 pub fn builtin_prompts() -> Result<Vec<(String, &'static str)>> {

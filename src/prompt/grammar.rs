@@ -2,7 +2,7 @@
 //! that servers get as `response_format`. It keeps to what their engines (llguidance, xgrammar,
 //! llama.cpp) take: no `uniqueItems`, no `$ref`, plain regular expressions.
 
-use crate::record::{Field, Kind, Language, Reason, Vocabulary};
+use crate::record::{ColorHistogram, Field, Kind, Language, Reason, Vocabulary};
 use crate::settings::Lang;
 use serde_json::{Map, Value, json};
 
@@ -15,8 +15,15 @@ pub const MAX_NAME: usize = 120;
 /// With `name` the label holds it verbatim, words before or after it. Korean texts are words of
 /// Hangul and digits with single blanks between them; Latin letters are let in only where the name
 /// has some, so that no other script and no control character can get in. Attributes may be empty,
-/// for a model that cannot tell; a `strict` attempt has to choose.
-pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, strict: bool) -> Value {
+/// for a model that cannot tell; a `strict` attempt has to choose. With the icon's `colors` only
+/// words that its pixels allow are color words.
+pub fn schema(
+    vocabulary: &Vocabulary,
+    lang: Lang,
+    name: Option<&str>,
+    colors: Option<&ColorHistogram>,
+    strict: bool,
+) -> Value {
     let name = name.filter(|name| !name.is_empty());
     let latin = name.is_some_and(|name| name.chars().any(|c| c.is_ascii_alphabetic()));
     let letter = if latin {
@@ -46,7 +53,7 @@ pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, strict: b
             Kind::Sentence(Language::English) => label_en.clone(),
             Kind::Keywords => phrase(1, 3),
             Kind::Phrases => phrase(1, 5),
-            Kind::Words(_) => one_of(&vocabulary.words(field).collect::<Vec<_>>()),
+            Kind::Words(_) => one_of(&words(vocabulary, field, colors)),
         };
         match field.is_list() {
             true => list(one, least.max(strict.into()), most),
@@ -64,6 +71,23 @@ pub fn schema(vocabulary: &Vocabulary, lang: Lang, name: Option<&str>, strict: b
     let flags = json!({"anyOf": [flags(false), flags(true)]});
     properties.push(("quality_flags", flags));
     object(properties)
+}
+
+/// The words of the field; of the colors, those that the icon's pixels allow if they allow any.
+fn words<'a>(
+    vocabulary: &'a Vocabulary,
+    field: Field,
+    colors: Option<&ColorHistogram>,
+) -> Vec<&'a str> {
+    if field == Field::Colors
+        && let Some(colors) = colors
+    {
+        let allowed = colors.allowed(vocabulary);
+        if !allowed.is_empty() {
+            return allowed.iter().map(|word| word.word.as_str()).collect();
+        }
+    }
+    vocabulary.words(field).collect()
 }
 
 /// At least two words besides the name: before it, or after it and its particle.

@@ -7,9 +7,10 @@ pub use file::{Prompt, builtin_prompts};
 pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::record::{AttemptSettings, Item, Vocabulary};
+use crate::record::{AttemptSettings, ColorHistogram, Item, Vocabulary};
 use crate::settings::{Lang, PromptOptions};
-use crate::text::clean_text;
+use crate::text::{clean_text, hex};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub struct Chat {
 pub struct Prompter {
     prompt: Prompt,
     system: String,
+    digest: String,
     vocabulary: Arc<Vocabulary>,
     lang: Lang,
 }
@@ -60,6 +62,7 @@ impl Prompter {
         slots.extend(lists.iter().map(|(name, words)| (*name, words.as_str())));
         let system = file::fill(&prompt.system, &slots);
         Self {
+            digest: digest(&[&system, &prompt.user, &prompt.strict]),
             prompt,
             system,
             vocabulary,
@@ -89,7 +92,18 @@ impl Prompter {
         &self.vocabulary
     }
 
-    pub fn chat(&self, item: &Item, settings: &AttemptSettings) -> Chat {
+    /// A digest of the prompt's texts: two of one version may differ.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The question about an item; `colors` are those of its icon, where the model sees it.
+    pub fn chat(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> Chat {
         let shown = |text: &str| {
             let clean = clean_text(text);
             (settings.with_metadata && !clean.is_empty()).then_some(clean)
@@ -104,6 +118,10 @@ impl Prompter {
         let source = settings
             .with_metadata
             .then(|| item.source_type.as_str().to_string());
+        let measured = colors
+            .filter(|_| settings.with_image)
+            .map(|colors| self.measured_words(colors))
+            .filter(|words| !words.is_empty());
         let hint = settings
             .hint
             .as_deref()
@@ -116,6 +134,7 @@ impl Prompter {
                 ("description", description),
                 ("part", part),
                 ("source", source),
+                ("measured_colors", measured),
                 ("hint", hint.clone()),
             ],
         );
@@ -135,16 +154,38 @@ impl Prompter {
         }
     }
 
+    fn measured_words(&self, colors: &ColorHistogram) -> String {
+        let measured = colors.measured(&self.vocabulary).into_iter();
+        let words: Vec<&str> = measured.map(|(word, _)| word.word.as_str()).collect();
+        words.join(", ")
+    }
+
     /// JSON Schema of the answer for this item, see [`schema`].
-    pub fn schema(&self, item: &Item, settings: &AttemptSettings) -> Arc<serde_json::Value> {
+    pub fn schema(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> Arc<serde_json::Value> {
         let name = settings.with_metadata.then(|| clean_text(&item.item_name));
         Arc::new(schema(
             &self.vocabulary,
             self.lang,
             name.as_deref(),
+            colors.filter(|_| settings.with_image),
             settings.strict,
         ))
     }
+}
+
+fn digest(texts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text);
+        // No byte of UTF-8, so that the texts cannot run into each other.
+        hash.update([0xff]);
+    }
+    hex(&hash.finalize())
 }
 
 fn shorten(text: &str, most: usize) -> String {

@@ -2,8 +2,8 @@
 
 use super::fixes::Fix;
 use super::{
-    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState, Item, Labels,
-    NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
+    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
+    Item, Labels, NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub struct GroupSummary {
     pub name: String,
     pub source_type: SourceType,
     pub part: Option<String>,
+    /// The recolor family of its image: the smallest number among the groups that show the same
+    /// drawing. `None` while it is alone, or not read yet.
+    pub family: Option<GroupId>,
     pub state: GroupState,
     /// Whether `labels.jsonl` holds a record of this group (also an uncertain or since edited one).
     pub has_record: bool,

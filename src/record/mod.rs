@@ -35,5 +35,7 @@ pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, uncertainty};
+pub use rules::{
+    ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, uncertainty,
+};
 pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};

@@ -98,7 +98,12 @@ impl Reason {
     pub fn describe(self, about: &[String]) -> String {
         const MOST: usize = 6;
         let (found, _) = self.explain();
-        let mut words = about.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+        let mut words = about
+            .iter()
+            .take(MOST)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ");
         if about.len() > MOST {
             words.push_str(", ...");
         }

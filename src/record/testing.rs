@@ -59,6 +59,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         name: name.to_owned(),
         source_type: SourceType::EquipmentShape,
         part: Some("모자".to_owned()),
+        family: None,
         state,
         has_record: state == GroupState::Committed,
         offered: false,

@@ -1,6 +1,7 @@
-//! Keeps what is computed up to date: the colors of images, and what the rules say of drafts.
+//! Keeps what is computed up to date: colors and families of images, what the rules say of drafts.
 
 use super::errors::doing;
+use super::families;
 use super::rules::{Facts, about_reasons, reasons};
 use super::tables::computed::{read_colors, write_check, write_colors};
 use super::tables::drafts::{DraftRow, read_draft};
@@ -9,23 +10,30 @@ use super::tables::meta;
 use super::tables::records::name_in_record;
 use super::tables::states::StateWriter;
 use crate::error::Result;
+use crate::icon::Measured;
 use crate::record::{ColorHistogram, GroupId, Origin, Reason, Vocabulary};
 use rusqlite::Connection;
 
 /// Which rules have checked the drafts.
 const CHECKED_BY: &str = "checked by";
 
-/// Stores the colors of images, in one transaction, and checks the drafts that the rules saw
-/// without them. Returns the groups that show a change.
-pub fn set_colors(
+/// Stores what was measured of images, in one transaction, joins families, and checks the drafts
+/// that the rules saw without the colors. Returns the groups that show a change.
+pub fn set_measured(
     db: &mut Connection,
     vocabulary: &Vocabulary,
-    colors: &[(GroupId, ColorHistogram)],
+    measured: &[(GroupId, Measured)],
 ) -> Result<Vec<GroupId>> {
     let transaction = db.transaction().map_err(doing("saving colors"))?;
+    let mut joined = Vec::new();
     let mut states = StateWriter::new(&transaction);
-    for (group, histogram) in colors {
-        write_colors(&transaction, *group, histogram)?;
+    for (group, measured) in measured {
+        write_colors(&transaction, *group, &measured.colors)?;
+        joined.extend(families::join(
+            &transaction,
+            *group,
+            measured.drawing.as_ref(),
+        )?);
         let current = states.read(*group)?;
         let Some(id) = current.review.draft else {
             continue;
@@ -37,8 +45,11 @@ pub fn set_colors(
             states.write_draft(*group, &current, Some(&draft))?;
         }
     }
-    let changed = states.finish()?;
+    let mut changed = states.finish()?;
     transaction.commit().map_err(doing("saving colors"))?;
+    changed.extend(joined);
+    changed.sort_unstable();
+    changed.dedup();
     Ok(changed)
 }
 

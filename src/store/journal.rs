@@ -14,15 +14,16 @@ use super::import::{self, FileOfRecords, Imported};
 use super::queries::{self, Counts, Found};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
-use super::tables::computed::has_colors;
+use super::tables::computed::is_measured;
 use super::tables::drafts::read_draft_of;
 use super::tables::groups::find_by_path;
 use super::tables::meta::{self, Content};
 use crate::error::Result;
+use crate::icon::Measured;
 use crate::outdir::file;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Attempt, Change, ColorHistogram, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Attempt, Change, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
     Labels, Reason, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
@@ -113,18 +114,15 @@ impl Journal {
         source_reading::add_names(self.database.write(), members)
     }
 
-    /// What the color rule compares a claim with; computed once for an image, saved in one
-    /// transaction. Drafts that the rules saw without it are checked again; the groups that show
-    /// a change are returned.
-    pub fn set_histograms(
-        &mut self,
-        histograms: &[(GroupId, ColorHistogram)],
-    ) -> Result<Vec<GroupId>> {
-        checks::set_colors(self.database.write(), &self.vocabulary, histograms)
+    /// What the color rules compare a claim with, and the drawing that makes families; measured
+    /// once for an image, saved in one transaction. Drafts that the rules saw without it are
+    /// checked again; the groups that show a change are returned, those of another family too.
+    pub fn set_measured(&mut self, measured: &[(GroupId, Measured)]) -> Result<Vec<GroupId>> {
+        checks::set_measured(self.database.write(), &self.vocabulary, measured)
     }
 
-    pub fn has_histogram(&self, group: GroupId) -> Result<bool> {
-        has_colors(self.database.read(), group)
+    pub fn is_measured(&self, group: GroupId) -> Result<bool> {
+        is_measured(self.database.read(), group)
     }
 
     /// Stores an answer, or a failed try, for good. An answer becomes the draft or an offer.

@@ -6,6 +6,7 @@ mod contents;
 mod database;
 mod edit_context;
 mod errors;
+mod families;
 mod fixes;
 mod history;
 mod import;

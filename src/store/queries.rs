@@ -13,16 +13,16 @@ use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::fixes::FixableRecord;
 use crate::record::{
-    ColorHistogram, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels,
-    Reason, SourceType, Version, Vocabulary, VocabularyPreview,
+    ColorHistogram, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary,
+    Item, Labels, Reason, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.labels, h.changed_at,
-        h.offered
-    FROM groups g JOIN heads h ON h.group_id = g.id";
+        h.offered, d.family
+    FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id";
 
 /// How things stand, for the summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -362,6 +362,7 @@ struct RawSummary {
     labels: String,
     changed_at: i64,
     offered: bool,
+    family: Option<i64>,
 }
 
 fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
@@ -380,6 +381,7 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         labels: row.get(11)?,
         changed_at: row.get(12)?,
         offered: row.get(13)?,
+        family: row.get(14)?,
     })
 }
 
@@ -401,6 +403,7 @@ impl RawSummary {
             uncertainty: self.uncertainty,
             labels: from_json(&self.labels)?,
             changed_at: self.changed_at,
+            family: self.family.map(GroupId),
         })
     }
 }

@@ -44,9 +44,7 @@ pub fn stem(word: &str) -> &str {
 /// The particle in the form that it has behind `word`; as it is where it has one form, or where
 /// nobody can tell how the word is read.
 pub fn fitted<'a>(particle: &'a str, word: &str) -> &'a str {
-    let pair = PAIRS
-        .iter()
-        .find(|(a, b)| *a == particle || *b == particle);
+    let pair = PAIRS.iter().find(|(a, b)| *a == particle || *b == particle);
     let (Some((closed, open)), Some(sound)) = (pair, last_sound(word)) else {
         return particle;
     };

@@ -157,6 +157,7 @@ fn schema() -> Arc<Value> {
             &vocabulary,
             Lang::Ko,
             None,
+            None,
             false,
         ))
     });

@@ -1,6 +1,6 @@
 //! The workload through a server: what comes back, and how fast.
 
-use super::workload::{SETTINGS, items, peak_resident_bytes, picture, prompter};
+use super::workload::{items, peak_resident_bytes, prompter, question};
 use crate::error::Result;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::settings::{BenchOptions, RemoteOptions};
@@ -16,7 +16,8 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
     let prompter = prompter(&server.model)?;
     let mut prepared = Vec::with_capacity(items.len());
     for item in &items {
-        prepared.push((prompter.chat(item, &SETTINGS), [picture(item)?]));
+        let (picture, chat) = question(&prompter, item)?;
+        prepared.push((chat, [picture]));
     }
     let turns = prepared.iter().map(|(chat, pictures)| ChatTurn {
         system: &chat.system,

@@ -2,14 +2,14 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
-use crate::prompt::Prompter;
+use crate::prompt::{Chat, Prompter};
 use crate::record::{AttemptSettings, Background, Item};
 use crate::settings::{BenchOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions};
 use crate::source::{self, RowEvent};
 use std::ops::ControlFlow;
 
 /// What `--batch` labels with, as far as it matters for speed.
-pub const SETTINGS: AttemptSettings = AttemptSettings {
+const SETTINGS: AttemptSettings = AttemptSettings {
     strict: false,
     upscale: 2,
     background: Background::White,
@@ -65,7 +65,8 @@ pub fn prompter(model: &str) -> Result<Prompter> {
     })
 }
 
-pub fn picture(item: &Item) -> Result<Picture> {
+/// The picture of an item as the model sees it, and the question about it.
+pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
     let file = item
         .file
         .as_deref()
@@ -73,7 +74,11 @@ pub fn picture(item: &Item) -> Result<Picture> {
     let bytes = source::image_bytes(file)
         .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
     let icon = icon::decode(&bytes).map_err(|error| error.context(&item.image_path))?;
-    Ok(icon::picture(&icon, SETTINGS.upscale, SETTINGS.background))
+    let colors = icon::palette(&icon).histogram;
+    Ok((
+        icon::picture(&icon, SETTINGS.upscale, SETTINGS.background),
+        prompter.chat(item, &SETTINGS, Some(&colors)),
+    ))
 }
 
 /// The most memory this process held, where the system tells.

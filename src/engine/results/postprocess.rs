@@ -89,10 +89,16 @@ impl Postprocess {
 
     fn blank(&self, job: &Job) -> Attempt {
         let prompt_version = self.prompter.version().to_owned();
-        let settings_hash =
-            serde_json::to_vec(&(&job.settings, &self.model, &self.detail, &prompt_version))
-                .map(|bytes| icon::sha256(&bytes))
-                .unwrap_or_default();
+        let asked_with = (
+            &job.settings,
+            &self.model,
+            &self.detail,
+            &prompt_version,
+            self.prompter.digest(),
+        );
+        let settings_hash = serde_json::to_vec(&asked_with)
+            .map(|bytes| icon::sha256(&bytes))
+            .unwrap_or_default();
         Attempt {
             id: 0,
             at: now(),

@@ -1,8 +1,9 @@
 //! Messages from the workers to the coordinator.
 
 use crate::error::Error;
+use crate::icon::Measured;
 use crate::labeler::{Answer, LabelRequest, ModelInfo, ServerNotice};
-use crate::record::{ColorHistogram, Failure, GroupId};
+use crate::record::{Failure, GroupId};
 use crate::source::GroupEvent;
 
 #[derive(Debug)]
@@ -32,7 +33,8 @@ pub enum PreprocessEvent {
     Ready {
         ticket: u64,
         request: Box<LabelRequest>,
-        histogram: Option<ColorHistogram>,
+        /// `None` where the model is shown no image.
+        measured: Option<Measured>,
         preprocess_ms: f64,
     },
     Failed {
@@ -40,7 +42,7 @@ pub enum PreprocessEvent {
         failure: Failure,
     },
     /// Of those pictures that could be read.
-    Colors(Vec<(GroupId, ColorHistogram)>),
+    Measured(Vec<(GroupId, Measured)>),
 }
 
 /// From the thread that owns the labeler.

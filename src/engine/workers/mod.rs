@@ -131,9 +131,9 @@ impl Workers {
         self.preprocess(Work::Attempt(Box::new(job)));
     }
 
-    /// Has pictures looked at for their colors alone.
-    pub fn find_colors(&self, files: Vec<(GroupId, PathBuf)>) {
-        self.preprocess(Work::Colors(files));
+    /// Has pictures measured that the model is not asked about now.
+    pub fn measure(&self, files: Vec<(GroupId, PathBuf)>) {
+        self.preprocess(Work::Measure(files));
     }
 
     fn preprocess(&self, work: Work) {

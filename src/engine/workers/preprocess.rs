@@ -3,10 +3,10 @@
 use super::messages::{PreprocessEvent, WorkerMessage};
 use crate::engine::queue::Job;
 use crate::error::Result;
-use crate::icon::{self, Icon};
+use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
-use crate::record::{ColorHistogram, Failure, FailureCode, GroupId};
+use crate::record::{Failure, FailureCode, GroupId};
 use crate::source::image_bytes;
 use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,8 +18,8 @@ use std::time::Instant;
 #[derive(Debug)]
 pub enum Work {
     Attempt(Box<Job>),
-    /// Pictures that are only looked at for their colors.
-    Colors(Vec<(GroupId, PathBuf)>),
+    /// Pictures that the model is not asked about now.
+    Measure(Vec<(GroupId, PathBuf)>),
 }
 
 /// Prepares until there is no more work.
@@ -27,7 +27,7 @@ pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<WorkerMessag
     for work in work {
         let message = match work {
             Work::Attempt(job) => prepared(prompter, &job),
-            Work::Colors(files) => PreprocessEvent::Colors(colors(files)),
+            Work::Measure(files) => PreprocessEvent::Measured(measured(files)),
         };
         if out.send(WorkerMessage::Preprocess(message)).is_err() {
             return;
@@ -39,24 +39,24 @@ fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
     let began = Instant::now();
     let ticket = job.ticket;
     match without_panic(|| prepare(prompter, job)) {
-        Ok((request, histogram)) => PreprocessEvent::Ready {
+        Ok((request, measured)) => PreprocessEvent::Ready {
             ticket,
             request: Box::new(request),
-            histogram,
+            measured,
             preprocess_ms: began.elapsed().as_secs_f64() * 1000.0,
         },
         Err(failure) => PreprocessEvent::Failed { ticket, failure },
     }
 }
 
-fn colors(files: Vec<(GroupId, PathBuf)>) -> Vec<(GroupId, ColorHistogram)> {
-    let histogram = |file: &Path| without_panic(|| Ok(icon::palette(&decoded(file)?).histogram));
+fn measured(files: Vec<(GroupId, PathBuf)>) -> Vec<(GroupId, Measured)> {
+    let measure = |file: &Path| without_panic(|| Ok(icon::measure(&decoded(file)?)));
     files
         .into_iter()
-        .filter_map(|(group, file)| match histogram(&file) {
-            Ok(histogram) => Some((group, histogram)),
+        .filter_map(|(group, file)| match measure(&file) {
+            Ok(measured) => Some((group, measured)),
             Err(failure) => {
-                tracing::warn!(file = %file.display(), detail = %failure.detail, "no colors");
+                tracing::warn!(file = %file.display(), detail = %failure.detail, "not measured");
                 None
             }
         })
@@ -72,12 +72,9 @@ fn decoded(file: &Path) -> Result<Icon, Failure> {
     icon::decode(&image_bytes(file)?).map_err(|error| broken(&error.cause))
 }
 
-fn prepare(
-    prompter: &Prompter,
-    job: &Job,
-) -> Result<(LabelRequest, Option<ColorHistogram>), Failure> {
+fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measured>), Failure> {
     let settings = &job.settings;
-    let mut histogram = None;
+    let mut measured = None;
     let mut picture = None;
     if settings.with_image {
         let file = job.item.file.as_ref().ok_or_else(|| Failure {
@@ -85,22 +82,23 @@ fn prepare(
             detail: "the source names no file".to_owned(),
         })?;
         let icon = decoded(file)?;
-        histogram = Some(icon::palette(&icon).histogram);
+        measured = Some(icon::measure(&icon));
         picture = Some(Arc::new(icon::picture(
             &icon,
             settings.upscale,
             settings.background,
         )));
     }
+    let colors = measured.as_ref().map(|measured| &measured.colors);
     let request = LabelRequest {
         ticket: job.ticket,
         group: job.group,
-        chat: prompter.chat(&job.item, settings),
+        chat: prompter.chat(&job.item, settings, colors),
         picture,
-        schema: prompter.schema(&job.item, settings),
+        schema: prompter.schema(&job.item, settings, colors),
         max_new_tokens: settings.max_new_tokens,
     };
-    Ok((request, histogram))
+    Ok((request, measured))
 }
 
 fn broken(why: &str) -> Failure {

@@ -87,7 +87,7 @@ fn any_answer_obeys_the_schema_in_compact_form() {
     ];
     for name in names {
         for lang in [Lang::Ko, Lang::Both] {
-            let schema = Arc::new(schema(&vocabulary, lang, name, true));
+            let schema = Arc::new(schema(&vocabulary, lang, name, None, true));
             let validator = jsonschema::validator_for(&schema).unwrap();
             for _ in 0..3 {
                 let mut grammar = compiler.compile(&schema).unwrap();
@@ -107,7 +107,7 @@ fn keys_are_forced_and_a_finished_answer_only_ends() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let env: TokEnv = ApproximateTokEnv::single_byte_env();
     let mut compiler = GrammarCompiler::new(&env).unwrap();
-    let schema = Arc::new(schema(&vocabulary, Lang::Ko, None, true));
+    let schema = Arc::new(schema(&vocabulary, Lang::Ko, None, None, true));
     let mut grammar = compiler.compile(&schema).unwrap();
     let opening: Vec<u8> = grammar
         .forced()
@@ -188,7 +188,7 @@ fn whatever_the_grammar_lets_through_is_a_lawful_record() {
     let mut random = StdRng::seed_from_u64(11);
     let name = "별빛 \"모자\" 2";
     for strict in [false, true] {
-        let schema = Arc::new(schema(&vocabulary, Lang::Both, Some(name), strict));
+        let schema = Arc::new(schema(&vocabulary, Lang::Both, Some(name), None, strict));
         for _ in 0..12 {
             let mut grammar = compiler.compile(&schema).unwrap();
             let text = random_answer(&env, &mut grammar, &mut random);
@@ -218,7 +218,7 @@ fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
     let mut compiler = GrammarCompiler::new(&env).unwrap();
     let mut random = StdRng::seed_from_u64(13);
     let name = "별빛 모자";
-    let schema = Arc::new(schema(&vocabulary, Lang::Ko, Some(name), false));
+    let schema = Arc::new(schema(&vocabulary, Lang::Ko, Some(name), None, false));
     for _ in 0..40 {
         let mut grammar = compiler.compile(&schema).unwrap();
         let whole = random_answer(&env, &mut grammar, &mut random);
@@ -304,7 +304,7 @@ proptest! {
     ) {
         let name = name.map(|name| crate::text::clean_text(&name)).filter(|name| !name.is_empty());
         let env = tokenizer();
-        let schema = Arc::new(schema(vocabulary(), lang, name.as_deref(), strict));
+        let schema = Arc::new(schema(vocabulary(), lang, name.as_deref(), None, strict));
         let mut grammar = GrammarCompiler::new(&env).unwrap().compile(&schema).unwrap();
         let mut random = StdRng::seed_from_u64(seed);
         let text = random_answer(&env, &mut grammar, &mut random);

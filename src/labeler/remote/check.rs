@@ -57,6 +57,7 @@ pub fn check(options: &RemoteOptions) -> Result<Vec<EndpointReport>> {
         &Vocabulary::builtin()?,
         Lang::Ko,
         Some("별빛 모자"),
+        None,
         false,
     ));
     let mut conformance = Conformance::new()?;

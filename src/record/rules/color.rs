@@ -68,6 +68,15 @@ impl ColorHistogram {
         shares
     }
 
+    /// The words that a record may claim without being contradicted, in the vocabulary's order:
+    /// those that the pixels show, and those that no pixel can show.
+    pub fn allowed<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
+        let words: Vec<&Word> = vocabulary.entries(Field::Colors).iter().collect();
+        let wrong = self.contradicted(&words, vocabulary);
+        let allowed = words.iter().copied().filter(|word| !wrong.contains(word));
+        allowed.collect()
+    }
+
     /// Each color word with the share of the pixels that it is the nearest word of.
     fn nearest_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
         shares(&self.bins, vocabulary, |distance, best| distance == best)
@@ -351,7 +360,9 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         let names = |icon: &ColorHistogram| {
             let measured = icon.measured(&vocabulary).into_iter();
-            measured.map(|(word, _)| word.word.clone()).collect::<Vec<_>>()
+            measured
+                .map(|(word, _)| word.word.clone())
+                .collect::<Vec<_>>()
         };
         let hat = histogram(&[
             ([245, 245, 245], 0.25),
@@ -363,6 +374,25 @@ mod tests {
         let confetti = histogram(&[([217, 43, 43], 0.11), ([245, 245, 245], 0.1)]);
         assert_eq!(names(&confetti), ["red"]);
         assert!(names(&ColorHistogram::default()).is_empty());
+    }
+
+    #[test]
+    fn only_words_that_no_rule_speaks_against_are_allowed() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let hat = histogram(&[([217, 43, 43], 0.75), ([245, 245, 245], 0.25)]);
+        let allowed = hat.allowed(&vocabulary);
+        assert!(hat.contradicted(&allowed, &vocabulary).is_empty());
+        let names: Vec<&str> = allowed.iter().map(|word| word.word.as_str()).collect();
+        assert!(
+            names.contains(&"red") && names.contains(&"white"),
+            "{names:?}"
+        );
+        assert!(
+            !names.contains(&"blue") && !names.contains(&"black"),
+            "{names:?}"
+        );
+        let all = ColorHistogram::default().allowed(&vocabulary).len();
+        assert_eq!(all, vocabulary.entries(Field::Colors).len());
     }
 
     #[test]

@@ -446,7 +446,10 @@ mod tests {
             .with(Field::Material, ["布"])
             .with(Field::Vibe, list(&[]))
             .with(Field::ItemTypeGuess, ["unknown"])
-            .with(Field::QueryVariantsKo, ["끈 모자", "끈 달린 모자", "모자 끈"]);
+            .with(
+                Field::QueryVariantsKo,
+                ["끈 모자", "끈 달린 모자", "모자 끈"],
+            );
         for (reason, expected) in [
             (Reason::ItemNameMissing, &["눈꽃 모자"][..]),
             (Reason::AttributesMissing, &["item_type_guess"]),

@@ -16,9 +16,13 @@ pub(super) fn repeated(labels: &Labels, name: &str) -> Vec<String> {
         .filter(|word| word.chars().count() > 1)
         .filter(|word| !seen.insert(*word));
     let mut found: Vec<String> = again.map(str::to_owned).collect();
-    let mut kept = distinct(labels.values(Field::QueryVariantsKo), labels.label_ko(), name)
-        .into_iter()
-        .peekable();
+    let mut kept = distinct(
+        labels.values(Field::QueryVariantsKo),
+        labels.label_ko(),
+        name,
+    )
+    .into_iter()
+    .peekable();
     for query in labels.values(Field::QueryVariantsKo) {
         if kept.next_if(|kept| kept == query).is_none() {
             found.push(query.clone());
@@ -118,9 +122,15 @@ mod tests {
             assert_eq!(repeated(&with(label, &QUERIES), "모자"), words);
         }
         for (queries, twin) in [
-            (["붉은 모자 리본", "모자 붉은 리본", "겨울"], "모자 붉은 리본"),
+            (
+                ["붉은 모자 리본", "모자 붉은 리본", "겨울"],
+                "모자 붉은 리본",
+            ),
             (["빨간 모자", "눈꽃 모자", "겨울"], "눈꽃 모자"),
-            (["붉은 리본이 달린 모자", "겨울", "방한"], "붉은 리본이 달린 모자"),
+            (
+                ["붉은 리본이 달린 모자", "겨울", "방한"],
+                "붉은 리본이 달린 모자",
+            ),
         ] {
             let labels = with("붉은 리본이 달린 모자", &queries);
             assert_eq!(repeated(&labels, "눈꽃 모자"), [twin]);

@@ -217,6 +217,19 @@ WHERE r.id = heads.record AND r.made_by <> 'unread'
 -- Colors are counted without the outline now, and again the next time that a picture is read.
 DELETE FROM colors;
 ",
+    "
+-- Computed from an image: its drawing without the colors (NULL where it has none that tells), and
+-- the recolor family of all that show it: the smallest of their numbers, NULL while it is alone.
+-- Can be rebuilt.
+CREATE TABLE drawings (
+    group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+    outline  BLOB,
+    edges    BLOB,
+    family   INTEGER
+);
+CREATE INDEX drawings_by_outline ON drawings (outline) WHERE outline IS NOT NULL;
+CREATE INDEX drawings_by_family ON drawings (family) WHERE family IS NOT NULL;
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.
@@ -237,7 +250,7 @@ pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
 
 /// Tables that are computed from the others and from the images.
 #[cfg(test)]
-pub const COMPUTED: [&str; 2] = ["colors", "checks"];
+pub const COMPUTED: [&str; 3] = ["colors", "drawings", "checks"];
 
 /// The `application_id` of a journal; one of before it was set has 0.
 pub const APPLICATION_ID: i64 = 0x4c54_5549;

@@ -1,12 +1,13 @@
-//! `colors` and `checks`: what is computed from images and drafts. Rebuilt where it is gone, so
+//! `colors`, `drawings` and `checks`: what is computed from images and drafts. Rebuilt where it is gone, so
 //! that the tables it is computed from are never changed.
 
 use super::drafts::{DraftRow, codes};
 use super::{from_json, to_json};
 use crate::error::Result;
+use crate::icon::Drawing;
 use crate::record::{ColorHistogram, GroupId, Reason};
 use crate::store::errors::doing;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub fn write_colors(db: &Connection, group: GroupId, colors: &ColorHistogram) -> Result<()> {
     let text = to_json(colors)?;
@@ -24,8 +25,66 @@ pub fn read_colors(db: &Connection, group: GroupId) -> Result<Option<ColorHistog
     text.map(|text| from_json(&text)).transpose()
 }
 
-pub fn has_colors(db: &Connection, group: GroupId) -> Result<bool> {
-    db.prepare_cached("SELECT 1 FROM colors WHERE group_id = ?1")
+/// Stores the drawing of a group's image, or that it has none; its family stays as it is.
+pub fn write_drawing(db: &Connection, group: GroupId, drawing: Option<&Drawing>) -> Result<()> {
+    let outline = drawing.map(|drawing| drawing.outline.as_slice());
+    let edges = drawing.map(|drawing| drawing.edges.iter().map(|edge| edge.cast_unsigned()));
+    let edges: Option<Vec<u8>> = edges.map(Iterator::collect);
+    db.prepare_cached(
+        "INSERT INTO drawings (group_id, outline, edges) VALUES (?1, ?2, ?3)
+         ON CONFLICT (group_id) DO UPDATE SET outline = excluded.outline, edges = excluded.edges",
+    )
+    .and_then(|mut insert| insert.execute(params![group.0, outline, edges]))
+    .map_err(doing("saving a drawing"))?;
+    Ok(())
+}
+
+/// The other groups whose images have this outline, with their edges.
+pub fn drawings_like(
+    db: &Connection,
+    group: GroupId,
+    outline: [u8; 32],
+) -> Result<Vec<(GroupId, Drawing)>> {
+    let drawing = |row: &Row| {
+        let edges: Vec<u8> = row.get(1)?;
+        let edges = edges.into_iter().map(u8::cast_signed).collect();
+        Ok((GroupId(row.get(0)?), Drawing { outline, edges }))
+    };
+    db.prepare_cached("SELECT group_id, edges FROM drawings WHERE outline = ?1 AND group_id <> ?2")
+        .and_then(|mut select| {
+            let outline = outline.as_slice();
+            select
+                .query_map(params![outline, group.0], drawing)?
+                .collect()
+        })
+        .map_err(doing("reading the drawings"))
+}
+
+pub fn read_family(db: &Connection, group: GroupId) -> Result<Option<GroupId>> {
+    db.prepare_cached("SELECT family FROM drawings WHERE group_id = ?1")
+        .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
+        .map(|family: Option<Option<i64>>| family.flatten().map(GroupId))
+        .map_err(doing("reading a family"))
+}
+
+/// Makes a group, and all others of its family, one of `family`; returns those that were not.
+pub fn write_family(db: &Connection, group: GroupId, family: GroupId) -> Result<Vec<GroupId>> {
+    db.prepare_cached(
+        "UPDATE drawings SET family = ?2
+         WHERE (group_id = ?1 OR family = (SELECT family FROM drawings WHERE group_id = ?1))
+             AND family IS NOT ?2
+         RETURNING group_id",
+    )
+    .and_then(|mut update| {
+        let ids = update.query_map([group.0, family.0], |row| row.get(0).map(GroupId))?;
+        ids.collect()
+    })
+    .map_err(doing("saving a family"))
+}
+
+/// Whether all that is computed from a group's image is there.
+pub fn is_measured(db: &Connection, group: GroupId) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM colors JOIN drawings USING (group_id) WHERE group_id = ?1")
         .and_then(|mut select| select.exists([group.0]))
         .map_err(doing("reading colors"))
 }

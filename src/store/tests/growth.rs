@@ -2,6 +2,7 @@
 //! changed or removed.
 
 use super::*;
+use crate::icon::{Drawing, Measured};
 use crate::record::{ColorHistogram, to_oklab};
 use crate::store::database::schema::{COMPUTED, CURRENT, GROWING};
 use crate::store::{Basis, Merged};
@@ -39,11 +40,18 @@ fn count(journal: &Journal, table: &str) -> i64 {
         .unwrap()
 }
 
-fn red() -> ColorHistogram {
-    ColorHistogram {
-        opaque: 300,
-        bins: vec![(to_oklab([210, 30, 35]), 1.0)],
-        ..ColorHistogram::default()
+/// All of one drawing.
+fn red_cap() -> Measured {
+    Measured {
+        colors: ColorHistogram {
+            opaque: 300,
+            bins: vec![(to_oklab([210, 30, 35]), 1.0)],
+            ..ColorHistogram::default()
+        },
+        drawing: Some(Drawing {
+            outline: [7; 32],
+            edges: vec![0, -3, 127],
+        }),
     }
 }
 
@@ -94,9 +102,9 @@ fn a_whole_life_changes_and_removes_no_row() {
 
     let names = ["반지", "모자", "검", "장갑", "망토"];
     let ids = add(&mut journal, &names);
-    let colors: Vec<_> = ids.iter().map(|id| (*id, red())).collect();
-    journal.set_histograms(&colors).unwrap();
-    journal.set_histograms(&colors).unwrap();
+    let colors: Vec<_> = ids.iter().map(|id| (*id, red_cap())).collect();
+    journal.set_measured(&colors).unwrap();
+    journal.set_measured(&colors).unwrap();
     let missing = failure(FailureCode::MissingImage);
     journal.add_failure(ids[4], &missing).unwrap();
     for (id, name) in ids.iter().zip(names).skip(1) {
@@ -104,7 +112,7 @@ fn a_whole_life_changes_and_removes_no_row() {
         answer.set(Field::Colors, list(&["blue"]));
         journal.add_attempt(*id, &attempt(answer, &[])).unwrap();
     }
-    journal.set_histograms(&colors).unwrap();
+    journal.set_measured(&colors).unwrap();
     let merged = Merged {
         basis: Basis::Retry,
         labels: labels("모자"),

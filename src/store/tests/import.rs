@@ -553,7 +553,7 @@ fn a_name_is_missing_where_the_exported_label_does_not_hold_it_letter_for_letter
         .collect();
     let colors = ids.iter().map(|id| (*id, Default::default()));
     let colors: Vec<_> = colors.collect();
-    journal.set_histograms(&colors).unwrap();
+    journal.set_measured(&colors).unwrap();
     assert_eq!(missing(&journal), [false, true]);
 
     // A new record has the name in its one form.

@@ -1,6 +1,7 @@
 //! Groups met again, answers, failures, counts, and what is kept between runs.
 
 use super::*;
+use crate::icon::Measured;
 use crate::outdir::{KEPT, LABELS};
 use crate::record::{ColorHistogram, Origin, to_oklab};
 use crate::store::{Basis, Members, Merged};
@@ -363,15 +364,18 @@ fn equal_labels_flag_each_other_as_long_as_both_are_there() {
 fn colors_that_come_late_are_judged() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);
-    let blue = ColorHistogram {
-        opaque: 300,
-        bins: vec![(to_oklab([20, 40, 220]), 1.0)],
-        ..ColorHistogram::default()
+    let blue = Measured {
+        colors: ColorHistogram {
+            opaque: 300,
+            bins: vec![(to_oklab([20, 40, 220]), 1.0)],
+            ..ColorHistogram::default()
+        },
+        drawing: None,
     };
-    assert!(!journal.has_histogram(ids[0]).unwrap());
-    let changed = journal.set_histograms(&[(ids[0], blue)]).unwrap();
+    assert!(!journal.is_measured(ids[0]).unwrap());
+    let changed = journal.set_measured(&[(ids[0], blue)]).unwrap();
     assert_eq!(changed, ids);
-    assert!(journal.has_histogram(ids[0]).unwrap());
+    assert!(journal.is_measured(ids[0]).unwrap());
     let summary = journal.summary(ids[0]).unwrap().unwrap();
     assert_eq!(
         summary.reasons,

@@ -2,6 +2,7 @@
 
 mod crash;
 mod exports;
+mod families;
 mod growth;
 mod import;
 mod journal;

@@ -3,8 +3,8 @@
 
 use super::field_cursor::FieldCursor;
 use crate::record::{
-    ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState, NextCommit,
-    Reason, Vocabulary,
+    ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
+    NextCommit, Reason, Vocabulary,
 };
 use crate::text::{fit, for_screen, pad, plural, width, wrap};
 use crate::tui::dialogs::TextPrompt;
@@ -232,7 +232,11 @@ impl Page {
             Some(_) => NAME,
         };
         let vocabulary = source.session.vocabulary();
-        for reason in draft.reasons.iter().filter(|reason| reason.field() == field) {
+        for reason in draft
+            .reasons
+            .iter()
+            .filter(|reason| reason.field() == field)
+        {
             let (_, todo) = reason.explain();
             let mut found = reason.describe(draft.about(*reason));
             if *reason == Reason::ColorMismatch

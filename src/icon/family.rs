@@ -1,0 +1,183 @@
+//! Recolor families: icons that are the same drawing in other colors.
+
+use super::Icon;
+use sha2::{Digest, Sha256};
+
+/// Pixels at least this opaque belong to the drawing.
+const OPAQUE: u8 = 128;
+/// A drawing that fills more of its bounding box is a plate, a card or a photo: its outline says
+/// nothing about what is on it.
+const MOST_FILLED: f32 = 0.92;
+/// The least correlation of the edges of two icons of one drawing.
+const LEAST_CORRELATION: f32 = 0.7;
+/// What rounding leaves of the edges of a flat icon, in 8-bit color steps, is no edge.
+const LEAST_STEP: f32 = 1e-3;
+
+/// An icon without its colors: its outline, and where the edges inside it are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawing {
+    /// SHA-256 of width, height and the alpha channel.
+    pub outline: [u8; 32],
+    /// How much the color changes at each opaque pixel, row by row, less the mean, in 127ths of
+    /// the largest value; all 0 where the icon is of one flat color.
+    pub edges: Vec<i8>,
+}
+
+impl Drawing {
+    /// The drawing of an icon; `None` for one that is empty or fills its bounding box.
+    pub fn of(icon: &Icon) -> Option<Self> {
+        let (width, height) = (icon.width as usize, icon.height as usize);
+        let pixels = icon.rgba.as_chunks::<4>().0;
+        let opaque = |x: usize, y: usize| pixels[y * width + x][3] >= OPAQUE;
+        let mut count = 0_usize;
+        let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
+        for y in 0..height {
+            for x in (0..width).filter(|x| opaque(*x, y)) {
+                count += 1;
+                (left, right) = (left.min(x), right.max(x + 1));
+                (top, bottom) = (top.min(y), bottom.max(y + 1));
+            }
+        }
+        let area = right.saturating_sub(left) * bottom.saturating_sub(top);
+        if count == 0 || count as f32 >= MOST_FILLED * area as f32 {
+            return None;
+        }
+        let mut steps = Vec::with_capacity(count);
+        for y in 0..height {
+            for x in (0..width).filter(|x| opaque(*x, y)) {
+                let here = pixels[y * width + x];
+                // Beside the drawing there is no color to step to.
+                let next = |x: usize, y: usize| match x < width && y < height && opaque(x, y) {
+                    true => pixels[y * width + x],
+                    false => here,
+                };
+                let squared = difference(here, next(x + 1, y)) + difference(here, next(x, y + 1));
+                steps.push(squared.sqrt());
+            }
+        }
+        let mut outline = Sha256::new();
+        outline.update(icon.width.to_le_bytes());
+        outline.update(icon.height.to_le_bytes());
+        for pixel in pixels {
+            outline.update([pixel[3]]);
+        }
+        Some(Self {
+            outline: outline.finalize().into(),
+            edges: edges(&steps),
+        })
+    }
+
+    /// Whether `other` is the same drawing, whatever its colors.
+    pub fn is_same(&self, other: &Self) -> bool {
+        if self.outline != other.outline {
+            return false;
+        }
+        let [own, others, common] = [
+            product(&self.edges, &self.edges),
+            product(&other.edges, &other.edges),
+            product(&self.edges, &other.edges),
+        ];
+        match own == 0.0 || others == 0.0 {
+            true => own == others,
+            false => common >= LEAST_CORRELATION * (own * others).sqrt(),
+        }
+    }
+}
+
+/// The squared length of the step from one RGB color to another.
+fn difference(a: [u8; 4], b: [u8; 4]) -> f32 {
+    (0..3)
+        .map(|at| (f32::from(a[at]) - f32::from(b[at])).powi(2))
+        .sum()
+}
+
+fn edges(steps: &[f32]) -> Vec<i8> {
+    let mean = steps.iter().sum::<f32>() / steps.len() as f32;
+    let largest = steps
+        .iter()
+        .map(|step| (step - mean).abs())
+        .fold(0.0, f32::max);
+    let scale = match largest > LEAST_STEP {
+        true => f32::from(i8::MAX) / largest,
+        false => 0.0,
+    };
+    steps
+        .iter()
+        .map(|step| ((step - mean) * scale).round() as i8)
+        .collect()
+}
+
+fn product(a: &[i8], b: &[i8]) -> f32 {
+    let products = a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b));
+    products.map(i64::from).sum::<i64>() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A 16x16 icon: a disk with a bar across it, drawn in two colors.
+    fn badge(disk: [u8; 3], bar: [u8; 3], bar_row: u32) -> Icon {
+        let rgba = (0..16 * 16)
+            .flat_map(|at: u32| {
+                let (x, y) = (at % 16, at / 16);
+                let inside = (x as i32 * 2 - 15).pow(2) + (y as i32 * 2 - 15).pow(2) <= 225;
+                let [r, g, b] = if y / 2 == bar_row { bar } else { disk };
+                if inside { [r, g, b, 255] } else { [0; 4] }
+            })
+            .collect();
+        Icon {
+            width: 16,
+            height: 16,
+            rgba,
+        }
+    }
+
+    fn same(a: &Icon, b: &Icon) -> bool {
+        let [a, b] = [a, b].map(|icon| Drawing::of(icon).unwrap());
+        assert_eq!(a.is_same(&b), b.is_same(&a));
+        a.is_same(&b)
+    }
+
+    #[test]
+    fn one_drawing_in_other_colors_is_the_same() {
+        let red = badge([200, 30, 30], [90, 10, 10], 3);
+        for recolored in [
+            badge([30, 30, 200], [10, 10, 90], 3),
+            badge([240, 240, 240], [120, 120, 120], 3),
+            // Dark on light or light on dark.
+            badge([90, 10, 10], [240, 220, 40], 3),
+        ] {
+            assert!(same(&red, &recolored));
+        }
+        let elsewhere = badge([200, 30, 30], [90, 10, 10], 6);
+        assert!(!same(&red, &elsewhere));
+    }
+
+    #[test]
+    fn another_outline_is_another_drawing() {
+        let whole = badge([200, 30, 30], [90, 10, 10], 3);
+        let mut cut = whole.clone();
+        cut.rgba[(8 * 16 + 8) * 4 + 3] = 0;
+        assert!(!same(&whole, &cut));
+    }
+
+    #[test]
+    fn flat_silhouettes_are_the_same_and_unlike_a_drawn_one() {
+        let flat = |color| badge(color, color, 0);
+        assert!(same(&flat([200, 30, 30]), &flat([30, 30, 200])));
+        let drawn = badge([30, 30, 200], [10, 10, 90], 3);
+        assert!(!same(&flat([30, 30, 200]), &drawn));
+    }
+
+    #[test]
+    fn plates_and_empty_icons_have_no_drawing() {
+        let plate = |alpha| Icon {
+            width: 4,
+            height: 4,
+            rgba: [200, 30, 30, alpha].repeat(16),
+        };
+        assert_eq!(Drawing::of(&plate(255)), None);
+        assert_eq!(Drawing::of(&plate(0)), None);
+    }
+}

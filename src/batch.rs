@@ -357,6 +357,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::Stepped { .. }
         | Event::Found { .. }
         | Event::VocabularyPreview { .. }
+        | Event::FixPreview { .. }
         | Event::Remembered { .. }
         | Event::Idle => return None,
     })

@@ -5,7 +5,7 @@ use super::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::JOURNAL;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::record::fixes::{FixableRecord, fix, safe_fixes};
+use crate::record::fixes::{FixableRecord, SAFE_FIXES, fix, safe_fixes};
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary};
 use crate::settings::FixOptions;
 use crate::store::{Journal, JournalReader};
@@ -90,7 +90,12 @@ fn plan(
             None => plan.without_draft += 1,
         }
     }
-    plan.steps.sort_by_key(|step| step.kind);
+    // One step depends on those before it.
+    let place = |step: &PlannedStep| {
+        let mut safe = SAFE_FIXES.iter();
+        safe.position(|(_, kind)| *kind == step.kind)
+    };
+    plan.steps.sort_by_key(place);
     Ok(plan)
 }
 

@@ -4,7 +4,7 @@ use super::effects::Effects;
 use super::journal::JournalAccess;
 use super::messages::{Command, Event, Match, Step, Warning};
 use crate::error::{ErrorKind, Result};
-use crate::record::{Change, GroupId, Labels};
+use crate::record::{Change, FixKind, GroupId, Labels, Reason};
 use crate::store::{RunStepKind, StepOutcome};
 
 /// Begins the keys under which the journal holds front ends' own settings.
@@ -115,6 +115,20 @@ pub fn preview_vocabulary(journal: &mut JournalAccess, groups: &[GroupId]) -> Re
     let preview = journal.with(|journal| journal.vocabulary_preview(groups))?;
     let groups = groups.to_vec();
     Ok(Effects::event(Event::VocabularyPreview { groups, preview }))
+}
+
+pub fn preview_fix(
+    journal: &mut JournalAccess,
+    groups: &[GroupId],
+    reason: Reason,
+    kind: FixKind,
+) -> Result<Effects> {
+    let preview = journal.with(|journal| journal.fix_preview(groups, reason, kind))?;
+    Ok(Effects::event(Event::FixPreview {
+        groups: groups.to_vec(),
+        kind,
+        preview,
+    }))
 }
 
 /// Keeps a front end's own setting; [`remembered`] gives it back to the next run.

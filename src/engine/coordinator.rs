@@ -196,6 +196,11 @@ impl Coordinator {
             Command::Redo => commands::redo(journal)?,
             Command::Find { text } => commands::find(journal, text)?,
             Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
+            Command::PreviewFix {
+                groups,
+                reason,
+                kind,
+            } => commands::preview_fix(journal, groups, *reason, *kind)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),

@@ -3,8 +3,9 @@
 
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
+use crate::record::fixes::FixPreview;
 use crate::record::{
-    Background, Change, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
+    Background, Change, FailureCode, Field, FixKind, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
     VocabularyPreview,
 };
 use std::path::PathBuf;
@@ -45,6 +46,12 @@ pub enum Command {
     /// `Event::VocabularyPreview`.
     PreviewVocabulary {
         groups: Vec<GroupId>,
+    },
+    /// Counts what a fix would do to these groups; answered by `Event::FixPreview`.
+    PreviewFix {
+        groups: Vec<GroupId>,
+        reason: Reason,
+        kind: FixKind,
     },
     /// Keeps a front end's own small setting (the last filter) in the journal.
     Remember {
@@ -170,6 +177,11 @@ pub enum Event {
     VocabularyPreview {
         groups: Vec<GroupId>,
         preview: VocabularyPreview,
+    },
+    FixPreview {
+        groups: Vec<GroupId>,
+        kind: FixKind,
+        preview: FixPreview,
     },
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {

@@ -107,7 +107,7 @@ pub struct GroupDetail {
     pub current: CurrentState,
     /// The version that `current` names, with the reasons that depend on other groups.
     pub draft: Option<Draft>,
-    /// What would clear the draft's reasons, in their order.
+    /// What would clear the draft's reasons: first of the record as a whole, then field by field.
     pub fixes: Vec<Fix>,
     /// Oldest first.
     pub versions: Vec<Version>,
@@ -214,6 +214,13 @@ impl GroupDetail {
             committed: None,
         }));
         Ok(self.show(self.current.apply(change, number)))
+    }
+
+    /// The fixes that are offered next: those of the first reason that has any.
+    pub fn next_fixes(&self) -> &[Fix] {
+        let first = self.fixes.first().map(|fix| fix.reason);
+        let own = self.fixes.iter().take_while(|fix| Some(fix.reason) == first);
+        &self.fixes[..own.count()]
     }
 
     /// What the fix that a change names makes of the draft.

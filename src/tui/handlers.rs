@@ -2,7 +2,7 @@
 //! own.
 
 use super::dialogs::{
-    ActionPalette, ChooseAttribute, Confirm, Dialog, Help, PromptPurpose, ReplaceForm, RetryForm,
+    ActionPalette, ChooseAttribute, Confirm, Dialog, FixAllForm, Help, PromptPurpose, ReplaceForm, RetryForm,
     Scope, TranslateForm, ask_again,
 };
 use super::keymap::{Action, KeyContext};
@@ -11,7 +11,7 @@ use super::screens::ActionOutcome;
 use super::session::Session;
 use crate::engine::{Command, Retry};
 use crate::record::filter::NEEDS_REVIEW;
-use crate::record::{Change, Field, GroupId, GroupState};
+use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
 use crate::text::plural;
 
 /// What an action is about.
@@ -64,6 +64,12 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         }
         Action::Undo => session.send(Command::Undo),
         Action::Redo => session.send(Command::Redo),
+        Action::Fix1 => fix(0, session),
+        Action::Fix2 => fix(1, session),
+        Action::Fix3 => fix(2, session),
+        Action::FixAll1 => open = fix_all(0, scene.is_bulk, session),
+        Action::FixAll2 => open = fix_all(1, scene.is_bulk, session),
+        Action::FixAll3 => open = fix_all(2, scene.is_bulk, session),
         Action::RemoveTag => {
             open = about(targets, |groups| {
                 let field = Field::TagsKo;
@@ -195,6 +201,33 @@ fn commit_all(state: GroupState, word: &str, session: &mut Session) -> Option<Di
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
 }
 
+/// Takes one of the fixes that stand under a reason of the current record.
+fn fix(number: usize, session: &mut Session) {
+    let Some((reason, kind)) = offered(number, session) else {
+        return session.notify("there is no such fix here");
+    };
+    let current = session.current().into_iter().collect();
+    session.apply(current, Change::Fix { reason, kind });
+}
+
+/// Opens the preview of a fix for all records with its reason.
+fn fix_all(number: usize, is_bulk: bool, session: &mut Session) -> Option<Dialog> {
+    let Some((reason, kind)) = offered(number, session) else {
+        session.notify("there is no such fix here");
+        return None;
+    };
+    let scope = match is_bulk && !session.selection.is_empty() {
+        true => Scope::Selection,
+        false => Scope::Record,
+    };
+    Some(FixAllForm::open(reason, kind, scope, session))
+}
+
+fn offered(number: usize, session: &Session) -> Option<(Reason, FixKind)> {
+    let fix = session.detail()?.next_fixes().get(number)?;
+    Some((fix.reason, fix.kind))
+}
+
 fn pause(session: &mut Session) {
     if let Some(why) = session.engine.no_model() {
         return session.warn(why);
@@ -255,6 +288,9 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.listed().is_empty())
         }
+        Action::Fix1 | Action::FixAll1 => offered(0, session).is_some(),
+        Action::Fix2 | Action::FixAll2 => offered(1, session).is_some(),
+        Action::Fix3 | Action::FixAll3 => offered(2, session).is_some(),
         Action::CommitAccepted => session.records.groups().count(GroupState::Accepted) > 0,
         Action::Pause => session.engine.has_model(),
         _ => true,

@@ -60,9 +60,9 @@ fn opens_on_what_needs_review_by_uncertainty() {
 
 #[test]
 fn panes_and_screens() {
-    layouts("gallery", "2 space right");
-    layouts("progress", "3");
-    layouts("statistics", "4");
+    layouts("gallery", "F3 space right");
+    layouts("progress", "F4");
+    layouts("statistics", "F5");
     layouts("attempts", "v left j j");
     pane("record", "Record", "tab j j");
     pane("help", "Keys", "?");
@@ -89,6 +89,12 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::Reopen, "\\ g g a g g O", "Queue"),
     (Action::Undo, "a u", "Queue"),
     (Action::Redo, "a u ctrl-r", "Queue"),
+    (Action::Fix1, "j j 1", "Record"),
+    (Action::Fix2, "j j 2", "Record"),
+    (Action::Fix3, "j j 3", "Record"),
+    (Action::FixAll1, "j j g 1", "Fix all alike"),
+    (Action::FixAll2, "j j g 2", "Record"),
+    (Action::FixAll3, "j j g 3", "Record"),
     (Action::EditLabel, "e \"_끝", "Record"),
     (Action::EditField, "tab j enter", "Record"),
     (Action::AddTag, "t \"새_태그 enter \"모", "Record"),
@@ -99,12 +105,12 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::Translate, "V", "Translate"),
     (
         Action::RemoveTag,
-        "2 space right space d \"왕",
+        "F3 space right space d \"왕",
         "remove from",
     ),
     (
         Action::SetAttribute,
-        "2 space right space s j enter \"ni",
+        "F3 space right space s j enter \"ni",
         "add to",
     ),
     (Action::Note, "N \"다시_볼_것 enter", "Record"),
@@ -129,25 +135,25 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::NextPane, "tab", "Record"),
     (Action::PreviousPane, "tab shift-tab", "Queue"),
     (Action::NextToReview, "n", "Queue"),
-    (Action::Workbench, "3 1", "Queue"),
-    (Action::Gallery, "2", SCREEN),
-    (Action::Progress, "3", ""),
-    (Action::Statistics, "4", ""),
+    (Action::Workbench, "F4 F2", "Queue"),
+    (Action::Gallery, "F3", SCREEN),
+    (Action::Progress, "F4", ""),
+    (Action::Statistics, "F5", ""),
     (Action::Up, "j j k", "Queue"),
     (Action::Down, "j", "Queue"),
-    (Action::Left, "2 right right left", SCREEN),
-    (Action::Right, "2 right", SCREEN),
+    (Action::Left, "F3 right right left", SCREEN),
+    (Action::Right, "F3 right", SCREEN),
     (Action::PageUp, "\\ pagedown pageup", "Queue"),
     (Action::PageDown, "\\ pagedown", "Queue"),
     (Action::Top, "G g g", "Queue"),
     (Action::Bottom, "G", "Queue"),
     (Action::NarrowQueue, "< <", "Queue"),
     (Action::WidenQueue, "> >", "Queue"),
-    (Action::Select, "2 space", SCREEN),
-    (Action::SelectRange, "2 space right right v", SCREEN),
-    (Action::SelectAll, "2 A", SCREEN),
-    (Action::Unselect, "2 A esc", SCREEN),
-    (Action::Open, "4 down enter", "Queue"),
+    (Action::Select, "F3 space", SCREEN),
+    (Action::SelectRange, "F3 space right right v", SCREEN),
+    (Action::SelectAll, "F3 A", SCREEN),
+    (Action::Unselect, "F3 A esc", SCREEN),
+    (Action::Open, "F5 down enter", "Queue"),
     (Action::Help, "? pagedown", "Keys"),
     (Action::Palette, ": \"ret", "Do what?"),
     (Action::Redraw, "ctrl-l", ""),
@@ -235,7 +241,7 @@ fn the_picture_can_have_the_screen() {
     assert!(bench.screen().contains("> Queue"));
     bench.keys("z t");
     assert!(bench.screen().contains("> Record"));
-    bench.keys("esc z 2");
+    bench.keys("esc z F3");
     assert!(!bench.screen().contains("z back"), "{}", bench.screen());
 }
 
@@ -257,7 +263,7 @@ fn progress_is_live() {
         throughput: (0..60).map(f64::from).collect(),
         ..Progress::default()
     });
-    bench.keys("3 p");
+    bench.keys("F4 p");
     assert_eq!(bench.commands, [Command::Pause]);
     insta::assert_snapshot!("progress_live", bench.screen());
 }
@@ -341,7 +347,7 @@ fn pictures_under_a_box_are_left_out_whole() {
 #[test]
 fn a_larger_screen_is_filled() {
     let mut bench = Bench::evening(64, 16);
-    for (screen, last) in [("\\ 1 G", "은반지"), ("\\ 2 G", "은반지")] {
+    for (screen, last) in [("\\ F2 G", "은반지"), ("\\ F3 G", "은반지")] {
         bench.resize(64, 14);
         bench.keys(screen);
         bench.resize(120, 40);
@@ -451,7 +457,7 @@ proptest::proptest! {
             in_hand: Some((id, text(10))),
             ..Progress::default()
         });
-        for keys in ["", "tab", "e", "esc v", "2", "4", "3", "1 ? esc : esc", "ctrl-f \"a", "esc t"] {
+        for keys in ["", "tab", "e", "esc v", "F3", "F5", "F4", "F2 ? esc : esc", "ctrl-f \"a", "esc t"] {
             bench.keys(keys).screen();
         }
         bench.message(Message::Paste(texts.concat()));

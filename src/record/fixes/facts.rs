@@ -39,7 +39,7 @@ impl FixFacts {
         }
     }
 
-    /// The fixes for all these reasons, in their order.
+    /// The fixes for all these reasons: first of the record as a whole, then field by field.
     pub fn offered(
         &self,
         reasons: &[Reason],
@@ -47,8 +47,10 @@ impl FixFacts {
         vocabulary: &Vocabulary,
     ) -> Vec<Fix> {
         let context = self.context(vocabulary);
-        let reasons = reasons.iter();
+        let mut reasons = reasons.to_vec();
+        reasons.sort_by_key(|reason| (reason.field(), *reason));
         reasons
+            .iter()
             .flat_map(|reason| fixes(*reason, labels, &context))
             .collect()
     }

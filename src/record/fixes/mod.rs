@@ -15,4 +15,4 @@ pub use context::FixContext;
 pub use facts::FixFacts;
 pub use offer::{Fix, fix, fixes};
 pub use preview::{FixPreview, FixableRecord};
-pub use safe::safe_fixes;
+pub use safe::{SAFE_FIXES, safe_fixes};

@@ -3,11 +3,11 @@
 use super::context::FixContext;
 use super::offer::fix;
 use super::ways::mistakes_kind;
-use crate::record::{FixKind, Labels, Reason};
+use crate::record::{FixKind, Labels, Reason, check};
 
 /// Fixes that follow from the item, the pixels and the record itself, in the order in which they
 /// are done.
-const SAFE: [(Reason, FixKind); 11] = [
+pub const SAFE_FIXES: [(Reason, FixKind); 11] = [
     (Reason::Repetition, FixKind::DropRepetition),
     (Reason::MixedScript, FixKind::TranslateWords),
     (Reason::ItemNameMissing, FixKind::CorrectName),
@@ -25,11 +25,9 @@ const SAFE: [(Reason, FixKind); 11] = [
 pub fn safe_fixes(labels: &Labels, context: &FixContext) -> (Vec<(Reason, FixKind)>, Labels) {
     let mut fixed = labels.clone();
     let mut done = Vec::new();
-    for (reason, kind) in SAFE {
-        if !is_safe(kind, &fixed, context) {
-            continue;
-        }
-        if let Some(next) = fix(reason, kind, &fixed, context) {
+    for (reason, kind) in SAFE_FIXES {
+        let next = fix(reason, kind, &fixed, context);
+        if let Some(next) = next.filter(|next| is_safe(kind, &fixed, next, context)) {
             fixed = next;
             done.push((reason, kind));
         }
@@ -37,11 +35,15 @@ pub fn safe_fixes(labels: &Labels, context: &FixContext) -> (Vec<(Reason, FixKin
     (done, fixed)
 }
 
-/// Whether a fix leaves a record that somebody has to look at in the queue: one whose label takes
-/// the item for another thing is not made presentable.
-fn is_safe(kind: FixKind, labels: &Labels, context: &FixContext) -> bool {
+/// Whether a fix leaves a record that somebody has to look at in the queue: a label that takes the
+/// item for another thing, or sees colors that are not there, is not made presentable.
+fn is_safe(kind: FixKind, before: &Labels, after: &Labels, context: &FixContext) -> bool {
     match kind {
-        FixKind::CorrectName | FixKind::InsertName => !mistakes_kind(labels, context),
+        FixKind::CorrectName | FixKind::InsertName => !mistakes_kind(before, context),
+        FixKind::ReplaceColors | FixKind::RemoveColors => before.label_ko() == after.label_ko(),
+        FixKind::SetColors | FixKind::FillAttributes => {
+            !check(before, &context.rules).contains(&Reason::MainColorMissing)
+        }
         _ => true,
     }
 }

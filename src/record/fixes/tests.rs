@@ -72,7 +72,12 @@ fn the_name_goes_where_a_person_would_put_it() {
             "눈꽃 모자는 하얀 리본이 달린 모자입니다.",
         ),
         ("빨간 훈장이 걸려 있다", "눈꽃 훈장", "눈꽃 훈장은 빨간 훈장이 걸려 있다"),
-        // A near miss.
+        // Written apart, and with a part of the name that is no word of its own.
+        ("빨간 캠핑 가방", "토끼곰 캠핑가방", "빨간 토끼곰 캠핑가방"),
+        ("빛나는 빨간 별 모자", "별의 영광", "빛나는 빨간 별의 영광 모자"),
+        ("빨간 보석의 글로리온 링", "글로리온 링 : 가디언", "빨간 보석의 글로리온 링 : 가디언"),
+        // A near miss, as a whole.
+        ("빨간 반지, 마력이 깃든 말풍선이 있는 반지", "마력이 깃든 말풍선 반지", "빨간 반지, 마력이 깃든 말풍선 반지"),
         ("빨간 아케인 셰이드 메이지헷", "아케인셰이드 메이지햇", "빨간 아케인셰이드 메이지햇"),
         ("레인저후드를 쓴 빨간 인형", "레인져후드", "레인져후드를 쓴 빨간 인형"),
     ] {
@@ -201,7 +206,7 @@ fn tags_and_queries_follow_from_the_attributes() {
     let tagged = done(Reason::FewTags, FixKind::AddTags, &few, &facts).unwrap();
     assert_eq!(
         tagged.values(Field::TagsKo),
-        ["리본", "눈꽃", "모자", "빨간색", "천"]
+        ["리본", "눈꽃", "모자", "빨간색", "겨울"]
     );
     let asked = done(Reason::FewQueries, FixKind::AddQueries, &few, &facts).unwrap();
     assert_eq!(
@@ -244,7 +249,7 @@ fn a_label_is_written_from_what_is_known() {
         &facts("눈꽃 모자"),
     );
     assert_eq!(described.unwrap().label_ko(), "빨간색과 흰색의 천 눈꽃 모자");
-    // The name has the color already.
+    // A name that tells a color is believed.
     let red = labels("빨간 별").with(Field::LabelKo, ["빨간 별 모자"]);
     let described = done(
         Reason::NothingVisible,
@@ -252,7 +257,7 @@ fn a_label_is_written_from_what_is_known() {
         &red,
         &facts("빨간 별"),
     );
-    assert_eq!(described.unwrap().label_ko(), "하얀 천 빨간 별 모자");
+    assert_eq!(described.unwrap().label_ko(), "천 빨간 별 모자");
 }
 
 #[test]
@@ -282,8 +287,8 @@ fn a_list_becomes_a_sentence() {
             "흰색과 빨간색의 반짝이는 눈꽃 모자",
         ),
         (
-            "눈꽃 모자, 흰색/빨간색, 리본, 방울, 모자",
-            "흰색과 빨간색의 리본과 방울이 있는 눈꽃 모자",
+            "눈꽃 모자, 흰색/빨간색, 리본 장식, 모자",
+            "흰색과 빨간색의 리본 장식 눈꽃 모자",
         ),
     ] {
         let list = labels("눈꽃 모자").with(Field::LabelKo, [label]);

@@ -4,6 +4,7 @@
 mod choose;
 mod completion;
 mod filter_form;
+mod fix_all;
 mod help;
 mod palette;
 mod prompt;
@@ -15,6 +16,7 @@ mod translate;
 pub use choose::ChooseAttribute;
 pub use completion::Completion;
 pub use filter_form::FilterForm;
+pub use fix_all::FixAllForm;
 pub use help::Help;
 pub use palette::ActionPalette;
 pub use prompt::{PromptPurpose, TextPrompt};
@@ -39,6 +41,7 @@ pub enum Dialog {
     Retry(RetryForm),
     Replace(ReplaceForm),
     Translate(TranslateForm),
+    FixAll(FixAllForm),
     Refusal(PromptRefusal),
 }
 
@@ -138,6 +141,7 @@ impl Dialog {
             Self::Retry(dialog) => dialog,
             Self::Replace(dialog) => dialog,
             Self::Translate(dialog) => dialog,
+            Self::FixAll(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
         }
     }
@@ -153,6 +157,7 @@ impl Dialog {
             Self::Retry(dialog) => dialog,
             Self::Replace(dialog) => dialog,
             Self::Translate(dialog) => dialog,
+            Self::FixAll(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
         }
     }

@@ -44,7 +44,7 @@ pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
         && groups.count(GroupState::Waiting) + groups.count(GroupState::Running) > 0
         && session.engine.has_model()
     {
-        "Nothing needs you yet: the model is at work. 3 shows it, \\ shows every item."
+        "Nothing needs you yet: the model is at work. F4 shows it, \\ shows every item."
     } else if opening_filter {
         "Nothing needs you now. \\ shows every item."
     } else {

@@ -1,7 +1,9 @@
 //! Writes a label from what is known: the colors of the pixels, the material, the name.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{Phrase, Shape, in_shape, is_answer, item_kind, kind_at_end, known_words};
+use crate::record::fixes::text::{
+    ColorUse, Phrase, Shape, in_shape, is_answer, item_kind, kind_at_end, known_words, words,
+};
 use crate::record::{Field, Labels, Word};
 use crate::text::particles::with_particle;
 
@@ -33,20 +35,20 @@ pub fn describe(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(described)
 }
 
-/// The main colors of the icon that the name does not say.
+/// The main colors of the icon, unless the name tells one.
 fn visible_colors<'a>(context: &FixContext<'a>) -> Vec<&'a Word> {
     let Some(colors) = context.rules.colors else {
         return Vec::new();
     };
-    let name = context.rules.item_name.to_lowercase();
-    let is_said = |word: &Word| {
-        let mut spellings = word.spellings();
-        spellings.any(|text| name.contains(text.strip_suffix('색').unwrap_or(text)))
-    };
-    let mut measured = colors.unclaimed(&[], context.rules.vocabulary);
+    // A name that tells a color is believed.
+    let vocabulary = context.rules.vocabulary;
+    if words(context.rules.item_name).any(|word| ColorUse::of(word, "", vocabulary).is_some()) {
+        return Vec::new();
+    }
+    let mut measured = colors.unclaimed(&[], vocabulary);
     measured.truncate(2);
     let main = measured.into_iter().enumerate();
-    main.filter(|(at, (word, share))| !is_said(word) && (*at == 0 || *share >= SECOND))
+    main.filter(|(at, (_, share))| *at == 0 || *share >= SECOND)
         .map(|(_, (word, _))| word)
         .collect()
 }

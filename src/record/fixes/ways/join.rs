@@ -43,10 +43,6 @@ pub fn join(labels: &Labels, context: &FixContext) -> Option<Labels> {
     match parts.as_slice() {
         [] => {}
         [part] => sentence.push((*part).to_owned()),
-        [first, second] => {
-            sentence.push(with_particle(first, "과"));
-            sentence.push(format!("{} 있는", with_particle(second, "이")));
-        }
         // What belongs to what cannot be told.
         _ => return None,
     }

@@ -35,7 +35,12 @@ fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
     let mut tags = Vec::new();
     tags.extend(item_kind(context).map(|kind| kind.korean));
     tags.extend(shown_colors(labels, context).map(|word| in_shape(word, Shape::Shade).to_owned()));
-    for field in [Field::ItemTypeGuess, Field::Material, Field::Theme, Field::Vibe] {
+    tags.extend(korean(Field::ItemTypeGuess));
+    // The name is true of the item; what a model says of its material is not always.
+    let name = clean_text(context.rules.item_name);
+    let long = words(&name).filter(|word| word.chars().count() > 1);
+    tags.extend(long.map(str::to_owned));
+    for field in [Field::Theme, Field::Vibe, Field::Material] {
         tags.extend(korean(field));
     }
     for other in context.others {
@@ -46,9 +51,6 @@ fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
         });
         tags.extend(colorless.cloned());
     }
-    let name = clean_text(context.rules.item_name);
-    let long = words(&name).filter(|word| word.chars().count() > 1);
-    tags.extend(long.map(str::to_owned));
     tags
 }
 

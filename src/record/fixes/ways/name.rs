@@ -3,7 +3,8 @@
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, stems, words};
 use crate::record::{Field, Labels};
-use crate::text::{clean_text, particles::with_particle};
+use crate::text::clean_text;
+use crate::text::particles::{is_particle, with_particle};
 use unicode_normalization::UnicodeNormalization;
 
 /// Two spellings of one name share at least this part of their letters.
@@ -30,6 +31,9 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
     for (first, &(begin, _)) in places.iter().enumerate() {
         for &(_, end) in places[first..].iter().take(most) {
             for stem in stems(&label[begin..end]) {
+                if !ends_alike(stem, name) && !ends_clause(&label[begin + stem.len()..]) {
+                    continue;
+                }
                 let likeness = likeness(&letters(stem), &wanted);
                 if likeness >= NEAR && best.is_none_or(|(other, ..)| likeness > other) {
                     best = Some((likeness, begin, begin + stem.len()));
@@ -47,6 +51,16 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let named = with_particle(name, particle);
     let label = format!("{}{named}{rest}", &label[..begin]);
     Some(labels.clone().with(Field::LabelKo, [label]))
+}
+
+/// Whether the last words of both are much the same.
+fn ends_alike(text: &str, name: &str) -> bool {
+    likeness(&letters(last_word(text)), &letters(last_word(name))) >= 0.5
+}
+
+/// Whether no word goes on after a part of a sentence.
+fn ends_clause(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with([',', '.', ':'])
 }
 
 /// Where the words of a text begin and end, signs around them left out.
@@ -132,6 +146,12 @@ fn named_clause(clause: &str, context: &FixContext) -> String {
     if kind.is_some() {
         words.pop();
     }
+    if let (Some(kind), Some(last)) = (kind, words.last())
+        && is_of_name(&format!("{last}{kind}"), name)
+    {
+        // `캠핑 가방` of a `캠핑가방`.
+        words.pop();
+    }
     let mut shares = kind.is_some();
     while let Some(last) = words.last()
         && is_of_name(last, name)
@@ -161,14 +181,19 @@ fn named_clause(clause: &str, context: &FixContext) -> String {
 
 /// Whether the word, with or without its particle, is one of the name's.
 fn is_of_name(word: &str, name: &str) -> bool {
-    stems(word).any(|stem| words(name).any(|part| part == stem))
+    let is_part = |stem: &str| {
+        let mut parts = words(name).filter_map(|part| part.strip_prefix(stem));
+        parts.any(|rest| rest.is_empty() || is_particle(rest))
+    };
+    stems(word).any(is_part)
 }
 
 /// Whether a reader of the name knows the kind of thing.
 fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
     let vocabulary = context.rules.vocabulary;
     let last = name.rsplit(' ').next().unwrap_or_default();
-    if last.trim_end_matches(|c: char| !c.is_alphanumeric()).ends_with(kind) {
+    let bare = last.trim_end_matches(|c: char| !c.is_alphanumeric());
+    if bare.ends_with(kind) || words(name).any(|word| word == kind) {
         return true;
     }
     let by_name = kind_at_end(last, vocabulary);

@@ -117,6 +117,7 @@ fn a_step_that_changes_nothing_is_told() {
         step: Some(Step::Done(report)),
         undo: None,
         redo: None,
+        ..
     }) = heard.last()
     else {
         panic!("{heard:?}");

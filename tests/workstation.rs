@@ -130,6 +130,13 @@ impl Operator {
         self.keyboard.flush().unwrap();
     }
 
+    /// Commits the record in hand, once its picture is on the screen too.
+    #[track_caller]
+    fn commits(&mut self) {
+        self.wait_for("24x24 px");
+        self.press("c");
+    }
+
     /// Adds tags to the record in hand, each once the one before is on the screen.
     #[track_caller]
     fn add_tags(&mut self, tags: &[&str]) {
@@ -242,7 +249,7 @@ fn from_start_to_a_committed_record_and_a_clean_exit() {
     // Three more tags, then commit and on to the next.
     operator.add_tags(&["반지", "빨강", "둥근 테두리"]);
     operator.wait_for("edited");
-    operator.press("c");
+    operator.commits();
     operator.wait_for("Queue 1/1");
     operator.wait_for("붉은 망토");
 
@@ -307,7 +314,7 @@ fn a_crash_loses_nothing_that_was_done() {
 
     let mut operator = Operator::start(dir.path(), &REVIEW);
     operator.wait_for("[반지]");
-    operator.press("c");
+    operator.commits();
     // The engine has said so, not only the queue.
     operator.wait_for("committed: 1 committed line replaced");
     operator.signal(Signal::KILL);
@@ -394,7 +401,7 @@ fn a_terminal_that_is_closed_ends_it_in_order() {
     let mut operator = Operator::start(dir.path(), &REVIEW);
     operator.wait_for("few_tags: fewer than 5 tags");
     operator.add_tags(&["반지"]);
-    operator.press("c");
+    operator.commits();
     operator.wait_for("committed: 1 committed line replaced");
     let Operator {
         pty,
@@ -470,7 +477,7 @@ fn a_model_that_cannot_be_loaded_leaves_the_review() {
     operator.wait_for("model failed");
     operator.wait_for("config.json");
     operator.add_tags(&["반지", "빨강", "둥근"]);
-    operator.press("c");
+    operator.commits();
     operator.wait_for("Queue 1/1");
     operator.press("q");
     assert_eq!(operator.leave().0, 0);

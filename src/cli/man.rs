@@ -1,7 +1,7 @@
 //! Manual pages, in roff.
 
 use super::args::Cli;
-use super::pages::{ENVIRONMENT, EXAMPLES, EXIT_STATUS, FILES, Section};
+use super::pages::{ENVIRONMENT, EXAMPLES, EXIT_STATUS, Section, files};
 use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use clap::CommandFactory;
@@ -26,8 +26,9 @@ pub fn write_man(command: &[String], out: &mut dyn Write) -> Result<()> {
         };
         shown = inner;
     }
+    let files = files();
     let sections: &[Section] = match command {
-        [] => &[EXAMPLES, FILES, ENVIRONMENT, EXIT_STATUS],
+        [] => &[EXAMPLES, ("Files", &files), ENVIRONMENT, EXIT_STATUS],
         _ => &[ENVIRONMENT],
     };
     let mut page = Vec::new();

@@ -1,10 +1,11 @@
 //! The parts of the long help and of the manual pages that no option tells.
 
-use crate::outdir::{ERRORS, JOURNAL, KEPT, LABELS, LOG, PARQUET, UNREAD};
+use crate::export;
+use crate::outdir::{JOURNAL, KEPT, LOG, UNREAD};
 use std::fmt::Write as _;
 
 /// A heading and its entries: a term, and what it is.
-pub(super) type Section = (&'static str, &'static [(&'static str, &'static str)]);
+pub(super) type Section<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
 pub(super) const EXAMPLES: Section = (
     "Examples",
@@ -40,12 +41,9 @@ pub(super) const EXAMPLES: Section = (
     ],
 );
 
-pub(super) const FILES: Section = (
-    "Files",
-    &[
-        (LABELS, "one record a line, in source order"),
-        (PARQUET, "the same records, with --parquet"),
-        (ERRORS, "items that have no record, and why"),
+/// What an outdir and the user's folders hold.
+pub(super) fn files() -> Vec<(&'static str, &'static str)> {
+    let others = [
         (
             UNREAD,
             "lines of an earlier labels.jsonl that cannot be read, byte for byte",
@@ -71,8 +69,9 @@ pub(super) const FILES: Section = (
             "~/.cache/huggingface/hub",
             "downloaded models, shared with other programs",
         ),
-    ],
-);
+    ];
+    export::files().chain(others).collect()
+}
 
 pub(super) const ENVIRONMENT: Section = (
     "Environment",

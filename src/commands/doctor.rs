@@ -8,7 +8,7 @@ use crate::text::{for_json, for_lines, gigabytes, megabytes};
 use crate::vlm::{
     Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
 };
-use crate::{outdir, store};
+use crate::{export, outdir, store};
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -443,7 +443,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
         findings.hint("give write permission, or choose another --outdir");
         return;
     }
-    if let Err(error) = outdir::check(outdir, source.and_then(SourceKind::path)) {
+    if let Err(error) = export::check_outdir(outdir, source.and_then(SourceKind::path)) {
         return findings.error("outdir", error);
     }
     if let Err(error) = store::check_free(outdir) {

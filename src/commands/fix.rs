@@ -8,7 +8,7 @@ use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::{FixableRecord, SAFE_FIXES, fix, safe_fixes};
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary};
 use crate::settings::FixOptions;
-use crate::store::{Journal, JournalReader};
+use crate::store::{Journal, copy_to_read};
 use crate::text::{for_line, plural};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -44,7 +44,8 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
     let vocabulary = &selection.vocabulary;
     let plan = if options.dry_run {
-        let journal = JournalReader::open(outdir, vocabulary.clone())?;
+        let copy = copy_to_read(outdir, vocabulary.clone())?;
+        let journal = &copy.journal;
         let shown = selection.of(journal.summaries()?);
         plan(&shown, vocabulary, |summary| journal.fixable(summary))?
     } else {

@@ -76,7 +76,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
         }
         JournalAction::Rebuild => {
             let mut rebuilt = store::rebuild(outdir, Arc::new(Vocabulary::builtin()?))?;
-            let mut exports = Exports::new(outdir, false);
+            let mut exports = Exports::new(outdir, &[]);
             exports.rebuild(&mut rebuilt.journal)?;
             let counts = rebuilt.journal.counts()?;
             line(
@@ -111,7 +111,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
 /// Does again what a run wrote down whose journal was lost.
 fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>> {
     let mut journal = Journal::lock(outdir, Arc::new(Vocabulary::builtin()?))?;
-    let mut exports = Exports::new(outdir, false);
+    let mut exports = Exports::new(outdir, &[]);
     exports.catch_up(&mut journal)?;
     let replayed = store::replay(&mut journal, file)?;
     // Which pictures are gone is known when the source is next read.

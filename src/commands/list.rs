@@ -5,9 +5,9 @@ use super::write_out;
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::Fix;
-use crate::record::{Field, GroupDetail, QualityFlags, Record};
+use crate::record::{Field, GroupDetail, GroupId, QualityFlags, Record};
 use crate::settings::ListOptions;
-use crate::store::JournalReader;
+use crate::store::copy_to_read;
 use crate::text::{for_json, for_line, plural};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -22,7 +22,8 @@ struct Listed {
     state: &'static str,
     uncertainty: f32,
     reasons: Vec<ListedReason>,
-    family: Option<String>,
+    /// Images of one family share it.
+    family: Option<GroupId>,
     /// The draft in the record's form; null where there is none.
     record: Option<Record>,
 }
@@ -56,7 +57,8 @@ struct FieldText {
 /// Prints one line for each record that the filter shows; what else there is to say goes to `notes`.
 pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
     let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
-    let journal = JournalReader::open(&options.selection.outdir, selection.vocabulary.clone())?;
+    let copy = copy_to_read(&options.selection.outdir, selection.vocabulary.clone())?;
+    let journal = &copy.journal;
     let mut text = String::new();
     let mut colorless = 0;
     for summary in selection.of(journal.summaries()?) {
@@ -71,22 +73,15 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
         text.push('\n');
     }
     write_out(out, text.as_bytes())?;
-    let mut note = |words: String| write_out(notes, format!("note: {words}\n").as_bytes());
-    if colorless > 0 {
-        note(format!(
-            "the journal does not know the colors of {}, so that nothing is said of them; the next \
-             run with the source finds them",
-            plural(colorless, "image")
-        ))?;
+    if colorless == 0 {
+        return Ok(());
     }
-    if !journal.is_up_to_date()? {
-        note(
-            "the reasons are those of an earlier version; the next run on this outdir checks all \
-             records again"
-                .to_owned(),
-        )?;
-    }
-    Ok(())
+    let note = format!(
+        "note: the journal does not know the colors of {}, so that nothing is said of them; the \
+         next run with the source finds them\n",
+        plural(colorless, "image")
+    );
+    write_out(notes, note.as_bytes())
 }
 
 fn listed(detail: &GroupDetail) -> Listed {
@@ -113,7 +108,7 @@ fn listed(detail: &GroupDetail) -> Listed {
                     .collect(),
             })
             .collect(),
-        family: None,
+        family: summary.family,
         record: draft_record(detail),
     }
 }

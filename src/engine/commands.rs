@@ -38,6 +38,7 @@ pub fn apply(
     if outcome.changed.is_empty() {
         // A front end may have shown the change already.
         outcome.changed = groups.to_vec();
+        outcome.groups = groups.to_vec();
     } else {
         let text = taken_text(journal, change, groups)?;
         journal.log().change(&name, change, text, groups);
@@ -91,6 +92,7 @@ fn stepped(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {
         changed: outcome.changed,
         events: vec![Event::Stepped {
             step,
+            groups: outcome.groups,
             undo: outcome.undo,
             redo: outcome.redo,
         }],
@@ -148,8 +150,12 @@ pub fn remembered(journal: &mut JournalAccess) -> Result<Vec<Event>> {
         .collect();
     let (undo, redo) = journal.opened().next_steps()?;
     if undo.is_some() || redo.is_some() {
-        let step = None;
-        events.push(Event::Stepped { step, undo, redo });
+        events.push(Event::Stepped {
+            step: None,
+            groups: Vec::new(),
+            undo,
+            redo,
+        });
     }
     Ok(events)
 }

@@ -13,6 +13,7 @@ use super::results::Results;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
 use crate::export::Exports;
+use crate::outdir::PARQUET;
 use crate::prompt::Prompter;
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{AttemptSettings, GroupId, GroupState};
@@ -60,10 +61,11 @@ impl Coordinator {
         workers: Workers,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
             journal: JournalAccess::new(journal, front.clone()),
             front,
-            exports: Exports::new(&options.outdir, options.parquet),
+            exports: Exports::new(&options.outdir, requested),
             // The workstation shows families before the model has come to them.
             ingest: Ingest::new(settings.with_image, !options.commit_automatically),
             queue: RequestQueue::new(settings, workers.has_model()),

@@ -166,6 +166,8 @@ pub enum Event {
     Stepped {
         /// `None` at the start, when nothing has been done yet.
         step: Option<Step>,
+        /// The groups that it changed, or was to change where it changed none.
+        groups: Vec<GroupId>,
         undo: Option<String>,
         redo: Option<String>,
     },

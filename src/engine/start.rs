@@ -6,8 +6,9 @@ use super::messages::Event;
 use super::metrics::Metrics;
 use super::workers::Workers;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::export;
 use crate::labeler::Factory;
-use crate::outdir::{self, LABELS};
+use crate::outdir::LABELS;
 use crate::prompt::Prompter;
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, Vocabulary};
@@ -48,7 +49,7 @@ impl Engine {
     /// If one of them cannot be used, and if writing to the outdir could change other files.
     pub fn new(config: EngineConfig) -> Result<Self> {
         let options = config.options;
-        outdir::check(&options.outdir, config.source.kind.path())?;
+        export::check_outdir(&options.outdir, config.source.kind.path())?;
         if !options.resume && options.outdir.join(LABELS).exists() {
             return Err(Error::new(
                 ErrorKind::Usage,

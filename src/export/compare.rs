@@ -1,9 +1,7 @@
 //! Compares the files of lines in an outdir with what its journal would write.
 
-use super::errors::Errors;
-use super::exporter::Exporter;
+use super::exporter::exporters;
 use super::exports::read_lines;
-use super::jsonl::Jsonl;
 use super::target::Target;
 use super::truth::{PictureOfLine, Tally, Truth, View};
 use crate::error::Result;
@@ -45,8 +43,8 @@ pub fn compare(copy: &Journal, outdir: &Path) -> Result<Comparison> {
         journal: copy,
         truth: &truth,
     };
-    let exporters: [&dyn Exporter; 2] = [&Jsonl, &Errors];
-    let compared = exporters.into_iter().map(|exporter| {
+    let of_lines = exporters().into_iter().filter(|of| of.has_lines());
+    let compared = of_lines.map(|exporter| {
         let name = exporter.name();
         let target = Target::find(copy.outdir(), name)?;
         let mut sink = target.begin()?;

@@ -41,6 +41,10 @@ impl Exporter for Errors {
         ERRORS
     }
 
+    fn describe(&self) -> &'static str {
+        "items that have no record, and why"
+    }
+
     fn content(&self) -> Content {
         Content::Failures
     }

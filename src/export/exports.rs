@@ -3,14 +3,11 @@
 //! During a run the journal alone is written for every record; the exports follow every few
 //! seconds and at the end. Where a run ended in between, the next one rebuilds them at once.
 
-use super::errors::Errors;
-use super::exporter::Exporter;
-use super::jsonl::Jsonl;
-use super::parquet::Parquet;
+use super::exporter::{Exporter, exporters};
 use super::target::{LineHash, Target, Written, line_hash};
 use super::truth::{Tally, Truth, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{KEPT, LABELS, PARQUET, file, keep_lines};
+use crate::outdir::{KEPT, LABELS, file, keep_lines};
 use crate::store::{Content, FileOfRecords, Journal, Prefer, written_key};
 use crate::text::plural;
 use std::collections::{HashMap, HashSet};
@@ -45,8 +42,8 @@ impl Pace {
 pub struct Exports {
     outdir: PathBuf,
     exporters: Vec<Box<dyn Exporter>>,
-    /// The Parquet file is asked for; one that is there is kept up in any case.
-    parquet: bool,
+    /// Files that are made on request only; one that is there is kept up in any case.
+    requested: Vec<&'static str>,
     pace: Pace,
     /// The lines of each file as it was last written or imported.
     lines: HashMap<&'static str, HashSet<LineHash>>,
@@ -56,11 +53,12 @@ pub struct Exports {
 }
 
 impl Exports {
-    pub fn new(outdir: &Path, parquet: bool) -> Self {
+    /// `requested`: names of files that are made on request only.
+    pub fn new(outdir: &Path, requested: &[&'static str]) -> Self {
         Self {
             outdir: outdir.to_owned(),
-            exporters: vec![Box::new(Jsonl), Box::new(Errors), Box::new(Parquet)],
-            parquet,
+            exporters: exporters().into(),
+            requested: requested.to_vec(),
             pace: Pace::default(),
             lines: HashMap::new(),
             tally: None,
@@ -160,11 +158,11 @@ impl Exports {
         let mut stale = Vec::new();
         for (at, exporter) in self.exporters.iter().enumerate() {
             let name = exporter.name();
-            let is_wanted = match name {
-                PARQUET => all && (self.parquet || self.outdir.join(name).exists()),
-                _ => all || exporter.has_lines(),
-            };
-            if is_wanted && self.is_stale(journal, name, exporter.content())? {
+            let is_wanted = exporter.is_always_written()
+                || self.requested.contains(&name)
+                || self.outdir.join(name).exists();
+            let is_time = all || exporter.follows_run();
+            if is_time && is_wanted && self.is_stale(journal, name, exporter.content())? {
                 stale.push(at);
             }
         }

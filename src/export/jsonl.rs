@@ -15,6 +15,10 @@ impl Exporter for Jsonl {
         LABELS
     }
 
+    fn describe(&self) -> &'static str {
+        "one record a line, in source order"
+    }
+
     fn content(&self) -> Content {
         Content::Records
     }

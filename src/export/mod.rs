@@ -12,5 +12,6 @@ mod target;
 mod truth;
 
 pub use compare::{ComparedFile, Comparison, compare};
+pub use exporter::{check_outdir, files};
 pub use exports::Exports;
 pub use truth::Tally;

@@ -30,11 +30,23 @@ impl Exporter for Parquet {
         PARQUET
     }
 
+    fn describe(&self) -> &'static str {
+        "the same records, with --parquet"
+    }
+
     fn content(&self) -> Content {
         Content::Records
     }
 
     fn has_lines(&self) -> bool {
+        false
+    }
+
+    fn follows_run(&self) -> bool {
+        false
+    }
+
+    fn is_always_written(&self) -> bool {
         false
     }
 

@@ -40,14 +40,13 @@ const IN_PLACE: [&str; 7] = [
     UNREAD,
     KEPT,
 ];
-/// Replaced as a whole by every export.
-const REPLACED: [&str; 3] = [LABELS, PARQUET, ERRORS];
 
 /// Checks, before anything is written, that writing under `outdir` changes no other file: none of
 /// our names is a link to somewhere else, and none of them is the source that is read.
-pub fn check(outdir: &Path, source: Option<&Path>) -> Result<()> {
+/// `replaced` are the names of files that an export replaces as a whole.
+pub fn check(outdir: &Path, source: Option<&Path>, replaced: &[&str]) -> Result<()> {
     if let Some(source) = source {
-        refuse_source(outdir, source)?;
+        refuse_source(outdir, source, replaced)?;
     }
     for name in IN_PLACE {
         let path = outdir.join(name);
@@ -55,7 +54,7 @@ pub fn check(outdir: &Path, source: Option<&Path>) -> Result<()> {
             refuse_foreign(&path, &about)?;
         }
     }
-    for name in REPLACED {
+    for name in replaced {
         refuse_link_to_other_kind(&outdir.join(name))?;
     }
     Ok(())
@@ -142,12 +141,12 @@ fn refuse_link_to_other_kind(path: &Path) -> Result<()> {
 }
 
 /// A source under one of our names would be replaced by the first export.
-fn refuse_source(outdir: &Path, source: &Path) -> Result<()> {
+fn refuse_source(outdir: &Path, source: &Path, replaced: &[&str]) -> Result<()> {
     // A source that is not there is reported where it is opened.
     let Ok(read) = std::fs::metadata(source) else {
         return Ok(());
     };
-    for name in IN_PLACE.into_iter().chain(REPLACED) {
+    for name in IN_PLACE.iter().chain(replaced) {
         let path = outdir.join(name);
         // Through links: an export that is a link is written where it leads.
         let Ok(written) = std::fs::metadata(&path) else {

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 #[derive(Debug, Clone)]
 pub struct Committed {
     pub id: i64,
+    pub group: GroupId,
     /// Where the source names the picture now.
     pub image_path: String,
     /// Of the picture, where it was ever read.
@@ -67,7 +68,7 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
     let mut select = db
         .prepare_cached(&format!(
             "SELECT r.id, g.image_path, g.sha256, g.name, {IS_DISPLACED}, r.record, r.raw,
-                 r.label_key, r.checksum
+                 r.label_key, r.checksum, g.id
              FROM groups g
                  JOIN heads h ON h.group_id = g.id
                  JOIN records r ON r.id = h.record
@@ -85,6 +86,7 @@ pub fn each_record(db: &Connection, mut take: impl FnMut(Committed) -> Result<()
             let checksum: Option<String> = row.get(8)?;
             Ok(Committed {
                 id: row.get(0)?,
+                group: GroupId(row.get(9)?),
                 image_path: row.get(1)?,
                 image_sha256: row.get(2)?,
                 item_name: row.get(3)?,

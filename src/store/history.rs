@@ -17,6 +17,8 @@ use std::collections::HashSet;
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutcome {
     pub done: String,
+    /// The groups that the step itself changed.
+    pub groups: Vec<GroupId>,
     /// Every group that looks different now, twins of its old and new label included.
     pub changed: Vec<GroupId>,
     /// What the change did to whom; `None` for undo and redo.
@@ -127,7 +129,14 @@ impl History {
             drop(transaction);
             return match refused {
                 Some(error) => Err(error),
-                None => self.outcome(db, done.to_owned(), Vec::new(), Some(report)),
+                None => {
+                    let unchanged = StoredStep {
+                        done: done.to_owned(),
+                        groups: Vec::new(),
+                        changed: Vec::new(),
+                    };
+                    self.outcome(db, unchanged, Some(report))
+                }
             };
         }
         let done = match (once.len(), entries.len()) {
@@ -153,7 +162,12 @@ impl History {
         transaction.commit().map_err(doing("saving a step"))?;
         self.undo.push(step);
         self.redo.clear();
-        self.outcome(db, done, changed, Some(report))
+        let done = StoredStep {
+            done,
+            groups: entries.into_iter().map(|(group, _)| group).collect(),
+            changed,
+        };
+        self.outcome(db, done, Some(report))
     }
 
     /// Takes the newest step back; `None` where there is none.
@@ -161,10 +175,10 @@ impl History {
         let Some(&step) = self.undo.last() else {
             return Ok(None);
         };
-        let (done, changed) = go_back_to(db, step, Direction::Undo)?;
+        let done = go_back_to(db, step, Direction::Undo)?;
         self.undo.pop();
         self.redo.push(step);
-        self.outcome(db, done, changed, None).map(Some)
+        self.outcome(db, done, None).map(Some)
     }
 
     /// Does the step that was undone last again; `None` where there is none.
@@ -172,10 +186,10 @@ impl History {
         let Some(&step) = self.redo.last() else {
             return Ok(None);
         };
-        let (done, changed) = go_back_to(db, step, Direction::Redo)?;
+        let done = go_back_to(db, step, Direction::Redo)?;
         self.redo.pop();
         self.undo.push(step);
-        self.outcome(db, done, changed, None).map(Some)
+        self.outcome(db, done, None).map(Some)
     }
 
     /// What undo and redo would do next.
@@ -190,13 +204,18 @@ impl History {
     fn outcome(
         &self,
         db: &Connection,
-        done: String,
-        changed: Vec<GroupId>,
+        stored: StoredStep,
         report: Option<StepReport>,
     ) -> Result<StepOutcome> {
         let (undo, redo) = self.next_steps(db)?;
+        let StoredStep {
+            done,
+            groups,
+            changed,
+        } = stored;
         Ok(StepOutcome {
             done,
+            groups,
             changed,
             report,
             undo,
@@ -205,12 +224,15 @@ impl History {
     }
 }
 
+/// A step as the journal has it; the fields are those of [`StepOutcome`].
+struct StoredStep {
+    done: String,
+    groups: Vec<GroupId>,
+    changed: Vec<GroupId>,
+}
+
 /// Puts the groups of a step back to before it, or again to after it, as a step of its own.
-fn go_back_to(
-    db: &mut Connection,
-    step: i64,
-    direction: Direction,
-) -> Result<(String, Vec<GroupId>)> {
+fn go_back_to(db: &mut Connection, step: i64, direction: Direction) -> Result<StoredStep> {
     let transaction = db.transaction().map_err(doing("saving a step"))?;
     let mut states = StateWriter::new(&transaction);
     let done = describe(&transaction, step)?;
@@ -227,7 +249,9 @@ fn go_back_to(
         &done,
     )?;
     let mut touched = Touched::default();
+    let mut groups = Vec::new();
     for (group, entry) in read_entries(&transaction, step)? {
+        groups.push(group);
         let current = states.read(group)?;
         let next = CurrentState {
             review: entry.restored(&current, direction),
@@ -245,7 +269,11 @@ fn go_back_to(
     touched.count(&transaction)?;
     let changed = states.finish()?;
     transaction.commit().map_err(doing("saving a step"))?;
-    Ok((done, changed))
+    Ok(StoredStep {
+        done,
+        groups,
+        changed,
+    })
 }
 
 /// Which exports a step changes.

@@ -12,7 +12,6 @@ mod history;
 mod import;
 mod journal;
 mod queries;
-mod reader;
 mod recovery;
 mod rules;
 mod source_reading;
@@ -27,10 +26,9 @@ pub(crate) use import::file_sha256;
 pub use import::{FileOfRecords, Imported, Prefer};
 pub use journal::Journal;
 pub use queries::{Counts, Found};
-pub use reader::JournalReader;
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
-    files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,
+    copy_to_read, files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,
 };
 pub use source_reading::{Members, NewGroup, Upserted};
 pub use tables::meta::Content;

@@ -4,13 +4,13 @@
 use super::bars;
 use super::dialogs::{Dialog, Next};
 use super::engine_status::ModelState;
+use super::flow::Shown;
 use super::handlers::{self, Scene};
 use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
 use super::message::{Effect, Message};
 use super::records::TaskResult;
 use super::screens::{ActionOutcome, Screens, View};
 use super::session::{Session, Settings};
-use super::step_words::step_words;
 use super::theme::Theme;
 use super::widgets::layout::{self, frame};
 use super::widgets::{normalize_wide, paragraph};
@@ -30,6 +30,10 @@ pub struct App {
     prefix: Vec<Key>,
     /// Whether the operator has done anything yet.
     touched: bool,
+    /// How many frames had been drawn when the key in hand was read.
+    frames: u64,
+    /// An action was refused since the last key.
+    refused: bool,
 }
 
 impl App {
@@ -40,6 +44,8 @@ impl App {
             dialog: None,
             prefix: Vec::new(),
             touched: false,
+            frames: 0,
+            refused: false,
         }
     }
 
@@ -68,13 +74,16 @@ impl App {
     /// Takes a message. Cheap: [`App::prepare_frame`] follows once for many.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
         self.touched |= match &message {
-            Message::Key(_) | Message::Paste(_) => true,
+            Message::Key(..) | Message::Paste(_) => true,
             Message::Mouse(mouse) => mouse.kind != MouseEventKind::Moved,
             _ => false,
         };
         match message {
-            Message::Key(key) if key.kind != KeyEventKind::Release => self.key(&key),
-            Message::Key(_) => {}
+            Message::Key(key, frames) if key.kind != KeyEventKind::Release => {
+                self.frames = frames;
+                self.record_and_take(&key);
+            }
+            Message::Key(..) => {}
             Message::Mouse(mouse) => self.mouse(&mouse),
             Message::Paste(text) => {
                 if let Some(dialog) = &mut self.dialog {
@@ -102,14 +111,45 @@ impl App {
         self.session.take_effects()
     }
 
+    /// Takes a key, and records it where keys are recorded: not the one that begins the recording
+    /// or ends it.
+    fn record_and_take(&mut self, event: &KeyEvent) {
+        let recording = self.session.repeats.is_recording();
+        self.key(event);
+        if recording && self.session.repeats.is_recording() {
+            self.session.repeats.add(event);
+        }
+    }
+
+    /// Plays the recorded keys, up to the first one that is refused.
+    fn play(&mut self) {
+        let Some(keys) = self.session.repeats.begin_to_play() else {
+            return self.session.warn("keys are being recorded or played");
+        };
+        if keys.is_empty() {
+            self.session.notify("no keys are recorded yet");
+        }
+        for key in keys {
+            self.refused = false;
+            self.key(&key);
+            if self.refused {
+                break;
+            }
+        }
+        self.prefix.clear();
+        self.session.repeats.end_playing();
+    }
+
     fn key(&mut self, event: &KeyEvent) {
+        if self.session.is_too_small() {
+            return self.blind_key(event);
+        }
         if self.dialog.is_some() {
             if !self.tries_again(event) {
                 self.dialog_key(event);
             }
             return;
         }
-        self.session.notices.dismiss();
         for key in Key::from_event(event) {
             self.prefix.push(key);
             let mut found = self.look_up();
@@ -129,6 +169,26 @@ impl App {
                 // The rest of a syllable must not be typed into what just opened.
                 self.prefix.clear();
                 return;
+            }
+        }
+    }
+
+    /// Takes a key while the screen is too small to show what it would do: one may leave, and close
+    /// what is open.
+    fn blind_key(&mut self, event: &KeyEvent) {
+        match &self.dialog {
+            Some(dialog) if dialog.asks_to_leave() || event.code == KeyCode::Esc => {
+                self.dialog_key(event);
+            }
+            Some(_) => {}
+            None => {
+                self.prefix.extend(Key::from_event(event));
+                match self.look_up() {
+                    Lookup::Prefix => return,
+                    Lookup::Action(action) if action.works_blind() => self.perform(action),
+                    Lookup::Action(_) | Lookup::None => {}
+                }
+                self.prefix.clear();
             }
         }
     }
@@ -156,6 +216,9 @@ impl App {
         } else if open.is_some() {
             self.dialog = open;
         }
+        if self.dialog.is_none() {
+            self.screens.dialog_closed();
+        }
     }
 
     /// Handles the key that tries to save again. The screen names it while a dialog is open too, so
@@ -179,12 +242,22 @@ impl App {
     }
 
     fn perform(&mut self, action: Action) {
+        if action == Action::PlayKeys {
+            return self.play();
+        }
         let session = &mut self.session;
-        let outcome = handlers::refuse(action, session)
+        if !action.moves() {
+            session.notices.dismiss();
+        }
+        let targets = self.screens.targets(session);
+        let refusal = handlers::refuse(action, session)
+            .or_else(|| handlers::refuse_unseen(action, &targets, self.frames, session));
+        self.refused |= refusal.is_some();
+        let outcome = refusal
             .or_else(|| self.screens.shown_mut().act(action, session))
             .or_else(|| {
                 let scene = Scene {
-                    targets: self.screens.targets(session),
+                    targets,
                     is_bulk: self.screens.shown().is_bulk(),
                     is_workbench: self.screens.is_workbench(),
                 };
@@ -197,6 +270,7 @@ impl App {
         }
         if open.is_some() {
             self.prefix.clear();
+            self.refused |= matches!(open, Some(Dialog::Refusal(_)));
             self.dialog = open;
         }
     }
@@ -211,16 +285,21 @@ impl App {
         let session = &mut self.session;
         match event {
             Event::Groups(groups) => {
-                session.records.update(groups, session.queue.current());
+                session.update_records(groups);
                 session.queue.refresh();
             }
-            Event::Detail(detail) => session.records.put_detail(*detail),
-            Event::Stepped { step, undo, redo } => {
+            Event::Detail(detail) => session.put_detail(*detail),
+            Event::Stepped {
+                step,
+                groups,
+                undo,
+                redo,
+            } => {
                 session.engine.undo = undo;
                 session.engine.redo = redo;
                 // The first report comes before any step.
                 if let Some(step) = step {
-                    session.notify(step_words(&step));
+                    handlers::stepped(&step, &groups, session);
                 }
                 self.ask_again_to_leave();
             }
@@ -306,7 +385,7 @@ impl App {
     /// Updates an open question about leaving: a step that finishes meanwhile may change it, or
     /// make it needless.
     fn ask_again_to_leave(&mut self) {
-        if matches!(&self.dialog, Some(Dialog::Confirm(confirm)) if confirm.asks_to_leave()) {
+        if self.dialog().is_some_and(Dialog::asks_to_leave) {
             self.dialog = handlers::quit(&mut self.session);
         }
     }
@@ -318,6 +397,9 @@ impl App {
         let (queue, records) = (&mut session.queue, &session.records);
         if queue.take_rows(number, rows, records, filling, kept) {
             session.selection.count_hidden(queue.ids(records));
+        }
+        if session.queue.gives_up_seeking() {
+            session.notices.add("; the filter hides it");
         }
     }
 
@@ -368,6 +450,17 @@ impl App {
         }
     }
 
+    /// The frame that was prepared is on the screen; gives how many there have been.
+    pub fn drawn(&mut self) -> u64 {
+        let session = &mut self.session;
+        let shown = match self.dialog.is_some() || session.is_too_small() {
+            true => Shown::Nothing,
+            false => self.screens.shown().shows_record(session),
+        };
+        session.sight.drawn(session.queue.current(), shown);
+        session.sight.frames()
+    }
+
     /// Where the terminal's own cursor belongs, so that an input method composes there.
     pub fn cursor(&self) -> Option<Position> {
         let dialog = self.dialog()?;
@@ -384,7 +477,11 @@ impl Widget for &App {
         let session = &self.session;
         if session.is_too_small() {
             let (width, height) = layout::LEAST;
-            let text = format!("too small: {width}x{height} needed");
+            let asks = self.dialog().is_some_and(Dialog::asks_to_leave);
+            let text = match asks {
+                true => "leave? y n".to_owned(),
+                false => format!("too small: {width}x{height} needed"),
+            };
             return paragraph(&text, session.theme.bad(), area, buf);
         }
         let dialog = self.dialog();

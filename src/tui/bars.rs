@@ -9,7 +9,7 @@ use super::session::Session;
 use super::theme::sign;
 use super::widgets::put;
 use crate::record::GroupState;
-use crate::text::{count, width};
+use crate::text::{count, fit, rough_duration, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -84,6 +84,34 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
     );
 }
 
+/// From this width on the hint line has room for more than keys.
+const WIDE: u16 = 110;
+/// Cells of the name of a step.
+const STEP: usize = 30;
+
+/// What the operator has decided, how fast, how long the rest takes at this pace, and how many of
+/// all records are committed.
+fn meter(session: &Session, width: u16) -> Option<String> {
+    let decided = session.tally().decided();
+    if width < WIDE || decided == 0 {
+        return None;
+    }
+    let mut text = format!("{} decided", count(decided as u64));
+    if let Some(pace) = session.pace.per_hour(decided) {
+        text.push_str(&format!(", {pace:.0} an hour"));
+    }
+    let open = session.records.groups().open();
+    if let Some(seconds) = session.pace.seconds_left(decided, open) {
+        text.push_str(&format!(", {} left", rough_duration(seconds)));
+    }
+    if width >= WIDE + 40 {
+        let groups = session.records.groups();
+        let committed = count(groups.count(GroupState::Committed));
+        text.push_str(&format!(", {committed} of {} committed", count(groups.len() as u64)));
+    }
+    Some(text)
+}
+
 /// What happened last, then the keys that work right now.
 pub fn hints(
     session: &Session,
@@ -110,6 +138,10 @@ pub fn hints(
         };
         x = put(buf, x, area.y, area.width, &text, style);
         x += 2;
+    }
+    if session.repeats.is_recording() {
+        let text = "recording ";
+        x = put(buf, x, area.y, area.right().saturating_sub(x), text, theme.warn());
     }
     if !prefix.is_empty() {
         let keys: Vec<_> = prefix.iter().map(ToString::to_string).collect();
@@ -158,6 +190,7 @@ pub fn hints(
     // Help keeps its place at the right end.
     let help = session.keymap.keys_of(context, Action::Help);
     let mut room = area;
+    let meter = meter(session, area.width);
     if let Some(keys) = help.first()
         && area.width >= 50
     {
@@ -174,19 +207,33 @@ pub fn hints(
         );
         room.width = area.width.saturating_sub(cells + 1);
     }
+    if let Some(text) = meter {
+        let cells = width(&text) as u16;
+        let at = room.right().saturating_sub(cells + 1);
+        put(buf, at, area.y, cells, &text, theme.dim());
+        room.width = at.saturating_sub(area.x + 1);
+    }
     // First the way back from what hides the rest.
     let back = screen.way_back();
     for action in back.iter().chain(screen.hints()) {
         if !can(*action, screen.is_bulk(), session) {
             continue;
         }
+        let groups = session.records.groups();
         let short = match action {
-            Action::Pause if session.engine.paused => "go on",
-            Action::Zoom if back.is_some() => "back",
-            action => action.info().short,
+            Action::Pause if session.engine.paused => "go on".to_owned(),
+            Action::Zoom if back.is_some() => "back".to_owned(),
+            Action::Undo if area.width >= WIDE => match &session.engine.undo {
+                Some(step) => format!("undo {}", fit(step, STEP)),
+                None => "undo".to_owned(),
+            },
+            Action::CommitCertain => {
+                format!("commit {} certain", count(groups.count(GroupState::Draft)))
+            }
+            action => action.info().short.to_owned(),
         };
         if let Some(keys) = session.keymap.keys_of(context, *action).first()
-            && !hint(room, keys, short, &mut x, buf)
+            && !hint(room, keys, &short, &mut x, buf)
         {
             break;
         }

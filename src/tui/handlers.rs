@@ -2,15 +2,17 @@
 //! own.
 
 use super::dialogs::{
-    ActionPalette, ChooseAttribute, Confirm, Dialog, FixAllForm, Help, PromptPurpose, ReplaceForm, RetryForm,
-    Scope, TranslateForm, ask_again,
+    ActionPalette, ChooseAttribute, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
+    PromptRefusal, ReplaceForm, RetryForm, Scope, TranslateForm, ask_again,
 };
+use super::flow::Shown;
 use super::keymap::{Action, KeyContext};
 use super::message::Effect;
 use super::screens::ActionOutcome;
 use super::session::Session;
-use crate::engine::{Command, Retry};
-use crate::record::filter::NEEDS_REVIEW;
+use super::step_words::step_words;
+use crate::engine::{Command, Retry, Step};
+use crate::record::filter::{FAILED, NEEDS_REVIEW};
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
 use crate::text::plural;
 
@@ -32,6 +34,50 @@ pub fn refuse(action: Action, session: &mut Session) -> Option<ActionOutcome> {
     }
     session.warn(why);
     Some(ActionOutcome::done())
+}
+
+/// Refuses to decide about a record that was not on screen when the key was read.
+pub fn refuse_unseen(
+    action: Action,
+    targets: &[GroupId],
+    frames: u64,
+    session: &mut Session,
+) -> Option<ActionOutcome> {
+    let [id] = targets[..] else { return None };
+    // What is being edited is on screen, and so is what is typed.
+    let much = match action {
+        Action::Reject => Shown::Whole,
+        action if !action.is_about_record() => Shown::Nothing,
+        action if action.prompts() => Shown::Text,
+        _ => Shown::Whole,
+    };
+    if session.sight.had_seen(id, much, frames) {
+        return None;
+    }
+    let name = session.name_of(id);
+    let why = format!("{name} was not on screen yet: look at it, then press the key again");
+    if action.prompts() {
+        return Some(ActionOutcome::open(Dialog::refusal(why)));
+    }
+    session.warn(why);
+    Some(ActionOutcome::done())
+}
+
+/// Tells what a step did, and goes to what undo and redo have changed.
+pub fn stepped(step: &Step, groups: &[GroupId], session: &mut Session) {
+    let here = groups.iter().find(|id| session.current() == Some(**id));
+    let about = here.or(groups.first()).copied();
+    match step {
+        Step::Undone(_) | Step::Redone(_) => {
+            if let Some(id) = about {
+                session.go_to(id);
+            }
+        }
+        Step::Done(report) if report.records > 0 => session.count_step(&report.change, groups),
+        Step::Done(_) => {}
+    }
+    let name = about.map(|id| session.name_of(id)).unwrap_or_default();
+    session.notify(step_words(step, groups.len(), &name));
 }
 
 /// Performs an action; `None` where it is a screen's own.
@@ -70,6 +116,11 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::FixAll1 => open = fix_all(0, scene.is_bulk, session),
         Action::FixAll2 => open = fix_all(1, scene.is_bulk, session),
         Action::FixAll3 => open = fix_all(2, scene.is_bulk, session),
+        Action::RepeatEdit => open = repeat(targets, session),
+        Action::RecordKeys => record_keys(session),
+        Action::RemoveTag if targets.len() == 1 && session.labels().is_none() => {
+            open = Some(PromptRefusal::nothing_to_edit(session));
+        }
         Action::RemoveTag => {
             open = about(targets, |groups| {
                 let field = Field::TagsKo;
@@ -117,6 +168,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::ModelView => session.pictures.toggle_model_view(),
         Action::ClearFilter => session.set_filter(""),
         Action::NeedsReview => session.set_filter(NEEDS_REVIEW),
+        Action::Failed => session.set_filter(FAILED),
         Action::Sort => {
             let sort = session.queue.sort().next();
             session.set_sort(sort);
@@ -179,6 +231,39 @@ fn decide(
     let detail = format!("{others}One step; undo takes all of it back.");
     let command = Command::Apply { groups, change };
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+}
+
+/// Does the last edit again on these records; on many only once confirmed.
+fn repeat(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
+    let Some(change) = session.repeats.last().cloned() else {
+        session.notify("there is no edit to do again yet");
+        return None;
+    };
+    if groups.len() > 1 {
+        let question = format!("Do this again on {}?", plural(groups.len(), "record"));
+        let detail = format!("{}. One step; undo takes all of it back.", change.name());
+        let command = Command::Apply { groups, change };
+        return Some(Dialog::Confirm(Confirm::new(question, detail, command)));
+    }
+    if matches!(change, Change::Reject { .. }) {
+        session.go_to_next();
+    }
+    session.apply(groups, change);
+    None
+}
+
+fn record_keys(session: &mut Session) {
+    let key = |action| {
+        let keys = session.keymap.keys_of(KeyContext::Global, action);
+        keys.into_iter().next().unwrap_or_default()
+    };
+    let (record, play) = (key(Action::RecordKeys), key(Action::PlayKeys));
+    let text = match session.repeats.toggle() {
+        None => format!("recording keys: {record} ends it"),
+        Some(0) => "nothing was recorded".to_owned(),
+        Some(count) => format!("{} recorded: {play} plays them", plural(count, "key")),
+    };
+    session.notify(text);
 }
 
 /// Commits all accepted records, or all drafts without a reason, once confirmed.
@@ -275,11 +360,11 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         | Action::EditField
         | Action::AddValue
         | Action::RemoveValue
+        | Action::RemoveTag
         | Action::MoveEarlier => draft || (is_bulk && current.is_some()),
         Action::Reject
         | Action::Retry
         | Action::Note
-        | Action::RemoveTag
         | Action::SetAttribute
         | Action::Select
         | Action::SelectRange
@@ -292,6 +377,8 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         Action::Fix2 | Action::FixAll2 => offered(1, session).is_some(),
         Action::Fix3 | Action::FixAll3 => offered(2, session).is_some(),
         Action::CommitAccepted => session.records.groups().count(GroupState::Accepted) > 0,
+        Action::CommitCertain => session.records.groups().count(GroupState::Draft) > 0,
+        Action::RepeatEdit => session.repeats.last().is_some() && current.is_some(),
         Action::Pause => session.engine.has_model(),
         _ => true,
     }

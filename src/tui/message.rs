@@ -8,7 +8,8 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
 pub enum Message {
-    Key(KeyEvent),
+    /// A key, and how many frames had been drawn when it was read.
+    Key(KeyEvent, u64),
     Mouse(MouseEvent),
     Paste(String),
     Resize(Size),

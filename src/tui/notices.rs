@@ -40,6 +40,13 @@ impl Notices {
         });
     }
 
+    /// Says one thing more about what the notice is about.
+    pub fn add(&mut self, text: &str) {
+        if let Some(notice) = &mut self.current {
+            notice.text.push_str(text);
+        }
+    }
+
     pub fn dismiss(&mut self) {
         self.current = None;
     }

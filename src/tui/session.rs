@@ -2,6 +2,7 @@
 //! Screens and dialogs read it, and change it through its methods.
 
 use super::engine_status::EngineStatus;
+use super::flow::{Pace, Repeats, Sight, Tally};
 use super::history::History;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
@@ -12,13 +13,16 @@ use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::filter::Sort;
-use crate::record::{Change, Field, GroupDetail, GroupId, GroupSummary, Labels, Vocabulary};
+use crate::record::{
+    Change, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
+};
 use crate::settings::IconOptions;
 use crate::text::plural;
 use crate::wording;
 use ratatui::layout::{Rect, Size};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What a run of the workstation is started with.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +49,9 @@ pub struct Session {
     pub engine: EngineStatus,
     pub notices: Notices,
     pub history: History,
+    pub sight: Sight,
+    pub repeats: Repeats,
+    pub pace: Pace,
     effects: Vec<Effect>,
 }
 
@@ -62,6 +69,9 @@ impl Session {
             pictures: Pictures::default(),
             notices: Notices::default(),
             history: History::default(),
+            sight: Sight::default(),
+            repeats: Repeats::default(),
+            pace: Pace::new(Instant::now()),
             effects: Vec::new(),
         }
     }
@@ -91,6 +101,33 @@ impl Session {
     /// Everything about the current record, once the engine has sent it.
     pub fn detail(&self) -> Option<&Arc<GroupDetail>> {
         self.records.detail(self.current()?)
+    }
+
+    /// Takes new summaries. A record whose text they change is one that nobody has seen, unless its
+    /// new text is on screen already.
+    pub fn update_records(&mut self, groups: Vec<GroupSummary>) {
+        let current = self.current();
+        for summary in &groups {
+            let id = summary.id;
+            let shown = self.records.detail(id).filter(|_| current == Some(id));
+            let shown = shown.and_then(|detail| detail.draft.as_ref());
+            let is_shown = shown.is_some_and(|draft| draft.labels.summary() == summary.labels);
+            let before = self.records.get(id).map(|before| &before.labels);
+            if before != Some(&summary.labels) && !is_shown {
+                self.sight.forget(id);
+            }
+        }
+        self.records.update(groups, current);
+    }
+
+    pub fn put_detail(&mut self, detail: GroupDetail) {
+        let text = |detail: &GroupDetail| detail.draft.as_ref().map(|draft| draft.labels.clone());
+        let id = detail.summary.id;
+        let before = self.records.detail(id);
+        if before.is_some_and(|before| text(before) != text(&detail)) {
+            self.sight.forget(id);
+        }
+        self.records.put_detail(detail);
     }
 
     /// The labels of the current record's draft.
@@ -210,6 +247,7 @@ impl Session {
             }
         }
         if !groups.is_empty() {
+            self.repeats.done(&change);
             self.send(Command::Apply { groups, change });
         }
         true
@@ -237,6 +275,40 @@ impl Session {
 
     pub fn put_cursor(&mut self, row: usize) {
         self.queue.put_cursor(row, &self.records);
+    }
+
+    pub fn name_of(&self, id: GroupId) -> String {
+        let summary = self.records.get(id);
+        summary.map(|summary| summary.name.clone()).unwrap_or_default()
+    }
+
+    /// Counts a step for the pace of the session.
+    pub fn count_step(&mut self, change: &Change, groups: &[GroupId]) {
+        match change {
+            Change::Accept | Change::Reject { .. } => self.pace.decided(groups, Instant::now()),
+            // What a commit of many finds was decided before, or by nobody.
+            Change::Commit if groups.len() == 1 => self.pace.decided(groups, Instant::now()),
+            Change::Commit | Change::Reopen | Change::SetNote { .. } => {}
+            _ => self.pace.edited(groups),
+        }
+    }
+
+    /// What this session has decided, without what was taken back.
+    pub fn tally(&self) -> Tally {
+        self.pace.tally(|id| {
+            let summary = self.records.get(id);
+            summary.is_some_and(|summary| {
+                matches!(
+                    summary.state,
+                    GroupState::Accepted | GroupState::Committed | GroupState::Rejected
+                )
+            })
+        })
+    }
+
+    /// Goes to a record, and says so where the filter hides it.
+    pub fn go_to(&mut self, id: GroupId) {
+        self.queue.go_to(id, &self.records);
     }
 
     /// Moves the cursor by so many rows, as far as there are any.

@@ -2,7 +2,7 @@
 
 use crate::engine::Step;
 use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, StepReport};
-use crate::text::{count, plural};
+use crate::text::{count, fit, plural};
 
 /// What a text is: `imported`, `attempt 2`, `edit`.
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
@@ -17,11 +17,21 @@ pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     }
 }
 
-/// Describes what a step changed in how many records, and what it left alone and why.
-pub fn step_words(step: &Step) -> String {
+/// Cells of a record's name in a notice.
+const NAME: usize = 24;
+
+/// Describes what a step changed in how many records, and what it left alone and why. `name` is the
+/// only record that it is about, or where undo and redo have gone.
+pub fn step_words(step: &Step, records: usize, name: &str) -> String {
+    let name = fit(name, NAME);
+    let back = |verb: &str, step: &str| match records {
+        0 | 1 => format!("{name}: {verb}: {step}"),
+        _ => format!("{verb}: {step}; now at {name}"),
+    };
     match step {
-        Step::Undone(name) => format!("undone: {name}"),
-        Step::Redone(name) => format!("redone: {name}"),
+        Step::Undone(step) => back("undone", step),
+        Step::Redone(step) => back("redone", step),
+        Step::Done(report) if records == 1 => format!("{name}: {}", done(report)),
         Step::Done(report) => done(report),
     }
 }
@@ -143,6 +153,7 @@ fn left(report: &StepReport) -> Option<String> {
         Change::Add { .. } => ("had it already", "had it already"),
         Change::Remove { .. } | Change::Rename { .. } => ("does not have it", "do not have it"),
         Change::Replace { .. } => ("does not hold it", "do not hold it"),
+        Change::Fix { .. } => ("cannot be fixed so", "cannot be fixed so"),
         Change::Canonicalize { .. } => ("has nothing to translate", "have nothing to translate"),
         _ => ("was so already", "were so already"),
     };

@@ -327,6 +327,7 @@ impl Bench {
         for _ in 0..20 {
             let effects = self.app.prepare_frame();
             if effects.is_empty() {
+                self.app.drawn();
                 return;
             }
             self.carry_out(effects);
@@ -431,7 +432,11 @@ impl Bench {
             self.past.push((done, step));
             self.future.clear();
         }
-        self.step_events(Step::Done(report))
+        let changed: Vec<GroupId> = match self.past.last() {
+            Some((_, step)) if report.records > 0 => step.iter().map(|(id, _)| *id).collect(),
+            _ => groups.to_vec(),
+        };
+        self.step_events(Step::Done(report), changed)
     }
 
     fn travel(&mut self, direction: Direction) -> Vec<Event> {
@@ -448,11 +453,13 @@ impl Bench {
                 summarize(detail);
             }
         }
+        let groups = step.iter().map(|(id, _)| *id).collect();
         to.push((name.clone(), step));
-        self.step_events(match direction {
+        let step = match direction {
             Direction::Undo => Step::Undone(name),
             Direction::Redo => Step::Redone(name),
-        })
+        };
+        self.step_events(step, groups)
     }
 
     /// A model's new answer about an item.
@@ -480,11 +487,12 @@ impl Bench {
         self.event(labeled);
     }
 
-    fn step_events(&self, step: Step) -> Vec<Event> {
+    fn step_events(&self, step: Step, groups: Vec<GroupId>) -> Vec<Event> {
         vec![
             Event::Groups(self.world.values().map(|d| d.summary.clone()).collect()),
             Event::Stepped {
                 step: Some(step),
+                groups,
                 undo: self.past.last().map(|(name, _)| name.clone()),
                 redo: self.future.last().map(|(name, _)| name.clone()),
             },
@@ -560,7 +568,18 @@ impl Bench {
     }
 
     pub fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
-        self.message(Message::Key(KeyEvent::new(code, modifiers)));
+        let frames = self.session().sight.frames();
+        let key = KeyEvent::new(code, modifiers);
+        self.message(Message::Key(key, frames));
+    }
+
+    /// Keys typed so fast that no frame is drawn between them.
+    pub fn burst(&mut self, keys: &str) {
+        let frames = self.session().sight.frames();
+        for key in keys.chars() {
+            let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
+            self.message(Message::Key(key, frames));
+        }
     }
 
     pub fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {

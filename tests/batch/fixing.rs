@@ -128,13 +128,6 @@ fn what_cannot_be_listed_says_what_to_do() {
     assert!(!desk.path().join("nowhere").exists());
     let desk = self::desk();
     command(&desk, &["list", "--outdir", "out", "--filter", "colour:red reason:x"]).expect(2);
-    // One that an earlier program wrote.
-    let db = rusqlite::Connection::open(desk.out("journal.sqlite")).unwrap();
-    db.pragma_update(None, "user_version", 1).unwrap();
-    drop(db);
-    let told = command(&desk, &["list", "--outdir", "out"]).expect(1).err;
-    assert!(told.contains("earlier labeler-tui"), "{told}");
-    assert!(told.contains("--batch --resume"), "{told}");
 }
 
 #[test]

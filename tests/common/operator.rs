@@ -11,6 +11,7 @@ use labeler_tui::tui::Settings;
 use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
 use labeler_tui::tui::message::{Effect, Message};
+use labeler_tui::tui::picture::LoadedPicture;
 use labeler_tui::tui::theme::{Depth, Ground, Theme};
 use ratatui::layout::Size;
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub struct Operator {
     sent: bool,
     /// Nothing waits for the model.
     idle: bool,
+    /// How many frames have been drawn.
+    frames: u64,
     answers: BTreeMap<GroupId, Box<GroupDetail>>,
     /// How a record looked at once after a step, before the engine said so.
     predicted: Option<(GroupId, Look)>,
@@ -69,6 +72,7 @@ impl Operator {
             steps: Vec::new(),
             sent: true,
             idle: false,
+            frames: 0,
             answers: BTreeMap::new(),
             predicted: None,
             _unchanged: Sources::watch(folder),
@@ -96,7 +100,18 @@ impl Operator {
                     let more = self.app.update(Message::TaskDone(task.run()));
                     self.carry_out(more);
                 }
-                Effect::Pictures(_) | Effect::Redraw | Effect::Suspend => {}
+                // Nothing is drawn here, and it is told as pictures that cannot be shown.
+                Effect::Pictures(requests) => {
+                    for request in requests {
+                        let picture = LoadedPicture {
+                            key: request.key,
+                            picture: Err("not here".to_owned()),
+                        };
+                        let more = self.app.update(Message::Picture(picture));
+                        self.carry_out(more);
+                    }
+                }
+                Effect::Redraw | Effect::Suspend => {}
                 Effect::Quit => panic!("the workstation was left"),
             }
         }
@@ -133,6 +148,7 @@ impl Operator {
             let effects = self.app.prepare_frame();
             self.carry_out(effects);
             if !std::mem::take(&mut self.sent) && self.idle {
+                self.frames = self.app.drawn();
                 return;
             }
             self.engine.send(Command::Find { text: LAST.into() });
@@ -146,7 +162,7 @@ impl Operator {
 
     fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
         let key = KeyEvent::new(code, modifiers);
-        let effects = self.app.update(Message::Key(key));
+        let effects = self.app.update(Message::Key(key, self.frames));
         self.carry_out(effects);
         self.rests();
         if let Some((group, predicted)) = self.predicted.take() {

@@ -8,6 +8,6 @@ mod select;
 mod tests;
 mod text;
 
-pub use query::{NEEDS_REVIEW, Query, filter_field, filter_keys, last_word, quoted};
+pub use query::{FAILED, NEEDS_REVIEW, Query, filter_field, filter_keys, last_word, quoted};
 pub use select::{HeldRecord, Sort, select};
 pub use text::find;

@@ -28,6 +28,9 @@ pub struct Query {
     pub(super) terms: Vec<(bool, Test)>,
 }
 
+/// The filter that shows what has failed.
+pub const FAILED: &str = "state:failed";
+
 /// The filter that the workstation opens with.
 pub const NEEDS_REVIEW: &str = "state:review";
 

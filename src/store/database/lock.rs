@@ -55,18 +55,42 @@ impl Lock {
     }
 }
 
+/// Whether a process holds an outdir.
+#[derive(Debug)]
+pub enum Held {
+    /// Nobody does, nor can anybody begin to while this lives; a lock file that is not there
+    /// keeps nobody out.
+    No { _shared: Option<File> },
+    /// The lock file names the one who does.
+    Yes(File),
+}
+
+impl Held {
+    /// Writes nothing.
+    pub fn of(outdir: &Path) -> Result<Self> {
+        let path = outdir.join(LOCK);
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::No { _shared: None });
+            }
+            Err(error) => return Err(file("opening", &path)(error)),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(Self::No {
+                _shared: Some(lock),
+            }),
+            Err(TryLockError::WouldBlock) => Ok(Self::Yes(lock)),
+            Err(TryLockError::Error(error)) => Err(file("locking", &path)(error)),
+        }
+    }
+}
+
 /// An error that names the holder where a process holds `outdir`. Writes nothing.
 pub fn check_free(outdir: &Path) -> Result<()> {
-    let path = outdir.join(LOCK);
-    let mut lock = match File::open(&path) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(file("opening", &path)(error)),
-    };
-    match lock.try_lock_shared() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(taken(&mut lock, outdir)),
-        Err(TryLockError::Error(error)) => Err(file("locking", &path)(error)),
+    match Held::of(outdir)? {
+        Held::No { .. } => Ok(()),
+        Held::Yes(mut lock) => Err(taken(&mut lock, outdir)),
     }
 }
 

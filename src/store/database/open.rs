@@ -10,7 +10,7 @@
 
 use super::schema::{APPLICATION_ID, VERSION, migrate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file, open_own};
+use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, open_own};
 use crate::store::errors::{BROKEN, doing};
 use crate::store::tables::meta;
 use rusqlite::config::DbConfig;
@@ -82,54 +82,6 @@ pub fn open(outdir: &Path) -> Result<Connection> {
     db.set_prepared_statement_cache_capacity(64);
     migrate(&mut db).map_err(doing(&opening))?;
     begin_generation(&db)?;
-    Ok(db)
-}
-
-/// Opens the journal of `outdir` to read it, without its lock and without a trace.
-pub fn open_to_read(outdir: &Path) -> Result<Connection> {
-    let shown = outdir.join(JOURNAL);
-    let opening = format!("opening {}", shown.display());
-    if shown.symlink_metadata().is_err() {
-        return Err(Error::new(
-            ErrorKind::Store,
-            format!("there is no {JOURNAL} in {}", outdir.display()),
-        )
-        .with_hint(
-            "give the folder of an earlier run with --outdir; a labels.jsonl alone is imported by \
-             starting the workstation with its source once",
-        ));
-    }
-    outdir::check(outdir, None)?;
-    let folder = outdir.canonicalize().map_err(file("opening", outdir))?;
-    let path = folder.join(JOURNAL);
-    let own_state = main_file(&path, &shown)?;
-    // Where nobody has it open it cannot change, and SQLite needs no files beside it.
-    let mode = match JOURNAL_LOGS.iter().any(|log| folder.join(log).exists()) {
-        true => "mode=ro",
-        false => "mode=ro&immutable=1",
-    };
-    let uri = format!("file:{}?{mode}", percent_encoded(&path));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(uri, flags).map_err(doing(&opening))?;
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .and_then(|_| db.busy_timeout(Duration::from_secs(10)))
-        .map_err(doing(&opening))?;
-    db.set_prepared_statement_cache_capacity(64);
-    let marks = marks(&db).map_err(doing(&opening))?;
-    refuse_other(&marks, &shown)?;
-    if !usize::try_from(marks.version).is_ok_and(|version| version == VERSION) {
-        return Err(Error::new(
-            ErrorKind::Store,
-            format!("{} was written by an earlier labeler-tui", shown.display()),
-        )
-        .with_hint(
-            "start the workstation or --batch --resume on it once, which brings it up to date",
-        ));
-    }
-    check_log(&db, own_state.as_deref(), &shown)?;
     Ok(db)
 }
 

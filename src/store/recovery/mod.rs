@@ -5,9 +5,11 @@
 //! the two do not belong together, since the new journal names itself.
 
 mod contents;
+mod reading;
 mod replay;
 mod salvage;
 
+pub use reading::copy_to_read;
 pub use replay::{
     Replayed, RunStep, RunStepKind, files_to_restore, is_run_file, replay, rescued_files,
 };
@@ -64,8 +66,8 @@ pub struct Checked {
 pub struct JournalCopy {
     pub journal: Journal,
     _folder: TempDir,
-    /// Of the outdir that it is a copy from.
-    _lock: Lock,
+    /// Of the outdir that it is a copy from, where nobody may work on that meanwhile.
+    _lock: Option<Lock>,
 }
 
 /// Writes the whole journal of `outdir` into a new file, which is there only once it is complete.
@@ -166,7 +168,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
     let lock = lock(outdir)?;
     let shown = outdir.join(JOURNAL);
     let mut found = Checked::default();
-    if let Err(error) = outdir::check(outdir, None) {
+    if let Err(error) = outdir::check(outdir, None, &[]) {
         found.problems.push(error.cause);
         return Ok(found);
     }
@@ -209,7 +211,7 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
         found.copy = Some(JournalCopy {
             journal: Journal::lock(folder.path(), vocabulary)?,
             _folder: folder,
-            _lock: lock,
+            _lock: Some(lock),
         });
     }
     Ok(found)
@@ -217,6 +219,11 @@ pub fn check(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Checked> {
 
 /// The lock of an outdir that has a journal.
 fn lock(outdir: &Path) -> Result<Lock> {
+    refuse_empty(outdir)?;
+    lock_any(outdir)
+}
+
+fn refuse_empty(outdir: &Path) -> Result<()> {
     if outdir.join(JOURNAL).symlink_metadata().is_err() {
         return Err(Error::new(
             ErrorKind::Store,
@@ -224,7 +231,7 @@ fn lock(outdir: &Path) -> Result<Lock> {
         )
         .with_hint("give the folder of an earlier run with --outdir"));
     }
-    lock_any(outdir)
+    Ok(())
 }
 
 fn lock_any(outdir: &Path) -> Result<Lock> {
@@ -274,12 +281,17 @@ impl Staged {
     /// A copy of a database and of the log beside it.
     fn copy(outdir: &Path, from: &Path) -> Result<Self> {
         let staged = Self::folder(outdir)?;
-        copy_into(from, &staged.path)?;
-        let log = from.with_file_name(log_name(from));
-        if log.exists() {
-            copy_into(&log, &staged.log())?;
-        }
+        staged.fill(from)?;
         Ok(staged)
+    }
+
+    fn fill(&self, from: &Path) -> Result<()> {
+        copy_into(from, &self.path)?;
+        let log = from.with_file_name(log_name(from));
+        match log.exists() {
+            true => copy_into(&log, &self.log()),
+            false => Ok(()),
+        }
     }
 
     fn log(&self) -> PathBuf {

@@ -15,6 +15,7 @@ use super::database::schema;
 use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::Exports;
+use crate::outdir::PARQUET;
 use crate::record::testing::{item, labels, list, settings};
 use crate::record::{
     Attempt, Change, Failure, FailureCode, Field, GroupId, GroupState, Labels, Reason, Timings,
@@ -41,7 +42,7 @@ impl Outdir {
         match parquet {
             false => self.exports.update(&mut self.journal, true),
             true => {
-                let mut exports = Exports::new(self.journal.outdir(), true);
+                let mut exports = Exports::new(self.journal.outdir(), &[PARQUET]);
                 exports.update(&mut self.journal, true)?;
                 self.notices.extend(exports.take_notices());
                 Ok(())
@@ -75,7 +76,7 @@ impl DerefMut for Outdir {
 
 fn open(outdir: &Path) -> Outdir {
     let mut journal = Journal::lock(outdir, vocabulary()).unwrap();
-    let mut exports = Exports::new(outdir, false);
+    let mut exports = Exports::new(outdir, &[]);
     exports.catch_up(&mut journal).unwrap();
     Outdir {
         journal,

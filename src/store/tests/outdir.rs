@@ -1,14 +1,15 @@
 //! Outdirs that hold what is not ours, and journals that were copied around.
 
 use super::*;
-use crate::outdir::{self, JOURNAL, LABELS, open_own};
-use crate::store::{Checked, Rebuilt, backup, check, rebuild, restore};
+use crate::export::check_outdir;
+use crate::outdir::{JOURNAL, LABELS, open_own};
+use crate::store::{Checked, Rebuilt, backup, check, copy_to_read, rebuild, restore};
 use std::fs::OpenOptions;
 
 /// As the command does it.
 fn rebuild_with_exports(outdir: &Path) -> Rebuilt {
     let mut rebuilt = rebuild(outdir, vocabulary()).unwrap();
-    let mut exports = Exports::new(outdir, false);
+    let mut exports = Exports::new(outdir, &[]);
     exports.rebuild(&mut rebuilt.journal).unwrap();
     rebuilt
 }
@@ -36,6 +37,47 @@ fn a_database_of_another_program_is_refused_untouched() {
         assert!(refused.cause.contains("not a journal of"), "{refused}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
+}
+
+/// Names, lengths and times of all files in a folder.
+fn files_of(folder: &Path) -> Vec<(std::ffi::OsString, u64, std::time::SystemTime)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let about = entry.metadata().unwrap();
+            (entry.file_name(), about.len(), about.modified().unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_copy_to_read_shows_what_is_saved_and_writes_nothing_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "검"]);
+    let before = files_of(dir.path());
+    // Another one works on the outdir meanwhile.
+    let copy = copy_to_read(dir.path(), vocabulary()).unwrap();
+    assert_eq!(files_of(dir.path()), before);
+    journal.apply(&ids, &Change::Accept, "accept").unwrap();
+    assert_eq!(state(&copy.journal, ids[0]), GroupState::Draft);
+    let again = copy_to_read(dir.path(), vocabulary()).unwrap();
+    assert_eq!(state(&again.journal, ids[1]), GroupState::Accepted);
+    drop(journal);
+    let before = files_of(dir.path());
+    let closed = copy_to_read(dir.path(), vocabulary()).unwrap();
+    assert_eq!(state(&closed.journal, ids[1]), GroupState::Accepted);
+    assert_eq!(files_of(dir.path()), before);
+}
+
+#[test]
+fn there_is_nothing_to_read_in_a_folder_without_a_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = copy_to_read(dir.path(), vocabulary()).unwrap_err();
+    assert!(refused.cause.contains("no journal.sqlite"), "{refused}");
+    assert_eq!(files_of(dir.path()), []);
 }
 
 #[test]
@@ -67,7 +109,7 @@ fn nothing_is_written_through_a_link_under_one_of_our_names() {
                 true => std::fs::hard_link(&outside, out.join(name)).unwrap(),
                 false => std::os::unix::fs::symlink(&outside, out.join(name)).unwrap(),
             }
-            let refused = outdir::check(&out, None).unwrap_err();
+            let refused = check_outdir(&out, None).unwrap_err();
             assert!(refused.cause.contains(name), "{refused}");
             assert!(refused.cause.contains("link"), "{refused}");
             match name {
@@ -88,7 +130,7 @@ fn an_outdir_may_itself_be_a_link() {
     std::fs::create_dir(dir.path().join("there")).unwrap();
     let here = dir.path().join("here");
     std::os::unix::fs::symlink("there", &here).unwrap();
-    outdir::check(&here, None).unwrap();
+    check_outdir(&here, None).unwrap();
     drop(open(&here));
     assert!(dir.path().join("there").join(JOURNAL).exists());
 }
@@ -99,11 +141,11 @@ fn an_export_may_be_a_link_to_its_own_kind_only() {
     let link = dir.path().join(LABELS);
     std::fs::write(dir.path().join("mine.jsonl"), "").unwrap();
     std::os::unix::fs::symlink("mine.jsonl", &link).unwrap();
-    outdir::check(dir.path(), None).unwrap();
+    check_outdir(dir.path(), None).unwrap();
     std::fs::remove_file(&link).unwrap();
     std::fs::write(dir.path().join("icon.png"), "").unwrap();
     std::os::unix::fs::symlink("icon.png", &link).unwrap();
-    assert!(outdir::check(dir.path(), None).is_err());
+    assert!(check_outdir(dir.path(), None).is_err());
 }
 
 /// A journal with one record, its backup, and what a kill in the middle of a later run left.

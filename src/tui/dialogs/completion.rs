@@ -131,6 +131,15 @@ pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -
     matches.best()
 }
 
+/// The values that a field has, each with its number, for one to be chosen.
+pub fn of_values(values: &[String], word: &str) -> Vec<Completion> {
+    let mut matches = Matches::new(word);
+    for value in values {
+        matches.add(value, [], 0, "");
+    }
+    matches.all()
+}
+
 /// Completions from texts typed earlier.
 pub fn of_texts<'a>(texts: impl Iterator<Item = &'a str>, word: &str) -> Vec<Completion> {
     let mut matches = Matches::new(word);
@@ -247,9 +256,11 @@ pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Optio
     })
 }
 
+/// `numbered` puts the digit before each that takes it.
 pub fn draw(
     completions: &[Completion],
     chosen: Option<usize>,
+    numbered: bool,
     theme: &Theme,
     area: Rect,
     buf: &mut Buffer,
@@ -268,7 +279,11 @@ pub fn draw(
         } else {
             theme.chip()
         };
-        let mark = if here { ">" } else { " " };
+        let mark = match row {
+            0..9 if numbered => (row + 1).to_string(),
+            _ if here => ">".to_owned(),
+            _ => " ".to_owned(),
+        };
         let line = format!(
             "{mark} {} {}",
             pad(&completion.value, cells),

@@ -124,7 +124,7 @@ impl Modal for FilterForm {
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         if let Some(area) = self.popup(place, session) {
             let offered = self.completions(session);
-            completion::draw(&offered, self.chosen, &session.theme, area, buf);
+            completion::draw(&offered, self.chosen, false, &session.theme, area, buf);
         }
     }
 

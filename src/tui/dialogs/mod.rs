@@ -202,6 +202,11 @@ impl Dialog {
         self.modal().wants_counts()
     }
 
+    /// Whether it is the question before leaving.
+    pub fn asks_to_leave(&self) -> bool {
+        matches!(self, Self::Confirm(confirm) if confirm.asks_to_leave())
+    }
+
     /// The prompt that edits a value where it stands in the record pane.
     pub fn edits_in_place(&self) -> Option<&TextPrompt> {
         match self {

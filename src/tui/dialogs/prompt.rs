@@ -146,6 +146,24 @@ impl TextPrompt {
         text.rsplit(',').next().unwrap_or(text).trim_start()
     }
 
+    /// Whether a digit takes what is offered: while nothing is typed, where nothing is written that
+    /// could begin with one.
+    fn is_numbered(&self) -> bool {
+        let chooses = match &self.purpose {
+            PromptPurpose::Reject { .. } => true,
+            PromptPurpose::Remove { groups, .. } => groups.len() == 1,
+            _ => false,
+        };
+        chooses && self.edit.text().is_empty()
+    }
+
+    /// The offer that Enter takes: the chosen one, or the newest of earlier reasons where none was
+    /// typed.
+    fn choice(&self) -> Option<usize> {
+        let newest = matches!(self.purpose, PromptPurpose::Reject { .. }) && self.is_numbered();
+        self.chosen.or(newest.then_some(0))
+    }
+
     /// What the word being typed could become.
     pub fn completions(&self, session: &Session) -> Vec<Completion> {
         if let PromptPurpose::Reject { .. } = self.purpose {
@@ -154,6 +172,12 @@ impl TextPrompt {
         let Some(field) = self.completes() else {
             return Vec::new();
         };
+        if let PromptPurpose::Remove { groups, .. } = &self.purpose
+            && groups.len() == 1
+            && let Some(labels) = session.labels()
+        {
+            return completion::of_values(labels.values(field), self.word());
+        }
         // A value that the record has is not offered again.
         let taken = match &self.purpose {
             PromptPurpose::Add { groups, .. } if groups.len() == 1 => {
@@ -173,9 +197,16 @@ impl TextPrompt {
 
     /// Takes the chosen completion into the text.
     fn complete_chosen(&mut self, completions: &[Completion]) {
-        if let Some(completion) = self.chosen.and_then(|at| completions.get(at)) {
+        if let Some(completion) = self.choice().and_then(|at| completions.get(at)) {
             self.complete(&completion.value);
         }
+    }
+
+    /// Chooses the offer of a digit; `false` where there is none.
+    fn choose(&mut self, digit: char, completions: &[Completion]) -> bool {
+        let at = digit.to_digit(10).and_then(|at| (at as usize).checked_sub(1));
+        self.chosen = at.filter(|at| *at < completions.len()).or(self.chosen);
+        at == self.chosen
     }
 
     /// Carries out the typed text. Where that fails the prompt stays open, with the reason in a
@@ -323,6 +354,12 @@ impl Modal for TextPrompt {
                 self.complete_chosen(&completions);
                 return self.submit(session);
             }
+            KeyCode::Char(digit @ '1'..='9')
+                if self.is_numbered() && self.choose(digit, &completions) =>
+            {
+                self.complete_chosen(&completions);
+                return self.submit(session);
+            }
             _ => {
                 // Going on to type takes the chosen completion.
                 if let KeyCode::Char(',') = key.code {
@@ -356,7 +393,8 @@ impl Modal for TextPrompt {
             edit_line(&self.edit, theme.text(), inner, buf);
         }
         if let Some((completions, area)) = self.popup(place, session) {
-            completion::draw(&completions, self.chosen, theme, area, buf);
+            let numbered = self.is_numbered();
+            completion::draw(&completions, self.choice(), numbered, theme, area, buf);
         }
     }
 
@@ -368,7 +406,9 @@ impl Modal for TextPrompt {
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. }) {
+        if self.is_numbered() {
+            &[("1-9 Enter", "take"), ("Tab", "next"), ("Esc", "close")]
+        } else if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. }) {
             &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
         } else {
             &[("Enter", "take"), ("Esc", "leave it")]

@@ -1,5 +1,7 @@
 //! The table of actions. Help, hint line, palette, key files and the docs read it.
 
+use crate::record::Field;
+
 /// Where a key is pressed. A pane's own bindings win over `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyContext {
@@ -81,6 +83,9 @@ actions! {
         Reopen "reopen" "reopen" "Take an acceptance, a confirmation or a rejection back",
         Undo "undo" "undo" "Undo the last step, bulk steps too",
         Redo "redo" "redo" "Do the undone step again",
+        RepeatEdit "repeat-edit" "again" "Do the last edit or rejection again, on this record",
+        RecordKeys "record-keys" "record" "Record keys, or end the recording",
+        PlayKeys "play-keys" "play" "Play the recorded keys",
     }
     "Fix" {
         Fix1 "fix-1" "fix" "Take the first of the fixes that stand under a reason",
@@ -98,7 +103,7 @@ actions! {
         RemoveValue "remove" "remove" "Remove the value under the cursor",
         MoveEarlier "move-earlier" "earlier" "Move the value under the cursor towards the front",
         MoveLater "move-later" "later" "Move the value under the cursor towards the end",
-        RemoveTag "remove-tag" "remove tag" "Remove a tag from all selected records",
+        RemoveTag "remove-tag" "remove tag" "Remove a tag, by its number or name; in the gallery from all selected records",
         SetAttribute "set-attribute" "attribute" "Change one value in all selected records",
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
@@ -119,6 +124,7 @@ actions! {
         Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: color:",
         ClearFilter "clear-filter" "clear filter" "Show every item",
         NeedsReview "needs-review" "needs review" "Show what needs a person",
+        Failed "failed" "failed" "Show what has failed",
         Sort "sort" "sort" "Sort by uncertainty, name, time, source order",
         NextPane "next-pane" "pane" "Focus next pane",
         PreviousPane "previous-pane" "pane" "Focus previous pane",
@@ -137,6 +143,14 @@ actions! {
         PageDown "page-down" "page down" "A page down",
         Top "top" "top" "To the first",
         Bottom "bottom" "bottom" "To the last",
+        GoLabel "go-label" "label" "To the label of the record",
+        GoTags "go-tags" "tags" "To its tags",
+        GoColors "go-colors" "colors" "To its colors",
+        GoTheme "go-theme" "theme" "To its theme",
+        GoMaterial "go-material" "material" "To its material",
+        GoVibe "go-vibe" "vibe" "To its vibe",
+        GoType "go-type" "type" "To its item type",
+        GoQueries "go-queries" "queries" "To its queries",
         NarrowQueue "narrow-queue" "narrower" "Make the queue narrower",
         WidenQueue "widen-queue" "wider" "Make the queue wider",
     }
@@ -178,6 +192,7 @@ impl Action {
                     | Self::Fix1
                     | Self::Fix2
                     | Self::Fix3
+                    | Self::RepeatEdit
                     | Self::RemoveValue
                     | Self::MoveEarlier
                     | Self::MoveLater
@@ -185,6 +200,47 @@ impl Action {
                     | Self::TakeField
                     | Self::TakeAttempt
             )
+    }
+
+    /// Whether it is about the record in hand and changes what is saved of it.
+    pub fn is_about_record(self) -> bool {
+        self.decides()
+            && !matches!(
+                self,
+                Self::CommitAccepted
+                    | Self::CommitCertain
+                    | Self::Undo
+                    | Self::Redo
+                    | Self::Replace
+            )
+    }
+
+    /// The field of the record that it goes to.
+    pub fn goes_to(self) -> Option<Field> {
+        Some(match self {
+            Self::GoLabel => Field::LabelKo,
+            Self::GoTags => Field::TagsKo,
+            Self::GoColors => Field::Colors,
+            Self::GoTheme => Field::Theme,
+            Self::GoMaterial => Field::Material,
+            Self::GoVibe => Field::Vibe,
+            Self::GoType => Field::ItemTypeGuess,
+            Self::GoQueries => Field::QueryVariantsKo,
+            _ => return None,
+        })
+    }
+
+    /// Whether it only moves a cursor or a border.
+    pub fn moves(self) -> bool {
+        self.info().section == Self::Up.info().section
+    }
+
+    /// Whether it works on a screen that is too small to show anything.
+    pub fn works_blind(self) -> bool {
+        matches!(
+            self,
+            Self::Quit | Self::Suspend | Self::Redraw | Self::Help
+        )
     }
 
     /// Whether something is typed after it.

@@ -66,6 +66,13 @@ impl Groups {
         self.states[state as usize]
     }
 
+    /// How many records an operator has to look at.
+    pub fn open(&self) -> u64 {
+        let states = GroupState::ALL.iter();
+        let open = states.filter(|state| state.needs_review());
+        open.map(|state| self.count(*state)).sum()
+    }
+
     pub fn snapshot(&self) -> Snapshot {
         self.all.clone()
     }

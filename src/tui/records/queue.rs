@@ -10,6 +10,8 @@ pub struct Queue {
     rows: Vec<u32>,
     cursor: usize,
     current: Option<GroupId>,
+    /// The record to go to as soon as the rows show it.
+    sought: Option<GroupId>,
     filter: String,
     /// The part of the filter that was not understood.
     wrong: Option<String>,
@@ -29,6 +31,7 @@ impl Default for Queue {
             rows: Vec::new(),
             cursor: 0,
             current: None,
+            sought: None,
             filter: NEEDS_REVIEW.to_owned(),
             wrong: None,
             sort: Sort::default(),
@@ -112,8 +115,25 @@ impl Queue {
 
     /// Moves the cursor to a row, or to the last one.
     pub fn put_cursor(&mut self, row: usize, records: &Records) {
+        self.sought = None;
         self.cursor = row.min(self.rows.len().saturating_sub(1));
         self.follow_cursor(records);
+    }
+
+    /// Goes to a record: at once where the rows show it, else as soon as they do.
+    pub fn go_to(&mut self, id: GroupId, records: &Records) {
+        if let Some(row) = self.row_of(id, records) {
+            self.put_cursor(row, records);
+        }
+        // The rows may be about to change.
+        self.sought = Some(id);
+        self.stale = true;
+    }
+
+    /// Whether the record that it was to go to is hidden by the filter; once.
+    pub fn gives_up_seeking(&mut self) -> bool {
+        let settled = !self.stale && !self.in_work;
+        self.sought.take_if(|_| settled).is_some()
     }
 
     /// Makes the record under the cursor the current one.
@@ -194,6 +214,13 @@ impl Queue {
             return false;
         }
         self.rows = rows;
+        if let Some(id) = self.sought
+            && self.row_of(id, records).is_some()
+        {
+            self.sought = None;
+            self.current = Some(id);
+            self.held = None;
+        }
         let row = match self.current {
             _ if filling => Some(0),
             Some(id) => self.row_of(id, records),

@@ -106,6 +106,11 @@ impl Screens {
         };
     }
 
+    /// A dialog has closed: the keys go back to where it was opened.
+    pub fn dialog_closed(&mut self) {
+        self.workbench.return_focus();
+    }
+
     /// Performs an action of a screen that is not shown.
     pub fn act_elsewhere(
         &mut self,
@@ -115,6 +120,7 @@ impl Screens {
         if !self.is_workbench() {
             self.workbench.end_zoom();
         }
+        // The workbench first: it has the fields of the record that actions go to.
         self.all()
             .into_iter()
             .find_map(|screen| screen.act(action, session))

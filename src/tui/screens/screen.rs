@@ -1,6 +1,7 @@
 //! What every screen does, and what it gets and gives for it.
 
 use crate::tui::dialogs::Dialog;
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -64,6 +65,11 @@ pub trait Screen {
     /// The action that leads back from what hides the rest of the screen.
     fn way_back(&self) -> Option<Action> {
         None
+    }
+
+    /// How much of the current record a frame of it shows.
+    fn shows_record(&self, _session: &Session) -> Shown {
+        Shown::Nothing
     }
 
     /// Whether actions are about all selected records.

@@ -5,6 +5,7 @@ use crate::record::{
     Attempt, Background, Change, Field, GroupDetail, Labels, Listed, Origin, Reason, Version,
 };
 use crate::text::{fit, for_screen, width};
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::step_words::version_kind;
@@ -98,6 +99,10 @@ impl Screen for Versions {
     }
 
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
+        if let Some(field) = action.goes_to() {
+            self.field = Field::ALL.iter().position(|have| *have == field)?;
+            return Some(ActionOutcome::done());
+        }
         match action {
             Action::Up => self.step(0, -1, session),
             Action::Down => self.step(0, 1, session),
@@ -200,6 +205,13 @@ impl Screen for Versions {
                 }
             }
             line += height(row);
+        }
+    }
+
+    fn shows_record(&self, session: &Session) -> Shown {
+        match session.detail() {
+            Some(_) => Shown::Whole,
+            None => Shown::Nothing,
         }
     }
 

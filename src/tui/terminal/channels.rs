@@ -9,6 +9,8 @@ use crate::tui::picture::{self, LoadedPicture, PictureRequest};
 use crate::tui::records::{Task, TaskResult, worker};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
 use ratatui_image::picker::Picker;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 /// How often the progress and the terminal's size are looked at.
@@ -36,6 +38,8 @@ pub struct Channels {
     pub tasks: Sender<Task>,
     pub requests: Sender<Vec<PictureRequest>>,
     capabilities: Receiver<Capabilities>,
+    /// How many frames have been drawn, for the thread that reads keys.
+    pub frames: Arc<AtomicU64>,
     failed: Receiver<Error>,
     /// For the threads that begin later.
     fail: Sender<Error>,
@@ -51,7 +55,13 @@ impl Channels {
         // No pictures are loaded until the terminal has reported what it can show.
         let (requests, _) = unbounded();
         let continued = keyboard::signals(input_tx.clone(), fail.clone())?;
-        keyboard::read(input_tx, capabilities_tx, fail.clone())?;
+        let frames = Arc::new(AtomicU64::new(0));
+        keyboard::read(
+            input_tx,
+            capabilities_tx,
+            Arc::clone(&frames),
+            fail.clone(),
+        )?;
         worker::spawn(task_rx, result_tx, keyboard::report_to(fail.clone()))?;
         let channels = Self {
             input,
@@ -62,6 +72,7 @@ impl Channels {
             tasks,
             requests,
             capabilities,
+            frames,
             failed,
             fail,
         };

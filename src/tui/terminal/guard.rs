@@ -76,8 +76,9 @@ impl TerminalGuard {
     }
 
     /// Draws in the size that the application knows. The terminal's own size may have changed since,
-    /// and the panes of one size would be drawn into a frame of another.
-    pub fn draw(&mut self, app: &App) -> std::io::Result<()> {
+    /// and the panes of one size would be drawn into a frame of another. `ready` is called when the
+    /// frame is about to be written.
+    pub fn draw(&mut self, app: &App, ready: impl FnOnce()) -> std::io::Result<()> {
         if std::mem::take(&mut self.foreign) || self.size() != app.size() {
             // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
             // reads keys would get the answer.
@@ -90,6 +91,7 @@ impl TerminalGuard {
                 if let Some(at) = app.cursor() {
                     frame.set_cursor_position(at);
                 }
+                ready();
             })
             .map(drop)
     }

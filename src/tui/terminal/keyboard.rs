@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long pictures wait for the terminal's answers; what comes later is used when it comes.
@@ -22,15 +22,17 @@ const ANSWERS: Duration = Duration::from_millis(700);
 /// No answers are expected after this time.
 const LATE: Duration = Duration::from_secs(30);
 
-/// Reads keys, clicks and pastes until the terminal is gone. The terminal's replies are summed up in
+/// Reads keys, clicks and pastes until the terminal is gone. A key carries the number of `frames`
+/// that had been drawn when it was read. The terminal's replies are summed up in
 /// `capabilities`: once after a while, and again when they are complete.
 pub fn read(
     out: Sender<Message>,
     capabilities: Sender<Capabilities>,
+    frames: Arc<AtomicU64>,
     failed: Sender<Error>,
 ) -> Result<()> {
     let work = move || {
-        if let Err(error) = listen(&out, &capabilities) {
+        if let Err(error) = listen(&out, &capabilities, &frames) {
             tracing::warn!(%error, "the terminal is gone");
         }
         // Nobody listens where the workstation has ended.
@@ -48,7 +50,11 @@ pub fn report_to(failed: Sender<Error>) -> impl FnOnce(Error) + Send + 'static {
     }
 }
 
-fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Result<()> {
+fn listen(
+    out: &Sender<Message>,
+    capabilities: &Sender<Capabilities>,
+    frames: &AtomicU64,
+) -> io::Result<()> {
     let stdin = io::stdin();
     let asked = Instant::now();
     let mut decoder = Decoder::default();
@@ -95,9 +101,10 @@ fn listen(out: &Sender<Message>, capabilities: &Sender<Capabilities>) -> io::Res
             Err(error) => return Err(error.into()),
         };
         let mut complete = false;
+        let drawn = frames.load(Ordering::SeqCst);
         for input in inputs {
             let message = match input {
-                Input::Key(key) => Message::Key(key),
+                Input::Key(key) => Message::Key(key, drawn),
                 Input::Mouse(mouse) => Message::Mouse(mouse),
                 Input::Paste(text) => Message::Paste(text),
                 Input::Report(report) => {

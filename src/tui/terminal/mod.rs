@@ -21,6 +21,7 @@ use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};
 use std::io::{IsTerminal as _, stdin, stdout};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The shortest time between two frames that no key asked for.
@@ -91,7 +92,7 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
         stopped: false,
         broken: None,
     };
-    if let Err(error) = terminal.draw(&app).and_then(|()| probe::request()) {
+    if let Err(error) = terminal.draw(&app, || ()).and_then(|()| probe::request()) {
         return Ok(end.terminal_gone(&error));
     }
     let (mut channels, continued) = Channels::connect(handle)?;
@@ -117,9 +118,13 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
         }
         let calm = drawn.elapsed() >= CALM;
         if urgent || calm {
-            if let Err(error) = terminal.draw(&app) {
+            // Nobody sees the frame before its number counts.
+            let number = app.session().sight.frames() + 1;
+            let ready = || channels.frames.store(number, Ordering::SeqCst);
+            if let Err(error) = terminal.draw(&app, ready) {
                 return Ok(end.terminal_gone(&error));
             }
+            app.drawn();
             drawn = Instant::now();
             urgent = false;
         }

@@ -7,6 +7,7 @@ use super::{ActionOutcome, Screen, View};
 use crate::record::{Field, GroupSummary};
 use crate::text::{count, fit, pad, width};
 use crate::tui::dialogs::{Dialog, FilterForm, PromptPurpose, PromptRefusal};
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -159,6 +160,18 @@ impl Screen for Gallery {
             Action::Open,
             Action::Undo,
         ]
+    }
+
+    fn shows_record(&self, session: &Session) -> Shown {
+        let Some(detail) = session.detail() else {
+            return Shown::Text;
+        };
+        let room = self.layout(session).picture();
+        let key = session.pictures.tile_key(detail.summary.id, room);
+        match detail.item.file.is_none() || session.pictures.get(&key).is_some() {
+            true => Shown::Whole,
+            false => Shown::Text,
+        }
     }
 
     fn is_bulk(&self) -> bool {

@@ -10,6 +10,7 @@ mod sheet;
 use super::{ActionOutcome, Screen, View};
 use crate::record::Field;
 use crate::tui::dialogs::{Dialog, FilterForm};
+use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -36,6 +37,8 @@ pub struct Workbench {
     dragging: bool,
     /// The picture has the whole screen.
     zoom: bool,
+    /// The edit that is under way began in the queue, which is focused again after it.
+    returns: bool,
 }
 
 impl Default for Workbench {
@@ -47,6 +50,7 @@ impl Default for Workbench {
             queue_percent: 40,
             dragging: false,
             zoom: false,
+            returns: false,
         }
     }
 }
@@ -65,6 +69,13 @@ impl Workbench {
     /// Shows all panes again.
     pub fn end_zoom(&mut self) {
         self.zoom = false;
+    }
+
+    /// Goes back to the queue after an edit that began there.
+    pub fn return_focus(&mut self) {
+        if std::mem::take(&mut self.returns) {
+            self.focus = Pane::Queue;
+        }
     }
 
     fn panes(&self, session: &Session) -> Panes {
@@ -175,6 +186,12 @@ impl Screen for Workbench {
 
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
         self.record.follow(session.current());
+        let edits = matches!(action, Action::EditLabel | Action::AddTag);
+        self.returns = edits && self.focus == Pane::Queue;
+        if let Some(field) = action.goes_to() {
+            self.record.go_to(field);
+            return Some(ActionOutcome::show(KeyContext::Record));
+        }
         match action {
             Action::Up => return Some(self.step(0, -1, session)),
             Action::Down => return Some(self.step(0, 1, session)),
@@ -261,10 +278,12 @@ impl Screen for Workbench {
                 Action::Retry,
                 Action::Reject,
                 Action::Undo,
+                Action::RepeatEdit,
                 Action::Filter,
                 Action::NextPane,
                 Action::Attempts,
                 Action::CommitAccepted,
+                Action::CommitCertain,
                 Action::Palette,
                 Action::Quit,
             ],
@@ -281,6 +300,17 @@ impl Screen for Workbench {
                 Action::Attempts,
                 Action::Quit,
             ],
+        }
+    }
+
+    fn shows_record(&self, session: &Session) -> Shown {
+        let panes = self.panes(session);
+        if panes.record.or(panes.queue).is_none() || session.detail().is_none() {
+            return Shown::Nothing;
+        }
+        match picture_pane::is_settled(session, &panes) {
+            true => Shown::Whole,
+            false => Shown::Text,
         }
     }
 

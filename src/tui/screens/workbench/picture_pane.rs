@@ -28,6 +28,16 @@ pub fn requests(session: &Session, panes: &Panes) -> Vec<PictureRequest> {
         .collect()
 }
 
+/// Whether the picture of the current record is on screen, or will not be.
+pub fn is_settled(session: &Session, panes: &Panes) -> bool {
+    let (Some(area), Some(detail)) = (panes.picture, session.detail()) else {
+        return true;
+    };
+    let (room, _) = picture_and_text(inner_of(panes, area));
+    let key = session.pictures.key(detail, &session.settings.icon, room);
+    detail.item.file.is_none() || session.pictures.get(&key).is_some()
+}
+
 pub fn draw(view: &View<'_>, panes: &Panes, zoomed: bool, buf: &mut Buffer) {
     let Some(area) = panes.picture else { return };
     let session = view.session;

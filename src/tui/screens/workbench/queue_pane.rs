@@ -4,7 +4,9 @@ use super::layout::{Panes, inner_of};
 use crate::record::GroupSummary;
 use crate::text::{count, fit, pad, width};
 use crate::tui::screens::View;
-use crate::tui::screens::queue_parts::{empty_queue, filter_line};
+use crate::tui::screens::queue_parts::{
+    empty_queue, filter_line, is_reviewed, what_is_left,
+};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::{fill_view, keep_in_view, pane, put};
@@ -91,6 +93,15 @@ impl QueuePane {
             return;
         }
         let height = rows.height as u16;
+        let used = (queue.len() - self.top.min(queue.len())) as u16 * height + 1;
+        if is_reviewed(session) && used + 4 <= rows.list.height {
+            let under = Rect {
+                y: rows.list.y + used,
+                height: rows.list.height - used,
+                ..rows.list
+            };
+            what_is_left(session, under, buf);
+        }
         for (line, row) in (self.top..queue.len()).take(rows.count).enumerate() {
             let Some(summary) = session.row(row) else {
                 break;

@@ -112,6 +112,10 @@ impl RecordPane {
         self.scroll = 0;
     }
 
+    pub fn go_to(&mut self, field: Field) {
+        self.cursor = FieldCursor { field, index: 0 };
+    }
+
     pub fn scroll_by(&mut self, by: isize, panes: &Panes, session: &Session) {
         if let Some(area) = room(panes) {
             let length = sheet(None, session, area.width).lines.len();

@@ -1,0 +1,112 @@
+//! How far an operator has come in this session, and how fast. Breaks do not count.
+
+use crate::record::GroupId;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+/// The longest time between two decisions that counts as work.
+const BREAK: Duration = Duration::from_secs(120);
+/// Under this much work there is no pace yet.
+const LEAST: Duration = Duration::from_secs(60);
+const LEAST_DECIDED: usize = 3;
+
+#[derive(Debug)]
+pub struct Pace {
+    /// Records of this session that were decided, and whether they were edited before.
+    decided: HashMap<GroupId, bool>,
+    edited: HashSet<GroupId>,
+    worked: Duration,
+    last: Instant,
+}
+
+/// How many records were decided, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub as_they_were: usize,
+    pub edited: usize,
+}
+
+impl Tally {
+    pub fn decided(self) -> usize {
+        self.as_they_were + self.edited
+    }
+}
+
+impl Pace {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            decided: HashMap::new(),
+            edited: HashSet::new(),
+            worked: Duration::ZERO,
+            last: now,
+        }
+    }
+
+    pub fn edited(&mut self, groups: &[GroupId]) {
+        self.edited.extend(groups);
+    }
+
+    pub fn decided(&mut self, groups: &[GroupId], now: Instant) {
+        self.worked += now.saturating_duration_since(self.last).min(BREAK);
+        self.last = now;
+        for id in groups {
+            let edited = self.edited.remove(id);
+            let before = self.decided.entry(*id).or_default();
+            *before |= edited;
+        }
+    }
+
+    pub fn worked(&self) -> Duration {
+        self.worked
+    }
+
+    /// Of the decided records those that `is_decided` holds for still: undo takes decisions back.
+    pub fn tally(&self, is_decided: impl Fn(GroupId) -> bool) -> Tally {
+        let mut tally = Tally::default();
+        for (_, edited) in self.decided.iter().filter(|(id, _)| is_decided(**id)) {
+            match edited {
+                true => tally.edited += 1,
+                false => tally.as_they_were += 1,
+            }
+        }
+        tally
+    }
+
+    /// Records an hour, once there is something to tell it from.
+    pub fn per_hour(&self, decided: usize) -> Option<f64> {
+        let known = self.worked >= LEAST && decided >= LEAST_DECIDED;
+        known.then(|| decided as f64 * 3600.0 / self.worked.as_secs_f64())
+    }
+
+    /// Seconds for so many records more.
+    pub fn seconds_left(&self, decided: usize, open: u64) -> Option<f64> {
+        Some(open as f64 * 3600.0 / self.per_hour(decided)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaks_and_decisions_taken_back_do_not_count() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let [a, b, c] = [1, 2, 3].map(GroupId);
+        pace.decided(&[a], at(20));
+        pace.edited(&[b]);
+        pace.decided(&[b], at(40));
+        assert_eq!(pace.per_hour(2), None);
+        // An hour of lunch, of which two minutes count.
+        pace.decided(&[c], at(3640));
+        assert_eq!(pace.worked(), Duration::from_secs(160));
+        assert_eq!(pace.per_hour(3), Some(67.5));
+        assert_eq!(pace.seconds_left(3, 135), Some(7200.0));
+        let tally = pace.tally(|id| id != c);
+        assert_eq!((tally.as_they_were, tally.edited), (1, 1));
+        // Decided once more, it is no other record.
+        pace.decided(&[b], at(3650));
+        assert_eq!(pace.tally(|_| true).decided(), 3);
+    }
+}

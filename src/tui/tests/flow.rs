@@ -1,0 +1,247 @@
+//! Few keys a record: edits again, recorded keys, going back, and no decision about what was not seen.
+
+use super::*;
+
+fn decided(bench: &Bench) -> Vec<GroupId> {
+    let accepts = bench.commands.iter().filter_map(|command| match command {
+        Command::Apply {
+            groups,
+            change: Change::Accept,
+        } => Some(groups[0]),
+        _ => None,
+    });
+    accepts.collect()
+}
+
+fn values(bench: &Bench, field: Field) -> Vec<String> {
+    let labels = bench.session().labels().unwrap();
+    labels.values(field).to_vec()
+}
+
+#[test]
+fn a_burst_of_accepts_stops_at_what_was_not_drawn() {
+    let mut bench = Bench::evening(120, 40);
+    bench.app.drawn();
+    bench.burst("aaa");
+    assert_eq!(decided(&bench), [GroupId(3)]);
+    let screen = bench.screen();
+    assert!(
+        screen.contains("아주 길고 긴 이름을 가진 전설의 용사의 낡은 가죽 장갑 was not on screen yet"),
+        "{screen}"
+    );
+    // It has been by now.
+    bench.keys("a");
+    assert_eq!(decided(&bench), [GroupId(3), GroupId(5)]);
+}
+
+#[test]
+fn what_is_typed_ahead_at_a_prompt_for_an_unseen_record_is_no_key() {
+    let mut bench = Bench::evening(120, 40);
+    bench.burst("atq");
+    assert!(!bench.quit);
+    assert!(matches!(bench.app.dialog(), Some(Dialog::Refusal(_))));
+}
+
+#[test]
+fn a_new_text_must_be_seen_again() {
+    let mut bench = Bench::evening(120, 40);
+    let frames = bench.session().sight.frames();
+    let detail = bench.world.get_mut(&GroupId(3)).unwrap();
+    let draft = detail.draft.as_mut().unwrap();
+    draft.labels.set(Field::TagsKo, ["다른 태그"]);
+    detail.summary.labels = draft.labels.summary();
+    let summary = detail.summary.clone();
+    bench.event(Event::Groups(vec![summary]));
+    let key = crossterm::event::KeyEvent::new(KeyCode::Char('a'), KeyModifiers::NONE);
+    bench.message(Message::Key(key, frames));
+    assert!(decided(&bench).is_empty());
+    // An edit of one's own is no such thing.
+    bench.keys("t");
+    bench.burst("새");
+    bench.keys("enter esc a");
+    assert_eq!(decided(&bench), [GroupId(3)]);
+}
+
+#[test]
+fn no_key_decides_on_a_screen_too_small_to_show_anything() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("C");
+    bench.resize(30, 8);
+    bench.keys("a c . u t x y enter");
+    bench.keys("esc a c . u t x y enter");
+    assert!(bench.commands.is_empty(), "{:?}", bench.commands);
+    bench.keys("q");
+    assert!(bench.screen().contains("leave? y n"), "{}", bench.screen());
+    bench.keys("y");
+    assert!(bench.quit);
+}
+
+#[test]
+fn the_last_edit_is_done_again_on_the_record_in_hand() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys(".");
+    assert!(bench.screen().contains("there is no edit to do again yet"));
+    bench.keys("t \"여름 enter esc a .");
+    assert!(values(&bench, Field::TagsKo).contains(&"여름".to_owned()));
+    let screen = bench.screen();
+    assert!(screen.contains("added 여름 to tags"), "{screen}");
+    // Rejecting goes on to the next one, and so does doing it again.
+    bench.keys("x \"흐림 enter .");
+    assert_eq!(bench.count(GroupState::Rejected), 2);
+    // Of many it asks first.
+    bench.keys("\\ F3 A .");
+    let screen = bench.screen();
+    assert!(screen.contains("Do this again on 7 records?"), "{screen}");
+}
+
+#[test]
+fn recorded_keys_are_played_and_stop_at_what_is_refused() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("@");
+    assert!(bench.screen().contains("no keys are recorded yet"));
+    bench.keys("Q t \"여름 enter esc a");
+    assert!(bench.screen().contains("recording"));
+    bench.keys("Q @");
+    assert_eq!(decided(&bench), [GroupId(3), GroupId(5)]);
+    for id in [3, 5] {
+        let draft = bench.world[&GroupId(id)].draft.as_ref().unwrap();
+        let tags = draft.labels.values(Field::TagsKo);
+        assert_eq!(tags.last().map(String::as_str), Some("여름"));
+    }
+    // Of two decisions the second would be about what nobody has seen.
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("\\ Q a a Q F");
+    bench.commands.clear();
+    bench.keys("/ ctrl-u \"-state:accepted enter @");
+    assert_eq!(decided(&bench).len(), 1);
+}
+
+#[test]
+fn the_keys_go_back_to_where_an_edit_began() {
+    let mut bench = Bench::evening(120, 40);
+    for edit in ["e end \"_끝 enter", "t \"여름 enter esc", "t esc", "d 1"] {
+        bench.keys(edit);
+        assert!(bench.screen().contains("> Queue"), "{edit}");
+    }
+    for edit in ["tab e esc", "g t e \"_끝 enter", "g c + \"gold enter esc"] {
+        bench.keys(edit);
+        assert!(bench.screen().contains("> Record"), "{edit}");
+    }
+    bench.keys("esc");
+    assert!(bench.screen().contains("> Queue"));
+}
+
+#[test]
+fn two_keys_go_to_any_field() {
+    let mut bench = Bench::evening(120, 40);
+    for (keys, field) in [
+        ("g c d", Field::Colors),
+        ("g t d", Field::TagsKo),
+        ("g m d", Field::Material),
+        ("esc g h d", Field::Theme),
+        ("2 g q d", Field::QueryVariantsKo),
+    ] {
+        bench.keys(keys);
+        let Some(Command::Apply {
+            change: Change::Remove { field: of, .. },
+            ..
+        }) = bench.commands.last()
+        else {
+            panic!("{keys}: {:?}", bench.commands)
+        };
+        assert_eq!(*of, field);
+    }
+}
+
+#[test]
+fn a_tag_is_removed_and_an_earlier_reason_given_by_its_number() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("d 3");
+    assert_eq!(values(&bench, Field::TagsKo), ["모자", "보석", "왕관"]);
+    // By its name as well.
+    bench.keys("d \"보석 enter");
+    assert_eq!(values(&bench, Field::TagsKo), ["모자", "왕관"]);
+    bench.keys("x \"흐림 enter x \"잘림 enter x 2");
+    let Some(Command::Apply {
+        change: Change::Reject { reason },
+        ..
+    }) = bench.commands.last()
+    else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!(reason, "흐림");
+    bench.keys("u x enter");
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { change: Change::Reject { reason }, .. }) if reason == "흐림"
+    ));
+    // A digit that nothing is offered for is typed.
+    bench.keys("u x \"7월 enter");
+    assert!(matches!(
+        bench.commands.last(),
+        Some(Command::Apply { change: Change::Reject { reason }, .. }) if reason == "7월"
+    ));
+}
+
+#[test]
+fn undo_goes_to_what_it_undid_and_names_it() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("a a");
+    assert_eq!(bench.current_name(), "붉은 여왕의 모자");
+    bench.keys("u u");
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+    assert!(
+        bench.screen().contains("Frozen 왕관: undone: accept"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("j j ctrl-r");
+    let screen = bench.screen();
+    assert!(screen.contains("Frozen 왕관: redone: accept"), "{screen}");
+    // It is accepted, and so it is not among what needs review.
+    assert!(screen.contains("; the filter hides it"), "{screen}");
+    bench.keys("F3 A x \"흐림 enter y F2 u");
+    let screen = bench.screen();
+    assert!(screen.contains("undone: reject: 3 record(s); now at "), "{screen}");
+}
+
+#[test]
+fn a_notice_stays_until_something_else_happens() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("t \"여름 enter esc");
+    let notice = "Frozen 왕관: added 여름 to tags";
+    for keys in ["j", "k", "l", "h", "g", "t"] {
+        bench.keys(keys);
+        assert!(bench.screen().contains(notice), "{keys}");
+    }
+    bench.keys("o");
+    let screen = bench.screen();
+    assert!(!screen.contains(notice) && screen.contains("sorted by name"), "{screen}");
+}
+
+#[test]
+fn the_end_of_the_queue_says_what_is_left() {
+    let mut bench = Bench::evening(80, 24);
+    bench.keys("a t \"여름 enter esc a a");
+    let lines = bench.pane("Queue").unwrap();
+    let lines: Vec<String> = lines.into_values().collect();
+    insta::assert_snapshot!("end_of_queue", lines.join("\n"));
+    let mut small = Bench::evening(40, 10);
+    small.keys("a a a x \"흐림 enter");
+    assert_eq!(small.session().queue.len(), 0);
+    insta::assert_snapshot!("end_of_queue_small", small.screen());
+    // What has failed is one key away, and comes back.
+    bench.keys("F");
+    assert_eq!(bench.session().queue.filter(), "state:failed");
+    assert_eq!(bench.current_name(), "부서진 아이콘");
+}
+
+#[test]
+fn what_was_decided_is_counted_without_what_was_taken_back() {
+    let mut bench = Bench::evening(160, 40);
+    assert!(!bench.screen().contains("decided"));
+    bench.keys("a a");
+    assert!(bench.screen().contains("2 decided, 1 of 7 committed"), "{}", bench.screen());
+    bench.keys("u");
+    assert!(bench.screen().contains("1 decided"), "{}", bench.screen());
+}

@@ -71,7 +71,7 @@ fn lock(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> {
         return Err(Error::new(ErrorKind::Store, cause)
             .with_hint("give the folder of an earlier run with --outdir"));
     }
-    crate::outdir::check(outdir, None)?;
+    crate::outdir::check(outdir, None, &[])?;
     Journal::lock(outdir, vocabulary.clone())
 }
 

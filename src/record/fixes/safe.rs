@@ -2,8 +2,8 @@
 
 use super::context::FixContext;
 use super::offer::fix;
-use super::ways::mistakes_kind;
-use crate::record::{FixKind, Labels, Reason, check};
+use super::ways::{mistakes_kind, misses_largest_color};
+use crate::record::{FixKind, Labels, Reason};
 
 /// Fixes that follow from the item, the pixels and the record itself, in the order in which they
 /// are done.
@@ -41,9 +41,7 @@ fn is_safe(kind: FixKind, before: &Labels, after: &Labels, context: &FixContext)
     match kind {
         FixKind::CorrectName | FixKind::InsertName => !mistakes_kind(before, context),
         FixKind::ReplaceColors | FixKind::RemoveColors => before.label_ko() == after.label_ko(),
-        FixKind::SetColors | FixKind::FillAttributes => {
-            !check(before, &context.rules).contains(&Reason::MainColorMissing)
-        }
+        FixKind::SetColors | FixKind::FillAttributes => !misses_largest_color(before, context),
         _ => true,
     }
 }

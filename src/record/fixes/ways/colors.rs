@@ -147,3 +147,20 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let colors = std::iter::once(color).chain(others.filter(|other| *other != color));
     Some(labels.clone().with(Field::Colors, colors.cloned()))
 }
+
+/// Whether the label names colors, and not the largest one of the icon.
+pub fn misses_largest_color(labels: &Labels, context: &FixContext) -> bool {
+    let rules = &context.rules;
+    let Some(colors) = rules.colors else {
+        return false;
+    };
+    let label = Labels::default().with(Field::LabelKo, [labels.label_ko()]);
+    let claims = label.color_claims(rules.item_name, rules.vocabulary);
+    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
+    let largest = colors.unclaimed(&[], rules.vocabulary);
+    let unclaimed = colors.unclaimed(&claimed, rules.vocabulary);
+    match (largest.first(), unclaimed.first()) {
+        (Some((largest, _)), Some((unclaimed, _))) => !claimed.is_empty() && largest == unclaimed,
+        _ => false,
+    }
+}

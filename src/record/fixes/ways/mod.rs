@@ -8,6 +8,7 @@ mod lists;
 mod name;
 mod scripts;
 
+pub use colors::misses_largest_color;
 pub use name::mistakes_kind;
 
 use super::FixContext;

@@ -3,6 +3,7 @@
 
 mod args;
 mod convert;
+mod dataset_args;
 mod invocation;
 mod layers;
 mod man;

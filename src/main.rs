@@ -4,7 +4,7 @@
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
-use labeler_tui::commands::{ask, bench, doctor, fix, journal, list, show};
+use labeler_tui::commands::{ask, bench, doctor, export, fix, journal, list, show};
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
@@ -36,6 +36,10 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
         }
         Invocation::List(options) => list::run(&options, &mut stdout, &mut stderr)?,
         Invocation::Fix(options) => fix::run(&options, &mut stdout)?,
+        Invocation::Export(options) => {
+            let complete = export::run(&options, &mut stdout)?;
+            return Ok(ExitCode::from(if complete { 0 } else { 3 }));
+        }
         Invocation::Journal(options) => {
             let sound = journal::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!sound)));

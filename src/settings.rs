@@ -264,3 +264,83 @@ impl std::fmt::Debug for Secret {
         f.write_str("Secret(..)")
     }
 }
+
+/// What `export` writes, from where and to where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatasetOptions {
+    pub outdir: PathBuf,
+    /// A folder that is new or empty, or that an export has made.
+    pub to: PathBuf,
+    /// Removes another export that `to` holds.
+    pub replace: bool,
+    /// Where the images are now, if not where the source found them.
+    pub images: Option<PathBuf>,
+    /// The name of a format.
+    pub format: String,
+    pub captions: Vec<Caption>,
+    /// At least one.
+    pub splits: Vec<Share>,
+    pub seed: u64,
+    /// What shows through transparent pixels; `None` leaves images as they are.
+    pub flatten: Option<Background>,
+    /// 1 leaves images as they are.
+    pub upscale: u32,
+    /// Copies images into a dataset that would only name them.
+    pub copy_images: bool,
+    pub paths: PathsAre,
+    pub filter: Option<String>,
+    /// Images in one shard.
+    pub shard_size: usize,
+}
+
+/// A split by name, and its part of all images, against those of the others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    pub name: String,
+    pub share: f64,
+}
+
+/// What is said of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caption {
+    Label,
+    /// The label with the kind of item in the place of its name.
+    LabelWithoutName,
+    LabelEn,
+    Tags,
+    /// One caption each.
+    Queries,
+}
+
+impl Caption {
+    pub const ALL: &'static [Caption] = &[
+        Self::Label,
+        Self::LabelWithoutName,
+        Self::LabelEn,
+        Self::Tags,
+        Self::Queries,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Label => "label",
+            Self::LabelWithoutName => "label-without-name",
+            Self::LabelEn => "label-en",
+            Self::Tags => "tags",
+            Self::Queries => "queries",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+/// How a dataset names images that it does not hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PathsAre {
+    #[default]
+    Absolute,
+    /// As seen from the dataset's folder.
+    Relative,
+}

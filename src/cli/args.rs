@@ -1,5 +1,6 @@
 //! The clap table. Every option is optional here, so that the layers below the flags can fill it.
 
+use super::dataset_args::ExportArgs;
 use super::pages;
 use crate::record::Background;
 use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
@@ -49,6 +50,8 @@ pub enum Command {
     /// The records become edited drafts; nothing is committed. Each kind of fix is one step,
     /// which undo in the workstation takes back.
     Fix(FixArgs),
+    /// Export committed records with their images as a training set
+    Export(ExportArgs),
     /// Back up, restore, check or rebuild the journal of an outdir
     #[command(subcommand, disable_help_subcommand = true)]
     Journal(JournalCommand),
@@ -414,7 +417,7 @@ fn boolish() -> clap::builder::BoolishValueParser {
 }
 
 /// A whole number from 1 on.
-fn whole<N>(most: Option<N>) -> impl TypedValueParser<Value = N>
+pub(super) fn whole<N>(most: Option<N>) -> impl TypedValueParser<Value = N>
 where
     N: FromStr + PartialOrd + From<u8> + Display + Copy + Send + Sync + 'static,
 {
@@ -430,7 +433,7 @@ where
 }
 
 /// A closed list of words, each with its value.
-fn words<T: Clone + Send + Sync + 'static>(
+pub(super) fn words<T: Clone + Send + Sync + 'static>(
     table: &'static [(&'static str, T)],
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(table.iter().map(|(word, _)| *word)).try_map(move |given| {
@@ -450,7 +453,7 @@ fn only_source() -> impl TypedValueParser<Value = OnlySource> {
     ])
 }
 
-fn background() -> impl TypedValueParser<Value = Background> {
+pub(super) fn background() -> impl TypedValueParser<Value = Background> {
     words(&[
         ("white", Background::White),
         ("black", Background::Black),

@@ -4,15 +4,16 @@ use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
     OutdirArgs, ShowCommand, VocabularyArgs,
 };
+use super::dataset_args::ExportArgs;
 use super::invocation::Invocation;
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DeviceChoice, DoctorOptions, EngineOptions, FixOptions,
-    FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions, ListOptions,
-    ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions, SelectionOptions, SourceKind,
-    SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
+    EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction, JournalOptions,
+    LabelerOptions, ListOptions, ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions,
+    SelectionOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -34,6 +35,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             selection: selection(args.outdir, Some(args.filter), args.vocabulary),
             dry_run: args.dry_run,
         }),
+        Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Show(file)) => Invocation::Show(match file {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
@@ -354,6 +356,21 @@ fn selection(
         filter,
         vocabulary: vocabulary.vocabulary,
     }
+}
+
+fn export_options(args: ExportArgs) -> Result<DatasetOptions> {
+    let options = DatasetOptions::from(args);
+    let mut names: Vec<&str> = options
+        .splits
+        .iter()
+        .map(|share| share.name.as_str())
+        .collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let cause = format!("--split names {} twice", twice[0]);
+        return Err(usage(cause, "give each split a name of its own"));
+    }
+    Ok(options)
 }
 
 fn journal_options(command: JournalCommand) -> JournalOptions {

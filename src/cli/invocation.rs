@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DoctorOptions, FixOptions, JournalOptions, ListOptions,
-    RunOptions,
+    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DoctorOptions, FixOptions,
+    JournalOptions, ListOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -16,6 +16,7 @@ pub enum Invocation {
     Doctor(Box<DoctorOptions>),
     List(ListOptions),
     Fix(FixOptions),
+    Export(Box<DatasetOptions>),
     Journal(JournalOptions),
     Show(BuiltinFile),
     Completions(Shell),

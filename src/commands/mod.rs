@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod bench;
 pub mod doctor;
+pub mod export;
 pub mod fix;
 pub mod journal;
 pub mod list;

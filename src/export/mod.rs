@@ -2,6 +2,7 @@
 //! ones are stale is told by the versions of what the journal holds.
 
 mod compare;
+mod dataset;
 mod errors;
 mod exporter;
 mod exports;
@@ -12,6 +13,7 @@ mod target;
 mod truth;
 
 pub use compare::{ComparedFile, Comparison, compare};
+pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
 pub use exporter::{check_outdir, files};
 pub use exports::Exports;
 pub use truth::Tally;

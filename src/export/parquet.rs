@@ -71,7 +71,7 @@ struct ParquetFile<'a> {
 
 impl<'a> ParquetFile<'a> {
     pub fn begin(out: &'a mut Sink, path: &'a Path) -> Result<Self> {
-        let schema = Arc::new(schema());
+        let schema = Arc::new(Schema::new(record_fields()));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .build();
@@ -101,7 +101,7 @@ impl<'a> ParquetFile<'a> {
     }
 
     fn write_held(&mut self) -> Result<()> {
-        let columns = columns(&std::mem::take(&mut self.held))?;
+        let columns = record_columns(&std::mem::take(&mut self.held))?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map_err(|error| unfit(&error))?;
         self.writer
@@ -149,7 +149,7 @@ fn flags_fields() -> Fields {
 }
 
 /// The keys of a record, in its order.
-fn schema() -> Schema {
+pub(super) fn record_fields() -> Vec<Field> {
     let mut fields = vec![
         text("image_path", false),
         text("image_sha256", true),
@@ -164,10 +164,10 @@ fn schema() -> Schema {
         text("prompt_version", false),
         text("generated_at", false),
     ]);
-    Schema::new(fields)
+    fields
 }
 
-fn columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
+pub(super) fn record_columns(records: &[Record]) -> Result<Vec<ArrayRef>> {
     let mut uncertain = BooleanBuilder::new();
     let mut reasons = ListBuilder::new(StringBuilder::new());
     for record in records {
@@ -243,14 +243,14 @@ fn lists(records: &[Record], of: impl Fn(&Record) -> &[String]) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn unfit(error: &ArrowError) -> Error {
+pub(super) fn unfit(error: &ArrowError) -> Error {
     Error::new(
         ErrorKind::Internal,
         format!("building Parquet columns: {error}"),
     )
 }
 
-fn broken(path: &Path, error: ParquetError) -> Error {
+pub(super) fn broken(path: &Path, error: ParquetError) -> Error {
     match error {
         ParquetError::External(inner) => match inner.downcast::<io::Error>() {
             Ok(inner) => file("writing", path)(*inner),

@@ -4,7 +4,7 @@
 use super::image_path::with_image_path;
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir::file;
-use crate::record::{Reason, Record};
+use crate::record::{GroupId, Reason, Record};
 use crate::store::{Committed, Journal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -202,6 +202,7 @@ impl View<'_> {
                 None => (Some(committed.record), committed.raw),
             };
             take(ExportedRecord {
+                group: committed.group,
                 is_twin: self.truth.twins.contains(&committed.label_key),
                 image_path: committed.image_path,
                 record,
@@ -213,7 +214,8 @@ impl View<'_> {
 
 /// A record on its way into a file.
 pub(super) struct ExportedRecord {
-    image_path: String,
+    pub group: GroupId,
+    pub image_path: String,
     /// In the record's form; `None` where only the line is left.
     record: Option<String>,
     /// A line that stands as it is, but for its path.

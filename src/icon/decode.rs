@@ -1,9 +1,13 @@
 //! Any supported file to RGBA, refusing what is too large by its header, before it is decoded.
 
-use super::Icon;
+use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::MAX_FILE_BYTES;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::codecs::png::PngEncoder;
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat,
+    ImageReader, Limits,
+};
 use std::io::Cursor;
 
 /// The longest side in pixels.
@@ -46,6 +50,28 @@ pub fn decode(bytes: &[u8]) -> Result<Icon> {
         height: rgba.height(),
         rgba: rgba.into_raw(),
     })
+}
+
+/// The usual end of a file's name for an image, told by its content; `None` for what
+/// [`decode`] does not read.
+pub fn extension(bytes: &[u8]) -> Option<&'static str> {
+    let format = image::guess_format(bytes).ok()?;
+    let is_supported = SUPPORTED.contains(&format);
+    is_supported.then(|| format.extensions_str()[0])
+}
+
+/// A picture as a PNG file.
+pub fn to_png(picture: &Picture) -> Result<Vec<u8>> {
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(
+            &picture.rgb,
+            picture.width,
+            picture.height,
+            ExtendedColorType::Rgb8,
+        )
+        .map_err(|error| bad(format!("writing a PNG: {error}")))?;
+    Ok(png)
 }
 
 const SUPPORTED: [ImageFormat; 5] = [

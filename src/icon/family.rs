@@ -18,7 +18,7 @@ const LEAST_STEP: f32 = 1e-3;
 pub struct Drawing {
     /// SHA-256 of width, height and the alpha channel.
     pub outline: [u8; 32],
-    /// How much the color changes at each opaque pixel, row by row, less the mean, in 127ths of
+    /// How much the color changes at each opaque pixel, row by row, less the mean; 127 is
     /// the largest value; all 0 where the icon is of one flat color.
     pub edges: Vec<i8>,
 }

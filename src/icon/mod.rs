@@ -7,7 +7,7 @@ mod picture;
 mod resize;
 
 pub use crate::settings::MAX_FILE_BYTES;
-pub use decode::{MAX_PIXELS, MAX_SIDE, decode};
+pub use decode::{MAX_PIXELS, MAX_SIDE, decode, extension, to_png};
 pub use family::Drawing;
 pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};

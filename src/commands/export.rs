@@ -1,0 +1,59 @@
+//! `labeler-tui export`: committed records with their images as a training set.
+
+use super::write_out;
+use crate::error::Result;
+use crate::export::{Step, export_dataset};
+use crate::record::Vocabulary;
+use crate::settings::DatasetOptions;
+use crate::store;
+use crate::text::{count, for_line, plural};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Writes the dataset and says what is in it; `false` where records had to be left out because of
+/// their images.
+pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
+    let vocabulary = Arc::new(Vocabulary::builtin()?);
+    let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
+    // Hidden where standard error is no terminal.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{msg:8} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    let exported = export_dataset(&copy.journal, options, &vocabulary, &mut |step: Step| {
+        bar.set_message(if step.writes { "writing" } else { "checking" });
+        bar.set_length(step.total as u64);
+        bar.set_position(step.done as u64);
+    });
+    bar.finish_and_clear();
+    let exported = exported?;
+    let mut text = String::new();
+    let to = options.to.display();
+    let images: usize = exported.splits.iter().map(|(_, images)| images).sum();
+    // Writing to a text cannot fail.
+    let _ = write!(
+        text,
+        "{} in {to} as {}",
+        plural(images, "image"),
+        options.format
+    );
+    let splits = exported
+        .splits
+        .iter()
+        .map(|(name, images)| format!("{name} {}", count(*images as u64)));
+    let _ = writeln!(text, ": {}", splits.collect::<Vec<_>>().join(", "));
+    if exported.kept_shards > 0 {
+        let _ = writeln!(
+            text,
+            "{} written before were kept",
+            plural(exported.kept_shards, "file")
+        );
+    }
+    for left in &exported.left_out {
+        let _ = writeln!(text, "{}", for_line(&left.to_string()));
+    }
+    write_out(out, text.as_bytes())?;
+    Ok(!exported.left_out.iter().any(|left| left.is_fault()))
+}

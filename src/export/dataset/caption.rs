@@ -1,0 +1,133 @@
+//! What is said of an image: one or more texts out of its record.
+
+use crate::record::{Field, Record, Vocabulary};
+use crate::settings::Caption;
+use crate::text::{clean_text, particles};
+
+/// The captions of a record, in the order of `kinds`; none twice.
+pub(super) fn captions(record: &Record, kinds: &[Caption], vocabulary: &Vocabulary) -> Vec<String> {
+    let labels = &record.labels;
+    let mut captions: Vec<String> = Vec::new();
+    for kind in kinds {
+        let texts: Vec<String> = match kind {
+            Caption::Label => vec![labels.label_ko().to_owned()],
+            Caption::LabelWithoutName => without_name(record, vocabulary).into_iter().collect(),
+            Caption::LabelEn => labels.values(Field::LabelEn).to_vec(),
+            Caption::Tags => vec![labels.values(Field::TagsKo).join(", ")],
+            Caption::Queries => labels.values(Field::QueryVariantsKo).to_vec(),
+        };
+        for text in texts {
+            if !text.trim().is_empty() && !captions.contains(&text) {
+                captions.push(text);
+            }
+        }
+    }
+    captions
+}
+
+/// The label with the kind of item in the place of its name, since what a thing is called is often
+/// not to be seen; `None` where the label is little more than the name.
+fn without_name(record: &Record, vocabulary: &Vocabulary) -> Option<String> {
+    let label = record.labels.label_ko();
+    let name = record.item_name.as_str();
+    if name.is_empty() || !label.contains(name) {
+        return (!label.is_empty()).then(|| label.to_owned());
+    }
+    let kind = record.labels.text(Field::ItemTypeGuess);
+    let kind = kind
+        .and_then(|word| vocabulary.korean(Field::ItemTypeGuess, word))
+        .unwrap_or_default();
+    let mut parts = label.split(name);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for rest in parts {
+        // The particle behind the name now follows the kind.
+        let end = rest.find(|c: char| !('가'..='힣').contains(&c));
+        let (particle, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        match kind {
+            "" if particles::is_particle(particle) => {}
+            "" => text.push_str(particle),
+            kind => {
+                // `모자 모자` says no more than `모자`.
+                if text.trim_end().ends_with(kind) {
+                    text.truncate(text.trim_end().len());
+                } else if rest.trim_start().starts_with(kind) && particle.is_empty() {
+                    text.push_str(rest);
+                    continue;
+                } else {
+                    text.push_str(kind);
+                }
+                text.push_str(particles::fitted(particle, kind));
+            }
+        }
+        text.push_str(rest);
+    }
+    let text = clean_text(text.trim_matches([' ', ',']));
+    (!text.is_empty() && text != kind).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::labels;
+    use crate::record::{QualityFlags, SourceType};
+
+    fn record(name: &str, label: &str) -> Record {
+        Record {
+            image_path: "a.png".to_owned(),
+            image_sha256: None,
+            source_type: SourceType::Cash,
+            item_name: name.to_owned(),
+            item_description: None,
+            labels: labels(name).with(Field::LabelKo, [label]),
+            quality_flags: QualityFlags::default(),
+            model: "m".to_owned(),
+            prompt_version: "v2".to_owned(),
+            generated_at: "2026-01-10T00:00:00Z".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_kind_stands_where_the_name_was() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        for (name, label, expected) in [
+            (
+                "달빛 별",
+                "금색 단추가 달린 달빛 별",
+                Some("금색 단추가 달린 모자"),
+            ),
+            (
+                "달빛 별",
+                "달빛 별은 금색 단추가 달렸다",
+                Some("모자는 금색 단추가 달렸다"),
+            ),
+            ("달빛", "남색 달빛 모자", Some("남색 모자")),
+            ("달빛", "남색 모자 달빛", Some("남색 모자")),
+            ("달빛 별", "달빛 별", None),
+            (
+                "달빛 별",
+                "이름이 없는 남색 모자",
+                Some("이름이 없는 남색 모자"),
+            ),
+        ] {
+            let text = without_name(&record(name, label), &vocabulary);
+            assert_eq!(text.as_deref(), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn captions_come_in_the_order_asked_for_and_none_twice() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let mut record = record("눈꽃 모자", "흰 리본이 달린 눈꽃 모자");
+        let queries = ["흰 리본이 달린 눈꽃 모자", "겨울 모자"];
+        record.labels.set(Field::QueryVariantsKo, queries);
+        record.labels.set(Field::TagsKo, ["모자", "리본"]);
+        let kinds = [
+            Caption::Tags,
+            Caption::Label,
+            Caption::Queries,
+            Caption::LabelEn,
+        ];
+        let expected = ["모자, 리본", "흰 리본이 달린 눈꽃 모자", "겨울 모자"];
+        assert_eq!(captions(&record, &kinds, &vocabulary), expected);
+    }
+}

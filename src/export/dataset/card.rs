@@ -1,0 +1,233 @@
+//! The card of a dataset: what is in it and how it came about.
+
+use super::formats::Format;
+use super::{Example, LeftOut, Split};
+use crate::record::{Field, Reason};
+use crate::settings::DatasetOptions;
+use crate::text::{count, plural};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Values of a field that are listed.
+const LISTED: usize = 12;
+
+/// What the examples of a dataset have in common.
+#[derive(Debug)]
+pub(super) struct Statistics {
+    splits: Vec<OfSplit>,
+    by_model: BTreeMap<(String, String), usize>,
+    by_reason: BTreeMap<Reason, usize>,
+    by_type: BTreeMap<String, usize>,
+    by_color: BTreeMap<String, usize>,
+    /// When the first and the last record were made.
+    made: Option<(String, String)>,
+}
+
+#[derive(Debug)]
+struct OfSplit {
+    name: String,
+    images: usize,
+    captions: usize,
+    uncertain: usize,
+}
+
+impl Statistics {
+    pub fn new(splits: &[Split]) -> Self {
+        let splits = splits.iter().map(|split| OfSplit {
+            name: split.name.to_owned(),
+            images: 0,
+            captions: 0,
+            uncertain: 0,
+        });
+        Self {
+            splits: splits.collect(),
+            by_model: BTreeMap::new(),
+            by_reason: BTreeMap::new(),
+            by_type: BTreeMap::new(),
+            by_color: BTreeMap::new(),
+            made: None,
+        }
+    }
+
+    pub fn count(&mut self, split: usize, example: &Example) {
+        let record = &example.record;
+        let of_split = &mut self.splits[split];
+        of_split.images += 1;
+        of_split.captions += example.captions.len();
+        of_split.uncertain += usize::from(record.quality_flags.is_uncertain);
+        let made_by = (record.model.clone(), record.prompt_version.clone());
+        *self.by_model.entry(made_by).or_default() += 1;
+        for reason in &record.quality_flags.reasons {
+            *self.by_reason.entry(*reason).or_default() += 1;
+        }
+        for word in record.labels.values(Field::ItemTypeGuess) {
+            *self.by_type.entry(word.clone()).or_default() += 1;
+        }
+        for word in record.labels.values(Field::Colors) {
+            *self.by_color.entry(word.clone()).or_default() += 1;
+        }
+        let at = &record.generated_at;
+        self.made = Some(match self.made.take() {
+            None => (at.clone(), at.clone()),
+            Some((first, last)) => (first.min(at.clone()), last.max(at.clone())),
+        });
+    }
+
+    fn images(&self) -> usize {
+        self.splits.iter().map(|split| split.images).sum()
+    }
+}
+
+/// The text of `README.md`, with the front matter that the Hugging Face hub reads.
+pub(super) fn card(
+    options: &DatasetOptions,
+    format: &dyn Format,
+    statistics: &Statistics,
+    left_out: &[LeftOut],
+) -> String {
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _ = write_card(&mut text, options, format, statistics, left_out);
+    text
+}
+
+fn write_card(
+    text: &mut String,
+    options: &DatasetOptions,
+    format: &dyn Format,
+    statistics: &Statistics,
+    left_out: &[LeftOut],
+) -> std::fmt::Result {
+    let images = statistics.images();
+    writeln!(
+        text,
+        "---\nlanguage:\n- ko\ntask_categories:\n- image-to-text\n- text-to-image"
+    )?;
+    writeln!(text, "size_categories:\n- {}", size_category(images))?;
+    let files = statistics.splits.iter().filter_map(|split| {
+        let files = format.data_files(&split.name)?;
+        Some((split.name.as_str(), files))
+    });
+    let files: Vec<_> = files.collect();
+    if !files.is_empty() {
+        writeln!(text, "configs:\n- config_name: default\n  data_files:")?;
+        for (split, files) in files {
+            writeln!(text, "  - split: {split}\n    path: \"{files}\"")?;
+        }
+    }
+    writeln!(text, "---\n\n# Game item icons with Korean labels\n")?;
+    writeln!(
+        text,
+        "{} exported by labeler-tui {} as `{}`. {}\n",
+        plural(images, "image"),
+        env!("CARGO_PKG_VERSION"),
+        format.name(),
+        match options.flatten.is_some() || options.upscale > 1 {
+            true => format!(
+                "Images are enlarged {} times, as the model saw them.",
+                options.upscale
+            ),
+            false => "Images are the original files.".to_owned(),
+        }
+    )?;
+    writeln!(
+        text,
+        "| split | images | captions | uncertain |\n|---|---|---|---|"
+    )?;
+    for split in &statistics.splits {
+        writeln!(
+            text,
+            "| {} | {} | {} | {} |",
+            split.name,
+            count(split.images as u64),
+            count(split.captions as u64),
+            count(split.uncertain as u64)
+        )?;
+    }
+    let captions: Vec<&str> = options.captions.iter().map(|kind| kind.name()).collect();
+    writeln!(text, "\nCaptions, in this order: {}.", captions.join(", "))?;
+    if statistics.splits.len() > 1 {
+        writeln!(
+            text,
+            "Equal images, equal names and recolors of one drawing are in one split; each source \
+             and item part is spread over the splits (seed {}).",
+            options.seed
+        )?;
+    }
+    if let Some(filter) = &options.filter {
+        writeln!(text, "Only records that `{filter}` shows.")?;
+    }
+    writeln!(
+        text,
+        "\n## Where the labels come from\n\n| model | prompt | images |\n|---|---|---|"
+    )?;
+    for ((model, prompt), images) in &statistics.by_model {
+        writeln!(text, "| {} | {} | {images} |", cell(model), cell(prompt))?;
+    }
+    if let Some((first, last)) = &statistics.made {
+        writeln!(text, "\nMade between {first} and {last}.")?;
+    }
+    writeln!(
+        text,
+        "\nNot audited: nobody has judged a random sample of these labels."
+    )?;
+    let reasons = statistics
+        .by_reason
+        .iter()
+        .map(|(reason, images)| (reason.code(), *images));
+    table(text, "Reasons for uncertainty", "reason", reasons)?;
+    let words = |words: &BTreeMap<String, usize>| -> Vec<(String, usize)> {
+        words.iter().map(|(word, n)| (word.clone(), *n)).collect()
+    };
+    table(text, "Types", "type", words(&statistics.by_type))?;
+    table(text, "Colors", "color", words(&statistics.by_color))?;
+    if !left_out.is_empty() {
+        writeln!(text, "\n## Left out\n")?;
+        for left in left_out {
+            writeln!(text, "- {left}")?;
+        }
+    }
+    Ok(())
+}
+
+fn table(
+    text: &mut String,
+    title: &str,
+    column: &str,
+    rows: impl IntoIterator<Item = (impl AsRef<str>, usize)>,
+) -> std::fmt::Result {
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_by_key(|(_, images)| std::cmp::Reverse(*images));
+    writeln!(text, "\n## {title}\n\n| {column} | images |\n|---|---|")?;
+    for (word, images) in rows.iter().take(LISTED) {
+        writeln!(
+            text,
+            "| {} | {} |",
+            cell(word.as_ref()),
+            count(*images as u64)
+        )?;
+    }
+    match rows.len() > LISTED {
+        true => writeln!(text, "\nand {} more.", rows.len() - LISTED),
+        false => Ok(()),
+    }
+}
+
+/// A text inside a table.
+fn cell(text: &str) -> String {
+    crate::text::for_line(text).replace('|', "\\|")
+}
+
+/// In the words of the hub.
+fn size_category(images: usize) -> &'static str {
+    match images {
+        0..1_000 => "n<1K",
+        1_000..10_000 => "1K<n<10K",
+        10_000..100_000 => "10K<n<100K",
+        100_000..1_000_000 => "100K<n<1M",
+        _ => "1M<n<10M",
+    }
+}

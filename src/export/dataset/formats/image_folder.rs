@@ -1,0 +1,80 @@
+//! `imagefolder`: a folder of images for each split, with `metadata.jsonl`.
+
+use super::{Format, Writer};
+use crate::error::{Context, ErrorKind, Result};
+use crate::export::dataset::destination::PendingFile;
+use crate::export::dataset::shards::{Shards, images};
+use crate::export::dataset::{Example, Split};
+use crate::record::Record;
+use serde::Serialize;
+
+pub struct ImageFolder;
+
+impl Format for ImageFolder {
+    fn name(&self) -> &'static str {
+        "imagefolder"
+    }
+
+    fn describe(&self) -> &'static str {
+        "folders of images with metadata.jsonl, for Hugging Face datasets"
+    }
+
+    fn files(&self, split: &Split) -> Vec<String> {
+        let folders = (0..split.shard_count()).map(|number| folder(split, number));
+        folders.chain([metadata(split)]).collect()
+    }
+
+    fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
+        Ok(Box::new(Images {
+            images: Shards::new(split, folder, images),
+            rows: split.destination.begin_file(&metadata(split))?,
+        }))
+    }
+
+    fn data_files(&self, split: &str) -> Option<String> {
+        Some(format!("{split}/**"))
+    }
+}
+
+fn folder(split: &Split, number: usize) -> String {
+    format!("{}/{number:04}", split.name)
+}
+
+fn metadata(split: &Split) -> String {
+    format!("{}/metadata.jsonl", split.name)
+}
+
+/// One image in `metadata.jsonl`: where it is beside that, what is said of it, and its record.
+#[derive(Serialize)]
+struct Row<'a> {
+    file_name: String,
+    text: &'a str,
+    captions: &'a [String],
+    #[serde(flatten)]
+    record: &'a Record,
+}
+
+struct Images<'a> {
+    images: Shards<'a>,
+    rows: PendingFile,
+}
+
+impl Writer for Images<'_> {
+    fn add(&mut self, example: &Example) -> Result<()> {
+        self.images.add(example)?;
+        let row = serde_json::to_string(&Row {
+            file_name: format!("{:04}/{}", self.images.number(), example.file_name()),
+            text: example.text(),
+            captions: &example.captions,
+            record: &example.record,
+        });
+        self.rows
+            .sink
+            .line(&row.context(ErrorKind::Internal, "writing a row")?)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.images.close()?;
+        self.rows.finish()
+    }
+}

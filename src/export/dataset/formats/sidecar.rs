@@ -1,0 +1,48 @@
+//! `sidecar`: images, each with its captions in a text file of the same name beside it.
+
+use super::{Format, Writer};
+use crate::error::Result;
+use crate::export::dataset::shards::{Shards, images_with_text};
+use crate::export::dataset::{Example, Split};
+
+pub struct Sidecar;
+
+impl Format for Sidecar {
+    fn name(&self) -> &'static str {
+        "sidecar"
+    }
+
+    fn describe(&self) -> &'static str {
+        "images, each with a .txt of its captions beside it"
+    }
+
+    fn files(&self, split: &Split) -> Vec<String> {
+        (0..split.shard_count())
+            .map(|number| folder(split, number))
+            .collect()
+    }
+
+    fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
+        Ok(Box::new(Pairs(Shards::new(
+            split,
+            folder,
+            images_with_text,
+        ))))
+    }
+}
+
+fn folder(split: &Split, number: usize) -> String {
+    format!("{}/{number:04}", split.name)
+}
+
+struct Pairs<'a>(Shards<'a>);
+
+impl Writer for Pairs<'_> {
+    fn add(&mut self, example: &Example) -> Result<()> {
+        self.0.add(example)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.0.close()
+    }
+}

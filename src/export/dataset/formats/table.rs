@@ -1,0 +1,200 @@
+//! `csv` and `tsv`: one row for each caption of an image, in the columns that OpenCLIP reads.
+
+use super::{Format, Writer};
+use crate::error::{Error, ErrorKind, Result};
+use crate::export::dataset::shards::{Shards, images};
+use crate::export::dataset::{Example, Split};
+use crate::export::target::{Sink, Target};
+use crate::outdir::file;
+use crate::settings::PathsAre;
+use std::path::{Component, Path, PathBuf};
+
+pub struct Table {
+    name: &'static str,
+    describe: &'static str,
+    delimiter: u8,
+}
+
+impl Table {
+    pub fn csv() -> Self {
+        Self {
+            name: "csv",
+            describe: "filepath,title with a row for each caption, for OpenCLIP",
+            delimiter: b',',
+        }
+    }
+
+    pub fn tsv() -> Self {
+        Self {
+            name: "tsv",
+            describe: "the same with tabs, OpenCLIP's own default",
+            delimiter: b'\t',
+        }
+    }
+
+    fn file(&self, split: &Split) -> String {
+        format!("{}.{}", split.name, self.name)
+    }
+}
+
+impl Format for Table {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn describe(&self) -> &'static str {
+        self.describe
+    }
+
+    fn files(&self, split: &Split) -> Vec<String> {
+        located_files(split, self.file(split))
+    }
+
+    fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
+        let pending = split.destination.begin_file(&self.file(split))?;
+        let (sink, target) = pending.into_parts();
+        let mut rows = csv::WriterBuilder::new()
+            .delimiter(self.delimiter)
+            .from_writer(sink);
+        rows.write_record(["filepath", "title"])
+            .map_err(|error| failed(&target, &error))?;
+        Ok(Box::new(Rows {
+            images: Located::new(split),
+            rows,
+            target,
+        }))
+    }
+}
+
+struct Rows<'a> {
+    images: Located<'a>,
+    rows: csv::Writer<Sink>,
+    target: Target,
+}
+
+impl Writer for Rows<'_> {
+    fn add(&mut self, example: &Example) -> Result<()> {
+        let path = self.images.locate(example)?;
+        for caption in &example.captions {
+            self.rows
+                .write_record([path.as_str(), caption.as_str()])
+                .map_err(|error| failed(&self.target, &error))?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.images.close()?;
+        let sink = self.rows.into_inner().map_err(|error| {
+            file("writing", self.target.path())(std::io::Error::other(error.to_string()))
+        })?;
+        self.target.replace(sink.finish()?)
+    }
+}
+
+fn failed(target: &Target, error: &csv::Error) -> Error {
+    let cause = format!("writing {}: {error}", target.path().display());
+    Error::new(ErrorKind::Store, cause)
+}
+
+/// Where the images of a dataset are that names them: where they were, or copies in it.
+pub(super) struct Located<'a> {
+    split: &'a Split<'a>,
+    copies: Option<Shards<'a>>,
+    root: PathBuf,
+}
+
+impl<'a> Located<'a> {
+    pub fn new(split: &'a Split<'a>) -> Self {
+        let root = split.destination.root();
+        Self {
+            copies: copies_images(split).then(|| Shards::new(split, folder, images)),
+            // A path that cannot be made absolute is used as it is.
+            root: std::path::absolute(root).unwrap_or_else(|_| root.to_owned()),
+            split,
+        }
+    }
+
+    /// The path of the example's image; copies it where that is asked for.
+    pub fn locate(&mut self, example: &Example) -> Result<String> {
+        let path = match (&mut self.copies, &example.file) {
+            (Some(copies), _) => {
+                copies.add(example)?;
+                let folder = folder(self.split, copies.number());
+                self.root.join(folder).join(example.file_name())
+            }
+            (None, Some(file)) => file.clone(),
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("{} is built into the program", example.record.image_path),
+                )
+                .with_hint("--copy-images puts the images into the dataset"));
+            }
+        };
+        let path = match self.split.options.paths {
+            PathsAre::Absolute => path,
+            PathsAre::Relative => relative(&path, &self.root),
+        };
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            let cause = format!(
+                "{} is not UTF-8 and cannot stand in a table",
+                path.display()
+            );
+            Error::new(ErrorKind::Usage, cause).with_hint("rename it, or give --copy-images")
+        })
+    }
+
+    pub fn close(&mut self) -> Result<()> {
+        self.copies.as_mut().map_or(Ok(()), Shards::close)
+    }
+}
+
+/// The files of a split whose rows are in `rows`.
+pub(super) fn located_files(split: &Split, rows: String) -> Vec<String> {
+    let shards = match copies_images(split) {
+        true => split.shard_count(),
+        false => 0,
+    };
+    let folders = (0..shards).map(|number| folder(split, number));
+    folders.chain([rows]).collect()
+}
+
+fn copies_images(split: &Split) -> bool {
+    split.options.copy_images || split.pictures.are_changed()
+}
+
+fn folder(split: &Split, number: usize) -> String {
+    format!("images/{}/{number:04}", split.name)
+}
+
+/// `path` as seen from a folder; both absolute.
+fn relative(path: &Path, folder: &Path) -> PathBuf {
+    let mut to = path.components().peekable();
+    let mut from = folder.components().peekable();
+    while let (Some(a), Some(b)) = (to.peek(), from.peek())
+        && a == b
+    {
+        to.next();
+        from.next();
+    }
+    let up = from.map(|_| Component::ParentDir);
+    up.chain(to).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_from_the_dataset() {
+        for (path, folder, expected) in [
+            ("/a/b/c.png", "/a/b", "c.png"),
+            ("/a/icons/c.png", "/a/set", "../icons/c.png"),
+            ("/x/c.png", "/a/set", "../../x/c.png"),
+        ] {
+            let seen = relative(Path::new(path), Path::new(folder));
+            assert_eq!(seen, Path::new(expected));
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Splits that nothing leaks across: equal images, equal names and recolors of one drawing stay
+//! together.
+
+use crate::icon::Drawing;
+use crate::record::SourceType;
+use crate::settings::Share;
+use crate::text::clean_text;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+/// What an image is told from others by.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub image_sha256: Option<String>,
+    pub name: String,
+    pub drawing: Option<Drawing>,
+    pub source_type: SourceType,
+    pub part: Option<String>,
+}
+
+/// Places images into splits, one after another. An image goes where those of its name, its bytes
+/// or its drawing are; else each source and part fills its splits by their shares. A place depends
+/// on the images before it alone, so that more images later move none.
+#[derive(Debug)]
+pub(super) struct Splitter {
+    shares: Vec<f64>,
+    seed: u64,
+    by_image: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
+    by_outline: HashMap<[u8; 32], Vec<(Drawing, usize)>>,
+    /// How many images each split has, of one source and part.
+    placed: HashMap<(SourceType, Option<String>), Vec<u64>>,
+}
+
+impl Splitter {
+    pub fn new(shares: &[Share], seed: u64) -> Self {
+        let sum: f64 = shares.iter().map(|share| share.share).sum();
+        Self {
+            shares: shares.iter().map(|share| share.share / sum).collect(),
+            seed,
+            by_image: HashMap::new(),
+            by_name: HashMap::new(),
+            by_outline: HashMap::new(),
+            placed: HashMap::new(),
+        }
+    }
+
+    /// The split of the next image; `None` for one that ties two splits together, by a name that
+    /// stands in one and a drawing that stands in another.
+    pub fn place(&mut self, member: Member) -> Option<usize> {
+        let name = clean_text(&member.name).to_lowercase();
+        let mut met = Vec::new();
+        if let Some(hash) = &member.image_sha256 {
+            met.extend(self.by_image.get(hash).copied());
+        }
+        met.extend(self.by_name.get(&name).copied());
+        if let Some(drawing) = &member.drawing {
+            let others = self.by_outline.get(&drawing.outline).into_iter().flatten();
+            let same = others.filter(|(other, _)| other.is_same(drawing));
+            met.extend(same.map(|(_, split)| *split));
+        }
+        met.sort_unstable();
+        met.dedup();
+        let placed = self
+            .placed
+            .entry((member.source_type, member.part))
+            .or_insert_with(|| vec![0; self.shares.len()]);
+        let split = match met[..] {
+            [] => {
+                let key = member.image_sha256.as_deref().unwrap_or(&name);
+                draw(&self.shares, placed, uniform(self.seed, key))
+            }
+            [split] => split,
+            _ => return None,
+        };
+        placed[split] += 1;
+        if let Some(hash) = member.image_sha256 {
+            self.by_image.insert(hash, split);
+        }
+        if !name.is_empty() {
+            self.by_name.insert(name, split);
+        }
+        if let Some(drawing) = member.drawing {
+            let same = self.by_outline.entry(drawing.outline).or_default();
+            same.push((drawing, split));
+        }
+        Some(split)
+    }
+}
+
+/// Chooses among the splits that are behind their share of what is placed, by how far they are;
+/// `at` from 0 to 1 decides.
+fn draw(shares: &[f64], placed: &[u64], at: f64) -> usize {
+    let total = (placed.iter().sum::<u64>() + 1) as f64;
+    let behind = shares
+        .iter()
+        .zip(placed)
+        .map(|(share, placed)| (share * total - *placed as f64).max(0.0));
+    let behind: Vec<f64> = behind.collect();
+    let mut left = at * behind.iter().sum::<f64>();
+    for (split, behind) in behind.iter().enumerate() {
+        if left < *behind {
+            return split;
+        }
+        left -= behind;
+    }
+    // What rounding leaves goes to the first.
+    0
+}
+
+/// A number from 0 to 1 that follows from both.
+fn uniform(seed: u64, key: &str) -> f64 {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_le_bytes());
+    hash.update(key.as_bytes());
+    let hash: [u8; 32] = hash.finalize().into();
+    let bits = u64::from_le_bytes(std::array::from_fn(|at| hash[at]));
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shares() -> Vec<Share> {
+        let shares = [("train", 0.8), ("val", 0.1), ("test", 0.1)];
+        shares
+            .map(|(name, share)| Share {
+                name: name.to_owned(),
+                share,
+            })
+            .into()
+    }
+
+    fn drawing(outline: u8) -> Drawing {
+        Drawing {
+            outline: [outline; 32],
+            edges: vec![100, -50, -50],
+        }
+    }
+
+    fn member(name: u16, drawing_of: Option<u8>, image: u16) -> Member {
+        Member {
+            image_sha256: Some(format!("{image:04}")),
+            name: format!("모자 {name}"),
+            drawing: drawing_of.map(drawing),
+            source_type: SourceType::Cash,
+            part: Some("모자".to_owned()),
+        }
+    }
+
+    fn place(members: &[Member], seed: u64) -> Vec<Option<usize>> {
+        let mut splitter = Splitter::new(&shares(), seed);
+        let members = members.iter().cloned();
+        members.map(|member| splitter.place(member)).collect()
+    }
+
+    #[test]
+    fn splits_are_filled_by_their_shares_in_each_part() {
+        let members: Vec<Member> = (0..400)
+            .map(|n| Member {
+                part: Some(if n % 4 == 0 { "모자" } else { "망토" }.to_owned()),
+                ..member(n, None, n)
+            })
+            .collect();
+        let splits = place(&members, 7);
+        for (part, of_test) in [("모자", 10), ("망토", 30)] {
+            let placed = members.iter().zip(&splits);
+            let test = placed.filter(|(member, split)| {
+                member.part.as_deref() == Some(part) && **split == Some(2)
+            });
+            assert!(test.count().abs_diff(of_test) <= 2, "{part}");
+        }
+        assert_ne!(splits, place(&members, 8));
+    }
+
+    #[test]
+    fn an_image_that_ties_two_splits_together_is_left_out() {
+        let members: Vec<Member> = (0..40).map(|n| member(n, Some(n as u8), n)).collect();
+        let splits = place(&members, 1);
+        let test = splits.iter().position(|split| *split == Some(2)).unwrap();
+        let train = splits.iter().position(|split| *split == Some(0)).unwrap();
+        let mut more = members.clone();
+        more.push(member(test as u16, Some(train as u8), 99));
+        assert_eq!(place(&more, 1)[..40], splits);
+        assert_eq!(place(&more, 1)[40], None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_leaks_and_more_images_move_none(
+            members in prop::collection::vec(
+                (0..40_u16, prop::option::of(0..30_u8), 0..60_u16), 1..120
+            ),
+            seed: u64,
+        ) {
+            let members: Vec<Member> = members
+                .into_iter()
+                .map(|(name, drawing, image)| member(name, drawing, image))
+                .collect();
+            let splits = place(&members, seed);
+            let kept = members.len() * 10 / 11;
+            prop_assert_eq!(&place(&members[..kept], seed)[..], &splits[..kept]);
+            let placed: Vec<(&Member, usize)> = members
+                .iter()
+                .zip(&splits)
+                .filter_map(|(member, split)| Some((member, (*split)?)))
+                .collect();
+            for (a, in_a) in &placed {
+                for (b, in_b) in &placed {
+                    let related = a.name == b.name
+                        || a.image_sha256 == b.image_sha256
+                        || (a.drawing.is_some() && a.drawing == b.drawing);
+                    prop_assert!(!related || in_a == in_b);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! `export`: what training programs find in a dataset, and what an interrupted one goes on from.
+
+use crate::common::{Desk, Ended, ended, good, lines, say};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+/// A labeled folder of icons.
+fn labeled(names: &[&str]) -> Desk {
+    let desk = Desk::with_icons(names);
+    desk.batch(&[]).expect(0);
+    desk
+}
+
+fn export(desk: &Desk, format: &str, args: &[&str]) -> Ended {
+    let mut all = vec![
+        "export", "--outdir", "out", "--to", "set", "--format", format,
+    ];
+    all.extend(args);
+    ended(&mut desk.plain(&all))
+}
+
+/// Every file of a folder but those of the export itself, by its path.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
+            if !["export.json", "README.md"].contains(&name) {
+                found.insert(name.to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn icon(desk: &Desk, name: &str) -> Vec<u8> {
+    std::fs::read(desk.source(&format!("{name}.png"))).unwrap()
+}
+
+#[test]
+fn an_image_folder_names_each_image_with_its_text() {
+    let desk = labeled(&["가", "나", "다"]);
+    let args = ["--shard-size", "2", "--captions", "label,tags"];
+    let said = export(&desk, "imagefolder", &args).expect(0);
+    assert_eq!(said.out, "3 images in set as imagefolder: train 3\n");
+    let rows = lines(&desk.path().join("set/train/metadata.jsonl"));
+    assert_eq!(rows.len(), 3);
+    for (row, (name, folder)) in rows
+        .iter()
+        .zip([("가", "0000"), ("나", "0000"), ("다", "0001")])
+    {
+        let record = good(name);
+        assert_eq!(row["text"], record["label_ko"]);
+        assert_eq!(row["captions"][1], "모자, 빨간색, 천, 단정한, 장비");
+        assert_eq!(row["attributes"]["colors"], json!(["red"]));
+        let file = row["file_name"].as_str().unwrap();
+        assert!(file.starts_with(folder), "{file}");
+        let copy = std::fs::read(desk.path().join("set/train").join(file)).unwrap();
+        assert_eq!(copy, icon(&desk, name));
+    }
+    let card = std::fs::read_to_string(desk.path().join("set/README.md")).unwrap();
+    assert!(
+        card.contains("  - split: train\n    path: \"train/**\""),
+        "{card}"
+    );
+    assert!(card.contains("| train | 3 | 6 | 0 |"), "{card}");
+}
+
+#[test]
+fn parquet_holds_the_bytes_of_the_images() {
+    let desk = labeled(&["가", "나", "다"]);
+    export(&desk, "parquet-images", &["--shard-size", "2"]).expect(0);
+    let found = files(&desk.path().join("set"));
+    let names: Vec<&String> = found.keys().collect();
+    let expected = ["00000", "00001"].map(|n| format!("data/train-{n}-of-00002.parquet"));
+    assert_eq!(names, expected.iter().collect::<Vec<_>>());
+    let shard = std::fs::File::open(desk.path().join("set").join(&expected[0])).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(shard).unwrap();
+    assert!(reader.schema().metadata().contains_key("huggingface"));
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let images = batch.column_by_name("image").unwrap();
+    let images = images
+        .as_any()
+        .downcast_ref::<arrow_array::StructArray>()
+        .unwrap();
+    let bytes = images.column(0).as_any();
+    let bytes = bytes.downcast_ref::<arrow_array::BinaryArray>().unwrap();
+    assert_eq!(bytes.value(0), icon(&desk, "가"));
+    assert_eq!(bytes.value(1), icon(&desk, "나"));
+}
+
+#[test]
+fn a_tar_holds_image_text_and_record_under_one_key() {
+    let desk = labeled(&["가", "나", "다"]);
+    export(&desk, "webdataset", &["--shard-size", "2"]).expect(0);
+    let set = desk.path().join("set/train");
+    let sizes: Value =
+        serde_json::from_slice(&std::fs::read(set.join("sizes.json")).unwrap()).unwrap();
+    assert_eq!(sizes, json!({ "00000.tar": 2, "00001.tar": 1 }));
+    let mut tar = tar::Archive::new(std::fs::File::open(set.join("00000.tar")).unwrap());
+    let mut members = Vec::new();
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        members.push((name, bytes));
+    }
+    let (key, _) = members[0].0.split_once('.').unwrap();
+    for (member, end) in members.iter().zip(["png", "txt", "json"]) {
+        assert_eq!(member.0, format!("{key}.{end}"));
+    }
+    assert_eq!(members[0].1, icon(&desk, "가"));
+    assert_eq!(
+        members[1].1,
+        good("가")["label_ko"].as_str().unwrap().as_bytes()
+    );
+    let about: Value = serde_json::from_slice(&members[2].1).unwrap();
+    assert_eq!(about["item_name"], "가");
+}
+
+#[test]
+fn a_table_has_a_row_for_each_caption_and_paths_that_lead_to_the_images() {
+    let desk = labeled(&["쉼표, 모자"]);
+    export(&desk, "csv", &["--captions", "label,queries"]).expect(0);
+    let text = std::fs::read_to_string(desk.path().join("set/train.csv")).unwrap();
+    let icon = desk.source("쉼표, 모자.png");
+    let icon = icon.canonicalize().unwrap();
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(rows[0], "filepath,title");
+    assert_eq!(rows.len(), 5);
+    let label = "붉은 천으로 지은 단정한 쉼표, 모자";
+    assert_eq!(rows[1], format!("\"{}\",\"{label}\"", icon.display()));
+    let copied = ["--replace", "--copy-images", "--paths", "relative"];
+    export(&desk, "tsv", &copied).expect(0);
+    let text = std::fs::read_to_string(desk.path().join("set/train.tsv")).unwrap();
+    let path = text.lines().nth(1).unwrap().split('\t').next().unwrap();
+    assert!(path.starts_with("images/train/0000/"), "{path}");
+    let copy = std::fs::read(desk.path().join("set").join(path)).unwrap();
+    assert_eq!(copy, std::fs::read(&icon).unwrap());
+    assert!(!desk.path().join("set/train.csv").exists());
+}
+
+#[test]
+fn texts_stand_beside_images_as_the_model_saw_them() {
+    let desk = labeled(&["가"]);
+    let args = ["--flatten", "black", "--upscale", "4"];
+    export(&desk, "sidecar", &args).expect(0);
+    let found = files(&desk.path().join("set"));
+    let (png, txt) = (found.keys().next().unwrap(), found.keys().nth(1).unwrap());
+    assert_eq!(png.trim_end_matches("png"), txt.trim_end_matches("txt"));
+    let picture = image::load_from_memory(&found[png]).unwrap();
+    assert_eq!((picture.width(), picture.height()), (96, 96));
+    assert!(!picture.color().has_alpha());
+}
+
+#[test]
+fn lines_hold_the_record_with_its_captions() {
+    let desk = labeled(&["가"]);
+    export(&desk, "jsonl", &["--paths", "relative"]).expect(0);
+    let rows = lines(&desk.path().join("set/train.jsonl"));
+    let mut record = desk.record("가");
+    record["image_path"] = "../source/가.png".into();
+    record["captions"] = json!([record["label_ko"]]);
+    assert_eq!(rows, [record]);
+}
+
+#[test]
+fn what_is_written_is_kept_and_another_export_is_not_replaced_unasked() {
+    let desk = labeled(&["가", "나", "다"]);
+    let shards = ["--shard-size", "1"];
+    export(&desk, "webdataset", &shards).expect(0);
+    let set = desk.path().join("set");
+    let whole = files(&set);
+    // As a run that was cut off leaves it: the last shards are not there, one is half written.
+    std::fs::remove_file(set.join("train/00002.tar")).unwrap();
+    std::fs::write(set.join("train/.00002.tar.abcdefgh.tmp"), "half").unwrap();
+    std::fs::write(set.join("train/00000.tar"), "kept").unwrap();
+    let again = export(&desk, "webdataset", &shards).expect(0);
+    assert!(
+        again.out.contains("3 files written before were kept"),
+        "{}",
+        again.out
+    );
+    let mut resumed = files(&set);
+    assert_eq!(
+        resumed.insert(
+            "train/00000.tar".to_owned(),
+            whole["train/00000.tar"].clone()
+        ),
+        Some(b"kept".to_vec())
+    );
+    assert_eq!(resumed, whole);
+    let refused = export(&desk, "csv", &[]).expect(2);
+    assert!(
+        refused.err.contains("holds another export"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(files(&set).len(), whole.len());
+    export(&desk, "csv", &["--replace"]).expect(0);
+    assert_eq!(files(&set).len(), 1);
+    std::fs::create_dir(desk.path().join("mine")).unwrap();
+    std::fs::write(desk.path().join("mine/precious"), "").unwrap();
+    let mut args = vec![
+        "export",
+        "--outdir",
+        "out",
+        "--to",
+        "mine",
+        "--format",
+        "csv",
+        "--replace",
+    ];
+    let refused = ended(&mut desk.plain(&args)).expect(2);
+    assert!(refused.err.contains("is not empty"), "{}", refused.err);
+    args[4] = "out";
+    ended(&mut desk.plain(&args)).expect(2);
+}
+
+#[test]
+fn records_whose_image_is_gone_or_another_one_are_left_out_and_named() {
+    let desk = labeled(&["가", "나", "다"]);
+    std::fs::remove_file(desk.source("가.png")).unwrap();
+    std::fs::copy(desk.source("나.png"), desk.source("다.png")).unwrap();
+    let said = export(&desk, "imagefolder", &[]).expect(3);
+    assert!(said.out.starts_with("1 image in set"), "{}", said.out);
+    assert!(
+        said.out
+            .contains("not there; --images DIR says where it is now: 가.png"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out
+            .contains("another one than the one that was labeled: 다.png"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn splits_share_no_name_and_a_filter_chooses() {
+    let names: Vec<String> = (0..60).map(|n| format!("모자 {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut desk = Desk::with_icons(&names);
+    let mut blue = good("파란 모자");
+    blue["attributes"]["colors"] = json!(["blue"]);
+    desk.icon("파란 모자");
+    desk.plays("파란 모자", &[say(blue)]);
+    desk.batch(&[]).expect(0);
+    let args = [
+        "--split",
+        "train=0.8,test=0.2",
+        "--filter",
+        "-reason:color_mismatch",
+    ];
+    let said = export(&desk, "jsonl", &args).expect(0);
+    let train = lines(&desk.path().join("set/train.jsonl"));
+    let test = lines(&desk.path().join("set/test.jsonl"));
+    assert_eq!(train.len() + test.len(), 60, "{}", said.out);
+    assert!((10..=14).contains(&test.len()), "{}", test.len());
+    let card = std::fs::read_to_string(desk.path().join("set/README.md")).unwrap();
+    assert!(
+        card.contains("Only records that `-reason:color_mismatch` shows."),
+        "{card}"
+    );
+    let wrong = ["--replace", "--filter", "hue:red"];
+    export(&desk, "jsonl", &wrong).expect(2);
+}
+
+#[test]
+fn nothing_is_exported_where_nothing_is_committed() {
+    let desk = Desk::new();
+    let refused = export(&desk, "csv", &[]).expect(1);
+    assert!(
+        refused.err.contains("no journal.sqlite in out"),
+        "{}",
+        refused.err
+    );
+    assert!(!desk.path().join("set").exists());
+}

@@ -149,6 +149,8 @@ pub struct EngineOptions {
     pub commit_automatically: bool,
     /// Go on from what the outdir holds; without it a run on existing labels refuses.
     pub resume: bool,
+    /// The model is asked again about what this filter shows.
+    pub redo: Option<String>,
     pub quality_retry: bool,
     /// Further samples for each uncertain answer.
     pub opinions: u32,
@@ -251,6 +253,28 @@ pub enum BuiltinFile {
 pub struct JournalOptions {
     pub action: JournalAction,
     pub outdir: PathBuf,
+}
+
+/// Which records a command without a screen is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectionOptions {
+    pub outdir: PathBuf,
+    /// In the language of filters; `None` where none was given.
+    pub filter: Option<String>,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListOptions {
+    pub selection: SelectionOptions,
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixOptions {
+    pub selection: SelectionOptions,
+    pub dry_run: bool,
 }
 
 /// A key that no log, error or debug output can show.

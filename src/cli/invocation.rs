@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DoctorOptions,
-    JournalOptions, RunOptions,
+    FixOptions, JournalOptions, ListOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -15,6 +15,8 @@ pub enum Invocation {
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
     Compare(CompareOptions),
+    List(ListOptions),
+    Fix(FixOptions),
     Export(Box<DatasetOptions>),
     Journal(JournalOptions),
     Show(BuiltinFile),

@@ -5,7 +5,10 @@ pub mod bench;
 pub mod compare;
 pub mod doctor;
 pub mod export;
+pub mod fix;
 pub mod journal;
+pub mod list;
+mod selection;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};

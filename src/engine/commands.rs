@@ -5,7 +5,7 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
-use crate::record::{Change, GroupId, Labels, Vocabulary};
+use crate::record::{Change, FixKind, GroupId, Labels, Reason, Vocabulary};
 use crate::store::{RunStepKind, StepOutcome};
 use std::sync::Arc;
 
@@ -145,6 +145,20 @@ pub fn preview_vocabulary(journal: &mut JournalAccess, groups: &[GroupId]) -> Re
     let preview = journal.with(|journal| journal.vocabulary_preview(groups))?;
     let groups = groups.to_vec();
     Ok(Effects::event(Event::VocabularyPreview { groups, preview }))
+}
+
+pub fn preview_fix(
+    journal: &mut JournalAccess,
+    groups: &[GroupId],
+    reason: Reason,
+    kind: FixKind,
+) -> Result<Effects> {
+    let preview = journal.with(|journal| journal.fix_preview(groups, reason, kind))?;
+    Ok(Effects::event(Event::FixPreview {
+        groups: groups.to_vec(),
+        kind,
+        preview,
+    }))
 }
 
 /// Keeps a front end's own setting; [`remembered`] gives it back to the next run.

@@ -14,6 +14,7 @@ use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerM
 use crate::error::Result;
 use crate::export::Exports;
 use crate::outdir::PARQUET;
+use crate::record::filter::{Query, Sort, select};
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
@@ -40,6 +41,8 @@ pub struct Coordinator {
     words: OutdirWords,
     workers: Workers,
     began: Instant,
+    /// Asked again once the source has been read.
+    redo: Option<Query>,
     stopping: bool,
     /// It was stopped before all was done.
     interrupted: bool,
@@ -53,6 +56,7 @@ impl Coordinator {
     /// `settings` are those of the first attempt at each group.
     pub fn new(
         options: &EngineOptions,
+        redo: Option<Query>,
         settings: AttemptSettings,
         results: Results,
         words: OutdirWords,
@@ -72,6 +76,7 @@ impl Coordinator {
             words,
             workers,
             began: Instant::now(),
+            redo,
             stopping: false,
             interrupted: false,
             taught: 0,
@@ -197,6 +202,11 @@ impl Coordinator {
             Command::Undo => commands::undo(journal, &self.words)?,
             Command::Redo => commands::redo(journal, &self.words)?,
             Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
+            Command::PreviewFix {
+                groups,
+                reason,
+                kind,
+            } => commands::preview_fix(journal, groups, *reason, *kind)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
@@ -230,6 +240,21 @@ impl Coordinator {
         }
         self.queue.retry(groups, how);
         Effects::default()
+    }
+
+    /// Has the model answer again for what the filter of `--redo` shows of this source.
+    fn ask_again(&mut self) -> Result<()> {
+        let Some(query) = self.redo.take() else {
+            return Ok(());
+        };
+        let summaries = self.journal.with(|journal| journal.summaries())?;
+        let shown = select(&summaries, &query, Sort::Source, None);
+        let shown = shown.into_iter().map(|place| summaries[place as usize].id);
+        let named: HashSet<GroupId> = self.ingest.groups().iter().copied().collect();
+        let groups: Vec<GroupId> = shown.filter(|id| named.contains(id)).collect();
+        tracing::info!(groups = groups.len(), "asking again");
+        self.queue.retry(&groups, &Retry::default());
+        Ok(())
     }
 
     fn pause(&mut self, paused: bool) -> Effects {
@@ -283,6 +308,7 @@ impl Coordinator {
                 rows_of_groups,
             } => {
                 self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
+                self.ask_again()?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.

@@ -7,6 +7,7 @@ mod edit;
 mod estimate;
 mod field;
 pub mod filter;
+pub mod fixes;
 mod group;
 mod item;
 mod labels;
@@ -24,7 +25,7 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, Matching, Replacement};
+pub use change::{Change, FixKind, Matching, Replacement};
 pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
 pub use edit::{
     ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,

@@ -2,10 +2,12 @@
 
 mod attempt;
 mod change;
+mod comparison;
 mod edit;
 mod estimate;
 mod field;
 pub mod filter;
+pub mod fixes;
 mod group;
 mod item;
 mod labels;
@@ -23,7 +25,8 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, Matching, Replacement};
+pub use change::{Change, FixKind, Matching, Replacement};
+pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
 pub use edit::{
     ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
 };

@@ -107,7 +107,7 @@ pub fn edit(
     vocabulary: &Vocabulary,
 ) -> Result<Option<Edited>> {
     let renames = matches!(change, Change::UpdateName) && names.is_mismatch(labels);
-    let renamed = renames.then(|| names.updated(labels));
+    let renamed = renames.then(|| names.updated(labels, vocabulary));
     let edited = apply(labels, change, renamed.as_ref().or(taken), vocabulary)?;
     if !renames && edited == *labels {
         return Ok(None);

@@ -183,6 +183,7 @@ fn a_prompt_file_is_read_and_its_json_braces_stay() {
         lang: Lang::Ko,
         with_metadata: true,
         vocabulary: None,
+        overlay: None,
     };
     let prompter = Prompter::load(&options).unwrap();
     let mut nameless = item("검");

@@ -271,11 +271,6 @@ impl Field {
         let all = Self::ALL.iter();
         all.filter_map(|field| Some((*field, field.spec().filter?)))
     }
-
-    /// Whether the summary of a group holds it.
-    pub fn is_in_summary(self) -> bool {
-        self.is_required() || self.spec().filter.is_some()
-    }
 }
 
 #[cfg(test)]

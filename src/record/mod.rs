@@ -22,8 +22,10 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::Change;
-pub use edit::{Edited, Names, VocabularyPreview, WordChange, apply, edit};
+pub use change::{Change, Matching, Replacement};
+pub use edit::{
+    ChangePreview, EditFacts, Edited, Names, Place, VocabularyPreview, WordChange, apply, edit,
+};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
@@ -39,4 +41,4 @@ pub use review::{
     ReviewState, ReviewStep,
 };
 pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
-pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, to_oklab, to_rgb};
+pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, similar, to_oklab, to_rgb};

@@ -32,6 +32,7 @@ pub fn options(folder: &Path) -> EngineOptions {
 }
 
 pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
+    let overlay = options.outdir.join("vocabulary.toml");
     let engine = Engine::new(EngineConfig {
         options,
         source: SourceOptions {
@@ -48,6 +49,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
             lang: Lang::Ko,
             with_metadata: true,
             vocabulary: None,
+            overlay: Some(overlay),
         },
     });
     engine.unwrap()

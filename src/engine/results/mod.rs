@@ -14,6 +14,7 @@ use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
     Attempt, AttemptSettings, Background, Failure, FailureCode, GroupId, GroupSummary, Reason,
+    Vocabulary,
 };
 use crate::settings::EngineOptions;
 use crate::store::Added;
@@ -91,6 +92,11 @@ impl Results {
     /// Attempts from now on are this model's.
     pub fn model_ready(&mut self, info: &ModelInfo) {
         self.postprocess.model(info);
+    }
+
+    /// Answers from now on are read by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.postprocess.vocabulary = vocabulary;
     }
 
     /// The model has taken up a request.

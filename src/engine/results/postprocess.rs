@@ -6,7 +6,7 @@ use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
     self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Language, Reason,
-    RuleContext, Timings, TokenCounts,
+    RuleContext, Timings, TokenCounts, Vocabulary,
 };
 use crate::settings::Lang;
 use crate::text::{clean_text, utc};
@@ -16,6 +16,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Postprocess {
     prompter: Arc<Prompter>,
+    pub vocabulary: Arc<Vocabulary>,
     /// Goes into the record.
     model: String,
     /// Goes into the settings hash: how the model is run, for example `q8_0`.
@@ -25,6 +26,7 @@ pub struct Postprocess {
 impl Postprocess {
     pub fn new(prompter: Arc<Prompter>) -> Self {
         Self {
+            vocabulary: Arc::clone(prompter.vocabulary()),
             prompter,
             model: String::new(),
             detail: String::new(),
@@ -56,7 +58,7 @@ impl Postprocess {
         };
         match record::parse(&text) {
             Ok(parsed) => {
-                let labels = parsed.labels.normalized(self.prompter.vocabulary());
+                let labels = parsed.labels.normalized(&self.vocabulary);
                 let mut labels = labels.without_repetition(&job.item.item_name);
                 // A server without a grammar may give what was not asked for.
                 if self.prompter.lang() == Lang::Ko {
@@ -139,7 +141,7 @@ impl Postprocess {
         let colors: Option<&ColorHistogram> =
             job.histogram.as_ref().filter(|_| job.settings.with_image);
         let context = RuleContext {
-            vocabulary: self.prompter.vocabulary(),
+            vocabulary: &self.vocabulary,
             item_name: &job.item.item_name,
             name_now: &job.item.item_name,
             with_metadata: job.settings.with_metadata,

@@ -2,38 +2,49 @@
 
 mod canonical;
 mod naming;
+mod preview;
+mod replace;
 
 pub use canonical::{VocabularyPreview, WordChange};
 pub use naming::Names;
+pub use preview::{ChangePreview, Place};
 
 use super::normalize::{keyword, split_list};
 use super::{Change, Field, Kind, Labels, Vocabulary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::clean_text;
 use canonical::canonical_values;
-use unicode_normalization::UnicodeNormalization;
+use replace::replace;
+
+/// What a change needs to know besides the labels.
+#[derive(Debug, Clone, Copy)]
+pub struct EditFacts<'a> {
+    pub vocabulary: &'a Vocabulary,
+    /// Replacing a text leaves it alone.
+    pub item_name: &'a str,
+    /// The labels of the version that the change names; for `UpdateName` those under the item's
+    /// current name.
+    pub taken: Option<&'a Labels>,
+}
 
 /// The labels after `change`. Only what the change brings in is put into a record's form; other
 /// fields, and other values of the same list, stay as they are, words outside the vocabulary and
-/// lists that are too long included. `taken` are the labels of the version that the change names,
-/// for `UpdateName` those under the item's current name.
+/// lists that are too long included.
 ///
 /// # Errors
 /// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
 /// so that nothing an operator types is lost without a word.
-pub fn apply(
-    labels: &Labels,
-    change: &Change,
-    taken: Option<&Labels>,
-    vocabulary: &Vocabulary,
-) -> Result<Labels> {
+pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labels> {
+    let EditFacts {
+        vocabulary, taken, ..
+    } = *facts;
     let mut edited = labels.clone();
     match change {
         Change::Set { field, values } => {
             edited.set(*field, replaced(labels, *field, values, vocabulary)?);
         }
         Change::Add { field, value } => {
-            let mut values = list(labels, *field)?;
+            let mut values = list(labels, *field)?.to_vec();
             for entry in added(*field, value, vocabulary)? {
                 if !holds(&values, &entry) {
                     fits(*field, values.len() + 1, 0)?;
@@ -43,12 +54,12 @@ pub fn apply(
             edited.set(*field, values);
         }
         Change::Remove { field, value } => {
-            let values = list(labels, *field)?;
+            let values = words(labels, *field)?.to_vec();
             let named = named(&values, *field, value, vocabulary);
             edited.set(*field, without(values, &named));
         }
-        Change::Rename { field, from, to } => {
-            let values = list(labels, *field)?;
+        Change::Rename { field, from, to } | Change::Synonym { field, from, to } => {
+            let values = words(labels, *field)?.to_vec();
             let entries = added(*field, to, vocabulary)?;
             let named = named(&values, *field, from, vocabulary);
             edited.set(
@@ -56,7 +67,7 @@ pub fn apply(
                 exchanged(*field, values, &named, |_| entries.clone())?,
             );
         }
-        Change::Replace { find, with } => replace(&mut edited, find, with, vocabulary)?,
+        Change::Replace(what) => replace(&mut edited, what, facts)?,
         Change::Canonicalize { drop_unknown } => {
             for &field in Field::ALL {
                 let values = canonical_values(&edited, field, *drop_unknown, vocabulary);
@@ -108,7 +119,12 @@ pub fn edit(
 ) -> Result<Option<Edited>> {
     let renames = matches!(change, Change::UpdateName) && names.is_mismatch(labels);
     let renamed = renames.then(|| names.updated(labels, vocabulary));
-    let edited = apply(labels, change, renamed.as_ref().or(taken), vocabulary)?;
+    let facts = EditFacts {
+        vocabulary,
+        item_name: names.now,
+        taken: renamed.as_ref().or(taken),
+    };
+    let edited = apply(labels, change, &facts)?;
     if !renames && edited == *labels {
         return Ok(None);
     }
@@ -162,31 +178,6 @@ fn replaced(
     Ok(after)
 }
 
-/// Replaces a text wherever it stands; texts that do not hold it stay as they are.
-fn replace(labels: &mut Labels, find: &str, with: &str, vocabulary: &Vocabulary) -> Result<()> {
-    let find: String = find.nfc().collect();
-    if find.is_empty() {
-        return Err(refused("there is nothing to look for"));
-    }
-    for field in Field::free_text() {
-        let values = labels.values(field).to_vec();
-        let composed: Vec<String> = values.iter().map(|text| text.nfc().collect()).collect();
-        let named: Vec<bool> = composed.iter().map(|text| text.contains(&find)).collect();
-        let mut made = Vec::new();
-        for (text, named) in composed.iter().zip(&named) {
-            made.push(match named {
-                true => entries(field, &text.replace(&find, with), vocabulary)?,
-                false => Vec::new(),
-            });
-        }
-        labels.set(
-            field,
-            exchanged(field, values, &named, |at| std::mem::take(&mut made[at]))?,
-        );
-    }
-    Ok(())
-}
-
 /// The values with each named one exchanged for what is made of it, at its place; what the list
 /// holds already is not put in twice.
 fn exchanged(
@@ -228,11 +219,19 @@ fn named(values: &[String], field: Field, text: &str, vocabulary: &Vocabulary) -
         .collect()
 }
 
-fn list(labels: &Labels, field: Field) -> Result<Vec<String>> {
-    if field.is_list() {
-        Ok(labels.values(field).to_vec())
-    } else {
-        Err(refused(format!("{} is not a list", field.key())))
+/// The values of a list.
+fn list(labels: &Labels, field: Field) -> Result<&[String]> {
+    match field.is_list() {
+        true => Ok(labels.values(field)),
+        false => Err(refused(format!("{} is not a list", field.key()))),
+    }
+}
+
+/// The values of a field that can lose one of them.
+fn words(labels: &Labels, field: Field) -> Result<&[String]> {
+    match field.spec().kind {
+        Kind::Sentence(_) => Err(refused(format!("{} is a sentence", field.key()))),
+        Kind::Keywords | Kind::Phrases | Kind::Words(_) => Ok(labels.values(field)),
     }
 }
 
@@ -274,19 +273,17 @@ fn entries(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<Stri
 
 /// What the field holds for a clean text; closed lists take words of the vocabulary only.
 fn word(field: Field, text: String, vocabulary: &Vocabulary) -> Result<String> {
-    let Some(list) = field.words() else {
-        return Ok(text);
-    };
-    let known = match list.closed {
+    let known = match field.is_closed() {
         true => vocabulary.find(field, &text),
+        // Of tags an outdir may have words of its own.
         false => vocabulary.find_exact(field, &text),
     };
     if let Some(known) = known {
         return Ok(known.word.clone());
     }
-    if !list.closed {
+    let Some(list) = field.words().filter(|list| list.closed) else {
         return Ok(text);
-    }
+    };
     let begun: String = text.chars().take(2).collect::<String>().to_lowercase();
     let mut near: Vec<&str> = vocabulary
         .words(field)

@@ -37,6 +37,19 @@ pub struct Prompter {
     lang: Lang,
 }
 
+/// The vocabulary of a file; without one the built-in vocabulary.
+pub fn read_vocabulary(file: Option<&Path>) -> Result<Vocabulary> {
+    let Some(path) = file else {
+        return Vocabulary::builtin();
+    };
+    let text = std::fs::read_to_string(path).context(
+        ErrorKind::Usage,
+        format!("reading the vocabulary {}", path.display()),
+    )?;
+    Vocabulary::parse(&text)
+        .map_err(|error| error.context(format!("vocabulary {}", path.display())))
+}
+
 impl Prompter {
     pub fn new(prompt: Prompt, vocabulary: Arc<Vocabulary>, lang: Lang) -> Self {
         let lists: Vec<(&str, String)> = Vocabulary::lists()
@@ -154,14 +167,35 @@ impl Prompter {
         settings: &AttemptSettings,
         colors: Option<&ColorHistogram>,
     ) -> Arc<serde_json::Value> {
+        Arc::new(self.answer_schema(item, settings, colors))
+    }
+
+    /// The same of a second opinion, which says less.
+    pub fn opinion_schema(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> Arc<serde_json::Value> {
+        Arc::new(grammar::opinion_schema(
+            self.answer_schema(item, settings, colors),
+        ))
+    }
+
+    fn answer_schema(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> serde_json::Value {
         let name = settings.with_metadata.then(|| clean_text(&item.item_name));
-        Arc::new(schema(
+        schema(
             &self.vocabulary,
             self.lang,
             name.as_deref(),
             colors.filter(|_| settings.with_image),
             settings.strict,
-        ))
+        )
     }
 }
 

@@ -257,6 +257,12 @@ impl Field {
         self.words().is_some_and(|list| list.closed)
     }
 
+    /// Whether a second opinion says it anew. Queries follow from the rest, and are the longest part
+    /// of an answer.
+    pub fn is_in_opinions(self) -> bool {
+        self != Self::QueryVariantsKo
+    }
+
     /// The longest value, in characters.
     pub fn most_chars(self) -> usize {
         match self.spec().kind {

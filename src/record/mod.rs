@@ -2,13 +2,16 @@
 
 mod attempt;
 mod change;
+mod comparison;
 mod edit;
 mod estimate;
 mod field;
 pub mod filter;
+pub mod fixes;
 mod group;
 mod item;
 mod labels;
+mod naming;
 mod normalize;
 mod parse;
 mod reason;
@@ -22,9 +25,10 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, Matching, Replacement};
+pub use change::{Change, FixKind, Matching, Replacement};
+pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
 pub use edit::{
-    ChangePreview, EditFacts, Edited, Names, Place, VocabularyPreview, WordChange, apply, edit,
+    ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
 };
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
@@ -33,6 +37,7 @@ pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
+pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use report::StepReport;

@@ -7,6 +7,7 @@ mod database;
 mod edit_context;
 mod errors;
 mod families;
+mod fixes;
 mod history;
 mod import;
 mod journal;

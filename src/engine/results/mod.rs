@@ -89,6 +89,10 @@ impl Results {
         }
     }
 
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Attempts from now on are this model's.
     pub fn model_ready(&mut self, info: &ModelInfo) {
         self.postprocess.model(info);
@@ -224,7 +228,7 @@ impl Results {
             group,
             settings: answer.settings.clone(),
             purpose: Purpose::Opinion {
-                of: answer.id,
+                of: Box::new(answer.clone()),
                 number: number + 1,
             },
         });

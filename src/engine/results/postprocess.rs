@@ -67,6 +67,14 @@ impl Postprocess {
                         labels.set(field, None::<String>);
                     }
                 }
+                if let Purpose::Opinion { of, .. } = &job.purpose
+                    && let Some(answer) = &of.labels
+                {
+                    let kept = Field::ALL.iter().filter(|field| !field.is_in_opinions());
+                    for &field in kept {
+                        labels.set(field, answer.values(field).iter().cloned());
+                    }
+                }
                 let tokens = answer.tokens.iter();
                 let tokens =
                     tokens.map(|token| (token.bytes.as_slice(), token.logprob, token.forced));
@@ -110,8 +118,8 @@ impl Postprocess {
                 Purpose::Quality(base) => Some(base.id),
                 _ => None,
             },
-            opinion_of: match job.purpose {
-                Purpose::Opinion { of, .. } => Some(of),
+            opinion_of: match &job.purpose {
+                Purpose::Opinion { of, .. } => Some(of.id),
                 _ => None,
             },
             settings: job.settings.clone(),

@@ -1,7 +1,8 @@
 //! Find and replace in free text: which places a [`Replacement`] is about, and what comes of them.
 //! The item's name stays as it is wherever it stands.
 
-use super::{EditFacts, entries, exchanged, refused, same};
+use super::facts::EditFacts;
+use super::values::{entries, exchanged, refused, same};
 use crate::error::Result;
 use crate::record::{Labels, Matching, Replacement};
 use crate::text::clean_text;

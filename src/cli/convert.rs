@@ -69,6 +69,12 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
     )?;
     both(
         origins,
+        "families",
+        "no_image",
+        "families are found by the images",
+    )?;
+    both(
+        origins,
         "prompt",
         "prompt_version",
         "give a built-in version or a file of your own",
@@ -121,6 +127,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             resume: args.resume || !args.batch,
             quality_retry: args.quality_retry,
             opinions: args.opinions.unwrap_or(0),
+            families: args.families,
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
         },

@@ -9,6 +9,8 @@ use crate::record::GroupId;
 #[derive(Debug, Default)]
 pub struct Effects {
     pub requests: Vec<Request>,
+    /// Groups that have come to their end, with a record or without.
+    pub ended: Vec<GroupId>,
     /// Whether every export is brought up to date at once.
     pub export: bool,
     /// Groups whose summary has changed.

@@ -158,6 +158,7 @@ mod tests {
                 resume: false,
                 quality_retry: false,
                 opinions: 0,
+                families: false,
                 parquet: false,
                 max_new_tokens: 1,
             },

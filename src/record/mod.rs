@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod derive;
 mod edit;
 mod estimate;
 mod field;
@@ -23,6 +24,7 @@ pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::Change;
+pub use derive::{Derivation, Recoloring, derive};
 pub use edit::{Edited, Names, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,

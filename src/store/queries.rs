@@ -12,7 +12,7 @@ use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{
     Draft, Estimator, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Labels, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
+    Labels, Origin, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
@@ -143,6 +143,7 @@ pub fn detail(
         None => None,
     };
     Ok(Some(GroupDetail {
+        derived_from: derived_from(db, &versions)?,
         summary,
         item: group.item,
         image_sha256: group.sha256,
@@ -159,6 +160,17 @@ pub fn detail(
         committed,
         current,
     }))
+}
+
+/// The name of the item whose record the newest derived version comes from.
+fn derived_from(db: &Connection, versions: &[Version]) -> Result<Option<String>> {
+    let origins = versions.iter().rev().map(|version| version.text.origin);
+    let mut sources = origins.filter_map(|origin| match origin {
+        Origin::Derived(from) => Some(from),
+        _ => None,
+    });
+    let name = |from| Ok(read_group(db, from)?.item.item_name);
+    sources.next().map(name).transpose()
 }
 
 /// Every text that a group has had, oldest first.

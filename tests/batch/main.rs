@@ -17,6 +17,7 @@ mod demo;
 mod disk;
 mod doctor;
 mod exports;
+mod families;
 mod images;
 mod interruption;
 mod lawful;

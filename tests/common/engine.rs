@@ -26,6 +26,7 @@ pub fn options(folder: &Path) -> EngineOptions {
         resume: true,
         quality_retry: false,
         opinions: 0,
+        families: false,
         parquet: false,
         max_new_tokens: 100,
     }

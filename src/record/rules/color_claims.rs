@@ -66,7 +66,10 @@ fn plain(text: &str) -> String {
 
 /// The color that a word of a text names, by its longest beginning that does, and that beginning:
 /// `황금빛의` names gold by `황금빛`, `블랙박스` none.
-fn color_of<'v, 't>(token: &'t str, vocabulary: &'v Vocabulary) -> Option<(&'v Word, &'t str)> {
+pub(in crate::record) fn color_of<'v, 't>(
+    token: &'t str,
+    vocabulary: &'v Vocabulary,
+) -> Option<(&'v Word, &'t str)> {
     let ends = token.char_indices().map(|(at, c)| at + c.len_utf8());
     let mut stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
     stems.reverse();

@@ -7,6 +7,7 @@ mod script;
 
 pub use color::{ColorHistogram, nearest_color};
 pub use color_claims::ColorClaim;
+pub(super) use color_claims::color_of;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word};

@@ -36,6 +36,7 @@ fn main() -> Result<()> {
         lang: Lang::Ko,
         with_metadata: true,
         vocabulary: None,
+        overlay: None,
     })?;
     let settings = AttemptSettings {
         strict: false,

@@ -358,8 +358,8 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::Learned(_)
         | Event::Detail(_)
         | Event::Stepped { .. }
-        | Event::Found { .. }
         | Event::VocabularyPreview { .. }
+        | Event::Vocabulary(_)
         | Event::Remembered { .. }
         | Event::Idle => return None,
     })

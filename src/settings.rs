@@ -76,6 +76,8 @@ pub struct PromptOptions {
     pub with_metadata: bool,
     /// A user's vocabulary instead of the built-in one.
     pub vocabulary: Option<PathBuf>,
+    /// The file of further words that lie over it, if it is there.
+    pub overlay: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

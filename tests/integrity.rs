@@ -290,8 +290,9 @@ fn named(change: &Change) -> BTreeSet<&'static str> {
         | Change::Add { field, .. }
         | Change::Remove { field, .. }
         | Change::Rename { field, .. }
+        | Change::Synonym { field, .. }
         | Change::TakeField { field, .. } => &[field.key(), DECISION],
-        Change::Replace { .. } | Change::UpdateName => TEXTS,
+        Change::Replace(_) | Change::UpdateName => TEXTS,
         Change::Canonicalize { .. } => WORDS,
         Change::TakeVersion { .. } => ALL_LABELS,
         Change::SetNote { .. } => &[NOTE],

@@ -9,6 +9,7 @@ use super::invocation::Invocation;
 use super::layers::Origins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
+use crate::outdir::WORDS;
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
     EngineOptions, FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions,
@@ -119,6 +120,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             lang: args.lang.unwrap_or_default(),
             with_metadata: !(args.no_metadata && origins.holds("no_metadata")),
             vocabulary: args.vocabulary,
+            overlay: Some(outdir.join(WORDS)),
         },
         labeler,
         engine: EngineOptions {

@@ -11,6 +11,7 @@ use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Sum
 use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
 use super::results::{Results, Resumed};
+use super::words::OutdirWords;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
 use crate::export::Exports;
@@ -40,6 +41,7 @@ pub struct Coordinator {
     families: Families,
     queue: RequestQueue,
     results: Results,
+    words: OutdirWords,
     workers: Workers,
     metrics: Arc<Metrics>,
     began: Instant,
@@ -58,6 +60,7 @@ impl Coordinator {
         options: &EngineOptions,
         settings: AttemptSettings,
         prompter: Arc<Prompter>,
+        words: OutdirWords,
         journal: Journal,
         front: EngineEnd,
         workers: Workers,
@@ -76,6 +79,7 @@ impl Coordinator {
             families: Families::new(options.families),
             queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
             results: Results::new(prompter, options, Arc::clone(&metrics)),
+            words,
             workers,
             metrics,
             began: Instant::now(),
@@ -211,11 +215,10 @@ impl Coordinator {
         let effects = match &command {
             Command::Open(group) => commands::open(journal, *group)?,
             Command::Apply { groups, change } => {
-                commands::apply(journal, &command, groups, change)?
+                commands::apply(journal, &self.words, &command, groups, change)?
             }
-            Command::Undo => commands::undo(journal)?,
-            Command::Redo => commands::redo(journal)?,
-            Command::Find { text } => commands::find(journal, text)?,
+            Command::Undo => commands::undo(journal, &self.words)?,
+            Command::Redo => commands::redo(journal, &self.words)?,
             Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Retry { groups, how } => self.retry(groups, how),
@@ -410,6 +413,13 @@ impl Coordinator {
     }
 
     fn carry_out(&mut self, effects: Effects) -> Result<()> {
+        if let Some(vocabulary) = effects.vocabulary {
+            self.journal
+                .opened()
+                .set_vocabulary(Arc::clone(&vocabulary));
+            self.results.set_vocabulary(Arc::clone(&vocabulary));
+            self.front.emit(Event::Vocabulary(vocabulary));
+        }
         for request in effects.requests {
             self.queue.add_urgent(request);
         }
@@ -480,6 +490,7 @@ impl Coordinator {
         let mut progress = Progress {
             total: self.ingest.total(),
             reading: !self.ingest.has_ended(),
+            measuring: self.ingest.is_measuring(),
             queued: self.queue.waiting(),
             following: self.families.following(),
             ..Progress::default()

@@ -4,10 +4,11 @@
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
 use crate::record::{
-    Background, Change, Estimator, FailureCode, Field, GroupDetail, GroupId, GroupSummary, Reason,
-    StepReport, VocabularyPreview,
+    Background, Change, Estimator, FailureCode, GroupDetail, GroupId, GroupSummary, Reason,
+    StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How an operator wants an attempt repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,10 +37,6 @@ pub enum Command {
     Retry {
         groups: Vec<GroupId>,
         how: Retry,
-    },
-    /// Looks for a text in label, tags and queries of every draft; answered by `Event::Found`.
-    Find {
-        text: String,
     },
     /// Counts what [`Change::Canonicalize`] would do to these groups; answered by
     /// `Event::VocabularyPreview`.
@@ -132,15 +129,6 @@ pub enum Cure {
     None,
 }
 
-/// A place where [`Command::Find`] found its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Match {
-    pub group: GroupId,
-    pub field: Field,
-    /// The whole text that holds the one sought: the label, one tag or one query.
-    pub text: String,
-}
-
 /// The result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -164,15 +152,12 @@ pub enum Event {
         undo: Option<String>,
         redo: Option<String>,
     },
-    /// All places, in source order.
-    Found {
-        text: String,
-        matches: Vec<Match>,
-    },
     VocabularyPreview {
         groups: Vec<GroupId>,
         preview: VocabularyPreview,
     },
+    /// The words that hold from now on: a synonym was marked, or is none any more.
+    Vocabulary(Arc<Vocabulary>),
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,
@@ -256,6 +241,8 @@ pub struct Progress {
     /// Groups known so far, and whether the source is still being read.
     pub total: u64,
     pub reading: bool,
+    /// Colors and drawings of pictures are being looked at, which changes reasons.
+    pub measuring: bool,
     /// Groups that needed no work when the run began.
     pub already: u64,
     pub done: u64,

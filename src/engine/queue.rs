@@ -20,8 +20,8 @@ pub enum Purpose {
     Quality(Box<Attempt>),
     /// The operator asked for it.
     Operator,
-    /// One more sample, the `number`th, for an uncertain answer: the attempt `of` in the journal.
-    Opinion { of: i64, number: u32 },
+    /// One more sample, the `number`th, for an uncertain answer.
+    Opinion { of: Box<Attempt>, number: u32 },
 }
 
 impl Purpose {

@@ -4,6 +4,7 @@ use super::coordinator::Coordinator;
 use super::handle::{Handle, connect};
 use super::messages::Event;
 use super::metrics::Metrics;
+use super::words::OutdirWords;
 use super::workers::Workers;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
@@ -35,6 +36,7 @@ pub struct Engine {
     /// For the first attempt at each group.
     settings: AttemptSettings,
     prompter: Arc<Prompter>,
+    words: OutdirWords,
     items: Box<dyn ItemSource>,
     max_groups: Option<u64>,
 }
@@ -56,6 +58,7 @@ impl Engine {
         }
         Ok(Self {
             prompter: Arc::new(Prompter::load(&config.prompt)?),
+            words: OutdirWords::new(options.outdir.clone(), config.prompt.clone()),
             items: source::open(&config.source)?,
             max_groups: config.source.max_samples,
             settings: AttemptSettings {
@@ -96,6 +99,7 @@ impl Engine {
             &self.options,
             self.settings,
             self.prompter,
+            self.words,
             journal,
             front,
             workers,
@@ -180,6 +184,7 @@ mod tests {
                 lang: Lang::Ko,
                 with_metadata: true,
                 vocabulary: None,
+                overlay: None,
             },
         })
         .unwrap();

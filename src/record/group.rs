@@ -34,8 +34,10 @@ pub struct GroupSummary {
     pub signals: Vec<Signal>,
     /// How likely a person changes what it says, 0-1, by the decisions so far; orders the queue.
     pub uncertainty: f32,
-    /// What the queue shows, counts and filters by, of the draft; other fields are empty.
+    /// The texts of the draft; empty where there is none.
     pub labels: Labels,
+    /// What the operator noted on the item.
+    pub note: Option<String>,
     /// Unix milliseconds of the newest attempt, edit or decision.
     pub changed_at: i64,
 }
@@ -243,6 +245,7 @@ impl GroupDetail {
             .state(reasons.is_some_and(|all| !all.is_empty()));
         self.summary.has_record = self.current.review.line.is_some();
         self.summary.offered = self.current.offer().is_some();
+        self.summary.note.clone_from(&self.current.review.note);
         true
     }
 }

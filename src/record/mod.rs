@@ -10,6 +10,7 @@ pub mod filter;
 mod group;
 mod item;
 mod labels;
+mod naming;
 mod normalize;
 mod parse;
 mod reason;
@@ -23,9 +24,11 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::Change;
+pub use change::{Change, Matching, Replacement};
 pub use derive::{Derivation, Recoloring, derive};
-pub use edit::{Edited, Names, VocabularyPreview, WordChange, apply, edit};
+pub use edit::{
+    ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
+};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
@@ -33,6 +36,7 @@ pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
+pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use report::StepReport;
@@ -41,4 +45,4 @@ pub use review::{
     ReviewState, ReviewStep,
 };
 pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
-pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, to_oklab, to_rgb};
+pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, similar, to_oklab, to_rgb};

@@ -276,7 +276,8 @@ impl CurrentState {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
-            | Change::Replace { .. }
+            | Change::Synonym { .. }
+            | Change::Replace(_)
             | Change::Canonicalize { .. }
             | Change::UpdateName => {
                 let Some(version) = text else { return next };

@@ -67,6 +67,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         signals: Vec::new(),
         uncertainty: 0.0,
         labels: Labels::default(),
+        note: None,
         changed_at: id,
     }
 }

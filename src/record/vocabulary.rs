@@ -1,5 +1,10 @@
 //! The words that colors, materials, item types, themes and vibes are told in, with their synonyms.
 
+mod overlay;
+mod similar;
+
+pub use similar::similar;
+
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::is_forbidden;
@@ -169,7 +174,7 @@ impl List {
         let Self {
             mut words,
             mut index,
-            mut stems,
+            ..
         } = Self::default();
         if entries.is_empty() {
             faults.push(format!("{name} has no entry"));
@@ -195,17 +200,7 @@ impl List {
             }
             words.push(word);
         }
-        // Korean is written with and without blanks: `한벌 옷`, `스카이 블루`.
-        for (number, word) in words.iter().enumerate() {
-            for synonym in word.spellings() {
-                let joined = key(synonym).replace(' ', "");
-                if !field.is_closed() {
-                    let stem = stem(&joined).unwrap_or(&joined).to_owned();
-                    stems.entry(stem).or_insert(number);
-                }
-                index.entry(joined).or_insert(number);
-            }
-        }
+        let stems = add_joined(&words, field, &mut index);
         for word in &words {
             let strange = |shade: &&String| !words.iter().any(|other| other.word == **shade);
             for shade in word.shades.iter().filter(strange) {
@@ -223,7 +218,50 @@ impl List {
     }
 }
 
+impl List {
+    /// Of words that do not share a spelling.
+    fn of(field: Field, words: Vec<Word>) -> Self {
+        let mut index = HashMap::new();
+        for (number, word) in words.iter().enumerate() {
+            index.extend(word.spellings().map(|text| (key(text), number)));
+        }
+        let stems = add_joined(&words, field, &mut index);
+        Self {
+            words,
+            index,
+            stems,
+        }
+    }
+}
+
+/// Korean is written with and without blanks: `한벌 옷`, `스카이 블루`. Gives the stems of the words
+/// of an open list; tags are no adjectives.
+fn add_joined(
+    words: &[Word],
+    field: Field,
+    index: &mut HashMap<String, usize>,
+) -> HashMap<String, usize> {
+    let mut stems = HashMap::new();
+    let is_open = field.words().is_some_and(|list| !list.closed);
+    for (number, word) in words.iter().enumerate() {
+        for synonym in word.spellings() {
+            let joined = key(synonym).replace(' ', "");
+            if is_open {
+                let stem = stem(&joined).unwrap_or(&joined).to_owned();
+                stems.entry(stem).or_insert(number);
+            }
+            index.entry(joined).or_insert(number);
+        }
+    }
+    stems
+}
+
 impl Word {
+    /// Its first typical color.
+    pub fn rgb(&self) -> Option<[u8; 3]> {
+        self.anchors.first().map(|anchor| to_rgb(*anchor))
+    }
+
     /// The word in all its names.
     pub fn spellings(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.word).chain(&self.ko).chain(&self.en)

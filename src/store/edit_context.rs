@@ -8,8 +8,8 @@ use super::tables::groups::read_group;
 use super::tables::records::insert_record;
 use crate::error::Result;
 use crate::record::{
-    Change, CurrentState, Edited, Field, GroupId, Labels, Names, Origin, ReviewState, Vocabulary,
-    apply, edit,
+    Change, CurrentState, EditFacts, Edited, Field, GroupId, Labels, Names, Origin, ReviewState,
+    Vocabulary, apply, edit,
 };
 use crate::text::utc;
 use jiff::Timestamp;
@@ -46,14 +46,20 @@ impl EditContext<'_> {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
-            | Change::Replace { .. }
+            | Change::Synonym { .. }
+            | Change::Replace(_)
             | Change::Canonicalize { .. }
             | Change::UpdateName
             | Change::TakeField { .. } => self.edit(&current.review, change)?,
             Change::TakeVersion { version } => {
                 if self.version(*version)?.is_none() {
+                    let facts = EditFacts {
+                        vocabulary: self.vocabulary,
+                        item_name: "",
+                        taken: None,
+                    };
                     // Says why it cannot be done.
-                    apply(&Labels::default(), change, None, self.vocabulary)?;
+                    apply(&Labels::default(), change, &facts)?;
                 }
                 None
             }
@@ -82,7 +88,8 @@ impl EditContext<'_> {
             Change::Set { field, .. }
             | Change::Add { field, .. }
             | Change::Remove { field, .. }
-            | Change::Rename { field, .. } => (Some(*field), None),
+            | Change::Rename { field, .. }
+            | Change::Synonym { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
         let old = match review.draft {

@@ -12,7 +12,7 @@ use super::history::{History, StepOutcome};
 use super::images::{self, Relatives};
 use super::import::{self, FileOfRecords, Imported};
 use super::learning::Learning;
-use super::queries::{self, Counts, Found};
+use super::queries::{self, Counts};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::is_measured;
@@ -61,6 +61,11 @@ impl Journal {
             vocabulary,
             database,
         })
+    }
+
+    /// Steps and checks from now on go by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.vocabulary = vocabulary;
     }
 
     pub fn outdir(&self) -> &Path {
@@ -307,11 +312,6 @@ impl Journal {
     /// What bringing these groups' drafts into the vocabulary would do.
     pub fn vocabulary_preview(&self, groups: &[GroupId]) -> Result<VocabularyPreview> {
         queries::vocabulary_preview(self.database.read(), &self.vocabulary, groups)
-    }
-
-    /// Every label, tag and query of a draft that holds `text`, in source order.
-    pub fn find(&self, text: &str) -> Result<Vec<Found>> {
-        queries::find(self.database.read(), text)
     }
 
     /// Grows with every change of `content`; 0 where there was never any.

@@ -5,21 +5,22 @@ use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
+use super::tables::from_json;
 use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::records::read_record;
 use super::tables::states::read_current;
-use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{
-    Draft, Estimator, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Labels, Origin, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
+    Draft, Estimator, FailureCode, GroupDetail, GroupId, GroupState, GroupSummary, Item, Origin,
+    Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.signals, h.labels, h.changed_at,
-        h.offered, d.family, h.has_draft
+        h.offered, CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.note') END, d.family,
+        h.has_draft
     FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id";
 
 /// How things stand, for the summary of a run.
@@ -40,14 +41,6 @@ impl Counts {
         let found = self.by_state.iter().find(|(other, _)| *other == state);
         found.map_or(0, |(_, count)| *count)
     }
-}
-
-/// A place that holds a sought text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub group: GroupId,
-    pub field: Field,
-    pub text: String,
 }
 
 pub fn summary(
@@ -323,45 +316,6 @@ pub fn vocabulary_preview(
     VocabularyPreview::count(drafts, vocabulary)
 }
 
-/// Every free text of a draft that holds `text`, in source order.
-pub fn find(db: &Connection, text: &str) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
-    if text.is_empty() {
-        return Ok(found);
-    }
-    let mut select = db
-        .prepare_cached(
-            "SELECT g.id, d.labels FROM groups g
-                 JOIN heads h ON h.group_id = g.id
-                 JOIN drafts d ON d.id = json_extract(h.head, '$.draft')
-             WHERE instr(d.labels, ?1) > 0
-             ORDER BY g.ord, g.id",
-        )
-        .map_err(doing("looking for a text"))?;
-    // The stored form escapes quotes and backslashes; the sieve above must look for that.
-    let stored = to_json(&text)?;
-    let sieve = stored.trim_start_matches('"').trim_end_matches('"');
-    let rows = select
-        .query_map(params![sieve], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })
-        .map_err(doing("looking for a text"))?;
-    for row in rows {
-        let (id, labels) = row.map_err(doing("looking for a text"))?;
-        let labels: Labels = from_json(&labels)?;
-        for field in Field::free_text() {
-            let holding = labels.values(field).iter();
-            let holding = holding.filter(|held| held.contains(text));
-            found.extend(holding.map(|held| Found {
-                group: GroupId(id),
-                field,
-                text: held.clone(),
-            }));
-        }
-    }
-    Ok(found)
-}
-
 struct RawSummary {
     id: i64,
     order: i64,
@@ -377,6 +331,7 @@ struct RawSummary {
     labels: String,
     changed_at: i64,
     offered: bool,
+    note: Option<String>,
     family: Option<i64>,
     has_draft: bool,
 }
@@ -397,8 +352,9 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         labels: row.get(11)?,
         changed_at: row.get(12)?,
         offered: row.get(13)?,
-        family: row.get(14)?,
-        has_draft: row.get(15)?,
+        note: row.get(14)?,
+        family: row.get(15)?,
+        has_draft: row.get(16)?,
     })
 }
 
@@ -426,6 +382,7 @@ impl RawSummary {
             signals,
             uncertainty,
             labels: from_json(&self.labels)?,
+            note: self.note,
             changed_at: self.changed_at,
             family: self.family.map(GroupId),
         })

@@ -237,6 +237,10 @@ pub fn hints(
                 Some(step) => format!("undo {}", fit(step, STEP)),
                 None => "undo".to_owned(),
             },
+            Action::RepeatEdit if area.width >= WIDE => match session.repeats.last() {
+                Some(change) => format!("again {}", fit(&change.name(), STEP)),
+                None => "again".to_owned(),
+            },
             Action::CommitCertain => {
                 format!("commit {} certain", count(groups.count(GroupState::Draft)))
             }

@@ -2,8 +2,8 @@
 //! own.
 
 use super::dialogs::{
-    ActionPalette, ChooseAttribute, Confirm, Dialog, Help, PromptPurpose, PromptRefusal,
-    ReplaceForm, RetryForm, Scope, TranslateForm, ask_again,
+    ActionPalette, BulkAction, BulkForm, Confirm, Dialog, Help, PromptPurpose, PromptRefusal,
+    ReplaceForm, RetryForm, Scope, TranslateForm, ViewList, ask_again,
 };
 use super::flow::Shown;
 use super::keymap::{Action, KeyContext};
@@ -113,6 +113,11 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         }
         Action::Undo => session.send(Command::Undo),
         Action::Redo => session.send(Command::Redo),
+        Action::RemoveTag if targets.len() > 1 => {
+            let action = BulkAction::Remove;
+            let form = BulkForm::value(Scope::Selection, Field::TagsKo, action, session);
+            open = Some(form);
+        }
         Action::RepeatEdit => open = repeat(targets, session),
         Action::RecordKeys => record_keys(session),
         Action::RemoveTag if targets.len() == 1 && session.labels().is_none() => {
@@ -124,17 +129,19 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
                 Dialog::prompt(PromptPurpose::Remove { field, groups }, "")
             })
         }
-        Action::SetAttribute => {
-            open = about(targets, |groups| {
-                Dialog::Choose(ChooseAttribute::new(groups))
-            })
+        Action::Bulk => {
+            let scope = match scene.is_bulk && !session.selection.is_empty() {
+                true => Scope::Selection,
+                false => Scope::Shown,
+            };
+            open = Some(BulkForm::open(scope, session));
         }
         Action::Note => {
             let note = session.detail().and_then(|detail| detail.note());
             let note = note.unwrap_or_default().to_owned();
             open = about(targets, |_| Dialog::prompt(PromptPurpose::Note, &note));
         }
-        Action::Replace => open = Some(Dialog::Replace(ReplaceForm::default())),
+        Action::Replace => open = Some(ReplaceForm::open()),
         Action::Translate => {
             let scope = match scene.is_bulk && !session.selection.is_empty() {
                 true => Scope::Selection,
@@ -166,6 +173,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::ModelView => session.pictures.toggle_model_view(),
         Action::ClearFilter => session.set_filter(""),
         Action::NeedsReview => session.set_filter(NEEDS_REVIEW),
+        Action::Views => open = Some(ViewList::open(session)),
         Action::Failed => session.set_filter(FAILED),
         Action::Sort => {
             let sort = session.queue.sort().next();
@@ -207,8 +215,9 @@ fn decide(
     };
     let ready = groups.iter().filter(ready).count();
     if ready == 0 {
-        if !groups.is_empty() {
-            session.notify(format!("nothing to {verb}: there is no draft yet"));
+        if let Some(id) = groups.first() {
+            let name = session.name_of(*id);
+            session.notify(format!("{name}: nothing to {verb}, there is no draft yet"));
             session.go_to_next();
         }
         return None;
@@ -351,7 +360,6 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         Action::Reject
         | Action::Retry
         | Action::Note
-        | Action::SetAttribute
         | Action::Select
         | Action::SelectRange
         | Action::SelectAll => current.is_some(),

@@ -11,6 +11,7 @@ pub mod keymap;
 pub mod message;
 mod notices;
 pub mod picture;
+mod prepared;
 mod records;
 pub mod screens;
 pub mod session;
@@ -24,27 +25,16 @@ pub mod theme;
 mod widgets;
 
 pub use keymap::Keymap;
+pub use prepared::Prepared;
 pub use session::Settings;
 pub use terminal::{Exit, run};
 pub use theme::BUILT_IN_THEMES;
 
 use crate::error::Result;
-use etcetera::BaseStrategy as _;
-use theme::Palette;
-
-/// What an operator has chosen for the workstation, read from files.
-pub struct Prepared {
-    keymap: Keymap,
-    palette: Palette,
-}
 
 /// Loads the key bindings and the colors, and refuses to start where there is no terminal.
 pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
-    let user = etcetera::choose_base_strategy()
-        .ok()
-        .map(|base| base.config_dir().join("labeler-tui").join("keys.toml"));
-    let keymap = Keymap::load(keymap, user.as_deref())?;
-    let palette = Palette::load(theme)?;
+    let prepared = Prepared::load(keymap, theme)?;
     terminal::check()?;
-    Ok(Prepared { keymap, palette })
+    Ok(prepared)
 }

@@ -12,10 +12,10 @@ use super::records::{Queue, Records, Selection};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
-use crate::record::filter::Sort;
+use crate::record::filter::{Sort, quoted};
 use crate::record::{
-    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
-    to_rgb,
+    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Reason,
+    Vocabulary, to_rgb,
 };
 use crate::settings::{IconOptions, PictureChoice};
 use crate::text::plural;
@@ -51,6 +51,8 @@ pub struct Session {
     pub engine: EngineStatus,
     pub notices: Notices,
     pub history: History,
+    /// How many previews were asked for.
+    previews: u64,
     /// What scores are by.
     estimator: Estimator,
     /// What they will be by once the operator goes on to another record.
@@ -82,6 +84,7 @@ impl Session {
             pictures,
             notices: Notices::default(),
             history: History::default(),
+            previews: 0,
             estimator: Estimator::default(),
             learned: None,
             sight: Sight::default(),
@@ -111,6 +114,13 @@ impl Session {
         &self.settings.vocabulary
     }
 
+    /// Everything typed and shown from now on goes by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.settings.vocabulary = vocabulary;
+        self.queue.refresh();
+        self.records.recount();
+    }
+
     pub fn current(&self) -> Option<GroupId> {
         self.queue.current()
     }
@@ -128,7 +138,7 @@ impl Session {
             let id = summary.id;
             let shown = self.records.detail(id).filter(|_| current == Some(id));
             let shown = shown.and_then(|detail| detail.draft.as_ref());
-            let is_shown = shown.is_some_and(|draft| draft.labels.summary() == summary.labels);
+            let is_shown = shown.is_some_and(|draft| draft.labels == summary.labels);
             let before = self.records.get(id).map(|before| &before.labels);
             if before != Some(&summary.labels) && !is_shown {
                 self.sight.forget(id);
@@ -174,14 +184,19 @@ impl Session {
 
     /// The icons of these rows as tiles of a size, nearest to the cursor first.
     pub fn tile_requests(&self, rows: Range<usize>, room: Size) -> Vec<PictureRequest> {
-        let tile = |row| {
-            let id = self.row(row)?.id;
-            let file = self.records.detail(id)?.item.file.clone()?;
-            let key = self.pictures.tile_key(id, room);
+        let rows = self.rows_near_cursor(rows).into_iter();
+        let ids: Vec<GroupId> = rows.filter_map(|row| Some(self.row(row)?.id)).collect();
+        self.tiles_of(&ids, room)
+    }
+
+    /// The icons of these groups as tiles of a size, as far as their details are there.
+    pub fn tiles_of(&self, ids: &[GroupId], room: Size) -> Vec<PictureRequest> {
+        let tile = |id: &GroupId| {
+            let file = self.records.detail(*id)?.item.file.clone()?;
+            let key = self.pictures.tile_key(*id, room);
             Some(PictureRequest { key, file })
         };
-        let rows = self.rows_near_cursor(rows).into_iter();
-        rows.filter_map(tile).collect()
+        ids.iter().filter_map(tile).collect()
     }
 
     pub fn request(&mut self, effect: Effect) {
@@ -280,6 +295,16 @@ impl Session {
         true
     }
 
+    /// Has the worker count what a change would do; the preview comes with this number.
+    pub fn preview(&mut self, groups: &[GroupId], change: Change) -> u64 {
+        self.previews += 1;
+        let vocabulary = Arc::clone(&self.settings.vocabulary);
+        let records = &self.records;
+        let task = records.preview_task(self.previews, groups, change, vocabulary);
+        self.request(Effect::Work(task));
+        self.previews
+    }
+
     /// One step over the current record.
     pub fn apply_to_current(&mut self, change: Change) {
         self.apply(self.current().into_iter().collect(), change);
@@ -294,9 +319,12 @@ impl Session {
             self.warn(why);
             return false;
         }
-        let count = plural(groups.len(), "record");
+        let about = match groups[..] {
+            [id] => self.name_of(id),
+            _ => plural(groups.len(), "record"),
+        };
         self.send(Command::Retry { groups, how });
-        self.notify(format!("asking again about {count}, ahead of the queue"));
+        self.notify(format!("asking again about {about}, ahead of the queue"));
         true
     }
 
@@ -324,6 +352,11 @@ impl Session {
         self.records.score_by(&estimator);
         self.estimator = estimator;
         self.queue.refresh();
+    }
+
+    /// A record's reasons, those first that say most about whether it is wrong.
+    pub fn weightiest_first(&self, summary: &GroupSummary) -> Vec<Reason> {
+        self.estimator.weightiest_first(&summary.reasons)
     }
 
     /// What a record's score means, in words; `None` where nothing is left to decide.
@@ -398,6 +431,21 @@ impl Session {
         let remember = self.history.remember_filter(&text);
         self.queue.set_filter(text);
         self.send(remember);
+    }
+
+    /// Saves the present filter under a name.
+    pub fn save_view(&mut self, name: &str) {
+        let filter = self.queue.filter().to_owned();
+        let remember = self.history.remember_view(name, Some(&filter));
+        self.send(remember);
+        self.notify(format!("saved as view:{}: {filter}", quoted(name)));
+    }
+
+    pub fn remove_view(&mut self, name: &str) {
+        let remember = self.history.remember_view(name, None);
+        self.queue.refresh();
+        self.send(remember);
+        self.notify(format!("removed the view {name}"));
     }
 
     pub fn set_sort(&mut self, sort: Sort) {

@@ -1,7 +1,7 @@
 //! Words for what a step did, and for versions.
 
 use crate::engine::Step;
-use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, StepReport};
+use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, Replacement, StepReport};
 use crate::text::{count, fit, plural};
 
 /// What a text is: `imported`, `attempt 2`, `derived from 눈꽃 모자`, `edit`.
@@ -44,7 +44,7 @@ pub fn step_words(step: &Step, records: usize, name: &str) -> String {
 }
 
 fn done(report: &StepReport) -> String {
-    let left = left(report);
+    let left = left_alone(report);
     if report.records == 0 {
         return match left {
             Some(left) => format!("nothing changed: {left}"),
@@ -115,7 +115,7 @@ fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
 fn names_no_field(change: &Change) -> bool {
     matches!(
         change,
-        Change::Replace { .. } | Change::Canonicalize { .. } | Change::UpdateName
+        Change::Replace(_) | Change::Canonicalize { .. } | Change::UpdateName
     )
 }
 
@@ -127,8 +127,13 @@ fn verb_phrase(change: &Change) -> String {
         Change::Rename { field, from, to } => {
             format!("renamed {from} to {to} in {}", field.name())
         }
-        Change::Replace { find, with } if with.is_empty() => format!("took `{find}` out"),
-        Change::Replace { find, with } => format!("replaced `{find}` with `{with}`"),
+        Change::Synonym { field, from, to } => {
+            format!("made {from} a synonym of {to} in {}", field.name())
+        }
+        Change::Replace(Replacement { find, with, .. }) => match with.as_str() {
+            "" => format!("took `{find}` out"),
+            with => format!("replaced `{find}` with `{with}`"),
+        },
         Change::Canonicalize {
             drop_unknown: false,
         } => "translated into the vocabulary".to_owned(),
@@ -148,7 +153,7 @@ fn verb_phrase(change: &Change) -> String {
 }
 
 /// How many records were left as they were, and why; `None` where there are none.
-fn left(report: &StepReport) -> Option<String> {
+pub fn left_alone(report: &StepReport) -> Option<String> {
     let mut parts = Vec::new();
     let mut part = |records: usize, one: &str, many: &str| {
         if records > 0 {
@@ -158,8 +163,10 @@ fn left(report: &StepReport) -> Option<String> {
     };
     let (one, many) = match &report.change {
         Change::Add { .. } => ("had it already", "had it already"),
-        Change::Remove { .. } | Change::Rename { .. } => ("does not have it", "do not have it"),
-        Change::Replace { .. } => ("does not hold it", "do not hold it"),
+        Change::Remove { .. } | Change::Rename { .. } | Change::Synonym { .. } => {
+            ("does not have it", "do not have it")
+        }
+        Change::Replace(_) => ("does not hold it", "do not hold it"),
         Change::Canonicalize { .. } => ("has nothing to translate", "have nothing to translate"),
         Change::UpdateName => ("goes by its name", "go by their names"),
         _ => ("was so already", "were so already"),
@@ -240,10 +247,7 @@ mod tests {
 
     #[test]
     fn a_step_over_several_fields_names_each() {
-        let change = Change::Replace {
-            find: "은빛".to_owned(),
-            with: "금빛".to_owned(),
-        };
+        let change = Change::Replace(Replacement::everywhere("은빛", "금빛"));
         let fields = [(Field::LabelKo, 3), (Field::TagsKo, 12)];
         assert_eq!(
             done(&said(change.clone(), 14, &fields)),

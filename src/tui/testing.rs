@@ -7,7 +7,7 @@ use super::picture::{self, Graphics};
 use super::records::Snapshot;
 use super::session::{Session, Settings};
 use super::theme::{Depth, Ground, Palette, Theme};
-use crate::engine::{Command, Event, Match, ModelInfo, MovedPictures, Progress, Step};
+use crate::engine::{Command, Event, ModelInfo, MovedPictures, Progress, Step};
 use crate::record::testing::summary;
 use crate::record::*;
 use crate::settings::{IconOptions, PictureChoice};
@@ -180,7 +180,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
 /// What the queue shows of the draft.
 fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
-        detail.summary.labels = draft.labels.summary();
+        detail.summary.labels = draft.labels.clone();
     }
     let line = detail.current.review.line.map(|line| line.version);
     for version in &mut detail.versions {
@@ -373,7 +373,6 @@ impl Bench {
             Command::Apply { groups, change } => self.apply(groups, change),
             Command::Undo => self.travel(Direction::Undo),
             Command::Redo => self.travel(Direction::Redo),
-            Command::Find { text } => vec![self.find(text)],
             Command::PreviewVocabulary { groups } => vec![self.preview_vocabulary(groups)],
             _ => Vec::new(),
         };
@@ -509,28 +508,6 @@ impl Bench {
         Event::VocabularyPreview {
             groups: groups.to_vec(),
             preview: preview.unwrap_or_else(|never| match never {}),
-        }
-    }
-
-    fn find(&self, text: &str) -> Event {
-        let mut matches = Vec::new();
-        for (id, detail) in &self.world {
-            let Some(draft) = &detail.draft else { continue };
-            for field in [Field::LabelKo, Field::TagsKo, Field::QueryVariantsKo] {
-                for value in draft.labels.values(field) {
-                    if value.contains(text) {
-                        matches.push(Match {
-                            group: *id,
-                            field,
-                            text: value.clone(),
-                        });
-                    }
-                }
-            }
-        }
-        Event::Found {
-            text: text.to_owned(),
-            matches,
         }
     }
 

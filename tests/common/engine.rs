@@ -33,6 +33,7 @@ pub fn options(folder: &Path) -> EngineOptions {
 }
 
 pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
+    let overlay = options.outdir.join("vocabulary.toml");
     let engine = Engine::new(EngineConfig {
         options,
         source: SourceOptions {
@@ -49,6 +50,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
             lang: Lang::Ko,
             with_metadata: true,
             vocabulary: None,
+            overlay: Some(overlay),
         },
     });
     engine.unwrap()

@@ -22,9 +22,6 @@ use std::time::Duration;
 
 /// An engine that says nothing for so long is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Nobody looks for this: when it has been looked for, everything before it has been done.
-const LAST: &str = "everything before this has been done";
-
 pub struct Operator {
     engine: Handle,
     pub app: App,
@@ -154,7 +151,8 @@ impl Operator {
                 self.frames = self.app.drawn();
                 return;
             }
-            self.engine.send(Command::Find { text: LAST.into() });
+            self.engine
+                .send(Command::PreviewVocabulary { groups: Vec::new() });
             while !is_last(&self.hears()) {}
             while !self.idle {
                 self.hears();
@@ -230,6 +228,7 @@ impl Operator {
     }
 }
 
+/// The answer to a question about nothing: everything before it has been done.
 fn is_last(event: &Event) -> bool {
-    matches!(event, Event::Found { text, .. } if text == LAST)
+    matches!(event, Event::VocabularyPreview { groups, .. } if groups.is_empty())
 }

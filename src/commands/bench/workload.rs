@@ -65,6 +65,7 @@ pub fn prompter(model: &str) -> Result<Prompter> {
         lang: Lang::Ko,
         with_metadata: true,
         vocabulary: None,
+        overlay: None,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
     Attempt, AttemptSettings, Background, Failure, FailureCode, GroupId, GroupSummary, Reason,
-    Recoloring,
+    Recoloring, Vocabulary,
 };
 use crate::settings::EngineOptions;
 use crate::store::Added;
@@ -93,6 +93,11 @@ impl Results {
     /// Attempts from now on are this model's.
     pub fn model_ready(&mut self, info: &ModelInfo) {
         self.postprocess.model(info);
+    }
+
+    /// Answers from now on are read by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.postprocess.vocabulary = vocabulary;
     }
 
     /// The model has taken up a request.
@@ -245,7 +250,7 @@ impl Results {
             group,
             settings: answer.settings.clone(),
             purpose: Purpose::Opinion {
-                of: answer.id,
+                of: Box::new(answer.clone()),
                 number: number + 1,
             },
         });

@@ -121,7 +121,10 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measu
         group: job.group,
         chat: prompter.chat(&job.item, settings, colors),
         picture,
-        schema: prompter.schema(&job.item, settings, colors),
+        schema: match job.purpose {
+            Purpose::Opinion { .. } => prompter.opinion_schema(&job.item, settings, colors),
+            _ => prompter.schema(&job.item, settings, colors),
+        },
         max_new_tokens: settings.max_new_tokens,
         sampling: sampling(job),
         keep_prompt: job.keep_prompt,
@@ -132,7 +135,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measu
 /// Answers are the most probable ones, opinions are drawn: the same ones for the same item in every
 /// run.
 fn sampling(job: &Job) -> Sampling {
-    let Purpose::Opinion { number, .. } = job.purpose else {
+    let Purpose::Opinion { number, .. } = &job.purpose else {
         return Sampling::GREEDY;
     };
     let digest = Sha256::digest(format!("{number} {}", job.item.image_path));

@@ -32,7 +32,7 @@ pub fn agreement(answer: &Labels, opinions: &[Labels], item_name: &str) -> Vec<(
     let of = opinions.len() as u32;
     let fields = Field::ALL.iter().copied().filter(|field| {
         let mut all = opinions.iter().chain([answer]);
-        all.any(|labels| !labels.values(*field).is_empty())
+        field.is_in_opinions() && all.any(|labels| !labels.values(*field).is_empty())
     });
     fields
         .map(|field| {

@@ -211,6 +211,14 @@ impl Estimator {
         (1.0 - left).clamp(0.0, 1.0) as f32
     }
 
+    /// The reasons, those first that most often make a person change a record.
+    pub fn weightiest_first(&self, reasons: &[Reason]) -> Vec<Reason> {
+        let weight = |reason: &Reason| self.weight(Cause::Reason(*reason));
+        let mut sorted = reasons.to_vec();
+        sorted.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+        sorted
+    }
+
     /// The decided records that have the weightiest of these reasons; `None` where there are none.
     pub fn alike(&self, reasons: &[Reason]) -> Option<Alike> {
         let causes = reasons.iter().map(|reason| Cause::Reason(*reason));

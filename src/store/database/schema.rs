@@ -257,6 +257,12 @@ ALTER TABLE heads DROP COLUMN uncertainty;
 -- What operators did with one group.
 CREATE INDEX step_entries_by_group ON step_entries (group_id, step);
 ",
+    "
+-- A head has all texts of its draft, queries too.
+UPDATE heads SET labels = d.labels FROM drafts d
+WHERE json_valid(heads.head) AND json_valid(d.labels)
+    AND d.id = json_extract(heads.head, '$.draft');
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.

@@ -211,7 +211,7 @@ impl<'a> StateWriter<'a> {
             Some(draft) => signals_of(self.db, group, draft)?,
             None => Vec::new(),
         };
-        let labels = draft.map_or_else(Labels::default, |draft| draft.labels.summary());
+        let labels = draft.map_or_else(Labels::default, |draft| draft.labels.clone());
         let review = review_json(&current.review)?;
         self.db
             .prepare_cached(

@@ -385,20 +385,6 @@ fn colors_that_come_late_are_judged() {
 }
 
 #[test]
-fn texts_are_found_where_they_stand() {
-    let dir = tempfile::tempdir().unwrap();
-    let (journal, ids) = labeled(dir.path(), &["반지", "\"특\\별\" 모자"]);
-    let found = journal.find("\"특\\별\"").unwrap();
-    assert_eq!(found.len(), 1);
-    assert_eq!((found[0].group, found[0].field), (ids[1], Field::LabelKo));
-    let found = journal.find("리본").unwrap();
-    let fields: Vec<Field> = found.iter().map(|found| found.field).collect();
-    let each = [Field::LabelKo, Field::TagsKo, Field::QueryVariantsKo];
-    assert_eq!(fields, [each, each].concat());
-    assert!(journal.find("").unwrap().is_empty());
-}
-
-#[test]
 fn a_second_holder_is_told_who_the_first_is() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());

@@ -1,31 +1,30 @@
 //! Dialogs lie over the panes and take the keys. Each owns its state, its keys, its layout and its
 //! drawing.
 
-mod choose;
+mod bulk;
 mod completion;
 mod filter_form;
 mod help;
 mod palette;
 mod prompt;
 mod question;
-mod replace;
 mod retry;
-mod translate;
+mod views;
 
-pub use choose::ChooseAttribute;
+pub use bulk::{BulkAction, BulkForm, ReplaceForm, Scope, TranslateForm};
 pub use completion::Completion;
 pub use filter_form::FilterForm;
 pub use help::Help;
 pub use palette::ActionPalette;
 pub use prompt::{PromptPurpose, TextPrompt};
 pub use question::{Confirm, PromptRefusal};
-pub use replace::ReplaceForm;
 pub use retry::{RetryForm, ask_again};
-pub use translate::{Scope, TranslateForm};
+pub use views::ViewList;
 
 use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use super::widgets::layout::centered;
+use crate::record::ChangePreview;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -36,11 +35,12 @@ pub enum Dialog {
     Filter(FilterForm),
     Confirm(Confirm),
     Prompt(TextPrompt),
-    Choose(ChooseAttribute),
+    Bulk(Box<BulkForm>),
     Retry(RetryForm),
-    Replace(ReplaceForm),
+    Replace(Box<ReplaceForm>),
     Translate(TranslateForm),
     Refusal(PromptRefusal),
+    Views(ViewList),
 }
 
 /// Where on the shown screen a dialog belongs.
@@ -163,11 +163,12 @@ impl Dialog {
             Self::Filter(dialog) => dialog,
             Self::Confirm(dialog) => dialog,
             Self::Prompt(dialog) => dialog,
-            Self::Choose(dialog) => dialog,
+            Self::Bulk(dialog) => &**dialog,
             Self::Retry(dialog) => dialog,
-            Self::Replace(dialog) => dialog,
+            Self::Replace(dialog) => &**dialog,
             Self::Translate(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
+            Self::Views(dialog) => dialog,
         }
     }
 
@@ -178,11 +179,12 @@ impl Dialog {
             Self::Filter(dialog) => dialog,
             Self::Confirm(dialog) => dialog,
             Self::Prompt(dialog) => dialog,
-            Self::Choose(dialog) => dialog,
+            Self::Bulk(dialog) => &mut **dialog,
             Self::Retry(dialog) => dialog,
-            Self::Replace(dialog) => dialog,
+            Self::Replace(dialog) => &mut **dialog,
             Self::Translate(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
+            Self::Views(dialog) => dialog,
         }
     }
 
@@ -224,6 +226,15 @@ impl Dialog {
 
     pub fn wants_counts(&self) -> bool {
         self.modal().wants_counts()
+    }
+
+    /// Takes the preview of this number, where it has asked for it.
+    pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
+        match self {
+            Self::Bulk(form) => form.set_preview(number, preview),
+            Self::Replace(form) => form.set_preview(number, preview),
+            _ => {}
+        }
     }
 
     /// Whether it is the question before leaving.

@@ -31,11 +31,6 @@ pub enum PromptPurpose {
         from: String,
         groups: Vec<GroupId>,
     },
-    /// The value that is then renamed.
-    RenameWhich {
-        field: Field,
-        groups: Vec<GroupId>,
-    },
     Remove {
         field: Field,
         groups: Vec<GroupId>,
@@ -108,9 +103,6 @@ impl TextPrompt {
                 from,
                 groups,
             } => format!("replace {from} in {}{} with", field.key(), over(groups)),
-            PromptPurpose::RenameWhich { field, groups } => {
-                format!("replace which value of {}{}", field.key(), over(groups))
-            }
             PromptPurpose::Remove { field, groups } => {
                 format!("remove from {}{}", field.key(), over(groups))
             }
@@ -127,7 +119,6 @@ impl TextPrompt {
         match &self.purpose {
             PromptPurpose::Add { field, .. }
             | PromptPurpose::Rename { field, .. }
-            | PromptPurpose::RenameWhich { field, .. }
             | PromptPurpose::Remove { field, .. } => Some(*field),
             PromptPurpose::Set { field, .. } if !field.is_list() && field.words().is_some() => {
                 Some(*field)
@@ -242,21 +233,7 @@ impl TextPrompt {
                 let to = text;
                 session.apply(groups, Change::Rename { field, from, to })
             }
-            PromptPurpose::RenameWhich { .. } | PromptPurpose::Remove { .. } if text.is_empty() => {
-                true
-            }
-            PromptPurpose::RenameWhich { field, groups } => {
-                if !may_hold(&groups, field, &text, session) {
-                    session.warn(format!("this record has no {text} in {}", field.key()));
-                    return Next::stay();
-                }
-                let purpose = PromptPurpose::Rename {
-                    field,
-                    from: text,
-                    groups,
-                };
-                return Next::open(Dialog::prompt(purpose, ""));
-            }
+            PromptPurpose::Remove { .. } if text.is_empty() => true,
             PromptPurpose::Remove { field, groups } => {
                 session.apply(groups, Change::Remove { field, value: text })
             }
@@ -319,15 +296,6 @@ fn reject(groups: Vec<GroupId>, reason: String, session: &mut Session) -> Next {
     session.go_to_next();
     session.apply(groups, change);
     Next::close()
-}
-
-/// Whether the field of these records may hold the value; known only of the current record.
-fn may_hold(groups: &[GroupId], field: Field, value: &str, session: &Session) -> bool {
-    if session.current().is_none_or(|current| groups != [current]) {
-        return true;
-    }
-    let values = session.labels().map(|labels| labels.values(field));
-    values.is_some_and(|values| values.iter().any(|have| have == value))
 }
 
 impl Modal for TextPrompt {

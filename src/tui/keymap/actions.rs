@@ -96,7 +96,7 @@ actions! {
         MoveEarlier "move-earlier" "earlier" "Move the value under the cursor towards the front",
         MoveLater "move-later" "later" "Move the value under the cursor towards the end",
         RemoveTag "remove-tag" "remove tag" "Remove a tag, by its number or name; in the gallery from all selected records",
-        SetAttribute "set-attribute" "attribute" "Change one value in all selected records",
+        Bulk "bulk" "change many" "Add, remove, replace or set a value in many records, with a preview",
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
         Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
@@ -115,7 +115,8 @@ actions! {
         Background "background" "background" "Show the picture on white, black or a checkerboard",
         ModelView "model-view" "model's eye" "Show exactly the pixels that the model was given",
         Zoom "zoom" "zoom" "Show the picture as large as the screen, or beside the record again",
-        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: color:",
+        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, keys such as state: tag: has:",
+        Views "views" "views" "Filters saved under a name: show, save, delete",
         ClearFilter "clear-filter" "clear filter" "Show every item",
         NeedsReview "needs-review" "needs review" "Show what needs a person",
         Failed "failed" "failed" "Show what has failed",
@@ -126,7 +127,13 @@ actions! {
         Workbench "workbench" "work" "Queue, picture and record",
         Gallery "gallery" "gallery" "A grid of icons for bulk work",
         Progress "progress" "progress" "What the model is doing",
-        Statistics "statistics" "statistics" "Reasons, tags, colors, types, states, uncertainty",
+        Statistics "statistics" "words" "Words in use to count and change; reasons, states, uncertainty",
+    }
+    "Words" {
+        RenameWord "rename-word" "rename" "Rename the word under the cursor in all records",
+        MergeWord "merge-word" "merge" "Merge the word under the cursor into another one of the list",
+        DeleteWord "delete-word" "delete" "Delete the word under the cursor from all records",
+        MarkSynonym "mark-synonym" "synonym" "Make the word a synonym of another one, in vocabulary.toml too",
     }
     "Move" {
         Up "up" "up" "Up",
@@ -205,6 +212,11 @@ impl Action {
                     | Self::Undo
                     | Self::Redo
                     | Self::Replace
+                    | Self::Bulk
+                    | Self::RenameWord
+                    | Self::MergeWord
+                    | Self::DeleteWord
+                    | Self::MarkSynonym
             )
     }
 
@@ -243,7 +255,11 @@ impl Action {
                 | Self::AddTag
                 | Self::AddValue
                 | Self::RemoveTag
-                | Self::SetAttribute
+                | Self::Bulk
+                | Self::RenameWord
+                | Self::MergeWord
+                | Self::DeleteWord
+                | Self::MarkSynonym
                 | Self::Note
                 | Self::Replace
                 | Self::RetryWith

@@ -38,6 +38,7 @@ impl Groups {
                 state: after.state,
                 has_record: after.has_record,
                 offered: after.offered,
+                note: after.note.clone(),
                 ..summary.clone()
             };
             self.put(summary);
@@ -59,6 +60,12 @@ impl Groups {
         self.places
             .get(&id)
             .map(|place| self.all[*place as usize].as_ref())
+    }
+
+    /// The same, shared with a worker.
+    pub fn shared(&self, id: GroupId) -> Option<Arc<GroupSummary>> {
+        let place = self.places.get(&id)?;
+        Some(Arc::clone(&self.all[*place as usize]))
     }
 
     pub fn at(&self, place: u32) -> &GroupSummary {

@@ -37,7 +37,7 @@ pub const TABS: [(ScreenId, &str, Action); 4] = [
     (ScreenId::Workbench, "Work", Action::Workbench),
     (ScreenId::Gallery, "Gallery", Action::Gallery),
     (ScreenId::Progress, "Progress", Action::Progress),
-    (ScreenId::Statistics, "Statistics", Action::Statistics),
+    (ScreenId::Statistics, "Words", Action::Statistics),
 ];
 
 #[derive(Default)]

@@ -87,7 +87,14 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     match loaded {
         Some(Ok(picture)) => {
             pictures.draw(picture, room, view.boxes, theme, buf);
-            describe(session, picture, pictures.mode(detail, run), text, buf);
+            describe(
+                session,
+                detail,
+                picture,
+                pictures.mode(detail, run),
+                text,
+                buf,
+            );
         }
         Some(Err(why)) => paragraph(&format!("no picture: {why}"), theme.bad(), room, buf),
         None => {
@@ -96,9 +103,10 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     }
 }
 
-/// The icon's size, its backdrop and its colors with their names.
+/// The icon's size, its backdrop, its colors with their names, and the item's other names.
 fn describe(
     session: &Session,
+    detail: &GroupDetail,
     picture: &ScreenPicture,
     mode: RenderMode,
     area: Rect,
@@ -140,6 +148,13 @@ fn describe(
             theme.text(),
             Some(swatch.rgb),
         );
+    }
+    if !detail.other_names.is_empty() {
+        line("", theme.dim(), None);
+        line("also named", theme.dim(), None);
+        for name in &detail.other_names {
+            line(name, theme.text(), None);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::record::GroupState;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::text::{count, plural, rough_duration};
+use crate::text::{count, plural, rough_duration, width};
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::screens::View;
@@ -27,6 +27,11 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             ..area
         };
         fill_line(&text, theme.cursor(true), rest, buf);
+        let typed = width(&text) as u16 + 2;
+        if let Some(wrong) = view.session.queue.wrong() {
+            let room = left.saturating_sub(typed);
+            put(buf, x + typed, area.y, room, wrong, theme.bad());
+        }
         return;
     }
     match (queue.wrong(), queue.filter()) {

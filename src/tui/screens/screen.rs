@@ -1,5 +1,6 @@
 //! What every screen does, and what it gets and gives for it.
 
+use crate::record::GroupId;
 use crate::tui::dialogs::Dialog;
 use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
@@ -81,6 +82,11 @@ pub trait Screen {
     fn visible_rows(&self, session: &Session) -> Range<usize> {
         let cursor = session.queue.cursor();
         cursor..cursor + 3
+    }
+
+    /// Further groups whose details it needs, in the queue or not.
+    fn wants_details(&self, _session: &Session) -> Vec<GroupId> {
+        Vec::new()
     }
 
     /// The pictures that it shows or is about to, the most important one first.

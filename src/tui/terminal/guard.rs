@@ -89,14 +89,15 @@ impl TerminalGuard {
     /// and the panes of one size would be drawn into a frame of another. `ready` is called when the
     /// frame is about to be written.
     pub fn draw(&mut self, app: &App, ready: impl FnOnce()) -> std::io::Result<()> {
-        if std::mem::take(&mut self.foreign) || self.size() != app.size() {
+        let foreign = std::mem::take(&mut self.foreign);
+        if foreign || self.size() != app.size() {
             // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
             // reads keys would get the answer.
             self.terminal.resize(Rect::from(app.size()))?;
             self.terminal.backend_mut().clear_region(ClearType::All)?;
         }
         let title = app.title();
-        if title != self.title {
+        if foreign || title != self.title {
             execute!(stdout(), terminal::SetTitle(&title))?;
             self.title = title;
         }

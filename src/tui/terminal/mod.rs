@@ -9,9 +9,9 @@ mod probe;
 
 pub use exit::Exit;
 
-use super::Prepared;
 use super::app::App;
 use super::message::{Effect, Message};
+use super::prepared::Prepared;
 use super::session::Settings;
 use super::theme::Theme;
 use crate::engine::{Command, Event, Handle};

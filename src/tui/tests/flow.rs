@@ -51,7 +51,7 @@ fn a_new_text_must_be_seen_again() {
     let detail = bench.world.get_mut(&GroupId(3)).unwrap();
     let draft = detail.draft.as_mut().unwrap();
     draft.labels.set(Field::TagsKo, ["다른 태그"]);
-    detail.summary.labels = draft.labels.summary();
+    detail.summary.labels = draft.labels.clone();
     let summary = detail.summary.clone();
     bench.event(Event::Groups(vec![summary]));
     let key = crossterm::event::KeyEvent::new(KeyCode::Char('a'), KeyModifiers::NONE);

@@ -1,7 +1,7 @@
 //! Prompts that were answered a moment ago: another answer to the same prompt starts from a copy of
 //! its keys and values, and computes nothing of the prompt but its last token.
 
-use super::request::GenerateRequest;
+use super::request::{GenerateRequest, model_error};
 use crate::error::Result;
 use crate::vlm::architecture::ImagePatches;
 use crate::vlm::model::Model;
@@ -76,7 +76,7 @@ impl PromptCache {
     pub fn fork(&self, request: &GenerateRequest) -> Option<Result<Sequence>> {
         let kept = self.kept.iter().find(|kept| kept.key.is_of(request))?;
         let fork = kept.sequence.fork(kept.sequence.len());
-        Some(fork.map_err(|error| super::slot::model_error(&error)))
+        Some(fork.map_err(|error| model_error(&error)))
     }
 
     pub fn bytes(&self) -> usize {

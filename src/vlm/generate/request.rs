@@ -1,7 +1,7 @@
 //! Requests to the generator and the events that answer them.
 
 use super::sampling::{Constraint, Sampling};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
 use std::sync::Arc;
@@ -65,4 +65,8 @@ pub enum GenerateEvent {
         ticket: u64,
         error: Error,
     },
+}
+
+pub(crate) fn model_error(error: &candle_core::Error) -> Error {
+    Error::new(ErrorKind::Model, format!("the model failed: {error}"))
 }

@@ -3,8 +3,8 @@
 
 use super::prefix_cache::PrefixCache;
 use super::prompt_cache::PromptCache;
-use super::request::{GenerateEvent, GenerateRequest};
-use super::slot::{Slot, SlotOutput, chunk_len, encode_group, model_error, run_lengths};
+use super::request::{GenerateEvent, GenerateRequest, model_error};
+use super::slot::{Slot, SlotOutput, chunk_len, encode_group, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_cache::Prefix;

@@ -1,7 +1,7 @@
 //! A slot of the scheduler: a request in flight, its progress and its sampler.
 
 use super::prompt_cache::PromptKey;
-use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
+use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, model_error};
 use super::sampling::{Choice, Constraint, Sampler};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{Timings, TokenCounts};
@@ -225,10 +225,6 @@ pub(crate) fn forced_token(id: u32) -> GeneratedToken {
         logprob: None,
         forced: true,
     }
-}
-
-pub(crate) fn model_error(error: &candle_core::Error) -> Error {
-    Error::new(ErrorKind::Model, format!("the model failed: {error}"))
 }
 
 /// The lengths of the runs of `token`.

@@ -92,7 +92,7 @@ impl Compared<'_> {
             true => "-".to_owned(),
             false => values.join(", "),
         };
-        Line::styled(fit(&text, cells), self.theme.dim())
+        Line::from(Span::styled(fit(&text, cells), self.theme.dim()))
     }
 
     fn changed(&self, field: Field, cells: usize) -> Vec<Line<'static>> {

@@ -224,9 +224,9 @@ fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: boo
         true if for_label && !label.is_empty() => parts.push(label.to_owned()),
         true => parts.push(summary.state.name().to_owned()),
         false => parts.extend(
-            summary
-                .reasons
-                .iter()
+            session
+                .weightiest_first(summary)
+                .into_iter()
                 .map(|reason| reason.code().replace('_', " ")),
         ),
     }

@@ -360,6 +360,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::Stepped { .. }
         | Event::VocabularyPreview { .. }
         | Event::Vocabulary(_)
+        | Event::FixPreview { .. }
         | Event::Remembered { .. }
         | Event::Idle => return None,
     })

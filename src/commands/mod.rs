@@ -2,9 +2,13 @@
 
 pub mod ask;
 pub mod bench;
+pub mod compare;
 pub mod doctor;
 pub mod export;
+pub mod fix;
 pub mod journal;
+pub mod list;
+mod selection;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};

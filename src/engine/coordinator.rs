@@ -8,7 +8,6 @@ use super::handle::EngineEnd;
 use super::ingest::Ingest;
 use super::journal::JournalAccess;
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
-use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
 use super::results::{Results, Resumed};
 use super::words::OutdirWords;
@@ -16,7 +15,7 @@ use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerM
 use crate::error::Result;
 use crate::export::Exports;
 use crate::outdir::PARQUET;
-use crate::prompt::Prompter;
+use crate::record::filter::{Query, Sort, select};
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
@@ -43,8 +42,9 @@ pub struct Coordinator {
     results: Results,
     words: OutdirWords,
     workers: Workers,
-    metrics: Arc<Metrics>,
     began: Instant,
+    /// Asked again once the source has been read.
+    redo: Option<Query>,
     stopping: bool,
     /// It was stopped before all was done.
     interrupted: bool,
@@ -58,13 +58,13 @@ impl Coordinator {
     /// `settings` are those of the first attempt at each group.
     pub fn new(
         options: &EngineOptions,
+        redo: Option<Query>,
         settings: AttemptSettings,
-        prompter: Arc<Prompter>,
+        results: Results,
         words: OutdirWords,
         journal: Journal,
         front: EngineEnd,
         workers: Workers,
-        metrics: Arc<Metrics>,
     ) -> Self {
         let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
@@ -78,11 +78,11 @@ impl Coordinator {
             ),
             families: Families::new(options.families),
             queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
-            results: Results::new(prompter, options, Arc::clone(&metrics)),
+            results,
             words,
             workers,
-            metrics,
             began: Instant::now(),
+            redo,
             stopping: false,
             interrupted: false,
             taught: 0,
@@ -220,6 +220,11 @@ impl Coordinator {
             Command::Undo => commands::undo(journal, &self.words)?,
             Command::Redo => commands::redo(journal, &self.words)?,
             Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
+            Command::PreviewFix {
+                groups,
+                reason,
+                kind,
+            } => commands::preview_fix(journal, groups, *reason, *kind)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
@@ -254,6 +259,21 @@ impl Coordinator {
         self.families.retried(groups);
         self.queue.retry(groups, how);
         Effects::default()
+    }
+
+    /// Has the model answer again for what the filter of `--redo` shows of this source.
+    fn ask_again(&mut self) -> Result<()> {
+        let Some(query) = self.redo.take() else {
+            return Ok(());
+        };
+        let summaries = self.journal.with(|journal| journal.summaries())?;
+        let shown = select(&summaries, &query, Sort::Source, None);
+        let shown = shown.into_iter().map(|place| summaries[place as usize].id);
+        let named: HashSet<GroupId> = self.ingest.groups().iter().copied().collect();
+        let groups: Vec<GroupId> = shown.filter(|id| named.contains(id)).collect();
+        tracing::info!(groups = groups.len(), "asking again");
+        self.queue.retry(&groups, &Retry::default());
+        Ok(())
     }
 
     fn pause(&mut self, paused: bool) -> Effects {
@@ -306,6 +326,7 @@ impl Coordinator {
                 rows_of_groups,
             } => {
                 self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
+                self.ask_again()?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.
@@ -496,7 +517,9 @@ impl Coordinator {
             ..Progress::default()
         };
         self.results.add_to_progress(&mut progress);
-        self.metrics.measure(Instant::now(), &mut progress);
+        self.results
+            .metrics()
+            .measure(Instant::now(), &mut progress);
         if self.queue.is_paused() {
             progress.stage = Stage::Paused;
         }
@@ -548,7 +571,7 @@ impl Coordinator {
             by_reason: counts.by_reason,
             interrupted: self.interrupted,
             seconds: self.began.elapsed().as_secs_f64(),
-            stage_seconds: self.metrics.stage_seconds(),
+            stage_seconds: self.results.metrics().stage_seconds(),
             remote: self.front.progress.get().remote,
             ..self.results.summary(self.ingest.total())
         })

@@ -3,9 +3,10 @@
 
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
+use crate::record::fixes::FixPreview;
 use crate::record::{
-    Background, Change, Estimator, FailureCode, GroupDetail, GroupId, GroupSummary, Reason,
-    StepReport, Vocabulary, VocabularyPreview,
+    Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
+    Reason, StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +43,12 @@ pub enum Command {
     /// `Event::VocabularyPreview`.
     PreviewVocabulary {
         groups: Vec<GroupId>,
+    },
+    /// Counts what a fix would do to these groups; answered by `Event::FixPreview`.
+    PreviewFix {
+        groups: Vec<GroupId>,
+        reason: Reason,
+        kind: FixKind,
     },
     /// Keeps a front end's own small setting (the last filter) in the journal.
     Remember {
@@ -132,7 +139,7 @@ pub enum Cure {
 /// The result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    Done(StepReport),
+    Done(Box<StepReport>),
     /// The name of the step that was taken back.
     Undone(String),
     Redone(String),
@@ -158,6 +165,11 @@ pub enum Event {
     },
     /// The words that hold from now on: a synonym was marked, or is none any more.
     Vocabulary(Arc<Vocabulary>),
+    FixPreview {
+        groups: Vec<GroupId>,
+        kind: FixKind,
+        preview: FixPreview,
+    },
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,

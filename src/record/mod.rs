@@ -2,11 +2,13 @@
 
 mod attempt;
 mod change;
+mod comparison;
 mod derive;
 mod edit;
 mod estimate;
 mod field;
 pub mod filter;
+pub mod fixes;
 mod group;
 mod item;
 mod labels;
@@ -24,7 +26,8 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, Matching, Replacement};
+pub use change::{Change, FixKind, Matching, Replacement};
+pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
 pub use derive::{Derivation, Recoloring, derive};
 pub use edit::{
     ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,

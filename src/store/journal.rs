@@ -8,6 +8,7 @@ use super::checks;
 use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
 use super::database::{Database, Misplaced};
+use super::fixes;
 use super::history::{History, StepOutcome};
 use super::images::{self, Relatives};
 use super::import::{self, FileOfRecords, Imported};
@@ -22,9 +23,10 @@ use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::icon::Measured;
 use crate::outdir::file;
+use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Attempt, Change, Estimator, Failure, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Labels, Recoloring, Vocabulary, VocabularyPreview,
+    Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
+    Item, Labels, Reason, Recoloring, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -312,6 +314,23 @@ impl Journal {
     /// What bringing these groups' drafts into the vocabulary would do.
     pub fn vocabulary_preview(&self, groups: &[GroupId]) -> Result<VocabularyPreview> {
         queries::vocabulary_preview(self.database.read(), &self.vocabulary, groups)
+    }
+
+    /// What one kind of fix would do to these groups.
+    pub fn fix_preview(
+        &self,
+        groups: &[GroupId],
+        reason: Reason,
+        kind: FixKind,
+    ) -> Result<FixPreview> {
+        let estimator = self.learning.estimator();
+        let db = self.database.read();
+        fixes::preview(db, &self.vocabulary, estimator, groups, reason, kind)
+    }
+
+    /// A group's draft with what its fixes need; `None` where there is no draft.
+    pub fn fixable(&self, summary: &GroupSummary) -> Result<Option<FixableRecord>> {
+        fixes::record(self.database.read(), summary)
     }
 
     /// Grows with every change of `content`; 0 where there was never any.

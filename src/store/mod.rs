@@ -6,6 +6,7 @@ mod contents;
 mod database;
 mod edit_context;
 mod errors;
+mod fixes;
 mod history;
 mod images;
 mod import;

@@ -1,6 +1,7 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
 use super::errors::{doing, unreadable};
+use super::fixes;
 use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_colors;
@@ -10,6 +11,7 @@ use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::records::read_record;
 use super::tables::states::read_current;
 use crate::error::Result;
+use crate::record::fixes::FixableRecord;
 use crate::record::{
     Draft, Estimator, FailureCode, GroupDetail, GroupId, GroupState, GroupSummary, Item, Origin,
     Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
@@ -135,8 +137,18 @@ pub fn detail(
         Some(record) => read_record(db, record)?,
         None => None,
     };
+    let fixable = fixes::record(db, &summary)?;
+    let offered = fixable.map(|record| {
+        let FixableRecord {
+            facts,
+            labels,
+            reasons,
+        } = record;
+        facts.offered(&reasons, &labels, vocabulary)
+    });
     Ok(Some(GroupDetail {
         derived_from: derived_from(db, &versions)?,
+        fixes: offered.unwrap_or_default(),
         summary,
         item: group.item,
         image_sha256: group.sha256,

@@ -115,7 +115,7 @@ fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
 fn names_no_field(change: &Change) -> bool {
     matches!(
         change,
-        Change::Replace(_) | Change::Canonicalize { .. } | Change::UpdateName
+        Change::Replace(_) | Change::Canonicalize { .. } | Change::UpdateName | Change::Fix { .. }
     )
 }
 
@@ -141,6 +141,7 @@ fn verb_phrase(change: &Change) -> String {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
         Change::UpdateName => "updated the name".to_owned(),
+        Change::Fix { kind, .. } => kind.done().to_owned(),
         Change::TakeVersion { .. } => "took the version whole".to_owned(),
         Change::TakeField { field, .. } => format!("took {} from the version", field.name()),
         Change::SetNote { note: Some(_) } => "wrote a note".to_owned(),
@@ -167,6 +168,7 @@ pub fn left_alone(report: &StepReport) -> Option<String> {
             ("does not have it", "do not have it")
         }
         Change::Replace(_) => ("does not hold it", "do not hold it"),
+        Change::Fix { .. } => ("cannot be fixed so", "cannot be fixed so"),
         Change::Canonicalize { .. } => ("has nothing to translate", "have nothing to translate"),
         Change::UpdateName => ("goes by its name", "go by their names"),
         _ => ("was so already", "were so already"),

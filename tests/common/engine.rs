@@ -24,6 +24,7 @@ pub fn options(folder: &Path) -> EngineOptions {
         outdir: folder.join("out"),
         commit_automatically: false,
         resume: true,
+        redo: None,
         quality_retry: false,
         opinions: 0,
         families: false,

@@ -90,6 +90,10 @@ impl Results {
         }
     }
 
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Attempts from now on are this model's.
     pub fn model_ready(&mut self, info: &ModelInfo) {
         self.postprocess.model(info);

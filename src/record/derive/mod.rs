@@ -1,11 +1,10 @@
 //! The labels of an icon that is the same drawing as another in other colors: what is drawn is
 //! what the other's labels say, the colors are those of its own pixels, the name is its own.
 
-mod colors;
 mod name;
 
+use super::fixes::Phrase;
 use super::{ColorHistogram, Field, Labels, Vocabulary, Word};
-use colors::recolored;
 use name::Exchange;
 use std::collections::BTreeMap;
 
@@ -56,7 +55,10 @@ pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
         let mut values = Vec::new();
         for value in labels.values(field) {
             match names.exchanged(value) {
-                Some(text) => values.push(recolored(&text, derivation.to, &plan, vocabulary)),
+                Some(text) => {
+                    let phrase = Phrase::new(&text, derivation.to, vocabulary);
+                    values.push(phrase.recolored(&plan).text());
+                }
                 None if field.is_list() => {}
                 None => return None,
             }

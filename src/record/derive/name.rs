@@ -2,7 +2,7 @@
 
 use crate::record::rules::color_of;
 use crate::record::{Field, Vocabulary};
-use crate::text::particles::{fitted, is_particle, stem};
+use crate::text::particles::{is_particle, stem, with_particle};
 
 /// What takes the place of what.
 pub struct Exchange<'a> {
@@ -91,10 +91,6 @@ impl<'a> Exchange<'a> {
         };
         Some(with_particle(new, token.strip_prefix(old)?))
     }
-}
-
-fn with_particle(word: &str, particle: &str) -> String {
-    format!("{word}{}", fitted(particle, word))
 }
 
 /// Whether a word of a text is this word of a name, whatever particle each has.

@@ -69,6 +69,8 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
         Change::TakeVersion { version } => {
             edited = taken.ok_or_else(|| no_version(*version))?.clone();
         }
+        // A fix that does nothing here gives nothing.
+        Change::Fix { .. } => edited = taken.unwrap_or(labels).clone(),
         Change::TakeField { version, field } => {
             let taken = taken.ok_or_else(|| no_version(*version))?;
             edited.set(*field, taken.values(*field).iter().cloned());

@@ -272,6 +272,7 @@ impl Coordinator {
         let named: HashSet<GroupId> = self.ingest.groups().iter().copied().collect();
         let groups: Vec<GroupId> = shown.filter(|id| named.contains(id)).collect();
         tracing::info!(groups = groups.len(), "asking again");
+        self.families.retried(&groups);
         self.queue.retry(&groups, &Retry::default());
         Ok(())
     }

@@ -418,6 +418,10 @@ impl Bench {
             let labels = detail.draft.as_ref().map(|draft| draft.labels.clone());
             match detail.apply(change, vocabulary) {
                 Ok(true) => {}
+                Ok(false) if detail.draft.is_none() => {
+                    report.without_draft += 1;
+                    continue;
+                }
                 Ok(false) => {
                     report.untouched += 1;
                     continue;

@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn what_goes_to_servers_is_live() {
-        let mut bench = Bench::evening(140, 40);
+        let mut bench = Bench::evening(200, 40);
         bench.progress(Progress {
             remote: Some(RemoteCounts {
                 requests: 1234,

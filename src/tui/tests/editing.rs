@@ -234,7 +234,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
     bench.keys("esc V tab");
     let screen = bench.screen();
     assert!(
-        screen.contains("Of all 4 records that the list shows"),
+        screen.contains("Of 4 records that the list shows"),
         "{screen}"
     );
     assert!(
@@ -303,7 +303,7 @@ fn one_value_of_many_records_is_changed_and_the_others_stay() {
         }
     );
     assert_eq!(
-        change("y s \"shoe enter"),
+        change("y s \"shoes enter"),
         Change::Set {
             field: Field::ItemTypeGuess,
             values: vec!["shoes".to_owned()]

@@ -4,7 +4,7 @@
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
-use labeler_tui::commands::{ask, bench, doctor, export, journal, show};
+use labeler_tui::commands::{ask, bench, compare, doctor, export, fix, journal, list, show};
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
 
 fn run(invocation: Invocation) -> Result<ExitCode> {
     let mut stdout = std::io::stdout();
+    let mut stderr = std::io::stderr();
     match invocation {
         Invocation::Label(options) => return label(*options),
         Invocation::Ask(options) => ask::run(&options, &mut stdout)?,
@@ -33,6 +34,9 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let works = doctor::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!works)));
         }
+        Invocation::Compare(options) => compare::run(&options, &mut stdout)?,
+        Invocation::List(options) => list::run(&options, &mut stdout, &mut stderr)?,
+        Invocation::Fix(options) => fix::run(&options, &mut stdout)?,
         Invocation::Export(options) => {
             let complete = export::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(if complete { 0 } else { 3 }));

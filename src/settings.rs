@@ -149,9 +149,13 @@ pub struct EngineOptions {
     pub commit_automatically: bool,
     /// Go on from what the outdir holds; without it a run on existing labels refuses.
     pub resume: bool,
+    /// The model is asked again about what this filter shows.
+    pub redo: Option<String>,
     pub quality_retry: bool,
     /// Further samples for each uncertain answer.
     pub opinions: u32,
+    /// The model is asked about one icon of a recolor family; the others' records are derived.
+    pub families: bool,
     pub parquet: bool,
     pub max_new_tokens: usize,
 }
@@ -253,6 +257,28 @@ pub struct JournalOptions {
     pub outdir: PathBuf,
 }
 
+/// Which records a command without a screen is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectionOptions {
+    pub outdir: PathBuf,
+    /// In the language of filters; `None` where none was given.
+    pub filter: Option<String>,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListOptions {
+    pub selection: SelectionOptions,
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixOptions {
+    pub selection: SelectionOptions,
+    pub dry_run: bool,
+}
+
 /// A key that no log, error or debug output can show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -352,4 +378,12 @@ pub enum PathsAre {
     Absolute,
     /// As seen from the dataset's folder.
     Relative,
+}
+
+/// Two outdirs or files of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompareOptions {
+    pub a: PathBuf,
+    pub b: PathBuf,
+    pub json: bool,
 }

@@ -51,19 +51,21 @@ const DEEDS: &[&str] = &[
     "ctrl-f \"천 enter \"비단 enter space enter",
     "C y",
     "alt-c y",
-    "\\ 2 g g space right right v a y",
-    "\\ 2 g g space right right v c y",
-    "\\ 2 A x \"모두_아님 enter y",
-    "\\ 2 A x \"모두_아님 enter n",
-    "\\ 2 A t \"장비 enter",
-    "\\ 2 A d \"천 enter",
-    "\\ 2 g g space G space s h a \"night enter",
+    "\\ F3 g g space right right v a y",
+    "\\ F3 g g space right right v c y",
+    "\\ F3 A x \"모두_아님 enter y",
+    "\\ F3 A x \"모두_아님 enter n",
+    "\\ F3 A t \"장비 enter",
+    "\\ F3 A d \"천 enter",
+    "\\ F3 g g space G space s h a \"night enter",
     "\\ s c r enter \"gold enter",
-    "4 r \"다른_말 enter",
-    "4 down m enter",
-    "4 right d enter",
-    "4 left left left left left left left = \"같은_말 enter",
-    "\\ 2 A O",
+    "F5 r \"다른_말 enter",
+    "F5 down m enter",
+    "F5 right d enter",
+    "F5 left left left left left left left = \"같은_말 enter",
+    "\\ F3 A O",
+    "~ 1",
+    "g 1 y",
     "u",
     "u u u",
     "ctrl-r",
@@ -273,10 +275,10 @@ fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
         let labels = detail.draft.unwrap().labels;
         labels.values(Field::TagsKo).to_vec()
     };
-    operator.types("\\ g g 4");
+    operator.types("\\ g g F5");
     let counts = operator.app.session().records.counts();
     let old = counts.of(Field::TagsKo)[0].value.clone();
-    operator.types("= \"대표 enter 1");
+    operator.types("= \"대표 enter F2");
     let text = std::fs::read_to_string(&words).unwrap();
     assert!(
         text.contains(&format!("word = \"대표\"\nko = [\"{old}\"]")),
@@ -284,7 +286,7 @@ fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
     );
     assert!(tags(&mut operator).contains(&"대표".to_owned()));
     // Who writes the old word means the new one.
-    operator.types(&format!("j t \"{old}_둘,{old} enter esc"));
+    operator.types(&format!("t \"{old}_둘,{old} enter esc"));
     let after = tags(&mut operator);
     assert!(
         after.contains(&format!("{old} 둘")) && !after.contains(&old),

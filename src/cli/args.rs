@@ -43,6 +43,18 @@ pub enum Command {
     Bench(BenchArgs),
     /// Check the terminal, device, model or endpoint, source and outdir
     Doctor(DoctorArgs),
+    /// Compare the records of two outdirs or labels.jsonl files
+    Compare(CompareArgs),
+    /// List what needs a person, in queue order, with reasons and suggested fixes
+    ///
+    /// Reads the journal only, also while the workstation is open. A line is uncertainty, state,
+    /// image path, name, and each reason with what it is about and its first fix.
+    List(ListArgs),
+    /// Apply the safe fixes to records: name, type, colors, tags, queries, repetitions
+    ///
+    /// The records become edited drafts; nothing is committed. Each kind of fix is one step,
+    /// which undo in the workstation takes back.
+    Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
     /// Back up, restore, check or rebuild the journal of an outdir
@@ -120,6 +132,41 @@ pub enum JournalCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub outdir: OutdirArgs,
+    /// Which records, as in the workstation [default: state:review]
+    #[arg(long, value_name = "F")]
+    pub filter: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub vocabulary: VocabularyArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct FixArgs {
+    #[command(flatten)]
+    pub outdir: OutdirArgs,
+    /// Which records, as in the workstation; "" is all of them
+    #[arg(long, value_name = "F")]
+    pub filter: String,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub vocabulary: VocabularyArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct VocabularyArgs {
+    /// A vocabulary file instead of the built-in one
+    #[arg(long, value_name = "FILE", env = "LABELER_VOCABULARY")]
+    pub vocabulary: Option<PathBuf>,
+}
+
 /// What is labeled and where the labels go; the same for labeling and `doctor`.
 #[derive(Debug, Args)]
 pub struct DataArgs {
@@ -186,6 +233,16 @@ pub struct LabelArgs {
     /// Go on from what --outdir already holds
     #[arg(long, env = "LABELER_RESUME", value_parser = boolish(), help_heading = "Output")]
     pub resume: bool,
+    /// With --batch --resume: ask the model again about what the filter shows
+    ///
+    /// A new answer never replaces committed or edited text: it is offered in the workstation.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "LABELER_REDO",
+        help_heading = "Output"
+    )]
+    pub redo: Option<String>,
     /// Write labels.parquet too
     #[arg(long, env = "LABELER_PARQUET", value_parser = boolish(), help_heading = "Output")]
     pub parquet: bool,
@@ -247,6 +304,9 @@ pub struct LabelArgs {
     /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
     #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
     pub opinions: Option<u32>,
+    /// Ask the model about one icon of a recolor family, and derive the records of the others
+    #[arg(long, env = "LABELER_FAMILIES", value_parser = boolish(), help_heading = "Labeling")]
+    pub families: bool,
 
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
@@ -311,6 +371,17 @@ pub struct ModelArgs {
     /// TOML file with the same names
     #[arg(long, value_name = "FILE", env = "LABELER_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// An outdir or a labels.jsonl
+    pub a: PathBuf,
+    /// Another one
+    pub b: PathBuf,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,18 +2,20 @@
 
 use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
-    ShowCommand,
+    ShowCommand, VocabularyArgs,
 };
 use super::dataset_args::ExportArgs;
 use super::invocation::Invocation;
 use super::layers::Origins;
+use super::values::OutdirArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::outdir::WORDS;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
-    EngineOptions, FrontOptions, IconOptions, JournalAction, JournalOptions, LabelerOptions,
-    ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions, SourceKind, SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DeviceChoice,
+    DoctorOptions, EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction,
+    JournalOptions, LabelerOptions, ListOptions, ModelOptions, PromptOptions, Quantize,
+    RemoteOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -27,6 +29,19 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
+        Some(Command::Compare(args)) => Invocation::Compare(CompareOptions {
+            a: args.a,
+            b: args.b,
+            json: args.json,
+        }),
+        Some(Command::List(args)) => Invocation::List(ListOptions {
+            selection: selection(args.outdir, args.filter, args.vocabulary),
+            json: args.json,
+        }),
+        Some(Command::Fix(args)) => Invocation::Fix(FixOptions {
+            selection: selection(args.outdir, Some(args.filter), args.vocabulary),
+            dry_run: args.dry_run,
+        }),
         Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Show(file)) => Invocation::Show(match file {
@@ -70,12 +85,24 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
     )?;
     both(
         origins,
+        "families",
+        "no_image",
+        "families are found by the images",
+    )?;
+    both(
+        origins,
         "prompt",
         "prompt_version",
         "give a built-in version or a file of your own",
     )?;
     if args.json && !args.batch {
         return Err(usage("--json needs --batch", "add --batch"));
+    }
+    if args.redo.is_some() && !(args.batch && args.resume) {
+        return Err(usage(
+            "--redo needs --batch and --resume",
+            "add both; in the workstation, retry what a filter shows",
+        ));
     }
     if args.no_model && args.batch {
         return Err(usage(
@@ -121,8 +148,10 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             outdir,
             commit_automatically: args.batch,
             resume: args.resume || !args.batch,
+            redo: args.redo,
             quality_retry: args.quality_retry,
             opinions: args.opinions.unwrap_or(0),
+            families: args.families,
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
         },
@@ -343,6 +372,18 @@ fn doctor_options(args: DoctorArgs, origins: &Origins) -> Result<DoctorOptions> 
         outdir,
         json: args.json,
     })
+}
+
+fn selection(
+    outdir: OutdirArgs,
+    filter: Option<String>,
+    vocabulary: VocabularyArgs,
+) -> SelectionOptions {
+    SelectionOptions {
+        outdir: outdir.outdir,
+        filter,
+        vocabulary: vocabulary.vocabulary,
+    }
 }
 
 fn export_options(args: ExportArgs) -> Result<DatasetOptions> {

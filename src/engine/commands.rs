@@ -5,7 +5,7 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
-use crate::record::{Change, GroupId, Labels, Vocabulary};
+use crate::record::{Change, FixKind, GroupId, Labels, Reason, Vocabulary};
 use crate::store::{RunStepKind, StepOutcome};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub fn apply(
 ) -> Result<Effects> {
     let name = change.name();
     // The rules that check the step go by the new words.
-    let vocabulary = match words.add(change) {
+    let mut vocabulary = match words.add(change) {
         Ok(vocabulary) => vocabulary,
         Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
     };
@@ -39,6 +39,17 @@ pub fn apply(
         journal.opened().set_vocabulary(Arc::clone(vocabulary));
     }
     let applied = journal.decide(command, |journal| journal.apply(groups, change, &name));
+    let is_step = matches!(&applied, Ok(outcome) if !outcome.changed.is_empty());
+    if vocabulary.is_some() && !is_step {
+        // Undo takes steps back, so that a synonym without one could not be.
+        vocabulary = match words.remove(change) {
+            Ok(before) => before,
+            Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
+        };
+        if let Some(vocabulary) = &vocabulary {
+            journal.opened().set_vocabulary(Arc::clone(vocabulary));
+        }
+    }
     let mut outcome = match applied {
         Ok(outcome) => outcome,
         Err(error) if error.kind == ErrorKind::Usage => {
@@ -54,7 +65,10 @@ pub fn apply(
         let text = taken_text(journal, change, groups)?;
         journal.log().change(&name, change, text, groups);
     }
-    let step = outcome.report.take().map(Step::Done);
+    let step = outcome
+        .report
+        .take()
+        .map(|report| Step::Done(Box::new(report)));
     Ok(Effects {
         vocabulary,
         ..stepped(outcome, step, *change == Change::Commit)
@@ -142,6 +156,20 @@ pub fn preview_vocabulary(journal: &mut JournalAccess, groups: &[GroupId]) -> Re
     let preview = journal.with(|journal| journal.vocabulary_preview(groups))?;
     let groups = groups.to_vec();
     Ok(Effects::event(Event::VocabularyPreview { groups, preview }))
+}
+
+pub fn preview_fix(
+    journal: &mut JournalAccess,
+    groups: &[GroupId],
+    reason: Reason,
+    kind: FixKind,
+) -> Result<Effects> {
+    let preview = journal.with(|journal| journal.fix_preview(groups, reason, kind))?;
+    Ok(Effects::event(Event::FixPreview {
+        groups: groups.to_vec(),
+        kind,
+        preview,
+    }))
 }
 
 /// Keeps a front end's own setting; [`remembered`] gives it back to the next run.

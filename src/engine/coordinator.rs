@@ -3,11 +3,11 @@
 
 use super::commands;
 use super::effects::Effects;
+use super::families::{Families, Turns};
 use super::handle::EngineEnd;
 use super::ingest::Ingest;
 use super::journal::JournalAccess;
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
-use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
 use super::results::{Results, Resumed};
 use super::words::OutdirWords;
@@ -15,7 +15,7 @@ use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerM
 use crate::error::Result;
 use crate::export::Exports;
 use crate::outdir::PARQUET;
-use crate::prompt::Prompter;
+use crate::record::filter::{Query, Sort, select};
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
@@ -37,12 +37,14 @@ pub struct Coordinator {
     journal: JournalAccess,
     exports: Exports,
     ingest: Ingest,
+    families: Families,
     queue: RequestQueue,
     results: Results,
     words: OutdirWords,
     workers: Workers,
-    metrics: Arc<Metrics>,
     began: Instant,
+    /// Asked again once the source has been read.
+    redo: Option<Query>,
     stopping: bool,
     /// It was stopped before all was done.
     interrupted: bool,
@@ -56,13 +58,13 @@ impl Coordinator {
     /// `settings` are those of the first attempt at each group.
     pub fn new(
         options: &EngineOptions,
+        redo: Option<Query>,
         settings: AttemptSettings,
-        prompter: Arc<Prompter>,
+        results: Results,
         words: OutdirWords,
         journal: Journal,
         front: EngineEnd,
         workers: Workers,
-        metrics: Arc<Metrics>,
     ) -> Self {
         let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
@@ -70,13 +72,17 @@ impl Coordinator {
             front,
             exports: Exports::new(&options.outdir, requested),
             // The workstation shows families before the model has come to them.
-            ingest: Ingest::new(settings.with_image, !options.commit_automatically),
+            ingest: Ingest::new(
+                settings.with_image,
+                options.families || !options.commit_automatically,
+            ),
+            families: Families::new(options.families),
             queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
-            results: Results::new(prompter, options, Arc::clone(&metrics)),
+            results,
             words,
             workers,
-            metrics,
             began: Instant::now(),
+            redo,
             stopping: false,
             interrupted: false,
             taught: 0,
@@ -166,6 +172,8 @@ impl Coordinator {
     fn feed(&mut self) -> Result<()> {
         if let Some(files) = self.ingest.next_unmeasured(&mut self.journal)? {
             self.workers.measure(files);
+        } else if self.ingest.is_idle() && self.families.is_waiting_for_pictures() {
+            self.take_turns(|families, turns| families.measured(true, turns))?;
         }
         while let Some(request) = self.queue.next() {
             let group = request.group;
@@ -177,7 +185,17 @@ impl Coordinator {
     }
 
     fn is_idle(&self) -> bool {
-        self.ingest.is_idle() && self.queue.is_idle()
+        let waits = self.families.is_waiting_for_pictures() || self.families.is_deriving();
+        self.ingest.is_idle() && self.queue.is_idle() && !waits
+    }
+
+    fn take_turns(&mut self, take: impl FnOnce(&mut Families, Turns) -> Result<()>) -> Result<()> {
+        let turns = Turns {
+            journal: &mut self.journal,
+            queue: &mut self.queue,
+            workers: &self.workers,
+        };
+        take(&mut self.families, turns)
     }
 
     fn emit_idle(&mut self) -> Result<()> {
@@ -202,6 +220,11 @@ impl Coordinator {
             Command::Undo => commands::undo(journal, &self.words)?,
             Command::Redo => commands::redo(journal, &self.words)?,
             Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
+            Command::PreviewFix {
+                groups,
+                reason,
+                kind,
+            } => commands::preview_fix(journal, groups, *reason, *kind)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
@@ -233,8 +256,25 @@ impl Coordinator {
         if !self.queue.has_model() {
             return Effects::event(Event::Warning(Warning::NoModel));
         }
+        self.families.retried(groups);
         self.queue.retry(groups, how);
         Effects::default()
+    }
+
+    /// Has the model answer again for what the filter of `--redo` shows of this source.
+    fn ask_again(&mut self) -> Result<()> {
+        let Some(query) = self.redo.take() else {
+            return Ok(());
+        };
+        let summaries = self.journal.with(|journal| journal.summaries())?;
+        let shown = select(&summaries, &query, Sort::Source, None);
+        let shown = shown.into_iter().map(|place| summaries[place as usize].id);
+        let named: HashSet<GroupId> = self.ingest.groups().iter().copied().collect();
+        let groups: Vec<GroupId> = shown.filter(|id| named.contains(id)).collect();
+        tracing::info!(groups = groups.len(), "asking again");
+        self.families.retried(&groups);
+        self.queue.retry(&groups, &Retry::default());
+        Ok(())
     }
 
     fn pause(&mut self, paused: bool) -> Effects {
@@ -266,9 +306,8 @@ impl Coordinator {
                     tracing::warn!(%text, "source");
                     self.front.emit(Event::Warning(Warning::Source(text)));
                 }
-                for group in ingested.waiting {
-                    self.queue.add(group);
-                }
+                let waiting = ingested.waiting;
+                self.take_turns(|families, turns| families.add(waiting, turns))?;
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
                 for group in ingested.answered {
@@ -288,6 +327,7 @@ impl Coordinator {
                 rows_of_groups,
             } => {
                 self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
+                self.ask_again()?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.
@@ -331,7 +371,24 @@ impl Coordinator {
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(&measured))?;
+                self.take_turns(|families, turns| families.measured(false, turns))?;
                 Ok(Effects::changed(changed))
+            }
+            PreprocessEvent::Recolored {
+                from,
+                to,
+                recoloring,
+            } => {
+                let derived = match recoloring {
+                    Some(recoloring) => {
+                        let journal = &mut self.journal;
+                        self.results.derived(to, from, &recoloring, journal)?
+                    }
+                    None => None,
+                };
+                self.families
+                    .derived(to, derived.is_some(), &mut self.queue);
+                Ok(derived.unwrap_or_default())
             }
             PreprocessEvent::Failed { ticket, failure } => match self.queue.finish(ticket) {
                 Some(job) => self.results.not_prepared(&job, failure, &mut self.journal),
@@ -387,6 +444,9 @@ impl Coordinator {
         }
         for request in effects.requests {
             self.queue.add_urgent(request);
+        }
+        for group in effects.ended {
+            self.take_turns(|families, turns| families.ended(group, turns))?;
         }
         if effects.export {
             self.export()?;
@@ -454,10 +514,13 @@ impl Coordinator {
             reading: !self.ingest.has_ended(),
             measuring: self.ingest.is_measuring(),
             queued: self.queue.waiting(),
+            following: self.families.following(),
             ..Progress::default()
         };
         self.results.add_to_progress(&mut progress);
-        self.metrics.measure(Instant::now(), &mut progress);
+        self.results
+            .metrics()
+            .measure(Instant::now(), &mut progress);
         if self.queue.is_paused() {
             progress.stage = Stage::Paused;
         }
@@ -509,7 +572,7 @@ impl Coordinator {
             by_reason: counts.by_reason,
             interrupted: self.interrupted,
             seconds: self.began.elapsed().as_secs_f64(),
-            stage_seconds: self.metrics.stage_seconds(),
+            stage_seconds: self.results.metrics().stage_seconds(),
             remote: self.front.progress.get().remote,
             ..self.results.summary(self.ingest.total())
         })

@@ -67,6 +67,11 @@ impl Ingest {
         }
     }
 
+    /// The groups that the source has named, by the number that it gave them.
+    pub fn groups(&self) -> &[GroupId] {
+        &self.by_order
+    }
+
     /// Enters a batch of groups, names and paths.
     pub fn add(
         &mut self,

@@ -3,9 +3,10 @@
 
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
+use crate::record::fixes::FixPreview;
 use crate::record::{
-    Background, Change, Estimator, FailureCode, GroupDetail, GroupId, GroupSummary, Reason,
-    StepReport, Vocabulary, VocabularyPreview,
+    Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
+    Reason, StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +43,12 @@ pub enum Command {
     /// `Event::VocabularyPreview`.
     PreviewVocabulary {
         groups: Vec<GroupId>,
+    },
+    /// Counts what a fix would do to these groups; answered by `Event::FixPreview`.
+    PreviewFix {
+        groups: Vec<GroupId>,
+        reason: Reason,
+        kind: FixKind,
     },
     /// Keeps a front end's own small setting (the last filter) in the journal.
     Remember {
@@ -132,7 +139,7 @@ pub enum Cure {
 /// The result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    Done(StepReport),
+    Done(Box<StepReport>),
     /// The name of the step that was taken back.
     Undone(String),
     Redone(String),
@@ -158,6 +165,11 @@ pub enum Event {
     },
     /// The words that hold from now on: a synonym was marked, or is none any more.
     Vocabulary(Arc<Vocabulary>),
+    FixPreview {
+        groups: Vec<GroupId>,
+        kind: FixKind,
+        preview: FixPreview,
+    },
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,
@@ -181,6 +193,8 @@ pub enum Event {
         image_path: String,
         name: String,
         reasons: Vec<Reason>,
+        /// The path of the image whose record it was derived from; `None` for a model's answer.
+        derived_from: Option<String>,
         /// The draft stays as it is until the operator takes the answer.
         offered: bool,
     },
@@ -247,6 +261,8 @@ pub struct Progress {
     pub uncertain: u64,
     pub failed: u64,
     pub queued: u64,
+    /// Groups that wait for the record of another of their recolor family, and need no request.
+    pub following: u64,
     pub in_flight: usize,
     pub icons_per_minute_now: f64,
     pub icons_per_minute: f64,
@@ -294,6 +310,8 @@ pub struct Summary {
     pub open: u64,
     /// Requests sent to the model.
     pub asked: u64,
+    /// Records derived from that of another icon of the same drawing.
+    pub derived: u64,
     /// Records in the outdir, whatever source they are of, and how many of them are uncertain.
     pub committed: u64,
     pub uncertain: u64,

@@ -4,6 +4,7 @@ use super::coordinator::Coordinator;
 use super::handle::{Handle, connect};
 use super::messages::Event;
 use super::metrics::Metrics;
+use super::results::Results;
 use super::words::OutdirWords;
 use super::workers::Workers;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -11,6 +12,7 @@ use crate::export;
 use crate::labeler::Factory;
 use crate::outdir::LABELS;
 use crate::prompt::Prompter;
+use crate::record::filter::Query;
 use crate::record::{AttemptSettings, Vocabulary};
 use crate::settings::{EngineOptions, IconOptions, PromptOptions, SourceOptions};
 use crate::source::{self, ItemSource};
@@ -39,6 +41,8 @@ pub struct Engine {
     words: OutdirWords,
     items: Box<dyn ItemSource>,
     max_groups: Option<u64>,
+    /// What is asked again.
+    redo: Option<Query>,
 }
 
 impl Engine {
@@ -56,9 +60,15 @@ impl Engine {
             )
             .with_hint("add --resume to go on, or choose another --outdir"));
         }
+        let prompter = Prompter::load(&config.prompt)?;
+        let redo = match &options.redo {
+            Some(filter) => Some(Query::parse_whole(filter, prompter.vocabulary())?),
+            None => None,
+        };
         Ok(Self {
-            prompter: Arc::new(Prompter::load(&config.prompt)?),
+            prompter: Arc::new(prompter),
             words: OutdirWords::new(options.outdir.clone(), config.prompt.clone()),
+            redo,
             items: source::open(&config.source)?,
             max_groups: config.source.max_samples,
             settings: AttemptSettings {
@@ -97,13 +107,13 @@ impl Engine {
         )?;
         let coordinator = Coordinator::new(
             &self.options,
+            self.redo,
             self.settings,
-            self.prompter,
+            Results::new(self.prompter, &self.options, metrics),
             self.words,
             journal,
             front,
             workers,
-            metrics,
         );
         let engine = threads::spawn(
             "engine",
@@ -160,8 +170,10 @@ mod tests {
                 outdir: folder.path().join("out"),
                 commit_automatically: true,
                 resume: false,
+                redo: None,
                 quality_retry: false,
                 opinions: 0,
+                families: false,
                 parquet: false,
                 max_new_tokens: 1,
             },

@@ -17,4 +17,4 @@ pub use compare::{ComparedFile, Comparison, compare};
 pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
 pub use exporters::{check_outdir, files};
 pub use exports::Exports;
-pub use truth::Tally;
+pub use truth::{Tally, true_records};

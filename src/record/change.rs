@@ -1,6 +1,6 @@
 //! What an operator can do to a group. One `Change` on a list of groups is one undoable step.
 
-use super::Field;
+use super::{Field, Reason};
 use serde::{Deserialize, Serialize};
 
 /// One thing done to a group. The rules run again after each that touches the labels.
@@ -44,6 +44,11 @@ pub enum Change {
     /// Brings a text that was made under another name of its item over to the current name: in the
     /// label, the tags and the queries, with the particles behind it.
     UpdateName,
+    /// Does what this kind of fix makes of each record that has the reason.
+    Fix {
+        reason: Reason,
+        kind: FixKind,
+    },
     /// Makes an earlier or offered version the draft.
     TakeVersion {
         version: i64,
@@ -136,6 +141,7 @@ impl Change {
                 "translate into the vocabulary and drop unknown words".to_owned()
             }
             Self::UpdateName => "update the name".to_owned(),
+            Self::Fix { kind, .. } => kind.title().to_owned(),
             Self::TakeVersion { .. } => "take a version".to_owned(),
             Self::TakeField { field, .. } => format!("take {} from a version", field.key()),
             Self::SetNote { .. } => "note".to_owned(),
@@ -156,5 +162,183 @@ impl Change {
                 ..
             } | Self::TakeField { .. }
         )
+    }
+}
+
+/// One way to fix a record. A kind and a record give one result, so that one kind can be taken for
+/// many records as one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FixKind {
+    /// The current name of the item takes the place of an outdated one.
+    UpdateName,
+    /// A near-miss spelling of the item's name becomes the name.
+    CorrectName,
+    /// The name goes where a person would put it.
+    InsertName,
+    /// The label is written from the colors, the material and the name.
+    Describe,
+    /// False color words become words of colors that the pixels show.
+    ReplaceColors,
+    /// False color words are left out.
+    RemoveColors,
+    /// The main color goes into the label and among the colors.
+    NameMainColor,
+    /// The main color goes among the colors.
+    ListMainColor,
+    SetColors,
+    SetType,
+    FillAttributes,
+    AddTags,
+    AddQueries,
+    DropRepetition,
+    /// Foreign words become Korean ones.
+    TranslateWords,
+    /// Foreign words are left out.
+    DropWords,
+    /// A list of keywords becomes one sentence.
+    JoinList,
+    /// The label of two images says what is special to this one.
+    TellApart,
+}
+
+impl FixKind {
+    pub const ALL: &'static [FixKind] = &[
+        Self::UpdateName,
+        Self::CorrectName,
+        Self::InsertName,
+        Self::Describe,
+        Self::ReplaceColors,
+        Self::RemoveColors,
+        Self::NameMainColor,
+        Self::ListMainColor,
+        Self::SetColors,
+        Self::SetType,
+        Self::FillAttributes,
+        Self::AddTags,
+        Self::AddQueries,
+        Self::DropRepetition,
+        Self::TranslateWords,
+        Self::DropWords,
+        Self::JoinList,
+        Self::TellApart,
+    ];
+
+    /// As it is written in the journal and by `list --json`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UpdateName => "update_name",
+            Self::CorrectName => "correct_name",
+            Self::InsertName => "insert_name",
+            Self::Describe => "describe",
+            Self::ReplaceColors => "replace_colors",
+            Self::RemoveColors => "remove_colors",
+            Self::NameMainColor => "name_main_color",
+            Self::ListMainColor => "list_main_color",
+            Self::SetColors => "set_colors",
+            Self::SetType => "set_type",
+            Self::FillAttributes => "fill_attributes",
+            Self::AddTags => "add_tags",
+            Self::AddQueries => "add_queries",
+            Self::DropRepetition => "drop_repetition",
+            Self::TranslateWords => "translate_words",
+            Self::DropWords => "drop_words",
+            Self::JoinList => "join_list",
+            Self::TellApart => "tell_apart",
+        }
+    }
+
+    /// The kinds that may clear a reason, the best first.
+    pub fn of(reason: Reason) -> &'static [FixKind] {
+        match reason {
+            Reason::NameMismatch => &[Self::UpdateName],
+            Reason::ItemNameMissing => &[Self::CorrectName, Self::InsertName, Self::Describe],
+            Reason::LabelEqualsItemName | Reason::NothingVisible => &[Self::Describe],
+            Reason::ColorMismatch => &[Self::ReplaceColors, Self::RemoveColors],
+            Reason::MainColorMissing => &[Self::NameMainColor, Self::ListMainColor],
+            Reason::AttributesMissing => &[Self::FillAttributes],
+            Reason::FewTags => &[Self::AddTags],
+            Reason::FewQueries => &[Self::AddQueries],
+            Reason::Repetition => &[Self::DropRepetition],
+            Reason::MixedScript => &[Self::TranslateWords, Self::DropWords],
+            Reason::CommaList => &[Self::JoinList],
+            Reason::DuplicateLabel => &[Self::TellApart, Self::Describe],
+            _ => &[],
+        }
+    }
+
+    /// Whether it does a part of what its reason asks for, so that the reason may stay.
+    pub fn is_part(self) -> bool {
+        matches!(self, Self::SetColors | Self::SetType)
+    }
+
+    /// The field that it is about.
+    pub fn field(self) -> Field {
+        match self {
+            Self::UpdateName
+            | Self::CorrectName
+            | Self::InsertName
+            | Self::Describe
+            | Self::ReplaceColors
+            | Self::RemoveColors
+            | Self::NameMainColor
+            | Self::DropRepetition
+            | Self::TranslateWords
+            | Self::DropWords
+            | Self::JoinList
+            | Self::TellApart => Field::LabelKo,
+            Self::ListMainColor | Self::SetColors => Field::Colors,
+            Self::SetType | Self::FillAttributes => Field::ItemTypeGuess,
+            Self::AddTags => Field::TagsKo,
+            Self::AddQueries => Field::QueryVariantsKo,
+        }
+    }
+
+    /// For people, as an order.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::UpdateName => "replace the outdated name",
+            Self::CorrectName => "correct the spelling of the name",
+            Self::InsertName => "put the name into the label",
+            Self::Describe => "write the label from colors, material and name",
+            Self::ReplaceColors => "replace false colors by those of the icon",
+            Self::RemoveColors => "leave false colors out",
+            Self::NameMainColor => "name the main color in the label",
+            Self::ListMainColor => "add the main color to the colors",
+            Self::SetColors => "fill the colors from the icon",
+            Self::SetType => "fill the type from the item's part",
+            Self::FillAttributes => "fill the empty attributes",
+            Self::AddTags => "add tags from the attributes",
+            Self::AddQueries => "add queries from the attributes",
+            Self::DropRepetition => "leave repetitions out",
+            Self::TranslateWords => "write foreign words in Korean",
+            Self::DropWords => "leave foreign words out",
+            Self::JoinList => "join the list into a sentence",
+            Self::TellApart => "say what sets this one apart",
+        }
+    }
+
+    /// For people, as what was done.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::UpdateName => "replaced the outdated name",
+            Self::CorrectName => "corrected the spelling of the name",
+            Self::InsertName => "put the name into the label",
+            Self::Describe => "wrote the label from colors, material and name",
+            Self::ReplaceColors => "replaced false colors by those of the icon",
+            Self::RemoveColors => "left false colors out",
+            Self::NameMainColor => "named the main color in the label",
+            Self::ListMainColor => "added the main color to the colors",
+            Self::SetColors => "filled the colors from the icon",
+            Self::SetType => "filled the type from the item's part",
+            Self::FillAttributes => "filled the empty attributes",
+            Self::AddTags => "added tags from the attributes",
+            Self::AddQueries => "added queries from the attributes",
+            Self::DropRepetition => "left repetitions out",
+            Self::TranslateWords => "wrote foreign words in Korean",
+            Self::DropWords => "left foreign words out",
+            Self::JoinList => "joined the list into a sentence",
+            Self::TellApart => "said what sets this one apart",
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The items that share an image, as the review sees them.
 
+use super::fixes::Fix;
 use super::{
     Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
     Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Vocabulary,
@@ -56,6 +57,8 @@ impl GroupSummary {
 pub enum Origin {
     /// The attempt with this number in the journal.
     Attempt(i64),
+    /// The record of this other group, whose image is the same drawing in other colors.
+    Derived(GroupId),
     /// An operator's edit.
     Edit,
     /// Imported from an earlier `labels.jsonl`.
@@ -112,6 +115,10 @@ pub struct GroupDetail {
     pub current: CurrentState,
     /// The version that `current` names, with the reasons that depend on other groups.
     pub draft: Option<Draft>,
+    /// The name of the item whose record the newest derived version comes from.
+    pub derived_from: Option<String>,
+    /// What would clear the draft's reasons: first of the record as a whole, then field by field.
+    pub fixes: Vec<Fix>,
     /// Oldest first.
     pub versions: Vec<Version>,
     /// Oldest first.
@@ -171,7 +178,7 @@ impl GroupDetail {
         for version in &self.versions {
             let is_later = |attempt: &Attempt| match version.text.origin {
                 Origin::Attempt(id) => attempt.id < id,
-                Origin::Edit => attempt.at < version.text.generated_at,
+                Origin::Edit | Origin::Derived(_) => attempt.at < version.text.generated_at,
                 Origin::Import => false,
             };
             while let Some(attempt) = failed.next_if(|attempt| is_later(attempt)) {
@@ -192,7 +199,8 @@ impl GroupDetail {
             }
             _ => None,
         };
-        let taken = taken.map(|text| &text.labels);
+        let fixed = self.fixed(change);
+        let taken = fixed.as_ref().or(taken.map(|text| &text.labels));
         let old = match &self.draft {
             Some(old) => old.clone(),
             None if change.begins_draft() => empty_draft(&self.item.item_name),
@@ -223,6 +231,26 @@ impl GroupDetail {
         Ok(self.show(self.current.apply(change, number)))
     }
 
+    /// The fixes that are offered next: those of the first reason that has any.
+    pub fn next_fixes(&self) -> &[Fix] {
+        let first = self.fixes.first().map(|fix| fix.reason);
+        let own = self
+            .fixes
+            .iter()
+            .take_while(|fix| Some(fix.reason) == first);
+        &self.fixes[..own.count()]
+    }
+
+    /// What the fix that a change names makes of the draft.
+    fn fixed(&self, change: &Change) -> Option<Labels> {
+        let Change::Fix { reason, kind } = change else {
+            return None;
+        };
+        let mut fixes = self.fixes.iter();
+        let fix = fixes.find(|fix| fix.reason == *reason && fix.kind == *kind)?;
+        Some(fix.applied(&self.draft.as_ref()?.labels))
+    }
+
     /// Makes this the state, with the draft that it names; whether it is another one.
     pub fn show(&mut self, review: ReviewState) -> bool {
         if review == self.current.review {
@@ -234,6 +262,8 @@ impl GroupDetail {
             let number = self.current.review.draft;
             let version = number.and_then(|number| self.version(number));
             self.draft = version.map(|version| version.text.clone());
+            // Those of the new text are computed by the journal.
+            self.fixes.clear();
         }
         let reasons = self.draft.as_ref().map(|draft| draft.reasons.as_slice());
         self.summary.state = self

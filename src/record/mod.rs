@@ -2,10 +2,13 @@
 
 mod attempt;
 mod change;
+mod comparison;
+mod derive;
 mod edit;
 mod estimate;
 mod field;
 pub mod filter;
+pub mod fixes;
 mod group;
 mod item;
 mod labels;
@@ -23,10 +26,10 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, Matching, Replacement};
-pub use edit::{
-    ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
-};
+pub use change::{Change, FixKind, Matching, Replacement};
+pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
+pub use derive::{Derivation, Recoloring, derive};
+pub use edit::{EditFacts, Edited, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
@@ -37,7 +40,7 @@ pub use labels::{Labels, QualityFlags, Record};
 pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
-pub use report::StepReport;
+pub use report::{ChangePreview, Place, StepReport};
 pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,

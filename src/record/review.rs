@@ -279,7 +279,8 @@ impl CurrentState {
             | Change::Synonym { .. }
             | Change::Replace(_)
             | Change::Canonicalize { .. }
-            | Change::UpdateName => {
+            | Change::UpdateName
+            | Change::Fix { .. } => {
                 let Some(version) = text else { return next };
                 // An offer outlives an edit, of which it is no part.
                 next.seen = match self.offer() {

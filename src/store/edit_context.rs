@@ -1,15 +1,17 @@
 //! Does one change of an operator's to one group: stores the text that it gives and the record
 //! that it commits.
 
+use super::fixes;
 use super::rules::reasons;
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
 use super::tables::records::insert_record;
 use crate::error::Result;
+use crate::record::fixes::fix;
 use crate::record::{
-    Change, CurrentState, EditFacts, Edited, Field, GroupId, Labels, Names, Origin, ReviewState,
-    Vocabulary, apply, edit,
+    Change, CurrentState, EditFacts, Edited, Field, FixKind, GroupId, Labels, Names, Origin,
+    Reason, ReviewState, Vocabulary, apply, edit,
 };
 use crate::text::utc;
 use jiff::Timestamp;
@@ -50,6 +52,7 @@ impl EditContext<'_> {
             | Change::Replace(_)
             | Change::Canonicalize { .. }
             | Change::UpdateName
+            | Change::Fix { .. }
             | Change::TakeField { .. } => self.edit(&current.review, change)?,
             Change::TakeVersion { version } => {
                 if self.version(*version)?.is_none() {
@@ -81,6 +84,14 @@ impl EditContext<'_> {
         read_draft_of(self.db, self.group, number)
     }
 
+    /// What a fix makes of a draft.
+    fn fixed(&self, reason: Reason, kind: FixKind, draft: &DraftRow) -> Result<Option<Labels>> {
+        let group = read_group(self.db, self.group)?;
+        let facts = fixes::facts(self.db, self.group, &group, draft)?;
+        let context = facts.context(self.vocabulary);
+        Ok(fix(reason, kind, &draft.labels, &context))
+    }
+
     /// Stores the text that an edit gives, as a new version; `None` where it changes nothing.
     fn edit(&self, review: &ReviewState, change: &Change) -> Result<Option<EditedText>> {
         let (field, taken) = match change {
@@ -105,7 +116,11 @@ impl EditContext<'_> {
             made_under: old.as_ref().map_or(now, |old| &old.item_name),
             now,
         };
-        let taken_labels = taken.as_ref().map(|taken| &taken.labels);
+        let fixed = match (change, &old) {
+            (Change::Fix { reason, kind }, Some(old)) => self.fixed(*reason, *kind, old)?,
+            _ => None,
+        };
+        let taken_labels = fixed.as_ref().or(taken.as_ref().map(|taken| &taken.labels));
         let edited = edit(before, names, change, taken_labels, self.vocabulary)?;
         let Some(Edited { labels, item_name }) = edited else {
             return Ok(None);

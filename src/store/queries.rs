@@ -1,6 +1,7 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
 use super::errors::{doing, unreadable};
+use super::fixes;
 use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_colors;
@@ -10,9 +11,11 @@ use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::records::read_record;
 use super::tables::states::read_current;
 use crate::error::Result;
+use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Draft, Estimator, FailureCode, GroupDetail, GroupId, GroupState, GroupSummary, Item, Reason,
-    Signal, SourceType, Version, Vocabulary, VocabularyPreview,
+    Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Origin,
+    Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
@@ -135,7 +138,18 @@ pub fn detail(
         Some(record) => read_record(db, record)?,
         None => None,
     };
+    let fixable = fixes::record(db, &summary)?;
+    let offered = fixable.map(|record| {
+        let FixableRecord {
+            facts,
+            labels,
+            reasons,
+        } = record;
+        facts.offered(&reasons, &labels, vocabulary)
+    });
     Ok(Some(GroupDetail {
+        derived_from: derived_from(db, &versions)?,
+        fixes: offered.unwrap_or_default(),
         summary,
         item: group.item,
         image_sha256: group.sha256,
@@ -152,6 +166,17 @@ pub fn detail(
         committed,
         current,
     }))
+}
+
+/// The name of the item whose record the newest derived version comes from.
+fn derived_from(db: &Connection, versions: &[Version]) -> Result<Option<String>> {
+    let origins = versions.iter().rev().map(|version| version.text.origin);
+    let mut sources = origins.filter_map(|origin| match origin {
+        Origin::Derived(from) => Some(from),
+        _ => None,
+    });
+    let name = |from| Ok(read_group(db, from)?.item.item_name);
+    sources.next().map(name).transpose()
 }
 
 /// Every text that a group has had, oldest first.
@@ -302,6 +327,26 @@ pub fn vocabulary_preview(
             .transpose()
     });
     VocabularyPreview::count(drafts, vocabulary)
+}
+
+/// What a fix would do to these groups.
+pub fn fix_preview(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    estimator: &Estimator,
+    groups: &[GroupId],
+    reason: Reason,
+    kind: FixKind,
+) -> Result<FixPreview> {
+    let records = groups.iter().filter_map(|group| {
+        let record = match summary(db, estimator, *group) {
+            Ok(Some(summary)) => fixes::record(db, &summary),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        record.transpose()
+    });
+    FixPreview::count(records, reason, kind, vocabulary)
 }
 
 struct RawSummary {

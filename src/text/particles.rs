@@ -58,6 +58,11 @@ pub fn fitted<'a>(particle: &'a str, word: &str) -> &'a str {
     }
 }
 
+/// The word with the particle behind it, in its fitting form.
+pub fn with_particle(word: &str, particle: &str) -> String {
+    format!("{word}{}", fitted(particle, word))
+}
+
 /// What a word ends in when it is read aloud.
 enum Sound {
     Vowel,

@@ -317,6 +317,15 @@ impl App {
                 }
             }
             Event::Vocabulary(vocabulary) => session.set_vocabulary(vocabulary),
+            Event::FixPreview {
+                groups,
+                kind,
+                preview,
+            } => {
+                if let Some(Dialog::FixAll(form)) = &mut self.dialog {
+                    form.set_preview(&groups, kind, preview);
+                }
+            }
             Event::Remembered { key, value } => {
                 if let Some(filter) = session.history.restore(&key, &value) {
                     session.queue.restore_filter(filter);

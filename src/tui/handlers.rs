@@ -2,8 +2,8 @@
 //! own.
 
 use super::dialogs::{
-    ActionPalette, BulkAction, BulkForm, Confirm, Dialog, Help, PromptPurpose, PromptRefusal,
-    ReplaceForm, RetryForm, Scope, TranslateForm, ViewList, ask_again,
+    ActionPalette, BulkAction, BulkForm, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
+    PromptRefusal, ReplaceForm, RetryForm, Scope, TranslateForm, ViewList, ask_again,
 };
 use super::flow::Shown;
 use super::keymap::{Action, KeyContext};
@@ -13,7 +13,7 @@ use super::session::Session;
 use super::step_words::step_words;
 use crate::engine::{Command, Retry, Step};
 use crate::record::filter::{FAILED, NEEDS_REVIEW};
-use crate::record::{Change, Field, GroupId, GroupState};
+use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
 use crate::text::plural;
 
 /// What an action is about.
@@ -118,6 +118,12 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             let form = BulkForm::value(Scope::Selection, Field::TagsKo, action, session);
             open = Some(form);
         }
+        Action::Fix1 => fix(0, session),
+        Action::Fix2 => fix(1, session),
+        Action::Fix3 => fix(2, session),
+        Action::FixAll1 => open = fix_all(0, scene.is_bulk, session),
+        Action::FixAll2 => open = fix_all(1, scene.is_bulk, session),
+        Action::FixAll3 => open = fix_all(2, scene.is_bulk, session),
         Action::RepeatEdit => open = repeat(targets, session),
         Action::RecordKeys => record_keys(session),
         Action::RemoveTag if targets.len() == 1 && session.labels().is_none() => {
@@ -308,6 +314,33 @@ fn commit_all(state: GroupState, word: &str, session: &mut Session) -> Option<Di
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
 }
 
+/// Takes one of the fixes that stand under a reason of the current record.
+fn fix(number: usize, session: &mut Session) {
+    let Some((reason, kind)) = offered(number, session) else {
+        return session.notify("there is no such fix here");
+    };
+    let current = session.current().into_iter().collect();
+    session.apply(current, Change::Fix { reason, kind });
+}
+
+/// Opens the preview of a fix for all records with its reason.
+fn fix_all(number: usize, is_bulk: bool, session: &mut Session) -> Option<Dialog> {
+    let Some((reason, kind)) = offered(number, session) else {
+        session.notify("there is no such fix here");
+        return None;
+    };
+    let scope = match is_bulk && !session.selection.is_empty() {
+        true => Scope::Selection,
+        false => Scope::All,
+    };
+    Some(FixAllForm::open(reason, kind, scope, session))
+}
+
+fn offered(number: usize, session: &Session) -> Option<(Reason, FixKind)> {
+    let fix = session.detail()?.next_fixes().get(number)?;
+    Some((fix.reason, fix.kind))
+}
+
 fn pause(session: &mut Session) {
     if let Some(why) = session.engine.no_model() {
         return session.warn(why);
@@ -367,6 +400,9 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.listed().is_empty())
         }
+        Action::Fix1 | Action::FixAll1 => offered(0, session).is_some(),
+        Action::Fix2 | Action::FixAll2 => offered(1, session).is_some(),
+        Action::Fix3 | Action::FixAll3 => offered(2, session).is_some(),
         Action::CommitAccepted => session.records.groups().count(GroupState::Accepted) > 0,
         Action::CommitCertain => session.records.groups().count(GroupState::Draft) > 0,
         Action::RepeatEdit => session.repeats.last().is_some() && current.is_some(),

@@ -4,13 +4,17 @@ use crate::engine::Step;
 use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, Replacement, StepReport};
 use crate::text::{count, fit, plural};
 
-/// What a text is: `imported`, `attempt 2`, `edit`.
+/// What a text is: `imported`, `attempt 2`, `derived from 눈꽃 모자`, `edit`.
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     match (text.origin, detail.attempt_of(text)) {
         (Origin::Import, _) => "imported".to_owned(),
         (Origin::Attempt(_), Some(at)) if detail.attempts[at].opinion_of.is_some() => {
             "second opinion".to_owned()
         }
+        (Origin::Derived(_), _) => match &detail.derived_from {
+            Some(name) => format!("derived from {name}"),
+            None => "derived".to_owned(),
+        },
         (Origin::Attempt(_), Some(at)) => {
             let as_it_came = detail.attempts[at].labels.as_ref() == Some(&text.labels);
             let merged = if as_it_came { "" } else { ", merged" };
@@ -111,7 +115,7 @@ fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
 fn names_no_field(change: &Change) -> bool {
     matches!(
         change,
-        Change::Replace(_) | Change::Canonicalize { .. } | Change::UpdateName
+        Change::Replace(_) | Change::Canonicalize { .. } | Change::UpdateName | Change::Fix { .. }
     )
 }
 
@@ -137,6 +141,7 @@ fn verb_phrase(change: &Change) -> String {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
         Change::UpdateName => "updated the name".to_owned(),
+        Change::Fix { kind, .. } => kind.done().to_owned(),
         Change::TakeVersion { .. } => "took the version whole".to_owned(),
         Change::TakeField { field, .. } => format!("took {} from the version", field.name()),
         Change::SetNote { note: Some(_) } => "wrote a note".to_owned(),
@@ -163,6 +168,7 @@ pub fn left_alone(report: &StepReport) -> Option<String> {
             ("does not have it", "do not have it")
         }
         Change::Replace(_) => ("does not hold it", "do not hold it"),
+        Change::Fix { .. } => ("cannot be fixed so", "cannot be fixed so"),
         Change::Canonicalize { .. } => ("has nothing to translate", "have nothing to translate"),
         Change::UpdateName => ("goes by its name", "go by their names"),
         _ => ("was so already", "were so already"),

@@ -8,6 +8,7 @@ use super::records::Snapshot;
 use super::session::{Session, Settings};
 use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, ModelInfo, MovedPictures, Progress, Step};
+use crate::record::fixes::{FixFacts, FixPreview, FixableRecord};
 use crate::record::testing::summary;
 use crate::record::*;
 use crate::settings::{IconOptions, PictureChoice};
@@ -120,6 +121,8 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         colors: None,
         current: CurrentState::default(),
         draft: None,
+        derived_from: None,
+        fixes: Vec::new(),
         versions: Vec::new(),
         attempts: Vec::new(),
         failure: None,
@@ -176,9 +179,21 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
     detail
 }
 
+fn facts(item: &Item) -> FixFacts {
+    FixFacts {
+        item_name: item.item_name.clone(),
+        name_now: item.item_name.clone(),
+        part: item.item_part.clone(),
+        with_metadata: true,
+        ..FixFacts::default()
+    }
+}
+
 /// What the queue shows of the draft.
 fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &vocabulary);
         detail.summary.labels = draft.labels.clone();
     }
     let line = detail.current.review.line.map(|line| line.version);
@@ -373,6 +388,11 @@ impl Bench {
             Command::Undo => self.travel(Direction::Undo),
             Command::Redo => self.travel(Direction::Redo),
             Command::PreviewVocabulary { groups } => vec![self.preview_vocabulary(groups)],
+            Command::PreviewFix {
+                groups,
+                reason,
+                kind,
+            } => vec![self.preview_fix(groups, *reason, *kind)],
             _ => Vec::new(),
         };
         self.commands.push(command);
@@ -433,7 +453,7 @@ impl Bench {
             Some((_, step)) if report.records > 0 => step.iter().map(|(id, _)| *id).collect(),
             _ => groups.to_vec(),
         };
-        self.step_events(Step::Done(report), changed)
+        self.step_events(Step::Done(Box::new(report)), changed)
     }
 
     fn travel(&mut self, direction: Direction) -> Vec<Event> {
@@ -478,6 +498,7 @@ impl Bench {
             image_path: summary.image_path.clone(),
             name: summary.name.clone(),
             reasons: Vec::new(),
+            derived_from: None,
             offered: summary.offered,
         };
         self.event(Event::Groups(vec![summary]));
@@ -494,6 +515,24 @@ impl Bench {
                 redo: self.future.last().map(|(name, _)| name.clone()),
             },
         ]
+    }
+
+    fn preview_fix(&self, groups: &[GroupId], reason: Reason, kind: FixKind) -> Event {
+        let records = groups.iter().filter_map(|id| {
+            let detail = self.world.get(id)?;
+            Some(Ok::<_, ()>(FixableRecord {
+                labels: detail.draft.as_ref()?.labels.clone(),
+                reasons: detail.summary.reasons.clone(),
+                facts: facts(&detail.item),
+            }))
+        });
+        let vocabulary = self.app.session().vocabulary();
+        let preview = FixPreview::count(records, reason, kind, vocabulary).unwrap();
+        Event::FixPreview {
+            groups: groups.to_vec(),
+            kind,
+            preview,
+        }
     }
 
     fn preview_vocabulary(&self, groups: &[GroupId]) -> Event {

@@ -61,9 +61,9 @@ fn opens_on_what_needs_review_by_uncertainty() {
 
 #[test]
 fn panes_and_screens() {
-    layouts("gallery", "2 space right");
-    layouts("progress", "3");
-    layouts("statistics", "4");
+    layouts("gallery", "F3 space right");
+    layouts("progress", "F4");
+    layouts("statistics", "F5");
     layouts("attempts", "v k right j j");
     pane("record", "Record", "tab j j");
     pane("help", "Keys", "?");
@@ -90,6 +90,12 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::Reopen, "\\ g g a g g O", "Queue"),
     (Action::Undo, "a u", "Queue"),
     (Action::Redo, "a u ctrl-r", "Queue"),
+    (Action::Fix1, "j j 1", "Record"),
+    (Action::Fix2, "j j 2", "Record"),
+    (Action::Fix3, "j j 3", "Record"),
+    (Action::FixAll1, "j j g 1", "Fix all alike"),
+    (Action::FixAll2, "j j g 2", "Record"),
+    (Action::FixAll3, "j j g 3", "Record"),
     (Action::RepeatEdit, "t \"새_태그 enter esc j .", "Record"),
     (Action::RecordKeys, "Q j Q", ""),
     (Action::PlayKeys, "Q t \"새_태그 enter esc Q j @", "Record"),
@@ -101,9 +107,9 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::MoveEarlier, "tab j l [", "Record"),
     (Action::MoveLater, "tab j ]", "Record"),
     (Action::Translate, "V", "Translate"),
-    (Action::UpdateName, "2 space right space =", "Sure?"),
-    (Action::RemoveTag, "2 space right space d \"왕", "Change 2"),
-    (Action::Bulk, "2 space right space s h a \"ni", "Change 2"),
+    (Action::UpdateName, "F3 space right space =", "Sure?"),
+    (Action::RemoveTag, "F3 space right space d \"왕", "Change 2"),
+    (Action::Bulk, "F3 space right space s h a \"ni", "Change 2"),
     (Action::Note, "N \"다시_볼_것 enter", "Record"),
     (
         Action::Replace,
@@ -129,18 +135,18 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::NextPane, "tab", "Record"),
     (Action::PreviousPane, "tab shift-tab", "Queue"),
     (Action::NextToReview, "n", "Queue"),
-    (Action::Workbench, "3 1", "Queue"),
-    (Action::Gallery, "2", SCREEN),
-    (Action::Progress, "3", ""),
-    (Action::Statistics, "4", ""),
-    (Action::RenameWord, "4 r \"크라운", "Change all"),
-    (Action::MergeWord, "4 down m", "Change all"),
-    (Action::DeleteWord, "4 d", "Change all"),
-    (Action::MarkSynonym, "4 = \"왕관", "Change all"),
+    (Action::Workbench, "F4 F2", "Queue"),
+    (Action::Gallery, "F3", SCREEN),
+    (Action::Progress, "F4", ""),
+    (Action::Statistics, "F5", ""),
+    (Action::RenameWord, "F5 r \"크라운", "Change all"),
+    (Action::MergeWord, "F5 down m", "Change all"),
+    (Action::DeleteWord, "F5 d", "Change all"),
+    (Action::MarkSynonym, "F5 = \"왕관", "Change all"),
     (Action::Up, "j j k", "Queue"),
     (Action::Down, "j", "Queue"),
-    (Action::Left, "2 right right left", SCREEN),
-    (Action::Right, "2 right", SCREEN),
+    (Action::Left, "F3 right right left", SCREEN),
+    (Action::Right, "F3 right", SCREEN),
     (Action::PageUp, "\\ pagedown pageup", "Queue"),
     (Action::PageDown, "\\ pagedown", "Queue"),
     (Action::Top, "G g g", "Queue"),
@@ -155,11 +161,11 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::GoQueries, "g q", "Record"),
     (Action::NarrowQueue, "< <", "Queue"),
     (Action::WidenQueue, "> >", "Queue"),
-    (Action::Select, "2 space", SCREEN),
-    (Action::SelectRange, "2 space right right v", SCREEN),
-    (Action::SelectAll, "2 A", SCREEN),
-    (Action::Unselect, "2 A esc", SCREEN),
-    (Action::Open, "4 down enter", "Queue"),
+    (Action::Select, "F3 space", SCREEN),
+    (Action::SelectRange, "F3 space right right v", SCREEN),
+    (Action::SelectAll, "F3 A", SCREEN),
+    (Action::Unselect, "F3 A esc", SCREEN),
+    (Action::Open, "F5 down enter", "Queue"),
     (Action::Help, "? pagedown", "Keys"),
     (Action::Palette, ": \"ret", "Do what?"),
     (Action::Redraw, "ctrl-l", ""),
@@ -252,7 +258,7 @@ fn the_picture_can_have_the_screen() {
     assert!(bench.screen().contains("> Queue"));
     bench.keys("z t");
     assert!(bench.screen().contains("> Record"));
-    bench.keys("esc z 2");
+    bench.keys("esc z F3");
     assert!(!bench.screen().contains("z back"), "{}", bench.screen());
 }
 
@@ -274,7 +280,7 @@ fn progress_is_live() {
         throughput: (0..60).map(f64::from).collect(),
         ..Progress::default()
     });
-    bench.keys("3 p");
+    bench.keys("F4 p");
     assert_eq!(bench.commands, [Command::Pause]);
     insta::assert_snapshot!("progress_live", bench.screen());
 }
@@ -338,7 +344,7 @@ fn pictures_under_a_box_are_left_out_whole() {
     for keys in gallery {
         let mut bench = Bench::evening(64, 24);
         bench.show_pixels(&icon);
-        bench.keys("\\ 2");
+        bench.keys("\\ F3");
         let all = bench.images();
         assert!(all.len() > 1);
         bench.keys(keys);
@@ -392,7 +398,7 @@ fn without_pictures_the_record_has_their_room() {
 #[test]
 fn a_larger_screen_is_filled() {
     let mut bench = Bench::evening(64, 16);
-    for (screen, last) in [("\\ 1 G", "은반지"), ("\\ 2 G", "은반지")] {
+    for (screen, last) in [("\\ F2 G", "은반지"), ("\\ F3 G", "은반지")] {
         bench.resize(64, 14);
         bench.keys(screen);
         bench.resize(120, 40);
@@ -504,7 +510,7 @@ proptest::proptest! {
             in_hand: Some((id, text(10))),
             ..Progress::default()
         });
-        for keys in ["", "tab", "e", "esc v", "2", "4", "3", "1 ? esc : esc", "ctrl-f \"a", "esc t"] {
+        for keys in ["", "tab", "e", "esc v", "F3", "F5", "F4", "F2 ? esc : esc", "ctrl-f \"a", "esc t"] {
             bench.keys(keys).screen();
         }
         bench.message(Message::Paste(texts.concat()));

@@ -12,11 +12,14 @@ mod attempts;
 mod bench;
 #[path = "../common/mod.rs"]
 mod common;
+mod compare;
 mod datasets;
 mod demo;
 mod disk;
 mod doctor;
 mod exports;
+mod families;
+mod fixing;
 mod images;
 mod interruption;
 mod lawful;

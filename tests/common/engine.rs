@@ -24,8 +24,10 @@ pub fn options(folder: &Path) -> EngineOptions {
         outdir: folder.join("out"),
         commit_automatically: false,
         resume: true,
+        redo: None,
         quality_retry: false,
         opinions: 0,
+        families: false,
         parquet: false,
         max_new_tokens: 100,
     }

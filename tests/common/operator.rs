@@ -205,7 +205,7 @@ impl Operator {
             self.types("esc");
         }
         // Nothing stays selected, and the queue has the keys.
-        self.types("2 esc enter");
+        self.types("F3 esc enter");
     }
 
     /// Everything about these groups, in their order.

@@ -187,11 +187,8 @@ fn a_filter_for_a_command_is_understood_whole() {
     };
     for (filter, why) in [
         ("tag:", "`tag:` has no value"),
-        (
-            "colour:red",
-            "no key `colour`; quote a word that holds a colon",
-        ),
-        ("colour:", "no key `colour`"),
+        ("hue:red", "no key `hue`; quote a word that holds a colon"),
+        ("hue:", "no key `hue`"),
         ("(모자", "`)` is missing"),
         ("모자)", "`)` closes nothing"),
         ("모자 |", "a term is missing beside `|`"),

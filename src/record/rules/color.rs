@@ -149,24 +149,52 @@ impl ColorHistogram {
         if claimed.iter().any(|word| word.pixels == many) {
             return false;
         }
-        let words = vocabulary.entries(Field::Colors);
-        let mut covering: Vec<&Word> = claimed.to_vec();
-        for word in claimed {
-            let shades = words
-                .iter()
-                .filter(|other| word.shades.contains(&other.word));
-            covering.extend(shades);
-        }
-        covering.retain(|word| !word.anchors.is_empty());
+        let covering = covering(claimed, vocabulary);
         if covering.is_empty() || self.bins.is_empty() {
             return false;
         }
-        let unclaimed = self
-            .bins
-            .iter()
-            .filter(|(color, _)| covering.iter().all(|word| distance(word, *color) > COVERED));
-        unclaimed.map(|(_, share)| share).sum::<f32>() >= MOST_UNCLAIMED
+        let unclaimed = self.uncovered(&covering);
+        unclaimed.iter().map(|(_, share)| share).sum::<f32>() >= MOST_UNCLAIMED
     }
+
+    /// The words that a person would use first for the pixels of no claimed color, with the shares
+    /// of all pixels that they are the nearest words of, most first.
+    pub fn unclaimed<'a>(
+        &self,
+        claimed: &[&Word],
+        vocabulary: &'a Vocabulary,
+    ) -> Vec<(&'a Word, f32)> {
+        let uncovered = self.uncovered(&covering(claimed, vocabulary));
+        let mut words = shares(&uncovered, vocabulary, |distance, best| distance == best);
+        let shown = self.shown(vocabulary);
+        words.retain(|(word, share)| {
+            *share >= LEAST_MEASURED && shown.iter().any(|(seen, _)| seen == word)
+        });
+        words.sort_by(|a, b| b.1.total_cmp(&a.1));
+        words
+    }
+
+    /// The pixels that are far from all these words.
+    fn uncovered(&self, covering: &[&Word]) -> Vec<([f32; 3], f32)> {
+        let bins = self.bins.iter();
+        bins.filter(|(color, _)| covering.iter().all(|word| distance(word, *color) > COVERED))
+            .copied()
+            .collect()
+    }
+}
+
+/// The words whose colors a claim of these may mean.
+fn covering<'a>(claimed: &[&'a Word], vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
+    let words = vocabulary.entries(Field::Colors);
+    let mut covering: Vec<&Word> = claimed.to_vec();
+    for word in claimed {
+        let shades = words
+            .iter()
+            .filter(|other| word.shades.contains(&other.word));
+        covering.extend(shades);
+    }
+    covering.retain(|word| !word.anchors.is_empty());
+    covering
 }
 
 /// Each color word with the share of the colors that `shows` lets it have, given how far a color

@@ -46,7 +46,7 @@ impl Labels {
                     text.replace(&name, " ")
                 };
                 for token in text.split(|c: char| !c.is_alphanumeric()) {
-                    if let Some((word, stem)) = color_of(token, vocabulary)
+                    if let Some((word, stem, _)) = color_of(token, vocabulary)
                         && !name.contains(stem.strip_suffix('색').unwrap_or(stem))
                     {
                         let text = token.to_owned();
@@ -64,22 +64,22 @@ fn plain(text: &str) -> String {
     clean_text(text).nfc().collect::<String>().to_lowercase()
 }
 
-/// The color that a word of a text names, by its longest beginning that does, and that beginning:
-/// `황금빛의` names gold by `황금빛`, `블랙박스` none.
-fn color_of<'v, 't>(token: &'t str, vocabulary: &'v Vocabulary) -> Option<(&'v Word, &'t str)> {
+/// The color that a word of a text names, by its longest beginning that does; that beginning, and
+/// the particle at its end: `황금빛의` names gold by `황금빛`, `블랙박스` none.
+pub(in crate::record) fn color_of<'v, 't>(
+    token: &'t str,
+    vocabulary: &'v Vocabulary,
+) -> Option<(&'v Word, &'t str, &'t str)> {
     let ends = token.char_indices().map(|(at, c)| at + c.len_utf8());
     let mut stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
     stems.reverse();
     stems.into_iter().find_map(|stem| {
         let word = vocabulary.find_exact(Field::Colors, stem)?;
         let rest = &token[stem.len()..];
-        let ends_word = |rest: &str| rest.is_empty() || is_particle(rest);
-        let ends_word = ends_word(rest)
-            || NOUNS
-                .iter()
-                .filter_map(|noun| rest.strip_prefix(noun))
-                .any(ends_word);
-        ends_word.then_some((word, stem))
+        let is_ending = |rest: &&str| rest.is_empty() || is_particle(rest);
+        let endings = NOUNS.iter().filter_map(|noun| rest.strip_prefix(noun));
+        let mut endings = std::iter::once(rest).chain(endings);
+        Some((word, stem, endings.find(is_ending)?))
     })
 }
 

@@ -7,6 +7,8 @@ mod script;
 
 pub use color::{ColorHistogram, nearest_color};
 pub use color_claims::ColorClaim;
+pub(super) use color_claims::color_of;
+pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word};
@@ -126,7 +128,7 @@ fn false_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String
     let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
     let wrong = colors.contradicted(&claimed, context.vocabulary);
     let wrong = claims.iter().filter(|claim| wrong.contains(&claim.word));
-    wrong.map(|claim| claim.text.clone()).collect()
+    wrong.map(|claim| stem(&claim.text).to_owned()).collect()
 }
 
 /// The main colors that no claim names, where most of the icon is of no claimed color.
@@ -269,16 +271,20 @@ fn is_comma_list(label: &str, name: &str) -> bool {
 fn foreign_words(labels: &Labels, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     for &field in Field::ALL {
-        let foreign = match field.language() {
-            Some(Language::Korean) => script::foreign_in_korean,
-            Some(Language::English) => script::foreign_in_english,
-            None => script::foreign_in_words,
-        };
         let values = labels.values(field).iter();
-        found.extend(values.flat_map(|text| foreign(text, name)));
+        found.extend(values.flat_map(|text| foreign_in(field, text, name)));
     }
     found.extend(script::all_foreign(labels.label_ko(), name));
     found
+}
+
+/// The words of a text that are in a script or language which its field is not for.
+pub(super) fn foreign_in(field: Field, text: &str, name: &str) -> Vec<String> {
+    match field.language() {
+        Some(Language::Korean) => script::foreign_in_korean(text, name),
+        Some(Language::English) => script::foreign_in_english(text, name),
+        None => script::foreign_in_words(text, name),
+    }
 }
 
 /// How likely somebody who looks at a record with this reason changes what it says. Measured by

@@ -44,7 +44,7 @@ impl Labels {
 }
 
 /// The queries that say something of their own, in their order.
-fn distinct(queries: &[String], label: &str, name: &str) -> Vec<String> {
+pub(in crate::record) fn distinct(queries: &[String], label: &str, name: &str) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for query in queries {
         let taken = same(query, label) || same(query, name);

@@ -4,6 +4,7 @@
 mod bulk;
 mod completion;
 mod filter_form;
+mod fix_all;
 mod help;
 mod palette;
 mod prompt;
@@ -14,6 +15,7 @@ mod views;
 pub use bulk::{BulkAction, BulkForm, ReplaceForm, Scope, TranslateForm};
 pub use completion::Completion;
 pub use filter_form::FilterForm;
+pub use fix_all::FixAllForm;
 pub use help::Help;
 pub use palette::ActionPalette;
 pub use prompt::{PromptPurpose, TextPrompt};
@@ -39,6 +41,7 @@ pub enum Dialog {
     Retry(RetryForm),
     Replace(Box<ReplaceForm>),
     Translate(TranslateForm),
+    FixAll(FixAllForm),
     Refusal(PromptRefusal),
     Views(ViewList),
 }
@@ -167,6 +170,7 @@ impl Dialog {
             Self::Retry(dialog) => dialog,
             Self::Replace(dialog) => &**dialog,
             Self::Translate(dialog) => dialog,
+            Self::FixAll(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
             Self::Views(dialog) => dialog,
         }
@@ -183,6 +187,7 @@ impl Dialog {
             Self::Retry(dialog) => dialog,
             Self::Replace(dialog) => &mut **dialog,
             Self::Translate(dialog) => dialog,
+            Self::FixAll(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
             Self::Views(dialog) => dialog,
         }

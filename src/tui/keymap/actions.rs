@@ -87,6 +87,14 @@ actions! {
         RecordKeys "record-keys" "record" "Record keys, or end the recording",
         PlayKeys "play-keys" "play" "Play the recorded keys",
     }
+    "Fix" {
+        Fix1 "fix-1" "fix" "Take the first of the fixes that stand under a reason",
+        Fix2 "fix-2" "fix 2" "Take the second fix",
+        Fix3 "fix-3" "fix 3" "Take the third fix",
+        FixAll1 "fix-all-1" "fix all" "Take the first fix for all records with its reason, with a preview",
+        FixAll2 "fix-all-2" "fix all 2" "Take the second fix for all records with its reason, with a preview",
+        FixAll3 "fix-all-3" "fix all 3" "Take the third fix for all records with its reason, with a preview",
+    }
     "Edit" {
         EditLabel "edit-label" "edit label" "Edit the Korean label in place",
         EditField "edit" "edit" "Edit the field or value under the cursor",
@@ -190,6 +198,9 @@ impl Action {
                     | Self::Reopen
                     | Self::Undo
                     | Self::Redo
+                    | Self::Fix1
+                    | Self::Fix2
+                    | Self::Fix3
                     | Self::RepeatEdit
                     | Self::RemoveValue
                     | Self::UpdateName

@@ -435,7 +435,7 @@ mod tests {
             }),
             ..Progress::default()
         });
-        let screen = bench.keys("3").screen();
+        let screen = bench.keys("F4").screen();
         let words = "requests    1 234, 12 of them again, 15.6 MB sent, 2.3 MB received";
         assert!(screen.contains(words), "{screen}");
         bench.progress(Progress::default());

@@ -53,7 +53,7 @@ pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
     } else if groups.is_empty() {
         "Reading the source..."
     } else if opening_filter {
-        "Nothing needs you yet: the model is at work. 3 shows it, \\ shows every item."
+        "Nothing needs you yet: the model is at work. F4 shows it, \\ shows every item."
     } else {
         "Nothing passes the filter. \\ clears it."
     };

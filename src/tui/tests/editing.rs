@@ -258,7 +258,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
     assert_eq!(colors(&bench, 1), ["gold", "수상한 색"]);
     bench.keys("u");
     assert_eq!(colors(&bench, 1), ["황금", "수상한 색"]);
-    bench.keys("2 space V d");
+    bench.keys("F3 space V d");
     let sent = bench.commands.last().unwrap();
     let Command::Apply { groups, change } = sent else {
         panic!("{sent:?}")
@@ -271,7 +271,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
 fn one_value_of_many_records_is_changed_and_the_others_stay() {
     let change = |keys: &str| {
         let mut bench = Bench::evening(120, 40);
-        bench.keys(&format!("2 space right space s {keys}"));
+        bench.keys(&format!("F3 space right space s {keys}"));
         match bench.commands.pop() {
             Some(Command::Apply { groups, change }) if groups.len() == 2 => change,
             other => panic!("{keys}: {other:?}"),

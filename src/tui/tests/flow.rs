@@ -91,7 +91,7 @@ fn the_last_edit_is_done_again_on_the_record_in_hand() {
     bench.keys("x \"흐림 enter .");
     assert_eq!(bench.count(GroupState::Rejected), 2);
     // Of many it asks first.
-    bench.keys("\\ 2 A .");
+    bench.keys("\\ F3 A .");
     let screen = bench.screen();
     assert!(screen.contains("Do this again on 7 records?"), "{screen}");
 }
@@ -141,7 +141,7 @@ fn two_keys_go_to_any_field() {
         ("g t d", Field::TagsKo),
         ("g m d", Field::Material),
         ("esc g h d", Field::Theme),
-        ("2 g q d", Field::QueryVariantsKo),
+        ("F3 g q d", Field::QueryVariantsKo),
     ] {
         bench.keys(keys);
         let Some(Command::Apply {
@@ -202,7 +202,7 @@ fn undo_goes_to_what_it_undid_and_names_it() {
     assert!(screen.contains("Frozen 왕관: redone: accept"), "{screen}");
     // It is accepted, and so it is not among what needs review.
     assert!(screen.contains("; the filter hides it"), "{screen}");
-    bench.keys("2 A x \"흐림 enter y 1 u");
+    bench.keys("F3 A x \"흐림 enter y F2 u");
     let screen = bench.screen();
     assert!(
         screen.contains("undone: reject: 3 record(s); now at "),

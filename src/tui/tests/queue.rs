@@ -6,7 +6,7 @@ use crate::record::{Estimator, Look, Reason};
 #[test]
 fn a_bulk_decision_tells_how_many_it_is_about() {
     let mut bench = Bench::evening(80, 24);
-    bench.keys("\\ 2 A a");
+    bench.keys("\\ F3 A a");
     let screen = bench.screen();
     assert!(screen.contains("Accept 5 of these 7 records?"), "{screen}");
     assert!(
@@ -56,7 +56,7 @@ fn reasons_of_rejections_are_offered_again() {
 #[test]
 fn the_gallery_tells_what_it_works_on() {
     let mut bench = Bench::evening(120, 40);
-    bench.keys("2 A");
+    bench.keys("F3 A");
     let screen = bench.screen();
     assert!(screen.contains("# 4 selected"), "{screen}");
     // The record under the cursor: name, reasons, label, tags.
@@ -75,7 +75,7 @@ fn the_gallery_tells_what_it_works_on() {
 #[test]
 fn bulk_work_from_the_gallery_is_one_step_and_asks() {
     let mut bench = Bench::evening(120, 40);
-    bench.keys("\\ 2 home space right right v x \"흐림 enter");
+    bench.keys("\\ F3 home space right right v x \"흐림 enter");
     assert!(
         bench
             .commands
@@ -186,9 +186,9 @@ fn opens_on_what_needs_review_even_where_everything_was_shown_last() {
 #[test]
 fn a_bar_of_the_statistics_filters_exactly_its_records() {
     let mut bench = Bench::evening(120, 40);
-    bench.keys("4 right right right enter");
+    bench.keys("F5 right right right enter");
     assert_eq!(bench.session().queue.filter(), "tag:=모자");
-    bench.keys("4 down enter");
+    bench.keys("F5 down enter");
     assert_eq!(bench.session().queue.filter(), "tag:=보석");
     assert_eq!(bench.session().queue.len(), 5);
 }

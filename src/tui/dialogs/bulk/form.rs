@@ -50,12 +50,12 @@ pub struct BulkForm {
 
 impl BulkForm {
     pub fn open(scope: Scope, session: &Session) -> Dialog {
-        Self::new(scope, Field::TagsKo, BulkAction::Add, Step::Field, session)
+        Self::at_step(scope, Field::TagsKo, BulkAction::Add, Step::Field, session)
     }
 
     /// The same where field and action are known.
     pub fn value(scope: Scope, field: Field, action: BulkAction, session: &Session) -> Dialog {
-        Self::new(scope, field, action, Step::Value, session)
+        Self::at_step(scope, field, action, Step::Value, session)
     }
 
     /// The same where only the new value is missing.
@@ -70,7 +70,7 @@ impl BulkForm {
         with: Option<&str>,
         session: &mut Session,
     ) -> Dialog {
-        let dialog = Self::new(Scope::All, field, action, Step::With, session);
+        let dialog = Self::at_step(Scope::All, field, action, Step::With, session);
         match dialog {
             Dialog::Bulk(mut form) => {
                 form.value.set(from);
@@ -107,7 +107,7 @@ impl BulkForm {
         }
     }
 
-    fn new(
+    fn at_step(
         scope: Scope,
         field: Field,
         action: BulkAction,

@@ -68,7 +68,8 @@ pub fn summary(found: &ChangePreview) -> String {
         1 => "1 record changes".to_owned(),
         n => format!("{} change", plural(n, "record")),
     };
-    if let [_, _, ..] = report.fields[..] {
+    // A change of one field has said so already.
+    if matches!(report.change, Change::Replace(_)) && report.records > 0 {
         let fields = report.fields.iter();
         let fields = fields.map(|(field, n)| format!("{} in {}", field.name(), count(*n as u64)));
         text.push_str(&format!(": {}", fields.collect::<Vec<_>>().join(", ")));

@@ -146,11 +146,7 @@ impl ReplaceForm {
                 self.matching = all[(at.unwrap_or(0) + 1) % all.len()];
             }
             KeyCode::Char('s') => self.scope = self.scope.next(session),
-            KeyCode::Enter => {
-                if self.current().carry_out(session) {
-                    return Next::close();
-                }
-            }
+            KeyCode::Enter if self.current().carry_out(session) => return Next::close(),
             _ => {}
         }
         self.at = self.at.min(self.all_places().len().saturating_sub(1));

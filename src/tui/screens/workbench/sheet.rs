@@ -2,6 +2,7 @@
 //! queries, reasons in plain words, origin. Drawing, scrolling and the mouse read it.
 
 use super::field_cursor::FieldCursor;
+use crate::record::fixes::Fix;
 use crate::record::{
     Agreement, ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
     GroupSummary, NextCommit, Reason, Vocabulary,
@@ -262,6 +263,42 @@ impl Page {
                 (&*format!(" -> {todo}"), theme.text()),
             ];
             for mut line in wrap_styled(&parts, self.cells - indent) {
+                line.insert(0, Span::raw(" ".repeat(indent)));
+                self.line(line);
+            }
+            let fixes = detail.next_fixes();
+            if fixes.first().is_some_and(|fix| fix.reason == *reason) {
+                self.fixes(source, fixes, indent + 2);
+            }
+        }
+    }
+
+    /// The fixes that a key takes, with the text that each gives.
+    fn fixes(&mut self, source: &Source<'_>, fixes: &[Fix], indent: usize) {
+        const KEYS: [Action; 3] = [Action::Fix1, Action::Fix2, Action::Fix3];
+        let theme = self.theme;
+        let keymap = &source.session.keymap;
+        for (fix, action) in fixes.iter().zip(KEYS) {
+            let keys = keymap.keys_of(KeyContext::Global, action);
+            let key = keys.first().map(String::as_str).unwrap_or_default();
+            let (mut text, mut also) = (String::new(), String::new());
+            if let Some(((field, values), others)) = fix.fields.split_first() {
+                text = values.join(", ");
+                if Some(*field) != fix.reason.field() {
+                    text = format!("{}: {text}", field.name());
+                }
+                let names: Vec<&str> = others.iter().map(|(field, _)| field.name()).collect();
+                if !names.is_empty() {
+                    also = format!("  + {}", names.join(", "));
+                }
+            }
+            let text = for_screen(&text).into_owned();
+            let parts = [
+                (&*format!("{key} "), theme.key()),
+                (&*text, theme.good()),
+                (&*also, theme.dim()),
+            ];
+            for mut line in wrap_styled(&parts, self.cells.saturating_sub(indent)) {
                 line.insert(0, Span::raw(" ".repeat(indent)));
                 self.line(line);
             }

@@ -1,0 +1,183 @@
+//! `labeler-tui list`: what needs a person, in queue order, with reasons and suggested fixes.
+
+use super::selection::Selection;
+use super::write_out;
+use crate::error::Result;
+use crate::record::filter::NEEDS_REVIEW;
+use crate::record::fixes::Fix;
+use crate::record::{Field, GroupDetail, GroupId, QualityFlags, Record};
+use crate::settings::ListOptions;
+use crate::store::copy_to_read;
+use crate::text::{for_json, for_line, plural};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::io::Write;
+
+/// One line of `--json`.
+#[derive(Debug, Serialize)]
+struct Listed {
+    image_path: String,
+    image_sha256: Option<String>,
+    item_name: String,
+    state: &'static str,
+    uncertainty: f32,
+    reasons: Vec<ListedReason>,
+    /// Images of one family share it.
+    family: Option<GroupId>,
+    /// The draft in the record's form; null where there is none.
+    record: Option<Record>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedReason {
+    code: &'static str,
+    about: Vec<String>,
+    fixes: Vec<ListedFix>,
+}
+
+/// A fix by the field that it is about; what it changes besides is in `also`.
+#[derive(Debug, Serialize)]
+struct ListedFix {
+    #[serde(flatten)]
+    main: FieldText,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<FieldText>,
+}
+
+#[derive(Debug, Serialize)]
+struct FieldText {
+    field: &'static str,
+    /// As the record holds it: a text, a list or null.
+    value: Value,
+    /// The same in one text.
+    text: String,
+}
+
+/// Prints one line for each record that the filter shows; what else there is to say goes to `notes`.
+pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+    let selection = Selection::new(&options.selection, NEEDS_REVIEW)?;
+    let copy = copy_to_read(&options.selection.outdir, selection.vocabulary.clone())?;
+    let journal = &copy.journal;
+    let mut text = String::new();
+    let mut colorless = 0;
+    for summary in selection.of(journal.summaries()?) {
+        let Some(detail) = journal.detail(summary.id)? else {
+            continue;
+        };
+        colorless += usize::from(detail.draft.is_some() && detail.colors.is_none());
+        text.push_str(&match options.json {
+            true => for_json(&json!(listed(&detail)).to_string()),
+            false => line(&detail),
+        });
+        text.push('\n');
+    }
+    write_out(out, text.as_bytes())?;
+    if colorless == 0 {
+        return Ok(());
+    }
+    let note = format!(
+        "note: the journal does not know the colors of {}, so that nothing is said of them; the \
+         next run with the source finds them\n",
+        plural(colorless, "image")
+    );
+    write_out(notes, note.as_bytes())
+}
+
+fn listed(detail: &GroupDetail) -> Listed {
+    let summary = &detail.summary;
+    let reasons = summary.reasons.iter();
+    Listed {
+        image_path: summary.image_path.clone(),
+        image_sha256: detail.image_sha256.clone(),
+        item_name: detail.item.item_name.clone(),
+        state: summary.state.name(),
+        uncertainty: summary.uncertainty,
+        reasons: reasons
+            .map(|reason| ListedReason {
+                code: reason.code(),
+                about: detail
+                    .draft
+                    .as_ref()
+                    .map_or_else(Vec::new, |draft| draft.about(*reason).to_vec()),
+                fixes: detail
+                    .fixes
+                    .iter()
+                    .filter(|fix| fix.reason == *reason)
+                    .filter_map(listed_fix)
+                    .collect(),
+            })
+            .collect(),
+        family: summary.family,
+        record: draft_record(detail),
+    }
+}
+
+fn listed_fix(fix: &Fix) -> Option<ListedFix> {
+    let mut fields = fix.fields.iter().map(|(field, values)| FieldText {
+        field: field.key(),
+        value: value(*field, values),
+        text: values.join(", "),
+    });
+    Some(ListedFix {
+        main: fields.next()?,
+        kind: fix.kind.code(),
+        also: fields.collect(),
+    })
+}
+
+fn value(field: Field, values: &[String]) -> Value {
+    match field.is_list() {
+        true => json!(values),
+        false => json!(values.first()),
+    }
+}
+
+fn draft_record(detail: &GroupDetail) -> Option<Record> {
+    let draft = detail.draft.as_ref()?;
+    let item = &detail.item;
+    Some(Record {
+        image_path: detail.summary.image_path.clone(),
+        image_sha256: detail.image_sha256.clone(),
+        source_type: item.source_type,
+        item_name: item.item_name.clone(),
+        item_description: item.item_description.clone(),
+        labels: draft.labels.clone(),
+        quality_flags: QualityFlags {
+            is_uncertain: !detail.summary.reasons.is_empty(),
+            reasons: detail.summary.reasons.clone(),
+        },
+        model: draft.model.clone(),
+        prompt_version: draft.prompt_version.clone(),
+        generated_at: draft.generated_at.clone(),
+    })
+}
+
+/// Columns between tabs: uncertainty, state, path, name, reasons with their first fixes.
+fn line(detail: &GroupDetail) -> String {
+    let summary = &detail.summary;
+    let reasons = summary.reasons.iter().map(|reason| {
+        let about = detail
+            .draft
+            .as_ref()
+            .map_or(&[][..], |draft| draft.about(*reason));
+        let about = match about {
+            [] => String::new(),
+            about => format!(" ({})", about.join(", ")),
+        };
+        let fix = detail.fixes.iter().find(|fix| fix.reason == *reason);
+        let fix = fix.and_then(|fix| fix.fields.first());
+        let fix = fix.map_or_else(String::new, |(field, values)| {
+            format!(" -> {}: {}", field.name(), values.join(", "))
+        });
+        format!("{}{about}{fix}", reason.code())
+    });
+    let columns = [
+        format!("{:.2}", summary.uncertainty),
+        summary.state.name().to_owned(),
+        summary.image_path.clone(),
+        detail.item.item_name.clone(),
+        reasons.collect::<Vec<_>>().join("; "),
+    ];
+    columns.map(|column| for_line(&column)).join("\t")
+}

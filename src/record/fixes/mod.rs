@@ -1,0 +1,19 @@
+//! What would clear a reason: concrete changes of a record, computed from what is known of its
+//! item and its icon. Pure; taking one is a step like any other.
+
+mod context;
+mod facts;
+mod offer;
+mod preview;
+mod safe;
+#[cfg(test)]
+mod tests;
+mod text;
+mod ways;
+
+pub use context::FixContext;
+pub use facts::FixFacts;
+pub use offer::{Fix, fix, fixes};
+pub use preview::{FixPreview, FixableRecord};
+pub use safe::{SAFE_FIXES, safe_fixes};
+pub(super) use text::Phrase;

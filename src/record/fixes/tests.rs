@@ -1,0 +1,519 @@
+//! Labels in, labels out: one use of each fix.
+
+use super::{FixContext, FixFacts, fix, fixes, safe_fixes};
+use crate::record::testing::labels;
+use crate::record::{ColorHistogram, Field, FixKind, Labels, Reason, Vocabulary, check, to_oklab};
+use crate::text::clean_text;
+
+fn icon(pixels: &[([u8; 3], f32)]) -> ColorHistogram {
+    let pixels = pixels.iter();
+    ColorHistogram {
+        opaque: 400,
+        bins: pixels
+            .map(|(rgb, share)| (to_oklab(*rgb), *share))
+            .collect(),
+        dark_core: Vec::new(),
+        translucent: 0.0,
+    }
+}
+
+const RED: [u8; 3] = [200, 30, 35];
+const WHITE: [u8; 3] = [250, 250, 250];
+const BLUE: [u8; 3] = [47, 111, 223];
+
+/// A red icon with some white, of a hat.
+fn facts(name: &str) -> FixFacts {
+    FixFacts {
+        item_name: name.to_owned(),
+        name_now: name.to_owned(),
+        part: Some("모자".to_owned()),
+        colors: Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
+        with_metadata: true,
+        ..FixFacts::default()
+    }
+}
+
+fn done(reason: Reason, kind: FixKind, labels: &Labels, facts: &FixFacts) -> Option<Labels> {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    fix(reason, kind, labels, &facts.context(&vocabulary))
+}
+
+/// The label after the name was put into it.
+fn named(label: &str, name: &str) -> Option<String> {
+    let labels = labels(name).with(Field::LabelKo, [label]);
+    let facts = facts(name);
+    let kinds = [FixKind::CorrectName, FixKind::InsertName];
+    let mut fixed = kinds
+        .into_iter()
+        .filter_map(|kind| done(Reason::ItemNameMissing, kind, &labels, &facts));
+    Some(fixed.next()?.label_ko().to_owned())
+}
+
+#[test]
+fn an_outdated_name_is_replaced_by_the_current_one() {
+    let renamed = FixFacts {
+        name_now: "설산 모자".to_owned(),
+        ..facts("눈꽃 모자")
+    };
+    let before = labels("눈꽃 모자");
+    let after = done(Reason::NameMismatch, FixKind::UpdateName, &before, &renamed).unwrap();
+    assert_eq!(after.label_ko(), "붉은 천에 흰 리본이 달린 설산 모자");
+    let current = facts("눈꽃 모자");
+    assert_eq!(
+        done(Reason::NameMismatch, FixKind::UpdateName, &before, &current),
+        None
+    );
+}
+
+#[test]
+fn the_name_goes_where_a_person_would_put_it() {
+    for (label, name, after) in [
+        // It says the kind of thing, and takes its place.
+        ("붉은 리본 모자", "눈꽃 모자", "붉은 리본 눈꽃 모자"),
+        (
+            "붉은 리본이 달린 털모자",
+            "눈꽃 모자",
+            "붉은 리본이 달린 눈꽃 모자",
+        ),
+        // It does not, and stands before it.
+        (
+            "별이 빛나는 모자",
+            "별빛 걸음",
+            "별이 빛나는 별빛 걸음 모자",
+        ),
+        // Words of the name are not said twice.
+        (
+            "빨간색의 기계 장갑",
+            "튼튼한 기계 장갑",
+            "빨간색의 튼튼한 기계 장갑",
+        ),
+        (
+            "빨간 날개 무늬의 매직윙",
+            "글로리 매직윙",
+            "빨간 날개 무늬의 글로리 매직윙",
+        ),
+        // What the thing looks like, if it is none that has a name.
+        (
+            "빨간색의 빛나는 번개",
+            "데스티니 라즐리",
+            "빨간색의 빛나는 번개 모양의 데스티니 라즐리",
+        ),
+        (
+            "빨간 별 무늬",
+            "데스티니 라즐리",
+            "빨간 별 무늬의 데스티니 라즐리",
+        ),
+        // Descriptions behind a comma stay there.
+        (
+            "빨간색 크로스백, 고양이 무늬",
+            "블랙캣 크로스백",
+            "빨간색 블랙캣 크로스백, 고양이 무늬",
+        ),
+        // A sentence is told of the name.
+        (
+            "하얀 리본이 달린 모자입니다.",
+            "눈꽃 모자",
+            "눈꽃 모자는 하얀 리본이 달린 모자입니다.",
+        ),
+        (
+            "빨간 훈장이 걸려 있다",
+            "눈꽃 훈장",
+            "눈꽃 훈장은 빨간 훈장이 걸려 있다",
+        ),
+        // Written apart, and with a part of the name that is no word of its own.
+        ("빨간 캠핑 가방", "토끼곰 캠핑가방", "빨간 토끼곰 캠핑가방"),
+        (
+            "빛나는 빨간 별 모자",
+            "별의 영광",
+            "빛나는 빨간 별의 영광 모자",
+        ),
+        (
+            "빨간 보석의 글로리온 링",
+            "글로리온 링 : 가디언",
+            "빨간 보석의 글로리온 링 : 가디언",
+        ),
+        // A near miss, as a whole.
+        (
+            "빨간 반지, 마력이 깃든 말풍선이 있는 반지",
+            "마력이 깃든 말풍선 반지",
+            "빨간 반지, 마력이 깃든 말풍선 반지",
+        ),
+        (
+            "빨간 아케인 셰이드 메이지헷",
+            "아케인셰이드 메이지햇",
+            "빨간 아케인셰이드 메이지햇",
+        ),
+        (
+            "레인저후드를 쓴 빨간 인형",
+            "레인져후드",
+            "레인져후드를 쓴 빨간 인형",
+        ),
+    ] {
+        assert_eq!(named(label, name).as_deref(), Some(after));
+    }
+    // There is nothing to do.
+    assert_eq!(named("붉은 리본이 달린 눈꽃 모자", "눈꽃 모자"), None);
+    // The name alone would say less than is there.
+    assert_eq!(named("모자", "눈꽃 모자"), None);
+}
+
+#[test]
+fn false_colors_become_those_of_the_icon() {
+    let wrong = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["파란색과 흰색의 눈꽃 모자"])
+        .with(Field::TagsKo, ["모자", "블루", "리본", "겨울", "눈꽃"])
+        .with(Field::Colors, ["blue", "white"])
+        .with(
+            Field::QueryVariantsKo,
+            ["파란 모자", "리본 모자", "겨울 모자"],
+        );
+    let facts = facts("눈꽃 모자");
+    let fixed = done(
+        Reason::ColorMismatch,
+        FixKind::ReplaceColors,
+        &wrong,
+        &facts,
+    )
+    .unwrap();
+    assert_eq!(fixed.label_ko(), "빨간색과 흰색의 눈꽃 모자");
+    assert_eq!(fixed.values(Field::TagsKo)[1], "레드");
+    assert_eq!(fixed.values(Field::Colors), ["red", "white"]);
+    assert_eq!(fixed.values(Field::QueryVariantsKo)[0], "빨간 모자");
+
+    let removed = done(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts);
+    // Then the main color would be missing, which is no better.
+    let removed = removed.unwrap();
+    assert_eq!(removed.label_ko(), "흰색의 눈꽃 모자");
+    assert_eq!(removed.values(Field::Colors), ["white"]);
+}
+
+#[test]
+fn a_color_of_the_name_is_never_touched() {
+    let name = "블랙 클로버 모자";
+    let wrong = labels(name).with(Field::LabelKo, ["검은 리본의 블랙 클로버 모자"]);
+    let facts = facts(name);
+    let fixed = done(Reason::ColorMismatch, FixKind::RemoveColors, &wrong, &facts).unwrap();
+    assert_eq!(fixed.label_ko(), "리본의 블랙 클로버 모자");
+}
+
+#[test]
+fn the_main_color_is_named() {
+    let pale = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["흰색과 하늘색의 리본이 달린 눈꽃 모자"])
+        .with(Field::TagsKo, ["모자", "흰색", "리본", "겨울", "눈꽃"])
+        .with(Field::Colors, ["white"])
+        .with(
+            Field::QueryVariantsKo,
+            ["흰 모자", "리본 장식", "겨울 방한"],
+        );
+    let facts = FixFacts {
+        colors: Some(icon(&[(RED, 0.8), (WHITE, 0.12), ([124, 200, 242], 0.08)])),
+        ..facts("눈꽃 모자")
+    };
+    let reason = Reason::MainColorMissing;
+    let named = done(reason, FixKind::NameMainColor, &pale, &facts).unwrap();
+    assert_eq!(
+        named.label_ko(),
+        "빨간색과 흰색과 하늘색의 리본이 달린 눈꽃 모자"
+    );
+    assert_eq!(named.values(Field::Colors), ["red", "white"]);
+    let listed = done(reason, FixKind::ListMainColor, &pale, &facts).unwrap();
+    assert_eq!(listed.label_ko(), pale.label_ko());
+    assert_eq!(listed.values(Field::Colors), ["red", "white"]);
+}
+
+#[test]
+fn attributes_come_from_the_part_the_pixels_and_the_words() {
+    let none: [&str; 0] = [];
+    let empty = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["귀여운 가죽 리본이 달린 눈꽃 모자"])
+        .with(Field::Colors, none)
+        .with(Field::Theme, none)
+        .with(Field::Material, none)
+        .with(Field::Vibe, none)
+        .with(Field::ItemTypeGuess, none);
+    let reason = Reason::AttributesMissing;
+    let filled = done(reason, FixKind::FillAttributes, &empty, &facts("눈꽃 모자")).unwrap();
+    assert_eq!(filled.values(Field::ItemTypeGuess), ["hat"]);
+    assert_eq!(filled.values(Field::Colors), ["red", "white"]);
+    assert_eq!(filled.values(Field::Material), ["leather"]);
+    assert_eq!(filled.values(Field::Vibe), ["cute"]);
+    // Nothing but the type can be told; that alone does not clear the reason.
+    let bare = empty
+        .with(Field::LabelKo, ["붉은 눈꽃 모자"])
+        .with(Field::TagsKo, ["모자", "리본", "눈꽃", "빨간색", "장식"]);
+    assert_eq!(
+        done(reason, FixKind::FillAttributes, &bare, &facts("눈꽃 모자")),
+        None
+    );
+    let typed = done(reason, FixKind::SetType, &bare, &facts("눈꽃 모자")).unwrap();
+    assert_eq!(typed.values(Field::ItemTypeGuess), ["hat"]);
+}
+
+#[test]
+fn the_part_says_what_kind_of_thing_it_is() {
+    let none: [&str; 0] = [];
+    for (part, name, kind) in [
+        ("한벌옷/상의", "샘의 꽃잎", Some("overall")),
+        ("반지/반지4", "팬더 명찰", Some("ring")),
+        ("스태프/무기", "제네시스", Some("staff")),
+        // The name knows more than the part.
+        ("무기", "모험가 스태프", Some("staff")),
+        ("무기", "이슬 초롱", Some("weapon")),
+        ("기타4", "이슬 초롱", None),
+    ] {
+        let untyped = labels(name).with(Field::ItemTypeGuess, none);
+        let facts = FixFacts {
+            part: Some(part.to_owned()),
+            ..facts(name)
+        };
+        let typed = done(
+            Reason::AttributesMissing,
+            FixKind::SetType,
+            &untyped,
+            &facts,
+        );
+        let typed = typed
+            .as_ref()
+            .and_then(|typed| typed.text(Field::ItemTypeGuess));
+        assert_eq!(typed, kind, "{part} {name}");
+    }
+}
+
+#[test]
+fn tags_and_queries_follow_from_the_attributes() {
+    let few = labels("눈꽃 모자")
+        .with(Field::TagsKo, ["리본", "눈꽃"])
+        .with(Field::QueryVariantsKo, ["리본 모자"]);
+    let facts = facts("눈꽃 모자");
+    let tagged = done(Reason::FewTags, FixKind::AddTags, &few, &facts).unwrap();
+    assert_eq!(
+        tagged.values(Field::TagsKo),
+        ["리본", "눈꽃", "모자", "빨간색", "겨울"]
+    );
+    let asked = done(Reason::FewQueries, FixKind::AddQueries, &few, &facts).unwrap();
+    assert_eq!(
+        asked.values(Field::QueryVariantsKo),
+        ["리본 모자", "빨간 모자", "천 모자"]
+    );
+}
+
+#[test]
+fn what_is_said_twice_is_said_once() {
+    let twice = labels("눈꽃 모자").with(
+        Field::LabelKo,
+        ["붉은 비단의 눈꽃 모자, 흰 방울, 붉은 비단"],
+    );
+    let twice = twice.with(
+        Field::QueryVariantsKo,
+        ["빨간 모자", "모자 빨간", "리본 모자", "겨울 장식"],
+    );
+    let fixed = done(
+        Reason::Repetition,
+        FixKind::DropRepetition,
+        &twice,
+        &facts("눈꽃 모자"),
+    )
+    .unwrap();
+    assert_eq!(fixed.label_ko(), "붉은 비단의 눈꽃 모자, 흰 방울");
+    assert_eq!(
+        fixed.values(Field::QueryVariantsKo),
+        ["빨간 모자", "리본 모자", "겨울 장식"]
+    );
+}
+
+#[test]
+fn a_label_is_written_from_what_is_known() {
+    let alone = labels("눈꽃 모자").with(Field::LabelKo, ["눈꽃 모자"]);
+    let described = done(
+        Reason::LabelEqualsItemName,
+        FixKind::Describe,
+        &alone,
+        &facts("눈꽃 모자"),
+    );
+    assert_eq!(
+        described.unwrap().label_ko(),
+        "빨간색과 흰색의 천 눈꽃 모자"
+    );
+    // A name that tells a color is believed.
+    let red = labels("빨간 별").with(Field::LabelKo, ["빨간 별 모자"]);
+    let described = done(
+        Reason::NothingVisible,
+        FixKind::Describe,
+        &red,
+        &facts("빨간 별"),
+    );
+    assert_eq!(described.unwrap().label_ko(), "천 빨간 별 모자");
+}
+
+#[test]
+fn foreign_words_become_korean_or_go() {
+    let mixed = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["緑色 방울이 달린 hat 눈꽃 모자"])
+        .with(
+            Field::TagsKo,
+            ["모자", "red", "리본", "겨울", "눈꽃", "可爱"],
+        );
+    let facts = facts("눈꽃 모자");
+    let reason = Reason::MixedScript;
+    assert_eq!(done(reason, FixKind::TranslateWords, &mixed, &facts), None);
+    let dropped = done(reason, FixKind::DropWords, &mixed, &facts).unwrap();
+    assert_eq!(dropped.label_ko(), "방울이 달린 눈꽃 모자");
+    assert_eq!(
+        dropped.values(Field::TagsKo),
+        ["모자", "리본", "겨울", "눈꽃"]
+    );
+    let english =
+        labels("눈꽃 모자").with(Field::TagsKo, ["모자", "red", "리본", "leather", "눈꽃"]);
+    let translated = done(reason, FixKind::TranslateWords, &english, &facts).unwrap();
+    assert_eq!(
+        translated.values(Field::TagsKo),
+        ["모자", "빨간색", "리본", "가죽", "눈꽃"]
+    );
+}
+
+#[test]
+fn a_list_becomes_a_sentence() {
+    for (label, after) in [
+        (
+            "눈꽃 모자: 흰색, 빨간색, 반짝이는",
+            "흰색과 빨간색의 반짝이는 눈꽃 모자",
+        ),
+        (
+            "눈꽃 모자, 흰색/빨간색, 리본 장식, 모자",
+            "흰색과 빨간색의 리본 장식 눈꽃 모자",
+        ),
+    ] {
+        let list = labels("눈꽃 모자").with(Field::LabelKo, [label]);
+        let joined = done(
+            Reason::CommaList,
+            FixKind::JoinList,
+            &list,
+            &facts("눈꽃 모자"),
+        );
+        assert_eq!(joined.unwrap().label_ko(), after);
+    }
+}
+
+#[test]
+fn twins_are_told_apart_by_the_color_that_is_not_said() {
+    let twin = labels("눈꽃 모자").with(Field::LabelKo, ["리본이 달린 눈꽃 모자"]);
+    let facts = FixFacts {
+        is_duplicate: true,
+        colors: Some(icon(&[(BLUE, 1.0)])),
+        ..facts("눈꽃 모자")
+    };
+    let told = done(Reason::DuplicateLabel, FixKind::TellApart, &twin, &facts).unwrap();
+    assert_eq!(told.label_ko(), "리본이 달린 파란 눈꽃 모자");
+    assert!(told.values(Field::Colors).contains(&"blue".to_owned()));
+}
+
+#[test]
+fn the_safe_fixes_leave_what_needs_an_eye() {
+    let none: [&str; 0] = [];
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let bare = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["붉은 리본 모자"])
+        .with(Field::TagsKo, ["리본"])
+        .with(Field::Colors, none)
+        .with(Field::ItemTypeGuess, none);
+    let facts = facts("눈꽃 모자");
+    let context = facts.context(&vocabulary);
+    let (_, fixed) = safe_fixes(&bare, &context);
+    assert_eq!(fixed.label_ko(), "붉은 리본 눈꽃 모자");
+    assert_eq!(check(&fixed, &context.rules), []);
+    // Who calls a hat a shoe has not seen what it is.
+    let mistaken = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
+    let (_, fixed) = safe_fixes(&mistaken, &context);
+    assert_eq!(fixed.label_ko(), "붉은 리본 신발");
+}
+
+/// Labels with every fault, in many combinations.
+fn generated() -> Vec<(Labels, FixFacts)> {
+    let none: [&str; 0] = [];
+    let names = [
+        "눈꽃 모자",
+        "블랙 클로버",
+        "에테르넬 아처후드",
+        "♣메이플♣",
+        "龍의 검",
+        "",
+    ];
+    let texts = [
+        "붉은 리본 모자",
+        "모자",
+        "검은색과 금색이 섞인 모자",
+        "블랙/화이트, 레이스, 모자, 모자",
+        "눈꽃 모자",
+        "緑色 모자 hat",
+        "검은색",
+        "파란색으로 빛나는 모자입니다.",
+        "a black hat",
+    ];
+    let icons = [
+        Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
+        Some(icon(&[([17, 17, 17], 0.6), ([212, 175, 55], 0.4)])),
+        Some(ColorHistogram::default()),
+        None,
+    ];
+    let mut all = Vec::new();
+    for name in names {
+        for text in texts {
+            for colors in &icons {
+                for sparse in [false, true] {
+                    let mut made = labels("눈꽃 모자").with(Field::LabelKo, [text]);
+                    if sparse {
+                        made.set(Field::TagsKo, ["블랙", "可爱"]);
+                        made.set(Field::QueryVariantsKo, [text, text]);
+                        made.set(Field::Colors, ["blue"]);
+                        for field in [Field::Theme, Field::Material, Field::Vibe] {
+                            made.set(field, none);
+                        }
+                        made.set(Field::ItemTypeGuess, none);
+                    }
+                    let facts = FixFacts {
+                        colors: colors.clone(),
+                        is_duplicate: sparse,
+                        ..facts(name)
+                    };
+                    all.push((made, facts));
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_fix_clears_its_reason_and_brings_no_worse_one() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let mut seen = 0;
+    for (labels, facts) in generated() {
+        let context: FixContext = facts.context(&vocabulary);
+        let before = check(&labels, &context.rules);
+        for &reason in &before {
+            for offered in fixes(reason, &labels, &context) {
+                seen += 1;
+                let fixed = offered.applied(&labels);
+                let mut rules = context.rules;
+                rules.label_count = 1;
+                let after = check(&fixed, &rules);
+                let told = format!(
+                    "{:?} {} -> {}",
+                    offered.kind,
+                    labels.label_ko(),
+                    fixed.label_ko()
+                );
+                assert!(!after.contains(&reason), "{told}");
+                let gravity = crate::record::rules::weight;
+                let worse = after
+                    .iter()
+                    .filter(|new| !before.contains(new) && gravity(**new) >= gravity(reason));
+                assert_eq!(worse.count(), 0, "{told}: {after:?}");
+                assert_eq!(fixed.label_ko(), clean_text(fixed.label_ko()));
+                assert_eq!(fixed.normalized(&vocabulary).label_ko(), fixed.label_ko());
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}

@@ -1,0 +1,9 @@
+//! Korean sentences: particles, color words, phrases, kinds of things.
+
+mod color_words;
+mod phrase;
+mod words;
+
+pub use color_words::{ColorUse, Shape, in_shape};
+pub use phrase::Phrase;
+pub use words::{ItemKind, is_answer, is_kind, item_kind, kind_at_end, known_words, stems, words};

@@ -1,0 +1,134 @@
+//! Words that tell what an item is, and words of the vocabulary in a text.
+
+use crate::record::fixes::FixContext;
+use crate::record::{Field, Labels, Vocabulary, Word};
+use crate::text::{clean_text, particles};
+
+/// Types that say nothing of the item.
+const NO_TYPES: [&str; 2] = ["other", "unknown"];
+/// Types that a more special one may stand for.
+const WIDE_TYPES: [&str; 4] = ["weapon", "secondary weapon", "accessory", "pocket item"];
+/// Words at the end of a label that are a kind of thing to a reader, and none to the vocabulary.
+const KINDS: [&str; 9] = [
+    "옷",
+    "의상",
+    "아이템",
+    "장비",
+    "장식",
+    "장식품",
+    "소품",
+    "무기",
+    "장신구",
+];
+/// What an item is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemKind<'a> {
+    pub word: &'a Word,
+    /// What the item's source or its name calls it.
+    pub korean: String,
+}
+
+impl ItemKind<'_> {
+    /// Whether other types may be meant by it.
+    pub fn is_wide(&self) -> bool {
+        WIDE_TYPES.contains(&self.word.word.as_str())
+    }
+}
+
+/// What the item is by its part; where that is wide, by the last word of its name.
+pub fn item_kind<'a>(context: &FixContext<'a>) -> Option<ItemKind<'a>> {
+    let vocabulary = context.rules.vocabulary;
+    let parts = context.part.into_iter().flat_map(|part| part.split('/'));
+    let by_part = parts
+        .map(|part| part.trim().trim_end_matches(|c: char| c.is_ascii_digit()))
+        .filter_map(|part| {
+            let word = vocabulary.find_exact(Field::ItemTypeGuess, part)?;
+            let korean = part.to_owned();
+            Some(ItemKind { word, korean })
+        })
+        .filter(|kind| !NO_TYPES.contains(&kind.word.word.as_str()));
+    let by_part: Vec<ItemKind> = by_part.collect();
+    let special = by_part.iter().find(|kind| !kind.is_wide());
+    if let Some(special) = special {
+        return Some(special.clone());
+    }
+    let name = clean_text(context.rules.item_name);
+    let by_name = name.split(' ').next_back();
+    let by_name = by_name.and_then(|word| kind_at_end(word, vocabulary));
+    by_name.or_else(|| by_part.into_iter().next())
+}
+
+/// The kind of thing that a word ends in: `털모자` is a hat.
+pub fn kind_at_end<'v>(word: &str, vocabulary: &'v Vocabulary) -> Option<ItemKind<'v>> {
+    let word = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let places = word.char_indices().map(|(at, _)| at);
+    let ends = places.map(|at| &word[at..]);
+    // One syllable says it only where it is the whole word: `검`, but not `선검`.
+    ends.filter(|end| *end == word || end.chars().count() > 1)
+        .find_map(|end| {
+            let found = vocabulary.find_exact(Field::ItemTypeGuess, end)?;
+            let korean = end.to_owned();
+            Some(ItemKind {
+                word: found,
+                korean,
+            })
+        })
+}
+
+/// Whether a word ends in a kind of thing.
+pub fn is_kind(word: &str, vocabulary: &Vocabulary) -> bool {
+    let bare = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+    KINDS.contains(&bare) || kind_at_end(bare, vocabulary).is_some()
+}
+
+/// The word as it is, and without its particle.
+pub fn stems(word: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let stem = particles::stem(word);
+    std::iter::once(word).chain((stem != word).then_some(stem))
+}
+
+/// The words of a text, without the signs around them.
+pub fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+}
+
+/// The words of a field's list that label and tags hold. The item's name says what the item is
+/// about, and not what it is made of; a color is not a metal.
+pub fn known_words(labels: &Labels, field: Field, context: &FixContext) -> Vec<String> {
+    let vocabulary = context.rules.vocabulary;
+    let name = clean_text(context.rules.item_name);
+    let mut found: Vec<String> = Vec::new();
+    for text in [Field::LabelKo, Field::TagsKo]
+        .into_iter()
+        .flat_map(|field| labels.values(field))
+    {
+        let text = match field {
+            Field::Material if !name.is_empty() => clean_text(text).replace(&name, " "),
+            _ => clean_text(text),
+        };
+        let whole = vocabulary
+            .find_exact(field, &text)
+            .filter(|_| !is_short(&text));
+        let parts = words(&text).flat_map(stems).filter(|word| !is_short(word));
+        let parts = parts.filter_map(|word| vocabulary.find_exact(field, word));
+        for word in whole.into_iter().chain(parts) {
+            let is_color = field == Field::Material
+                && vocabulary.find_exact(Field::Colors, &word.word).is_some();
+            if !is_color && is_answer(&word.word) && !found.contains(&word.word) {
+                found.push(word.word.clone());
+            }
+        }
+    }
+    found
+}
+
+/// One syllable means too many things: `눈` is an eye and snow.
+fn is_short(word: &str) -> bool {
+    word.chars().count() < 2
+}
+
+/// Whether the word says something.
+pub fn is_answer(word: &str) -> bool {
+    !matches!(word, "unknown" | "unclear" | "other")
+}

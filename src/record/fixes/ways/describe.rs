@@ -1,0 +1,93 @@
+//! Writes a label from what is known: the colors of the pixels, the material, the name.
+
+use crate::record::fixes::FixContext;
+use crate::record::fixes::text::{
+    ColorUse, Phrase, Shape, in_shape, is_answer, item_kind, kind_at_end, known_words, words,
+};
+use crate::record::{Field, Labels, Word};
+use crate::text::particles::with_particle;
+
+/// A second color is named from this share of the pixels on.
+const SECOND: f32 = 0.2;
+
+/// "<colors> <material> <name>", and the kind of thing where the name does not say it.
+pub fn describe(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let name = context.rules.item_name;
+    if name.is_empty() {
+        return None;
+    }
+    let colors = visible_colors(context);
+    let mut words = Vec::new();
+    words.extend(color_words(&colors));
+    words.extend(material(labels, context));
+    if words.is_empty() {
+        return None;
+    }
+    words.push(name.to_owned());
+    let last = name.rsplit(' ').next().unwrap_or_default();
+    if kind_at_end(last, context.rules.vocabulary).is_none() {
+        words.extend(item_kind(context).map(|kind| kind.korean));
+    }
+    let mut described = labels.clone().with(Field::LabelKo, [words.join(" ")]);
+    if labels.values(Field::Colors).is_empty() {
+        described.set(Field::Colors, colors.iter().map(|word| word.word.clone()));
+    }
+    Some(described)
+}
+
+/// The main colors of the icon, unless the name tells one.
+fn visible_colors<'a>(context: &FixContext<'a>) -> Vec<&'a Word> {
+    let Some(colors) = context.rules.colors else {
+        return Vec::new();
+    };
+    // A name that tells a color is believed.
+    let vocabulary = context.rules.vocabulary;
+    if words(context.rules.item_name).any(|word| ColorUse::of(word, "", vocabulary).is_some()) {
+        return Vec::new();
+    }
+    let mut measured = colors.unclaimed(&[], vocabulary);
+    measured.truncate(2);
+    let main = measured.into_iter().enumerate();
+    main.filter(|(at, (_, share))| *at == 0 || *share >= SECOND)
+        .map(|(_, (word, _))| word)
+        .collect()
+}
+
+fn color_words(colors: &[&Word]) -> Option<String> {
+    match colors {
+        [] => None,
+        [color] => Some(in_shape(color, Shape::Adjective).to_owned()),
+        [first, second, ..] => {
+            let first = with_particle(in_shape(first, Shape::Shade), "과");
+            Some(format!("{first} {}의", in_shape(second, Shape::Shade)))
+        }
+    }
+}
+
+/// A material that the record names.
+fn material(labels: &Labels, context: &FixContext) -> Option<String> {
+    let vocabulary = context.rules.vocabulary;
+    let held = labels.values(Field::Material).iter().cloned();
+    let held = held.chain(known_words(labels, Field::Material, context));
+    let mut korean = held
+        .filter(|word| is_answer(word))
+        .filter_map(|word| Some(vocabulary.korean(Field::Material, &word)?.to_owned()));
+    korean.find(|word| !context.rules.item_name.contains(word.as_str()))
+}
+
+/// Names the main color, or else the name, where the label has neither.
+pub fn tell_apart(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let vocabulary = context.rules.vocabulary;
+    let label = Phrase::new(labels.label_ko(), context.rules.item_name, vocabulary);
+    let colors = context.rules.colors?.unclaimed(&[], vocabulary);
+    let mut colors = colors.into_iter().map(|(word, _)| word);
+    let color = colors.find(|word| !label.has_color(word))?;
+    let label = label.with_color(color)?.text();
+    let mut told = labels.clone().with(Field::LabelKo, [label]);
+    let listed = labels.values(Field::Colors);
+    if !listed.contains(&color.word) {
+        let all = listed.iter().chain([&color.word]);
+        told.set(Field::Colors, all.cloned());
+    }
+    Some(told)
+}

@@ -1,0 +1,40 @@
+//! The ways to fix a record, one file for each thing that they are about.
+
+mod attributes;
+mod colors;
+mod describe;
+mod join;
+mod lists;
+mod name;
+mod scripts;
+
+pub use colors::misses_largest_color;
+pub use name::mistakes_kind;
+
+use super::FixContext;
+use crate::record::{FixKind, Labels};
+
+/// What a fix would make of the labels, whatever the rules say of that.
+pub fn attempt(kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let attempt = match kind {
+        FixKind::UpdateName => name::update,
+        FixKind::CorrectName => name::correct,
+        FixKind::InsertName => name::insert,
+        FixKind::Describe => describe::describe,
+        FixKind::ReplaceColors => colors::replace,
+        FixKind::RemoveColors => colors::remove,
+        FixKind::NameMainColor => colors::name_main,
+        FixKind::ListMainColor => colors::list_main,
+        FixKind::SetColors => attributes::set_colors,
+        FixKind::SetType => attributes::set_type,
+        FixKind::FillAttributes => attributes::fill,
+        FixKind::AddTags => lists::add_tags,
+        FixKind::AddQueries => lists::add_queries,
+        FixKind::DropRepetition => lists::drop_repetition,
+        FixKind::TranslateWords => scripts::translate,
+        FixKind::DropWords => scripts::drop,
+        FixKind::JoinList => join::join,
+        FixKind::TellApart => describe::tell_apart,
+    };
+    attempt(labels, context)
+}

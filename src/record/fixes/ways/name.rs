@@ -1,0 +1,231 @@
+//! Puts the item's name into the label, where a person would put it.
+
+use crate::record::fixes::FixContext;
+use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, stems, words};
+use crate::record::{Field, Labels};
+use crate::text::clean_text;
+use crate::text::particles::{is_particle, with_particle};
+use unicode_normalization::UnicodeNormalization;
+
+/// Two spellings of one name share at least this part of their letters.
+const NEAR: f32 = 0.75;
+/// Shorter names are too easily taken for another word.
+const LEAST_LETTERS: usize = 6;
+/// Nouns that take `의` before what they describe.
+const LOOKS: [&str; 6] = ["모양", "무늬", "패턴", "스타일", "디자인", "형태"];
+
+/// The current name of the item takes the place of the one that the text was made under.
+pub fn update(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    Some(context.names().updated(labels, context.rules.vocabulary))
+}
+
+/// The words of the label that are nearly the name become the name.
+pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let name = context.rules.item_name;
+    let label = clean_text(labels.label_ko());
+    if name.is_empty() || label.contains(name) {
+        return None;
+    }
+    let wanted = letters(name);
+    if wanted.len() < LEAST_LETTERS {
+        return None;
+    }
+    let most = name.split_whitespace().count() + 2;
+    let places: Vec<(usize, usize)> = word_places(&label);
+    let mut best: Option<(f32, usize, usize)> = None;
+    for (first, &(begin, _)) in places.iter().enumerate() {
+        for &(_, end) in places[first..].iter().take(most) {
+            for stem in stems(&label[begin..end]) {
+                if !ends_alike(stem, name) && !ends_clause(&label[begin + stem.len()..]) {
+                    continue;
+                }
+                let likeness = likeness(&letters(stem), &wanted);
+                if likeness >= NEAR && best.is_none_or(|(other, ..)| likeness > other) {
+                    best = Some((likeness, begin, begin + stem.len()));
+                }
+            }
+        }
+    }
+    let (_, begin, end) = best?;
+    let after = &label[end..];
+    // The particle is right for the word that it stood behind.
+    let particle_end = after
+        .find(|c: char| !c.is_alphanumeric())
+        .unwrap_or(after.len());
+    let (particle, rest) = after.split_at(particle_end);
+    let named = with_particle(name, particle);
+    let label = format!("{}{named}{rest}", &label[..begin]);
+    Some(labels.clone().with(Field::LabelKo, [label]))
+}
+
+/// Whether the last words of both are much the same.
+fn ends_alike(text: &str, name: &str) -> bool {
+    likeness(&letters(last_word(text)), &letters(last_word(name))) >= 0.5
+}
+
+/// Whether no word goes on after a part of a sentence.
+fn ends_clause(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with([',', '.', ':'])
+}
+
+/// Where the words of a text begin and end, signs around them left out.
+fn word_places(text: &str) -> Vec<(usize, usize)> {
+    words(text)
+        .map(|word| {
+            let begin = word.as_ptr() as usize - text.as_ptr() as usize;
+            (begin, begin + word.len())
+        })
+        .collect()
+}
+
+/// The letters of a text: Hangul syllables taken apart, without blanks and signs.
+fn letters(text: &str) -> Vec<char> {
+    let text = text.nfd().filter(|c| c.is_alphanumeric());
+    text.flat_map(char::to_lowercase).collect()
+}
+
+/// 1 where they are the same, 0 where they share nothing.
+fn likeness(a: &[char], b: &[char]) -> f32 {
+    let longest = a.len().max(b.len()).max(1);
+    1.0 - distance(a, b) as f32 / longest as f32
+}
+
+/// The fewest letters to add, drop or change that make one of the other.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The name takes the place of the kind of thing at the end, or stands before it where the name
+/// does not say it.
+pub fn insert(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let name = context.rules.item_name;
+    let label = clean_text(labels.label_ko());
+    if name.is_empty() || label.is_empty() || label.contains(name) {
+        return None;
+    }
+    let label = named(&label, context);
+    Some(labels.clone().with(Field::LabelKo, [label]))
+}
+
+fn named(label: &str, context: &FixContext) -> String {
+    let name = context.rules.item_name;
+    let vocabulary = context.rules.vocabulary;
+    let body = label.trim_end_matches(['.', '!', '~', ' ']);
+    if body.ends_with(['다', '요']) && body.contains(' ') {
+        return format!("{} {label}", with_particle(name, "는"));
+    }
+    // Descriptions behind commas stay behind them.
+    let clauses: Vec<&str> = body.split(", ").collect();
+    let ends_in_thing = |clause: &&str| {
+        let last = last_word(clause);
+        is_kind(last, vocabulary) || is_of_name(last, name)
+    };
+    let at = clauses.iter().position(ends_in_thing).unwrap_or(0);
+    let mut made: Vec<String> = clauses.iter().map(ToString::to_string).collect();
+    made[at] = named_clause(clauses[at], context);
+    made.join(", ")
+}
+
+fn last_word(clause: &str) -> &str {
+    clause.rsplit(' ').next().unwrap_or_default()
+}
+
+fn named_clause(clause: &str, context: &FixContext) -> String {
+    let name = context.rules.item_name;
+    let vocabulary = context.rules.vocabulary;
+    let mut words: Vec<&str> = clause.split(' ').collect();
+    let kind = words
+        .last()
+        .copied()
+        .filter(|word| is_kind(word, vocabulary));
+    if kind.is_some() {
+        words.pop();
+    }
+    if let (Some(kind), Some(last)) = (kind, words.last())
+        && is_of_name(&format!("{last}{kind}"), name)
+    {
+        // `캠핑 가방` of a `캠핑가방`.
+        words.pop();
+    }
+    let mut shares = kind.is_some();
+    while let Some(last) = words.last()
+        && is_of_name(last, name)
+    {
+        words.pop();
+        shares = true;
+    }
+    if !shares && let Some(last) = words.last_mut() {
+        // A thing of its own: the item has its shape.
+        let look = LOOKS.iter().any(|look| last.ends_with(look));
+        let ends = match look {
+            true => "의",
+            false
+                if last.ends_with(['의', '는', '은', '한', '운', '인', '진', '난', '색', '빛']) =>
+            {
+                ""
+            }
+            false => " 모양의",
+        };
+        let phrase = words.join(" ");
+        return format!("{phrase}{ends} {name}");
+    }
+    words.push(name);
+    if let Some(kind) = kind
+        && !says_kind(name, kind, context)
+    {
+        words.push(kind);
+    }
+    words.join(" ")
+}
+
+/// Whether the word, with or without its particle, is one of the name's.
+fn is_of_name(word: &str, name: &str) -> bool {
+    let is_part = |stem: &str| {
+        let mut parts = words(name).filter_map(|part| part.strip_prefix(stem));
+        parts.any(|rest| rest.is_empty() || is_particle(rest))
+    };
+    stems(word).any(is_part)
+}
+
+/// Whether a reader of the name knows the kind of thing.
+fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
+    let vocabulary = context.rules.vocabulary;
+    let last = name.rsplit(' ').next().unwrap_or_default();
+    let bare = last.trim_end_matches(|c: char| !c.is_alphanumeric());
+    if bare.ends_with(kind) || words(name).any(|word| word == kind) {
+        return true;
+    }
+    let by_name = kind_at_end(last, vocabulary);
+    let by_label = kind_at_end(kind, vocabulary);
+    match (by_name, by_label, item_kind(context)) {
+        (Some(name), Some(label), _) if name.word == label.word => true,
+        // The label takes it for another thing than it is.
+        (Some(name), _, Some(item)) => name.word == item.word,
+        _ => false,
+    }
+}
+
+/// Whether the label calls the item another kind of thing than its part does: who wrote that has
+/// not seen what it is.
+pub fn mistakes_kind(labels: &Labels, context: &FixContext) -> bool {
+    let vocabulary = context.rules.vocabulary;
+    let label = clean_text(labels.label_ko());
+    let Some(item) = item_kind(context).filter(|kind: &ItemKind| !kind.is_wide()) else {
+        return false;
+    };
+    let kinds = words(&label).flat_map(stems);
+    let mut kinds = kinds.filter_map(|word| kind_at_end(word, vocabulary));
+    kinds
+        .next_back()
+        .is_some_and(|last| last.word != item.word && !last.is_wide())
+}

@@ -1,0 +1,86 @@
+//! Writes words of other scripts in Korean, or leaves them out.
+
+use crate::record::fixes::FixContext;
+use crate::record::rules::foreign_in;
+use crate::record::{Field, Labels, Vocabulary};
+use crate::text::clean_text;
+
+/// Foreign words that the vocabulary knows become Korean ones.
+pub fn translate(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let mut fixed = labels.clone();
+    for &field in Field::ALL {
+        let values = labels.values(field).iter().map(|value| {
+            match is_foreign(field, value, context.rules.item_name) {
+                true => translated(field, value, context),
+                false => Some(value.clone()),
+            }
+        });
+        let values: Option<Vec<String>> = values.collect();
+        fixed.set(field, without_twins(values?));
+    }
+    Some(fixed)
+}
+
+/// Foreign words go: the entry of a list as a whole, of a sentence the word.
+pub fn drop(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    let mut fixed = labels.clone();
+    for &field in Field::ALL {
+        let foreign = |text: &str| is_foreign(field, text, context.rules.item_name);
+        let values = labels.values(field).iter();
+        let values: Vec<String> = match field.is_list() {
+            true => values.filter(|value| !foreign(value)).cloned().collect(),
+            false => values
+                .map(|value| match foreign(value) {
+                    true => {
+                        let words = value.split(' ').filter(|word| !foreign(word));
+                        words.collect::<Vec<_>>().join(" ")
+                    }
+                    false => value.clone(),
+                })
+                .collect(),
+        };
+        fixed.set(field, values);
+    }
+    Some(fixed)
+}
+
+/// The whole value, or each of its foreign words, in Korean; `None` where a word is not known.
+fn translated(field: Field, value: &str, context: &FixContext) -> Option<String> {
+    let vocabulary = context.rules.vocabulary;
+    if let Some(whole) = korean(field, value, vocabulary) {
+        return Some(whole);
+    }
+    let value = clean_text(value);
+    let words =
+        value.split(' ').map(
+            |word| match is_foreign(field, word, context.rules.item_name) {
+                true => korean(field, word, vocabulary),
+                false => Some(word.to_owned()),
+            },
+        );
+    Some(words.collect::<Option<Vec<_>>>()?.join(" "))
+}
+
+/// What a field holds for a word that the vocabulary knows.
+fn korean(field: Field, word: &str, vocabulary: &Vocabulary) -> Option<String> {
+    if field.words().is_some() {
+        let known = vocabulary.find_exact(field, word)?;
+        return Some(known.word.clone());
+    }
+    let mut lists = Vocabulary::lists();
+    lists.find_map(|(list, _)| vocabulary.korean(list, word).map(str::to_owned))
+}
+
+fn without_twins(values: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}
+
+fn is_foreign(field: Field, text: &str, name: &str) -> bool {
+    !foreign_in(field, text, name).is_empty()
+}

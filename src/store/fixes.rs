@@ -1,0 +1,54 @@
+//! Gathers what the fixes of a record are computed from.
+
+use super::errors::doing;
+use super::tables::answers::attempts_of;
+use super::tables::computed::read_colors;
+use super::tables::drafts::{DraftRow, read_draft};
+use super::tables::groups::{GroupRow, read_group};
+use super::tables::states::read_current;
+use crate::error::Result;
+use crate::record::fixes::{FixFacts, FixableRecord};
+use crate::record::{GroupId, GroupSummary, Names};
+use rusqlite::{Connection, OptionalExtension};
+
+/// What is known of a group whose draft this is.
+pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -> Result<FixFacts> {
+    let attempts = attempts_of(db, id)?.into_iter();
+    let answers = attempts.filter_map(|attempt| attempt.labels);
+    let is_duplicate: Option<bool> = db
+        .prepare_cached("SELECT duplicate FROM heads WHERE group_id = ?1")
+        .and_then(|mut select| select.query_row([id.0], |row| row.get(0)).optional())
+        .map_err(doing("reading a group"))?;
+    let names = Names {
+        made_under: &draft.item_name,
+        now: &group.item.item_name,
+    };
+    Ok(FixFacts {
+        item_name: names.of_text(&draft.labels).to_owned(),
+        name_now: group.item.item_name.clone(),
+        part: group.item.item_part.clone(),
+        colors: match draft.with_image {
+            true => read_colors(db, id)?,
+            false => None,
+        },
+        with_metadata: draft.with_metadata,
+        confidence: draft.confidence.clone(),
+        others: answers.filter(|labels| *labels != draft.labels).collect(),
+        is_duplicate: is_duplicate.unwrap_or_default(),
+    })
+}
+
+/// A group's draft with what its fixes need; `None` where there is no draft.
+pub fn record(db: &Connection, summary: &GroupSummary) -> Result<Option<FixableRecord>> {
+    let current = read_current(db, summary.id)?.unwrap_or_default();
+    let Some(number) = current.review.draft else {
+        return Ok(None);
+    };
+    let draft = read_draft(db, number)?;
+    let group = read_group(db, summary.id)?;
+    Ok(Some(FixableRecord {
+        facts: facts(db, summary.id, &group, &draft)?,
+        labels: draft.labels,
+        reasons: summary.reasons.clone(),
+    }))
+}

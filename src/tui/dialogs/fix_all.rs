@@ -1,0 +1,191 @@
+//! Takes one kind of fix for many records, after a preview of what that would do.
+
+use super::bulk::Scope;
+use super::{Dialog, DialogPlace, Modal, Next};
+use crate::engine::Command;
+use crate::record::fixes::FixPreview;
+use crate::record::{Change, FixKind, GroupId, GroupState, Reason};
+use crate::text::{count, plural};
+use crate::tui::session::Session;
+use crate::tui::widgets::layout::centered;
+use crate::tui::widgets::{clear, pane, put};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub struct FixAllForm {
+    reason: Reason,
+    kind: FixKind,
+    scope: Scope,
+    groups: Vec<GroupId>,
+    /// What the engine counted; `None` until it has.
+    preview: Option<FixPreview>,
+}
+
+impl FixAllForm {
+    /// The dialog over the records with this reason; requests the preview from the engine.
+    pub fn open(reason: Reason, kind: FixKind, scope: Scope, session: &mut Session) -> Dialog {
+        let groups = groups(reason, scope, session);
+        if groups.is_empty() {
+            return Dialog::refusal(format!("No open record here has {}.", reason.code()));
+        }
+        session.send(Command::PreviewFix {
+            groups: groups.clone(),
+            reason,
+            kind,
+        });
+        Dialog::FixAll(Self {
+            reason,
+            kind,
+            scope,
+            groups,
+            preview: None,
+        })
+    }
+
+    /// Takes what the engine counted for these groups.
+    pub fn set_preview(&mut self, groups: &[GroupId], kind: FixKind, preview: FixPreview) {
+        if self.groups == groups && self.kind == kind {
+            self.preview = Some(preview);
+        }
+    }
+
+    fn area(&self, body: Rect) -> Rect {
+        let rows = self.preview.as_ref().map_or(0, |found| {
+            found.reasons.len() + 2 * found.examples.len() + 1
+        });
+        // Border, what it is about, what it does.
+        centered(body, 76, (rows as u16).saturating_add(5).clamp(7, 24))
+    }
+
+    fn take(&self, session: &mut Session) -> Next {
+        let Some(found) = &self.preview else {
+            // No answer counts before the preview is shown.
+            return Next::stay();
+        };
+        if found.records == 0 {
+            session.notify("nothing to fix");
+            return Next::close();
+        }
+        let change = Change::Fix {
+            reason: self.reason,
+            kind: self.kind,
+        };
+        session.apply(self.groups.clone(), change);
+        Next::close()
+    }
+
+    fn about(&self) -> String {
+        let records = plural(self.groups.len(), "record");
+        let code = self.reason.code();
+        match self.scope {
+            Scope::Selection => format!("{records} with {code} that you selected"),
+            Scope::Shown => format!("{records} with {code} that the list shows"),
+            Scope::Family => format!("{records} with {code} of this family"),
+            Scope::Record | Scope::All => {
+                format!("all {records} with {code} that nobody has decided about")
+            }
+        }
+    }
+}
+
+/// The records of the scope that have the reason; what a person has accepted, committed or rejected
+/// is theirs.
+fn groups(reason: Reason, scope: Scope, session: &Session) -> Vec<GroupId> {
+    let is_open = |id: &GroupId| {
+        session.records.get(*id).is_some_and(|summary| {
+            let is_decided = matches!(
+                summary.state,
+                GroupState::Accepted | GroupState::Committed | GroupState::Rejected
+            );
+            !is_decided && summary.reasons.contains(&reason)
+        })
+    };
+    let groups = scope.groups(session).into_iter();
+    groups.filter(is_open).collect()
+}
+
+impl Modal for FixAllForm {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
+        match key.code {
+            _ if escape => Next::close(),
+            KeyCode::Char('n' | 'N' | 'q' | 'ㅜ') => Next::close(),
+            // ㅛ stands on the key of y.
+            KeyCode::Char('y' | 'Y' | 'ㅛ') => self.take(session),
+            KeyCode::Tab | KeyCode::BackTab => {
+                let next = match self.scope.next(session) {
+                    // One record is fixed by the digit alone.
+                    Scope::Record => Scope::Record.next(session),
+                    next => next,
+                };
+                Next::open(Self::open(self.reason, self.kind, next, session))
+            }
+            _ => Next::stay(),
+        }
+    }
+
+    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
+        vec![self.area(session.body())]
+    }
+
+    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+        let theme = &session.theme;
+        let area = self.area(session.body());
+        clear(area, buf);
+        let inner = pane(theme, area, true, "Fix all alike", true, buf);
+        let mut row = 0;
+        let mut line = |text: &str, style, buf: &mut Buffer| {
+            if row < inner.height {
+                put(buf, inner.x, inner.y + row, inner.width, text, style);
+            }
+            row += 1;
+        };
+        line(&self.about(), theme.text(), buf);
+        let Some(found) = &self.preview else {
+            return line("counting...", theme.dim(), buf);
+        };
+        let left = match found.left {
+            0 => String::new(),
+            left => format!("; {} cannot be fixed so and stay", count(left as u64)),
+        };
+        let does = format!(
+            "y: {} in {}{left}",
+            self.kind.title(),
+            plural(found.records, "record")
+        );
+        line(&does, theme.accent(), buf);
+        for (reason, before, after) in &found.reasons {
+            let style = if after > before {
+                theme.warn()
+            } else {
+                theme.text()
+            };
+            let text = format!(
+                "{:>6} -> {:<6} {}",
+                count(*before as u64),
+                count(*after as u64),
+                reason.code()
+            );
+            line(&text, style, buf);
+        }
+        line("", theme.text(), buf);
+        for (before, after) in &found.examples {
+            line(&format!("- {before}"), theme.dim(), buf);
+            line(&format!("+ {after}"), theme.text(), buf);
+        }
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("y", "fix them"),
+            ("Tab", "other records"),
+            ("Esc", "close"),
+        ]
+    }
+}

@@ -1,0 +1,176 @@
+//! `list`, `fix` and `--redo`: what needs a person, what needs nobody, and asking again.
+
+use crate::common::{Desk, Ended, ended, good, say};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// An answer without name, tags and type, which claims that the red icon is blue.
+fn careless() -> Value {
+    let mut answer = good("모자");
+    answer["label_ko"] = json!("파란 천 모자");
+    answer["tags_ko"] = json!(["블루", "천"]);
+    answer["attributes"]["item_type_guess"] = Value::Null;
+    answer["attributes"]["colors"] = json!(["blue"]);
+    answer["query_variants_ko"] = json!(["파란 모자", "천 모자", "단정한 장식"]);
+    answer
+}
+
+fn desk() -> Desk {
+    let mut desk = Desk::with_icons(&["눈꽃 모자", "별빛 모자"]);
+    desk.plays("눈꽃 모자", &[say(careless())]);
+    desk.batch(&[]).expect(0);
+    desk
+}
+
+fn command(desk: &Desk, args: &[&str]) -> Ended {
+    ended(&mut desk.plain(args))
+}
+
+fn list(desk: &Desk, filter: &str) -> Vec<Value> {
+    let args = ["list", "--outdir", "out", "--json", "--filter", filter];
+    command(desk, &args).expect(0).events()
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), std::fs::read(path).unwrap()))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn what_needs_a_person_is_listed_with_its_fixes() {
+    let desk = desk();
+    let before = files(&desk.out(""));
+    let listed = command(&desk, &["list", "--outdir", "out", "--json"]).expect(0);
+    let [record] = &listed.events()[..] else {
+        panic!("{}", listed.out);
+    };
+    assert_eq!(record["item_name"], "눈꽃 모자");
+    assert_eq!(record["state"], "uncertain");
+    assert_eq!(record["record"]["label_ko"], "파란 천 모자");
+    let reason = |code: &str| {
+        let reasons = record["reasons"].as_array().unwrap();
+        let found = reasons.iter().find(|reason| reason["code"] == code);
+        found.unwrap_or_else(|| panic!("no {code} in {record}"))
+    };
+    let mismatch = reason("color_mismatch");
+    assert!(
+        mismatch["about"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("파란"))
+    );
+    let fix = &mismatch["fixes"][0];
+    assert_eq!(fix["field"], "label_ko");
+    assert_eq!(fix["text"], "빨간 천 모자");
+    let named = &reason("item_name_missing")["fixes"][0];
+    assert_eq!(named["value"], "파란 천 눈꽃 모자");
+    // For people the same on one line; the certain record is asked for.
+    let told = command(&desk, &["list", "--outdir", "out", "--filter", ""]).expect(0);
+    assert_eq!(told.out.lines().count(), 2, "{}", told.out);
+    assert!(told.out.contains("\t눈꽃 모자\t"), "{}", told.out);
+    // Nothing was written, not even beside the journal.
+    assert_eq!(files(&desk.out("")), before);
+}
+
+#[test]
+fn safe_fixes_make_edited_drafts_and_commit_nothing() {
+    let desk = desk();
+    let labels = std::fs::read(desk.out("labels.jsonl")).unwrap();
+    let before = files(&desk.out(""));
+    let dry = ["fix", "--outdir", "out", "--filter", "", "--dry-run"];
+    let told = command(&desk, &dry).expect(0).out;
+    assert!(
+        told.contains("would put the name into the label: 1 record"),
+        "{told}"
+    );
+    assert!(told.contains("flagged: 1 -> 0 of 1 record"), "{told}");
+    assert_eq!(files(&desk.out("")), before);
+
+    let told = command(&desk, &["fix", "--outdir", "out", "--filter", ""])
+        .expect(0)
+        .out;
+    assert!(
+        told.contains("replaced false colors by those of the icon: 1 record"),
+        "{told}"
+    );
+    assert!(told.contains("nothing is committed"), "{told}");
+    assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), labels);
+    let all = list(&desk, "\"눈꽃 모자\"");
+    let [fixed] = &all[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(fixed["state"], "edited");
+    assert_eq!(fixed["reasons"], json!([]));
+    assert_eq!(fixed["record"]["label_ko"], "빨간 천 눈꽃 모자");
+    assert_eq!(fixed["record"]["attributes"]["colors"], json!(["red"]));
+    assert_eq!(fixed["record"]["attributes"]["item_type_guess"], "hat");
+    assert!(fixed["record"]["tags_ko"].as_array().unwrap().len() >= 5);
+    // Done once, there is nothing left to do.
+    let again = command(&desk, &["fix", "--outdir", "out", "--filter", ""])
+        .expect(0)
+        .out;
+    assert!(again.contains("nothing to fix"), "{again}");
+}
+
+#[test]
+fn an_answer_to_redo_is_offered_and_replaces_nothing() {
+    let mut desk = desk();
+    let labels = std::fs::read(desk.out("labels.jsonl")).unwrap();
+    desk.plays("눈꽃 모자", &[say(good("눈꽃 모자"))]);
+    desk.batch(&["--redo", "reason:color_mismatch"]).expect(2);
+    desk.batch(&["--resume", "--redo", "reason:nonsense"])
+        .expect(2);
+    let ran = desk.batch(&["--resume", "--json", "--redo", "reason:color_mismatch"]);
+    let labeled: Vec<Value> = ran.expect(0).events();
+    let labeled = labeled.iter().filter(|event| event["event"] == "labeled");
+    let names: Vec<&Value> = labeled.map(|event| &event["item_name"]).collect();
+    assert_eq!(names, ["눈꽃 모자"]);
+    assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), labels);
+    assert_eq!(list(&desk, "reason:color_mismatch").len(), 1);
+}
+
+#[test]
+fn what_cannot_be_listed_says_what_to_do() {
+    let desk = Desk::new();
+    let told = command(&desk, &["list", "--outdir", "nowhere"])
+        .expect(1)
+        .err;
+    assert!(
+        told.contains("there is no journal.sqlite in nowhere"),
+        "{told}"
+    );
+    let told = command(&desk, &["fix", "--outdir", "nowhere", "--filter", ""])
+        .expect(1)
+        .err;
+    assert!(
+        told.contains("there is no journal.sqlite in nowhere"),
+        "{told}"
+    );
+    assert!(!desk.path().join("nowhere").exists());
+    let desk = self::desk();
+    command(
+        &desk,
+        &["list", "--outdir", "out", "--filter", "hue:red reason:x"],
+    )
+    .expect(2);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let desk = desk();
+    let mut child = desk
+        .plain(&["list", "--outdir", "out", "--json", "--filter", ""])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}

@@ -7,9 +7,8 @@ use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::{GroupRow, read_group};
 use super::tables::states::read_current;
 use crate::error::Result;
-use crate::record::fixes::{FixFacts, FixPreview, FixableRecord};
-use crate::record::{FixKind, GroupId, GroupSummary, Reason, Vocabulary};
-use crate::store::queries;
+use crate::record::fixes::{FixFacts, FixableRecord};
+use crate::record::{GroupId, GroupSummary};
 use rusqlite::{Connection, OptionalExtension};
 
 /// What is known of a group whose draft this is.
@@ -47,23 +46,4 @@ pub fn record(db: &Connection, summary: &GroupSummary) -> Result<Option<FixableR
         labels: draft.labels,
         reasons: summary.reasons.clone(),
     }))
-}
-
-/// What a fix would do to these groups.
-pub fn preview(
-    db: &Connection,
-    vocabulary: &Vocabulary,
-    groups: &[GroupId],
-    reason: Reason,
-    kind: FixKind,
-) -> Result<FixPreview> {
-    let records = groups.iter().filter_map(|group| {
-        let record = match queries::summary(db, *group) {
-            Ok(Some(summary)) => record(db, &summary),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        record.transpose()
-    });
-    FixPreview::count(records, reason, kind, vocabulary)
 }

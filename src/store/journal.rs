@@ -261,7 +261,7 @@ impl Journal {
         reason: Reason,
         kind: FixKind,
     ) -> Result<FixPreview> {
-        fixes::preview(self.database.read(), &self.vocabulary, groups, reason, kind)
+        queries::fix_preview(self.database.read(), &self.vocabulary, groups, reason, kind)
     }
 
     /// A group's draft with what its fixes need; `None` where there is no draft.

@@ -11,9 +11,9 @@ use super::tables::records::read_record;
 use super::tables::states::read_current;
 use super::tables::{from_json, to_json};
 use crate::error::Result;
-use crate::record::fixes::FixableRecord;
+use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    ColorHistogram, Draft, FailureCode, Field, GroupDetail, GroupId, GroupState, GroupSummary,
+    ColorHistogram, Draft, FailureCode, Field, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
     Item, Labels, Reason, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -192,6 +192,25 @@ fn versions(
         })
     };
     rows.map(version).collect()
+}
+
+/// What one kind of fix would do to these groups.
+pub fn fix_preview(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    groups: &[GroupId],
+    reason: Reason,
+    kind: FixKind,
+) -> Result<FixPreview> {
+    let records = groups.iter().filter_map(|group| {
+        let record = match summary(db, *group) {
+            Ok(Some(summary)) => fixes::record(db, &summary),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        record.transpose()
+    });
+    FixPreview::count(records, reason, kind, vocabulary)
 }
 
 /// The first row of a group and its hash: what a new attempt needs.

@@ -15,6 +15,7 @@ use labeler_tui::record::{
 use labeler_tui::settings::{
     DeviceChoice, LabelerOptions, Lang, ModelOptions, Precision, PromptOptions, Quantize,
 };
+use labeler_tui::vlm::Sampling;
 use std::sync::Arc;
 
 fn main() -> Result<()> {
@@ -35,6 +36,7 @@ fn main() -> Result<()> {
         lang: Lang::Ko,
         with_metadata: true,
         vocabulary: None,
+        overlay: None,
     })?;
     let settings = AttemptSettings {
         strict: false,
@@ -71,6 +73,8 @@ fn main() -> Result<()> {
         ))),
         schema: prompter.schema(&item, &settings, colors),
         max_new_tokens: settings.max_new_tokens,
+        sampling: Sampling::GREEDY,
+        keep_prompt: false,
     };
 
     // The model, and the one job that it gets.

@@ -353,10 +353,11 @@ fn event_json(event: &Event) -> Option<Value> {
             json!({ "event": "broken", "cause": error.cause, "hint": error.hint })
         }
         Event::Groups(_)
+        | Event::Learned(_)
         | Event::Detail(_)
         | Event::Stepped { .. }
-        | Event::Found { .. }
         | Event::VocabularyPreview { .. }
+        | Event::Vocabulary(_)
         | Event::FixPreview { .. }
         | Event::Remembered { .. }
         | Event::Idle => return None,

@@ -8,6 +8,7 @@ mod invocation;
 mod layers;
 mod man;
 mod pages;
+mod values;
 
 pub use args::{Cli, Command};
 pub use invocation::{Invocation, Rejected};
@@ -18,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
 /// Reads `args` (the program's name first), `LABELER_*` and the `--config` file.
@@ -33,7 +34,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
             .to_uppercase();
         (!said).then(|| format!("it comes from LABELER_{variable} in the environment"))
     };
-    let matches = Cli::command()
+    let matches = command()
         .try_get_matches_from(&args)
         .map_err(|error| with_origin(error, in_environment))?;
     let origins = layers::Origins::of(&matches);
@@ -41,11 +42,26 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
     let in_file = |_: &str| Some(format!("it stands in {}", file?.display()));
     let (args, origins) = layers::with_file(args, &matches, origins)?;
     // What was wrong with the flags has been told above.
-    let matches = Cli::command()
+    let matches = command()
         .try_get_matches_from(args)
         .map_err(|error| with_origin(error, in_file))?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok(convert::invocation(cli, &origins)?)
+}
+
+/// The table of options. A variable that is empty is not set: `docker compose` passes those that
+/// nobody set as empty ones.
+fn command() -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    fn without(command: clap::Command, is_empty: &impl Fn(&OsStr) -> bool) -> clap::Command {
+        command
+            .mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
+                true => arg.env(None::<&'static str>),
+                false => arg,
+            })
+            .mut_subcommands(|command| without(command, is_empty))
+    }
+    without(Cli::command(), &is_empty)
 }
 
 /// A value that is not on the command line is told with the place where it is.

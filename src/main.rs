@@ -4,7 +4,7 @@
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
-use labeler_tui::commands::{ask, bench, doctor, export, fix, journal, list, show};
+use labeler_tui::commands::{ask, bench, compare, doctor, export, fix, journal, list, show};
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
@@ -34,6 +34,7 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let works = doctor::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!works)));
         }
+        Invocation::Compare(options) => compare::run(&options, &mut stdout)?,
         Invocation::List(options) => list::run(&options, &mut stdout, &mut stderr)?,
         Invocation::Fix(options) => fix::run(&options, &mut stdout)?,
         Invocation::Export(options) => {
@@ -53,10 +54,13 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
 
 fn label(options: RunOptions) -> Result<ExitCode> {
     let (front, outdir) = (options.front, options.engine.outdir.clone());
-    // A bad key file or a missing terminal is said before anything is opened.
-    let keymap = match front.batch {
+    // A bad key file, a bad theme or a missing terminal is said before anything is opened.
+    let prepared = match front.batch {
         true => None,
-        false => Some(tui::prepare(front.keymap.as_deref())?),
+        false => Some(tui::prepare(
+            front.keymap.as_deref(),
+            front.theme.as_deref(),
+        )?),
     };
     let batch = BatchOptions {
         json: front.json,
@@ -74,11 +78,12 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         model: options.labeler != LabelerOptions::None,
         outdir: outdir.display().to_string(),
         vocabulary: Arc::clone(engine.vocabulary()),
+        pictures: front.pictures,
         english: options.prompt.lang != Lang::Ko,
     };
     logging::start(&outdir, options.log_level)?;
     let labeler = labeler::factory(options.labeler);
-    let Some(keymap) = keymap else {
+    let Some(prepared) = prepared else {
         logging::panics();
         let interrupt = Interrupt::on_signals()?;
         let handle = engine.start(labeler)?;
@@ -86,7 +91,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         return Ok(ExitCode::from(outcome.exit_status()));
     };
     let handle = engine.start(labeler.map(labeler::give_way))?;
-    let exit = tui::run(handle, keymap, settings, &outdir.join(logging::FILE))?;
+    let exit = tui::run(handle, prepared, settings, &outdir.join(logging::FILE))?;
     Ok(ExitCode::from(exit.exit_status()))
 }
 

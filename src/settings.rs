@@ -33,11 +33,22 @@ pub enum OnlySource {
     All,
 }
 
+/// Which of its two names a row of `equipment_shape_items` goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EquipmentName {
+    /// The item whose look the icon shows.
+    #[default]
+    Shape,
+    /// The item that wears that look.
+    Item,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOptions {
     pub kind: SourceKind,
     pub only: OnlySource,
     pub run_id: Option<String>,
+    pub equipment_name: EquipmentName,
     pub max_samples: Option<u64>,
 }
 
@@ -65,6 +76,8 @@ pub struct PromptOptions {
     pub with_metadata: bool,
     /// A user's vocabulary instead of the built-in one.
     pub vocabulary: Option<PathBuf>,
+    /// The file of further words that lie over it, if it is there.
+    pub overlay: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,8 +152,24 @@ pub struct EngineOptions {
     /// The model is asked again about what this filter shows.
     pub redo: Option<String>,
     pub quality_retry: bool,
+    /// Further samples for each uncertain answer.
+    pub opinions: u32,
     pub parquet: bool,
     pub max_new_tokens: usize,
+}
+
+/// How the workstation shows icons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PictureChoice {
+    /// As the terminal says that it can.
+    #[default]
+    Auto,
+    Kitty,
+    Sixel,
+    Iterm,
+    /// Half blocks of text, two pixels a cell.
+    Blocks,
+    None,
 }
 
 /// What only the front ends need.
@@ -151,6 +180,9 @@ pub struct FrontOptions {
     pub json: bool,
     /// A built-in key map's name or a file.
     pub keymap: Option<String>,
+    /// A built-in theme's name or a file.
+    pub theme: Option<String>,
+    pub pictures: PictureChoice,
 }
 
 /// Everything a labeling run needs, one struct per stage.
@@ -213,6 +245,7 @@ pub enum BuiltinFile {
     Prompt(String),
     Vocabulary,
     Keymap(String),
+    Theme(String),
     Schema,
 }
 
@@ -343,4 +376,12 @@ pub enum PathsAre {
     Absolute,
     /// As seen from the dataset's folder.
     Relative,
+}
+
+/// Two outdirs or files of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompareOptions {
+    pub a: PathBuf,
+    pub b: PathBuf,
+    pub json: bool,
 }

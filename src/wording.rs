@@ -2,6 +2,7 @@
 
 use crate::engine::{Blocked, Broken, Command, MovedPictures, Rescued, ServerNotice, Warning};
 use crate::error::Error;
+use crate::record::Alike;
 
 pub fn warning(warning: &Warning) -> String {
     match warning {
@@ -59,6 +60,19 @@ pub fn moved_pictures(pictures: &MovedPictures) -> Option<String> {
         ));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What a score of uncertainty means: the share of such records that people change, and where
+/// that is known from.
+pub fn score(uncertainty: f32, alike: Option<Alike>) -> String {
+    let percent = (uncertainty.clamp(0.0, 1.0) * 100.0).round();
+    match alike {
+        None => format!("{percent} %, estimated"),
+        Some(Alike { changed, decided }) => {
+            let were = if changed == 1 { "was" } else { "were" };
+            format!("{percent} %: {changed} of {decided} like this {were} changed")
+        }
+    }
 }
 
 pub fn server_notice(notice: &ServerNotice) -> String {

@@ -292,8 +292,9 @@ fn named(change: &Change) -> BTreeSet<&'static str> {
         | Change::Add { field, .. }
         | Change::Remove { field, .. }
         | Change::Rename { field, .. }
+        | Change::Synonym { field, .. }
         | Change::TakeField { field, .. } => &[field.key(), DECISION],
-        Change::Replace { .. } => TEXTS,
+        Change::Replace(_) | Change::UpdateName => TEXTS,
         Change::Canonicalize { .. } => WORDS,
         Change::Fix { .. } => ALL_LABELS,
         Change::TakeVersion { .. } => ALL_LABELS,

@@ -10,7 +10,7 @@
     clippy::unwrap_used
 )]
 
-use labeler_tui::settings::{OnlySource, SourceKind, SourceOptions};
+use labeler_tui::settings::{EquipmentName, OnlySource, SourceKind, SourceOptions};
 use labeler_tui::source::{GroupEvent, SourceEnd, group, open};
 use std::fmt::Write as _;
 use std::fs;
@@ -103,6 +103,7 @@ fn measured(kind: SourceKind) -> SourceEnd {
         kind,
         only: OnlySource::All,
         run_id: None,
+        equipment_name: EquipmentName::default(),
         max_samples: None,
     })
     .unwrap();

@@ -18,7 +18,7 @@ mod operator;
 
 use common::{good, picture, say};
 use labeler_tui::labeler::fake::Plays;
-use labeler_tui::record::GroupId;
+use labeler_tui::record::{Field, GroupId};
 use labeler_tui::tui::keymap::Action;
 use operator::Operator;
 use proptest::prelude::*;
@@ -45,9 +45,10 @@ const DEEDS: &[&str] = &[
     "~ tab G e ctrl-u \"다른_물음 enter",
     "~ N \"다시_볼_것 enter",
     "~ v T",
-    "~ v left j j enter",
-    "ctrl-f \"붉은 enter \"푸른 enter y",
-    "ctrl-f \"천 enter enter y",
+    "~ v k right j j enter",
+    "ctrl-f \"붉은 enter \"푸른 enter enter",
+    "ctrl-f \"천 enter enter w w enter",
+    "ctrl-f \"천 enter \"비단 enter space enter",
     "C y",
     "alt-c y",
     "\\ F3 g g space right right v a y",
@@ -56,7 +57,12 @@ const DEEDS: &[&str] = &[
     "\\ F3 A x \"모두_아님 enter n",
     "\\ F3 A t \"장비 enter",
     "\\ F3 A d \"천 enter",
-    "\\ F3 g g space G space s j enter \"night enter",
+    "\\ F3 g g space G space s h a \"night enter",
+    "\\ s c r enter \"gold enter",
+    "F5 r \"다른_말 enter",
+    "F5 down m enter",
+    "F5 right d enter",
+    "F5 left left left left left left left = \"같은_말 enter",
     "\\ F3 A O",
     "~ 1",
     "g 1 y",
@@ -256,4 +262,47 @@ fn every_deed_is_a_step_somewhere() {
         operator.types("u");
         assert!(operator.app.can(Action::Redo), "{deed}");
     }
+}
+
+#[test]
+fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
+    let folder = folder();
+    let words = folder.path().join("out/vocabulary.toml");
+    let mut operator = sits_down(folder.path());
+    let tags = |operator: &mut Operator| {
+        let id = operator.app.session().current().unwrap();
+        let detail = operator.details(&[id]).remove(0);
+        let labels = detail.draft.unwrap().labels;
+        labels.values(Field::TagsKo).to_vec()
+    };
+    operator.types("\\ g g 4");
+    let counts = operator.app.session().records.counts();
+    let old = counts.of(Field::TagsKo)[0].value.clone();
+    operator.types("= \"대표 enter 1");
+    let text = std::fs::read_to_string(&words).unwrap();
+    assert!(
+        text.contains(&format!("word = \"대표\"\nko = [\"{old}\"]")),
+        "{text}"
+    );
+    assert!(tags(&mut operator).contains(&"대표".to_owned()));
+    // Who writes the old word means the new one.
+    operator.types(&format!("j t \"{old}_둘,{old} enter esc"));
+    let after = tags(&mut operator);
+    assert!(
+        after.contains(&format!("{old} 둘")) && !after.contains(&old),
+        "{after:?}"
+    );
+    operator.types("u u");
+    let text = std::fs::read_to_string(&words).unwrap();
+    assert!(!text.contains("대표"), "{text}");
+    assert!(tags(&mut operator).contains(&old));
+    operator.types("U");
+    let text = std::fs::read_to_string(&words).unwrap();
+    assert!(text.contains("대표"), "{text}");
+    operator.leaves();
+    // And at the next start.
+    let mut operator = sits_down(folder.path());
+    operator.types(&format!("t \"{old} enter esc"));
+    assert!(!tags(&mut operator).contains(&old));
+    operator.leaves();
 }

@@ -2,14 +2,17 @@
 
 use super::dataset_args::ExportArgs;
 use super::pages;
+use super::values::{
+    OutdirArgs, background, boolish, equipment_name, lang, log_level, only_source, parse_device,
+    parse_temperature, pictures, precision, quantize, whole,
+};
 use crate::record::Background;
-use crate::settings::{DeviceChoice, Lang, OnlySource, Precision, Quantize};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use std::fmt::Display;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// Label small game-item icons with Qwen2-VL on your own machine.
 ///
@@ -40,6 +43,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Check the terminal, device, model or endpoint, source and outdir
     Doctor(DoctorArgs),
+    /// Compare the records of two outdirs or labels.jsonl files
+    Compare(CompareArgs),
     /// List what needs a person, in queue order, with reasons and suggested fixes
     ///
     /// Reads the journal only, also while the workstation is open. A line is uncertainty, state,
@@ -83,6 +88,12 @@ pub enum ShowCommand {
         #[arg(default_value = "default")]
         name: String,
     },
+    /// A theme file, for --theme
+    Theme {
+        /// dark, light, high-contrast or color-blind
+        #[arg(default_value = "dark")]
+        name: String,
+    },
     /// The JSON Schema of a line of labels.jsonl
     Schema,
 }
@@ -119,13 +130,6 @@ pub enum JournalCommand {
         #[command(flatten)]
         outdir: OutdirArgs,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct OutdirArgs {
-    /// The folder with the labels and the journal
-    #[arg(long, value_name = "DIR", env = "LABELER_OUTDIR")]
-    pub outdir: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -199,6 +203,9 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub run_id: Option<String>,
+    /// Equipment is named by its look (shape) or by the item that wears it (item) [default: shape]
+    #[arg(long, value_name = "NAME", env = "LABELER_EQUIPMENT_NAME", value_parser = equipment_name(), help_heading = "Source")]
+    pub equipment_name: Option<EquipmentName>,
     /// Stop after N items
     #[arg(long, value_name = "N", env = "LABELER_MAX_SAMPLES", allow_negative_numbers = true, value_parser = whole::<u64>(None), help_heading = "Source")]
     pub max_samples: Option<u64>,
@@ -294,10 +301,19 @@ pub struct LabelArgs {
     /// One more, stricter attempt for a low-quality record
     #[arg(long, env = "LABELER_QUALITY_RETRY", value_parser = boolish(), help_heading = "Labeling")]
     pub quality_retry: bool,
+    /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
+    #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
+    pub opinions: Option<u32>,
 
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
     pub keymap: Option<String>,
+    /// Colors: auto, dark, light, high-contrast, color-blind or a file [default: auto]
+    #[arg(long, value_name = "NAME|FILE", env = "LABELER_THEME")]
+    pub theme: Option<String>,
+    /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
+    #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
+    pub pictures: Option<PictureChoice>,
     /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
     #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
     pub log_level: Option<tracing::Level>,
@@ -352,6 +368,17 @@ pub struct ModelArgs {
     /// TOML file with the same names
     #[arg(long, value_name = "FILE", env = "LABELER_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// An outdir or a labels.jsonl
+    pub a: PathBuf,
+    /// Another one
+    pub b: PathBuf,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -410,106 +437,4 @@ pub struct DoctorArgs {
     pub data: DataArgs,
     #[command(flatten)]
     pub model: ModelArgs,
-}
-
-fn boolish() -> clap::builder::BoolishValueParser {
-    clap::builder::BoolishValueParser::new()
-}
-
-/// A whole number from 1 on.
-pub(super) fn whole<N>(most: Option<N>) -> impl TypedValueParser<Value = N>
-where
-    N: FromStr + PartialOrd + From<u8> + Display + Copy + Send + Sync + 'static,
-{
-    move |text: &str| {
-        let number = text.parse().ok().filter(|n: &N| *n >= N::from(1));
-        number
-            .filter(|n| most.is_none_or(|most| *n <= most))
-            .ok_or_else(|| match most {
-                Some(most) => format!("expected a whole number from 1 to {most}"),
-                None => "expected a whole number of 1 or more".to_owned(),
-            })
-    }
-}
-
-/// A closed list of words, each with its value.
-pub(super) fn words<T: Clone + Send + Sync + 'static>(
-    table: &'static [(&'static str, T)],
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(table.iter().map(|(word, _)| *word)).try_map(move |given| {
-        table
-            .iter()
-            .find(|(word, _)| *word == given)
-            .map(|(_, value)| value.clone())
-            .ok_or("not one of the possible values")
-    })
-}
-
-fn only_source() -> impl TypedValueParser<Value = OnlySource> {
-    words(&[
-        ("equipment_shape", OnlySource::EquipmentShape),
-        ("cash", OnlySource::Cash),
-        ("all", OnlySource::All),
-    ])
-}
-
-pub(super) fn background() -> impl TypedValueParser<Value = Background> {
-    words(&[
-        ("white", Background::White),
-        ("black", Background::Black),
-        ("none", Background::None),
-    ])
-}
-
-fn lang() -> impl TypedValueParser<Value = Lang> {
-    words(&[("ko", Lang::Ko), ("en", Lang::En), ("both", Lang::Both)])
-}
-
-fn precision() -> impl TypedValueParser<Value = Precision> {
-    words(&[
-        ("auto", Precision::Auto),
-        ("fp32", Precision::Fp32),
-        ("bf16", Precision::Bf16),
-        ("fp16", Precision::Fp16),
-    ])
-}
-
-fn quantize() -> impl TypedValueParser<Value = Quantize> {
-    words(&[
-        ("auto", Quantize::Auto),
-        ("none", Quantize::None),
-        ("q8_0", Quantize::Q8_0),
-        ("q4k", Quantize::Q4K),
-    ])
-}
-
-fn log_level() -> impl TypedValueParser<Value = tracing::Level> {
-    words(&[
-        ("error", tracing::Level::ERROR),
-        ("warn", tracing::Level::WARN),
-        ("info", tracing::Level::INFO),
-        ("debug", tracing::Level::DEBUG),
-        ("trace", tracing::Level::TRACE),
-    ])
-}
-
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
-        "auto" => Ok(DeviceChoice::Auto),
-        "cpu" => Ok(DeviceChoice::Cpu),
-        "cuda" => Ok(DeviceChoice::Cuda(0)),
-        "metal" => Ok(DeviceChoice::Metal),
-        _ => text
-            .strip_prefix("cuda:")
-            .and_then(|n| n.parse().ok())
-            .map(DeviceChoice::Cuda)
-            .ok_or_else(|| "expected auto, cpu, cuda, cuda:N or metal".to_owned()),
-    }
-}
-
-fn parse_temperature(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
-        _ => Err("expected a number of 0 or more".to_owned()),
-    }
 }

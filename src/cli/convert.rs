@@ -2,18 +2,20 @@
 
 use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
-    OutdirArgs, ShowCommand, VocabularyArgs,
+    ShowCommand, VocabularyArgs,
 };
 use super::dataset_args::ExportArgs;
 use super::invocation::Invocation;
 use super::layers::Origins;
+use super::values::OutdirArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
+use crate::outdir::WORDS;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
-    EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction, JournalOptions,
-    LabelerOptions, ListOptions, ModelOptions, PromptOptions, Quantize, RemoteOptions, RunOptions,
-    SelectionOptions, SourceKind, SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DeviceChoice,
+    DoctorOptions, EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction,
+    JournalOptions, LabelerOptions, ListOptions, ModelOptions, PromptOptions, Quantize,
+    RemoteOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -27,6 +29,11 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
+        Some(Command::Compare(args)) => Invocation::Compare(CompareOptions {
+            a: args.a,
+            b: args.b,
+            json: args.json,
+        }),
         Some(Command::List(args)) => Invocation::List(ListOptions {
             selection: selection(args.outdir, args.filter, args.vocabulary),
             json: args.json,
@@ -41,6 +48,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
             ShowCommand::Vocabulary => BuiltinFile::Vocabulary,
             ShowCommand::Keymap { name } => BuiltinFile::Keymap(name),
+            ShowCommand::Theme { name } => BuiltinFile::Theme(name),
             ShowCommand::Schema => BuiltinFile::Schema,
         }),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
@@ -127,6 +135,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             lang: args.lang.unwrap_or_default(),
             with_metadata: !(args.no_metadata && origins.holds("no_metadata")),
             vocabulary: args.vocabulary,
+            overlay: Some(outdir.join(WORDS)),
         },
         labeler,
         engine: EngineOptions {
@@ -135,6 +144,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             resume: args.resume || !args.batch,
             redo: args.redo,
             quality_retry: args.quality_retry,
+            opinions: args.opinions.unwrap_or(0),
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
         },
@@ -142,6 +152,8 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             batch: args.batch,
             json: args.json,
             keymap: args.keymap,
+            theme: args.theme,
+            pictures: args.pictures.unwrap_or_default(),
         },
         log_level: args.log_level.unwrap_or(tracing::Level::INFO),
     })
@@ -183,6 +195,7 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
         kind,
         only: args.only_source.unwrap_or_default(),
         run_id: args.run_id,
+        equipment_name: args.equipment_name.unwrap_or_default(),
         max_samples: args.max_samples,
     };
     Ok(Some((source, outdir)))
@@ -275,10 +288,18 @@ fn remote_options(
         concurrency: concurrency.unwrap_or(32) as usize,
         api_key: std::env::var("LABELER_API_KEY")
             .ok()
+            // As a file ends that holds a secret.
+            .map(|key| clean_key(&key).to_owned())
             .filter(|key| !key.is_empty())
             .map(crate::settings::Secret::new),
         offline,
     })
+}
+
+/// A key without what surrounds it in the file that it was read from: line ends, blanks, a byte
+/// order mark.
+fn clean_key(key: &str) -> &str {
+    key.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 /// The hub client's own switch counts as `--offline`.

@@ -1,6 +1,6 @@
 //! The options of `export`.
 
-use super::args::{OutdirArgs, background, whole, words};
+use super::values::{OutdirArgs, background, whole, words};
 use crate::export;
 use crate::record::Background;
 use crate::settings::{Caption, DatasetOptions, PathsAre, Share};

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DoctorOptions, FixOptions,
-    JournalOptions, ListOptions, RunOptions,
+    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DoctorOptions,
+    FixOptions, JournalOptions, ListOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -14,6 +14,7 @@ pub enum Invocation {
     Ask(Box<AskOptions>),
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
+    Compare(CompareOptions),
     List(ListOptions),
     Fix(FixOptions),
     Export(Box<DatasetOptions>),

@@ -76,6 +76,7 @@ fn requests(
             max_new_tokens: options.new_tokens,
             sampling: Sampling::GREEDY,
             ignore_eos: true,
+            keep_prompt: false,
             constraint: None,
         });
     }

@@ -6,7 +6,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::JOURNAL;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::{FixableRecord, SAFE_FIXES, fix, safe_fixes};
-use crate::record::{Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary};
+use crate::record::{
+    Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary,
+};
 use crate::settings::FixOptions;
 use crate::store::{Journal, copy_to_read};
 use crate::text::{for_line, plural};
@@ -185,9 +187,15 @@ fn words(plan: &Plan, dry_run: bool) -> String {
     }
     let (before, after) = plan.flagged;
     let records = plural(plan.records, "record");
-    line(&mut text, &format!("flagged: {before} -> {after} of {records}"));
+    line(
+        &mut text,
+        &format!("flagged: {before} -> {after} of {records}"),
+    );
     for (reason, (before, after)) in &plan.reasons {
-        line(&mut text, &format!("  {}: {before} -> {after}", reason.code()));
+        line(
+            &mut text,
+            &format!("  {}: {before} -> {after}", reason.code()),
+        );
     }
     if !dry_run && !plan.steps.is_empty() {
         line(

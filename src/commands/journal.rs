@@ -3,7 +3,8 @@
 use super::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ComparedFile, Exports, Tally};
-use crate::outdir::{JOURNAL, KEPT};
+use crate::outdir::{JOURNAL, KEPT, WORDS};
+use crate::prompt;
 use crate::record::Vocabulary;
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
@@ -46,7 +47,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             kept(&mut text, restored.kept);
         }
         JournalAction::Check => {
-            let checked = store::check(outdir, Arc::new(Vocabulary::builtin()?))?;
+            let checked = store::check(outdir, words_of(outdir)?)?;
             sound = checked.problems.is_empty();
             for problem in &checked.problems {
                 line(&mut text, format_args!("wrong: {problem}"));
@@ -75,7 +76,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             }
         }
         JournalAction::Rebuild => {
-            let mut rebuilt = store::rebuild(outdir, Arc::new(Vocabulary::builtin()?))?;
+            let mut rebuilt = store::rebuild(outdir, words_of(outdir)?)?;
             let mut exports = Exports::new(outdir, &[]);
             exports.rebuild(&mut rebuilt.journal)?;
             let counts = rebuilt.journal.counts()?;
@@ -108,9 +109,15 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
     }
 }
 
+/// The vocabulary with the words of the outdir.
+fn words_of(outdir: &Path) -> Result<Arc<Vocabulary>> {
+    let overlay = outdir.join(WORDS);
+    Ok(Arc::new(prompt::vocabulary(None, Some(&overlay))?))
+}
+
 /// Does again what a run wrote down whose journal was lost.
 fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>> {
-    let mut journal = Journal::lock(outdir, Arc::new(Vocabulary::builtin()?))?;
+    let mut journal = Journal::lock(outdir, words_of(outdir)?)?;
     let mut exports = Exports::new(outdir, &[]);
     exports.catch_up(&mut journal)?;
     let replayed = store::replay(&mut journal, file)?;

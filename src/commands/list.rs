@@ -157,7 +157,10 @@ fn draft_record(detail: &GroupDetail) -> Option<Record> {
 fn line(detail: &GroupDetail) -> String {
     let summary = &detail.summary;
     let reasons = summary.reasons.iter().map(|reason| {
-        let about = detail.draft.as_ref().map_or(&[][..], |draft| draft.about(*reason));
+        let about = detail
+            .draft
+            .as_ref()
+            .map_or(&[][..], |draft| draft.about(*reason));
         let about = match about {
             [] => String::new(),
             about => format!(" ({})", about.join(", ")),

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod bench;
+pub mod compare;
 pub mod doctor;
 pub mod export;
 pub mod fix;

@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::builtin_prompts;
 use crate::record::BUILTIN_VOCABULARY;
 use crate::settings::BuiltinFile;
+use crate::tui::BUILT_IN_THEMES;
 use crate::tui::keymap::BUILT_IN;
 use std::io::Write;
 
@@ -18,6 +19,7 @@ pub fn run(file: &BuiltinFile, out: &mut dyn Write) -> Result<()> {
     let text = match file {
         BuiltinFile::Prompt(version) => named("prompt", version, &builtin_prompts()?)?,
         BuiltinFile::Keymap(name) => named("keymap", name, BUILT_IN)?,
+        BuiltinFile::Theme(name) => named("theme", name, BUILT_IN_THEMES)?,
         BuiltinFile::Vocabulary => BUILTIN_VOCABULARY,
         BuiltinFile::Schema => SCHEMA,
     };
@@ -56,6 +58,10 @@ mod tests {
             .parse()
             .unwrap();
         assert!(!keys.is_empty());
+        for name in ["dark", "light", "high-contrast", "color-blind"] {
+            let theme: toml::Table = shown(BuiltinFile::Theme(name.to_owned())).parse().unwrap();
+            assert!(!theme.is_empty());
+        }
     }
 
     #[test]

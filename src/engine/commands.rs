@@ -2,10 +2,12 @@
 
 use super::effects::Effects;
 use super::journal::JournalAccess;
-use super::messages::{Command, Event, Match, Step, Warning};
+use super::messages::{Command, Event, Step, Warning};
+use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
-use crate::record::{Change, FixKind, GroupId, Labels, Reason};
+use crate::record::{Change, FixKind, GroupId, Labels, Reason, Vocabulary};
 use crate::store::{RunStepKind, StepOutcome};
+use std::sync::Arc;
 
 /// Begins the keys under which the journal holds front ends' own settings.
 const REMEMBERED: &str = "front.";
@@ -22,12 +24,32 @@ pub fn open(journal: &mut JournalAccess, group: GroupId) -> Result<Effects> {
 /// `command` is the `Apply` of this change to these groups.
 pub fn apply(
     journal: &mut JournalAccess,
+    words: &OutdirWords,
     command: &Command,
     groups: &[GroupId],
     change: &Change,
 ) -> Result<Effects> {
     let name = change.name();
+    // The rules that check the step go by the new words.
+    let mut vocabulary = match words.add(change) {
+        Ok(vocabulary) => vocabulary,
+        Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
+    };
+    if let Some(vocabulary) = &vocabulary {
+        journal.opened().set_vocabulary(Arc::clone(vocabulary));
+    }
     let applied = journal.decide(command, |journal| journal.apply(groups, change, &name));
+    let is_step = matches!(&applied, Ok(outcome) if !outcome.changed.is_empty());
+    if vocabulary.is_some() && !is_step {
+        // Undo takes steps back, so that a synonym without one could not be.
+        vocabulary = match words.remove(change) {
+            Ok(before) => before,
+            Err(error) => return Ok(Effects::event(Event::Warning(Warning::Refused(error)))),
+        };
+        if let Some(vocabulary) = &vocabulary {
+            journal.opened().set_vocabulary(Arc::clone(vocabulary));
+        }
+    }
     let mut outcome = match applied {
         Ok(outcome) => outcome,
         Err(error) if error.kind == ErrorKind::Usage => {
@@ -43,18 +65,48 @@ pub fn apply(
         let text = taken_text(journal, change, groups)?;
         journal.log().change(&name, change, text, groups);
     }
-    let step = outcome.report.take().map(Step::Done);
-    Ok(stepped(outcome, step, *change == Change::Commit))
+    let step = outcome
+        .report
+        .take()
+        .map(|report| Step::Done(Box::new(report)));
+    Ok(Effects {
+        vocabulary,
+        ..stepped(outcome, step, *change == Change::Commit)
+    })
 }
 
-pub fn undo(journal: &mut JournalAccess) -> Result<Effects> {
+pub fn undo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
     let undone = journal.decide(&Command::Undo, |journal| journal.undo())?;
-    Ok(gone_back(journal, undone, RunStepKind::Undo, Step::Undone))
+    let words = change_of(&undone).map(|change| words.remove(change));
+    let effects = gone_back(journal, undone, RunStepKind::Undo, Step::Undone);
+    Ok(with_words(effects, words))
 }
 
-pub fn redo(journal: &mut JournalAccess) -> Result<Effects> {
+pub fn redo(journal: &mut JournalAccess, words: &OutdirWords) -> Result<Effects> {
     let redone = journal.decide(&Command::Redo, |journal| journal.redo())?;
-    Ok(gone_back(journal, redone, RunStepKind::Redo, Step::Redone))
+    let words = change_of(&redone).map(|change| words.add(change));
+    let effects = gone_back(journal, redone, RunStepKind::Redo, Step::Redone);
+    Ok(with_words(effects, words))
+}
+
+/// What the step did that was undone or redone.
+fn change_of(outcome: &Option<StepOutcome>) -> Option<&Change> {
+    outcome.as_ref()?.change.as_ref()
+}
+
+/// The effects of a step with what became of the words; the step stands even where those cannot
+/// be written.
+fn with_words(effects: Effects, words: Option<Result<Option<Arc<Vocabulary>>>>) -> Effects {
+    let mut effects = effects;
+    match words {
+        Some(Ok(vocabulary)) => effects.vocabulary = vocabulary,
+        Some(Err(error)) => {
+            let refused = Event::Warning(Warning::Refused(error));
+            effects.events.push(refused);
+        }
+        None => {}
+    }
+    effects
 }
 
 /// What a change takes from another version, whose number means nothing in another journal.
@@ -98,19 +150,6 @@ fn stepped(outcome: StepOutcome, step: Option<Step>, export: bool) -> Effects {
         }],
         ..Effects::default()
     }
-}
-
-pub fn find(journal: &mut JournalAccess, text: &str) -> Result<Effects> {
-    let matches = journal.with(|journal| journal.find(text))?;
-    let matches = matches.into_iter().map(|found| Match {
-        group: found.group,
-        field: found.field,
-        text: found.text,
-    });
-    Ok(Effects::event(Event::Found {
-        text: text.to_owned(),
-        matches: matches.collect(),
-    }))
 }
 
 pub fn preview_vocabulary(journal: &mut JournalAccess, groups: &[GroupId]) -> Result<Effects> {

@@ -7,14 +7,13 @@ use super::handle::EngineEnd;
 use super::ingest::Ingest;
 use super::journal::JournalAccess;
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
-use super::metrics::Metrics;
 use super::queue::{Purpose, RequestQueue};
-use super::results::Results;
+use super::results::{Results, Resumed};
+use super::words::OutdirWords;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
 use crate::export::Exports;
 use crate::outdir::PARQUET;
-use crate::prompt::Prompter;
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
@@ -26,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// Progress is published, and lagging exports are written, at least this often.
 const TICK: Duration = Duration::from_millis(200);
+/// After so many decisions all groups are scored again.
+const DECISIONS: u64 = 5;
 /// Groups in one `Event::Groups`.
 const GROUPS: usize = 512;
 
@@ -37,14 +38,16 @@ pub struct Coordinator {
     ingest: Ingest,
     queue: RequestQueue,
     results: Results,
+    words: OutdirWords,
     workers: Workers,
-    metrics: Arc<Metrics>,
     began: Instant,
     /// Asked again once the source has been read.
     redo: Option<Query>,
     stopping: bool,
     /// It was stopped before all was done.
     interrupted: bool,
+    /// How much the journal had learned when the front end last heard of it.
+    taught: u64,
     /// The front end knows that there is nothing to do.
     idle_emitted: bool,
 }
@@ -55,11 +58,11 @@ impl Coordinator {
         options: &EngineOptions,
         redo: Option<Query>,
         settings: AttemptSettings,
-        prompter: Arc<Prompter>,
+        results: Results,
+        words: OutdirWords,
         journal: Journal,
         front: EngineEnd,
         workers: Workers,
-        metrics: Arc<Metrics>,
     ) -> Self {
         let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
@@ -68,14 +71,15 @@ impl Coordinator {
             exports: Exports::new(&options.outdir, requested),
             // The workstation shows families before the model has come to them.
             ingest: Ingest::new(settings.with_image, !options.commit_automatically),
-            queue: RequestQueue::new(settings, workers.has_model()),
-            results: Results::new(prompter, options, Arc::clone(&metrics)),
+            queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
+            results,
+            words,
             workers,
-            metrics,
             began: Instant::now(),
             redo,
             stopping: false,
             interrupted: false,
+            taught: 0,
             idle_emitted: false,
         }
     }
@@ -105,6 +109,7 @@ impl Coordinator {
         for event in commands::remembered(&mut self.journal)? {
             self.front.emit(event);
         }
+        self.teach();
         self.journal.show_all(GROUPS)?;
         self.journal.opened().begin_source();
         self.journal.opened().remember_files();
@@ -192,11 +197,10 @@ impl Coordinator {
         let effects = match &command {
             Command::Open(group) => commands::open(journal, *group)?,
             Command::Apply { groups, change } => {
-                commands::apply(journal, &command, groups, change)?
+                commands::apply(journal, &self.words, &command, groups, change)?
             }
-            Command::Undo => commands::undo(journal)?,
-            Command::Redo => commands::redo(journal)?,
-            Command::Find { text } => commands::find(journal, text)?,
+            Command::Undo => commands::undo(journal, &self.words)?,
+            Command::Redo => commands::redo(journal, &self.words)?,
             Command::PreviewVocabulary { groups } => commands::preview_vocabulary(journal, groups)?,
             Command::PreviewFix {
                 groups,
@@ -214,7 +218,20 @@ impl Coordinator {
                 Effects::default()
             }
         };
-        self.carry_out(effects)
+        self.carry_out(effects)?;
+        let (_, changes) = self.journal.opened().learned();
+        if changes >= self.taught + DECISIONS {
+            self.taught = changes;
+            self.teach();
+        }
+        Ok(())
+    }
+
+    /// Tells the front end what has been learned, so that it can score all groups again.
+    fn teach(&mut self) {
+        let (estimator, _) = self.journal.opened().learned();
+        let estimator = Box::new(estimator.clone());
+        self.front.emit(Event::Learned(estimator));
     }
 
     fn retry(&mut self, groups: &[GroupId], how: &Retry) -> Effects {
@@ -275,8 +292,13 @@ impl Coordinator {
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
                 for group in ingested.answered {
-                    let request = self.results.resume(group, &mut self.journal)?;
-                    effects.requests.extend(request);
+                    match self.results.resume(group, &mut self.journal)? {
+                        Resumed::Nothing => {}
+                        Resumed::Retry(request) => effects.requests.push(*request),
+                        Resumed::Opinions(requests) => {
+                            requests.into_iter().for_each(|r| self.queue.add_later(r));
+                        }
+                    }
                 }
                 effects.changed = ingested.all;
                 Ok(effects)
@@ -377,6 +399,13 @@ impl Coordinator {
     }
 
     fn carry_out(&mut self, effects: Effects) -> Result<()> {
+        if let Some(vocabulary) = effects.vocabulary {
+            self.journal
+                .opened()
+                .set_vocabulary(Arc::clone(&vocabulary));
+            self.results.set_vocabulary(Arc::clone(&vocabulary));
+            self.front.emit(Event::Vocabulary(vocabulary));
+        }
         for request in effects.requests {
             self.queue.add_urgent(request);
         }
@@ -444,11 +473,14 @@ impl Coordinator {
         let mut progress = Progress {
             total: self.ingest.total(),
             reading: !self.ingest.has_ended(),
+            measuring: self.ingest.is_measuring(),
             queued: self.queue.waiting(),
             ..Progress::default()
         };
         self.results.add_to_progress(&mut progress);
-        self.metrics.measure(Instant::now(), &mut progress);
+        self.results
+            .metrics()
+            .measure(Instant::now(), &mut progress);
         if self.queue.is_paused() {
             progress.stage = Stage::Paused;
         }
@@ -500,7 +532,7 @@ impl Coordinator {
             by_reason: counts.by_reason,
             interrupted: self.interrupted,
             seconds: self.began.elapsed().as_secs_f64(),
-            stage_seconds: self.metrics.stage_seconds(),
+            stage_seconds: self.results.metrics().stage_seconds(),
             remote: self.front.progress.get().remote,
             ..self.results.summary(self.ingest.total())
         })

@@ -2,12 +2,15 @@
 
 use super::messages::Event;
 use super::queue::Request;
-use crate::record::GroupId;
+use crate::record::{GroupId, Vocabulary};
+use std::sync::Arc;
 
 /// What an owner wants done after it has handled a message; the coordinator does it in the order
 /// of these fields.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// The words that hold from now on, where they are others.
+    pub vocabulary: Option<Arc<Vocabulary>>,
     pub requests: Vec<Request>,
     /// Whether every export is brought up to date at once.
     pub export: bool,

@@ -220,9 +220,14 @@ impl Ingest {
         self.rows.is_some()
     }
 
+    /// Whether pictures are being measured, or are to be.
+    pub fn is_measuring(&self) -> bool {
+        self.measuring || !self.unmeasured.is_empty()
+    }
+
     /// Whether nothing is left to do for the source itself.
     pub fn is_idle(&self) -> bool {
-        self.has_ended() && self.unmeasured.is_empty() && !self.measuring
+        self.has_ended() && !self.is_measuring()
     }
 
     /// 0 before the source has been read to its end.

@@ -5,10 +5,11 @@ use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    Background, Change, FailureCode, Field, FixKind, GroupDetail, GroupId, GroupSummary, Reason, StepReport,
-    VocabularyPreview,
+    Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
+    Reason, StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How an operator wants an attempt repeated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,10 +38,6 @@ pub enum Command {
     Retry {
         groups: Vec<GroupId>,
         how: Retry,
-    },
-    /// Looks for a text in label, tags and queries of every draft; answered by `Event::Found`.
-    Find {
-        text: String,
     },
     /// Counts what [`Change::Canonicalize`] would do to these groups; answered by
     /// `Event::VocabularyPreview`.
@@ -139,19 +136,10 @@ pub enum Cure {
     None,
 }
 
-/// A place where [`Command::Find`] found its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Match {
-    pub group: GroupId,
-    pub field: Field,
-    /// The whole text that holds the one sought: the label, one tag or one query.
-    pub text: String,
-}
-
 /// The result of an operator's step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    Done(StepReport),
+    Done(Box<StepReport>),
     /// The name of the step that was taken back.
     Undone(String),
     Redone(String),
@@ -171,15 +159,12 @@ pub enum Event {
         undo: Option<String>,
         redo: Option<String>,
     },
-    /// All places, in source order.
-    Found {
-        text: String,
-        matches: Vec<Match>,
-    },
     VocabularyPreview {
         groups: Vec<GroupId>,
         preview: VocabularyPreview,
     },
+    /// The words that hold from now on: a synonym was marked, or is none any more.
+    Vocabulary(Arc<Vocabulary>),
     FixPreview {
         groups: Vec<GroupId>,
         kind: FixKind,
@@ -190,6 +175,9 @@ pub enum Event {
         key: String,
         value: String,
     },
+    /// What the operator's decisions have taught: at the start, and again after every few. Scores
+    /// sent since then are by it, earlier ones are not.
+    Learned(Box<Estimator>),
     /// The source has been read to its end.
     SourceRead {
         rows: u64,
@@ -263,6 +251,8 @@ pub struct Progress {
     /// Groups known so far, and whether the source is still being read.
     pub total: u64,
     pub reading: bool,
+    /// Colors and drawings of pictures are being looked at, which changes reasons.
+    pub measuring: bool,
     /// Groups that needed no work when the run began.
     pub already: u64,
     pub done: u64,

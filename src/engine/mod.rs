@@ -11,13 +11,14 @@ mod metrics;
 mod queue;
 mod results;
 mod start;
+mod words;
 mod workers;
 
 pub use crate::labeler::{ModelInfo, RemoteCounts, ServerNotice};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Blocked, Broken, Command, Cure, Event, Match, MovedPictures, Progress, Rescued, Retry,
-    RetryCounts, Stage, Step, Summary, Warning,
+    Blocked, Broken, Command, Cure, Event, MovedPictures, Progress, Rescued, Retry, RetryCounts,
+    Stage, Step, Summary, Warning,
 };
 pub use start::{Engine, EngineConfig};
 

@@ -20,6 +20,8 @@ pub enum Purpose {
     Quality(Box<Attempt>),
     /// The operator asked for it.
     Operator,
+    /// One more sample, the `number`th, for an uncertain answer.
+    Opinion { of: Box<Attempt>, number: u32 },
 }
 
 impl Purpose {
@@ -30,7 +32,7 @@ impl Purpose {
 
     /// Whether its end advances the run.
     pub fn counts(&self) -> bool {
-        *self != Self::Operator
+        !matches!(self, Self::Operator | Self::Opinion { .. })
     }
 }
 
@@ -50,6 +52,8 @@ pub struct Job {
     pub item: Arc<Item>,
     pub settings: AttemptSettings,
     pub purpose: Purpose,
+    /// Opinions on its answer may follow.
+    pub keep_prompt: bool,
     /// Once prepared, if there is an image.
     pub histogram: Option<ColorHistogram>,
     pub preprocess_ms: f64,
@@ -73,6 +77,10 @@ pub struct RequestQueue {
     slots: usize,
     paused: bool,
     urgent: VecDeque<Request>,
+    /// Requests that come after all groups.
+    later: VecDeque<Request>,
+    /// Whether second opinions are asked for.
+    with_opinions: bool,
     /// Groups that wait for their first answer.
     todo: VecDeque<GroupId>,
     next_ticket: u64,
@@ -82,7 +90,7 @@ pub struct RequestQueue {
 }
 
 impl RequestQueue {
-    pub fn new(settings: AttemptSettings, with_model: bool) -> Self {
+    pub fn new(settings: AttemptSettings, with_model: bool, with_opinions: bool) -> Self {
         Self {
             settings,
             model: match with_model {
@@ -92,6 +100,8 @@ impl RequestQueue {
             slots: 1,
             paused: false,
             urgent: VecDeque::new(),
+            later: VecDeque::new(),
+            with_opinions,
             todo: VecDeque::new(),
             next_ticket: 1,
             outstanding: HashMap::new(),
@@ -109,6 +119,11 @@ impl RequestQueue {
         self.urgent.push_back(request);
     }
 
+    /// Appends a request to those that come after all groups.
+    pub fn add_later(&mut self, request: Request) {
+        self.later.push_back(request);
+    }
+
     /// Appends the operator's retry of each group that has no urgent request yet.
     pub fn retry(&mut self, groups: &[GroupId], how: &Retry) {
         let settings = AttemptSettings {
@@ -120,7 +135,10 @@ impl RequestQueue {
             ..self.settings.clone()
         };
         for &group in groups {
-            let waits = self.urgent.iter().any(|request| request.group == group);
+            let waits = self.urgent.iter().any(|request| {
+                let is_opinion = matches!(request.purpose, Purpose::Opinion { .. });
+                request.group == group && !is_opinion
+            });
             if !waits {
                 // It is asked now instead of in its turn.
                 self.todo.retain(|id| *id != group);
@@ -139,13 +157,15 @@ impl RequestQueue {
         if !self.has_model() || self.outstanding.len() >= self.slots + AHEAD {
             return None;
         }
-        self.urgent.pop_front().or_else(|| {
-            self.todo.pop_front().map(|group| Request {
-                group,
-                settings: self.settings.clone(),
-                purpose: Purpose::First,
-            })
-        })
+        let first = |group| Request {
+            group,
+            settings: self.settings.clone(),
+            purpose: Purpose::First,
+        };
+        self.urgent
+            .pop_front()
+            .or_else(|| self.todo.pop_front().map(first))
+            .or_else(|| self.later.pop_front())
     }
 
     /// Gives a request its ticket; until [`Self::finish`] it is on its way.
@@ -155,6 +175,7 @@ impl RequestQueue {
             group: request.group,
             item: Arc::new(item),
             settings: request.settings,
+            keep_prompt: self.with_opinions && request.purpose.counts(),
             purpose: request.purpose,
             histogram: None,
             preprocess_ms: 0.0,
@@ -230,14 +251,14 @@ impl RequestQueue {
 
     /// Whether no answer is to be waited for.
     pub fn is_idle(&self) -> bool {
-        let nothing_waits = self.urgent.is_empty() && self.todo.is_empty();
+        let nothing_waits = self.urgent.is_empty() && self.todo.is_empty() && self.later.is_empty();
         (nothing_waits && self.outstanding.is_empty()) || !self.has_model()
     }
 
     /// Requests that the model has not taken up.
     pub fn waiting(&self) -> u64 {
         let prepared = self.outstanding.len().saturating_sub(self.running.len());
-        (self.todo.len() + self.urgent.len() + prepared) as u64
+        (self.todo.len() + self.urgent.len() + self.later.len() + prepared) as u64
     }
 }
 
@@ -256,7 +277,7 @@ mod tests {
             hint: None,
             max_new_tokens: 100,
         };
-        let mut queue = RequestQueue::new(settings, true);
+        let mut queue = RequestQueue::new(settings, true, true);
         for group in 1..=groups {
             queue.add(GroupId(group));
         }

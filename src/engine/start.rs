@@ -4,6 +4,8 @@ use super::coordinator::Coordinator;
 use super::handle::{Handle, connect};
 use super::messages::Event;
 use super::metrics::Metrics;
+use super::results::Results;
+use super::words::OutdirWords;
 use super::workers::Workers;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
@@ -36,6 +38,7 @@ pub struct Engine {
     /// For the first attempt at each group.
     settings: AttemptSettings,
     prompter: Arc<Prompter>,
+    words: OutdirWords,
     items: Box<dyn ItemSource>,
     max_groups: Option<u64>,
     /// What is asked again.
@@ -64,6 +67,7 @@ impl Engine {
         };
         Ok(Self {
             prompter: Arc::new(prompter),
+            words: OutdirWords::new(options.outdir.clone(), config.prompt.clone()),
             redo,
             items: source::open(&config.source)?,
             max_groups: config.source.max_samples,
@@ -105,11 +109,11 @@ impl Engine {
             &self.options,
             self.redo,
             self.settings,
-            self.prompter,
+            Results::new(self.prompter, &self.options, metrics),
+            self.words,
             journal,
             front,
             workers,
-            metrics,
         );
         let engine = threads::spawn(
             "engine",
@@ -136,7 +140,7 @@ fn outlive_full_files() -> Result<()> {
 mod tests {
     use super::*;
     use crate::record::Background;
-    use crate::settings::{Lang, OnlySource, SourceKind};
+    use crate::settings::{EquipmentName, Lang, OnlySource, SourceKind};
     use crate::source::Sink;
     use std::time::Duration;
 
@@ -168,6 +172,7 @@ mod tests {
                 resume: false,
                 redo: None,
                 quality_retry: false,
+                opinions: 0,
                 parquet: false,
                 max_new_tokens: 1,
             },
@@ -175,6 +180,7 @@ mod tests {
                 kind: SourceKind::Demo,
                 only: OnlySource::All,
                 run_id: None,
+                equipment_name: EquipmentName::default(),
                 max_samples: None,
             },
             icon: IconOptions {
@@ -188,6 +194,7 @@ mod tests {
                 lang: Lang::Ko,
                 with_metadata: true,
                 vocabulary: None,
+                overlay: None,
             },
         })
         .unwrap();

@@ -1,6 +1,6 @@
 //! Compares the files of lines in an outdir with what its journal would write.
 
-use super::exporter::exporters;
+use super::exporters::exporters;
 use super::exports::read_lines;
 use super::target::Target;
 use super::truth::{PictureOfLine, Tally, Truth, View};

@@ -1,14 +1,9 @@
-//! What writes one of the files, and the list of them.
+//! What writes one of the files.
 
-use super::errors::Errors;
-use super::jsonl::Jsonl;
-use super::parquet::Parquet;
 use super::target::Sink;
 use super::truth::View;
 use crate::error::Result;
-use crate::outdir;
 use crate::store::{Content, Journal};
-use std::path::Path;
 
 /// Writes one file of an outdir.
 pub(super) trait Exporter: std::fmt::Debug + Send {
@@ -43,23 +38,4 @@ pub(super) trait Exporter: std::fmt::Debug + Send {
     fn is_outdated(&self, _: &Journal, _: &[u8]) -> Result<bool> {
         Ok(false)
     }
-}
-
-/// One exporter for each file that an outdir may have.
-pub(super) fn exporters() -> [Box<dyn Exporter>; 3] {
-    [Box::new(Jsonl), Box::new(Errors), Box::new(Parquet)]
-}
-
-/// The names of the files, and what each holds.
-pub fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
-    exporters()
-        .into_iter()
-        .map(|exporter| (exporter.name(), exporter.describe()))
-}
-
-/// Checks, before anything is written, that writing `outdir` changes no other file, see
-/// [`outdir::check`].
-pub fn check_outdir(outdir: &Path, source: Option<&Path>) -> Result<()> {
-    let names: Vec<&str> = files().map(|(name, _)| name).collect();
-    outdir::check(outdir, source, &names)
 }

@@ -3,7 +3,8 @@
 //! During a run the journal alone is written for every record; the exports follow every few
 //! seconds and at the end. Where a run ended in between, the next one rebuilds them at once.
 
-use super::exporter::{Exporter, exporters};
+use super::exporter::Exporter;
+use super::exporters::exporters;
 use super::target::{LineHash, Target, Written, line_hash};
 use super::truth::{Tally, Truth, View};
 use crate::error::{Error, ErrorKind, Result};

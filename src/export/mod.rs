@@ -5,6 +5,7 @@ mod compare;
 mod dataset;
 mod errors;
 mod exporter;
+mod exporters;
 mod exports;
 mod image_path;
 mod jsonl;
@@ -14,6 +15,6 @@ mod truth;
 
 pub use compare::{ComparedFile, Comparison, compare};
 pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
-pub use exporter::{check_outdir, files};
+pub use exporters::{check_outdir, files};
 pub use exports::Exports;
-pub use truth::Tally;
+pub use truth::{Tally, true_records};

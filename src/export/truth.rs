@@ -212,6 +212,22 @@ impl View<'_> {
     }
 }
 
+/// The records that are true of their pictures, in source order; `labels` is where good lines of
+/// damaged ones may stand.
+pub fn true_records(journal: &Journal, labels: &Path) -> Result<Vec<Record>> {
+    let truth = Truth::of(journal, labels)?;
+    let view = View {
+        journal,
+        truth: &truth,
+    };
+    let mut records = Vec::new();
+    view.each_record(|exported| {
+        records.extend(exported.record()?);
+        Ok(())
+    })?;
+    Ok(records)
+}
+
 /// A record on its way into a file.
 pub(super) struct ExportedRecord {
     pub group: GroupId,

@@ -2,6 +2,7 @@
 
 mod decode;
 mod family;
+mod measure;
 mod palette;
 mod picture;
 mod resize;
@@ -9,11 +10,11 @@ mod resize;
 pub use crate::settings::MAX_FILE_BYTES;
 pub use decode::{MAX_PIXELS, MAX_SIDE, decode, extension, to_png};
 pub use family::Drawing;
+pub use measure::{Measured, measure};
 pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};
 pub use resize::resize_bicubic;
 
-use crate::record::ColorHistogram;
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 
@@ -33,21 +34,6 @@ pub struct Picture {
     pub height: u32,
     /// `width * height * 3` bytes.
     pub rgb: Vec<u8>,
-}
-
-/// What one look at an icon's pixels finds: its colors, and its drawing without them.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Measured {
-    pub colors: ColorHistogram,
-    /// `None` where the outline tells nothing of the drawing.
-    pub drawing: Option<Drawing>,
-}
-
-pub fn measure(icon: &Icon) -> Measured {
-    Measured {
-        colors: palette(icon).histogram,
-        drawing: Drawing::of(icon),
-    }
 }
 
 /// The SHA-256 of a file's bytes in lower-case hex: what makes two images the same.

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 /// Pixels at least this opaque count as shown.
 const OPAQUE: u8 = 128;
+/// Pixels of less alpha are hardly seen; those of more hardly let anything through.
+const TRANSLUCENT: std::ops::RangeInclusive<u8> = 16..=230;
 /// Edge of a bin in OKLab; two colors of one bin can hardly be told apart at icon size.
 const BIN: f32 = 0.04;
 /// Bins kept; the rest of a colorful image joins its nearest kept bins.
@@ -53,6 +55,11 @@ pub fn palette(icon: &Icon) -> Palette {
     dark.retain(|bin| bin.center()[0] < DARK);
     let opaque = grid.pixels.iter().filter(|[.., a]| *a >= OPAQUE).count() as u32;
     let share = |count: u32| count as f32 / counted as f32;
+    let alphas = || grid.pixels.iter().map(|[.., alpha]| *alpha);
+    let visible = alphas()
+        .filter(|alpha| alpha >= TRANSLUCENT.start())
+        .count();
+    let translucent = alphas().filter(|alpha| TRANSLUCENT.contains(alpha)).count();
     Palette {
         opaque,
         total: icon.width * icon.height,
@@ -74,6 +81,7 @@ pub fn palette(icon: &Icon) -> Palette {
                 .iter()
                 .map(|bin| (bin.center(), bin.count as f32 / core as f32))
                 .collect(),
+            translucent: translucent as f32 / visible.max(1) as f32,
         },
     }
 }

@@ -11,7 +11,7 @@ use crate::threads;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
     self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
-    GeneratorOptions, LoadStage, Model, Sampling, StreamDecoder, Tokenizer,
+    GeneratorOptions, LoadStage, Model, StreamDecoder, Tokenizer,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -112,8 +112,9 @@ impl RequestBuilder {
             tokens,
             images,
             max_new_tokens: request.max_new_tokens,
-            sampling: Sampling::GREEDY,
+            sampling: request.sampling,
             ignore_eos: false,
+            keep_prompt: request.keep_prompt,
             constraint: Some(Box::new(AnswerConstraint {
                 grammar,
                 forced: VecDeque::new(),

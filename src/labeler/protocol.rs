@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::icon::Picture;
 use crate::prompt::Chat;
 use crate::record::{GroupId, Timings, TokenCounts};
+use crate::vlm::Sampling;
 use std::sync::Arc;
 
 /// One job for a labeler.
@@ -19,6 +20,9 @@ pub struct LabelRequest {
     /// JSON Schema of the answer; key order, lengths and patterns bind.
     pub schema: Arc<serde_json::Value>,
     pub max_new_tokens: usize,
+    pub sampling: Sampling,
+    /// More answers to the same prompt may be asked for once this one is there.
+    pub keep_prompt: bool,
 }
 
 /// A token of an answer, in order; the texts joined are the answer.

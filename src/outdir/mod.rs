@@ -6,9 +6,11 @@
 
 mod aside;
 mod errors;
+mod words;
 
 pub use aside::keep_lines;
 pub(crate) use errors::{FAILING, FULL, NOT_WRITABLE, file};
+pub use words::{WORDS, read_words, write_words};
 
 use crate::error::{Error, ErrorKind, Result};
 use rustix::fs::OFlags;

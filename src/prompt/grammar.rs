@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 /// A longer item name, in characters, is not forced into the label; the rules then say so.
 pub const MAX_NAME: usize = 120;
 
+/// What the model says of its own answer.
+const FLAGS: &str = "quality_flags";
+
 /// The part of a record that a model writes. Bounds are tighter than the record's own, so that an
 /// answer is short and cannot run on.
 ///
@@ -69,8 +72,22 @@ pub fn schema(
         }
     }
     let flags = json!({"anyOf": [flags(false), flags(true)]});
-    properties.push(("quality_flags", flags));
+    properties.push((FLAGS, flags));
     object(properties)
+}
+
+/// The schema of a second opinion on an answer of this schema: without what it need not say.
+pub fn opinion_schema(mut schema: Value) -> Value {
+    let left_out = Field::ALL.iter().filter(|field| !field.is_in_opinions());
+    for key in left_out.map(|field| field.key()).chain([FLAGS]) {
+        if let Some(properties) = schema["properties"].as_object_mut() {
+            properties.shift_remove(key);
+        }
+        if let Some(required) = schema["required"].as_array_mut() {
+            required.retain(|other| other != key);
+        }
+    }
+    schema
 }
 
 /// The words of the field; of the colors, those that the icon's pixels allow if they allow any.

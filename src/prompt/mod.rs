@@ -76,7 +76,7 @@ impl Prompter {
             Some(path) => Prompt::from_file(path)?,
             None => Prompt::builtin(&options.version)?,
         };
-        let vocabulary = read_vocabulary(options.vocabulary.as_deref())?;
+        let vocabulary = vocabulary(options.vocabulary.as_deref(), options.overlay.as_deref())?;
         Ok(Self::new(prompt, Arc::new(vocabulary), options.lang))
     }
 
@@ -167,14 +167,64 @@ impl Prompter {
         settings: &AttemptSettings,
         colors: Option<&ColorHistogram>,
     ) -> Arc<serde_json::Value> {
+        Arc::new(self.answer_schema(item, settings, colors))
+    }
+
+    /// The same of a second opinion, which says less.
+    pub fn opinion_schema(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> Arc<serde_json::Value> {
+        Arc::new(grammar::opinion_schema(
+            self.answer_schema(item, settings, colors),
+        ))
+    }
+
+    fn answer_schema(
+        &self,
+        item: &Item,
+        settings: &AttemptSettings,
+        colors: Option<&ColorHistogram>,
+    ) -> serde_json::Value {
         let name = settings.with_metadata.then(|| clean_text(&item.item_name));
-        Arc::new(schema(
+        schema(
             &self.vocabulary,
             self.lang,
             name.as_deref(),
             colors.filter(|_| settings.with_image),
             settings.strict,
-        ))
+        )
+    }
+}
+
+/// The vocabulary of a file, else the one that is built in, with the words of an outdir over it
+/// where it has any.
+pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabulary> {
+    let within = |path: &Path| format!("vocabulary {}", path.display());
+    let base = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).context(
+                ErrorKind::Usage,
+                format!("reading the vocabulary {}", path.display()),
+            )?;
+            Vocabulary::parse(&text).map_err(|error| error.context(within(path)))?
+        }
+        None => Vocabulary::builtin()?,
+    };
+    let Some(path) = overlay else {
+        return Ok(base);
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => base
+            .overlaid(&text)
+            .map_err(|error| error.context(within(path))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(base),
+        Err(error) => Err(error).context(
+            ErrorKind::Usage,
+            format!("reading the vocabulary {}", path.display()),
+        ),
     }
 }
 

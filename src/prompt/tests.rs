@@ -73,6 +73,21 @@ fn the_colors_of_the_pixels_lead() {
 }
 
 #[test]
+fn a_second_opinion_says_less() {
+    let prompter = prompter("v2", Lang::Ko);
+    let schema = prompter.opinion_schema(&item("모자"), &settings(), None);
+    let keys: Vec<&str> = schema["required"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|key| key.as_str())
+        .collect();
+    assert_eq!(keys, ["label_ko", "label_en", "tags_ko", "attributes"]);
+    let properties = schema["properties"].as_object().unwrap();
+    assert!(properties.keys().eq(keys));
+}
+
+#[test]
 fn prompts_of_one_version_are_told_apart_by_their_digest() {
     let digest = |version, lang| prompter(version, lang).digest().to_owned();
     assert_eq!(digest("v2", Lang::Ko), digest("v2", Lang::Ko));
@@ -183,6 +198,7 @@ fn a_prompt_file_is_read_and_its_json_braces_stay() {
         lang: Lang::Ko,
         with_metadata: true,
         vocabulary: None,
+        overlay: None,
     };
     let prompter = Prompter::load(&options).unwrap();
     let mut nameless = item("검");

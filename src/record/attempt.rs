@@ -77,6 +77,9 @@ pub struct Attempt {
     /// The answer that this attempt was to better: its number in the journal.
     #[serde(default)]
     pub retry_of: Option<i64>,
+    /// The answer that this attempt is a second opinion on, sampled from the same prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opinion_of: Option<i64>,
     pub settings: AttemptSettings,
     pub settings_hash: String,
     pub raw_text: String,

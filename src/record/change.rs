@@ -22,22 +22,28 @@ pub enum Change {
         field: Field,
         value: String,
     },
-    /// Renames a value of a list field, keeping its place.
+    /// Renames a value, keeping its place; nothing where it is not there.
     Rename {
         field: Field,
         from: String,
         to: String,
     },
-    /// Replaces a text wherever it stands in label, tags and queries.
-    Replace {
-        find: String,
-        with: String,
+    /// The same, and from now on `from` is another name of `to`, whoever writes it.
+    Synonym {
+        field: Field,
+        from: String,
+        to: String,
     },
+    /// Replaces a text in sentences, tags and queries.
+    Replace(Replacement),
     /// Translates every word that the vocabulary knows into its canonical form (`황금` to `gold`).
     /// Colors, materials and item types that it does not know stay, or go where that is asked for.
     Canonicalize {
         drop_unknown: bool,
     },
+    /// Brings a text that was made under another name of its item over to the current name: in the
+    /// label, the tags and the queries, with the particles behind it.
+    UpdateName,
     /// Does what this kind of fix makes of each record that has the reason.
     Fix {
         reason: Reason,
@@ -66,6 +72,56 @@ pub enum Change {
     Commit,
 }
 
+/// A text to find in free text, and what takes its place. The item's name stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    pub find: String,
+    pub with: String,
+    /// Where it is looked for; everywhere if there is none.
+    #[serde(default)]
+    pub only: Vec<Field>,
+    #[serde(default)]
+    pub matching: Matching,
+    /// Texts that stay as they are.
+    #[serde(default)]
+    pub except: Vec<String>,
+}
+
+/// What counts as a place of a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Matching {
+    /// Any part of a text.
+    #[default]
+    Part,
+    /// A word, with a particle behind it or not.
+    Word,
+    /// A whole tag, query or sentence.
+    Value,
+}
+
+impl Matching {
+    pub const ALL: [Self; 3] = [Self::Word, Self::Value, Self::Part];
+}
+
+impl Replacement {
+    /// Of every place in every field.
+    pub fn everywhere(find: impl Into<String>, with: impl Into<String>) -> Self {
+        Self {
+            find: find.into(),
+            with: with.into(),
+            only: Vec::new(),
+            matching: Matching::default(),
+            except: Vec::new(),
+        }
+    }
+
+    /// The fields that it looks into.
+    pub fn fields(&self) -> impl Iterator<Item = Field> {
+        Field::free_text().filter(|field| self.only.is_empty() || self.only.contains(field))
+    }
+}
+
 impl Change {
     /// The name under which the journal logs its step.
     pub fn name(&self) -> String {
@@ -74,13 +130,17 @@ impl Change {
             Self::Add { field, value } => format!("add {value:?} to {}", field.key()),
             Self::Remove { field, value } => format!("remove {value:?} from {}", field.key()),
             Self::Rename { from, to, .. } => format!("rename {from:?} to {to:?}"),
-            Self::Replace { find, with } => format!("replace {find:?} by {with:?}"),
+            Self::Synonym { from, to, .. } => format!("mark {from:?} as a synonym of {to:?}"),
+            Self::Replace(Replacement { find, with, .. }) => {
+                format!("replace {find:?} by {with:?}")
+            }
             Self::Canonicalize {
                 drop_unknown: false,
             } => "translate into the vocabulary".to_owned(),
             Self::Canonicalize { drop_unknown: true } => {
                 "translate into the vocabulary and drop unknown words".to_owned()
             }
+            Self::UpdateName => "update the name".to_owned(),
             Self::Fix { kind, .. } => kind.title().to_owned(),
             Self::TakeVersion { .. } => "take a version".to_owned(),
             Self::TakeField { field, .. } => format!("take {} from a version", field.key()),

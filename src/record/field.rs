@@ -257,6 +257,12 @@ impl Field {
         self.words().is_some_and(|list| list.closed)
     }
 
+    /// Whether a second opinion says it anew. Queries follow from the rest, and are the longest part
+    /// of an answer.
+    pub fn is_in_opinions(self) -> bool {
+        self != Self::QueryVariantsKo
+    }
+
     /// The longest value, in characters.
     pub fn most_chars(self) -> usize {
         match self.spec().kind {
@@ -270,11 +276,6 @@ impl Field {
     pub fn shared() -> impl Iterator<Item = (Field, FieldFilter)> {
         let all = Self::ALL.iter();
         all.filter_map(|field| Some((*field, field.spec().filter?)))
-    }
-
-    /// Whether the summary of a group holds it.
-    pub fn is_in_summary(self) -> bool {
-        self.is_required() || self.spec().filter.is_some()
     }
 }
 

@@ -3,7 +3,8 @@
 use super::fixes::Fix;
 use super::{
     Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
-    Item, Labels, NextCommit, Reason, Record, ReviewState, SourceType, Vocabulary, apply,
+    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Vocabulary,
+    edit,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -31,10 +32,13 @@ pub struct GroupSummary {
     /// A model's new answer waits to be compared with the draft.
     pub offered: bool,
     pub reasons: Vec<Reason>,
-    /// 0 (nothing speaks against it) to 1; orders the queue.
+    pub signals: Vec<Signal>,
+    /// How likely a person changes what it says, 0-1, by the decisions so far; orders the queue.
     pub uncertainty: f32,
-    /// What the queue shows, counts and filters by, of the draft; other fields are empty.
+    /// The texts of the draft; empty where there is none.
     pub labels: Labels,
+    /// What the operator noted on the item.
+    pub note: Option<String>,
     /// Unix milliseconds of the newest attempt, edit or decision.
     pub changed_at: i64,
 }
@@ -67,6 +71,8 @@ pub struct Draft {
     /// What those of the reasons point at that point at something.
     #[serde(default)]
     pub about: Vec<(Reason, Vec<String>)>,
+    /// The name of the item that the labels were made under; it may have another one now.
+    pub item_name: String,
     pub origin: Origin,
     pub model: String,
     pub prompt_version: String,
@@ -193,15 +199,20 @@ impl GroupDetail {
         let taken = fixed.as_ref().or(taken.map(|text| &text.labels));
         let old = match &self.draft {
             Some(old) => old.clone(),
-            None if change.begins_draft() => empty_draft(),
+            None if change.begins_draft() => empty_draft(&self.item.item_name),
             None => return Ok(self.show(self.current.apply(change, None))),
         };
-        let labels = apply(&old.labels, change, taken, vocabulary)?;
-        let is_text = !matches!(change, Change::TakeVersion { .. }) && labels != old.labels;
-        let text = is_text.then(|| {
+        let names = Names {
+            made_under: &old.item_name,
+            now: &self.item.item_name,
+        };
+        let edited = edit(&old.labels, names, change, taken, vocabulary)?;
+        let edited = edited.filter(|_| !matches!(change, Change::TakeVersion { .. }));
+        let text = edited.map(|edited| {
             let last = self.versions.last().map_or(0, |version| version.number);
             let text = Draft {
-                labels,
+                labels: edited.labels,
+                item_name: edited.item_name,
                 origin: Origin::Edit,
                 ..old
             };
@@ -219,7 +230,10 @@ impl GroupDetail {
     /// The fixes that are offered next: those of the first reason that has any.
     pub fn next_fixes(&self) -> &[Fix] {
         let first = self.fixes.first().map(|fix| fix.reason);
-        let own = self.fixes.iter().take_while(|fix| Some(fix.reason) == first);
+        let own = self
+            .fixes
+            .iter()
+            .take_while(|fix| Some(fix.reason) == first);
         &self.fixes[..own.count()]
     }
 
@@ -253,16 +267,18 @@ impl GroupDetail {
             .state(reasons.is_some_and(|all| !all.is_empty()));
         self.summary.has_record = self.current.review.line.is_some();
         self.summary.offered = self.current.offer().is_some();
+        self.summary.note.clone_from(&self.current.review.note);
         true
     }
 }
 
 /// What the first text that an operator writes is written into.
-fn empty_draft() -> Draft {
+fn empty_draft(item_name: &str) -> Draft {
     Draft {
         labels: Labels::default(),
         reasons: Vec::new(),
         about: Vec::new(),
+        item_name: item_name.to_owned(),
         origin: Origin::Edit,
         model: String::new(),
         prompt_version: String::new(),

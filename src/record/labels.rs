@@ -60,15 +60,6 @@ impl Labels {
             .collect()
     }
 
-    /// The fields that the summary of a group holds.
-    pub fn summary(&self) -> Self {
-        let mut summary = Self::default();
-        for &field in Field::ALL.iter().filter(|field| field.is_in_summary()) {
-            summary.values[field as usize].clone_from(&self.values[field as usize]);
-        }
-        summary
-    }
-
     /// The keys of a record, in its order.
     pub(super) fn serialize_fields<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(None)?;

@@ -2,13 +2,16 @@
 
 mod attempt;
 mod change;
+mod comparison;
 mod edit;
+mod estimate;
 mod field;
-pub mod fixes;
 pub mod filter;
+pub mod fixes;
 mod group;
 mod item;
 mod labels;
+mod naming;
 mod normalize;
 mod parse;
 mod reason;
@@ -22,12 +25,19 @@ mod vocabulary;
 pub use attempt::{
     Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
-pub use change::{Change, FixKind};
-pub use edit::{VocabularyPreview, WordChange, apply};
+pub use change::{Change, FixKind, Matching, Replacement};
+pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
+pub use edit::{
+    ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
+};
+pub use estimate::{
+    Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
+};
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
 pub use item::{Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
+pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use report::StepReport;
@@ -35,7 +45,5 @@ pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{
-    ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color, uncertainty,
-};
-pub use vocabulary::{BUILTIN_VOCABULARY, Vocabulary, Word, to_oklab};
+pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
+pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, similar, to_oklab, to_rgb};

@@ -30,7 +30,16 @@ fn normalized(field: Field, values: &[String], vocabulary: &Vocabulary) -> Vec<S
             .map(|text| shortened(clean_text(text), field.most_chars()))
             .filter(|text| !text.is_empty())
             .collect(),
-        Kind::Keywords => distinct(field, values.flat_map(|tag| split_list(tag)).map(keyword)),
+        Kind::Keywords => {
+            let tags = values.flat_map(|tag| split_list(tag)).map(keyword);
+            distinct(
+                field,
+                tags.map(|tag| match vocabulary.find_exact(field, &tag) {
+                    Some(entry) => entry.word.clone(),
+                    None => tag,
+                }),
+            )
+        }
         Kind::Phrases => distinct(field, values.map(|text| clean_text(text))),
         Kind::Words(list) if list.closed => {
             let parts = values.flat_map(|text| words(text));

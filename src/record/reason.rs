@@ -40,6 +40,7 @@ codes! {
         ColorMismatch = "color_mismatch",
         MainColorMissing = "main_color_missing",
         NothingVisible = "nothing_visible",
+        NameMismatch = "name_mismatch",
         Repetition = "repetition",
         LabelTooLong = "label_too_long",
         LowConfidence = "low_confidence",
@@ -76,6 +77,7 @@ impl Reason {
             | Self::CommaList
             | Self::DuplicateLabel
             | Self::NothingVisible
+            | Self::NameMismatch
             | Self::LabelTooLong => Some(Field::LabelKo),
             Self::FewTags => Some(Field::TagsKo),
             Self::ColorMismatch | Self::MainColorMissing => Some(Field::Colors),
@@ -167,6 +169,10 @@ impl Reason {
             Self::NothingVisible => (
                 "the label says nothing that can be seen besides the name and the kind",
                 "describe colors, parts or material",
+            ),
+            Self::NameMismatch => (
+                "the text was made under another name of the item",
+                "update the name, or edit the label",
             ),
             Self::Repetition => (
                 "the label repeats a word, or a query repeats the label, the name or another query",

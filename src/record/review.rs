@@ -195,6 +195,16 @@ impl ReviewState {
             }
     }
 
+    /// Whether a person has accepted the draft, or has made it the line.
+    pub fn is_approved(&self) -> bool {
+        self.decision == Decision::Accepted || self.is_confirmed()
+    }
+
+    /// Whether a person has approved or rejected the draft.
+    pub fn is_decided(&self) -> bool {
+        self.is_approved() || matches!(self.decision, Decision::Rejected(_))
+    }
+
     pub fn next_commit(&self) -> NextCommit {
         match (&self.decision, self.draft, self.line) {
             (Decision::Rejected(_), _, Some(_)) => NextCommit::Removes,
@@ -266,8 +276,10 @@ impl CurrentState {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
-            | Change::Replace { .. }
+            | Change::Synonym { .. }
+            | Change::Replace(_)
             | Change::Canonicalize { .. }
+            | Change::UpdateName
             | Change::Fix { .. } => {
                 let Some(version) = text else { return next };
                 // An offer outlives an edit, of which it is no part.

@@ -64,8 +64,10 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         has_record: state == GroupState::Committed,
         offered: false,
         reasons: Vec::new(),
+        signals: Vec::new(),
         uncertainty: 0.0,
         labels: Labels::default(),
+        note: None,
         changed_at: id,
     }
 }

@@ -1,5 +1,10 @@
 //! The words that colors, materials, item types, themes and vibes are told in, with their synonyms.
 
+mod overlay;
+mod similar;
+
+pub use similar::similar;
+
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::is_forbidden;
@@ -22,6 +27,18 @@ pub struct Word {
     pub anchors: Vec<[f32; 3]>,
     /// Words for shades of this one: who says blue may mean navy. Only colors have any.
     pub shades: Vec<String>,
+    /// How the pixels show it, where it is not by colors near its anchors. Only colors have one.
+    pub pixels: Option<PixelRule>,
+}
+
+/// What pixels show a color word that is no color of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PixelRule {
+    /// Several words with a fair share of the pixels each.
+    ManyColors,
+    /// Pixels that something behind them shines through.
+    Translucent,
 }
 
 /// The lists of words that fields are told in.
@@ -35,6 +52,8 @@ struct List {
     words: Vec<Word>,
     /// Every spelling, with the place of its word.
     index: HashMap<String, usize>,
+    /// The stems of the Korean spellings of an open list.
+    stems: HashMap<String, usize>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +68,7 @@ struct Entry {
     rgb: Vec<String>,
     #[serde(default)]
     shades: Vec<String>,
+    pixels: Option<PixelRule>,
 }
 
 impl Vocabulary {
@@ -95,29 +115,25 @@ impl Vocabulary {
     }
 
     /// The entry that `text` means: the whole text, or what is left when leading words are taken
-    /// away (`라이트 블루`, `red leather`: both languages put the noun last). Case, spelling of
-    /// spaces and Unicode form do not matter.
+    /// away (`라이트 블루`, `red leather`: both languages put the noun last). See
+    /// [`Self::find_exact`] for what does not matter.
     pub fn find(&self, field: Field, text: &str) -> Option<&Word> {
-        let List { words, index } = self.lists.get(&field)?;
+        let list = self.lists.get(&field)?;
         let full = key(text);
         let mut rest = full.as_str();
         loop {
-            let singular = rest.strip_suffix('s').filter(|stem| stem.len() > 2);
-            let found = index
-                .get(rest)
-                .or_else(|| index.get(singular?))
-                .or_else(|| index.get(&rest.replace(' ', "")));
-            if let Some(&number) = found {
-                return words.get(number);
+            if let Some(word) = list.get(rest) {
+                return Some(word);
             }
             rest = rest.split_once(' ')?.1;
         }
     }
 
-    /// The entry that `text` names as a whole.
+    /// The entry that `text` names as a whole. Case, spelling of spaces, Unicode form, and
+    /// singular or plural of English words do not matter; in open lists nor does the ending of a
+    /// Korean adjective (`신비한`, `신비로운`, `신비함`).
     pub fn find_exact(&self, field: Field, text: &str) -> Option<&Word> {
-        let List { words, index } = self.lists.get(&field)?;
-        words.get(*index.get(&key(text))?)
+        self.lists.get(&field)?.get(&key(text))
     }
 
     /// The word that a record holds for `text`.
@@ -138,16 +154,27 @@ fn shape() -> String {
         .collect();
     format!(
         "a vocabulary has the tables {}, each with word, ko = [..], en = [..]; colors also rgb and \
-         shades",
+         shades, or pixels",
         tables.join(", ")
     )
 }
 
 impl List {
+    /// The word of a spelling that [`key`] has made.
+    fn get(&self, key: &str) -> Option<&Word> {
+        let joined = key.replace(' ', "");
+        let found = self.index.get(key).or_else(|| self.index.get(&joined));
+        let other_number = || numbers(key).iter().find_map(|form| self.index.get(form));
+        let stem = || self.stems.get(stem(&joined)?);
+        let number = found.or_else(other_number).or_else(stem)?;
+        self.words.get(*number)
+    }
+
     fn read(name: &str, field: Field, entries: Vec<Entry>, faults: &mut Vec<String>) -> Self {
         let Self {
             mut words,
             mut index,
+            ..
         } = Self::default();
         if entries.is_empty() {
             faults.push(format!("{name} has no entry"));
@@ -173,13 +200,7 @@ impl List {
             }
             words.push(word);
         }
-        // Korean is written with and without blanks: `한벌 옷`, `스카이 블루`.
-        for (number, word) in words.iter().enumerate() {
-            for synonym in word.spellings() {
-                let joined = key(synonym).replace(' ', "");
-                index.entry(joined).or_insert(number);
-            }
-        }
+        let stems = add_joined(&words, field, &mut index);
         for word in &words {
             let strange = |shade: &&String| !words.iter().any(|other| other.word == **shade);
             for shade in word.shades.iter().filter(strange) {
@@ -189,11 +210,58 @@ impl List {
                 ));
             }
         }
-        Self { words, index }
+        Self {
+            words,
+            index,
+            stems,
+        }
     }
 }
 
+impl List {
+    /// Of words that do not share a spelling.
+    fn of(field: Field, words: Vec<Word>) -> Self {
+        let mut index = HashMap::new();
+        for (number, word) in words.iter().enumerate() {
+            index.extend(word.spellings().map(|text| (key(text), number)));
+        }
+        let stems = add_joined(&words, field, &mut index);
+        Self {
+            words,
+            index,
+            stems,
+        }
+    }
+}
+
+/// Korean is written with and without blanks: `한벌 옷`, `스카이 블루`. Gives the stems of the words
+/// of an open list; tags are no adjectives.
+fn add_joined(
+    words: &[Word],
+    field: Field,
+    index: &mut HashMap<String, usize>,
+) -> HashMap<String, usize> {
+    let mut stems = HashMap::new();
+    let is_open = field.words().is_some_and(|list| !list.closed);
+    for (number, word) in words.iter().enumerate() {
+        for synonym in word.spellings() {
+            let joined = key(synonym).replace(' ', "");
+            if is_open {
+                let stem = stem(&joined).unwrap_or(&joined).to_owned();
+                stems.entry(stem).or_insert(number);
+            }
+            index.entry(joined).or_insert(number);
+        }
+    }
+    stems
+}
+
 impl Word {
+    /// Its first typical color.
+    pub fn rgb(&self) -> Option<[u8; 3]> {
+        self.anchors.first().map(|anchor| to_rgb(*anchor))
+    }
+
     /// The word in all its names.
     pub fn spellings(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.word).chain(&self.ko).chain(&self.en)
@@ -208,9 +276,14 @@ impl Word {
                 ));
             }
         }
-        let colored = !entry.rgb.is_empty() || !entry.shades.is_empty();
+        let colored = !entry.rgb.is_empty() || !entry.shades.is_empty() || entry.pixels.is_some();
         if colored && field != Field::Colors {
-            faults.push(format!("{name} has rgb or shades, which only colors have"));
+            faults.push(format!(
+                "{name} has rgb, shades or pixels, which only colors have"
+            ));
+        }
+        if entry.pixels.is_some() && !entry.rgb.is_empty() {
+            faults.push(format!("{name} has both rgb and pixels"));
         }
         let mut anchors = Vec::new();
         for code in &entry.rgb {
@@ -225,8 +298,15 @@ impl Word {
             en: entry.en,
             anchors,
             shades: entry.shades,
+            pixels: entry.pixels,
         }
     }
+}
+
+/// An OKLab color as a screen shows it.
+pub fn to_rgb([l, a, b]: [f32; 3]) -> [u8; 3] {
+    let rgb = oklab::oklab_to_srgb(oklab::Oklab { l, a, b });
+    [rgb.r, rgb.g, rgb.b]
 }
 
 /// An sRGB color as OKLab `[l, a, b]`, the space that [`super::ColorHistogram`] is told in.
@@ -259,6 +339,67 @@ fn key(text: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The other forms of an English word, singular for plural and plural for singular.
+fn numbers(key: &str) -> Vec<String> {
+    if !key.ends_with(|c: char| c.is_ascii_lowercase()) {
+        return Vec::new();
+    }
+    let mut forms = vec![format!("{key}s"), format!("{key}es")];
+    let singulars = [("ies", "y"), ("es", ""), ("s", "")];
+    for (plural, singular) in singulars {
+        let stem = key.strip_suffix(plural).filter(|stem| stem.len() > 2);
+        forms.extend(stem.map(|stem| format!("{stem}{singular}")));
+    }
+    forms
+}
+
+/// A Korean description without the noun that it stands before (`유쾌한 분위기`) and without its
+/// ending; `None` where nothing of it can be left out.
+fn stem(key: &str) -> Option<&str> {
+    const NOUNS: [&str; 9] = [
+        "분위기",
+        "느낌",
+        "스타일",
+        "이미지",
+        "디자인",
+        "무늬",
+        "감성",
+        "테마",
+        "풍",
+    ];
+    const ENDINGS: [&str; 16] = [
+        "스러운",
+        "스러움",
+        "스럽게",
+        "로운",
+        "로움",
+        "적인",
+        "적임",
+        "틱한",
+        "적",
+        "틱",
+        "한",
+        "함",
+        "된",
+        "인",
+        "의",
+        "감",
+    ];
+    let whole = key.trim();
+    let noun = NOUNS.iter().find_map(|noun| whole.strip_suffix(noun));
+    let bare = noun.map(str::trim_end).filter(|bare| is_long(bare));
+    let bare = bare.unwrap_or(whole);
+    let ending = ENDINGS.iter().find_map(|ending| bare.strip_suffix(ending));
+    let stem = ending.filter(|stem| is_long(stem)).unwrap_or(bare);
+    // A stem itself is looked up like what has one.
+    is_long(stem).then_some(stem)
+}
+
+/// One syllable is the beginning of too many words.
+fn is_long(text: &str) -> bool {
+    text.chars().count() > 1
+}
+
 fn fault(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Usage, cause)
 }
@@ -276,7 +417,8 @@ mod tests {
         let vocabulary = builtin();
         let colors = vocabulary.entries(Field::Colors);
         assert!((15..=25).contains(&colors.len()));
-        assert!(colors.iter().all(|word| !word.anchors.is_empty()));
+        let has_pixels = |word: &Word| !word.anchors.is_empty() || word.pixels.is_some();
+        assert!(colors.iter().all(has_pixels));
         for (field, _) in Vocabulary::lists() {
             for word in vocabulary.entries(field) {
                 assert!(!word.ko.is_empty(), "{} has no Korean name", word.word);
@@ -404,8 +546,41 @@ mod tests {
         ] {
             assert_eq!(vocabulary.canonical(field, text), Some(word), "{text}");
         }
+        for (field, text, word) in [
+            (Field::ItemTypeGuess, "glove", "gloves"),
+            (Field::ItemTypeGuess, "shoe", "shoes"),
+            (Field::ItemTypeGuess, "wristwatches", "bracelet"),
+            (Field::Material, "jewels", "gem"),
+            (Field::Theme, "flowers", "flower"),
+            (Field::Theme, "fantasies", "fantasy"),
+            (Field::ItemTypeGuess, "dress", "overall"),
+        ] {
+            assert_eq!(vocabulary.canonical(field, text), Some(word), "{text}");
+        }
         assert_eq!(vocabulary.canonical(Field::Colors, "빛나는 보석"), None);
         assert_eq!(vocabulary.canonical(Field::Colors, ""), None);
+    }
+
+    #[test]
+    fn endings_of_adjectives_do_not_matter_in_open_lists() {
+        let vocabulary = builtin();
+        for (field, text, word) in [
+            (Field::Vibe, "신비함", Some("mysterious")),
+            (Field::Vibe, "신비", Some("mysterious")),
+            (Field::Vibe, "고급스러움", Some("luxurious")),
+            (Field::Vibe, "고급스러운 느낌", Some("luxurious")),
+            (Field::Vibe, "스포티", Some("sporty")),
+            (Field::Vibe, "영웅적", Some("heroic")),
+            (Field::Vibe, "클래식", Some("traditional")),
+            (Field::Theme, "전통적인", Some("oriental")),
+            (Field::Theme, "중세풍", Some("medieval")),
+            (Field::Vibe, "한", None),
+            (Field::Vibe, "느낌", None),
+            (Field::Colors, "빨간한", None),
+        ] {
+            let found = vocabulary.find_exact(field, text);
+            assert_eq!(found.map(|word| word.word.as_str()), word, "{text}");
+        }
     }
 
     #[test]

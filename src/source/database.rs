@@ -1,11 +1,13 @@
 //! The collector's SQLite database, read and never written.
 
 use super::cp949::Texts;
-use super::reading::{ItemSource, RowEvent, Sink, absolute, base_of, cannot_open, cannot_read};
-use super::row::{has_control, one_line, wanted};
+use super::reading::{
+    ItemSource, RowEvent, Sink, SourceRow, absolute, base_of, cannot_open, cannot_read,
+};
+use super::row::{file_at, has_control, one_line, wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
-use crate::settings::OnlySource;
+use crate::settings::{EquipmentName, OnlySource};
 use crate::text::paragraphs;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params_from_iter};
@@ -19,8 +21,9 @@ struct Shape {
     source_type: SourceType,
     table: &'static str,
     url: &'static str,
-    /// The first one that is not blank names the item.
-    names: &'static [&'static str],
+    /// The item itself, and the item whose look the icon shows.
+    name: &'static str,
+    shape_name: Option<&'static str>,
     description: &'static str,
     part: &'static str,
     slot: &'static str,
@@ -31,7 +34,8 @@ const SHAPES: [Shape; 2] = [
         source_type: SourceType::EquipmentShape,
         table: "equipment_shape_items",
         url: "item_shape_icon_url",
-        names: &["item_name", "item_shape_name"],
+        name: "item_name",
+        shape_name: Some("item_shape_name"),
         description: "item_description",
         part: "item_equipment_part",
         slot: "equipment_slot",
@@ -40,7 +44,8 @@ const SHAPES: [Shape; 2] = [
         source_type: SourceType::Cash,
         table: "cash_items",
         url: "cash_item_icon_url",
-        names: &["cash_item_name"],
+        name: "cash_item_name",
+        shape_name: None,
         description: "cash_item_description",
         part: "cash_item_equipment_part",
         slot: "cash_item_equipment_slot",
@@ -53,6 +58,7 @@ pub struct Database {
     base: PathBuf,
     connection: Connection,
     run_id: Option<String>,
+    naming: EquipmentName,
     /// What is asked of each table, in order.
     queries: Vec<(SourceType, &'static str, String)>,
     /// Told when the reading begins.
@@ -60,13 +66,19 @@ pub struct Database {
 }
 
 impl Database {
-    pub fn open(path: &Path, only: OnlySource, run_id: Option<String>) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        only: OnlySource,
+        run_id: Option<String>,
+        naming: EquipmentName,
+    ) -> Result<Self> {
         let connection = connect(path)?;
         let mut database = Self {
             path: path.to_owned(),
             base: base_of(path)?,
             connection,
             run_id,
+            naming,
             queries: Vec::new(),
             warnings: Vec::new(),
         };
@@ -143,8 +155,8 @@ impl Database {
     fn query(&self, shape: &Shape, columns: &[String], assets: &[String]) -> Result<String> {
         let has = |name: &str| columns.iter().any(|column| column == name);
         let mut required = vec![shape.url];
-        if !shape.names.iter().any(|name| has(name)) {
-            required.push(shape.names[0]);
+        if !has(shape.name) && !shape.shape_name.is_some_and(has) {
+            required.push(shape.name);
         }
         if self.run_id.is_some() {
             required.push("run_id");
@@ -164,21 +176,15 @@ impl Database {
             .prepare(&format!("SELECT rowid FROM {}", shape.table))
             .is_ok();
         let rowid = if ordered { "i.rowid" } else { "NULL" };
-        let name = |index: usize| {
-            shape
-                .names
-                .get(index)
-                .map_or("NULL".to_owned(), |name| item(name))
-        };
         // The plus keeps SQLite from the index on run_id, whose order is not the table's.
         Ok(format!(
-            "SELECT {rowid}, i.{url}, {name}, {other_name}, {description}, {part}, {slot}, {ocid}, \
+            "SELECT {rowid}, i.{url}, {name}, {shape_name}, {description}, {part}, {slot}, {ocid}, \
              a.url, a.local_path, {sha256}, {error} \
              FROM {table} AS i LEFT JOIN icon_assets AS a ON a.url = i.{url} \
              {filter} {order}",
             url = shape.url,
-            name = name(0),
-            other_name = name(1),
+            name = item(shape.name),
+            shape_name = shape.shape_name.map_or("NULL".to_owned(), item),
             description = item(shape.description),
             part = item(shape.part),
             slot = item(shape.slot),
@@ -225,6 +231,87 @@ impl Database {
     }
 }
 
+impl Database {
+    /// The row's item, nothing where it is none, or why it cannot be used.
+    fn read_row(
+        &self,
+        row: &Row,
+        source_type: SourceType,
+        texts: &mut Texts,
+    ) -> Result<Vec<RowEvent>, String> {
+        // Without these a row is of no use; the others cost only themselves.
+        let mut needed = |index, what: &str| match text(row, index, texts) {
+            Some(Err(NotText)) => Err(format!("its {what} is neither UTF-8 nor CP949")),
+            Some(Ok(text)) => Ok(Some(text)),
+            None => Ok(None),
+        };
+        let url = one_line(needed(1, "icon URL")?);
+        let mut names = [needed(2, "name")?, needed(3, "name")?];
+        if self.naming == EquipmentName::Shape {
+            names.reverse();
+        }
+        let local_path = needed(9, "icon's local_path")?.filter(|path| !path.trim().is_empty());
+        let Some(url) = url else {
+            return Ok(Vec::new());
+        };
+        let mut line = |index| one_line(text(row, index, texts).and_then(Result::ok));
+        let named = names.iter().flatten().any(|name| !name.trim().is_empty());
+        let mut names = names.into_iter().filter_map(one_line);
+        let Some(item_name) = names.next() else {
+            return match named {
+                true => Err("its name holds only blanks and invisible characters".to_owned()),
+                false => Ok(Vec::new()),
+            };
+        };
+        let other_name = names.next().filter(|other| *other != item_name);
+        // The description is of the item, not of the look that it wears.
+        let is_of_another = self.naming == EquipmentName::Shape && other_name.is_some();
+        let mut events = Vec::new();
+        let asset = line(8);
+        let mut missing = match (asset, line(11)) {
+            (None, _) => Some("the icon was never fetched".to_owned()),
+            (_, Some(error)) => Some(format!("fetching the icon failed: {error}")),
+            _ => Some("the icon has no file".to_owned()),
+        };
+        let mut file = None;
+        if let Some(path) = &local_path {
+            if has_control(path) {
+                let why = "the icon's local_path holds control characters";
+                events.push(RowEvent::Warning(format!("{url}: {why}")));
+                missing = Some(why.to_owned());
+            } else {
+                missing = None;
+                file = Some(file_at(&self.base, path));
+            }
+        }
+        let item = Item {
+            // Without a file the address is what tells the image from others.
+            image_path: match &file {
+                Some(_) => local_path.unwrap_or_default(),
+                None => url.clone(),
+            },
+            file,
+            claimed_sha256: line(10),
+            source_type,
+            item_name,
+            item_part: part(line(5), line(6)),
+            image_url: Some(url),
+            ocid: line(7),
+            item_description: text(row, 4, texts)
+                .and_then(Result::ok)
+                .and_then(|text| paragraphs(&text))
+                .filter(|_| !is_of_another),
+            ranking: None,
+        };
+        let row = SourceRow { item, other_name };
+        events.push(match missing {
+            Some(why) => RowEvent::Missing(row, why),
+            None => RowEvent::Item(row),
+        });
+        Ok(events)
+    }
+}
+
 impl ItemSource for Database {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let failed = |error| cannot_read(&self.path, error);
@@ -251,7 +338,7 @@ impl ItemSource for Database {
                     Some(rowid) => format!("{table}, row {rowid}"),
                     None => (*table).to_owned(),
                 };
-                let events = read_row(row, *source_type, &self.base, &mut texts);
+                let events = self.read_row(row, *source_type, &mut texts);
                 let events = events.unwrap_or_else(|why| vec![warning(&self.path, &place, &why)]);
                 let told = texts.end_row(&self.path, sink);
                 if told.is_break() || events.into_iter().any(|event| sink(event).is_break()) {
@@ -266,76 +353,6 @@ impl ItemSource for Database {
 
 fn warning(path: &Path, place: &str, why: &str) -> RowEvent {
     RowEvent::Warning(format!("{} {place}: {why}", path.display()))
-}
-
-/// The row's item, nothing where it is none, or why it cannot be used.
-fn read_row(
-    row: &Row,
-    source_type: SourceType,
-    base: &Path,
-    texts: &mut Texts,
-) -> Result<Vec<RowEvent>, String> {
-    // Without these a row is of no use; the others cost only themselves.
-    let mut needed = |index, what: &str| match text(row, index, texts) {
-        Some(Err(NotText)) => Err(format!("its {what} is neither UTF-8 nor CP949")),
-        Some(Ok(text)) => Ok(Some(text)),
-        None => Ok(None),
-    };
-    let url = one_line(needed(1, "icon URL")?);
-    let names = [needed(2, "name")?, needed(3, "name")?];
-    let local_path = needed(9, "icon's local_path")?.filter(|path| !path.trim().is_empty());
-    let Some(url) = url else {
-        return Ok(Vec::new());
-    };
-    let mut line = |index| one_line(text(row, index, texts).and_then(Result::ok));
-    let named = names.iter().flatten().any(|name| !name.trim().is_empty());
-    let Some(item_name) = names.into_iter().find_map(one_line) else {
-        return match named {
-            true => Err("its name holds only blanks and invisible characters".to_owned()),
-            false => Ok(Vec::new()),
-        };
-    };
-    let mut events = Vec::new();
-    let asset = line(8);
-    let mut missing = match (asset, line(11)) {
-        (None, _) => Some("the icon was never fetched".to_owned()),
-        (_, Some(error)) => Some(format!("fetching the icon failed: {error}")),
-        _ => Some("the icon has no file".to_owned()),
-    };
-    let mut file = None;
-    if let Some(path) = &local_path {
-        if has_control(path) {
-            let why = "the icon's local_path holds control characters";
-            events.push(RowEvent::Warning(format!("{url}: {why}")));
-            missing = Some(why.to_owned());
-        } else {
-            missing = None;
-            file = Some(base.join(path));
-        }
-    }
-    let item = Item {
-        // Without a file the address is what tells the image from others.
-        image_path: match &file {
-            Some(_) => local_path.unwrap_or_default(),
-            None => url.clone(),
-        },
-        file,
-        claimed_sha256: line(10),
-        source_type,
-        item_name,
-        item_part: part(line(5), line(6)),
-        image_url: Some(url),
-        ocid: line(7),
-        item_description: text(row, 4, texts)
-            .and_then(Result::ok)
-            .and_then(|text| paragraphs(&text)),
-        ranking: None,
-    };
-    events.push(match missing {
-        Some(why) => RowEvent::Missing(item, why),
-        None => RowEvent::Item(item),
-    });
-    Ok(events)
 }
 
 fn part(part: Option<String>, slot: Option<String>) -> Option<String> {

@@ -3,7 +3,7 @@
 //! rows. Held in memory are a few dozen bytes for each distinct image and name, and no rows.
 
 use super::image_file::image_bytes;
-use super::reading::{ItemSource, RowEvent};
+use super::reading::{ItemSource, RowEvent, SourceRow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, Item};
 use crate::text::hex;
@@ -126,13 +126,16 @@ fn hash_files(jobs: &Receiver<Job>) {
     }
 }
 
+/// The name of a row's item, and another one that the row tells.
+type Names = (String, Option<String>);
+
 /// A row on its way from the reader to the grouper. Distinct images are numbered as they come.
 enum Row {
     /// The first row of an image.
-    First(Item, Receiver<Hashed>),
+    First(SourceRow, Receiver<Hashed>),
     Again {
         image: usize,
-        name: String,
+        names: Names,
     },
     Warning(String),
 }
@@ -149,22 +152,22 @@ impl Reader {
     fn take(&mut self, event: RowEvent) -> ControlFlow<()> {
         let row = match event {
             RowEvent::Warning(warning) => Row::Warning(warning),
-            RowEvent::Item(item) => self.item(item, "the source names no file".to_owned())?,
-            RowEvent::Missing(item, why) => self.item(item, why)?,
+            RowEvent::Item(row) => self.row(row, "the source names no file".to_owned())?,
+            RowEvent::Missing(row, why) => self.row(row, why)?,
         };
         sent(self.rows.send(row))
     }
 
     /// `missing` says why there is no file where there is none.
-    fn item(&mut self, item: Item, missing: String) -> ControlFlow<(), Row> {
+    fn row(&mut self, row: SourceRow, missing: String) -> ControlFlow<(), Row> {
         let next = self.images.len();
-        let image = *self.images.entry(path_key(&item)).or_insert(next);
+        let image = *self.images.entry(path_key(&row.item)).or_insert(next);
         if image < next {
-            let name = item.item_name;
-            return ControlFlow::Continue(Row::Again { image, name });
+            let names = (row.item.item_name, row.other_name);
+            return ControlFlow::Continue(Row::Again { image, names });
         }
         let (answer, hashed) = bounded(1);
-        match &item.file {
+        match &row.item.file {
             Some(file) => {
                 let file = file.clone();
                 sent(self.jobs.send(Job { file, answer }))?;
@@ -175,7 +178,7 @@ impl Reader {
                 sent(answer.send(Err(Failure { code, detail })))?;
             }
         }
-        ControlFlow::Continue(Row::First(item, hashed))
+        ControlFlow::Continue(Row::First(row, hashed))
     }
 }
 
@@ -229,17 +232,18 @@ impl<'a> Grouper<'a> {
     fn take(&mut self, row: Row) -> Result<ControlFlow<()>> {
         Ok(match row {
             Row::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
-            Row::Again { image, name } => self.joined(self.groups[image], name),
-            Row::First(item, hashed) => {
+            Row::Again { image, names } => self.joined(self.groups[image], names),
+            Row::First(row, hashed) => {
                 let hashed = hashed
                     .recv()
                     .map_err(|_| Error::new(ErrorKind::Internal, "hashing an image panicked"))?;
-                self.first(item, hashed)
+                self.first(row, hashed)
             }
         })
     }
 
-    fn first(&mut self, item: Item, hashed: Hashed) -> ControlFlow<()> {
+    fn first(&mut self, row: SourceRow, hashed: Hashed) -> ControlFlow<()> {
+        let SourceRow { item, other_name } = row;
         let order = self.end.rows_of_groups.len();
         let (sha256, failure) = match hashed {
             Ok(hash) => {
@@ -252,7 +256,7 @@ impl<'a> Grouper<'a> {
                         order: known as u64,
                         path: item.image_path,
                     })?;
-                    return self.joined(known, item.item_name);
+                    return self.joined(known, (item.item_name, other_name));
                 }
                 (Some(sha256), None)
             }
@@ -268,16 +272,28 @@ impl<'a> Grouper<'a> {
             sha256,
             failure,
         })))?;
+        if let Some(name) = other_name {
+            self.name(order, name)?;
+        }
         match self.max_groups == Some(order as u64 + 1) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
     }
 
-    fn joined(&mut self, group: usize, name: String) -> ControlFlow<()> {
+    fn joined(&mut self, group: usize, (name, other): Names) -> ControlFlow<()> {
         self.end.rows += 1;
         let rows = &mut self.end.rows_of_groups[group];
         *rows = rows.saturating_add(1);
+        self.name(group, name)?;
+        match other {
+            Some(other) => self.name(group, other),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Tells a name of a group, once.
+    fn name(&mut self, group: usize, name: String) -> ControlFlow<()> {
         if !self.names.insert((group, name_key(&name))) {
             return ControlFlow::Continue(());
         }

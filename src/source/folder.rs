@@ -49,7 +49,7 @@ impl ItemSource for Folder {
         }
         for name in &self.names {
             let event = match item(name, &self.base) {
-                Ok(item) => RowEvent::Item(item),
+                Ok(item) => RowEvent::Item(item.into()),
                 Err(why) => RowEvent::Warning(format!("{}: {why}", name.display())),
             };
             if sink(event).is_break() {

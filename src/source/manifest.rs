@@ -62,7 +62,7 @@ impl Manifest {
     ) -> ControlFlow<()> {
         match row.and_then(|row| row.into_item(&self.base)) {
             Ok(item) if !wanted(self.only, item.source_type) => ControlFlow::Continue(()),
-            Ok(item) => sink(RowEvent::Item(item)),
+            Ok(item) => sink(RowEvent::Item(item.into())),
             Err(why) => {
                 let path = self.path.display();
                 sink(RowEvent::Warning(format!("{path} {place}: {why}")))

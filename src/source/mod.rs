@@ -17,7 +17,7 @@ mod row;
 pub use dedup::{GroupEvent, NewGroup, SourceEnd, group};
 pub use image_file::image_bytes;
 pub use json::fault_of_line;
-pub use reading::{ItemSource, RowEvent, Sink};
+pub use reading::{ItemSource, RowEvent, Sink, SourceRow};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{SourceKind, SourceOptions};
@@ -37,6 +37,7 @@ pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
             path,
             options.only,
             options.run_id.clone(),
+            options.equipment_name,
         )?),
         SourceKind::Manifest(path) => manifest(path, options)?,
         SourceKind::Folder(path) => Box::new(folder::Folder::open(path, options.only)?),

@@ -10,11 +10,27 @@ use std::path::{Path, PathBuf};
 /// One row of a source, or a warning about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowEvent {
-    Item(Item),
+    Item(SourceRow),
     /// An item whose image the source itself has not got, and why.
-    Missing(Item, String),
+    Missing(SourceRow, String),
     /// Something to tell the user, for example a row that cannot be used, with its number.
     Warning(String),
+}
+
+/// An item, and another name of it that its row tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRow {
+    pub item: Item,
+    pub other_name: Option<String>,
+}
+
+impl From<Item> for SourceRow {
+    fn from(item: Item) -> Self {
+        Self {
+            item,
+            other_name: None,
+        }
+    }
 }
 
 /// Receives rows; `Break` ends the reading.

@@ -4,7 +4,8 @@ use crate::record::{Item, SourceType};
 use crate::settings::OnlySource;
 use crate::text::{self, Forbidden, clean_text, forbidden};
 use serde::{Deserialize, Deserializer};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use unicode_normalization::UnicodeNormalization;
 
 pub const REQUIRED: [&str; 3] = ["image_path", "item_name", "source_type"];
 pub const OPTIONAL: [&str; 6] = [
@@ -52,7 +53,7 @@ impl Row {
             format!("source_type is {shown:?}, not \"equipment_shape\" or \"cash\"")
         })?;
         Ok(Item {
-            file: Some(base.join(&image_path)),
+            file: Some(file_at(base, &image_path)),
             image_path,
             claimed_sha256: one_line(self.image_sha256),
             source_type,
@@ -99,6 +100,24 @@ pub fn has_control(path: &str) -> bool {
             Some(Forbidden::Control | Forbidden::Direction)
         )
     })
+}
+
+/// The file that a path of a source means. Where there is none of that very name, one whose name
+/// differs in ways that other systems do not see: separators as Windows writes them, Hangul as
+/// macOS writes it.
+pub fn file_at(base: &Path, path: &str) -> PathBuf {
+    let as_written = base.join(path);
+    if as_written.exists() {
+        return as_written;
+    }
+    let slashes = path.replace('\\', "/");
+    let other_forms = [
+        slashes.clone(),
+        slashes.nfc().collect(),
+        slashes.nfd().collect(),
+    ];
+    let mut other_forms = other_forms.iter().map(|form| base.join(form));
+    other_forms.find(|file| file.exists()).unwrap_or(as_written)
 }
 
 /// The one form that a text has from here on, in the record, the prompt and the rules alike;

@@ -3,6 +3,7 @@
 use super::errors::doing;
 use super::tables::answers::{attempts_of, insert_attempt, insert_failure, read_attempt};
 use super::tables::drafts::{DraftRow, insert_draft, read_draft};
+use super::tables::groups::read_group;
 use super::tables::meta::{Content, bump};
 use super::tables::records::insert_record;
 use super::tables::states::{StateWriter, read_current};
@@ -54,7 +55,27 @@ pub fn add(
     let id = insert_attempt(&transaction, group, attempt)?;
     let mut states = StateWriter::new(&transaction);
     let mut current = states.read(group)?;
+    let item_name = read_group(&transaction, group)?.item.item_name;
     let mut shown = false;
+    if attempt.opinion_of.is_some() {
+        // A version to compare with and to take; it replaces nothing by itself.
+        if let Some(labels) = &attempt.labels {
+            let confidence = attempt.confidence.clone();
+            let draft = draft_of(
+                attempt,
+                id,
+                &item_name,
+                labels,
+                &attempt.reasons,
+                confidence,
+            );
+            insert_draft(&transaction, group, &draft)?;
+        }
+        states.write(group, &current)?;
+        let changed = states.finish()?;
+        transaction.commit().map_err(doing("saving an answer"))?;
+        return Ok(Added { id, shown, changed });
+    }
     match (&attempt.labels, &attempt.failure) {
         (Some(labels), _) => {
             if current.failure.is_some() {
@@ -64,6 +85,7 @@ pub fn add(
             let draft = draft_of(
                 attempt,
                 id,
+                &item_name,
                 labels,
                 &attempt.reasons,
                 attempt.confidence.clone(),
@@ -84,6 +106,7 @@ pub fn add(
         let draft = draft_of(
             &basis,
             basis_id,
+            &item_name,
             &merged.labels,
             &merged.reasons,
             confidence,
@@ -111,6 +134,26 @@ pub fn without_retry(db: &Connection, group: GroupId) -> Result<Option<Attempt>>
     }
     attempts.retain(|attempt| attempt.id == id && attempt.retry_of.is_none());
     Ok(attempts.pop())
+}
+
+/// The answer that an undecided draft is, and how many opinions there are on it, failed ones too.
+pub fn to_review(db: &Connection, group: GroupId) -> Result<Option<(Attempt, u32)>> {
+    let current = read_current(db, group)?.unwrap_or_default();
+    let review = &current.review;
+    let Some(draft) = review
+        .draft
+        .filter(|_| !review.edited && !review.is_decided())
+    else {
+        return Ok(None);
+    };
+    let Origin::Attempt(id) = read_draft(db, draft)?.origin else {
+        return Ok(None);
+    };
+    let mut attempts = attempts_of(db, group)?;
+    let opinions = attempts.iter().filter(|other| other.opinion_of == Some(id));
+    let opinions = opinions.count() as u32;
+    attempts.retain(|attempt| attempt.id == id);
+    Ok(attempts.pop().map(|answer| (answer, opinions)))
 }
 
 /// Stores failures that came before any answer was asked for, in one transaction.
@@ -154,12 +197,14 @@ pub fn commit(db: &mut Connection, group: GroupId) -> Result<Vec<GroupId>> {
 fn draft_of(
     basis: &Attempt,
     id: i64,
+    item_name: &str,
     labels: &Labels,
     reasons: &[Reason],
     confidence: Vec<FieldConfidence>,
 ) -> DraftRow {
     DraftRow {
         origin: Origin::Attempt(id),
+        item_name: item_name.to_owned(),
         labels: labels.clone(),
         reasons: without_duplicate(reasons),
         kept: kept(reasons),

@@ -2,16 +2,15 @@
 
 use super::errors::doing;
 use super::families;
-use super::rules::{Facts, about_reasons, reasons};
+use super::rules::{Facts, reasons};
 use super::tables::computed::{read_colors, write_check, write_colors};
 use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::read_group;
 use super::tables::meta;
-use super::tables::records::name_in_record;
 use super::tables::states::StateWriter;
 use crate::error::Result;
 use crate::icon::Measured;
-use crate::record::{ColorHistogram, GroupId, Origin, Reason, Vocabulary};
+use crate::record::{ColorHistogram, GroupId, Names, Reason, Vocabulary};
 use rusqlite::Connection;
 
 /// Which rules have checked the drafts.
@@ -34,16 +33,7 @@ pub fn set_measured(
             *group,
             measured.drawing.as_ref(),
         )?);
-        let current = states.read(*group)?;
-        let Some(id) = current.review.draft else {
-            continue;
-        };
-        let mut draft = read_draft(&transaction, id)?;
-        let now = reasons_now(&transaction, vocabulary, *group, id, &draft)?;
-        if now != draft.reasons {
-            write_check(&transaction, id, &mut draft, now)?;
-            states.write_draft(*group, &current, Some(&draft))?;
-        }
+        check_group(&transaction, vocabulary, *group, &mut states)?;
     }
     let mut changed = states.finish()?;
     transaction.commit().map_err(doing("saving colors"))?;
@@ -51,6 +41,23 @@ pub fn set_measured(
     changed.sort_unstable();
     changed.dedup();
     Ok(changed)
+}
+
+/// Checks every text of a group again, after something else that the rules look at has changed.
+pub fn check_group(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    group: GroupId,
+    states: &mut StateWriter,
+) -> Result<()> {
+    let drafts: Vec<i64> = db
+        .prepare_cached("SELECT id FROM drafts WHERE group_id = ?1 ORDER BY id")
+        .and_then(|mut select| select.query_map([group.0], |row| row.get(0))?.collect())
+        .map_err(doing("checking the drafts"))?;
+    for id in drafts {
+        check_draft(db, vocabulary, group, id, states)?;
+    }
+    Ok(())
 }
 
 /// Checks every draft again where other rules than these have checked them.
@@ -70,26 +77,37 @@ pub fn check_again(db: &mut Connection, vocabulary: &Vocabulary) -> Result<()> {
         .map_err(doing("checking the drafts"))?;
     let mut states = StateWriter::new(&transaction);
     for (id, group) in drafts {
-        let group = GroupId(group);
-        let checked = read_draft(&transaction, id).and_then(|draft| {
-            let now = reasons_now(&transaction, vocabulary, group, id, &draft)?;
-            Ok((draft, now))
-        });
-        // What damage has made unreadable is named by `journal check`, and where it is shown.
-        let Ok((mut draft, now)) = checked else {
-            continue;
-        };
-        if now != draft.reasons {
-            write_check(&transaction, id, &mut draft, now)?;
-            let current = states.read(group)?;
-            if current.review.draft == Some(id) {
-                states.write_draft(group, &current, Some(&draft))?;
-            }
-        }
+        check_draft(&transaction, vocabulary, GroupId(group), id, &mut states)?;
     }
     states.finish()?;
     meta::set(&transaction, CHECKED_BY, &rules)?;
     transaction.commit().map_err(doing("checking the drafts"))
+}
+
+fn check_draft(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    group: GroupId,
+    id: i64,
+    states: &mut StateWriter,
+) -> Result<()> {
+    let checked = read_draft(db, id).and_then(|draft| {
+        let now = reasons_now(db, vocabulary, group, &draft)?;
+        Ok((draft, now))
+    });
+    // What damage has made unreadable is named by `journal check`, and where it is shown.
+    let Ok((mut draft, now)) = checked else {
+        return Ok(());
+    };
+    if now == draft.reasons {
+        return Ok(());
+    }
+    write_check(db, id, &mut draft, now)?;
+    let current = states.read(group)?;
+    if current.review.draft == Some(id) {
+        states.write_draft(group, &current, Some(&draft))?;
+    }
+    Ok(())
 }
 
 /// What the rules say of a stored draft now.
@@ -97,51 +115,28 @@ fn reasons_now(
     db: &Connection,
     vocabulary: &Vocabulary,
     group: GroupId,
-    id: i64,
     draft: &DraftRow,
 ) -> Result<Vec<Reason>> {
-    let item_name = name_of_text(db, group, id, draft)?;
+    let name_now = read_group(db, group)?.item.item_name;
     let colors = read_colors(db, group)?;
-    let facts = draft.facts(vocabulary, &item_name, colors.as_ref());
+    let facts = draft.facts(vocabulary, &name_now, colors.as_ref());
     Ok(reasons(&draft.labels, &facts))
 }
 
-/// What the reasons of a stored draft point at.
-pub fn about_draft(
-    db: &Connection,
-    vocabulary: &Vocabulary,
-    group: GroupId,
-    id: i64,
-    draft: &DraftRow,
-    colors: Option<&ColorHistogram>,
-) -> Result<Vec<(Reason, Vec<String>)>> {
-    let item_name = name_of_text(db, group, id, draft)?;
-    let facts = draft.facts(vocabulary, &item_name, colors);
-    Ok(about_reasons(&draft.labels, &facts))
-}
-
-fn name_of_text(db: &Connection, group: GroupId, id: i64, draft: &DraftRow) -> Result<String> {
-    let own_name = match draft.origin {
-        // A line of an earlier file keeps its name as it is.
-        Origin::Import => name_in_record(db, group, id)?,
-        Origin::Attempt(_) | Origin::Edit => None,
-    };
-    match own_name {
-        Some(name) => Ok(name),
-        None => Ok(read_group(db, group)?.item.item_name),
-    }
-}
-
 impl DraftRow {
-    fn facts<'a>(
+    /// What the rules look at besides the labels.
+    pub fn facts<'a>(
         &'a self,
         vocabulary: &'a Vocabulary,
-        item_name: &'a str,
+        name_now: &'a str,
         histogram: Option<&'a ColorHistogram>,
     ) -> Facts<'a> {
         Facts {
             vocabulary,
-            item_name,
+            names: Names {
+                made_under: &self.item_name,
+                now: name_now,
+            },
             histogram,
             confidence: &self.confidence,
             with_image: self.with_image,

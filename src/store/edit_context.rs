@@ -2,7 +2,7 @@
 //! that it commits.
 
 use super::fixes;
-use super::rules::{Facts, edit, reasons};
+use super::rules::reasons;
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
@@ -10,7 +10,8 @@ use super::tables::records::insert_record;
 use crate::error::Result;
 use crate::record::fixes::fix;
 use crate::record::{
-    Change, CurrentState, Field, FixKind, GroupId, Labels, Origin, Reason, ReviewState, Vocabulary,
+    Change, CurrentState, EditFacts, Edited, Field, FixKind, GroupId, Labels, Names, Origin,
+    Reason, ReviewState, Vocabulary, apply, edit,
 };
 use crate::text::utc;
 use jiff::Timestamp;
@@ -47,14 +48,21 @@ impl EditContext<'_> {
             | Change::Add { .. }
             | Change::Remove { .. }
             | Change::Rename { .. }
-            | Change::Replace { .. }
+            | Change::Synonym { .. }
+            | Change::Replace(_)
             | Change::Canonicalize { .. }
+            | Change::UpdateName
             | Change::Fix { .. }
             | Change::TakeField { .. } => self.edit(&current.review, change)?,
             Change::TakeVersion { version } => {
                 if self.version(*version)?.is_none() {
+                    let facts = EditFacts {
+                        vocabulary: self.vocabulary,
+                        item_name: "",
+                        taken: None,
+                    };
                     // Says why it cannot be done.
-                    edit(&Labels::default(), change, None, self.vocabulary)?;
+                    apply(&Labels::default(), change, &facts)?;
                 }
                 None
             }
@@ -91,7 +99,8 @@ impl EditContext<'_> {
             Change::Set { field, .. }
             | Change::Add { field, .. }
             | Change::Remove { field, .. }
-            | Change::Rename { field, .. } => (Some(*field), None),
+            | Change::Rename { field, .. }
+            | Change::Synonym { field, .. } => (Some(*field), None),
             _ => (None, None),
         };
         let old = match review.draft {
@@ -101,19 +110,26 @@ impl EditContext<'_> {
         };
         let empty = Labels::default();
         let before = old.as_ref().map_or(&empty, |old| &old.labels);
+        let group = read_group(self.db, self.group)?;
+        let now = &group.item.item_name;
+        let names = Names {
+            made_under: old.as_ref().map_or(now, |old| &old.item_name),
+            now,
+        };
         let fixed = match (change, &old) {
             (Change::Fix { reason, kind }, Some(old)) => self.fixed(*reason, *kind, old)?,
             _ => None,
         };
         let taken_labels = fixed.as_ref().or(taken.as_ref().map(|taken| &taken.labels));
-        let Some(labels) = edit(before, change, taken_labels, self.vocabulary)? else {
+        let edited = edit(before, names, change, taken_labels, self.vocabulary)?;
+        let Some(Edited { labels, item_name }) = edited else {
             return Ok(None);
         };
         let fields = before.differing(&labels);
-        let group = read_group(self.db, self.group)?;
         let at = utc(self.now);
         let mut draft = old.unwrap_or_else(|| DraftRow {
             origin: Origin::Edit,
+            item_name: String::new(),
             labels: Labels::default(),
             reasons: Vec::new(),
             kept: Vec::new(),
@@ -142,20 +158,11 @@ impl EditContext<'_> {
         }
         draft.origin = Origin::Edit;
         draft.labels = labels;
+        draft.item_name = item_name;
         draft.generated_at = at;
         let histogram = read_colors(self.db, self.group)?;
-        draft.reasons = reasons(
-            &draft.labels,
-            &Facts {
-                vocabulary: self.vocabulary,
-                item_name: &group.item.item_name,
-                histogram: histogram.as_ref(),
-                confidence: &draft.confidence,
-                with_image: draft.with_image,
-                with_metadata: draft.with_metadata,
-                kept: &draft.kept,
-            },
-        );
+        let facts = draft.facts(self.vocabulary, now, histogram.as_ref());
+        draft.reasons = reasons(&draft.labels, &facts);
         let number = insert_draft(self.db, self.group, &draft)?;
         Ok(Some(EditedText {
             number,

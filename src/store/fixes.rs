@@ -8,7 +8,7 @@ use super::tables::groups::{GroupRow, read_group};
 use super::tables::states::read_current;
 use crate::error::Result;
 use crate::record::fixes::{FixFacts, FixableRecord};
-use crate::record::{GroupId, GroupSummary};
+use crate::record::{GroupId, GroupSummary, Names};
 use rusqlite::{Connection, OptionalExtension};
 
 /// What is known of a group whose draft this is.
@@ -19,8 +19,13 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
         .prepare_cached("SELECT duplicate FROM heads WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([id.0], |row| row.get(0)).optional())
         .map_err(doing("reading a group"))?;
+    let names = Names {
+        made_under: &draft.item_name,
+        now: &group.item.item_name,
+    };
     Ok(FixFacts {
-        item_name: group.item.item_name.clone(),
+        item_name: names.of_text(&draft.labels).to_owned(),
+        name_now: group.item.item_name.clone(),
         part: group.item.item_part.clone(),
         colors: match draft.with_image {
             true => read_colors(db, id)?,

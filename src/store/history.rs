@@ -4,7 +4,9 @@ use super::edit_context::EditContext;
 use super::errors::doing;
 use super::tables::meta::{Content, bump};
 use super::tables::states::StateWriter;
-use super::tables::steps::{all_steps, describe, insert_entry, insert_step, read_entries};
+use super::tables::steps::{
+    all_steps, describe, insert_entry, insert_step, read_change, read_entries,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
     Change, CurrentState, Direction, GroupId, ReviewState, ReviewStep, StepReport, Vocabulary,
@@ -21,6 +23,8 @@ pub struct StepOutcome {
     pub groups: Vec<GroupId>,
     /// Every group that looks different now, twins of its old and new label included.
     pub changed: Vec<GroupId>,
+    /// What was undone or redone.
+    pub change: Option<Change>,
     /// What the change did to whom; `None` for undo and redo.
     pub report: Option<StepReport>,
     pub undo: Option<String>,
@@ -178,7 +182,9 @@ impl History {
         let done = go_back_to(db, step, Direction::Undo)?;
         self.undo.pop();
         self.redo.push(step);
-        self.outcome(db, done, None).map(Some)
+        let change = read_change(db, step)?;
+        let outcome = self.outcome(db, done, None)?;
+        Ok(Some(StepOutcome { change, ..outcome }))
     }
 
     /// Does the step that was undone last again; `None` where there is none.
@@ -189,7 +195,9 @@ impl History {
         let done = go_back_to(db, step, Direction::Redo)?;
         self.redo.pop();
         self.undo.push(step);
-        self.outcome(db, done, None).map(Some)
+        let change = read_change(db, step)?;
+        let outcome = self.outcome(db, done, None)?;
+        Ok(Some(StepOutcome { change, ..outcome }))
     }
 
     /// What undo and redo would do next.
@@ -217,6 +225,7 @@ impl History {
             done,
             groups,
             changed,
+            change: None,
             report,
             undo,
             redo,

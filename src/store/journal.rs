@@ -11,7 +11,8 @@ use super::database::{Database, Misplaced};
 use super::fixes;
 use super::history::{History, StepOutcome};
 use super::import::{self, FileOfRecords, Imported};
-use super::queries::{self, Counts, Found};
+use super::learning::Learning;
+use super::queries::{self, Counts};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::is_measured;
@@ -23,8 +24,8 @@ use crate::icon::Measured;
 use crate::outdir::file;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Attempt, Change, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Labels, Reason, Vocabulary, VocabularyPreview,
+    Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
+    Item, Labels, Reason, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 pub struct Journal {
     source: SourceReading,
     history: History,
+    learning: Learning,
     vocabulary: Arc<Vocabulary>,
     database: Database,
 }
@@ -51,13 +53,20 @@ impl Journal {
         let mut database = Database::open(lock, outdir)?;
         checks::check_again(database.write(), &vocabulary)?;
         let history = History::read(database.read())?;
+        let learning = Learning::read(database.read(), &vocabulary)?;
         database.remember_files();
         Ok(Self {
             source: SourceReading::default(),
             history,
+            learning,
             vocabulary,
             database,
         })
+    }
+
+    /// Steps and checks from now on go by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.vocabulary = vocabulary;
     }
 
     pub fn outdir(&self) -> &Path {
@@ -95,7 +104,8 @@ impl Journal {
     /// bytes, or by its path where its bytes were never known. Other bytes under a known path are
     /// another group; the one before keeps all that is of it, should its bytes turn up elsewhere.
     pub fn upsert_groups(&mut self, groups: &[NewGroup]) -> Result<Vec<Upserted>> {
-        self.source.upsert(self.database.write(), groups)
+        let db = self.database.write();
+        self.source.upsert(db, &self.vocabulary, groups)
     }
 
     /// More rows of known groups, in one transaction.
@@ -142,6 +152,12 @@ impl Journal {
         answers::without_retry(self.database.read(), group)
     }
 
+    /// The answer that a draft is which nobody has decided about, and how many opinions there are
+    /// on it.
+    pub fn answer_to_review(&self, group: GroupId) -> Result<Option<(Attempt, u32)>> {
+        answers::to_review(self.database.read(), group)
+    }
+
     /// Stores failures that came before any answer was asked for (a missing or broken image), in
     /// one transaction.
     pub fn add_failures(&mut self, failures: &[(GroupId, Failure)]) -> Result<Vec<GroupId>> {
@@ -169,18 +185,33 @@ impl Journal {
         done: &str,
     ) -> Result<StepOutcome> {
         let db = self.database.write();
-        self.history
-            .apply(db, &self.vocabulary, groups, change, done)
+        let applied = self
+            .history
+            .apply(db, &self.vocabulary, groups, change, done)?;
+        self.learning.look(db, &self.vocabulary)?;
+        Ok(applied)
     }
 
     /// Takes the newest step back; `None` where there is none.
     pub fn undo(&mut self) -> Result<Option<StepOutcome>> {
-        self.history.undo(self.database.write())
+        let db = self.database.write();
+        let undone = self.history.undo(db)?;
+        self.learning.look(db, &self.vocabulary)?;
+        Ok(undone)
     }
 
     /// Does the step that was undone last again; `None` where there is none.
     pub fn redo(&mut self) -> Result<Option<StepOutcome>> {
-        self.history.redo(self.database.write())
+        let db = self.database.write();
+        let redone = self.history.redo(db)?;
+        self.learning.look(db, &self.vocabulary)?;
+        Ok(redone)
+    }
+
+    /// What the steps so far have taught of which records people change, and how many times it has
+    /// changed since the journal was opened.
+    pub fn learned(&self) -> (&Estimator, u64) {
+        (self.learning.estimator(), self.learning.changes())
     }
 
     /// What undo and redo would do next.
@@ -197,12 +228,12 @@ impl Journal {
 
     /// One group as the queue shows it.
     pub fn summary(&self, id: GroupId) -> Result<Option<GroupSummary>> {
-        queries::summary(self.database.read(), id)
+        queries::summary(self.database.read(), self.learning.estimator(), id)
     }
 
     /// Those of the groups that exist, in the given order.
     pub fn summaries_of(&self, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
-        queries::summaries_of(self.database.read(), ids)
+        queries::summaries_of(self.database.read(), self.learning.estimator(), ids)
     }
 
     /// Hands every group over in source order, in batches, so that a front end can show the first
@@ -212,16 +243,17 @@ impl Journal {
         batch: usize,
         take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
     ) -> Result<()> {
-        queries::each_summary(self.database.read(), batch, take)
+        queries::each_summary(self.database.read(), self.learning.estimator(), batch, take)
     }
 
     pub fn summaries(&self) -> Result<Vec<GroupSummary>> {
-        queries::summaries(self.database.read())
+        queries::summaries(self.database.read(), self.learning.estimator())
     }
 
     /// Everything about one group; `None` where there is no such group.
     pub fn detail(&self, id: GroupId) -> Result<Option<GroupDetail>> {
-        queries::detail(self.database.read(), &self.vocabulary, id)
+        let estimator = self.learning.estimator();
+        queries::detail(self.database.read(), &self.vocabulary, estimator, id)
     }
 
     /// The answers of a group, oldest first.
@@ -261,17 +293,14 @@ impl Journal {
         reason: Reason,
         kind: FixKind,
     ) -> Result<FixPreview> {
-        queries::fix_preview(self.database.read(), &self.vocabulary, groups, reason, kind)
+        let estimator = self.learning.estimator();
+        let db = self.database.read();
+        queries::fix_preview(db, &self.vocabulary, estimator, groups, reason, kind)
     }
 
     /// A group's draft with what its fixes need; `None` where there is no draft.
     pub fn fixable(&self, summary: &GroupSummary) -> Result<Option<FixableRecord>> {
         fixes::record(self.database.read(), summary)
-    }
-
-    /// Every label, tag and query of a draft that holds `text`, in source order.
-    pub fn find(&self, text: &str) -> Result<Vec<Found>> {
-        queries::find(self.database.read(), text)
     }
 
     /// Grows with every change of `content`; 0 where there was never any.

@@ -11,6 +11,7 @@ mod fixes;
 mod history;
 mod import;
 mod journal;
+mod learning;
 mod queries;
 mod recovery;
 mod rules;
@@ -25,7 +26,7 @@ pub use history::StepOutcome;
 pub(crate) use import::file_sha256;
 pub use import::{FileOfRecords, Imported, Prefer};
 pub use journal::Journal;
-pub use queries::{Counts, Found};
+pub use queries::Counts;
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
     copy_to_read, files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,

@@ -1,27 +1,28 @@
 //! What front ends ask of the journal: the queue, one group in full, numbers, texts found.
 
-use super::checks::about_draft;
 use super::errors::{doing, unreadable};
 use super::fixes;
+use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
 use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
+use super::tables::from_json;
 use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::records::read_record;
 use super::tables::states::read_current;
-use super::tables::{from_json, to_json};
 use crate::error::Result;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    ColorHistogram, Draft, FailureCode, Field, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
-    Item, Labels, Reason, SourceType, Version, Vocabulary, VocabularyPreview,
+    Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
-        h.record IS NOT NULL, h.reasons, h.duplicate, h.uncertainty, h.labels, h.changed_at,
-        h.offered, d.family
+        h.record IS NOT NULL, h.reasons, h.duplicate, h.signals, h.labels, h.changed_at,
+        h.offered, CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.note') END, d.family,
+        h.has_draft
     FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id";
 
 /// How things stand, for the summary of a run.
@@ -44,27 +45,27 @@ impl Counts {
     }
 }
 
-/// A place that holds a sought text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub group: GroupId,
-    pub field: Field,
-    pub text: String,
-}
-
-pub fn summary(db: &Connection, id: GroupId) -> Result<Option<GroupSummary>> {
+pub fn summary(
+    db: &Connection,
+    estimator: &Estimator,
+    id: GroupId,
+) -> Result<Option<GroupSummary>> {
     db.prepare_cached(&format!("{SUMMARY} WHERE g.id = ?1"))
         .and_then(|mut select| select.query_row([id.0], raw_summary).optional())
         .map_err(doing("reading a group"))?
-        .map(RawSummary::parse)
+        .map(|raw| raw.parse(estimator))
         .transpose()
 }
 
 /// Those of the groups that exist, in the given order.
-pub fn summaries_of(db: &Connection, ids: &[GroupId]) -> Result<Vec<GroupSummary>> {
+pub fn summaries_of(
+    db: &Connection,
+    estimator: &Estimator,
+    ids: &[GroupId],
+) -> Result<Vec<GroupSummary>> {
     let mut out = Vec::with_capacity(ids.len());
     for &id in ids {
-        out.extend(summary(db, id)?);
+        out.extend(summary(db, estimator, id)?);
     }
     Ok(out)
 }
@@ -73,6 +74,7 @@ pub fn summaries_of(db: &Connection, ids: &[GroupId]) -> Result<Vec<GroupSummary
 /// first ones at once. Groups whose picture has given way to another one are left out.
 pub fn each_summary(
     db: &Connection,
+    estimator: &Estimator,
     batch: usize,
     mut take: impl FnMut(Vec<GroupSummary>) -> Result<()>,
 ) -> Result<()> {
@@ -86,7 +88,7 @@ pub fn each_summary(
         .map_err(doing("reading the groups"))?;
     let mut full = Vec::new();
     for row in rows {
-        full.push(row.map_err(doing("reading the groups"))?.parse()?);
+        full.push(row.map_err(doing("reading the groups"))?.parse(estimator)?);
         if full.len() >= batch.max(1) {
             take(std::mem::take(&mut full))?;
         }
@@ -97,9 +99,9 @@ pub fn each_summary(
     take(full)
 }
 
-pub fn summaries(db: &Connection) -> Result<Vec<GroupSummary>> {
+pub fn summaries(db: &Connection, estimator: &Estimator) -> Result<Vec<GroupSummary>> {
     let mut all = Vec::new();
-    each_summary(db, 1024, |batch| {
+    each_summary(db, estimator, 1024, |batch| {
         all.extend(batch);
         Ok(())
     })?;
@@ -110,15 +112,19 @@ pub fn summaries(db: &Connection) -> Result<Vec<GroupSummary>> {
 pub fn detail(
     db: &Connection,
     vocabulary: &Vocabulary,
+    estimator: &Estimator,
     id: GroupId,
 ) -> Result<Option<GroupDetail>> {
-    let Some(summary) = summary(db, id)? else {
+    let Some(summary) = summary(db, estimator, id)? else {
         return Ok(None);
     };
     let group = read_group(db, id)?;
     let current = read_current(db, id)?.unwrap_or_default();
     let colors = read_colors(db, id)?;
-    let versions = versions(db, vocabulary, id, colors.as_ref())?;
+    let versions = versions(db, id, |row: &DraftRow| {
+        let facts = row.facts(vocabulary, &group.item.item_name, colors.as_ref());
+        about_reasons(&row.labels, &facts)
+    })?;
     let number = current.review.draft;
     let shown = versions
         .iter()
@@ -133,7 +139,11 @@ pub fn detail(
     };
     let fixable = fixes::record(db, &summary)?;
     let offered = fixable.map(|record| {
-        let FixableRecord { facts, labels, reasons } = record;
+        let FixableRecord {
+            facts,
+            labels,
+            reasons,
+        } = record;
         facts.offered(&reasons, &labels, vocabulary)
     });
     Ok(Some(GroupDetail {
@@ -159,9 +169,8 @@ pub fn detail(
 /// Every text that a group has had, oldest first.
 fn versions(
     db: &Connection,
-    vocabulary: &Vocabulary,
     id: GroupId,
-    colors: Option<&ColorHistogram>,
+    about: impl Fn(&DraftRow) -> Vec<(Reason, Vec<String>)>,
 ) -> Result<Vec<Version>> {
     let mut committed: HashMap<i64, String> = db
         .prepare_cached(
@@ -175,35 +184,35 @@ fn versions(
         })
         .map_err(doing("reading the versions"))?;
     let rows = read_drafts(db, id)?.into_iter();
-    let version = |(number, row): (i64, DraftRow)| {
-        Ok(Version {
-            number,
-            committed: committed.remove(&number),
-            text: Draft {
-                about: about_draft(db, vocabulary, id, number, &row, colors)?,
-                labels: row.labels,
-                reasons: row.reasons,
-                origin: row.origin,
-                model: row.model,
-                prompt_version: row.prompt_version,
-                generated_at: row.generated_at,
-                confidence: row.confidence,
-            },
-        })
+    let version = |(number, row): (i64, DraftRow)| Version {
+        number,
+        committed: committed.remove(&number),
+        text: Draft {
+            about: about(&row),
+            item_name: row.item_name,
+            labels: row.labels,
+            reasons: row.reasons,
+            origin: row.origin,
+            model: row.model,
+            prompt_version: row.prompt_version,
+            generated_at: row.generated_at,
+            confidence: row.confidence,
+        },
     };
-    rows.map(version).collect()
+    Ok(rows.map(version).collect())
 }
 
 /// What one kind of fix would do to these groups.
 pub fn fix_preview(
     db: &Connection,
     vocabulary: &Vocabulary,
+    estimator: &Estimator,
     groups: &[GroupId],
     reason: Reason,
     kind: FixKind,
 ) -> Result<FixPreview> {
     let records = groups.iter().filter_map(|group| {
-        let record = match summary(db, *group) {
+        let record = match summary(db, estimator, *group) {
             Ok(Some(summary)) => fixes::record(db, &summary),
             Ok(None) => Ok(None),
             Err(error) => Err(error),
@@ -327,45 +336,6 @@ pub fn vocabulary_preview(
     VocabularyPreview::count(drafts, vocabulary)
 }
 
-/// Every free text of a draft that holds `text`, in source order.
-pub fn find(db: &Connection, text: &str) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
-    if text.is_empty() {
-        return Ok(found);
-    }
-    let mut select = db
-        .prepare_cached(
-            "SELECT g.id, d.labels FROM groups g
-                 JOIN heads h ON h.group_id = g.id
-                 JOIN drafts d ON d.id = json_extract(h.head, '$.draft')
-             WHERE instr(d.labels, ?1) > 0
-             ORDER BY g.ord, g.id",
-        )
-        .map_err(doing("looking for a text"))?;
-    // The stored form escapes quotes and backslashes; the sieve above must look for that.
-    let stored = to_json(&text)?;
-    let sieve = stored.trim_start_matches('"').trim_end_matches('"');
-    let rows = select
-        .query_map(params![sieve], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
-        })
-        .map_err(doing("looking for a text"))?;
-    for row in rows {
-        let (id, labels) = row.map_err(doing("looking for a text"))?;
-        let labels: Labels = from_json(&labels)?;
-        for field in Field::free_text() {
-            let holding = labels.values(field).iter();
-            let holding = holding.filter(|held| held.contains(text));
-            found.extend(holding.map(|held| Found {
-                group: GroupId(id),
-                field,
-                text: held.clone(),
-            }));
-        }
-    }
-    Ok(found)
-}
-
 struct RawSummary {
     id: i64,
     order: i64,
@@ -377,11 +347,13 @@ struct RawSummary {
     has_record: bool,
     reasons: String,
     duplicate: bool,
-    uncertainty: f32,
+    signals: String,
     labels: String,
     changed_at: i64,
     offered: bool,
+    note: Option<String>,
     family: Option<i64>,
+    has_draft: bool,
 }
 
 fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
@@ -396,16 +368,24 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         has_record: row.get(7)?,
         reasons: row.get(8)?,
         duplicate: row.get(9)?,
-        uncertainty: row.get(10)?,
+        signals: row.get(10)?,
         labels: row.get(11)?,
         changed_at: row.get(12)?,
         offered: row.get(13)?,
-        family: row.get(14)?,
+        note: row.get(14)?,
+        family: row.get(15)?,
+        has_draft: row.get(16)?,
     })
 }
 
 impl RawSummary {
-    fn parse(self) -> Result<GroupSummary> {
+    fn parse(self, estimator: &Estimator) -> Result<GroupSummary> {
+        let reasons = reasons_of(&self.reasons, self.duplicate);
+        let signals: Vec<Signal> = from_json(&self.signals)?;
+        let uncertainty = match self.has_draft {
+            true => estimator.uncertainty(&reasons, &signals),
+            false => 0.0,
+        };
         Ok(GroupSummary {
             id: GroupId(self.id),
             order: u64::try_from(self.order).unwrap_or_default(),
@@ -418,9 +398,11 @@ impl RawSummary {
                 .ok_or_else(|| unreadable("reading a group", &self.state))?,
             has_record: self.has_record,
             offered: self.offered,
-            reasons: reasons_of(&self.reasons, self.duplicate),
-            uncertainty: self.uncertainty,
+            reasons,
+            signals,
+            uncertainty,
             labels: from_json(&self.labels)?,
+            note: self.note,
             changed_at: self.changed_at,
             family: self.family.map(GroupId),
         })

@@ -1,16 +1,14 @@
 //! Where the journal asks the rules, after every edit.
 
-use crate::error::Result;
 use crate::record::{
-    Change, ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary, about, apply,
-    check,
+    ColorHistogram, FieldConfidence, Labels, Names, Reason, RuleContext, Vocabulary, about, check,
 };
 use crate::text::clean_text;
 
 /// What the rules look at besides the labels.
 pub struct Facts<'a> {
     pub vocabulary: &'a Vocabulary,
-    pub item_name: &'a str,
+    pub names: Names<'a>,
     pub histogram: Option<&'a ColorHistogram>,
     pub confidence: &'a [FieldConfidence],
     pub with_image: bool,
@@ -20,10 +18,11 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn context(&self) -> RuleContext<'a> {
+    fn context(&self, labels: &Labels) -> RuleContext<'a> {
         RuleContext {
             vocabulary: self.vocabulary,
-            item_name: self.item_name,
+            item_name: self.names.of_text(labels),
+            name_now: self.names.now,
             with_metadata: self.with_metadata,
             colors: self.histogram.filter(|_| self.with_image),
             confidence: self.confidence,
@@ -35,7 +34,7 @@ impl<'a> Facts<'a> {
 
 /// What each of the labels' reasons points at, where it points at something.
 pub fn about_reasons(labels: &Labels, facts: &Facts) -> Vec<(Reason, Vec<String>)> {
-    let context = facts.context();
+    let context = facts.context(labels);
     let all = Reason::ALL.iter().copied();
     all.map(|reason| (reason, about(reason, labels, &context)))
         .filter(|(_, about)| !about.is_empty())
@@ -44,22 +43,11 @@ pub fn about_reasons(labels: &Labels, facts: &Facts) -> Vec<(Reason, Vec<String>
 
 /// The reasons in the order of the codes, without `duplicate_label`, which depends on others.
 pub fn reasons(labels: &Labels, facts: &Facts) -> Vec<Reason> {
-    let mut reasons = check(labels, &facts.context());
+    let mut reasons = check(labels, &facts.context(labels));
     reasons.extend_from_slice(facts.kept);
     reasons.sort_unstable();
     reasons.dedup();
     reasons
-}
-
-/// The labels after `change`; `None` where it finds nothing to do.
-pub fn edit(
-    labels: &Labels,
-    change: &Change,
-    taken: Option<&Labels>,
-    vocabulary: &Vocabulary,
-) -> Result<Option<Labels>> {
-    let edited = apply(labels, change, taken, vocabulary)?;
-    Ok((edited != *labels).then_some(edited))
 }
 
 /// Two labels with the same key are duplicates.

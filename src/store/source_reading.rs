@@ -1,5 +1,6 @@
 //! One reading of a source: its images are met again by content or by path, or are new.
 
+use super::checks::check_group;
 use super::errors::doing;
 use super::tables::groups::{
     GroupRow, add_rows, find_by_hash, find_by_path, insert_group, is_displaced, join_names, link,
@@ -8,7 +9,7 @@ use super::tables::groups::{
 use super::tables::meta::{Content, bump};
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::record::{CurrentState, GroupId, Item};
+use crate::record::{CurrentState, GroupId, Item, Vocabulary};
 use rusqlite::Connection;
 use std::collections::HashSet;
 
@@ -60,11 +61,18 @@ impl SourceReading {
     /// Meets groups, in one transaction. A group is met again by the hash of its bytes, else by
     /// its path while its bytes are not known; a row that meets a group named before in this
     /// reading joins it. Other bytes under a known path are another group; the one before keeps
-    /// all that is of it, should its bytes turn up elsewhere.
-    pub fn upsert(&mut self, db: &mut Connection, groups: &[NewGroup]) -> Result<Vec<Upserted>> {
+    /// all that is of it, should its bytes turn up elsewhere. Texts of a group that has another
+    /// name now are checked again.
+    pub fn upsert(
+        &mut self,
+        db: &mut Connection,
+        vocabulary: &Vocabulary,
+        groups: &[NewGroup],
+    ) -> Result<Vec<Upserted>> {
         let transaction = db.transaction().map_err(doing("saving groups"))?;
         let mut meeting = Meeting {
             db: &transaction,
+            vocabulary,
             states: StateWriter::new(&transaction),
             named: &self.named,
             met: HashSet::new(),
@@ -168,6 +176,7 @@ impl Touched {
 /// Groups being met in one transaction.
 struct Meeting<'a> {
     db: &'a Connection,
+    vocabulary: &'a Vocabulary,
     states: StateWriter<'a>,
     /// Named before in this reading.
     named: &'a HashSet<GroupId>,
@@ -211,7 +220,9 @@ impl Meeting<'_> {
         let order = order_value(group.order);
         let moved = row.image_path != group.item.image_path;
         let has_another_place = moved || row.order != order || by_path != Some(id);
-        let mut names = vec![std::mem::replace(&mut row.item, group.item.clone()).item_name];
+        let had_name = std::mem::replace(&mut row.item, group.item.clone()).item_name;
+        let has_another_name = had_name != group.item.item_name;
+        let mut names = vec![had_name];
         names.extend(group.other_names.iter().cloned());
         names.extend(std::mem::take(&mut row.other_names));
         join_names(&mut row, &names);
@@ -222,6 +233,9 @@ impl Meeting<'_> {
         update_group(self.db, id, &row)?;
         if has_another_place {
             self.touched.add(&current);
+        }
+        if has_another_name {
+            check_group(self.db, self.vocabulary, id, &mut self.states)?;
         }
         if is_displaced(self.db, id)? != was_displaced {
             self.states.write(id, &current)?;

@@ -16,7 +16,7 @@ const PAIRS: [(&str, &str); 12] = [
     ("이라고", "라고"),
 ];
 /// Particles and endings that are the same after every sound.
-const PLAIN: [&str; 9] = [
+const PLAIN: [&str; 12] = [
     "의",
     "에",
     "에서",
@@ -26,6 +26,9 @@ const PLAIN: [&str; 9] = [
     "이다",
     "입니다",
     "하고",
+    "처럼",
+    "부터",
+    "까지",
 ];
 
 /// Whether this is a particle, or an ending that a noun takes.

@@ -16,6 +16,7 @@ use super::widgets::layout::{self, frame};
 use super::widgets::{normalize_wide, paragraph};
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
+use crate::text::{count, for_screen};
 use crate::wording;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -28,8 +29,9 @@ pub struct App {
     dialog: Option<Dialog>,
     /// The keys pressed of a longer sequence.
     prefix: Vec<Key>,
-    /// Whether the operator has done anything yet.
-    touched: bool,
+    /// Whether the cursor stays at the head of the queue, whatever comes there: until the first
+    /// key, or until all pictures are measured.
+    follows_head: bool,
     /// How many frames had been drawn when the key in hand was read.
     frames: u64,
     /// An action was refused since the last key.
@@ -43,7 +45,7 @@ impl App {
             screens: Screens::default(),
             dialog: None,
             prefix: Vec::new(),
-            touched: false,
+            follows_head: true,
             frames: 0,
             refused: false,
         }
@@ -73,10 +75,10 @@ impl App {
 
     /// Takes a message. Cheap: [`App::prepare_frame`] follows once for many.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
-        self.touched |= match &message {
-            Message::Key(..) | Message::Paste(_) => true,
-            Message::Mouse(mouse) => mouse.kind != MouseEventKind::Moved,
-            _ => false,
+        self.follows_head &= match &message {
+            Message::Key(..) | Message::Paste(_) => false,
+            Message::Mouse(mouse) => mouse.kind == MouseEventKind::Moved,
+            _ => true,
         };
         match message {
             Message::Key(key, frames) if key.kind != KeyEventKind::Release => {
@@ -101,6 +103,11 @@ impl App {
             }
             Message::TaskDone(TaskResult::Counted(counts)) => {
                 self.session.records.set_counts(*counts);
+            }
+            Message::TaskDone(TaskResult::Previewed { number, preview }) => {
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.set_preview(number, *preview);
+                }
             }
             Message::Picture(picture) => self.session.pictures.insert(picture),
             Message::Pixels(fine) => self.session.pictures.set_fine(fine),
@@ -151,6 +158,7 @@ impl App {
             return;
         }
         for key in Key::from_event(event) {
+            self.session.digit = key.digit();
             self.prefix.push(key);
             let mut found = self.look_up();
             if found == Lookup::None && self.prefix.len() > 1 {
@@ -303,16 +311,12 @@ impl App {
                 }
                 self.ask_again_to_leave();
             }
-            Event::Found { text, matches } => {
-                if let Some(Dialog::Replace(form)) = &mut self.dialog {
-                    form.set_found(text, matches);
-                }
-            }
             Event::VocabularyPreview { groups, preview } => {
                 if let Some(Dialog::Translate(form)) = &mut self.dialog {
                     form.set_preview(&groups, preview);
                 }
             }
+            Event::Vocabulary(vocabulary) => session.set_vocabulary(vocabulary),
             Event::FixPreview {
                 groups,
                 kind,
@@ -326,7 +330,9 @@ impl App {
                 if let Some(filter) = session.history.restore(&key, &value) {
                     session.queue.restore_filter(filter);
                 }
+                session.queue.refresh();
             }
+            Event::Learned(estimator) => session.learn(*estimator),
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
                 session.notify_moved(&pictures);
@@ -344,15 +350,32 @@ impl App {
                 session.notify("saved: the journal can be written again");
                 self.ask_again_to_leave();
             }
-            Event::Labeled { name, offered, .. } if offered => session.notify_offer(&name),
-            Event::Labeled { .. } | Event::Idle => {}
-            Event::Failed {
-                name, code, detail, ..
+            Event::Labeled {
+                group,
+                reasons,
+                offered,
+                ..
             } => {
-                let code = code.code();
-                session
-                    .notices
-                    .log_error(format!("{name}: {code} ({detail})"));
+                session.engine.finish(group);
+                session.notify_answer(group, reasons.len(), offered);
+            }
+            Event::Idle => {
+                if session.engine.rings() {
+                    session.request(Effect::Ring);
+                }
+            }
+            Event::Failed {
+                group,
+                name,
+                code,
+                detail,
+                ..
+            } => {
+                let text = format!("{name}: {} ({detail})", code.code());
+                if session.asked.fail(group) {
+                    session.warn(format!("asked again, {text}"));
+                }
+                session.notices.log_error(text);
             }
             Event::Warning(warning) => {
                 let text = wording::warning(&warning);
@@ -392,7 +415,9 @@ impl App {
 
     fn filtered(&mut self, number: u64, rows: Vec<u32>) {
         let session = &mut self.session;
-        let filling = !self.touched && !session.records.source_is_read();
+        let filling = self.follows_head;
+        let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
+        self.follows_head &= !is_settled;
         let kept = self.dialog.is_some();
         let (queue, records) = (&mut session.queue, &session.records);
         if queue.take_rows(number, rows, records, filling, kept) {
@@ -408,11 +433,14 @@ impl App {
     pub fn prepare_frame(&mut self) -> Vec<Effect> {
         let session = &mut self.session;
         let vocabulary = &session.settings.vocabulary;
-        let filter = session.queue.filter_task(&session.records, vocabulary);
+        let views = session.history.views();
+        let filter = session
+            .queue
+            .filter_task(&session.records, vocabulary, views);
         let wants_counts = self.screens.shown().wants_counts()
             || self.dialog.as_ref().is_some_and(Dialog::wants_counts);
         let count = match wants_counts {
-            true => session.records.count_task(),
+            true => session.records.count_task(vocabulary),
             false => None,
         };
         for task in filter.into_iter().chain(count) {
@@ -437,6 +465,7 @@ impl App {
             .into_iter()
             .chain(ahead)
             .chain(shown)
+            .chain(self.screens.shown().wants_details(session))
             .collect();
         for id in session.records.missing_details(&wanted) {
             session.send(Command::Open(id));
@@ -459,6 +488,18 @@ impl App {
         };
         session.sight.drawn(session.queue.current(), shown);
         session.sight.frames()
+    }
+
+    /// What the window is called: how much is left, and of what.
+    pub fn title(&self) -> String {
+        let session = &self.session;
+        let open = count(session.records.groups().open());
+        let working = match session.engine.progress.queued {
+            0 => String::new(),
+            queued => format!(", {} to label", count(queued)),
+        };
+        let title = format!("{open} to review{working}: {}", session.settings.outdir);
+        for_screen(&title).into_owned()
     }
 
     /// Where the terminal's own cursor belongs, so that an input method composes there.

@@ -107,7 +107,10 @@ fn meter(session: &Session, width: u16) -> Option<String> {
     if width >= WIDE + 40 {
         let groups = session.records.groups();
         let committed = count(groups.count(GroupState::Committed));
-        text.push_str(&format!(", {committed} of {} committed", count(groups.len() as u64)));
+        text.push_str(&format!(
+            ", {committed} of {} committed",
+            count(groups.len() as u64)
+        ));
     }
     Some(text)
 }
@@ -141,7 +144,14 @@ pub fn hints(
     }
     if session.repeats.is_recording() {
         let text = "recording ";
-        x = put(buf, x, area.y, area.right().saturating_sub(x), text, theme.warn());
+        x = put(
+            buf,
+            x,
+            area.y,
+            area.right().saturating_sub(x),
+            text,
+            theme.warn(),
+        );
     }
     if !prefix.is_empty() {
         let keys: Vec<_> = prefix.iter().map(ToString::to_string).collect();
@@ -226,6 +236,10 @@ pub fn hints(
             Action::Undo if area.width >= WIDE => match &session.engine.undo {
                 Some(step) => format!("undo {}", fit(step, STEP)),
                 None => "undo".to_owned(),
+            },
+            Action::RepeatEdit if area.width >= WIDE => match session.repeats.last() {
+                Some(change) => format!("again {}", fit(&change.name(), STEP)),
+                None => "again".to_owned(),
             },
             Action::CommitCertain => {
                 format!("commit {} certain", count(groups.count(GroupState::Draft)))

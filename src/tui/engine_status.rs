@@ -3,8 +3,10 @@
 use super::keymap::{Action, KeyContext, Keymap};
 use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
 use crate::error::Error;
+use crate::record::GroupId;
 use crate::text::rough_duration;
 use crate::wording;
+use std::collections::VecDeque;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelState {
@@ -18,6 +20,10 @@ pub enum ModelState {
 pub struct EngineStatus {
     pub model: ModelState,
     pub progress: Progress,
+    /// The records that were labeled last, the newest first.
+    finished: VecDeque<GroupId>,
+    /// How many icons were labeled when the operator was called the last time.
+    rung: u64,
     pub paused: bool,
     /// The names of the steps that undo and redo would take.
     pub undo: Option<String>,
@@ -38,6 +44,8 @@ impl EngineStatus {
                 ModelState::Off
             },
             progress: Progress::default(),
+            finished: VecDeque::new(),
+            rung: 0,
             paused: false,
             undo: None,
             redo: None,
@@ -45,6 +53,29 @@ impl EngineStatus {
             ended: false,
             broken: None,
         }
+    }
+
+    /// A record was labeled.
+    pub fn finish(&mut self, id: GroupId) {
+        const MOST: usize = 100;
+        self.finished.retain(|have| *have != id);
+        self.finished.push_front(id);
+        self.finished.truncate(MOST);
+    }
+
+    pub fn finished(&self) -> impl Iterator<Item = GroupId> + '_ {
+        self.finished.iter().copied()
+    }
+
+    /// The queue of the model is empty: whether that is worth a bell. A few icons more are not.
+    pub fn rings(&mut self) -> bool {
+        const LONG: u64 = 10;
+        let done = self.progress.done;
+        let long = done >= self.rung + LONG;
+        if long {
+            self.rung = done;
+        }
+        long
     }
 
     /// Whether a model works or is about to.

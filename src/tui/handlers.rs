@@ -2,8 +2,8 @@
 //! own.
 
 use super::dialogs::{
-    ActionPalette, ChooseAttribute, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
-    PromptRefusal, ReplaceForm, RetryForm, Scope, TranslateForm, ask_again,
+    ActionPalette, BulkAction, BulkForm, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
+    PromptRefusal, ReplaceForm, RetryForm, Scope, TranslateForm, ViewList, ask_again,
 };
 use super::flow::Shown;
 use super::keymap::{Action, KeyContext};
@@ -65,6 +65,9 @@ pub fn refuse_unseen(
 
 /// Tells what a step did, and goes to what undo and redo have changed.
 pub fn stepped(step: &Step, groups: &[GroupId], session: &mut Session) {
+    for id in groups {
+        session.asked.look(*id);
+    }
     let here = groups.iter().find(|id| session.current() == Some(**id));
     let about = here.or(groups.first()).copied();
     match step {
@@ -110,6 +113,11 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         }
         Action::Undo => session.send(Command::Undo),
         Action::Redo => session.send(Command::Redo),
+        Action::RemoveTag if targets.len() > 1 => {
+            let action = BulkAction::Remove;
+            let form = BulkForm::value(Scope::Selection, Field::TagsKo, action, session);
+            open = Some(form);
+        }
         Action::Fix1 => fix(0, session),
         Action::Fix2 => fix(1, session),
         Action::Fix3 => fix(2, session),
@@ -127,17 +135,19 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
                 Dialog::prompt(PromptPurpose::Remove { field, groups }, "")
             })
         }
-        Action::SetAttribute => {
-            open = about(targets, |groups| {
-                Dialog::Choose(ChooseAttribute::new(groups))
-            })
+        Action::Bulk => {
+            let scope = match scene.is_bulk && !session.selection.is_empty() {
+                true => Scope::Selection,
+                false => Scope::Shown,
+            };
+            open = Some(BulkForm::open(scope, session));
         }
         Action::Note => {
             let note = session.detail().and_then(|detail| detail.note());
             let note = note.unwrap_or_default().to_owned();
             open = about(targets, |_| Dialog::prompt(PromptPurpose::Note, &note));
         }
-        Action::Replace => open = Some(Dialog::Replace(ReplaceForm::default())),
+        Action::Replace => open = Some(ReplaceForm::open()),
         Action::Translate => {
             let scope = match scene.is_bulk && !session.selection.is_empty() {
                 true => Scope::Selection,
@@ -145,6 +155,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             };
             open = Some(TranslateForm::open(scope, session));
         }
+        Action::UpdateName => open = update_names(targets, session),
         Action::Retry => {
             let how = Retry {
                 strict: true,
@@ -168,6 +179,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::ModelView => session.pictures.toggle_model_view(),
         Action::ClearFilter => session.set_filter(""),
         Action::NeedsReview => session.set_filter(NEEDS_REVIEW),
+        Action::Views => open = Some(ViewList::open(session)),
         Action::Failed => session.set_filter(FAILED),
         Action::Sort => {
             let sort = session.queue.sort().next();
@@ -209,8 +221,9 @@ fn decide(
     };
     let ready = groups.iter().filter(ready).count();
     if ready == 0 {
-        if !groups.is_empty() {
-            session.notify(format!("nothing to {verb}: there is no draft yet"));
+        if let Some(id) = groups.first() {
+            let name = session.name_of(*id);
+            session.notify(format!("{name}: nothing to {verb}, there is no draft yet"));
             session.go_to_next();
         }
         return None;
@@ -231,6 +244,21 @@ fn decide(
     let detail = format!("{others}One step; undo takes all of it back.");
     let command = Command::Apply { groups, change };
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+}
+
+/// Brings texts over to the names of their items; many only once confirmed.
+fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
+    let change = Change::UpdateName;
+    if groups.len() < 2 {
+        session.apply(groups, change);
+        return None;
+    }
+    let question = format!("Update the names in {}?", plural(groups.len(), "record"));
+    let detail = "Only texts that were made under another name of their item change. One step; \
+                  undo takes all of it back.";
+    let command = Command::Apply { groups, change };
+    let confirm = Confirm::new(question, detail.to_owned(), command);
+    Some(Dialog::Confirm(confirm))
 }
 
 /// Does the last edit again on these records; on many only once confirmed.
@@ -303,7 +331,7 @@ fn fix_all(number: usize, is_bulk: bool, session: &mut Session) -> Option<Dialog
     };
     let scope = match is_bulk && !session.selection.is_empty() {
         true => Scope::Selection,
-        false => Scope::Record,
+        false => Scope::All,
     };
     Some(FixAllForm::open(reason, kind, scope, session))
 }
@@ -365,7 +393,6 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         Action::Reject
         | Action::Retry
         | Action::Note
-        | Action::SetAttribute
         | Action::Select
         | Action::SelectRange
         | Action::SelectAll => current.is_some(),

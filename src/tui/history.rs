@@ -1,7 +1,8 @@
-//! Filters and rejection reasons that the operator typed earlier, kept between runs.
+//! Filters and rejection reasons that the operator typed earlier, and saved filters, kept between
+//! runs.
 
 use crate::engine::Command;
-use crate::record::filter::NEEDS_REVIEW;
+use crate::record::filter::{NEEDS_REVIEW, Views};
 
 /// The journal keeps the filters under this key, one a line: the last one, then those before it.
 const FILTER_KEY: &str = "tui.filter";
@@ -39,11 +40,16 @@ impl InputHistory {
 pub struct History {
     filters: InputHistory,
     rejections: InputHistory,
+    views: Views,
 }
 
 impl History {
     pub fn filters(&self) -> &InputHistory {
         &self.filters
+    }
+
+    pub fn views(&self) -> &Views {
+        &self.views
     }
 
     pub fn rejections(&self) -> &InputHistory {
@@ -64,7 +70,23 @@ impl History {
                 self.rejections = InputHistory::parse(value);
                 None
             }
+            Views::KEY => {
+                self.views = Views::parse(value);
+                None
+            }
             _ => None,
+        }
+    }
+
+    /// Saves a filter under a name, or removes the one that has it; the command keeps that.
+    pub fn remember_view(&mut self, name: &str, filter: Option<&str>) -> Command {
+        match filter {
+            Some(filter) => self.views.put(name, filter),
+            None => self.views.remove(name),
+        }
+        Command::Remember {
+            key: Views::KEY.to_owned(),
+            value: self.views.text(),
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Effect {
     Work(Task),
     /// All icons to show, the most important one first.
     Pictures(Vec<PictureRequest>),
+    /// A long job has ended: call the operator.
+    Ring,
     /// Redraw everything.
     Redraw,
     Suspend,

@@ -11,6 +11,7 @@ pub mod keymap;
 pub mod message;
 mod notices;
 pub mod picture;
+mod prepared;
 mod records;
 pub mod screens;
 pub mod session;
@@ -24,18 +25,16 @@ pub mod theme;
 mod widgets;
 
 pub use keymap::Keymap;
+pub use prepared::Prepared;
 pub use session::Settings;
 pub use terminal::{Exit, run};
+pub use theme::BUILT_IN_THEMES;
 
 use crate::error::Result;
-use etcetera::BaseStrategy as _;
 
-/// Loads the key bindings, and refuses to start where there is no terminal.
-pub fn prepare(keymap: Option<&str>) -> Result<Keymap> {
-    let user = etcetera::choose_base_strategy()
-        .ok()
-        .map(|base| base.config_dir().join("labeler-tui").join("keys.toml"));
-    let keymap = Keymap::load(keymap, user.as_deref())?;
+/// Loads the key bindings and the colors, and refuses to start where there is no terminal.
+pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
+    let prepared = Prepared::load(keymap, theme)?;
     terminal::check()?;
-    Ok(keymap)
+    Ok(prepared)
 }

@@ -2,7 +2,7 @@
 //! Screens and dialogs read it, and change it through its methods.
 
 use super::engine_status::EngineStatus;
-use super::flow::{Pace, Repeats, Sight, Tally};
+use super::flow::{Asked, Pace, Repeats, Sight, Tally};
 use super::history::History;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
@@ -12,11 +12,12 @@ use super::records::{Queue, Records, Selection};
 use super::theme::Theme;
 use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
-use crate::record::filter::Sort;
+use crate::record::filter::{Sort, quoted};
 use crate::record::{
-    Change, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Vocabulary,
+    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Reason,
+    Vocabulary, to_rgb,
 };
-use crate::settings::IconOptions;
+use crate::settings::{IconOptions, PictureChoice};
 use crate::text::plural;
 use crate::wording;
 use ratatui::layout::{Rect, Size};
@@ -33,6 +34,7 @@ pub struct Settings {
     /// Where records go, as it is shown to people.
     pub outdir: String,
     pub vocabulary: Arc<Vocabulary>,
+    pub pictures: PictureChoice,
     /// Whether the prompt asks for English labels.
     pub english: bool,
 }
@@ -49,14 +51,27 @@ pub struct Session {
     pub engine: EngineStatus,
     pub notices: Notices,
     pub history: History,
+    /// How many previews were asked for.
+    previews: u64,
+    /// What scores are by.
+    estimator: Estimator,
+    /// What they will be by once the operator goes on to another record.
+    learned: Option<Estimator>,
     pub sight: Sight,
     pub repeats: Repeats,
+    pub asked: Asked,
     pub pace: Pace,
+    /// The digit that the key in hand is.
+    pub digit: Option<usize>,
     effects: Vec<Effect>,
 }
 
 impl Session {
     pub fn new(size: Size, theme: Theme, keymap: Keymap, settings: Settings) -> Self {
+        let mut pictures = Pictures::default();
+        if settings.pictures == PictureChoice::None {
+            pictures.turn_off();
+        }
         Self {
             engine: EngineStatus::new(settings.model),
             settings,
@@ -66,12 +81,17 @@ impl Session {
             records: Records::default(),
             queue: Queue::default(),
             selection: Selection::default(),
-            pictures: Pictures::default(),
+            pictures,
             notices: Notices::default(),
             history: History::default(),
+            previews: 0,
+            estimator: Estimator::default(),
+            learned: None,
             sight: Sight::default(),
             repeats: Repeats::default(),
+            asked: Asked::default(),
             pace: Pace::new(Instant::now()),
+            digit: None,
             effects: Vec::new(),
         }
     }
@@ -94,6 +114,13 @@ impl Session {
         &self.settings.vocabulary
     }
 
+    /// Everything typed and shown from now on goes by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.settings.vocabulary = vocabulary;
+        self.queue.refresh();
+        self.records.recount();
+    }
+
     pub fn current(&self) -> Option<GroupId> {
         self.queue.current()
     }
@@ -111,7 +138,7 @@ impl Session {
             let id = summary.id;
             let shown = self.records.detail(id).filter(|_| current == Some(id));
             let shown = shown.and_then(|detail| detail.draft.as_ref());
-            let is_shown = shown.is_some_and(|draft| draft.labels.summary() == summary.labels);
+            let is_shown = shown.is_some_and(|draft| draft.labels == summary.labels);
             let before = self.records.get(id).map(|before| &before.labels);
             if before != Some(&summary.labels) && !is_shown {
                 self.sight.forget(id);
@@ -157,14 +184,19 @@ impl Session {
 
     /// The icons of these rows as tiles of a size, nearest to the cursor first.
     pub fn tile_requests(&self, rows: Range<usize>, room: Size) -> Vec<PictureRequest> {
-        let tile = |row| {
-            let id = self.row(row)?.id;
-            let file = self.records.detail(id)?.item.file.clone()?;
-            let key = self.pictures.tile_key(id, room);
+        let rows = self.rows_near_cursor(rows).into_iter();
+        let ids: Vec<GroupId> = rows.filter_map(|row| Some(self.row(row)?.id)).collect();
+        self.tiles_of(&ids, room)
+    }
+
+    /// The icons of these groups as tiles of a size, as far as their details are there.
+    pub fn tiles_of(&self, ids: &[GroupId], room: Size) -> Vec<PictureRequest> {
+        let tile = |id: &GroupId| {
+            let file = self.records.detail(*id)?.item.file.clone()?;
+            let key = self.pictures.tile_key(*id, room);
             Some(PictureRequest { key, file })
         };
-        let rows = self.rows_near_cursor(rows).into_iter();
-        rows.filter_map(tile).collect()
+        ids.iter().filter_map(tile).collect()
     }
 
     pub fn request(&mut self, effect: Effect) {
@@ -222,9 +254,19 @@ impl Session {
         if (decides || lost) && self.refuses_step() {
             return;
         }
-        if !self.engine.ended {
-            self.effects.push(Effect::Send(command));
+        if self.engine.ended {
+            return;
         }
+        if let Command::Retry { groups, .. } = &command {
+            for id in groups {
+                let reasons = self
+                    .records
+                    .get(*id)
+                    .map_or(0, |summary| summary.reasons.len());
+                self.asked.ask(*id, reasons);
+            }
+        }
+        self.effects.push(Effect::Send(command));
     }
 
     /// One step over these groups; `false`, with the reason in a notice, where it cannot be done.
@@ -253,6 +295,16 @@ impl Session {
         true
     }
 
+    /// Has the worker count what a change would do; the preview comes with this number.
+    pub fn preview(&mut self, groups: &[GroupId], change: Change) -> u64 {
+        self.previews += 1;
+        let vocabulary = Arc::clone(&self.settings.vocabulary);
+        let records = &self.records;
+        let task = records.preview_task(self.previews, groups, change, vocabulary);
+        self.request(Effect::Work(task));
+        self.previews
+    }
+
     /// One step over the current record.
     pub fn apply_to_current(&mut self, change: Change) {
         self.apply(self.current().into_iter().collect(), change);
@@ -267,19 +319,67 @@ impl Session {
             self.warn(why);
             return false;
         }
-        let count = plural(groups.len(), "record");
+        let about = match groups[..] {
+            [id] => self.name_of(id),
+            _ => plural(groups.len(), "record"),
+        };
         self.send(Command::Retry { groups, how });
-        self.notify(format!("asking again about {count}, ahead of the queue"));
+        self.notify(format!("asking again about {about}, ahead of the queue"));
         true
     }
 
+    /// Goes to a row. The queue keeps its order while the operator stands on a record; what has
+    /// been learned meanwhile counts from here on.
     pub fn put_cursor(&mut self, row: usize) {
+        let before = self.current();
         self.queue.put_cursor(row, &self.records);
+        if self.current() != before
+            && let Some(estimator) = self.learned.take()
+        {
+            self.score_by(estimator);
+        }
+    }
+
+    /// Takes what the operator's decisions have taught.
+    pub fn learn(&mut self, estimator: Estimator) {
+        match self.current() {
+            Some(_) => self.learned = Some(estimator),
+            None => self.score_by(estimator),
+        }
+    }
+
+    fn score_by(&mut self, estimator: Estimator) {
+        self.records.score_by(&estimator);
+        self.estimator = estimator;
+        self.queue.refresh();
+    }
+
+    /// A record's reasons, those first that say most about whether it is wrong.
+    pub fn weightiest_first(&self, summary: &GroupSummary) -> Vec<Reason> {
+        self.estimator.weightiest_first(&summary.reasons)
+    }
+
+    /// What a record's score means, in words; `None` where nothing is left to decide.
+    pub fn score(&self, summary: &GroupSummary) -> Option<String> {
+        let is_open = matches!(
+            summary.state,
+            GroupState::Draft | GroupState::Uncertain | GroupState::Edited
+        );
+        let alike = self.estimator.alike(&summary.reasons);
+        is_open.then(|| wording::score(summary.uncertainty, alike))
+    }
+
+    /// A color as the vocabulary has it.
+    pub fn color_of(&self, word: &str) -> Option<[u8; 3]> {
+        let word = self.vocabulary().find_exact(Field::Colors, word)?;
+        word.anchors.first().copied().map(to_rgb)
     }
 
     pub fn name_of(&self, id: GroupId) -> String {
         let summary = self.records.get(id);
-        summary.map(|summary| summary.name.clone()).unwrap_or_default()
+        summary
+            .map(|summary| summary.name.clone())
+            .unwrap_or_default()
     }
 
     /// Counts a step for the pace of the session.
@@ -333,6 +433,21 @@ impl Session {
         self.send(remember);
     }
 
+    /// Saves the present filter under a name.
+    pub fn save_view(&mut self, name: &str) {
+        let filter = self.queue.filter().to_owned();
+        let remember = self.history.remember_view(name, Some(&filter));
+        self.send(remember);
+        self.notify(format!("saved as view:{}: {filter}", quoted(name)));
+    }
+
+    pub fn remove_view(&mut self, name: &str) {
+        let remember = self.history.remember_view(name, None);
+        self.queue.refresh();
+        self.send(remember);
+        self.notify(format!("removed the view {name}"));
+    }
+
     pub fn set_sort(&mut self, sort: Sort) {
         self.queue.set_sort(sort);
         self.notify(format!("sorted by {}", sort.name()));
@@ -343,9 +458,22 @@ impl Session {
         self.send(remember);
     }
 
-    pub fn notify_offer(&mut self, name: &str) {
+    /// Tells of an answer that was asked for, or that waits beside a draft: what it has changed.
+    pub fn notify_answer(&mut self, id: GroupId, reasons: usize, offered: bool) {
+        let answer = self.asked.answer(id, reasons);
+        if answer.is_none() && !offered {
+            return;
+        }
+        let mut text = format!("{}: new answer", self.name_of(id));
+        if let Some(answer) = answer {
+            text.push_str(&format!(", {answer}"));
+        }
         let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
-        let keys = keys.first().map(|key| format!(": {key} to compare"));
-        self.notify(format!("new answer for {name}{}", keys.unwrap_or_default()));
+        match keys.first() {
+            Some(key) if offered => text.push_str(&format!("; the draft stays, {key} compares")),
+            Some(key) => text.push_str(&format!("; {key} compares")),
+            None => {}
+        }
+        self.notify(text);
     }
 }

@@ -1,13 +1,16 @@
 //! Words for what a step did, and for versions.
 
 use crate::engine::Step;
-use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, StepReport};
+use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, Replacement, StepReport};
 use crate::text::{count, fit, plural};
 
 /// What a text is: `imported`, `attempt 2`, `edit`.
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     match (text.origin, detail.attempt_of(text)) {
         (Origin::Import, _) => "imported".to_owned(),
+        (Origin::Attempt(_), Some(at)) if detail.attempts[at].opinion_of.is_some() => {
+            "second opinion".to_owned()
+        }
         (Origin::Attempt(_), Some(at)) => {
             let as_it_came = detail.attempts[at].labels.as_ref() == Some(&text.labels);
             let merged = if as_it_came { "" } else { ", merged" };
@@ -37,7 +40,7 @@ pub fn step_words(step: &Step, records: usize, name: &str) -> String {
 }
 
 fn done(report: &StepReport) -> String {
-    let left = left(report);
+    let left = left_alone(report);
     if report.records == 0 {
         return match left {
             Some(left) => format!("nothing changed: {left}"),
@@ -108,7 +111,7 @@ fn of_lines(change: &Change, effects: LineEffects) -> Option<String> {
 fn names_no_field(change: &Change) -> bool {
     matches!(
         change,
-        Change::Replace { .. } | Change::Canonicalize { .. } | Change::Fix { .. }
+        Change::Replace(_) | Change::Canonicalize { .. } | Change::UpdateName | Change::Fix { .. }
     )
 }
 
@@ -120,14 +123,20 @@ fn verb_phrase(change: &Change) -> String {
         Change::Rename { field, from, to } => {
             format!("renamed {from} to {to} in {}", field.name())
         }
-        Change::Replace { find, with } if with.is_empty() => format!("took `{find}` out"),
-        Change::Replace { find, with } => format!("replaced `{find}` with `{with}`"),
+        Change::Synonym { field, from, to } => {
+            format!("made {from} a synonym of {to} in {}", field.name())
+        }
+        Change::Replace(Replacement { find, with, .. }) => match with.as_str() {
+            "" => format!("took `{find}` out"),
+            with => format!("replaced `{find}` with `{with}`"),
+        },
         Change::Canonicalize {
             drop_unknown: false,
         } => "translated into the vocabulary".to_owned(),
         Change::Canonicalize { drop_unknown: true } => {
             "translated into the vocabulary, unknown words dropped".to_owned()
         }
+        Change::UpdateName => "updated the name".to_owned(),
         Change::Fix { kind, .. } => kind.done().to_owned(),
         Change::TakeVersion { .. } => "took the version whole".to_owned(),
         Change::TakeField { field, .. } => format!("took {} from the version", field.name()),
@@ -141,7 +150,7 @@ fn verb_phrase(change: &Change) -> String {
 }
 
 /// How many records were left as they were, and why; `None` where there are none.
-fn left(report: &StepReport) -> Option<String> {
+pub fn left_alone(report: &StepReport) -> Option<String> {
     let mut parts = Vec::new();
     let mut part = |records: usize, one: &str, many: &str| {
         if records > 0 {
@@ -151,10 +160,13 @@ fn left(report: &StepReport) -> Option<String> {
     };
     let (one, many) = match &report.change {
         Change::Add { .. } => ("had it already", "had it already"),
-        Change::Remove { .. } | Change::Rename { .. } => ("does not have it", "do not have it"),
-        Change::Replace { .. } => ("does not hold it", "do not hold it"),
+        Change::Remove { .. } | Change::Rename { .. } | Change::Synonym { .. } => {
+            ("does not have it", "do not have it")
+        }
+        Change::Replace(_) => ("does not hold it", "do not hold it"),
         Change::Fix { .. } => ("cannot be fixed so", "cannot be fixed so"),
         Change::Canonicalize { .. } => ("has nothing to translate", "have nothing to translate"),
+        Change::UpdateName => ("goes by its name", "go by their names"),
         _ => ("was so already", "were so already"),
     };
     part(report.untouched, one, many);
@@ -233,10 +245,7 @@ mod tests {
 
     #[test]
     fn a_step_over_several_fields_names_each() {
-        let change = Change::Replace {
-            find: "은빛".to_owned(),
-            with: "금빛".to_owned(),
-        };
+        let change = Change::Replace(Replacement::everywhere("은빛", "금빛"));
         let fields = [(Field::LabelKo, 3), (Field::TagsKo, 12)];
         assert_eq!(
             done(&said(change.clone(), 14, &fields)),

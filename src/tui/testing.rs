@@ -3,15 +3,15 @@
 use super::app::App;
 use super::keymap::{Key, Keymap};
 use super::message::{Effect, Message};
-use super::picture;
+use super::picture::{self, Graphics};
 use super::records::Snapshot;
 use super::session::{Session, Settings};
-use super::theme::{Depth, Ground, Theme};
-use crate::engine::{Command, Event, Match, ModelInfo, MovedPictures, Progress, Step};
+use super::theme::{Depth, Ground, Palette, Theme};
+use crate::engine::{Command, Event, ModelInfo, MovedPictures, Progress, Step};
 use crate::record::fixes::{FixFacts, FixPreview, FixableRecord};
 use crate::record::testing::summary;
 use crate::record::*;
-use crate::settings::IconOptions;
+use crate::settings::{IconOptions, PictureChoice};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
@@ -50,6 +50,7 @@ fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
         model: "scripted".to_owned(),
         prompt_version: "v2".to_owned(),
         retry_of: None,
+        opinion_of: None,
         settings: AttemptSettings {
             strict: id % 2 == 0,
             upscale: 2,
@@ -84,6 +85,7 @@ fn version(attempt: &Attempt) -> Version {
             labels: attempt.labels.clone().unwrap(),
             reasons: attempt.reasons.clone(),
             about: Vec::new(),
+            item_name: String::new(),
             origin: Origin::Attempt(attempt.id),
             model: "scripted".to_owned(),
             prompt_version: "v2".to_owned(),
@@ -179,6 +181,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
 fn facts(item: &Item) -> FixFacts {
     FixFacts {
         item_name: item.item_name.clone(),
+        name_now: item.item_name.clone(),
         part: item.item_part.clone(),
         with_metadata: true,
         ..FixFacts::default()
@@ -190,7 +193,7 @@ fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
         let vocabulary = Vocabulary::builtin().unwrap();
         detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &vocabulary);
-        detail.summary.labels = draft.labels.summary();
+        detail.summary.labels = draft.labels.clone();
     }
     let line = detail.current.review.line.map(|line| line.version);
     for version in &mut detail.versions {
@@ -201,6 +204,14 @@ fn summarize(detail: &mut GroupDetail) {
     detail.summary.offered = detail.current.offer().is_some();
 }
 
+fn dark() -> Theme {
+    Theme {
+        depth: Depth::True,
+        ground: Ground::Dark,
+        palette: Palette::load(None).unwrap(),
+    }
+}
+
 type World = BTreeMap<GroupId, GroupDetail>;
 type Steps = Vec<(String, Vec<(GroupId, ReviewStep)>)>;
 
@@ -208,7 +219,7 @@ type Steps = Vec<(String, Vec<(GroupId, ReviewStep)>)>;
 pub struct Bench {
     pub app: App,
     terminal: Terminal<TestBackend>,
-    picker: Picker,
+    graphics: Graphics,
     /// Everything but `Open`, in order.
     pub commands: Vec<Command>,
     pub world: World,
@@ -219,14 +230,19 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(width: u16, height: u16) -> Self {
-        let theme = Theme {
-            depth: Depth::True,
-            ground: Ground::Dark,
-        };
-        Self::new_in(theme, width, height)
+        Self::new_in(dark(), width, height)
+    }
+
+    /// As with `--pictures none`.
+    pub fn without_pictures(width: u16, height: u16) -> Self {
+        Self::with(dark(), PictureChoice::None, width, height).with_evening()
     }
 
     fn new_in(theme: Theme, width: u16, height: u16) -> Self {
+        Self::with(theme, PictureChoice::Auto, width, height)
+    }
+
+    fn with(theme: Theme, pictures: PictureChoice, width: u16, height: u16) -> Self {
         let settings = Settings {
             icon: IconOptions {
                 upscale: 2,
@@ -236,13 +252,14 @@ impl Bench {
             model: true,
             outdir: "labels".to_owned(),
             vocabulary: Arc::new(Vocabulary::builtin().unwrap()),
+            pictures,
             english: false,
         };
         let keymap = Keymap::load(None, None).unwrap();
         let mut bench = Self {
             app: App::new(Size::new(width, height), theme, keymap, settings),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
-            picker: Picker::halfblocks(),
+            graphics: Graphics::new(Picker::halfblocks()),
             commands: Vec::new(),
             world: World::new(),
             past: Vec::new(),
@@ -342,13 +359,13 @@ impl Bench {
                 Effect::Work(task) => vec![Message::TaskDone(task.run())],
                 Effect::Pictures(requests) => requests
                     .iter()
-                    .map(|request| Message::Picture(picture::load(&self.picker, request)))
+                    .map(|request| Message::Picture(picture::load(&self.graphics, request)))
                     .collect(),
                 Effect::Quit => {
                     self.quit = true;
                     Vec::new()
                 }
-                Effect::Redraw | Effect::Suspend => Vec::new(),
+                Effect::Redraw | Effect::Suspend | Effect::Ring => Vec::new(),
             };
             for answer in answers {
                 let more = self.app.update(answer);
@@ -369,7 +386,6 @@ impl Bench {
             Command::Apply { groups, change } => self.apply(groups, change),
             Command::Undo => self.travel(Direction::Undo),
             Command::Redo => self.travel(Direction::Redo),
-            Command::Find { text } => vec![self.find(text)],
             Command::PreviewVocabulary { groups } => vec![self.preview_vocabulary(groups)],
             Command::PreviewFix {
                 groups,
@@ -436,7 +452,7 @@ impl Bench {
             Some((_, step)) if report.records > 0 => step.iter().map(|(id, _)| *id).collect(),
             _ => groups.to_vec(),
         };
-        self.step_events(Step::Done(report), changed)
+        self.step_events(Step::Done(Box::new(report)), changed)
     }
 
     fn travel(&mut self, direction: Direction) -> Vec<Event> {
@@ -530,28 +546,6 @@ impl Bench {
         }
     }
 
-    fn find(&self, text: &str) -> Event {
-        let mut matches = Vec::new();
-        for (id, detail) in &self.world {
-            let Some(draft) = &detail.draft else { continue };
-            for field in [Field::LabelKo, Field::TagsKo, Field::QueryVariantsKo] {
-                for value in draft.labels.values(field) {
-                    if value.contains(text) {
-                        matches.push(Match {
-                            group: *id,
-                            field,
-                            text: value.clone(),
-                        });
-                    }
-                }
-            }
-        }
-        Event::Found {
-            text: text.to_owned(),
-            matches,
-        }
-    }
-
     /// Keys as key files write them: `j`, `enter`, `ctrl-r`; texts behind a quote, `_` for a space.
     pub fn keys(&mut self, script: &str) -> &mut Self {
         for word in script.split_whitespace() {
@@ -598,7 +592,7 @@ impl Bench {
 
     /// As in a terminal with sixels; every item has this file for an icon.
     pub fn show_pixels(&mut self, icon: &std::path::Path) {
-        self.picker.set_protocol_type(ProtocolType::Sixel);
+        self.graphics.picker.set_protocol_type(ProtocolType::Sixel);
         for detail in self.world.values_mut() {
             detail.item.file = Some(icon.to_owned());
         }

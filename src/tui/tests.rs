@@ -10,7 +10,7 @@ use super::dialogs::{Completion, Dialog, PromptPurpose, TextPrompt};
 use super::keymap::{ACTIONS, Action};
 use super::message::Message;
 use super::testing::Bench;
-use super::theme::{Depth, Ground, Theme};
+use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
@@ -64,7 +64,7 @@ fn panes_and_screens() {
     layouts("gallery", "F3 space right");
     layouts("progress", "F4");
     layouts("statistics", "F5");
-    layouts("attempts", "v left j j");
+    layouts("attempts", "v k right j j");
     pane("record", "Record", "tab j j");
     pane("help", "Keys", "?");
     pane("palette", "Do what?", ": \"retry");
@@ -107,32 +107,27 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::MoveEarlier, "tab j l [", "Record"),
     (Action::MoveLater, "tab j ]", "Record"),
     (Action::Translate, "V", "Translate"),
-    (
-        Action::RemoveTag,
-        "F3 space right space d \"왕",
-        "remove from",
-    ),
-    (
-        Action::SetAttribute,
-        "F3 space right space s j enter \"ni",
-        "add to",
-    ),
+    (Action::UpdateName, "F3 space right space =", "Sure?"),
+    (Action::RemoveTag, "F3 space right space d \"왕", "Change 2"),
+    (Action::Bulk, "F3 space right space s h a \"ni", "Change 2"),
     (Action::Note, "N \"다시_볼_것 enter", "Record"),
     (
         Action::Replace,
-        "ctrl-f \"왕관 enter \"크라운 enter",
-        "Sure?",
+        "ctrl-f \"왕관 enter \"크라운 enter down space",
+        "Find and replace",
     ),
     (Action::Retry, "r", "Queue"),
     (Action::RetryWith, "R \"금속_왕관 up right", "Ask again"),
-    (Action::Attempts, "v left", "Versions"),
-    (Action::TakeField, "v right j j enter", "Versions"),
-    (Action::TakeAttempt, "v right T", "Record"),
+    (Action::Attempts, "v", "Versions"),
+    (Action::TakeNumbered, "v j 1", "Against"),
+    (Action::TakeField, "v j right j j enter", "Against"),
+    (Action::TakeAttempt, "v j T", "Record"),
     (Action::Pause, "p", ""),
     (Action::Background, "b", "Picture"),
     (Action::ModelView, "m", "Picture"),
     (Action::Zoom, "z", "Picture"),
     (Action::Filter, "/ \"ㅁㅈ", "Queue"),
+    (Action::Views, "w \"밤_일 enter w", "Saved filters"),
     (Action::ClearFilter, "\\", "Queue"),
     (Action::NeedsReview, "\\ !", "Queue"),
     (Action::Failed, "F", "Queue"),
@@ -144,6 +139,10 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::Gallery, "F3", SCREEN),
     (Action::Progress, "F4", ""),
     (Action::Statistics, "F5", ""),
+    (Action::RenameWord, "F5 r \"크라운", "Change all"),
+    (Action::MergeWord, "F5 down m", "Change all"),
+    (Action::DeleteWord, "F5 d", "Change all"),
+    (Action::MarkSynonym, "F5 = \"왕관", "Change all"),
     (Action::Up, "j j k", "Queue"),
     (Action::Down, "j", "Queue"),
     (Action::Left, "F3 right right left", SCREEN),
@@ -214,8 +213,13 @@ fn shown(bench: &mut Bench, title: &str) -> BTreeMap<u16, String> {
 
 #[test]
 fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
-    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True]
-        .map(|depth| [Ground::Dark, Ground::Light].map(|ground| Theme { depth, ground }));
+    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True].map(|depth| {
+        [Ground::Dark, Ground::Light].map(|ground| Theme {
+            depth,
+            ground,
+            palette: Palette::load(None).unwrap(),
+        })
+    });
     for (_, keys, _) in DEEDS {
         let screens: Vec<String> = themes
             .iter()
@@ -284,7 +288,7 @@ fn progress_is_live() {
 #[test]
 fn the_mouse_clicks_scrolls_and_drags() {
     let mut bench = Bench::evening(120, 40);
-    bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 5);
+    bench.mouse(MouseEventKind::Down(MouseButton::Left), 5, 7);
     assert_eq!(bench.session().queue.cursor(), 2);
     bench.mouse(MouseEventKind::ScrollUp, 5, 5);
     assert_eq!(bench.session().queue.cursor(), 0);
@@ -337,24 +341,58 @@ fn pictures_under_a_box_are_left_out_whole() {
         "R",
         "ctrl-f",
     ];
-    let work = ["?", ":", "q", "ctrl-f \"모자"];
-    for (screen, (width, height), boxes) in
-        [("\\ F3", (64, 24), &gallery[..]), ("\\", (100, 30), &work)]
-    {
-        for keys in boxes {
-            let mut bench = Bench::evening(width, height);
-            bench.show_pixels(&icon);
-            bench.keys(screen);
-            let all = bench.images();
-            assert!(all.len() > 1, "{screen}");
-            bench.keys(keys);
-            let seen = bench.images();
-            assert!(seen.len() < all.len(), "{screen} {keys}");
-            // And all of them are back when it is gone.
-            bench.keys("esc esc esc");
-            assert!(bench.images().len() >= all.len(), "{screen} {keys}");
+    for keys in gallery {
+        let mut bench = Bench::evening(64, 24);
+        bench.show_pixels(&icon);
+        bench.keys("\\ F3");
+        let all = bench.images();
+        assert!(all.len() > 1);
+        bench.keys(keys);
+        assert!(bench.images().len() < all.len(), "{keys}");
+        // And all of them are back when it is gone.
+        bench.keys("esc esc esc");
+        assert!(bench.images().len() >= all.len(), "{keys}");
+    }
+}
+
+#[test]
+fn no_box_covers_the_picture_of_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = folder.path().join("icon.png");
+    let dot = image::Rgba([200, 30, 30, 255]);
+    image::RgbaImage::from_pixel(20, 20, dot)
+        .save(&icon)
+        .unwrap();
+    for (width, height) in [(80, 24), (120, 36)] {
+        for (screen, boxes) in [
+            ("", &["?", ":", "q", "R", "V", "d", "t \"ㅁ", "ctrl-f"][..]),
+            ("v", &["?", "R"]),
+        ] {
+            for keys in boxes {
+                let mut bench = Bench::evening(width, height);
+                bench.show_pixels(&icon);
+                bench.keys("a").keys(screen);
+                let picture = bench.images().into_iter().max_by_key(|at| (at.x > 5, at.x));
+                bench.keys(keys);
+                let all = bench.images();
+                assert!(
+                    all.contains(&picture.unwrap()),
+                    "{width}x{height} {screen} {keys}"
+                );
+            }
         }
     }
+}
+
+#[test]
+fn without_pictures_the_record_has_their_room() {
+    let mut bench = Bench::without_pictures(120, 36);
+    let screen = bench.screen();
+    assert!(!screen.contains("Picture"), "{screen}");
+    bench.keys("a");
+    assert_eq!(bench.count(GroupState::Accepted), 1);
+    let screen = bench.keys("v").screen();
+    assert!(screen.contains("Against the draft"), "{screen}");
 }
 
 #[test]
@@ -380,9 +418,11 @@ fn a_box_over_korean_keeps_its_border() {
     for width in 74..80 {
         bench.resize(width, 24);
         let screen = bench.screen();
-        let rows = screen.lines().skip_while(|line| !line.contains("> Sure?"));
-        let left = (width - 60) / 2;
-        for row in rows.take(5) {
+        let mut rows = screen.lines().skip_while(|line| !line.contains("> Sure?"));
+        let title = rows.next().unwrap();
+        let (before, _) = title.split_once("╭> Sure?").unwrap();
+        let left = crate::text::width(before) as u16;
+        for row in rows.take(4) {
             assert!("╭│╰".contains(cell(row, left)), "{row}");
         }
     }

@@ -112,6 +112,36 @@ fn a_quality_retry_keeps_the_better_of_both() {
 }
 
 #[test]
+fn uncertain_records_get_second_opinions() {
+    let mut desk = Desk::with_icons(&["가", "나"]);
+    let wrong = || say(wrong_color("가"));
+    desk.plays("가", &[wrong(), say(good("가")), wrong()]);
+    desk.batch(&["--opinions", "2"]).expect(0);
+    // Of each attempt: its item's place, and which one it is an opinion on.
+    let attempts = |desk: &Desk| -> Vec<(i64, Option<i64>)> {
+        let db = rusqlite::Connection::open(desk.out("journal.sqlite")).unwrap();
+        let mut select = db
+            .prepare("SELECT group_id, json_extract(attempt, '$.opinion_of') FROM attempts ORDER BY group_id, id")
+            .unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    let (first, sure) = ((1, None), (2, None));
+    let opinion = (1, Some(1));
+    assert_eq!(attempts(&desk), [first, opinion, opinion, sure]);
+    // The answer stands, whatever the opinions say.
+    assert_eq!(reasons(&desk.record("가")), ["color_mismatch"]);
+
+    // Nothing is asked twice, and more can be asked for later.
+    desk.batch(&["--opinions", "2", "--resume"]).expect(0);
+    assert_eq!(attempts(&desk).len(), 4);
+    desk.plays("가", &[wrong()]);
+    desk.batch(&["--opinions", "3", "--resume"]).expect(0);
+    assert_eq!(attempts(&desk), [first, opinion, opinion, opinion, sure]);
+    assert_eq!(desk.records().len(), 2);
+}
+
+#[test]
 fn equal_labels_are_flagged_on_both_sides() {
     let mut desk = Desk::with_icons(&["모자", "모자 둘"]);
     let mut same = good("모자 둘");

@@ -66,7 +66,12 @@ fn what_needs_a_person_is_listed_with_its_fixes() {
         found.unwrap_or_else(|| panic!("no {code} in {record}"))
     };
     let mismatch = reason("color_mismatch");
-    assert!(mismatch["about"].as_array().unwrap().contains(&json!("파란")));
+    assert!(
+        mismatch["about"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("파란"))
+    );
     let fix = &mismatch["fixes"][0];
     assert_eq!(fix["field"], "label_ko");
     assert_eq!(fix["text"], "빨간 천 모자");
@@ -94,8 +99,13 @@ fn safe_fixes_make_edited_drafts_and_commit_nothing() {
     assert!(told.contains("flagged: 2 -> 1 of 2 records"), "{told}");
     assert_eq!(files(&desk.out("")), before);
 
-    let told = command(&desk, &["fix", "--outdir", "out", "--filter", ""]).expect(0).out;
-    assert!(told.contains("replaced false colors by those of the icon: 1 record"), "{told}");
+    let told = command(&desk, &["fix", "--outdir", "out", "--filter", ""])
+        .expect(0)
+        .out;
+    assert!(
+        told.contains("replaced false colors by those of the icon: 1 record"),
+        "{told}"
+    );
     assert!(told.contains("nothing is committed"), "{told}");
     assert_eq!(std::fs::read(desk.out("labels.jsonl")).unwrap(), labels);
     let all = list(&desk, "\"눈꽃 모자\"");
@@ -113,7 +123,9 @@ fn safe_fixes_make_edited_drafts_and_commit_nothing() {
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert_eq!(wrong[0]["record"]["label_ko"], "파란 천 달빛 모자");
     // Done once, there is nothing left to do.
-    let again = command(&desk, &["fix", "--outdir", "out", "--filter", ""]).expect(0).out;
+    let again = command(&desk, &["fix", "--outdir", "out", "--filter", ""])
+        .expect(0)
+        .out;
     assert!(again.contains("nothing to fix"), "{again}");
 }
 
@@ -123,7 +135,8 @@ fn an_answer_to_redo_is_offered_and_replaces_nothing() {
     let labels = std::fs::read(desk.out("labels.jsonl")).unwrap();
     desk.plays("눈꽃 모자", &[say(good("눈꽃 모자"))]);
     desk.batch(&["--redo", "reason:color_mismatch"]).expect(2);
-    desk.batch(&["--resume", "--redo", "reason:nonsense"]).expect(2);
+    desk.batch(&["--resume", "--redo", "reason:nonsense"])
+        .expect(2);
     let ran = desk.batch(&["--resume", "--json", "--redo", "reason:color_mismatch"]);
     let labeled: Vec<Value> = ran.expect(0).events();
     let labeled = labeled.iter().filter(|event| event["event"] == "labeled");
@@ -136,10 +149,20 @@ fn an_answer_to_redo_is_offered_and_replaces_nothing() {
 #[test]
 fn what_cannot_be_listed_says_what_to_do() {
     let desk = Desk::new();
-    let told = command(&desk, &["list", "--outdir", "nowhere"]).expect(1).err;
-    assert!(told.contains("there is no journal.sqlite in nowhere"), "{told}");
-    let told = command(&desk, &["fix", "--outdir", "nowhere", "--filter", ""]).expect(1).err;
-    assert!(told.contains("there is no journal.sqlite in nowhere"), "{told}");
+    let told = command(&desk, &["list", "--outdir", "nowhere"])
+        .expect(1)
+        .err;
+    assert!(
+        told.contains("there is no journal.sqlite in nowhere"),
+        "{told}"
+    );
+    let told = command(&desk, &["fix", "--outdir", "nowhere", "--filter", ""])
+        .expect(1)
+        .err;
+    assert!(
+        told.contains("there is no journal.sqlite in nowhere"),
+        "{told}"
+    );
     assert!(!desk.path().join("nowhere").exists());
     let desk = self::desk();
     command(&desk, &["list", "--outdir", "out", "--filter", "reason:nonsense"]).expect(2);

@@ -12,6 +12,7 @@ mod attempts;
 mod bench;
 #[path = "../common/mod.rs"]
 mod common;
+mod compare;
 mod datasets;
 mod demo;
 mod disk;

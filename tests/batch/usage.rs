@@ -51,6 +51,17 @@ fn flags_win_over_environment_over_file() {
 }
 
 #[test]
+fn an_empty_variable_is_not_set() {
+    let desk = Desk::with_icons(&["가"]);
+    let mut command = desk.command(&["--batch", "--images", "source", "--outdir", "out"]);
+    for name in ["DB", "DEVICE", "CONFIG", "MAX_SAMPLES", "OFFLINE", "OUTDIR"] {
+        command.env(format!("LABELER_{name}"), "");
+    }
+    ended(&mut command).expect(0);
+    assert_eq!(desk.records().len(), 1);
+}
+
+#[test]
 fn a_bad_value_is_told_with_the_place_where_it_stands() {
     let desk = Desk::with_icons(&["가"]);
     let args = ["--batch", "--images", "source", "--outdir", "out"];

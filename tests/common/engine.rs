@@ -3,7 +3,8 @@
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::record::Background;
 use labeler_tui::settings::{
-    EngineOptions, IconOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
+    EngineOptions, EquipmentName, IconOptions, Lang, OnlySource, PromptOptions, SourceKind,
+    SourceOptions,
 };
 use std::path::Path;
 
@@ -25,18 +26,21 @@ pub fn options(folder: &Path) -> EngineOptions {
         resume: true,
         redo: None,
         quality_retry: false,
+        opinions: 0,
         parquet: false,
         max_new_tokens: 100,
     }
 }
 
 pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
+    let overlay = options.outdir.join("vocabulary.toml");
     let engine = Engine::new(EngineConfig {
         options,
         source: SourceOptions {
             kind: SourceKind::Folder(folder.to_owned()),
             only: OnlySource::All,
             run_id: None,
+            equipment_name: EquipmentName::default(),
             max_samples: None,
         },
         icon: ICON,
@@ -46,6 +50,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
             lang: Lang::Ko,
             with_metadata: true,
             vocabulary: None,
+            overlay: Some(overlay),
         },
     });
     engine.unwrap()

@@ -7,12 +7,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, Step};
 use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
+use labeler_tui::settings::PictureChoice;
 use labeler_tui::tui::Settings;
 use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
 use labeler_tui::tui::message::{Effect, Message};
 use labeler_tui::tui::picture::LoadedPicture;
-use labeler_tui::tui::theme::{Depth, Ground, Theme};
+use labeler_tui::tui::theme::{Depth, Ground, Palette, Theme};
 use ratatui::layout::Size;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,9 +22,6 @@ use std::time::Duration;
 
 /// An engine that says nothing for so long is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Nobody looks for this: when it has been looked for, everything before it has been done.
-const LAST: &str = "everything before this has been done";
-
 pub struct Operator {
     engine: Handle,
     pub app: App,
@@ -55,11 +53,13 @@ impl Operator {
             model: true,
             outdir: "out".into(),
             vocabulary: Arc::clone(engine.vocabulary()),
+            pictures: PictureChoice::Auto,
             english: false,
         };
         let theme = Theme {
             depth: Depth::True,
             ground: Ground::Dark,
+            palette: Palette::load(None).unwrap(),
         };
         let keymap = Keymap::load(None, None).unwrap();
         let fake = Fake::new(plays);
@@ -111,7 +111,7 @@ impl Operator {
                         self.carry_out(more);
                     }
                 }
-                Effect::Redraw | Effect::Suspend => {}
+                Effect::Redraw | Effect::Suspend | Effect::Ring => {}
                 Effect::Quit => panic!("the workstation was left"),
             }
         }
@@ -151,7 +151,8 @@ impl Operator {
                 self.frames = self.app.drawn();
                 return;
             }
-            self.engine.send(Command::Find { text: LAST.into() });
+            self.engine
+                .send(Command::PreviewVocabulary { groups: Vec::new() });
             while !is_last(&self.hears()) {}
             while !self.idle {
                 self.hears();
@@ -227,6 +228,7 @@ impl Operator {
     }
 }
 
+/// The answer to a question about nothing: everything before it has been done.
 fn is_last(event: &Event) -> bool {
-    matches!(event, Event::Found { text, .. } if text == LAST)
+    matches!(event, Event::VocabularyPreview { groups, .. } if groups.is_empty())
 }

@@ -10,6 +10,7 @@ use labeler_tui::labeler::{
 use labeler_tui::prompt::Chat;
 use labeler_tui::record::{GroupId, Vocabulary};
 use labeler_tui::settings::{Lang, RemoteOptions, Secret};
+use labeler_tui::vlm::Sampling;
 use labeler_tui::wording;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
@@ -145,6 +146,8 @@ fn request(ticket: u64) -> LabelRequest {
         })),
         schema: schema(),
         max_new_tokens: 300,
+        sampling: Sampling::GREEDY,
+        keep_prompt: false,
     }
 }
 

@@ -30,6 +30,7 @@ fn request(model: &Model, case: &Case, ticket: u64, shared: usize) -> GenerateRe
         max_new_tokens: NEW_TOKENS,
         sampling: Sampling::GREEDY,
         ignore_eos: false,
+        keep_prompt: false,
         constraint: None,
     }
 }
@@ -132,6 +133,64 @@ fn many_requests_together_get_the_reference_answers() {
                     assert!(!token.forced);
                 }
             }
+        }
+    }
+}
+
+/// Steps until nothing is in flight; the answers, and how many prompt tokens were computed.
+fn finish_and_count(generator: &mut Generator) -> (BTreeMap<u64, Vec<u32>>, usize) {
+    let mut answers: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+    let mut prompt = 0;
+    while !generator.is_idle() {
+        for event in generator.step() {
+            match event {
+                GenerateEvent::Token { ticket, token } => {
+                    answers.entry(ticket).or_default().push(token.id);
+                }
+                GenerateEvent::Done { .. } => {}
+                GenerateEvent::Failed { error, .. } => panic!("{error}"),
+            }
+        }
+        prompt += generator.last_step().prompt_tokens;
+    }
+    (answers, prompt)
+}
+
+#[test]
+fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
+    for fixture in FIXTURES {
+        let model = load(fixture, None);
+        for case in &reference(fixture).0 {
+            let mut generator = generator(&model, 4, 512);
+            let shared = shared_part(&model, case);
+            let kept = |ticket| GenerateRequest {
+                keep_prompt: true,
+                ..request(&model, case, ticket, shared)
+            };
+            generator.add(kept(0));
+            let (first, all) = finish_and_count(&mut generator);
+            assert!(all >= case.token_ids.len());
+            // The same answer, one drawn at random, and the latter without a kept prompt.
+            let drawn = |ticket| GenerateRequest {
+                sampling: Sampling {
+                    temperature: 1.5,
+                    seed: 7,
+                },
+                ..request(&model, case, ticket, shared)
+            };
+            generator.add(request(&model, case, 1, shared));
+            generator.add(drawn(2));
+            let (again, computed) = finish_and_count(&mut generator);
+            assert_eq!(again[&1], first[&0], "{fixture} {}", case.name);
+            assert_eq!(computed, 2, "the last token of each prompt");
+            let mut fresh = self::generator(&model, 4, 512);
+            fresh.add(drawn(3));
+            assert_eq!(again[&2], finish_and_count(&mut fresh).0[&3]);
+            // Another prompt is computed as ever.
+            let mut other = request(&model, case, 4, shared);
+            other.tokens.insert(0, case.token_ids[0]);
+            generator.add(other);
+            assert!(finish_and_count(&mut generator).1 > 1);
         }
     }
 }

@@ -4,8 +4,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::{Chat, Prompter};
 use crate::record::{AttemptSettings, Background, Item};
-use crate::settings::{BenchOptions, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions};
-use crate::source::{self, RowEvent};
+use crate::settings::{
+    BenchOptions, EquipmentName, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
+};
+use crate::source::{self, RowEvent, SourceRow};
 use std::ops::ControlFlow;
 
 /// What `--batch` labels with, as far as it matters for speed.
@@ -29,11 +31,12 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
         kind,
         only: OnlySource::All,
         run_id: None,
+        equipment_name: EquipmentName::default(),
         max_samples: None,
     })?;
     let mut items = Vec::new();
     source.read(&mut |event| {
-        if let RowEvent::Item(item) = event {
+        if let RowEvent::Item(SourceRow { item, .. }) = event {
             items.push(item);
         }
         match items.len() < options.icons {
@@ -62,6 +65,7 @@ pub fn prompter(model: &str) -> Result<Prompter> {
         lang: Lang::Ko,
         with_metadata: true,
         vocabulary: None,
+        overlay: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Merges an answer with its quality retry: the better of both, field by field.
 
-use crate::record::{self, Attempt, Field, FieldConfidence, Labels, Reason};
+use crate::record::{Attempt, Estimator, Field, FieldConfidence, Labels, Reason, Signal};
 use crate::store::{Basis, Merged};
 
 /// The better of an answer and its retry; or the answer with one more reason, if the retry brings
@@ -62,7 +62,7 @@ fn better(
         let others = other.confidence.iter().filter(|of| of.field == field);
         confidence.extend(others.cloned());
         let new_reasons = reasons(&labels, &confidence, winner.truncated);
-        let new_uncertainty = record::uncertainty(&new_reasons, &confidence);
+        let new_uncertainty = estimate(&new_reasons, &confidence);
         // Fewer reasons, not just other numbers: a field is not swapped without a cause.
         if new_reasons.len() < merged.reasons.len() && new_uncertainty < uncertainty {
             uncertainty = new_uncertainty;
@@ -78,5 +78,10 @@ fn better(
 }
 
 fn uncertainty_of(attempt: &Attempt) -> f32 {
-    record::uncertainty(&attempt.reasons, &attempt.confidence)
+    estimate(&attempt.reasons, &attempt.confidence)
+}
+
+/// Whatever operators have decided: the same answers give the same record.
+fn estimate(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
+    Estimator::default().uncertainty(reasons, &Signal::of(confidence, &[]))
 }

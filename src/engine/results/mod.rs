@@ -14,6 +14,7 @@ use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
     Attempt, AttemptSettings, Background, Failure, FailureCode, GroupId, GroupSummary, Reason,
+    Vocabulary,
 };
 use crate::settings::EngineOptions;
 use crate::store::Added;
@@ -22,6 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Answers that are more uncertain than this get second opinions.
+const OPINIONS_FROM: f32 = 0.3;
 /// The larger picture of a quality retry, as a factor on the run's own.
 const RETRY_UPSCALE: u32 = 2;
 
@@ -31,7 +34,18 @@ pub struct Results {
     metrics: Arc<Metrics>,
     commit_automatically: bool,
     quality_retry: bool,
+    /// For each uncertain answer.
+    opinions: u32,
     counts: Counts,
+}
+
+/// What is still to be asked about a group that was answered before.
+#[derive(Debug)]
+pub enum Resumed {
+    Nothing,
+    Retry(Box<Request>),
+    /// They are in no hurry.
+    Opinions(Vec<Request>),
 }
 
 /// The results of this run, counted.
@@ -70,13 +84,23 @@ impl Results {
             metrics,
             commit_automatically: options.commit_automatically,
             quality_retry: options.quality_retry,
+            opinions: options.opinions,
             counts: Counts::default(),
         }
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Attempts from now on are this model's.
     pub fn model_ready(&mut self, info: &ModelInfo) {
         self.postprocess.model(info);
+    }
+
+    /// Answers from now on are read by these words.
+    pub fn set_vocabulary(&mut self, vocabulary: Arc<Vocabulary>) {
+        self.postprocess.vocabulary = vocabulary;
     }
 
     /// The model has taken up a request.
@@ -98,6 +122,9 @@ impl Results {
         }
         let added = self.store(job, &attempt, journal)?;
         attempt.id = added.id;
+        if matches!(job.purpose, Purpose::Opinion { .. }) {
+            return Ok(Effects::changed(added.changed));
+        }
         if job.purpose.is_first_answer() && self.wants_retry(&attempt) {
             return Ok(Effects {
                 changed: added.changed,
@@ -159,26 +186,53 @@ impl Results {
     }
 
     /// Goes on with a group that was answered in an earlier run, or just before its end.
-    pub fn resume(
-        &mut self,
-        group: GroupId,
-        journal: &mut JournalAccess,
-    ) -> Result<Option<Request>> {
+    pub fn resume(&mut self, group: GroupId, journal: &mut JournalAccess) -> Result<Resumed> {
         if !self.commit_automatically {
             self.counts.already += 1;
-            return Ok(None);
+            return Ok(Resumed::Opinions(self.missing_opinions(group, journal)?));
         }
         if self.quality_retry
             && let Some(answer) = journal.with(|journal| journal.answer_without_retry(group))?
             && self.wants_retry(&answer)
         {
-            return Ok(Some(quality_retry(group, answer)));
+            return Ok(Resumed::Retry(Box::new(quality_retry(group, answer))));
         }
         self.commit(group, journal)?;
         self.counts.already += 1;
         let stands = journal.with(|journal| journal.summary(group))?;
         self.counts.open += u64::from(stands.is_some_and(|group| !group.has_record));
-        Ok(None)
+        Ok(match self.opinions {
+            0 => Resumed::Nothing,
+            _ => Resumed::Opinions(self.missing_opinions(group, journal)?),
+        })
+    }
+
+    /// The opinions that an uncertain draft has not had yet, asked for as the draft was. None on a
+    /// text that an operator has chosen or decided about.
+    fn missing_opinions(
+        &self,
+        group: GroupId,
+        journal: &mut JournalAccess,
+    ) -> Result<Vec<Request>> {
+        if self.opinions == 0 {
+            return Ok(Vec::new());
+        }
+        let summary = journal.with(|journal| journal.summary(group))?;
+        if summary.is_none_or(|summary| summary.uncertainty <= OPINIONS_FROM) {
+            return Ok(Vec::new());
+        }
+        let Some((answer, had)) = journal.with(|journal| journal.answer_to_review(group))? else {
+            return Ok(Vec::new());
+        };
+        let missing = (had..self.opinions).map(|number| Request {
+            group,
+            settings: answer.settings.clone(),
+            purpose: Purpose::Opinion {
+                of: Box::new(answer.clone()),
+                number: number + 1,
+            },
+        });
+        Ok(missing.collect())
     }
 
     fn measure(&self, attempt: &Attempt) {
@@ -199,7 +253,7 @@ impl Results {
             Purpose::Quality(base) => merge::merge(base, attempt, |labels, confidence, cut| {
                 postprocess.reasons(job, labels, confidence, cut)
             }),
-            Purpose::First | Purpose::Repair | Purpose::Operator => None,
+            _ => None,
         };
         if let Some(merged) = merged {
             let retries = &mut self.counts.retries;
@@ -232,6 +286,9 @@ impl Results {
         }
         changed.push(job.group);
         let mut effects = Effects::changed(changed);
+        if job.purpose.counts() {
+            effects.requests = self.missing_opinions(job.group, journal)?;
+        }
         if let Some(summary) = journal.with(|journal| journal.summary(job.group))? {
             if job.purpose.counts() {
                 self.counts.done += 1;
@@ -251,6 +308,12 @@ impl Results {
         attempt: Option<Attempt>,
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
+        if matches!(job.purpose, Purpose::Opinion { .. }) {
+            tracing::warn!(name = %job.item.item_name, detail = %failure.detail, "no opinion");
+            let attempt = attempt.unwrap_or_else(|| self.postprocess.failed_attempt(job, failure));
+            let added = self.store(job, &attempt, journal)?;
+            return Ok(Effects::changed(added.changed));
+        }
         if matches!(job.purpose, Purpose::Quality(_)) {
             // The first answer stands, and this was its retry.
             let attempt = attempt.unwrap_or_else(|| self.postprocess.failed_attempt(job, failure));

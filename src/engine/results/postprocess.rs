@@ -6,7 +6,7 @@ use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
     self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Language, Reason,
-    RuleContext, Timings, TokenCounts,
+    RuleContext, Timings, TokenCounts, Vocabulary,
 };
 use crate::settings::Lang;
 use crate::text::{clean_text, utc};
@@ -16,6 +16,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Postprocess {
     prompter: Arc<Prompter>,
+    pub vocabulary: Arc<Vocabulary>,
     /// Goes into the record.
     model: String,
     /// Goes into the settings hash: how the model is run, for example `q8_0`.
@@ -25,6 +26,7 @@ pub struct Postprocess {
 impl Postprocess {
     pub fn new(prompter: Arc<Prompter>) -> Self {
         Self {
+            vocabulary: Arc::clone(prompter.vocabulary()),
             prompter,
             model: String::new(),
             detail: String::new(),
@@ -56,13 +58,21 @@ impl Postprocess {
         };
         match record::parse(&text) {
             Ok(parsed) => {
-                let labels = parsed.labels.normalized(self.prompter.vocabulary());
+                let labels = parsed.labels.normalized(&self.vocabulary);
                 let mut labels = labels.without_repetition(&job.item.item_name);
                 // A server without a grammar may give what was not asked for.
                 if self.prompter.lang() == Lang::Ko {
                     let english = |field: &&Field| field.language() == Some(Language::English);
                     for &field in Field::ALL.iter().filter(english) {
                         labels.set(field, None::<String>);
+                    }
+                }
+                if let Purpose::Opinion { of, .. } = &job.purpose
+                    && let Some(answer) = &of.labels
+                {
+                    let kept = Field::ALL.iter().filter(|field| !field.is_in_opinions());
+                    for &field in kept {
+                        labels.set(field, answer.values(field).iter().cloned());
                     }
                 }
                 let tokens = answer.tokens.iter();
@@ -106,7 +116,11 @@ impl Postprocess {
             prompt_version,
             retry_of: match &job.purpose {
                 Purpose::Quality(base) => Some(base.id),
-                Purpose::First | Purpose::Repair | Purpose::Operator => None,
+                _ => None,
+            },
+            opinion_of: match &job.purpose {
+                Purpose::Opinion { of, .. } => Some(of.id),
+                _ => None,
             },
             settings: job.settings.clone(),
             settings_hash,
@@ -135,8 +149,9 @@ impl Postprocess {
         let colors: Option<&ColorHistogram> =
             job.histogram.as_ref().filter(|_| job.settings.with_image);
         let context = RuleContext {
-            vocabulary: self.prompter.vocabulary(),
+            vocabulary: &self.vocabulary,
             item_name: &job.item.item_name,
+            name_now: &job.item.item_name,
             with_metadata: job.settings.with_metadata,
             colors,
             confidence,

@@ -121,6 +121,7 @@ mod tests {
     use super::*;
     use crate::prompt::Chat;
     use crate::record::GroupId;
+    use crate::vlm::Sampling;
     use std::sync::Arc;
 
     fn request(ticket: u64) -> LabelRequest {
@@ -135,6 +136,8 @@ mod tests {
             picture: None,
             schema: Arc::new(serde_json::Value::Null),
             max_new_tokens: 1,
+            sampling: Sampling::GREEDY,
+            keep_prompt: false,
         }
     }
 

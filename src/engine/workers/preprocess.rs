@@ -1,18 +1,23 @@
 //! Prepares requests ahead of the model: reads, decodes and scales pictures and writes prompts.
 
 use super::messages::{PreprocessEvent, WorkerMessage};
-use crate::engine::queue::Job;
+use crate::engine::queue::{Job, Purpose};
 use crate::error::Result;
 use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
 use crate::record::{Failure, FailureCode, GroupId};
 use crate::source::image_bytes;
+use crate::vlm::Sampling;
 use crossbeam_channel::{Receiver, Sender};
+use sha2::{Digest as _, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+
+/// High enough that a model says what else it holds for possible, low enough for sense.
+const OPINION_TEMPERATURE: f64 = 0.7;
 
 /// Work for the preparing thread.
 #[derive(Debug)]
@@ -95,10 +100,32 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measu
         group: job.group,
         chat: prompter.chat(&job.item, settings, colors),
         picture,
-        schema: prompter.schema(&job.item, settings, colors),
+        schema: match job.purpose {
+            Purpose::Opinion { .. } => prompter.opinion_schema(&job.item, settings, colors),
+            _ => prompter.schema(&job.item, settings, colors),
+        },
         max_new_tokens: settings.max_new_tokens,
+        sampling: sampling(job),
+        keep_prompt: job.keep_prompt,
     };
     Ok((request, measured))
+}
+
+/// Answers are the most probable ones, opinions are drawn: the same ones for the same item in every
+/// run.
+fn sampling(job: &Job) -> Sampling {
+    let Purpose::Opinion { number, .. } = &job.purpose else {
+        return Sampling::GREEDY;
+    };
+    let digest = Sha256::digest(format!("{number} {}", job.item.image_path));
+    let seed = digest
+        .iter()
+        .take(8)
+        .fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+    Sampling {
+        temperature: OPINION_TEMPERATURE,
+        seed,
+    }
 }
 
 fn broken(why: &str) -> Failure {

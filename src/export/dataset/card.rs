@@ -1,7 +1,8 @@
 //! The card of a dataset: what is in it and how it came about.
 
-use super::formats::Format;
-use super::{Example, LeftOut, Split};
+use super::example::{Example, Split};
+use super::formats::format::Format;
+use super::plan::LeftOut;
 use crate::record::{Field, Reason};
 use crate::settings::DatasetOptions;
 use crate::text::{count, plural};

@@ -8,12 +8,14 @@
 mod caption;
 mod card;
 mod destination;
+mod example;
 mod formats;
 mod pictures;
 mod plan;
 mod shards;
 mod split;
 
+pub use example::Step;
 pub use plan::LeftOut;
 
 use super::truth::{Truth, View};
@@ -24,10 +26,11 @@ use crate::settings::DatasetOptions;
 use crate::store::Journal;
 use card::Statistics;
 use destination::Destination;
-use formats::{Format, formats};
+use example::{Example, Split};
+use formats::format::Format;
+use formats::formats;
 use pictures::Pictures;
 use plan::Plan;
-use std::path::PathBuf;
 
 /// What an export came to.
 #[derive(Debug, Default)]
@@ -40,60 +43,11 @@ pub struct Exported {
     pub kept_shards: usize,
 }
 
-/// What an export is doing: the pass, and how many images of how many it has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    pub writes: bool,
-    pub done: usize,
-    pub total: usize,
-}
-
 /// The names of the formats, and what each is for.
 pub fn dataset_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
     formats()
         .into_iter()
         .map(|format| (format.name(), format.describe()))
-}
-
-/// One image of a dataset with what is said of it.
-struct Example {
-    /// A file's name without its end: the first 16 hex digits of the image's SHA-256.
-    key: String,
-    record: Record,
-    /// At least one; the first is the text where a format has room for one.
-    captions: Vec<String>,
-    /// Where the image is now; `None` for one that is built into the program.
-    file: Option<PathBuf>,
-    /// The image's bytes as they are there.
-    bytes: Vec<u8>,
-    /// Of the image as it is written.
-    extension: &'static str,
-}
-
-impl Example {
-    fn text(&self) -> &str {
-        self.captions.first().map_or("", String::as_str)
-    }
-
-    fn file_name(&self) -> String {
-        format!("{}.{}", self.key, self.extension)
-    }
-}
-
-/// One split while it is written.
-struct Split<'a> {
-    name: &'a str,
-    /// Images in it.
-    count: usize,
-    options: &'a DatasetOptions,
-    pictures: &'a Pictures,
-    destination: &'a Destination,
-}
-
-impl Split<'_> {
-    fn shard_count(&self) -> usize {
-        self.count.div_ceil(self.options.shard_size)
-    }
 }
 
 /// Writes the dataset. `journal` is only read.

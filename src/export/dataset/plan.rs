@@ -1,7 +1,7 @@
 //! The first pass: which records are exported, and in which split each is.
 
-use super::Step;
 use super::caption::captions;
+use super::example::Step;
 use super::pictures::{Pictures, Unusable};
 use super::split::{Member, Splitter};
 use crate::error::{Context, ErrorKind, Result};

@@ -1,7 +1,7 @@
 //! Parts of a split, each written whole or not at all.
 
 use super::destination::PendingFolder;
-use super::{Example, Split};
+use super::example::{Example, Split};
 use crate::error::Result;
 
 /// One part while it is written.

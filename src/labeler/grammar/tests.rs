@@ -149,6 +149,7 @@ fn line_of(
     let context = RuleContext {
         vocabulary,
         item_name: name,
+        name_now: name,
         with_metadata: true,
         colors: Some(&colors),
         confidence: &confidence,

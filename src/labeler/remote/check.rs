@@ -9,6 +9,7 @@ use crate::labeler::{Answer, LabelRequest};
 use crate::prompt::{Chat, schema};
 use crate::record::{GroupId, Vocabulary};
 use crate::settings::{Lang, RemoteOptions};
+use crate::vlm::Sampling;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -198,6 +199,8 @@ impl Server<'_> {
             picture: None,
             schema: Arc::clone(self.schema),
             max_new_tokens: NEW_TOKENS,
+            sampling: Sampling::GREEDY,
+            keep_prompt: false,
         };
         let agreement = Agreement { format, logprobs };
         let body = wire::request_body(self.model, &request, png.as_deref(), agreement);

@@ -5,6 +5,7 @@ use super::align::align;
 use crate::icon::Picture;
 use crate::record::{Timings, TokenCounts};
 use crate::text::clean_text;
+use crate::vlm::Sampling;
 use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -97,6 +98,12 @@ pub fn request_body(
         "temperature": 0,
         "max_tokens": request.max_new_tokens,
     });
+    let Sampling { temperature, seed } = request.sampling;
+    if temperature > 0.0 {
+        body["temperature"] = json!(temperature);
+        // Some servers hold it in 32 bits, with a sign.
+        body["seed"] = json!(seed >> 33);
+    }
     match agreement.format {
         Format::JsonSchema => {
             body["response_format"] = json!({
@@ -299,6 +306,10 @@ pub fn retry_after(value: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Chat;
+    use crate::record::GroupId;
+    use crate::vlm::Sampling;
+    use std::sync::Arc;
 
     #[test]
     fn a_server_may_say_when_to_come_back_in_seconds_or_as_a_date() {
@@ -314,6 +325,34 @@ mod tests {
         for bad in ["", "-1", "soon", "NaN", "inf"] {
             assert_eq!(retry_after(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_opinion_is_asked_for_with_temperature_and_seed() {
+        let request = |sampling| LabelRequest {
+            ticket: 1,
+            group: GroupId(1),
+            chat: Chat {
+                system: String::new(),
+                user: "모자".to_owned(),
+                images: 0,
+            },
+            picture: None,
+            schema: Arc::new(Value::Null),
+            max_new_tokens: 10,
+            sampling,
+            keep_prompt: false,
+        };
+        let body = |sampling| request_body("m", &request(sampling), None, Agreement::default());
+        let first = body(Sampling::GREEDY);
+        assert_eq!(first["temperature"], json!(0));
+        assert_eq!(first.get("seed"), None);
+        let opinion = body(Sampling {
+            temperature: 0.7,
+            seed: u64::MAX,
+        });
+        assert_eq!(opinion["temperature"], json!(0.7));
+        assert!(opinion["seed"].as_i64().is_some_and(|seed| seed > 0));
     }
 
     #[test]

@@ -1,37 +1,41 @@
 //! What a [`Change`] makes of labels. Pure; the journal keeps the history.
 
 mod canonical;
+mod facts;
+mod preview;
+mod replace;
+mod values;
 
 pub use canonical::{VocabularyPreview, WordChange};
+pub use facts::EditFacts;
+pub use preview::{ChangePreview, Place};
 
-use super::normalize::{keyword, split_list};
-use super::{Change, Field, Kind, Labels, Vocabulary};
-use crate::error::{Error, ErrorKind, Result};
-use crate::text::clean_text;
+use super::{Change, Field, Labels, Names, Vocabulary};
+use crate::error::Result;
 use canonical::canonical_values;
-use unicode_normalization::UnicodeNormalization;
+use replace::replace;
+use values::{
+    added, exchanged, fits, holds, list, named, no_version, refused, replaced, without, words,
+};
 
 /// The labels after `change`. Only what the change brings in is put into a record's form; other
 /// fields, and other values of the same list, stay as they are, words outside the vocabulary and
-/// lists that are too long included. `taken` are the labels of the version that the change names, or
-/// those that the fix that it names gives.
+/// lists that are too long included.
 ///
 /// # Errors
 /// Of kind `Usage` for a change that cannot be made (a color outside the vocabulary, a full list),
 /// so that nothing an operator types is lost without a word.
-pub fn apply(
-    labels: &Labels,
-    change: &Change,
-    taken: Option<&Labels>,
-    vocabulary: &Vocabulary,
-) -> Result<Labels> {
+pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labels> {
+    let EditFacts {
+        vocabulary, taken, ..
+    } = *facts;
     let mut edited = labels.clone();
     match change {
         Change::Set { field, values } => {
             edited.set(*field, replaced(labels, *field, values, vocabulary)?);
         }
         Change::Add { field, value } => {
-            let mut values = list(labels, *field)?;
+            let mut values = list(labels, *field)?.to_vec();
             for entry in added(*field, value, vocabulary)? {
                 if !holds(&values, &entry) {
                     fits(*field, values.len() + 1, 0)?;
@@ -41,12 +45,12 @@ pub fn apply(
             edited.set(*field, values);
         }
         Change::Remove { field, value } => {
-            let values = list(labels, *field)?;
+            let values = words(labels, *field)?.to_vec();
             let named = named(&values, *field, value, vocabulary);
             edited.set(*field, without(values, &named));
         }
-        Change::Rename { field, from, to } => {
-            let values = list(labels, *field)?;
+        Change::Rename { field, from, to } | Change::Synonym { field, from, to } => {
+            let values = words(labels, *field)?.to_vec();
             let entries = added(*field, to, vocabulary)?;
             let named = named(&values, *field, from, vocabulary);
             edited.set(
@@ -54,7 +58,7 @@ pub fn apply(
                 exchanged(*field, values, &named, |_| entries.clone())?,
             );
         }
-        Change::Replace { find, with } => replace(&mut edited, find, with, vocabulary)?,
+        Change::Replace(what) => replace(&mut edited, what, facts)?,
         Change::Canonicalize { drop_unknown } => {
             for &field in Field::ALL {
                 let values = canonical_values(&edited, field, *drop_unknown, vocabulary);
@@ -71,6 +75,7 @@ pub fn apply(
             let taken = taken.ok_or_else(|| no_version(*version))?;
             edited.set(*field, taken.values(*field).iter().cloned());
         }
+        Change::UpdateName => edited = taken.unwrap_or(labels).clone(),
         Change::SetNote { .. }
         | Change::Accept
         | Change::Reject { .. }
@@ -86,218 +91,44 @@ pub fn apply(
     Ok(edited)
 }
 
-/// The field's values after all of them were rewritten. Those that it had before stay as they
-/// are, wherever they now stand.
-fn replaced(
+/// A text after an edit: the labels, and the name of the item that they were made under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    pub labels: Labels,
+    pub item_name: String,
+}
+
+/// The text after `change`, which may bring it over to the item's current name; `None` where the
+/// change finds nothing to do.
+///
+/// # Errors
+/// Those of [`apply`].
+pub fn edit(
     labels: &Labels,
-    field: Field,
-    values: &[String],
+    names: Names<'_>,
+    change: &Change,
+    taken: Option<&Labels>,
     vocabulary: &Vocabulary,
-) -> Result<Vec<String>> {
-    if !field.is_list() && values.len() > 1 {
-        return Err(refused(format!("{} takes one text", field.key())));
-    }
-    let before = labels.values(field);
-    let mut left = before.to_vec();
-    let mut kept = Vec::new();
-    let stays: Vec<bool> = values
-        .iter()
-        .map(|value| match left.iter().position(|had| had == value) {
-            Some(at) => {
-                kept.push(left.swap_remove(at));
-                true
-            }
-            None => false,
-        })
-        .collect();
-    let mut after = Vec::new();
-    for (value, stays) in values.iter().zip(stays) {
-        if stays {
-            after.push(value.clone());
-            continue;
-        }
-        for entry in entries(field, value, vocabulary)? {
-            if !holds(&kept, &entry) && !holds(&after, &entry) {
-                after.push(entry);
-            }
-        }
-    }
-    fits(field, after.len(), before.len())?;
-    Ok(after)
-}
-
-/// Replaces a text wherever it stands; texts that do not hold it stay as they are.
-fn replace(labels: &mut Labels, find: &str, with: &str, vocabulary: &Vocabulary) -> Result<()> {
-    let find: String = find.nfc().collect();
-    if find.is_empty() {
-        return Err(refused("there is nothing to look for"));
-    }
-    for field in Field::free_text() {
-        let values = labels.values(field).to_vec();
-        let composed: Vec<String> = values.iter().map(|text| text.nfc().collect()).collect();
-        let named: Vec<bool> = composed.iter().map(|text| text.contains(&find)).collect();
-        let mut made = Vec::new();
-        for (text, named) in composed.iter().zip(&named) {
-            made.push(match named {
-                true => entries(field, &text.replace(&find, with), vocabulary)?,
-                false => Vec::new(),
-            });
-        }
-        labels.set(
-            field,
-            exchanged(field, values, &named, |at| std::mem::take(&mut made[at]))?,
-        );
-    }
-    Ok(())
-}
-
-/// The values with each named one exchanged for what is made of it, at its place; what the list
-/// holds already is not put in twice.
-fn exchanged(
-    field: Field,
-    values: Vec<String>,
-    named: &[bool],
-    mut made: impl FnMut(usize) -> Vec<String>,
-) -> Result<Vec<String>> {
-    let length = values.len();
-    let mut others = without(values.clone(), named);
-    let mut after = Vec::new();
-    for (at, value) in values.into_iter().enumerate() {
-        if !named[at] {
-            after.push(value);
-            continue;
-        }
-        for entry in made(at) {
-            if !holds(&others, &entry) {
-                others.push(entry.clone());
-                after.push(entry);
-            }
-        }
-    }
-    fits(field, after.len(), length)?;
-    Ok(after)
-}
-
-fn without(values: Vec<String>, named: &[bool]) -> Vec<String> {
-    let kept = values.into_iter().zip(named).filter(|(_, named)| !**named);
-    kept.map(|(value, _)| value).collect()
-}
-
-/// Which of the values `text` names: those that are it, else those that mean the same.
-fn named(values: &[String], field: Field, text: &str, vocabulary: &Vocabulary) -> Vec<bool> {
-    let exact = values.iter().any(|value| value == text);
-    values
-        .iter()
-        .map(|value| value == text || (!exact && means(field, value, text, vocabulary)))
-        .collect()
-}
-
-fn list(labels: &Labels, field: Field) -> Result<Vec<String>> {
-    if field.is_list() {
-        Ok(labels.values(field).to_vec())
-    } else {
-        Err(refused(format!("{} is not a list", field.key())))
-    }
-}
-
-/// What a typed text adds to a list: one value, or several with commas between.
-fn added(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for part in text.split(',') {
-        all.extend(entries(field, part, vocabulary)?);
-    }
-    match all.is_empty() {
-        true => Err(refused(format!(
-            "an empty text cannot go into {}",
-            field.key()
-        ))),
-        false => Ok(all),
-    }
-}
-
-/// A typed text as the field holds it; nothing where it is blank, several values where it is a
-/// list in one.
-fn entries(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<String>> {
-    let parts: Vec<String> = match field.spec().kind {
-        Kind::Keywords => split_list(text).map(keyword).collect(),
-        Kind::Words(_) if field.is_list() => split_list(text).map(clean_text).collect(),
-        Kind::Sentence(_) | Kind::Phrases | Kind::Words(_) => vec![clean_text(text)],
+) -> Result<Option<Edited>> {
+    let renames = matches!(change, Change::UpdateName) && names.is_mismatch(labels);
+    let renamed = renames.then(|| names.updated(labels));
+    let facts = EditFacts {
+        vocabulary,
+        item_name: names.now,
+        taken: renamed.as_ref().or(taken),
     };
-    let most = field.most_chars();
-    let parts = parts.into_iter().filter(|part| !part.is_empty());
-    parts
-        .map(|part| match part.chars().count() {
-            length if length > most => Err(refused(format!(
-                "a text in {} has at most {most} characters, this one has {length}",
-                field.key()
-            ))),
-            _ => word(field, part, vocabulary),
-        })
-        .collect()
-}
-
-/// What the field holds for a clean text; closed lists take words of the vocabulary only.
-fn word(field: Field, text: String, vocabulary: &Vocabulary) -> Result<String> {
-    let Some(list) = field.words() else {
-        return Ok(text);
+    let edited = apply(labels, change, &facts)?;
+    if !renames && edited == *labels {
+        return Ok(None);
+    }
+    let item_name = match renames {
+        true => names.now,
+        false => names.of_text(&edited),
     };
-    let known = match list.closed {
-        true => vocabulary.find(field, &text),
-        false => vocabulary.find_exact(field, &text),
-    };
-    if let Some(known) = known {
-        return Ok(known.word.clone());
-    }
-    if !list.closed {
-        return Ok(text);
-    }
-    let begun: String = text.chars().take(2).collect::<String>().to_lowercase();
-    let mut near: Vec<&str> = vocabulary
-        .words(field)
-        .filter(|word| word.contains(&begun))
-        .collect();
-    if near.is_empty() {
-        near = vocabulary.words(field).collect();
-    }
-    near.truncate(24);
-    Err(refused(format!(
-        "\"{text}\" is not in the vocabulary of {}",
-        list.name
-    ))
-    .with_hint(format!("for example {}", near.join(", "))))
-}
-
-/// Refuses a list that is too long, unless it was `before` and has not grown.
-fn fits(field: Field, length: usize, before: usize) -> Result<()> {
-    let most = field.spec().most;
-    if field.is_list() && length > most.max(before) {
-        return Err(refused(format!("{} holds at most {most}", field.key())));
-    }
-    Ok(())
-}
-
-fn holds(values: &[String], text: &str) -> bool {
-    values.iter().any(|value| same(value, text))
-}
-
-fn same(a: &str, b: &str) -> bool {
-    clean_text(a).to_lowercase() == clean_text(b).to_lowercase()
-}
-
-/// Whether `text` is a way to say a value that the field holds.
-fn means(field: Field, value: &str, text: &str, vocabulary: &Vocabulary) -> bool {
-    same(value, text)
-        || vocabulary
-            .find_exact(field, text)
-            .is_some_and(|entry| entry.word == value)
-}
-
-fn no_version(version: i64) -> Error {
-    refused(format!("this item has no version {version} to take"))
-}
-
-fn refused(cause: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Usage, cause)
+    Ok(Some(Edited {
+        item_name: item_name.to_owned(),
+        labels: edited,
+    }))
 }
 
 #[cfg(test)]

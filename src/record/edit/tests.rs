@@ -1,4 +1,6 @@
 use super::*;
+use crate::record::Replacement;
+use unicode_normalization::UnicodeNormalization;
 
 fn texts(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| text.to_string()).collect()
@@ -14,8 +16,20 @@ fn labels() -> Labels {
         .with(Field::QueryVariantsKo, ["리본 모자"])
 }
 
+fn facts<'a>(taken: Option<&'a Labels>, vocabulary: &'a Vocabulary) -> EditFacts<'a> {
+    EditFacts {
+        vocabulary,
+        item_name: "빨간 모자",
+        taken,
+    }
+}
+
 fn after(change: Change) -> Result<Labels> {
-    apply(&labels(), &change, None, &Vocabulary::builtin().unwrap())
+    apply(
+        &labels(),
+        &change,
+        &facts(None, &Vocabulary::builtin().unwrap()),
+    )
 }
 
 #[test]
@@ -96,18 +110,12 @@ fn lists_are_added_to_renamed_and_thinned() {
 #[test]
 fn a_text_is_replaced_in_label_tags_and_queries() {
     let find: String = "리본".nfd().collect();
-    let replaced = after(Change::Replace {
-        find,
-        with: "꽃".into(),
-    })
-    .unwrap();
+    let replaced = after(Change::Replace(Replacement::everywhere(find, "꽃"))).unwrap();
     assert_eq!(replaced.label_ko(), "빨간 꽃 모자");
     assert_eq!(replaced.values(Field::TagsKo), ["모자", "꽃", "빨강"]);
     assert_eq!(replaced.values(Field::QueryVariantsKo), ["꽃 모자"]);
-    let emptied = after(Change::Replace {
-        find: "빨간 리본 모자".into(),
-        with: String::new(),
-    });
+    let emptied = Replacement::everywhere("빨간 리본 모자", "");
+    let emptied = after(Change::Replace(emptied));
     assert!(emptied.is_err());
 }
 
@@ -117,7 +125,7 @@ fn versions_are_taken_whole_or_by_field() {
     let other = Labels::default()
         .with(Field::LabelKo, ["파란 모자"])
         .with(Field::TagsKo, ["파랑"]);
-    let take = |change| apply(&labels(), &change, Some(&other), &vocabulary).unwrap();
+    let take = |change| apply(&labels(), &change, &facts(Some(&other), &vocabulary)).unwrap();
     assert_eq!(take(Change::TakeVersion { version: 3 }), other);
     let tags = take(Change::TakeField {
         version: 3,
@@ -150,7 +158,7 @@ fn unlawful() -> Labels {
 #[test]
 fn other_values_of_the_list_stay_as_they_are() {
     let vocabulary = Vocabulary::builtin().unwrap();
-    let after = |change: Change| apply(&unlawful(), &change, None, &vocabulary);
+    let after = |change: Change| apply(&unlawful(), &change, &facts(None, &vocabulary));
     let field = Field::Colors;
     let colors = |change: Change| after(change).unwrap().values(Field::Colors).to_vec();
     let add = |value: &str| Change::Add {
@@ -196,10 +204,7 @@ fn other_values_of_the_list_stay_as_they_are() {
     assert_eq!(tags(Change::Remove { field, value }).unwrap(), 19);
     let (from, to) = ("#태그  3".to_owned(), "하나, 둘".to_owned());
     assert!(tags(Change::Rename { field, from, to }).is_err());
-    let replaced = after(Change::Replace {
-        find: "태그  3".into(),
-        with: "모자".into(),
-    });
+    let replaced = after(Change::Replace(Replacement::everywhere("태그  3", "모자")));
     let mut expected = unlawful();
     let mut tags = expected.values(Field::TagsKo).to_vec();
     tags[3] = "모자".into();
@@ -227,7 +232,7 @@ fn words_are_translated_on_demand_and_dropped_only_where_asked() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let canonicalize = |drop_unknown| {
         let change = Change::Canonicalize { drop_unknown };
-        apply(&unlawful(), &change, None, &vocabulary).unwrap()
+        apply(&unlawful(), &change, &facts(None, &vocabulary)).unwrap()
     };
     let mut expected = unlawful();
     expected.set(Field::Colors, ["수상한 색", "gold"]);
@@ -293,7 +298,8 @@ mod any {
                 from,
                 to
             }),
-            (text(), text()).prop_map(|(find, with)| Change::Replace { find, with }),
+            (text(), text())
+                .prop_map(|(find, with)| Change::Replace(Replacement::everywhere(find, with))),
             any::<bool>().prop_map(|drop_unknown| Change::Canonicalize { drop_unknown }),
             field().prop_map(|field| Change::TakeField { version: 1, field }),
             Just(Change::TakeVersion { version: 1 }),
@@ -310,8 +316,9 @@ mod any {
             | Change::Add { field, .. }
             | Change::Remove { field, .. }
             | Change::Rename { field, .. }
+            | Change::Synonym { field, .. }
             | Change::TakeField { field, .. } => std::slice::from_ref(field),
-            Change::Replace { .. } => &[
+            Change::Replace(_) => &[
                 Field::LabelKo,
                 Field::LabelEn,
                 Field::TagsKo,
@@ -340,7 +347,7 @@ mod any {
             before in labels(), change in change(), taken in labels()
         ) {
             let vocabulary = Vocabulary::builtin().unwrap();
-            let Ok(after) = apply(&before, &change, Some(&taken), &vocabulary) else {
+            let Ok(after) = apply(&before, &change, &facts(Some(&taken), &vocabulary)) else {
                 return Ok(());
             };
             let differing = before.differing(&after);
@@ -357,7 +364,7 @@ mod any {
                             was.iter().filter(|value| *value != from).cloned().collect();
                         prop_assert!(is_subsequence(&others, is));
                     }
-                    Change::Replace { find, .. } => {
+                    Change::Replace(Replacement { find, .. }) => {
                         let find: String = find.nfc().collect();
                         let holds = |value: &String| value.nfc().collect::<String>().contains(&find);
                         let others: Vec<String> =
@@ -386,7 +393,7 @@ mod any {
             let change = Change::Canonicalize { drop_unknown };
             let mut changed = 0;
             for labels in &all {
-                match apply(labels, &change, None, &vocabulary) {
+                match apply(labels, &change, &facts(None, &vocabulary)) {
                     Ok(after) => changed += usize::from(after != *labels),
                     Err(_) => return Ok(()),
                 }

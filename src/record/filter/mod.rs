@@ -2,12 +2,19 @@
 //!
 //! Everything that takes a filter uses it: the workstation's queue and the commands without one.
 
+mod keys;
+mod lexer;
 mod query;
+mod range;
 mod select;
 #[cfg(test)]
 mod tests;
 mod text;
+mod views;
 
-pub use query::{FAILED, NEEDS_REVIEW, Query, filter_field, filter_keys, last_word, quoted};
+pub use keys::{FilterKey, filter_field, filter_keys, things};
+pub use lexer::{last_word, quoted};
+pub use query::{FAILED, NEEDS_REVIEW, Query};
 pub use select::{HeldRecord, Sort, select};
 pub use text::find;
+pub use views::Views;

@@ -1,32 +1,11 @@
 //! A filter that is read: which records it asks for.
 
-use super::text::TextTest;
+use super::keys::{Test, known_thing, term, unknown_key};
+use super::lexer::{What, lexemes};
+use super::views::Views;
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Field, GroupState, GroupSummary, Reason, SourceType, Vocabulary};
+use crate::record::Vocabulary;
 use unicode_normalization::UnicodeNormalization;
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Test {
-    State {
-        any: Vec<GroupState>,
-        /// Also match records with a new answer to compare.
-        offered: bool,
-    },
-    Reason(Vec<Reason>),
-    Source(SourceType),
-    /// A value of a field that records share.
-    Value(Field, TextTest),
-    /// At least this uncertainty.
-    Uncertainty(f32),
-    Word(String),
-}
-
-/// A parsed filter; every term must hold.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Query {
-    /// (negated, test)
-    pub(super) terms: Vec<(bool, Test)>,
-}
 
 /// The filter that shows what has failed.
 pub const FAILED: &str = "state:failed";
@@ -34,52 +13,64 @@ pub const FAILED: &str = "state:failed";
 /// The filter that the workstation opens with.
 pub const NEEDS_REVIEW: &str = "state:review";
 
-/// What may stand before a colon, and what it asks for.
-pub fn filter_keys() -> impl Iterator<Item = (String, &'static str)> {
-    let before = [
-        ("state", "draft, uncertain, accepted, ..."),
-        ("reason", "why a record is uncertain"),
-    ];
-    let after = [
-        ("source", "equipment_shape or cash"),
-        ("uncertainty", "at least, from 0 to 1"),
-    ];
-    let fields = Field::shared().map(|(_, filter)| (filter.key, filter.help));
-    let all = before.into_iter().chain(fields).chain(after);
-    all.map(|(key, help)| (format!("{key}:"), help))
+/// A parsed filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    pub(super) root: Condition,
 }
 
-/// The field that a key asks about.
-pub fn filter_field(key: &str) -> Option<Field> {
-    let found = Field::shared().find(|(_, filter)| filter.key == key);
-    Some(found?.0)
+/// Terms beside each other must all hold, of those with `|` between them one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Condition {
+    Test(Test),
+    Not(Box<Condition>),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+}
+
+impl Condition {
+    fn negated(self, negated: bool) -> Self {
+        match negated {
+            true => Self::Not(Box::new(self)),
+            false => self,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::All(all) if all.is_empty())
+    }
+}
+
+impl Default for Query {
+    /// Shows everything.
+    fn default() -> Self {
+        Self {
+            root: Condition::All(Vec::new()),
+        }
+    }
 }
 
 impl Query {
-    /// The second part says what was not understood; those terms are left out.
-    pub fn parse(text: &str, vocabulary: &Vocabulary) -> (Query, Option<String>) {
-        let mut terms = Vec::new();
-        let mut wrong = None;
-        let text: String = text.nfc().collect();
-        for word in split(&text) {
-            let (negated, word) = match word.strip_prefix('-') {
-                Some(rest) if !rest.is_empty() => (true, rest),
-                _ => (false, word.as_str()),
-            };
-            match term(word, vocabulary) {
-                Ok(Some(test)) => terms.push((negated, test)),
-                Ok(None) => {}
-                Err(what) => wrong = Some(what),
-            }
-        }
-        (Query { terms }, wrong)
+    /// Reads a filter that may still be being typed. The second part says what was not understood;
+    /// those terms are left out.
+    pub fn parse(text: &str, vocabulary: &Vocabulary, views: &Views) -> (Query, Option<String>) {
+        let parser = Parser::read(text, vocabulary, Some(views));
+        (
+            Query {
+                root: parser.condition,
+            },
+            parser.wrong,
+        )
     }
 
     /// A filter that has to be understood whole: for commands, where nobody sees what is left out.
     pub fn parse_whole(text: &str, vocabulary: &Vocabulary) -> Result<Query> {
-        match Self::parse(text, vocabulary) {
-            (query, None) => Ok(query),
-            (_, Some(wrong)) => {
+        let parser = Parser::read(text, vocabulary, None);
+        match parser.wrong.or(parser.unfinished) {
+            None => Ok(Query {
+                root: parser.condition,
+            }),
+            Some(wrong) => {
                 let cause = format!("filter `{text}`: {wrong}");
                 Err(Error::new(ErrorKind::Usage, cause))
             }
@@ -87,136 +78,158 @@ impl Query {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        self.root.is_empty()
     }
 }
 
-/// Words at spaces; quotes keep a value with spaces together.
-fn split(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut quoted = false;
-    for c in text.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            c if c.is_whitespace() && !quoted => {
-                words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+/// What reading a filter gave.
+struct Parser<'a> {
+    vocabulary: &'a Vocabulary,
+    /// `None` within a view, and where there are none.
+    views: Option<&'a Views>,
+    parts: std::vec::IntoIter<What>,
+    condition: Condition,
+    wrong: Option<String>,
+    /// What is missing, perhaps because it is still being typed.
+    unfinished: Option<String>,
+}
+
+impl<'a> Parser<'a> {
+    fn read(text: &str, vocabulary: &'a Vocabulary, views: Option<&'a Views>) -> Self {
+        let text: String = text.nfc().collect();
+        let parts: Vec<What> = lexemes(&text).into_iter().map(|part| part.what).collect();
+        let mut parser = Self {
+            vocabulary,
+            views,
+            parts: parts.into_iter(),
+            condition: Condition::All(Vec::new()),
+            wrong: None,
+            unfinished: None,
+        };
+        parser.condition = parser.any(0);
+        parser
+    }
+
+    fn any(&mut self, depth: usize) -> Condition {
+        let mut found = Vec::new();
+        loop {
+            let all = self.all(depth);
+            let is_or = self.parts.as_slice().first() == Some(&What::Or);
+            if all.is_empty() && (is_or || !found.is_empty()) {
+                self.unfinished("a term is missing beside `|`");
+            } else {
+                found.push(all);
             }
-            c => word.push(c),
+            if !is_or {
+                break;
+            }
+            self.parts.next();
+        }
+        match found.len() {
+            1 => found.remove(0),
+            0 => Condition::All(found),
+            _ => Condition::Any(found),
         }
     }
-    words.extend((!word.is_empty()).then_some(word));
-    words
-}
 
-/// The part of a filter that is being typed: what follows the last space outside quotes.
-pub fn last_word(text: &str) -> &str {
-    let mut quoted = false;
-    let mut start = 0;
-    for (at, c) in text.char_indices() {
-        match c {
-            '"' => quoted = !quoted,
-            c if c.is_whitespace() && !quoted => start = at + c.len_utf8(),
-            _ => {}
-        }
-    }
-    &text[start..]
-}
-
-/// A value as it is written in a filter.
-pub fn quoted(value: &str) -> String {
-    if value.contains(char::is_whitespace) {
-        format!("\"{}\"", value.replace('"', ""))
-    } else {
-        value.to_owned()
-    }
-}
-
-fn term(word: &str, vocabulary: &Vocabulary) -> Result<Option<Test>, String> {
-    let Some((key, value)) = word.split_once(':') else {
-        return Ok(Some(Test::Word(word.to_lowercase())));
-    };
-    let value = value.to_lowercase();
-    if value.is_empty() || value == "=" {
-        // Still being typed.
-        return Ok(None);
-    }
-    let each = || value.split(',').filter(|part| !part.is_empty());
-    Ok(Some(match key.to_lowercase().as_str() {
-        "state" => {
-            let mut states = Vec::new();
-            let mut offered = false;
-            for part in each() {
-                let before = states.len();
-                let is_offered = "offered".starts_with(part);
-                let is_needed = "review".starts_with(part) && part.len() > 1 && part != "draft";
-                offered |= is_offered || is_needed;
-                states.extend(GroupState::ALL.iter().copied().filter(|state| {
-                    if is_needed {
-                        state.needs_review()
-                    } else {
-                        state.name().starts_with(part)
+    fn all(&mut self, depth: usize) -> Condition {
+        let mut found = Vec::new();
+        while let Some(part) = self.parts.as_slice().first().cloned() {
+            match part {
+                What::Or => break,
+                What::Close if depth > 0 => break,
+                What::Close => {
+                    self.parts.next();
+                    self.wrong("`)` closes nothing");
+                }
+                What::Open { negated } => {
+                    self.parts.next();
+                    let inner = self.any(depth + 1);
+                    if self.parts.next().is_none() {
+                        self.unfinished("`)` is missing");
                     }
-                }));
-                if states.len() == before && !is_offered {
-                    return Err(format!("no state `{part}`"));
+                    if !inner.is_empty() {
+                        found.push(inner.negated(negated));
+                    }
+                }
+                What::Word {
+                    text,
+                    colon,
+                    negated,
+                } => {
+                    self.parts.next();
+                    let term = self.word(&text, colon);
+                    found.extend(term.map(|term| term.negated(negated)));
                 }
             }
-            Test::State {
-                any: states,
-                offered,
-            }
         }
-        "reason" => {
-            let mut reasons = Vec::new();
-            for part in each() {
-                let before = reasons.len();
-                reasons.extend(
-                    Reason::ALL
-                        .iter()
-                        .copied()
-                        .filter(|reason| reason.code().contains(part)),
-                );
-                if reasons.len() == before {
-                    return Err(format!("no reason `{part}`"));
-                }
-            }
-            Test::Reason(reasons)
+        match found.len() {
+            1 => found.remove(0),
+            _ => Condition::All(found),
         }
-        "source" => {
-            let found = [SourceType::EquipmentShape, SourceType::Cash]
-                .into_iter()
-                .find(|source| source.as_str().starts_with(&value));
-            Test::Source(found.ok_or_else(|| format!("no source `{value}`"))?)
-        }
-        "uncertainty" => {
-            let number = value.trim_start_matches(['>', '=']);
-            Test::Uncertainty(
-                number
-                    .parse()
-                    .map_err(|_| format!("`{value}` is not a number from 0 to 1"))?,
-            )
-        }
-        key => match filter_field(key) {
-            Some(field) => Test::Value(field, TextTest::word(&value, field, vocabulary)),
-            // A colon in a name is no key.
-            None => Test::Word(word.to_lowercase()),
-        },
-    }))
-}
+    }
 
-pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
-    match test {
-        Test::State { any, offered } => {
-            any.contains(&summary.state) || (*offered && summary.offered)
+    fn word(&mut self, text: &str, colon: Option<usize>) -> Option<Condition> {
+        let Some(colon) = colon else {
+            let word = text.to_lowercase();
+            return (!word.is_empty()).then_some(Condition::Test(Test::Word(word)));
+        };
+        let (key, value) = (text[..colon].to_lowercase(), &text[colon + 1..]);
+        if value.trim_start_matches(['=', '<', '>']).is_empty() {
+            match super::filter_keys().any(|known| known.name == key) {
+                true => self.unfinished(&format!("`{text}` has no value")),
+                false => self.wrong(&unknown_key(&key)),
+            }
+            return None;
         }
-        Test::Reason(reasons) => summary.reasons.iter().any(|have| reasons.contains(have)),
-        Test::Source(source) => summary.source_type == *source,
-        Test::Value(field, text) => {
-            let mut values = summary.labels.values(*field).iter();
-            values.any(|have| text.passes(have))
+        match key.as_str() {
+            "view" => self.view(value),
+            "none" => match known_thing(&value.to_lowercase()) {
+                Ok(thing) => {
+                    let has = Condition::Test(Test::Has(thing));
+                    Some(has.negated(true))
+                }
+                Err(wrong) => {
+                    self.wrong(&wrong);
+                    None
+                }
+            },
+            key => match term(key, value, self.vocabulary) {
+                Ok(test) => Some(Condition::Test(test)),
+                Err(wrong) => {
+                    self.wrong(&wrong);
+                    None
+                }
+            },
         }
-        Test::Uncertainty(least) => summary.uncertainty >= *least,
-        Test::Word(_) => true,
+    }
+
+    /// The filter that was saved under a name.
+    fn view(&mut self, name: &str) -> Option<Condition> {
+        let Some(views) = self.views else {
+            self.wrong("views are known to the workstation only, and not within each other");
+            return None;
+        };
+        let Some(filter) = views.get(name) else {
+            let names: Vec<&str> = views.iter().map(|(name, _)| name).collect();
+            self.wrong(&match names.is_empty() {
+                true => format!("no view `{name}`; none is saved"),
+                false => format!("no view `{name}`; there are {}", names.join(", ")),
+            });
+            return None;
+        };
+        let inner = Parser::read(filter, self.vocabulary, None);
+        if let Some(wrong) = inner.wrong.or(inner.unfinished) {
+            self.wrong(&format!("view `{name}`: {wrong}"));
+        }
+        Some(inner.condition)
+    }
+
+    fn wrong(&mut self, what: &str) {
+        self.wrong.get_or_insert_with(|| what.to_owned());
+    }
+
+    fn unfinished(&mut self, what: &str) {
+        self.unfinished.get_or_insert_with(|| what.to_owned());
     }
 }

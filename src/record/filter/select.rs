@@ -1,12 +1,14 @@
 //! The records that pass a filter, in the order of a queue.
 
-use super::query::{Query, Test, passes};
+use super::keys::{Test, passes};
+use super::query::{Condition, Query};
 use super::text::{LEADS, find};
 use crate::record::{Field, GroupId, GroupSummary};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::borrow::Borrow;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,81 +37,126 @@ impl Sort {
     }
 }
 
-struct Words {
-    patterns: Vec<(bool, Vec<char>, Option<Pattern>)>,
+/// How well a record passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pass {
+    No,
+    /// A word was found inexactly only.
+    Fuzzy,
+    Exact,
+}
+
+/// Checks records, with the words of a filter prepared for all of them.
+struct Checker {
+    words: HashMap<String, Word>,
     matcher: Matcher,
     chars: Vec<char>,
 }
 
-impl Words {
-    fn new(query: &Query) -> Self {
-        let patterns = query
-            .terms
-            .iter()
-            .filter_map(|(negated, test)| match test {
-                Test::Word(word) => {
-                    let chars: Vec<char> = word.chars().collect();
-                    // Fuzzy on one or two letters, or on lone consonants, finds everything.
-                    let fuzzy =
-                        !negated && chars.len() > 2 && !chars.iter().any(|c| LEADS.contains(*c));
-                    let pattern = fuzzy.then(|| {
-                        Pattern::new(
-                            word,
-                            CaseMatching::Ignore,
-                            Normalization::Smart,
-                            AtomKind::Fuzzy,
-                        )
-                    });
-                    Some((*negated, chars, pattern))
-                }
-                _ => None,
-            })
-            .collect();
+struct Word {
+    chars: Vec<char>,
+    /// `None` where only the exact word counts.
+    fuzzy: Option<Pattern>,
+}
+
+impl Word {
+    fn new(word: &str) -> Self {
+        let chars: Vec<char> = word.chars().collect();
+        // Fuzzy on one or two letters, or on lone consonants, finds everything.
+        let fuzzy = chars.len() > 2 && !chars.iter().any(|c| LEADS.contains(*c));
+        let pattern = || {
+            Pattern::new(
+                word,
+                CaseMatching::Ignore,
+                Normalization::Smart,
+                AtomKind::Fuzzy,
+            )
+        };
         Self {
-            patterns,
+            chars,
+            fuzzy: fuzzy.then(pattern),
+        }
+    }
+}
+
+impl Checker {
+    fn new() -> Self {
+        Self {
+            words: HashMap::new(),
             matcher: Matcher::new(Config::DEFAULT),
             chars: Vec::new(),
         }
     }
 
-    /// `None`: no match. `Some(true)`: every word stands there as it is.
-    fn test(&mut self, summary: &GroupSummary) -> Option<bool> {
+    fn check(&mut self, condition: &Condition, summary: &GroupSummary) -> Pass {
+        match condition {
+            Condition::Test(Test::Word(word)) => self.word(word, summary),
+            Condition::Test(test) => match passes(test, summary) {
+                true => Pass::Exact,
+                false => Pass::No,
+            },
+            // What is like the word is not meant to go.
+            Condition::Not(inner) => match self.check(inner, summary) {
+                Pass::Exact => Pass::No,
+                Pass::Fuzzy | Pass::No => Pass::Exact,
+            },
+            Condition::All(all) => {
+                let mut worst = Pass::Exact;
+                for inner in all {
+                    worst = worst.min(self.check(inner, summary));
+                    if worst == Pass::No {
+                        break;
+                    }
+                }
+                worst
+            }
+            Condition::Any(any) => {
+                let all = any.iter().map(|inner| self.check(inner, summary));
+                all.max().unwrap_or(Pass::Exact)
+            }
+        }
+    }
+
+    fn word(&mut self, word: &str, summary: &GroupSummary) -> Pass {
+        if !self.words.contains_key(word) {
+            self.words.insert(word.to_owned(), Word::new(word));
+        }
         let Self {
-            patterns,
+            words,
             matcher,
             chars,
         } = self;
-        let mut exact = true;
-        let tags = || {
-            summary
-                .labels
-                .values(Field::TagsKo)
-                .iter()
-                .map(String::as_str)
+        let Some(word) = words.get(word) else {
+            return Pass::No;
         };
-        for (negated, word, pattern) in patterns {
-            let mut found = [summary.name.as_str(), summary.labels.label_ko()]
-                .into_iter()
-                .chain(tags())
-                .any(|text| {
-                    chars.clear();
-                    chars.extend(text.nfc().flat_map(char::to_lowercase));
-                    find(chars, word).is_some()
-                });
-            if !found && let Some(pattern) = pattern {
-                exact = false;
-                found = std::iter::once(summary.name.as_str())
-                    .chain(tags())
-                    .any(|text| {
-                        let text = Utf32Str::new(text, chars);
-                        pattern.score(text, matcher).is_some()
-                    });
-            }
-            if found == *negated {
-                return None;
-            }
+        let tags = || {
+            let tags = summary.labels.values(Field::TagsKo).iter();
+            tags.map(String::as_str)
+        };
+        let exact = [summary.name.as_str(), summary.labels.label_ko()]
+            .into_iter()
+            .chain(tags())
+            .any(|text| {
+                chars.clear();
+                chars.extend(text.nfc().flat_map(char::to_lowercase));
+                find(chars, &word.chars).is_some()
+            });
+        if exact {
+            return Pass::Exact;
         }
-        Some(exact)
+        let Some(pattern) = &word.fuzzy else {
+            return Pass::No;
+        };
+        let found = std::iter::once(summary.name.as_str())
+            .chain(tags())
+            .any(|text| {
+                let text = Utf32Str::new(text, chars);
+                pattern.score(text, matcher).is_some()
+            });
+        match found {
+            true => Pass::Fuzzy,
+            false => Pass::No,
+        }
     }
 }
 
@@ -130,18 +177,13 @@ pub fn select<S: Borrow<GroupSummary>>(
     held: Option<HeldRecord>,
 ) -> Vec<u32> {
     let held = |summary: &GroupSummary| held.filter(|held| held.group == summary.id);
-    let mut words = Words::new(query);
+    let mut checker = Checker::new();
     let mut found: Vec<(bool, u32)> = Vec::new();
     for (place, summary) in all.iter().enumerate() {
         let summary = summary.borrow();
-        let plain = query.terms.iter().all(|(negated, test)| match test {
-            Test::Word(_) => true,
-            test => passes(test, summary) != *negated,
-        });
-        if plain && let Some(exact) = words.test(summary) {
-            found.push((!exact, place as u32));
-        } else if held(summary).is_some() {
-            found.push((false, place as u32));
+        match checker.check(&query.root, summary) {
+            Pass::No if held(summary).is_none() => {}
+            pass => found.push((pass == Pass::Fuzzy, place as u32)),
         }
     }
     let at = |place: u32| all[place as usize].borrow();

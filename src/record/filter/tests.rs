@@ -2,25 +2,41 @@
 
 use super::*;
 use crate::record::testing::summary;
-use crate::record::{Field, GroupState, Reason, SourceType, Vocabulary};
+use crate::record::{Field, GroupId, GroupState, Reason, SourceType, Vocabulary};
 
 fn names(filter: &str) -> Vec<String> {
     let mut ring = summary(1, "루비 반지", GroupState::Uncertain);
     ring.reasons = vec![Reason::FewTags];
     ring.labels.set(Field::Colors, ["red"]);
+    ring.labels.set(Field::LabelKo, ["루비 반지와 \"리본\""]);
     ring.uncertainty = 0.4;
     let mut hat = summary(2, "검은 모자", GroupState::Failed);
     hat.source_type = SourceType::Cash;
     hat.labels.set(Field::TagsKo, ["모자", "밤 하늘"]);
+    hat.labels.set(Field::LabelKo, ["검은 모자"]);
+    hat.labels.set(
+        Field::QueryVariantsKo,
+        ["밤 모자", "검은 모자", "하늘 모자"],
+    );
     hat.uncertainty = 0.9;
-    let coat = summary(3, "Frozen Coat", GroupState::Draft);
+    let mut coat = summary(3, "Frozen Coat", GroupState::Draft);
+    coat.part = None;
+    coat.family = Some(GroupId(7));
+    coat.note = Some("다시 볼 것".to_owned());
     let all = [ring, hat, coat];
-    let (query, wrong) = Query::parse(filter, &Vocabulary::builtin().unwrap());
+    let (query, wrong) = Query::parse(filter, &Vocabulary::builtin().unwrap(), &views());
     assert_eq!(wrong, None, "{filter}");
     select(&all, &query, Sort::Uncertainty, None)
         .into_iter()
         .map(|place| all[place as usize].name.clone())
         .collect()
+}
+
+fn views() -> Views {
+    let mut views = Views::default();
+    views.put("밤 일", "tag:하늘 | name:coat");
+    views.put("loop", "view:loop");
+    views
 }
 
 #[test]
@@ -68,8 +84,121 @@ fn words_fuzzy_and_by_initial_consonants() {
 
 #[test]
 fn what_is_not_understood_is_said() {
-    let wrong = |filter| Query::parse(filter, &Vocabulary::builtin().unwrap()).1;
+    let wrong = |filter| Query::parse(filter, &Vocabulary::builtin().unwrap(), &views()).1;
     assert_eq!(wrong("state:asleep").as_deref(), Some("no state `asleep`"));
     assert!(wrong("reason:bored").is_some());
     assert!(wrong("uncertainty:much").is_some());
+}
+
+#[test]
+fn one_of_several_terms() {
+    assert_eq!(names("name:반지 | source:cash"), ["검은 모자", "루비 반지"]);
+    assert_eq!(names("name:반지 OR source:cash").len(), 2);
+    assert_eq!(names("루비|frozen").len(), 2);
+    let both = "-(name:반지 | name:모자)";
+    assert_eq!(names(both), ["Frozen Coat"]);
+    assert_eq!(names("(name:반지 | name:모자) state:failed"), ["검은 모자"]);
+    assert_eq!(names("name:반지 | name:모자 state:failed").len(), 2);
+    // While it is being typed.
+    assert_eq!(names("name:반지 |"), ["루비 반지"]);
+    assert_eq!(names("(name:반지"), ["루비 반지"]);
+}
+
+#[test]
+fn what_a_record_has_and_lacks() {
+    assert_eq!(names("note:다시"), ["Frozen Coat"]);
+    assert_eq!(names("has:note"), ["Frozen Coat"]);
+    assert_eq!(names("has:family"), ["Frozen Coat"]);
+    assert_eq!(names("family:7"), ["Frozen Coat"]);
+    assert_eq!(names("family:8").len(), 0);
+    assert_eq!(names("none:part"), ["Frozen Coat"]);
+    assert_eq!(names("part:모자").len(), 2);
+    for colors in [
+        "has:colors",
+        "has:color",
+        "colors:1",
+        "colors:>0",
+        "-none:colors",
+    ] {
+        assert_eq!(names(colors), ["루비 반지"], "{colors}");
+    }
+    assert_eq!(names("tags:2..5"), ["검은 모자"]);
+    assert_eq!(names("queries:<3"), ["루비 반지"]);
+    assert_eq!(names("themes:0").len(), 2);
+}
+
+#[test]
+fn ranges_of_uncertainty() {
+    assert_eq!(names("uncertainty:0.4").len(), 2);
+    assert_eq!(names("uncertainty:>0.4"), ["검은 모자"]);
+    assert_eq!(names("uncertainty:>=0.4").len(), 2);
+    assert_eq!(names("uncertainty:<0.2"), ["Frozen Coat"]);
+    assert_eq!(names("uncertainty:0.3..0.7"), ["루비 반지"]);
+    assert_eq!(names("uncertainty:..0.4").len(), 2);
+}
+
+#[test]
+fn a_view_stands_for_its_filter() {
+    assert_eq!(names("view:\"밤 일\"").len(), 2);
+    assert_eq!(names("-view:\"밤 일\""), ["루비 반지"]);
+    assert_eq!(names("view:\"밤 일\" state:failed"), ["검은 모자"]);
+    let wrong = |filter: &str| {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        Query::parse(filter, &vocabulary, &views()).1.unwrap()
+    };
+    assert_eq!(wrong("view:x"), "no view `x`; there are loop, 밤 일");
+    assert!(wrong("view:loop").starts_with("view `loop`: views are known"));
+    let saved = Views::parse(&views().text());
+    assert_eq!(saved, views());
+    let mut gone = saved;
+    gone.remove("밤 일");
+    assert_eq!(gone.get("밤 일"), None);
+}
+
+#[test]
+fn names_with_colons_and_parentheses() {
+    let mut hat = summary(1, "모자(여): 겨울|눈", GroupState::Draft);
+    hat.labels.set(Field::TagsKo, ["눈(설)"]);
+    let all = [hat];
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let shows = |filter: &str| {
+        let query = Query::parse_whole(filter, &vocabulary).unwrap();
+        !select(&all, &query, Sort::Name, None).is_empty()
+    };
+    for filter in [
+        "모자(여)",
+        "(모자(여) | x)",
+        "\"여): \"",
+        "name:\"여): 겨울|\"",
+    ] {
+        assert!(shows(filter), "{filter}");
+    }
+    let exact = format!("tag:={}", quoted("눈(설)"));
+    assert!(shows(&exact));
+    assert!(!shows("\"겨울:\""));
+}
+
+#[test]
+fn a_filter_for_a_command_is_understood_whole() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let wrong = |filter: &str| {
+        let parsed = Query::parse_whole(filter, &vocabulary);
+        parsed.unwrap_err().cause
+    };
+    for (filter, why) in [
+        ("tag:", "`tag:` has no value"),
+        ("hue:red", "no key `hue`; quote a word that holds a colon"),
+        ("hue:", "no key `hue`"),
+        ("(모자", "`)` is missing"),
+        ("모자)", "`)` closes nothing"),
+        ("모자 |", "a term is missing beside `|`"),
+        ("uncertainty:a..b", "`a..b` is no range"),
+        ("tags:many", "`many` is no number of tags"),
+        ("has:wings", "no field wings: use one of label, "),
+        ("view:x", "views are known to the workstation only"),
+    ] {
+        let said = wrong(filter);
+        assert!(said.starts_with(&format!("filter `{filter}`: ")), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
 }

@@ -1,6 +1,7 @@
 //! How a filter finds a text: as it is, by initial consonants (ㅁㅈ finds 모자), or whole.
 
 use crate::record::{Field, Vocabulary};
+use unicode_normalization::UnicodeNormalization;
 
 /// A text that a value contains or, where `whole`, equals.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +29,7 @@ impl TextTest {
     }
 
     pub(super) fn passes(&self, text: &str) -> bool {
-        let text: Vec<char> = text.to_lowercase().chars().collect();
+        let text: Vec<char> = text.nfc().flat_map(char::to_lowercase).collect();
         if self.whole {
             text == self.chars
         } else {

@@ -2,14 +2,15 @@
 
 use super::context::FixContext;
 use super::offer::{Fix, fixes};
-use crate::record::{
-    ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary,
-};
+use crate::record::{ColorHistogram, FieldConfidence, Labels, Reason, RuleContext, Vocabulary};
 
 /// All but the labels themselves and the vocabulary.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FixFacts {
+    /// The name that the text goes by.
     pub item_name: String,
+    /// What the item is called now.
+    pub name_now: String,
     /// `part/slot` of the item.
     pub part: Option<String>,
     /// `None` where they are not known, or where the model saw no image.
@@ -28,6 +29,7 @@ impl FixFacts {
             rules: RuleContext {
                 vocabulary,
                 item_name: &self.item_name,
+                name_now: &self.name_now,
                 with_metadata: self.with_metadata,
                 colors: self.colors.as_ref(),
                 confidence: &self.confidence,

@@ -3,7 +3,7 @@
 use super::FixContext;
 use super::ways::attempt;
 use crate::record::rules::weight;
-use crate::record::{Change, Field, FixKind, Labels, Reason, RuleContext, apply, check};
+use crate::record::{Change, EditFacts, Field, FixKind, Labels, Reason, RuleContext, apply, check};
 
 /// The most fixes that are offered for one reason.
 const MOST: usize = 3;
@@ -53,12 +53,7 @@ pub fn fixes(reason: Reason, labels: &Labels, context: &FixContext) -> Vec<Fix> 
 
 /// What a fix makes of the labels; `None` where the reason does not stand or would stand all the
 /// same, where there is nothing to do, or one that is as grave would come up.
-pub fn fix(
-    reason: Reason,
-    kind: FixKind,
-    labels: &Labels,
-    context: &FixContext,
-) -> Option<Labels> {
+pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
     let before = check(labels, &context.rules);
     if !before.contains(&reason) {
         return None;
@@ -78,11 +73,16 @@ pub fn fix(
 /// The labels with each differing field set as an operator would set it; `None` where a record
 /// cannot hold it.
 fn lawful(labels: &Labels, wanted: &Labels, context: &FixContext) -> Option<Labels> {
+    let facts = EditFacts {
+        vocabulary: context.rules.vocabulary,
+        item_name: context.rules.name_now,
+        taken: None,
+    };
     let mut fixed = labels.clone();
     for field in labels.differing(wanted) {
         let values = wanted.values(field).to_vec();
         let change = Change::Set { field, values };
-        fixed = apply(&fixed, &change, None, context.rules.vocabulary).ok()?;
+        fixed = apply(&fixed, &change, &facts).ok()?;
     }
     Some(fixed)
 }

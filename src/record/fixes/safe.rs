@@ -2,7 +2,7 @@
 
 use super::context::FixContext;
 use super::offer::fix;
-use super::ways::{mistakes_kind, misses_largest_color};
+use super::ways::{misses_largest_color, mistakes_kind};
 use crate::record::{FixKind, Labels, Reason};
 
 /// Fixes that follow from the item, the pixels and the record itself, in the order in which they

@@ -2,9 +2,7 @@
 
 use super::{FixContext, FixFacts, fix, fixes, safe_fixes};
 use crate::record::testing::labels;
-use crate::record::{
-    ColorHistogram, Field, FixKind, Labels, Reason, Vocabulary, check, to_oklab,
-};
+use crate::record::{ColorHistogram, Field, FixKind, Labels, Reason, Vocabulary, check, to_oklab};
 use crate::text::clean_text;
 
 fn icon(pixels: &[([u8; 3], f32)]) -> ColorHistogram {
@@ -15,6 +13,7 @@ fn icon(pixels: &[([u8; 3], f32)]) -> ColorHistogram {
             .map(|(rgb, share)| (to_oklab(*rgb), *share))
             .collect(),
         dark_core: Vec::new(),
+        translucent: 0.0,
     }
 }
 
@@ -26,6 +25,7 @@ const BLUE: [u8; 3] = [47, 111, 223];
 fn facts(name: &str) -> FixFacts {
     FixFacts {
         item_name: name.to_owned(),
+        name_now: name.to_owned(),
         part: Some("모자".to_owned()),
         colors: Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
         with_metadata: true,
@@ -54,32 +54,84 @@ fn the_name_goes_where_a_person_would_put_it() {
     for (label, name, after) in [
         // It says the kind of thing, and takes its place.
         ("붉은 리본 모자", "눈꽃 모자", "붉은 리본 눈꽃 모자"),
-        ("붉은 리본이 달린 털모자", "눈꽃 모자", "붉은 리본이 달린 눈꽃 모자"),
+        (
+            "붉은 리본이 달린 털모자",
+            "눈꽃 모자",
+            "붉은 리본이 달린 눈꽃 모자",
+        ),
         // It does not, and stands before it.
-        ("별이 빛나는 모자", "별빛 걸음", "별이 빛나는 별빛 걸음 모자"),
+        (
+            "별이 빛나는 모자",
+            "별빛 걸음",
+            "별이 빛나는 별빛 걸음 모자",
+        ),
         // Words of the name are not said twice.
-        ("빨간색의 기계 장갑", "튼튼한 기계 장갑", "빨간색의 튼튼한 기계 장갑"),
-        ("빨간 날개 무늬의 매직윙", "글로리 매직윙", "빨간 날개 무늬의 글로리 매직윙"),
+        (
+            "빨간색의 기계 장갑",
+            "튼튼한 기계 장갑",
+            "빨간색의 튼튼한 기계 장갑",
+        ),
+        (
+            "빨간 날개 무늬의 매직윙",
+            "글로리 매직윙",
+            "빨간 날개 무늬의 글로리 매직윙",
+        ),
         // What the thing looks like, if it is none that has a name.
-        ("빨간색의 빛나는 번개", "데스티니 라즐리", "빨간색의 빛나는 번개 모양의 데스티니 라즐리"),
-        ("빨간 별 무늬", "데스티니 라즐리", "빨간 별 무늬의 데스티니 라즐리"),
+        (
+            "빨간색의 빛나는 번개",
+            "데스티니 라즐리",
+            "빨간색의 빛나는 번개 모양의 데스티니 라즐리",
+        ),
+        (
+            "빨간 별 무늬",
+            "데스티니 라즐리",
+            "빨간 별 무늬의 데스티니 라즐리",
+        ),
         // Descriptions behind a comma stay there.
-        ("빨간색 크로스백, 고양이 무늬", "블랙캣 크로스백", "빨간색 블랙캣 크로스백, 고양이 무늬"),
+        (
+            "빨간색 크로스백, 고양이 무늬",
+            "블랙캣 크로스백",
+            "빨간색 블랙캣 크로스백, 고양이 무늬",
+        ),
         // A sentence is told of the name.
         (
             "하얀 리본이 달린 모자입니다.",
             "눈꽃 모자",
             "눈꽃 모자는 하얀 리본이 달린 모자입니다.",
         ),
-        ("빨간 훈장이 걸려 있다", "눈꽃 훈장", "눈꽃 훈장은 빨간 훈장이 걸려 있다"),
+        (
+            "빨간 훈장이 걸려 있다",
+            "눈꽃 훈장",
+            "눈꽃 훈장은 빨간 훈장이 걸려 있다",
+        ),
         // Written apart, and with a part of the name that is no word of its own.
         ("빨간 캠핑 가방", "토끼곰 캠핑가방", "빨간 토끼곰 캠핑가방"),
-        ("빛나는 빨간 별 모자", "별의 영광", "빛나는 빨간 별의 영광 모자"),
-        ("빨간 보석의 글로리온 링", "글로리온 링 : 가디언", "빨간 보석의 글로리온 링 : 가디언"),
+        (
+            "빛나는 빨간 별 모자",
+            "별의 영광",
+            "빛나는 빨간 별의 영광 모자",
+        ),
+        (
+            "빨간 보석의 글로리온 링",
+            "글로리온 링 : 가디언",
+            "빨간 보석의 글로리온 링 : 가디언",
+        ),
         // A near miss, as a whole.
-        ("빨간 반지, 마력이 깃든 말풍선이 있는 반지", "마력이 깃든 말풍선 반지", "빨간 반지, 마력이 깃든 말풍선 반지"),
-        ("빨간 아케인 셰이드 메이지헷", "아케인셰이드 메이지햇", "빨간 아케인셰이드 메이지햇"),
-        ("레인저후드를 쓴 빨간 인형", "레인져후드", "레인져후드를 쓴 빨간 인형"),
+        (
+            "빨간 반지, 마력이 깃든 말풍선이 있는 반지",
+            "마력이 깃든 말풍선 반지",
+            "빨간 반지, 마력이 깃든 말풍선 반지",
+        ),
+        (
+            "빨간 아케인 셰이드 메이지헷",
+            "아케인셰이드 메이지햇",
+            "빨간 아케인셰이드 메이지햇",
+        ),
+        (
+            "레인저후드를 쓴 빨간 인형",
+            "레인져후드",
+            "레인져후드를 쓴 빨간 인형",
+        ),
     ] {
         assert_eq!(named(label, name).as_deref(), Some(after));
     }
@@ -100,7 +152,13 @@ fn false_colors_become_those_of_the_icon() {
             ["파란 모자", "리본 모자", "겨울 모자"],
         );
     let facts = facts("눈꽃 모자");
-    let fixed = done(Reason::ColorMismatch, FixKind::ReplaceColors, &wrong, &facts).unwrap();
+    let fixed = done(
+        Reason::ColorMismatch,
+        FixKind::ReplaceColors,
+        &wrong,
+        &facts,
+    )
+    .unwrap();
     assert_eq!(fixed.label_ko(), "빨간색과 흰색의 눈꽃 모자");
     assert_eq!(fixed.values(Field::TagsKo)[1], "레드");
     assert_eq!(fixed.values(Field::Colors), ["red", "white"]);
@@ -165,11 +223,13 @@ fn attributes_come_from_the_part_the_pixels_and_the_words() {
     assert_eq!(filled.values(Field::Material), ["leather"]);
     assert_eq!(filled.values(Field::Vibe), ["cute"]);
     // Nothing but the type can be told; that alone does not clear the reason.
-    let bare = empty.with(Field::LabelKo, ["붉은 눈꽃 모자"]).with(
-        Field::TagsKo,
-        ["모자", "리본", "눈꽃", "빨간색", "장식"],
+    let bare = empty
+        .with(Field::LabelKo, ["붉은 눈꽃 모자"])
+        .with(Field::TagsKo, ["모자", "리본", "눈꽃", "빨간색", "장식"]);
+    assert_eq!(
+        done(reason, FixKind::FillAttributes, &bare, &facts("눈꽃 모자")),
+        None
     );
-    assert_eq!(done(reason, FixKind::FillAttributes, &bare, &facts("눈꽃 모자")), None);
     let typed = done(reason, FixKind::SetType, &bare, &facts("눈꽃 모자")).unwrap();
     assert_eq!(typed.values(Field::ItemTypeGuess), ["hat"]);
 }
@@ -191,8 +251,15 @@ fn the_part_says_what_kind_of_thing_it_is() {
             part: Some(part.to_owned()),
             ..facts(name)
         };
-        let typed = done(Reason::AttributesMissing, FixKind::SetType, &untyped, &facts);
-        let typed = typed.as_ref().and_then(|typed| typed.text(Field::ItemTypeGuess));
+        let typed = done(
+            Reason::AttributesMissing,
+            FixKind::SetType,
+            &untyped,
+            &facts,
+        );
+        let typed = typed
+            .as_ref()
+            .and_then(|typed| typed.text(Field::ItemTypeGuess));
         assert_eq!(typed, kind, "{part} {name}");
     }
 }
@@ -248,7 +315,10 @@ fn a_label_is_written_from_what_is_known() {
         &alone,
         &facts("눈꽃 모자"),
     );
-    assert_eq!(described.unwrap().label_ko(), "빨간색과 흰색의 천 눈꽃 모자");
+    assert_eq!(
+        described.unwrap().label_ko(),
+        "빨간색과 흰색의 천 눈꽃 모자"
+    );
     // A name that tells a color is believed.
     let red = labels("빨간 별").with(Field::LabelKo, ["빨간 별 모자"]);
     let described = done(
@@ -264,14 +334,21 @@ fn a_label_is_written_from_what_is_known() {
 fn foreign_words_become_korean_or_go() {
     let mixed = labels("눈꽃 모자")
         .with(Field::LabelKo, ["緑色 방울이 달린 hat 눈꽃 모자"])
-        .with(Field::TagsKo, ["모자", "red", "리본", "겨울", "눈꽃", "可爱"]);
+        .with(
+            Field::TagsKo,
+            ["모자", "red", "리본", "겨울", "눈꽃", "可爱"],
+        );
     let facts = facts("눈꽃 모자");
     let reason = Reason::MixedScript;
     assert_eq!(done(reason, FixKind::TranslateWords, &mixed, &facts), None);
     let dropped = done(reason, FixKind::DropWords, &mixed, &facts).unwrap();
     assert_eq!(dropped.label_ko(), "방울이 달린 눈꽃 모자");
-    assert_eq!(dropped.values(Field::TagsKo), ["모자", "리본", "겨울", "눈꽃"]);
-    let english = labels("눈꽃 모자").with(Field::TagsKo, ["모자", "red", "리본", "leather", "눈꽃"]);
+    assert_eq!(
+        dropped.values(Field::TagsKo),
+        ["모자", "리본", "겨울", "눈꽃"]
+    );
+    let english =
+        labels("눈꽃 모자").with(Field::TagsKo, ["모자", "red", "리본", "leather", "눈꽃"]);
     let translated = done(reason, FixKind::TranslateWords, &english, &facts).unwrap();
     assert_eq!(
         translated.values(Field::TagsKo),
@@ -338,7 +415,14 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
 /// Labels with every fault, in many combinations.
 fn generated() -> Vec<(Labels, FixFacts)> {
     let none: [&str; 0] = [];
-    let names = ["눈꽃 모자", "블랙 클로버", "에테르넬 아처후드", "♣메이플♣", "龍의 검", ""];
+    let names = [
+        "눈꽃 모자",
+        "블랙 클로버",
+        "에테르넬 아처후드",
+        "♣메이플♣",
+        "龍의 검",
+        "",
+    ];
     let texts = [
         "붉은 리본 모자",
         "모자",
@@ -398,7 +482,12 @@ fn a_fix_clears_its_reason_and_brings_no_worse_one() {
                 let mut rules = context.rules;
                 rules.label_count = 1;
                 let after = check(&fixed, &rules);
-                let told = format!("{:?} {} -> {}", offered.kind, labels.label_ko(), fixed.label_ko());
+                let told = format!(
+                    "{:?} {} -> {}",
+                    offered.kind,
+                    labels.label_ko(),
+                    fixed.label_ko()
+                );
                 assert!(!after.contains(&reason), "{told}");
                 let gravity = crate::record::rules::weight;
                 let worse = after

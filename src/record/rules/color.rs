@@ -1,6 +1,6 @@
 //! What an icon's opaque pixels look like, in plain numbers that the rules and the screen share.
 
-use crate::record::{Field, Vocabulary, Word};
+use crate::record::{Field, PixelRule, Vocabulary, Word};
 use serde::{Deserialize, Serialize};
 
 /// How far, in OKLab, a pixel may lie from a word's nearest anchor and still show the word.
@@ -25,6 +25,11 @@ const LEAST_CORE: f32 = 0.20;
 /// A word that is the nearest one of this share of the pixels is among those that a person names
 /// first.
 const LEAST_MEASURED: f32 = 0.12;
+/// An icon is of many colors where so many words are the nearest of such a share of it each.
+const MANY: usize = 4;
+const LEAST_OF_MANY: f32 = 0.08;
+/// An icon is transparent where such a share of what is seen of it lets something through.
+const LEAST_TRANSLUCENT: f32 = 0.05;
 /// A pixel farther than this from all claimed words is of no claimed color.
 const COVERED: f32 = 0.10;
 /// From this share of pixels of no claimed color on, the claims miss the main color.
@@ -42,6 +47,9 @@ pub struct ColorHistogram {
     /// The dark colors among the pixels with opaque ones on all four sides, with their shares of
     /// all such pixels.
     pub dark_core: Vec<([f32; 3], f32)>,
+    /// The share of the visible pixels that are neither opaque nor all but invisible.
+    #[serde(default)]
+    pub translucent: f32,
 }
 
 impl ColorHistogram {
@@ -115,15 +123,32 @@ impl ColorHistogram {
             return Vec::new();
         }
         let shown = self.shown(vocabulary);
+        let claimed = claimed.iter().copied();
         claimed
-            .iter()
-            .copied()
-            .filter(|word| !word.anchors.is_empty() && !shown.iter().any(|(seen, _)| seen == word))
+            .filter(|word| match word.pixels {
+                Some(rule) => !self.follows(rule, vocabulary),
+                None => !word.anchors.is_empty() && !shown.iter().any(|(seen, _)| seen == word),
+            })
             .collect()
     }
 
-    /// Whether most pixels are of no claimed color. False without a claim that can be judged.
+    fn follows(&self, rule: PixelRule, vocabulary: &Vocabulary) -> bool {
+        match rule {
+            PixelRule::ManyColors => {
+                let shares = self.nearest_shares(vocabulary).into_iter();
+                shares.filter(|(_, share)| *share >= LEAST_OF_MANY).count() >= MANY
+            }
+            PixelRule::Translucent => self.translucent >= LEAST_TRANSLUCENT,
+        }
+    }
+
+    /// Whether most pixels are of no claimed color. False without a claim that can be judged, and
+    /// where the claim is that there are many colors.
     pub fn misses_main_color(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
+        let many = Some(PixelRule::ManyColors);
+        if claimed.iter().any(|word| word.pixels == many) {
+            return false;
+        }
         let covering = covering(claimed, vocabulary);
         if covering.is_empty() || self.bins.is_empty() {
             return false;
@@ -238,7 +263,7 @@ mod tests {
         ColorHistogram {
             opaque: 500,
             bins: colors(pixels),
-            dark_core: Vec::new(),
+            ..ColorHistogram::default()
         }
     }
 
@@ -317,6 +342,28 @@ mod tests {
                 assert!(contradicted(&icon, &[word]).is_empty(), "{word} {rgb:?}");
             }
         }
+    }
+
+    #[test]
+    fn many_colors_and_transparency_are_seen_in_the_pixels() {
+        let claimed = ["multicolor", "transparent"];
+        let plain = histogram(&[([200, 30, 35], 0.7), ([245, 245, 245], 0.3)]);
+        assert_eq!(contradicted(&plain, &claimed), claimed);
+        let rainbow = histogram(&[
+            ([200, 30, 35], 0.3),
+            ([247, 208, 56], 0.3),
+            ([63, 163, 77], 0.2),
+            ([47, 111, 223], 0.2),
+        ]);
+        assert_eq!(contradicted(&rainbow, &claimed), ["transparent"]);
+        let glass = ColorHistogram {
+            translucent: 0.4,
+            ..plain
+        };
+        assert_eq!(contradicted(&glass, &claimed), ["multicolor"]);
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let many = words(&vocabulary, &["multicolor"]);
+        assert!(!rainbow.misses_main_color(&many, &vocabulary));
     }
 
     #[test]

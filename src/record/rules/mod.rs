@@ -31,7 +31,10 @@ pub const WEAK_TOKEN: f32 = 0.25;
 #[derive(Debug, Clone, Copy)]
 pub struct RuleContext<'a> {
     pub vocabulary: &'a Vocabulary,
+    /// The name of the item that the labels were made under.
     pub item_name: &'a str,
+    /// What the source calls the item now.
+    pub name_now: &'a str,
     /// Whether the model was shown the name; only then must the label hold it.
     pub with_metadata: bool,
     /// `None` where the model saw no image: colors are then neither asked for nor checked.
@@ -81,7 +84,8 @@ fn finding(
         Reason::LabelEqualsItemName => plain(is_name_alone(label, name)),
         // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            let is_missing = context.with_metadata && !label.contains(name);
+            let holds_other = is_renamed(context) && label.contains(context.name_now);
+            let is_missing = context.with_metadata && !label.contains(name) && !holds_other;
             is_missing.then(|| vec![name.to_owned()])
         }
         Reason::AttributesMissing => some(missing_attributes(labels, context)),
@@ -92,6 +96,10 @@ fn finding(
         Reason::MainColorMissing => missing_main_colors(claims, context),
         Reason::NothingVisible => {
             plain(!is_name_alone(label, name) && says_nothing_visible(label, context))
+        }
+        // A text that was made without the name has none.
+        Reason::NameMismatch => {
+            (context.with_metadata && is_renamed(context)).then(|| vec![name.to_owned()])
         }
         Reason::Repetition => some(repetition::repeated(labels, name)),
         Reason::LabelTooLong => {
@@ -146,6 +154,11 @@ fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
     })
     .filter(|text| !text.is_empty())
     .collect()
+}
+
+/// Whether the source calls the item otherwise than when the labels were made.
+fn is_renamed(context: &RuleContext) -> bool {
+    clean_text(context.item_name) != clean_text(context.name_now)
 }
 
 /// Whether the model was too uncertain of this field.
@@ -274,17 +287,6 @@ pub(super) fn foreign_in(field: Field, text: &str, name: &str) -> Vec<String> {
     }
 }
 
-/// How much speaks against a record, 0 to 1; orders the queue.
-pub fn uncertainty(reasons: &[Reason], confidence: &[FieldConfidence]) -> f32 {
-    let believed: f32 = reasons.iter().map(|&reason| 1.0 - weight(reason)).product();
-    if confidence.is_empty() {
-        return 1.0 - believed;
-    }
-    let mean = confidence.iter().map(|field| field.mean).sum::<f32>() / confidence.len() as f32;
-    let unsure = 0.4 * (1.0 - mean.clamp(0.0, 1.0));
-    (1.0 - believed * (1.0 - unsure)).clamp(0.0, 1.0)
-}
-
 /// How likely somebody who looks at a record with this reason changes what it says. Measured by
 /// eye where many records have it: nineteen of twenty that claim a color which is not there are
 /// wrong. What only the form lacks (tags, attributes, the name) is next to nothing: it is right
@@ -299,6 +301,7 @@ pub(super) fn weight(reason: Reason) -> f32 {
         Reason::MixedScript
         | Reason::DuplicateLabel
         | Reason::NothingVisible
+        | Reason::NameMismatch
         | Reason::QualityRetryFailed
         | Reason::LowVisualSignal => 0.3,
         Reason::CommaList | Reason::TooSmall => 0.2,
@@ -333,6 +336,7 @@ mod tests {
         RuleContext {
             vocabulary,
             item_name,
+            name_now: item_name,
             with_metadata: true,
             colors: Some(colors),
             confidence: &[],
@@ -504,6 +508,7 @@ mod tests {
         let context = RuleContext {
             vocabulary: &vocabulary,
             item_name: "다른 이름",
+            name_now: "이름",
             with_metadata: false,
             colors: None,
             confidence: std::slice::from_ref(&unsure),
@@ -525,23 +530,5 @@ mod tests {
             ..unsure
         };
         assert!(!is_low(&of_label));
-    }
-
-    #[test]
-    fn uncertainty_grows_with_reasons_and_stays_in_bounds() {
-        let confidence = |mean| FieldConfidence {
-            field: Field::LabelKo,
-            mean,
-            weakest: mean,
-            weak_words: vec![],
-        };
-        assert_eq!(uncertainty(&[], &[]), 0.0);
-        assert!(uncertainty(&[], &[confidence(0.9)]) < uncertainty(&[], &[confidence(0.4)]));
-        assert!(
-            uncertainty(&[Reason::FewTags], &[])
-                < uncertainty(&[Reason::FewTags, Reason::CommaList], &[])
-        );
-        let all = uncertainty(Reason::ALL, &[confidence(0.0)]);
-        assert!(all > 0.9 && all <= 1.0);
     }
 }

@@ -67,12 +67,14 @@ fn both_tables_are_joined_with_their_icons_in_table_order() {
     let dir = database(&[SCHEMA, ROWS]);
     let before = files_in(dir.path());
     let read = rows(&dir).unwrap();
-    assert_eq!(read.names(), ["나이트헬름", "기본 망토", "날개"]);
+    assert_eq!(read.names(), ["뾰족귀 모자", "기본 망토", "날개"]);
+    assert_eq!(read.other_names, ["나이트헬름"]);
     let hat = &read.items[0];
     assert_eq!(hat.image_path, "icons/hat.png");
     assert_eq!(hat.file, Some(dir.path().join("icons/hat.png")));
     assert_eq!(hat.claimed_sha256.as_deref(), Some("aa"));
-    assert_eq!(hat.item_description.as_deref(), Some("설명"));
+    // It is about the item that wears the look.
+    assert_eq!(hat.item_description, None);
     assert_eq!(hat.image_url.as_deref(), Some("u/hat"));
     assert_eq!(hat.ocid.as_deref(), Some("o1"));
     assert_eq!(hat.item_part.as_deref(), Some("모자"));
@@ -118,15 +120,42 @@ fn both_tables_are_joined_with_their_icons_in_table_order() {
 }
 
 #[test]
+fn equipment_can_be_named_by_the_item_that_wears_the_look() {
+    let dir = database(&[SCHEMA, ROWS]);
+    let mut options = database_at(dir.path().join("db.sqlite"));
+    options.equipment_name = EquipmentName::Item;
+    let read = read(&options).unwrap();
+    assert_eq!(read.names(), ["나이트헬름", "기본 망토", "날개"]);
+    assert_eq!(read.other_names, ["뾰족귀 모자"]);
+    assert_eq!(read.items[0].item_description.as_deref(), Some("설명"));
+}
+
+#[test]
+fn an_item_that_shows_its_own_look_keeps_its_description() {
+    let dir = database(&[
+        SCHEMA,
+        "INSERT INTO icon_assets(url, local_path) VALUES ('u/hat', 'icons/hat.png');
+         INSERT INTO equipment_shape_items VALUES
+           ('r', 'o1', '모자', '모자', '붉은  모자', NULL, '설명', '붉은 모자', 'u/hat', NULL),
+           ('r', 'o2', '모자', '모자', '털모자', NULL, '설명', ' ', 'u/hat', NULL);",
+    ]);
+    let read = rows(&dir).unwrap();
+    assert_eq!(read.names(), ["붉은 모자", "털모자"]);
+    assert!(read.other_names.is_empty(), "{:?}", read.other_names);
+    let described = |item: &Item| item.item_description.as_deref() == Some("설명");
+    assert!(read.items.iter().all(described));
+}
+
+#[test]
 fn one_run_or_one_table_can_be_chosen() {
     let dir = database(&[SCHEMA, ROWS]);
     let mut options = database_at(dir.path().join("db.sqlite"));
     options.run_id = Some("r2".to_owned());
-    assert_eq!(read(&options).unwrap().names(), ["나이트헬름", "날개"]);
+    assert_eq!(read(&options).unwrap().names(), ["뾰족귀 모자", "날개"]);
     options.only = OnlySource::Cash;
     assert_eq!(read(&options).unwrap().names(), ["날개"]);
     options.only = OnlySource::EquipmentShape;
-    assert_eq!(read(&options).unwrap().names(), ["나이트헬름"]);
+    assert_eq!(read(&options).unwrap().names(), ["뾰족귀 모자"]);
     options.run_id = Some("r3' OR 1".to_owned());
     let error = read(&options).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Usage);

@@ -26,6 +26,41 @@ fn places(read: &Read) -> Vec<&str> {
 const ROW: &str = r#"{"image_path":"a.png","item_name":"모자","source_type":"cash"}"#;
 
 #[test]
+fn a_path_may_be_written_as_other_systems_write_it() {
+    use unicode_normalization::UnicodeNormalization;
+    let apart: String = "모자.png".nfd().collect();
+    let dir = folder(&[(&format!("icons/{apart}"), b"x"), ("icons/b.png", b"x")]);
+    let rows = [
+        "icons/모자.png",
+        r"icons\\모자.png",
+        r"icons\\b.png",
+        r"icons\\c.png",
+    ];
+    let rows = rows.map(|path| {
+        format!(r#"{{"image_path": "{path}", "item_name": "이름", "source_type": "cash"}}"#)
+    });
+    fs::write(dir.path().join("m.jsonl"), rows.join("\n")).unwrap();
+    let read = read(&manifest_at(dir.path().join("m.jsonl"))).unwrap();
+    let icons = dir.path().join("icons");
+    let files: Vec<_> = read
+        .items
+        .iter()
+        .map(|item| item.file.clone().unwrap())
+        .collect();
+    assert_eq!(
+        files,
+        [
+            icons.join(&apart),
+            icons.join(&apart),
+            icons.join("b.png"),
+            // There is none: it is told as it is written.
+            dir.path().join(r"icons\c.png"),
+        ]
+    );
+    assert_eq!(read.items[2].image_path, r"icons\b.png");
+}
+
+#[test]
 fn every_field_of_a_line_is_read() {
     let dir = folder(&[(
         "deep/m.jsonl",
@@ -180,8 +215,8 @@ fn array(text: &str) -> (Read, Option<Error>) {
         .unwrap()
         .read(&mut |event| {
             match event {
-                RowEvent::Item(item) => found.items.push(item),
-                RowEvent::Missing(item, why) => found.missing.push((item, why)),
+                RowEvent::Item(item) => found.items.push(item.item),
+                RowEvent::Missing(item, why) => found.missing.push((item.item, why)),
                 RowEvent::Warning(warning) => found.warnings.push(warning),
             }
             ControlFlow::Continue(())

@@ -6,7 +6,7 @@ mod manifests;
 
 use super::*;
 use crate::record::Item;
-use crate::settings::OnlySource;
+use crate::settings::{EquipmentName, OnlySource};
 use std::fs;
 use std::ops::ControlFlow;
 use tempfile::TempDir;
@@ -37,6 +37,7 @@ pub fn options(kind: SourceKind) -> SourceOptions {
         kind,
         only: OnlySource::All,
         run_id: None,
+        equipment_name: EquipmentName::default(),
         max_samples: None,
     }
 }
@@ -52,6 +53,7 @@ pub fn database_at(path: impl AsRef<Path>) -> SourceOptions {
 #[derive(Debug, Default)]
 pub struct Read {
     pub items: Vec<Item>,
+    pub other_names: Vec<String>,
     pub missing: Vec<(Item, String)>,
     pub warnings: Vec<String>,
 }
@@ -70,8 +72,11 @@ pub fn read(options: &SourceOptions) -> Result<Read> {
     let mut read = Read::default();
     open(options)?.read(&mut |event| {
         match event {
-            RowEvent::Item(item) => read.items.push(item),
-            RowEvent::Missing(item, why) => read.missing.push((item, why)),
+            RowEvent::Item(row) => {
+                read.items.push(row.item);
+                read.other_names.extend(row.other_name);
+            }
+            RowEvent::Missing(row, why) => read.missing.push((row.item, why)),
             RowEvent::Warning(warning) => read.warnings.push(warning),
         }
         ControlFlow::Continue(())

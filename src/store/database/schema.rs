@@ -230,6 +230,39 @@ CREATE TABLE drawings (
 CREATE INDEX drawings_by_outline ON drawings (outline) WHERE outline IS NOT NULL;
 CREATE INDEX drawings_by_family ON drawings (family) WHERE family IS NOT NULL;
 ",
+    "
+-- The name of the item that a text was made under: the source may call the item otherwise now.
+ALTER TABLE drafts ADD COLUMN item_name TEXT NOT NULL DEFAULT '';
+UPDATE drafts SET item_name = coalesce(
+    (SELECT json_extract(r.record, '$.item_name') FROM records r
+     WHERE r.group_id = drafts.group_id AND r.draft = drafts.id AND json_valid(r.record)
+     ORDER BY r.id LIMIT 1),
+    (SELECT g.name FROM groups g WHERE g.id = drafts.group_id),
+    '');
+-- Pixels that something shines through are counted now, the next time that a picture is read.
+DELETE FROM colors;
+",
+    "
+-- What uncertainty is estimated from besides the reasons; the estimate is computed when it is read.
+ALTER TABLE heads ADD COLUMN signals TEXT NOT NULL DEFAULT '[]';
+UPDATE heads SET signals = (
+    SELECT coalesce(json_group_array(json_object(
+        'field', json_extract(c.value, '$.field'),
+        'confidence', json_extract(c.value, '$.mean'))), '[]')
+    FROM json_each(d.confidence) c)
+FROM drafts d
+WHERE json_valid(heads.head) AND json_valid(d.confidence)
+    AND d.id = json_extract(heads.head, '$.draft') AND json_array_length(d.confidence) > 0;
+ALTER TABLE heads DROP COLUMN uncertainty;
+-- What operators did with one group.
+CREATE INDEX step_entries_by_group ON step_entries (group_id, step);
+",
+    "
+-- A head has all texts of its draft, queries too.
+UPDATE heads SET labels = d.labels FROM drafts d
+WHERE json_valid(heads.head) AND json_valid(d.labels)
+    AND d.id = json_extract(heads.head, '$.draft');
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.

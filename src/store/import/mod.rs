@@ -9,7 +9,7 @@ mod line;
 mod tally;
 
 use super::errors::doing;
-use super::rules::{Facts, reasons};
+use super::rules::reasons;
 use super::tables::drafts::{DraftRow, insert_draft};
 use super::tables::groups::{
     GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
@@ -301,7 +301,7 @@ impl Import<'_> {
             None if self.is_behind && self.was_a_record(id, &line.value)? => return Ok(()),
             None => {}
         }
-        let draft = insert_draft(self.db, id, &self.draft(record))?;
+        let draft = insert_draft(self.db, id, &self.draft(id, record)?)?;
         self.commit(
             id,
             &mut current,
@@ -383,7 +383,7 @@ impl Import<'_> {
         self.states.write(id, current)
     }
 
-    fn draft(&self, record: &Record) -> DraftRow {
+    fn draft(&self, group: GroupId, record: &Record) -> Result<DraftRow> {
         let said = record.quality_flags.reasons.iter().copied();
         let kept: Vec<Reason> = said
             .clone()
@@ -399,20 +399,12 @@ impl Import<'_> {
             .collect();
         let mut labels = record.labels.clone();
         labels.model_reasons = said.filter(|reason| reason.said_by_model()).collect();
-        let facts = Facts {
-            vocabulary: self.vocabulary,
-            // The line keeps its name as it is.
-            item_name: &record.item_name,
-            histogram: None,
-            confidence: &[],
-            with_image: true,
-            with_metadata: true,
-            kept: &kept,
-        };
-        DraftRow {
+        let mut draft = DraftRow {
             origin: Origin::Import,
-            reasons: reasons(&labels, &facts),
+            // The line keeps its name as it is.
+            item_name: record.item_name.clone(),
             labels,
+            reasons: Vec::new(),
             confidence: Vec::new(),
             with_image: true,
             with_metadata: true,
@@ -420,7 +412,11 @@ impl Import<'_> {
             model: record.model.clone(),
             prompt_version: record.prompt_version.clone(),
             generated_at: record.generated_at.clone(),
-        }
+        };
+        let name_now = read_group(self.db, group)?.item.item_name;
+        let facts = draft.facts(self.vocabulary, &name_now, None);
+        draft.reasons = reasons(&draft.labels, &facts);
+        Ok(draft)
     }
 
     fn stored(&self, record: i64) -> Result<Stored> {
@@ -463,7 +459,7 @@ impl Import<'_> {
             if current.review.line.is_some() {
                 continue;
             }
-            let draft = insert_draft(self.db, id, &self.draft(&record))?;
+            let draft = insert_draft(self.db, id, &self.draft(id, &record)?)?;
             let by = CommittedBy::Unread;
             self.commit(id, &mut current, draft, by, &record, None)?;
         }

@@ -253,13 +253,24 @@ fn answer(
     merged: Option<&Merged>,
 ) -> Result<bool> {
     let is_same = |held: &Attempt| held.at == attempt.at && held.labels == attempt.labels;
-    if journal.attempts(group)?.iter().any(is_same) {
+    let held = journal.attempts(group)?;
+    if held.iter().any(is_same) {
         return Ok(false);
     }
+    let newest = held.iter().rev();
+    let mut newest = newest.filter(|held| held.labels.is_some() && held.opinion_of.is_none());
+    let opinion_of = match attempt.opinion_of {
+        None => None,
+        Some(_) => match newest.next() {
+            Some(answer) => Some(answer.id),
+            None => return Err(refused("the answer that it is an opinion on is not known")),
+        },
+    };
     // Numbers of attempts are of the journal that was lost.
     let attempt = Attempt {
         id: 0,
         retry_of: None,
+        opinion_of,
         ..attempt.clone()
     };
     match merged {

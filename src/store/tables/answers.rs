@@ -3,7 +3,7 @@
 use super::meta::{Content, bump};
 use super::{from_json, to_json};
 use crate::error::Result;
-use crate::record::{Attempt, Failure, FailureCode, GroupId};
+use crate::record::{Attempt, Failure, FailureCode, GroupId, Labels};
 use crate::store::errors::{doing, unreadable};
 use rusqlite::{Connection, params};
 
@@ -53,6 +53,26 @@ pub fn attempts_of(db: &Connection, group: GroupId) -> Result<Vec<Attempt>> {
             Ok(attempt)
         })
         .collect()
+}
+
+/// The labels of the second opinions on an answer, oldest first.
+pub fn opinions_on(db: &Connection, group: GroupId, answer: i64) -> Result<Vec<Labels>> {
+    let rows: Vec<String> = db
+        .prepare_cached(
+            "SELECT attempt FROM attempts WHERE group_id = ?1 AND json_valid(attempt)
+                 AND json_extract(attempt, '$.opinion_of') = ?2 ORDER BY id",
+        )
+        .and_then(|mut select| {
+            select
+                .query_map([group.0, answer], |row| row.get(0))?
+                .collect()
+        })
+        .map_err(doing("reading the answers"))?;
+    let mut opinions = Vec::with_capacity(rows.len());
+    for text in rows {
+        opinions.extend(from_json::<Attempt>(&text)?.labels);
+    }
+    Ok(opinions)
 }
 
 pub fn insert_failure(db: &Connection, group: GroupId, at: &str, failure: &Failure) -> Result<i64> {

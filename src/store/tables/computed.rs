@@ -1,11 +1,14 @@
-//! `colors`, `drawings` and `checks`: what is computed from images and drafts. Rebuilt where it is gone, so
-//! that the tables it is computed from are never changed.
+//! `colors`, `drawings` and `checks`, and what the estimate of uncertainty is made from: what is
+//! computed from images, drafts and second opinions. Rebuilt where it is gone, so that the tables it
+//! is computed from are never changed.
 
+use super::answers::opinions_on;
 use super::drafts::{DraftRow, codes};
+use super::groups::read_group;
 use super::{from_json, to_json};
 use crate::error::Result;
 use crate::icon::Drawing;
-use crate::record::{ColorHistogram, GroupId, Reason};
+use crate::record::{ColorHistogram, GroupId, Origin, Reason, Signal, agreement};
 use crate::store::errors::doing;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -96,4 +99,20 @@ pub fn write_check(db: &Connection, id: i64, draft: &mut DraftRow, now: Vec<Reas
         .map_err(doing("saving reasons"))?;
     draft.reasons = now;
     Ok(())
+}
+
+/// How firmly the model held the fields of a draft, and how far second opinions agree with it.
+pub fn signals_of(db: &Connection, group: GroupId, draft: &DraftRow) -> Result<Vec<Signal>> {
+    let opinions = match draft.origin {
+        Origin::Attempt(id) => opinions_on(db, group, id)?,
+        Origin::Edit | Origin::Import => Vec::new(),
+    };
+    let agreements = match opinions.is_empty() {
+        true => Vec::new(),
+        false => {
+            let name = read_group(db, group)?.item.item_name;
+            agreement(&draft.labels, &opinions, &name)
+        }
+    };
+    Ok(Signal::of(&draft.confidence, &agreements))
 }

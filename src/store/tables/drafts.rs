@@ -11,6 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 #[derive(Debug, Clone)]
 pub struct DraftRow {
     pub origin: Origin,
+    /// The name of the item that the labels were made under; empty where nobody knows it.
+    pub item_name: String,
     pub labels: Labels,
     /// What the rules say of it; `duplicate_label` depends on others and is not in it.
     pub reasons: Vec<Reason>,
@@ -44,8 +46,8 @@ pub fn reasons_of(codes: &str, duplicate: bool) -> Vec<Reason> {
 pub fn insert_draft(db: &Connection, group: GroupId, draft: &DraftRow) -> Result<i64> {
     db.prepare_cached(
         "INSERT INTO drafts (group_id, origin, labels, reasons, kept_reasons, confidence, with_image,
-             with_metadata, model, prompt_version, generated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             with_metadata, model, prompt_version, generated_at, item_name)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )
     .and_then(|mut insert| {
         insert.insert(params![
@@ -60,6 +62,7 @@ pub fn insert_draft(db: &Connection, group: GroupId, draft: &DraftRow) -> Result
             draft.model,
             draft.prompt_version,
             draft.generated_at,
+            draft.item_name,
         ])
     })
     .map_err(doing("saving a draft"))
@@ -68,7 +71,7 @@ pub fn insert_draft(db: &Connection, group: GroupId, draft: &DraftRow) -> Result
 /// Drafts with the reasons of now.
 const DRAFT: &str = "SELECT d.id, d.origin, d.labels, coalesce(c.reasons, d.reasons),
         d.kept_reasons, d.confidence, d.with_image, d.with_metadata, d.model, d.prompt_version,
-        d.generated_at
+        d.generated_at, d.item_name
     FROM drafts d LEFT JOIN checks c ON c.draft = d.id";
 
 /// A row of `drafts` before its JSON is read.
@@ -77,7 +80,7 @@ struct RawDraft {
     texts: [String; 5],
     with_image: bool,
     with_metadata: bool,
-    made: [String; 3],
+    made: [String; 4],
 }
 
 fn raw_draft(row: &Row) -> rusqlite::Result<RawDraft> {
@@ -92,15 +95,16 @@ fn raw_draft(row: &Row) -> rusqlite::Result<RawDraft> {
         ],
         with_image: row.get(6)?,
         with_metadata: row.get(7)?,
-        made: [row.get(8)?, row.get(9)?, row.get(10)?],
+        made: [row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?],
     })
 }
 
 impl RawDraft {
     fn parse(self) -> Result<(i64, DraftRow)> {
         let [origin, labels, reasons, kept, confidence] = self.texts;
-        let [model, prompt_version, generated_at] = self.made;
+        let [model, prompt_version, generated_at, item_name] = self.made;
         let draft = DraftRow {
+            item_name,
             origin: from_json(&origin)?,
             labels: from_json(&labels)?,
             reasons: reasons_of(&reasons, false),

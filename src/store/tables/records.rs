@@ -4,7 +4,7 @@ use super::drafts::read_draft;
 use super::groups::read_group;
 use super::{from_json, to_json};
 use crate::error::Result;
-use crate::record::{CommittedBy, GroupId, Line, Origin, QualityFlags, Reason, Record};
+use crate::record::{CommittedBy, GroupId, Line, QualityFlags, Reason, Record};
 use crate::store::errors::{doing, unreadable};
 use crate::store::rules::label_key;
 use crate::text::{hex, utc};
@@ -30,8 +30,8 @@ pub fn record_of(db: &Connection, group: GroupId, draft: i64) -> Result<Record> 
     let row = read_draft(db, draft)?;
     let labels = row.labels;
     let mut reasons = row.reasons;
-    if row.origin == Origin::Import {
-        // It was checked against the name of its line; the record has the name of its item.
+    if row.with_metadata && row.item_name != group_row.item.item_name {
+        // It was checked against the name that it was made under; the record has that of its item.
         reasons.retain(|reason| *reason != Reason::ItemNameMissing);
         if !labels.label_ko().contains(&group_row.item.item_name) {
             reasons.push(Reason::ItemNameMissing);
@@ -91,20 +91,6 @@ pub fn read_record(db: &Connection, id: i64) -> Result<Option<Record>> {
         .and_then(|mut select| select.query_row([id], |row| row.get(0)).optional())
         .map_err(doing("reading a record"))?;
     text.map(|text| from_json(&text)).transpose()
-}
-
-/// The name that the first record of a version has.
-pub fn name_in_record(db: &Connection, group: GroupId, draft: i64) -> Result<Option<String>> {
-    db.prepare_cached(
-        "SELECT json_extract(record, '$.item_name') FROM records
-         WHERE group_id = ?1 AND draft = ?2 ORDER BY id LIMIT 1",
-    )
-    .and_then(|mut select| {
-        select
-            .query_row([group.0, draft], |row| row.get(0))
-            .optional()
-    })
-    .map_err(doing("reading a record"))
 }
 
 /// The line that a record makes.

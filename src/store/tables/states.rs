@@ -1,11 +1,12 @@
 //! `heads`: the current state of each group, and what the queue shows of it.
 
+use super::computed::signals_of;
 use super::drafts::{DraftRow, codes, read_draft, reasons_of};
 use super::groups::is_displaced;
 use super::records::read_line;
 use super::{from_json, json_value, to_json};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{CurrentState, Decision, GroupId, Labels, ReviewState, uncertainty};
+use crate::record::{CurrentState, Decision, GroupId, Labels, ReviewState};
 use crate::store::errors::doing;
 use crate::store::rules::label_key;
 use jiff::Timestamp;
@@ -206,16 +207,16 @@ impl<'a> StateWriter<'a> {
         let stored = draft.map(|draft| codes(&draft.reasons)).unwrap_or_default();
         let reasons = reasons_of(&stored, duplicate);
         let state = current.state(!reasons.is_empty());
-        let uncertainty = match draft {
-            Some(draft) => uncertainty(&reasons, &draft.confidence),
-            None => 0.0,
+        let signals = match draft {
+            Some(draft) => signals_of(self.db, group, draft)?,
+            None => Vec::new(),
         };
-        let labels = draft.map_or_else(Labels::default, |draft| draft.labels.summary());
+        let labels = draft.map_or_else(Labels::default, |draft| draft.labels.clone());
         let review = review_json(&current.review)?;
         self.db
             .prepare_cached(
                 "INSERT OR REPLACE INTO heads (group_id, head, model_draft, failure, record,
-                     has_draft, state, reasons, duplicate, uncertainty, label_key, labels, offered,
+                     has_draft, state, reasons, duplicate, signals, label_key, labels, offered,
                      changed_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
                      COALESCE(?14, (SELECT changed_at FROM heads WHERE group_id = ?1), 0))",
@@ -231,7 +232,7 @@ impl<'a> StateWriter<'a> {
                     state.name(),
                     stored,
                     duplicate,
-                    uncertainty,
+                    json_value(&signals),
                     key,
                     json_value(&labels),
                     current.offer().is_some(),

@@ -1,7 +1,7 @@
 //! `steps` and `step_entries`: what operators did, undid and redid. Both only grow.
 
 use super::states::{read_review, review_json};
-use super::to_json;
+use super::{from_json, to_json};
 use crate::error::Result;
 use crate::record::{Change, GroupId, ReviewStep};
 use crate::store::errors::doing;
@@ -28,6 +28,15 @@ pub fn describe(db: &Connection, step: i64) -> Result<String> {
     db.prepare_cached("SELECT done FROM steps WHERE id = ?1")
         .and_then(|mut select| select.query_row([step], |row| row.get(0)))
         .map_err(doing("reading a step"))
+}
+
+/// What a step of the operator's changed; `None` where it cannot be read.
+pub fn read_change(db: &Connection, step: i64) -> Result<Option<Change>> {
+    let change: Option<String> = db
+        .prepare_cached("SELECT change FROM steps WHERE id = ?1")
+        .and_then(|mut select| select.query_row([step], |row| row.get(0)))
+        .map_err(doing("reading a step"))?;
+    Ok(change.and_then(|change| from_json(&change).ok()))
 }
 
 /// Every step in order: its number, its kind, and the step that it undid or redid.

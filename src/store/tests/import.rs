@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::outdir::{KEPT, LABELS, UNREAD};
+use crate::record::Replacement;
 use proptest::prelude::*;
 
 pub(super) fn line(name: &str, label: &str, reasons: &str) -> String {
@@ -88,10 +89,7 @@ fn a_replacement_touches_only_what_holds_the_text() {
     let mut journal = open(dir.path());
     let all = journal.summaries().unwrap();
     let ids: Vec<GroupId> = all.iter().map(|group| group.id).collect();
-    let change = Change::Replace {
-        find: "은빛".into(),
-        with: "금빛".into(),
-    };
+    let change = Change::Replace(Replacement::everywhere("은빛", "금빛"));
     let stepped = journal.apply(&ids, &change, "replace").unwrap();
     assert_eq!(stepped.changed, ids[1..]);
     assert_eq!(stepped.report.unwrap().untouched, 1);

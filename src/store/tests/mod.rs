@@ -7,6 +7,9 @@ mod growth;
 mod import;
 mod journal;
 mod layouts;
+mod learning;
+mod names;
+mod opinions;
 mod outdir;
 mod steps;
 mod versions;
@@ -103,6 +106,7 @@ fn attempt(labels: Labels, reasons: &[Reason]) -> Attempt {
         model: "Qwen/Qwen2-VL-2B-Instruct".into(),
         prompt_version: "v2".into(),
         retry_of: None,
+        opinion_of: None,
         settings: settings(),
         settings_hash: "5e77".into(),
         raw_text: "{}".into(),
@@ -192,7 +196,7 @@ pub(super) fn as_of_version(outdir: &Path, version: usize) -> rusqlite::Connecti
         let values: Vec<String> = had
             .iter()
             .map(|column| match column.as_str() {
-                "doubt" if !have.contains(column) => "uncertainty".to_owned(),
+                "doubt" | "uncertainty" if !have.contains(column) => "0".to_owned(),
                 "label_ko" | "tags_ko" if table == "heads" => {
                     format!("json_extract(labels, '$.{column}')")
                 }

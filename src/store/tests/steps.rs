@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::outdir::LABELS;
+use crate::record::Replacement;
 use crate::store::StepOutcome;
 use proptest::prelude::*;
 
@@ -313,10 +314,8 @@ fn any_change() -> impl Strategy<Value = Change> {
             field,
             value: value.into()
         }),
-        (text.clone(), text.clone()).prop_map(|(find, with)| Change::Replace {
-            find: find.into(),
-            with: with.into()
-        }),
+        (text.clone(), text.clone())
+            .prop_map(|(find, with)| Change::Replace(Replacement::everywhere(find, with))),
         (1..8_i64).prop_map(|version| Change::TakeVersion { version }),
         (1..8_i64, prop::sample::select(Field::ALL.to_vec()))
             .prop_map(|(version, field)| Change::TakeField { version, field }),

@@ -1,14 +1,16 @@
 //! Completes a text being typed: from values in use with their counts, words of the vocabulary in
 //! either language, terms of a filter, and texts typed before.
 
-use crate::record::filter::{filter_field, filter_keys, find, last_word, quoted};
+use crate::record::filter::{filter_field, filter_keys, find, last_word, quoted, things};
 use crate::record::{Field, GroupState, GroupSummary, SourceType, Vocabulary, Word};
 use crate::text::{pad, width};
+use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization as _;
 
 const MAX: usize = 8;
@@ -67,8 +69,13 @@ impl Matches {
     }
 
     /// Values in use with their counts, and with their Korean names where the vocabulary has them.
-    fn add_used(&mut self, field: Field, session: &Session) {
-        for (value, count) in session.records.counts().of(field) {
+    fn add_used(&mut self, field: Field, counts: &[ValueCount], session: &Session) {
+        for ValueCount {
+            value,
+            records: count,
+            ..
+        } in counts
+        {
             let word = session.vocabulary().find_exact(field, value);
             let note = match word.and_then(|word| word.ko.first()) {
                 Some(korean) => format!("{korean} {count}"),
@@ -112,7 +119,7 @@ fn lower(text: &str) -> Vec<char> {
 pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -> Vec<Completion> {
     let mut matches = Matches::new(word);
     let vocabulary = session.vocabulary();
-    matches.add_used(field, session);
+    matches.add_used(field, session.records.counts().of(field), session);
     for word in vocabulary.entries(field) {
         let korean = word.ko.first().cloned().unwrap_or_default();
         matches.add(&word.word, word.spellings(), 0, korean);
@@ -128,6 +135,18 @@ pub fn of_field(field: Field, word: &str, taken: &[String], session: &Session) -
     matches
         .found
         .retain(|(.., completion)| !taken.contains(&completion.value));
+    matches.best()
+}
+
+/// Completions from these values of a field only, with their counts.
+pub fn of_counts(
+    counts: &[ValueCount],
+    field: Field,
+    word: &str,
+    session: &Session,
+) -> Vec<Completion> {
+    let mut matches = Matches::new(word);
+    matches.add_used(field, counts, session);
     matches.best()
 }
 
@@ -167,8 +186,8 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
             }
             matches.found.truncate(4);
         }
-        for (key, note) in filter_keys() {
-            matches.add(&key, [], 0, note);
+        for key in filter_keys() {
+            matches.add(&format!("{}:", key.name), [], 0, key.help);
         }
         // Inside a word a key would only be in the way of what is being searched for.
         matches.found.retain(|(rank, ..)| *rank == 0);
@@ -206,9 +225,29 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
                 matches.add(source.as_str(), [], 0, "");
             }
         }
+        "has" | "none" => {
+            for thing in things() {
+                matches.add(thing, [], 0, "");
+            }
+        }
+        "view" => {
+            for (name, filter) in session.history.views().iter() {
+                matches.add(name, [], 0, filter);
+            }
+        }
+        "part" => {
+            let mut parts: BTreeMap<&str, u64> = BTreeMap::new();
+            let all = groups.snapshot();
+            for part in all.iter().filter_map(|summary| summary.part.as_deref()) {
+                *parts.entry(part).or_default() += 1;
+            }
+            for (part, count) in parts {
+                matches.add(part, [], count, count.to_string());
+            }
+        }
         key => {
             if let Some(field) = filter_field(key) {
-                matches.add_used(field, session);
+                matches.add_used(field, session.records.counts().of(field), session);
             }
         }
     }
@@ -233,7 +272,7 @@ fn longest(completions: &[Completion], text: fn(&Completion) -> &str) -> usize {
 }
 
 /// The rectangle of the completions of a text whose cursor stands at `at`: under it where there
-/// is room, else above it; `None` where there is nothing to show.
+/// is room, else on the side of it that has more; `None` where there is nothing to show.
 pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Option<Rect> {
     if completions.is_empty() {
         return None;
@@ -242,11 +281,11 @@ pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Optio
     let values = longest(completions, |completion| &completion.value);
     let width = ((values + notes + 4).clamp(24, 56) as u16).min(body.width);
     let below = body.bottom().saturating_sub(at.y + 1);
-    let height = (completions.len() as u16).min(body.height.saturating_sub(1));
-    let y = if below >= height {
-        at.y + 1
-    } else {
-        at.y.saturating_sub(height).max(body.y)
+    let above = at.y.saturating_sub(body.y);
+    let wanted = completions.len() as u16;
+    let (y, height) = match below >= wanted || below >= above {
+        true => (at.y + 1, wanted.min(below)),
+        false => (at.y - wanted.min(above), wanted.min(above)),
     };
     Some(Rect {
         x: at.x.min(body.right().saturating_sub(width)),

@@ -58,7 +58,11 @@ impl FilterForm {
     /// Where the completions are shown.
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<Rect> {
         let at = self.cursor(place, session)?;
-        completion::popup_area(&self.completions(session), at, session.body())
+        completion::popup_area(
+            &self.completions(session),
+            at,
+            place.room_around(at, session),
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! Takes one kind of fix for many records, after a preview of what that would do.
 
-use super::translate::Scope;
+use super::bulk::Scope;
 use super::{Dialog, DialogPlace, Modal, Next};
 use crate::engine::Command;
 use crate::record::fixes::FixPreview;
@@ -81,7 +81,10 @@ impl FixAllForm {
         match self.scope {
             Scope::Selection => format!("{records} with {code} that you selected"),
             Scope::Shown => format!("{records} with {code} that the list shows"),
-            Scope::Record => format!("all {records} with {code} that nobody has decided about"),
+            Scope::Family => format!("{records} with {code} of this family"),
+            Scope::Record | Scope::All => {
+                format!("all {records} with {code} that nobody has decided about")
+            }
         }
     }
 }
@@ -98,14 +101,8 @@ fn groups(reason: Reason, scope: Scope, session: &Session) -> Vec<GroupId> {
             !is_decided && summary.reasons.contains(&reason)
         })
     };
-    match scope {
-        Scope::Selection => session.selection.groups().into_iter().filter(is_open).collect(),
-        Scope::Shown => session.queue.ids(&session.records).filter(is_open).collect(),
-        Scope::Record => {
-            let all = session.records.groups().ids_where(|_| true);
-            all.filter(is_open).collect()
-        }
-    }
+    let groups = scope.groups(session).into_iter();
+    groups.filter(is_open).collect()
 }
 
 impl Modal for FixAllForm {
@@ -122,10 +119,10 @@ impl Modal for FixAllForm {
             // ㅛ stands on the key of y.
             KeyCode::Char('y' | 'Y' | 'ㅛ') => self.take(session),
             KeyCode::Tab | KeyCode::BackTab => {
-                let next = match self.scope {
-                    Scope::Record if !session.selection.is_empty() => Scope::Selection,
-                    Scope::Record | Scope::Selection => Scope::Shown,
-                    Scope::Shown => Scope::Record,
+                let next = match self.scope.next(session) {
+                    // One record is fixed by the digit alone.
+                    Scope::Record => Scope::Record.next(session),
+                    next => next,
                 };
                 Next::open(Self::open(self.reason, self.kind, next, session))
             }
@@ -164,7 +161,11 @@ impl Modal for FixAllForm {
         );
         line(&does, theme.accent(), buf);
         for (reason, before, after) in &found.reasons {
-            let style = if after > before { theme.warn() } else { theme.text() };
+            let style = if after > before {
+                theme.warn()
+            } else {
+                theme.text()
+            };
             let text = format!(
                 "{:>6} -> {:<6} {}",
                 count(*before as u64),

@@ -6,7 +6,7 @@ use crate::text::pad;
 use crate::tui::keymap::{ACTIONS, Action, KeyContext, Keymap};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{clear, lines, pane, wrap_styled};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -28,10 +28,10 @@ impl Modal for Help {
         &mut self,
         key: &KeyEvent,
         escape: bool,
-        _: &DialogPlace,
+        place: &DialogPlace,
         session: &mut Session,
     ) -> Next {
-        let page = usize::from(session.size.height.saturating_sub(6)).max(1);
+        let page = usize::from(area(place).height.saturating_sub(4)).max(1);
         let scroll = match key.code {
             _ if escape => return Next::close(),
             KeyCode::Char('q' | '?') | KeyCode::F(1) => return Next::close(),
@@ -42,20 +42,20 @@ impl Modal for Help {
             KeyCode::Home => 0,
             _ => self.scroll,
         };
-        let most = text(session).len().saturating_sub(page);
+        let most = text(place, session).len().saturating_sub(page);
         self.scroll = scroll.min(most);
         Next::stay()
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![area(session)]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
-        let area = area(session);
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
+        let area = area(place);
         clear(area, buf);
         let inner = pane(&session.theme, area, true, "Keys", true, buf);
-        lines(&text(session), self.scroll, inner, buf);
+        lines(&text(place, session), self.scroll, inner, buf);
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
@@ -63,9 +63,8 @@ impl Modal for Help {
     }
 }
 
-fn area(session: &Session) -> Rect {
-    let body = session.body();
-    centered(body, 100, body.height)
+fn area(place: &DialogPlace) -> Rect {
+    place.box_of(100, u16::MAX)
 }
 
 /// Keys, and what they do beside or under them, over as many lines as it needs.
@@ -90,9 +89,9 @@ fn entry(keys: Span<'static>, what: &[(&str, Style)], cells: usize) -> Vec<Line<
     lines
 }
 
-fn text(session: &Session) -> Vec<Line<'static>> {
+fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
     let theme = &session.theme;
-    let cells = usize::from(inner(area(session), true).width);
+    let cells = usize::from(inner(area(place), true).width);
     let mut out = Vec::new();
     let mut section = "";
     for info in ACTIONS {

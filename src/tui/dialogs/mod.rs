@@ -1,7 +1,7 @@
 //! Dialogs lie over the panes and take the keys. Each owns its state, its keys, its layout and its
 //! drawing.
 
-mod choose;
+mod bulk;
 mod completion;
 mod filter_form;
 mod fix_all;
@@ -9,11 +9,10 @@ mod help;
 mod palette;
 mod prompt;
 mod question;
-mod replace;
 mod retry;
-mod translate;
+mod views;
 
-pub use choose::ChooseAttribute;
+pub use bulk::{BulkAction, BulkForm, ReplaceForm, Scope, TranslateForm};
 pub use completion::Completion;
 pub use filter_form::FilterForm;
 pub use fix_all::FixAllForm;
@@ -21,12 +20,13 @@ pub use help::Help;
 pub use palette::ActionPalette;
 pub use prompt::{PromptPurpose, TextPrompt};
 pub use question::{Confirm, PromptRefusal};
-pub use replace::ReplaceForm;
 pub use retry::{RetryForm, ask_again};
-pub use translate::{Scope, TranslateForm};
+pub use views::ViewList;
 
 use super::keymap::{Action, KeyContext};
 use super::session::Session;
+use super::widgets::layout::centered;
+use crate::record::ChangePreview;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -37,12 +37,13 @@ pub enum Dialog {
     Filter(FilterForm),
     Confirm(Confirm),
     Prompt(TextPrompt),
-    Choose(ChooseAttribute),
+    Bulk(Box<BulkForm>),
     Retry(RetryForm),
-    Replace(ReplaceForm),
+    Replace(Box<ReplaceForm>),
     Translate(TranslateForm),
     FixAll(FixAllForm),
     Refusal(PromptRefusal),
+    Views(ViewList),
 }
 
 /// Where on the shown screen a dialog belongs.
@@ -52,11 +53,39 @@ pub struct DialogPlace {
     pub context: KeyContext,
     /// The line of the filter.
     pub filter: Rect,
+    /// Where a box may lie without covering the picture of the record; the best place first.
+    pub rooms: [Rect; 2],
     /// The cells of a line of the record pane, where a text is edited in place.
     pub text_cells: usize,
     /// Where the cursor of the text edited in place stands: `None` where the prompt is a box of
     /// its own, `Some(None)` where the cursor is scrolled out of view.
     pub in_place: Option<Option<Position>>,
+}
+
+impl DialogPlace {
+    /// The room for a box of this size: the first one, unless the second shows far more of it.
+    pub fn room(&self, width: u16, height: u16) -> Rect {
+        let shown =
+            |room: &Rect| u32::from(room.width.min(width)) * u32::from(room.height.min(height));
+        let [first, second] = self.rooms;
+        match shown(&second) * 2 > shown(&first) * 3 {
+            true => second,
+            false => first,
+        }
+    }
+
+    /// A box of this size in the middle of its room, cut to it.
+    pub fn box_of(&self, width: u16, height: u16) -> Rect {
+        centered(self.room(width, height), width, height)
+    }
+
+    /// The room around a place of the screen.
+    pub fn room_around(&self, at: Position, session: &Session) -> Rect {
+        let mut rooms = self.rooms.into_iter();
+        rooms
+            .find(|room| room.contains(at))
+            .unwrap_or_else(|| session.body())
+    }
 }
 
 /// What the application does after a dialog has taken a key.
@@ -137,12 +166,13 @@ impl Dialog {
             Self::Filter(dialog) => dialog,
             Self::Confirm(dialog) => dialog,
             Self::Prompt(dialog) => dialog,
-            Self::Choose(dialog) => dialog,
+            Self::Bulk(dialog) => &**dialog,
             Self::Retry(dialog) => dialog,
-            Self::Replace(dialog) => dialog,
+            Self::Replace(dialog) => &**dialog,
             Self::Translate(dialog) => dialog,
             Self::FixAll(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
+            Self::Views(dialog) => dialog,
         }
     }
 
@@ -153,12 +183,13 @@ impl Dialog {
             Self::Filter(dialog) => dialog,
             Self::Confirm(dialog) => dialog,
             Self::Prompt(dialog) => dialog,
-            Self::Choose(dialog) => dialog,
+            Self::Bulk(dialog) => &mut **dialog,
             Self::Retry(dialog) => dialog,
-            Self::Replace(dialog) => dialog,
+            Self::Replace(dialog) => &mut **dialog,
             Self::Translate(dialog) => dialog,
             Self::FixAll(dialog) => dialog,
             Self::Refusal(dialog) => dialog,
+            Self::Views(dialog) => dialog,
         }
     }
 
@@ -200,6 +231,15 @@ impl Dialog {
 
     pub fn wants_counts(&self) -> bool {
         self.modal().wants_counts()
+    }
+
+    /// Takes the preview of this number, where it has asked for it.
+    pub fn set_preview(&mut self, number: u64, preview: ChangePreview) {
+        match self {
+            Self::Bulk(form) => form.set_preview(number, preview),
+            Self::Replace(form) => form.set_preview(number, preview),
+            _ => {}
+        }
     }
 
     /// Whether it is the question before leaving.

@@ -4,7 +4,7 @@ use super::{DialogPlace, Modal, Next};
 use crate::text::{fit, pad, width};
 use crate::tui::keymap::{ACTIONS, ActionInfo};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -16,8 +16,8 @@ pub struct ActionPalette {
     at: usize,
 }
 
-fn area(session: &Session) -> Rect {
-    centered(session.body(), 76, 20)
+fn area(place: &DialogPlace) -> Rect {
+    place.box_of(76, 20)
 }
 
 /// Actions whose name or description holds every word, those that begin with it first.
@@ -68,13 +68,13 @@ impl Modal for ActionPalette {
         self.at = 0;
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![area(session)]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![area(place)]
     }
 
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = area(session);
+        let area = area(place);
         clear(area, buf);
         let inner = pane(theme, area, true, "Do what?", true, buf);
         edit_line(&self.edit, theme.chip(), Rect { height: 1, ..inner }, buf);
@@ -102,8 +102,8 @@ impl Modal for ActionPalette {
         }
     }
 
-    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
-        Some(edit_cursor(&self.edit, inner(area(session), true)))
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
+        Some(edit_cursor(&self.edit, inner(area(place), true)))
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {

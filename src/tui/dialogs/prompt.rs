@@ -7,7 +7,7 @@ use crate::engine::Command;
 use crate::record::{Change, Field, GroupId};
 use crate::text::plural;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -29,11 +29,6 @@ pub enum PromptPurpose {
     Rename {
         field: Field,
         from: String,
-        groups: Vec<GroupId>,
-    },
-    /// The value that is then renamed.
-    RenameWhich {
-        field: Field,
         groups: Vec<GroupId>,
     },
     Remove {
@@ -108,9 +103,6 @@ impl TextPrompt {
                 from,
                 groups,
             } => format!("replace {from} in {}{} with", field.key(), over(groups)),
-            PromptPurpose::RenameWhich { field, groups } => {
-                format!("replace which value of {}{}", field.key(), over(groups))
-            }
             PromptPurpose::Remove { field, groups } => {
                 format!("remove from {}{}", field.key(), over(groups))
             }
@@ -127,7 +119,6 @@ impl TextPrompt {
         match &self.purpose {
             PromptPurpose::Add { field, .. }
             | PromptPurpose::Rename { field, .. }
-            | PromptPurpose::RenameWhich { field, .. }
             | PromptPurpose::Remove { field, .. } => Some(*field),
             PromptPurpose::Set { field, .. } if !field.is_list() && field.words().is_some() => {
                 Some(*field)
@@ -204,7 +195,9 @@ impl TextPrompt {
 
     /// Chooses the offer of a digit; `false` where there is none.
     fn choose(&mut self, digit: char, completions: &[Completion]) -> bool {
-        let at = digit.to_digit(10).and_then(|at| (at as usize).checked_sub(1));
+        let at = digit
+            .to_digit(10)
+            .and_then(|at| (at as usize).checked_sub(1));
         self.chosen = at.filter(|at| *at < completions.len()).or(self.chosen);
         at == self.chosen
     }
@@ -240,21 +233,7 @@ impl TextPrompt {
                 let to = text;
                 session.apply(groups, Change::Rename { field, from, to })
             }
-            PromptPurpose::RenameWhich { .. } | PromptPurpose::Remove { .. } if text.is_empty() => {
-                true
-            }
-            PromptPurpose::RenameWhich { field, groups } => {
-                if !may_hold(&groups, field, &text, session) {
-                    session.warn(format!("this record has no {text} in {}", field.key()));
-                    return Next::stay();
-                }
-                let purpose = PromptPurpose::Rename {
-                    field,
-                    from: text,
-                    groups,
-                };
-                return Next::open(Dialog::prompt(purpose, ""));
-            }
+            PromptPurpose::Remove { .. } if text.is_empty() => true,
             PromptPurpose::Remove { field, groups } => {
                 session.apply(groups, Change::Remove { field, value: text })
             }
@@ -279,13 +258,13 @@ impl TextPrompt {
     fn popup(&self, place: &DialogPlace, session: &Session) -> Option<(Vec<Completion>, Rect)> {
         let completions = self.completions(session);
         let at = self.cursor(place, session)?;
-        let area = completion::popup_area(&completions, at, session.body())?;
+        let area = completion::popup_area(&completions, at, place.room_around(at, session))?;
         Some((completions, area))
     }
 }
 
-fn box_area(session: &Session) -> Rect {
-    centered(session.body(), 64, 3)
+fn box_area(place: &DialogPlace) -> Rect {
+    place.box_of(64, 3)
 }
 
 /// Adds all values in one step; for one record the prompt stays open for the next.
@@ -317,15 +296,6 @@ fn reject(groups: Vec<GroupId>, reason: String, session: &mut Session) -> Next {
     session.go_to_next();
     session.apply(groups, change);
     Next::close()
-}
-
-/// Whether the field of these records may hold the value; known only of the current record.
-fn may_hold(groups: &[GroupId], field: Field, value: &str, session: &Session) -> bool {
-    if session.current().is_none_or(|current| groups != [current]) {
-        return true;
-    }
-    let values = session.labels().map(|labels| labels.values(field));
-    values.is_some_and(|values| values.iter().any(|have| have == value))
 }
 
 impl Modal for TextPrompt {
@@ -379,7 +349,7 @@ impl Modal for TextPrompt {
     }
 
     fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
-        let text = place.in_place.is_none().then(|| box_area(session));
+        let text = place.in_place.is_none().then(|| box_area(place));
         let popup = self.popup(place, session).map(|(_, area)| area);
         text.into_iter().chain(popup).collect()
     }
@@ -387,7 +357,7 @@ impl Modal for TextPrompt {
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
         if place.in_place.is_none() {
-            let area = box_area(session);
+            let area = box_area(place);
             clear(area, buf);
             let inner = pane(theme, area, true, &self.title(), true, buf);
             edit_line(&self.edit, theme.text(), inner, buf);
@@ -398,17 +368,18 @@ impl Modal for TextPrompt {
         }
     }
 
-    fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
         match place.in_place {
             Some(cursor) => cursor,
-            None => Some(edit_cursor(&self.edit, inner(box_area(session), true))),
+            None => Some(edit_cursor(&self.edit, inner(box_area(place), true))),
         }
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
         if self.is_numbered() {
             &[("1-9 Enter", "take"), ("Tab", "next"), ("Esc", "close")]
-        } else if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. }) {
+        } else if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. })
+        {
             &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
         } else {
             &[("Enter", "take"), ("Esc", "leave it")]

@@ -87,10 +87,9 @@ impl Confirm {
         matches!(self.then, Then::Quit)
     }
 
-    fn layout(&self, session: &Session) -> Question {
+    fn layout(&self, place: &DialogPlace) -> Question {
         let answers = &[("y", "yes"), ("n", "no")];
-        let body = session.body();
-        Question::new("Sure?", &self.question, &self.detail, answers, body)
+        Question::new("Sure?", &self.question, &self.detail, answers, place)
     }
 }
 
@@ -135,12 +134,12 @@ impl Modal for Confirm {
         }
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![self.layout(session).area]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![self.layout(place).area]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
-        self.layout(session).draw(&session.theme, buf);
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
+        self.layout(place).draw(&session.theme, buf);
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
@@ -177,9 +176,9 @@ impl PromptRefusal {
         })
     }
 
-    fn layout(&self, session: &Session) -> Question {
+    fn layout(&self, place: &DialogPlace) -> Question {
         let answers = &[("Enter", "go on")];
-        Question::new("Not now", &self.why, "", answers, session.body())
+        Question::new("Not now", &self.why, "", answers, place)
     }
 }
 
@@ -192,12 +191,12 @@ impl Modal for PromptRefusal {
         }
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![self.layout(session).area]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![self.layout(place).area]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
-        self.layout(session).draw(&session.theme, buf);
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
+        self.layout(place).draw(&session.theme, buf);
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
@@ -221,9 +220,10 @@ impl Question {
         question: &str,
         detail: &str,
         answers: &'static [(&'static str, &'static str)],
-        body: Rect,
+        place: &DialogPlace,
     ) -> Self {
-        let width = 60.min(body.width);
+        let room = place.room(60, 8);
+        let width = 60.min(room.width);
         let cells = usize::from(width.saturating_sub(4));
         let mut lines = wrap(question, cells);
         let asked = lines.len();
@@ -231,7 +231,7 @@ impl Question {
             lines.extend(wrap(detail, cells));
         }
         // The border, an empty line and the answers.
-        let area = centered(body, width, lines.len() as u16 + 4);
+        let area = centered(room, width, lines.len() as u16 + 4);
         Self {
             title,
             lines,

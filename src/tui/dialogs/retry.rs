@@ -5,7 +5,7 @@ use crate::engine::{Command, Retry};
 use crate::record::{Background, GroupId};
 use crate::text::plural;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -135,8 +135,8 @@ impl RetryForm {
     }
 }
 
-fn area(session: &Session) -> Rect {
-    centered(session.body(), 64, ROWS as u16 + 2)
+fn area(place: &DialogPlace) -> Rect {
+    place.box_of(64, ROWS as u16 + 2)
 }
 
 /// Where the hint is typed: its text under the other values.
@@ -183,13 +183,13 @@ impl Modal for RetryForm {
         self.hint.insert(text);
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![area(session)]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = area(session);
+        let area = area(place);
         clear(area, buf);
         let title = format!("Ask again about {}", plural(self.groups.len(), "record"));
         let inner = pane(theme, area, true, &title, true, buf);
@@ -213,8 +213,8 @@ impl Modal for RetryForm {
         }
     }
 
-    fn cursor(&self, _: &DialogPlace, session: &Session) -> Option<Position> {
-        let inner = inner(area(session), true);
+    fn cursor(&self, place: &DialogPlace, _: &Session) -> Option<Position> {
+        let inner = inner(area(place), true);
         let area = hint_area(inner);
         let typing = self.row == ROWS - 1 && area.y < inner.bottom();
         typing.then(|| edit_cursor(&self.hint, area))

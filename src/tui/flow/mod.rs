@@ -1,9 +1,12 @@
-//! What keeps an operator going: what was on screen, edits done again, the pace of a session.
+//! What keeps an operator going: what was on screen, edits done again, answers that were asked for,
+//! the pace of a session.
 
+mod asked;
 mod pace;
 mod repeat;
 mod sight;
 
+pub use asked::Asked;
 pub use pace::{Pace, Tally};
 pub use repeat::Repeats;
 pub use sight::{Shown, Sight};

@@ -104,16 +104,18 @@ actions! {
         MoveEarlier "move-earlier" "earlier" "Move the value under the cursor towards the front",
         MoveLater "move-later" "later" "Move the value under the cursor towards the end",
         RemoveTag "remove-tag" "remove tag" "Remove a tag, by its number or name; in the gallery from all selected records",
-        SetAttribute "set-attribute" "attribute" "Change one value in all selected records",
+        Bulk "bulk" "change many" "Add, remove, replace or set a value in many records, with a preview",
         Note "note" "note" "Write a note on the item",
         Replace "replace" "replace" "Find and replace over all records, with a preview",
         Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
+        UpdateName "update-name" "update name" "Replace an outdated item name in the texts by the current one",
     }
     "Ask the model" {
         Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",
         RetryWith "retry-with" "retry with" "Ask again with other scale, background, picture or a hint",
-        Attempts "attempts" "versions" "Compare all versions: imported, answers, edits, committed",
-        TakeField "take-field" "take field" "Take the field under the cursor from this version",
+        Attempts "attempts" "versions" "See all versions in order: imported, answers, edits, committed",
+        TakeNumbered "take-numbered" "take field" "Take the field with this number from this version",
+        TakeField "take-field" "fields" "Go to the fields, then take the one under the cursor from this version",
         TakeAttempt "take-attempt" "take all" "Take this version whole; it becomes the draft",
         Pause "pause" "pause" "Pause the model, or let it go on",
     }
@@ -121,7 +123,8 @@ actions! {
         Background "background" "background" "Show the picture on white, black or a checkerboard",
         ModelView "model-view" "model's eye" "Show exactly the pixels that the model was given",
         Zoom "zoom" "zoom" "Show the picture as large as the screen, or beside the record again",
-        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, state: reason: source: tag: color:",
+        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, keys such as state: tag: has:",
+        Views "views" "views" "Filters saved under a name: show, save, delete",
         ClearFilter "clear-filter" "clear filter" "Show every item",
         NeedsReview "needs-review" "needs review" "Show what needs a person",
         Failed "failed" "failed" "Show what has failed",
@@ -132,7 +135,13 @@ actions! {
         Workbench "workbench" "work" "Queue, picture and record",
         Gallery "gallery" "gallery" "A grid of icons for bulk work",
         Progress "progress" "progress" "What the model is doing",
-        Statistics "statistics" "statistics" "Reasons, tags, colors, types, states, uncertainty",
+        Statistics "statistics" "words" "Words in use to count and change; reasons, states, uncertainty",
+    }
+    "Words" {
+        RenameWord "rename-word" "rename" "Rename the word under the cursor in all records",
+        MergeWord "merge-word" "merge" "Merge the word under the cursor into another one of the list",
+        DeleteWord "delete-word" "delete" "Delete the word under the cursor from all records",
+        MarkSynonym "mark-synonym" "synonym" "Make the word a synonym of another one, in vocabulary.toml too",
     }
     "Move" {
         Up "up" "up" "Up",
@@ -194,10 +203,12 @@ impl Action {
                     | Self::Fix3
                     | Self::RepeatEdit
                     | Self::RemoveValue
+                    | Self::UpdateName
                     | Self::MoveEarlier
                     | Self::MoveLater
                     | Self::Retry
                     | Self::TakeField
+                    | Self::TakeNumbered
                     | Self::TakeAttempt
             )
     }
@@ -212,6 +223,11 @@ impl Action {
                     | Self::Undo
                     | Self::Redo
                     | Self::Replace
+                    | Self::Bulk
+                    | Self::RenameWord
+                    | Self::MergeWord
+                    | Self::DeleteWord
+                    | Self::MarkSynonym
             )
     }
 
@@ -237,10 +253,7 @@ impl Action {
 
     /// Whether it works on a screen that is too small to show anything.
     pub fn works_blind(self) -> bool {
-        matches!(
-            self,
-            Self::Quit | Self::Suspend | Self::Redraw | Self::Help
-        )
+        matches!(self, Self::Quit | Self::Suspend | Self::Redraw | Self::Help)
     }
 
     /// Whether something is typed after it.
@@ -253,7 +266,11 @@ impl Action {
                 | Self::AddTag
                 | Self::AddValue
                 | Self::RemoveTag
-                | Self::SetAttribute
+                | Self::Bulk
+                | Self::RenameWord
+                | Self::MergeWord
+                | Self::DeleteWord
+                | Self::MarkSynonym
                 | Self::Note
                 | Self::Replace
                 | Self::RetryWith

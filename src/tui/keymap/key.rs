@@ -35,6 +35,14 @@ impl Key {
         }
     }
 
+    /// The digit that it is.
+    pub fn digit(&self) -> Option<usize> {
+        match self.code {
+            KeyCode::Char(c) => c.to_digit(10).map(|digit| digit as usize),
+            _ => None,
+        }
+    }
+
     /// A key as key files write it, such as `ctrl-r` or `PageUp`; the error says what is wrong.
     pub fn parse(text: &str) -> Result<Key, String> {
         let mut rest = text;

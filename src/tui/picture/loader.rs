@@ -1,51 +1,24 @@
 //! Icons for the screen: decoded off the UI thread, enlarged by whole numbers, newest request first.
 
+use super::backdrop::{Backdrop, BackdropChoice};
+use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
 use crate::record::{Background, GroupId};
 use crate::threads;
-use image::{DynamicImage, RgbaImage};
-use ratatui::layout::Size;
-use ratatui_image::picker::{Picker, ProtocolType};
+use image::RgbaImage;
+use ratatui_image::FontSize;
 use ratatui_image::protocol::Protocol;
-use ratatui_image::{FontSize, Resize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What lies behind transparent pixels on the screen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Backdrop {
-    #[default]
-    White,
-    Black,
-    Checker,
-}
-
-impl Backdrop {
-    pub fn next(self) -> Self {
-        match self {
-            Self::White => Self::Black,
-            Self::Black => Self::Checker,
-            Self::Checker => Self::White,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::White => "on white",
-            Self::Black => "on black",
-            Self::Checker => "on checkerboard",
-        }
-    }
-}
-
 /// How an icon is to be drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RenderMode {
-    Plain(Backdrop),
+    Plain(BackdropChoice),
     /// The same on a backdrop that fills all of its cells, so that icons in rows line up.
-    Tile(Backdrop),
+    Tile(BackdropChoice),
     /// The pixels that the model sees.
     Model {
         upscale: u32,
@@ -91,6 +64,7 @@ pub struct ScreenPicture {
     /// Pixels of the icon, or of what the model was given.
     pub pixels: (u32, u32),
     pub scale: Scale,
+    pub backdrop: Backdrop,
     pub swatches: Vec<Swatch>,
 }
 
@@ -100,14 +74,9 @@ pub struct LoadedPicture {
     pub picture: Result<Arc<ScreenPicture>, String>,
 }
 
-/// Whether a terminal shows pixels smaller than half a cell.
-pub fn is_fine(picker: &Picker) -> bool {
-    picker.protocol_type() != ProtocolType::Halfblocks
-}
-
 /// Reads, decodes and draws one icon.
-pub fn load(picker: &Picker, request: &PictureRequest) -> LoadedPicture {
-    let picture = || read(&request.file).and_then(|icon| draw(picker, &icon, request.key));
+pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
+    let picture = || read(&request.file).and_then(|icon| draw(graphics, &icon, request.key));
     // A decoder that panics costs one picture, not the thread.
     let picture = catch_unwind(AssertUnwindSafe(picture))
         .unwrap_or_else(|_| Err("decoding it failed; the log says how".to_owned()));
@@ -122,10 +91,10 @@ fn read(path: &Path) -> Result<Icon, String> {
     icon::decode(&bytes).map_err(|error| error.cause)
 }
 
-fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, String> {
+fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, String> {
     let swatches = icon::palette(icon).swatches;
     let (source, backdrop) = match key.mode {
-        RenderMode::Plain(backdrop) | RenderMode::Tile(backdrop) => (icon.clone(), backdrop),
+        RenderMode::Plain(choice) | RenderMode::Tile(choice) => (icon.clone(), choice.of(icon)),
         RenderMode::Model {
             upscale,
             background,
@@ -153,42 +122,14 @@ fn draw(picker: &Picker, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, 
         }
     };
     let pixels = (source.width, source.height);
-    let cell = cell(picker);
-    let (image, scale) = compose(&source, backdrop, cell, key)?;
-    let size = Size::new(
-        (image.width() / u32::from(cell.width)) as u16,
-        (image.height() / u32::from(cell.height)) as u16,
-    );
-    let image = if is_fine(picker) {
-        image
-    } else {
-        // Half blocks are sampled down from the picker's nominal cell.
-        let font = picker.font_size();
-        image::imageops::resize(
-            &image,
-            u32::from(size.width) * u32::from(font.width),
-            u32::from(size.height) * u32::from(font.height),
-            image::imageops::FilterType::Nearest,
-        )
-    };
-    let protocol = picker
-        .new_protocol(DynamicImage::ImageRgba8(image), size, Resize::Fit(None))
-        .map_err(|error| error.to_string())?;
+    let (image, scale) = compose(&source, backdrop, graphics.cell(), key)?;
     Ok(ScreenPicture {
-        protocol,
+        protocol: graphics.encode(image)?,
         pixels,
         scale,
+        backdrop,
         swatches,
     })
-}
-
-/// Pixels of a cell; half blocks have two, one above the other.
-fn cell(picker: &Picker) -> FontSize {
-    if is_fine(picker) {
-        picker.font_size()
-    } else {
-        FontSize::new(1, 2)
-    }
 }
 
 /// The icon in the middle of a whole number of cells, on its backdrop.
@@ -235,12 +176,7 @@ fn compose(
     };
     let square = if cell_width == 1 { 2 } else { 8 };
     let mut out = RgbaImage::from_fn(full_width, full_height, |x, y| {
-        let value = match backdrop {
-            Backdrop::White => 255,
-            Backdrop::Black => 0,
-            Backdrop::Checker if (x / square + y / square).is_multiple_of(2) => 160,
-            Backdrop::Checker => 96,
-        };
+        let value = backdrop.brightness(x, y, square);
         image::Rgba([value, value, value, 255])
     });
     image::imageops::overlay(
@@ -275,7 +211,7 @@ fn shrink(image: &RgbaImage, n: u32) -> RgbaImage {
 
 /// A thread that works through the newest list of requests, the first one first.
 pub fn spawn(
-    picker: Picker,
+    graphics: Graphics,
     requests: crossbeam_channel::Receiver<Vec<PictureRequest>>,
     loaded: crossbeam_channel::Sender<LoadedPicture>,
     failed: impl FnOnce(Error) + Send + 'static,
@@ -295,7 +231,7 @@ pub fn spawn(
                 list = newest.into();
             }
             if let Some(request) = list.pop_front()
-                && loaded.send(load(&picker, &request)).is_err()
+                && loaded.send(load(&graphics, &request)).is_err()
             {
                 return;
             }
@@ -307,6 +243,7 @@ pub fn spawn(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ratatui_image::picker::Picker;
 
     fn dot() -> Icon {
         // Red over clear, two by two.
@@ -329,9 +266,10 @@ mod tests {
     #[test]
     fn enlarged_by_a_whole_number_without_smoothing() {
         let cell = FontSize::new(8, 16);
+        let white = BackdropChoice::Always(Backdrop::White);
         for (mode, size) in [
-            (RenderMode::Plain(Backdrop::White), (48, 48)),
-            (RenderMode::Tile(Backdrop::White), (64, 48)),
+            (RenderMode::Plain(white), (48, 48)),
+            (RenderMode::Tile(white), (64, 48)),
         ] {
             let (image, scale) = compose(&dot(), Backdrop::White, cell, key(mode, 8, 3)).unwrap();
             assert_eq!(scale.to_string(), "x24");
@@ -350,7 +288,7 @@ mod tests {
     fn made_smaller_by_a_whole_number_where_it_must() {
         let large = icon::scale_nearest(&dot(), 50);
         let half_blocks = FontSize::new(1, 2);
-        let mode = RenderMode::Plain(Backdrop::Black);
+        let mode = RenderMode::Plain(BackdropChoice::Contrast);
         let (image, scale) =
             compose(&large, Backdrop::Black, half_blocks, key(mode, 11, 6)).unwrap();
         assert_eq!(scale.to_string(), "1:10");
@@ -362,7 +300,7 @@ mod tests {
         }
         assert!(compose(&large, Backdrop::Black, half_blocks, key(mode, 0, 5)).is_err());
         // Not so a thumbnail, which fills its room.
-        let tile = key(RenderMode::Tile(Backdrop::Black), 12, 6);
+        let tile = key(RenderMode::Tile(BackdropChoice::Contrast), 12, 6);
         let (image, _) = compose(&large, Backdrop::Black, half_blocks, tile).unwrap();
         assert!(image.get_pixel(0, 0).0[0] > 0 && image.get_pixel(11, 11).0[0] > 0);
     }
@@ -370,9 +308,13 @@ mod tests {
     #[test]
     fn what_cannot_be_read_says_why() {
         let request = PictureRequest {
-            key: key(RenderMode::Plain(Backdrop::White), 10, 5),
+            key: key(RenderMode::Plain(BackdropChoice::Contrast), 10, 5),
             file: "no/such.png".into(),
         };
-        assert!(load(&Picker::halfblocks(), &request).picture.is_err());
+        assert!(
+            load(&Graphics::new(Picker::halfblocks()), &request)
+                .picture
+                .is_err()
+        );
     }
 }

@@ -1,10 +1,12 @@
 //! Icons on the screen: which are loaded, which are requested, how they are drawn.
 
+mod backdrop;
+mod graphics;
 mod loader;
 
-pub use loader::{
-    Backdrop, LoadedPicture, PictureKey, PictureRequest, RenderMode, ScreenPicture, spawn,
-};
+pub use backdrop::BackdropChoice;
+pub use graphics::Graphics;
+pub use loader::{LoadedPicture, PictureKey, PictureRequest, RenderMode, ScreenPicture, spawn};
 
 #[cfg(test)]
 pub use loader::load;
@@ -29,7 +31,9 @@ pub struct Pictures {
     requested: Vec<PictureRequest>,
     /// Whether the terminal shows real pixels.
     fine: bool,
-    backdrop: Backdrop,
+    backdrop: BackdropChoice,
+    /// No pictures at all: the operator wants none.
+    off: bool,
     /// Pictures are shown as the model was given them.
     model_view: bool,
 }
@@ -42,6 +46,14 @@ impl Pictures {
     pub fn set_fine(&mut self, fine: bool) {
         self.fine = fine;
         self.clear();
+    }
+
+    pub fn are_off(&self) -> bool {
+        self.off
+    }
+
+    pub fn turn_off(&mut self) {
+        self.off = true;
     }
 
     /// Forgets all pictures: the terminal or its size has changed.
@@ -67,7 +79,7 @@ impl Pictures {
     }
 
     /// Shows icons on the next backdrop.
-    pub fn next_backdrop(&mut self) -> Backdrop {
+    pub fn next_backdrop(&mut self) -> BackdropChoice {
         self.backdrop = self.backdrop.next();
         self.model_view = false;
         self.backdrop
@@ -113,6 +125,9 @@ impl Pictures {
     /// Those of the wanted pictures that are not loaded, where they differ from what was
     /// requested before.
     pub fn missing(&mut self, wanted: Vec<PictureRequest>) -> Option<Vec<PictureRequest>> {
+        if self.off {
+            return None;
+        }
         let mut missing = wanted;
         missing.retain(|request| !self.loaded.contains_key(&request.key));
         if self.loaded.len() > MAX_PICTURES {

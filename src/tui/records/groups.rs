@@ -1,6 +1,6 @@
 //! All group summaries as the engine last reported them, shared with the worker thread by pointer.
 
-use crate::record::{GroupId, GroupState, GroupSummary};
+use crate::record::{Estimator, GroupId, GroupState, GroupSummary};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,9 +38,21 @@ impl Groups {
                 state: after.state,
                 has_record: after.has_record,
                 offered: after.offered,
+                note: after.note.clone(),
                 ..summary.clone()
             };
             self.put(summary);
+        }
+    }
+
+    /// Estimates every uncertainty again; what is not labeled has none.
+    pub fn score_by(&mut self, estimator: &Estimator) {
+        let all = Arc::make_mut(&mut self.all).iter_mut();
+        for summary in all.filter(|summary| summary.uncertainty > 0.0) {
+            let uncertainty = estimator.uncertainty(&summary.reasons, &summary.signals);
+            if uncertainty != summary.uncertainty {
+                Arc::make_mut(summary).uncertainty = uncertainty;
+            }
         }
     }
 
@@ -48,6 +60,12 @@ impl Groups {
         self.places
             .get(&id)
             .map(|place| self.all[*place as usize].as_ref())
+    }
+
+    /// The same, shared with a worker.
+    pub fn shared(&self, id: GroupId) -> Option<Arc<GroupSummary>> {
+        let place = self.places.get(&id)?;
+        Some(Arc::clone(&self.all[*place as usize]))
     }
 
     pub fn at(&self, place: u32) -> &GroupSummary {

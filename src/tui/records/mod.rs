@@ -10,10 +10,10 @@ pub use groups::Groups;
 pub use groups::Snapshot;
 pub use queue::Queue;
 pub use selection::Selection;
-pub use worker::{Task, TaskResult, ValueCounts};
+pub use worker::{Task, TaskResult, ValueCount, ValueCounts};
 
 use crate::error::Result;
-use crate::record::{Change, GroupDetail, GroupId, GroupSummary, Vocabulary};
+use crate::record::{Change, Estimator, Field, GroupDetail, GroupId, GroupSummary, Vocabulary};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -75,6 +75,12 @@ impl Records {
         self.counts_stale = true;
     }
 
+    /// Estimates every group's uncertainty again.
+    pub fn score_by(&mut self, estimator: &Estimator) {
+        self.groups.score_by(estimator);
+        self.counts_stale = true;
+    }
+
     pub fn put_detail(&mut self, detail: GroupDetail) {
         self.details.insert(detail.summary.id, Arc::new(detail));
     }
@@ -108,11 +114,40 @@ impl Records {
         Ok(changed)
     }
 
+    /// How often each value of a field occurs in these records, most first.
+    pub fn values_in(&self, groups: &[GroupId], field: Field) -> Vec<ValueCount> {
+        let records = groups.iter().filter_map(|id| self.get(*id));
+        worker::values_in(records, field)
+    }
+
+    /// The work that counts what a change would do to these records.
+    pub fn preview_task(
+        &self,
+        number: u64,
+        groups: &[GroupId],
+        change: Change,
+        vocabulary: Arc<Vocabulary>,
+    ) -> Task {
+        let records = groups.iter().filter_map(|id| self.groups.shared(*id));
+        Task::Preview {
+            number,
+            records: records.collect(),
+            change,
+            vocabulary,
+        }
+    }
+
     /// The work that brings [`Self::counts`] up to date, if it is needed.
-    pub fn count_task(&mut self) -> Option<Task> {
+    pub fn count_task(&mut self, vocabulary: &Arc<Vocabulary>) -> Option<Task> {
         std::mem::take(&mut self.counts_stale).then(|| Task::Count {
             all: self.groups.snapshot(),
+            vocabulary: Arc::clone(vocabulary),
         })
+    }
+
+    /// The counts are to be made again.
+    pub fn recount(&mut self) {
+        self.counts_stale = true;
     }
 
     pub fn set_counts(&mut self, counts: ValueCounts) {

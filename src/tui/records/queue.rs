@@ -1,7 +1,7 @@
 //! The queue: the records that pass the filter, in order, and the cursor on the current one.
 
 use super::{Records, Task};
-use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort};
+use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort, Views};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
 
 #[derive(Debug)]
@@ -174,13 +174,18 @@ impl Queue {
     }
 
     /// The work that brings the rows up to date, if it is needed and none is under way.
-    pub fn filter_task(&mut self, records: &Records, vocabulary: &Vocabulary) -> Option<Task> {
+    pub fn filter_task(
+        &mut self,
+        records: &Records,
+        vocabulary: &Vocabulary,
+        views: &Views,
+    ) -> Option<Task> {
         if !self.stale || self.in_work {
             return None;
         }
         (self.stale, self.in_work) = (false, true);
         self.number += 1;
-        let (query, wrong) = Query::parse(&self.filter, vocabulary);
+        let (query, wrong) = Query::parse(&self.filter, vocabulary, views);
         self.wrong = wrong;
         Some(Task::Filter {
             number: self.number,

@@ -3,10 +3,16 @@
 use super::groups::Snapshot;
 use crate::error::{Error, Result};
 use crate::record::filter::{HeldRecord, Query, Sort, select};
-use crate::record::{Field, GroupState, Reason};
+use crate::record::{
+    Change, ChangePreview, Field, GroupId, GroupState, GroupSummary, Reason, Vocabulary, similar,
+};
 use crate::threads;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
+
+/// Records that are shown with a value.
+const EXAMPLES: usize = 8;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
@@ -19,13 +25,27 @@ pub enum Task {
     },
     Count {
         all: Snapshot,
+        vocabulary: Arc<Vocabulary>,
+    },
+    Preview {
+        number: u64,
+        records: Vec<Arc<GroupSummary>>,
+        change: Change,
+        vocabulary: Arc<Vocabulary>,
     },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskResult {
-    Filtered { number: u64, rows: Vec<u32> },
+    Filtered {
+        number: u64,
+        rows: Vec<u32>,
+    },
     Counted(Box<ValueCounts>),
+    Previewed {
+        number: u64,
+        preview: Box<ChangePreview>,
+    },
 }
 
 /// How often everything occurs, most first.
@@ -33,15 +53,29 @@ pub enum TaskResult {
 pub struct ValueCounts {
     pub states: Vec<(GroupState, u64)>,
     pub reasons: Vec<(Reason, u64)>,
-    pub values: BTreeMap<Field, Vec<(String, u64)>>,
+    pub values: BTreeMap<Field, Vec<ValueCount>>,
     /// Tenths of uncertainty, lowest first.
     pub uncertainty: [u64; 10],
 }
 
 impl ValueCounts {
-    pub fn of(&self, field: Field) -> &[(String, u64)] {
+    /// Probable synonyms stand together.
+    pub fn of(&self, field: Field) -> &[ValueCount] {
         self.values.get(&field).map_or(&[], Vec::as_slice)
     }
+}
+
+/// How often a value of a field occurs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ValueCount {
+    pub value: String,
+    pub records: u64,
+    /// How many of those are uncertain.
+    pub uncertain: u64,
+    /// The first of those, in source order.
+    pub examples: Vec<GroupId>,
+    /// The more frequent value that it is probably a synonym of.
+    pub like: Option<String>,
 }
 
 impl Task {
@@ -57,12 +91,27 @@ impl Task {
                 number,
                 rows: select(&all, &query, sort, held),
             },
-            Task::Count { all } => TaskResult::Counted(Box::new(count(&all))),
+            Task::Count { all, vocabulary } => {
+                TaskResult::Counted(Box::new(count(&all, &vocabulary)))
+            }
+            Task::Preview {
+                number,
+                records,
+                change,
+                vocabulary,
+            } => {
+                let records = records.iter().map(AsRef::as_ref);
+                let preview = ChangePreview::of::<&GroupSummary>(records, &change, &vocabulary);
+                TaskResult::Previewed {
+                    number,
+                    preview: Box::new(preview),
+                }
+            }
         }
     }
 }
 
-fn count(all: &Snapshot) -> ValueCounts {
+fn count(all: &Snapshot, vocabulary: &Vocabulary) -> ValueCounts {
     let mut uncertainty = [0; 10];
     for summary in all.iter() {
         if !matches!(summary.state, GroupState::Waiting | GroupState::Running) {
@@ -72,11 +121,8 @@ fn count(all: &Snapshot) -> ValueCounts {
     let states = tally(all.iter().map(|summary| summary.state));
     let of = |state: GroupState| states.iter().find(|(have, _)| *have == state).copied();
     let values = |field: Field| {
-        let counts = tally(all.iter().flat_map(|summary| summary.labels.values(field)));
-        counts
-            .into_iter()
-            .map(|(text, n)| (text.clone(), n))
-            .collect()
+        let counts = values_in(all.iter().map(AsRef::as_ref), field);
+        with_synonyms(field, counts, vocabulary)
     };
     ValueCounts {
         states: GroupState::ALL
@@ -92,6 +138,56 @@ fn count(all: &Snapshot) -> ValueCounts {
             .collect(),
         uncertainty,
     }
+}
+
+/// How often each value of a field occurs in these records, most first.
+pub fn values_in<'a>(
+    records: impl Iterator<Item = &'a GroupSummary>,
+    field: Field,
+) -> Vec<ValueCount> {
+    let mut counts: HashMap<&str, ValueCount> = HashMap::new();
+    for summary in records {
+        for value in summary.labels.values(field) {
+            let count = counts.entry(value).or_insert_with(|| ValueCount {
+                value: value.clone(),
+                ..ValueCount::default()
+            });
+            count.records += 1;
+            count.uncertain += u64::from(summary.state == GroupState::Uncertain);
+            if count.examples.len() < EXAMPLES {
+                count.examples.push(summary.id);
+            }
+        }
+    }
+    let mut counts: Vec<ValueCount> = counts.into_values().collect();
+    counts.sort_by(|a, b| {
+        b.records
+            .cmp(&a.records)
+            .then_with(|| a.value.cmp(&b.value))
+    });
+    counts
+}
+
+/// The same with each probable synonym right behind the value that it is one of.
+fn with_synonyms(
+    field: Field,
+    counts: Vec<ValueCount>,
+    vocabulary: &Vocabulary,
+) -> Vec<ValueCount> {
+    let words: Vec<&str> = counts.iter().map(|count| count.value.as_str()).collect();
+    let heads = similar(field, &words, vocabulary);
+    let names: Vec<Option<String>> = heads
+        .iter()
+        .enumerate()
+        .map(|(at, head)| (at != *head).then(|| counts[*head].value.clone()))
+        .collect();
+    let mut found: Vec<(usize, ValueCount)> = heads
+        .into_iter()
+        .zip(counts.into_iter().zip(names))
+        .map(|(head, (count, like))| (head, ValueCount { like, ..count }))
+        .collect();
+    found.sort_by_key(|(head, _)| *head);
+    found.into_iter().map(|(_, count)| count).collect()
 }
 
 /// How often each occurs, most first.
@@ -113,14 +209,15 @@ pub fn spawn(
 ) -> Result<()> {
     let work = move || {
         while let Ok(first) = tasks.recv() {
-            let (mut filter, mut count) = (None, None);
+            let (mut filter, mut count, mut preview) = (None, None, None);
             for task in std::iter::once(first).chain(tasks.try_iter()) {
                 match task {
                     Task::Filter { .. } => filter = Some(task),
                     Task::Count { .. } => count = Some(task),
+                    Task::Preview { .. } => preview = Some(task),
                 }
             }
-            for task in [filter, count].into_iter().flatten() {
+            for task in [filter, preview, count].into_iter().flatten() {
                 if done.send(task.run()).is_err() {
                     return;
                 }

@@ -1,6 +1,7 @@
 //! The screens. Each owns its state, the actions that are its own, its layout and its drawing.
 
 mod gallery;
+mod picture_pane;
 mod progress;
 mod queue_parts;
 mod screen;
@@ -36,7 +37,7 @@ pub const TABS: [(ScreenId, &str, Action); 4] = [
     (ScreenId::Workbench, "Work", Action::Workbench),
     (ScreenId::Gallery, "Gallery", Action::Gallery),
     (ScreenId::Progress, "Progress", Action::Progress),
-    (ScreenId::Statistics, "Statistics", Action::Statistics),
+    (ScreenId::Statistics, "Words", Action::Statistics),
 ];
 
 #[derive(Default)]
@@ -148,6 +149,7 @@ impl Screens {
         DialogPlace {
             context: shown.context(),
             filter: line.unwrap_or_else(|| self.gallery.layout(session).filter),
+            rooms: shown.rooms(session),
             text_cells: self.workbench.text_cells(session),
             in_place: shown.in_place(dialog, session),
         }

@@ -1,21 +1,119 @@
-//! What the model is doing, live.
+//! What the model is doing, live: what it writes, what it has finished, how far and how fast it is.
 
 use super::{ActionOutcome, Screen, View};
+use crate::record::GroupId;
 use crate::text::{count, fit, for_screen, gibibytes, megabytes, rough_duration, wrap};
 use crate::tui::engine_status::ModelState;
 use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
+use crate::tui::theme::sign;
 use crate::tui::widgets::{lines, pane, put};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget as _};
 
 /// Between two samples of the throughput.
 const SAMPLE_SECONDS: usize = 2;
+/// From this width on there are two columns.
+const WIDE: u16 = 100;
+/// Cells of a finished icon, its name under it.
+const TILE: Size = Size::new(8, 4);
+const STEPS: [&str; 4] = ["prepare", "see", "read", "write"];
 
 #[derive(Default)]
 pub struct ProgressScreen;
+
+/// The panes, borders included. On a narrow screen only the run has one.
+struct Panes {
+    run: Rect,
+    writing: Option<Rect>,
+    finished: Option<Rect>,
+    errors: Option<Rect>,
+    rate: Option<Rect>,
+    steps: Option<Rect>,
+}
+
+fn panes(body: Rect) -> Panes {
+    if body.width < WIDE || body.height < 20 {
+        return Panes {
+            run: body,
+            writing: None,
+            finished: None,
+            errors: None,
+            rate: None,
+            steps: None,
+        };
+    }
+    let right = (body.width * 2 / 5).clamp(46, 70);
+    let left = Rect {
+        width: body.width - right,
+        ..body
+    };
+    let right = Rect {
+        x: left.right(),
+        width: right,
+        ..body
+    };
+    let slice = |column: Rect, from: u16, to: u16| Rect {
+        y: column.y + from,
+        height: to.saturating_sub(from),
+        ..column
+    };
+    let height = body.height;
+    let errors = (height / 4).clamp(4, 12);
+    let finished = (height - errors) / 2;
+    let steps = STEPS.len() as u16 + 2;
+    let run = 15.min(height - steps - 4);
+    Panes {
+        writing: Some(slice(left, 0, height - errors - finished)),
+        finished: Some(slice(left, height - errors - finished, height - errors)),
+        errors: Some(slice(left, height - errors, height)),
+        run: slice(right, 0, run),
+        rate: Some(slice(right, run, height - steps)),
+        steps: Some(slice(right, height - steps, height)),
+    }
+}
+
+/// Where the icons of the pane of finished records are.
+struct Tiles {
+    inner: Rect,
+    columns: u16,
+    lines: u16,
+}
+
+impl Tiles {
+    fn of(area: Rect) -> Self {
+        let inner = crate::tui::widgets::layout::inner(area, true);
+        Self {
+            inner,
+            columns: inner.width / (TILE.width + 1),
+            lines: inner.height / (TILE.height + 1),
+        }
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.columns) * usize::from(self.lines)
+    }
+
+    fn place(&self, at: usize) -> Rect {
+        let (line, column) = (at as u16 / self.columns, at as u16 % self.columns);
+        Rect {
+            x: self.inner.x + column * (TILE.width + 1),
+            y: self.inner.y + line * (TILE.height + 1),
+            width: TILE.width,
+            height: TILE.height,
+        }
+    }
+}
+
+/// The records that were finished last and have room, the newest first.
+fn finished(session: &Session) -> Vec<GroupId> {
+    let area = panes(session.body()).finished;
+    let room = area.map_or(0, |area| Tiles::of(area).count());
+    session.engine.finished().take(room).collect()
+}
 
 impl Screen for ProgressScreen {
     fn context(&self) -> KeyContext {
@@ -28,52 +126,71 @@ impl Screen for ProgressScreen {
 
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
         let session = view.session;
-        let inner = pane(&session.theme, body, true, "Progress", true, buf);
-        let wide = inner.width >= 100;
-        let left = Rect {
-            width: if wide { inner.width / 2 } else { inner.width },
-            ..inner
-        };
-        let facts = facts(session, usize::from(left.width));
-        let used = (facts.len() as u16).min(left.height);
-        lines(&facts, 0, left, buf);
-        let below = Rect {
-            y: left.y + used,
-            height: left.height - used,
-            ..left
-        };
-        if wide {
-            throughput(session, below, 8, buf);
-            let right = Rect {
-                x: inner.x + left.width + 1,
-                width: inner.width - left.width - 1,
+        let theme = &session.theme;
+        let panes = panes(body);
+        let inner = pane(theme, panes.run, true, "Progress", true, buf);
+        let facts = facts(session, usize::from(inner.width));
+        let used = (facts.len() as u16).min(inner.height);
+        lines(&facts, 0, inner, buf);
+        let Some(writing) = panes.writing else {
+            let below = Rect {
+                y: inner.y + used,
+                height: inner.height - used,
                 ..inner
             };
-            latest(session, right, buf);
-        } else {
             let drawn = throughput(session, below, 2, buf);
             let rest = Rect {
                 y: below.y + drawn,
                 height: below.height - drawn,
                 ..below
             };
-            latest(session, rest, buf);
+            return latest(session, rest, buf);
+        };
+        let inner = pane(theme, writing, true, "Being written", false, buf);
+        lines(&being_written(session, inner), 0, inner, buf);
+        if let Some(area) = panes.finished {
+            draw_finished(view, area, buf);
+        }
+        if let Some(area) = panes.errors {
+            let inner = pane(theme, area, true, "Last errors", false, buf);
+            lines(&errors(session, inner), 0, inner, buf);
+        }
+        if let Some(area) = panes.rate {
+            let inner = pane(theme, area, true, "Icons a minute", false, buf);
+            throughput(session, inner, inner.height, buf);
+        }
+        if let Some(area) = panes.steps {
+            let inner = pane(theme, area, true, "Time a step", false, buf);
+            lines(&steps(session, inner), 0, inner, buf);
         }
     }
 
     fn hints(&self) -> &'static [Action] {
         &[Action::Pause, Action::Workbench, Action::Quit]
     }
+
+    fn wants_details(&self, session: &Session) -> Vec<GroupId> {
+        finished(session)
+    }
+
+    fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
+        let request = |id: GroupId| {
+            let file = session.records.detail(id)?.item.file.clone()?;
+            let key = session.pictures.tile_key(id, TILE);
+            Some(PictureRequest { key, file })
+        };
+        finished(session).into_iter().filter_map(request).collect()
+    }
 }
 
-/// `[====    ] 40%`
+/// `████░░░░ 40 %`
 fn bar(done: f64, cells: usize) -> String {
     let done = done.clamp(0.0, 1.0);
     let full = (done * cells as f64) as usize;
     format!(
-        "[{}{}] {:.0}%",
-        "=".repeat(full),
-        " ".repeat(cells - full),
+        "{}{} {:.0} %",
+        "█".repeat(full),
+        "░".repeat(cells - full),
         done * 100.0
     )
 }
@@ -165,15 +282,24 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
             bytes => gibibytes(bytes),
         },
     );
-    let seconds = p.stage_seconds;
-    fact(
-        "time spent",
-        format!(
-            "prepare {:.0} s, see {:.0} s, read {:.0} s, write {:.0} s",
-            seconds[0], seconds[1], seconds[2], seconds[3]
-        ),
-    );
     out
+}
+
+/// How long each step took of all that was spent, as bars.
+fn steps(session: &Session, inner: Rect) -> Vec<Line<'static>> {
+    let theme = &session.theme;
+    let seconds = session.engine.progress.stage_seconds;
+    let all: f64 = seconds.iter().sum();
+    let cells = usize::from(inner.width).saturating_sub(26).clamp(4, 40);
+    let line = |(name, seconds): (&str, f64)| {
+        let share = if all > 0.0 { seconds / all } else { 0.0 };
+        Line::from(vec![
+            Span::styled(format!("{name:<8}"), theme.dim()),
+            Span::styled(bar(share, cells), theme.accent()),
+            Span::styled(format!(" {seconds:.0} s"), theme.dim()),
+        ])
+    };
+    STEPS.into_iter().zip(seconds).map(line).collect()
 }
 
 /// The sparkline with what it shows; gives the lines that it took.
@@ -208,38 +334,85 @@ fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16
     2 + line.height
 }
 
-/// The text being generated, and the last errors.
+/// The record in hand and the end of its text as it grows.
+fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let width = usize::from(area.width).max(4);
+    let Some((group, text)) = &session.engine.progress.in_hand else {
+        return vec![Line::styled("nothing", session.theme.dim())];
+    };
+    let name = session.name_of(*group);
+    let mut out = vec![Line::styled(fit(&name, width), session.theme.title())];
+    let text = wrap(&for_screen(text), width);
+    let room = usize::from(area.height).saturating_sub(1).max(1);
+    let skip = text.len().saturating_sub(room);
+    out.extend(text.into_iter().skip(skip).map(Line::from));
+    out
+}
+
+/// The icons of what was finished last, each with the sign of its state.
+fn draw_finished(view: &View<'_>, area: Rect, buf: &mut Buffer) {
+    let session = view.session;
+    let theme = &session.theme;
+    pane(theme, area, true, "Finished", false, buf);
+    let tiles = Tiles::of(area);
+    for (at, id) in finished(session).into_iter().enumerate() {
+        let place = tiles.place(at);
+        let pictures = &session.pictures;
+        if let Some(Ok(picture)) = pictures.get(&pictures.tile_key(id, TILE)) {
+            pictures.draw(picture, place, view.boxes, theme, buf);
+        }
+        let Some(summary) = session.records.get(id) else {
+            continue;
+        };
+        let y = place.bottom();
+        let x = put(
+            buf,
+            place.x,
+            y,
+            2,
+            sign(summary.state),
+            theme.state(summary.state),
+        );
+        put(
+            buf,
+            x + 1,
+            y,
+            TILE.width.saturating_sub(2),
+            &summary.name,
+            theme.dim(),
+        );
+    }
+}
+
+fn errors(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let width = usize::from(area.width);
+    let errors = session.notices.errors().iter().rev();
+    let line =
+        |error: &String| Line::styled(fit(&format!("! {error}"), width), session.theme.text());
+    let all: Vec<Line<'static>> = errors.map(line).collect();
+    match all.is_empty() {
+        true => vec![Line::styled("none", session.theme.dim())],
+        false => all,
+    }
+}
+
+/// The text being generated, and the last errors, under each other.
 fn latest(session: &Session, area: Rect, buf: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    let theme = &session.theme;
-    let width = usize::from(area.width);
+    let room = Rect {
+        height: (area.height * 2 / 3).max(1),
+        ..area
+    };
     let mut out = Vec::new();
-    if let Some((group, text)) = &session.engine.progress.in_hand {
-        let name = session
-            .records
-            .get(*group)
-            .map_or("", |summary| &summary.name);
-        out.push(Line::styled(
-            fit(&format!("In hand: {name}"), width),
-            theme.title(),
-        ));
-        let room = usize::from(area.height) * 2 / 3;
-        let text = wrap(&for_screen(text), width);
-        let skip = text.len().saturating_sub(room.max(1));
-        out.extend(text.into_iter().skip(skip).map(Line::from));
+    if session.engine.progress.in_hand.is_some() {
+        out.extend(being_written(session, room));
     }
-    let errors = session.notices.errors();
-    if !errors.is_empty() {
+    if !session.notices.errors().is_empty() {
         out.push(Line::default());
-        out.push(Line::styled("Last errors", theme.bad()));
-        for error in errors.iter().rev() {
-            out.push(Line::styled(
-                fit(&format!("! {error}"), width),
-                theme.text(),
-            ));
-        }
+        out.push(Line::styled("Last errors", session.theme.bad()));
+        out.extend(errors(session, area));
     }
     lines(&out, 0, area, buf);
 }

@@ -2,16 +2,16 @@
 
 use crate::record::GroupState;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::text::{count, plural, rough_duration};
+use crate::text::{count, plural, rough_duration, width};
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::screens::View;
 use crate::tui::session::Session;
 use crate::tui::widgets::{fill_line, paragraph, put, wrap_styled};
-use ratatui::style::Style;
-use ratatui::text::Line;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
 
 /// The filter as it stands or is being typed.
 pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
@@ -27,6 +27,11 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             ..area
         };
         fill_line(&text, theme.cursor(true), rest, buf);
+        let typed = width(&text) as u16 + 2;
+        if let Some(wrong) = view.session.queue.wrong() {
+            let room = left.saturating_sub(typed);
+            put(buf, x + typed, area.y, room, wrong, theme.bad());
+        }
         return;
     }
     match (queue.wrong(), queue.filter()) {
@@ -81,15 +86,28 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
     };
     let mut lines: Vec<Vec<(String, Style)>> = vec![vec![(first, theme.title())], Vec::new()];
     let left = [
-        (GroupState::Draft, "certain", Action::CommitCertain, "commits all"),
-        (GroupState::Accepted, "accepted", Action::CommitAccepted, "commits all"),
+        (
+            GroupState::Draft,
+            "certain",
+            Action::CommitCertain,
+            "commits all",
+        ),
+        (
+            GroupState::Accepted,
+            "accepted",
+            Action::CommitAccepted,
+            "commits all",
+        ),
         (GroupState::Failed, "failed", Action::Failed, "lists them"),
     ];
     for (state, what, action, does) in left {
         let keys = session.keymap.keys_of(KeyContext::Global, action);
         if let (1.., Some(key)) = (groups.count(state), keys.first()) {
             lines.push(vec![
-                (format!("{} {what}: ", count(groups.count(state))), theme.text()),
+                (
+                    format!("{} {what}: ", count(groups.count(state))),
+                    theme.text(),
+                ),
                 (format!("{key} "), theme.key()),
                 (does.to_owned(), theme.dim()),
             ]);
@@ -119,16 +137,27 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
         );
         lines.push(vec![(text, theme.text())]);
     }
-    let all = session.keymap.keys_of(KeyContext::Global, Action::ClearFilter);
+    let all = session
+        .keymap
+        .keys_of(KeyContext::Global, Action::ClearFilter);
     if let Some(key) = all.first() {
-        lines.push(vec![(format!("{key} "), theme.key()), ("shows every item.".to_owned(), theme.dim())]);
+        lines.push(vec![
+            (format!("{key} "), theme.key()),
+            ("shows every item.".to_owned(), theme.dim()),
+        ]);
     }
     let cells = usize::from(area.width);
     let wrapped = lines.iter().flat_map(|parts| {
-        let parts: Vec<(&str, Style)> = parts.iter().map(|(text, style)| (&**text, *style)).collect();
+        let parts: Vec<(&str, Style)> = parts
+            .iter()
+            .map(|(text, style)| (&**text, *style))
+            .collect();
         match parts.is_empty() {
             true => vec![Line::default()],
-            false => wrap_styled(&parts, cells).into_iter().map(Line::from).collect(),
+            false => wrap_styled(&parts, cells)
+                .into_iter()
+                .map(Line::from)
+                .collect(),
         }
     });
     let wrapped: Vec<Line<'_>> = wrapped.collect();

@@ -1,5 +1,6 @@
 //! What every screen does, and what it gets and gives for it.
 
+use crate::record::GroupId;
 use crate::tui::dialogs::Dialog;
 use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
@@ -83,6 +84,11 @@ pub trait Screen {
         cursor..cursor + 3
     }
 
+    /// Further groups whose details it needs, in the queue or not.
+    fn wants_details(&self, _session: &Session) -> Vec<GroupId> {
+        Vec::new()
+    }
+
     /// The pictures that it shows or is about to, the most important one first.
     fn pictures(&self, _session: &Session) -> Vec<PictureRequest> {
         Vec::new()
@@ -96,6 +102,11 @@ pub trait Screen {
     /// [`DialogPlace::in_place`](crate::tui::dialogs::DialogPlace::in_place).
     fn in_place(&self, _dialog: Option<&Dialog>, _session: &Session) -> Option<Option<Position>> {
         None
+    }
+
+    /// Where a box may lie without covering the picture of the record; the best place first.
+    fn rooms(&self, session: &Session) -> [Rect; 2] {
+        [session.body(); 2]
     }
 
     /// The line of the filter, where the screen shows it.

@@ -4,11 +4,11 @@ use super::keyboard::{self, Continued};
 use super::probe::Capabilities;
 use crate::engine::{Event, Handle};
 use crate::error::{Error, Result};
+use crate::settings::PictureChoice;
 use crate::tui::message::Message;
-use crate::tui::picture::{self, LoadedPicture, PictureRequest};
+use crate::tui::picture::{self, Graphics, LoadedPicture, PictureRequest};
 use crate::tui::records::{Task, TaskResult, worker};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, tick, unbounded};
-use ratatui_image::picker::Picker;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub struct Channels {
 }
 
 impl Channels {
-    pub fn connect(handle: &Handle) -> Result<(Self, Continued)> {
+    pub fn connect(handle: &Handle, pictures: PictureChoice) -> Result<(Self, Continued)> {
         let (input_tx, input) = unbounded();
         let (tasks, task_rx) = unbounded();
         let (result_tx, results) = unbounded();
@@ -59,6 +59,7 @@ impl Channels {
         keyboard::read(
             input_tx,
             capabilities_tx,
+            pictures,
             Arc::clone(&frames),
             fail.clone(),
         )?;
@@ -81,12 +82,12 @@ impl Channels {
 
     /// Starts the thread that loads pictures for this kind of terminal. The application repeats its
     /// earlier requests.
-    pub fn load_pictures_for(&mut self, picker: Picker) -> Result<()> {
-        tracing::info!(protocol = ?picker.protocol_type(), "image protocol");
+    pub fn load_pictures_for(&mut self, graphics: Graphics) -> Result<()> {
+        tracing::info!(?graphics, "image protocol");
         let (requests, request_rx) = unbounded();
         let (shown_tx, shown) = bounded(64);
         picture::spawn(
-            picker,
+            graphics,
             request_rx,
             shown_tx,
             keyboard::report_to(self.fail.clone()),

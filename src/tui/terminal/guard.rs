@@ -5,6 +5,7 @@ use crate::tui::app::App;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
+use crossterm::style::Print;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -21,8 +22,13 @@ use std::time::{Duration, Instant};
 /// How long to wait for the signal that the process continues.
 const STOPPED: Duration = Duration::from_millis(200);
 
+/// Keeps the title of the window for [`POP_TITLE`].
+const PUSH_TITLE: Print<&str> = Print("\x1b[22;0t");
+const POP_TITLE: Print<&str> = Print("\x1b[23;0t");
+
 fn enter() -> std::io::Result<()> {
     enable_raw_mode()?;
+    execute!(stdout(), PUSH_TITLE)?;
     show_screen()
 }
 
@@ -42,7 +48,8 @@ fn leave() -> std::io::Result<()> {
         DisableBracketedPaste,
         DisableMouseCapture,
         LeaveAlternateScreen,
-        cursor::Show
+        cursor::Show,
+        POP_TITLE
     );
     disable_raw_mode().and(screen)
 }
@@ -51,6 +58,8 @@ fn leave() -> std::io::Result<()> {
 pub struct TerminalGuard {
     /// Never dropped: on a terminal that is gone its drop prints, and that panics.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
+    /// What the window is called.
+    title: String,
     /// The terminal shows something else than the last frame: the next one writes every cell.
     pub foreign: bool,
 }
@@ -65,6 +74,7 @@ impl TerminalGuard {
                 backend,
                 TerminalOptions { viewport },
             )?),
+            title: String::new(),
             foreign: true,
         };
         enter()?;
@@ -79,11 +89,17 @@ impl TerminalGuard {
     /// and the panes of one size would be drawn into a frame of another. `ready` is called when the
     /// frame is about to be written.
     pub fn draw(&mut self, app: &App, ready: impl FnOnce()) -> std::io::Result<()> {
-        if std::mem::take(&mut self.foreign) || self.size() != app.size() {
+        let foreign = std::mem::take(&mut self.foreign);
+        if foreign || self.size() != app.size() {
             // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
             // reads keys would get the answer.
             self.terminal.resize(Rect::from(app.size()))?;
             self.terminal.backend_mut().clear_region(ClearType::All)?;
+        }
+        let title = app.title();
+        if foreign || title != self.title {
+            execute!(stdout(), terminal::SetTitle(&title))?;
+            self.title = title;
         }
         self.terminal
             .draw(|frame| {
@@ -94,6 +110,15 @@ impl TerminalGuard {
                 ready();
             })
             .map(drop)
+    }
+}
+
+impl TerminalGuard {
+    /// Rings the bell, and shows a notification where the terminal can.
+    pub fn ring(&mut self) -> std::io::Result<()> {
+        let mut out = stdout().lock();
+        write!(out, "\x07\x1b]9;{}\x1b\\", self.title)?;
+        out.flush()
     }
 }
 

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::input::{Decoder, Input};
 use super::probe::{Capabilities, Replies};
 use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::settings::PictureChoice;
 use crate::threads;
 use crate::tui::message::Message;
 use crossbeam_channel::Sender;
@@ -28,11 +29,12 @@ const LATE: Duration = Duration::from_secs(30);
 pub fn read(
     out: Sender<Message>,
     capabilities: Sender<Capabilities>,
+    pictures: PictureChoice,
     frames: Arc<AtomicU64>,
     failed: Sender<Error>,
 ) -> Result<()> {
     let work = move || {
-        if let Err(error) = listen(&out, &capabilities, &frames) {
+        if let Err(error) = listen(&out, &capabilities, pictures, &frames) {
             tracing::warn!(%error, "the terminal is gone");
         }
         // Nobody listens where the workstation has ended.
@@ -53,6 +55,7 @@ pub fn report_to(failed: Sender<Error>) -> impl FnOnce(Error) + Send + 'static {
 fn listen(
     out: &Sender<Message>,
     capabilities: &Sender<Capabilities>,
+    pictures: PictureChoice,
     frames: &AtomicU64,
 ) -> io::Result<()> {
     let stdin = io::stdin();
@@ -120,7 +123,7 @@ fn listen(
         }
         if complete || (!reported && asked.elapsed() >= ANSWERS) {
             reported = true;
-            if capabilities.send(replies.capabilities()).is_err() {
+            if capabilities.send(replies.capabilities(pictures)).is_err() {
                 return Ok(());
             }
         }

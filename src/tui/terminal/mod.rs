@@ -10,8 +10,8 @@ mod probe;
 pub use exit::Exit;
 
 use super::app::App;
-use super::keymap::Keymap;
 use super::message::{Effect, Message};
+use super::prepared::Prepared;
 use super::session::Settings;
 use super::theme::Theme;
 use crate::engine::{Command, Event, Handle};
@@ -41,8 +41,8 @@ pub fn check() -> Result<()> {
 }
 
 /// Runs the workstation until the operator leaves; then the engine has saved everything.
-pub fn run(handle: Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<Exit> {
-    let end = run_loop(&handle, keymap, settings, log)?;
+pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
+    let end = run_loop(&handle, prepared, settings, log)?;
     if let Some(error) = end.broken {
         return Err(error);
     }
@@ -81,10 +81,17 @@ impl LoopEnd {
     }
 }
 
-fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> Result<LoopEnd> {
+fn run_loop(
+    handle: &Handle,
+    prepared: Prepared,
+    settings: Settings,
+    log: &Path,
+) -> Result<LoopEnd> {
     let mut terminal =
         TerminalGuard::take(log.to_owned()).context(ErrorKind::Terminal, "the terminal")?;
-    let theme = Theme::detect(|name| std::env::var(name).ok());
+    let Prepared { keymap, palette } = prepared;
+    let theme = Theme::detect(palette, |name| std::env::var(name).ok());
+    let pictures = settings.pictures;
     let mut app = App::new(terminal.size(), theme, keymap, settings);
     let mut effects = app.update(Message::Progress(Box::new(handle.progress())));
     let mut end = LoopEnd {
@@ -95,7 +102,7 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
     if let Err(error) = terminal.draw(&app, || ()).and_then(|()| probe::request()) {
         return Ok(end.terminal_gone(&error));
     }
-    let (mut channels, continued) = Channels::connect(handle)?;
+    let (mut channels, continued) = Channels::connect(handle, pictures)?;
     let mut drawn = Instant::now();
     let mut urgent = true;
     loop {
@@ -106,6 +113,11 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
                 // A thread that is lost is noticed when its results end.
                 Effect::Work(task) => drop(channels.tasks.send(task)),
                 Effect::Pictures(requests) => drop(channels.requests.send(requests)),
+                Effect::Ring => {
+                    if let Err(error) = terminal.ring() {
+                        return Ok(end.terminal_gone(&error));
+                    }
+                }
                 Effect::Redraw => (terminal.foreign, urgent) = (true, true),
                 Effect::Suspend => {
                     if let Err(error) = suspend(&continued) {
@@ -164,8 +176,8 @@ fn run_loop(handle: &Handle, keymap: Keymap, settings: Settings, log: &Path) -> 
                 }
                 LoopEvent::Terminal(capabilities) => {
                     urgent = true;
-                    let fine = capabilities.shows_pixels();
-                    channels.load_pictures_for(capabilities.picker)?;
+                    let fine = capabilities.graphics.is_fine();
+                    channels.load_pictures_for(capabilities.graphics)?;
                     if let Some(ground) = capabilities.ground {
                         effects.extend(app.update(Message::Ground(ground)));
                     }

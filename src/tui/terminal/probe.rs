@@ -1,5 +1,7 @@
 //! Asks the terminal which images it can show and how bright its background is.
 
+use crate::settings::PictureChoice;
+use crate::tui::picture::Graphics;
 use crate::tui::theme::Ground;
 use ratatui_image::FontSize;
 use ratatui_image::picker::cap_parser::{Parser, QueryStdioOptions, Response};
@@ -8,17 +10,13 @@ use std::io::{Write as _, stdout};
 
 /// What a terminal reports that it can do.
 pub struct Capabilities {
-    pub picker: Picker,
+    pub graphics: Graphics,
     /// Whether the background is dark or light, where the terminal reports its color.
     pub ground: Option<Ground>,
 }
 
-impl Capabilities {
-    /// Whether the terminal shows pixels smaller than half a cell.
-    pub fn shows_pixels(&self) -> bool {
-        self.picker.protocol_type() != ProtocolType::Halfblocks
-    }
-}
+/// Asks for the terminal's name and version, which decide where several programs claim the same.
+const NAME_QUERY: &[u8] = b"\x1b[>q";
 
 /// Writes the queries. The replies arrive among the keys, at any time; [`Replies`] collects them.
 pub fn request() -> std::io::Result<()> {
@@ -27,12 +25,7 @@ pub fn request() -> std::io::Result<()> {
         in_tmux,
         QueryStdioOptions {
             terminal_background_color_osc: true,
-            blacklist_protocols: if is_iterm_like() {
-                // Their kitty and sixel lack what is needed here.
-                vec![ProtocolType::Kitty, ProtocolType::Sixel]
-            } else {
-                Vec::new()
-            },
+            kitty_compression: true,
             ..QueryStdioOptions::default()
         },
     );
@@ -41,14 +34,10 @@ pub fn request() -> std::io::Result<()> {
         // The query goes through tmux to the terminal where that is allowed; this tmux answers.
         out.write_all(b"\x1b]11;?\x07")?;
     }
+    // The last answer must be that of the other query.
+    out.write_all(NAME_QUERY)?;
     out.write_all(query.as_bytes())?;
     out.flush()
-}
-
-fn is_iterm_like() -> bool {
-    ["WEZTERM_EXECUTABLE", "KONSOLE_VERSION"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// The terminal's replies so far.
@@ -56,11 +45,18 @@ fn is_iterm_like() -> bool {
 pub struct Replies {
     parser: Parser,
     responses: Vec<Response>,
+    /// As it calls itself: `kitty(0.26.5)`, `WezTerm 20240203`.
+    name: Option<String>,
 }
 
 impl Replies {
     /// Takes one complete reply.
     pub fn take(&mut self, report: &str) {
+        if let Some(name) = report.strip_prefix("\x1bP>|") {
+            let name = name.trim_end_matches(['\x1b', '\\', '\x07']);
+            self.name = Some(name.to_owned());
+            return;
+        }
         for c in report.chars() {
             self.responses.extend(self.parser.push(c));
         }
@@ -71,36 +67,69 @@ impl Replies {
         self.responses.contains(&Response::Status)
     }
 
-    pub fn capabilities(&self) -> Capabilities {
+    pub fn capabilities(&self, choice: PictureChoice) -> Capabilities {
         Capabilities {
-            picker: picker(&self.responses),
+            graphics: Graphics {
+                picker: self.picker(choice),
+                inflates: self.responses.contains(&Response::KittyCompression),
+            },
             ground: ground(&self.responses),
+        }
+    }
+
+    fn picker(&self, choice: PictureChoice) -> Picker {
+        let said = self.responses.iter().find_map(|response| match response {
+            Response::CellSize(Some((width, height))) if *width > 0 && *height > 0 => {
+                Some(FontSize::new(*width, *height))
+            }
+            _ => None,
+        });
+        let protocol = match choice {
+            PictureChoice::Auto => self.protocol(),
+            PictureChoice::Kitty => ProtocolType::Kitty,
+            PictureChoice::Sixel => ProtocolType::Sixel,
+            PictureChoice::Iterm => ProtocolType::Iterm2,
+            PictureChoice::Blocks | PictureChoice::None => ProtocolType::Halfblocks,
+        };
+        let font = said.or_else(measured);
+        // Who asks for pictures gets them, in cells of the usual size.
+        let font = font.or((choice != PictureChoice::Auto).then_some(FontSize::new(10, 20)));
+        let Some(font) = font.filter(|_| protocol != ProtocolType::Halfblocks) else {
+            return Picker::halfblocks();
+        };
+        #[expect(
+            deprecated,
+            reason = "the other constructors read standard input themselves and eat keys"
+        )]
+        let mut picker = Picker::from_fontsize(font);
+        picker.set_protocol_type(protocol);
+        picker
+    }
+
+    /// What the terminal's own replies say. Variables of the environment say nothing: they may be
+    /// of another terminal, which this one was started from.
+    fn protocol(&self) -> ProtocolType {
+        let name = self.name.as_deref().unwrap_or_default();
+        let is = |program: &str| name.starts_with(program);
+        // Of kitty's protocol these lack the placeholders.
+        let lacks = is("WezTerm") || is("Konsole") || is("iTerm2");
+        if self.responses.contains(&Response::Kitty) && !lacks && !is_old_kitty(name) {
+            ProtocolType::Kitty
+        } else if lacks {
+            ProtocolType::Iterm2
+        } else if self.responses.contains(&Response::Sixel) {
+            ProtocolType::Sixel
+        } else {
+            ProtocolType::Halfblocks
         }
     }
 }
 
-fn picker(responses: &[Response]) -> Picker {
-    let said = responses.iter().find_map(|response| match response {
-        Response::CellSize(Some((width, height))) if *width > 0 && *height > 0 => {
-            Some(FontSize::new(*width, *height))
-        }
-        _ => None,
-    });
-    let Some(font) = said.or_else(measured) else {
-        return Picker::halfblocks();
-    };
-    #[expect(
-        deprecated,
-        reason = "the other constructors read standard input themselves and eat keys"
-    )]
-    let mut picker = Picker::from_fontsize(font);
-    // A kitty reply counts most; otherwise the environment decides.
-    if responses.contains(&Response::Kitty) {
-        picker.set_protocol_type(ProtocolType::Kitty);
-    } else if responses.contains(&Response::Sixel) && !is_iterm_like() {
-        picker.set_protocol_type(ProtocolType::Sixel);
-    }
-    picker
+/// Whether it is a kitty before 0.28, which draws the placeholders as boxes.
+fn is_old_kitty(name: &str) -> bool {
+    let version = name.strip_prefix("kitty(").unwrap_or_default();
+    let mut parts = version.split(['.', ')']).map(str::parse::<u32>);
+    matches!((parts.next(), parts.next()), (Some(Ok(0)), Some(Ok(..28))))
 }
 
 fn ground(responses: &[Response]) -> Option<Ground> {
@@ -122,31 +151,70 @@ fn measured() -> Option<FontSize> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Vec<Response> {
+    fn said(replies: &[&str]) -> Replies {
         let mut answers = Replies::default();
-        answers.take(text);
-        answers.responses
+        for reply in replies {
+            answers.take(reply);
+        }
+        answers
     }
+
+    const SIXEL: &str = "\u{1b}[?63;1;2;4;6;9;15;22c";
+    const KITTY: &str = "\u{1b}_Gi=31;OK\u{1b}\\";
+    const CELL: &str = "\u{1b}[6;18;9t";
 
     #[test]
     fn answers_choose_the_protocol() {
-        let xterm = said("\u{1b}[?63;1;2;4;6;9;15;22c\u{1b}[6;18;9t\u{1b}[0n");
-        let chosen = picker(&xterm);
-        assert_eq!(chosen.protocol_type(), ProtocolType::Sixel);
-        assert_eq!(
-            (chosen.font_size().width, chosen.font_size().height),
-            (9, 18)
-        );
-        let kitty = said("\u{1b}_Gi=31;OK\u{1b}\\\u{1b}[?62;4c\u{1b}[6;20;10t\u{1b}[0n");
-        assert_eq!(picker(&kitty).protocol_type(), ProtocolType::Kitty);
+        let chosen = |replies: &[&str]| said(replies).picker(PictureChoice::Auto).protocol_type();
+        assert_eq!(chosen(&[SIXEL, CELL]), ProtocolType::Sixel);
+        assert_eq!(chosen(&[KITTY, SIXEL, CELL]), ProtocolType::Kitty);
+        for (name, protocol) in [
+            ("kitty(0.26.5)", ProtocolType::Halfblocks),
+            ("kitty(0.28.0)", ProtocolType::Kitty),
+            ("ghostty 1.1.0", ProtocolType::Kitty),
+            ("WezTerm 20240203-110809", ProtocolType::Iterm2),
+            ("Konsole 23.08.4", ProtocolType::Iterm2),
+        ] {
+            let name = format!("\u{1b}P>|{name}\u{1b}\\");
+            assert_eq!(chosen(&[&name, KITTY, CELL]), protocol, "{name}");
+        }
+        assert_eq!(chosen(&["\u{1b}[?62c", CELL]), ProtocolType::Halfblocks);
+        let font = said(&[SIXEL, CELL]).picker(PictureChoice::Auto).font_size();
+        assert_eq!((font.width, font.height), (9, 18));
+    }
+
+    #[test]
+    fn the_operator_chooses_over_the_answers() {
+        let kitty = said(&[KITTY, SIXEL, CELL]);
+        for (choice, protocol) in [
+            (PictureChoice::Kitty, ProtocolType::Kitty),
+            (PictureChoice::Sixel, ProtocolType::Sixel),
+            (PictureChoice::Iterm, ProtocolType::Iterm2),
+            (PictureChoice::Blocks, ProtocolType::Halfblocks),
+        ] {
+            assert_eq!(kitty.picker(choice).protocol_type(), protocol);
+        }
+    }
+
+    #[test]
+    fn pictures_are_sent_compressed_where_the_terminal_inflates_them() {
+        let inflates = "\u{1b}_Gi=32;OK\u{1b}\\";
+        for (replies, expected) in [
+            (&[KITTY, CELL][..], false),
+            (&[KITTY, inflates, CELL], true),
+        ] {
+            let capabilities = said(replies).capabilities(PictureChoice::Auto);
+            assert_eq!(capabilities.graphics.inflates, expected);
+        }
     }
 
     #[test]
     fn the_ground_is_what_the_terminal_says() {
-        let light = said("\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\\u{1b}[0n");
-        assert_eq!(ground(&light), Some(Ground::Light));
-        let dark = said("\u{1b}]11;rgb:1717/1717/4040\u{7}\u{1b}[0n");
-        assert_eq!(ground(&dark), Some(Ground::Dark));
-        assert_eq!(ground(&said("\u{1b}[0n")), None);
+        let of = |reply: &str| said(&[reply]).capabilities(PictureChoice::Auto).ground;
+        let light = "\u{1b}]11;rgb:ffff/ffff/dddd\u{1b}\\\u{1b}[0n";
+        assert_eq!(of(light), Some(Ground::Light));
+        let dark = "\u{1b}]11;rgb:1717/1717/4040\u{7}\u{1b}[0n";
+        assert_eq!(of(dark), Some(Ground::Dark));
+        assert_eq!(of("\u{1b}[0n"), None);
     }
 }

@@ -268,7 +268,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
 }
 
 #[test]
-fn one_value_of_many_records_is_changed_and_no_list_is_overwritten() {
+fn one_value_of_many_records_is_changed_and_the_others_stay() {
     let change = |keys: &str| {
         let mut bench = Bench::evening(120, 40);
         bench.keys(&format!("F3 space right space s {keys}"));
@@ -280,21 +280,22 @@ fn one_value_of_many_records_is_changed_and_no_list_is_overwritten() {
     let field = Field::Theme;
     let value = "ninja".to_owned();
     assert_eq!(
-        change("j enter \"ninja enter"),
+        change("h a \"ninja enter"),
         Change::Add {
             field,
             value: value.clone()
         }
     );
+    // The value that most of them have is offered first.
     assert_eq!(
-        change("right j enter \"ninja enter"),
+        change("h d enter"),
         Change::Remove {
             field,
-            value: value.clone()
+            value: "fantasy".to_owned()
         }
     );
     assert_eq!(
-        change("left j enter \"fantasy enter \"ninja enter"),
+        change("right right right left enter r enter \"ninja enter"),
         Change::Rename {
             field,
             from: "fantasy".to_owned(),
@@ -302,10 +303,59 @@ fn one_value_of_many_records_is_changed_and_no_list_is_overwritten() {
         }
     );
     assert_eq!(
-        change("j j j j enter \"hat enter"),
+        change("y s \"shoe enter"),
         Change::Set {
             field: Field::ItemTypeGuess,
-            values: vec!["hat".to_owned()]
+            values: vec!["shoes".to_owned()]
         }
+    );
+    // A color of many: to the gallery's keys come seven.
+    assert_eq!(
+        change("c r enter \"bl enter"),
+        Change::Rename {
+            field: Field::Colors,
+            from: "red".to_owned(),
+            to: "black".to_owned()
+        }
+    );
+}
+
+#[test]
+fn a_bulk_change_is_shown_before_it_is_done() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("\\ s t r \"왕관 enter \"크라운");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Change 7 records that the list shows"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("5 records change; 2 have no draft"),
+        "{screen}"
+    );
+    let line = "5x tags     모자, 보석, 빨강, 왕관 -> 모자, 보석, 빨강, 크라운";
+    assert!(screen.contains(line), "{screen}");
+    assert!(
+        bench
+            .commands
+            .iter()
+            .all(|sent| !matches!(sent, Command::Apply { .. }))
+    );
+    bench.keys("enter");
+    let screen = bench.screen();
+    let notice = "renamed 왕관 to 크라운 in tags of 5 records; 2 have no draft";
+    assert!(screen.contains(notice), "{screen}");
+    bench.keys("u");
+    assert!(
+        bench.screen().contains("undone: rename"),
+        "{}",
+        bench.screen()
+    );
+    // Nothing is done where nothing would change.
+    bench.keys("s t d \"없는_태그 enter");
+    assert!(
+        bench.screen().contains("nothing changes; 5 do not have it"),
+        "{}",
+        bench.screen()
     );
 }

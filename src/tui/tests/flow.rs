@@ -26,7 +26,9 @@ fn a_burst_of_accepts_stops_at_what_was_not_drawn() {
     assert_eq!(decided(&bench), [GroupId(3)]);
     let screen = bench.screen();
     assert!(
-        screen.contains("아주 길고 긴 이름을 가진 전설의 용사의 낡은 가죽 장갑 was not on screen yet"),
+        screen.contains(
+            "아주 길고 긴 이름을 가진 전설의 용사의 낡은 가죽 장갑 was not on screen yet"
+        ),
         "{screen}"
     );
     // It has been by now.
@@ -49,7 +51,7 @@ fn a_new_text_must_be_seen_again() {
     let detail = bench.world.get_mut(&GroupId(3)).unwrap();
     let draft = detail.draft.as_mut().unwrap();
     draft.labels.set(Field::TagsKo, ["다른 태그"]);
-    detail.summary.labels = draft.labels.summary();
+    detail.summary.labels = draft.labels.clone();
     let summary = detail.summary.clone();
     bench.event(Event::Groups(vec![summary]));
     let key = crossterm::event::KeyEvent::new(KeyCode::Char('a'), KeyModifiers::NONE);
@@ -202,7 +204,10 @@ fn undo_goes_to_what_it_undid_and_names_it() {
     assert!(screen.contains("; the filter hides it"), "{screen}");
     bench.keys("F3 A x \"흐림 enter y F2 u");
     let screen = bench.screen();
-    assert!(screen.contains("undone: reject: 3 record(s); now at "), "{screen}");
+    assert!(
+        screen.contains("undone: reject: 3 record(s); now at "),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -216,7 +221,10 @@ fn a_notice_stays_until_something_else_happens() {
     }
     bench.keys("o");
     let screen = bench.screen();
-    assert!(!screen.contains(notice) && screen.contains("sorted by name"), "{screen}");
+    assert!(
+        !screen.contains(notice) && screen.contains("sorted by name"),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -241,7 +249,11 @@ fn what_was_decided_is_counted_without_what_was_taken_back() {
     let mut bench = Bench::evening(160, 40);
     assert!(!bench.screen().contains("decided"));
     bench.keys("a a");
-    assert!(bench.screen().contains("2 decided, 1 of 7 committed"), "{}", bench.screen());
+    assert!(
+        bench.screen().contains("2 decided, 1 of 7 committed"),
+        "{}",
+        bench.screen()
+    );
     bench.keys("u");
     assert!(bench.screen().contains("1 decided"), "{}", bench.screen());
 }

@@ -1,6 +1,7 @@
 //! Many records: bulk steps, filters, retries, leaving.
 
 use super::*;
+use crate::record::{Estimator, Look, Reason};
 
 #[test]
 fn a_bulk_decision_tells_how_many_it_is_about() {
@@ -212,19 +213,83 @@ fn a_record_being_edited_keeps_its_place() {
 }
 
 #[test]
-fn replace_shows_what_it_would_do_and_asks() {
+fn what_was_learned_counts_once_the_operator_goes_on() {
+    let mut bench = Bench::evening(120, 40);
+    let order = |bench: &Bench| -> Vec<String> {
+        let rows = 0..bench.session().queue.len();
+        rows.map(|row| bench.session().row(row).unwrap().name.clone())
+            .collect()
+    };
+    let before = order(&bench);
+    assert_eq!(before[2], "붉은 여왕의 모자");
+    assert!(
+        bench.screen().contains("%, estimated"),
+        "{}",
+        bench.screen()
+    );
+    let looks = |reason, changed| {
+        let look = Look {
+            reasons: vec![reason],
+            signals: vec![],
+            changed,
+        };
+        vec![look; 40]
+    };
+    let cares = [
+        looks(Reason::FewTags, true),
+        looks(Reason::ColorMismatch, false),
+    ];
+    let learned = Estimator::learn(cares.iter().flatten());
+    bench.event(Event::Learned(Box::new(learned)));
+    assert_eq!(order(&bench), before);
+    bench.keys("j");
+    assert_eq!(bench.current_name(), before[1]);
+    assert_eq!(order(&bench)[0], "붉은 여왕의 모자");
+    bench.keys("home");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("40 of 40 like this were changed"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn replace_shows_what_it_would_do_and_leaves_out_what_is_ticked_off() {
     let mut bench = Bench::evening(120, 40);
     bench.keys("ctrl-f \"왕관 enter \"크라운 enter");
     let screen = bench.screen();
+    // Of its own name a record keeps every letter.
+    assert!(screen.contains("5 records change: tags in 5"), "{screen}");
+    assert!(screen.contains("1 name protected"), "{screen}");
     assert!(
-        screen.contains("Replace `왕관` with `크라운` in"),
+        screen.contains("x    5x tags     왕관 -> 크라운"),
         "{screen}"
     );
-    bench.keys("y");
-    assert!(matches!(
-        bench.commands.last(),
-        Some(Command::Apply { groups, change: Change::Replace { .. } }) if groups.len() == 5
-    ));
+    bench.keys("esc ctrl-f \"보석 enter \"구슬 enter down space");
+    let screen = bench.screen();
+    assert!(screen.contains("-    1x label"), "{screen}");
+    let tags = |bench: &Bench, id| {
+        let draft = bench.world[&GroupId(id)].draft.as_ref().unwrap();
+        draft.labels.values(Field::TagsKo).to_vec()
+    };
+    bench.keys("enter");
+    let Some(Command::Apply {
+        groups,
+        change: Change::Replace(what),
+    }) = bench.commands.last()
+    else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!((groups.len(), what.except.len()), (7, 1));
+    assert_eq!(tags(&bench, 1), ["모자", "구슬", "빨강", "왕관"]);
+    let kept = &what.except[0];
+    let kept = bench.world.values().filter(|detail| {
+        let draft = detail.draft.as_ref();
+        draft.is_some_and(|draft| draft.labels.label_ko() == kept)
+    });
+    assert_eq!(kept.count(), 1);
+    bench.keys("u");
+    assert_eq!(tags(&bench, 1), ["모자", "보석", "빨강", "왕관"]);
 }
 
 #[test]

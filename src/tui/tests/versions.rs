@@ -28,12 +28,12 @@ fn a_new_answer_is_offered_and_the_draft_stays() {
     bench.answer(6, "green");
     let screen = bench.screen();
     assert!(
-        screen.contains("new answer for 은반지: v to compare"),
+        screen.contains("은반지: new answer; the draft stays, v compares"),
         "{screen}"
     );
     // It needs a person again, and the queue says why.
     assert!(screen.contains("은반지"), "{screen}");
-    assert!(screen.contains("new answer comm"), "{screen}");
+    assert!(screen.contains("new answer"), "{screen}");
 
     let mut bench = with_new_answer(120, 40);
     assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
@@ -54,7 +54,10 @@ fn a_new_answer_is_offered_and_the_draft_stays() {
 fn a_taken_answer_replaces_the_line_by_the_commit_alone() {
     let mut bench = with_new_answer(120, 40);
     bench.keys("v");
-    insta::assert_snapshot!("versions_offered", bench.screen());
+    for title in ["Versions", "Against"] {
+        let lines: Vec<String> = bench.pane(title).unwrap().into_values().collect();
+        insta::assert_snapshot!(format!("versions_offered_{title}"), lines.join("\n"));
+    }
     bench.keys("T");
     assert_eq!(tags(&bench), ["모자", "새 태그"]);
     let replaces = "replaces the line in labels.jsonl by this draft";
@@ -70,11 +73,11 @@ fn a_taken_answer_replaces_the_line_by_the_commit_alone() {
     // The text of before is listed, and can be taken back.
     bench.keys("v");
     assert!(
-        bench.screen().contains("was committed, x2"),
+        bench.screen().contains("was committed 2026-01-11"),
         "{}",
         bench.screen()
     );
-    bench.keys("left left T");
+    bench.keys("k k T");
     assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
     assert!(bench.screen().contains(replaces), "{}", bench.screen());
     bench.keys("u u u u");
@@ -86,12 +89,15 @@ fn a_taken_answer_replaces_the_line_by_the_commit_alone() {
 fn edits_are_versions_too() {
     let mut bench = Bench::evening(120, 40);
     let before = tags(&bench);
-    bench.keys("t \"하나 enter esc t \"둘 enter esc v right");
+    bench.keys("t \"하나 enter esc t \"둘 enter esc v");
     let screen = bench.screen();
-    assert!(screen.contains("Versions of Frozen 왕관"), "{screen}");
+    assert!(
+        screen.contains("Against the draft of Frozen 왕관"),
+        "{screen}"
+    );
     assert!(screen.contains("edit, draft"), "{screen}");
     // One field of the first version of all.
-    bench.keys("left left left left down enter esc");
+    bench.keys("k k k k right down enter esc");
     let Some(Command::Apply {
         change: Change::TakeField { version, field },
         ..
@@ -133,4 +139,66 @@ fn what_a_commit_confirms_is_said_until_it_is_confirmed() {
     imported.current.review.line.as_mut().unwrap().by = crate::record::CommittedBy::Import;
     bench.event(Event::Detail(Box::new(imported)));
     assert!(bench.screen().contains(confirms), "{}", bench.screen());
+}
+
+#[test]
+fn a_digit_takes_a_field_that_differs() {
+    let mut bench = with_new_answer(120, 40);
+    // The label is the same: tags are the first field that differs, colors the second.
+    bench.keys("v 2");
+    let labels = bench.session().labels().unwrap();
+    assert_eq!(labels.values(Field::Colors), ["green"]);
+    assert_eq!(tags(&bench), ["모자", "보석", "빨강", "왕관"]);
+    // Colors are the same now, and what came after them has their digit.
+    bench.keys("1");
+    assert_eq!(tags(&bench), ["모자", "새 태그"]);
+    bench.keys("1");
+    assert!(
+        bench.screen().contains("took queries"),
+        "{}",
+        bench.screen()
+    );
+    bench.keys("1");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("no field that differs has this number"),
+        "{screen}"
+    );
+    assert!(screen.contains("The same text as the draft."), "{screen}");
+}
+
+#[test]
+fn an_answer_that_was_asked_for_says_what_it_has_changed() {
+    let mut bench = Bench::evening(120, 40);
+    assert_eq!(bench.current_name(), "Frozen 왕관");
+    bench.keys("r");
+    assert!(bench.screen().contains("asked again"), "{}", bench.screen());
+    bench.answer(3, "gold");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("Frozen 왕관: new answer, 2 reasons -> 0"),
+        "{screen}"
+    );
+    let queue: Vec<String> = bench.pane("Queue").unwrap().into_values().collect();
+    assert!(queue.join("\n").contains("answered 2 -> 0"), "{queue:?}");
+    // Looked at, it is news no more.
+    bench.keys("g g v esc");
+    let queue: Vec<String> = bench.pane("Queue").unwrap().into_values().collect();
+    assert!(!queue.join("\n").contains("answered 2"), "{queue:?}");
+}
+
+#[test]
+fn the_picture_is_in_sight_beside_the_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = folder.path().join("icon.png");
+    let dot = image::Rgba([200, 30, 30, 255]);
+    image::RgbaImage::from_pixel(20, 20, dot)
+        .save(&icon)
+        .unwrap();
+    for (width, height) in [(64, 16), (80, 24), (120, 36), (200, 60)] {
+        let mut bench = Bench::evening(width, height);
+        bench.show_pixels(&icon);
+        bench.keys("v");
+        assert_eq!(bench.images().len(), 1, "{width}x{height}");
+    }
 }

@@ -47,6 +47,14 @@ pub fn split_right(area: Rect, right: u16) -> (Rect, Rect) {
     )
 }
 
+/// Under this there is one pane at a time, without a border.
+const TWO_PANES: (u16, u16) = (64, 14);
+
+/// Whether there is room for panes side by side.
+pub fn has_borders(body: Rect) -> bool {
+    body.width >= TWO_PANES.0 && body.height >= TWO_PANES.1
+}
+
 /// What is left inside a pane's border, or under its title where it has none.
 pub fn inner(area: Rect, borders: bool) -> Rect {
     if borders {

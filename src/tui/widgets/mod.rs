@@ -1,9 +1,11 @@
 //! Pieces that screens and dialogs draw with: frames, texts cut to their room, wrapped lines.
 
+mod diff;
 pub mod layout;
 mod text_edit;
 mod wide;
 
+pub use diff::{Change, differences};
 pub use text_edit::TextEdit;
 pub use wide::normalize_wide;
 

@@ -1,6 +1,7 @@
 //! From requests to tokens: the scheduler, its slots, the cache of shared prefixes, sampling.
 
 mod prefix_cache;
+mod prompt_cache;
 pub mod request;
 pub mod sampling;
 pub mod scheduler;

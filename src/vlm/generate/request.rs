@@ -1,7 +1,7 @@
 //! Requests to the generator and the events that answer them.
 
 use super::sampling::{Constraint, Sampling};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ pub struct GenerateRequest {
     /// Never generate an end token.
     pub ignore_eos: bool,
     pub constraint: Option<Box<dyn Constraint>>,
+    /// Keep what was computed of the prompt for a while after the answer: requests with the same
+    /// prompt that follow start from it.
+    pub keep_prompt: bool,
 }
 
 /// A token of an answer.
@@ -62,4 +65,8 @@ pub enum GenerateEvent {
         ticket: u64,
         error: Error,
     },
+}
+
+pub(crate) fn model_error(error: &candle_core::Error) -> Error {
+    Error::new(ErrorKind::Model, format!("the model failed: {error}"))
 }

@@ -2,8 +2,9 @@
 //! one starts as soon as one finishes.
 
 use super::prefix_cache::PrefixCache;
-use super::request::{GenerateEvent, GenerateRequest};
-use super::slot::{Slot, SlotOutput, chunk_len, encode_group, model_error, run_lengths};
+use super::prompt_cache::PromptCache;
+use super::request::{GenerateEvent, GenerateRequest, model_error};
+use super::slot::{Slot, SlotOutput, chunk_len, encode_group, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_cache::Prefix;
@@ -45,6 +46,7 @@ pub struct Generator<'m> {
     waiting: VecDeque<GenerateRequest>,
     slots: Vec<Slot>,
     prefixes: PrefixCache,
+    prompts: PromptCache,
     stats: StepStats,
 }
 
@@ -59,6 +61,7 @@ impl<'m> Generator<'m> {
             waiting: VecDeque::new(),
             slots: Vec::new(),
             prefixes: PrefixCache::default(),
+            prompts: PromptCache::default(),
             stats: StepStats::default(),
         }
     }
@@ -119,12 +122,16 @@ impl<'m> Generator<'m> {
                     self.slots.iter().map(|slot| &slot.request.prefix).collect();
                 let slots: usize = self.slots.iter().map(|slot| slot.bytes).sum();
                 let room = self.options.cache_bytes.saturating_sub(slots);
-                let new = self.new_prefix_bytes(request);
-                if !self
-                    .prefixes
-                    .evict(room, bytes + new, &request.prefix, &in_use)
-                    && !self.slots.is_empty()
-                {
+                let needed = bytes + self.new_prefix_bytes(request);
+                // What is only kept for later gives way to what is asked now.
+                let fits = loop {
+                    let room = room.saturating_sub(self.prompts.bytes());
+                    let fits = self.prefixes.evict(room, needed, &request.prefix, &in_use);
+                    if fits || !self.prompts.drop_oldest() {
+                        break fits;
+                    }
+                };
+                if !fits && !self.slots.is_empty() {
                     return;
                 }
             }
@@ -133,7 +140,11 @@ impl<'m> Generator<'m> {
             };
             let ticket = request.ticket;
             let ends = &self.model.spec().end_tokens;
-            match checked.and_then(|bytes| Slot::new(request, bytes, ends, events)) {
+            let slot = checked.and_then(|bytes| {
+                let forked = self.prompts.fork(&request).transpose()?;
+                Slot::new(request, forked, bytes, ends, events)
+            });
+            match slot {
                 Ok(slot) => {
                     self.prefixes.request(self.model, &slot.request.prefix);
                     self.slots.push(slot);
@@ -385,9 +396,24 @@ impl<'m> Generator<'m> {
                 },
             })
             .collect();
-        let mut finished = outputs.iter().map(|output| output.finished);
-        self.slots.retain(|_| finished.next() != Some(true));
+        for (index, _) in outputs.iter().enumerate().rev().filter(|(_, o)| o.finished) {
+            let slot = self.slots.remove(index);
+            self.keep_prompt(slot);
+        }
         events.extend(outputs.into_iter().flat_map(|output| output.events));
+    }
+
+    /// Keeps the prompt of a finished slot, if it is wanted again.
+    fn keep_prompt(&mut self, slot: Slot) {
+        let (Some(key), Some(sequence)) = (slot.kept, &slot.sequence) else {
+            return;
+        };
+        // While their answers are looked at, as many others come to their end.
+        let most = 2 * self.options.slots.max(1);
+        if let Err(error) = self.prompts.keep(self.model, key, sequence, most) {
+            // It is computed again where it is asked for.
+            tracing::warn!(%error, "a prompt could not be kept");
+        }
     }
 
     /// Drops failed slots, given in the order of their index.

@@ -1,6 +1,7 @@
 //! A slot of the scheduler: a request in flight, its progress and its sampler.
 
-use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken};
+use super::prompt_cache::PromptKey;
+use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, model_error};
 use super::sampling::{Choice, Constraint, Sampler};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{Timings, TokenCounts};
@@ -34,6 +35,10 @@ pub(crate) struct Slot {
     pub timings: Timings,
     pub started: Instant,
     pub bytes: usize,
+    /// The number of prompt tokens that nobody had to compute for it.
+    pub shared: usize,
+    /// The prompt, where it is to be kept.
+    pub kept: Option<PromptKey>,
 }
 
 /// The result of sampling for one slot.
@@ -43,13 +48,16 @@ pub(crate) struct SlotOutput {
 }
 
 impl Slot {
-    /// `bytes` is the most that its own keys and values can take.
+    /// `forked` holds all of the prompt but its last token, if that is known; `bytes` is the most
+    /// that its own keys and values can take.
     pub fn new(
         mut request: GenerateRequest,
+        forked: Option<Sequence>,
         bytes: usize,
         ends: &[u32],
         events: &mut Vec<GenerateEvent>,
     ) -> Result<Self> {
+        let kept = PromptKey::of(&request);
         let mut slot = Self {
             sequence: None,
             features: request.images.is_empty().then(Vec::new),
@@ -65,9 +73,21 @@ impl Slot {
             timings: Timings::default(),
             started: Instant::now(),
             bytes,
+            shared: request.prefix.len(),
+            kept,
             request,
         };
         slot.prompt = slot.request.prefix.len() + slot.pending.len();
+        if let Some(mut sequence) = forked {
+            let own = slot.pending.len() + slot.request.max_new_tokens;
+            let reserved = sequence.reserve(own);
+            reserved.map_err(|error| model_error(&error))?;
+            slot.pending.drain(..sequence.own_len());
+            slot.shared = sequence.len();
+            slot.sequence = Some(sequence);
+            slot.request.images.clear();
+            slot.features = Some(Vec::new());
+        }
         // The tokens that a grammar forces at the start need no step of their own.
         if let Some(constraint) = &mut slot.request.constraint {
             let forced = constraint.forced()?;
@@ -114,7 +134,7 @@ impl Slot {
                     timings: self.timings,
                     counts: TokenCounts {
                         prompt: self.prompt,
-                        shared: self.request.prefix.len(),
+                        shared: self.shared,
                         generated: self.generated,
                         forced: self.forced,
                     },
@@ -205,10 +225,6 @@ pub(crate) fn forced_token(id: u32) -> GeneratedToken {
         logprob: None,
         forced: true,
     }
-}
-
-pub(crate) fn model_error(error: &candle_core::Error) -> Error {
-    Error::new(ErrorKind::Model, format!("the model failed: {error}"))
 }
 
 /// The lengths of the runs of `token`.

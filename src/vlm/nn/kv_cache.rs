@@ -56,6 +56,16 @@ pub(crate) struct PlainLayer {
 }
 
 impl PlainLayer {
+    /// A copy of the first `tokens`.
+    fn fork(&self, kv_dim: usize, tokens: usize) -> Self {
+        let numbers = tokens.next_multiple_of(BLOCK) * kv_dim;
+        let head = |part: &Vec<f32>| part[..numbers.min(part.len())].to_vec();
+        Self {
+            keys: head(&self.keys),
+            values: head(&self.values),
+        }
+    }
+
     fn reserve(&mut self, kv_dim: usize, tokens: usize) {
         let numbers = kv_dim * tokens.next_multiple_of(BLOCK);
         for part in [&mut self.keys, &mut self.values] {
@@ -116,9 +126,14 @@ pub(crate) struct DeviceLayer {
 
 impl DeviceLayer {
     fn reserve(&mut self, spec: &CacheSpec, used: usize, tokens: usize) -> Result<()> {
-        if tokens <= self.capacity {
-            return Ok(());
+        if tokens > self.capacity {
+            *self = self.copy(spec, used, tokens)?;
         }
+        Ok(())
+    }
+
+    /// A copy of the first `used` tokens, with room for `tokens`.
+    fn copy(&self, spec: &CacheSpec, used: usize, tokens: usize) -> Result<Self> {
         let shape = (spec.shape.kv_heads, tokens, spec.shape.head_dim);
         let grow = |old: Option<&Tensor>| -> Result<Tensor> {
             let new = Tensor::zeros(shape, spec.dtype, &spec.device)?;
@@ -131,9 +146,10 @@ impl DeviceLayer {
         };
         let keys = grow(self.tensors.as_ref().map(|(keys, _)| keys))?;
         let values = grow(self.tensors.as_ref().map(|(_, values)| values))?;
-        self.tensors = Some((keys, values));
-        self.capacity = tokens;
-        Ok(())
+        Ok(Self {
+            tensors: Some((keys, values)),
+            capacity: tokens,
+        })
     }
 
     /// Appends keys and values, `(kv_heads, tokens, head_dim)`, after the first `used`.
@@ -250,6 +266,37 @@ impl Sequence {
             }
         }
         Ok(())
+    }
+
+    /// A sequence of its own that starts with the first `len` tokens of this one: the shared prefix
+    /// stays shared, the rest is copied.
+    pub fn fork(&self, len: usize) -> Result<Self> {
+        let Some(own) = len
+            .checked_sub(self.shared_len())
+            .filter(|own| *own <= self.own_len())
+        else {
+            candle_core::bail!(
+                "a sequence of {} tokens cannot be forked at {len}",
+                self.len()
+            )
+        };
+        let layers = self.layers.iter().map(|layer| {
+            Ok(match layer {
+                LayerCache::Plain(layer) => {
+                    LayerCache::Plain(layer.fork(self.spec.shape.kv_dim(), own))
+                }
+                LayerCache::Device(layer) => {
+                    let room = own.next_multiple_of(BLOCK);
+                    LayerCache::Device(layer.copy(&self.spec, own, room)?)
+                }
+            })
+        });
+        Ok(Self {
+            spec: Arc::clone(&self.spec),
+            prefix: self.prefix.clone(),
+            layers: layers.collect::<Result<_>>()?,
+            next: self.next[..own].to_vec(),
+        })
     }
 
     /// Drops everything after the first `len` tokens. The shared prefix stays.

@@ -1,10 +1,10 @@
 //! `imagefolder`: a folder of images for each split, with `metadata.jsonl`.
 
-use super::{Format, Writer};
+use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::destination::PendingFile;
+use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shards, images};
-use crate::export::dataset::{Example, Split};
 use crate::record::Record;
 use serde::Serialize;
 

@@ -1,11 +1,11 @@
 //! `jsonl`: records with their captions, and paths that lead to the images from anywhere, or from
 //! the dataset.
 
-use super::{Format, Writer};
+use super::format::{Format, Writer};
+use super::table::{Located, located_files};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::destination::PendingFile;
-use crate::export::dataset::formats::table::{Located, located_files};
-use crate::export::dataset::{Example, Split};
+use crate::export::dataset::example::{Example, Split};
 use crate::record::Record;
 use serde::Serialize;
 

@@ -1,10 +1,10 @@
 //! `parquet-images`: Parquet shards that hold the images, with the features by which Hugging Face
 //! datasets shows them.
 
-use super::{Format, Writer};
+use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
+use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
-use crate::export::dataset::{Example, Split};
 use crate::export::parquet::{broken, record_columns, record_fields, unfit};
 use crate::export::target::{Sink, Target};
 use crate::record::Record;

@@ -1,9 +1,9 @@
 //! `sidecar`: images, each with its captions in a text file of the same name beside it.
 
-use super::{Format, Writer};
+use super::format::{Format, Writer};
 use crate::error::Result;
+use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shards, images_with_text};
-use crate::export::dataset::{Example, Split};
 
 pub struct Sidecar;
 

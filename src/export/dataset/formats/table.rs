@@ -1,9 +1,9 @@
 //! `csv` and `tsv`: one row for each caption of an image, in the columns that OpenCLIP reads.
 
-use super::{Format, Writer};
+use super::format::{Format, Writer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shards, images};
-use crate::export::dataset::{Example, Split};
 use crate::export::target::{Sink, Target};
 use crate::outdir::file;
 use crate::settings::PathsAre;

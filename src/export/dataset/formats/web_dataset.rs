@@ -1,10 +1,10 @@
 //! `webdataset`: tar files in which the image, its text and its record of one key follow each
 //! other, with `sizes.json` beside them as OpenCLIP reads it.
 
-use super::{Format, Writer};
+use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
+use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shard, Shards};
-use crate::export::dataset::{Example, Split};
 use crate::export::target::{Sink, Target};
 use crate::outdir::file;
 use crate::record::Record;

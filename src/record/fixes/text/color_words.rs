@@ -165,7 +165,10 @@ mod tests {
         }
         for word in vocabulary.entries(Field::Colors) {
             let shade = in_shape(word, Shape::Shade);
-            assert!(shade.ends_with('색') || word.word == "transparent" || word.word == "multicolor", "{shade}");
+            assert!(
+                shade.ends_with('색') || word.word == "transparent" || word.word == "multicolor",
+                "{shade}"
+            );
         }
     }
 
@@ -174,11 +177,14 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         let color = |token| {
             let color = ColorUse::of(token, "골드 반지", &vocabulary)?;
-            Some((color.word.word.clone(), color.shape, color.particle.to_owned()))
+            Some((
+                color.word.word.clone(),
+                color.shape,
+                color.particle.to_owned(),
+            ))
         };
-        let known = |word: &str, shape, particle: &str| {
-            Some((word.to_owned(), shape, particle.to_owned()))
-        };
+        let known =
+            |word: &str, shape, particle: &str| Some((word.to_owned(), shape, particle.to_owned()));
         assert_eq!(color("검은"), known("black", Shape::Adjective, ""));
         assert_eq!(color("블랙과"), known("black", Shape::Loan, "과"));
         assert_eq!(color("블랙색의"), known("black", Shape::Shade, "의"));

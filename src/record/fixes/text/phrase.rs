@@ -12,16 +12,7 @@ const JOINS: [&str; 5] = ["과", "와", "하고", "랑", "이랑"];
 const SIGNS: [char; 5] = [',', '/', '·', '&', '+'];
 /// After colors: words that need two of them.
 const MIXES: [&str; 10] = [
-    "섞",
-    "조합",
-    "조화",
-    "어우",
-    "이루",
-    "구성",
-    "혼합",
-    "대비",
-    "배색",
-    "투톤",
+    "섞", "조합", "조화", "어우", "이루", "구성", "혼합", "대비", "배색", "투톤",
 ];
 /// After a color word: words that are nothing without it.
 const COLOR_NOUNS: [&str; 6] = ["컬러", "색상", "색조", "톤", "계열", "빛깔"];
@@ -206,7 +197,8 @@ impl<'a> Phrase<'a> {
             self.remove(at);
             return Some(self);
         }
-        let begins = |words: &[&str]| !next.is_name && words.iter().any(|w| next.word.starts_with(w));
+        let begins =
+            |words: &[&str]| !next.is_name && words.iter().any(|w| next.word.starts_with(w));
         if begins(&MIXES) {
             return None;
         }
@@ -264,16 +256,36 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (before, from, to, after) in [
             ("검은 리본 모자", "black", "white", "하얀 리본 모자"),
-            ("검은색과 금색의 망토", "black", "white", "흰색과 금색의 망토"),
-            ("블랙과 골드의 망토", "black", "white", "화이트와 골드의 망토"),
-            ("블랙으로 빛나는 망토", "black", "blue", "블루로 빛나는 망토"),
+            (
+                "검은색과 금색의 망토",
+                "black",
+                "white",
+                "흰색과 금색의 망토",
+            ),
+            (
+                "블랙과 골드의 망토",
+                "black",
+                "white",
+                "화이트와 골드의 망토",
+            ),
+            (
+                "블랙으로 빛나는 망토",
+                "black",
+                "blue",
+                "블루로 빛나는 망토",
+            ),
             ("블랙색의 망토", "black", "navy", "남색의 망토"),
             ("빨강을 띤 검", "red", "blue", "파랑을 띤 검"),
             ("a black hat", "black", "sky blue", "a sky blue hat"),
             // What is there already is not said twice.
             ("검은색과 흰색의 망토", "black", "white", "흰색의 망토"),
             // The name is nobody's claim.
-            ("레드 클로버 붉은 모자", "red", "white", "레드 클로버 하얀 모자"),
+            (
+                "레드 클로버 붉은 모자",
+                "red",
+                "white",
+                "레드 클로버 하얀 모자",
+            ),
         ] {
             let phrase = Phrase::new(before, "레드 클로버", &vocabulary);
             let replaced = phrase
@@ -287,9 +299,15 @@ mod tests {
     fn one_more_color_is_named_where_it_reads_well() {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (before, after) in [
-            ("검은색과 금색의 빛나는 망토", "흰색과 검은색과 금색의 빛나는 망토"),
+            (
+                "검은색과 금색의 빛나는 망토",
+                "흰색과 검은색과 금색의 빛나는 망토",
+            ),
             ("블랙 레이스 망토", "화이트와 블랙 레이스 망토"),
-            ("검은 리본이 달린 눈꽃 모자", "검은 리본이 달린 하얀 눈꽃 모자"),
+            (
+                "검은 리본이 달린 눈꽃 모자",
+                "검은 리본이 달린 하얀 눈꽃 모자",
+            ),
             ("리본이 달린 망토", "리본이 달린 하얀 망토"),
         ] {
             let phrase = Phrase::new(before, "눈꽃 모자", &vocabulary);
@@ -310,7 +328,10 @@ mod tests {
             ("블랙 컬러의 망토", Some("망토")),
             ("검은색", Some("")),
             ("모자, 검은색, 리본", Some("모자, 리본")),
-            ("흰색, 파란색과 검은색이 섞인 망토", Some("흰색, 파란색이 섞인 망토")),
+            (
+                "흰색, 파란색과 검은색이 섞인 망토",
+                Some("흰색, 파란색이 섞인 망토"),
+            ),
             ("흰색과 검은색이 섞인 망토", None),
             ("검은색으로 빛나는 망토", None),
             ("색상이 검은색인 망토", None),

@@ -107,7 +107,9 @@ pub fn known_words(labels: &Labels, field: Field, context: &FixContext) -> Vec<S
             Field::Material if !name.is_empty() => clean_text(text).replace(&name, " "),
             _ => clean_text(text),
         };
-        let whole = vocabulary.find_exact(field, &text).filter(|_| !is_short(&text));
+        let whole = vocabulary
+            .find_exact(field, &text)
+            .filter(|_| !is_short(&text));
         let parts = words(&text).flat_map(stems).filter(|word| !is_short(word));
         let parts = parts.filter_map(|word| vocabulary.find_exact(field, word));
         for word in whole.into_iter().chain(parts) {

@@ -19,7 +19,9 @@ pub fn set_colors(labels: &Labels, context: &FixContext) -> Option<Labels> {
     }
     let colors = context.rules.colors?;
     let measured = colors.unclaimed(&[], context.rules.vocabulary).into_iter();
-    let measured = measured.take(MOST_COLORS).map(|(word, _)| word.word.clone());
+    let measured = measured
+        .take(MOST_COLORS)
+        .map(|(word, _)| word.word.clone());
     Some(labels.clone().with(Field::Colors, measured))
 }
 

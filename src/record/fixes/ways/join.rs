@@ -74,7 +74,11 @@ fn row(colors: &[&Word]) -> Option<String> {
         [color] => Some(in_shape(color, Shape::Adjective).to_owned()),
         [before @ .., last] => {
             let before = before.iter().map(|word| with_particle(shade(word), "과"));
-            Some(format!("{} {}의", before.collect::<Vec<_>>().join(" "), shade(last)))
+            Some(format!(
+                "{} {}의",
+                before.collect::<Vec<_>>().join(" "),
+                shade(last)
+            ))
         }
     }
 }

@@ -164,7 +164,11 @@ fn named_clause(clause: &str, context: &FixContext) -> String {
         let look = LOOKS.iter().any(|look| last.ends_with(look));
         let ends = match look {
             true => "의",
-            false if last.ends_with(['의', '는', '은', '한', '운', '인', '진', '난', '색', '빛']) => "",
+            false
+                if last.ends_with(['의', '는', '은', '한', '운', '인', '진', '난', '색', '빛']) =>
+            {
+                ""
+            }
             false => " 모양의",
         };
         let phrase = words.join(" ");
@@ -216,5 +220,7 @@ pub fn mistakes_kind(labels: &Labels, context: &FixContext) -> bool {
     };
     let kinds = words(&label).flat_map(stems);
     let mut kinds = kinds.filter_map(|word| kind_at_end(word, vocabulary));
-    kinds.next_back().is_some_and(|last| last.word != item.word && !last.is_wide())
+    kinds
+        .next_back()
+        .is_some_and(|last| last.word != item.word && !last.is_wide())
 }

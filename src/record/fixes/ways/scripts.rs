@@ -51,12 +51,13 @@ fn translated(field: Field, value: &str, context: &FixContext) -> Option<String>
         return Some(whole);
     }
     let value = clean_text(value);
-    let words = value.split(' ').map(|word| {
-        match is_foreign(field, word, context.rules.item_name) {
-            true => korean(field, word, vocabulary),
-            false => Some(word.to_owned()),
-        }
-    });
+    let words =
+        value.split(' ').map(
+            |word| match is_foreign(field, word, context.rules.item_name) {
+                true => korean(field, word, vocabulary),
+                false => Some(word.to_owned()),
+            },
+        );
     Some(words.collect::<Option<Vec<_>>>()?.join(" "))
 }
 

@@ -6,7 +6,9 @@ use super::queue_parts::{empty_queue, filter_line};
 use super::{ActionOutcome, Screen, View};
 use crate::record::{Field, GroupSummary};
 use crate::text::{count, fit, pad, width};
-use crate::tui::dialogs::{Dialog, FilterForm, PromptPurpose, PromptRefusal};
+use crate::tui::dialogs::{
+    BulkAction, BulkForm, Dialog, FilterForm, PromptPurpose, PromptRefusal, Scope,
+};
 use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
@@ -90,7 +92,8 @@ impl Screen for Gallery {
                 return Some(ActionOutcome::open(match groups.len() {
                     0 => PromptRefusal::nothing_to_edit(session),
                     1 if session.labels().is_none() => PromptRefusal::nothing_to_edit(session),
-                    _ => Dialog::prompt(PromptPurpose::Add { field, groups }, ""),
+                    1 => Dialog::prompt(PromptPurpose::Add { field, groups }, ""),
+                    _ => BulkForm::value(Scope::Selection, field, BulkAction::Add, session),
                 }));
             }
             _ => return None,
@@ -154,7 +157,7 @@ impl Screen for Gallery {
             Action::AcceptNext,
             Action::AddTag,
             Action::RemoveTag,
-            Action::SetAttribute,
+            Action::Bulk,
             Action::Retry,
             Action::Reject,
             Action::Open,
@@ -168,7 +171,9 @@ impl Screen for Gallery {
         };
         let room = self.layout(session).picture();
         let key = session.pictures.tile_key(detail.summary.id, room);
-        match detail.item.file.is_none() || session.pictures.get(&key).is_some() {
+        let pictures = &session.pictures;
+        let settled = pictures.are_off() || pictures.get(&key).is_some();
+        match settled || detail.item.file.is_none() {
             true => Shown::Whole,
             false => Shown::Text,
         }
@@ -252,6 +257,7 @@ fn tile(
         Some(Err(_)) => {
             put(buf, room.x, room.y, room.width, "no picture", theme.bad());
         }
+        None if pictures.are_off() => {}
         None => {
             put(buf, room.x, room.y, room.width, "...", theme.dim());
         }

@@ -1,10 +1,7 @@
 //! Where the panes of the workbench are, for any size; drawing and input read the same rectangles.
 
-use crate::tui::widgets::layout::{inner, split_right};
+use crate::tui::widgets::layout::{has_borders, inner, split_right};
 use ratatui::layout::{Position, Rect};
-
-/// Under this there is one pane at a time.
-const TWO_PANES: (u16, u16) = (64, 14);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pane {
@@ -38,7 +35,8 @@ impl Panes {
     }
 }
 
-pub fn panes(body: Rect, focus: Pane, queue_percent: u16) -> Panes {
+/// The panes; without pictures the record has their room.
+pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Panes {
     if !has_borders(body) {
         return match focus {
             Pane::Queue => Panes {
@@ -47,7 +45,7 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16) -> Panes {
             },
             Pane::Record => {
                 // A small picture beside the record where there is a little room.
-                let side = if body.width >= 56 && body.height >= 8 {
+                let side = if pictures && body.width >= 56 && body.height >= 8 {
                     18
                 } else {
                     0
@@ -73,13 +71,14 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16) -> Panes {
         ..body
     };
     let picture_height = match rest.height {
+        _ if !pictures => 0,
         0..=15 => 0,
         16..=23 => 8,
         // An icon of 32 pixels fits at its own size, two pixels a row.
         height => (height / 2).min(24),
     };
     // Very wide: the picture beside the record, so that both have height.
-    if rest.width >= 150 {
+    if pictures && rest.width >= 150 {
         let (record, picture) = split_right(rest, (rest.width / 3).min(70));
         return Panes {
             queue: Some(queue),
@@ -116,36 +115,4 @@ pub fn zoomed(body: Rect) -> Panes {
 /// What is left inside the border or under the title of one of these panes.
 pub fn inner_of(panes: &Panes, area: Rect) -> Rect {
     inner(area, panes.borders)
-}
-
-fn has_borders(body: Rect) -> bool {
-    body.width >= TWO_PANES.0 && body.height >= TWO_PANES.1
-}
-
-/// The picture itself and the text beside or under it.
-pub fn picture_and_text(inner: Rect) -> (Rect, Rect) {
-    if inner.width >= 44 {
-        let text = 24.max(inner.width / 3).min(34);
-        let (image, mut text) = split_right(inner, text);
-        text.x += 1;
-        text.width = text.width.saturating_sub(1);
-        (image, text)
-    } else {
-        let under = match inner.height {
-            0..=7 => 0,
-            8..=13 => 3,
-            _ => 8,
-        };
-        (
-            Rect {
-                height: inner.height - under,
-                ..inner
-            },
-            Rect {
-                y: inner.bottom() - under,
-                height: under,
-                ..inner
-            },
-        )
-    }
 }

@@ -2,11 +2,11 @@
 
 mod field_cursor;
 mod layout;
-mod picture_pane;
 mod queue_pane;
 mod record_pane;
 mod sheet;
 
+use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
 use crate::record::Field;
 use crate::tui::dialogs::{Dialog, FilterForm};
@@ -81,7 +81,10 @@ impl Workbench {
     fn panes(&self, session: &Session) -> Panes {
         match self.zoom {
             true => zoomed(session.body()),
-            false => panes(session.body(), self.focus, self.queue_percent),
+            false => {
+                let pictures = !session.pictures.are_off();
+                panes(session.body(), self.focus, self.queue_percent, pictures)
+            }
         }
     }
 
@@ -176,6 +179,13 @@ impl Workbench {
     }
 }
 
+fn picture_place(panes: &Panes) -> Option<PicturePlace> {
+    Some(PicturePlace {
+        area: panes.picture?,
+        borders: panes.borders,
+    })
+}
+
 impl Screen for Workbench {
     fn context(&self) -> KeyContext {
         match self.focus {
@@ -263,7 +273,9 @@ impl Screen for Workbench {
         let panes = self.panes(view.session);
         self.queue
             .draw(view, &panes, self.focus == Pane::Queue, buf);
-        picture_pane::draw(view, &panes, self.zoom, buf);
+        if let Some(place) = picture_place(&panes) {
+            picture_pane::draw(view, place, self.zoom, buf);
+        }
         self.record
             .draw(view, &panes, self.focus == Pane::Record, buf);
     }
@@ -308,7 +320,7 @@ impl Screen for Workbench {
         if panes.record.or(panes.queue).is_none() || session.detail().is_none() {
             return Shown::Nothing;
         }
-        match picture_pane::is_settled(session, &panes) {
+        match picture_pane::is_settled(session, picture_place(&panes)) {
             true => Shown::Whole,
             false => Shown::Text,
         }
@@ -320,7 +332,7 @@ impl Screen for Workbench {
 
     fn visible_rows(&self, session: &Session) -> Range<usize> {
         match self.rows(session) {
-            Some(rows) if rows.height == 2 => self.queue.visible(&rows),
+            Some(rows) if rows.height == usize::from(THUMBNAIL.height) => self.queue.visible(&rows),
             _ => {
                 let cursor = session.queue.cursor();
                 cursor..cursor + 3
@@ -329,8 +341,9 @@ impl Screen for Workbench {
     }
 
     fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
-        let mut wanted = picture_pane::requests(session, &self.panes(session));
-        if self.rows(session).is_some_and(|rows| rows.height == 2) {
+        let mut wanted = picture_pane::requests(session, picture_place(&self.panes(session)));
+        let rows = self.rows(session);
+        if rows.is_some_and(|rows| rows.height == usize::from(THUMBNAIL.height)) {
             wanted.extend(session.tile_requests(self.visible_rows(session), THUMBNAIL));
         }
         wanted
@@ -340,6 +353,13 @@ impl Screen for Workbench {
         let prompt = dialog?.edits_in_place()?;
         self.record
             .text_cursor(prompt, &self.panes(session), session)
+    }
+
+    fn rooms(&self, session: &Session) -> [Rect; 2] {
+        let panes = self.panes(session);
+        let body = session.body();
+        let record = panes.record.or(panes.queue).unwrap_or(body);
+        [record, panes.queue.unwrap_or(record)]
     }
 
     fn filter_line(&self, session: &Session) -> Option<Rect> {

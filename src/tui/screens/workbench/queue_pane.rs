@@ -4,9 +4,7 @@ use super::layout::{Panes, inner_of};
 use crate::record::GroupSummary;
 use crate::text::{count, fit, pad, width};
 use crate::tui::screens::View;
-use crate::tui::screens::queue_parts::{
-    empty_queue, filter_line, is_reviewed, what_is_left,
-};
+use crate::tui::screens::queue_parts::{empty_queue, filter_line, is_reviewed, what_is_left};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::{fill_view, keep_in_view, pane, put};
@@ -15,8 +13,8 @@ use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
 use std::ops::Range;
 
-/// Cells of the icon beside a row of two lines.
-pub const THUMBNAIL: Size = Size::new(4, 2);
+/// Cells of the icon beside a row of three lines.
+pub const THUMBNAIL: Size = Size::new(6, 3);
 
 #[derive(Default)]
 pub struct QueuePane {
@@ -28,7 +26,8 @@ pub struct QueuePane {
 pub struct Rows {
     pub filter: Rect,
     list: Rect,
-    /// Lines of a row: two where the terminal can show an icon beside it.
+    /// Lines of a row: its name, its label where there is room, and what is wrong with it beside the
+    /// icon where the terminal can show one.
     pub height: usize,
     /// Rows that are seen at once.
     pub count: usize,
@@ -38,8 +37,11 @@ pub struct Rows {
 pub fn rows(panes: &Panes, fine: bool) -> Option<Rows> {
     let area = panes.queue?;
     let inner = inner_of(panes, area);
-    let tall = area.height >= 24 && area.width >= 30;
-    let height = if fine && tall { 2 } else { 1 };
+    let height = match (area.width, area.height) {
+        (30.., 24..) if fine => usize::from(THUMBNAIL.height),
+        (30.., 20..) => 2,
+        _ => 1,
+    };
     let lines = inner.height.saturating_sub(1);
     Some(Rows {
         filter: Rect { height: 1, ..inner },
@@ -114,7 +116,7 @@ impl QueuePane {
             let here = row == queue.cursor();
             let marked = focused || view.dialog.is_some();
             draw_row(session, summary, here, marked, area, buf);
-            if height == 2 {
+            if height == THUMBNAIL.height {
                 thumbnail(view, summary, area, buf);
             }
         }
@@ -138,7 +140,6 @@ fn draw_row(
     buf: &mut Buffer,
 ) {
     let theme = &session.theme;
-    let mut x = area.x;
     let base = if here {
         buf.set_style(area, theme.cursor(focused));
         theme.cursor(focused)
@@ -149,114 +150,99 @@ fn draw_row(
         // Colors of their own would make the marked row hard to read.
         if here { base } else { style }
     };
-    if area.height >= 2 {
+    let mut x = area.x;
+    if area.height >= THUMBNAIL.height {
         x += THUMBNAIL.width + 1;
     }
-    put(
-        buf,
-        x,
-        area.y,
-        2,
-        sign(summary.state),
-        tint(theme.state(summary.state)),
-    );
+    let state = tint(theme.state(summary.state));
+    put(buf, x, area.y, 2, sign(summary.state), state);
     if session.selection.contains(summary.id) {
         put(buf, x + 1, area.y, 1, "#", tint(theme.accent()));
     }
     x += 2;
-    let left = usize::from(area.right().saturating_sub(x));
-    let uncertainty = if summary.uncertainty > 0.0 {
-        format!(
-            "{:>3}",
-            (summary.uncertainty.clamp(0.0, 1.0) * 100.0).round()
-        )
-    } else {
-        "   ".to_owned()
+    let left = area.right().saturating_sub(x);
+    let uncertainty = uncertainty(summary);
+    let beside = match left {
+        0..12 => 0,
+        _ => width(&uncertainty) as u16,
     };
-    // Name, then reasons where there is room on the line, then uncertainty.
-    let one_line = area.height < 2;
-    let reason_cells = match left.saturating_sub(4) / 2 {
-        // The longest code has 20 letters, most have fewer; a name needs as much.
-        half @ 16.. if one_line => half.min(30),
+    let at = area.right().saturating_sub(beside);
+    put(buf, at, area.y, beside, &uncertainty, tint(theme.warn()));
+    // Name, then what is wrong where there is no line for it and room on this one.
+    let cells = left.saturating_sub(beside + 1);
+    let about_cells = match cells / 2 {
+        // The longest reason has 20 letters, most have fewer; a name needs as much.
+        half @ 16.. if area.height < 3 => half.min(30),
         _ => 0,
     };
-    let name_cells = left.saturating_sub(reason_cells + 4);
-    put(
-        buf,
-        x,
-        area.y,
-        name_cells as u16,
-        &pad(&summary.name, name_cells),
-        base,
-    );
-    if reason_cells > 0 {
-        let text = about(summary, reason_cells - 1);
-        put(
-            buf,
-            x + name_cells as u16 + 1,
-            area.y,
-            reason_cells as u16,
-            &text,
-            tint(theme.dim()),
+    let name_cells = usize::from(cells - about_cells);
+    put(buf, x, area.y, cells, &pad(&summary.name, name_cells), base);
+    if about_cells > 0 {
+        let text = about(
+            session,
+            summary,
+            usize::from(about_cells) - 1,
+            area.height < 2,
         );
+        let x = x + cells - about_cells + 1;
+        put(buf, x, area.y, about_cells, &text, tint(theme.dim()));
     }
-    if left >= 12 {
-        put(
-            buf,
-            area.right().saturating_sub(uncertainty.len() as u16),
-            area.y,
-            3,
-            &uncertainty,
-            tint(theme.warn()),
-        );
+    if area.height >= 2 {
+        let label = summary.labels.label_ko();
+        put(buf, x, area.y + 1, left, label, tint(theme.text()));
     }
-    if !one_line {
-        let text = about(summary, left);
-        debug_assert!(width(&text) <= left.max(12));
-        put(buf, x, area.y + 1, left as u16, &text, tint(theme.dim()));
+    if area.height >= 3 {
+        let text = about(session, summary, usize::from(left), false);
+        put(buf, x, area.y + 2, left, &text, tint(theme.dim()));
     }
 }
 
-/// What there is to know of a record besides its name: an offer, the reasons, else the state.
-fn about(summary: &GroupSummary, cells: usize) -> String {
-    const OFFER: &str = "new answer";
-    let begin = if summary.offered { OFFER } else { "" };
-    let left = cells.saturating_sub(begin.len() + 1);
-    let rest = match reasons(summary, if summary.offered { left } else { cells }) {
-        reasons if reasons.is_empty() => summary.state.name().to_owned(),
-        reasons => reasons,
-    };
-    match summary.offered {
-        true => fit(&format!("{begin} {rest}"), cells),
-        false => rest,
+/// How uncertain it is: a bar and a number; empty where nothing speaks against it.
+fn uncertainty(summary: &GroupSummary) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let share = summary.uncertainty.clamp(0.0, 1.0);
+    if share == 0.0 {
+        return String::new();
     }
+    let bar = BARS[((share * 8.0) as usize).min(7)];
+    format!("{bar}{:>3}", (share * 100.0).round())
 }
 
-/// Signs of the reasons, as many as fit.
-fn reasons(summary: &GroupSummary, cells: usize) -> String {
-    let mut out = String::new();
-    for (index, reason) in summary.reasons.iter().enumerate() {
-        let code = reason.code();
-        let rest = summary.reasons.len() - index - 1;
-        let more = if rest > 0 {
-            format!(" +{rest}")
-        } else {
-            String::new()
-        };
-        let space = usize::from(index > 0);
-        if out.len() + space + code.len() + more.len() > cells {
-            let more = format!(" +{}", rest + 1);
-            if out.is_empty() {
-                out = fit(code, cells);
-            } else if out.len() + more.len() <= cells {
-                out.push_str(&more);
-            }
-            break;
-        }
-        if index > 0 {
-            out.push(' ');
-        }
-        out.push_str(code);
+/// What there is to know of a record besides its name: an answer that came or is to come, what is
+/// wrong with it, else its state. Where the label has no line of its own it stands in for a state
+/// that the sign before the name says already.
+fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: bool) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    match session.asked.answered(summary.id) {
+        Some(answer) => parts.push(format!("answered {} -> {}", answer.before, answer.after)),
+        None if summary.offered => parts.push("new answer".to_owned()),
+        None if session.asked.is_waiting(summary.id) => parts.push("asked again".to_owned()),
+        None => {}
     }
-    out
+    let label = summary.labels.label_ko();
+    match summary.reasons.is_empty() {
+        true if for_label && !label.is_empty() => parts.push(label.to_owned()),
+        true => parts.push(summary.state.name().to_owned()),
+        false => parts.extend(
+            session
+                .weightiest_first(summary)
+                .into_iter()
+                .map(|reason| reason.code().replace('_', " ")),
+        ),
+    }
+    joined(&parts, cells)
+}
+
+/// As many of the parts as fit, and how many more there are.
+fn joined(parts: &[String], cells: usize) -> String {
+    for count in (1..=parts.len()).rev() {
+        let mut text = parts[..count].join(", ");
+        if count < parts.len() {
+            text.push_str(&format!(" +{}", parts.len() - count));
+        }
+        if width(&text) <= cells || count == 1 {
+            return fit(&text, cells);
+        }
+    }
+    String::new()
 }

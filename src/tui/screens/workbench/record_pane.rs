@@ -4,6 +4,7 @@ use super::field_cursor::FieldCursor;
 use super::layout::{Panes, inner_of};
 use super::sheet::{Sheet, Source};
 use crate::record::{Change, Field, GroupId};
+use crate::text::fit;
 use crate::tui::dialogs::{Dialog, PromptPurpose, PromptRefusal, TextPrompt};
 use crate::tui::keymap::KeyContext;
 use crate::tui::screens::{ActionOutcome, View};
@@ -180,7 +181,16 @@ impl RecordPane {
     pub fn draw(&self, view: &View<'_>, panes: &Panes, focused: bool, buf: &mut Buffer) {
         let Some(area) = panes.record else { return };
         let theme = &view.session.theme;
-        let inner = pane(theme, area, panes.borders, "Record", focused, buf);
+        let current = view.session.current();
+        let current = current.and_then(|id| view.session.records.get(id));
+        let title = match current.and_then(|summary| view.session.score(summary)) {
+            Some(score) => fit(
+                &format!("Record  {score}"),
+                usize::from(area.width).saturating_sub(6),
+            ),
+            None => "Record".to_owned(),
+        };
+        let inner = pane(theme, area, panes.borders, &title, focused, buf);
         let source = Source {
             session: view.session,
             marked: (focused && view.dialog.is_none()).then_some(self.cursor),

@@ -4,8 +4,8 @@
 use super::field_cursor::FieldCursor;
 use crate::record::fixes::Fix;
 use crate::record::{
-    ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
-    NextCommit, Reason, Vocabulary,
+    Agreement, ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
+    GroupSummary, NextCommit, Reason, Vocabulary,
 };
 use crate::text::{fit, for_screen, pad, plural, width, wrap};
 use crate::tui::dialogs::TextPrompt;
@@ -194,6 +194,7 @@ impl Page {
             for field in Field::ALL {
                 self.field(source, draft, *field);
                 self.reasons(source, detail, draft, Some(*field));
+                self.agreement(summary, *field);
             }
         } else {
             self.no_draft(detail, summary.state);
@@ -214,6 +215,17 @@ impl Page {
                 self.plain("  -> retry, or reject it", theme.dim());
             }
             None => self.plain("Waiting for the model.", theme.dim()),
+        }
+    }
+
+    /// How many second opinions agree on a field, where some do not.
+    fn agreement(&mut self, summary: &GroupSummary, field: Field) {
+        let mut signals = summary.signals.iter();
+        let signal = signals.find(|signal| signal.field == field);
+        let agreement = signal.and_then(|signal| signal.agreement);
+        if let Some(Agreement { agree, of }) = agreement.filter(|held| held.agree < held.of) {
+            let text = format!("~ {agree} of {of} opinions agree");
+            self.named("", &text, self.theme.weak());
         }
     }
 
@@ -455,7 +467,16 @@ impl FieldLines<'_> {
             let text = fit(&text, self.room());
             self.make_room(width(&text) + 1);
             let style = if is_weak { theme.weak() } else { theme.chip() };
-            self.value(source, cursor, &text, style);
+            // The bracket of a color's chip shows it.
+            let rgb = (self.field == Field::Colors)
+                .then(|| source.session.color_of(&value))
+                .flatten();
+            let (bracket, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+            self.parts(
+                source,
+                cursor,
+                [(bracket, theme.swatch(rgb, style)), (rest, style)],
+            );
             self.spans.push(Span::raw(" "));
             self.used += 1;
             return;

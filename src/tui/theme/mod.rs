@@ -1,6 +1,13 @@
 //! Colors by role, for as many colors as the terminal has. Color never carries a meaning alone.
 
-use crate::record::{GroupState, to_oklab};
+mod file;
+mod nearest;
+
+pub use file::{BUILT_IN_THEMES, Palette};
+
+use crate::record::GroupState;
+use file::{Colors, Ink};
+use nearest::{nearest_of_16, nearest_of_256};
 use ratatui::style::{Color, Modifier, Style};
 
 /// How many colors there are to draw with.
@@ -36,11 +43,12 @@ impl Ground {
 pub struct Theme {
     pub depth: Depth,
     pub ground: Ground,
+    pub palette: Palette,
 }
 
 impl Theme {
     /// Reads `NO_COLOR`, `COLORTERM`, `TERM` and `COLORFGBG` through `env`.
-    pub fn detect(env: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn detect(palette: Palette, env: impl Fn(&str) -> Option<String>) -> Self {
         let term = env("TERM").unwrap_or_default();
         let depth = if env("NO_COLOR").is_some_and(|value| !value.is_empty()) || term == "dumb" {
             Depth::None
@@ -59,17 +67,37 @@ impl Theme {
         Self {
             depth,
             ground: if light { Ground::Light } else { Ground::Dark },
+            palette,
         }
     }
 
-    /// One color of a role: (16, dark 256, light 256).
-    fn pick(&self, basic: Color, dark: u8, light: u8) -> Style {
-        match (self.depth, self.ground) {
-            (Depth::None, _) => Style::new(),
-            (Depth::Ansi16, _) => Style::new().fg(basic),
-            (_, Ground::Dark) => Style::new().fg(Color::Indexed(dark)),
-            (_, Ground::Light) => Style::new().fg(Color::Indexed(light)),
+    fn colors(&self) -> &Colors {
+        match self.ground {
+            Ground::Dark => &self.palette.dark,
+            Ground::Light => &self.palette.light,
         }
+    }
+
+    /// A color as this terminal has it; `None` where it has none.
+    fn color(&self, ink: Ink) -> Option<Color> {
+        match self.depth {
+            Depth::None => None,
+            Depth::Ansi16 => ink.basic,
+            Depth::Ansi256 => Some(ink.indexed),
+            Depth::True => Some(ink.full),
+        }
+    }
+
+    fn ink(&self, ink: Ink) -> Style {
+        self.color(ink)
+            .map_or_else(Style::new, |color| Style::new().fg(color))
+    }
+
+    /// A text on a ground of its own, where there are enough colors for one.
+    fn on(&self, (back, text): (Ink, Ink)) -> Option<Style> {
+        let many = matches!(self.depth, Depth::Ansi256 | Depth::True);
+        let style = Style::new().bg(self.color(back)?).fg(self.color(text)?);
+        many.then_some(style)
     }
 
     pub fn text(&self) -> Style {
@@ -77,30 +105,31 @@ impl Theme {
     }
 
     pub fn dim(&self) -> Style {
-        match self.depth {
-            Depth::None => Style::new().add_modifier(Modifier::DIM),
-            _ => self.pick(Color::DarkGray, 245, 243),
+        match self.color(self.colors().dim) {
+            Some(color) => Style::new().fg(color),
+            // Bright black is the background itself in some terminals.
+            None => Style::new().add_modifier(Modifier::DIM),
         }
     }
 
     pub fn title(&self) -> Style {
-        self.pick(Color::Cyan, 80, 30).add_modifier(Modifier::BOLD)
+        self.accent().add_modifier(Modifier::BOLD)
     }
 
     pub fn accent(&self) -> Style {
-        self.pick(Color::Cyan, 80, 30)
+        self.ink(self.colors().accent)
     }
 
     pub fn good(&self) -> Style {
-        self.pick(Color::Green, 114, 28)
+        self.ink(self.colors().good)
     }
 
     pub fn warn(&self) -> Style {
-        self.pick(Color::Yellow, 221, 130)
+        self.ink(self.colors().warn)
     }
 
     pub fn bad(&self) -> Style {
-        self.pick(Color::Red, 203, 160).add_modifier(Modifier::BOLD)
+        self.ink(self.colors().bad).add_modifier(Modifier::BOLD)
     }
 
     /// Text that the model held weakly; it is also marked with `~`.
@@ -114,29 +143,31 @@ impl Theme {
 
     /// The row under the cursor, of the focused pane or of another.
     pub fn cursor(&self, focused: bool) -> Style {
-        match (self.depth, focused) {
-            (Depth::True | Depth::Ansi256, true) => match self.ground {
-                Ground::Dark => Style::new().bg(Color::Indexed(24)).fg(Color::Indexed(255)),
-                Ground::Light => Style::new().bg(Color::Indexed(153)).fg(Color::Indexed(232)),
-            },
-            (Depth::True | Depth::Ansi256, false) => match self.ground {
-                Ground::Dark => Style::new().bg(Color::Indexed(237)),
-                Ground::Light => Style::new().bg(Color::Indexed(253)),
-            },
-            (_, true) => Style::new().add_modifier(Modifier::REVERSED),
-            (_, false) => Style::new().add_modifier(Modifier::UNDERLINED),
+        let colors = self.colors();
+        if focused {
+            let reversed = || Style::new().add_modifier(Modifier::REVERSED);
+            return self.on(colors.cursor).unwrap_or_else(reversed);
+        }
+        match (self.depth, self.color(colors.cursor_elsewhere)) {
+            (Depth::Ansi256 | Depth::True, Some(back)) => Style::new().bg(back),
+            _ => Style::new().add_modifier(Modifier::UNDERLINED),
         }
     }
 
     pub fn key(&self) -> Style {
-        self.pick(Color::Cyan, 80, 30).add_modifier(Modifier::BOLD)
+        self.title()
     }
 
     pub fn chip(&self) -> Style {
-        match (self.depth, self.ground) {
-            (Depth::None | Depth::Ansi16, _) => Style::new(),
-            (_, Ground::Dark) => Style::new().bg(Color::Indexed(238)).fg(Color::Indexed(253)),
-            (_, Ground::Light) => Style::new().bg(Color::Indexed(254)).fg(Color::Indexed(235)),
+        self.on(self.colors().chip).unwrap_or_default()
+    }
+
+    /// A cell that shows a color, on which no letter is seen; the plain `style` where the terminal
+    /// has too few colors for it.
+    pub fn swatch(&self, rgb: Option<[u8; 3]>, style: Style) -> Style {
+        match rgb.and_then(|rgb| self.rgb(rgb)) {
+            Some(color) => Style::new().fg(color).bg(color),
+            None => style,
         }
     }
 
@@ -162,15 +193,7 @@ impl Theme {
         if self.depth != Depth::Ansi16 {
             return color;
         }
-        let distance = |have: &[u8; 3]| -> u32 {
-            let apart = [(r, have[0]), (g, have[1]), (b, have[2])];
-            apart
-                .iter()
-                .map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2))
-                .sum()
-        };
-        let nearest = BASIC.iter().min_by_key(|(_, have)| distance(have));
-        nearest.map_or(color, |(basic, _)| *basic)
+        nearest_of_16([r, g, b])
     }
 
     /// A color of the picture itself, as near as the terminal can; `None` where only its name
@@ -182,50 +205,6 @@ impl Theme {
             Depth::Ansi256 => Some(Color::Indexed(nearest_of_256([r, g, b]))),
         }
     }
-}
-
-/// The sixteen as most terminals show them.
-const BASIC: [(Color, [u8; 3]); 16] = [
-    (Color::Black, [0, 0, 0]),
-    (Color::Red, [205, 0, 0]),
-    (Color::Green, [0, 205, 0]),
-    (Color::Yellow, [205, 205, 0]),
-    (Color::Blue, [0, 0, 238]),
-    (Color::Magenta, [205, 0, 205]),
-    (Color::Cyan, [0, 205, 205]),
-    (Color::Gray, [229, 229, 229]),
-    (Color::DarkGray, [127, 127, 127]),
-    (Color::LightRed, [255, 0, 0]),
-    (Color::LightGreen, [0, 255, 0]),
-    (Color::LightYellow, [255, 255, 0]),
-    (Color::LightBlue, [92, 92, 255]),
-    (Color::LightMagenta, [255, 0, 255]),
-    (Color::LightCyan, [0, 255, 255]),
-    (Color::White, [255, 255, 255]),
-];
-
-/// The color of the 6x6x6 cube or the grey ramp that looks most alike. Hue counts more than
-/// lightness: a swatch shows which color it is, and a dark green must not come out grey.
-fn nearest_of_256(rgb: [u8; 3]) -> u8 {
-    const LIGHTNESS_WEIGHT: f32 = 0.3;
-    let wanted = to_oklab(rgb);
-    let distance = |index: &u8| -> f32 {
-        let have = to_oklab(rgb_of_256(*index));
-        let [l, a, b] = [0, 1, 2].map(|at| have[at] - wanted[at]);
-        (l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b
-    };
-    (16..=255)
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
-        .unwrap_or(16)
-}
-
-fn rgb_of_256(index: u8) -> [u8; 3] {
-    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    if index >= 232 {
-        return [8 + (index - 232) * 10; 3];
-    }
-    let cube = usize::from(index.saturating_sub(16));
-    [cube / 36, cube / 6 % 6, cube % 6].map(|level| LEVELS[level])
 }
 
 /// One ASCII sign per state, so that no color is needed to tell them apart.
@@ -250,7 +229,7 @@ mod tests {
     #[test]
     fn environment_decides_the_depth() {
         let with = |pairs: &'static [(&str, &str)]| {
-            Theme::detect(move |name| {
+            Theme::detect(Palette::load(None).unwrap(), move |name| {
                 pairs
                     .iter()
                     .find(|(key, _)| *key == name)
@@ -269,27 +248,17 @@ mod tests {
     }
 
     #[test]
-    fn pixels_are_of_the_sixteen_where_there_are_no_more() {
-        let theme = |depth| Theme {
-            depth,
+    fn nothing_is_bright_black_in_sixteen_colors() {
+        let theme = Theme {
+            depth: Depth::Ansi16,
             ground: Ground::Dark,
+            palette: Palette::load(None).unwrap(),
         };
-        let red = Color::Rgb(210, 20, 30);
-        assert_eq!(theme(Depth::Ansi16).pixel(red), Color::Red);
-        assert_eq!(theme(Depth::Ansi256).pixel(red), red);
-        for (basic, [r, g, b]) in BASIC {
-            assert_eq!(theme(Depth::Ansi16).pixel(Color::Rgb(r, g, b)), basic);
+        assert_eq!(theme.dim(), Style::new().add_modifier(Modifier::DIM));
+        for gray in 0..=255 {
+            assert_ne!(theme.pixel(Color::Rgb(gray, gray, gray)), Color::DarkGray);
         }
-    }
-
-    #[test]
-    fn colors_stay_themselves_in_256() {
-        for index in 16..=255 {
-            let rgb = rgb_of_256(index);
-            assert_eq!(rgb_of_256(nearest_of_256(rgb)), rgb);
-        }
-        let [r, g, b] = rgb_of_256(nearest_of_256([77, 107, 60]));
-        assert!(g > r && g > b, "a dark green became {r} {g} {b}");
+        assert_eq!(theme.pixel(Color::Rgb(210, 20, 30)), Color::Red);
     }
 
     #[test]

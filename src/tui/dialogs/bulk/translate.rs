@@ -1,25 +1,15 @@
 //! Translates words into the vocabulary, in a choice of records, after a preview.
 
-use super::{Dialog, DialogPlace, Modal, Next};
+use super::Scope;
 use crate::engine::Command;
 use crate::record::{Change, GroupId, VocabularyPreview, WordChange};
 use crate::text::{count, plural};
+use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, pane, put};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-/// Which records it is done to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The current record.
-    Record,
-    Selection,
-    /// Everything that the filter shows.
-    Shown,
-}
 
 pub struct TranslateForm {
     scope: Scope,
@@ -33,11 +23,7 @@ pub struct TranslateForm {
 impl TranslateForm {
     /// The dialog over these records; requests the preview from the engine.
     pub fn open(scope: Scope, session: &mut Session) -> Dialog {
-        let groups: Vec<GroupId> = match scope {
-            Scope::Record => session.current().into_iter().collect(),
-            Scope::Selection => session.selection.groups(),
-            Scope::Shown => session.queue.ids(&session.records).collect(),
-        };
+        let groups = scope.groups(session);
         if groups.is_empty() {
             return Dialog::refusal("There is no item in this list.");
         }
@@ -59,10 +45,10 @@ impl TranslateForm {
         }
     }
 
-    fn area(&self, body: Rect) -> Rect {
+    fn area(&self, place: &DialogPlace) -> Rect {
         let words = self.preview.as_ref().map_or(0, |found| found.words.len());
         // Border, what it is about, three lines of counts, the words.
-        centered(body, 76, (words as u16).saturating_add(6).clamp(8, 24))
+        place.box_of(76, (words as u16).saturating_add(6).clamp(8, 24))
     }
 
     /// Does what the preview shows, as one step.
@@ -83,12 +69,7 @@ impl TranslateForm {
     }
 
     fn about(&self) -> String {
-        let records = plural(self.groups.len(), "record");
-        match self.scope {
-            Scope::Record => "Of this record".to_owned(),
-            Scope::Selection => format!("Of {records} that you selected"),
-            Scope::Shown => format!("Of all {records} that the list shows"),
-        }
+        format!("Of {}", self.scope.describe(self.groups.len()))
     }
 }
 
@@ -108,11 +89,7 @@ impl Modal for TranslateForm {
             KeyCode::Char('y' | 'Y' | 'ㅛ') => return self.translate(false, session),
             KeyCode::Char('d' | 'D' | 'ㅇ') => return self.translate(true, session),
             KeyCode::Tab | KeyCode::BackTab => {
-                let next = match self.scope {
-                    Scope::Record if !session.selection.is_empty() => Scope::Selection,
-                    Scope::Record | Scope::Selection => Scope::Shown,
-                    Scope::Shown => Scope::Record,
-                };
+                let next = self.scope.next(session);
                 return Next::open(Self::open(next, session));
             }
             KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => self.top += 1,
@@ -125,13 +102,13 @@ impl Modal for TranslateForm {
         Next::stay()
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![self.area(session.body())]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![self.area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = self.area(session.body());
+        let area = self.area(place);
         clear(area, buf);
         let inner = pane(
             theme,

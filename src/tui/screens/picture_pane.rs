@@ -1,22 +1,36 @@
-//! The picture pane: the icon, sharp, its size and its colors with their names.
+//! The picture pane of every screen that is about one record: the icon, sharp, its size and its
+//! colors with their names.
 
-use super::layout::{Panes, inner_of, picture_and_text};
+use super::View;
 use crate::record::{GroupDetail, nearest_color, to_oklab};
 use crate::text::fit;
-use crate::tui::picture::{PictureRequest, RenderMode, ScreenPicture};
-use crate::tui::screens::View;
+use crate::tui::picture::{BackdropChoice, PictureRequest, RenderMode, ScreenPicture};
 use crate::tui::session::Session;
+use crate::tui::widgets::layout::{inner, split_right};
 use crate::tui::widgets::{pane, paragraph, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// Where the pane is.
+#[derive(Debug, Clone, Copy)]
+pub struct PicturePlace {
+    pub area: Rect,
+    pub borders: bool,
+}
+
+impl PicturePlace {
+    fn picture_and_text(&self) -> (Rect, Rect) {
+        picture_and_text(inner(self.area, self.borders))
+    }
+}
+
 /// The pictures of the current record and of those that may follow it.
-pub fn requests(session: &Session, panes: &Panes) -> Vec<PictureRequest> {
-    let Some(area) = panes.picture else {
+pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRequest> {
+    let Some(place) = place else {
         return Vec::new();
     };
-    let (room, _) = picture_and_text(inner_of(panes, area));
+    let (room, _) = place.picture_and_text();
     let request = |detail: &GroupDetail| {
         let file = detail.item.file.clone()?;
         let key = session.pictures.key(detail, &session.settings.icon, room);
@@ -29,20 +43,21 @@ pub fn requests(session: &Session, panes: &Panes) -> Vec<PictureRequest> {
 }
 
 /// Whether the picture of the current record is on screen, or will not be.
-pub fn is_settled(session: &Session, panes: &Panes) -> bool {
-    let (Some(area), Some(detail)) = (panes.picture, session.detail()) else {
+pub fn is_settled(session: &Session, place: Option<PicturePlace>) -> bool {
+    let (Some(place), Some(detail)) = (place, session.detail()) else {
         return true;
     };
-    let (room, _) = picture_and_text(inner_of(panes, area));
+    let (room, _) = place.picture_and_text();
     let key = session.pictures.key(detail, &session.settings.icon, room);
-    detail.item.file.is_none() || session.pictures.get(&key).is_some()
+    let pictures = &session.pictures;
+    pictures.are_off() || detail.item.file.is_none() || pictures.get(&key).is_some()
 }
 
-pub fn draw(view: &View<'_>, panes: &Panes, zoomed: bool, buf: &mut Buffer) {
-    let Some(area) = panes.picture else { return };
+pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer) {
+    let area = place.area;
     let session = view.session;
     let (theme, pictures, run) = (&session.theme, &session.pictures, &session.settings.icon);
-    let (room, text) = picture_and_text(inner_of(panes, area));
+    let (room, text) = place.picture_and_text();
     let detail = session.detail();
     let loaded = detail.and_then(|detail| pictures.get(&pictures.key(detail, run, room)));
     let mut title = "Picture".to_owned();
@@ -56,7 +71,7 @@ pub fn draw(view: &View<'_>, panes: &Panes, zoomed: bool, buf: &mut Buffer) {
         title.push_str(&format!(": {}", detail.item.item_name));
     }
     let title = fit(&title, usize::from(area.width.saturating_sub(4)));
-    pane(theme, area, panes.borders, &title, zoomed, buf);
+    pane(theme, area, place.borders, &title, zoomed, buf);
     let Some(detail) = detail else { return };
     if detail.item.file.is_none() {
         put(
@@ -72,7 +87,14 @@ pub fn draw(view: &View<'_>, panes: &Panes, zoomed: bool, buf: &mut Buffer) {
     match loaded {
         Some(Ok(picture)) => {
             pictures.draw(picture, room, view.boxes, theme, buf);
-            describe(session, picture, pictures.mode(detail, run), text, buf);
+            describe(
+                session,
+                detail,
+                picture,
+                pictures.mode(detail, run),
+                text,
+                buf,
+            );
         }
         Some(Err(why)) => paragraph(&format!("no picture: {why}"), theme.bad(), room, buf),
         None => {
@@ -81,9 +103,10 @@ pub fn draw(view: &View<'_>, panes: &Panes, zoomed: bool, buf: &mut Buffer) {
     }
 }
 
-/// The icon's size, its backdrop and its colors with their names.
+/// The icon's size, its backdrop, its colors with their names, and the item's other names.
 fn describe(
     session: &Session,
+    detail: &GroupDetail,
     picture: &ScreenPicture,
     mode: RenderMode,
     area: Rect,
@@ -92,7 +115,13 @@ fn describe(
     let theme = &session.theme;
     let (width, height) = picture.pixels;
     let backdrop = match mode {
-        RenderMode::Plain(backdrop) | RenderMode::Tile(backdrop) => backdrop.name().to_owned(),
+        RenderMode::Plain(choice) | RenderMode::Tile(choice) => {
+            let why = match choice {
+                BackdropChoice::Contrast => " (contrast)",
+                BackdropChoice::Always(_) => "",
+            };
+            format!("{}{why}", picture.backdrop.name())
+        }
         RenderMode::Model { upscale, .. } => format!("upscale {upscale}"),
     };
     let mut row = 0;
@@ -119,5 +148,40 @@ fn describe(
             theme.text(),
             Some(swatch.rgb),
         );
+    }
+    if !detail.other_names.is_empty() {
+        line("", theme.dim(), None);
+        line("also named", theme.dim(), None);
+        for name in &detail.other_names {
+            line(name, theme.text(), None);
+        }
+    }
+}
+
+/// The picture itself and the text beside or under it.
+fn picture_and_text(inner: Rect) -> (Rect, Rect) {
+    if inner.width >= 44 {
+        let text = 24.max(inner.width / 3).min(34);
+        let (image, mut text) = split_right(inner, text);
+        text.x += 1;
+        text.width = text.width.saturating_sub(1);
+        (image, text)
+    } else {
+        let under = match inner.height {
+            0..=7 => 0,
+            8..=13 => 3,
+            _ => 8,
+        };
+        (
+            Rect {
+                height: inner.height - under,
+                ..inner
+            },
+            Rect {
+                y: inner.bottom() - under,
+                height: under,
+                ..inner
+            },
+        )
     }
 }

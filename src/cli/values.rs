@@ -1,0 +1,138 @@
+//! How the values of options are read; what several commands have in common.
+
+use crate::record::Background;
+use crate::settings::{
+    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+#[derive(Debug, Args)]
+pub struct OutdirArgs {
+    /// The folder with the labels and the journal
+    #[arg(long, value_name = "DIR", env = "LABELER_OUTDIR")]
+    pub outdir: PathBuf,
+}
+
+pub fn boolish() -> clap::builder::BoolishValueParser {
+    clap::builder::BoolishValueParser::new()
+}
+
+/// A whole number from 1 on.
+pub fn whole<N>(most: Option<N>) -> impl TypedValueParser<Value = N>
+where
+    N: FromStr + PartialOrd + From<u8> + Display + Copy + Send + Sync + 'static,
+{
+    move |text: &str| {
+        let number = text.parse().ok().filter(|n: &N| *n >= N::from(1));
+        number
+            .filter(|n| most.is_none_or(|most| *n <= most))
+            .ok_or_else(|| match most {
+                Some(most) => format!("expected a whole number from 1 to {most}"),
+                None => "expected a whole number of 1 or more".to_owned(),
+            })
+    }
+}
+
+/// A closed list of words, each with its value.
+pub fn words<T: Clone + Send + Sync + 'static>(
+    table: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(table.iter().map(|(word, _)| *word)).try_map(move |given| {
+        table
+            .iter()
+            .find(|(word, _)| *word == given)
+            .map(|(_, value)| value.clone())
+            .ok_or("not one of the possible values")
+    })
+}
+
+pub fn equipment_name() -> impl TypedValueParser<Value = EquipmentName> {
+    words(&[
+        ("shape", EquipmentName::Shape),
+        ("item", EquipmentName::Item),
+    ])
+}
+
+pub fn only_source() -> impl TypedValueParser<Value = OnlySource> {
+    words(&[
+        ("equipment_shape", OnlySource::EquipmentShape),
+        ("cash", OnlySource::Cash),
+        ("all", OnlySource::All),
+    ])
+}
+
+pub fn background() -> impl TypedValueParser<Value = Background> {
+    words(&[
+        ("white", Background::White),
+        ("black", Background::Black),
+        ("none", Background::None),
+    ])
+}
+
+pub fn lang() -> impl TypedValueParser<Value = Lang> {
+    words(&[("ko", Lang::Ko), ("en", Lang::En), ("both", Lang::Both)])
+}
+
+pub fn precision() -> impl TypedValueParser<Value = Precision> {
+    words(&[
+        ("auto", Precision::Auto),
+        ("fp32", Precision::Fp32),
+        ("bf16", Precision::Bf16),
+        ("fp16", Precision::Fp16),
+    ])
+}
+
+pub fn quantize() -> impl TypedValueParser<Value = Quantize> {
+    words(&[
+        ("auto", Quantize::Auto),
+        ("none", Quantize::None),
+        ("q8_0", Quantize::Q8_0),
+        ("q4k", Quantize::Q4K),
+    ])
+}
+
+pub fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
+    words(&[
+        ("auto", PictureChoice::Auto),
+        ("kitty", PictureChoice::Kitty),
+        ("sixel", PictureChoice::Sixel),
+        ("iterm", PictureChoice::Iterm),
+        ("blocks", PictureChoice::Blocks),
+        ("none", PictureChoice::None),
+    ])
+}
+
+pub fn log_level() -> impl TypedValueParser<Value = tracing::Level> {
+    words(&[
+        ("error", tracing::Level::ERROR),
+        ("warn", tracing::Level::WARN),
+        ("info", tracing::Level::INFO),
+        ("debug", tracing::Level::DEBUG),
+        ("trace", tracing::Level::TRACE),
+    ])
+}
+
+pub fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    match text {
+        "auto" => Ok(DeviceChoice::Auto),
+        "cpu" => Ok(DeviceChoice::Cpu),
+        "cuda" => Ok(DeviceChoice::Cuda(0)),
+        "metal" => Ok(DeviceChoice::Metal),
+        _ => text
+            .strip_prefix("cuda:")
+            .and_then(|n| n.parse().ok())
+            .map(DeviceChoice::Cuda)
+            .ok_or_else(|| "expected auto, cpu, cuda, cuda:N or metal".to_owned()),
+    }
+}
+
+pub fn parse_temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
+        _ => Err("expected a number of 0 or more".to_owned()),
+    }
+}

@@ -1,0 +1,128 @@
+//! `labeler-tui compare`: how far two sets of records say the same.
+
+use super::write_out;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::export;
+use crate::outdir::{JOURNAL, LABELS};
+use crate::record::{Comparison, Record, Vocabulary, compare};
+use crate::settings::CompareOptions;
+use crate::store::{self, FileOfRecords, Journal, Prefer};
+use crate::text::{count, for_line, pad, plural};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Paths of images that only one side has, named one by one.
+const NAMED: usize = 3;
+
+/// Prints the comparison as a table or, with `--json`, as one object.
+pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<()> {
+    let vocabulary = Arc::new(Vocabulary::builtin()?);
+    let a = records(&options.a, &vocabulary)?;
+    let b = records(&options.b, &vocabulary)?;
+    let comparison = compare(&a, &b, &vocabulary);
+    let text = match options.json {
+        true => {
+            let json = serde_json::to_string(&comparison);
+            json.context(ErrorKind::Internal, "writing the comparison")? + "\n"
+        }
+        false => table(&comparison),
+    };
+    write_out(out, text.as_bytes())
+}
+
+/// The records of an outdir, or of a file in their form, in source order. Lines that an earlier
+/// program wrote are read as an import reads them.
+fn records(path: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Vec<Record>> {
+    if path.is_dir() && path.join(JOURNAL).exists() {
+        let copy = store::copy_to_read(path, Arc::clone(vocabulary))?;
+        return export::true_records(&copy.journal, &path.join(LABELS));
+    }
+    let file = match path.is_dir() {
+        true => path.join(LABELS),
+        false => path.to_owned(),
+    };
+    if !file.exists() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("there are no records in {}", path.display()),
+        )
+        .with_hint("give an --outdir of labeler-tui, or a labels.jsonl"));
+    }
+    let folder = tempfile::tempdir().context(ErrorKind::Store, "making a temporary folder")?;
+    let mut journal = Journal::lock(folder.path(), Arc::clone(vocabulary))?;
+    journal.import(&FileOfRecords {
+        path: &file,
+        known: None,
+        is_behind: false,
+        prefer: Prefer::File,
+    })?;
+    export::true_records(&journal, &file)
+}
+
+fn table(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    // Writing to a text cannot fail.
+    let _ = write_table(&mut text, comparison);
+    text
+}
+
+fn write_table(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
+    let both = comparison.both;
+    writeln!(
+        text,
+        "{} with a record in A and in B",
+        plural(both, "image")
+    )?;
+    for (side, only) in [("A", &comparison.only_a), ("B", &comparison.only_b)] {
+        if !only.is_empty() {
+            let first: Vec<String> = only.iter().take(NAMED).map(|path| for_line(path)).collect();
+            let more = if only.len() > NAMED { ", ..." } else { "" };
+            let named = first.join(", ");
+            writeln!(
+                text,
+                "{} only in {side}: {named}{more}",
+                plural(only.len(), "image")
+            )?;
+        }
+    }
+    if both == 0 {
+        return Ok(());
+    }
+    writeln!(text, "\nfield      images   equal   same words   overlap")?;
+    for of in &comparison.fields {
+        let share = |n: usize| 100.0 * n as f64 / of.compared as f64;
+        writeln!(
+            text,
+            "{} {:>6}   {:>3.0} %   {:>8.0} %   {:>7.2}",
+            pad(of.field.name(), 10),
+            count(of.compared as u64),
+            share(of.equal),
+            share(of.same_words),
+            of.overlap
+        )?;
+    }
+    writeln!(
+        text,
+        "\nreason                        A       B  gained    lost"
+    )?;
+    for of in &comparison.reasons {
+        writeln!(
+            text,
+            "{} {:>7} {:>7} {:>7} {:>7}",
+            pad(of.reason.code(), 22),
+            of.a,
+            of.b,
+            of.gained,
+            of.lost
+        )?;
+    }
+    writeln!(
+        text,
+        "{} {:>7} {:>7}",
+        pad("uncertain", 22),
+        comparison.uncertain_a,
+        comparison.uncertain_b
+    )
+}

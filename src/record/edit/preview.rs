@@ -1,0 +1,119 @@
+//! What a change over some records would do: counted, and shown by examples, before it is done.
+
+use super::replace::replaced;
+use super::{EditFacts, apply};
+use crate::record::{Change, Field, GroupSummary, StepReport, Vocabulary};
+use std::borrow::Borrow;
+use std::collections::HashMap;
+
+/// What one change over some groups would come to; nothing is changed by it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangePreview {
+    /// As the step itself would report.
+    pub report: StepReport,
+    /// Each different text that would change, those of most records first.
+    pub places: Vec<Place>,
+    /// Records in which the text stands in the item's name, where it stays.
+    pub in_names: usize,
+}
+
+/// A text that would change, and what it would become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub field: Field,
+    /// A value, or a whole list with commas between.
+    pub before: String,
+    pub after: String,
+    pub records: usize,
+    /// The item of the first one.
+    pub name: String,
+}
+
+impl ChangePreview {
+    /// Goes through the drafts of these records.
+    pub fn of<S: Borrow<GroupSummary>>(
+        records: impl IntoIterator<Item = S>,
+        change: &Change,
+        vocabulary: &Vocabulary,
+    ) -> Self {
+        let mut preview = Self {
+            report: StepReport::new(change.clone()),
+            places: Vec::new(),
+            in_names: 0,
+        };
+        let mut places = HashMap::new();
+        for summary in records {
+            preview.add(summary.borrow(), change, vocabulary, &mut places);
+        }
+        // Of equally many, as they stand in the queue.
+        preview
+            .places
+            .sort_by_key(|place| std::cmp::Reverse(place.records));
+        preview
+    }
+
+    fn add(
+        &mut self,
+        summary: &GroupSummary,
+        change: &Change,
+        vocabulary: &Vocabulary,
+        places: &mut HashMap<(Field, String, String), usize>,
+    ) {
+        let before = &summary.labels;
+        if before.label_ko().is_empty() {
+            self.report.without_draft += 1;
+            return;
+        }
+        let facts = EditFacts {
+            vocabulary,
+            item_name: &summary.name,
+            taken: None,
+        };
+        let after = match apply(before, change, &facts) {
+            Ok(after) => after,
+            Err(error) => return self.report.refused(&error.cause),
+        };
+        let mut pairs = Vec::new();
+        if let Change::Replace(what) = change {
+            let mut in_name = false;
+            for field in what.fields() {
+                for text in before.values(field) {
+                    let replaced = replaced(text, what, &summary.name);
+                    in_name |= replaced.in_name;
+                    pairs.extend(replaced.after.map(|after| (field, text.clone(), after)));
+                }
+            }
+            self.in_names += usize::from(in_name);
+        }
+        let fields = before.differing(&after);
+        if fields.is_empty() {
+            self.report.untouched += 1;
+            return;
+        }
+        if pairs.is_empty() {
+            let list = |values: &[String]| values.join(", ");
+            pairs.extend(fields.iter().map(|&field| {
+                let (before, after) = (before.values(field), after.values(field));
+                (field, list(before), list(after))
+            }));
+        }
+        self.report.changed(&fields);
+        for (field, before, after) in pairs {
+            let key = (field, before, after);
+            match places.get(&key) {
+                Some(&at) => self.places[at].records += 1,
+                None => {
+                    places.insert(key.clone(), self.places.len());
+                    let (field, before, after) = key;
+                    self.places.push(Place {
+                        field,
+                        before,
+                        after,
+                        records: 1,
+                        name: summary.name.clone(),
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Find and replace in free text: which places a [`Replacement`] is about, and what comes of them.
+//! The item's name stays as it is wherever it stands.
+
+use super::facts::EditFacts;
+use super::values::{entries, exchanged, refused, same};
+use crate::error::Result;
+use crate::record::{Labels, Matching, Replacement};
+use crate::text::clean_text;
+use crate::text::particles::{fitted, is_particle};
+use unicode_normalization::UnicodeNormalization;
+
+/// What makes a new word of a word without another meaning: `블랙색` is `블랙`.
+const SUFFIXES: [&str; 3] = ["색", "빛", "톤"];
+
+/// Replaces a text wherever it stands; texts that do not hold it stay as they are.
+pub(super) fn replace(labels: &mut Labels, what: &Replacement, facts: &EditFacts) -> Result<()> {
+    if what.find.trim().is_empty() {
+        return Err(refused("there is nothing to look for"));
+    }
+    for field in what.fields() {
+        let values = labels.values(field).to_vec();
+        let mut made = Vec::new();
+        let mut named = Vec::new();
+        for text in &values {
+            let after = replaced(text, what, facts.item_name).after;
+            named.push(after.is_some());
+            made.push(match after {
+                Some(after) => entries(field, &after, facts.vocabulary)?,
+                None => Vec::new(),
+            });
+        }
+        let values = exchanged(field, values, &named, |at| std::mem::take(&mut made[at]))?;
+        labels.set(field, values);
+    }
+    Ok(())
+}
+
+/// What replacing makes of one text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Replaced {
+    /// `None` where nothing is replaced.
+    pub after: Option<String>,
+    /// The text was found in the item's name, where it stays.
+    pub in_name: bool,
+}
+
+pub(super) fn replaced(text: &str, what: &Replacement, item_name: &str) -> Replaced {
+    let text: String = text.nfc().collect();
+    let find: String = what.find.nfc().collect();
+    if what.except.contains(&text) {
+        return Replaced::default();
+    }
+    let name: String = clean_text(item_name).nfc().collect();
+    if what.matching == Matching::Value {
+        let found = same(&text, &find) && text != what.with;
+        let in_name = found && same(&text, &name);
+        return Replaced {
+            after: (found && !in_name).then(|| what.with.clone()),
+            in_name,
+        };
+    }
+    let names: Vec<(usize, usize)> = match name.is_empty() {
+        true => Vec::new(),
+        false => text
+            .match_indices(&name)
+            .map(|(at, name)| (at, at + name.len()))
+            .collect(),
+    };
+    let mut after = String::new();
+    let mut in_name = false;
+    let mut done = 0;
+    for (at, _) in text.match_indices(&find) {
+        let end = at + find.len();
+        if at < done {
+            continue;
+        }
+        let Some(rest) = place(&text, at, end, what) else {
+            continue;
+        };
+        if names.iter().any(|(start, stop)| at < *stop && *start < end) {
+            in_name = true;
+            continue;
+        }
+        after.push_str(&text[done..at]);
+        after.push_str(&rest.text);
+        done = rest.end;
+    }
+    after.push_str(&text[done..]);
+    Replaced {
+        after: (after != text).then_some(after),
+        in_name,
+    }
+}
+
+/// What takes the place of a text up to `end`.
+struct Rest {
+    text: String,
+    end: usize,
+}
+
+/// What stands at a place afterwards, with what belongs to the word behind it; `None` where it is
+/// no place to replace at.
+fn place(text: &str, at: usize, end: usize, what: &Replacement) -> Option<Rest> {
+    let is_word = what.matching == Matching::Word;
+    let before = text[..at].chars().next_back();
+    if is_word && before.is_some_and(char::is_alphanumeric) {
+        return None;
+    }
+    let tail = &text[end..];
+    let length = tail.find(|c: char| !c.is_alphanumeric());
+    let tail = &tail[..length.unwrap_or(tail.len())];
+    let suffix = SUFFIXES
+        .into_iter()
+        .find(|suffix| tail.starts_with(suffix))
+        .unwrap_or_default();
+    let particle = match &tail[suffix.len()..] {
+        rest if rest.is_empty() || is_particle(rest) => rest,
+        // The end of another word.
+        _ if is_word => return None,
+        _ => "",
+    };
+    let with = what.with.as_str();
+    if with.is_empty() && !is_word {
+        return Some(Rest {
+            text: String::new(),
+            end,
+        });
+    }
+    let end = end + suffix.len() + particle.len();
+    if with.is_empty() {
+        // Nothing is left for a particle to follow.
+        return Some(Rest {
+            text: String::new(),
+            end,
+        });
+    }
+    // `검은색` in the place of the `블랙` of `블랙색` brings its own suffix.
+    let word = match with.ends_with(suffix) {
+        true => with.to_owned(),
+        false => format!("{with}{suffix}"),
+    };
+    let particle = fitted(particle, &word);
+    Some(Rest {
+        text: format!("{word}{particle}"),
+        end,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by(matching: Matching, find: &str, with: &str, text: &str) -> String {
+        let what = Replacement {
+            matching,
+            ..Replacement::everywhere(find, with)
+        };
+        let after = replaced(text, &what, "블랙 나이트").after;
+        after.unwrap_or_else(|| text.to_owned())
+    }
+
+    #[test]
+    fn a_word_is_replaced_with_its_particle_and_never_within_another() {
+        for (text, expected) in [
+            ("블랙 망토", "검은색 망토"),
+            ("블랙의 망토와 블랙", "검은색의 망토와 검은색"),
+            ("블랙핑크 망토", "블랙핑크 망토"),
+            ("올블랙 망토", "올블랙 망토"),
+            ("블랙색 망토", "검은색 망토"),
+            ("블랙색과 흰색", "검은색과 흰색"),
+            ("블랙이 어울린다", "검은색이 어울린다"),
+            ("블랙 나이트의 블랙 검", "블랙 나이트의 검은색 검"),
+        ] {
+            assert_eq!(by(Matching::Word, "블랙", "검은색", text), expected);
+        }
+        assert_eq!(
+            by(Matching::Word, "블랙", "검정", "블랙색으로"),
+            "검정색으로"
+        );
+        assert_eq!(
+            by(Matching::Word, "블랙", "진주", "블랙과 블랙으로"),
+            "진주와 진주로"
+        );
+        assert_eq!(by(Matching::Word, "블랙", "", "블랙의 망토").trim(), "망토");
+    }
+
+    #[test]
+    fn a_part_is_replaced_anywhere_and_no_suffix_is_doubled() {
+        let by = |text| by(Matching::Part, "검은", "검은색", text);
+        assert_eq!(by("검은색 망토"), "검은색 망토");
+        assert_eq!(by("검은 망토"), "검은색 망토");
+        let by = |text| self::by(Matching::Part, "블랙", "검은색", text);
+        assert_eq!(by("블랙핑크"), "검은색핑크");
+        assert_eq!(by("올블랙색"), "올검은색");
+    }
+
+    #[test]
+    fn a_whole_value_is_that_value_only() {
+        let by = |text| self::by(Matching::Value, "블랙", "검은색", text);
+        assert_eq!(by("블랙"), "검은색");
+        assert_eq!(by("블랙 망토"), "블랙 망토");
+        assert_eq!(by("블랙 나이트"), "블랙 나이트");
+    }
+
+    #[test]
+    fn what_is_ticked_off_stays() {
+        let mut what = Replacement::everywhere("블랙", "검은색");
+        what.except = vec!["블랙 망토".to_owned()];
+        assert_eq!(replaced("블랙 망토", &what, "").after, None);
+        let after = replaced("블랙 검", &what, "").after;
+        assert_eq!(after.as_deref(), Some("검은색 검"));
+        assert!(replaced("블랙 나이트", &what, "블랙 나이트").in_name);
+    }
+}

@@ -1,0 +1,222 @@
+//! Texts that were made under another name than their item has now, and how they are brought over.
+
+use crate::record::{Field, Labels};
+use crate::text::clean_text;
+use crate::text::particles::{fitted, is_particle};
+
+/// The name that a text was made under, and the name of its item now: a source may name an item
+/// otherwise than an earlier reading or an earlier program did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// Empty where nobody knows it.
+    pub made_under: &'a str,
+    pub now: &'a str,
+}
+
+impl<'a> Names<'a> {
+    /// The name that these labels go by: the current name once the label holds it and no field
+    /// holds the other one, however that came about.
+    pub fn of_text(self, labels: &Labels) -> &'a str {
+        match self.differ() && !self.is_settled(labels) {
+            true => self.made_under,
+            false if clean_text(self.made_under) == self.now => self.made_under,
+            false => self.now,
+        }
+    }
+
+    /// Whether the text speaks of another name than the item has now.
+    pub fn is_mismatch(self, labels: &Labels) -> bool {
+        self.differ() && !self.is_settled(labels)
+    }
+
+    /// The labels with the current name wherever the other one stands as a word, and the particle
+    /// behind it in the form that follows the new name. The current name is not touched where it
+    /// stands already, nor is a value that would get too long. A list holds nothing twice.
+    pub fn updated(self, labels: &Labels) -> Labels {
+        let mut updated = labels.clone();
+        if !self.is_mismatch(labels) {
+            return updated;
+        }
+        for field in Field::free_text() {
+            let mut after: Vec<String> = Vec::new();
+            for value in labels.values(field) {
+                let new = self
+                    .replaced(value)
+                    .filter(|new| new.chars().count() <= field.most_chars());
+                match new {
+                    None => after.push(value.clone()),
+                    Some(new) if after.contains(&new) || labels.values(field).contains(&new) => {}
+                    Some(new) => after.push(new),
+                }
+            }
+            updated.set(field, after);
+        }
+        updated
+    }
+
+    fn differ(self) -> bool {
+        let made_under = clean_text(self.made_under);
+        !made_under.is_empty() && made_under != clean_text(self.now)
+    }
+
+    fn is_settled(self, labels: &Labels) -> bool {
+        let holds_old = |field: Field| {
+            let mut values = labels.values(field).iter();
+            values.any(|value| self.replaced(value).is_some())
+        };
+        labels.label_ko().contains(self.now) && !Field::free_text().any(holds_old)
+    }
+
+    /// The text with the other name replaced; `None` where it does not hold it.
+    fn replaced(self, text: &str) -> Option<String> {
+        let mut out = String::with_capacity(text.len());
+        let mut found = false;
+        let mut at = 0;
+        while let Some(c) = text[at..].chars().next() {
+            let begins_word = !out.chars().next_back().is_some_and(char::is_alphanumeric);
+            if begins_word {
+                let now = end_of(self.now, &text[at..]);
+                let old = end_of(self.made_under, &text[at..]);
+                if let Some(end) = old.filter(|end| now.is_none_or(|now| *end > now)) {
+                    out.push_str(self.now);
+                    at += end;
+                    let particle = leading_letters(&text[at..]);
+                    out.push_str(fitted(particle, self.now));
+                    at += particle.len();
+                    found = true;
+                    continue;
+                }
+                if let Some(end) = now {
+                    out.push_str(&text[at..at + end]);
+                    at += end;
+                    continue;
+                }
+            }
+            out.push(c);
+            at += c.len_utf8();
+        }
+        found.then_some(out)
+    }
+}
+
+/// Where a name ends that the text begins with, as a word of its own, with or without a particle.
+/// Blanks and the case of Latin letters do not matter: `아케인 셰이드` is `아케인셰이드`.
+fn end_of(name: &str, text: &str) -> Option<usize> {
+    let mut letters = name.chars().filter(|c| !c.is_whitespace()).peekable();
+    letters.peek()?;
+    let mut rest = text.char_indices();
+    let mut end = 0;
+    for letter in letters {
+        let (at, c) = match end {
+            0 => rest.next(),
+            _ => rest.find(|(_, c)| !c.is_whitespace()),
+        }?;
+        if !c.to_lowercase().eq(letter.to_lowercase()) {
+            return None;
+        }
+        end = at + c.len_utf8();
+    }
+    let ending = leading_letters(&text[end..]);
+    (ending.is_empty() || is_particle(ending)).then_some(end)
+}
+
+fn leading_letters(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric());
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::list;
+
+    fn names<'a>(made_under: &'a str, now: &'a str) -> Names<'a> {
+        Names { made_under, now }
+    }
+
+    fn label(text: &str) -> Labels {
+        Labels::default().with(Field::LabelKo, [text])
+    }
+
+    #[test]
+    fn the_new_name_stands_where_the_old_one_stood() {
+        for (old, now, text, expected) in [
+            ("검은 나팔", "우산", "검은 나팔은 길다", "우산은 길다"),
+            (
+                "활",
+                "보라 모자",
+                "활이 든 활을",
+                "보라 모자가 든 보라 모자를",
+            ),
+            ("모자", "활", "흰 모자로, 모자와", "흰 활로, 활과"),
+            ("모자", "우산", "모자로 가린 (모자)", "우산으로 가린 (우산)"),
+            ("아케인셰이드 활", "창", "아케인 셰이드 활의 빛", "창의 빛"),
+            ("VIP Hat", "모자", "vip hat을 쓴", "모자를 쓴"),
+            // The new name is there already, in one place.
+            (
+                "우산",
+                "보라 우산",
+                "보라 우산 옆의 우산",
+                "보라 우산 옆의 보라 우산",
+            ),
+            ("보라 우산", "우산", "보라 우산 옆의 우산", "우산 옆의 우산"),
+        ] {
+            assert_eq!(names(old, now).replaced(text).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_name_inside_another_word_is_none() {
+        for text in ["검은색 칼", "쌍검", "검정 검집", ""] {
+            assert_eq!(names("검", "창").replaced(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_free_text_is_brought_over() {
+        let old = label("붉은 천의 눈꽃 모자")
+            .with(Field::TagsKo, ["눈꽃 모자", "설산 모자", "모자"])
+            .with(Field::QueryVariantsKo, ["눈꽃 모자 천", "붉은 모자"])
+            .with(Field::Vibe, ["눈꽃 모자"]);
+        let names = names("눈꽃 모자", "설산 모자");
+        assert!(names.is_mismatch(&old));
+        assert_eq!(names.of_text(&old), "눈꽃 모자");
+        let new = names.updated(&old);
+        assert_eq!(new.label_ko(), "붉은 천의 설산 모자");
+        assert_eq!(new.values(Field::TagsKo), ["설산 모자", "모자"]);
+        assert_eq!(
+            new.values(Field::QueryVariantsKo),
+            ["설산 모자 천", "붉은 모자"]
+        );
+        assert_eq!(new.values(Field::Vibe), ["눈꽃 모자"]);
+        assert!(!names.is_mismatch(&new));
+        assert_eq!(names.of_text(&new), "설산 모자");
+        assert_eq!(names.updated(&new), new);
+    }
+
+    #[test]
+    fn a_text_that_an_operator_has_brought_over_is_of_the_new_name() {
+        let names = names("눈꽃 모자", "설산");
+        assert!(!names.is_mismatch(&label("흰 설산을 그린 모자")));
+        assert!(names.is_mismatch(&label("흰 설산과 눈꽃 모자")));
+        // A text without either name was made under the old one.
+        assert!(names.is_mismatch(&label("흰 모자")));
+    }
+
+    #[test]
+    fn one_name_in_two_forms_is_one_name() {
+        let spaced = names("눈꽃  모자", "눈꽃 모자");
+        assert!(!spaced.is_mismatch(&label("모자")));
+        assert!(!names("", "모자").is_mismatch(&label("모자")));
+        assert_eq!(names("", "모자").of_text(&label("칼")), "모자");
+    }
+
+    #[test]
+    fn a_value_that_would_get_too_long_stays() {
+        let long = "가".repeat(99);
+        let old = label("눈꽃").with(Field::TagsKo, list(&["눈꽃 모자"]));
+        let new = names("눈꽃", &long).updated(&old);
+        assert_eq!(new.label_ko(), long);
+        assert_eq!(new.values(Field::TagsKo), ["눈꽃 모자"]);
+    }
+}

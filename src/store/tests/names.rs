@@ -1,0 +1,145 @@
+//! Texts that were made under another name than the source gives their item now.
+
+use super::import::line;
+use super::*;
+use crate::outdir::LABELS;
+
+/// The image of one item under the name of another.
+fn renamed(order: u64, from: &str, to: &str) -> NewGroup {
+    let mut renamed = group(order, from);
+    renamed.item.item_name = to.to_owned();
+    renamed
+}
+
+/// The source is read again and names the first image otherwise.
+fn rename(journal: &mut Journal, from: &str, to: &str) -> GroupId {
+    journal.begin_source();
+    meet(journal, &renamed(0, from, to)).id
+}
+
+fn reasons(journal: &Journal, id: GroupId) -> Vec<Reason> {
+    journal.summary(id).unwrap().unwrap().reasons
+}
+
+fn label(journal: &Journal, id: GroupId) -> String {
+    let summary = journal.summary(id).unwrap().unwrap();
+    summary.labels.label_ko().to_owned()
+}
+
+#[test]
+fn a_text_under_another_name_is_flagged_and_brought_over_in_one_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = labeled(dir.path(), &["눈꽃 모자"]);
+    let id = rename(&mut journal, "눈꽃 모자", "설산");
+    assert_eq!(reasons(&journal, id), [Reason::NameMismatch]);
+    assert_eq!(state(&journal, id), GroupState::Uncertain);
+    let draft = journal.detail(id).unwrap().unwrap().draft.unwrap();
+    assert_eq!(draft.about(Reason::NameMismatch), ["눈꽃 모자"]);
+
+    let step = journal.apply(&[id], &Change::UpdateName, "update").unwrap();
+    assert_eq!(step.report.unwrap().fields, [(Field::LabelKo, 1)]);
+    assert_eq!(label(&journal, id), "붉은 천에 흰 리본이 달린 설산");
+    assert_eq!(reasons(&journal, id), []);
+    assert_eq!(state(&journal, id), GroupState::Edited);
+    let again = journal.apply(&[id], &Change::UpdateName, "update").unwrap();
+    assert_eq!(again.report.unwrap().untouched, 1);
+
+    journal.undo().unwrap().unwrap();
+    assert_eq!(label(&journal, id), labels("눈꽃 모자").label_ko());
+    assert_eq!(reasons(&journal, id), [Reason::NameMismatch]);
+    journal.redo().unwrap().unwrap();
+    drop(journal);
+    assert_eq!(reasons(&open(dir.path()), id), []);
+}
+
+#[test]
+fn a_committed_line_keeps_its_name_until_the_next_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["눈꽃 모자", "반지"]);
+    for id in &ids {
+        journal.commit_automatic(*id).unwrap();
+    }
+    journal.export(false).unwrap();
+    let before = read(dir.path(), LABELS);
+    journal.begin_source();
+    meet(&mut journal, &renamed(0, "눈꽃 모자", "설산 모자"));
+    meet(&mut journal, &group(1, "반지"));
+    journal.export(false).unwrap();
+    assert_eq!(read(dir.path(), LABELS), before);
+    assert_eq!(reasons(&journal, ids[0]), [Reason::NameMismatch]);
+
+    for change in [Change::UpdateName, Change::Commit] {
+        journal.apply(&ids, &change, "step").unwrap();
+    }
+    journal.export(false).unwrap();
+    let lines = lines(dir.path(), LABELS);
+    assert_eq!(lines[0]["item_name"], "설산 모자");
+    assert_eq!(lines[0]["label_ko"], "붉은 천에 흰 리본이 달린 설산 모자");
+    assert_eq!(lines[0]["quality_flags"]["is_uncertain"], false);
+    assert_eq!(lines[1]["item_name"], "반지");
+    let known = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(known.other_names, ["눈꽃 모자"]);
+}
+
+#[test]
+fn a_record_committed_as_it_is_says_that_it_lacks_the_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = labeled(dir.path(), &["눈꽃 모자"]);
+    let id = rename(&mut journal, "눈꽃 모자", "설산");
+    journal.apply(&[id], &Change::Commit, "commit").unwrap();
+    journal.export(false).unwrap();
+    let flags = &lines(dir.path(), LABELS)[0]["quality_flags"]["reasons"];
+    let expected = ["item_name_missing", "name_mismatch"];
+    assert_eq!(*flags, serde_json::json!(expected));
+}
+
+#[test]
+fn an_imported_line_may_name_its_item_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = line("왕관", "금빛 보석이 박힌 왕관을 쓴 왕관", "") + "\n";
+    std::fs::write(dir.path().join(LABELS), &line).unwrap();
+    let mut journal = open(dir.path());
+    let id = journal.summaries().unwrap()[0].id;
+    assert!(!reasons(&journal, id).contains(&Reason::NameMismatch));
+    assert_eq!(rename(&mut journal, "왕관", "붉은 활"), id);
+    assert!(reasons(&journal, id).contains(&Reason::NameMismatch));
+    journal.export(false).unwrap();
+    assert_eq!(read(dir.path(), LABELS), line);
+
+    journal.apply(&[id], &Change::UpdateName, "update").unwrap();
+    assert_eq!(label(&journal, id), "금빛 보석이 박힌 붉은 활을 쓴 붉은 활");
+    assert!(!reasons(&journal, id).contains(&Reason::NameMismatch));
+}
+
+#[test]
+fn a_line_imported_after_the_source_was_read_is_flagged_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let id = rename(&mut journal, "왕관", "붉은 활");
+    let text = line("왕관", "금빛 보석이 박힌 왕관", "");
+    std::fs::write(dir.path().join(LABELS), text + "\n").unwrap();
+    drop(journal);
+    let journal = open(dir.path());
+    assert!(reasons(&journal, id).contains(&Reason::NameMismatch));
+}
+
+#[test]
+fn an_operator_may_bring_a_text_over_by_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = labeled(dir.path(), &["눈꽃 모자"]);
+    let id = rename(&mut journal, "눈꽃 모자", "설산 모자");
+    let tag = Change::Add {
+        field: Field::TagsKo,
+        value: "눈꽃 모자".into(),
+    };
+    journal.apply(&[id], &tag, "tag").unwrap();
+    assert_eq!(reasons(&journal, id), [Reason::NameMismatch]);
+    let by_hand = set_label("붉은 천에 흰 리본이 달린 설산 모자");
+    journal.apply(&[id], &by_hand, "label").unwrap();
+    // The tag still has the old name.
+    assert_eq!(reasons(&journal, id), [Reason::NameMismatch]);
+    journal.apply(&[id], &Change::UpdateName, "update").unwrap();
+    assert_eq!(reasons(&journal, id), []);
+    let tags = journal.summary(id).unwrap().unwrap().labels;
+    assert!(tags.values(Field::TagsKo).contains(&"설산 모자".to_owned()));
+}

@@ -1,0 +1,14 @@
+//! Dialogs that change many records in one step, after a preview.
+
+mod action;
+mod form;
+mod pending;
+mod replace;
+mod scope;
+mod translate;
+
+pub use action::BulkAction;
+pub use form::BulkForm;
+pub use replace::ReplaceForm;
+pub use scope::Scope;
+pub use translate::TranslateForm;

@@ -1,0 +1,75 @@
+//! Which records a bulk dialog is about.
+
+use crate::record::GroupId;
+use crate::text::plural;
+use crate::tui::session::Session;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The current record.
+    Record,
+    Selection,
+    /// The icons of the current record's drawing in all its colors.
+    Family,
+    /// Everything that the filter shows.
+    Shown,
+    /// Everything that the journal shows at all.
+    All,
+}
+
+impl Scope {
+    const ORDER: [Self; 5] = [
+        Self::Record,
+        Self::Selection,
+        Self::Family,
+        Self::Shown,
+        Self::All,
+    ];
+
+    pub fn groups(self, session: &Session) -> Vec<GroupId> {
+        match self {
+            Self::Record => session.current().into_iter().collect(),
+            Self::Selection => session.selection.groups(),
+            Self::Family => match family(session) {
+                Some(family) => {
+                    let groups = session.records.groups();
+                    let members = groups.ids_where(|summary| summary.family == Some(family));
+                    members.collect()
+                }
+                None => Vec::new(),
+            },
+            Self::Shown => session.queue.ids(&session.records).collect(),
+            Self::All => session.records.groups().ids_where(|_| true).collect(),
+        }
+    }
+
+    /// The next one that is about anything.
+    pub fn next(self, session: &Session) -> Self {
+        let at = Self::ORDER.iter().position(|scope| *scope == self);
+        let after = Self::ORDER.iter().cycle().skip(at.unwrap_or(0) + 1);
+        let mut after = after.take(Self::ORDER.len());
+        let next = after.find(|scope| match scope {
+            Self::Record => session.current().is_some(),
+            Self::Selection => !session.selection.is_empty(),
+            Self::Family => family(session).is_some(),
+            Self::Shown => !session.queue.is_empty(),
+            Self::All => true,
+        });
+        next.copied().unwrap_or(self)
+    }
+
+    /// `all 740 records`, `12 selected records`.
+    pub fn describe(self, records: usize) -> String {
+        match self {
+            Self::Record => "this record".to_owned(),
+            Self::Selection => plural(records, "selected record"),
+            Self::Family => format!("{} of this family", plural(records, "record")),
+            Self::Shown => format!("{} that the list shows", plural(records, "record")),
+            Self::All => format!("all {}", plural(records, "record")),
+        }
+    }
+}
+
+fn family(session: &Session) -> Option<GroupId> {
+    session.records.get(session.current()?)?.family
+}

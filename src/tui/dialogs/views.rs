@@ -1,0 +1,202 @@
+//! Filters saved under a name: shows one, saves the present one, deletes one.
+
+use super::{Dialog, DialogPlace, Modal, Next};
+use crate::record::filter::quoted;
+use crate::text::{fit, pad, width};
+use crate::tui::session::Session;
+use crate::tui::widgets::layout::inner;
+use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane, put};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// Cells before the name being typed.
+const LABEL: u16 = 9;
+
+#[derive(Default)]
+pub struct ViewList {
+    at: usize,
+    /// The name under which the present filter is to be saved, while it is being typed.
+    name: Option<TextEdit>,
+}
+
+impl ViewList {
+    /// The dialog; where nothing is saved yet it begins with a name for the present filter.
+    pub fn open(session: &Session) -> Dialog {
+        let is_empty = session.history.views().iter().next().is_none();
+        Dialog::Views(Self {
+            at: 0,
+            name: (is_empty && may_save(session)).then(TextEdit::default),
+        })
+    }
+
+    fn area(place: &DialogPlace, session: &Session) -> Rect {
+        let rows = session.history.views().iter().count().max(1) as u16;
+        place.box_of(72, rows.saturating_add(4).min(20))
+    }
+
+    /// The name and the filter under the cursor.
+    fn chosen<'a>(&self, session: &'a Session) -> Option<(&'a str, &'a str)> {
+        session.history.views().iter().nth(self.at)
+    }
+
+    fn name_key(&mut self, key: &KeyEvent, escape: bool, session: &mut Session) -> Next {
+        let Some(edit) = &mut self.name else {
+            return Next::stay();
+        };
+        match key.code {
+            _ if escape => self.name = None,
+            KeyCode::Enter if !edit.text().trim().is_empty() => {
+                let name = edit.text().trim().replace('"', "");
+                session.save_view(&name);
+                return Next::close();
+            }
+            _ => {
+                edit.key(key);
+            }
+        }
+        Next::stay()
+    }
+}
+
+/// Whether the present filter is one to save: it asks for something, and is no view itself.
+fn may_save(session: &Session) -> bool {
+    let filter = session.queue.filter();
+    !filter.is_empty() && !filter.contains("view:") && session.queue.wrong().is_none()
+}
+
+impl Modal for ViewList {
+    fn key(
+        &mut self,
+        key: &KeyEvent,
+        escape: bool,
+        _: &DialogPlace,
+        session: &mut Session,
+    ) -> Next {
+        if self.name.is_some() {
+            return self.name_key(key, escape, session);
+        }
+        let count = session.history.views().iter().count();
+        match key.code {
+            _ if escape => return Next::close(),
+            KeyCode::Down | KeyCode::Char('j' | 'ㅓ') => self.at += 1,
+            KeyCode::Up | KeyCode::Char('k' | 'ㅏ') => self.at = self.at.saturating_sub(1),
+            // ㄴ stands on the key of s, ㅇ on that of d.
+            KeyCode::Char('s' | '+' | 'ㄴ') => match may_save(session) {
+                true => self.name = Some(TextEdit::default()),
+                false => session.warn("this filter is empty, not understood, or a view itself"),
+            },
+            KeyCode::Char('d' | 'ㅇ') | KeyCode::Delete => {
+                if let Some((name, _)) = self.chosen(session) {
+                    let name = name.to_owned();
+                    session.remove_view(&name);
+                }
+            }
+            KeyCode::Enter => {
+                if let Some((name, _)) = self.chosen(session) {
+                    let filter = format!("view:{}", quoted(name));
+                    session.set_filter(filter);
+                    return Next::close();
+                }
+            }
+            _ => {}
+        }
+        self.at = self.at.min(count.saturating_sub(1));
+        Next::stay()
+    }
+
+    fn paste(&mut self, text: &str, _: &mut Session) {
+        if let Some(edit) = &mut self.name {
+            edit.insert(text);
+        }
+    }
+
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
+        vec![Self::area(place, session)]
+    }
+
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
+        let theme = &session.theme;
+        let area = Self::area(place, session);
+        clear(area, buf);
+        let inner = pane(theme, area, true, "Saved filters", true, buf);
+        let views = session.history.views();
+        let names = views.iter().map(|(name, _)| width(name));
+        let cells = names.max().unwrap_or(0).min(usize::from(inner.width) / 3);
+        let rows = usize::from(inner.height.saturating_sub(1));
+        let top = (self.at + 1).saturating_sub(rows.max(1));
+        for (line, (row, (name, filter))) in
+            views.iter().enumerate().skip(top).take(rows).enumerate()
+        {
+            let here = row == self.at && self.name.is_none();
+            let mark = if here { ">" } else { " " };
+            let style = if here {
+                theme.cursor(true)
+            } else {
+                theme.text()
+            };
+            let text = format!("{mark} {}  {filter}", pad(&fit(name, cells), cells));
+            let y = inner.y + line as u16;
+            fill_line(
+                &text,
+                style,
+                Rect {
+                    y,
+                    height: 1,
+                    ..inner
+                },
+                buf,
+            );
+        }
+        if views.iter().next().is_none() && inner.height > 0 {
+            put(buf, inner.x, inner.y, inner.width, "none yet", theme.dim());
+        }
+        let last = last_line(inner);
+        match &self.name {
+            Some(edit) => {
+                put(buf, last.x, last.y, LABEL, "save as", theme.key());
+                edit_line(edit, theme.chip(), name_room(inner), buf);
+            }
+            None if may_save(session) => {
+                let text = format!("s saves {}", session.queue.filter());
+                put(buf, last.x, last.y, last.width, &text, theme.dim());
+            }
+            None => {}
+        }
+    }
+
+    fn cursor(&self, place: &DialogPlace, session: &Session) -> Option<Position> {
+        let edit = self.name.as_ref()?;
+        let inner = inner(Self::area(place, session), true);
+        Some(edit_cursor(edit, name_room(inner)))
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        match self.name {
+            Some(_) => &[("Enter", "save"), ("Esc", "back")],
+            None => &[
+                ("Enter", "show"),
+                ("s", "save this filter"),
+                ("d", "delete"),
+                ("Esc", "close"),
+            ],
+        }
+    }
+}
+
+fn last_line(inner: Rect) -> Rect {
+    Rect {
+        y: inner.bottom().saturating_sub(1).max(inner.y),
+        height: 1,
+        ..inner
+    }
+}
+
+fn name_room(inner: Rect) -> Rect {
+    let line = last_line(inner);
+    Rect {
+        x: line.x + LABEL,
+        width: line.width.saturating_sub(LABEL),
+        ..line
+    }
+}

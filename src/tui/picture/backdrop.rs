@@ -1,0 +1,173 @@
+//! What lies behind the transparent pixels of an icon on the screen.
+
+use crate::icon::Icon;
+
+/// One of the three that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Backdrop {
+    White,
+    Black,
+    Checker,
+}
+
+/// What the operator wants behind icons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum BackdropChoice {
+    /// Whatever the edge of the icon stands out from.
+    #[default]
+    Contrast,
+    Always(Backdrop),
+}
+
+impl BackdropChoice {
+    pub fn next(self) -> Self {
+        match self {
+            Self::Contrast => Self::Always(Backdrop::White),
+            Self::Always(Backdrop::White) => Self::Always(Backdrop::Black),
+            Self::Always(Backdrop::Black) => Self::Always(Backdrop::Checker),
+            Self::Always(Backdrop::Checker) => Self::Contrast,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contrast => "on what it stands out from",
+            Self::Always(backdrop) => backdrop.name(),
+        }
+    }
+
+    pub fn of(self, icon: &Icon) -> Backdrop {
+        match self {
+            Self::Contrast => by_contrast(icon),
+            Self::Always(backdrop) => backdrop,
+        }
+    }
+}
+
+impl Backdrop {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::White => "on white",
+            Self::Black => "on black",
+            Self::Checker => "on checkerboard",
+        }
+    }
+
+    /// How bright it is at a pixel, in squares of so many.
+    pub fn brightness(self, x: u32, y: u32, square: u32) -> u8 {
+        match self {
+            Self::White => 255,
+            Self::Black => 0,
+            Self::Checker if (x / square + y / square).is_multiple_of(2) => 160,
+            Self::Checker => 96,
+        }
+    }
+}
+
+/// From this ratio of luminances on, as WCAG has it, a pixel stands out.
+const STANDS_OUT: f32 = 1.6;
+/// The share of the edge that has to stand out from white, on which the model sees the icon.
+const ENOUGH: f32 = 0.7;
+
+/// White where enough of the icon's edge stands out from it; else black or, where the edge is both
+/// pale and dark, the checkerboard.
+fn by_contrast(icon: &Icon) -> Backdrop {
+    let edge = edge(icon);
+    if edge.is_empty() {
+        return Backdrop::White;
+    }
+    let share = |ground: f32| {
+        let contrast = |pixel: f32| {
+            let (bright, dark) = (pixel.max(ground), pixel.min(ground));
+            (bright + 0.05) / (dark + 0.05)
+        };
+        let out = edge.iter().filter(|pixel| contrast(**pixel) >= STANDS_OUT);
+        out.count() as f32 / edge.len() as f32
+    };
+    let (white, black) = (share(1.0), share(0.0));
+    match (white, black) {
+        _ if white >= ENOUGH || white >= black && white > 0.5 => Backdrop::White,
+        _ if black >= ENOUGH => Backdrop::Black,
+        _ => Backdrop::Checker,
+    }
+}
+
+/// The luminances, 0 to 1, of opaque pixels beside transparent ones.
+fn edge(icon: &Icon) -> Vec<f32> {
+    let (width, height) = (icon.width as usize, icon.height as usize);
+    let pixels = icon.rgba.as_chunks::<4>().0;
+    let opaque = |x: usize, y: usize| {
+        pixels
+            .get(y * width + x)
+            .is_some_and(|pixel| pixel[3] >= 128)
+    };
+    let mut edge = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            if !opaque(x, y) {
+                continue;
+            }
+            let beside = [
+                (x > 0).then(|| (x - 1, y)),
+                (y > 0).then(|| (x, y - 1)),
+                (x + 1 < width).then_some((x + 1, y)),
+                (y + 1 < height).then_some((x, y + 1)),
+            ];
+            let mut beside = beside.into_iter().flatten();
+            if beside.any(|(x, y)| !opaque(x, y)) {
+                let [r, g, b, _] = pixels[y * width + x];
+                edge.push(0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b));
+            }
+        }
+    }
+    edge
+}
+
+fn linear(value: u8) -> f32 {
+    let value = f32::from(value) / 255.0;
+    match value <= 0.04045 {
+        true => value / 12.92,
+        false => ((value + 0.055) / 1.055).powf(2.4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A square of one color, or of two halves, in the middle of nothing.
+    fn icon(left: [u8; 3], right: [u8; 3]) -> Icon {
+        let mut rgba = Vec::new();
+        for y in 0..8 {
+            for x in 0..8 {
+                let [r, g, b] = if x < 4 { left } else { right };
+                let inside = (2..6).contains(&x) && (2..6).contains(&y);
+                rgba.extend([r, g, b, if inside { 255 } else { 0 }]);
+            }
+        }
+        Icon {
+            width: 8,
+            height: 8,
+            rgba,
+        }
+    }
+
+    #[test]
+    fn an_icon_stands_out_from_its_ground() {
+        let of = |left, right| BackdropChoice::Contrast.of(&icon(left, right));
+        assert_eq!(of([20; 3], [20; 3]), Backdrop::White);
+        assert_eq!(of([200, 30, 30], [200, 30, 30]), Backdrop::White);
+        assert_eq!(of([250, 250, 240], [255; 3]), Backdrop::Black);
+        assert_eq!(of([250; 3], [5; 3]), Backdrop::Checker);
+        // Nothing of it is transparent.
+        let whole = Icon {
+            width: 1,
+            height: 1,
+            rgba: vec![255; 4],
+        };
+        assert_eq!(BackdropChoice::Contrast.of(&whole), Backdrop::White);
+        // The operator's choice wins.
+        let always = BackdropChoice::Always(Backdrop::White);
+        assert_eq!(always.of(&icon([255; 3], [255; 3])), Backdrop::White);
+    }
+}

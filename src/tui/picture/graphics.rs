@@ -1,0 +1,81 @@
+//! How a terminal shows pictures, and an icon made ready for it.
+
+use image::{DynamicImage, RgbaImage};
+use ratatui::layout::Size;
+use ratatui_image::picker::{Picker, ProtocolType};
+use ratatui_image::protocol::Protocol;
+use ratatui_image::protocol::kitty::Kitty;
+use ratatui_image::{FontSize, Resize};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What a terminal can show.
+#[derive(Debug, Clone)]
+pub struct Graphics {
+    pub picker: Picker,
+    /// It inflates pictures that are sent to it by kitty's protocol.
+    pub inflates: bool,
+}
+
+impl Graphics {
+    pub fn new(picker: Picker) -> Self {
+        Self {
+            picker,
+            inflates: false,
+        }
+    }
+
+    /// Whether it shows pixels smaller than half a cell.
+    pub fn is_fine(&self) -> bool {
+        self.picker.protocol_type() != ProtocolType::Halfblocks
+    }
+
+    /// Pixels of a cell; half blocks have two, one above the other.
+    pub fn cell(&self) -> FontSize {
+        match self.is_fine() {
+            true => self.picker.font_size(),
+            false => FontSize::new(1, 2),
+        }
+    }
+
+    /// An image of whole cells as the terminal takes it, and the cells.
+    pub fn encode(&self, image: RgbaImage) -> Result<Protocol, String> {
+        let cell = self.cell();
+        let size = Size::new(
+            (image.width() / u32::from(cell.width)) as u16,
+            (image.height() / u32::from(cell.height)) as u16,
+        );
+        let image = if self.is_fine() {
+            image
+        } else {
+            // Half blocks are sampled down from the picker's nominal cell.
+            let font = self.picker.font_size();
+            image::imageops::resize(
+                &image,
+                u32::from(size.width) * u32::from(font.width),
+                u32::from(size.height) * u32::from(font.height),
+                image::imageops::FilterType::Nearest,
+            )
+        };
+        let image = DynamicImage::ImageRgba8(image);
+        if self.inflates && self.picker.protocol_type() == ProtocolType::Kitty {
+            let in_tmux = self.picker.tmux_detected();
+            let kitty = Kitty::new(image, size, next_id(), in_tmux, true);
+            return kitty
+                .map(Protocol::Kitty)
+                .map_err(|error| error.to_string());
+        }
+        self.picker
+            .new_protocol(image, size, Resize::Fit(None))
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// A number for a picture that the terminal keeps. It has four bytes that are not zero, as some
+/// terminals leave out a leading one, and begins apart in each run: what an earlier one has left
+/// in the terminal is not overwritten while it is on screen.
+fn next_id() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mixed = count.wrapping_add(std::process::id() << 12);
+    mixed | 0x0101_0101
+}

@@ -1,0 +1,74 @@
+//! Where the lists, the words and the examples are, for any size.
+
+use ratatui::layout::{Rect, Size};
+
+/// From here on the lists stand beside the words, and not above them.
+const WIDE: u16 = 60;
+/// From here on there is a column of examples.
+const EXAMPLES: u16 = 100;
+/// A tile of the examples.
+pub const TILE: Size = Size::new(12, 6);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WordsLayout {
+    /// The names of the lists: a column, or a line.
+    pub lists: Rect,
+    pub words: Rect,
+    /// Icons with names, of no width where there is no room.
+    pub examples: Rect,
+    /// The names of the examples where their icons have no room.
+    pub names: Rect,
+}
+
+pub fn layout(inner: Rect) -> WordsLayout {
+    let none = Rect::new(inner.x, inner.bottom(), 0, 0);
+    if inner.width < WIDE {
+        let line = inner.height.min(1);
+        return WordsLayout {
+            lists: Rect {
+                height: line,
+                ..inner
+            },
+            words: Rect {
+                y: inner.y + line,
+                height: inner.height - line,
+                ..inner
+            },
+            examples: none,
+            names: none,
+        };
+    }
+    let lists = Rect { width: 17, ..inner };
+    let right = if inner.width >= EXAMPLES { 34 } else { 0 };
+    let words = Rect {
+        x: inner.x + lists.width,
+        width: inner.width - lists.width - right,
+        ..inner
+    };
+    let examples = Rect {
+        x: words.right() + u16::from(right > 0),
+        width: right.saturating_sub(1),
+        ..inner
+    };
+    if right > 0 || inner.height < 8 {
+        return WordsLayout {
+            lists,
+            words,
+            examples,
+            names: none,
+        };
+    }
+    WordsLayout {
+        lists,
+        words: Rect {
+            height: inner.height - 1,
+            ..words
+        },
+        examples,
+        names: Rect {
+            y: inner.bottom() - 1,
+            height: 1,
+            ..words
+        },
+    }
+}

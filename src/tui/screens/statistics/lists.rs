@@ -1,0 +1,110 @@
+//! The lists of words, reasons, states and scores, with the filter that shows each line's records.
+
+use crate::record::filter::quoted;
+use crate::record::{Field, GroupId};
+use crate::tui::records::ValueCounts;
+use crate::tui::session::Session;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    Field(Field),
+    Reasons,
+    States,
+    Uncertainty,
+}
+
+/// A value with its number of records.
+pub struct Row {
+    pub name: String,
+    pub records: u64,
+    /// How many of them are uncertain, where that says something.
+    pub uncertain: Option<u64>,
+    /// The filter that shows exactly these records.
+    pub filter: String,
+    /// The more frequent word that it is probably a synonym of; it stands right above.
+    pub like: Option<String>,
+    pub examples: Vec<GroupId>,
+    /// Of a color.
+    pub rgb: Option<[u8; 3]>,
+}
+
+impl List {
+    pub fn all() -> Vec<List> {
+        let fields = Field::shared().map(|(field, _)| Self::Field(field));
+        fields
+            .chain([Self::Reasons, Self::States, Self::Uncertainty])
+            .collect()
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Field(field) => field.spec().filter.map_or("", |filter| filter.title),
+            Self::Reasons => "Reasons",
+            Self::States => "States",
+            Self::Uncertainty => "Uncertainty",
+        }
+    }
+
+    pub fn len(self, counts: &ValueCounts) -> usize {
+        match self {
+            Self::Field(field) => counts.of(field).len(),
+            Self::Reasons => counts.reasons.len(),
+            Self::States => counts.states.len(),
+            Self::Uncertainty => counts.uncertainty.iter().filter(|n| **n > 0).count(),
+        }
+    }
+
+    pub fn rows(self, session: &Session) -> Vec<Row> {
+        let counts = session.records.counts();
+        let plain = |name: String, records: u64, filter: String| Row {
+            name,
+            records,
+            uncertain: None,
+            filter,
+            like: None,
+            examples: Vec::new(),
+            rgb: None,
+        };
+        match self {
+            Self::Field(field) => {
+                let key = field.spec().filter.map_or("", |filter| filter.key);
+                let rows = counts.of(field).iter().map(|count| {
+                    let entry = session.vocabulary().find_exact(field, &count.value);
+                    Row {
+                        name: count.value.clone(),
+                        records: count.records,
+                        uncertain: Some(count.uncertain),
+                        filter: format!("{key}:={}", quoted(&count.value)),
+                        like: count.like.clone(),
+                        examples: count.examples.clone(),
+                        rgb: entry.and_then(|entry| entry.rgb()),
+                    }
+                });
+                rows.collect()
+            }
+            Self::Reasons => {
+                let reasons = counts.reasons.iter();
+                let row = |code: &str, n| plain(code.to_owned(), n, format!("reason:{code}"));
+                reasons.map(|(reason, n)| row(reason.code(), *n)).collect()
+            }
+            Self::States => {
+                let states = counts.states.iter();
+                let row = |name: &str, n| plain(name.to_owned(), n, format!("state:{name}"));
+                states.map(|(state, n)| row(state.name(), *n)).collect()
+            }
+            Self::Uncertainty => {
+                let tenths = counts.uncertainty.iter().enumerate().rev();
+                let row = |(tenth, n): (usize, &u64)| {
+                    let filter = match tenth {
+                        9 => "uncertainty:>=0.9".to_owned(),
+                        _ => format!("uncertainty:>=0.{tenth} uncertainty:<0.{}", tenth + 1),
+                    };
+                    let name = format!("{}-{} %", tenth * 10, tenth * 10 + 10);
+                    plain(name, *n, filter)
+                };
+                tenths.filter(|(_, n)| **n > 0).map(row).collect()
+            }
+        }
+    }
+}

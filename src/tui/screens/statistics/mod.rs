@@ -1,0 +1,365 @@
+//! The words in use, and everything else that can be counted: how often, how uncertain, on which
+//! icons. A word can be renamed, merged into another, deleted and marked as a synonym everywhere.
+
+mod layout;
+mod lists;
+
+use super::{ActionOutcome, Screen, View};
+use crate::record::{Field, GroupId};
+use crate::text::{count, fit, pad, width, wrap};
+use crate::tui::dialogs::{BulkForm, Dialog};
+use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::picture::PictureRequest;
+use crate::tui::session::Session;
+use crate::tui::widgets::layout::inner;
+use crate::tui::widgets::{keep_in_view, pane, put};
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use layout::{TILE, WordsLayout, layout};
+use lists::{List, Row};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::style::Style;
+
+#[derive(Default)]
+pub struct Statistics {
+    /// The list under the cursor, and its row.
+    list: usize,
+    row: usize,
+    /// The first row on screen.
+    top: usize,
+}
+
+impl Statistics {
+    fn list(&self) -> List {
+        let all = List::all();
+        all[self.list.min(all.len() - 1)]
+    }
+
+    fn row<'a>(&self, rows: &'a [Row]) -> Option<&'a Row> {
+        rows.get(self.row.min(rows.len().saturating_sub(1)))
+    }
+
+    fn layout(session: &Session) -> WordsLayout {
+        layout(inner(session.body(), true))
+    }
+
+    /// Moves the cursor; another list begins at its top.
+    fn step(&mut self, lists: isize, rows: isize, session: &Session) {
+        let last = List::all().len() - 1;
+        let to = self.list.saturating_add_signed(lists).min(last);
+        if to != self.list {
+            (self.list, self.row, self.top) = (to, 0, 0);
+        }
+        let len = self.list().len(session.records.counts());
+        let to = self.row.saturating_add_signed(rows);
+        self.row = to.min(len.saturating_sub(1));
+    }
+
+    /// Shows the records of the row under the cursor in the queue.
+    fn open(&self, session: &mut Session) -> ActionOutcome {
+        let rows = self.list().rows(session);
+        if let Some(row) = self.row(&rows) {
+            let filter = row.filter.clone();
+            session.set_filter(filter);
+        }
+        ActionOutcome::show(KeyContext::Queue)
+    }
+
+    /// A dialog about the word under the cursor.
+    fn about(
+        &self,
+        session: &mut Session,
+        dialog: impl FnOnce(Field, &Row, &mut Session) -> Dialog,
+    ) -> ActionOutcome {
+        let rows = self.list().rows(session);
+        let open = match (self.list(), self.row(&rows)) {
+            (List::Field(field), Some(row)) => dialog(field, row, session),
+            (List::Field(_), None) => Dialog::refusal("There is no word in this list."),
+            (list, _) => Dialog::refusal(format!(
+                "{} come of the records, and are no words to change. Enter shows the records.",
+                list.title()
+            )),
+        };
+        ActionOutcome {
+            show: Some(KeyContext::Statistics),
+            open: Some(open),
+        }
+    }
+
+    /// The examples of the row under the cursor.
+    fn examples(&self, session: &Session) -> Vec<GroupId> {
+        let rows = self.list().rows(session);
+        self.row(&rows)
+            .map_or_else(Vec::new, |row| row.examples.clone())
+    }
+}
+
+impl Screen for Statistics {
+    fn context(&self) -> KeyContext {
+        KeyContext::Statistics
+    }
+
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
+        let page = isize::try_from(Self::layout(session).words.height).unwrap_or(1);
+        match action {
+            Action::Up => self.step(0, -1, session),
+            Action::Down => self.step(0, 1, session),
+            Action::Left => self.step(-1, 0, session),
+            Action::Right => self.step(1, 0, session),
+            Action::PageUp => self.step(0, -page, session),
+            Action::PageDown => self.step(0, page, session),
+            Action::Top => self.step(0, isize::MIN, session),
+            Action::Bottom => self.step(0, isize::MAX, session),
+            Action::Statistics => return Some(ActionOutcome::show(KeyContext::Statistics)),
+            Action::Open => return Some(self.open(session)),
+            Action::RenameWord => {
+                return Some(self.about(session, |field, row, session| {
+                    BulkForm::rename(field, &row.name, session)
+                }));
+            }
+            Action::MergeWord => {
+                return Some(self.about(session, |field, row, session| {
+                    BulkForm::merge(field, &row.name, row.like.as_deref(), session)
+                }));
+            }
+            Action::MarkSynonym => {
+                return Some(self.about(session, |field, row, session| {
+                    BulkForm::synonym(field, &row.name, row.like.as_deref(), session)
+                }));
+            }
+            Action::DeleteWord => {
+                return Some(self.about(session, |field, row, session| {
+                    BulkForm::delete(field, &row.name, session)
+                }));
+            }
+            _ => return None,
+        }
+        Some(ActionOutcome::done())
+    }
+
+    fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
+        let layout = Self::layout(session);
+        let at = Position::new(mouse.column, mouse.row);
+        match mouse.kind {
+            MouseEventKind::ScrollDown => self.step(0, 1, session),
+            MouseEventKind::ScrollUp => self.step(0, -1, session),
+            MouseEventKind::Down(MouseButton::Left) if layout.words.contains(at) => {
+                let row = self.top + usize::from(at.y - layout.words.y);
+                if row < self.list().len(session.records.counts()) {
+                    self.row = row;
+                }
+            }
+            MouseEventKind::Down(MouseButton::Left) if layout.lists.contains(at) => {
+                let list = usize::from(at.y - layout.lists.y);
+                if layout.lists.height > 1 && list < List::all().len() {
+                    (self.list, self.row, self.top) = (list, 0, 0);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn prepare(&mut self, _: Option<&Dialog>, session: &Session) {
+        self.step(0, 0, session);
+        let rows = usize::from(Self::layout(session).words.height).max(1);
+        keep_in_view(&mut self.top, self.row, rows);
+    }
+
+    fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
+        let session = view.session;
+        let theme = &session.theme;
+        let area = pane(theme, body, true, "Words", true, buf);
+        let layout = layout(area);
+        self.draw_lists(session, layout.lists, buf);
+        let rows = self.list().rows(session);
+        if rows.is_empty() {
+            let text = "Nothing to count yet.";
+            let words = layout.words;
+            put(buf, words.x, words.y, words.width, text, theme.dim());
+            return;
+        }
+        self.draw_rows(&rows, session, layout.words, buf);
+        let Some(row) = self.row(&rows) else { return };
+        draw_examples(row, view, layout.examples, buf);
+        let names: Vec<&str> = row
+            .examples
+            .iter()
+            .filter_map(|id| Some(session.records.get(*id)?.name.as_str()))
+            .collect();
+        let text = format!("on {}", names.join(" · "));
+        if !names.is_empty() && layout.names.height > 0 {
+            let at = layout.names;
+            put(buf, at.x, at.y, at.width, &text, theme.dim());
+        }
+    }
+
+    fn hints(&self) -> &'static [Action] {
+        &[
+            Action::Open,
+            Action::RenameWord,
+            Action::MergeWord,
+            Action::DeleteWord,
+            Action::MarkSynonym,
+            Action::Undo,
+            Action::Workbench,
+            Action::Quit,
+        ]
+    }
+
+    fn wants_counts(&self) -> bool {
+        true
+    }
+
+    fn wants_details(&self, session: &Session) -> Vec<GroupId> {
+        match Self::layout(session).examples.width {
+            0 => Vec::new(),
+            _ => self.examples(session),
+        }
+    }
+
+    fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
+        session.tiles_of(&self.wants_details(session), picture_room())
+    }
+}
+
+impl Statistics {
+    /// The names of the lists, with how many words each has.
+    fn draw_lists(&self, session: &Session, area: Rect, buf: &mut Buffer) {
+        let theme = &session.theme;
+        let counts = session.records.counts();
+        let all = List::all();
+        let style = |here: bool| match here {
+            true => theme.cursor(true),
+            false => theme.text(),
+        };
+        if area.height < 2 {
+            let list = self.list();
+            let n = count(list.len(counts) as u64);
+            let text = format!("< {} {n} > {}/{}", list.title(), self.list + 1, all.len());
+            put(buf, area.x, area.y, area.width, &text, style(true));
+            return;
+        }
+        let cells = usize::from(area.width.saturating_sub(2));
+        for ((at, list), y) in all.iter().enumerate().zip(area.top()..area.bottom()) {
+            let here = at == self.list;
+            let mark = if here { ">" } else { " " };
+            let n = count(list.len(counts) as u64);
+            let name = pad(list.title(), cells.saturating_sub(n.len() + 2));
+            let text = format!("{mark} {name}{n}");
+            put(
+                buf,
+                area.x,
+                y,
+                area.width.saturating_sub(1),
+                &text,
+                style(here),
+            );
+        }
+    }
+
+    fn draw_rows(&self, rows: &[Row], session: &Session, area: Rect, buf: &mut Buffer) {
+        let theme = &session.theme;
+        let most = rows.iter().map(|row| row.records).max().unwrap_or(1).max(1);
+        let seen = rows.iter().skip(self.top).take(usize::from(area.height));
+        let longest = seen.clone().map(|row| width(&row.name) + 4).max();
+        let cells = usize::from(area.width);
+        let name_cells = longest.unwrap_or(0).min(cells * 3 / 5);
+        for ((at, row), y) in seen.enumerate().zip(area.top()..area.bottom()) {
+            let here = self.top + at == self.row;
+            let style = if here {
+                theme.cursor(true)
+            } else {
+                theme.text()
+            };
+            let mark = match (here, &row.like) {
+                (true, _) => ">",
+                (false, Some(_)) => "└",
+                (false, None) => " ",
+            };
+            let mut x = put(buf, area.x, y, area.width, mark, theme.text());
+            if let Some(rgb) = row.rgb {
+                let color = theme
+                    .rgb(rgb)
+                    .map_or(Style::new(), |color| Style::new().fg(color));
+                put(buf, x + 1, y, 1, "■", color);
+                x += 2;
+            }
+            let indent = if row.like.is_some() { "  " } else { "" };
+            let room = name_cells.saturating_sub(usize::from(x - area.x));
+            let name = pad(&fit(&format!("{indent}{}", row.name), room), room);
+            let x = put(
+                buf,
+                x + 1,
+                y,
+                area.right().saturating_sub(x + 1),
+                &name,
+                style,
+            );
+            let share = row.uncertain.map(|n| n * 100 / row.records.max(1));
+            let share = share.map_or(String::new(), |share| format!("{share:>4} %?"));
+            let number = format!("{:>6}{share}", count(row.records));
+            let room = usize::from(area.right().saturating_sub(x)).saturating_sub(number.len() + 2);
+            let full = (row.records as usize * room)
+                .div_ceil(most as usize)
+                .min(room);
+            put(
+                buf,
+                x + 1,
+                y,
+                room as u16,
+                &"█".repeat(full),
+                theme.accent(),
+            );
+            let at = area.right().saturating_sub(number.len() as u16 + 1);
+            put(buf, at, y, number.len() as u16, &number, theme.dim());
+        }
+    }
+}
+
+/// The room of an example's picture.
+fn picture_room() -> Size {
+    Size::new(TILE.width - 1, TILE.height - 1)
+}
+
+/// Icons with the word under the cursor, and their names beside them.
+fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
+    if area.width == 0 {
+        return;
+    }
+    let session = view.session;
+    let theme = &session.theme;
+    let mut y = area.y;
+    if let Some(like) = &row.like {
+        let text = format!("probably a synonym of {like}");
+        for line in wrap(&text, usize::from(area.width)) {
+            put(buf, area.x, y, area.width, &line, theme.warn());
+            y += 1;
+        }
+    }
+    let pictures = &session.pictures;
+    let size = picture_room();
+    for id in &row.examples {
+        if y + TILE.height > area.bottom() {
+            break;
+        }
+        let room = Rect::new(area.x, y, size.width, size.height);
+        match pictures.get(&pictures.tile_key(*id, size)) {
+            Some(Ok(picture)) => pictures.draw(picture, room, view.boxes, theme, buf),
+            Some(Err(_)) => {
+                put(buf, room.x, room.y, room.width, "no picture", theme.bad());
+            }
+            None => {
+                put(buf, room.x, room.y, room.width, "...", theme.dim());
+            }
+        }
+        let x = area.x + TILE.width;
+        let cells = area.right().saturating_sub(x);
+        if let Some(summary) = session.records.get(*id) {
+            let name = wrap(&summary.name, usize::from(cells));
+            for (line, y) in name.iter().zip(y..y + size.height) {
+                put(buf, x, y, cells, line, theme.text());
+            }
+        }
+        y += TILE.height;
+    }
+}

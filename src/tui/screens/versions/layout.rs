@@ -1,0 +1,75 @@
+//! Where the parts of the versions screen are, for any size.
+
+use crate::tui::widgets::layout::{has_borders, split_right};
+use ratatui::layout::Rect;
+
+/// Borders included, where there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    pub timeline: Rect,
+    pub compare: Rect,
+    pub picture: Option<Rect>,
+    pub borders: bool,
+}
+
+/// Where they are; without pictures the other two have the room.
+pub fn parts(body: Rect, pictures: bool) -> Parts {
+    if !has_borders(body) {
+        // A title, and the version under the cursor with one more.
+        let height = (body.height / 3).clamp(1, 3);
+        let side = if pictures && body.width >= 56 && body.height >= 8 {
+            18
+        } else {
+            0
+        };
+        let (rest, picture) = split_right(body, side);
+        return Parts {
+            timeline: Rect { height, ..rest },
+            compare: Rect {
+                y: rest.y + height,
+                height: rest.height - height,
+                ..rest
+            },
+            picture: (side > 0).then_some(picture),
+            borders: false,
+        };
+    }
+    let width = (body.width / 4).clamp(26, 38);
+    let left = Rect { width, ..body };
+    let rest = Rect {
+        x: body.x + width,
+        width: body.width - width,
+        ..body
+    };
+    if !pictures {
+        return Parts {
+            timeline: left,
+            compare: rest,
+            picture: None,
+            borders: true,
+        };
+    }
+    if body.width >= 110 {
+        let (compare, picture) = split_right(rest, (body.width / 4).min(64));
+        return Parts {
+            timeline: left,
+            compare,
+            picture: Some(picture),
+            borders: true,
+        };
+    }
+    let height = (body.height / 2).min(16);
+    Parts {
+        timeline: Rect {
+            height: body.height - height,
+            ..left
+        },
+        compare: rest,
+        picture: Some(Rect {
+            y: body.bottom() - height,
+            height,
+            ..left
+        }),
+        borders: true,
+    }
+}

@@ -1,0 +1,262 @@
+//! The versions of a record: a timeline, the version under the cursor against the draft, the picture.
+
+mod compare;
+mod layout;
+mod timeline;
+
+use super::picture_pane::{self, PicturePlace};
+use super::{ActionOutcome, Screen, View};
+use crate::record::{Change, Field, GroupDetail, Labels, Listed};
+use crate::tui::flow::Shown;
+use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::picture::PictureRequest;
+use crate::tui::session::Session;
+use crate::tui::widgets::{keep_in_view, lines, pane, paragraph};
+use compare::Compared;
+use layout::{Parts, parts};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+#[derive(Default)]
+pub struct Versions {
+    /// The version under the cursor, oldest first.
+    version: usize,
+    /// The field under the cursor, as a place in [`Field::ALL`].
+    field: usize,
+    /// The keys move over fields, not over versions.
+    in_fields: bool,
+}
+
+impl Versions {
+    /// Shows the versions of the current record. Beside the draft, the offer or else the newest
+    /// version that differs from it is worth a look first.
+    fn open(&mut self, session: &mut Session) -> ActionOutcome {
+        let Some(detail) = session.detail() else {
+            return ActionOutcome::done();
+        };
+        let draft = detail.current.review.draft;
+        let offer = detail.current.offer();
+        let listed = detail.listed();
+        let Some(newest) = listed.len().checked_sub(1) else {
+            session.notify("there is no version of this item yet");
+            return ActionOutcome::done();
+        };
+        let number = |listed: &Listed| match listed {
+            Listed::Version(version) => Some(version.number),
+            Listed::Failed(_) => None,
+        };
+        self.version = (0..=newest)
+            .rev()
+            .find(|at| match offer {
+                Some(_) => number(&listed[*at]) == offer,
+                None => number(&listed[*at]).is_none_or(|number| Some(number) != draft),
+            })
+            .unwrap_or(newest);
+        self.field = 0;
+        self.in_fields = false;
+        let id = detail.summary.id;
+        session.asked.look(id);
+        ActionOutcome::show(KeyContext::Attempts)
+    }
+
+    fn step(&mut self, by: isize, session: &Session) {
+        if !self.in_fields {
+            let versions = session.detail().map_or(0, |detail| detail.listed().len());
+            let last = versions.saturating_sub(1);
+            self.version = self.version.saturating_add_signed(by).min(last);
+            return;
+        }
+        let down = |at: usize| at.saturating_add_signed(by).min(Field::ALL.len() - 1);
+        self.field = down(self.field);
+        if !session.has_field(Field::ALL[self.field]) {
+            self.field = down(self.field);
+        }
+    }
+
+    /// The number and the labels of the version under the cursor; a failed attempt has none.
+    fn version<'a>(&self, detail: &'a GroupDetail) -> Option<(i64, &'a Labels)> {
+        match *detail.listed().get(self.version)? {
+            Listed::Version(version) => Some((version.number, &version.text.labels)),
+            Listed::Failed(_) => None,
+        }
+    }
+
+    /// Takes the version under the cursor into the draft, or one field of it.
+    fn take(&self, field: Option<Field>, session: &mut Session) -> ActionOutcome {
+        let Some(detail) = session.detail() else {
+            return ActionOutcome::done();
+        };
+        let Some((version, _)) = self.version(detail) else {
+            session.notify("this attempt has no labels to take");
+            return ActionOutcome::done();
+        };
+        match field {
+            Some(field) => {
+                session.apply_to_current(Change::TakeField { version, field });
+                ActionOutcome::done()
+            }
+            None => {
+                session.apply_to_current(Change::TakeVersion { version });
+                ActionOutcome::show(KeyContext::Global)
+            }
+        }
+    }
+
+    /// Takes the field that differs and has this digit.
+    fn take_numbered(&self, session: &mut Session) -> ActionOutcome {
+        let field = session.detail().and_then(|detail| {
+            let (_, version) = self.version(detail)?;
+            let draft = detail.draft.as_ref().map(|draft| &draft.labels);
+            let differing = compare::differing(draft, version, &fields(session));
+            differing.get(session.digit?.checked_sub(1)?).copied()
+        });
+        match field {
+            Some(field) => self.take(Some(field), session),
+            None => {
+                session.notify("no field that differs has this number");
+                ActionOutcome::done()
+            }
+        }
+    }
+
+    fn draw_comparison(
+        &self,
+        view: &View<'_>,
+        detail: &GroupDetail,
+        parts: &Parts,
+        buf: &mut Buffer,
+    ) {
+        let session = view.session;
+        let theme = &session.theme;
+        let title = format!("Against the draft of {}", detail.item.item_name);
+        let focused = self.in_fields;
+        let inner = pane(theme, parts.compare, parts.borders, &title, focused, buf);
+        let Some((number, version)) = self.version(detail) else {
+            return paragraph("This attempt has no labels.", theme.dim(), inner, buf);
+        };
+        let fields = fields(session);
+        let draft = detail.draft.as_ref().map(|draft| &draft.labels);
+        let compared = Compared {
+            draft,
+            version,
+            fields: &fields,
+            marked: self.in_fields.then_some(Field::ALL[self.field]),
+            theme,
+        };
+        let mut comparison = compared.lay_out(usize::from(inner.width));
+        if comparison.differing.is_empty() {
+            let is_draft = detail.current.review.draft == Some(number);
+            let text = match is_draft {
+                true => "This is the draft.",
+                false => "The same text as the draft.",
+            };
+            comparison.lines.push(Default::default());
+            comparison
+                .lines
+                .push(ratatui::text::Line::styled(text, theme.dim()));
+        }
+        let rows = usize::from(inner.height).max(1);
+        let mut top = 0;
+        let here = comparison
+            .places
+            .iter()
+            .find(|(field, ..)| Some(*field) == compared.marked);
+        if let Some((_, first, last)) = here {
+            keep_in_view(&mut top, *last, rows);
+            keep_in_view(&mut top, *first, rows);
+        }
+        lines(&comparison.lines, top, inner, buf);
+    }
+
+    fn picture(&self, session: &Session) -> Option<PicturePlace> {
+        let parts = places(session);
+        Some(PicturePlace {
+            area: parts.picture?,
+            borders: parts.borders,
+        })
+    }
+}
+
+fn places(session: &Session) -> Parts {
+    parts(session.body(), !session.pictures.are_off())
+}
+
+/// The fields that are shown.
+fn fields(session: &Session) -> Vec<Field> {
+    let all = Field::ALL.iter().copied();
+    all.filter(|field| session.has_field(*field)).collect()
+}
+
+impl Screen for Versions {
+    fn context(&self) -> KeyContext {
+        KeyContext::Attempts
+    }
+
+    fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
+        if let Some(field) = action.goes_to() {
+            self.field = Field::ALL.iter().position(|have| *have == field)?;
+            self.in_fields = true;
+            return Some(ActionOutcome::done());
+        }
+        match action {
+            Action::Up => self.step(-1, session),
+            Action::Down => self.step(1, session),
+            Action::Left => self.in_fields = false,
+            Action::Right => self.in_fields = true,
+            Action::NextPane | Action::PreviousPane => self.in_fields = !self.in_fields,
+            Action::PageUp => self.step(-5, session),
+            Action::PageDown => self.step(5, session),
+            Action::Attempts => return Some(self.open(session)),
+            Action::TakeField if self.in_fields => {
+                return Some(self.take(Some(Field::ALL[self.field]), session));
+            }
+            Action::TakeField => self.in_fields = true,
+            Action::TakeNumbered => return Some(self.take_numbered(session)),
+            Action::TakeAttempt => return Some(self.take(None, session)),
+            _ => return None,
+        }
+        Some(ActionOutcome::done())
+    }
+
+    fn draw(&self, view: &View<'_>, _: Rect, buf: &mut Buffer) {
+        let Some(detail) = view.session.detail() else {
+            return;
+        };
+        let parts = places(view.session);
+        let listed = detail.listed();
+        let cursor = self.version.min(listed.len().saturating_sub(1));
+        timeline::draw(view, &parts, detail, &listed, cursor, !self.in_fields, buf);
+        self.draw_comparison(view, detail, &parts, buf);
+        if let Some(place) = self.picture(view.session) {
+            picture_pane::draw(view, place, false, buf);
+        }
+    }
+
+    fn shows_record(&self, session: &Session) -> Shown {
+        match picture_pane::is_settled(session, self.picture(session)) {
+            _ if session.detail().is_none() => Shown::Nothing,
+            true => Shown::Whole,
+            false => Shown::Text,
+        }
+    }
+
+    fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
+        picture_pane::requests(session, self.picture(session))
+    }
+
+    fn rooms(&self, session: &Session) -> [Rect; 2] {
+        let parts = places(session);
+        [parts.compare, parts.timeline]
+    }
+
+    fn hints(&self) -> &'static [Action] {
+        &[
+            Action::TakeNumbered,
+            Action::TakeAttempt,
+            Action::TakeField,
+            Action::RetryWith,
+            Action::Undo,
+            Action::Workbench,
+        ]
+    }
+}

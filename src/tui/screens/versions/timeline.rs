@@ -1,0 +1,199 @@
+//! The versions of a record in the order of time: what each is, how it came, and what the rules say.
+
+use super::layout::Parts;
+use crate::record::{Attempt, Background, GroupDetail, Line, Listed, Origin, Reason, Version};
+use crate::text::{plural, wrap};
+use crate::tui::screens::View;
+use crate::tui::step_words::version_kind;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::{keep_in_view, pane, put};
+use ratatui::buffer::Buffer;
+use ratatui::style::Style;
+
+/// Draws the timeline with the cursor on one of its entries.
+pub fn draw(
+    view: &View<'_>,
+    parts: &Parts,
+    detail: &GroupDetail,
+    listed: &[Listed<'_>],
+    cursor: usize,
+    focused: bool,
+    buf: &mut Buffer,
+) {
+    let theme = &view.session.theme;
+    let title = match parts.borders {
+        true => format!("Versions {}/{}", cursor + 1, listed.len()),
+        false => format!(
+            "Version {}/{} of {}",
+            cursor + 1,
+            listed.len(),
+            detail.item.item_name
+        ),
+    };
+    let inner = pane(theme, parts.timeline, parts.borders, &title, focused, buf);
+    let cells = usize::from(inner.width.saturating_sub(2)).max(4);
+    let entries: Vec<Vec<(String, Style)>> = listed
+        .iter()
+        .map(|listed| entry(detail, listed, theme))
+        .collect();
+    // All that there is to say of each where it fits, else a line each.
+    let whole = entries
+        .iter()
+        .map(|entry| height(entry, cells))
+        .sum::<usize>();
+    let short = whole > usize::from(inner.height);
+    let lines: Vec<usize> = entries
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| match short && at != cursor {
+            true => 1,
+            false => height(entry, cells).min(usize::from(inner.height).max(1)),
+        })
+        .collect();
+    let start = |at: usize| lines[..at].iter().sum::<usize>();
+    let mut top = 0;
+    let rows = usize::from(inner.height).max(1);
+    if let Some(own) = lines.get(cursor) {
+        keep_in_view(&mut top, start(cursor) + own - 1, rows);
+        keep_in_view(&mut top, start(cursor), rows);
+    }
+    for (at, entry) in entries.iter().enumerate() {
+        let here = at == cursor;
+        let wrapped = entry.iter().enumerate().flat_map(|(part, (text, style))| {
+            let lines = if part == 0 {
+                vec![text.clone()]
+            } else {
+                wrap(text, cells)
+            };
+            lines.into_iter().map(move |line| (line, *style))
+        });
+        for (line, (text, style)) in wrapped.take(lines[at]).enumerate() {
+            let row = start(at) + line;
+            if row < top || row - top >= rows {
+                continue;
+            }
+            let y = inner.y + (row - top) as u16;
+            if line == 0 {
+                let mark = if here { ">" } else { " " };
+                put(buf, inner.x, y, 1, mark, theme.title());
+            }
+            let style = match line {
+                0 if here => theme.title(),
+                _ => style,
+            };
+            put(
+                buf,
+                inner.x + 2,
+                y,
+                inner.width.saturating_sub(2),
+                &text,
+                style,
+            );
+        }
+    }
+}
+
+fn height(entry: &[(String, Style)], cells: usize) -> usize {
+    let more = entry
+        .iter()
+        .skip(1)
+        .map(|(text, _)| wrap(text, cells).len());
+    1 + more.sum::<usize>()
+}
+
+/// The lines of a version: its name, how it came, its reasons.
+fn entry(detail: &GroupDetail, listed: &Listed<'_>, theme: &Theme) -> Vec<(String, Style)> {
+    match listed {
+        Listed::Version(version) => vec![
+            (heading(detail, version), theme.text()),
+            (came_from(detail, version), theme.dim()),
+            reason_list(&version.text.reasons, theme),
+        ],
+        Listed::Failed(attempt) => {
+            let mut all = detail.attempts.iter();
+            let place = all.position(|have| have.id == attempt.id);
+            let why = match &attempt.failure {
+                Some(failure) => format!("! {}: {}", failure.code.code(), failure.detail),
+                None => "! no answer".to_owned(),
+            };
+            vec![
+                (
+                    format!("attempt {}, failed", place.map_or(0, |place| place + 1)),
+                    theme.text(),
+                ),
+                (attempt_settings(attempt), theme.dim()),
+                (why, theme.bad()),
+            ]
+        }
+    }
+}
+
+/// A version's name, and whether it is shown, offered or committed.
+fn heading(detail: &GroupDetail, version: &Version) -> String {
+    let mut words = version_kind(detail, &version.text);
+    if detail.current.review.draft == Some(version.number) {
+        words.push_str(", draft");
+    }
+    if detail.current.offer() == Some(version.number) {
+        words.push_str(", new");
+    }
+    words
+}
+
+/// The settings of an answer, of other texts their time or author; and when it was committed.
+fn came_from(detail: &GroupDetail, version: &Version) -> String {
+    let text = &version.text;
+    let how = match (text.origin, detail.attempt_of(text)) {
+        (_, Some(at)) => attempt_settings(&detail.attempts[at]),
+        (Origin::Import, None) => format!("by {}", text.model),
+        (Origin::Edit | Origin::Attempt(_), None) => text.generated_at.clone(),
+    };
+    let is_line = |line: Line| line.version == version.number;
+    let is_line = detail.current.review.line.is_some_and(is_line);
+    match &version.committed {
+        Some(at) => {
+            let verb = if is_line {
+                "committed"
+            } else {
+                "was committed"
+            };
+            // The day is enough.
+            let day = at.split('T').next().unwrap_or_default();
+            format!("{verb} {day}, {how}")
+        }
+        None if is_line => format!("committed, {how}"),
+        None => how,
+    }
+}
+
+fn attempt_settings(attempt: &Attempt) -> String {
+    let settings = &attempt.settings;
+    let mut words = vec![format!("x{}", settings.upscale)];
+    let ground = match settings.background {
+        Background::White => "on white",
+        Background::Black => "on black",
+        Background::None => "no ground",
+    };
+    words.push(ground.to_owned());
+    if settings.strict {
+        words.push("strict".to_owned());
+    }
+    if !settings.with_image {
+        words.push("no picture".to_owned());
+    }
+    if let Some(hint) = &settings.hint {
+        words.push(format!("\"{hint}\""));
+    }
+    words.join(", ")
+}
+
+fn reason_list(reasons: &[Reason], theme: &Theme) -> (String, Style) {
+    let codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
+    match reasons.len() {
+        0 => ("no reasons".to_owned(), theme.good()),
+        n => (
+            format!("? {}: {}", plural(n, "reason"), codes.join(" ")),
+            theme.warn(),
+        ),
+    }
+}

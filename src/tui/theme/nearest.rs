@@ -1,0 +1,79 @@
+//! The color of the few that a terminal has that looks most like another one.
+
+use crate::record::to_oklab;
+use ratatui::style::Color;
+
+/// The sixteen as most terminals show them, without bright black, which is the background itself in
+/// some.
+const BASIC: [(Color, [u8; 3]); 15] = [
+    (Color::Black, [0, 0, 0]),
+    (Color::Red, [205, 0, 0]),
+    (Color::Green, [0, 205, 0]),
+    (Color::Yellow, [205, 205, 0]),
+    (Color::Blue, [0, 0, 238]),
+    (Color::Magenta, [205, 0, 205]),
+    (Color::Cyan, [0, 205, 205]),
+    (Color::Gray, [229, 229, 229]),
+    (Color::LightRed, [255, 0, 0]),
+    (Color::LightGreen, [0, 255, 0]),
+    (Color::LightYellow, [255, 255, 0]),
+    (Color::LightBlue, [92, 92, 255]),
+    (Color::LightMagenta, [255, 0, 255]),
+    (Color::LightCyan, [0, 255, 255]),
+    (Color::White, [255, 255, 255]),
+];
+
+pub fn nearest_of_16(rgb: [u8; 3]) -> Color {
+    let distance = |have: &[u8; 3]| -> u32 {
+        let apart = rgb.iter().zip(have);
+        apart.map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum()
+    };
+    let nearest = BASIC.iter().min_by_key(|(_, have)| distance(have));
+    nearest.map_or(Color::Reset, |(basic, _)| *basic)
+}
+
+/// The color of the 6x6x6 cube or the grey ramp that looks most alike. Hue counts more than
+/// lightness: a swatch shows which color it is, and a dark green must not come out grey.
+pub fn nearest_of_256(rgb: [u8; 3]) -> u8 {
+    const LIGHTNESS_WEIGHT: f32 = 0.3;
+    let wanted = to_oklab(rgb);
+    let distance = |index: &u8| -> f32 {
+        let have = to_oklab(rgb_of_256(*index));
+        let [l, a, b] = [0, 1, 2].map(|at| have[at] - wanted[at]);
+        (l * LIGHTNESS_WEIGHT).powi(2) + a * a + b * b
+    };
+    (16..=255)
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+        .unwrap_or(16)
+}
+
+fn rgb_of_256(index: u8) -> [u8; 3] {
+    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    if index >= 232 {
+        return [8 + (index - 232) * 10; 3];
+    }
+    let cube = usize::from(index.saturating_sub(16));
+    [cube / 36, cube / 6 % 6, cube % 6].map(|level| LEVELS[level])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_the_sixteen_is_nearest_to_itself() {
+        for (basic, rgb) in BASIC {
+            assert_eq!(nearest_of_16(rgb), basic);
+        }
+    }
+
+    #[test]
+    fn colors_stay_themselves_in_256() {
+        for index in 16..=255 {
+            let rgb = rgb_of_256(index);
+            assert_eq!(rgb_of_256(nearest_of_256(rgb)), rgb);
+        }
+        let [r, g, b] = rgb_of_256(nearest_of_256([77, 107, 60]));
+        assert!(g > r && g > b, "a dark green became {r} {g} {b}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The difference between two lists of words.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Kept,
+    Removed,
+    Inserted,
+}
+
+/// What becomes of `old` on the way to `new`, in reading order: what both have in common stays, as
+/// much of it as can.
+pub fn differences(old: &[String], new: &[String]) -> Vec<(Change, String)> {
+    // How many words from here on can stay.
+    let columns = new.len() + 1;
+    let mut stay = vec![0_usize; (old.len() + 1) * columns];
+    for (row, word) in old.iter().enumerate().rev() {
+        for (column, other) in new.iter().enumerate().rev() {
+            let here = row * columns + column;
+            let below = here + columns;
+            stay[here] = match word == other {
+                true => stay[below + 1] + 1,
+                false => stay[below].max(stay[here + 1]),
+            };
+        }
+    }
+    let mut out = Vec::with_capacity(old.len() + new.len());
+    let (mut row, mut column) = (0, 0);
+    while row < old.len() || column < new.len() {
+        let here = row * columns + column;
+        let (change, word) = match (old.get(row), new.get(column)) {
+            (Some(word), Some(other)) if word == other => (Change::Kept, word),
+            (Some(word), Some(_)) if stay[here + columns] >= stay[here + 1] => {
+                (Change::Removed, word)
+            }
+            (_, Some(other)) => (Change::Inserted, other),
+            (Some(word), None) => (Change::Removed, word),
+            (None, None) => break,
+        };
+        row += usize::from(change != Change::Inserted);
+        column += usize::from(change != Change::Removed);
+        out.push((change, word.clone()));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn shown(old: &str, new: &str) -> String {
+        let parts = differences(&words(old), &words(new)).into_iter();
+        let parts: Vec<String> = parts
+            .map(|(change, word)| match change {
+                Change::Kept => word,
+                Change::Removed => format!("-{word}"),
+                Change::Inserted => format!("+{word}"),
+            })
+            .collect();
+        parts.join(" ")
+    }
+
+    #[test]
+    fn words_that_stay_are_kept_and_the_old_one_comes_first() {
+        assert_eq!(
+            shown(
+                "검은 레이스의 고상한 드레스",
+                "흰 레이스의 아주 고상한 드레스"
+            ),
+            "-검은 +흰 레이스의 +아주 고상한 드레스"
+        );
+        assert_eq!(shown("", "하나 둘"), "+하나 +둘");
+        assert_eq!(shown("하나 둘", ""), "-하나 -둘");
+        assert_eq!(shown("가 나 다", "다 가 나"), "+다 가 나 -다");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn both_texts_can_be_read_from_it(old in "([ab] ){0,12}", new in "([abc] ){0,12}") {
+            let parts = differences(&words(&old), &words(&new));
+            let without = |left_out: Change| -> Vec<String> {
+                let kept = parts.iter().filter(|(change, _)| *change != left_out);
+                kept.map(|(_, word)| word.clone()).collect()
+            };
+            assert_eq!(without(Change::Inserted), words(&old));
+            assert_eq!(without(Change::Removed), words(&new));
+        }
+    }
+}

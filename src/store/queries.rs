@@ -202,26 +202,6 @@ fn versions(
     Ok(rows.map(version).collect())
 }
 
-/// What one kind of fix would do to these groups.
-pub fn fix_preview(
-    db: &Connection,
-    vocabulary: &Vocabulary,
-    estimator: &Estimator,
-    groups: &[GroupId],
-    reason: Reason,
-    kind: FixKind,
-) -> Result<FixPreview> {
-    let records = groups.iter().filter_map(|group| {
-        let record = match summary(db, estimator, *group) {
-            Ok(Some(summary)) => fixes::record(db, &summary),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        record.transpose()
-    });
-    FixPreview::count(records, reason, kind, vocabulary)
-}
-
 /// The first row of a group and its hash: what a new attempt needs.
 pub fn item(db: &Connection, id: GroupId) -> Result<(Item, Option<String>)> {
     let group = read_group(db, id)?;
@@ -334,6 +314,26 @@ pub fn vocabulary_preview(
             .transpose()
     });
     VocabularyPreview::count(drafts, vocabulary)
+}
+
+/// What a fix would do to these groups.
+pub fn fix_preview(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    estimator: &Estimator,
+    groups: &[GroupId],
+    reason: Reason,
+    kind: FixKind,
+) -> Result<FixPreview> {
+    let records = groups.iter().filter_map(|group| {
+        let record = match summary(db, estimator, *group) {
+            Ok(Some(summary)) => fixes::record(db, &summary),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        record.transpose()
+    });
+    FixPreview::count(records, reason, kind, vocabulary)
 }
 
 struct RawSummary {

@@ -2,13 +2,12 @@
 
 mod canonical;
 mod facts;
-mod preview;
 mod replace;
 mod values;
 
 pub use canonical::{VocabularyPreview, WordChange};
 pub use facts::EditFacts;
-pub use preview::{ChangePreview, Place};
+pub use replace::replaced_text;
 
 use super::{Change, Field, Labels, Names, Vocabulary};
 use crate::error::Result;
@@ -111,7 +110,7 @@ pub fn edit(
     vocabulary: &Vocabulary,
 ) -> Result<Option<Edited>> {
     let renames = matches!(change, Change::UpdateName) && names.is_mismatch(labels);
-    let renamed = renames.then(|| names.updated(labels));
+    let renamed = renames.then(|| names.updated(labels, vocabulary));
     let facts = EditFacts {
         vocabulary,
         item_name: names.now,

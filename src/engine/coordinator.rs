@@ -326,8 +326,8 @@ impl Coordinator {
                 rows,
                 rows_of_groups,
             } => {
-                self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
                 self.ask_again()?;
+                self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.

@@ -33,11 +33,13 @@ impl FixableRecord {
     /// What would speak against the record with other labels.
     pub fn reasons_with(&self, labels: &Labels, vocabulary: &Vocabulary) -> Vec<Reason> {
         let context = self.facts.context(vocabulary);
-        let found = check(&self.labels, &context.rules);
-        let mut reasons = reasons_after(&self.labels, labels, &context);
-        // Those that no text shows stay.
-        let kept = self.reasons.iter().filter(|reason| !found.contains(reason));
-        reasons.extend(kept);
+        let before = check(&self.labels, &context.rules);
+        let after = reasons_after(&self.labels, labels, &context);
+        let is_cleared = |reason: &Reason| before.contains(reason) && !after.contains(reason);
+        let is_new = |reason: &&Reason| !before.contains(reason);
+        let mut reasons = self.reasons.clone();
+        reasons.retain(|reason| !is_cleared(reason));
+        reasons.extend(after.iter().filter(is_new));
         reasons.sort_unstable();
         reasons.dedup();
         reasons

@@ -129,10 +129,11 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
             format!(" in {worked} ({pace:.0} an hour)")
         });
         let text = format!(
-            "You decided {}{}: {} as they were, {} edited.",
+            "You decided {}{}: {} as they were, {} fixed by a digit, {} edited.",
             count(decided as u64),
             pace.unwrap_or_default(),
             count(tally.as_they_were as u64),
+            count(tally.fixed as u64),
             count(tally.edited as u64),
         );
         lines.push(vec![(text, theme.text())]);

@@ -27,9 +27,7 @@ pub use attempt::{
 };
 pub use change::{Change, FixKind, Matching, Replacement};
 pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
-pub use edit::{
-    ChangePreview, EditFacts, Edited, Place, VocabularyPreview, WordChange, apply, edit,
-};
+pub use edit::{EditFacts, Edited, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
@@ -40,7 +38,7 @@ pub use labels::{Labels, QualityFlags, Record};
 pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
-pub use report::StepReport;
+pub use report::{ChangePreview, Place, StepReport};
 pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,

@@ -7,9 +7,8 @@ use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::{GroupRow, read_group};
 use super::tables::states::read_current;
 use crate::error::Result;
-use crate::record::fixes::{FixFacts, FixPreview, FixableRecord};
-use crate::record::{Estimator, FixKind, GroupId, GroupSummary, Names, Reason, Vocabulary};
-use crate::store::queries;
+use crate::record::fixes::{FixFacts, FixableRecord};
+use crate::record::{GroupId, GroupSummary, Names};
 use rusqlite::{Connection, OptionalExtension};
 
 /// What is known of a group whose draft this is.
@@ -52,24 +51,4 @@ pub fn record(db: &Connection, summary: &GroupSummary) -> Result<Option<FixableR
         labels: draft.labels,
         reasons: summary.reasons.clone(),
     }))
-}
-
-/// What a fix would do to these groups.
-pub fn preview(
-    db: &Connection,
-    vocabulary: &Vocabulary,
-    estimator: &Estimator,
-    groups: &[GroupId],
-    reason: Reason,
-    kind: FixKind,
-) -> Result<FixPreview> {
-    let records = groups.iter().filter_map(|group| {
-        let record = match queries::summary(db, estimator, *group) {
-            Ok(Some(summary)) => record(db, &summary),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        record.transpose()
-    });
-    FixPreview::count(records, reason, kind, vocabulary)
 }

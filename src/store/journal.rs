@@ -295,7 +295,7 @@ impl Journal {
     ) -> Result<FixPreview> {
         let estimator = self.learning.estimator();
         let db = self.database.read();
-        fixes::preview(db, &self.vocabulary, estimator, groups, reason, kind)
+        queries::fix_preview(db, &self.vocabulary, estimator, groups, reason, kind)
     }
 
     /// A group's draft with what its fixes need; `None` where there is no draft.

@@ -11,10 +11,10 @@ use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::records::read_record;
 use super::tables::states::read_current;
 use crate::error::Result;
-use crate::record::fixes::FixableRecord;
+use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Draft, Estimator, FailureCode, GroupDetail, GroupId, GroupState, GroupSummary, Item, Reason,
-    Signal, SourceType, Version, Vocabulary, VocabularyPreview,
+    Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
@@ -314,6 +314,26 @@ pub fn vocabulary_preview(
             .transpose()
     });
     VocabularyPreview::count(drafts, vocabulary)
+}
+
+/// What a fix would do to these groups.
+pub fn fix_preview(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    estimator: &Estimator,
+    groups: &[GroupId],
+    reason: Reason,
+    kind: FixKind,
+) -> Result<FixPreview> {
+    let records = groups.iter().filter_map(|group| {
+        let record = match summary(db, estimator, *group) {
+            Ok(Some(summary)) => fixes::record(db, &summary),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        record.transpose()
+    });
+    FixPreview::count(records, reason, kind, vocabulary)
 }
 
 struct RawSummary {

@@ -155,7 +155,7 @@ fn what_cannot_be_listed_says_what_to_do() {
     let desk = self::desk();
     command(
         &desk,
-        &["list", "--outdir", "out", "--filter", "colour:red reason:x"],
+        &["list", "--outdir", "out", "--filter", "hue:red reason:x"],
     )
     .expect(2);
 }

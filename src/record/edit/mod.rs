@@ -2,13 +2,12 @@
 
 mod canonical;
 mod facts;
-mod preview;
 mod replace;
 mod values;
 
 pub use canonical::{VocabularyPreview, WordChange};
 pub use facts::EditFacts;
-pub use preview::{ChangePreview, Place};
+pub use replace::replaced_text;
 
 use super::{Change, Field, Labels, Names, Vocabulary};
 use crate::error::Result;

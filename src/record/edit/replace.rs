@@ -22,7 +22,7 @@ pub(super) fn replace(labels: &mut Labels, what: &Replacement, facts: &EditFacts
         let mut made = Vec::new();
         let mut named = Vec::new();
         for text in &values {
-            let after = replaced(text, what, facts.item_name).after;
+            let after = replaced_text(text, what, facts.item_name).after;
             named.push(after.is_some());
             made.push(match after {
                 Some(after) => entries(field, &after, facts.vocabulary)?,
@@ -37,14 +37,14 @@ pub(super) fn replace(labels: &mut Labels, what: &Replacement, facts: &EditFacts
 
 /// What replacing makes of one text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Replaced {
+pub struct Replaced {
     /// `None` where nothing is replaced.
     pub after: Option<String>,
     /// The text was found in the item's name, where it stays.
     pub in_name: bool,
 }
 
-pub(super) fn replaced(text: &str, what: &Replacement, item_name: &str) -> Replaced {
+pub fn replaced_text(text: &str, what: &Replacement, item_name: &str) -> Replaced {
     let text: String = text.nfc().collect();
     let find: String = what.find.nfc().collect();
     if what.except.contains(&text) {
@@ -155,7 +155,7 @@ mod tests {
             matching,
             ..Replacement::everywhere(find, with)
         };
-        let after = replaced(text, &what, "블랙 나이트").after;
+        let after = replaced_text(text, &what, "블랙 나이트").after;
         after.unwrap_or_else(|| text.to_owned())
     }
 
@@ -206,9 +206,9 @@ mod tests {
     fn what_is_ticked_off_stays() {
         let mut what = Replacement::everywhere("블랙", "검은색");
         what.except = vec!["블랙 망토".to_owned()];
-        assert_eq!(replaced("블랙 망토", &what, "").after, None);
-        let after = replaced("블랙 검", &what, "").after;
+        assert_eq!(replaced_text("블랙 망토", &what, "").after, None);
+        let after = replaced_text("블랙 검", &what, "").after;
         assert_eq!(after.as_deref(), Some("검은색 검"));
-        assert!(replaced("블랙 나이트", &what, "블랙 나이트").in_name);
+        assert!(replaced_text("블랙 나이트", &what, "블랙 나이트").in_name);
     }
 }

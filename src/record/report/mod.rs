@@ -1,6 +1,10 @@
 //! What a change over some groups came to.
 
-use super::{Change, Field, LineEffects};
+mod preview;
+
+pub use preview::{ChangePreview, Place};
+
+use crate::record::{Change, Field, LineEffects};
 
 /// What one change over some groups came to.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,8 +1,8 @@
 //! What a change over some records would do: counted, and shown by examples, before it is done.
 
-use super::replace::replaced;
-use super::{EditFacts, apply};
-use crate::record::{Change, Field, GroupSummary, StepReport, Vocabulary};
+use super::StepReport;
+use crate::record::edit::replaced_text;
+use crate::record::{Change, EditFacts, Field, GroupSummary, Vocabulary, apply};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 
@@ -78,7 +78,7 @@ impl ChangePreview {
             let mut in_name = false;
             for field in what.fields() {
                 for text in before.values(field) {
-                    let replaced = replaced(text, what, &summary.name);
+                    let replaced = replaced_text(text, what, &summary.name);
                     in_name |= replaced.in_name;
                     pairs.extend(replaced.after.map(|after| (field, text.clone(), after)));
                 }

@@ -141,7 +141,7 @@ fn two_keys_go_to_any_field() {
         ("g t d", Field::TagsKo),
         ("g m d", Field::Material),
         ("esc g h d", Field::Theme),
-        ("2 g q d", Field::QueryVariantsKo),
+        ("F3 g q d", Field::QueryVariantsKo),
     ] {
         bench.keys(keys);
         let Some(Command::Apply {

@@ -275,10 +275,10 @@ fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
         let labels = detail.draft.unwrap().labels;
         labels.values(Field::TagsKo).to_vec()
     };
-    operator.types("\\ g g 4");
+    operator.types("\\ g g F5");
     let counts = operator.app.session().records.counts();
     let old = counts.of(Field::TagsKo)[0].value.clone();
-    operator.types("= \"대표 enter 1");
+    operator.types("= \"대표 enter F2");
     let text = std::fs::read_to_string(&words).unwrap();
     assert!(
         text.contains(&format!("word = \"대표\"\nko = [\"{old}\"]")),
@@ -286,7 +286,7 @@ fn a_synonym_stands_in_the_outdirs_words_until_it_is_undone() {
     );
     assert!(tags(&mut operator).contains(&"대표".to_owned()));
     // Who writes the old word means the new one.
-    operator.types(&format!("j t \"{old}_둘,{old} enter esc"));
+    operator.types(&format!("t \"{old}_둘,{old} enter esc"));
     let after = tags(&mut operator);
     assert!(
         after.contains(&format!("{old} 둘")) && !after.contains(&old),

@@ -1,9 +1,8 @@
 //! `labeler-tui export`: committed records with their images as a training set.
 
-use super::write_out;
+use super::{words_of, write_out};
 use crate::error::Result;
 use crate::export::{Step, export_dataset};
-use crate::record::Vocabulary;
 use crate::settings::DatasetOptions;
 use crate::store;
 use crate::text::{count, for_line, plural};
@@ -15,7 +14,7 @@ use std::sync::Arc;
 /// Writes the dataset and says what is in it; `false` where records had to be left out because of
 /// their images.
 pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
-    let vocabulary = Arc::new(Vocabulary::builtin()?);
+    let vocabulary = words_of(&options.outdir, None)?;
     let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
     // Hidden where standard error is no terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

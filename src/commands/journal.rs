@@ -1,18 +1,15 @@
 //! `labeler-tui journal`: moves, checks and rebuilds the journal of an outdir.
 
-use super::write_out;
+use super::{words_of, write_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ComparedFile, Exports, Tally};
-use crate::outdir::{JOURNAL, KEPT, WORDS};
-use crate::prompt;
-use crate::record::Vocabulary;
+use crate::outdir::{JOURNAL, KEPT};
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
 use crate::text::for_line;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Lines and steps named one by one.
 const NAMED: usize = 3;
@@ -47,7 +44,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             kept(&mut text, restored.kept);
         }
         JournalAction::Check => {
-            let checked = store::check(outdir, words_of(outdir)?)?;
+            let checked = store::check(outdir, words_of(outdir, None)?)?;
             sound = checked.problems.is_empty();
             for problem in &checked.problems {
                 line(&mut text, format_args!("wrong: {problem}"));
@@ -76,7 +73,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             }
         }
         JournalAction::Rebuild => {
-            let mut rebuilt = store::rebuild(outdir, words_of(outdir)?)?;
+            let mut rebuilt = store::rebuild(outdir, words_of(outdir, None)?)?;
             let mut exports = Exports::new(outdir, &[]);
             exports.rebuild(&mut rebuilt.journal)?;
             let counts = rebuilt.journal.counts()?;
@@ -109,15 +106,9 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
     }
 }
 
-/// The vocabulary with the words of the outdir.
-fn words_of(outdir: &Path) -> Result<Arc<Vocabulary>> {
-    let overlay = outdir.join(WORDS);
-    Ok(Arc::new(prompt::vocabulary(None, Some(&overlay))?))
-}
-
 /// Does again what a run wrote down whose journal was lost.
 fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>> {
-    let mut journal = Journal::lock(outdir, words_of(outdir)?)?;
+    let mut journal = Journal::lock(outdir, words_of(outdir, None)?)?;
     let mut exports = Exports::new(outdir, &[]);
     exports.catch_up(&mut journal)?;
     let replayed = store::replay(&mut journal, file)?;

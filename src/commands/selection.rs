@@ -1,7 +1,7 @@
 //! The records of an outdir that a filter shows, for commands without a screen.
 
+use super::words_of;
 use crate::error::Result;
-use crate::prompt::read_vocabulary;
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{GroupSummary, Vocabulary};
 use crate::settings::SelectionOptions;
@@ -19,11 +19,11 @@ impl Selection {
     /// # Errors
     /// Of kind `Usage` for a filter that cannot be understood whole.
     pub fn new(options: &SelectionOptions, default: &str) -> Result<Self> {
-        let vocabulary = read_vocabulary(options.vocabulary.as_deref())?;
+        let vocabulary = words_of(&options.outdir, options.vocabulary.as_deref())?;
         let filter = options.filter.as_deref().unwrap_or(default);
         Ok(Self {
             query: Query::parse_whole(filter, &vocabulary)?,
-            vocabulary: Arc::new(vocabulary),
+            vocabulary,
         })
     }
 

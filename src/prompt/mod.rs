@@ -37,19 +37,6 @@ pub struct Prompter {
     lang: Lang,
 }
 
-/// The vocabulary of a file; without one the built-in vocabulary.
-pub fn read_vocabulary(file: Option<&Path>) -> Result<Vocabulary> {
-    let Some(path) = file else {
-        return Vocabulary::builtin();
-    };
-    let text = std::fs::read_to_string(path).context(
-        ErrorKind::Usage,
-        format!("reading the vocabulary {}", path.display()),
-    )?;
-    Vocabulary::parse(&text)
-        .map_err(|error| error.context(format!("vocabulary {}", path.display())))
-}
-
 impl Prompter {
     pub fn new(prompt: Prompt, vocabulary: Arc<Vocabulary>, lang: Lang) -> Self {
         let lists: Vec<(&str, String)> = Vocabulary::lists()

@@ -1,8 +1,8 @@
 //! Texts that were made under another name than their item has now, and how they are brought over.
 
-use crate::record::{Field, Labels};
+use crate::record::{Field, Labels, Vocabulary};
 use crate::text::clean_text;
-use crate::text::particles::{fitted, is_particle};
+use crate::text::particles::{fitted, is_particle, stem};
 
 /// The name that a text was made under, and the name of its item now: a source may name an item
 /// otherwise than an earlier reading or an earlier program did.
@@ -31,8 +31,9 @@ impl<'a> Names<'a> {
 
     /// The labels with the current name wherever the other one stands as a word, and the particle
     /// behind it in the form that follows the new name. The current name is not touched where it
-    /// stands already, nor is a value that would get too long. A list holds nothing twice.
-    pub fn updated(self, labels: &Labels) -> Labels {
+    /// stands already, nor is a value that would get too long. Single words of the other name leave
+    /// the lists, where they tell of the other item. A list holds nothing twice.
+    pub fn updated(self, labels: &Labels, vocabulary: &Vocabulary) -> Labels {
         let mut updated = labels.clone();
         if !self.is_mismatch(labels) {
             return updated;
@@ -40,10 +41,15 @@ impl<'a> Names<'a> {
         for field in Field::free_text() {
             let mut after: Vec<String> = Vec::new();
             for value in labels.values(field) {
-                let new = self
+                let mut new = self
                     .replaced(value)
                     .filter(|new| new.chars().count() <= field.most_chars());
+                if field.is_list() {
+                    let named = new.as_deref().unwrap_or(value);
+                    new = self.without_old_words(named, vocabulary).or(new);
+                }
                 match new {
+                    Some(new) if new.is_empty() => {}
                     None => after.push(value.clone()),
                     Some(new) if after.contains(&new) || labels.values(field).contains(&new) => {}
                     Some(new) => after.push(new),
@@ -65,6 +71,23 @@ impl<'a> Names<'a> {
             values.any(|value| self.replaced(value).is_some())
         };
         labels.label_ko().contains(self.now) && !Field::free_text().any(holds_old)
+    }
+
+    /// The text without words that stand in the other name alone; `None` where it has none. What
+    /// the vocabulary knows may well be seen in the icon and stays.
+    fn without_old_words(self, text: &str, vocabulary: &Vocabulary) -> Option<String> {
+        let name = clean_text(self.made_under);
+        let is_old = |word: &&str| {
+            let word = stem(word.trim_matches(|c: char| !c.is_alphanumeric()));
+            word.chars().count() > 1
+                && name.split(' ').any(|part| part == word)
+                && !self.now.contains(word)
+                && !vocabulary.knows(word)
+        };
+        let words = text.split(' ');
+        let left: Vec<&str> = words.filter(|word| !is_old(word)).collect();
+        let left = left.join(" ");
+        (left != text).then_some(left)
     }
 
     /// The text with the other name replaced; `None` where it does not hold it.
@@ -134,6 +157,10 @@ mod tests {
         Names { made_under, now }
     }
 
+    fn vocabulary() -> Vocabulary {
+        Vocabulary::builtin().unwrap()
+    }
+
     fn label(text: &str) -> Labels {
         Labels::default().with(Field::LabelKo, [text])
     }
@@ -181,7 +208,7 @@ mod tests {
         let names = names("눈꽃 모자", "설산 모자");
         assert!(names.is_mismatch(&old));
         assert_eq!(names.of_text(&old), "눈꽃 모자");
-        let new = names.updated(&old);
+        let new = names.updated(&old, &vocabulary());
         assert_eq!(new.label_ko(), "붉은 천의 설산 모자");
         assert_eq!(new.values(Field::TagsKo), ["설산 모자", "모자"]);
         assert_eq!(
@@ -191,7 +218,25 @@ mod tests {
         assert_eq!(new.values(Field::Vibe), ["눈꽃 모자"]);
         assert!(!names.is_mismatch(&new));
         assert_eq!(names.of_text(&new), "설산 모자");
-        assert_eq!(names.updated(&new), new);
+        assert_eq!(names.updated(&new, &vocabulary()), new);
+    }
+
+    #[test]
+    fn words_of_the_old_name_alone_leave_the_lists() {
+        let old = label("제네시스 활의 붉은 시위")
+            .with(
+                Field::TagsKo,
+                ["제네시스", "활", "붉은색", "제네시스 무기", "활대"],
+            )
+            .with(
+                Field::QueryVariantsKo,
+                ["제네시스의 긴 활", "제네시스 활", "무기"],
+            );
+        let new = names("제네시스 붉은색 활", "별빛 활").updated(&old, &vocabulary());
+        // A sentence is not pulled apart.
+        assert_eq!(new.label_ko(), "제네시스 활의 붉은 시위");
+        assert_eq!(new.values(Field::TagsKo), ["활", "붉은색", "무기", "활대"]);
+        assert_eq!(new.values(Field::QueryVariantsKo), ["긴 활", "활", "무기"]);
     }
 
     #[test]
@@ -215,7 +260,7 @@ mod tests {
     fn a_value_that_would_get_too_long_stays() {
         let long = "가".repeat(99);
         let old = label("눈꽃").with(Field::TagsKo, list(&["눈꽃 모자"]));
-        let new = names("눈꽃", &long).updated(&old);
+        let new = names("눈꽃", &long).updated(&old, &vocabulary());
         assert_eq!(new.label_ko(), long);
         assert_eq!(new.values(Field::TagsKo), ["눈꽃 모자"]);
     }

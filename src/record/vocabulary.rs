@@ -136,6 +136,12 @@ impl Vocabulary {
         self.lists.get(&field)?.get(&key(text))
     }
 
+    /// Whether `text` names an entry of any list.
+    pub fn knows(&self, text: &str) -> bool {
+        let mut fields = self.lists.keys();
+        fields.any(|field| self.find_exact(*field, text).is_some())
+    }
+
     /// The word that a record holds for `text`.
     pub fn canonical(&self, field: Field, text: &str) -> Option<&str> {
         Some(self.find(field, text)?.word.as_str())

@@ -110,7 +110,7 @@ pub fn edit(
     vocabulary: &Vocabulary,
 ) -> Result<Option<Edited>> {
     let renames = matches!(change, Change::UpdateName) && names.is_mismatch(labels);
-    let renamed = renames.then(|| names.updated(labels));
+    let renamed = renames.then(|| names.updated(labels, vocabulary));
     let facts = EditFacts {
         vocabulary,
         item_name: names.now,

@@ -128,7 +128,7 @@ fn false_color_words(claims: &[ColorClaim], context: &RuleContext) -> Vec<String
     let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
     let wrong = colors.contradicted(&claimed, context.vocabulary);
     let wrong = claims.iter().filter(|claim| wrong.contains(&claim.word));
-    wrong.map(|claim| claim.text.clone()).collect()
+    wrong.map(|claim| stem(&claim.text).to_owned()).collect()
 }
 
 /// The main colors that no claim names, where most of the icon is of no claimed color.

@@ -325,9 +325,11 @@ fn event_json(event: &Event) -> Option<Value> {
             image_path,
             name,
             reasons,
+            derived_from,
             ..
         } => json!({
             "event": "labeled", "image_path": image_path, "item_name": name, "reasons": reasons,
+            "derived_from": derived_from,
         }),
         Event::Failed {
             image_path,
@@ -373,7 +375,7 @@ fn progress_json(progress: &Progress) -> Value {
         "event": "progress", "stage": stage,
         "stage_done": progress.stage_done, "total": progress.total, "reading": progress.reading,
         "already": progress.already, "done": progress.done, "uncertain": progress.uncertain,
-        "failed": progress.failed, "icons_per_minute": progress.icons_per_minute,
+        "failed": progress.failed, "following": progress.following, "icons_per_minute": progress.icons_per_minute,
         "tokens_per_second": progress.tokens_per_second, "eta_seconds": progress.eta_seconds,
     });
     summary::add_remote(&mut value, progress.remote);

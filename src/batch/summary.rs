@@ -76,6 +76,12 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
             summary.damaged
         ));
     }
+    if summary.derived > 0 {
+        lines.push(format!(
+            "derived: {} (from the record of another icon that is the same drawing)",
+            summary.derived
+        ));
+    }
     if summary.retries.made > 0 {
         lines.push(retry_line(summary.retries));
     }
@@ -183,7 +189,7 @@ pub fn json(summary: &Summary) -> Value {
     let retries = summary.retries;
     let mut value = json!({
         "event": "summary", "rows": summary.rows, "groups": summary.groups,
-        "records": summary.records, "new_records": summary.new_records, "asked": summary.asked,
+        "records": summary.records, "new_records": summary.new_records, "asked": summary.asked, "derived": summary.derived,
         "moved": summary.pictures.moved, "withheld": summary.pictures.withheld,
         "withheld_edits": summary.pictures.withheld_edits,
         "withheld_paths": summary.pictures.paths, "damaged": summary.damaged,

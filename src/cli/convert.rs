@@ -85,6 +85,12 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
     )?;
     both(
         origins,
+        "families",
+        "no_image",
+        "families are found by the images",
+    )?;
+    both(
+        origins,
         "prompt",
         "prompt_version",
         "give a built-in version or a file of your own",
@@ -145,6 +151,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             redo: args.redo,
             quality_retry: args.quality_retry,
             opinions: args.opinions.unwrap_or(0),
+            families: args.families,
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,
         },

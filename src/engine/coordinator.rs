@@ -3,6 +3,7 @@
 
 use super::commands;
 use super::effects::Effects;
+use super::families::{Families, Turns};
 use super::handle::EngineEnd;
 use super::ingest::Ingest;
 use super::journal::JournalAccess;
@@ -36,6 +37,7 @@ pub struct Coordinator {
     journal: JournalAccess,
     exports: Exports,
     ingest: Ingest,
+    families: Families,
     queue: RequestQueue,
     results: Results,
     words: OutdirWords,
@@ -70,7 +72,11 @@ impl Coordinator {
             front,
             exports: Exports::new(&options.outdir, requested),
             // The workstation shows families before the model has come to them.
-            ingest: Ingest::new(settings.with_image, !options.commit_automatically),
+            ingest: Ingest::new(
+                settings.with_image,
+                options.families || !options.commit_automatically,
+            ),
+            families: Families::new(options.families),
             queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
             results,
             words,
@@ -166,6 +172,8 @@ impl Coordinator {
     fn feed(&mut self) -> Result<()> {
         if let Some(files) = self.ingest.next_unmeasured(&mut self.journal)? {
             self.workers.measure(files);
+        } else if self.ingest.is_idle() && self.families.is_waiting_for_pictures() {
+            self.take_turns(|families, turns| families.measured(true, turns))?;
         }
         while let Some(request) = self.queue.next() {
             let group = request.group;
@@ -177,7 +185,17 @@ impl Coordinator {
     }
 
     fn is_idle(&self) -> bool {
-        self.ingest.is_idle() && self.queue.is_idle()
+        let waits = self.families.is_waiting_for_pictures() || self.families.is_deriving();
+        self.ingest.is_idle() && self.queue.is_idle() && !waits
+    }
+
+    fn take_turns(&mut self, take: impl FnOnce(&mut Families, Turns) -> Result<()>) -> Result<()> {
+        let turns = Turns {
+            journal: &mut self.journal,
+            queue: &mut self.queue,
+            workers: &self.workers,
+        };
+        take(&mut self.families, turns)
     }
 
     fn emit_idle(&mut self) -> Result<()> {
@@ -238,6 +256,7 @@ impl Coordinator {
         if !self.queue.has_model() {
             return Effects::event(Event::Warning(Warning::NoModel));
         }
+        self.families.retried(groups);
         self.queue.retry(groups, how);
         Effects::default()
     }
@@ -253,6 +272,7 @@ impl Coordinator {
         let named: HashSet<GroupId> = self.ingest.groups().iter().copied().collect();
         let groups: Vec<GroupId> = shown.filter(|id| named.contains(id)).collect();
         tracing::info!(groups = groups.len(), "asking again");
+        self.families.retried(&groups);
         self.queue.retry(&groups, &Retry::default());
         Ok(())
     }
@@ -286,9 +306,8 @@ impl Coordinator {
                     tracing::warn!(%text, "source");
                     self.front.emit(Event::Warning(Warning::Source(text)));
                 }
-                for group in ingested.waiting {
-                    self.queue.add(group);
-                }
+                let waiting = ingested.waiting;
+                self.take_turns(|families, turns| families.add(waiting, turns))?;
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
                 for group in ingested.answered {
@@ -352,7 +371,24 @@ impl Coordinator {
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(&measured))?;
+                self.take_turns(|families, turns| families.measured(false, turns))?;
                 Ok(Effects::changed(changed))
+            }
+            PreprocessEvent::Recolored {
+                from,
+                to,
+                recoloring,
+            } => {
+                let derived = match recoloring {
+                    Some(recoloring) => {
+                        let journal = &mut self.journal;
+                        self.results.derived(to, from, &recoloring, journal)?
+                    }
+                    None => None,
+                };
+                self.families
+                    .derived(to, derived.is_some(), &mut self.queue);
+                Ok(derived.unwrap_or_default())
             }
             PreprocessEvent::Failed { ticket, failure } => match self.queue.finish(ticket) {
                 Some(job) => self.results.not_prepared(&job, failure, &mut self.journal),
@@ -408,6 +444,9 @@ impl Coordinator {
         }
         for request in effects.requests {
             self.queue.add_urgent(request);
+        }
+        for group in effects.ended {
+            self.take_turns(|families, turns| families.ended(group, turns))?;
         }
         if effects.export {
             self.export()?;
@@ -475,6 +514,7 @@ impl Coordinator {
             reading: !self.ingest.has_ended(),
             measuring: self.ingest.is_measuring(),
             queued: self.queue.waiting(),
+            following: self.families.following(),
             ..Progress::default()
         };
         self.results.add_to_progress(&mut progress);

@@ -12,6 +12,8 @@ pub struct Effects {
     /// The words that hold from now on, where they are others.
     pub vocabulary: Option<Arc<Vocabulary>>,
     pub requests: Vec<Request>,
+    /// Groups that have come to their end, with a record or without.
+    pub ended: Vec<GroupId>,
     /// Whether every export is brought up to date at once.
     pub export: bool,
     /// Groups whose summary has changed.

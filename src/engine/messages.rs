@@ -193,6 +193,8 @@ pub enum Event {
         image_path: String,
         name: String,
         reasons: Vec<Reason>,
+        /// The path of the image whose record it was derived from; `None` for a model's answer.
+        derived_from: Option<String>,
         /// The draft stays as it is until the operator takes the answer.
         offered: bool,
     },
@@ -259,6 +261,8 @@ pub struct Progress {
     pub uncertain: u64,
     pub failed: u64,
     pub queued: u64,
+    /// Groups that wait for the record of another of their recolor family, and need no request.
+    pub following: u64,
     pub in_flight: usize,
     pub icons_per_minute_now: f64,
     pub icons_per_minute: f64,
@@ -306,6 +310,8 @@ pub struct Summary {
     pub open: u64,
     /// Requests sent to the model.
     pub asked: u64,
+    /// Records derived from that of another icon of the same drawing.
+    pub derived: u64,
     /// Records in the outdir, whatever source they are of, and how many of them are uncertain.
     pub committed: u64,
     pub uncertain: u64,

@@ -130,7 +130,8 @@ impl Metrics {
         };
         let left = progress
             .total
-            .saturating_sub(progress.already + progress.done) as f64;
+            .saturating_sub(progress.already + progress.done + progress.following)
+            as f64;
         progress.eta_seconds = (rate > 0.0 && !progress.reading).then(|| left * 60.0 / rate);
         if now.duration_since(inner.sampled) >= SAMPLE {
             inner.sampled = now;

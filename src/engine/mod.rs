@@ -3,6 +3,7 @@
 mod commands;
 mod coordinator;
 mod effects;
+mod families;
 mod handle;
 mod ingest;
 mod journal;

@@ -173,6 +173,7 @@ mod tests {
                 redo: None,
                 quality_retry: false,
                 opinions: 0,
+                families: false,
                 parquet: false,
                 max_new_tokens: 1,
             },

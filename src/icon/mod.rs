@@ -5,6 +5,7 @@ mod family;
 mod measure;
 mod palette;
 mod picture;
+mod recolor;
 mod resize;
 
 pub use crate::settings::MAX_FILE_BYTES;
@@ -13,6 +14,7 @@ pub use family::Drawing;
 pub use measure::{Measured, measure};
 pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};
+pub use recolor::recolor;
 pub use resize::resize_bicubic;
 
 use crate::text::hex;

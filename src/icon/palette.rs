@@ -87,14 +87,14 @@ pub fn palette(icon: &Icon) -> Palette {
 }
 
 /// An icon's pixels by place, with what each is part of.
-struct Grid<'a> {
+pub(super) struct Grid<'a> {
     width: usize,
-    pixels: &'a [[u8; 4]],
+    pub(super) pixels: &'a [[u8; 4]],
     dark: Vec<bool>,
 }
 
 impl<'a> Grid<'a> {
-    fn of(icon: &'a Icon) -> Self {
+    pub(super) fn of(icon: &'a Icon) -> Self {
         let pixels = icon.rgba.as_chunks::<4>().0;
         let dark = pixels
             .iter()
@@ -114,12 +114,12 @@ impl<'a> Grid<'a> {
         (x < self.width && y < self.pixels.len() / self.width).then_some(y * self.width + x)
     }
 
-    fn is_opaque(&self, at: usize) -> bool {
+    pub(super) fn is_opaque(&self, at: usize) -> bool {
         self.pixels[at][3] >= OPAQUE
     }
 
     /// Opaque and no stroke: a dark pixel counts only in a 2x2 block of dark pixels.
-    fn is_inner(&self, at: usize) -> bool {
+    pub(super) fn is_inner(&self, at: usize) -> bool {
         let is_dark = |dx, dy| self.step(at, dx, dy).is_some_and(|place| self.dark[place]);
         let in_block = || {
             [(-1, -1), (-1, 1), (1, -1), (1, 1)]

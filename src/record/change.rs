@@ -170,6 +170,8 @@ impl Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FixKind {
+    /// The current name of the item takes the place of an outdated one.
+    UpdateName,
     /// A near-miss spelling of the item's name becomes the name.
     CorrectName,
     /// The name goes where a person would put it.
@@ -202,6 +204,7 @@ pub enum FixKind {
 
 impl FixKind {
     pub const ALL: &'static [FixKind] = &[
+        Self::UpdateName,
         Self::CorrectName,
         Self::InsertName,
         Self::Describe,
@@ -224,6 +227,7 @@ impl FixKind {
     /// As it is written in the journal and by `list --json`.
     pub fn code(self) -> &'static str {
         match self {
+            Self::UpdateName => "update_name",
             Self::CorrectName => "correct_name",
             Self::InsertName => "insert_name",
             Self::Describe => "describe",
@@ -247,6 +251,7 @@ impl FixKind {
     /// The kinds that may clear a reason, the best first.
     pub fn of(reason: Reason) -> &'static [FixKind] {
         match reason {
+            Reason::NameMismatch => &[Self::UpdateName],
             Reason::ItemNameMissing => &[Self::CorrectName, Self::InsertName, Self::Describe],
             Reason::LabelEqualsItemName | Reason::NothingVisible => &[Self::Describe],
             Reason::ColorMismatch => &[Self::ReplaceColors, Self::RemoveColors],
@@ -270,7 +275,8 @@ impl FixKind {
     /// The field that it is about.
     pub fn field(self) -> Field {
         match self {
-            Self::CorrectName
+            Self::UpdateName
+            | Self::CorrectName
             | Self::InsertName
             | Self::Describe
             | Self::ReplaceColors
@@ -291,6 +297,7 @@ impl FixKind {
     /// For people, as an order.
     pub fn title(self) -> &'static str {
         match self {
+            Self::UpdateName => "replace the outdated name",
             Self::CorrectName => "correct the spelling of the name",
             Self::InsertName => "put the name into the label",
             Self::Describe => "write the label from colors, material and name",
@@ -314,6 +321,7 @@ impl FixKind {
     /// For people, as what was done.
     pub fn done(self) -> &'static str {
         match self {
+            Self::UpdateName => "replaced the outdated name",
             Self::CorrectName => "corrected the spelling of the name",
             Self::InsertName => "put the name into the label",
             Self::Describe => "wrote the label from colors, material and name",

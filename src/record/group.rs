@@ -57,6 +57,8 @@ impl GroupSummary {
 pub enum Origin {
     /// The attempt with this number in the journal.
     Attempt(i64),
+    /// The record of this other group, whose image is the same drawing in other colors.
+    Derived(GroupId),
     /// An operator's edit.
     Edit,
     /// Imported from an earlier `labels.jsonl`.
@@ -113,6 +115,8 @@ pub struct GroupDetail {
     pub current: CurrentState,
     /// The version that `current` names, with the reasons that depend on other groups.
     pub draft: Option<Draft>,
+    /// The name of the item whose record the newest derived version comes from.
+    pub derived_from: Option<String>,
     /// What would clear the draft's reasons: first of the record as a whole, then field by field.
     pub fixes: Vec<Fix>,
     /// Oldest first.
@@ -174,7 +178,7 @@ impl GroupDetail {
         for version in &self.versions {
             let is_later = |attempt: &Attempt| match version.text.origin {
                 Origin::Attempt(id) => attempt.id < id,
-                Origin::Edit => attempt.at < version.text.generated_at,
+                Origin::Edit | Origin::Derived(_) => attempt.at < version.text.generated_at,
                 Origin::Import => false,
             };
             while let Some(attempt) = failed.next_if(|attempt| is_later(attempt)) {

@@ -3,6 +3,7 @@
 mod attempt;
 mod change;
 mod comparison;
+mod derive;
 mod edit;
 mod estimate;
 mod field;
@@ -27,6 +28,7 @@ pub use attempt::{
 };
 pub use change::{Change, FixKind, Matching, Replacement};
 pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
+pub use derive::{Derivation, Recoloring, derive};
 pub use edit::{EditFacts, Edited, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,

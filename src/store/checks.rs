@@ -1,47 +1,18 @@
-//! Keeps what is computed up to date: colors and families of images, what the rules say of drafts.
+//! What the rules say of drafts, kept up to date.
 
 use super::errors::doing;
-use super::families;
 use super::rules::{Facts, reasons};
-use super::tables::computed::{read_colors, write_check, write_colors};
+use super::tables::computed::{read_colors, write_check};
 use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::read_group;
 use super::tables::meta;
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::icon::Measured;
 use crate::record::{ColorHistogram, GroupId, Names, Reason, Vocabulary};
 use rusqlite::Connection;
 
 /// Which rules have checked the drafts.
 const CHECKED_BY: &str = "checked by";
-
-/// Stores what was measured of images, in one transaction, joins families, and checks the drafts
-/// that the rules saw without the colors. Returns the groups that show a change.
-pub fn set_measured(
-    db: &mut Connection,
-    vocabulary: &Vocabulary,
-    measured: &[(GroupId, Measured)],
-) -> Result<Vec<GroupId>> {
-    let transaction = db.transaction().map_err(doing("saving colors"))?;
-    let mut joined = Vec::new();
-    let mut states = StateWriter::new(&transaction);
-    for (group, measured) in measured {
-        write_colors(&transaction, *group, &measured.colors)?;
-        joined.extend(families::join(
-            &transaction,
-            *group,
-            measured.drawing.as_ref(),
-        )?);
-        check_group(&transaction, vocabulary, *group, &mut states)?;
-    }
-    let mut changed = states.finish()?;
-    transaction.commit().map_err(doing("saving colors"))?;
-    changed.extend(joined);
-    changed.sort_unstable();
-    changed.dedup();
-    Ok(changed)
-}
 
 /// Checks every text of a group again, after something else that the rules look at has changed.
 pub fn check_group(
@@ -111,7 +82,7 @@ fn check_draft(
 }
 
 /// What the rules say of a stored draft now.
-fn reasons_now(
+pub fn reasons_now(
     db: &Connection,
     vocabulary: &Vocabulary,
     group: GroupId,

@@ -10,6 +10,7 @@ use super::database::lock::Lock;
 use super::database::{Database, Misplaced};
 use super::fixes;
 use super::history::{History, StepOutcome};
+use super::images::{self, Relatives};
 use super::import::{self, FileOfRecords, Imported};
 use super::learning::Learning;
 use super::queries::{self, Counts};
@@ -25,7 +26,7 @@ use crate::outdir::file;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
-    Item, Labels, Reason, Vocabulary, VocabularyPreview,
+    Item, Labels, Reason, Recoloring, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,7 +129,36 @@ impl Journal {
     /// once for an image, saved in one transaction. Drafts that the rules saw without it are
     /// checked again; the groups that show a change are returned, those of another family too.
     pub fn set_measured(&mut self, measured: &[(GroupId, Measured)]) -> Result<Vec<GroupId>> {
-        checks::set_measured(self.database.write(), &self.vocabulary, measured)
+        images::set_measured(self.database.write(), &self.vocabulary, measured)
+    }
+
+    /// The other groups that show the same drawing, and the one to derive a record from.
+    pub fn relatives(&self, group: GroupId) -> Result<Relatives> {
+        images::relatives(self.database.read(), group)
+    }
+
+    /// What the draft of `from` says of the image of `group`, which is the same drawing; `None`
+    /// where it has none, or says what may not be true of the other item.
+    pub fn derived_labels(
+        &self,
+        group: GroupId,
+        from: GroupId,
+        recoloring: &Recoloring,
+    ) -> Result<Option<Labels>> {
+        let db = self.database.read();
+        images::derived_labels(db, &self.vocabulary, group, from, recoloring)
+    }
+
+    /// Stores labels that were derived from the draft of `from`, as an answer; `None` where that
+    /// has no draft.
+    pub fn add_derived(
+        &mut self,
+        group: GroupId,
+        from: GroupId,
+        labels: &Labels,
+    ) -> Result<Option<Added>> {
+        let db = self.database.write();
+        images::add_derived(db, &self.vocabulary, group, from, labels)
     }
 
     pub fn is_measured(&self, group: GroupId) -> Result<bool> {

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
+    Origin,
     Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -147,6 +148,7 @@ pub fn detail(
         facts.offered(&reasons, &labels, vocabulary)
     });
     Ok(Some(GroupDetail {
+        derived_from: derived_from(db, &versions)?,
         fixes: offered.unwrap_or_default(),
         summary,
         item: group.item,
@@ -164,6 +166,17 @@ pub fn detail(
         committed,
         current,
     }))
+}
+
+/// The name of the item whose record the newest derived version comes from.
+fn derived_from(db: &Connection, versions: &[Version]) -> Result<Option<String>> {
+    let origins = versions.iter().rev().map(|version| version.text.origin);
+    let mut sources = origins.filter_map(|origin| match origin {
+        Origin::Derived(from) => Some(from),
+        _ => None,
+    });
+    let name = |from| Ok(read_group(db, from)?.item.item_name);
+    sources.next().map(name).transpose()
 }
 
 /// Every text that a group has had, oldest first.

@@ -4,13 +4,17 @@ use crate::engine::Step;
 use crate::record::{Change, Draft, GroupDetail, LineEffects, Origin, Replacement, StepReport};
 use crate::text::{count, fit, plural};
 
-/// What a text is: `imported`, `attempt 2`, `edit`.
+/// What a text is: `imported`, `attempt 2`, `derived from 눈꽃 모자`, `edit`.
 pub fn version_kind(detail: &GroupDetail, text: &Draft) -> String {
     match (text.origin, detail.attempt_of(text)) {
         (Origin::Import, _) => "imported".to_owned(),
         (Origin::Attempt(_), Some(at)) if detail.attempts[at].opinion_of.is_some() => {
             "second opinion".to_owned()
         }
+        (Origin::Derived(_), _) => match &detail.derived_from {
+            Some(name) => format!("derived from {name}"),
+            None => "derived".to_owned(),
+        },
         (Origin::Attempt(_), Some(at)) => {
             let as_it_came = detail.attempts[at].labels.as_ref() == Some(&text.labels);
             let merged = if as_it_came { "" } else { ", merged" };

@@ -121,6 +121,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         colors: None,
         current: CurrentState::default(),
         draft: None,
+        derived_from: None,
         fixes: Vec::new(),
         versions: Vec::new(),
         attempts: Vec::new(),
@@ -497,6 +498,7 @@ impl Bench {
             image_path: summary.image_path.clone(),
             name: summary.name.clone(),
             reasons: Vec::new(),
+            derived_from: None,
             offered: summary.offered,
         };
         self.event(Event::Groups(vec![summary]));

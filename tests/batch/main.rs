@@ -18,6 +18,7 @@ mod demo;
 mod disk;
 mod doctor;
 mod exports;
+mod families;
 mod fixing;
 mod images;
 mod interruption;

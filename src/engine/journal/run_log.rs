@@ -74,6 +74,13 @@ impl RunLog {
         self.write(&step);
     }
 
+    /// Notes labels that were derived from the record of another group.
+    pub fn derived(&mut self, group: GroupId, from: GroupId, labels: Labels) {
+        let mut step = self.step(RunStepKind::Derived, "derived record", &[group, from]);
+        step.text = Some(labels);
+        self.write(&step);
+    }
+
     /// Notes that the last answer became the record.
     pub fn commit(&mut self, group: GroupId) {
         let step = self.step(RunStepKind::Commit, "commit", &[group]);

@@ -14,7 +14,7 @@ use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
     Attempt, AttemptSettings, Background, Failure, FailureCode, GroupId, GroupSummary, Reason,
-    Vocabulary,
+    Recoloring, Vocabulary,
 };
 use crate::settings::EngineOptions;
 use crate::store::Added;
@@ -62,6 +62,7 @@ struct Counts {
     /// Answered, with an edit or a rejection of the operator that a batch does not commit over.
     open: u64,
     requests: u64,
+    derived: u64,
     retries: RetryCounts,
 }
 
@@ -132,6 +133,31 @@ impl Results {
             });
         }
         self.labeled(job, added.changed, journal)
+    }
+
+    /// Derives the record of a group from that of another whose image is the same drawing; `None`
+    /// where that cannot be done and the model must be asked.
+    pub fn derived(
+        &mut self,
+        group: GroupId,
+        from: GroupId,
+        recoloring: &Recoloring,
+        journal: &mut JournalAccess,
+    ) -> Result<Option<Effects>> {
+        let labels = journal.with(|journal| journal.derived_labels(group, from, recoloring))?;
+        let Some(labels) = labels else {
+            return Ok(None);
+        };
+        let added = journal.with(|journal| journal.add_derived(group, from, &labels))?;
+        let Some(added) = added else {
+            return Ok(None);
+        };
+        journal.log().derived(group, from, labels);
+        self.counts.derived += 1;
+        let source = journal.with(|journal| journal.summary(from))?;
+        let source = source.map(|source| source.image_path);
+        self.has_record(group, true, source, added.changed, journal)
+            .map(Some)
     }
 
     /// The model gave no answer.
@@ -278,24 +304,43 @@ impl Results {
     fn labeled(
         &mut self,
         job: &Job,
+        changed: Vec<GroupId>,
+        journal: &mut JournalAccess,
+    ) -> Result<Effects> {
+        self.has_record(job.group, job.purpose.counts(), None, changed, journal)
+    }
+
+    /// A group has labels, its own or derived ones; `counts` says whether that advances the run.
+    fn has_record(
+        &mut self,
+        group: GroupId,
+        counts: bool,
+        derived_from: Option<String>,
         mut changed: Vec<GroupId>,
         journal: &mut JournalAccess,
     ) -> Result<Effects> {
         if self.commit_automatically {
-            changed.extend(self.commit(job.group, journal)?);
+            changed.extend(self.commit(group, journal)?);
         }
-        changed.push(job.group);
-        let mut effects = Effects::changed(changed);
-        if job.purpose.counts() {
-            effects.requests = self.missing_opinions(job.group, journal)?;
+        changed.push(group);
+        let mut effects = Effects {
+            ended: vec![group],
+            ..Effects::changed(changed)
+        };
+        if counts && derived_from.is_none() {
+            effects.requests = self.missing_opinions(group, journal)?;
         }
-        if let Some(summary) = journal.with(|journal| journal.summary(job.group))? {
-            if job.purpose.counts() {
+        if let Some(summary) = journal.with(|journal| journal.summary(group))? {
+            if counts {
                 self.counts.done += 1;
                 self.counts.uncertain += u64::from(!summary.reasons.is_empty());
             }
-            tracing::info!(name = %summary.name, reasons = ?summary.reasons, "labeled");
-            effects.events.push(labeled(summary));
+            let (name, reasons) = (&summary.name, &summary.reasons);
+            match &derived_from {
+                Some(from) => tracing::info!(%name, ?reasons, derived_from = %from, "labeled"),
+                None => tracing::info!(%name, ?reasons, "labeled"),
+            }
+            effects.events.push(labeled(summary, derived_from));
         }
         Ok(effects)
     }
@@ -346,6 +391,7 @@ impl Results {
         tracing::warn!(%name, code = code.code(), detail = %failure.detail, "failed");
         changed.push(job.group);
         Ok(Effects {
+            ended: vec![job.group],
             changed,
             ..Effects::event(Event::Failed {
                 group: job.group,
@@ -383,6 +429,7 @@ impl Results {
             records: ended.saturating_sub(counts.failed() + counts.open),
             new_records: counts.new_records,
             asked: counts.requests,
+            derived: counts.derived,
             open: counts.open,
             waiting: groups.saturating_sub(ended),
             failures: counts.failures.clone().into_iter().collect(),
@@ -392,12 +439,13 @@ impl Results {
     }
 }
 
-fn labeled(summary: GroupSummary) -> Event {
+fn labeled(summary: GroupSummary, derived_from: Option<String>) -> Event {
     Event::Labeled {
         group: summary.id,
         image_path: summary.image_path,
         name: summary.name,
         reasons: summary.reasons,
+        derived_from,
         offered: summary.offered,
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::icon::Measured;
 use crate::labeler::{Answer, LabelRequest, ModelInfo, ServerNotice};
-use crate::record::{Failure, GroupId};
+use crate::record::{Failure, GroupId, Recoloring};
 use crate::source::GroupEvent;
 
 #[derive(Debug)]
@@ -43,6 +43,13 @@ pub enum PreprocessEvent {
     },
     /// Of those pictures that could be read.
     Measured(Vec<(GroupId, Measured)>),
+    /// What the colors of one icon are in another that is the same drawing.
+    Recolored {
+        from: GroupId,
+        to: GroupId,
+        /// `None` where a picture could not be read, or is not what it was.
+        recoloring: Option<Recoloring>,
+    },
 }
 
 /// From the thread that owns the labeler.

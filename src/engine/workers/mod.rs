@@ -136,6 +136,11 @@ impl Workers {
         self.preprocess(Work::Measure(files));
     }
 
+    /// Has the colors of one picture compared with those of another, pixel for pixel.
+    pub fn recolor(&self, from: (GroupId, PathBuf), to: (GroupId, PathBuf)) {
+        self.preprocess(Work::Recolor { from, to });
+    }
+
     fn preprocess(&self, work: Work) {
         if let Some(preprocess) = &self.preprocess {
             // A thread that has panicked has reported that.

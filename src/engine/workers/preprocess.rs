@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
-use crate::record::{Failure, FailureCode, GroupId};
+use crate::record::{Failure, FailureCode, GroupId, Recoloring};
 use crate::source::image_bytes;
 use crate::vlm::Sampling;
 use crossbeam_channel::{Receiver, Sender};
@@ -25,6 +25,11 @@ pub enum Work {
     Attempt(Box<Job>),
     /// Pictures that the model is not asked about now.
     Measure(Vec<(GroupId, PathBuf)>),
+    /// Two pictures of one drawing.
+    Recolor {
+        from: (GroupId, PathBuf),
+        to: (GroupId, PathBuf),
+    },
 }
 
 /// Prepares until there is no more work.
@@ -33,6 +38,11 @@ pub fn run(prompter: &Prompter, work: &Receiver<Work>, out: &Sender<WorkerMessag
         let message = match work {
             Work::Attempt(job) => prepared(prompter, &job),
             Work::Measure(files) => PreprocessEvent::Measured(measured(files)),
+            Work::Recolor { from, to } => PreprocessEvent::Recolored {
+                recoloring: recoloring(prompter, &from.1, &to.1),
+                from: from.0,
+                to: to.0,
+            },
         };
         if out.send(WorkerMessage::Preprocess(message)).is_err() {
             return;
@@ -66,6 +76,17 @@ fn measured(files: Vec<(GroupId, PathBuf)>) -> Vec<(GroupId, Measured)> {
             }
         })
         .collect()
+}
+
+fn recoloring(prompter: &Prompter, from: &Path, to: &Path) -> Option<Recoloring> {
+    let found = without_panic(|| {
+        let (from, to) = (decoded(from)?, decoded(to)?);
+        Ok(icon::recolor(&from, &to, prompter.vocabulary()))
+    });
+    found.unwrap_or_else(|failure| {
+        tracing::warn!(file = %to.display(), detail = %failure.detail, "not compared");
+        None
+    })
 }
 
 fn without_panic<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {

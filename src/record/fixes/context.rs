@@ -1,6 +1,6 @@
 //! What fixes are computed from.
 
-use crate::record::{Labels, RuleContext};
+use crate::record::{FixKind, Labels, Names, RuleContext};
 
 /// What fixes are computed from, besides the labels.
 #[derive(Debug, Clone, Copy)]
@@ -10,4 +10,34 @@ pub struct FixContext<'a> {
     pub part: Option<&'a str>,
     /// What other answers say of the icon.
     pub others: &'a [Labels],
+}
+
+impl<'a> FixContext<'a> {
+    pub fn names(&self) -> Names<'a> {
+        Names {
+            made_under: self.rules.item_name,
+            now: self.rules.name_now,
+        }
+    }
+
+    /// The same where the text goes by this name.
+    pub fn under(&self, item_name: &'a str) -> Self {
+        let rules = RuleContext {
+            item_name,
+            ..self.rules
+        };
+        Self { rules, ..*self }
+    }
+
+    /// What a fix of this kind goes by: one that writes the name writes the current one.
+    pub fn of_kind(&self, kind: FixKind) -> Self {
+        match kind {
+            FixKind::CorrectName
+            | FixKind::InsertName
+            | FixKind::Describe
+            | FixKind::JoinList
+            | FixKind::TellApart => self.under(self.rules.name_now),
+            _ => *self,
+        }
+    }
 }

@@ -16,3 +16,4 @@ pub use facts::FixFacts;
 pub use offer::{Fix, fix, fixes};
 pub use preview::{FixPreview, FixableRecord};
 pub use safe::{SAFE_FIXES, safe_fixes};
+pub(super) use text::Phrase;

@@ -58,7 +58,11 @@ pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext)
     if !before.contains(&reason) {
         return None;
     }
-    let fixed = lawful(labels, &attempt(kind, labels, context)?, context)?;
+    let fixed = lawful(
+        labels,
+        &attempt(kind, labels, &context.of_kind(kind))?,
+        context,
+    )?;
     if fixed == *labels {
         return None;
     }
@@ -103,6 +107,7 @@ pub(super) fn reasons_after(labels: &Labels, fixed: &Labels, context: &FixContex
     let rules = RuleContext {
         confidence: &confidence,
         label_count,
+        item_name: context.names().of_text(fixed),
         ..context.rules
     };
     check(fixed, &rules)

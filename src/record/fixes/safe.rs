@@ -7,7 +7,8 @@ use crate::record::{FixKind, Labels, Reason};
 
 /// Fixes that follow from the item, the pixels and the record itself, in the order in which they
 /// are done.
-pub const SAFE_FIXES: [(Reason, FixKind); 11] = [
+pub const SAFE_FIXES: [(Reason, FixKind); 12] = [
+    (Reason::NameMismatch, FixKind::UpdateName),
     (Reason::Repetition, FixKind::DropRepetition),
     (Reason::MixedScript, FixKind::TranslateWords),
     (Reason::ItemNameMissing, FixKind::CorrectName),
@@ -26,6 +27,7 @@ pub fn safe_fixes(labels: &Labels, context: &FixContext) -> (Vec<(Reason, FixKin
     let mut fixed = labels.clone();
     let mut done = Vec::new();
     for (reason, kind) in SAFE_FIXES {
+        let context = &context.under(context.names().of_text(&fixed));
         let next = fix(reason, kind, &fixed, context);
         if let Some(next) = next.filter(|next| is_safe(kind, &fixed, next, context)) {
             fixed = next;

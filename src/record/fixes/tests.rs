@@ -50,6 +50,22 @@ fn named(label: &str, name: &str) -> Option<String> {
 }
 
 #[test]
+fn an_outdated_name_is_replaced_by_the_current_one() {
+    let renamed = FixFacts {
+        name_now: "설산 모자".to_owned(),
+        ..facts("눈꽃 모자")
+    };
+    let before = labels("눈꽃 모자");
+    let after = done(Reason::NameMismatch, FixKind::UpdateName, &before, &renamed).unwrap();
+    assert_eq!(after.label_ko(), "붉은 천에 흰 리본이 달린 설산 모자");
+    let current = facts("눈꽃 모자");
+    assert_eq!(
+        done(Reason::NameMismatch, FixKind::UpdateName, &before, &current),
+        None
+    );
+}
+
+#[test]
 fn the_name_goes_where_a_person_would_put_it() {
     for (label, name, after) in [
         // It says the kind of thing, and takes its place.

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::file;
-use crate::record::{Attempt, Change, GroupId, Labels};
+use crate::record::{Attempt, Change, GroupId, Labels, Origin, Version};
 use crate::store::answers::{Basis, Merged};
 use crate::store::import::file_sha256;
 use crate::store::{Journal, StepOutcome};
@@ -43,6 +43,8 @@ pub enum RunStepKind {
     Undo,
     Redo,
     Answer,
+    /// The first image got the text, which was derived from the record of the second.
+    Derived,
     /// An answer became the record by itself.
     Commit,
 }
@@ -172,6 +174,7 @@ fn again(journal: &mut Journal, step: &RunStep) -> Result<bool> {
             }
             Ok(changed)
         }
+        (RunStepKind::Derived, ..) => derived(journal, step, &groups(journal)?),
         (RunStepKind::Commit, ..) => {
             let mut changed = false;
             for group in groups(journal)? {
@@ -243,6 +246,26 @@ fn taken(
             version: version.number,
         },
     }))
+}
+
+/// Stores a derived text again, unless it is there; whether it was not.
+fn derived(journal: &mut Journal, step: &RunStep, groups: &[GroupId]) -> Result<bool> {
+    let (Some(text), [group, from]) = (&step.text, groups) else {
+        return Err(refused("the line is not whole"));
+    };
+    let Some(detail) = journal.detail(*group)? else {
+        return Err(refused("the image is gone"));
+    };
+    let is_it = |version: &Version| {
+        matches!(version.text.origin, Origin::Derived(_)) && version.text.labels == *text
+    };
+    if detail.versions.iter().any(is_it) {
+        return Ok(false);
+    }
+    match journal.add_derived(*group, *from, text)? {
+        Some(_) => Ok(true),
+        None => Err(refused("the record that it was derived from is gone")),
+    }
 }
 
 /// Stores an answer again, unless it is there; whether it was not.

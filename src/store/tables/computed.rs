@@ -105,7 +105,7 @@ pub fn write_check(db: &Connection, id: i64, draft: &mut DraftRow, now: Vec<Reas
 pub fn signals_of(db: &Connection, group: GroupId, draft: &DraftRow) -> Result<Vec<Signal>> {
     let opinions = match draft.origin {
         Origin::Attempt(id) => opinions_on(db, group, id)?,
-        Origin::Edit | Origin::Import => Vec::new(),
+        Origin::Derived(_) | Origin::Edit | Origin::Import => Vec::new(),
     };
     let agreements = match opinions.is_empty() {
         true => Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::icon::{Drawing, Measured};
+use crate::record::{Origin, Recoloring};
 
 /// A drawing of this outline; `edges` tell which drawings are the same.
 fn drawing(outline: u8, edges: [i8; 4]) -> Measured {
@@ -54,4 +55,41 @@ fn a_family_grows_as_images_are_read_and_can_be_linked_with_another() {
     journal.db().execute("DELETE FROM drawings", []).unwrap();
     assert_eq!(families(&journal), [None; 5]);
     assert!(!journal.is_measured(ids[1]).unwrap());
+}
+
+#[test]
+fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &["반지", "모자", "검"]);
+    let same = |id: &GroupId| (*id, drawing(1, [120, -40, -40, -40]));
+    let measured: Vec<_> = ids.iter().map(same).collect();
+    journal.set_measured(&measured).unwrap();
+    assert_eq!(journal.relatives(ids[0]).unwrap().source, None);
+    let answer = attempt(labels("모자"), &[]);
+    journal.add_attempt(ids[1], &answer).unwrap();
+    let relatives = journal.relatives(ids[0]).unwrap();
+    assert_eq!(relatives.groups, ids[1..]);
+    assert_eq!(relatives.source, Some(ids[1]));
+
+    let none = Recoloring::default();
+    let derived = journal.derived_labels(ids[0], ids[1], &none).unwrap().unwrap();
+    assert!(derived.label_ko().ends_with("반지"), "{}", derived.label_ko());
+    let added = journal.add_derived(ids[0], ids[1], &derived).unwrap().unwrap();
+    assert!(added.shown);
+    let detail = journal.detail(ids[0]).unwrap().unwrap();
+    assert_eq!(detail.derived_from.as_deref(), Some("모자"));
+    let draft = detail.draft.unwrap();
+    assert_eq!(draft.origin, Origin::Derived(ids[1]));
+    assert_eq!(draft.model, "Qwen/Qwen2-VL-2B-Instruct");
+    assert!(detail.attempts.is_empty());
+
+    // No record is derived from a derived one, unless a person has made it their own.
+    journal.apply(&[ids[1]], &Change::Reject { reason: "no".into() }, "reject").unwrap();
+    assert_eq!(journal.relatives(ids[2]).unwrap().source, None);
+    journal.apply(&[ids[0]], &set_label("푸른 반지"), "edit").unwrap();
+    assert_eq!(journal.relatives(ids[2]).unwrap().source, Some(ids[0]));
+    journal.undo().unwrap();
+    journal.undo().unwrap();
+    assert_eq!(journal.relatives(ids[2]).unwrap().source, Some(ids[1]));
 }

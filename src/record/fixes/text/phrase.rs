@@ -122,6 +122,29 @@ impl<'a> Phrase<'a> {
         Some(self)
     }
 
+    /// Puts for each color the one that stands beside it in `plan`, all at once, in its shape. Of
+    /// two in a row that become one color, one goes where that leaves a whole text.
+    pub fn recolored(mut self, plan: &[(&Word, &Word)]) -> Self {
+        for at in 0..self.tokens.len() {
+            let Some(color) = self.color(at) else {
+                continue;
+            };
+            let to = plan.iter().find(|(from, _)| *from == color.word);
+            let Some((_, to)) = to.filter(|(from, to)| from != to) else {
+                continue;
+            };
+            let word = with_particle(in_shape(to, color.shape), color.particle);
+            self.tokens[at].word = word;
+        }
+        for at in (1..self.tokens.len()).rev() {
+            let [before, here] = [at - 1, at].map(|at| self.color(at).map(|color| color.word));
+            if here.is_some() && before == here && self.joins(at - 1) {
+                self = self.clone().without(at).unwrap_or(self);
+            }
+        }
+        self
+    }
+
     /// Leaves a color out. `None` where that would leave a broken text.
     pub fn remove_color(mut self, word: &Word) -> Option<Self> {
         while let Some(at) = self.next_color(word) {
@@ -292,6 +315,23 @@ mod tests {
                 .replace_color(word(&vocabulary, from), word(&vocabulary, to))
                 .unwrap();
             assert_eq!(replaced.text(), after);
+        }
+    }
+
+    #[test]
+    fn all_colors_are_exchanged_at_once() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let plan = [("red", "blue"), ("blue", "red"), ("white", "blue")];
+        let plan = plan.map(|(from, to)| (word(&vocabulary, from), word(&vocabulary, to)));
+        for (before, after) in [
+            ("빨간 리본과 파란 끈이 달린 모자", "파란 리본과 빨간 끈이 달린 모자"),
+            ("레드와 블루의 망토", "블루와 레드의 망토"),
+            ("빨간색과 하얀색의 망토", "파란색의 망토"),
+            ("빨간색과 하얀색이 섞인 망토", "파란색과 파란색이 섞인 망토"),
+            ("검은 망토", "검은 망토"),
+        ] {
+            let recolored = Phrase::new(before, "눈꽃", &vocabulary).recolored(&plan);
+            assert_eq!(recolored.text(), after);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::record::{FixKind, Labels};
 /// What a fix would make of the labels, whatever the rules say of that.
 pub fn attempt(kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
     let attempt = match kind {
+        FixKind::UpdateName => name::update,
         FixKind::CorrectName => name::correct,
         FixKind::InsertName => name::insert,
         FixKind::Describe => describe::describe,

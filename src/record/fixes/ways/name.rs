@@ -14,6 +14,11 @@ const LEAST_LETTERS: usize = 6;
 /// Nouns that take `의` before what they describe.
 const LOOKS: [&str; 6] = ["모양", "무늬", "패턴", "스타일", "디자인", "형태"];
 
+/// The current name of the item takes the place of the one that the text was made under.
+pub fn update(labels: &Labels, context: &FixContext) -> Option<Labels> {
+    Some(context.names().updated(labels, context.rules.vocabulary))
+}
+
 /// The words of the label that are nearly the name become the name.
 pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let name = context.rules.item_name;

@@ -146,7 +146,7 @@ fn came_from(detail: &GroupDetail, version: &Version) -> String {
     let how = match (text.origin, detail.attempt_of(text)) {
         (_, Some(at)) => attempt_settings(&detail.attempts[at]),
         (Origin::Import, None) => format!("by {}", text.model),
-        (Origin::Edit | Origin::Attempt(_), None) => text.generated_at.clone(),
+        (Origin::Edit | Origin::Derived(_) | Origin::Attempt(_), None) => text.generated_at.clone(),
     };
     let is_line = |line: Line| line.version == version.number;
     let is_line = detail.current.review.line.is_some_and(is_line);

@@ -1,0 +1,43 @@
+//! What is measured of images: their colors, and the recolor families of the same drawing.
+
+mod derived;
+mod family;
+
+pub use derived::{add_derived, derived_labels};
+pub use family::{Relatives, relatives};
+
+use super::checks::check_group;
+use super::errors::doing;
+use super::tables::computed::write_colors;
+use super::tables::states::StateWriter;
+use crate::error::Result;
+use crate::icon::Measured;
+use crate::record::{GroupId, Vocabulary};
+use rusqlite::Connection;
+
+/// Stores what was measured of images, in one transaction, joins families, and checks the drafts
+/// that the rules saw without the colors. Returns the groups that show a change.
+pub fn set_measured(
+    db: &mut Connection,
+    vocabulary: &Vocabulary,
+    measured: &[(GroupId, Measured)],
+) -> Result<Vec<GroupId>> {
+    let transaction = db.transaction().map_err(doing("saving colors"))?;
+    let mut joined = Vec::new();
+    let mut states = StateWriter::new(&transaction);
+    for (group, measured) in measured {
+        write_colors(&transaction, *group, &measured.colors)?;
+        joined.extend(family::join(
+            &transaction,
+            *group,
+            measured.drawing.as_ref(),
+        )?);
+        check_group(&transaction, vocabulary, *group, &mut states)?;
+    }
+    let mut changed = states.finish()?;
+    transaction.commit().map_err(doing("saving colors"))?;
+    changed.extend(joined);
+    changed.sort_unstable();
+    changed.dedup();
+    Ok(changed)
+}

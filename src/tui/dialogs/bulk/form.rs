@@ -474,14 +474,16 @@ impl Modal for BulkForm {
         let most = usize::from(left.saturating_sub(2)).min(OFFERS);
         let shown = completions.len().min(most);
         if shown > 0 {
-            let top = self.chosen.map_or(0, |at| (at + 1).saturating_sub(shown));
+            // Fewer may be offered than when it was chosen.
+            let chosen = self.chosen.map(|at| at.min(completions.len() - 1));
+            let top = chosen.map_or(0, |at| (at + 1).saturating_sub(shown));
             let offers = Rect {
                 x: inner.x + LABEL - 2,
                 y,
                 width: inner.width.saturating_sub(LABEL - 2).min(48),
                 height: shown as u16,
             };
-            let chosen = self.chosen.map(|at| at - top);
+            let chosen = chosen.map(|at| at - top);
             let offered = &completions[top..top + shown];
             completion::draw(offered, chosen, false, theme, offers, buf);
             y += shown as u16;

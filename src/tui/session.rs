@@ -2,7 +2,7 @@
 //! Screens and dialogs read it, and change it through its methods.
 
 use super::engine_status::EngineStatus;
-use super::flow::{Asked, Pace, Repeats, Sight, Tally};
+use super::flow::{Asked, Effort, Pace, Repeats, Sight, Tally};
 use super::history::History;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
@@ -389,7 +389,8 @@ impl Session {
             // What a commit of many finds was decided before, or by nobody.
             Change::Commit if groups.len() == 1 => self.pace.decided(groups, Instant::now()),
             Change::Commit | Change::Reopen | Change::SetNote { .. } => {}
-            _ => self.pace.edited(groups),
+            Change::Fix { .. } => self.pace.worked_on(groups, Effort::Fixed),
+            _ => self.pace.worked_on(groups, Effort::Edited),
         }
     }
 

@@ -7,6 +7,6 @@ mod repeat;
 mod sight;
 
 pub use asked::Asked;
-pub use pace::{Pace, Tally};
+pub use pace::{Effort, Pace, Tally};
 pub use repeat::Repeats;
 pub use sight::{Shown, Sight};

@@ -1,7 +1,7 @@
 //! How far an operator has come in this session, and how fast. Breaks do not count.
 
 use crate::record::GroupId;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// The longest time between two decisions that counts as work.
@@ -10,11 +10,22 @@ const BREAK: Duration = Duration::from_secs(120);
 const LEAST: Duration = Duration::from_secs(60);
 const LEAST_DECIDED: usize = 3;
 
+/// What a record took before it was decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effort {
+    #[default]
+    None,
+    /// Fixes, by a digit each.
+    Fixed,
+    Edited,
+}
+
 #[derive(Debug)]
 pub struct Pace {
-    /// Records of this session that were decided, and whether they were edited before.
-    decided: HashMap<GroupId, bool>,
-    edited: HashSet<GroupId>,
+    /// Records of this session that were decided, and what they took.
+    decided: HashMap<GroupId, Effort>,
+    /// What those took that are not decided yet.
+    begun: HashMap<GroupId, Effort>,
     worked: Duration,
     last: Instant,
 }
@@ -23,12 +34,13 @@ pub struct Pace {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     pub as_they_were: usize,
+    pub fixed: usize,
     pub edited: usize,
 }
 
 impl Tally {
     pub fn decided(self) -> usize {
-        self.as_they_were + self.edited
+        self.as_they_were + self.fixed + self.edited
     }
 }
 
@@ -36,23 +48,26 @@ impl Pace {
     pub fn new(now: Instant) -> Self {
         Self {
             decided: HashMap::new(),
-            edited: HashSet::new(),
+            begun: HashMap::new(),
             worked: Duration::ZERO,
             last: now,
         }
     }
 
-    pub fn edited(&mut self, groups: &[GroupId]) {
-        self.edited.extend(groups);
+    pub fn worked_on(&mut self, groups: &[GroupId], effort: Effort) {
+        for id in groups {
+            let before = self.begun.entry(*id).or_default();
+            *before = effort.max(*before);
+        }
     }
 
     pub fn decided(&mut self, groups: &[GroupId], now: Instant) {
         self.worked += now.saturating_duration_since(self.last).min(BREAK);
         self.last = now;
         for id in groups {
-            let edited = self.edited.remove(id);
+            let effort = self.begun.remove(id).unwrap_or_default();
             let before = self.decided.entry(*id).or_default();
-            *before |= edited;
+            *before = effort.max(*before);
         }
     }
 
@@ -63,11 +78,12 @@ impl Pace {
     /// Of the decided records those that `is_decided` holds for still: undo takes decisions back.
     pub fn tally(&self, is_decided: impl Fn(GroupId) -> bool) -> Tally {
         let mut tally = Tally::default();
-        for (_, edited) in self.decided.iter().filter(|(id, _)| is_decided(**id)) {
-            match edited {
-                true => tally.edited += 1,
-                false => tally.as_they_were += 1,
-            }
+        for (_, effort) in self.decided.iter().filter(|(id, _)| is_decided(**id)) {
+            *match effort {
+                Effort::None => &mut tally.as_they_were,
+                Effort::Fixed => &mut tally.fixed,
+                Effort::Edited => &mut tally.edited,
+            } += 1;
         }
         tally
     }
@@ -95,7 +111,8 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let [a, b, c] = [1, 2, 3].map(GroupId);
         pace.decided(&[a], at(20));
-        pace.edited(&[b]);
+        pace.worked_on(&[b], Effort::Edited);
+        pace.worked_on(&[b, c], Effort::Fixed);
         pace.decided(&[b], at(40));
         assert_eq!(pace.per_hour(2), None);
         // An hour of lunch, of which two minutes count.
@@ -103,8 +120,9 @@ mod tests {
         assert_eq!(pace.worked(), Duration::from_secs(160));
         assert_eq!(pace.per_hour(3), Some(67.5));
         assert_eq!(pace.seconds_left(3, 135), Some(7200.0));
-        let tally = pace.tally(|id| id != c);
-        assert_eq!((tally.as_they_were, tally.edited), (1, 1));
+        let tally = pace.tally(|_| true);
+        assert_eq!((tally.as_they_were, tally.fixed, tally.edited), (1, 1, 1));
+        assert_eq!(pace.tally(|id| id != c).decided(), 2);
         // Decided once more, it is no other record.
         pace.decided(&[b], at(3650));
         assert_eq!(pace.tally(|_| true).decided(), 3);

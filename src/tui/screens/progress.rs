@@ -46,7 +46,7 @@ fn panes(body: Rect) -> Panes {
             steps: None,
         };
     }
-    let right = (body.width * 2 / 5).clamp(46, 70);
+    let right = (body.width / 2).clamp(46, 80);
     let left = Rect {
         width: body.width - right,
         ..body

@@ -128,12 +128,20 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
             let worked = rough_duration(session.pace.worked().as_secs_f64());
             format!(" in {worked} ({pace:.0} an hour)")
         });
+        let efforts = [
+            (tally.as_they_were, "as they were"),
+            (tally.fixed, "fixed by a digit"),
+            (tally.edited, "edited"),
+        ];
+        let efforts = efforts.iter().filter(|(records, _)| *records > 0);
+        let efforts: Vec<String> = efforts
+            .map(|(records, how)| format!("{} {how}", count(*records as u64)))
+            .collect();
         let text = format!(
-            "You decided {}{}: {} as they were, {} edited.",
+            "You decided {}{}: {}.",
             count(decided as u64),
             pace.unwrap_or_default(),
-            count(tally.as_they_were as u64),
-            count(tally.edited as u64),
+            efforts.join(", "),
         );
         lines.push(vec![(text, theme.text())]);
     }

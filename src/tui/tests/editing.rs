@@ -234,7 +234,7 @@ fn words_are_translated_after_a_preview_over_what_was_chosen() {
     bench.keys("esc V tab");
     let screen = bench.screen();
     assert!(
-        screen.contains("Of all 4 records that the list shows"),
+        screen.contains("Of 4 records that the list shows"),
         "{screen}"
     );
     assert!(

@@ -50,8 +50,11 @@ fn becomes<'v>(
     total: usize,
 ) -> Option<&'v str> {
     let count = |shades: bool, there: &str| -> usize {
-        let is_it = |here: &str| here == word.word || (shades && word.shades.iter().any(|s| s == here));
-        let of_it = pixels.iter().filter(|((here, to), _)| is_it(here) && *to == there);
+        let is_it =
+            |here: &str| here == word.word || (shades && word.shades.iter().any(|s| s == here));
+        let of_it = pixels
+            .iter()
+            .filter(|((here, to), _)| is_it(here) && *to == there);
         of_it.map(|(_, count)| count).sum()
     };
     // Who says blue may mean navy.
@@ -63,7 +66,9 @@ fn becomes<'v>(
             continue;
         }
         let is_part = |count: usize| count as f32 >= LEAST_PART * all as f32;
-        let stays = counts.iter().find(|(to, count)| *to == word && is_part(*count));
+        let stays = counts
+            .iter()
+            .find(|(to, count)| *to == word && is_part(*count));
         // The first in the vocabulary's order of those that are equally many.
         let most = counts.iter().rev().max_by_key(|(_, count)| *count);
         let most = most.filter(|(_, count)| is_part(*count));

@@ -41,9 +41,15 @@ fn one_badge_is_asked_about_and_the_others_have_their_own_colors_and_names() {
     let ended = desk.batch(&["--families", "--json"]).expect(0);
     let events = ended.events();
     let counts = summary(&events);
-    assert_eq!((&counts["asked"], &counts["derived"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&counts["asked"], &counts["derived"]),
+        (&json!(2), &json!(2))
+    );
     assert_eq!(counts["records"], 4);
-    assert_eq!(desk.names(), ["단풍 배지", "물결 배지", "새싹 배지", "헬멧"]);
+    assert_eq!(
+        desk.names(),
+        ["단풍 배지", "물결 배지", "새싹 배지", "헬멧"]
+    );
 
     let wave = desk.record("물결 배지");
     assert_eq!(wave["label_ko"], "파란 천으로 지은 단정한 물결 배지");
@@ -106,7 +112,10 @@ fn where_the_first_fails_the_next_is_asked_about() {
     let ended = desk.batch(&["--families", "--resume", "--json"]).expect(0);
     let events = ended.events();
     let counts = summary(&events);
-    assert_eq!((&counts["asked"], &counts["derived"]), (&json!(0), &json!(1)));
+    assert_eq!(
+        (&counts["asked"], &counts["derived"]),
+        (&json!(0), &json!(1))
+    );
     let maple = desk.record("단풍 배지");
     assert_eq!(maple["attributes"]["colors"], json!(["red"]));
 }
@@ -156,5 +165,9 @@ fn without_the_option_every_icon_is_asked_about() {
 #[test]
 fn families_need_images() {
     let ended = desk().batch(&["--families", "--no-image"]).expect(2);
-    assert!(ended.err.contains("--families and --no-image"), "{}", ended.err);
+    assert!(
+        ended.err.contains("--families and --no-image"),
+        "{}",
+        ended.err
+    );
 }

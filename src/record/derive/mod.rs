@@ -198,10 +198,7 @@ mod tests {
         // Word for word it is known what takes the place of what.
         let (label, tags) = derived("단풍이 그려진 단풍 축제 모자", "벚꽃 축제 모자").unwrap();
         assert_eq!(label, "벚꽃이 그려진 벚꽃 축제 모자");
-        assert_eq!(
-            tags,
-            ["모자", "빨간색", "하얀 리본", "벚꽃 모자", "벚꽃"]
-        );
+        assert_eq!(tags, ["모자", "빨간색", "하얀 리본", "벚꽃 모자", "벚꽃"]);
         assert_eq!(derived("단풍이 그려진 단풍 축제 모자", "마법 비니"), None);
         // A kind of thing is what is drawn, whatever the item is called.
         let (label, tags) = derived("빨간 단풍 축제 모자, 둥근 모자", "마법 비니").unwrap();

@@ -19,7 +19,8 @@ impl<'a> Exchange<'a> {
         let (old, new): (Vec<&str>, Vec<&str>) = (words(from).collect(), words(to).collect());
         let is_aligned = old.len() == new.len();
         let differing = old.iter().enumerate().filter(|(_, word)| {
-            !new.iter().any(|other| is_word(other, word) || is_word(word, other))
+            !new.iter()
+                .any(|other| is_word(other, word) || is_word(word, other))
         });
         let words = differing
             // A color is exchanged by the pixels; a thing is what is drawn, whatever the name.
@@ -64,7 +65,9 @@ impl<'a> Exchange<'a> {
     /// Where the text begins with the old name as a whole word: the particle behind it, and what
     /// follows that.
     fn name_at<'t>(&self, text: &'t str) -> Option<(&'t str, &'t str)> {
-        let after = text.strip_prefix(self.from).filter(|_| !self.from.is_empty())?;
+        let after = text
+            .strip_prefix(self.from)
+            .filter(|_| !self.from.is_empty())?;
         let end = after
             .find(|c: char| !c.is_alphanumeric())
             .unwrap_or(after.len());
@@ -135,8 +138,18 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         for (from, to, text, expected) in [
             ("검", "활", "검을 든 검은 검", "활을 든 검은 활"),
-            ("리본 모자", "별 왕관", "리본 모자와 리본 모자를", "별 왕관과 별 왕관을"),
-            ("봄의 정령", "여름의 정령", "봄 느낌의 봄의 정령", "여름 느낌의 여름의 정령"),
+            (
+                "리본 모자",
+                "별 왕관",
+                "리본 모자와 리본 모자를",
+                "별 왕관과 별 왕관을",
+            ),
+            (
+                "봄의 정령",
+                "여름의 정령",
+                "봄 느낌의 봄의 정령",
+                "여름 느낌의 여름의 정령",
+            ),
             ("모자", "모자 (남)", "귀모자, 모자", "귀모자, 모자 (남)"),
             ("♣훈장♣", "훈장", "둥근 ♣훈장♣은", "둥근 훈장은"),
         ] {

@@ -73,9 +73,19 @@ fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
     assert_eq!(relatives.source, Some(ids[1]));
 
     let none = Recoloring::default();
-    let derived = journal.derived_labels(ids[0], ids[1], &none).unwrap().unwrap();
-    assert!(derived.label_ko().ends_with("반지"), "{}", derived.label_ko());
-    let added = journal.add_derived(ids[0], ids[1], &derived).unwrap().unwrap();
+    let derived = journal
+        .derived_labels(ids[0], ids[1], &none)
+        .unwrap()
+        .unwrap();
+    assert!(
+        derived.label_ko().ends_with("반지"),
+        "{}",
+        derived.label_ko()
+    );
+    let added = journal
+        .add_derived(ids[0], ids[1], &derived)
+        .unwrap()
+        .unwrap();
     assert!(added.shown);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
     assert_eq!(detail.derived_from.as_deref(), Some("모자"));
@@ -85,9 +95,19 @@ fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
     assert!(detail.attempts.is_empty());
 
     // No record is derived from a derived one, unless a person has made it their own.
-    journal.apply(&[ids[1]], &Change::Reject { reason: "no".into() }, "reject").unwrap();
+    journal
+        .apply(
+            &[ids[1]],
+            &Change::Reject {
+                reason: "no".into(),
+            },
+            "reject",
+        )
+        .unwrap();
     assert_eq!(journal.relatives(ids[2]).unwrap().source, None);
-    journal.apply(&[ids[0]], &set_label("푸른 반지"), "edit").unwrap();
+    journal
+        .apply(&[ids[0]], &set_label("푸른 반지"), "edit")
+        .unwrap();
     assert_eq!(journal.relatives(ids[2]).unwrap().source, Some(ids[0]));
     journal.undo().unwrap();
     journal.undo().unwrap();

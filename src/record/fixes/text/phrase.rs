@@ -324,7 +324,10 @@ mod tests {
         let plan = [("red", "blue"), ("blue", "red"), ("white", "blue")];
         let plan = plan.map(|(from, to)| (word(&vocabulary, from), word(&vocabulary, to)));
         for (before, after) in [
-            ("빨간 리본과 파란 끈이 달린 모자", "파란 리본과 빨간 끈이 달린 모자"),
+            (
+                "빨간 리본과 파란 끈이 달린 모자",
+                "파란 리본과 빨간 끈이 달린 모자",
+            ),
             ("레드와 블루의 망토", "블루와 레드의 망토"),
             ("빨간색과 하얀색의 망토", "파란색의 망토"),
             ("빨간색과 하얀색이 섞인 망토", "파란색과 파란색이 섞인 망토"),

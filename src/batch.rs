@@ -327,10 +327,16 @@ fn event_json(event: &Event) -> Option<Value> {
             reasons,
             derived_from,
             ..
-        } => json!({
-            "event": "labeled", "image_path": image_path, "item_name": name, "reasons": reasons,
-            "derived_from": derived_from,
-        }),
+        } => {
+            let mut labeled = json!({
+                "event": "labeled", "image_path": image_path, "item_name": name,
+                "reasons": reasons,
+            });
+            if let Some(from) = derived_from {
+                labeled["derived_from"] = json!(from);
+            }
+            labeled
+        }
         Event::Failed {
             image_path,
             name,

@@ -232,7 +232,10 @@ fn a_new_answer_is_offered_and_the_line_comes_back() {
 
     operator.types("\\ / \"마법 enter r");
     let notice = operator.app.session().notices.current().unwrap();
-    assert_eq!(notice.text, "new answer for 마법 반지: v to compare");
+    assert_eq!(
+        notice.text,
+        "마법 반지: new answer, 0 reasons -> 0; the draft stays, v compares"
+    );
     assert_same(&state(&mut operator), &first);
     operator.types("v T");
     assert!(!label(&mut operator).starts_with("처음의"));

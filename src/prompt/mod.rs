@@ -207,7 +207,15 @@ pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabul
         Ok(text) => base
             .overlaid(&text)
             .map_err(|error| error.context(within(path))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(base),
+        // An outdir that is a file has nothing inside; opening it says so.
+        Err(error)
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(base)
+        }
         Err(error) => Err(error).context(
             ErrorKind::Usage,
             format!("reading the vocabulary {}", path.display()),

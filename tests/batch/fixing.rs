@@ -95,7 +95,10 @@ fn safe_fixes_make_edited_drafts_and_commit_nothing() {
     let before = files(&desk.out(""));
     let dry = ["fix", "--outdir", "out", "--filter", "", "--dry-run"];
     let told = command(&desk, &dry).expect(0).out;
-    assert!(told.contains("would put the name into the label: 2 records"), "{told}");
+    assert!(
+        told.contains("would put the name into the label: 2 records"),
+        "{told}"
+    );
     assert!(told.contains("flagged: 2 -> 1 of 2 records"), "{told}");
     assert_eq!(files(&desk.out("")), before);
 
@@ -165,7 +168,11 @@ fn what_cannot_be_listed_says_what_to_do() {
     );
     assert!(!desk.path().join("nowhere").exists());
     let desk = self::desk();
-    command(&desk, &["list", "--outdir", "out", "--filter", "reason:nonsense"]).expect(2);
+    command(
+        &desk,
+        &["list", "--outdir", "out", "--filter", "reason:nonsense"],
+    )
+    .expect(2);
 }
 
 #[test]

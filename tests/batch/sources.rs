@@ -224,10 +224,10 @@ fn database(desk: &Desk) {
              ('u:a', NULL, 'icons/a.png', NULL), ('u:b', NULL, 'icons/b.png', NULL),
              ('u:gone', NULL, 'icons/gone.png', NULL), ('u:none', NULL, NULL, 'timeout');
          INSERT INTO equipment_shape_items VALUES
-             ('r1', 'o', '모자', '모자', '붉은 모자', NULL, 's', 'u:a'),
-             ('r1', 'o', '모자', '', '같은 그림', NULL, 's', 'u:a'),
-             ('r1', 'o', '모자', '', NULL, NULL, 's', 'u:a'),
-             ('r1', 'o', '모자', '', '잃은 모자', NULL, 's', 'u:gone');
+             ('r1', 'o', '모자', '모자', '붉은 모자', NULL, NULL, 'u:a'),
+             ('r1', 'o', '모자', '', '같은 그림', NULL, NULL, 'u:a'),
+             ('r1', 'o', '모자', '', NULL, NULL, NULL, 'u:a'),
+             ('r1', 'o', '모자', '', '잃은 모자', NULL, NULL, 'u:gone');
          INSERT INTO cash_items VALUES
              ('r1', 'o', 1, '모자', '모자', '둥근 모자', '둥글다.', 'u:b'),
              ('r1', 'o', 1, '모자', '모자', '주소 없는 것', NULL, NULL),

@@ -315,7 +315,7 @@ fn one_value_of_many_records_is_changed_and_the_others_stay() {
         Change::Rename {
             field: Field::Colors,
             from: "red".to_owned(),
-            to: "black".to_owned()
+            to: "blue".to_owned()
         }
     );
 }

@@ -186,7 +186,7 @@ fn opens_on_what_needs_review_even_where_everything_was_shown_last() {
 #[test]
 fn a_bar_of_the_statistics_filters_exactly_its_records() {
     let mut bench = Bench::evening(120, 40);
-    bench.keys("F5 right right right enter");
+    bench.keys("F5 enter");
     assert_eq!(bench.session().queue.filter(), "tag:=모자");
     bench.keys("F5 down enter");
     assert_eq!(bench.session().queue.filter(), "tag:=보석");

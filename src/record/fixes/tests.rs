@@ -240,17 +240,17 @@ fn attributes_come_from_the_part_the_pixels_and_the_words() {
     assert_eq!(filled.values(Field::Vibe), ["cute"]);
     // Nothing but the type can be told; that alone does not clear the reason.
     let bare = empty
-        .with(Field::LabelKo, ["붉은 눈꽃 모자"])
+        .with(Field::LabelKo, ["붉은 이름 모자"])
         .with(Field::TagsKo, ["모자", "리본", "챙", "빨간색", "물건"])
         .with(
             Field::QueryVariantsKo,
             ["빨간 모자", "리본 모자", "챙 모자"],
         );
     assert_eq!(
-        done(reason, FixKind::FillAttributes, &bare, &facts("눈꽃 모자")),
+        done(reason, FixKind::FillAttributes, &bare, &facts("이름 모자")),
         None
     );
-    let typed = done(reason, FixKind::SetType, &bare, &facts("눈꽃 모자")).unwrap();
+    let typed = done(reason, FixKind::SetType, &bare, &facts("이름 모자")).unwrap();
     assert_eq!(typed.values(Field::ItemTypeGuess), ["hat"]);
 }
 

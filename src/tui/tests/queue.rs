@@ -189,7 +189,7 @@ fn a_bar_of_the_statistics_filters_exactly_its_records() {
     bench.keys("F5 enter");
     assert_eq!(bench.session().queue.filter(), "tag:=모자");
     bench.keys("F5 down enter");
-    assert_eq!(bench.session().queue.filter(), "tag:=보석");
+    assert_eq!(bench.session().queue.filter(), "tag:=왕관");
     assert_eq!(bench.session().queue.len(), 5);
 }
 

@@ -16,7 +16,7 @@ pub struct Parts {
 pub fn parts(body: Rect, pictures: bool) -> Parts {
     if !has_borders(body) {
         // A title, and the version under the cursor with one more.
-        let height = (body.height / 3).clamp(1, 3);
+        let height = (body.height / 3).clamp(1, 3).min(body.height);
         let side = if pictures && body.width >= 56 && body.height >= 8 {
             18
         } else {

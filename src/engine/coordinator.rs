@@ -58,7 +58,6 @@ impl Coordinator {
     /// `settings` are those of the first attempt at each group.
     pub fn new(
         options: &EngineOptions,
-        redo: Option<Query>,
         settings: AttemptSettings,
         results: Results,
         words: OutdirWords,
@@ -82,12 +81,18 @@ impl Coordinator {
             words,
             workers,
             began: Instant::now(),
-            redo,
+            redo: None,
             stopping: false,
             interrupted: false,
             taught: 0,
             idle_emitted: false,
         }
+    }
+
+    /// Asks the model again about what this filter shows, once the source has been read.
+    pub fn asking_again(mut self, redo: Option<Query>) -> Self {
+        self.redo = redo;
+        self
     }
 
     /// Runs until it is stopped or cannot go on; the last event says which.

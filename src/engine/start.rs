@@ -107,14 +107,14 @@ impl Engine {
         )?;
         let coordinator = Coordinator::new(
             &self.options,
-            self.redo,
             self.settings,
             Results::new(self.prompter, &self.options, metrics),
             self.words,
             journal,
             front,
             workers,
-        );
+        )
+        .asking_again(self.redo);
         let engine = threads::spawn(
             "engine",
             move || coordinator.run(),

@@ -1,7 +1,7 @@
 //! How far two sets of records of the same images say the same.
 
 use super::{Field, Labels, Reason, Record, Vocabulary};
-use crate::text::{clean_text, particles};
+use crate::text::{self, clean_text, particles};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
@@ -132,12 +132,10 @@ fn words(labels: &Labels, field: Field, vocabulary: &Vocabulary) -> BTreeSet<Str
     values
         .flat_map(|value| {
             let value = clean_text(value).to_lowercase();
-            let words = value.split(|c: char| !c.is_alphanumeric());
-            words
+            text::words(&value)
                 .map(|word| particles::stem(word).to_owned())
                 .collect::<Vec<_>>()
         })
-        .filter(|word| !word.is_empty())
         .collect()
 }
 

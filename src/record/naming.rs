@@ -1,8 +1,8 @@
 //! Texts that were made under another name than their item has now, and how they are brought over.
 
 use crate::record::{Field, Labels, Vocabulary};
-use crate::text::clean_text;
-use crate::text::particles::{fitted, is_particle, stem};
+use crate::text::particles::{is_particle, stem, with_particle};
+use crate::text::{clean_text, split_word};
 
 /// The name that a text was made under, and the name of its item now: a source may name an item
 /// otherwise than an earlier reading or an earlier program did.
@@ -101,11 +101,9 @@ impl<'a> Names<'a> {
                 let now = end_of(self.now, &text[at..]);
                 let old = end_of(self.made_under, &text[at..]);
                 if let Some(end) = old.filter(|end| now.is_none_or(|now| *end > now)) {
-                    out.push_str(self.now);
-                    at += end;
-                    let particle = leading_letters(&text[at..]);
-                    out.push_str(fitted(particle, self.now));
-                    at += particle.len();
+                    let (particle, _) = split_word(&text[at + end..]);
+                    out.push_str(&with_particle(self.now, particle));
+                    at += end + particle.len();
                     found = true;
                     continue;
                 }
@@ -139,13 +137,8 @@ fn end_of(name: &str, text: &str) -> Option<usize> {
         }
         end = at + c.len_utf8();
     }
-    let ending = leading_letters(&text[end..]);
+    let (ending, _) = split_word(&text[end..]);
     (ending.is_empty() || is_particle(ending)).then_some(end)
-}
-
-fn leading_letters(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_alphanumeric());
-    &text[..end.unwrap_or(text.len())]
 }
 
 #[cfg(test)]

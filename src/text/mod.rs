@@ -8,6 +8,7 @@ mod forbidden;
 mod numbers;
 pub mod particles;
 mod time;
+mod words;
 
 pub use cells::{fit, pad, plain_emoji, width, wrap, wrap_offsets};
 pub use clean::{
@@ -16,3 +17,4 @@ pub use clean::{
 pub use forbidden::{Forbidden, forbidden, is_forbidden};
 pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural, rough_duration};
 pub use time::{file_stamp, utc};
+pub use words::{split_word, words};

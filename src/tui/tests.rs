@@ -322,14 +322,20 @@ fn divider(bench: &mut Bench) -> u16 {
     columns.unwrap()
 }
 
-#[test]
-fn pictures_under_a_box_are_left_out_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let icon = folder.path().join("icon.png");
+/// The path of an icon that is all red.
+fn red_icon(folder: &std::path::Path) -> std::path::PathBuf {
+    let icon = folder.join("icon.png");
     let dot = image::Rgba([200, 30, 30, 255]);
     image::RgbaImage::from_pixel(20, 20, dot)
         .save(&icon)
         .unwrap();
+    icon
+}
+
+#[test]
+fn pictures_under_a_box_are_left_out_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let icon = red_icon(folder.path());
     let gallery = [
         "A a",
         "/ \"reason:",
@@ -358,11 +364,7 @@ fn pictures_under_a_box_are_left_out_whole() {
 #[test]
 fn no_box_covers_the_picture_of_the_record() {
     let folder = tempfile::tempdir().unwrap();
-    let icon = folder.path().join("icon.png");
-    let dot = image::Rgba([200, 30, 30, 255]);
-    image::RgbaImage::from_pixel(20, 20, dot)
-        .save(&icon)
-        .unwrap();
+    let icon = red_icon(folder.path());
     for (width, height) in [(80, 24), (120, 36)] {
         for (screen, boxes) in [
             ("", &["?", ":", "q", "R", "V", "d", "t \"ㅁ", "ctrl-f"][..]),

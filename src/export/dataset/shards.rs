@@ -67,6 +67,11 @@ impl<'a> Shards<'a> {
     }
 }
 
+/// The path of a split's n-th folder of images.
+pub(super) fn folder(split: &Split, number: usize) -> String {
+    format!("{}/{number:04}", split.name)
+}
+
 /// A folder of images, each with its captions in a text file beside it where that is asked for.
 struct Images<'a> {
     split: &'a Split<'a>,

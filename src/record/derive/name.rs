@@ -3,6 +3,7 @@
 use crate::record::rules::color_of;
 use crate::record::{Field, Vocabulary};
 use crate::text::particles::{is_particle, stem, with_particle};
+use crate::text::{split_word, words};
 
 /// What takes the place of what.
 pub struct Exchange<'a> {
@@ -50,12 +51,10 @@ impl<'a> Exchange<'a> {
                 rest = left;
                 continue;
             }
-            let end = match rest.find(|c: char| !c.is_alphanumeric()) {
-                Some(0) => rest.chars().next().map_or(rest.len(), char::len_utf8),
-                Some(end) => end,
-                None => rest.len(),
+            let (token, left) = match split_word(rest) {
+                ("", _) => rest.split_at(rest.chars().next().map_or(rest.len(), char::len_utf8)),
+                word => word,
             };
-            let (token, left) = rest.split_at(end);
             out.push_str(&self.word(token)?);
             rest = left;
         }
@@ -68,12 +67,9 @@ impl<'a> Exchange<'a> {
         let after = text
             .strip_prefix(self.from)
             .filter(|_| !self.from.is_empty())?;
-        let end = after
-            .find(|c: char| !c.is_alphanumeric())
-            .unwrap_or(after.len());
-        let (particle, left) = after.split_at(end);
+        let (particle, left) = split_word(after);
         // `검은` is black, and no `검`.
-        let whole = &text[..self.from.len() + end];
+        let whole = &text[..text.len() - left.len()];
         let is_whole = particle.is_empty() || is_particle(particle);
         (is_whole && color_of(whole, self.vocabulary).is_none()).then_some((particle, left))
     }
@@ -122,11 +118,6 @@ fn is_seen(word: &str, vocabulary: &Vocabulary) -> bool {
             .any(|field| vocabulary.find_exact(*field, word).is_some())
     };
     color_of(word, vocabulary).is_some() || by_list(word) || by_list(bare(word))
-}
-
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::facts::EditFacts;
 use super::values::{entries, exchanged, refused, same};
 use crate::error::Result;
 use crate::record::{Labels, Matching, Replacement};
-use crate::text::clean_text;
 use crate::text::particles::{fitted, is_particle};
+use crate::text::{clean_text, split_word};
 use unicode_normalization::UnicodeNormalization;
 
 /// What makes a new word of a word without another meaning: `블랙색` is `블랙`.
@@ -107,8 +107,7 @@ fn place(text: &str, at: usize, end: usize, what: &Replacement) -> Option<Rest> 
         return None;
     }
     let tail = &text[end..];
-    let length = tail.find(|c: char| !c.is_alphanumeric());
-    let tail = &tail[..length.unwrap_or(tail.len())];
+    let (tail, _) = split_word(tail);
     let suffix = SUFFIXES
         .into_iter()
         .find(|suffix| tail.starts_with(suffix))

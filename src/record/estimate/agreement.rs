@@ -1,7 +1,7 @@
 //! How far the second opinions on an answer say the same.
 
 use crate::record::{Field, Labels};
-use crate::text::clean_text;
+use crate::text::{self, clean_text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -84,8 +84,7 @@ fn words(texts: &[String], item_name: &str) -> BTreeSet<String> {
     let texts: Vec<String> = texts.iter().map(text).collect();
     texts
         .iter()
-        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
+        .flat_map(|text| text::words(text))
         .map(str::to_lowercase)
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Color words in the texts of a record: what it claims of the icon's colors, wherever it says so.
 
 use crate::record::{Field, Labels, Vocabulary, Word};
-use crate::text::{clean_text, particles::is_particle};
+use crate::text::{clean_text, particles::is_particle, words};
 use unicode_normalization::UnicodeNormalization;
 
 /// Nouns that may stand between a color word and its particle (`황금` + `빛` + `의`).
@@ -45,7 +45,7 @@ impl Labels {
                 } else {
                     text.replace(&name, " ")
                 };
-                for token in text.split(|c: char| !c.is_alphanumeric()) {
+                for token in words(&text) {
                     if let Some((word, stem, _)) = color_of(token, vocabulary)
                         && !name.contains(stem.strip_suffix('색').unwrap_or(stem))
                     {

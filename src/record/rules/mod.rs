@@ -12,7 +12,7 @@ pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word};
-use crate::text::{clean_text, particles::stem};
+use crate::text::{clean_text, particles::stem, words};
 use std::collections::HashSet;
 
 pub const LEAST_TAGS: usize = 5;
@@ -214,10 +214,7 @@ fn says_nothing_visible(label: &str, context: &RuleContext) -> bool {
                 .is_some()
         })
     };
-    let mut words = label
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
-    words.all(|word| {
+    words(&label).all(|word| {
         [word, stem(word)]
             .into_iter()
             .any(|word| in_name(word) || SAID_OF_ANY.contains(&word) || is_kind(word))

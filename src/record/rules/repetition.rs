@@ -1,7 +1,7 @@
 //! Words that a label repeats, and search queries that say the same.
 
 use crate::record::{Field, Labels};
-use crate::text::{clean_text, particles::stem};
+use crate::text::{clean_text, particles::stem, words};
 use std::collections::HashSet;
 
 /// Two queries that share so much of their words are near twins (Jaccard index).
@@ -64,11 +64,6 @@ fn is_twin(a: &str, b: &str) -> bool {
     let shared = a.intersection(&b).count();
     let all = a.union(&b).count();
     all > 0 && shared as f32 >= TWINS * all as f32
-}
-
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
 }
 
 /// The text without runs of words that stand twice in a row.

@@ -1,6 +1,6 @@
 //! Which writing systems a text is in, and whether a word mixes them.
 
-use crate::text::clean_text;
+use crate::text::{clean_text, words};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Script {
@@ -23,11 +23,6 @@ fn script(c: char) -> Option<Script> {
         _ if c.is_alphabetic() => Some(Script::Other),
         _ => None,
     }
-}
-
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
 }
 
 /// Takes the item's name, and each of its words that is not plain Korean, out of the text: what

@@ -190,11 +190,7 @@ fn an_answer_that_was_asked_for_says_what_it_has_changed() {
 #[test]
 fn the_picture_is_in_sight_beside_the_versions() {
     let folder = tempfile::tempdir().unwrap();
-    let icon = folder.path().join("icon.png");
-    let dot = image::Rgba([200, 30, 30, 255]);
-    image::RgbaImage::from_pixel(20, 20, dot)
-        .save(&icon)
-        .unwrap();
+    let icon = red_icon(folder.path());
     for (width, height) in [(64, 16), (80, 24), (120, 36), (200, 60)] {
         let mut bench = Bench::evening(width, height);
         bench.show_pixels(&icon);

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::export::dataset::example::{Example, Split};
+use crate::export::dataset::shards::Shards;
 
 /// A form of a dataset.
 pub trait Format {
@@ -28,4 +29,15 @@ pub trait Writer {
     fn add(&mut self, example: &Example) -> Result<()>;
 
     fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// A split that is its shards and nothing beside them.
+impl Writer for Shards<'_> {
+    fn add(&mut self, example: &Example) -> Result<()> {
+        Shards::add(self, example)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.close()
+    }
 }

@@ -4,7 +4,7 @@ use super::format::{Format, Writer};
 use crate::error::{Context, ErrorKind, Result};
 use crate::export::dataset::destination::PendingFile;
 use crate::export::dataset::example::{Example, Split};
-use crate::export::dataset::shards::{Shards, images};
+use crate::export::dataset::shards::{Shards, folder, images};
 use crate::record::Record;
 use serde::Serialize;
 
@@ -34,10 +34,6 @@ impl Format for ImageFolder {
     fn data_files(&self, split: &str) -> Option<String> {
         Some(format!("{split}/**"))
     }
-}
-
-fn folder(split: &Split, number: usize) -> String {
-    format!("{}/{number:04}", split.name)
 }
 
 fn metadata(split: &Split) -> String {

@@ -39,7 +39,7 @@ impl Format for ParquetImages {
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
-        Ok(Box::new(Tables(Shards::new(split, shard, begin))))
+        Ok(Box::new(Shards::new(split, shard, begin)))
     }
 
     fn data_files(&self, split: &str) -> Option<String> {
@@ -50,18 +50,6 @@ impl Format for ParquetImages {
 fn shard(split: &Split, number: usize) -> String {
     let (name, all) = (split.name, split.shard_count());
     format!("data/{name}-{number:05}-of-{all:05}.parquet")
-}
-
-struct Tables<'a>(Shards<'a>);
-
-impl Writer for Tables<'_> {
-    fn add(&mut self, example: &Example) -> Result<()> {
-        self.0.add(example)
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<()> {
-        self.0.close()
-    }
 }
 
 fn begin<'a>(split: &'a Split<'a>, name: &str) -> Result<Box<dyn Shard + 'a>> {

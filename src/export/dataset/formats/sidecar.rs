@@ -2,8 +2,8 @@
 
 use super::format::{Format, Writer};
 use crate::error::Result;
-use crate::export::dataset::example::{Example, Split};
-use crate::export::dataset::shards::{Shards, images_with_text};
+use crate::export::dataset::example::Split;
+use crate::export::dataset::shards::{Shards, folder, images_with_text};
 
 pub struct Sidecar;
 
@@ -23,26 +23,6 @@ impl Format for Sidecar {
     }
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>> {
-        Ok(Box::new(Pairs(Shards::new(
-            split,
-            folder,
-            images_with_text,
-        ))))
-    }
-}
-
-fn folder(split: &Split, number: usize) -> String {
-    format!("{}/{number:04}", split.name)
-}
-
-struct Pairs<'a>(Shards<'a>);
-
-impl Writer for Pairs<'_> {
-    fn add(&mut self, example: &Example) -> Result<()> {
-        self.0.add(example)
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<()> {
-        self.0.close()
+        Ok(Box::new(Shards::new(split, folder, images_with_text)))
     }
 }

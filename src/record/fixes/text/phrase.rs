@@ -3,7 +3,7 @@
 
 use super::color_words::{ColorUse, Shape, in_shape};
 use crate::record::{Vocabulary, Word};
-use crate::text::{clean_text, particles::with_particle};
+use crate::text::{clean_text, particles::with_particle, split_word};
 use unicode_normalization::UnicodeNormalization;
 
 /// Particles that join two nouns.
@@ -63,10 +63,7 @@ impl<'a> Phrase<'a> {
         let mut rest = text;
         while let Some(begin) = rest.find(char::is_alphanumeric) {
             let (before, from) = rest.split_at(begin);
-            let end = from
-                .find(|c: char| !c.is_alphanumeric())
-                .unwrap_or(from.len());
-            let (word, left) = from.split_at(end);
+            let (word, left) = split_word(from);
             let mut before = before.to_owned();
             before.insert_str(0, &std::mem::take(&mut self.after));
             self.tokens.push(Token {

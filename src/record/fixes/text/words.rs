@@ -2,7 +2,7 @@
 
 use crate::record::fixes::FixContext;
 use crate::record::{Field, Labels, Vocabulary, Word};
-use crate::text::{clean_text, particles};
+use crate::text::{clean_text, particles, words};
 
 /// Types that say nothing of the item.
 const NO_TYPES: [&str; 2] = ["other", "unknown"];
@@ -85,12 +85,6 @@ pub fn is_kind(word: &str, vocabulary: &Vocabulary) -> bool {
 pub fn stems(word: &str) -> impl DoubleEndedIterator<Item = &str> {
     let stem = particles::stem(word);
     std::iter::once(word).chain((stem != word).then_some(stem))
-}
-
-/// The words of a text, without the signs around them.
-pub fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
 }
 
 /// The words of a field's list that label and tags hold. The item's name says what the item is

@@ -2,10 +2,10 @@
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
-    ColorUse, Phrase, Shape, in_shape, is_answer, item_kind, kind_at_end, known_words, words,
+    ColorUse, Phrase, Shape, in_shape, is_answer, item_kind, kind_at_end, known_words,
 };
 use crate::record::{Field, Labels, Word};
-use crate::text::particles::with_particle;
+use crate::text::{particles::with_particle, words};
 
 /// A second color is named from this share of the pixels on.
 const SECOND: f32 = 0.2;

@@ -1,9 +1,9 @@
 //! Joins a label that is a list of keywords into one sentence.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ColorUse, Shape, in_shape, item_kind, kind_at_end, words};
+use crate::record::fixes::text::{ColorUse, Shape, in_shape, item_kind, kind_at_end};
 use crate::record::{Field, Labels, Word};
-use crate::text::{clean_text, particles::with_particle};
+use crate::text::{clean_text, particles::with_particle, words};
 
 /// Endings that make a word describe the next.
 const DESCRIBES: [&str; 8] = ["는", "은", "한", "운", "진", "난", "린", "의"];

@@ -1,10 +1,10 @@
 //! Adds tags and queries that follow from the attributes, and leaves repetitions out.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ItemKind, Shape, in_shape, is_answer, item_kind, stems, words};
+use crate::record::fixes::text::{ItemKind, Shape, in_shape, is_answer, item_kind, stems};
 use crate::record::rules::{LEAST_QUERIES, LEAST_TAGS, distinct};
 use crate::record::{Field, Labels, Word};
-use crate::text::clean_text;
+use crate::text::{clean_text, words};
 use std::collections::HashSet;
 
 /// Tags from the kind of thing, the attributes and other answers, until there are enough.

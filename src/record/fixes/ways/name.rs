@@ -1,10 +1,10 @@
 //! Puts the item's name into the label, where a person would put it.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, stems, words};
+use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, stems};
 use crate::record::{Field, Labels};
-use crate::text::clean_text;
 use crate::text::particles::{is_particle, with_particle};
+use crate::text::{clean_text, split_word, words};
 use unicode_normalization::UnicodeNormalization;
 
 /// Two spellings of one name share at least this part of their letters.
@@ -49,10 +49,7 @@ pub fn correct(labels: &Labels, context: &FixContext) -> Option<Labels> {
     let (_, begin, end) = best?;
     let after = &label[end..];
     // The particle is right for the word that it stood behind.
-    let particle_end = after
-        .find(|c: char| !c.is_alphanumeric())
-        .unwrap_or(after.len());
-    let (particle, rest) = after.split_at(particle_end);
+    let (particle, rest) = split_word(after);
     let named = with_particle(name, particle);
     let label = format!("{}{named}{rest}", &label[..begin]);
     Some(labels.clone().with(Field::LabelKo, [label]))

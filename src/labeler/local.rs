@@ -17,8 +17,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tokens in one step of the model; long prompts are spread over steps.
-const STEP_TOKENS: usize = 512;
 /// The shortest time between two reports of the text being generated.
 const PARTIAL: Duration = Duration::from_millis(150);
 
@@ -197,7 +195,7 @@ impl Labeler for Local {
             model,
             GeneratorOptions {
                 slots: options.batch_size,
-                step_tokens: STEP_TOKENS,
+                step_tokens: model.step_tokens(),
                 cache_bytes: options.kv_cache_bytes,
             },
         );

@@ -1,6 +1,7 @@
 //! The device, number format and quantization of a run, from the options of the user.
 
 use super::checkpoint::{builtin, weight_cache};
+use super::nn::Backend;
 use super::nn::linear::Quantization;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
     pub device: Device,
-    /// Of dense weights. On the CPU activations are f32 whatever this is.
+    pub backend: Backend,
+    /// Of dense weights. Over slices activations are f32 whatever this is.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
     /// The folder where quantized weights are cached; `None` caches nothing.
@@ -47,6 +49,10 @@ pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
         None => None,
     };
     Ok(LoadOptions {
+        backend: match on_cpu {
+            true => Backend::Slices,
+            false => Backend::Tensors,
+        },
         cache,
         device,
         dtype,

@@ -104,6 +104,7 @@ impl Checkpoint {
 fn placement(options: &LoadOptions, cache: &WeightCache) -> Placement {
     Placement {
         device: options.device.clone(),
+        backend: options.backend,
         dtype: options.dtype,
         quantization: options.quantization,
         cache: cache.clone(),

@@ -1,13 +1,17 @@
 //! Puts what the engine reports into words, for both front ends.
 
-use crate::engine::{Blocked, Broken, Command, MovedPictures, Rescued, ServerNotice, Warning};
+use crate::engine::{
+    Blocked, Broken, Command, ModelInfo, ModelNotice, MovedPictures, Rescued, ServerNotice, Warning,
+};
 use crate::error::Error;
 use crate::record::Alike;
+use crate::text::gibibytes;
 
 pub fn warning(warning: &Warning) -> String {
     match warning {
         Warning::Source(text) | Warning::Export(text) => text.clone(),
         Warning::Server(notice) => server_notice(notice),
+        Warning::Model(notice) => model_notice(notice),
         Warning::NoModel => "no attempt can be made: there is no model".to_owned(),
         Warning::Refused(error) => error.cause.clone(),
         Warning::RunToRestore(path) => format!(
@@ -72,6 +76,50 @@ pub fn score(uncertainty: f32, alike: Option<Alike>) -> String {
             let were = if changed == 1 { "was" } else { "were" };
             format!("{percent} %: {changed} of {decided} like this {were} changed")
         }
+    }
+}
+
+fn model_notice(notice: &ModelNotice) -> String {
+    match notice {
+        ModelNotice::NoAccelerator(error) => {
+            format!("the CPU is used, although this build is for an accelerator: {error}")
+        }
+        ModelNotice::BatchCapped {
+            wanted,
+            fits,
+            allowed,
+            needed,
+        } => format!(
+            "{fits} icons are in flight instead of {wanted}: keys and values may take {}; for all \
+             of them give --kv-memory {}",
+            gibibytes(*allowed),
+            size(*needed),
+        ),
+    }
+}
+
+/// What a model in this process takes; nothing where it is elsewhere.
+pub fn model_memory(info: &ModelInfo) -> Option<String> {
+    let memory = info.memory?;
+    let free = match memory.free {
+        Some(bytes) => format!(", {} free", gibibytes(bytes)),
+        None => String::new(),
+    };
+    Some(format!(
+        "weights {}, keys and values up to {}{free}",
+        gibibytes(memory.weights),
+        gibibytes(memory.caches)
+    ))
+}
+
+/// Bytes as an option takes them, rounded up.
+fn size(bytes: u64) -> String {
+    match bytes >> 30 {
+        0 => format!("{}MiB", bytes.div_ceil(1 << 20)),
+        _ => format!(
+            "{:.1}GiB",
+            (bytes as f64 / (1u64 << 30) as f64 * 10.0).ceil() / 10.0
+        ),
     }
 }
 

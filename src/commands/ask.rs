@@ -52,7 +52,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         GeneratorOptions {
             slots: 1,
             step_tokens: opened.model.step_tokens(),
-            cache_bytes: model.kv_cache_bytes,
+            cache_bytes: opened.kv_bytes as usize,
         },
     );
     generator.add(GenerateRequest {

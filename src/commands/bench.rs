@@ -38,7 +38,7 @@ fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json
         GeneratorOptions {
             slots: model.batch_size,
             step_tokens: opened.model.step_tokens(),
-            cache_bytes: model.kv_cache_bytes,
+            cache_bytes: opened.kv_bytes as usize,
         },
         requests,
     )?;

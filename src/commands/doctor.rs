@@ -266,18 +266,26 @@ fn machine(findings: &mut Findings, model: &ModelOptions) {
         built.join(", ")
     };
     match device::load_options(model) {
-        Ok(load) => findings.add(
-            "device",
-            Verdict::Works,
-            format!(
+        Ok((load, missing)) => {
+            let found = format!(
                 "{} with {} (this build: {built})",
-                device::name(&load.device),
+                device::describe(&load.device),
                 load.quantization.map_or_else(
                     || format!("{:?}", load.dtype).to_lowercase(),
                     |kind| kind.name().to_owned()
                 ),
-            ),
-        ),
+            );
+            match missing {
+                None => findings.add("device", Verdict::Works, found),
+                Some(error) => {
+                    let found = format!("{found}: {}", error.cause);
+                    findings.add("device", Verdict::Limited, found);
+                    if let Some(hint) = error.hint {
+                        findings.hint(hint);
+                    }
+                }
+            }
+        }
         Err(error) => findings.error("device", error),
     }
 }

@@ -41,6 +41,16 @@ pub struct StepStats {
     pub sampling: Duration,
 }
 
+/// What was found when the memory for keys and values first held back a request although there was
+/// a slot for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cap {
+    /// Requests in flight.
+    pub fits: usize,
+    /// Bytes that would be needed for as many such requests as there are slots.
+    pub needed: usize,
+}
+
 /// Runs requests on a model that it borrows.
 pub struct Generator<'m> {
     model: &'m Model,
@@ -49,6 +59,7 @@ pub struct Generator<'m> {
     slots: Vec<Slot>,
     /// Of the sequences of all slots.
     pool: Arc<Pool>,
+    cap: Option<Cap>,
     /// Steps since prompts were computed last.
     since_prompts: usize,
     prefixes: PrefixCache,
@@ -73,6 +84,7 @@ impl<'m> Generator<'m> {
             waiting: VecDeque::new(),
             slots: Vec::new(),
             pool: model.pool(),
+            cap: None,
             since_prompts: 0,
             prefixes: PrefixCache::default(),
             prompts: PromptCache::default(),
@@ -84,6 +96,11 @@ impl<'m> Generator<'m> {
     pub fn free_slots(&self) -> usize {
         let taken = self.slots.len() + self.waiting.len();
         self.options.slots.max(1).saturating_sub(taken)
+    }
+
+    /// Whether memory has held back requests that there was a slot for.
+    pub fn cap(&self) -> Option<Cap> {
+        self.cap
     }
 
     /// Whether no request waits or is in flight.
@@ -154,6 +171,15 @@ impl<'m> Generator<'m> {
                     }
                 };
                 if !fits && !self.slots.is_empty() {
+                    if self.cap.is_none() {
+                        let each = request.own_tokens();
+                        let all = std::iter::repeat_n(each, self.options.slots);
+                        let prefix = self.model.cache_bytes(request.prefix.len());
+                        self.cap = Some(Cap {
+                            fits: self.slots.len(),
+                            needed: self.model.batch_bytes(all) + prefix,
+                        });
+                    }
                     return;
                 }
             }

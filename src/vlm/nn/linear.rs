@@ -29,7 +29,7 @@ impl Quantization {
 
     /// The type for rows of `width`: the next finer one where blocks do not divide the width.
     /// `None` means that the layer stays dense.
-    fn for_width(self, width: usize) -> Option<GgmlDType> {
+    pub(crate) fn for_width(self, width: usize) -> Option<GgmlDType> {
         let wanted = match self {
             Self::Q8_0 => [GgmlDType::Q8_0, GgmlDType::Q8_0],
             Self::Q4K => [GgmlDType::Q4K, GgmlDType::Q8_0],

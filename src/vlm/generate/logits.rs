@@ -157,7 +157,11 @@ mod tests {
             let best = best(&logits).unwrap();
             let words = vocabulary.div_ceil(32);
             for (row, (whole, best)) in whole.iter().zip(&best).enumerate() {
-                let random = |i: usize| ((i as u32 + 7) * 2_654_435_761).rotate_left(row as u32);
+                let random = |i: usize| {
+                    (i as u32 + 7)
+                        .wrapping_mul(2_654_435_761)
+                        .rotate_left(row as u32)
+                };
                 let masks = [
                     None,
                     Some(vec![u32::MAX; words]),

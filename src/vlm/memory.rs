@@ -1,7 +1,7 @@
 //! The memory that a model takes, known before any of its weights is loaded.
 
+use super::architecture::Architecture;
 use super::device::{self, LoadOptions};
-use super::load::Checkpoint;
 use super::nn::Backend;
 use super::nn::linear::Quantization;
 use crate::error::{Error, ErrorKind, Result};
@@ -15,16 +15,15 @@ const KV_BYTES: u64 = 2 << 30;
 const STEP_BYTES: u64 = 512 << 20;
 
 /// Bytes of the weights as they are loaded.
-pub fn weight_bytes(checkpoint: &Checkpoint, options: &LoadOptions) -> u64 {
-    weight_bytes_as(checkpoint, options, options.quantization)
+pub fn weight_bytes(architecture: &dyn Architecture, options: &LoadOptions) -> u64 {
+    weight_bytes_as(architecture, options, options.quantization)
 }
 
 fn weight_bytes_as(
-    checkpoint: &Checkpoint,
+    architecture: &dyn Architecture,
     options: &LoadOptions,
     quantization: Option<Quantization>,
 ) -> u64 {
-    let architecture = &checkpoint.architecture;
     let vocabulary = architecture.spec().vocab_size;
     let small = match options.backend {
         Backend::Slices => DType::F32,
@@ -53,7 +52,11 @@ fn weight_bytes_as(
 /// # Errors
 /// Weights, or weights with the memory that the user gives to keys and values, that are larger than
 /// what there is. The hint names what would fit.
-pub fn check(checkpoint: &Checkpoint, options: &LoadOptions, kv_memory: Option<u64>) -> Result<()> {
+pub fn check(
+    architecture: &dyn Architecture,
+    options: &LoadOptions,
+    kv_memory: Option<u64>,
+) -> Result<()> {
     let on_cpu = options.device.is_cpu();
     let room = match on_cpu {
         // What others hold can give way; more than there is cannot.
@@ -66,7 +69,7 @@ pub fn check(checkpoint: &Checkpoint, options: &LoadOptions, kv_memory: Option<u
     let rest = if on_cpu { 0 } else { STEP_BYTES };
     let caches = kv_memory.unwrap_or(0);
     let fits = |weights: u64| weights + caches + rest <= room;
-    let weights = weight_bytes(checkpoint, options);
+    let weights = weight_bytes(architecture, options);
     if fits(weights) {
         return Ok(());
     }
@@ -75,7 +78,7 @@ pub fn check(checkpoint: &Checkpoint, options: &LoadOptions, kv_memory: Option<u
         help.push("a smaller --kv-memory".to_owned());
     }
     for kind in [Quantization::Q8_0, Quantization::Q4K] {
-        let smaller = weight_bytes_as(checkpoint, options, Some(kind));
+        let smaller = weight_bytes_as(architecture, options, Some(kind));
         if smaller < weights && fits(smaller) {
             help.push(format!(
                 "--quantize {} ({})",
@@ -104,12 +107,12 @@ pub fn check(checkpoint: &Checkpoint, options: &LoadOptions, kv_memory: Option<u
     .with_hint(format!("use {}", help.join(", or "))))
 }
 
-/// The most bytes of keys and values, once the weights are loaded.
-pub fn kv_bytes(kv_memory: Option<u64>, device: &Device) -> u64 {
+/// The most bytes of keys and values, where `free` are left beside the weights.
+pub fn kv_bytes(kv_memory: Option<u64>, device: &Device, free: Option<u64>) -> u64 {
     match kv_memory {
         Some(bytes) => bytes,
         None if device.is_cpu() => KV_BYTES,
         // The rest is for what steps compute with.
-        None => device::free_memory(device).map_or(KV_BYTES, |free| free / 2),
+        None => free.map_or(KV_BYTES, |free| free / 2),
     }
 }

@@ -1,12 +1,14 @@
 //! Opens the model that the options name: finds its files, downloads them, loads the weights.
 
 use super::architecture::LoadStage;
+use super::checkpoint;
+use super::checkpoint::files::{CheckpointFiles, Download, Gate, OnDownload};
 use super::checkpoint::tokenizer::Tokenizer;
-use super::checkpoint::{self, files::Download};
 use super::device;
 use super::load::Checkpoint;
 use super::memory;
 use super::model::Model;
+use super::models;
 use super::nn::linear::Quantization;
 use crate::error::{Error, Result};
 use crate::settings::ModelOptions;
@@ -51,18 +53,24 @@ pub struct Opened {
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let (load_options, missing) = device::load_options(options)?;
     let report = on_opening.clone();
-    let files = checkpoint::find(
-        options,
-        Arc::new(move |download| report(Opening::Download(download))),
-    )?;
+    let sizes = |files: &CheckpointFiles| {
+        let architecture = models::open(files)?;
+        memory::check(architecture.as_ref(), &load_options, options.kv_memory)
+    };
+    let gate = Gate {
+        config: &models::refusals,
+        sizes: &sizes,
+    };
+    let on_download: OnDownload = Arc::new(move |download| report(Opening::Download(download)));
+    let files = checkpoint::find(options, &gate, on_download)?;
     let started = Instant::now();
     let checkpoint = Checkpoint::open(&files)?;
-    memory::check(&checkpoint, &load_options, options.kv_memory)?;
-    let weight_bytes = memory::weight_bytes(&checkpoint, &load_options);
+    let weight_bytes = memory::weight_bytes(checkpoint.architecture.as_ref(), &load_options);
     let model = checkpoint.load(&files, &load_options, &mut |stage, done| {
         on_opening(Opening::Load(stage, done));
     })?;
     let tokenizer = model.tokenizer(&files)?;
+    let free_bytes = device::free_memory(&load_options.device);
     let dense = match load_options.dtype {
         DType::BF16 => "bf16",
         DType::F16 => "fp16",
@@ -80,8 +88,8 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
         load_seconds: started.elapsed().as_secs_f64(),
         missing,
         weight_bytes,
-        kv_bytes: memory::kv_bytes(options.kv_memory, &load_options.device),
-        free_bytes: device::free_memory(&load_options.device),
+        kv_bytes: memory::kv_bytes(options.kv_memory, &load_options.device, free_bytes),
+        free_bytes,
     })
 }
 

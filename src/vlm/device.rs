@@ -8,7 +8,7 @@
 use super::checkpoint::{builtin, weight_cache};
 use super::nn::Backend;
 use super::nn::linear::Quantization;
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
 use candle_core::{DType, Device, Tensor};
 use std::path::PathBuf;
@@ -99,25 +99,23 @@ fn device(choice: &DeviceChoice) -> Result<(Device, Option<Error>)> {
 }
 
 fn cuda(index: usize) -> Result<Device> {
+    let hint = "check `nvidia-smi`, and that the build was made with CUDA_COMPUTE_CAP for this card; \
+                or use --device cpu";
     open_cuda(index)
-        // The driver's own words.
-        .context(
-            ErrorKind::Model,
-            format_args!("cannot use CUDA device {index}"),
-        )
-        .map_err(|error| {
-            error.with_hint(
-                "check `nvidia-smi`, and that the build was made with CUDA_COMPUTE_CAP for this \
-                 card; or use --device cpu",
-            )
-        })
+        .map_err(|error| unusable(format_args!("CUDA device {index}"), &error).with_hint(hint))
 }
 
 fn metal() -> Result<Device> {
     Device::new_metal(0)
         .and_then(works)
-        .context(ErrorKind::Model, "cannot use the Metal device")
-        .map_err(|error| error.with_hint("use --device cpu"))
+        .map_err(|error| unusable("the Metal device", &error).with_hint("use --device cpu"))
+}
+
+/// In the driver's own words. What follows them is where in candle it was.
+fn unusable(what: impl std::fmt::Display, error: &candle_core::Error) -> Error {
+    let words = error.to_string();
+    let words = words.lines().next().unwrap_or("no reason was given");
+    Error::new(ErrorKind::Model, format!("cannot use {what}: {words}"))
 }
 
 fn open_cuda(index: usize) -> candle_core::Result<Device> {

@@ -168,10 +168,10 @@ impl From<Error> for NoFiles {
     }
 }
 
-impl From<NoFiles> for Error {
-    fn from(no_files: NoFiles) -> Self {
-        match no_files {
-            NoFiles::Missing(error) | NoFiles::Refused(error) => error,
+impl NoFiles {
+    pub fn error(self) -> Error {
+        match self {
+            Self::Missing(error) | Self::Refused(error) => error,
         }
     }
 }
@@ -229,12 +229,12 @@ impl CheckpointFiles {
     /// The files of a checkpoint folder that passes `gate`.
     pub fn checked_folder(folder: &Path, gate: &Gate) -> Result<Self> {
         let name = folder.display().to_string();
-        Ok(Self::collect(&name, &mut Folder(folder), gate)?)
+        Self::collect(&name, &mut Folder(folder), gate).map_err(NoFiles::error)
     }
 
     /// The files of a checkpoint inside the program: pairs of name and content.
     pub fn embedded(name: &str, files: &[(&str, &'static [u8])]) -> Result<Self> {
-        Ok(Self::collect(name, &mut Embedded(files), &Gate::OPEN)?)
+        Self::collect(name, &mut Embedded(files), &Gate::OPEN).map_err(NoFiles::error)
     }
 
     /// Finds each file that a checkpoint can have. The weights come last, so that a cache that has

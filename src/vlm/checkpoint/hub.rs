@@ -86,7 +86,8 @@ impl<'a> Hub<'a> {
                     commit: about.sha.unwrap_or_else(|| options.revision.clone()),
                     names: names.map(|file| file.rfilename).collect(),
                 };
-                Ok(CheckpointFiles::collect(&options.model, &mut remote, gate)?)
+                CheckpointFiles::collect(&options.model, &mut remote, gate)
+                    .map_err(NoFiles::error)
             }
         }
     }

@@ -134,8 +134,9 @@ pub(crate) trait Find {
     /// Whether there is a file whose name ends so.
     fn has_ending(&mut self, ending: &str) -> bool;
 
-    /// Whether finding a file costs nothing: then everything that is wrong is told at once.
-    fn is_local(&self) -> bool;
+    /// Whether all that there is can be found at no cost: then everything that is wrong is told at
+    /// once.
+    fn is_whole(&self) -> bool;
 }
 
 /// What decides whether a checkpoint is worth fetching.
@@ -194,7 +195,7 @@ impl Find for Folder<'_> {
         names.any(|name| name.to_string_lossy().to_lowercase().ends_with(ending))
     }
 
-    fn is_local(&self) -> bool {
+    fn is_whole(&self) -> bool {
         true
     }
 }
@@ -215,7 +216,7 @@ impl Find for Embedded<'_> {
         self.0.iter().any(|(name, _)| name.ends_with(ending))
     }
 
-    fn is_local(&self) -> bool {
+    fn is_whole(&self) -> bool {
         true
     }
 }
@@ -264,7 +265,7 @@ impl CheckpointFiles {
                 missing.push(CONFIG.to_owned());
             }
         }
-        if !place.is_local()
+        if !place.is_whole()
             && let Some(error) = refusals::error(name, std::mem::take(&mut refusals))
         {
             return Err(NoFiles::Refused(error));

@@ -222,8 +222,8 @@ impl Find for Cached<'_, '_> {
         false
     }
 
-    fn is_local(&self) -> bool {
-        true
+    fn is_whole(&self) -> bool {
+        false
     }
 }
 
@@ -255,7 +255,7 @@ impl Find for Remote<'_, '_> {
         names.any(|name| name.to_lowercase().ends_with(ending))
     }
 
-    fn is_local(&self) -> bool {
+    fn is_whole(&self) -> bool {
         false
     }
 }

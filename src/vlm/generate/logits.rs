@@ -55,8 +55,8 @@ pub(crate) fn best(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
     let order = most.arg_sort_last_dim(false)?;
     let fetched = FETCHED.min(runs);
     let chosen = order.narrow(1, 0, fetched)?.contiguous()?;
-    let first = Tensor::arange_step(0, (rows * runs) as u32, runs as u32, device)?;
-    let places = chosen.broadcast_add(&first.reshape((rows, 1))?)?;
+    let first: Vec<u32> = (0..rows).map(|row| (row * runs) as u32).collect();
+    let places = chosen.broadcast_add(&Tensor::from_vec(first, (rows, 1), device)?)?;
     let values = whole
         .reshape((rows * runs, RUN))?
         .index_select(&places.flatten_all()?, 0)?

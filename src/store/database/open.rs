@@ -90,7 +90,11 @@ pub fn open(outdir: &Path) -> Result<Connection> {
     .map_err(doing(&opening))?;
     db.set_prepared_statement_cache_capacity(64);
     match created {
-        Some(generation) => meta::set(&db, LOG_BASE, &generation)?,
+        Some(generation) => {
+            // What has been read can be written again, should the file be damaged during this run.
+            structure(&db, "quick_check").map_err(doing(&opening))?;
+            meta::set(&db, LOG_BASE, &generation)?;
+        }
         None => {
             migrate(&mut db).map_err(doing(&opening))?;
             begin_generation(&db)?;

@@ -4,6 +4,7 @@ use crate::record::Background;
 use crate::settings::{
     DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
 };
+use crate::text::Language;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::fmt::Display;
@@ -104,6 +105,10 @@ pub fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
         ("blocks", PictureChoice::Blocks),
         ("none", PictureChoice::None),
     ])
+}
+
+pub fn ui_lang() -> impl TypedValueParser<Value = Language> {
+    words(&[("ko", Language::Korean), ("en", Language::English)])
 }
 
 pub fn log_level() -> impl TypedValueParser<Value = tracing::Level> {

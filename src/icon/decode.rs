@@ -2,7 +2,9 @@
 
 use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
+use crate::said;
 use crate::settings::MAX_FILE_BYTES;
+use crate::text::Said;
 use image::codecs::png::PngEncoder;
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat,
@@ -20,19 +22,31 @@ const MAX_ALLOC: u64 = 128 << 20;
 /// Decodes PNG, JPEG, GIF, WebP or BMP, told apart by content; the first frame of an animation.
 pub fn decode(bytes: &[u8]) -> Result<Icon> {
     if bytes.is_empty() {
-        return Err(bad("the file is empty"));
+        return Err(bad(said!("the file is empty", "빈 파일입니다")));
     }
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(bad(format!(
-            "the file has {} bytes, more than {MAX_FILE_BYTES}",
-            bytes.len()
+    let length = bytes.len();
+    if length as u64 > MAX_FILE_BYTES {
+        return Err(bad(said!(
+            "the file has {length} bytes, more than {MAX_FILE_BYTES}",
+            "파일이 {length}바이트입니다. {MAX_FILE_BYTES}바이트까지 읽습니다"
         )));
     }
     let format = image::guess_format(bytes)
         .ok()
         .filter(|format| SUPPORTED.contains(format))
-        .ok_or_else(|| bad("not a PNG, JPEG, GIF, WebP or BMP image"))?;
-    let unreadable = |error: ImageError| bad(format!("broken {} image: {error}", name(format)));
+        .ok_or_else(|| {
+            bad(said!(
+                "not a PNG, JPEG, GIF, WebP or BMP image",
+                "PNG, JPEG, GIF, WebP, BMP 그림이 아닙니다"
+            ))
+        })?;
+    let format_name = name(format);
+    let unreadable = |error: ImageError| {
+        bad(said!(
+            "broken {format_name} image: {error}",
+            "깨진 {format_name} 그림입니다: {error}"
+        ))
+    };
 
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_ALLOC);
@@ -94,16 +108,20 @@ fn name(format: ImageFormat) -> &'static str {
 
 fn check_size(width: u32, height: u32) -> Result<()> {
     if width == 0 || height == 0 {
-        return Err(bad(format!("the image has no pixels ({width}x{height})")));
+        return Err(bad(said!(
+            "the image has no pixels ({width}x{height})",
+            "픽셀이 없는 그림입니다({width}x{height})"
+        )));
     }
     if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(bad(format!(
-            "the image is {width}x{height} pixels, more than {MAX_SIDE} a side or {MAX_PIXELS} in all"
+        return Err(bad(said!(
+            "the image is {width}x{height} pixels, more than {MAX_SIDE} a side or {MAX_PIXELS} in all",
+            "그림이 {width}x{height}픽셀입니다. 한 변 {MAX_SIDE}, 모두 {MAX_PIXELS}픽셀까지 읽습니다"
         )));
     }
     Ok(())
 }
 
-fn bad(cause: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Image, cause)
+fn bad(cause: Said) -> Error {
+    Error::said(ErrorKind::Image, cause)
 }

@@ -63,6 +63,29 @@ pub fn with_particle(word: &str, particle: &str) -> String {
     format!("{word}{}", fitted(particle, word))
 }
 
+/// Particles as they stand in a format, `{name}{을}`: [`fitted_all`] puts the fitting form there.
+pub mod marks {
+    pub const 은: &str = "\u{fdd0}은\u{fdd0}";
+    pub const 이: &str = "\u{fdd0}이\u{fdd0}";
+    pub const 을: &str = "\u{fdd0}을\u{fdd0}";
+    pub const 과: &str = "\u{fdd0}과\u{fdd0}";
+    pub const 이라는: &str = "\u{fdd0}이라는\u{fdd0}";
+    pub const 으로: &str = "\u{fdd0}으로\u{fdd0}";
+}
+
+/// The text with each of the [`marks`] in the form that fits what stands before it.
+pub fn fitted_all(text: &str) -> String {
+    // A code point that no text holds.
+    let mut parts = text.split('\u{fdd0}');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    while let (Some(particle), Some(rest)) = (parts.next(), parts.next()) {
+        let fitting = fitted(particle, &out);
+        out.push_str(fitting);
+        out.push_str(rest);
+    }
+    out
+}
+
 /// What a word ends in when it is read aloud.
 enum Sound {
     Vowel,

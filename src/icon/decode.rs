@@ -84,7 +84,7 @@ pub fn to_png(picture: &Picture) -> Result<Vec<u8>> {
             picture.height,
             ExtendedColorType::Rgb8,
         )
-        .map_err(|error| bad(format!("writing a PNG: {error}")))?;
+        .map_err(|error| Error::new(ErrorKind::Image, format!("writing a PNG: {error}")))?;
     Ok(png)
 }
 

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, Step};
 use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
+use labeler_tui::said;
 use labeler_tui::settings::PictureChoice;
 use labeler_tui::text::Language;
 use labeler_tui::tui::Settings;
@@ -107,7 +108,7 @@ impl Operator {
                     for request in requests {
                         let picture = LoadedPicture {
                             key: request.key,
-                            picture: Err("not here".to_owned()),
+                            picture: Err(said!("not here", "여기 없음")),
                         };
                         let more = self.app.update(Message::Picture(picture));
                         self.carry_out(more);

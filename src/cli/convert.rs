@@ -14,7 +14,7 @@ use crate::outdir::WORDS;
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DeviceChoice,
     DoctorOptions, EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction,
-    JournalOptions, LabelerOptions, ListOptions, ModelOptions, PromptOptions, Quantize,
+    JournalOptions, LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize,
     RemoteOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
@@ -203,6 +203,12 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
         only: args.only_source.unwrap_or_default(),
         run_id: args.run_id,
         equipment_name: args.equipment_name.unwrap_or_default(),
+        mapping: Mapping {
+            image_column: args.image_column,
+            name_column: args.name_column,
+            source_type: args.source_type,
+            names: args.names.unwrap_or_default(),
+        },
         max_samples: args.max_samples,
     };
     Ok(Some((source, outdir)))

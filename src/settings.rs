@@ -301,6 +301,15 @@ pub struct ListOptions {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportOptions {
+    pub outdir: PathBuf,
+    /// The page that is written.
+    pub html: PathBuf,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixOptions {
     pub selection: SelectionOptions,
     pub dry_run: bool,

@@ -57,6 +57,11 @@ pub enum Command {
     Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
+    /// Write one HTML page with all records, their icons and statistics
+    ///
+    /// The page needs no network and no other file. Reads the journal only, also while the
+    /// workstation is open.
+    Report(ReportArgs),
     /// Back up, restore, check or rebuild the journal of an outdir
     #[command(subcommand, disable_help_subcommand = true)]
     Journal(JournalCommand),
@@ -144,6 +149,17 @@ pub struct ListArgs {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub vocabulary: VocabularyArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub outdir: OutdirArgs,
+    /// The page; a file that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub html: PathBuf,
     #[command(flatten)]
     pub vocabulary: VocabularyArgs,
 }

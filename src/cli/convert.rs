@@ -15,7 +15,7 @@ use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DeviceChoice,
     DoctorOptions, EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction,
     JournalOptions, LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize,
-    RemoteOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
+    RemoteOptions, ReportOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -43,6 +43,11 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             dry_run: args.dry_run,
         }),
         Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
+        Some(Command::Report(args)) => Invocation::Report(ReportOptions {
+            outdir: args.outdir.outdir,
+            html: args.html,
+            vocabulary: args.vocabulary.vocabulary,
+        }),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Show(file)) => Invocation::Show(match file {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),

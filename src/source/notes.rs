@@ -113,8 +113,11 @@ mod tests {
         assert_eq!(
             notes.lines(),
             [
-                "8,000 rows refused: item_name is missing (a.jsonl line 1, line 2, line 3, ...)",
-                "2 rows: ranking is a list (a.jsonl line 3, b.jsonl line 1)",
+                format!(
+                    "{} refused: item_name is missing (a.jsonl line 1, line 2, line 3, ...)",
+                    plural(8000, "row")
+                ),
+                "2 rows: ranking is a list (a.jsonl line 3, b.jsonl line 1)".to_owned(),
             ]
         );
     }

@@ -61,7 +61,11 @@ impl ItemSource for Table {
         let mut rows = Rows::new(text, self.delimiter);
         let names = rows.names().map_err(|error| self.broken(error))?;
         let mut texts = Texts::default();
-        while let Some(line) = rows.next().map_err(|error| self.broken(error))? {
+        // As a spreadsheet counts them: the names are the first.
+        for number in 2u64.. {
+            if !rows.next().map_err(|error| self.broken(error))? {
+                break;
+            }
             let mut row = Ok(self.manifest.row());
             for (name, value) in names.iter().zip(rows.record.iter()) {
                 let Ok(taken) = &mut row else {
@@ -73,7 +77,7 @@ impl ItemSource for Table {
                     None => row = Err("neither UTF-8 nor CP949".to_owned()),
                 }
             }
-            let place = format_args!("line {line}");
+            let place = format_args!("row {number}");
             if texts.end_row(&self.manifest.path, sink).is_break()
                 || self.manifest.give(row, &place, sink).is_break()
             {
@@ -111,12 +115,10 @@ impl Rows {
         }
     }
 
-    /// The line at which the next row begins; nothing at the end of the table.
-    fn next(&mut self) -> csv::Result<Option<u64>> {
+    /// Reads the next row; `false` at the end of the table.
+    fn next(&mut self) -> csv::Result<bool> {
         self.left.set(MAX_ROW);
-        let is_there = self.reader.read_byte_record(&mut self.record)?;
-        let line = self.record.position().map_or(0, csv::Position::line);
-        Ok(is_there.then_some(line))
+        self.reader.read_byte_record(&mut self.record)
     }
 
     /// The names of the columns, to be read first.

@@ -50,7 +50,7 @@ fn tables_with_a_header_are_read() {
         let refused = read
             .warnings
             .iter()
-            .find(|warning| warning.contains("line 4"));
+            .find(|warning| warning.contains(" row 3: "));
         assert!(refused.unwrap().ends_with("item_name is missing"));
     }
 }
@@ -298,7 +298,7 @@ fn webdataset_shards_are_read_in_place() {
     // `d.png` has no name, and is not there under another.
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].ends_with("00001.tar d.png)"), "{warnings:?}");
-    let broken = read(&manifest("m.tar", &first[..first.len() / 2]).1);
+    let broken = read(&manifest("m.tar", &first[..700]).1);
     assert!(broken.is_err());
 }
 

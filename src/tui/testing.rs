@@ -20,7 +20,7 @@ use ratatui::widgets::Widget;
 use ratatui::{Terminal, backend::TestBackend};
 use ratatui_image::picker::{Picker, ProtocolType};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 fn labels(name: &str, color: &str, tags: &[&str]) -> Labels {
     Labels::default()
@@ -189,11 +189,13 @@ fn facts(item: &Item) -> FixFacts {
     }
 }
 
+static VOCABULARY: LazyLock<Arc<Vocabulary>> =
+    LazyLock::new(|| Arc::new(Vocabulary::builtin().unwrap()));
+
 /// What the queue shows of the draft.
 fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
-        let vocabulary = Vocabulary::builtin().unwrap();
-        detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &vocabulary);
+        detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &VOCABULARY);
         detail.summary.labels = draft.labels.clone();
     }
     let line = detail.current.review.line.map(|line| line.version);
@@ -252,7 +254,7 @@ impl Bench {
             },
             model: true,
             outdir: "labels".to_owned(),
-            vocabulary: Arc::new(Vocabulary::builtin().unwrap()),
+            vocabulary: Arc::clone(&VOCABULARY),
             pictures,
             english: false,
         };

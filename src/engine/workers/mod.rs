@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 const MESSAGES: usize = 256;
 /// How long a shutdown waits for a thread whose work is no longer wanted: it may be in the middle
 /// of a file on a drive that does not answer, and ends with the process.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_millis(1500);
 
 #[derive(Debug)]
 pub struct Workers {

@@ -1,7 +1,7 @@
 //! One image of the report.
 
 use crate::icon;
-use crate::record::{Field, GroupDetail, GroupState, Labels, Reason};
+use crate::record::{Field, GroupState, GroupSummary, ImageLocation, Item, Labels, Reason};
 use crate::source::image_bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,29 +35,33 @@ pub struct Entry {
 
 impl Entry {
     /// `families` are those of more than one image.
-    pub fn of(detail: &GroupDetail, families: &HashSet<i64>) -> Self {
-        let summary = &detail.summary;
-        let empty = Labels::default();
-        let now = detail.draft.as_ref().map_or(&empty, |draft| &draft.labels);
-        let first = detail.versions.first().map(|version| &version.text.labels);
-        let before = first.filter(|first| detail.draft.is_some() && *first != now);
+    /// `first` is the first text that it had, `failure` why it has none.
+    pub fn of(
+        summary: &GroupSummary,
+        item: &Item,
+        first: Option<Labels>,
+        failure: Option<String>,
+        families: &HashSet<i64>,
+    ) -> Self {
+        let now = &summary.labels;
+        let has_text = !now.label_ko().is_empty();
+        let before = first.filter(|first| has_text && first != now);
         let family = summary.family.map(|family| family.0);
         let place = |state: GroupState| GroupState::ALL.iter().position(|of| *of == state);
         let number = |reason: &Reason| Reason::ALL.iter().position(|of| of == reason);
-        let failure = detail.failure.as_ref();
         Self {
-            name: detail.item.item_name.clone(),
+            name: item.item_name.clone(),
             path: summary.image_path.clone(),
             part: summary.part.clone(),
             state: place(summary.state).unwrap_or_default(),
             uncertainty: (summary.uncertainty * 1000.0).round() / 1000.0,
             reasons: summary.reasons.iter().filter_map(number).collect(),
             values: values(now),
-            before: before.map(values),
+            before: before.as_ref().map(values),
             family: family.filter(|family| families.contains(family)),
             note: summary.note.clone(),
-            failure: failure.map(|failure| format!("{}: {}", failure.code.code(), failure.detail)),
-            icon: icon_of(detail),
+            failure,
+            icon: item.file.as_ref().and_then(icon_of),
         }
     }
 
@@ -72,8 +76,8 @@ fn values(labels: &Labels) -> Vec<Vec<String>> {
 }
 
 /// The image as its file is; a large one smaller. `None` where it cannot be read.
-fn icon_of(detail: &GroupDetail) -> Option<(&'static str, String)> {
-    let bytes = image_bytes(detail.item.file.as_ref()?).ok()?;
+fn icon_of(image: &ImageLocation) -> Option<(&'static str, String)> {
+    let bytes = image_bytes(image).ok()?;
     if bytes.len() <= LARGE {
         let kind = match icon::extension(&bytes)? {
             "jpg" => "image/jpeg",

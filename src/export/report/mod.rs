@@ -87,15 +87,21 @@ pub fn write_report(
         out.write_all(b",\"records\":[")
     };
     begin(&mut out).map_err(&failed)?;
+    let mut failures = HashMap::new();
+    journal.each_failure(|failed| {
+        let why = format!("{}: {}", failed.code, failed.detail);
+        failures.insert(failed.image_path, why);
+        Ok(())
+    })?;
     let mut reported = Reported::default();
     let shown: HashSet<i64> = families.into_keys().collect();
     let total = summaries.len();
     for summary in summaries {
         step(reported.images, total);
-        let Some(detail) = journal.detail(summary.id)? else {
-            continue;
-        };
-        let entry = Entry::of(&detail, &shown);
+        let (item, _) = journal.item(summary.id)?;
+        let first = journal.first_text(summary.id)?;
+        let failure = failures.remove(&summary.image_path);
+        let entry = Entry::of(&summary, &item, first, failure, &shown);
         reported.without_icon += usize::from(!entry.has_icon());
         let entry = serde_json::to_string(&entry);
         let entry = entry.context(ErrorKind::Internal, "writing a record of the report")?;

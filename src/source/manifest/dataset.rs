@@ -5,7 +5,7 @@ use super::columns::Columns;
 use super::{Manifest, form, open_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
-use crate::source::reading::{ItemSource, Sink, absolute};
+use crate::source::reading::{ItemSource, Sink, absolute, base_of};
 use crate::source::walk::{Found, Walk};
 use std::path::{Path, PathBuf};
 
@@ -57,12 +57,20 @@ pub(super) fn open(
             }),
         );
     };
-    let base = absolute(folder)?;
+    // A folder that goes by the name of a table, as Spark writes one, lies where a file would.
+    let is_table = form(folder).is_some();
+    let base = match is_table {
+        true => base_of(folder)?,
+        false => absolute(folder)?,
+    };
     let parts: Result<Vec<_>> = files
         .into_iter()
         .map(|path| {
             open_file(Manifest {
-                prefix: prefix(folder, &path),
+                prefix: match is_table {
+                    true => String::new(),
+                    false => prefix(folder, &path),
+                },
                 path,
                 base: base.clone(),
                 only,

@@ -148,6 +148,9 @@ fn a_folder_of_parquet_parts_is_one_table() {
     ]);
     let read = read(&manifest_at(dir.path().join("m.parquet"))).unwrap();
     assert_eq!(read.names(), ["모자", "칼"]);
+    // Its paths lead from where a file of that name would be.
+    let file = read.items[0].file.as_ref().unwrap().own_file();
+    assert_eq!(file, Some(dir.path().join("icons/a.png").as_path()));
     let error = open(&manifest_at(folder(&[("a.png", b"x")]).path())).unwrap_err();
     assert!(error.hint.unwrap().contains("--images"));
 }

@@ -35,7 +35,7 @@ pub use estimate::{
 };
 pub use field::{Field, FieldFilter, Kind};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
-pub use item::{Item, SourceType};
+pub use item::{ImageLocation, Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
 pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};

@@ -106,7 +106,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
     let mut detail = GroupDetail {
         item: Item {
             image_path: summary.image_path.clone(),
-            file: Some(file),
+            file: Some(file.into()),
             claimed_sha256: None,
             source_type: summary.source_type,
             item_name: name.to_owned(),
@@ -627,7 +627,7 @@ impl Bench {
     pub fn show_pixels(&mut self, icon: &std::path::Path) {
         self.graphics.picker.set_protocol_type(ProtocolType::Sixel);
         for detail in self.world.values_mut() {
-            detail.item.file = Some(icon.to_owned());
+            detail.item.file = Some(icon.to_owned().into());
         }
         self.send_all();
         self.message(Message::Pixels(true));

@@ -4,7 +4,7 @@ use super::backdrop::{Backdrop, BackdropChoice};
 use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
-use crate::record::{Background, GroupId};
+use crate::record::{Background, GroupId, ImageLocation};
 use crate::said;
 use crate::text::{Language, Said};
 use crate::threads;
@@ -12,7 +12,6 @@ use image::RgbaImage;
 use ratatui_image::FontSize;
 use ratatui_image::protocol::Protocol;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How an icon is to be drawn.
@@ -40,7 +39,7 @@ pub struct PictureKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureRequest {
     pub key: PictureKey,
-    pub file: PathBuf,
+    pub file: ImageLocation,
 }
 
 /// Whole numbers only: pixel art stays sharp.
@@ -92,11 +91,10 @@ pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
     }
 }
 
-fn read(path: &Path) -> Result<Icon, Said> {
-    let bytes = crate::engine::image_bytes(path).map_err(|failure| {
+fn read(file: &ImageLocation) -> Result<Icon, Said> {
+    let bytes = crate::engine::image_bytes(file).map_err(|failure| {
         let (detail, code) = (failure.detail, failure.code.name(Language::Korean));
-        let path = path.display();
-        said!("{detail}", "{code}: {path}")
+        said!("{detail}", "{code}: {file}")
     })?;
     icon::decode(&bytes).map_err(|error| error.to_said())
 }
@@ -326,7 +324,7 @@ mod tests {
     fn what_cannot_be_read_says_why() {
         let request = PictureRequest {
             key: key(RenderMode::Plain(BackdropChoice::Contrast), 10, 5),
-            file: "no/such.png".into(),
+            file: ImageLocation::File("no/such.png".into()),
         };
         assert!(
             load(&Graphics::new(Picker::halfblocks()), &request)

@@ -129,7 +129,7 @@ impl Versions {
         let session = view.session;
         let theme = &session.theme;
         let words = session.words;
-        let title = words.against_draft(&detail.item.item_name);
+        let title = words.against_draft(detail.summary.title());
         let focused = self.in_fields;
         let inner = pane(theme, parts.compare, parts.borders, &title, focused, buf);
         let Some((number, version)) = self.version(detail) else {

@@ -24,7 +24,7 @@ pub fn draw(
     let words = view.session.words;
     let title = match parts.borders {
         true => words.versions_title(cursor + 1, listed.len()),
-        false => words.version_of(cursor + 1, listed.len(), &detail.item.item_name),
+        false => words.version_of(cursor + 1, listed.len(), detail.summary.title()),
     };
     let inner = pane(theme, parts.timeline, parts.borders, &title, focused, buf);
     let cells = usize::from(inner.width.saturating_sub(2)).max(4);

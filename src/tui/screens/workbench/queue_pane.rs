@@ -176,7 +176,14 @@ fn draw_row(
         _ => 0,
     };
     let name_cells = usize::from(cells - about_cells);
-    put(buf, x, area.y, cells, &pad(&summary.name, name_cells), base);
+    put(
+        buf,
+        x,
+        area.y,
+        cells,
+        &pad(summary.title(), name_cells),
+        base,
+    );
     if about_cells > 0 {
         let text = about(
             session,

@@ -1,6 +1,7 @@
 //! The workstation in Korean: every screen, dialog and notice, at any size.
 
 use super::DEEDS;
+use crate::record::BUILTIN_VOCABULARY;
 use crate::text::{Language, words};
 use crate::tui::testing::Bench;
 
@@ -10,6 +11,7 @@ const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 36), (200, 60)];
 /// filter, and what stands in the records.
 const KNOWN: &[&str] = &[
     "Backspace",
+    "Delete",
     "Ctrl",
     "Down",
     "End",
@@ -94,7 +96,10 @@ const KNOWN: &[&str] = &[
 fn foreign(screen: &str) -> Vec<&str> {
     let is_latin = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_alphabetic());
     // A word may be cut off, or broken over two lines.
-    let is_known = |word: &str| KNOWN.iter().any(|known| known.contains(word));
+    let is_known = |word: &str| {
+        let is_value = BUILTIN_VOCABULARY.contains(&format!("\"{word}"));
+        is_value || KNOWN.iter().any(|known| known.contains(word))
+    };
     let lines = screen.lines().filter(|line| !line.starts_with("cursor at"));
     lines
         .flat_map(words)

@@ -2,9 +2,9 @@
 
 use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
-use crate::said;
 use crate::settings::MAX_FILE_BYTES;
 use crate::text::Said;
+use crate::text::said;
 use image::codecs::png::PngEncoder;
 use image::metadata::Orientation;
 use image::{

@@ -1,7 +1,7 @@
 //! The fixed codes: why a record is uncertain, and why an item has no record.
 
 use super::Field;
-use crate::said;
+use crate::text::said;
 use crate::text::{Language, Phrase};
 use serde::{Deserialize, Serialize};
 

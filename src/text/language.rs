@@ -44,7 +44,7 @@ impl Phrase {
 }
 
 /// A sentence that was said in every language, because whoever said it did not know for whom.
-/// Where nobody is asked for a language it is shown in English. Written by [`said!`](crate::said).
+/// Where nobody is asked for a language it is shown in English. Written by `said!`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     pub english: String,
@@ -68,7 +68,6 @@ impl fmt::Display for Said {
 
 /// A [`Said`] of two formats, which name variables in scope. In the Korean one a particle in
 /// braces takes the form that fits the word before it: `{name}{을}`.
-#[macro_export]
 macro_rules! said {
     ($english:literal, $korean:literal $(,)?) => {{
         #[allow(unused_imports, reason = "a sentence may need no particle")]
@@ -79,6 +78,8 @@ macro_rules! said {
         }
     }};
 }
+
+pub(crate) use said;
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ pub use clean::{
     clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, paragraphs,
 };
 pub use forbidden::{Forbidden, forbidden, is_forbidden};
+pub(crate) use language::said;
 pub use language::{Language, Phrase, Said};
 pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural};
 pub use time::{file_stamp, utc};

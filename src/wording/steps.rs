@@ -323,8 +323,8 @@ fn names_no_field(change: &Change) -> bool {
 mod tests {
     use super::*;
     use crate::record::Field;
-    use crate::said;
     use crate::text::Language;
+    use crate::text::said;
 
     fn done(report: &StepReport) -> String {
         Words::ENGLISH.done(report)

@@ -7,9 +7,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use labeler_tui::engine::{Command, Event, Handle, Step};
 use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
-use labeler_tui::said;
 use labeler_tui::settings::PictureChoice;
-use labeler_tui::text::Language;
+use labeler_tui::text::{Language, Said};
 use labeler_tui::tui::Settings;
 use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
@@ -108,7 +107,10 @@ impl Operator {
                     for request in requests {
                         let picture = LoadedPicture {
                             key: request.key,
-                            picture: Err(said!("not here", "여기 없음")),
+                            picture: Err(Said {
+                                english: "not here".to_owned(),
+                                korean: "여기 없음".to_owned(),
+                            }),
                         };
                         let more = self.app.update(Message::Picture(picture));
                         self.carry_out(more);

@@ -11,7 +11,7 @@ pub use replace::replaced_text;
 
 use super::{Change, Field, Labels, Names, Vocabulary};
 use crate::error::Result;
-use crate::said;
+use crate::text::said;
 use canonical::canonical_values;
 use replace::replace;
 use values::{

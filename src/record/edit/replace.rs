@@ -5,8 +5,8 @@ use super::facts::EditFacts;
 use super::values::{entries, exchanged, refused, same};
 use crate::error::Result;
 use crate::record::{Labels, Matching, Replacement};
-use crate::said;
 use crate::text::particles::{fitted, is_particle};
+use crate::text::said;
 use crate::text::{clean_text, split_word};
 use unicode_normalization::UnicodeNormalization;
 

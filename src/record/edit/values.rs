@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::normalize::{keyword, split_list};
 use crate::record::{Field, Kind, Labels, Vocabulary};
-use crate::said;
+use crate::text::said;
 use crate::text::{Said, clean_text};
 
 /// The field's values after all of them were rewritten. Those that it had before stay as they

@@ -4,7 +4,7 @@ use super::lexer::quoted;
 use super::range::{Alone, Range};
 use super::text::TextTest;
 use crate::record::{Field, GroupState, GroupSummary, Kind, Reason, SourceType, Vocabulary};
-use crate::said;
+use crate::text::said;
 use crate::text::{Phrase, Said};
 
 /// What one term of a filter asks of a record.

@@ -5,8 +5,8 @@ use super::lexer::{What, lexemes};
 use super::views::Views;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Vocabulary;
-use crate::said;
 use crate::text::Said;
+use crate::text::said;
 use unicode_normalization::UnicodeNormalization;
 
 /// The filter that shows what has failed.

@@ -5,7 +5,7 @@ use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
 use crate::record::{Background, GroupId, ImageLocation};
-use crate::said;
+use crate::text::said;
 use crate::text::{Language, Said};
 use crate::threads;
 use image::RgbaImage;

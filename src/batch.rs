@@ -4,8 +4,8 @@ mod summary;
 
 use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::text::{duration, for_json, for_line};
-use crate::wording;
+use crate::text::{duration, for_json, for_line, plural};
+use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub struct BatchOptions {
 pub enum Outcome {
     /// Every item has a record.
     Complete,
-    /// Finished, some items failed.
+    /// Finished; some items failed or rows were refused.
     SomeFailed,
     Interrupted,
 }
@@ -110,19 +110,29 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                     }
                     Event::Unblocked => rewriting = false,
                     Event::Failed {
-                        name, code, detail, ..
-                    } => failures.push(code, format!("{name}: {detail}")),
+                        name,
+                        image_path,
+                        code,
+                        detail,
+                        ..
+                    } => {
+                        let name = called(&name, &image_path);
+                        failures.push(code, format!("{name}: {detail}"));
+                    }
                     Event::Stopped(summary) => {
                         screen.finish();
                         if let Some(error) = no_model {
                             return Err(error);
                         }
                         screen.summary(&summary, &failures, options)?;
+                        if summary.groups == 0 && summary.refused > 0 {
+                            return Err(no_row(summary.refused));
+                        }
                         return Ok(outcome(&summary, interrupt.asked()));
                     }
                     Event::Broken(broken) => {
                         screen.finish();
-                        return Err(wording::broken(&broken));
+                        return Err(Words::ENGLISH.broken(&broken));
                     }
                     _ => {}
                 }
@@ -138,10 +148,27 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
     }
 }
 
+/// An item in words; not every one has a name.
+fn called<'a>(name: &'a str, image_path: &'a str) -> &'a str {
+    match name.is_empty() {
+        true => image_path,
+        false => name,
+    }
+}
+
+fn no_row(refused: u64) -> Error {
+    let rows = plural(refused as usize, "row");
+    let cause = format!("no row of the source can be used: {rows} refused");
+    Error::new(ErrorKind::Source, cause).with_hint(
+        "the warnings say why; --image-column, --name-column and --source-type map what is named \
+         otherwise",
+    )
+}
+
 fn outcome(summary: &Summary, asked: bool) -> Outcome {
     if asked && summary.interrupted {
         Outcome::Interrupted
-    } else if summary.failures.is_empty() && summary.damaged == 0 {
+    } else if summary.failures.is_empty() && summary.damaged == 0 && summary.refused == 0 {
         Outcome::Complete
     } else {
         Outcome::SomeFailed
@@ -188,7 +215,7 @@ impl Screen {
                     .map(String::as_str)
                     .collect();
                 self.note(&format!("model: {}", parts.join(", ")))?;
-                match wording::model_memory(info) {
+                match Words::ENGLISH.memory(info) {
                     Some(memory) => self.note(&format!("memory: {memory}")),
                     None => Ok(()),
                 }
@@ -197,16 +224,23 @@ impl Screen {
                 self.note(&format!("source: {rows} rows, {groups} images"))
             }
             Event::Warning(warning) => {
-                self.note(&format!("warning: {}", wording::warning(warning)))
+                self.note(&format!("warning: {}", Words::ENGLISH.warning(warning)))
             }
             // What cannot be cured ends the run, and is its error.
             Event::Blocked(blocked) if blocked.cure == Cure::Rewrite => {
-                let error = wording::blocked(blocked);
+                let error = Words::ENGLISH.blocked(blocked);
                 self.note(&format!("warning: {}", error.cause))
             }
             Event::Failed {
-                name, code, detail, ..
-            } => self.note(&format!("failed: {name}: {} ({detail})", code.code())),
+                name,
+                image_path,
+                code,
+                detail,
+                ..
+            } => {
+                let name = called(name, image_path);
+                self.note(&format!("failed: {name}: {} ({detail})", code.code()))
+            }
             _ => Ok(()),
         }
     }
@@ -355,16 +389,16 @@ fn event_json(event: &Event) -> Option<Value> {
             "detail": detail,
         }),
         Event::Warning(warning) => json!({
-            "event": "warning", "text": wording::warning(warning),
+            "event": "warning", "text": Words::ENGLISH.warning(warning),
         }),
         Event::Blocked(blocked) => {
-            let error = wording::blocked(blocked);
+            let error = Words::ENGLISH.blocked(blocked);
             json!({ "event": "blocked", "cause": error.cause, "hint": error.hint })
         }
         Event::Unblocked => json!({ "event": "unblocked" }),
         Event::Stopped(summary) => summary::json(summary),
         Event::Broken(broken) => {
-            let error = wording::broken(broken);
+            let error = Words::ENGLISH.broken(broken);
             json!({ "event": "broken", "cause": error.cause, "hint": error.hint })
         }
         Event::Groups(_)

@@ -1,9 +1,10 @@
 //! How the values of options are read; what several commands have in common.
 
-use crate::record::Background;
+use crate::record::{Background, SourceType};
 use crate::settings::{
-    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+    DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
 };
+use crate::text::Language;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::fmt::Display;
@@ -65,6 +66,22 @@ pub fn only_source() -> impl TypedValueParser<Value = OnlySource> {
     ])
 }
 
+pub fn names() -> impl TypedValueParser<Value = Names> {
+    words(&[
+        ("auto", Names::Auto),
+        ("stem", Names::Stem),
+        ("sidecar", Names::Sidecar),
+        ("none", Names::None),
+    ])
+}
+
+pub fn source_type() -> impl TypedValueParser<Value = SourceType> {
+    words(&[
+        ("equipment_shape", SourceType::EquipmentShape),
+        ("cash", SourceType::Cash),
+    ])
+}
+
 pub fn background() -> impl TypedValueParser<Value = Background> {
     words(&[
         ("white", Background::White),
@@ -104,6 +121,10 @@ pub fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
         ("blocks", PictureChoice::Blocks),
         ("none", PictureChoice::None),
     ])
+}
+
+pub fn ui_lang() -> impl TypedValueParser<Value = Language> {
+    words(&[("ko", Language::Korean), ("en", Language::English)])
 }
 
 pub fn log_level() -> impl TypedValueParser<Value = tracing::Level> {

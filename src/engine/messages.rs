@@ -6,7 +6,7 @@ use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice
 use crate::record::fixes::FixPreview;
 use crate::record::{
     Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
-    Reason, StepReport, Vocabulary, VocabularyPreview,
+    PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -141,9 +141,9 @@ pub enum Cure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     Done(Box<StepReport>),
-    /// The name of the step that was taken back.
-    Undone(String),
-    Redone(String),
+    /// The step that was taken back.
+    Undone(PastStep),
+    Redone(PastStep),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -157,8 +157,8 @@ pub enum Event {
         step: Option<Step>,
         /// The groups that it changed, or was to change where it changed none.
         groups: Vec<GroupId>,
-        undo: Option<String>,
-        redo: Option<String>,
+        undo: Option<PastStep>,
+        redo: Option<PastStep>,
     },
     VocabularyPreview {
         groups: Vec<GroupId>,
@@ -298,6 +298,8 @@ pub struct MovedPictures {
 pub struct Summary {
     /// Of the source; 0 if it was not read to its end.
     pub rows: u64,
+    /// Rows of the source that cannot be used, beside those.
+    pub refused: u64,
     /// Images of the source. Each has a record, has failed, waits for an answer or is open.
     pub groups: u64,
     pub records: u64,

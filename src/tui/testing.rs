@@ -12,6 +12,7 @@ use crate::record::fixes::{FixFacts, FixPreview, FixableRecord};
 use crate::record::testing::summary;
 use crate::record::*;
 use crate::settings::{IconOptions, PictureChoice};
+use crate::text::Language;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
@@ -105,7 +106,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
     let mut detail = GroupDetail {
         item: Item {
             image_path: summary.image_path.clone(),
-            file: Some(file),
+            file: Some(file.into()),
             claimed_sha256: None,
             source_type: summary.source_type,
             item_name: name.to_owned(),
@@ -216,7 +217,7 @@ fn dark() -> Theme {
 }
 
 type World = BTreeMap<GroupId, GroupDetail>;
-type Steps = Vec<(String, Vec<(GroupId, ReviewStep)>)>;
+type Steps = Vec<(PastStep, Vec<(GroupId, ReviewStep)>)>;
 
 /// The application between a keyboard of texts and a screen of text.
 pub struct Bench {
@@ -238,14 +239,32 @@ impl Bench {
 
     /// As with `--pictures none`.
     pub fn without_pictures(width: u16, height: u16) -> Self {
-        Self::with(dark(), PictureChoice::None, width, height).with_evening()
+        Self::with(
+            dark(),
+            PictureChoice::None,
+            Language::English,
+            width,
+            height,
+        )
+        .with_evening()
+    }
+
+    /// The evening of an operator who reads this language.
+    pub fn evening_for(language: Language, width: u16, height: u16) -> Self {
+        Self::with(dark(), PictureChoice::Auto, language, width, height).with_evening()
     }
 
     fn new_in(theme: Theme, width: u16, height: u16) -> Self {
-        Self::with(theme, PictureChoice::Auto, width, height)
+        Self::with(theme, PictureChoice::Auto, Language::English, width, height)
     }
 
-    fn with(theme: Theme, pictures: PictureChoice, width: u16, height: u16) -> Self {
+    fn with(
+        theme: Theme,
+        pictures: PictureChoice,
+        language: Language,
+        width: u16,
+        height: u16,
+    ) -> Self {
         let settings = Settings {
             icon: IconOptions {
                 upscale: 2,
@@ -257,6 +276,7 @@ impl Bench {
             vocabulary: Arc::clone(&VOCABULARY),
             pictures,
             english: false,
+            language,
         };
         let keymap = Keymap::load(None, None).unwrap();
         let mut bench = Self {
@@ -430,7 +450,7 @@ impl Bench {
                     continue;
                 }
                 Err(error) => {
-                    report.refused(&error.cause);
+                    report.refused(&error);
                     continue;
                 }
             }
@@ -453,7 +473,12 @@ impl Bench {
             ));
         }
         if !step.is_empty() {
-            self.past.push((done, step));
+            let past = PastStep {
+                done,
+                change: Some(change.clone()),
+                records: step.len(),
+            };
+            self.past.push((past, step));
             self.future.clear();
         }
         let changed: Vec<GroupId> = match self.past.last() {
@@ -603,7 +628,7 @@ impl Bench {
     pub fn show_pixels(&mut self, icon: &std::path::Path) {
         self.graphics.picker.set_protocol_type(ProtocolType::Sixel);
         for detail in self.world.values_mut() {
-            detail.item.file = Some(icon.to_owned());
+            detail.item.file = Some(icon.to_owned().into());
         }
         self.send_all();
         self.message(Message::Pixels(true));

@@ -79,6 +79,7 @@ impl Engine {
                 with_metadata: config.prompt.with_metadata,
                 hint: None,
                 max_new_tokens: options.max_new_tokens,
+                examples: options.examples as usize,
             },
             options,
         })
@@ -173,6 +174,7 @@ mod tests {
                 redo: None,
                 quality_retry: false,
                 opinions: 0,
+                examples: 0,
                 families: false,
                 parquet: false,
                 max_new_tokens: 1,

@@ -25,7 +25,7 @@ use crate::icon::Measured;
 use crate::outdir::file;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
+    Appearance, Approved, Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
     Item, Labels, Reason, Recoloring, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
@@ -135,6 +135,16 @@ impl Journal {
     /// The other groups that show the same drawing, and the one to derive a record from.
     pub fn relatives(&self, group: GroupId) -> Result<Relatives> {
         images::relatives(self.database.read(), group)
+    }
+
+    /// Those of these groups, or of all, that a person has committed a record of.
+    pub fn approved(&self, groups: Option<&[GroupId]>) -> Result<Vec<Approved>> {
+        images::approved(self.database.read(), &self.vocabulary, groups)
+    }
+
+    /// What a group's icon looks like; `None` before it was measured, and where nothing is like it.
+    pub fn appearance(&self, group: GroupId) -> Result<Option<Appearance>> {
+        images::appearance(self.database.read(), &self.vocabulary, group)
     }
 
     /// What the draft of `from` says of the image of `group`, which is the same drawing; `None`

@@ -16,4 +16,4 @@ pub use facts::FixFacts;
 pub use offer::{Fix, fix, fixes};
 pub use preview::{FixPreview, FixableRecord};
 pub use safe::{SAFE_FIXES, safe_fixes};
-pub(super) use text::Phrase;
+pub(super) use text::{Phrase, kind_of};

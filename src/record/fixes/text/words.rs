@@ -37,8 +37,17 @@ impl ItemKind<'_> {
 
 /// What the item is by its part; where that is wide, by the last word of its name.
 pub fn item_kind<'a>(context: &FixContext<'a>) -> Option<ItemKind<'a>> {
-    let vocabulary = context.rules.vocabulary;
-    let parts = context.part.into_iter().flat_map(|part| part.split('/'));
+    let rules = &context.rules;
+    kind_of(context.part, rules.item_name, rules.vocabulary)
+}
+
+/// The same of an item with this part and name.
+pub fn kind_of<'a>(
+    part: Option<&str>,
+    item_name: &str,
+    vocabulary: &'a Vocabulary,
+) -> Option<ItemKind<'a>> {
+    let parts = part.into_iter().flat_map(|part| part.split('/'));
     let by_part = parts
         .map(|part| part.trim().trim_end_matches(|c: char| c.is_ascii_digit()))
         .filter_map(|part| {
@@ -52,7 +61,7 @@ pub fn item_kind<'a>(context: &FixContext<'a>) -> Option<ItemKind<'a>> {
     if let Some(special) = special {
         return Some(special.clone());
     }
-    let name = clean_text(context.rules.item_name);
+    let name = clean_text(item_name);
     let by_name = name.split(' ').next_back();
     let by_name = by_name.and_then(|word| kind_at_end(word, vocabulary));
     by_name.or_else(|| by_part.into_iter().next())

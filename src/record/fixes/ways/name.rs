@@ -186,7 +186,7 @@ fn named_clause(clause: &str, context: &FixContext) -> String {
 }
 
 /// Whether the word, with or without its particle, is one of the name's.
-fn is_of_name(word: &str, name: &str) -> bool {
+pub(super) fn is_of_name(word: &str, name: &str) -> bool {
     let is_part = |stem: &str| {
         let mut parts = words(name).filter_map(|part| part.strip_prefix(stem));
         parts.any(|rest| rest.is_empty() || is_particle(rest))

@@ -128,6 +128,7 @@ actions! {
         ClearFilter "clear-filter" "clear filter" "Show every item",
         NeedsReview "needs-review" "needs review" "Show what needs a person",
         Failed "failed" "failed" "Show what has failed",
+        FoldFamilies "fold-families" "fold" "Show one row of each recolor family, or all rows",
         Sort "sort" "sort" "Sort by uncertainty, name, time, source order",
         NextPane "next-pane" "pane" "Focus next pane",
         PreviousPane "previous-pane" "pane" "Focus previous pane",
@@ -167,6 +168,7 @@ actions! {
         Select "select" "select" "Select or unselect the icon",
         SelectRange "select-range" "range" "Select from the last selected icon to here",
         SelectAll "select-all" "all" "Select all that the filter shows",
+        SelectFamily "select-family" "family" "Select every icon that is the same drawing in other colors, in the gallery",
         Unselect "unselect" "none" "Select nothing",
         Open "open" "open" "Show what is under the cursor in the workbench",
     }

@@ -80,10 +80,11 @@ impl QueuePane {
             return;
         };
         let title = format!(
-            "Queue {}/{} by {}",
+            "Queue {}/{} by {}{}",
             count((queue.cursor() + 1).min(queue.len()) as u64),
             count(queue.len() as u64),
-            queue.sort().name()
+            queue.sort().name(),
+            if queue.is_folded() { ", families folded" } else { "" },
         );
         let inner = pane(&session.theme, area, panes.borders, &title, focused, buf);
         if inner.height == 0 {
@@ -175,8 +176,15 @@ fn draw_row(
         half @ 16.. if area.height < 3 => half.min(30),
         _ => 0,
     };
-    let name_cells = usize::from(cells - about_cells);
+    let family = match session.records.groups().family_size(summary) {
+        size @ 2.. if left >= 16 => format!(" ×{size}"),
+        _ => String::new(),
+    };
+    let name_cells = usize::from(cells - about_cells).saturating_sub(width(&family));
     put(buf, x, area.y, cells, &pad(&summary.name, name_cells), base);
+    let beside_name = x + name_cells as u16;
+    let family_cells = width(&family) as u16;
+    put(buf, beside_name, area.y, family_cells, &family, tint(theme.accent()));
     if about_cells > 0 {
         let text = about(
             session,

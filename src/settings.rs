@@ -251,6 +251,7 @@ pub enum BuiltinFile {
     Keymap(String),
     Theme(String),
     Schema,
+    Licenses,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -63,6 +63,8 @@ pub enum Command {
     /// Print a built-in file, as a start for your own
     #[command(subcommand, disable_help_subcommand = true)]
     Show(ShowCommand),
+    /// Print the licenses of the program and of everything it is built from
+    Licenses,
     /// Print a completion script
     Completions {
         #[arg(value_enum)]

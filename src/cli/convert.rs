@@ -51,6 +51,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             ShowCommand::Theme { name } => BuiltinFile::Theme(name),
             ShowCommand::Schema => BuiltinFile::Schema,
         }),
+        Some(Command::Licenses) => Invocation::Show(BuiltinFile::Licenses),
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Man { command }) => Invocation::Man(command),
     })

@@ -10,6 +10,14 @@ use crate::tui::keymap::BUILT_IN;
 use std::io::Write;
 
 const SCHEMA: &str = include_str!("../../assets/record.schema.json");
+const LICENSES: &str = concat!(
+    include_str!("../../NOTICE"),
+    "\n",
+    include_str!("../../LICENSE-MIT"),
+    "\n",
+    // Written by `.ci/third_party.py`.
+    include_str!("../../assets/THIRD-PARTY.txt"),
+);
 
 /// Writes the file to `out`.
 ///
@@ -22,6 +30,7 @@ pub fn run(file: &BuiltinFile, out: &mut dyn Write) -> Result<()> {
         BuiltinFile::Theme(name) => named("theme", name, BUILT_IN_THEMES)?,
         BuiltinFile::Vocabulary => BUILTIN_VOCABULARY,
         BuiltinFile::Schema => SCHEMA,
+        BuiltinFile::Licenses => LICENSES,
     };
     write_out(out, text.as_bytes())
 }
@@ -62,6 +71,14 @@ mod tests {
             let theme: toml::Table = shown(BuiltinFile::Theme(name.to_owned())).parse().unwrap();
             assert!(!theme.is_empty());
         }
+    }
+
+    #[test]
+    fn licenses_name_the_program_and_the_crates_it_is_built_from() {
+        let shown = shown(BuiltinFile::Licenses);
+        assert!(shown.starts_with("labeler-tui\nCopyright"));
+        assert!(shown.contains("\ncandle-core "));
+        assert!(shown.contains("Copyright (c) Microsoft Corporation"));
     }
 
     #[test]

@@ -8,9 +8,10 @@
 //! and then writes into the empty log which generation the log goes on from. A log whose base is
 //! not the generation in the main file belongs to another state.
 
+use super::rescue::new_file;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, open_own};
+use crate::outdir::{JOURNAL, JOURNAL_LOGS, file, is_absent, open_own, sync_folder};
 use crate::store::errors::{BROKEN, doing};
 use crate::store::tables::meta;
 use rusqlite::config::DbConfig;
@@ -38,6 +39,13 @@ struct Marks {
 pub fn open(outdir: &Path) -> Result<Connection> {
     let shown = outdir.join(JOURNAL);
     let opening = format!("opening {}", shown.display());
+    let is_new = shown
+        .symlink_metadata()
+        .is_err_and(|error| is_absent(&error));
+    // A log without its journal must not be laid over a new one.
+    if is_new && !has_log(outdir) {
+        create(outdir, &shown)?;
+    }
     // SQLite would create it without regard to the umask; its logs take over the mode.
     open_own(&shown, OpenOptions::new().read(true).write(true))?;
     for log in JOURNAL_LOGS {
@@ -83,6 +91,24 @@ pub fn open(outdir: &Path) -> Result<Connection> {
     migrate(&mut db).map_err(doing(&opening))?;
     begin_generation(&db)?;
     Ok(db)
+}
+
+/// Puts a journal without a record in place, whole: its pages are synced once, where SQLite would
+/// sync every step of the way, and a run that is killed here leaves no half of it.
+fn create(outdir: &Path, shown: &Path) -> Result<()> {
+    let creating = format!("creating {}", shown.display());
+    let new = new_file(outdir, ".tmp")?;
+    // Its log lies beside it until it is closed.
+    let mut db = Connection::open(new.path()).map_err(doing(&creating))?;
+    db.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+        .and_then(|()| migrate(&mut db))
+        .and_then(|()| db.execute_batch("PRAGMA journal_mode = WAL;"))
+        .map_err(doing(&creating))?;
+    db.close().map_err(|(_, error)| doing(&creating)(error))?;
+    new.as_file().sync_all().map_err(file("writing", shown))?;
+    new.persist_noclobber(shown)
+        .map_err(|error| file("creating", shown)(error.error))?;
+    sync_folder(outdir)
 }
 
 /// Opens a copy of a journal, which may be changed, to look into it.

@@ -7,11 +7,8 @@ use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
 use crate::record::{Change, FixKind, GroupId, Labels, Reason, Vocabulary};
-use crate::store::{RunStepKind, StepOutcome};
+use crate::store::{REMEMBERED, RunStepKind, StepOutcome};
 use std::sync::Arc;
-
-/// Begins the keys under which the journal holds front ends' own settings.
-const REMEMBERED: &str = "front.";
 
 pub fn open(
     journal: &mut JournalAccess,

@@ -380,7 +380,8 @@ impl Coordinator {
             }
             PreprocessEvent::Measured(measured) => {
                 self.ingest.measured();
-                self.examples.changed(measured.iter().map(|(group, _)| *group));
+                self.examples
+                    .changed(measured.iter().map(|(group, _)| *group));
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(&measured))?;

@@ -50,7 +50,9 @@ impl Examples {
         let Some(appearance) = appearance else {
             return Ok(());
         };
-        let nearest = self.records(journal)?.nearest(&appearance, group, NEIGHBORS);
+        let nearest = self
+            .records(journal)?
+            .nearest(&appearance, group, NEIGHBORS);
         detail.neighbors = nearest.iter().map(|near| Neighbor::from(&**near)).collect();
         Ok(())
     }

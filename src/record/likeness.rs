@@ -62,9 +62,14 @@ impl Appearance {
             (None, None) => 0.0,
             _ => 1.0,
         };
-        let all = difference(&self.colors, &other.colors) + EDGE_WEIGHT * edges + SIZE_WEIGHT * size;
+        let all =
+            difference(&self.colors, &other.colors) + EDGE_WEIGHT * edges + SIZE_WEIGHT * size;
         let is_relative = self.family.is_some() && self.family == other.family;
-        Some(if is_relative { FAMILY_WEIGHT * all } else { all })
+        Some(if is_relative {
+            FAMILY_WEIGHT * all
+        } else {
+            all
+        })
     }
 }
 
@@ -130,7 +135,10 @@ impl ApprovedRecords {
         // Equal ones in the order of the journal.
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         found.truncate(most);
-        found.into_iter().map(|(_, near)| Arc::clone(near)).collect()
+        found
+            .into_iter()
+            .map(|(_, near)| Arc::clone(near))
+            .collect()
     }
 }
 

@@ -47,5 +47,7 @@ pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
+pub use rules::{
+    ColorHistogram, RuleContext, about, check, estimate_tokens, may_mean, nearest_color,
+};
 pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, similar, to_oklab, to_rgb};

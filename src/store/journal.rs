@@ -23,13 +23,17 @@ use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::icon::Measured;
 use crate::outdir::file;
+use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Appearance, Approved, Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
-    Item, Labels, Reason, Recoloring, Vocabulary, VocabularyPreview,
+    Appearance, Approved, Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId,
+    GroupState, GroupSummary, Item, Labels, Reason, Recoloring, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Begins the keys under which the journal holds front ends' own settings.
+pub const REMEMBERED: &str = "front.";
 
 /// The journal of one outdir, owned by one thread of one process.
 #[derive(Debug)]
@@ -392,6 +396,13 @@ impl Journal {
     /// Every value whose key begins with `prefix`, the prefix cut off.
     pub fn meta_with_prefix(&self, prefix: &str) -> Result<Vec<(String, String)>> {
         meta::with_prefix(self.database.read(), prefix)
+    }
+
+    /// The filters that were saved under a name.
+    pub fn views(&self) -> Result<Views> {
+        let key = format!("{REMEMBERED}{}", Views::KEY);
+        let text = meta::get(self.database.read(), &key)?;
+        Ok(text.map_or_else(Views::default, |text| Views::parse(&text)))
     }
 
     /// The database as tests look into it.

@@ -331,7 +331,10 @@ fn select_family(session: &mut Session) -> ActionOutcome {
         session.notify("no other icon is known to be this drawing");
         return ActionOutcome::done();
     }
-    session.notify(format!("selected {} of one drawing", plural(family.len(), "icon")));
+    session.notify(format!(
+        "selected {} of one drawing",
+        plural(family.len(), "icon")
+    ));
     session.selection.set(family);
     let shown = session.queue.ids(&session.records);
     session.selection.count_hidden(shown);

@@ -178,7 +178,10 @@ impl Session {
 
     /// The groups whose committed records stand beside the current one.
     pub fn neighbors(&self) -> Vec<GroupId> {
-        let near = self.detail().into_iter().flat_map(|detail| &detail.neighbors);
+        let near = self
+            .detail()
+            .into_iter()
+            .flat_map(|detail| &detail.neighbors);
         near.map(|near| near.group).collect()
     }
 

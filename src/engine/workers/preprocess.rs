@@ -6,9 +6,7 @@ use crate::error::Result;
 use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
-use crate::record::{
-    Appearance, Approved, AskedText, Failure, FailureCode, GroupId, Recoloring,
-};
+use crate::record::{Appearance, Approved, AskedText, Failure, FailureCode, GroupId, Recoloring};
 use crate::source::image_bytes;
 use crate::vlm::Sampling;
 use crossbeam_channel::{Receiver, Sender};
@@ -160,7 +158,10 @@ fn examples(prompter: &Prompter, job: &Job, measured: Option<&Measured>) -> Vec<
     let Some(measured) = measured.filter(|_| job.settings.examples > 0) else {
         return Vec::new();
     };
-    let edges = measured.drawing.as_ref().map(|drawing| drawing.edges.as_slice());
+    let edges = measured
+        .drawing
+        .as_ref()
+        .map(|drawing| drawing.edges.as_slice());
     let appearance = Appearance::of(
         (&job.item.item_name, job.item.item_part.as_deref()),
         &measured.colors,

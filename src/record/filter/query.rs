@@ -64,8 +64,8 @@ impl Query {
     }
 
     /// A filter that has to be understood whole: for commands, where nobody sees what is left out.
-    pub fn parse_whole(text: &str, vocabulary: &Vocabulary) -> Result<Query> {
-        let parser = Parser::read(text, vocabulary, None);
+    pub fn parse_whole(text: &str, vocabulary: &Vocabulary, views: &Views) -> Result<Query> {
+        let parser = Parser::read(text, vocabulary, Some(views));
         match parser.wrong.or(parser.unfinished) {
             None => Ok(Query {
                 root: parser.condition,
@@ -85,7 +85,7 @@ impl Query {
 /// What reading a filter gave.
 struct Parser<'a> {
     vocabulary: &'a Vocabulary,
-    /// `None` within a view, and where there are none.
+    /// `None` within a view.
     views: Option<&'a Views>,
     parts: std::vec::IntoIter<What>,
     condition: Condition,
@@ -207,7 +207,7 @@ impl<'a> Parser<'a> {
     /// The filter that was saved under a name.
     fn view(&mut self, name: &str) -> Option<Condition> {
         let Some(views) = self.views else {
-            self.wrong("views are known to the workstation only, and not within each other");
+            self.wrong("a view cannot stand within another");
             return None;
         };
         let Some(filter) = views.get(name) else {

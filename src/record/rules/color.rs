@@ -165,11 +165,16 @@ impl ColorHistogram {
         words
     }
 
-    /// Whether few pixels are of the very colors that somebody names: who does has hardly seen the
-    /// icon. False without a claim that can be judged.
+    /// Whether few pixels are of the very colors that somebody names, and the largest color is not
+    /// among them: who names them has hardly seen the icon. False without a claim that can be
+    /// judged.
     pub fn hardly_shows(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
         let covering = covering(claimed, vocabulary);
         if covering.is_empty() || self.bins.is_empty() {
+            return false;
+        }
+        let largest = self.measured(vocabulary).first().map(|(word, _)| *word);
+        if largest.is_some_and(|largest| claimed.contains(&largest)) {
             return false;
         }
         let is_close = |color| covering.iter().any(|word| distance(word, color) <= CLOSE);
@@ -230,6 +235,15 @@ pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> 
     words
         .filter(|word| !word.anchors.is_empty())
         .min_by(|a, b| distance(a, color).total_cmp(&distance(b, color)))
+}
+
+/// Whether somebody who says this word may mean a pixel of this OKLab color, by itself or as one of
+/// the word's shades.
+pub fn may_mean(word: &Word, color: [f32; 3], vocabulary: &Vocabulary) -> bool {
+    let is_shade = |nearest: &Word| word.shades.contains(&nearest.word);
+    let nearest = nearest_color(vocabulary, color);
+    nearest.is_some_and(|nearest| nearest == word || is_shade(nearest))
+        || distance(word, color) <= COVERED
 }
 
 fn distance(word: &Word, color: [f32; 3]) -> f32 {

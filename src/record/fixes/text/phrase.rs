@@ -162,7 +162,9 @@ impl<'a> Phrase<'a> {
             let Some(earlier) = (0..at).find(is_same) else {
                 continue;
             };
-            let once = [at, earlier].into_iter().find_map(|at| self.clone().without(at));
+            let once = [at, earlier]
+                .into_iter()
+                .find_map(|at| self.clone().without(at));
             self = once.unwrap_or(self);
         }
         self

@@ -47,16 +47,7 @@ pub fn kind_of<'a>(
     item_name: &str,
     vocabulary: &'a Vocabulary,
 ) -> Option<ItemKind<'a>> {
-    let parts = part.into_iter().flat_map(|part| part.split('/'));
-    let by_part = parts
-        .map(|part| part.trim().trim_end_matches(|c: char| c.is_ascii_digit()))
-        .filter_map(|part| {
-            let word = vocabulary.find_exact(Field::ItemTypeGuess, part)?;
-            let korean = part.to_owned();
-            Some(ItemKind { word, korean })
-        })
-        .filter(|kind| !NO_TYPES.contains(&kind.word.word.as_str()));
-    let by_part: Vec<ItemKind> = by_part.collect();
+    let by_part = kinds_of_part(part, vocabulary);
     let special = by_part.iter().find(|kind| !kind.is_wide());
     if let Some(special) = special {
         return Some(special.clone());
@@ -65,6 +56,20 @@ pub fn kind_of<'a>(
     let by_name = name.split(' ').next_back();
     let by_name = by_name.and_then(|word| kind_at_end(word, vocabulary));
     by_name.or_else(|| by_part.into_iter().next())
+}
+
+/// The kinds of thing that `part/slot` names.
+pub fn kinds_of_part<'a>(part: Option<&str>, vocabulary: &'a Vocabulary) -> Vec<ItemKind<'a>> {
+    let parts = part.into_iter().flat_map(|part| part.split('/'));
+    parts
+        .map(|part| part.trim().trim_end_matches(|c: char| c.is_ascii_digit()))
+        .filter_map(|part| {
+            let word = vocabulary.find_exact(Field::ItemTypeGuess, part)?;
+            let korean = part.to_owned();
+            Some(ItemKind { word, korean })
+        })
+        .filter(|kind| !NO_TYPES.contains(&kind.word.word.as_str()))
+        .collect()
 }
 
 /// The kind of thing that a word ends in: `털모자` is a hat.

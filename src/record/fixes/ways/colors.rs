@@ -148,13 +148,20 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::Colors, colors.cloned()))
 }
 
-/// Whether the label names colors that hardly a pixel is of: who wrote that has not seen the icon.
+/// Whether the label, or a record whose label names no color, names colors that hardly a pixel is
+/// of: who wrote that has not seen the icon.
 pub fn mistakes_colors(labels: &Labels, context: &FixContext) -> bool {
     let rules = &context.rules;
-    let label = Labels::default().with(Field::LabelKo, [labels.label_ko()]);
-    let claims = label.color_claims(rules.item_name, rules.vocabulary);
-    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
+    let claimed = |labels: &Labels| -> Vec<&Word> {
+        let claims = labels.color_claims(rules.item_name, rules.vocabulary);
+        claims.iter().map(|claim| claim.word).collect()
+    };
+    let mut claimed_by_label =
+        claimed(&Labels::default().with(Field::LabelKo, [labels.label_ko()]));
+    if claimed_by_label.is_empty() {
+        claimed_by_label = claimed(labels);
+    }
     rules
         .colors
-        .is_some_and(|colors| colors.hardly_shows(&claimed, rules.vocabulary))
+        .is_some_and(|colors| colors.hardly_shows(&claimed_by_label, rules.vocabulary))
 }

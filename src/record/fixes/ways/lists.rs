@@ -3,7 +3,7 @@
 use super::name::is_of_name;
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
-    ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, stems,
+    ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, kind_at_end, stems,
 };
 use crate::record::rules::{LEAST_QUERIES, LEAST_TAGS, distinct};
 use crate::record::{Field, Labels, RuleContext, Word};
@@ -104,11 +104,16 @@ pub fn add_queries(labels: &Labels, context: &FixContext) -> Option<Labels> {
 fn kind_of(labels: &Labels, context: &FixContext) -> Option<String> {
     let vocabulary = context.rules.vocabulary;
     let by_item = item_kind(context).map(|kind: ItemKind| kind.korean);
-    by_item.or_else(|| {
+    let by_type = || {
         let held = labels.text(Field::ItemTypeGuess)?;
         let korean = vocabulary.korean(Field::ItemTypeGuess, held)?;
         is_answer(held).then(|| korean.to_owned())
-    })
+    };
+    let by_label = || {
+        let last = labels.label_ko().rsplit(' ').next()?;
+        kind_at_end(last, vocabulary).map(|kind| kind.korean)
+    };
+    by_item.or_else(by_type).or_else(by_label)
 }
 
 fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<String> {
@@ -166,7 +171,10 @@ fn one_clause(label: &str, context: &FixContext) -> Option<String> {
         (false, true) => (second, first),
         _ => return None,
     };
-    let kind = told.rsplit(' ').next().filter(|kind| is_kind(kind, rules.vocabulary))?;
+    let kind = told
+        .rsplit(' ')
+        .next()
+        .filter(|kind| is_kind(kind, rules.vocabulary))?;
     let is_bare = match named.strip_prefix(&name)?.trim() {
         "" => name.ends_with(kind),
         after => after == kind,

@@ -1,7 +1,7 @@
 //! Puts the item's name into the label, where a person would put it.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, stems};
+use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, kinds_of_part, stems};
 use crate::record::{Field, Labels};
 use crate::text::particles::{is_particle, with_particle};
 use crate::text::{clean_text, split_word, words};
@@ -212,17 +212,25 @@ fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
     }
 }
 
-/// Whether the label calls the item another kind of thing than its part does: who wrote that has
-/// not seen what it is.
+/// Whether the label or a tag calls the item another kind of thing than its part does: who wrote
+/// that has not seen what it is. What the name says is no mistake.
 pub fn mistakes_kind(labels: &Labels, context: &FixContext) -> bool {
-    let vocabulary = context.rules.vocabulary;
-    let label = clean_text(labels.label_ko());
-    let Some(item) = item_kind(context).filter(|kind: &ItemKind| !kind.is_wide()) else {
+    let rules = &context.rules;
+    let vocabulary = rules.vocabulary;
+    let mut kinds = kinds_of_part(context.part, vocabulary);
+    kinds.retain(|kind| !kind.is_wide());
+    if kinds.is_empty() {
         return false;
-    };
-    let kinds = words(&label).flat_map(stems);
-    let mut kinds = kinds.filter_map(|word| kind_at_end(word, vocabulary));
-    kinds
-        .next_back()
-        .is_some_and(|last| last.word != item.word && !last.is_wide())
+    }
+    let is_other =
+        |kind: &ItemKind| !kind.is_wide() && kinds.iter().all(|own| own.word != kind.word);
+    let label = clean_text(labels.label_ko());
+    let of_label = words(&label).flat_map(stems);
+    let mut of_label = of_label.filter_map(|word| kind_at_end(word, vocabulary));
+    let mut tags = labels.values(Field::TagsKo).iter();
+    of_label.next_back().is_some_and(|last| is_other(&last))
+        || tags.any(|tag| {
+            let kind = kind_at_end(tag, vocabulary).filter(|kind| kind.korean == *tag);
+            kind.is_some_and(|kind| is_other(&kind)) && !rules.item_name.contains(tag.as_str())
+        })
 }

@@ -84,7 +84,11 @@ impl QueuePane {
             count((queue.cursor() + 1).min(queue.len()) as u64),
             count(queue.len() as u64),
             queue.sort().name(),
-            if queue.is_folded() { ", families folded" } else { "" },
+            if queue.is_folded() {
+                ", families folded"
+            } else {
+                ""
+            },
         );
         let inner = pane(&session.theme, area, panes.borders, &title, focused, buf);
         if inner.height == 0 {
@@ -184,7 +188,14 @@ fn draw_row(
     put(buf, x, area.y, cells, &pad(&summary.name, name_cells), base);
     let beside_name = x + name_cells as u16;
     let family_cells = width(&family) as u16;
-    put(buf, beside_name, area.y, family_cells, &family, tint(theme.accent()));
+    put(
+        buf,
+        beside_name,
+        area.y,
+        family_cells,
+        &family,
+        tint(theme.accent()),
+    );
     if about_cells > 0 {
         let text = about(
             session,

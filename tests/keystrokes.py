@@ -194,23 +194,18 @@ def table(program):
     line("reject with an earlier reason", "2", "reject", lambda w: w.press("x", "Enter"),
          lambda before: now("reject")["state"] == "rejected")
     line("undo", "1", None, lambda w: w.press("u"), lambda before: now("reject")["state"] != "rejected")
-    a_dozen = 'type:hat,shoes,cloak,ring,weapon,sword,dress,gloves'
     work.show("")
     work.press("F3")
-    first = [one for one in listed(program, outdir).values()]
 
     def color_everywhere(w):
-        w.press("s", "c", "r", "Enter")
-        w.type("보라")
-        w.press("Enter")
+        w.press("A", "s", "c", "r", "Enter", "p", "u", "Enter")
 
     shown = Counter()
-    for one in first:
-        for color in (one["record"] or {"attributes": {"colors": []}})["attributes"]["colors"]:
-            shown[color] += 1
-    color = next(color for color, times in shown.most_common() if times <= 20)
+    for one in listed(program, outdir).values():
+        if one["record"]:
+            shown.update(set(one["record"]["attributes"]["colors"]) - {"purple"})
+    color = next(color for color, times in shown.most_common() if times <= 16)
     work.show(f"color:{color}")
-    work.press("A")
 
     line(f"one color on {shown[color]} icons", "8", None, color_everywhere,
          lambda before: sum(color in one["record"]["attributes"]["colors"]
@@ -220,7 +215,7 @@ def table(program):
     def rename(w):
         w.press("r")
         w.type("새로운말")
-        w.press("Enter", "Enter") if "Enter" in w.screen() and False else w.press("Enter")
+        w.press("Enter")
 
     line("a tag renamed everywhere", "2 + text", None, rename,
          lambda before: any("새로운말" in one["record"]["tags_ko"]
@@ -238,9 +233,19 @@ def table(program):
 
 POSITION = re.compile(r"Queue\s+([\d ]+)/([\d ]+)")
 REASON = re.compile(r"\? ([a-z]+(?:_[a-z]+)*):")
-FIX = re.compile(r"^\W*1 (?:label|tags|colors|type|queries|theme|material|vibe)\b", re.M)
+FIX = re.compile(r"│\s+1 (?:label|tags|colors|type|queries|theme|material|vibe)\b")
 # The reasons whose fixes follow from what is known and need nobody's eye, in this order.
 WHOLE_SET = ["mixed_script", "item_name_missing", "attributes_missing", "few_tags", "repetition", "few_queries"]
+
+
+def offers_fix(work, patience=0.5):
+    """Whether the record in hand offers a fix; those of a new text come a moment later."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if FIX.search(work.screen()):
+            return True
+        time.sleep(0.03)
+    return False
 
 
 def replay(program, source, labels, whole_set, most):
@@ -286,11 +291,11 @@ def replay(program, source, labels, whole_set, most):
             break
         total = int(found[2].replace(" ", ""))
         keys = 0
-        while FIX.search(screen) and keys < 20:
-            before = screen
+        while keys < 20 and offers_fix(work):
+            before = work.screen()
             keys += work.count(lambda w: w.press("1"))[0]
-            screen = work.wait(lambda now: now != before, "effect of a fix")
-            screen = work.still()
+            work.wait(lambda now: now != before, "effect of a fix")
+        screen = work.screen()
         left.update(set(REASON.findall(screen)))
         fixes[keys] += 1
         keys += work.count(lambda w: w.press("Enter"))[0]

@@ -89,6 +89,11 @@ pub fn kind_at_end<'v>(word: &str, vocabulary: &'v Vocabulary) -> Option<ItemKin
         })
 }
 
+/// The kind of thing that the label ends in.
+pub fn kind_of_label<'v>(labels: &Labels, vocabulary: &'v Vocabulary) -> Option<ItemKind<'v>> {
+    kind_at_end(labels.label_ko().rsplit(' ').next()?, vocabulary)
+}
+
 /// Whether a word ends in a kind of thing.
 pub fn is_kind(word: &str, vocabulary: &Vocabulary) -> bool {
     let bare = word.trim_end_matches(|c: char| !c.is_alphanumeric());

@@ -3,7 +3,7 @@
 use super::name::is_of_name;
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::{
-    ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, kind_at_end, stems,
+    ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, kind_of_label, stems,
 };
 use crate::record::rules::{LEAST_QUERIES, LEAST_TAGS, distinct};
 use crate::record::{Field, Labels, RuleContext, Word};
@@ -109,10 +109,7 @@ fn kind_of(labels: &Labels, context: &FixContext) -> Option<String> {
         let korean = vocabulary.korean(Field::ItemTypeGuess, held)?;
         is_answer(held).then(|| korean.to_owned())
     };
-    let by_label = || {
-        let last = labels.label_ko().rsplit(' ').next()?;
-        kind_at_end(last, vocabulary).map(|kind| kind.korean)
-    };
+    let by_label = || kind_of_label(labels, vocabulary).map(|kind| kind.korean);
     by_item.or_else(by_type).or_else(by_label)
 }
 

@@ -212,25 +212,40 @@ fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
     }
 }
 
-/// Whether the label or a tag calls the item another kind of thing than its part does: who wrote
-/// that has not seen what it is. What the name says is no mistake.
+/// Kinds of things that cannot be taken for decoration of another one.
+const WORN: [&str; 9] = [
+    "hat",
+    "top",
+    "bottom",
+    "overall",
+    "underwear",
+    "shoes",
+    "socks",
+    "gloves",
+    "cloak",
+];
+
+/// Whether the label, or a tag, calls the item another kind of thing than its part does: who wrote
+/// that has not seen what it is. Words of the name and of the part are no mistake.
 pub fn mistakes_kind(labels: &Labels, context: &FixContext) -> bool {
     let rules = &context.rules;
-    let vocabulary = rules.vocabulary;
-    let mut kinds = kinds_of_part(context.part, vocabulary);
-    kinds.retain(|kind| !kind.is_wide());
-    if kinds.is_empty() {
+    let kinds = kinds_of_part(context.part, rules.vocabulary);
+    let Some(own) = kinds.iter().find(|kind| !kind.is_wide()) else {
         return false;
-    }
-    let is_other =
-        |kind: &ItemKind| !kind.is_wide() && kinds.iter().all(|own| own.word != kind.word);
+    };
+    let is_other = |kind: &ItemKind| {
+        let is_given = rules.item_name.contains(&kind.korean)
+            || kinds.iter().any(|given| given.korean == kind.korean);
+        !kind.is_wide() && kind.word != own.word && !is_given
+    };
     let label = clean_text(labels.label_ko());
     let of_label = words(&label).flat_map(stems);
-    let mut of_label = of_label.filter_map(|word| kind_at_end(word, vocabulary));
+    let mut of_label = of_label.filter_map(|word| kind_at_end(word, rules.vocabulary));
+    let is_worn = |kind: &ItemKind| WORN.contains(&kind.word.word.as_str());
     let mut tags = labels.values(Field::TagsKo).iter();
     of_label.next_back().is_some_and(|last| is_other(&last))
         || tags.any(|tag| {
-            let kind = kind_at_end(tag, vocabulary).filter(|kind| kind.korean == *tag);
-            kind.is_some_and(|kind| is_other(&kind)) && !rules.item_name.contains(tag.as_str())
+            let kind = kind_at_end(tag, rules.vocabulary).filter(|kind| kind.korean == *tag);
+            kind.is_some_and(|kind| is_worn(own) && is_worn(&kind) && is_other(&kind))
         })
 }

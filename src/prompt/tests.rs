@@ -1,6 +1,6 @@
 use super::*;
-use crate::record::testing::{item, settings};
-use crate::record::{Field, to_oklab};
+use crate::record::testing::{item, labels, settings};
+use crate::record::{Appearance, Field, GroupId, to_oklab};
 
 fn prompter(version: &str, lang: Lang) -> Prompter {
     let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
@@ -270,4 +270,43 @@ fn keys_stand_in_the_order_of_the_record() {
         ]
     );
     assert_eq!(schema["properties"]["label_en"]["type"], "string");
+}
+
+#[test]
+fn committed_records_stand_as_examples_before_the_item() {
+    let prompter = prompter("v2", Lang::Ko);
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let colors = ColorHistogram {
+        opaque: 100,
+        bins: vec![(to_oklab([217, 43, 43]), 1.0)],
+        ..ColorHistogram::default()
+    };
+    let appearance =
+        Appearance::of(("별", Some("모자")), &colors, None, None, &vocabulary).unwrap();
+    let example = Arc::new(Approved {
+        group: GroupId(7),
+        record: 3,
+        image_path: "b.png".to_owned(),
+        item_name: "눈꽃 모자".to_owned(),
+        labels: labels("눈꽃 모자"),
+        appearance,
+    });
+    let plain = prompter.chat(&item("별빛 모자"), &settings(), None, &[]);
+    let examples = [example];
+    let taught = prompter.chat(&item("별빛 모자"), &settings(), None, &examples);
+    assert_eq!(taught.system, plain.system);
+    let (before, own) = taught.user.split_once("\n\n").unwrap();
+    assert_eq!(own, plain.user);
+    let line = before.lines().nth(1).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["name"], "눈꽃 모자");
+    assert_eq!(line["label_ko"], "붉은 천에 흰 리본이 달린 눈꽃 모자");
+    assert_eq!(line["attributes"]["colors"], serde_json::json!(["red"]));
+    assert_ne!(taught.digest(), plain.digest());
+    let nameless = AttemptSettings {
+        with_metadata: false,
+        ..settings()
+    };
+    let nameless = prompter.chat(&item("별빛 모자"), &nameless, None, &examples);
+    assert!(!nameless.user.contains("\"name\""));
 }

@@ -340,25 +340,29 @@ fn once(label: &str, name: &str) -> Option<String> {
 
 #[test]
 fn a_label_says_once_what_it_is_and_what_colors_it_has() {
-    for (label, after) in [
+    for (name, label, after) in [
         (
-            "눈꽃 모자, 빨간색과 흰색의 리본이 달린 모자",
-            "빨간색과 흰색의 리본이 달린 눈꽃 모자",
+            "눈꽃 왕국",
+            "눈꽃 왕국 모자, 빨간색과 흰색의 리본이 달린 모자",
+            "빨간색과 흰색의 리본이 달린 눈꽃 왕국 모자",
         ),
         (
-            "눈꽃 모자: 흰 방울이 달린 눈꽃 무늬의 모자, 둥근 모양의 모자",
-            "흰 방울이 달린 눈꽃 무늬의 눈꽃 모자, 둥근 모양의 모자",
+            "눈꽃 왕국",
+            "눈꽃 왕국 모자: 흰 방울이 달린 눈꽃 모자, 둥근 모양",
+            "흰 방울이 달린 눈꽃 왕국 모자, 둥근 모양",
         ),
         (
+            "눈꽃 모자",
             "빨간색과 빨간색의 리본 눈꽃 모자",
             "빨간색의 리본 눈꽃 모자",
         ),
         (
+            "눈꽃 모자",
             "빨간색 글씨와 리본이 있는 빨간색 눈꽃 모자",
             "빨간색 글씨와 리본이 있는 눈꽃 모자",
         ),
     ] {
-        assert_eq!(once(label, "눈꽃 모자").as_deref(), Some(after), "{label}");
+        assert_eq!(once(label, name).as_deref(), Some(after), "{label}");
     }
 }
 

@@ -12,7 +12,10 @@ const PALE: f32 = 0.045;
 /// A color is shown where its word, or a word of its shades, is the nearest one of this share of
 /// the outline-free pixels.
 const LEAST_SHARE: f32 = 0.02;
-/// The same for a dark color, which shadows are near to.
+/// It is shown as well where most pixels are this near to it, in OKLab: all in its shadow.
+const NEAR: f32 = 0.07;
+const MOST_NEAR: f32 = 0.5;
+/// The least share of a dark color, which shadows are near to.
 const LEAST_DARK: f32 = 0.03;
 /// A word whose anchors are all darker than this OKLab lightness names a dark color, which
 /// outlines and shadows must not be taken for.
@@ -69,7 +72,11 @@ impl ColorHistogram {
                 return own >= LEAST_DARK || core >= LEAST_CORE;
             }
             let of_shades = share(&nearest, &|other| word.shades.contains(&other.word));
-            own >= LEAST_SHARE || of_shades >= LEAST_SHARE
+            let near = self.bins.iter();
+            let near = near.filter(|(color, _)| distance(word, *color) <= NEAR);
+            own >= LEAST_SHARE
+                || of_shades >= LEAST_SHARE
+                || near.map(|(_, share)| share).sum::<f32>() >= MOST_NEAR
         };
         let words = vocabulary.entries(Field::Colors).iter();
         words.filter(|word| is_shown(word)).collect()

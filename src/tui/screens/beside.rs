@@ -155,7 +155,7 @@ mod tests {
         let text = Rect::new(50, 3, 30, 30);
         let all = Beside::split(text, 7, 6);
         assert_eq!(all.siblings.len(), 7);
-        assert_eq!(all.siblings[5].y, all.siblings[6].y - 2);
+        assert_eq!(all.siblings[4].y, all.siblings[5].y - 2);
         assert_eq!(all.neighbors.len(), 6);
         assert_eq!(all.neighbors[0].y, all.siblings[6].bottom() + 1);
         assert_eq!(all.neighbors[5].bottom(), text.bottom());

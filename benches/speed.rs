@@ -14,7 +14,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use labeler_tui::icon::{Picture, resize_bicubic};
-use labeler_tui::settings::{EquipmentName, OnlySource, SourceKind, SourceOptions};
+use labeler_tui::settings::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
 use labeler_tui::source::{GroupEvent, group, open};
 use labeler_tui::vlm::nn::attention::attend;
 use labeler_tui::vlm::nn::int8::Int8Matrix;
@@ -145,6 +145,7 @@ fn sources(c: &mut Criterion) {
                 only: OnlySource::All,
                 run_id: None,
                 equipment_name: EquipmentName::default(),
+                mapping: Mapping::default(),
                 max_samples: None,
             })
             .unwrap();

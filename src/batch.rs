@@ -4,7 +4,7 @@ mod summary;
 
 use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::text::{duration, for_json, for_line};
+use crate::text::{duration, for_json, for_line, plural};
 use crate::wording;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -35,7 +35,7 @@ pub struct BatchOptions {
 pub enum Outcome {
     /// Every item has a record.
     Complete,
-    /// Finished, some items failed.
+    /// Finished; some items failed or rows were refused.
     SomeFailed,
     Interrupted,
 }
@@ -110,14 +110,24 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                     }
                     Event::Unblocked => rewriting = false,
                     Event::Failed {
-                        name, code, detail, ..
-                    } => failures.push(code, format!("{name}: {detail}")),
+                        name,
+                        image_path,
+                        code,
+                        detail,
+                        ..
+                    } => {
+                        let name = called(&name, &image_path);
+                        failures.push(code, format!("{name}: {detail}"));
+                    }
                     Event::Stopped(summary) => {
                         screen.finish();
                         if let Some(error) = no_model {
                             return Err(error);
                         }
                         screen.summary(&summary, &failures, options)?;
+                        if summary.groups == 0 && summary.refused > 0 {
+                            return Err(no_row(summary.refused));
+                        }
                         return Ok(outcome(&summary, interrupt.asked()));
                     }
                     Event::Broken(broken) => {
@@ -138,10 +148,27 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
     }
 }
 
+/// An item in words; not every one has a name.
+fn called<'a>(name: &'a str, image_path: &'a str) -> &'a str {
+    match name.is_empty() {
+        true => image_path,
+        false => name,
+    }
+}
+
+fn no_row(refused: u64) -> Error {
+    let rows = plural(refused as usize, "row");
+    let cause = format!("no row of the source can be used: {rows} refused");
+    Error::new(ErrorKind::Source, cause).with_hint(
+        "the warnings say why; --image-column, --name-column and --source-type map what is named \
+         otherwise",
+    )
+}
+
 fn outcome(summary: &Summary, asked: bool) -> Outcome {
     if asked && summary.interrupted {
         Outcome::Interrupted
-    } else if summary.failures.is_empty() && summary.damaged == 0 {
+    } else if summary.failures.is_empty() && summary.damaged == 0 && summary.refused == 0 {
         Outcome::Complete
     } else {
         Outcome::SomeFailed
@@ -201,8 +228,15 @@ impl Screen {
                 self.note(&format!("warning: {}", error.cause))
             }
             Event::Failed {
-                name, code, detail, ..
-            } => self.note(&format!("failed: {name}: {} ({detail})", code.code())),
+                name,
+                image_path,
+                code,
+                detail,
+                ..
+            } => {
+                let name = called(name, image_path);
+                self.note(&format!("failed: {name}: {} ({detail})", code.code()))
+            }
             _ => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! Small option structs, one per stage; `cli` fills them from flags, environment and file.
 
-use crate::record::Background;
+use crate::record::{Background, SourceType};
 use std::path::{Path, PathBuf};
 
 /// Larger image files are not read.
@@ -43,12 +43,38 @@ pub enum EquipmentName {
     Item,
 }
 
+/// What the images of a folder are called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Names {
+    /// By the text beside them, else by the file's name unless that is a hash or a counter.
+    #[default]
+    Auto,
+    /// By the file's name, whatever it is.
+    Stem,
+    /// By the text beside them.
+    Sidecar,
+    /// They have no names, in manifests neither.
+    None,
+}
+
+/// Where the rows of manifests and folders have what an item needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mapping {
+    /// Instead of the names that are known.
+    pub image_column: Option<String>,
+    pub name_column: Option<String>,
+    /// Of rows that do not say theirs.
+    pub source_type: Option<SourceType>,
+    pub names: Names,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceOptions {
     pub kind: SourceKind,
     pub only: OnlySource,
     pub run_id: Option<String>,
     pub equipment_name: EquipmentName,
+    pub mapping: Mapping,
     pub max_samples: Option<u64>,
 }
 
@@ -274,6 +300,15 @@ pub struct SelectionOptions {
 pub struct ListOptions {
     pub selection: SelectionOptions,
     pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportOptions {
+    pub outdir: PathBuf,
+    /// The page that is written.
+    pub html: PathBuf,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@
     clippy::unwrap_used
 )]
 
-use labeler_tui::settings::{EquipmentName, OnlySource, SourceKind, SourceOptions};
+use labeler_tui::settings::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
 use labeler_tui::source::{GroupEvent, SourceEnd, group, open};
 use std::fmt::Write as _;
 use std::fs;
@@ -104,6 +104,7 @@ fn measured(kind: SourceKind) -> SourceEnd {
         only: OnlySource::All,
         run_id: None,
         equipment_name: EquipmentName::default(),
+        mapping: Mapping::default(),
         max_samples: None,
     })
     .unwrap();

@@ -2,7 +2,7 @@
 
 use crate::engine::{RemoteCounts, RetryCounts, Summary};
 use crate::record::FailureCode;
-use crate::text::{duration, for_line};
+use crate::text::{duration, for_line, plural};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,6 +37,10 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
         summary.groups,
         duration(summary.seconds)
     ));
+    if summary.refused > 0 {
+        let rows = plural(summary.refused as usize, "row");
+        lines.push(format!("refused: {rows} (the warnings say why)"));
+    }
     let reasons = summary.by_reason.iter();
     let reasons: Vec<String> = reasons
         .map(|(reason, n)| format!("{} {n}", reason.code()))
@@ -110,6 +114,7 @@ fn nothing_done(summary: &Summary) -> Option<String> {
     let failed: u64 = summary.failures.iter().map(|(_, n)| n).sum();
     let open = summary.open;
     Some(match (open, failed) {
+        _ if summary.groups == 0 && summary.refused > 0 => return None,
         _ if summary.groups == 0 => "nothing to do: the source names no item".to_owned(),
         (0, 0) => "nothing to do: every image has a record".to_owned(),
         (0, _) => {
@@ -188,7 +193,7 @@ pub fn json(summary: &Summary) -> Value {
         .collect();
     let retries = summary.retries;
     let mut value = json!({
-        "event": "summary", "rows": summary.rows, "groups": summary.groups,
+        "event": "summary", "rows": summary.rows, "refused": summary.refused, "groups": summary.groups,
         "records": summary.records, "new_records": summary.new_records, "asked": summary.asked, "derived": summary.derived,
         "moved": summary.pictures.moved, "withheld": summary.pictures.withheld,
         "withheld_edits": summary.pictures.withheld_edits,
@@ -235,6 +240,7 @@ mod tests {
     fn everything_that_counts_has_a_line() {
         let summary = Summary {
             rows: 90,
+            refused: 12,
             groups: 40,
             records: 35,
             new_records: 30,
@@ -264,6 +270,7 @@ mod tests {
             told,
             [
                 "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
+                "refused: 12 rows (the warnings say why)",
                 "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
                 "moved: 4 (the line names the new path of its picture)",
                 "withheld: 2 (the picture of the record is no longer at its path)",

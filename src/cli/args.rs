@@ -3,12 +3,12 @@
 use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
-    OutdirArgs, background, boolish, equipment_name, lang, log_level, only_source, parse_device,
-    parse_temperature, pictures, precision, quantize, whole,
+    OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
+    parse_device, parse_temperature, pictures, precision, quantize, source_type, whole,
 };
-use crate::record::Background;
+use crate::record::{Background, SourceType};
 use crate::settings::{
-    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+    DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
 };
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -57,6 +57,11 @@ pub enum Command {
     Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
+    /// Write one HTML page with all records, their icons and statistics
+    ///
+    /// The page needs no network and no other file. Reads the journal only, also while the
+    /// workstation is open.
+    Report(ReportArgs),
     /// Back up, restore, check or rebuild the journal of an outdir
     #[command(subcommand, disable_help_subcommand = true)]
     Journal(JournalCommand),
@@ -149,6 +154,17 @@ pub struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub outdir: OutdirArgs,
+    /// The page; a file that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub html: PathBuf,
+    #[command(flatten)]
+    pub vocabulary: VocabularyArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct FixArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
@@ -175,7 +191,10 @@ pub struct DataArgs {
     /// SQLite source, opened read-only
     #[arg(long, value_name = "PATH", env = "LABELER_DB", help_heading = "Source")]
     pub db: Option<PathBuf>,
-    /// Manifest: .jsonl, .json (array) or .parquet
+    /// Manifest: .jsonl, .ndjson, .json (array), .csv, .tsv, .parquet, .tar; or a folder of them
+    ///
+    /// Files of text may be compressed by gzip (.jsonl.gz). Parquet and WebDataset tars may hold
+    /// the images themselves.
     #[arg(
         long,
         value_name = "PATH",
@@ -183,7 +202,7 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub input: Option<PathBuf>,
-    /// A folder of images; the item's name is the file's stem
+    /// A folder of images, with its subfolders
     #[arg(
         long,
         value_name = "DIR",
@@ -191,6 +210,32 @@ pub struct DataArgs {
         help_heading = "Source"
     )]
     pub images: Option<PathBuf>,
+    /// What --images calls an item: auto, stem, sidecar or none [default: auto]
+    ///
+    /// auto takes the first line of the .txt beside an image, else the file's name without its
+    /// end, unless that is a hash or a counter; stem takes that name whatever it is, sidecar only
+    /// the .txt. With none, items have no names, those of --input neither.
+    #[arg(long, value_name = "N", env = "LABELER_NAMES", value_parser = names(), help_heading = "Source")]
+    pub names: Option<Names>,
+    /// The column of --input that holds the image or its path
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        env = "LABELER_IMAGE_COLUMN",
+        help_heading = "Source"
+    )]
+    pub image_column: Option<String>,
+    /// The column of --input that holds the item's name
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        env = "LABELER_NAME_COLUMN",
+        help_heading = "Source"
+    )]
+    pub name_column: Option<String>,
+    /// What rows are that do not say it: equipment_shape or cash
+    #[arg(long, value_name = "TYPE", env = "LABELER_SOURCE_TYPE", value_parser = source_type(), help_heading = "Source")]
+    pub source_type: Option<SourceType>,
     /// The built-in sample items and demo model
     #[arg(long, env = "LABELER_DEMO", value_parser = boolish(), help_heading = "Source")]
     pub demo: bool,

@@ -14,8 +14,8 @@ use crate::outdir::WORDS;
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DeviceChoice,
     DoctorOptions, EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction,
-    JournalOptions, LabelerOptions, ListOptions, ModelOptions, PromptOptions, Quantize,
-    RemoteOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
+    JournalOptions, LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize,
+    RemoteOptions, ReportOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
 use std::path::PathBuf;
 
@@ -43,6 +43,11 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             dry_run: args.dry_run,
         }),
         Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
+        Some(Command::Report(args)) => Invocation::Report(ReportOptions {
+            outdir: args.outdir.outdir,
+            html: args.html,
+            vocabulary: args.vocabulary.vocabulary,
+        }),
         Some(Command::Journal(command)) => Invocation::Journal(journal_options(command)),
         Some(Command::Show(file)) => Invocation::Show(match file {
             ShowCommand::Prompt { name } => BuiltinFile::Prompt(name),
@@ -205,6 +210,12 @@ fn data_options(args: DataArgs, origins: &Origins) -> Result<Option<(SourceOptio
         only: args.only_source.unwrap_or_default(),
         run_id: args.run_id,
         equipment_name: args.equipment_name.unwrap_or_default(),
+        mapping: Mapping {
+            image_column: args.image_column,
+            name_column: args.name_column,
+            source_type: args.source_type,
+            names: args.names.unwrap_or_default(),
+        },
         max_samples: args.max_samples,
     };
     Ok(Some((source, outdir)))

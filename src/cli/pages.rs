@@ -106,9 +106,9 @@ pub(super) const EXIT_STATUS: Section = (
     "Exit status",
     &[
         ("0", "every item has a record"),
-        ("1", "could not go on"),
+        ("1", "could not go on, or no row of the source is usable"),
         ("2", "wrong usage or configuration"),
-        ("3", "finished, some items failed"),
+        ("3", "finished, some items failed or rows were refused"),
         ("130", "interrupted; everything finished is saved"),
     ],
 );

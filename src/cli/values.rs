@@ -1,8 +1,8 @@
 //! How the values of options are read; what several commands have in common.
 
-use crate::record::Background;
+use crate::record::{Background, SourceType};
 use crate::settings::{
-    DeviceChoice, EquipmentName, Lang, OnlySource, PictureChoice, Precision, Quantize,
+    DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
 };
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -62,6 +62,22 @@ pub fn only_source() -> impl TypedValueParser<Value = OnlySource> {
         ("equipment_shape", OnlySource::EquipmentShape),
         ("cash", OnlySource::Cash),
         ("all", OnlySource::All),
+    ])
+}
+
+pub fn names() -> impl TypedValueParser<Value = Names> {
+    words(&[
+        ("auto", Names::Auto),
+        ("stem", Names::Stem),
+        ("sidecar", Names::Sidecar),
+        ("none", Names::None),
+    ])
+}
+
+pub fn source_type() -> impl TypedValueParser<Value = SourceType> {
+    words(&[
+        ("equipment_shape", SourceType::EquipmentShape),
+        ("cash", SourceType::Cash),
     ])
 }
 

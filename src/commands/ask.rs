@@ -203,7 +203,7 @@ impl Answer {
 
 fn read_picture(path: &Path) -> Result<icon::Picture> {
     let about = |error: Error| error.context(path.display());
-    let bytes = crate::source::image_bytes(path)
+    let bytes = crate::source::image_bytes(&path.to_owned().into())
         .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
     let icon = icon::decode(&bytes).map_err(about)?;
     Ok(icon::picture(&icon, 1, Background::White))

@@ -405,6 +405,9 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
     if absent > 0 {
         found.push_str(&format!(", items without an image: {absent}"));
     }
+    if end.refused > 0 {
+        found.push_str(&format!(", rows refused: {}", end.refused));
+    }
     if unusable > 0 {
         found.push_str(&format!(", warnings: {unusable}"));
     }

@@ -8,6 +8,7 @@ pub mod export;
 pub mod fix;
 pub mod journal;
 pub mod list;
+pub mod report;
 mod selection;
 pub mod show;
 

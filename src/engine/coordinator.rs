@@ -336,9 +336,11 @@ impl Coordinator {
             SourceEvent::End {
                 rows,
                 rows_of_groups,
+                refused,
             } => {
                 self.ask_again()?;
-                self.ingest.end(rows, &rows_of_groups, &mut self.journal)?;
+                self.ingest
+                    .end(rows, &rows_of_groups, refused, &mut self.journal)?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.
@@ -580,6 +582,7 @@ impl Coordinator {
         let counts = self.journal.with(|journal| journal.counts())?;
         Ok(Summary {
             rows: self.ingest.rows(),
+            refused: self.ingest.refused(),
             pictures,
             damaged: tally.damaged.len() as u64,
             committed: counts.records,

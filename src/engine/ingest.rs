@@ -2,12 +2,13 @@
 
 use super::journal::JournalAccess;
 use crate::error::Result;
-use crate::record::{Failure, GroupId, GroupState, Item};
+use crate::record::{Failure, GroupId, GroupState, ImageLocation, Item};
 use crate::source::GroupEvent;
 use crate::store::{Members, NewGroup, Upserted};
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 
+/// Names that wait to be saved.
+const NAMES: usize = 8192;
 /// Pictures measured in one go; a request waits no longer than that.
 const MEASURED: usize = 32;
 
@@ -25,6 +26,11 @@ pub struct Ingest {
     moved: u64,
     /// The number of rows, once all have been read.
     rows: Option<u64>,
+    refused: u64,
+    /// Further names of groups, by the number that the source gave the group. They are saved many
+    /// at a time: one image may have a hundred thousand.
+    names: BTreeMap<u64, Vec<String>>,
+    waiting_names: usize,
     /// Groups whose picture no run has measured (those of an earlier file, or that wait).
     unmeasured: VecDeque<GroupId>,
     /// Some of them are being measured.
@@ -62,6 +68,9 @@ impl Ingest {
             total: 0,
             moved: 0,
             rows: None,
+            refused: 0,
+            names: BTreeMap::new(),
+            waiting_names: 0,
             unmeasured: VecDeque::new(),
             measuring: false,
         }
@@ -81,8 +90,6 @@ impl Ingest {
         let mut ingested = Ingested::default();
         let mut groups = Vec::new();
         let mut failures = Vec::new();
-        // By group: many may be of one.
-        let mut names: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         let mut paths = Vec::new();
         for event in events {
             match event {
@@ -96,7 +103,10 @@ impl Ingest {
                         other_names: Vec::new(),
                     });
                 }
-                GroupEvent::Name { order, name } => names.entry(order).or_default().push(name),
+                GroupEvent::Name { order, name } => {
+                    self.names.entry(order).or_default().push(name);
+                    self.waiting_names += 1;
+                }
                 GroupEvent::Path { order, path } => paths.push((order, path)),
                 GroupEvent::Warning(text) => ingested.warnings.push(text),
             }
@@ -116,7 +126,15 @@ impl Ingest {
             .filter_map(|(order, path)| Some((self.group(order)?, path)))
             .collect();
         journal.with(|journal| journal.add_paths(&paths))?;
-        let members: Vec<Members> = names
+        if self.waiting_names >= NAMES {
+            self.save_names(journal)?;
+        }
+        Ok(ingested)
+    }
+
+    fn save_names(&mut self, journal: &mut JournalAccess) -> Result<()> {
+        self.waiting_names = 0;
+        let members: Vec<Members> = std::mem::take(&mut self.names)
             .into_iter()
             .filter_map(|(order, names)| {
                 Some(Members {
@@ -126,8 +144,7 @@ impl Ingest {
                 })
             })
             .collect();
-        journal.with(|journal| journal.add_names(&members))?;
-        Ok(ingested)
+        journal.with(|journal| journal.add_names(&members))
     }
 
     fn group(&self, order: u64) -> Option<GroupId> {
@@ -173,8 +190,11 @@ impl Ingest {
         &mut self,
         rows: u64,
         rows_of_groups: &[u32],
+        refused: u64,
         journal: &mut JournalAccess,
     ) -> Result<()> {
+        self.save_names(journal)?;
+        self.refused = refused;
         let groups = self.by_order.iter().zip(rows_of_groups);
         let shared: Vec<(GroupId, u64)> = groups
             .filter(|(_, rows)| **rows > 1)
@@ -191,7 +211,7 @@ impl Ingest {
     pub fn next_unmeasured(
         &mut self,
         journal: &mut JournalAccess,
-    ) -> Result<Option<Vec<(GroupId, PathBuf)>>> {
+    ) -> Result<Option<Vec<(GroupId, ImageLocation)>>> {
         if self.measuring {
             return Ok(None);
         }
@@ -233,6 +253,11 @@ impl Ingest {
     /// 0 before the source has been read to its end.
     pub fn rows(&self) -> u64 {
         self.rows.unwrap_or_default()
+    }
+
+    /// Rows that cannot be used; 0 before the source has been read to its end.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Groups known so far.

@@ -297,6 +297,8 @@ pub struct MovedPictures {
 pub struct Summary {
     /// Of the source; 0 if it was not read to its end.
     pub rows: u64,
+    /// Rows of the source that cannot be used, beside those.
+    pub refused: u64,
     /// Images of the source. Each has a record, has failed, waits for an answer or is open.
     pub groups: u64,
     pub records: u64,

@@ -141,7 +141,7 @@ fn outlive_full_files() -> Result<()> {
 mod tests {
     use super::*;
     use crate::record::Background;
-    use crate::settings::{EquipmentName, Lang, OnlySource, SourceKind};
+    use crate::settings::{EquipmentName, Lang, Mapping, OnlySource, SourceKind};
     use crate::source::Sink;
     use std::time::Duration;
 
@@ -184,6 +184,7 @@ mod tests {
                 only: OnlySource::All,
                 run_id: None,
                 equipment_name: EquipmentName::default(),
+                mapping: Mapping::default(),
                 max_samples: None,
             },
             icon: IconOptions {

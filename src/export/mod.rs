@@ -10,6 +10,7 @@ mod exports;
 mod image_path;
 mod jsonl;
 mod parquet;
+mod report;
 mod target;
 mod truth;
 
@@ -17,4 +18,5 @@ pub use compare::{ComparedFile, Comparison, compare};
 pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
 pub use exporters::{check_outdir, files};
 pub use exports::Exports;
+pub use report::{ReportPage, Reported, write_report};
 pub use truth::{Tally, true_records};

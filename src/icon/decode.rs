@@ -4,10 +4,12 @@ use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::MAX_FILE_BYTES;
 use image::codecs::png::PngEncoder;
+use image::metadata::Orientation;
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat,
     ImageReader, Limits,
 };
+use std::borrow::Cow;
 use std::io::Cursor;
 
 /// The longest side in pixels.
@@ -17,7 +19,8 @@ pub const MAX_PIXELS: u64 = 8 << 20;
 /// What a decoder may allocate beside its output; a 16-bit RGBA image of the largest area fits.
 const MAX_ALLOC: u64 = 128 << 20;
 
-/// Decodes PNG, JPEG, GIF, WebP or BMP, told apart by content; the first frame of an animation.
+/// Decodes PNG, JPEG, GIF, WebP or BMP, told apart by content; the first frame of an animation,
+/// turned as its metadata says.
 pub fn decode(bytes: &[u8]) -> Result<Icon> {
     if bytes.is_empty() {
         return Err(bad("the file is empty"));
@@ -33,17 +36,24 @@ pub fn decode(bytes: &[u8]) -> Result<Icon> {
         .filter(|format| SUPPORTED.contains(format))
         .ok_or_else(|| bad("not a PNG, JPEG, GIF, WebP or BMP image"))?;
     let unreadable = |error: ImageError| bad(format!("broken {} image: {error}", name(format)));
+    let bytes = match format == ImageFormat::Png && !bytes.ends_with(&PNG_END) {
+        // Some programs leave the last chunk out, and every pixel is there all the same.
+        true => Cow::Owned([bytes, &PNG_END].concat()),
+        false => Cow::Borrowed(bytes),
+    };
 
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_ALLOC);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(unreadable)?;
+    let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    let rgba = DynamicImage::from_decoder(decoder)
-        .map_err(unreadable)?
-        .into_rgba8();
+    // A camera says how it was held; damage there costs no picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+    image.apply_orientation(orientation);
+    let rgba = image.into_rgba8();
     check_size(rgba.width(), rgba.height())?;
     Ok(Icon {
         width: rgba.width(),
@@ -73,6 +83,9 @@ pub fn to_png(picture: &Picture) -> Result<Vec<u8>> {
         .map_err(|error| bad(format!("writing a PNG: {error}")))?;
     Ok(png)
 }
+
+/// The last chunk of every PNG.
+const PNG_END: [u8; 12] = *b"\0\0\0\0IEND\xaeB`\x82";
 
 const SUPPORTED: [ImageFormat; 5] = [
     ImageFormat::Png,

@@ -207,6 +207,29 @@ fn enormous_images_are_refused_by_their_header() {
 }
 
 #[test]
+fn a_picture_is_turned_as_its_metadata_says() {
+    // One entry, the orientation: the camera was held upright.
+    let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0".to_vec();
+    exif.extend([0; 4]);
+    let pixels = ("IDAT", zlib(&[0, 10, 20, 30]));
+    let turned = decode(&png(3, 1, [8, 0, 0], &[("eXIf", exif), pixels.clone()])).unwrap();
+    assert_eq!((turned.width, turned.height), (1, 3));
+    assert_eq!(turned.rgba[..8], [10, 10, 10, 255, 20, 20, 20, 255]);
+    let broken = ("eXIf", b"II*\0\xff".to_vec());
+    let straight = decode(&png(3, 1, [8, 0, 0], &[broken, pixels])).unwrap();
+    assert_eq!((straight.width, straight.height), (3, 1));
+}
+
+#[test]
+fn a_png_without_its_last_chunk_is_whole() {
+    let icon = sample(30, 30);
+    let whole = encoded(&icon, ImageFormat::Png);
+    assert_eq!(decode(&whole[..whole.len() - 12]).unwrap(), icon);
+    // Not so where a part of the chunk before it is gone too.
+    assert!(decode(&whole[..whole.len() - 20]).is_err());
+}
+
+#[test]
 fn broken_files_say_what_is_wrong() {
     let whole = encoded(&sample(30, 30), ImageFormat::Png);
     let cause = |bytes: &[u8]| decode(bytes).unwrap_err().cause;

@@ -101,7 +101,9 @@ impl Prompt {
     }
 
     pub fn parse(text: &str) -> Result<Self> {
-        let mut prompt: Self = toml::from_str(text).map_err(|error| {
+        // One prompt gives one answer, whichever system it was saved on.
+        let text = text.replace("\r\n", "\n");
+        let mut prompt: Self = toml::from_str(&text).map_err(|error| {
             fault(error.to_string().trim_end()).with_hint(
                 "a prompt has version, system and user, and may have strict and the tables \
                  [language] and [label_en] with ko, en, both",

@@ -8,6 +8,16 @@ fn prompter(version: &str, lang: Lang) -> Prompter {
 }
 
 #[test]
+fn line_ends_of_windows_do_not_reach_the_model() {
+    let text = "version = \"x\"\nsystem = \"\"\"\nOne.\nTwo.\n\"\"\"\nuser = \"\"\"\nname: {name}\nhint: {hint}\n\"\"\"\n";
+    let prompt = Prompt::parse(text).unwrap();
+    let windows = Prompt::parse(&text.replace('\n', "\r\n")).unwrap();
+    assert_eq!(windows.system, prompt.system);
+    assert_eq!(windows.user, prompt.user);
+    assert!(!windows.system.contains('\r'));
+}
+
+#[test]
 fn the_user_text_is_short_and_everything_constant_is_in_the_system_text() {
     let prompter = prompter("v2", Lang::Ko);
     let first = prompter.chat(&item("눈꽃 모자"), &settings(), None, &[]);

@@ -20,6 +20,7 @@ pub struct GroupSummary {
     /// Position in the source.
     pub order: u64,
     pub image_path: String,
+    /// Empty where the source tells none.
     pub name: String,
     pub source_type: SourceType,
     pub part: Option<String>,
@@ -44,6 +45,14 @@ pub struct GroupSummary {
 }
 
 impl GroupSummary {
+    /// What it is called on a screen: its name, else that of its file.
+    pub fn title(&self) -> &str {
+        match self.name.is_empty() {
+            true => self.image_path.rsplit('/').next().unwrap_or_default(),
+            false => &self.name,
+        }
+    }
+
     /// Whether an operator has to look: at an uncertain, half edited or failed record, or at a new
     /// answer.
     pub fn needs_review(&self) -> bool {

@@ -1,7 +1,8 @@
 //! A row of a source.
 
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// Which table a row came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,16 +29,63 @@ impl SourceType {
     }
 }
 
+/// Where the bytes of an image are: a file of its own, or a part of one that holds many.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ImageLocation {
+    File(PathBuf),
+    /// So many bytes from this one on, as a tar file holds a member.
+    Slice {
+        file: PathBuf,
+        offset: u64,
+        length: u64,
+    },
+    /// A value of a Parquet file: a column, or a field of one as `column.field`, and the number of
+    /// the row from 0.
+    Cell {
+        file: PathBuf,
+        column: String,
+        row: u64,
+    },
+}
+
+impl ImageLocation {
+    /// The file, where the image has one of its own.
+    pub fn own_file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Slice { .. } | Self::Cell { .. } => None,
+        }
+    }
+}
+
+impl From<PathBuf> for ImageLocation {
+    fn from(file: PathBuf) -> Self {
+        Self::File(file)
+    }
+}
+
+impl fmt::Display for ImageLocation {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::File(file) => write!(f, "{}", file.display()),
+            Self::Slice { file, offset, .. } => write!(f, "{} at byte {offset}", file.display()),
+            Self::Cell { file, row, .. } => write!(f, "{} row {}", file.display(), row + 1),
+        }
+    }
+}
+
 /// One row to label. Items that share an image form a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// As the source writes it, relative to the source; this goes into the record.
     pub image_path: String,
-    /// Where the file is read from; `None` where the source knows of no file.
-    pub file: Option<PathBuf>,
+    /// Where the image is read from; `None` where the source knows of none.
+    pub file: Option<ImageLocation>,
     /// What the source claims; the hash that counts is computed from the bytes.
     pub claimed_sha256: Option<String>,
     pub source_type: SourceType,
+    /// Empty where the source tells no name.
     pub item_name: String,
     pub item_description: Option<String>,
     /// `part/slot`, or one of them where they are equal or one is empty.

@@ -36,7 +36,7 @@ pub use estimate::{
 };
 pub use field::{Field, FieldFilter, Kind, Language};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Neighbor, Origin, Version};
-pub use item::{Item, SourceType};
+pub use item::{ImageLocation, Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
 pub use likeness::{Appearance, Approved, ApprovedRecords};
 pub use naming::Names;

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::text::is_forbidden;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// The vocabulary file that comes with the program.
@@ -72,9 +73,15 @@ struct Entry {
 }
 
 impl Vocabulary {
-    /// The vocabulary that comes with the program.
+    /// The vocabulary that comes with the program; its file is read once.
     pub fn builtin() -> Result<Self> {
-        Self::parse(BUILTIN_VOCABULARY).map_err(|error| error.context("the built-in vocabulary"))
+        static BUILTIN: OnceLock<Vocabulary> = OnceLock::new();
+        if let Some(read) = BUILTIN.get() {
+            return Ok(read.clone());
+        }
+        let read = Self::parse(BUILTIN_VOCABULARY)
+            .map_err(|error| error.context("the built-in vocabulary"))?;
+        Ok(BUILTIN.get_or_init(|| read).clone())
     }
 
     /// Reads a vocabulary file. All faults are told together.

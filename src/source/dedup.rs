@@ -3,9 +3,10 @@
 //! rows. Held in memory are a few dozen bytes for each distinct image and name, and no rows.
 
 use super::image_file::image_bytes;
-use super::reading::{ItemSource, RowEvent, SourceRow};
+use super::notes::Notes;
+use super::reading::{ItemSource, Note, RowEvent, SourceRow};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Failure, FailureCode, Item};
+use crate::record::{Failure, FailureCode, ImageLocation, Item};
 use crate::text::hex;
 use crate::threads;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
@@ -57,6 +58,8 @@ pub struct SourceEnd {
     pub rows: u64,
     /// How many rows each group stands for, by its order.
     pub rows_of_groups: Vec<u32>,
+    /// Rows that cannot be used.
+    pub refused: u64,
     /// The rest of the source was not read: `max_groups` was reached, or `each` answered `Break`.
     pub cut_short: bool,
 }
@@ -87,7 +90,8 @@ pub fn group(
             let mut reader = Reader {
                 jobs,
                 rows,
-                images: HashMap::new(),
+                files: HashMap::new(),
+                images: 0,
             };
             source.read(&mut |event| reader.take(event))
         })?;
@@ -102,19 +106,20 @@ pub fn group(
         let read = reader
             .join()
             .map_err(|panic| threads::panicked("reading the source", panic.as_ref()))?;
-        if !grouper.end.cut_short {
+        let end = grouper.finish();
+        if !end.cut_short {
             read?;
         }
-        Ok(grouper.end)
+        Ok(end)
     })
 }
 
 type Hash = [u8; 32];
 type Hashed = Result<Hash, Failure>;
 
-/// A file to hash, and where to say it.
+/// An image to hash, and where to say it.
 struct Job {
-    file: PathBuf,
+    file: ImageLocation,
     answer: Sender<Hashed>,
 }
 
@@ -137,6 +142,10 @@ enum Row {
         image: usize,
         names: Names,
     },
+    Note {
+        note: Note,
+        is_refused: bool,
+    },
     Warning(String),
 }
 
@@ -144,14 +153,25 @@ enum Row {
 struct Reader {
     jobs: Sender<Job>,
     rows: Sender<Row>,
-    /// By a hash of the path, so that a million of them stay small.
-    images: HashMap<[u8; 16], usize>,
+    /// The images in files of their own, by a hash of the path, so that a million of them stay
+    /// small.
+    files: HashMap<[u8; 16], usize>,
+    /// Images met so far.
+    images: usize,
 }
 
 impl Reader {
     fn take(&mut self, event: RowEvent) -> ControlFlow<()> {
         let row = match event {
             RowEvent::Warning(warning) => Row::Warning(warning),
+            RowEvent::Refused(note) => Row::Note {
+                note,
+                is_refused: true,
+            },
+            RowEvent::Noted(note) => Row::Note {
+                note,
+                is_refused: false,
+            },
             RowEvent::Item(row) => self.row(row, "the source names no file".to_owned())?,
             RowEvent::Missing(row, why) => self.row(row, why)?,
         };
@@ -160,19 +180,24 @@ impl Reader {
 
     /// `missing` says why there is no file where there is none.
     fn row(&mut self, row: SourceRow, missing: String) -> ControlFlow<(), Row> {
-        let next = self.images.len();
-        let image = *self.images.entry(path_key(&row.item)).or_insert(next);
-        if image < next {
-            let names = (row.item.item_name, row.other_name);
-            return ControlFlow::Continue(Row::Again { image, names });
+        let next = self.images;
+        // What stands in a row is met with that row alone.
+        if row.sha256.is_none() {
+            let image = *self.files.entry(path_key(&row.item)).or_insert(next);
+            if image < next {
+                let names = (row.item.item_name, row.other_name);
+                return ControlFlow::Continue(Row::Again { image, names });
+            }
         }
+        self.images += 1;
         let (answer, hashed) = bounded(1);
-        match &row.item.file {
-            Some(file) => {
+        match (&row.item.file, row.sha256) {
+            (_, Some(hash)) => sent(answer.send(Ok(hash)))?,
+            (Some(file), None) => {
                 let file = file.clone();
                 sent(self.jobs.send(Job { file, answer }))?;
             }
-            None => {
+            (None, None) => {
                 let code = FailureCode::MissingImage;
                 let detail = missing;
                 sent(answer.send(Err(Failure { code, detail })))?;
@@ -192,7 +217,8 @@ fn sent<T>(result: Result<(), SendError<T>>) -> ControlFlow<()> {
 fn path_key(item: &Item) -> [u8; 16] {
     let mut hash = Sha256::new();
     match &item.file {
-        Some(file) => hash.update(file.as_os_str().as_encoded_bytes()),
+        Some(ImageLocation::File(file)) => hash.update(file.as_os_str().as_encoded_bytes()),
+        Some(part) => hash.update(part.to_string()),
         None => {
             hash.update([0]);
             hash.update(&item.image_path);
@@ -211,6 +237,10 @@ struct Grouper<'a> {
     by_hash: HashMap<Hash, usize>,
     /// Group and hash of each name given.
     names: HashSet<(usize, u64)>,
+    /// Hashes of the paths of images that have no file of their own; only the source keeps those
+    /// apart.
+    parts: HashSet<u64>,
+    notes: Notes,
     end: SourceEnd,
 }
 
@@ -225,6 +255,8 @@ impl<'a> Grouper<'a> {
             groups: Vec::new(),
             by_hash: HashMap::new(),
             names: HashSet::new(),
+            parts: HashSet::new(),
+            notes: Notes::default(),
             end: SourceEnd::default(),
         }
     }
@@ -232,6 +264,10 @@ impl<'a> Grouper<'a> {
     fn take(&mut self, row: Row) -> Result<ControlFlow<()>> {
         Ok(match row {
             Row::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
+            Row::Note { note, is_refused } => {
+                self.notes.add(note, is_refused);
+                ControlFlow::Continue(())
+            }
             Row::Again { image, names } => self.joined(self.groups[image], names),
             Row::First(row, hashed) => {
                 let hashed = hashed
@@ -243,20 +279,30 @@ impl<'a> Grouper<'a> {
     }
 
     fn first(&mut self, row: SourceRow, hashed: Hashed) -> ControlFlow<()> {
-        let SourceRow { item, other_name } = row;
+        let SourceRow {
+            mut item,
+            other_name,
+            sha256: _,
+        } = row;
         let order = self.end.rows_of_groups.len();
         let (sha256, failure) = match hashed {
             Ok(hash) => {
                 let sha256 = hex(&hash);
-                self.check_claim(&item, &sha256)?;
+                self.check_claim(&item, &sha256);
                 let known = *self.by_hash.entry(hash).or_insert(order);
+                let is_free = self.is_path_free(&item);
                 if known < order {
                     self.groups.push(known);
-                    (self.each)(GroupEvent::Path {
-                        order: known as u64,
-                        path: item.image_path,
-                    })?;
+                    if is_free {
+                        (self.each)(GroupEvent::Path {
+                            order: known as u64,
+                            path: item.image_path,
+                        })?;
+                    }
                     return self.joined(known, (item.item_name, other_name));
+                }
+                if !is_free {
+                    item.image_path = with_hash(&item.image_path, &sha256);
                 }
                 (Some(sha256), None)
             }
@@ -265,7 +311,7 @@ impl<'a> Grouper<'a> {
         self.groups.push(order);
         self.end.rows += 1;
         self.end.rows_of_groups.push(1);
-        self.names.insert((order, name_key(&item.item_name)));
+        self.names.insert((order, text_key(&item.item_name)));
         (self.each)(GroupEvent::New(Box::new(NewGroup {
             order: order as u64,
             item,
@@ -294,30 +340,64 @@ impl<'a> Grouper<'a> {
 
     /// Tells a name of a group, once.
     fn name(&mut self, group: usize, name: String) -> ControlFlow<()> {
-        if !self.names.insert((group, name_key(&name))) {
+        if name.is_empty() || !self.names.insert((group, text_key(&name))) {
             return ControlFlow::Continue(());
         }
         let order = group as u64;
         (self.each)(GroupEvent::Name { order, name })
     }
 
+    /// Whether an image may have its path. Two that stand in rows may say that they have the same
+    /// one, and are not the same image.
+    fn is_path_free(&mut self, item: &Item) -> bool {
+        let is_part = item
+            .file
+            .as_ref()
+            .is_some_and(|file| file.own_file().is_none());
+        !is_part || self.parts.insert(text_key(&item.image_path))
+    }
+
     /// Once an image, by its first row.
-    fn check_claim(&mut self, item: &Item, sha256: &str) -> ControlFlow<()> {
-        match &item.claimed_sha256 {
-            Some(claimed) if !claimed.eq_ignore_ascii_case(sha256) => {
-                let claimed: String = claimed.chars().take(64).collect();
-                (self.each)(GroupEvent::Warning(format!(
-                    "{}: the source says its SHA-256 is {claimed}, it is {sha256}",
-                    item.image_path
-                )))
-            }
-            _ => ControlFlow::Continue(()),
+    fn check_claim(&mut self, item: &Item, sha256: &str) {
+        let claimed = item.claimed_sha256.as_ref();
+        if claimed.is_none_or(|claimed| claimed.eq_ignore_ascii_case(sha256)) {
+            return;
         }
+        let note = Note {
+            file: PathBuf::new(),
+            place: item.image_path.clone(),
+            what: "image_sha256 is not that of the image, which counts".to_owned(),
+        };
+        self.notes.add(note, false);
+    }
+
+    /// Tells what was noted of rows.
+    fn finish(mut self) -> SourceEnd {
+        for line in self.notes.lines() {
+            if (self.each)(GroupEvent::Warning(line)).is_break() {
+                break;
+            }
+        }
+        self.end.refused = self.notes.refused();
+        self.end
     }
 }
 
-fn name_key(name: &str) -> u64 {
+/// `a.png` as `a-0f3c91de.png`.
+fn with_hash(path: &str, sha256: &str) -> String {
+    let hash = &sha256[..8];
+    let name = path.rfind('/').map_or(0, |slash| slash + 1);
+    match path[name..].rfind('.') {
+        Some(dot) if dot > 0 => {
+            let (stem, end) = path.split_at(name + dot);
+            format!("{stem}-{hash}{end}")
+        }
+        _ => format!("{path}-{hash}"),
+    }
+}
+
+fn text_key(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
+    text.hash(&mut hasher);
     hasher.finish()
 }

@@ -1,7 +1,6 @@
 //! The sample items that are built into the program.
 
-use super::json::read_lines;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, read_lines};
 use super::reading::{ItemSource, Sink, cannot_read};
 use crate::error::Result;
 use crate::settings::OnlySource;
@@ -21,13 +20,9 @@ pub struct Demo {
 
 impl ItemSource for Demo {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let manifest = Manifest {
-            path: BASE.into(),
-            base: BASE.into(),
-            only: self.only,
-        };
+        let manifest = Manifest::built_in(BASE, self.only);
         read_lines(MANIFEST.as_bytes(), &manifest, sink)
-            .map_err(|error| cannot_read(&manifest.path, error))
+            .map_err(|error| cannot_read(Path::new(BASE), error))
     }
 }
 

@@ -1,56 +1,95 @@
-//! A folder of images: sorted by name, the item's name is the file's stem.
+//! A folder of images, with its subfolders; what an item is called stands in a text file beside
+//! its image, or in the name of the file.
 
-use super::reading::{ItemSource, RowEvent, Sink, absolute, cannot_open, cannot_read};
-use super::row::{has_control, one_line, wanted};
+use super::checks::{has_control, one_line, wanted};
+use super::file_names::{is_name, sidecar};
+use super::reading::{ItemSource, Note, RowEvent, Sink};
+use super::walk::{Found, Walk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
-use crate::settings::OnlySource;
-use std::ffi::OsString;
+use crate::settings::{Mapping, Names, OnlySource};
 use std::path::{Path, PathBuf};
 
 const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "bmp"];
 
 #[derive(Debug)]
 pub struct Folder {
-    base: PathBuf,
-    names: Vec<OsString>,
+    path: PathBuf,
     only: OnlySource,
+    source_type: SourceType,
+    names: Names,
 }
 
 impl Folder {
-    pub fn open(path: &Path, only: OnlySource) -> Result<Self> {
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(|error| cannot_open(path, &error))? {
-            let name = entry.map_err(|error| cannot_read(path, error))?.file_name();
-            if is_image(Path::new(&name)) {
-                names.push(name);
+    pub fn open(path: &Path, only: OnlySource, mapping: &Mapping) -> Result<Self> {
+        for found in Walk::new(path)? {
+            if is_image(&found?.path) {
+                return Ok(Self {
+                    path: path.to_owned(),
+                    only,
+                    source_type: mapping.source_type.unwrap_or(SourceType::EquipmentShape),
+                    names: mapping.names,
+                });
             }
         }
-        if names.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Source,
-                format!("{} holds no images", path.display()),
-            )
-            .with_hint("png, jpg, gif, webp and bmp files are read; folders inside it are not"));
+        Err(Error::new(
+            ErrorKind::Source,
+            format!("{} holds no images", path.display()),
+        )
+        .with_hint("png, jpg, gif, webp and bmp files are read, hidden ones are not"))
+    }
+
+    fn item(&self, found: Found) -> Result<Item, String> {
+        let image_path = found
+            .inside
+            .to_str()
+            .ok_or("the file's name is not UTF-8")?;
+        if has_control(image_path) {
+            return Err("the file's name holds control characters".to_owned());
         }
-        names.sort_unstable();
-        Ok(Self {
-            base: absolute(path)?,
-            names,
-            only,
+        let beside = || sidecar(&found.path);
+        let item_name = match self.names {
+            Names::None => None,
+            Names::Stem => Some(stem(&found.path).ok_or("the file's name is blank")?),
+            Names::Sidecar => Some(beside()?.ok_or("there is no .txt with a name beside it")?),
+            Names::Auto => match beside()? {
+                Some(name) => Some(name),
+                None => stem(&found.path).filter(|stem| is_name(stem)),
+            },
+        };
+        Ok(Item {
+            image_path: image_path.to_owned(),
+            file: Some(found.path.into()),
+            claimed_sha256: None,
+            source_type: self.source_type,
+            item_name: item_name.unwrap_or_default(),
+            item_description: None,
+            item_part: None,
+            image_url: None,
+            ocid: None,
+            ranking: None,
         })
     }
 }
 
 impl ItemSource for Folder {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        if !wanted(self.only, SourceType::EquipmentShape) {
+        if !wanted(self.only, self.source_type) {
             return Ok(());
         }
-        for name in &self.names {
-            let event = match item(name, &self.base) {
+        for found in Walk::new(&self.path)? {
+            let found = found?;
+            if !is_image(&found.path) {
+                continue;
+            }
+            let place = found.inside.display().to_string();
+            let event = match self.item(found) {
                 Ok(item) => RowEvent::Item(item.into()),
-                Err(why) => RowEvent::Warning(format!("{}: {why}", name.display())),
+                Err(what) => RowEvent::Refused(Note {
+                    file: self.path.clone(),
+                    place,
+                    what,
+                }),
             };
             if sink(event).is_break() {
                 break;
@@ -60,36 +99,18 @@ impl ItemSource for Folder {
     }
 }
 
-/// By its name; hidden files, among them the halves that macOS writes, are left out.
-fn is_image(name: &Path) -> bool {
-    let hidden = name.as_os_str().as_encoded_bytes().starts_with(b".");
-    let extension = name.extension().and_then(|extension| extension.to_str());
-    !hidden
-        && extension.is_some_and(|extension| {
-            EXTENSIONS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(extension))
-        })
+/// By its name.
+pub fn is_image(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(is_image_extension)
 }
 
-fn item(name: &OsString, base: &Path) -> Result<Item, &'static str> {
-    let image_path = name.to_str().ok_or("the file's name is not UTF-8")?;
-    if has_control(image_path) {
-        return Err("the file's name holds control characters");
-    }
-    let stem = Path::new(image_path)
-        .file_stem()
-        .and_then(|stem| stem.to_str());
-    Ok(Item {
-        image_path: image_path.to_owned(),
-        file: Some(base.join(image_path)),
-        claimed_sha256: None,
-        source_type: SourceType::EquipmentShape,
-        item_name: one_line(stem.map(str::to_owned)).ok_or("the file's name is blank")?,
-        item_description: None,
-        item_part: None,
-        image_url: None,
-        ocid: None,
-        ranking: None,
-    })
+pub fn is_image_extension(extension: &str) -> bool {
+    let mut known = EXTENSIONS.iter();
+    known.any(|known| known.eq_ignore_ascii_case(extension))
+}
+
+fn stem(path: &Path) -> Option<String> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    one_line(stem.map(str::to_owned))
 }

@@ -1,52 +1,99 @@
 //! The bytes behind an item's `file`.
 
 use super::demo;
+use super::manifest::cell_bytes;
 
-use crate::record::{Failure, FailureCode};
+use crate::record::{Failure, FailureCode, ImageLocation};
 use crate::settings::MAX_FILE_BYTES;
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// The bytes of an image, on disk or built in. A file that is not there is `missing_image`; one that cannot be read, is
-/// no regular file or is larger than [`MAX_FILE_BYTES`] is `image_load_failed`.
-pub fn image_bytes(file: &Path) -> Result<Cow<'static, [u8]>, Failure> {
-    if let Some(bytes) = demo::embedded(file) {
-        return Ok(Cow::Borrowed(bytes));
+/// The bytes of an image: of a file, of a part of one that holds many, or built in. A file that is
+/// not there is `missing_image`; one that cannot be read, is no regular file or is larger than
+/// [`MAX_FILE_BYTES`] is `image_load_failed`.
+pub fn image_bytes(location: &ImageLocation) -> Result<Cow<'static, [u8]>, Failure> {
+    let bytes = match location {
+        ImageLocation::File(file) => match demo::embedded(file) {
+            Some(bytes) => return Ok(Cow::Borrowed(bytes)),
+            None => file_bytes(file)?,
+        },
+        ImageLocation::Slice {
+            file,
+            offset,
+            length,
+        } => {
+            regular_file(file)?;
+            let most = MAX_FILE_BYTES + 1;
+            slice_bytes(file, *offset, (*length).min(most))
+                .map_err(|error| unusable(location, error))?
+        }
+        ImageLocation::Cell { file, column, row } => {
+            regular_file(file)?;
+            cell_bytes(file, column, *row).map_err(|why| unusable(location, why))?
+        }
+    };
+    match bytes.len() as u64 > MAX_FILE_BYTES {
+        true => Err(too_large(location)),
+        false => Ok(Cow::Owned(bytes)),
     }
-    let failed = |error: std::io::Error| match error.kind() {
+}
+
+fn file_bytes(file: &Path) -> Result<Vec<u8>, Failure> {
+    let length = regular_file(file)?;
+    if length > MAX_FILE_BYTES {
+        return Err(too_large(&file.display()));
+    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    File::open(file)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| failed(file, error))?;
+    Ok(bytes)
+}
+
+/// How long a file is. Asked before opening, since opening a pipe would wait for its writer.
+fn regular_file(file: &Path) -> Result<u64, Failure> {
+    let metadata = fs::metadata(file).map_err(|error| failed(file, error))?;
+    match metadata.is_file() {
+        true => Ok(metadata.len()),
+        false => Err(unusable(&file.display(), "not a regular file")),
+    }
+}
+
+fn slice_bytes(file: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(file)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.take(length).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 == length {
+        true => Ok(bytes),
+        false => Err(io::Error::new(
+            ErrorKind::UnexpectedEof,
+            "the file is shorter now",
+        )),
+    }
+}
+
+fn failed(file: &Path, error: io::Error) -> Failure {
+    match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => failure(
             FailureCode::MissingImage,
             format!("there is no file {}", file.display()),
         ),
-        _ => unusable(file, error),
-    };
-    // Asked before opening, since opening a pipe would wait for its writer.
-    let metadata = fs::metadata(file).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(unusable(file, "not a regular file"));
+        _ => unusable(&file.display(), error),
     }
-    let too_large = || unusable(file, format!("larger than {MAX_FILE_BYTES} bytes"));
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    File::open(file)
-        .map_err(failed)?
-        .take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(too_large());
-    }
-    Ok(Cow::Owned(bytes))
 }
 
-fn unusable(file: &Path, why: impl std::fmt::Display) -> Failure {
+fn too_large(what: &dyn Display) -> Failure {
+    unusable(what, format!("larger than {MAX_FILE_BYTES} bytes"))
+}
+
+fn unusable(what: &dyn Display, why: impl Display) -> Failure {
     failure(
         FailureCode::ImageLoadFailed,
-        format!("cannot read {}: {why}", file.display()),
+        format!("cannot read {what}: {why}"),
     )
 }
 

@@ -7,21 +7,38 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// One row of a source, or a warning about it.
+/// One row of a source, or something about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowEvent {
     Item(SourceRow),
     /// An item whose image the source itself has not got, and why.
     Missing(SourceRow, String),
-    /// Something to tell the user, for example a row that cannot be used, with its number.
+    /// A row that cannot be used.
+    Refused(Note),
+    /// A row that is used, though not all of it, or not as it is written.
+    Noted(Note),
+    /// Something to tell the user about the source as a whole.
     Warning(String),
 }
 
-/// An item, and another name of it that its row tells.
+/// What is wrong with a row. Rows with the same words are told together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Note {
+    /// The source, or the part of it that has the row.
+    pub file: PathBuf,
+    /// Where in that: `line 3`.
+    pub place: String,
+    pub what: String,
+}
+
+/// An item, and what else its row tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRow {
     pub item: Item,
+    /// Another name of the item.
     pub other_name: Option<String>,
+    /// The SHA-256 of the image, where its bytes came with the row.
+    pub sha256: Option<[u8; 32]>,
 }
 
 impl From<Item> for SourceRow {
@@ -29,6 +46,7 @@ impl From<Item> for SourceRow {
         Self {
             item,
             other_name: None,
+            sha256: None,
         }
     }
 }

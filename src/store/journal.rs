@@ -17,7 +17,7 @@ use super::queries::{self, Counts};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::is_measured;
-use super::tables::drafts::read_draft_of;
+use super::tables::drafts::{first_text, read_draft_of};
 use super::tables::groups::find_by_path;
 use super::tables::meta::{self, Content};
 use crate::error::Result;
@@ -382,6 +382,11 @@ impl Journal {
     pub fn version_text(&self, group: GroupId, version: i64) -> Result<Option<Labels>> {
         let draft = read_draft_of(self.database.read(), group, version)?;
         Ok(draft.map(|draft| draft.labels))
+    }
+
+    /// The first text that a group had.
+    pub fn first_text(&self, group: GroupId) -> Result<Option<Labels>> {
+        first_text(self.database.read(), group)
     }
 
     /// A value kept between runs.

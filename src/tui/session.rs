@@ -406,7 +406,7 @@ impl Session {
     pub fn name_of(&self, id: GroupId) -> String {
         let summary = self.records.get(id);
         summary
-            .map(|summary| summary.name.clone())
+            .map(|summary| summary.title().to_owned())
             .unwrap_or_default()
     }
 

@@ -20,7 +20,7 @@ use ratatui::widgets::Widget;
 use ratatui::{Terminal, backend::TestBackend};
 use ratatui_image::picker::{Picker, ProtocolType};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 fn labels(name: &str, color: &str, tags: &[&str]) -> Labels {
     Labels::default()
@@ -107,7 +107,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
     let mut detail = GroupDetail {
         item: Item {
             image_path: summary.image_path.clone(),
-            file: Some(file),
+            file: Some(file.into()),
             claimed_sha256: None,
             source_type: summary.source_type,
             item_name: name.to_owned(),
@@ -192,11 +192,13 @@ fn facts(item: &Item) -> FixFacts {
     }
 }
 
+static VOCABULARY: LazyLock<Arc<Vocabulary>> =
+    LazyLock::new(|| Arc::new(Vocabulary::builtin().unwrap()));
+
 /// What the queue shows of the draft.
 fn summarize(detail: &mut GroupDetail) {
     if let Some(draft) = &detail.draft {
-        let vocabulary = Vocabulary::builtin().unwrap();
-        detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &vocabulary);
+        detail.fixes = facts(&detail.item).offered(&draft.reasons, &draft.labels, &VOCABULARY);
         detail.summary.labels = draft.labels.clone();
     }
     let line = detail.current.review.line.map(|line| line.version);
@@ -255,7 +257,7 @@ impl Bench {
             },
             model: true,
             outdir: "labels".to_owned(),
-            vocabulary: Arc::new(Vocabulary::builtin().unwrap()),
+            vocabulary: Arc::clone(&VOCABULARY),
             pictures,
             english: false,
         };
@@ -603,7 +605,7 @@ impl Bench {
     pub fn show_pixels(&mut self, icon: &std::path::Path) {
         self.graphics.picker.set_protocol_type(ProtocolType::Sixel);
         for detail in self.world.values_mut() {
-            detail.item.file = Some(icon.to_owned());
+            detail.item.file = Some(icon.to_owned().into());
         }
         self.send_all();
         self.message(Message::Pixels(true));

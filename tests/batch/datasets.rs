@@ -175,6 +175,61 @@ fn lines_hold_the_record_with_its_captions() {
 }
 
 #[test]
+fn a_dataset_is_a_source_again() {
+    let mut desk = Desk::with_icons(&["가", "나", "다"]);
+    desk.otherwise(&[say(good("것"))]);
+    desk.batch(&[]).expect(0);
+    let hashes = |folder: &str| {
+        let records = lines(&desk.path().join(folder).join("labels.jsonl"));
+        let mut all: Vec<(String, String)> = records
+            .iter()
+            .map(|record| {
+                let text = |key: &str| record[key].as_str().unwrap().to_owned();
+                (text("image_sha256"), text("item_name"))
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let before = hashes("out");
+    for (format, source, keeps_names) in [
+        ("imagefolder", "--input", true),
+        ("parquet-images", "--input", true),
+        ("webdataset", "--input", true),
+        ("jsonl", "--input", true),
+        ("csv", "--input", false),
+        ("tsv", "--input", false),
+        ("sidecar", "--images", false),
+    ] {
+        let args = ["--shard-size", "2", "--replace"];
+        export(&desk, format, &args).expect(0);
+        let outdir = format!("of-{format}");
+        let args = ["--batch", source, "set", "--outdir", &outdir];
+        ended(&mut desk.command(&args)).expect(0);
+        let again = hashes(&outdir);
+        if keeps_names {
+            assert_eq!(again, before, "{format}");
+        }
+        let images = |all: &[(String, String)]| -> Vec<String> {
+            all.iter().map(|(hash, _)| hash.clone()).collect()
+        };
+        assert_eq!(images(&again), images(&before), "{format}");
+        // What stands in a shard is found there again.
+        let args = [
+            "export",
+            "--outdir",
+            &outdir,
+            "--to",
+            "twice",
+            "--format",
+            "webdataset",
+            "--replace",
+        ];
+        ended(&mut desk.plain(&args)).expect(0);
+    }
+}
+
+#[test]
 fn what_is_written_is_kept_and_another_export_is_not_replaced_unasked() {
     let desk = labeled(&["가", "나", "다"]);
     let shards = ["--shard-size", "1"];

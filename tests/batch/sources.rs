@@ -95,12 +95,56 @@ fn a_bad_line_of_a_manifest_is_told_and_the_rest_goes_on() {
     let huge = "x".repeat(10 << 20);
     let manifest = format!("{{\"image_path\": \n{row}\nnull\n\"{huge}\"\n");
     std::fs::write(desk.source("m.jsonl"), manifest).unwrap();
-    let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(0);
+    let ended = desk
+        .batch_of(&["--input", "source/m.jsonl"], &["--json"])
+        .expect(3);
     assert_eq!(desk.names(), ["좋은 모자"]);
-    for line in [1, 3, 4] {
-        let warning = format!("warning: source/m.jsonl line {line}: ");
-        assert!(ended.err.contains(&warning), "{line}: {}", ended.err);
+    assert_eq!(ended.events().pop().unwrap()["refused"], 3);
+    let again = desk
+        .batch_of(&["--input", "source/m.jsonl"], &["--resume"])
+        .expect(3);
+    for warning in [
+        "1 row refused: not JSON",
+        "1 row refused: not a JSON object (source/m.jsonl line 3)",
+        "1 row refused: longer than 1048576 bytes (source/m.jsonl line 4)",
+    ] {
+        assert!(again.err.contains(warning), "{}", again.err);
     }
+    assert!(again.out.contains("refused: 3 rows"), "{}", again.out);
+}
+
+#[test]
+fn warnings_of_one_kind_are_one_and_a_source_of_no_use_is_an_error() {
+    let desk = Desk::new();
+    let rows = "{\"file\": \"a.png\", \"text\": \"x\"}\n".repeat(8000);
+    std::fs::write(desk.source("m.jsonl"), rows).unwrap();
+    let ended = desk.batch_of(&["--input", "source/m.jsonl"], &[]).expect(1);
+    let told = "000 rows refused: image_path is missing; the row has file, and --image-column \
+                names another (source/m.jsonl line 1, line 2, line 3, ...)";
+    assert!(ended.err.contains(told), "{}", ended.err);
+    assert_eq!(ended.err.matches("warning:").count(), 1, "{}", ended.err);
+    assert!(
+        ended.err.contains("no row of the source can be used"),
+        "{}",
+        ended.err
+    );
+}
+
+#[test]
+fn images_without_names_are_labeled_by_what_they_show() {
+    let mut desk = Desk::new();
+    std::fs::create_dir_all(desk.source("icons/ab")).unwrap();
+    let path = "icons/ab/d41d8cd98f00b204e9800998ecf8427e.png";
+    picture("x").save(desk.source(path)).unwrap();
+    let mut answer = good("것");
+    answer["label_ko"] = "붉은 천으로 지은 단정한 모자".into();
+    desk.otherwise(&[say(answer)]);
+    desk.batch(&[]).expect(0);
+    let record = desk.records().remove(0);
+    assert_eq!(record["image_path"], path);
+    assert_eq!(record["item_name"], "");
+    assert_eq!(record["label_ko"], "붉은 천으로 지은 단정한 모자");
+    assert_eq!(record["quality_flags"]["reasons"], json!([]));
 }
 
 #[test]

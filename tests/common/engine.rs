@@ -3,8 +3,8 @@
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::record::Background;
 use labeler_tui::settings::{
-    EngineOptions, EquipmentName, IconOptions, Lang, OnlySource, PromptOptions, SourceKind,
-    SourceOptions,
+    EngineOptions, EquipmentName, IconOptions, Lang, Mapping, OnlySource, PromptOptions,
+    SourceKind, SourceOptions,
 };
 use std::path::Path;
 
@@ -43,6 +43,7 @@ pub fn engine_with(folder: &Path, options: EngineOptions) -> Engine {
             only: OnlySource::All,
             run_id: None,
             equipment_name: EquipmentName::default(),
+            mapping: Mapping::default(),
             max_samples: None,
         },
         icon: ICON,

@@ -5,7 +5,8 @@ use crate::icon::{self, Picture};
 use crate::prompt::{Chat, Prompter};
 use crate::record::{AttemptSettings, Background, Item};
 use crate::settings::{
-    BenchOptions, EquipmentName, Lang, OnlySource, PromptOptions, SourceKind, SourceOptions,
+    BenchOptions, EquipmentName, Lang, Mapping, OnlySource, PromptOptions, SourceKind,
+    SourceOptions,
 };
 use crate::source::{self, RowEvent, SourceRow};
 use std::ops::ControlFlow;
@@ -33,6 +34,7 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
         only: OnlySource::All,
         run_id: None,
         equipment_name: EquipmentName::default(),
+        mapping: Mapping::default(),
         max_samples: None,
     })?;
     let mut items = Vec::new();
@@ -74,7 +76,7 @@ pub fn prompter(model: &str) -> Result<Prompter> {
 pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
     let file = item
         .file
-        .as_deref()
+        .as_ref()
         .ok_or_else(|| Error::new(ErrorKind::Image, format!("{} has no file", item.image_path)))?;
     let bytes = source::image_bytes(file)
         .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;

@@ -23,6 +23,8 @@ pub enum SourceEvent {
         rows: u64,
         /// The number of rows of each group, by its order.
         rows_of_groups: Vec<u32>,
+        /// Rows that cannot be used.
+        refused: u64,
     },
     Failed(Error),
 }

@@ -14,13 +14,12 @@ use super::queue::Job;
 use crate::error::{Error, Result};
 use crate::labeler::{Factory, LabelRequest};
 use crate::prompt::Prompter;
-use crate::record::GroupId;
+use crate::record::{GroupId, ImageLocation};
 use crate::source::ItemSource;
 use crate::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, unbounded};
 use prepared::PreparedQueue;
 use preprocess::Work;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -30,7 +29,7 @@ use std::time::{Duration, Instant};
 const MESSAGES: usize = 256;
 /// How long a shutdown waits for a thread whose work is no longer wanted: it may be in the middle
 /// of a file on a drive that does not answer, and ends with the process.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_millis(1500);
 
 #[derive(Debug)]
 pub struct Workers {
@@ -132,12 +131,12 @@ impl Workers {
     }
 
     /// Has pictures measured that the model is not asked about now.
-    pub fn measure(&self, files: Vec<(GroupId, PathBuf)>) {
+    pub fn measure(&self, files: Vec<(GroupId, ImageLocation)>) {
         self.preprocess(Work::Measure(files));
     }
 
     /// Has the colors of one picture compared with those of another, pixel for pixel.
-    pub fn recolor(&self, from: (GroupId, PathBuf), to: (GroupId, PathBuf)) {
+    pub fn recolor(&self, from: (GroupId, ImageLocation), to: (GroupId, ImageLocation)) {
         self.preprocess(Work::Recolor { from, to });
     }
 

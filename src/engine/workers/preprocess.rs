@@ -6,13 +6,14 @@ use crate::error::Result;
 use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
-use crate::record::{Appearance, Approved, AskedText, Failure, FailureCode, GroupId, Recoloring};
+use crate::record::{
+    Appearance, Approved, AskedText, Failure, FailureCode, GroupId, ImageLocation, Recoloring,
+};
 use crate::source::image_bytes;
 use crate::vlm::Sampling;
 use crossbeam_channel::{Receiver, Sender};
 use sha2::{Digest as _, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,11 +25,11 @@ const OPINION_TEMPERATURE: f64 = 0.7;
 pub enum Work {
     Attempt(Box<Job>),
     /// Pictures that the model is not asked about now.
-    Measure(Vec<(GroupId, PathBuf)>),
+    Measure(Vec<(GroupId, ImageLocation)>),
     /// Two pictures of one drawing.
     Recolor {
-        from: (GroupId, PathBuf),
-        to: (GroupId, PathBuf),
+        from: (GroupId, ImageLocation),
+        to: (GroupId, ImageLocation),
     },
 }
 
@@ -69,27 +70,27 @@ fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
     }
 }
 
-fn measured(files: Vec<(GroupId, PathBuf)>) -> Vec<(GroupId, Measured)> {
-    let measure = |file: &Path| without_panic(|| Ok(icon::measure(&decoded(file)?)));
+fn measured(files: Vec<(GroupId, ImageLocation)>) -> Vec<(GroupId, Measured)> {
+    let measure = |file: &ImageLocation| without_panic(|| Ok(icon::measure(&decoded(file)?)));
     files
         .into_iter()
         .filter_map(|(group, file)| match measure(&file) {
             Ok(measured) => Some((group, measured)),
             Err(failure) => {
-                tracing::warn!(file = %file.display(), detail = %failure.detail, "not measured");
+                tracing::warn!(file = %file, detail = %failure.detail, "not measured");
                 None
             }
         })
         .collect()
 }
 
-fn recoloring(prompter: &Prompter, from: &Path, to: &Path) -> Option<Recoloring> {
+fn recoloring(prompter: &Prompter, from: &ImageLocation, to: &ImageLocation) -> Option<Recoloring> {
     let found = without_panic(|| {
         let (from, to) = (decoded(from)?, decoded(to)?);
         Ok(icon::recolor(&from, &to, prompter.vocabulary()))
     });
     found.unwrap_or_else(|failure| {
-        tracing::warn!(file = %to.display(), detail = %failure.detail, "not compared");
+        tracing::warn!(file = %to, detail = %failure.detail, "not compared");
         None
     })
 }
@@ -99,7 +100,7 @@ fn without_panic<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fail
     done.unwrap_or_else(|_| Err(broken("the image made the decoder panic")))
 }
 
-fn decoded(file: &Path) -> Result<Icon, Failure> {
+fn decoded(file: &ImageLocation) -> Result<Icon, Failure> {
     icon::decode(&image_bytes(file)?).map_err(|error| broken(&error.cause))
 }
 

@@ -41,6 +41,7 @@ pub fn run(
         Ok(end) => SourceEvent::End {
             rows: end.rows,
             rows_of_groups: end.rows_of_groups,
+            refused: end.refused,
         },
         Err(error) => SourceEvent::Failed(error),
     };

@@ -21,7 +21,7 @@ pub(super) struct Example {
     pub record: Record,
     /// At least one; the first is the text where a format has room for one.
     pub captions: Vec<String>,
-    /// Where the image is now; `None` for one that is built into the program.
+    /// Where the image is now; `None` for one that has no file of its own.
     pub file: Option<PathBuf>,
     /// The image's bytes as they are there.
     pub bytes: Vec<u8>,

@@ -7,7 +7,7 @@ use crate::settings::DatasetOptions;
 use crate::source::image_bytes;
 use crate::store::Journal;
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where pictures are and how they are written.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Pictures {
 pub(super) struct Found {
     pub bytes: Vec<u8>,
     pub sha256: String,
-    /// `None` for one that is built into the program.
+    /// `None` for one that has no file of its own.
     pub file: Option<PathBuf>,
 }
 
@@ -53,7 +53,7 @@ impl Pictures {
     ) -> Result<Found, Unusable> {
         let (item, sha256) = journal.item(group).map_err(|_| Unusable::Unreadable)?;
         let file = match &self.base {
-            Some(base) => base.join(&record.image_path),
+            Some(base) => base.join(&record.image_path).into(),
             None => item.file.ok_or(Unusable::Missing)?,
         };
         let bytes = image_bytes(&file).map_err(|failure| match failure.code {
@@ -72,7 +72,7 @@ impl Pictures {
         Ok(Found {
             bytes: bytes.into_owned(),
             sha256: found,
-            file: (!built_in).then_some(file),
+            file: file.own_file().filter(|_| !built_in).map(Path::to_owned),
         })
     }
 

@@ -8,7 +8,7 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::export::truth::View;
 use crate::icon::{self, Drawing};
 use crate::record::filter::{Query, Sort, select};
-use crate::record::{GroupId, Vocabulary};
+use crate::record::{GroupId, ImageLocation, Vocabulary};
 use crate::settings::DatasetOptions;
 use crate::source::image_bytes;
 use crate::store::Journal;
@@ -230,7 +230,7 @@ fn split(journal: &Journal, options: &DatasetOptions) -> Result<HashMap<GroupId,
     for id in ids {
         let (item, image_sha256) = journal.item(id)?;
         let file = match &options.images {
-            Some(base) => Some(base.join(&item.image_path)),
+            Some(base) => Some(base.join(&item.image_path).into()),
             None => item.file,
         };
         let member = Member {
@@ -246,7 +246,7 @@ fn split(journal: &Journal, options: &DatasetOptions) -> Result<HashMap<GroupId,
 }
 
 /// `None` also where there is no picture: it cannot be in the dataset.
-fn drawing(file: &std::path::Path) -> Option<Drawing> {
+fn drawing(file: &ImageLocation) -> Option<Drawing> {
     let bytes = image_bytes(file).ok()?;
     Drawing::of(&icon::decode(&bytes).ok()?)
 }

@@ -71,7 +71,7 @@ fn both_tables_are_joined_with_their_icons_in_table_order() {
     assert_eq!(read.other_names, ["나이트헬름"]);
     let hat = &read.items[0];
     assert_eq!(hat.image_path, "icons/hat.png");
-    assert_eq!(hat.file, Some(dir.path().join("icons/hat.png")));
+    assert_eq!(hat.file, Some(dir.path().join("icons/hat.png").into()));
     assert_eq!(hat.claimed_sha256.as_deref(), Some("aa"));
     // It is about the item that wears the look.
     assert_eq!(hat.item_description, None);

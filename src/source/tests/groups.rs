@@ -96,12 +96,16 @@ fn rows_are_grouped_by_content_and_by_path() {
         "one wrong hash, told once: {:?}",
         found.warnings
     );
-    assert!(found.warnings[0].starts_with("cape.png: the source says its SHA-256 is beef"));
+    assert_eq!(
+        found.warnings[0],
+        "1 row: image_sha256 is not that of the image, which counts (cape.png)"
+    );
     assert_eq!(
         end.unwrap(),
         SourceEnd {
             rows: 9,
             rows_of_groups: vec![5, 2, 2],
+            refused: 0,
             cut_short: false
         }
     );
@@ -161,15 +165,16 @@ fn max_samples_counts_images() {
 }
 
 #[test]
-fn warnings_keep_their_place_and_an_error_comes_last() {
+fn warnings_are_told_before_the_error_that_ends_the_reading() {
     let icon = png(0);
     let dir = folder(&[("a.png", &icon)]);
     let good = row("a.png", "가", None);
     fs::write(dir.path().join("m.json"), format!("[{good}, 5, {good}, {{")).unwrap();
     let (found, end) = grouped(&manifest_at(dir.path().join("m.json")));
     assert_eq!(found.new.len(), 1);
-    let place = "m.json row 2: not a JSON object";
+    let place = "m.json row 2)";
     assert_eq!(found.warnings.len(), 1);
+    assert!(found.warnings[0].starts_with("1 row refused: not a JSON object"));
     assert!(found.warnings[0].ends_with(place), "{:?}", found.warnings);
     assert_eq!(end.unwrap_err().kind, ErrorKind::Source);
 }

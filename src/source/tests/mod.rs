@@ -1,14 +1,17 @@
 //! Sources as users have them, built here: whole, partial, damaged.
 
 mod databases;
+mod datasets;
+mod folders;
 mod groups;
 mod manifests;
 
 use super::*;
 use crate::record::Item;
-use crate::settings::{EquipmentName, OnlySource};
+use crate::settings::{EquipmentName, Mapping, OnlySource};
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// A small red-to-blue icon, a different one for every `seed`.
@@ -19,6 +22,11 @@ pub fn png(seed: u32) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    crate::text::hex(&sha2::Sha256::digest(bytes))
 }
 
 /// A folder with files in it, gone when dropped.
@@ -38,6 +46,7 @@ pub fn options(kind: SourceKind) -> SourceOptions {
         only: OnlySource::All,
         run_id: None,
         equipment_name: EquipmentName::default(),
+        mapping: Mapping::default(),
         max_samples: None,
     }
 }
@@ -65,6 +74,13 @@ impl Read {
             .map(|item| item.item_name.as_str())
             .collect()
     }
+
+    /// Each with its place, as they are before they are told together.
+    pub fn note(&mut self, note: Note) {
+        let Note { file, place, what } = note;
+        let warning = format!("{} {place}: {what}", file.display());
+        self.warnings.push(warning);
+    }
 }
 
 /// Reads a source to its end.
@@ -77,6 +93,14 @@ pub fn read(options: &SourceOptions) -> Result<Read> {
                 read.other_names.extend(row.other_name);
             }
             RowEvent::Missing(row, why) => read.missing.push((row.item, why)),
+            RowEvent::Refused(note) | RowEvent::Noted(note) => {
+                read.warnings.push(format!(
+                    "{} {}: {}",
+                    note.file.display(),
+                    note.place,
+                    note.what
+                ));
+            }
             RowEvent::Warning(warning) => read.warnings.push(warning),
         }
         ControlFlow::Continue(())
@@ -85,46 +109,9 @@ pub fn read(options: &SourceOptions) -> Result<Read> {
 }
 
 #[test]
-fn a_folder_gives_its_images_by_name() {
-    let dir = folder(&[
-        ("b.PNG", b"x"),
-        ("a.webp", b"x"),
-        ("\u{1106}\u{1169}\u{110c}\u{1161}.png", b"x"),
-        ("notes.txt", b"x"),
-        (".hidden.png", b"x"),
-        ("._a.png", b"x"),
-        ("bell\u{7}.png", b"x"),
-        ("inner/c.png", b"x"),
-    ]);
-    let mut options = options(SourceKind::Folder(dir.path().to_owned()));
-    let all = read(&options).unwrap();
-    assert_eq!(all.names(), ["a", "b", "모자"]);
-    assert_eq!(all.items[0].image_path, "a.webp");
-    assert_eq!(all.items[0].source_type.as_str(), "equipment_shape");
-    assert_eq!(all.items[0].file, Some(dir.path().join("a.webp")));
-    assert_eq!(all.warnings.len(), 1);
-    assert!(
-        all.warnings[0].contains("control characters"),
-        "{:?}",
-        all.warnings
-    );
-    options.only = OnlySource::Cash;
-    assert!(read(&options).unwrap().items.is_empty());
-}
-
-#[test]
-fn a_folder_without_images_is_refused() {
-    let dir = folder(&[("inner/c.png", b"x")]);
-    let error = open(&options(SourceKind::Folder(dir.path().to_owned()))).unwrap_err();
-    assert!(error.cause.contains("holds no images"), "{error}");
-    let error = open(&options(SourceKind::Folder(dir.path().join("nowhere")))).unwrap_err();
-    assert!(error.cause.contains("nowhere"), "{error}");
-}
-
-#[test]
 fn wrong_use_is_said_at_once() {
-    let dir = folder(&[("rows.csv", b"a,b")]);
-    let error = open(&manifest_at(dir.path().join("rows.csv"))).unwrap_err();
+    let dir = folder(&[("rows.xlsx", b"a,b")]);
+    let error = open(&manifest_at(dir.path().join("rows.xlsx"))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Usage);
     assert!(error.hint.unwrap().contains(".jsonl"));
     let mut with_run = manifest_at(dir.path().join("rows.jsonl"));
@@ -142,9 +129,9 @@ fn wrong_use_is_said_at_once() {
 fn what_is_no_plain_file_fails_without_waiting() {
     use crate::record::FailureCode;
     let dir = folder(&[("empty.png", b""), ("inner/x.png", b"x")]);
-    let code = |name: &str| image_bytes(&dir.path().join(name)).unwrap_err().code;
+    let code = |name: &str| image_bytes(&dir.path().join(name).into()).unwrap_err().code;
     assert!(
-        image_bytes(&dir.path().join("empty.png"))
+        image_bytes(&dir.path().join("empty.png").into())
             .unwrap()
             .is_empty()
     );

@@ -137,6 +137,15 @@ pub fn read_drafts(db: &Connection, group: GroupId) -> Result<Vec<(i64, DraftRow
     rows.into_iter().map(RawDraft::parse).collect()
 }
 
+/// The labels of a group's first version.
+pub fn first_text(db: &Connection, group: GroupId) -> Result<Option<Labels>> {
+    let labels: Option<String> = db
+        .prepare_cached("SELECT labels FROM drafts WHERE group_id = ?1 ORDER BY id LIMIT 1")
+        .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
+        .map_err(doing("reading a version"))?;
+    labels.map(|labels| from_json(&labels)).transpose()
+}
+
 /// One version, where it is one of this group.
 pub fn read_draft_of(db: &Connection, group: GroupId, id: i64) -> Result<Option<DraftRow>> {
     let raw = db

@@ -4,13 +4,12 @@ use super::backdrop::{Backdrop, BackdropChoice};
 use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
-use crate::record::{Background, GroupId};
+use crate::record::{Background, GroupId, ImageLocation};
 use crate::threads;
 use image::RgbaImage;
 use ratatui_image::FontSize;
 use ratatui_image::protocol::Protocol;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How an icon is to be drawn.
@@ -38,7 +37,7 @@ pub struct PictureKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureRequest {
     pub key: PictureKey,
-    pub file: PathBuf,
+    pub file: ImageLocation,
 }
 
 /// Whole numbers only: pixel art stays sharp.
@@ -86,8 +85,8 @@ pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
     }
 }
 
-fn read(path: &Path) -> Result<Icon, String> {
-    let bytes = crate::engine::image_bytes(path).map_err(|failure| failure.detail)?;
+fn read(file: &ImageLocation) -> Result<Icon, String> {
+    let bytes = crate::engine::image_bytes(file).map_err(|failure| failure.detail)?;
     icon::decode(&bytes).map_err(|error| error.cause)
 }
 
@@ -309,7 +308,7 @@ mod tests {
     fn what_cannot_be_read_says_why() {
         let request = PictureRequest {
             key: key(RenderMode::Plain(BackdropChoice::Contrast), 10, 5),
-            file: "no/such.png".into(),
+            file: ImageLocation::File("no/such.png".into()),
         };
         assert!(
             load(&Graphics::new(Picker::halfblocks()), &request)

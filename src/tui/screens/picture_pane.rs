@@ -73,7 +73,7 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
         title.push_str(" as the model saw it");
     }
     if let Some(detail) = detail.filter(|_| zoomed) {
-        title.push_str(&format!(": {}", detail.item.item_name));
+        title.push_str(&format!(": {}", detail.summary.title()));
     }
     let title = fit(&title, usize::from(area.width.saturating_sub(4)));
     pane(theme, area, place.borders, &title, zoomed, buf);

@@ -378,7 +378,7 @@ fn draw_finished(view: &View<'_>, area: Rect, buf: &mut Buffer) {
             x + 1,
             y,
             TILE.width.saturating_sub(2),
-            &summary.name,
+            summary.title(),
             theme.dim(),
         );
     }

@@ -127,7 +127,7 @@ impl<'a> Located<'a> {
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Usage,
-                    format!("{} is built into the program", example.record.image_path),
+                    format!("{} has no file of its own", example.record.image_path),
                 )
                 .with_hint("--copy-images puts the images into the dataset"));
             }

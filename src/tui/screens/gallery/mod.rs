@@ -280,7 +280,7 @@ fn tile(
         _ => theme.text(),
     };
     let cells = usize::from(area.width.saturating_sub(1));
-    let name = fit(&summary.name, cells.saturating_sub(width(&marks) + 1));
+    let name = fit(summary.title(), cells.saturating_sub(width(&marks) + 1));
     let y = area.bottom() - 1;
     put(
         buf,
@@ -309,7 +309,7 @@ fn record(theme: &Theme, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
     }
     let cells = area.width.saturating_sub(1);
     let mut head = vec![
-        Span::styled(fit(&summary.name, usize::from(cells / 2)), theme.title()),
+        Span::styled(fit(summary.title(), usize::from(cells / 2)), theme.title()),
         Span::raw("  "),
         Span::styled(
             format!("{} {}", sign(summary.state), summary.state.name()),

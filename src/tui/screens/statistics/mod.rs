@@ -355,7 +355,7 @@ fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
         let x = area.x + TILE.width;
         let cells = area.right().saturating_sub(x);
         if let Some(summary) = session.records.get(*id) {
-            let name = wrap(&summary.name, usize::from(cells));
+            let name = wrap(summary.title(), usize::from(cells));
             for (line, y) in name.iter().zip(y..y + size.height) {
                 put(buf, x, y, cells, line, theme.text());
             }

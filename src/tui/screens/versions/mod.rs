@@ -128,7 +128,7 @@ impl Versions {
     ) {
         let session = view.session;
         let theme = &session.theme;
-        let title = format!("Against the draft of {}", detail.item.item_name);
+        let title = format!("Against the draft of {}", detail.summary.title());
         let focused = self.in_fields;
         let inner = pane(theme, parts.compare, parts.borders, &title, focused, buf);
         let Some((number, version)) = self.version(detail) else {

@@ -27,7 +27,7 @@ pub fn draw(
             "Version {}/{} of {}",
             cursor + 1,
             listed.len(),
-            detail.item.item_name
+            detail.summary.title()
         ),
     };
     let inner = pane(theme, parts.timeline, parts.borders, &title, focused, buf);

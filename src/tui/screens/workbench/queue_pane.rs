@@ -185,7 +185,14 @@ fn draw_row(
         _ => String::new(),
     };
     let name_cells = usize::from(cells - about_cells).saturating_sub(width(&family));
-    put(buf, x, area.y, cells, &pad(&summary.name, name_cells), base);
+    put(
+        buf,
+        x,
+        area.y,
+        cells,
+        &pad(summary.title(), name_cells),
+        base,
+    );
     let beside_name = x + name_cells as u16;
     let family_cells = width(&family) as u16;
     put(

@@ -1,21 +1,20 @@
 //! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
 //! neither the array nor an enormous element of it is ever held.
 
-use super::cp949::Texts;
-use super::json::{BYTE_ORDER_MARK, MAX_ROW, row};
-use super::manifest::Manifest;
-use super::reading::{ItemSource, Sink};
+use super::Manifest;
+use super::json_lines::{BYTE_ORDER_MARK, row};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::checks::MAX_ROW;
+use crate::source::cp949::Texts;
+use crate::source::reading::{ItemSource, Sink};
 use std::io::{self, BufRead};
 
 #[derive(Debug)]
-pub struct Array(Manifest);
+struct Array(Manifest);
 
-impl Array {
-    pub fn open(manifest: Manifest) -> Result<Self> {
-        manifest.open()?;
-        Ok(Self(manifest))
-    }
+pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
+    manifest.open()?;
+    Ok(Box::new(Array(manifest)))
 }
 
 impl ItemSource for Array {
@@ -38,7 +37,7 @@ impl ItemSource for Array {
             let Some(length) = found else {
                 break;
             };
-            let row = row(elements.text.trim_ascii(), length, &mut texts);
+            let row = row(elements.text.trim_ascii(), length, &self.0, &mut texts);
             let place = format_args!("row {number}");
             if texts.end_row(&self.0.path, sink).is_break()
                 || self.0.give(row, &place, sink).is_break()

@@ -1,20 +1,24 @@
 //! The collector's SQLite database, read and never written.
 
+mod connect;
+
+use super::checks::{MAX_ROW, file_at, has_control, one_line, wanted};
 use super::cp949::Texts;
-use super::reading::{
-    ItemSource, RowEvent, Sink, SourceRow, absolute, base_of, cannot_open, cannot_read,
-};
-use super::row::{file_at, has_control, one_line, wanted};
+use super::reading::{ItemSource, Note, RowEvent, Sink, SourceRow, base_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::{EquipmentName, OnlySource};
 use crate::text::paragraphs;
+use connect::{connect, unreadable};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// How often a database is tried that somebody else holds.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A table of items, by the names that the collector gives its columns.
 struct Shape {
@@ -52,8 +56,85 @@ const SHAPES: [Shape; 2] = [
     },
 ];
 
+/// A database, which somebody else may hold while it is opened.
 #[derive(Debug)]
-pub struct Database {
+pub struct Source {
+    path: PathBuf,
+    only: OnlySource,
+    run_id: Option<String>,
+    naming: EquipmentName,
+    opened: Option<Database>,
+}
+
+impl Source {
+    pub fn open(
+        path: &Path,
+        only: OnlySource,
+        run_id: Option<String>,
+        naming: EquipmentName,
+    ) -> Result<Self> {
+        let mut source = Self {
+            path: path.to_owned(),
+            only,
+            run_id,
+            naming,
+            opened: None,
+        };
+        source.try_to_open()?;
+        Ok(source)
+    }
+
+    /// Who holds the database, where somebody does.
+    fn try_to_open(&mut self) -> Result<Option<String>> {
+        let run_id = self.run_id.clone();
+        match Database::open(&self.path, self.only, run_id, self.naming) {
+            Ok(database) => {
+                self.opened = Some(database);
+                Ok(None)
+            }
+            Err(Refused::Held(holder)) => Ok(Some(holder)),
+            Err(Refused::Unfit(error)) => Err(error),
+        }
+    }
+}
+
+impl ItemSource for Source {
+    fn read(&mut self, sink: &mut Sink) -> Result<()> {
+        let mut is_told = false;
+        loop {
+            if let Some(database) = &self.opened {
+                return database.read(sink);
+            }
+            let Some(holder) = self.try_to_open()? else {
+                continue;
+            };
+            let text = format!(
+                "{} is locked by {holder}; waiting until it is free",
+                self.path.display()
+            );
+            if !std::mem::replace(&mut is_told, true) && sink(RowEvent::Warning(text)).is_break() {
+                return Ok(());
+            }
+            thread::sleep(PATIENCE);
+        }
+    }
+}
+
+/// Why a database is not open.
+enum Refused {
+    /// By whom.
+    Held(String),
+    Unfit(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Unfit(error)
+    }
+}
+
+#[derive(Debug)]
+struct Database {
     path: PathBuf,
     base: PathBuf,
     connection: Connection,
@@ -66,13 +147,15 @@ pub struct Database {
 }
 
 impl Database {
-    pub fn open(
+    fn open(
         path: &Path,
         only: OnlySource,
         run_id: Option<String>,
         naming: EquipmentName,
-    ) -> Result<Self> {
-        let connection = connect(path)?;
+    ) -> Result<Self, Refused> {
+        let Some(connection) = connect(path)? else {
+            return Err(Refused::Held(connect::holder(path)));
+        };
         let mut database = Self {
             path: path.to_owned(),
             base: base_of(path)?,
@@ -100,7 +183,8 @@ impl Database {
                 .push((shape.source_type, shape.table, query));
         }
         if database.queries.is_empty() {
-            return Err(database.unfit(format!("it has no table {}", absent.join(" or "))));
+            let why = format!("it has no table {}", absent.join(" or "));
+            return Err(database.unfit(why).into());
         }
         for table in absent {
             let warning = format!("{} has no table {table}", path.display());
@@ -112,7 +196,7 @@ impl Database {
 
     /// The columns of a table in lower case; none where there is no such table.
     fn columns(&self, table: &str) -> Result<Vec<String>> {
-        let failed = |error| cannot_read(&self.path, error);
+        let failed = |error| unreadable(&self.path, &error);
         let mut statement = self
             .connection
             .prepare("SELECT lower(name) FROM pragma_table_info(?1)")
@@ -202,7 +286,7 @@ impl Database {
         let Some(run_id) = &self.run_id else {
             return Ok(());
         };
-        let failed = |error| cannot_read(&self.path, error);
+        let failed = |error| unreadable(&self.path, &error);
         let mut known = Vec::new();
         for (_, table, _) in &self.queries {
             let mut statement = self
@@ -236,14 +320,14 @@ impl Database {
     fn read_row(
         &self,
         row: &Row,
+        place: &str,
         source_type: SourceType,
         texts: &mut Texts,
     ) -> Result<Vec<RowEvent>, String> {
         // Without these a row is of no use; the others cost only themselves.
-        let mut needed = |index, what: &str| match text(row, index, texts) {
-            Some(Err(NotText)) => Err(format!("its {what} is neither UTF-8 nor CP949")),
-            Some(Ok(text)) => Ok(Some(text)),
-            None => Ok(None),
+        let mut needed = |index, what: &str| {
+            let text = text(row, index, texts).transpose();
+            text.map_err(|why| format!("its {what} {why}"))
         };
         let url = one_line(needed(1, "icon URL")?);
         let mut names = [needed(2, "name")?, needed(3, "name")?];
@@ -254,7 +338,15 @@ impl Database {
         let Some(url) = url else {
             return Ok(Vec::new());
         };
-        let mut line = |index| one_line(text(row, index, texts).and_then(Result::ok));
+        let mut events = Vec::new();
+        let mut other = |index, what: &str| match text(row, index, texts)? {
+            Ok(text) => Some(text),
+            Err(why) => {
+                let what = format!("its {what} {why}, and is left out");
+                events.push(RowEvent::Noted(self.note(place, what)));
+                None
+            }
+        };
         let named = names.iter().flatten().any(|name| !name.trim().is_empty());
         let mut names = names.into_iter().filter_map(one_line);
         let Some(item_name) = names.next() else {
@@ -266,22 +358,28 @@ impl Database {
         let other_name = names.next().filter(|other| *other != item_name);
         // The description is of the item, not of the look that it wears.
         let is_of_another = self.naming == EquipmentName::Shape && other_name.is_some();
-        let mut events = Vec::new();
-        let asset = line(8);
-        let mut missing = match (asset, line(11)) {
+        let asset = one_line(other(8, "icon's URL"));
+        let mut missing = match (asset, one_line(other(11, "icon's error"))) {
             (None, _) => Some("the icon was never fetched".to_owned()),
             (_, Some(error)) => Some(format!("fetching the icon failed: {error}")),
             _ => Some("the icon has no file".to_owned()),
         };
+        let claimed_sha256 = one_line(other(10, "icon's sha256"));
+        let item_part = part(one_line(other(5, "part")), one_line(other(6, "slot")));
+        let ocid = one_line(other(7, "ocid"));
+        let description = other(4, "description");
         let mut file = None;
         if let Some(path) = &local_path {
             if has_control(path) {
                 let why = "the icon's local_path holds control characters";
-                events.push(RowEvent::Warning(format!("{url}: {why}")));
+                events.push(RowEvent::Noted(self.note(place, why.to_owned())));
                 missing = Some(why.to_owned());
             } else {
                 missing = None;
-                file = Some(file_at(&self.base, path));
+                let (found, how) = file_at(&self.base, path);
+                let how = how.map(|how| RowEvent::Noted(self.note(place, how.to_owned())));
+                events.extend(how);
+                file = Some(found.into());
             }
         }
         let item = Item {
@@ -291,30 +389,39 @@ impl Database {
                 None => url.clone(),
             },
             file,
-            claimed_sha256: line(10),
+            claimed_sha256,
             source_type,
             item_name,
-            item_part: part(line(5), line(6)),
+            item_part,
             image_url: Some(url),
-            ocid: line(7),
-            item_description: text(row, 4, texts)
-                .and_then(Result::ok)
+            ocid,
+            item_description: description
                 .and_then(|text| paragraphs(&text))
                 .filter(|_| !is_of_another),
             ranking: None,
         };
-        let row = SourceRow { item, other_name };
+        let row = SourceRow {
+            item,
+            other_name,
+            sha256: None,
+        };
         events.push(match missing {
             Some(why) => RowEvent::Missing(row, why),
             None => RowEvent::Item(row),
         });
         Ok(events)
     }
-}
 
-impl ItemSource for Database {
-    fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let failed = |error| cannot_read(&self.path, error);
+    fn note(&self, place: &str, what: String) -> Note {
+        Note {
+            file: self.path.clone(),
+            place: place.to_owned(),
+            what,
+        }
+    }
+
+    fn read(&self, sink: &mut Sink) -> Result<()> {
+        let failed = |error| unreadable(&self.path, &error);
         for warning in &self.warnings {
             if sink(RowEvent::Warning(warning.clone())).is_break() {
                 return Ok(());
@@ -338,8 +445,9 @@ impl ItemSource for Database {
                     Some(rowid) => format!("{table}, row {rowid}"),
                     None => (*table).to_owned(),
                 };
-                let events = self.read_row(row, *source_type, &mut texts);
-                let events = events.unwrap_or_else(|why| vec![warning(&self.path, &place, &why)]);
+                let events = self.read_row(row, &place, *source_type, &mut texts);
+                let events =
+                    events.unwrap_or_else(|why| vec![RowEvent::Refused(self.note(&place, why))]);
                 let told = texts.end_row(&self.path, sink);
                 if told.is_break() || events.into_iter().any(|event| sink(event).is_break()) {
                     return Ok(());
@@ -351,10 +459,6 @@ impl ItemSource for Database {
     }
 }
 
-fn warning(path: &Path, place: &str, why: &str) -> RowEvent {
-    RowEvent::Warning(format!("{} {place}: {why}", path.display()))
-}
-
 fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
     match (part, slot) {
         (Some(part), Some(slot)) if part != slot => Some(format!("{part}/{slot}")),
@@ -362,63 +466,18 @@ fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
     }
 }
 
-/// Bytes that are no text in any encoding that is known here.
-struct NotText;
-
-/// A value as text; SQLite lets any value stand in any column.
-fn text(row: &Row, index: usize, texts: &mut Texts) -> Option<Result<String, NotText>> {
+/// A value as text, or why it is none; SQLite lets any value stand in any column.
+fn text(row: &Row, index: usize, texts: &mut Texts) -> Option<Result<String, &'static str>> {
     match row.get_ref(index).ok()? {
         ValueRef::Null => None,
         ValueRef::Integer(number) => Some(Ok(number.to_string())),
         ValueRef::Real(number) => Some(Ok(number.to_string())),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) if bytes.len() > MAX_ROW => {
+            Some(Err("is longer than 1 MiB"))
+        }
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            let text = texts.read(bytes).ok_or(NotText);
+            let text = texts.read(bytes).ok_or("is neither UTF-8 nor CP949");
             Some(text.map(Cow::into_owned))
         }
     }
-}
-
-/// Opens without leaving a trace. A database in WAL mode makes even a reader create files beside
-/// it; where none are there, nobody writes to it and it can be read as if it could not change.
-fn connect(path: &Path) -> Result<Connection> {
-    let mut head = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(20).read_to_end(&mut head))
-        .map_err(|error| cannot_open(path, &error))?;
-    let uses_wal = head.get(18..20) == Some(&[2, 2]);
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log_is_empty = std::fs::metadata(log).map_or(true, |metadata| metadata.len() == 0);
-    let mode = match uses_wal && log_is_empty {
-        true => "mode=ro&immutable=1",
-        false => "mode=ro",
-    };
-    let uri = format!("file:{}?{mode}", percent_encoded(&absolute(path)?));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(uri, flags).map_err(|error| cannot_read(path, error))?;
-    connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))
-        .map_err(|error| {
-            let hint = match error.sqlite_error_code() {
-                Some(ErrorCode::NotADatabase) => "--db takes the SQLite file that the collector wrote",
-                _ => "if the collector was stopped half-way, open the database with it once, so that it can be set right",
-            };
-            cannot_read(path, error).with_hint(hint)
-        })?;
-    Ok(connection)
-}
-
-fn percent_encoded(path: &Path) -> String {
-    path.as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .map(|&byte| match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }

@@ -1,0 +1,51 @@
+//! `labeler-tui report`: the state of an outdir as one page in one file.
+
+use super::{words_of, write_out};
+use crate::error::Result;
+use crate::export::{ReportPage, write_report};
+use crate::settings::ReportOptions;
+use crate::store;
+use crate::text::{for_line, plural, utc};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
+use std::sync::Arc;
+
+/// Writes the page and says what is in it.
+pub fn run(options: &ReportOptions, out: &mut dyn Write) -> Result<()> {
+    let vocabulary = words_of(&options.outdir, options.vocabulary.as_deref())?;
+    let copy = store::copy_to_read(&options.outdir, Arc::clone(&vocabulary))?;
+    // Hidden where standard error is no terminal.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    let outdir = std::path::absolute(&options.outdir).unwrap_or_else(|_| options.outdir.clone());
+    let name = outdir.file_name().unwrap_or(outdir.as_os_str());
+    let page = ReportPage {
+        html: options.html.clone(),
+        title: format!("Labels in {}", name.to_string_lossy()),
+        about: format!(
+            "labeler-tui {}, {}",
+            env!("CARGO_PKG_VERSION"),
+            utc(jiff::Timestamp::now())
+        ),
+    };
+    let reported = write_report(&copy.journal, &vocabulary, &page, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let reported = reported?;
+    let mut text = format!(
+        "{} in {}\n",
+        plural(reported.images, "image"),
+        for_line(&options.html.display().to_string())
+    );
+    if reported.without_icon > 0 {
+        text.push_str(&format!(
+            "{} cannot be read and stand there without a picture\n",
+            plural(reported.without_icon, "image")
+        ));
+    }
+    write_out(out, text.as_bytes())
+}

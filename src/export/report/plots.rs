@@ -1,0 +1,207 @@
+//! Numbers of the report, and their plots: bars as inline SVG, which filter the records when they
+//! are clicked.
+
+use super::page::escaped;
+use crate::record::{Field, GroupState, GroupSummary, Vocabulary};
+use crate::text::count;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+/// Bars of one plot.
+const BARS: usize = 12;
+/// Bars of the plot of uncertainty.
+const STEPS: usize = 20;
+
+/// What is counted of the records.
+#[derive(Debug, Default)]
+pub struct Tally {
+    images: u64,
+    pub records: u64,
+    pub families: u64,
+    review: u64,
+    flagged: u64,
+    drafts: u64,
+    states: BTreeMap<usize, u64>,
+    reasons: HashMap<&'static str, u64>,
+    words: BTreeMap<Field, HashMap<String, u64>>,
+    uncertainty: [u64; STEPS],
+}
+
+impl Tally {
+    pub fn add(&mut self, summary: &GroupSummary) {
+        self.images += 1;
+        self.review += u64::from(summary.needs_review());
+        let state = GroupState::ALL.iter().position(|of| *of == summary.state);
+        *self.states.entry(state.unwrap_or_default()).or_default() += 1;
+        for reason in &summary.reasons {
+            *self.reasons.entry(reason.code()).or_default() += 1;
+        }
+        if summary.labels.label_ko().is_empty() {
+            return;
+        }
+        self.drafts += 1;
+        self.flagged += u64::from(!summary.reasons.is_empty());
+        let step = (summary.uncertainty * STEPS as f32) as usize;
+        self.uncertainty[step.min(STEPS - 1)] += 1;
+        for (field, _) in Field::shared() {
+            for value in summary.labels.values(field) {
+                let words = self.words.entry(field).or_default();
+                *words.entry(value.clone()).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// The colors of color words, for a page.
+pub fn swatches(vocabulary: &Vocabulary) -> BTreeMap<String, String> {
+    let words = vocabulary.entries(Field::Colors).iter();
+    words
+        .filter_map(|word| {
+            let [r, g, b] = word.rgb()?;
+            Some((word.word.clone(), format!("#{r:02x}{g:02x}{b:02x}")))
+        })
+        .collect()
+}
+
+/// The numbers above the page.
+pub fn figures(tally: &Tally) -> String {
+    let share = |part: u64| match tally.drafts {
+        0 => String::new(),
+        all => format!(" ({:.1} %)", 100.0 * part as f64 / all as f64),
+    };
+    let figures = [
+        ("images", count(tally.images)),
+        ("committed records", count(tally.records)),
+        ("need review", count(tally.review)),
+        (
+            "texts with a reason",
+            format!("{}{}", count(tally.flagged), share(tally.flagged)),
+        ),
+        ("families of recolored icons", count(tally.families)),
+    ];
+    let mut out = String::new();
+    for (name, value) in figures {
+        // Writing to a text cannot fail.
+        let _ = writeln!(out, "<div class=\"figure\"><b>{value}</b>{name}</div>");
+    }
+    out
+}
+
+/// A bar: what it is called, how long it is, and the color of its own that it may have.
+struct Bar {
+    name: String,
+    count: u64,
+    color: Option<String>,
+}
+
+pub fn plots(tally: &Tally, vocabulary: &Vocabulary) -> String {
+    let states = tally.states.iter().map(|(state, count)| Bar {
+        name: GroupState::ALL[*state].name().to_owned(),
+        count: *count,
+        color: None,
+    });
+    let reasons = tally.reasons.iter().map(|(name, count)| Bar {
+        name: (*name).to_owned(),
+        count: *count,
+        color: None,
+    });
+    let mut out = bars("States", Some("state"), states.collect());
+    out.push_str(&bars("Reasons", Some("reason"), reasons.collect()));
+    let swatches = swatches(vocabulary);
+    for (field, shared) in Field::shared() {
+        let Some(words) = tally.words.get(&field) else {
+            continue;
+        };
+        let title = shared.title;
+        let filter = match field {
+            Field::Colors => Some("color"),
+            Field::TagsKo => Some("tag"),
+            _ => None,
+        };
+        let of_colors = field == Field::Colors;
+        let all = words.iter().map(|(word, count)| Bar {
+            name: word.clone(),
+            count: *count,
+            color: swatches.get(word).filter(|_| of_colors).cloned(),
+        });
+        out.push_str(&bars(title, filter, all.collect()));
+    }
+    out.push_str(&histogram(&tally.uncertainty));
+    out
+}
+
+/// The longest bars, the longest first.
+fn bars(title: &str, filter: Option<&str>, mut all: Vec<Bar>) -> String {
+    all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
+    let left = all.len().saturating_sub(BARS);
+    all.truncate(BARS);
+    let Some(longest) = all.first().map(|bar| bar.count.max(1)) else {
+        return String::new();
+    };
+    let height = 18 * all.len();
+    let mut out = format!(
+        "<div class=\"plot\"><h2>{}</h2><svg viewBox=\"0 0 340 {height}\" role=\"img\">",
+        escaped(title)
+    );
+    for (at, bar) in all.iter().enumerate() {
+        let y = 18 * at;
+        let name = escaped(&bar.name);
+        let width = (160.0 * bar.count as f64 / longest as f64).max(1.0);
+        let filter = filter.map_or_else(String::new, |filter| {
+            format!(" data-filter=\"{filter}\" data-value=\"{name}\"")
+        });
+        let color = bar.color.as_ref().map_or_else(String::new, |color| {
+            format!(" style=\"fill:{color};stroke:var(--line)\"")
+        });
+        // Writing to a text cannot fail.
+        let _ = write!(
+            out,
+            "<g{filter}><title>{name}: {number}</title>\
+             <text x=\"0\" y=\"{text}\">{shown}</text>\
+             <rect x=\"130\" y=\"{top}\" width=\"{width:.1}\" height=\"11\" rx=\"2\"{color}/>\
+             <text class=\"number\" x=\"{end:.1}\" y=\"{text}\">{number}</text></g>",
+            number = count(bar.count),
+            shown = escaped(&crate::text::fit(&bar.name, 18)),
+            text = y + 13,
+            top = y + 4,
+            end = 135.0 + width,
+        );
+    }
+    out.push_str("</svg>");
+    if left > 0 {
+        let _ = write!(
+            out,
+            "<span class=\"quiet\">and {} more</span>",
+            count(left as u64)
+        );
+    }
+    out.push_str("</div>\n");
+    out
+}
+
+fn histogram(steps: &[u64; STEPS]) -> String {
+    let highest = steps.iter().copied().max().unwrap_or_default();
+    if highest == 0 {
+        return String::new();
+    }
+    let mut out = String::from(
+        "<div class=\"plot\"><h2>Uncertainty</h2><svg viewBox=\"0 0 340 140\" role=\"img\">",
+    );
+    for (at, number) in steps.iter().enumerate() {
+        let height = 110.0 * *number as f64 / highest as f64;
+        let _ = write!(
+            out,
+            "<rect x=\"{x}\" y=\"{y:.1}\" width=\"15\" height=\"{height:.1}\">\
+             <title>{from:.2}-{to:.2}: {number}</title></rect>",
+            x = 2 + 17 * at,
+            y = 115.0 - height,
+            from = at as f64 / STEPS as f64,
+            to = (at + 1) as f64 / STEPS as f64,
+        );
+    }
+    out.push_str(
+        "<text x=\"2\" y=\"134\">0</text><text x=\"164\" y=\"134\">0.5</text>\
+         <text x=\"326\" y=\"134\">1</text></svg></div>\n",
+    );
+    out
+}

@@ -1,0 +1,56 @@
+//! What a browser would find in a page.
+
+use super::page::{escaped, filled, script_safe};
+use super::plots::{Tally, figures, plots};
+use crate::record::{GroupId, GroupState, GroupSummary, Reason, Vocabulary, testing};
+
+#[test]
+fn texts_from_outside_never_become_a_part_of_the_page() {
+    let name = "</script><script>alert(1)</script>&\u{2028}\u{202e}";
+    let json = serde_json::json!({ "name": name }).to_string();
+    let safe = script_safe(&json);
+    assert!(!safe.contains(['<', '>', '&', '\u{202e}']), "{safe}");
+    let back: serde_json::Value = serde_json::from_str(&safe).unwrap();
+    assert_eq!(back["name"], name);
+    assert_eq!(
+        escaped("<b a=\"1\" c='2'>&"),
+        "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;"
+    );
+    // A text that looks like a slot is none.
+    let page = filled("{{a}}-{{b}}{{", &[("a", "{{b}}"), ("b", "x")]);
+    assert_eq!(page, "{{b}}-x{{");
+}
+
+fn summary(id: i64, reasons: &[Reason]) -> GroupSummary {
+    GroupSummary {
+        id: GroupId(id),
+        order: id as u64,
+        image_path: format!("{id}.png"),
+        name: "모자".to_owned(),
+        source_type: crate::record::SourceType::Cash,
+        part: None,
+        family: None,
+        state: GroupState::Committed,
+        has_record: true,
+        offered: false,
+        reasons: reasons.to_vec(),
+        signals: Vec::new(),
+        uncertainty: 0.3,
+        labels: testing::labels("모자"),
+        note: None,
+        changed_at: 0,
+    }
+}
+
+#[test]
+fn numbers_and_bars_count_the_records() {
+    let mut tally = Tally::default();
+    for id in 0..4 {
+        let reasons: &[Reason] = if id == 0 { &[Reason::FewTags] } else { &[] };
+        tally.add(&summary(id, reasons));
+    }
+    assert!(figures(&tally).contains("<b>1 (25.0 %)</b>texts with a reason"));
+    let plots = plots(&tally, &Vocabulary::builtin().unwrap());
+    assert!(plots.contains("data-filter=\"reason\" data-value=\"few_tags\""));
+    assert!(plots.contains("<title>committed: 4</title>"), "{plots}");
+}

@@ -1,0 +1,71 @@
+//! The checks of texts and paths that all sources share.
+
+use crate::record::SourceType;
+use crate::settings::OnlySource;
+use crate::text::{Forbidden, clean_text, forbidden};
+use std::path::{Path, PathBuf};
+use unicode_normalization::UnicodeNormalization;
+
+/// Longer rows and values are passed over and reported; a long description has a few kilobytes.
+pub const MAX_ROW: usize = 1 << 20;
+
+pub fn wanted(only: OnlySource, source_type: SourceType) -> bool {
+    match only {
+        OnlySource::All => true,
+        OnlySource::EquipmentShape => source_type == SourceType::EquipmentShape,
+        OnlySource::Cash => source_type == SourceType::Cash,
+    }
+}
+
+/// Whether a path cannot be shown as it is. What is merely invisible names a file as well as any
+/// other character.
+pub fn has_control(path: &str) -> bool {
+    path.chars().any(|c| {
+        matches!(
+            forbidden(c),
+            Some(Forbidden::Control | Forbidden::Direction)
+        )
+    })
+}
+
+/// The file that a path of a source means, and how its name differs from the path. Where there is
+/// none of that very name, it is one whose name differs in ways that other systems do not see:
+/// separators as Windows writes them, Hangul as macOS writes it.
+pub fn file_at(base: &Path, path: &str) -> (PathBuf, Option<&'static str>) {
+    const SEPARATORS: &str = "image_path has \\ where the file's path has /";
+    const HANGUL: &str =
+        "image_path has Hangul composed where the file's name has it decomposed, or the reverse";
+    let as_written = base.join(path);
+    // Plain names have no other form, and asking costs time on a slow drive.
+    let is_plain = path.is_ascii() && !path.contains('\\');
+    if is_plain || as_written.exists() {
+        return (as_written, None);
+    }
+    let slashes = path.replace('\\', "/");
+    let other_forms = [
+        (slashes.clone(), SEPARATORS),
+        (slashes.nfc().collect(), HANGUL),
+        (slashes.nfd().collect(), HANGUL),
+    ];
+    let mut other_forms = other_forms
+        .into_iter()
+        .map(|(form, how)| (base.join(form), Some(how)));
+    let found = other_forms.find(|(file, _)| file.exists());
+    found.unwrap_or((as_written, None))
+}
+
+/// The one form that a text has from here on, in the record, the prompt and the rules alike;
+/// `None` where nothing is left.
+pub fn one_line(text: Option<String>) -> Option<String> {
+    Some(clean_text(&text?)).filter(|text| !text.is_empty())
+}
+
+/// An item's name, or why there is none.
+pub fn name(text: Option<String>) -> Result<String, &'static str> {
+    match text {
+        Some(text) if !text.is_empty() => {
+            one_line(Some(text)).ok_or("item_name holds only blanks and invisible characters")
+        }
+        _ => Err("item_name is missing"),
+    }
+}

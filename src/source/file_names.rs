@@ -1,0 +1,122 @@
+//! What an image is called by the files around it.
+
+use super::checks::one_line;
+use crate::text::encoding::decode_value;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+/// Larger text files hold no name.
+const MAX_SIDECAR: u64 = 64 << 10;
+
+/// What cameras and programs call files by themselves.
+const GENERIC: [&str; 25] = [
+    "img",
+    "image",
+    "images",
+    "dsc",
+    "dscn",
+    "dcim",
+    "pic",
+    "picture",
+    "photo",
+    "screenshot",
+    "screen",
+    "scan",
+    "icon",
+    "item",
+    "sprite",
+    "tile",
+    "frame",
+    "file",
+    "untitled",
+    "unnamed",
+    "download",
+    "이미지",
+    "사진",
+    "아이콘",
+    "스크린샷",
+];
+
+/// Whether a file's name, without its extension, says what the image shows: a hash does not, nor
+/// does a counter.
+pub fn is_name(stem: &str) -> bool {
+    let is_separator = |c: char| !c.is_alphanumeric();
+    let letters = stem.split(|c: char| is_separator(c) || c.is_numeric());
+    let mut words = letters
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase);
+    let is_generic = words.all(|word| GENERIC.contains(&word.as_str()));
+    !is_generic && !is_hash(stem)
+}
+
+/// Letters and digits without sense: hexadecimal as checksums and UUIDs are written, or a long
+/// token that mixes both as addresses have it.
+fn is_hash(stem: &str) -> bool {
+    let token: Vec<char> = stem.chars().filter(|c| !matches!(c, '-' | '_')).collect();
+    let digits = token.iter().filter(|c| c.is_ascii_digit()).count();
+    let is_hex = token.iter().all(char::is_ascii_hexdigit);
+    let is_token = token.iter().all(char::is_ascii_alphanumeric);
+    let is_one_word = token.len() == stem.chars().count();
+    (is_hex && digits > 0 && token.len() >= 8)
+        || (is_token && is_one_word && digits >= 3 && token.len() >= 20)
+        || (is_token && is_one_word && token.len() >= 32)
+}
+
+/// The first line of the text file beside an image; `None` where there is none, or nothing in it.
+pub fn sidecar(image: &Path) -> Result<Option<String>, String> {
+    let path = image.with_extension("txt");
+    let unreadable = |why: &str| format!("the .txt beside it cannot be read, {why}");
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(&error.to_string())),
+    };
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SIDECAR)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(&error.to_string()))?;
+    let line = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let (text, _) =
+        decode_value(line).ok_or_else(|| unreadable("it is neither UTF-8 nor CP949"))?;
+    Ok(one_line(Some(text.into_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_and_counters_are_no_names() {
+        for stem in [
+            "IMG_0001",
+            "DSC-12 (3)",
+            "0001",
+            "image",
+            "icon 7",
+            "사진 12",
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "d41d8cd98f00b204",
+            "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+            "KEPCIGAAKJ12HFPE0BBAA3F",
+            "-",
+        ] {
+            assert!(!is_name(stem), "{stem}");
+        }
+        for stem in [
+            "달빛 망토",
+            "red hat",
+            "sword_01",
+            "모자2",
+            "facade",
+            "item-frog",
+            "Excalibur",
+        ] {
+            assert!(is_name(stem), "{stem}");
+        }
+    }
+}

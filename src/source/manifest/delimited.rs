@@ -1,0 +1,157 @@
+//! `.csv` and `.tsv` manifests: a line with the names of the columns, then one row for each image.
+
+use super::Manifest;
+use super::row::Cell;
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::checks::MAX_ROW;
+use crate::source::cp949::Texts;
+use crate::source::reading::{ItemSource, Sink};
+use csv::{ByteRecord, ReaderBuilder};
+use std::io::{self, BufRead, Read};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+#[derive(Debug)]
+struct Table {
+    manifest: Manifest,
+    delimiter: u8,
+}
+
+pub(super) fn open_csv(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
+    open(manifest, b',')
+}
+
+pub(super) fn open_tsv(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
+    open(manifest, b'\t')
+}
+
+fn open(manifest: Manifest, delimiter: u8) -> Result<Box<dyn ItemSource>> {
+    let table = Table {
+        manifest,
+        delimiter,
+    };
+    // Told again when the rows are read.
+    let text = table.manifest.text(&mut |_| ControlFlow::Continue(()))?;
+    if let Some(text) = text {
+        let mut rows = Rows::new(text, delimiter);
+        let names = rows.names().map_err(|error| table.broken(error))?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if let Some((missing, hint)) = table.manifest.columns.missing(&names, false) {
+            let path = table.manifest.path.display();
+            let cause = format!("{path} lacks the required columns: {missing}");
+            return Err(Error::new(ErrorKind::Source, cause).with_hint(hint));
+        }
+    }
+    Ok(Box::new(table))
+}
+
+impl Table {
+    fn broken(&self, error: impl std::fmt::Display) -> Error {
+        self.manifest
+            .unreadable(error)
+            .with_hint("look for a quotation mark that is not closed")
+    }
+}
+
+impl ItemSource for Table {
+    fn read(&mut self, sink: &mut Sink) -> Result<()> {
+        let Some(text) = self.manifest.text(sink)? else {
+            return Ok(());
+        };
+        let mut rows = Rows::new(text, self.delimiter);
+        let names = rows.names().map_err(|error| self.broken(error))?;
+        let mut texts = Texts::default();
+        // As a spreadsheet counts them: the names are the first.
+        for number in 2u64.. {
+            if !rows.next().map_err(|error| self.broken(error))? {
+                break;
+            }
+            let mut row = Ok(self.manifest.row());
+            for (name, value) in names.iter().zip(rows.record.iter()) {
+                let Ok(taken) = &mut row else {
+                    break;
+                };
+                match texts.read(value) {
+                    Some(text) if text.is_empty() => {}
+                    Some(text) => taken.set(name, Cell::Text(text.into_owned())),
+                    None => row = Err("neither UTF-8 nor CP949".to_owned()),
+                }
+            }
+            let place = format_args!("row {number}");
+            if texts.end_row(&self.manifest.path, sink).is_break()
+                || self.manifest.give(row, &place, sink).is_break()
+            {
+                break;
+            }
+        }
+        texts.end(&self.manifest.path, sink);
+        Ok(())
+    }
+}
+
+/// The rows of a table, none of them larger than memory has room for.
+struct Rows {
+    reader: csv::Reader<Bounded>,
+    left: Rc<std::cell::Cell<usize>>,
+    record: ByteRecord,
+}
+
+impl Rows {
+    fn new(text: Box<dyn BufRead>, delimiter: u8) -> Self {
+        let left = Rc::new(std::cell::Cell::new(0));
+        let bounded = Bounded {
+            text,
+            left: Rc::clone(&left),
+        };
+        let reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(bounded);
+        Self {
+            reader,
+            left,
+            record: ByteRecord::new(),
+        }
+    }
+
+    /// Reads the next row; `false` at the end of the table.
+    fn next(&mut self) -> csv::Result<bool> {
+        self.left.set(MAX_ROW);
+        self.reader.read_byte_record(&mut self.record)
+    }
+
+    /// The names of the columns, to be read first.
+    fn names(&mut self) -> csv::Result<Vec<String>> {
+        self.next()?;
+        let mut texts = Texts::default();
+        let mut names = self.record.iter();
+        let mut all = Vec::new();
+        for name in &mut names {
+            let name = texts.read(name).unwrap_or_default();
+            all.push(name.trim_matches(['\u{feff}', ' ']).to_owned());
+        }
+        Ok(all)
+    }
+}
+
+/// Gives no more than one row may have before the next one begins: a quotation mark that is not
+/// closed makes one row of all that follows.
+struct Bounded {
+    text: Box<dyn BufRead>,
+    left: Rc<std::cell::Cell<usize>>,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.text.read(out)?;
+        match self.left.get().checked_sub(read) {
+            Some(left) => self.left.set(left),
+            None => {
+                let why = format!("a row is longer than {MAX_ROW} bytes");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
+        }
+        Ok(read)
+    }
+}

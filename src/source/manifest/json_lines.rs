@@ -1,0 +1,288 @@
+//! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
+
+use super::Manifest;
+use super::row::{Cell, Row};
+use crate::error::Result;
+use crate::source::checks::MAX_ROW;
+use crate::source::cp949::Texts;
+use crate::source::reading::{ItemSource, Sink};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+use std::io::BufRead;
+
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A `.jsonl` manifest.
+#[derive(Debug)]
+struct Lines(Manifest);
+
+pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
+    manifest.open()?;
+    Ok(Box::new(Lines(manifest)))
+}
+
+impl ItemSource for Lines {
+    fn read(&mut self, sink: &mut Sink) -> Result<()> {
+        let Some(reader) = self.0.text(sink)? else {
+            return Ok(());
+        };
+        read_lines(reader, &self.0, sink).map_err(|error| self.0.unreadable(error))
+    }
+}
+
+/// Gives one row a line to `sink`.
+pub fn read_lines(
+    mut reader: impl BufRead,
+    manifest: &Manifest,
+    sink: &mut Sink,
+) -> std::io::Result<()> {
+    let mut line = Vec::new();
+    let mut texts = Texts::default();
+    for number in 1u64.. {
+        let length = read_line(&mut reader, &mut line)?;
+        if length == 0 {
+            break;
+        }
+        // Also in the middle, where two files were put together.
+        let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let row = row(text, length, manifest, &mut texts);
+        let place = format_args!("line {number}");
+        if texts.end_row(&manifest.path, sink).is_break()
+            || manifest.give(row, &place, sink).is_break()
+        {
+            break;
+        }
+    }
+    texts.end(&manifest.path, sink);
+    Ok(())
+}
+
+/// A row from its text, of which at most [`MAX_ROW`] bytes are here; `length` is how long it was.
+pub(super) fn row<'a>(
+    text: &[u8],
+    length: usize,
+    manifest: &'a Manifest,
+    texts: &mut Texts,
+) -> Result<Row<'a>, String> {
+    let mut row = manifest.row();
+    read_object(text, length, &mut row, texts)?;
+    Ok(row)
+}
+
+/// Takes the values of an object into a row.
+pub(super) fn read_object(
+    text: &[u8],
+    length: usize,
+    row: &mut Row,
+    texts: &mut Texts,
+) -> Result<(), String> {
+    if length > MAX_ROW {
+        return Err(format!("longer than {MAX_ROW} bytes"));
+    }
+    if !text.starts_with(b"{") {
+        return Err("not a JSON object".to_owned());
+    }
+    let text = texts.read(text).ok_or("neither UTF-8 nor CP949")?;
+    let error = match parse(&text, row) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    let parsed = without_nan(&text).map(|text| {
+        *row = Row::new(row.columns());
+        parse(&text, row)
+    });
+    match parsed {
+        Some(Ok(())) => Ok(()),
+        _ => Err(format!("not JSON, {}", fault_of_line(&error))),
+    }
+}
+
+fn parse(text: &str, row: &mut Row) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    Values(row).deserialize(&mut json)?;
+    json.end()
+}
+
+/// The same text with `null` for what Python writes of numbers that are none; `None` where there
+/// are none of them.
+fn without_nan(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut is_changed = false;
+    while let Some(next) = rest.find(['"', 'N', 'I', '-']) {
+        out.push_str(&rest[..next]);
+        rest = &rest[next..];
+        if rest.starts_with('"') {
+            let end = end_of_text(rest)?;
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
+        let number = ["NaN", "-Infinity", "Infinity"];
+        match number.into_iter().find(|number| rest.starts_with(number)) {
+            Some(number) => {
+                is_changed = true;
+                out.push_str("null");
+                rest = &rest[number.len()..];
+            }
+            None => {
+                out.push_str(&rest[..1]);
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    is_changed.then_some(out)
+}
+
+/// Behind the closing quote of the text that `text` begins with.
+fn end_of_text(text: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    let mut bytes = text.bytes().enumerate().skip(1);
+    let (end, _) = bytes.find(|(_, byte)| {
+        let ends = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        ends
+    })?;
+    Some(end + 1)
+}
+
+/// Takes the values of an object into a row; those without a use are passed over.
+struct Values<'r, 'a>(&'r mut Row<'a>);
+
+impl<'de> DeserializeSeed<'de> for Values<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Values<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let cell = map.next_value::<Cell>()?;
+            self.0.set(&key, cell);
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyCell)
+    }
+}
+
+struct AnyCell;
+
+impl<'de> Visitor<'de> for AnyCell {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Cell, E> {
+        Ok(Cell::Nothing)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Cell, E> {
+        Ok(Cell::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Cell::Odd("is a list"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Cell::Odd("is an object"))
+    }
+}
+
+/// Reads up to and with the next line feed, keeps at most [`MAX_ROW`] bytes of it in `line`, and
+/// returns how long it really was; 0 at the end of the file.
+fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    line.clear();
+    let mut length = 0;
+    loop {
+        let buffer = reader.fill_buf()?;
+        let (part, ended) = match buffer.iter().position(|&byte| byte == b'\n') {
+            Some(at) => (&buffer[..=at], true),
+            None => (buffer, buffer.is_empty()),
+        };
+        let room = MAX_ROW.saturating_sub(line.len()).min(part.len());
+        line.extend_from_slice(&part[..room]);
+        let read = part.len();
+        length += read;
+        reader.consume(read);
+        if ended {
+            return Ok(length);
+        }
+    }
+}
+
+/// Without serde's own line number: every line is read by itself.
+pub fn fault_of_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_none_are_null() {
+        for (text, expected) in [
+            (
+                "{\"a\": NaN, \"b\":-Infinity}",
+                Some("{\"a\": null, \"b\":null}"),
+            ),
+            (
+                "{\"NaN\": Infinity, \"b\": -1}",
+                Some("{\"NaN\": null, \"b\": -1}"),
+            ),
+            ("{\"a\": \"NaN \\\" NaN\"}", None),
+            ("{\"a\": \"NaN", None),
+        ] {
+            assert_eq!(without_nan(text).as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Manifests in Parquet, read batch by batch; their images may stand in them.
+
+mod cells;
+mod image_column;
+
+pub use image_column::cell_bytes;
+
+use super::Manifest;
+use super::columns::Known;
+use super::row::Row;
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::reading::{ItemSource, RowEvent, Sink};
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, Fields, Schema};
+use cells::{is_scalar, taken};
+use image_column::ImageColumn;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::Compression;
+use parquet::file::metadata::ParquetMetaData;
+use std::fmt::Display;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+const BATCH_ROWS: usize = 1024;
+/// What the images of a batch may have in memory, as far as their average tells.
+const BATCH_BYTES: u64 = 16 << 20;
+/// A column of texts that are longer than this on the average is none of texts about items.
+const LONG_TEXT: i64 = 64 << 10;
+/// So much of a column does no harm, whatever its values are.
+const SMALL_COLUMN: i64 = 16 << 20;
+
+#[derive(Debug)]
+struct Table(Manifest);
+
+pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
+    let table = Table(manifest);
+    table.layout()?;
+    Ok(Box::new(table))
+}
+
+/// What of a file is read, and how.
+struct Layout {
+    file: File,
+    metadata: ArrowReaderMetadata,
+    /// Of values, by their place among all columns.
+    values: Vec<(usize, Known)>,
+    images: Option<ImageColumn>,
+    /// Columns that are of no use.
+    left_out: Vec<String>,
+}
+
+impl Table {
+    /// Looks at the columns; all required ones are there.
+    fn layout(&self) -> Result<Layout> {
+        let file = self.0.open()?;
+        // The plain types of the columns: a text is a text, whether it was written from a
+        // dictionary, a view or a large array.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let plain = self.guarded(|| ArrowReaderMetadata::load(&file, options))?;
+        self.check_codecs(plain.metadata())?;
+        let fields = plain.schema().fields();
+        let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+        let columns = &self.0.columns;
+        let images = ImageColumn::find(fields, columns);
+        if let Some((missing, hint)) = columns.missing(&names, images.is_some()) {
+            let path = self.0.path.display();
+            let cause = format!("{path} lacks the required columns: {missing}");
+            return Err(Error::new(ErrorKind::Source, cause).with_hint(hint));
+        }
+        let mut values = Vec::new();
+        let mut left_out = Vec::new();
+        for (at, field) in fields.iter().enumerate() {
+            let Some(known) = columns.find(field.name()) else {
+                continue;
+            };
+            if images.as_ref().is_some_and(|images| images.at == at) {
+                continue;
+            }
+            let name = &known.name;
+            if !is_scalar(field.data_type()) {
+                let found = field.data_type();
+                left_out.push(format!("column {name} holds {found}, not text or a number"));
+            } else if has_long_texts(plain.metadata(), name) {
+                left_out.push(format!("column {name} holds enormous texts"));
+            } else {
+                values.push((at, known.clone()));
+            }
+        }
+        let used: Vec<&str> = values
+            .iter()
+            .map(|(_, known)| known.name.as_str())
+            .collect();
+        if let Some((missing, _)) = columns.missing(&used, images.is_some()) {
+            let why = format!("{missing} cannot be read: {}", left_out.join("; "));
+            return Err(self.0.unreadable(why));
+        }
+        let schema = viewed(fields, &values, images.as_ref());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        let metadata = Arc::clone(plain.metadata());
+        let metadata = self.guarded(|| ArrowReaderMetadata::try_new(metadata, options))?;
+        Ok(Layout {
+            file,
+            metadata,
+            values,
+            images,
+            left_out,
+        })
+    }
+
+    fn check_codecs(&self, metadata: &ParquetMetaData) -> Result<()> {
+        let codecs = metadata
+            .row_groups()
+            .iter()
+            .flat_map(|group| group.columns());
+        let unknown = codecs
+            .map(|column| column.compression())
+            .find(|codec| matches!(codec, Compression::LZO));
+        match unknown {
+            None => Ok(()),
+            Some(_) => Err(self
+                .0
+                .unreadable("it is compressed with LZO")
+                .with_hint("write it with snappy, zstd, gzip, lz4, brotli or no compression")),
+        }
+    }
+
+    /// The parquet crate panics on some damaged files; to us they are only unreadable.
+    fn guarded<T, E: Display>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T> {
+        guarded(read).map_err(|error| self.0.unreadable(error))
+    }
+}
+
+fn guarded<T, E: Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the file is damaged".to_owned()),
+    }
+}
+
+/// Whether the texts of a column are longer than any text about an item; a file of a few
+/// kilobytes may hold gigabytes.
+fn has_long_texts(metadata: &ParquetMetaData, name: &str) -> bool {
+    let groups = metadata.row_groups().iter();
+    let mut columns = groups
+        .flat_map(|group| group.columns())
+        .filter(|column| column.column_path().parts() == [name]);
+    columns.any(|column| {
+        let size = column.uncompressed_size();
+        size > SMALL_COLUMN && size / column.num_values().max(1) > LONG_TEXT
+    })
+}
+
+/// The schema under which texts and images that are read are views: parts of a page, so that a
+/// value of many rows is in memory once.
+fn viewed(fields: &Fields, values: &[(usize, Known)], images: Option<&ImageColumn>) -> Schema {
+    fn as_view(field: &Field) -> Field {
+        let kind = match field.data_type() {
+            DataType::Utf8 => DataType::Utf8View,
+            DataType::Binary => DataType::BinaryView,
+            DataType::Struct(inner) => {
+                DataType::Struct(inner.iter().map(|field| as_view(field)).collect())
+            }
+            other => other.clone(),
+        };
+        field.clone().with_data_type(kind)
+    }
+    let is_read = |at: usize| {
+        values.iter().any(|(value, _)| *value == at) || images.is_some_and(|images| images.at == at)
+    };
+    let fields = fields
+        .iter()
+        .enumerate()
+        .map(|(at, field)| match is_read(at) {
+            true => as_view(field),
+            false => field.as_ref().clone(),
+        });
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+impl ItemSource for Table {
+    fn read(&mut self, sink: &mut Sink) -> Result<()> {
+        let layout = self.layout()?;
+        for what in &layout.left_out {
+            let text = format!("{}: {what}, and is left out", self.0.path.display());
+            if sink(RowEvent::Warning(text)).is_break() {
+                return Ok(());
+            }
+        }
+        let path = self.0.absolute_path()?;
+        let values = layout.values.iter().map(|(at, _)| *at);
+        let read = values.chain(layout.images.as_ref().map(|images| images.at));
+        let mask = ProjectionMask::roots(layout.metadata.parquet_schema(), read);
+        let rows = match &layout.images {
+            Some(images) => images.batch_rows(layout.metadata.metadata()),
+            None => BATCH_ROWS,
+        };
+        let mut batches = self.guarded(|| {
+            ParquetRecordBatchReaderBuilder::new_with_metadata(layout.file, layout.metadata)
+                .with_projection(mask)
+                .with_batch_size(rows)
+                .build()
+        })?;
+        let mut number = 0u64;
+        while let Some(batch) = self.guarded(|| batches.next().transpose())? {
+            for index in 0..batch.num_rows() {
+                let mut row = self.0.row();
+                take_values(&mut row, &batch, &layout.values, index);
+                let image = layout.images.as_ref();
+                let image = image.and_then(|image| image.at_row(&batch, index, &path, number));
+                let image = image.and_then(|image| image.or_path(&mut row));
+                number += 1;
+                let place = format_args!("row {number}");
+                if self.0.give_with(Ok(row), image, &place, sink).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn take_values(row: &mut Row, batch: &RecordBatch, values: &[(usize, Known)], index: usize) {
+    for (_, known) in values {
+        if let Some(column) = batch.column_by_name(&known.name) {
+            row.set(&known.name, taken(column, index));
+        }
+    }
+}

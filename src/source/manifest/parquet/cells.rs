@@ -1,0 +1,65 @@
+//! Values of Arrow columns as cells of a row.
+
+use crate::source::checks::MAX_ROW;
+use crate::source::manifest::row::Cell;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+
+pub fn is_scalar(kind: &DataType) -> bool {
+    use DataType::{Binary, Boolean, Null, Utf8};
+    kind.is_integer()
+        || matches!(kind, DataType::Float32 | DataType::Float64)
+        || matches!(kind, Utf8 | Binary | Boolean | Null)
+}
+
+/// The value at `index`, in words.
+pub fn taken(column: &ArrayRef, index: usize) -> Cell {
+    macro_rules! number {
+        ($kind:ty) => {
+            Cell::Text(column.as_primitive::<$kind>().value(index).to_string())
+        };
+    }
+    if column.is_null(index) {
+        return Cell::Nothing;
+    }
+    match column.data_type() {
+        DataType::Utf8View => text(column.as_string_view().value(index).as_bytes()),
+        DataType::BinaryView => text(column.as_binary_view().value(index)),
+        DataType::Boolean => Cell::Text(column.as_boolean().value(index).to_string()),
+        DataType::Int8 => number!(Int8Type),
+        DataType::Int16 => number!(Int16Type),
+        DataType::Int32 => number!(Int32Type),
+        DataType::Int64 => number!(Int64Type),
+        DataType::UInt8 => number!(UInt8Type),
+        DataType::UInt16 => number!(UInt16Type),
+        DataType::UInt32 => number!(UInt32Type),
+        DataType::UInt64 => number!(UInt64Type),
+        DataType::Float32 => number(column.as_primitive::<Float32Type>().value(index).into()),
+        DataType::Float64 => number(column.as_primitive::<Float64Type>().value(index)),
+        // `is_scalar` lets nothing else in.
+        _ => Cell::Nothing,
+    }
+}
+
+fn text(bytes: &[u8]) -> Cell {
+    if bytes.len() > MAX_ROW {
+        return Cell::Odd("is longer than 1 MiB");
+    }
+    match str::from_utf8(bytes) {
+        Ok(text) => Cell::Text(text.to_owned()),
+        Err(_) => Cell::Odd("is not UTF-8"),
+    }
+}
+
+/// A column of texts that has none is often one of numbers that are none.
+fn number(value: f64) -> Cell {
+    match value.is_finite() {
+        true => Cell::Text(value.to_string()),
+        false => Cell::Nothing,
+    }
+}

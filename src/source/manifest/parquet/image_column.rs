@@ -1,0 +1,184 @@
+//! A column of images: their bytes, or a struct of bytes and path as Hugging Face datasets has it.
+
+use super::{BATCH_BYTES, BATCH_ROWS, guarded};
+use crate::record::ImageLocation;
+use crate::source::manifest::columns::{Column, Columns};
+use crate::source::manifest::embedded::Embedded;
+use crate::source::manifest::row::{Cell, Row};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Fields};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::ParquetMetaData;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+const BYTES: &str = "bytes";
+const PATH: &str = "path";
+
+/// The column of a file that holds images.
+#[derive(Debug)]
+pub struct ImageColumn {
+    /// Its place among all columns.
+    pub at: usize,
+    name: String,
+    is_struct: bool,
+}
+
+/// What stands in such a column.
+pub enum Image {
+    Bytes(Embedded),
+    /// Only where the image is.
+    Path(String),
+}
+
+impl ImageColumn {
+    /// The column that the user has named, or one by the usual name, or one that is a struct as
+    /// datasets write it.
+    pub fn find(fields: &Fields, columns: &Columns) -> Option<Self> {
+        let is_image = |field: &Field| is_struct(field) || *field.data_type() == DataType::Binary;
+        let is_named = |field: &Field| {
+            let known = columns.find(field.name());
+            known.is_some_and(|known| known.column == Column::Image)
+        };
+        let mut all = fields.iter();
+        let named = all.position(|field| is_image(field) && is_named(field));
+        let any = || fields.iter().position(|field| is_struct(field));
+        let any = || any().filter(|_| !columns.is_image_named);
+        let at = named.or_else(any)?;
+        let field = fields.get(at)?;
+        Some(Self {
+            at,
+            name: field.name().clone(),
+            is_struct: is_struct(field),
+        })
+    }
+
+    /// How many rows are read at once, so that their images fit in memory.
+    pub fn batch_rows(&self, metadata: &ParquetMetaData) -> usize {
+        let groups = metadata.row_groups().iter();
+        let columns = groups
+            .flat_map(|group| group.columns())
+            .filter(|column| column.column_path().parts().first() == Some(&self.name));
+        let bytes: i64 = columns.map(|column| column.uncompressed_size()).sum();
+        let rows = metadata.file_metadata().num_rows().max(1);
+        let each = u64::try_from(bytes / rows).unwrap_or_default().max(1);
+        usize::try_from(BATCH_BYTES / each)
+            .unwrap_or(BATCH_ROWS)
+            .clamp(1, BATCH_ROWS)
+    }
+
+    /// The image of a row; `number` is that of the row in the whole file.
+    pub fn at_row(
+        &self,
+        batch: &RecordBatch,
+        index: usize,
+        file: &Path,
+        number: u64,
+    ) -> Option<Image> {
+        let column = batch.column_by_name(&self.name)?;
+        if column.is_null(index) {
+            return None;
+        }
+        let (bytes, path, column) = match self.is_struct {
+            true => {
+                let fields = column.as_struct();
+                let path = fields.column_by_name(PATH);
+                let path = path.and_then(|path| path_at(path, index));
+                let name = format!("{}.{BYTES}", self.name);
+                (fields.column_by_name(BYTES)?, path, name)
+            }
+            false => (column, None, self.name.clone()),
+        };
+        if bytes.is_null(index) {
+            return path.map(Image::Path);
+        }
+        let location = ImageLocation::Cell {
+            file: file.to_owned(),
+            column,
+            row: number,
+        };
+        let bytes = bytes.as_binary_view_opt()?.value(index);
+        Some(Image::Bytes(Embedded::new(location, path, bytes)))
+    }
+}
+
+impl Image {
+    /// The image where its bytes are there; a path is that of the row.
+    pub fn or_path(self, row: &mut Row) -> Option<Embedded> {
+        match self {
+            Self::Bytes(image) => Some(image),
+            Self::Path(path) => {
+                row.set_missing(Column::Image, path);
+                None
+            }
+        }
+    }
+}
+
+fn is_struct(field: &Field) -> bool {
+    let DataType::Struct(fields) = field.data_type() else {
+        return false;
+    };
+    let is = |name: &str, kind: &DataType| {
+        let mut all = fields.iter();
+        all.any(|field| field.name() == name && field.data_type() == kind)
+    };
+    is(BYTES, &DataType::Binary) && is(PATH, &DataType::Utf8)
+}
+
+fn path_at(paths: &ArrayRef, index: usize) -> Option<String> {
+    match super::cells::taken(paths, index) {
+        Cell::Text(path) => Some(path),
+        Cell::Nothing | Cell::Odd(_) => None,
+    }
+}
+
+/// Reads the bytes of one image again. The error says why there are none.
+pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, String> {
+    let open = || -> Result<Vec<u8>, String> {
+        let file = File::open(file).map_err(|error| error.to_string())?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata =
+            ArrowReaderMetadata::load(&file, options).map_err(|error| error.to_string())?;
+        let mut before = 0;
+        let groups = metadata.metadata().row_groups().iter();
+        let group = groups.enumerate().find_map(|(number, group)| {
+            let rows = u64::try_from(group.num_rows()).unwrap_or_default();
+            let inside = row.checked_sub(before).filter(|inside| *inside < rows);
+            before += rows;
+            inside.map(|inside| (number, inside))
+        });
+        let (group, inside) = group.ok_or("it has fewer rows now")?;
+        let schema = metadata.parquet_schema();
+        let leaf = (0..schema.num_columns()).find(|leaf| {
+            let path = schema.column(*leaf).path().string();
+            path == column
+        });
+        let leaf = leaf.ok_or_else(|| format!("it has no column {column} any more"))?;
+        let mask = ProjectionMask::leaves(schema, [leaf]);
+        let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+            .with_projection(mask)
+            .with_row_groups(vec![group])
+            .with_offset(usize::try_from(inside).unwrap_or(usize::MAX))
+            .with_limit(1)
+            .with_batch_size(1)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let batch = batches.next().ok_or("it has fewer rows now")?;
+        let batch = batch.map_err(|error| error.to_string())?;
+        let value = batch.columns().first().ok_or("the column is gone")?;
+        let bytes = match value.as_struct_opt() {
+            Some(fields) => fields.columns().first().ok_or("the column is gone")?,
+            None => value,
+        };
+        match bytes.as_binary_opt::<i32>() {
+            Some(bytes) if bytes.len() == 1 && !bytes.is_null(0) => Ok(bytes.value(0).to_vec()),
+            _ => Err("the row has no image any more".to_owned()),
+        }
+    };
+    guarded(open)
+}

@@ -1,0 +1,222 @@
+//! One row of a manifest: its cells as they are met, and the item that they make.
+
+use super::columns::{Column, Columns, IMAGE_PATH};
+use super::embedded::Embedded;
+use crate::record::{Item, SourceType};
+use crate::source::checks::{MAX_ROW, file_at, has_control, name, one_line};
+use crate::source::reading::SourceRow;
+use crate::text;
+use std::path::Path;
+
+/// Columns without a use that are named where the ones of use are missing.
+const OTHERS: usize = 8;
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    Nothing,
+    /// A text, or a number or a truth value in words.
+    Text(String),
+    /// What cannot be a text, as in "is a list".
+    Odd(&'static str),
+}
+
+/// A row while it is read.
+#[derive(Debug)]
+pub struct Row<'a> {
+    columns: &'a Columns,
+    /// By column: the value, and the rank of the name that it stood under.
+    cells: [(usize, Cell); Column::COUNT],
+    /// The image stands under the name that our own manifests have for it.
+    is_ours: bool,
+    others: Vec<String>,
+}
+
+/// A row that can be used, and what is not used of it.
+#[derive(Debug)]
+pub struct Checked {
+    pub row: SourceRow,
+    pub notes: Vec<String>,
+}
+
+impl<'a> Row<'a> {
+    pub fn new(columns: &'a Columns) -> Self {
+        Self {
+            columns,
+            cells: std::array::from_fn(|_| (usize::MAX, Cell::Nothing)),
+            is_ours: false,
+            others: Vec::new(),
+        }
+    }
+
+    pub fn columns(&self) -> &'a Columns {
+        self.columns
+    }
+
+    /// Takes a value by the name of its column.
+    pub fn set(&mut self, column: &str, cell: Cell) {
+        let Some(known) = self.columns.find(column) else {
+            if self.others.len() < OTHERS && !self.others.iter().any(|other| other == column) {
+                self.others.push(column.to_owned());
+            }
+            return;
+        };
+        let cell = match cell {
+            Cell::Text(text) if text.trim().is_empty() && known.column != Column::Name => {
+                Cell::Nothing
+            }
+            Cell::Text(text) if text.len() > MAX_ROW => Cell::Odd("is longer than 1 MiB"),
+            cell => cell,
+        };
+        let (rank, old) = &mut self.cells[known.column as usize];
+        let is_better = match (&cell, &old) {
+            (Cell::Nothing, _) => false,
+            (Cell::Odd(_), Cell::Text(_)) => false,
+            (Cell::Text(_), Cell::Odd(_)) => true,
+            _ => known.rank <= *rank,
+        };
+        if is_better {
+            (*rank, *old) = (known.rank, cell);
+            if known.column == Column::Image {
+                self.is_ours = known.name == IMAGE_PATH;
+            }
+        }
+    }
+
+    /// Takes a value that has no column of its own, where no other one is there.
+    pub fn set_missing(&mut self, column: Column, text: String) {
+        let (_, cell) = &mut self.cells[column as usize];
+        if *cell == Cell::Nothing {
+            *cell = Cell::Text(text);
+        }
+    }
+
+    fn take(&mut self, column: Column) -> Cell {
+        std::mem::replace(&mut self.cells[column as usize].1, Cell::Nothing)
+    }
+
+    /// A value that the row can do without.
+    fn optional(&mut self, column: Column, notes: &mut Vec<String>) -> Option<String> {
+        match self.take(column) {
+            Cell::Text(text) => Some(text),
+            Cell::Nothing => None,
+            Cell::Odd(why) => {
+                let all = self.columns.known().iter();
+                let mut names = all.filter(|known| known.column == column);
+                let name = names.next().map_or("", |known| known.name.as_str());
+                notes.push(format!("{name} {why}, and is left out"));
+                None
+            }
+        }
+    }
+
+    fn required(&mut self, column: Column, name: &str) -> Result<Option<String>, String> {
+        match self.take(column) {
+            Cell::Text(text) => Ok(Some(text)),
+            Cell::Nothing => Ok(None),
+            Cell::Odd(why) => Err(format!("{name} {why}")),
+        }
+    }
+
+    /// The item; its path stands under `prefix`, and its file is looked for under `base` unless
+    /// the bytes of the image came with the row.
+    pub fn check(
+        mut self,
+        base: &Path,
+        prefix: &str,
+        image: Option<Embedded>,
+    ) -> Result<Checked, String> {
+        let mut notes = Vec::new();
+        let is_ours = self.is_ours && image.is_none();
+        let written = self.required(Column::Image, "image_path")?;
+        let (image_path, file, sha256) = match image {
+            Some(image) => (
+                image.image_path(written),
+                image.location,
+                Some(image.sha256).filter(|_| image.is_whole),
+            ),
+            None => {
+                let path = written.ok_or_else(|| self.no_image())?;
+                let path = match path.starts_with('/') {
+                    true => path,
+                    false => format!("{prefix}{path}"),
+                };
+                let (file, how) = file_at(base, &path);
+                notes.extend(how.map(str::to_owned));
+                (path, file.into(), None)
+            }
+        };
+        if has_control(&image_path) {
+            return Err("image_path holds control characters".to_owned());
+        }
+        let item_name = match self.columns.is_nameless {
+            true => String::new(),
+            false => name(self.required(Column::Name, "item_name")?)?,
+        };
+        let source_type = self.source_type(is_ours)?;
+        let description = self.optional(Column::Description, &mut notes);
+        let item = Item {
+            file: Some(file),
+            image_path,
+            claimed_sha256: one_line(self.optional(Column::Sha256, &mut notes)),
+            source_type,
+            item_name,
+            item_description: description.as_deref().and_then(text::paragraphs),
+            item_part: one_line(self.optional(Column::Part, &mut notes)),
+            image_url: one_line(self.optional(Column::Url, &mut notes)),
+            ocid: one_line(self.optional(Column::Ocid, &mut notes)),
+            ranking: self.ranking(&mut notes),
+        };
+        Ok(Checked {
+            row: SourceRow {
+                item,
+                other_name: None,
+                sha256,
+            },
+            notes,
+        })
+    }
+
+    fn no_image(&self) -> String {
+        match self.others.is_empty() {
+            true => "image_path is missing".to_owned(),
+            false => format!(
+                "image_path is missing; the row has {}, and --image-column names another",
+                self.others.join(", ")
+            ),
+        }
+    }
+
+    /// Rows of other programs' manifests have none, as images in a folder have not.
+    fn source_type(&mut self, is_ours: bool) -> Result<SourceType, String> {
+        let otherwise = self
+            .columns
+            .source_type
+            .or_else(|| (!is_ours).then_some(SourceType::EquipmentShape));
+        match self.required(Column::SourceType, "source_type")? {
+            Some(text) => SourceType::parse(&text).ok_or_else(|| {
+                let shown: String = text.chars().take(40).collect();
+                format!("source_type is {shown:?}, not \"equipment_shape\" or \"cash\"")
+            }),
+            None => otherwise
+                .ok_or_else(|| "source_type is missing; --source-type says it of all".to_owned()),
+        }
+    }
+
+    fn ranking(&mut self, notes: &mut Vec<String>) -> Option<i64> {
+        let text = self.optional(Column::Ranking, notes)?;
+        let ranking = whole_number(&text);
+        if ranking.is_none() && !matches!(text.as_str(), "NaN" | "nan") {
+            notes.push("ranking is not a whole number, and is left out".to_owned());
+        }
+        ranking
+    }
+}
+
+/// A whole number, also where a column with gaps was written as floating point (`3.0`).
+fn whole_number(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+    })
+}

@@ -1,0 +1,138 @@
+//! What is wrong with rows, told together: how many of each kind, and where the first are.
+
+use super::reading::Note;
+use crate::text::plural;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Places that are named.
+const NAMED: usize = 3;
+/// Kinds that are told apart; the rest are counted together.
+const KINDS: usize = 20;
+
+#[derive(Debug, Default)]
+pub struct Notes {
+    kinds: Vec<Kind>,
+    others: [u64; 2],
+}
+
+#[derive(Debug)]
+struct Kind {
+    is_refused: bool,
+    what: String,
+    rows: u64,
+    first: Vec<Note>,
+}
+
+impl Notes {
+    /// `is_refused`: the row is not used at all.
+    pub fn add(&mut self, note: Note, is_refused: bool) {
+        let known = |kind: &&mut Kind| kind.is_refused == is_refused && kind.what == note.what;
+        if let Some(kind) = self.kinds.iter_mut().find(known) {
+            kind.rows += 1;
+            if kind.first.len() < NAMED {
+                kind.first.push(note);
+            }
+        } else if self.kinds.len() < KINDS {
+            self.kinds.push(Kind {
+                is_refused,
+                what: note.what.clone(),
+                rows: 1,
+                first: vec![note],
+            });
+        } else {
+            self.others[usize::from(is_refused)] += 1;
+        }
+    }
+
+    /// Rows that are not used.
+    pub fn refused(&self) -> u64 {
+        let refused = self.kinds.iter().filter(|kind| kind.is_refused);
+        refused.map(|kind| kind.rows).sum::<u64>() + self.others[1]
+    }
+
+    /// One line for each kind.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.kinds.iter().map(Kind::line).collect();
+        for (rows, refused) in self.others.iter().zip(["", " refused"]) {
+            if *rows > 0 {
+                let rows = plural(*rows as usize, "more row");
+                lines.push(format!("{rows}{refused} for other reasons"));
+            }
+        }
+        lines
+    }
+}
+
+impl Kind {
+    fn line(&self) -> String {
+        let refused = if self.is_refused { " refused" } else { "" };
+        let rows = plural(self.rows as usize, "row");
+        let mut line = format!("{rows}{refused}: {} (", self.what);
+        let mut file: Option<&Path> = None;
+        for (at, note) in self.first.iter().enumerate() {
+            if at > 0 {
+                line.push_str(", ");
+            }
+            if file != Some(&note.file) && note.file != Path::new("") {
+                // Writing to a text does not fail.
+                let _ = write!(line, "{} ", note.file.display());
+            }
+            file = Some(&note.file);
+            line.push_str(&note.place);
+        }
+        if self.rows > self.first.len() as u64 {
+            line.push_str(", ...");
+        }
+        line.push(')');
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(file: &str, place: u64, what: &str) -> Note {
+        Note {
+            file: file.into(),
+            place: format!("line {place}"),
+            what: what.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_kind_is_one_line_with_its_first_places() {
+        let mut notes = Notes::default();
+        for line in 1..=8000 {
+            notes.add(note("a.jsonl", line, "item_name is missing"), true);
+        }
+        notes.add(note("a.jsonl", 3, "ranking is a list"), false);
+        notes.add(note("b.jsonl", 1, "ranking is a list"), false);
+        assert_eq!(notes.refused(), 8000);
+        assert_eq!(
+            notes.lines(),
+            [
+                format!(
+                    "{} refused: item_name is missing (a.jsonl line 1, line 2, line 3, ...)",
+                    plural(8000, "row")
+                ),
+                "2 rows: ranking is a list (a.jsonl line 3, b.jsonl line 1)".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn kinds_are_bounded() {
+        let mut notes = Notes::default();
+        for line in 0..100 {
+            notes.add(note("a", line, &format!("wrong {line}")), true);
+        }
+        assert_eq!(notes.refused(), 100);
+        assert_eq!(notes.lines().len(), KINDS + 1);
+        assert_eq!(
+            notes.lines()[KINDS],
+            "80 more rows refused for other reasons"
+        );
+    }
+}

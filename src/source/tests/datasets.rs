@@ -1,0 +1,325 @@
+//! Tables, datasets of other programs, and images that stand in them.
+
+use super::manifests::{ROW, parquet_bytes, strings};
+use super::*;
+use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::{BrotliLevel, Compression, GzipLevel};
+use ::parquet::file::properties::WriterProperties;
+use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray};
+use arrow_schema::{DataType, Field};
+use std::io::Write as _;
+use std::sync::Arc;
+
+fn manifest(name: &str, bytes: &[u8]) -> (TempDir, SourceOptions) {
+    let dir = folder(&[(name, bytes)]);
+    let options = manifest_at(dir.path().join(name));
+    (dir, options)
+}
+
+fn read_as(name: &str, bytes: &[u8]) -> Read {
+    let (_dir, options) = manifest(name, bytes);
+    read(&options).unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+#[test]
+fn tables_with_a_header_are_read() {
+    let table = "image_path,item_name,source_type,item_description,ranking\r\n\
+                 a.png,\"모자, \"\"붉은\"\"\",cash,\"둘째\n줄\",3\r\n\
+                 b.png,,cash,,\r\n\
+                 c.png,칼,equipment_shape\r\n";
+    let marked = format!("\u{feff}{table}");
+    let tabs = table.replace("모자, ", "모자 ").replace(',', "\t");
+    for (name, bytes) in [
+        ("m.csv", marked.as_bytes().to_vec()),
+        ("m.csv.gz", gzip(table.as_bytes())),
+        ("m.tsv", tabs.into_bytes()),
+        ("m.csv", encoding_rs::EUC_KR.encode(table).0.into_owned()),
+    ] {
+        let read = read_as(name, &bytes);
+        assert_eq!(read.items.len(), 2, "{name} {:?}", read.warnings);
+        assert!(read.items[0].item_name.ends_with("\"붉은\""));
+        assert_eq!(read.items[0].item_description.as_deref(), Some("둘째\n줄"));
+        assert_eq!(read.items[0].ranking, Some(3));
+        assert_eq!(read.items[1].source_type.as_str(), "equipment_shape");
+        let refused = read
+            .warnings
+            .iter()
+            .find(|warning| warning.contains(" row 3: "));
+        assert!(refused.unwrap().ends_with("item_name is missing"));
+    }
+}
+
+#[test]
+fn a_table_without_its_columns_is_refused_by_name() {
+    let (_dir, options) = manifest("m.csv", b"picture,what\na.png,x\n");
+    let error = open(&options).unwrap_err();
+    assert!(error.cause.ends_with("image_path, item_name"), "{error}");
+    assert!(error.hint.unwrap().contains("picture, what"));
+    let mut mapped = options;
+    mapped.mapping.image_column = Some("picture".to_owned());
+    mapped.mapping.name_column = Some("what".to_owned());
+    let read = read(&mapped).unwrap();
+    assert_eq!(read.items[0].image_path, "a.png");
+    assert_eq!(read.names(), ["x"]);
+    assert_eq!(read.items[0].source_type.as_str(), "equipment_shape");
+}
+
+#[test]
+fn a_quotation_mark_that_is_not_closed_does_not_fill_the_memory() {
+    let rest = "b.png,칼,cash\n".repeat(200_000);
+    let table = format!("image_path,item_name,source_type\na.png,\"모자,cash\n{rest}");
+    let (_dir, options) = manifest("m.csv", table.as_bytes());
+    let error = read(&options).unwrap_err();
+    assert!(error.cause.contains("a row is longer than"), "{error}");
+}
+
+#[test]
+fn names_of_columns_can_be_said_for_every_form() {
+    let json = r#"{"icon":"a.png","title":"no","label":"모자"}"#;
+    let table = parquet_bytes(vec![
+        ("icon", strings([Some("a.png")])),
+        ("title", strings([Some("no")])),
+        ("label", strings([Some("모자")])),
+    ]);
+    for (name, bytes) in [
+        ("m.ndjson", json.as_bytes().to_vec()),
+        ("m.jsonl.gz", gzip(json.as_bytes())),
+        ("m.json", format!("[{json}]").into_bytes()),
+        (
+            "m.csv",
+            b"icon,title,label\na.png,no,\xeb\xaa\xa8\xec\x9e\x90\n".to_vec(),
+        ),
+        ("m.parquet", table),
+    ] {
+        let (_dir, mut options) = manifest(name, &bytes);
+        options.mapping.image_column = Some("icon".to_owned());
+        options.mapping.name_column = Some("label".to_owned());
+        options.mapping.source_type = Some(crate::record::SourceType::Cash);
+        let read = read(&options).unwrap();
+        assert_eq!(read.names(), ["모자"], "{name}");
+        assert_eq!(read.items[0].image_path, "a.png");
+        assert_eq!(read.items[0].source_type.as_str(), "cash");
+    }
+}
+
+#[test]
+fn an_imagefolder_is_read_by_its_metadata() {
+    let row = |file: &str, text: &str| format!(r#"{{"file_name":"{file}","text":"{text}","n":1}}"#);
+    let dir = folder(&[
+        ("train/metadata.jsonl", row("0000/a.png", "모자").as_bytes()),
+        ("train/0000/a.png", b"a"),
+        ("test/metadata.csv", "file_name,text\na.png,칼\n".as_bytes()),
+        ("test/a.png", b"b"),
+        ("other.jsonl", ROW.as_bytes()),
+    ]);
+    let all = read(&manifest_at(dir.path())).unwrap();
+    assert_eq!(all.names(), ["칼", "모자"]);
+    // The same name in two splits stays apart.
+    assert_eq!(all.items[0].image_path, "test/a.png");
+    assert_eq!(all.items[1].image_path, "train/0000/a.png");
+    let file = all.items[1].file.as_ref().unwrap();
+    assert_eq!(image_bytes(file).unwrap().as_ref(), b"a");
+    // One split by itself is relative to its own folder.
+    let one = read(&manifest_at(dir.path().join("train/metadata.jsonl"))).unwrap();
+    assert_eq!(one.items[0].image_path, "0000/a.png");
+    assert_eq!(one.items[0].source_type.as_str(), "equipment_shape");
+}
+
+#[test]
+fn a_folder_of_parquet_parts_is_one_table() {
+    let part = |name: &str| {
+        parquet_bytes(vec![
+            ("image_path", strings([Some("icons/a.png")])),
+            ("item_name", strings([Some(name)])),
+            ("source_type", strings([Some("cash")])),
+        ])
+    };
+    let dir = folder(&[
+        ("m.parquet/part-00001.snappy.parquet", &part("칼")),
+        ("m.parquet/part-00000.snappy.parquet", &part("모자")),
+        ("m.parquet/_SUCCESS", b""),
+        ("m.parquet/.part-00000.crc", b"x"),
+    ]);
+    let read = read(&manifest_at(dir.path().join("m.parquet"))).unwrap();
+    assert_eq!(read.names(), ["모자", "칼"]);
+    // Its paths lead from where a file of that name would be.
+    let file = read.items[0].file.as_ref().unwrap().own_file();
+    assert_eq!(file, Some(dir.path().join("icons/a.png").as_path()));
+    let error = open(&manifest_at(folder(&[("a.png", b"x")]).path())).unwrap_err();
+    assert!(error.hint.unwrap().contains("--images"));
+}
+
+/// Images in the form of Hugging Face datasets, so many in a group of rows.
+fn image_table(
+    images: &[(Option<Vec<u8>>, Option<&str>)],
+    group: usize,
+    codec: Compression,
+) -> Vec<u8> {
+    let bytes: BinaryArray = images.iter().map(|(bytes, _)| bytes.as_deref()).collect();
+    let paths: StringArray = images.iter().map(|(_, path)| *path).collect();
+    let fields = vec![
+        Field::new("bytes", DataType::Binary, true),
+        Field::new("path", DataType::Utf8, true),
+    ];
+    let columns: Vec<ArrayRef> = vec![Arc::new(bytes), Arc::new(paths)];
+    let structs = StructArray::try_new(fields.into(), columns, None).unwrap();
+    let names: StringArray = (0..images.len())
+        .map(|n| Some(format!("이름 {n}")))
+        .collect();
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("label", Arc::new(names.clone()) as ArrayRef, true),
+        ("picture", Arc::new(structs) as ArrayRef, true),
+        ("text", Arc::new(names) as ArrayRef, true),
+    ])
+    .unwrap();
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(group))
+        .set_compression(codec)
+        .build();
+    let mut out = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut out, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    out
+}
+
+/// All groups of a source: path, name and bytes of each, and the warnings.
+fn groups(options: &SourceOptions) -> (Vec<(String, String, Vec<u8>)>, Vec<String>) {
+    let (mut found, mut warnings) = (Vec::new(), Vec::new());
+    group(open(options).unwrap(), None, &mut |event| {
+        match event {
+            GroupEvent::New(new) => {
+                let bytes = image_bytes(new.item.file.as_ref().unwrap()).unwrap();
+                assert_eq!(new.sha256, Some(crate::source::tests::sha256(&bytes)));
+                found.push((new.item.image_path, new.item.item_name, bytes.into_owned()));
+            }
+            GroupEvent::Warning(text) => warnings.push(text),
+            GroupEvent::Name { .. } | GroupEvent::Path { .. } => {}
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    (found, warnings)
+}
+
+#[test]
+fn images_in_parquet_are_read_in_place_again_and_again() {
+    let images: Vec<_> = (0..25).map(png).collect();
+    let rows: Vec<(Option<Vec<u8>>, Option<&str>)> = images
+        .iter()
+        .enumerate()
+        .map(|(n, bytes)| {
+            let path = match n {
+                0 => Some("icons/first.png"),
+                1 => None,
+                _ => Some("image.png"),
+            };
+            (Some(bytes.clone()), path)
+        })
+        .chain([(Some(images[3].clone()), Some("again.png")), (None, None)])
+        .collect();
+    for codec in [
+        Compression::UNCOMPRESSED,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4_RAW,
+    ] {
+        let (_dir, options) = manifest("m.parquet", &image_table(&rows, 7, codec));
+        let (found, warnings) = groups(&options);
+        let bytes: Vec<&Vec<u8>> = found.iter().map(|(_, _, bytes)| bytes).collect();
+        assert_eq!(bytes, images.iter().collect::<Vec<_>>());
+        assert_eq!(found[0].0, "icons/first.png");
+        assert_eq!(found[0].1, "이름 0");
+        assert!(
+            found[1].0.ends_with(".png") && found[1].0.len() == 20,
+            "{}",
+            found[1].0
+        );
+        // No two images have one path, whatever the file says.
+        let paths: std::collections::HashSet<&String> = found.iter().map(|of| &of.0).collect();
+        assert_eq!(paths.len(), images.len());
+        assert_eq!(found[2].0, "image.png");
+        assert!(found[3].0.starts_with("image-"));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("image_path is missing"),
+            "{warnings:?}"
+        );
+    }
+}
+
+fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = ::tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = ::tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+#[test]
+fn webdataset_shards_are_read_in_place() {
+    let long = format!("{}/c.jpg", "폴더".repeat(40));
+    let (one, two, three) = (png(1), png(2), png(3));
+    let json = r#"{"item_name":"칼","source_type":"cash","ranking":2}"#;
+    let first = tar(&[
+        ("a.txt", "모자\n둘째 줄".as_bytes()),
+        ("a.png", &one),
+        ("b.png", &two),
+        ("b.json", json.as_bytes()),
+        ("b.txt", "긴 설명".as_bytes()),
+        ("readme", b"x"),
+        ("c.cls", b"1"),
+    ]);
+    let second = tar(&[
+        (&long, &three),
+        (&long.replace(".jpg", ".txt"), b"hat"),
+        ("d.png", &one),
+    ]);
+    let dir = folder(&[
+        ("s/00000.tar", &first),
+        ("s/00001.tar", &second),
+        ("s/sizes.json", b"{}"),
+    ]);
+    let (found, warnings) = groups(&manifest_at(dir.path().join("s")));
+    assert_eq!(
+        found,
+        [
+            ("a.png".to_owned(), "모자".to_owned(), one),
+            ("b.png".to_owned(), "칼".to_owned(), two),
+            (long, "hat".to_owned(), three),
+        ]
+    );
+    // `d.png` has no name, and is not there under another.
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].ends_with("00001.tar d.png)"), "{warnings:?}");
+    let broken = read(&manifest("m.tar", &first[..700]).1);
+    assert!(broken.is_err());
+}
+
+#[test]
+fn a_container_that_has_changed_fails_its_images_alone() {
+    let rows = [(Some(png(1)), Some("a.png")), (Some(png(2)), Some("b.png"))];
+    let bytes = image_table(&rows, 10, Compression::SNAPPY);
+    let (dir, options) = manifest("m.parquet", &bytes);
+    let items = read(&options).unwrap().items;
+    let second = items[1].file.as_ref().unwrap();
+    fs::write(
+        dir.path().join("m.parquet"),
+        image_table(&rows[..1], 10, Compression::SNAPPY),
+    )
+    .unwrap();
+    let failure = image_bytes(second).unwrap_err();
+    assert!(failure.detail.contains("fewer rows"), "{}", failure.detail);
+    fs::remove_file(dir.path().join("m.parquet")).unwrap();
+    let failure = image_bytes(second).unwrap_err();
+    assert_eq!(failure.code, crate::record::FailureCode::MissingImage);
+}

@@ -235,7 +235,7 @@ impl<'de> Visitor<'de> for AnyCell {
 
 /// Reads up to and with the next line feed, keeps at most [`MAX_ROW`] bytes of it in `line`, and
 /// returns how long it really was; 0 at the end of the file.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+pub(super) fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     line.clear();
     let mut length = 0;
     loop {

@@ -58,6 +58,13 @@ pub fn open(path: &Path, only: OnlySource, mapping: &Mapping) -> Result<Box<dyn 
 }
 
 fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
+    if manifest.path == Path::new("-") {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "a manifest is not read from standard input",
+        )
+        .with_hint("write it to a file such as rows.jsonl and give that"));
+    }
     let Some(open) = form(&manifest.path) else {
         return Err(Error::new(
             ErrorKind::Usage,

@@ -5,7 +5,7 @@ mod summary;
 use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::text::{duration, for_json, for_line, plural};
-use crate::wording;
+use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                     }
                     Event::Broken(broken) => {
                         screen.finish();
-                        return Err(wording::broken(&broken));
+                        return Err(Words::ENGLISH.broken(&broken));
                     }
                     _ => {}
                 }
@@ -220,11 +220,11 @@ impl Screen {
                 self.note(&format!("source: {rows} rows, {groups} images"))
             }
             Event::Warning(warning) => {
-                self.note(&format!("warning: {}", wording::warning(warning)))
+                self.note(&format!("warning: {}", Words::ENGLISH.warning(warning)))
             }
             // What cannot be cured ends the run, and is its error.
             Event::Blocked(blocked) if blocked.cure == Cure::Rewrite => {
-                let error = wording::blocked(blocked);
+                let error = Words::ENGLISH.blocked(blocked);
                 self.note(&format!("warning: {}", error.cause))
             }
             Event::Failed {
@@ -382,16 +382,16 @@ fn event_json(event: &Event) -> Option<Value> {
             "detail": detail,
         }),
         Event::Warning(warning) => json!({
-            "event": "warning", "text": wording::warning(warning),
+            "event": "warning", "text": Words::ENGLISH.warning(warning),
         }),
         Event::Blocked(blocked) => {
-            let error = wording::blocked(blocked);
+            let error = Words::ENGLISH.blocked(blocked);
             json!({ "event": "blocked", "cause": error.cause, "hint": error.hint })
         }
         Event::Unblocked => json!({ "event": "unblocked" }),
         Event::Stopped(summary) => summary::json(summary),
         Event::Broken(broken) => {
-            let error = wording::broken(broken);
+            let error = Words::ENGLISH.broken(broken);
             json!({ "event": "broken", "cause": error.cause, "hint": error.hint })
         }
         Event::Groups(_)

@@ -1,6 +1,7 @@
 //! Small option structs, one per stage; `cli` fills them from flags, environment and file.
 
 use crate::record::{Background, SourceType};
+use crate::text::Language;
 use std::path::{Path, PathBuf};
 
 /// Larger image files are not read.
@@ -211,6 +212,8 @@ pub struct FrontOptions {
     /// A built-in theme's name or a file.
     pub theme: Option<String>,
     pub pictures: PictureChoice,
+    /// What the workstation speaks.
+    pub language: Language,
 }
 
 /// Everything a labeling run needs, one struct per stage.

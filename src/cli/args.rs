@@ -4,12 +4,13 @@ use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
     OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
-    parse_device, parse_temperature, pictures, precision, quantize, source_type, whole,
+    parse_device, parse_temperature, pictures, precision, quantize, source_type, ui_lang, whole,
 };
 use crate::record::{Background, SourceType};
 use crate::settings::{
     DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
 };
+use crate::text::Language;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -364,6 +365,9 @@ pub struct LabelArgs {
     /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
     #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
     pub pictures: Option<PictureChoice>,
+    /// Language of the workstation: ko or en [default: that of the locale]
+    #[arg(long, value_name = "L", env = "LABELER_UI_LANG", value_parser = ui_lang())]
+    pub ui_lang: Option<Language>,
     /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
     #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
     pub log_level: Option<tracing::Level>,

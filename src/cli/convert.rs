@@ -17,6 +17,7 @@ use crate::settings::{
     JournalOptions, LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize,
     RemoteOptions, ReportOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
+use crate::text::Language;
 use std::path::PathBuf;
 
 const DEFAULT_MODEL: &str = "Qwen/Qwen2-VL-2B-Instruct";
@@ -167,6 +168,9 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             keymap: args.keymap,
             theme: args.theme,
             pictures: args.pictures.unwrap_or_default(),
+            language: args
+                .ui_lang
+                .unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok())),
         },
         log_level: args.log_level.unwrap_or(tracing::Level::INFO),
     })

@@ -4,6 +4,7 @@ use crate::record::{Background, SourceType};
 use crate::settings::{
     DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
 };
+use crate::text::Language;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::fmt::Display;
@@ -120,6 +121,10 @@ pub fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
         ("blocks", PictureChoice::Blocks),
         ("none", PictureChoice::None),
     ])
+}
+
+pub fn ui_lang() -> impl TypedValueParser<Value = Language> {
+    words(&[("ko", Language::Korean), ("en", Language::English)])
 }
 
 pub fn log_level() -> impl TypedValueParser<Value = tracing::Level> {

@@ -11,7 +11,7 @@ use crate::vlm::open::{OnOpening, Opened, Opening, open};
 use crate::vlm::{
     FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, LoadStage, Sampling,
 };
-use crate::wording;
+use crate::wording::Words;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::path::Path;
@@ -129,7 +129,7 @@ fn run_remote(
     let chats = Chats::new(remote)?;
     for notice in chats.notices() {
         // Nothing is lost where nobody reads it.
-        let notice = for_line(&wording::server_notice(&notice));
+        let notice = for_line(&Words::ENGLISH.server_notice(&notice));
         let _ = writeln!(std::io::stderr(), "{notice}");
     }
     let said = chats.ask(&turn)?;

@@ -6,7 +6,7 @@ use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
 use crate::record::fixes::FixPreview;
 use crate::record::{
     Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
-    Reason, StepReport, Vocabulary, VocabularyPreview,
+    PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,9 +140,9 @@ pub enum Cure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     Done(Box<StepReport>),
-    /// The name of the step that was taken back.
-    Undone(String),
-    Redone(String),
+    /// The step that was taken back.
+    Undone(PastStep),
+    Redone(PastStep),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -156,8 +156,8 @@ pub enum Event {
         step: Option<Step>,
         /// The groups that it changed, or was to change where it changed none.
         groups: Vec<GroupId>,
-        undo: Option<String>,
-        redo: Option<String>,
+        undo: Option<PastStep>,
+        redo: Option<PastStep>,
     },
     VocabularyPreview {
         groups: Vec<GroupId>,

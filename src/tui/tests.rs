@@ -2,6 +2,7 @@
 
 mod editing;
 mod flow;
+mod korean;
 mod queue;
 mod trouble;
 mod versions;

@@ -113,7 +113,7 @@ pub fn plots(tally: &Tally, vocabulary: &Vocabulary) -> String {
         let Some(words) = tally.words.get(&field) else {
             continue;
         };
-        let title = shared.title;
+        let title = shared.title.english;
         let filter = match field {
             Field::Colors => Some("color"),
             Field::TagsKo => Some("tag"),

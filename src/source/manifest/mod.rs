@@ -31,8 +31,11 @@ use std::io::{BufRead, Read, Seek};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+/// Opens a manifest of one form.
+type Opener = fn(Manifest) -> Result<Box<dyn ItemSource>>;
+
 /// What a name ends in, and who reads that. Those of text may be compressed by gzip.
-const FORMS: [(&str, fn(Manifest) -> Result<Box<dyn ItemSource>>); 7] = [
+const FORMS: [(&str, Opener); 7] = [
     ("jsonl", json_lines::open),
     ("ndjson", json_lines::open),
     ("json", json_array::open),
@@ -79,7 +82,7 @@ fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
 }
 
 /// Who reads a file of this name.
-fn form(path: &Path) -> Option<fn(Manifest) -> Result<Box<dyn ItemSource>>> {
+fn form(path: &Path) -> Option<Opener> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let (name, is_compressed) = match name.strip_suffix(".gz") {
         Some(name) => (name, true),

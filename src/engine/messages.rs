@@ -2,7 +2,7 @@
 //! loggable and comparable. The front ends find the words.
 
 use crate::error::Error;
-use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
+use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
 use crate::record::fixes::FixPreview;
 use crate::record::{
     Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
@@ -111,6 +111,7 @@ pub enum Warning {
     /// Lines or records that an import or an export kept aside, as it describes them.
     Export(String),
     Server(ServerNotice),
+    Model(ModelNotice),
     /// New attempts were requested, but there is no model.
     NoModel,
     /// A change that cannot be made to these groups; the journal is as it was.

@@ -2,7 +2,8 @@
 //! as Spark and Hugging Face write them, tar shards, tables.
 
 use super::columns::Columns;
-use super::{Manifest, form, open_file};
+use super::file::Manifest;
+use super::forms::{form, open_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
 use crate::source::reading::{ItemSource, Sink, absolute, base_of};

@@ -1,6 +1,6 @@
 //! `.csv` and `.tsv` manifests: a line with the names of the columns, then one row for each image.
 
-use super::Manifest;
+use super::file::Manifest;
 use super::row::Cell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::checks::MAX_ROW;

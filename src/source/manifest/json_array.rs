@@ -1,7 +1,7 @@
 //! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
 //! neither the array nor an enormous element of it is ever held.
 
-use super::Manifest;
+use super::file::Manifest;
 use super::json_lines::{self, BYTE_ORDER_MARK, row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::checks::MAX_ROW;

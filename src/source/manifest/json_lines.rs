@@ -1,6 +1,6 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
-use super::Manifest;
+use super::file::Manifest;
 use super::row::{Cell, Row};
 use crate::error::Result;
 use crate::source::checks::MAX_ROW;

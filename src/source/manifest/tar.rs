@@ -1,9 +1,9 @@
 //! WebDataset tars: members of one name before the first dot make one row, an image with its text
 //! in `.txt` and its metadata in `.json`. Images are read in place, never unpacked.
 
-use super::Manifest;
 use super::columns::Column;
 use super::embedded::Embedded;
+use super::file::Manifest;
 use super::json_lines::read_object;
 use super::row::Row;
 use crate::error::{Error, Result};

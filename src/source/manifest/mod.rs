@@ -2,19 +2,13 @@
 
 mod columns;
 mod dataset;
-mod delimited;
 mod embedded;
 mod file;
 mod forms;
-mod json_array;
-mod json_lines;
-mod parquet;
 mod row;
-mod tar;
 
 pub use file::Manifest;
-pub use json_lines::{fault_of_line, read_lines};
-pub use parquet::cell_bytes;
+pub use forms::{cell_bytes, fault_of_line, read_lines};
 
 use super::reading::{ItemSource, base_of};
 use crate::error::Result;

@@ -1,10 +1,10 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
-use super::file::Manifest;
-use super::row::{Cell, Row};
 use crate::error::Result;
 use crate::source::checks::MAX_ROW;
 use crate::source::cp949::Texts;
+use crate::source::manifest::file::Manifest;
+use crate::source::manifest::row::{Cell, Row};
 use crate::source::reading::{ItemSource, Sink};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};

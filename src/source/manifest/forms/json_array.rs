@@ -1,11 +1,11 @@
 //! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
 //! neither the array nor an enormous element of it is ever held.
 
-use super::file::Manifest;
 use super::json_lines::{self, BYTE_ORDER_MARK, row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::checks::MAX_ROW;
 use crate::source::cp949::Texts;
+use crate::source::manifest::file::Manifest;
 use crate::source::reading::{ItemSource, Sink};
 use serde::de::IgnoredAny;
 use std::io::{self, BufRead};

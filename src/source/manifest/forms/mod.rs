@@ -1,8 +1,16 @@
-//! The forms of manifests, by their names.
+//! The forms of manifests, one file each, by their names.
 
-use super::file::Manifest;
-use super::{delimited, json_array, json_lines, parquet, tar};
+mod delimited;
+mod json_array;
+mod json_lines;
+mod parquet;
+mod tar;
+
+pub use json_lines::{fault_of_line, read_lines};
+pub use parquet::cell_bytes;
+
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::manifest::file::Manifest;
 use crate::source::reading::ItemSource;
 use std::path::Path;
 

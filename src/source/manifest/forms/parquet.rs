@@ -6,10 +6,10 @@ mod image_column;
 
 pub use image_column::cell_bytes;
 
-use super::columns::Known;
-use super::file::Manifest;
-use super::row::Row;
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::manifest::columns::Known;
+use crate::source::manifest::file::Manifest;
+use crate::source::manifest::row::Row;
 use crate::source::reading::{ItemSource, RowEvent, Sink};
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Fields, Schema};

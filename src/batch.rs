@@ -5,7 +5,7 @@ mod summary;
 use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::text::{duration, for_json, for_line, plural};
-use crate::wording;
+use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                     }
                     Event::Broken(broken) => {
                         screen.finish();
-                        return Err(wording::broken(&broken));
+                        return Err(Words::ENGLISH.broken(&broken));
                     }
                     _ => {}
                 }
@@ -214,17 +214,21 @@ impl Screen {
                     .filter(|part| !part.is_empty())
                     .map(String::as_str)
                     .collect();
-                self.note(&format!("model: {}", parts.join(", ")))
+                self.note(&format!("model: {}", parts.join(", ")))?;
+                match Words::ENGLISH.memory(info) {
+                    Some(memory) => self.note(&format!("memory: {memory}")),
+                    None => Ok(()),
+                }
             }
             Event::SourceRead { rows, groups, .. } => {
                 self.note(&format!("source: {rows} rows, {groups} images"))
             }
             Event::Warning(warning) => {
-                self.note(&format!("warning: {}", wording::warning(warning)))
+                self.note(&format!("warning: {}", Words::ENGLISH.warning(warning)))
             }
             // What cannot be cured ends the run, and is its error.
             Event::Blocked(blocked) if blocked.cure == Cure::Rewrite => {
-                let error = wording::blocked(blocked);
+                let error = Words::ENGLISH.blocked(blocked);
                 self.note(&format!("warning: {}", error.cause))
             }
             Event::Failed {
@@ -343,6 +347,9 @@ fn event_json(event: &Event) -> Option<Value> {
         Event::ModelReady(info) => json!({
             "event": "model_ready", "model": info.name, "device": info.device,
             "detail": info.detail, "slots": info.slots,
+            "memory": info.memory.map(|memory| json!({
+                "weights": memory.weights, "keys_and_values": memory.caches, "free": memory.free,
+            })),
         }),
         Event::ModelFailed(error) => json!({
             "event": "model_failed", "cause": error.cause, "hint": error.hint,
@@ -382,16 +389,16 @@ fn event_json(event: &Event) -> Option<Value> {
             "detail": detail,
         }),
         Event::Warning(warning) => json!({
-            "event": "warning", "text": wording::warning(warning),
+            "event": "warning", "text": Words::ENGLISH.warning(warning),
         }),
         Event::Blocked(blocked) => {
-            let error = wording::blocked(blocked);
+            let error = Words::ENGLISH.blocked(blocked);
             json!({ "event": "blocked", "cause": error.cause, "hint": error.hint })
         }
         Event::Unblocked => json!({ "event": "unblocked" }),
         Event::Stopped(summary) => summary::json(summary),
         Event::Broken(broken) => {
-            let error = wording::broken(broken);
+            let error = Words::ENGLISH.broken(broken);
             json!({ "event": "broken", "cause": error.cause, "hint": error.hint })
         }
         Event::Groups(_)

@@ -1,5 +1,6 @@
 //! The one error type that crosses module borders: what went wrong, why, and what to do.
 
+use crate::text::{Language, Said};
 use std::fmt;
 
 /// Which part of the job an [`Error`] belongs to; decides the exit status.
@@ -33,6 +34,8 @@ pub struct Error {
     pub cause: String,
     /// What to do, where there is something to do.
     pub hint: Option<String>,
+    /// Cause and hint in Korean, where they were said in it.
+    korean: (Option<String>, Option<String>),
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -43,6 +46,15 @@ impl Error {
             kind,
             cause: cause.to_string(),
             hint: None,
+            korean: (None, None),
+        }
+    }
+
+    /// An error that an operator may meet in the workstation, in the language of each.
+    pub fn said(kind: ErrorKind, cause: Said) -> Self {
+        Self {
+            korean: (Some(cause.korean), None),
+            ..Self::new(kind, cause.english)
         }
     }
 
@@ -51,9 +63,41 @@ impl Error {
         self
     }
 
+    pub fn with_said_hint(mut self, hint: Said) -> Self {
+        self.korean.1 = Some(hint.korean);
+        self.with_hint(hint.english)
+    }
+
+    /// What happened, in a language; in English where it was said in no other.
+    pub fn cause_in(&self, language: Language) -> &str {
+        match (language, &self.korean.0) {
+            (Language::Korean, Some(cause)) => cause,
+            _ => &self.cause,
+        }
+    }
+
+    /// What happened, in every language.
+    pub fn to_said(&self) -> Said {
+        Said {
+            english: self.cause.clone(),
+            korean: self.cause_in(Language::Korean).to_owned(),
+        }
+    }
+
+    /// What to do, in a language.
+    pub fn hint_in(&self, language: Language) -> Option<&str> {
+        match (language, &self.korean.1) {
+            (Language::Korean, Some(hint)) => Some(hint),
+            _ => self.hint.as_deref(),
+        }
+    }
+
     /// Puts what was being done before the cause: `context: cause`.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.cause = format!("{context}: {}", self.cause);
+        if let Some(cause) = &mut self.korean.0 {
+            *cause = format!("{context}: {cause}");
+        }
         self
     }
 

@@ -21,7 +21,7 @@
 //! A module imports from modules of its own layer that stand to its left, and from layers below.
 //!
 //! ```text
-//! L0  error, threads, text, record
+//! L0  text, error, threads, record
 //! L1  settings, source, icon, prompt, outdir, store, export
 //! L2  vlm                           -> L0, icon
 //! L3  labeler, engine               -> L0-L2

@@ -81,6 +81,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         vocabulary: Arc::clone(engine.vocabulary()),
         pictures: front.pictures,
         english: options.prompt.lang != Lang::Ko,
+        language: front.language,
     };
     logging::start(&outdir, options.log_level)?;
     let labeler = labeler::factory(options.labeler);

@@ -1,6 +1,7 @@
 //! Small option structs, one per stage; `cli` fills them from flags, environment and file.
 
 use crate::record::{Background, SourceType};
+use crate::text::Language;
 use std::path::{Path, PathBuf};
 
 /// Larger image files are not read.
@@ -144,8 +145,8 @@ pub struct ModelOptions {
     pub quantize: Quantize,
     /// Sequences in flight.
     pub batch_size: usize,
-    /// Upper bound of memory for keys and values.
-    pub kv_cache_bytes: usize,
+    /// The most bytes of keys and values; `None` takes what suits the device.
+    pub kv_memory: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,6 +214,8 @@ pub struct FrontOptions {
     /// A built-in theme's name or a file.
     pub theme: Option<String>,
     pub pictures: PictureChoice,
+    /// What the workstation speaks.
+    pub language: Language,
 }
 
 /// Everything a labeling run needs, one struct per stage.

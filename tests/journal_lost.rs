@@ -14,7 +14,7 @@ mod sources;
 
 use labeler_tui::engine::{Command, Cure, Event, Handle, Warning};
 use labeler_tui::record::{Change, Field, GroupId, GroupSummary};
-use labeler_tui::wording;
+use labeler_tui::wording::Words;
 use serde_json::{Value, json};
 use sources::Sources;
 use std::collections::BTreeMap;
@@ -118,7 +118,7 @@ impl Run {
 
     fn blocked(&mut self) -> (String, Cure) {
         match self.hear(|event| matches!(event, Event::Blocked(_))) {
-            Event::Blocked(blocked) => (wording::blocked(&blocked).cause, blocked.cure),
+            Event::Blocked(blocked) => (Words::ENGLISH.blocked(&blocked).cause, blocked.cure),
             _ => unreachable!(),
         }
     }
@@ -160,7 +160,7 @@ impl Run {
 
     fn ended(&mut self) -> Option<String> {
         match self.hear(|event| matches!(event, Event::Stopped(_) | Event::Broken(_))) {
-            Event::Broken(broken) => Some(wording::broken(&broken).cause),
+            Event::Broken(broken) => Some(Words::ENGLISH.broken(&broken).cause),
             _ => None,
         }
     }

@@ -4,12 +4,14 @@ use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
     OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
-    parse_device, parse_temperature, pictures, precision, quantize, source_type, whole,
+    parse_bytes, parse_device, parse_temperature, pictures, precision, quantize, source_type,
+    ui_lang, whole,
 };
 use crate::record::{Background, SourceType};
 use crate::settings::{
     DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
 };
+use crate::text::Language;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -368,6 +370,9 @@ pub struct LabelArgs {
     /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
     #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
     pub pictures: Option<PictureChoice>,
+    /// Language of the workstation: ko or en [default: that of the locale]
+    #[arg(long, value_name = "L", env = "LABELER_UI_LANG", value_parser = ui_lang())]
+    pub ui_lang: Option<Language>,
     /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
     #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
     pub log_level: Option<tracing::Level>,
@@ -416,6 +421,10 @@ pub struct ModelArgs {
     /// Sequences in flight [default: 8]
     #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(1024)), help_heading = "Model")]
     pub batch_size: Option<u32>,
+    /// Memory for keys and values at most, for example 4GiB; too little caps --batch-size
+    /// [default: 2GiB on the cpu, half of what the weights leave free on an accelerator]
+    #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", value_parser = parse_bytes, help_heading = "Model")]
+    pub kv_memory: Option<u64>,
     /// Never use the network; HF_HUB_OFFLINE=1 does the same
     #[arg(long, env = "LABELER_OFFLINE", value_parser = boolish(), help_heading = "Model")]
     pub offline: bool,

@@ -17,11 +17,11 @@ use crate::settings::{
     JournalOptions, LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize,
     RemoteOptions, ReportOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
+use crate::text::Language;
 use std::path::PathBuf;
 
 const DEFAULT_MODEL: &str = "Qwen/Qwen2-VL-2B-Instruct";
 const DEFAULT_NEW_TOKENS: u32 = 384;
-const DEFAULT_KV_CACHE_BYTES: usize = 2 << 30;
 
 pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
     Ok(match cli.command {
@@ -168,6 +168,9 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             keymap: args.keymap,
             theme: args.theme,
             pictures: args.pictures.unwrap_or_default(),
+            language: args
+                .ui_lang
+                .unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok())),
         },
         log_level: args.log_level.unwrap_or(tracing::Level::INFO),
     })
@@ -289,7 +292,7 @@ fn model_options(args: ModelArgs, origins: &Origins, default_model: &str) -> Res
         precision: args.precision.unwrap_or_default(),
         quantize,
         batch_size: args.batch_size.unwrap_or(8) as usize,
-        kv_cache_bytes: DEFAULT_KV_CACHE_BYTES,
+        kv_memory: args.kv_memory,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::vlm::open::{OnOpening, Opened, Opening, open};
 use crate::vlm::{
     FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, LoadStage, Sampling,
 };
-use crate::wording;
+use crate::wording::Words;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::path::Path;
@@ -20,9 +20,6 @@ use std::time::Instant;
 
 /// The system text of a turn without `--system`.
 const DEFAULT_SYSTEM: &str = "You are a helpful assistant.";
-
-/// Tokens of a prompt that go through the model at once.
-pub(crate) const STEP_TOKENS: usize = 512;
 
 /// Runs the turn and writes its answer to `out`.
 pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
@@ -54,8 +51,8 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         &opened.model,
         GeneratorOptions {
             slots: 1,
-            step_tokens: STEP_TOKENS,
-            cache_bytes: model.kv_cache_bytes,
+            step_tokens: opened.model.step_tokens(),
+            cache_bytes: opened.kv_bytes as usize,
         },
     );
     generator.add(GenerateRequest {
@@ -129,7 +126,7 @@ fn run_remote(
     let chats = Chats::new(remote)?;
     for notice in chats.notices() {
         // Nothing is lost where nobody reads it.
-        let notice = for_line(&wording::server_notice(&notice));
+        let notice = for_line(&Words::ENGLISH.server_notice(&notice));
         let _ = writeln!(std::io::stderr(), "{notice}");
     }
     let said = chats.ask(&turn)?;

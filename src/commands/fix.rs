@@ -157,8 +157,8 @@ fn words(plan: &Plan, dry_run: bool) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let what = match dry_run {
-            true => format!("would {}", step.kind.title()),
-            false => step.kind.done().to_owned(),
+            true => format!("would {}", step.kind.title().english),
+            false => step.kind.done().english.to_owned(),
         };
         let fields = step.fields.iter();
         let fields: Vec<String> = fields

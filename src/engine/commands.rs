@@ -6,7 +6,7 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
-use crate::record::{Change, FixKind, GroupId, Labels, Reason, Vocabulary};
+use crate::record::{Change, FixKind, GroupId, Labels, PastStep, Reason, Vocabulary};
 use crate::store::{REMEMBERED, RunStepKind, StepOutcome};
 use std::sync::Arc;
 
@@ -133,13 +133,17 @@ fn gone_back(
     journal: &mut JournalAccess,
     outcome: Option<StepOutcome>,
     kind: RunStepKind,
-    step: fn(String) -> Step,
+    step: fn(PastStep) -> Step,
 ) -> Effects {
     let Some(outcome) = outcome else {
         return Effects::default();
     };
     journal.log().back(kind, &outcome.done, &outcome.changed);
-    let step = step(outcome.done.clone());
+    let step = step(PastStep {
+        done: outcome.done.clone(),
+        change: outcome.change.clone(),
+        records: outcome.groups.len(),
+    });
     stepped(outcome, Some(step), true)
 }
 

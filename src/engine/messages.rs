@@ -2,11 +2,11 @@
 //! loggable and comparable. The front ends find the words.
 
 use crate::error::Error;
-use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
+use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
 use crate::record::fixes::FixPreview;
 use crate::record::{
     Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
-    Reason, StepReport, Vocabulary, VocabularyPreview,
+    PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,6 +111,7 @@ pub enum Warning {
     /// Lines or records that an import or an export kept aside, as it describes them.
     Export(String),
     Server(ServerNotice),
+    Model(ModelNotice),
     /// New attempts were requested, but there is no model.
     NoModel,
     /// A change that cannot be made to these groups; the journal is as it was.
@@ -140,9 +141,9 @@ pub enum Cure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     Done(Box<StepReport>),
-    /// The name of the step that was taken back.
-    Undone(String),
-    Redone(String),
+    /// The step that was taken back.
+    Undone(PastStep),
+    Redone(PastStep),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -156,8 +157,8 @@ pub enum Event {
         step: Option<Step>,
         /// The groups that it changed, or was to change where it changed none.
         groups: Vec<GroupId>,
-        undo: Option<String>,
-        redo: Option<String>,
+        undo: Option<PastStep>,
+        redo: Option<PastStep>,
     },
     VocabularyPreview {
         groups: Vec<GroupId>,

@@ -16,7 +16,7 @@ mod start;
 mod words;
 mod workers;
 
-pub use crate::labeler::{ModelInfo, RemoteCounts, ServerNotice};
+pub use crate::labeler::{ModelInfo, ModelMemory, ModelNotice, RemoteCounts, ServerNotice};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
     Blocked, Broken, Command, Cure, Event, MovedPictures, Progress, Rescued, Retry, RetryCounts,

@@ -3,6 +3,8 @@
 use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::MAX_FILE_BYTES;
+use crate::text::Said;
+use crate::text::said;
 use image::codecs::png::PngEncoder;
 use image::metadata::Orientation;
 use image::{
@@ -23,19 +25,31 @@ const MAX_ALLOC: u64 = 128 << 20;
 /// turned as its metadata says.
 pub fn decode(bytes: &[u8]) -> Result<Icon> {
     if bytes.is_empty() {
-        return Err(bad("the file is empty"));
+        return Err(bad(said!("the file is empty", "빈 파일입니다")));
     }
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(bad(format!(
-            "the file has {} bytes, more than {MAX_FILE_BYTES}",
-            bytes.len()
+    let length = bytes.len();
+    if length as u64 > MAX_FILE_BYTES {
+        return Err(bad(said!(
+            "the file has {length} bytes, more than {MAX_FILE_BYTES}",
+            "파일이 {length}바이트입니다. {MAX_FILE_BYTES}바이트까지 읽습니다"
         )));
     }
     let format = image::guess_format(bytes)
         .ok()
         .filter(|format| SUPPORTED.contains(format))
-        .ok_or_else(|| bad("not a PNG, JPEG, GIF, WebP or BMP image"))?;
-    let unreadable = |error: ImageError| bad(format!("broken {} image: {error}", name(format)));
+        .ok_or_else(|| {
+            bad(said!(
+                "not a PNG, JPEG, GIF, WebP or BMP image",
+                "PNG, JPEG, GIF, WebP, BMP 그림이 아닙니다"
+            ))
+        })?;
+    let format_name = name(format);
+    let unreadable = |error: ImageError| {
+        bad(said!(
+            "broken {format_name} image: {error}",
+            "깨진 {format_name} 그림입니다: {error}"
+        ))
+    };
     let bytes = match format == ImageFormat::Png && !bytes.ends_with(&PNG_END) {
         // Some programs leave the last chunk out, and every pixel is there all the same.
         true => Cow::Owned([bytes, &PNG_END].concat()),
@@ -80,7 +94,7 @@ pub fn to_png(picture: &Picture) -> Result<Vec<u8>> {
             picture.height,
             ExtendedColorType::Rgb8,
         )
-        .map_err(|error| bad(format!("writing a PNG: {error}")))?;
+        .map_err(|error| Error::new(ErrorKind::Image, format!("writing a PNG: {error}")))?;
     Ok(png)
 }
 
@@ -107,16 +121,20 @@ fn name(format: ImageFormat) -> &'static str {
 
 fn check_size(width: u32, height: u32) -> Result<()> {
     if width == 0 || height == 0 {
-        return Err(bad(format!("the image has no pixels ({width}x{height})")));
+        return Err(bad(said!(
+            "the image has no pixels ({width}x{height})",
+            "픽셀이 없는 그림입니다({width}x{height})"
+        )));
     }
     if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(bad(format!(
-            "the image is {width}x{height} pixels, more than {MAX_SIDE} a side or {MAX_PIXELS} in all"
+        return Err(bad(said!(
+            "the image is {width}x{height} pixels, more than {MAX_SIDE} a side or {MAX_PIXELS} in all",
+            "그림이 {width}x{height}픽셀입니다. 한 변 {MAX_SIDE}, 모두 {MAX_PIXELS}픽셀까지 읽습니다"
         )));
     }
     Ok(())
 }
 
-fn bad(cause: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Image, cause)
+fn bad(cause: Said) -> Error {
+    Error::said(ErrorKind::Image, cause)
 }

@@ -2,8 +2,9 @@
 //! that servers get as `response_format`. It keeps to what their engines (llguidance, xgrammar,
 //! llama.cpp) take: no `uniqueItems`, no `$ref`, plain regular expressions.
 
-use crate::record::{ColorHistogram, Field, Kind, Language, Reason, Vocabulary};
+use crate::record::{ColorHistogram, Field, Kind, Reason, Vocabulary};
 use crate::settings::Lang;
+use crate::text::Language;
 use serde_json::{Map, Value, json};
 
 /// A longer item name, in characters, is not forced into the label; the rules then say so.

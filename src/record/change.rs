@@ -1,6 +1,7 @@
 //! What an operator can do to a group. One `Change` on a list of groups is one undoable step.
 
 use super::{Field, Reason};
+use crate::text::Phrase;
 use serde::{Deserialize, Serialize};
 
 /// One thing done to a group. The rules run again after each that touches the labels.
@@ -141,7 +142,7 @@ impl Change {
                 "translate into the vocabulary and drop unknown words".to_owned()
             }
             Self::UpdateName => "update the name".to_owned(),
-            Self::Fix { kind, .. } => kind.title().to_owned(),
+            Self::Fix { kind, .. } => kind.title().english.to_owned(),
             Self::TakeVersion { .. } => "take a version".to_owned(),
             Self::TakeField { field, .. } => format!("take {} from a version", field.key()),
             Self::SetNote { .. } => "note".to_owned(),
@@ -294,51 +295,136 @@ impl FixKind {
         }
     }
 
-    /// For people, as an order.
-    pub fn title(self) -> &'static str {
+    /// For people: as an order, and as what was done.
+    fn texts(self) -> (Phrase, Phrase) {
         match self {
-            Self::UpdateName => "replace the outdated name",
-            Self::CorrectName => "correct the spelling of the name",
-            Self::InsertName => "put the name into the label",
-            Self::Describe => "write the label from colors, material and name",
-            Self::ReplaceColors => "replace false colors by those of the icon",
-            Self::RemoveColors => "leave false colors out",
-            Self::NameMainColor => "name the main color in the label",
-            Self::ListMainColor => "add the main color to the colors",
-            Self::SetColors => "fill the colors from the icon",
-            Self::SetType => "fill the type from the item's part",
-            Self::FillAttributes => "fill the empty attributes",
-            Self::AddTags => "add tags from the attributes",
-            Self::AddQueries => "add queries from the attributes",
-            Self::DropRepetition => "leave repetitions out",
-            Self::TranslateWords => "write foreign words in Korean",
-            Self::DropWords => "leave foreign words out",
-            Self::JoinList => "join the list into a sentence",
-            Self::TellApart => "say what sets this one apart",
+            Self::UpdateName => (
+                Phrase::new("replace the outdated name", "낡은 이름 바꾸기"),
+                Phrase::new("replaced the outdated name", "낡은 이름을 바꿨습니다"),
+            ),
+            Self::CorrectName => (
+                Phrase::new("correct the spelling of the name", "이름 철자 바로잡기"),
+                Phrase::new(
+                    "corrected the spelling of the name",
+                    "이름의 철자를 바로잡았습니다",
+                ),
+            ),
+            Self::InsertName => (
+                Phrase::new("put the name into the label", "라벨에 이름 넣기"),
+                Phrase::new("put the name into the label", "라벨에 이름을 넣었습니다"),
+            ),
+            Self::Describe => (
+                Phrase::new(
+                    "write the label from colors, material and name",
+                    "색·재질·이름으로 라벨 쓰기",
+                ),
+                Phrase::new(
+                    "wrote the label from colors, material and name",
+                    "색·재질·이름으로 라벨을 썼습니다",
+                ),
+            ),
+            Self::ReplaceColors => (
+                Phrase::new(
+                    "replace false colors by those of the icon",
+                    "틀린 색을 아이콘의 색으로 바꾸기",
+                ),
+                Phrase::new(
+                    "replaced false colors by those of the icon",
+                    "틀린 색을 아이콘의 색으로 바꿨습니다",
+                ),
+            ),
+            Self::RemoveColors => (
+                Phrase::new("leave false colors out", "틀린 색 빼기"),
+                Phrase::new("left false colors out", "틀린 색을 뺐습니다"),
+            ),
+            Self::NameMainColor => (
+                Phrase::new("name the main color in the label", "라벨에 주된 색 쓰기"),
+                Phrase::new(
+                    "named the main color in the label",
+                    "라벨에 주된 색을 썼습니다",
+                ),
+            ),
+            Self::ListMainColor => (
+                Phrase::new("add the main color to the colors", "색에 주된 색 추가하기"),
+                Phrase::new(
+                    "added the main color to the colors",
+                    "색에 주된 색을 추가했습니다",
+                ),
+            ),
+            Self::SetColors => (
+                Phrase::new("fill the colors from the icon", "아이콘에서 색 채우기"),
+                Phrase::new(
+                    "filled the colors from the icon",
+                    "아이콘에서 색을 채웠습니다",
+                ),
+            ),
+            Self::SetType => (
+                Phrase::new("fill the type from the item's part", "부위에서 종류 채우기"),
+                Phrase::new(
+                    "filled the type from the item's part",
+                    "부위에서 종류를 채웠습니다",
+                ),
+            ),
+            Self::FillAttributes => (
+                Phrase::new("fill the empty attributes", "빈 속성 채우기"),
+                Phrase::new("filled the empty attributes", "빈 속성을 채웠습니다"),
+            ),
+            Self::AddTags => (
+                Phrase::new("add tags from the attributes", "속성에서 태그 추가하기"),
+                Phrase::new(
+                    "added tags from the attributes",
+                    "속성에서 태그를 추가했습니다",
+                ),
+            ),
+            Self::AddQueries => (
+                Phrase::new(
+                    "add queries from the attributes",
+                    "속성에서 검색어 추가하기",
+                ),
+                Phrase::new(
+                    "added queries from the attributes",
+                    "속성에서 검색어를 추가했습니다",
+                ),
+            ),
+            Self::DropRepetition => (
+                Phrase::new("leave repetitions out", "되풀이한 것 빼기"),
+                Phrase::new("left repetitions out", "되풀이한 것을 뺐습니다"),
+            ),
+            Self::TranslateWords => (
+                Phrase::new("write foreign words in Korean", "외국어를 한국어로 쓰기"),
+                Phrase::new(
+                    "wrote foreign words in Korean",
+                    "외국어를 한국어로 썼습니다",
+                ),
+            ),
+            Self::DropWords => (
+                Phrase::new("leave foreign words out", "외국어 빼기"),
+                Phrase::new("left foreign words out", "외국어를 뺐습니다"),
+            ),
+            Self::JoinList => (
+                Phrase::new("join the list into a sentence", "나열을 한 문장으로 잇기"),
+                Phrase::new(
+                    "joined the list into a sentence",
+                    "나열을 한 문장으로 이었습니다",
+                ),
+            ),
+            Self::TellApart => (
+                Phrase::new("say what sets this one apart", "이 그림만의 특징 쓰기"),
+                Phrase::new(
+                    "said what sets this one apart",
+                    "이 그림만의 특징을 썼습니다",
+                ),
+            ),
         }
     }
 
+    /// For people, as an order.
+    pub fn title(self) -> Phrase {
+        self.texts().0
+    }
+
     /// For people, as what was done.
-    pub fn done(self) -> &'static str {
-        match self {
-            Self::UpdateName => "replaced the outdated name",
-            Self::CorrectName => "corrected the spelling of the name",
-            Self::InsertName => "put the name into the label",
-            Self::Describe => "wrote the label from colors, material and name",
-            Self::ReplaceColors => "replaced false colors by those of the icon",
-            Self::RemoveColors => "left false colors out",
-            Self::NameMainColor => "named the main color in the label",
-            Self::ListMainColor => "added the main color to the colors",
-            Self::SetColors => "filled the colors from the icon",
-            Self::SetType => "filled the type from the item's part",
-            Self::FillAttributes => "filled the empty attributes",
-            Self::AddTags => "added tags from the attributes",
-            Self::AddQueries => "added queries from the attributes",
-            Self::DropRepetition => "left repetitions out",
-            Self::TranslateWords => "wrote foreign words in Korean",
-            Self::DropWords => "left foreign words out",
-            Self::JoinList => "joined the list into a sentence",
-            Self::TellApart => "said what sets this one apart",
-        }
+    pub fn done(self) -> Phrase {
+        self.texts().1
     }
 }

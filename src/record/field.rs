@@ -2,6 +2,7 @@
 //! Parsing, the grammar, the journal, exports, editing, completion and statistics all read it, so
 //! that a new field is a new row here (and its words, where it has a list of them).
 
+use crate::text::{Language, Phrase};
 use serde::{Deserialize, Serialize};
 
 /// Sentences are kept up to this many characters; only a server without a grammar comes near.
@@ -19,7 +20,7 @@ pub struct FieldSpec {
     /// The object of the record that the key stands in; `None` is the record itself.
     pub object: Option<&'static str>,
     /// For people, in a narrow column.
-    pub name: &'static str,
+    pub name: Phrase,
     pub kind: Kind,
     /// The most values that it holds. With one it is a text (or null), with more it is a list.
     pub most: usize,
@@ -42,12 +43,6 @@ pub enum Kind {
     Words(WordList),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    Korean,
-    English,
-}
-
 /// The vocabulary's list for a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WordList {
@@ -62,9 +57,9 @@ pub struct WordList {
 pub struct FieldFilter {
     /// Before the colon of a filter.
     pub key: &'static str,
-    pub help: &'static str,
+    pub help: Phrase,
     /// Above its statistics.
-    pub title: &'static str,
+    pub title: Phrase,
 }
 
 macro_rules! fields {
@@ -91,7 +86,7 @@ fields! {
     LabelKo FieldSpec {
         key: "label_ko",
         object: None,
-        name: "label",
+        name: Phrase::new("label", "라벨"),
         kind: Kind::Sentence(Language::Korean),
         most: 1,
         answer: (1, 1),
@@ -100,7 +95,7 @@ fields! {
     LabelEn FieldSpec {
         key: "label_en",
         object: None,
-        name: "english",
+        name: Phrase::new("english", "영문"),
         kind: Kind::Sentence(Language::English),
         most: 1,
         answer: (1, 1),
@@ -109,81 +104,81 @@ fields! {
     TagsKo FieldSpec {
         key: "tags_ko",
         object: None,
-        name: "tags",
+        name: Phrase::new("tags", "태그"),
         kind: Kind::Keywords,
         most: 15,
         answer: (5, 8),
-        filter: Some(FieldFilter { key: "tag", help: "a tag, or ㅁㅈ for 모자", title: "Tags" }),
+        filter: Some(FieldFilter { key: "tag", help: Phrase::new("a tag, or ㅁㅈ for 모자", "태그. ㅁㅈ은 모자"), title: Phrase::new("Tags", "태그") }),
     }
     Colors FieldSpec {
         key: "colors",
         object: ATTRIBUTES,
-        name: "colors",
+        name: Phrase::new("colors", "색"),
         kind: Kind::Words(WordList { name: "colors", closed: true }),
         most: 10,
         answer: (0, 4),
         filter: Some(FieldFilter {
             key: "color",
-            help: "a color, in either language",
-            title: "Colors",
+            help: Phrase::new("a color, in either language", "색. 한국어도 영어도"),
+            title: Phrase::new("Colors", "색"),
         }),
     }
     Theme FieldSpec {
         key: "theme",
         object: ATTRIBUTES,
-        name: "theme",
+        name: Phrase::new("theme", "테마"),
         kind: Kind::Words(WordList { name: "themes", closed: false }),
         most: 10,
         answer: (0, 2),
         filter: Some(FieldFilter {
             key: "theme",
-            help: "a theme, in either language",
-            title: "Themes",
+            help: Phrase::new("a theme, in either language", "테마. 한국어도 영어도"),
+            title: Phrase::new("Themes", "테마"),
         }),
     }
     Material FieldSpec {
         key: "material",
         object: ATTRIBUTES,
-        name: "material",
+        name: Phrase::new("material", "재질"),
         kind: Kind::Words(WordList { name: "materials", closed: true }),
         most: 10,
         answer: (0, 3),
         filter: Some(FieldFilter {
             key: "material",
-            help: "a material, in either language",
-            title: "Materials",
+            help: Phrase::new("a material, in either language", "재질. 한국어도 영어도"),
+            title: Phrase::new("Materials", "재질"),
         }),
     }
     Vibe FieldSpec {
         key: "vibe",
         object: ATTRIBUTES,
-        name: "vibe",
+        name: Phrase::new("vibe", "분위기"),
         kind: Kind::Words(WordList { name: "vibes", closed: false }),
         most: 10,
         answer: (0, 3),
         filter: Some(FieldFilter {
             key: "vibe",
-            help: "a vibe, in either language",
-            title: "Vibes",
+            help: Phrase::new("a vibe, in either language", "분위기. 한국어도 영어도"),
+            title: Phrase::new("Vibes", "분위기"),
         }),
     }
     ItemTypeGuess FieldSpec {
         key: "item_type_guess",
         object: ATTRIBUTES,
-        name: "type",
+        name: Phrase::new("type", "종류"),
         kind: Kind::Words(WordList { name: "item_types", closed: true }),
         most: 1,
         answer: (1, 1),
         filter: Some(FieldFilter {
             key: "type",
-            help: "an item type, in either language",
-            title: "Types",
+            help: Phrase::new("an item type, in either language", "종류. 한국어도 영어도"),
+            title: Phrase::new("Types", "종류"),
         }),
     }
     QueryVariantsKo FieldSpec {
         key: "query_variants_ko",
         object: None,
-        name: "queries",
+        name: Phrase::new("queries", "검색어"),
         kind: Kind::Phrases,
         most: 8,
         answer: (3, 5),
@@ -202,8 +197,9 @@ impl Field {
         self.spec().key
     }
 
+    /// What it is called in English, and in a filter.
     pub fn name(self) -> &'static str {
-        self.spec().name
+        self.spec().name.english
     }
 
     /// The field at a key of the record, or of one of its objects.

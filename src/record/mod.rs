@@ -34,7 +34,7 @@ pub use edit::{EditFacts, Edited, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
-pub use field::{Field, FieldFilter, Kind, Language};
+pub use field::{Field, FieldFilter, Kind};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Neighbor, Origin, Version};
 pub use item::{ImageLocation, Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
@@ -42,7 +42,7 @@ pub use likeness::{Appearance, Approved, ApprovedRecords};
 pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
-pub use report::{ChangePreview, Place, StepReport};
+pub use report::{ChangePreview, PastStep, Place, StepReport};
 pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,

@@ -1,6 +1,8 @@
 //! The fixed codes: why a record is uncertain, and why an item has no record.
 
 use super::Field;
+use crate::text::said;
+use crate::text::{Language, Phrase};
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
@@ -97,9 +99,9 @@ impl Reason {
     }
 
     /// For people: what was found, with the words that it is about (see [`super::about`]).
-    pub fn describe(self, about: &[String]) -> String {
+    pub fn describe(self, about: &[String], language: Language) -> String {
         const MOST: usize = 6;
-        let (found, _) = self.explain();
+        let found = self.texts().found.of(language);
         let mut words = about
             .iter()
             .take(MOST)
@@ -111,93 +113,255 @@ impl Reason {
         }
         match (self, about.len()) {
             (_, 0) => found.to_owned(),
-            (Self::ColorMismatch, 1) => format!("{words} is not in the picture"),
-            (Self::ColorMismatch, _) => format!("{words} are not in the picture"),
+            (Self::ColorMismatch, many) => {
+                let are = if many == 1 { "is" } else { "are" };
+                let said = said!(
+                    "{words} {are} not in the picture",
+                    "{words}{은} 그림에 없습니다"
+                );
+                said.of(language).to_owned()
+            }
             _ => format!("{found}: {words}"),
         }
     }
 
-    /// For people: what was found, and what to do about it.
-    pub fn explain(self) -> (&'static str, &'static str) {
+    /// For people: its Korean name, what was found, and what to do about it.
+    pub fn texts(self) -> ReasonTexts {
+        let texts = |korean_name, found, todo| ReasonTexts {
+            korean_name,
+            found,
+            todo,
+        };
         match self {
-            Self::TooSmall => (
-                "the model finds the icon too small to tell",
-                "look at the large preview; retry with a larger upscale",
+            Self::TooSmall => texts(
+                "너무 작음",
+                Phrase::new(
+                    "the model finds the icon too small to tell",
+                    "모델이 보기에 아이콘이 너무 작습니다",
+                ),
+                Phrase::new(
+                    "look at the large preview; retry with a larger upscale",
+                    "크게 보고, 확대 배율을 높여 다시 물으세요",
+                ),
             ),
-            Self::AmbiguousIcon => (
-                "the model sees more than one thing that this could be",
-                "check the item type; retry with a hint that says what it is",
+            Self::AmbiguousIcon => texts(
+                "모호함",
+                Phrase::new(
+                    "the model sees more than one thing that this could be",
+                    "모델이 보기에 여러 가지로 볼 수 있는 그림입니다",
+                ),
+                Phrase::new(
+                    "check the item type; retry with a hint that says what it is",
+                    "종류를 확인하고, 무엇인지 힌트를 주어 다시 물으세요",
+                ),
             ),
-            Self::LowVisualSignal => (
-                "the model finds too little to see in the icon",
-                "retry on the other background, or describe what is there",
+            Self::LowVisualSignal => texts(
+                "단서 부족",
+                Phrase::new(
+                    "the model finds too little to see in the icon",
+                    "모델이 보기에 아이콘에서 알아볼 것이 거의 없습니다",
+                ),
+                Phrase::new(
+                    "retry on the other background, or describe what is there",
+                    "다른 배경으로 다시 묻거나, 보이는 것을 직접 쓰세요",
+                ),
             ),
-            Self::FewTags => ("fewer than 5 tags", "add tags"),
-            Self::FewQueries => ("fewer than 3 search queries", "add queries"),
-            Self::LabelEqualsItemName => (
-                "the label is the item's name and nothing else",
-                "describe at least two things one can see",
+            Self::FewTags => texts(
+                "태그 부족",
+                Phrase::new("fewer than 5 tags", "태그가 5개보다 적습니다"),
+                Phrase::new("add tags", "태그를 추가하세요"),
             ),
-            Self::ItemNameMissing => (
-                "the label does not hold the item's name as it is written",
-                "put the name into the label",
+            Self::FewQueries => texts(
+                "검색어 부족",
+                Phrase::new("fewer than 3 search queries", "검색어가 3개보다 적습니다"),
+                Phrase::new("add queries", "검색어를 추가하세요"),
             ),
-            Self::AttributesMissing => (
-                "no color, no item type, or neither theme, material nor vibe",
-                "fill the empty attributes",
+            Self::LabelEqualsItemName => texts(
+                "이름뿐인 라벨",
+                Phrase::new(
+                    "the label is the item's name and nothing else",
+                    "라벨이 아이템 이름 그대로입니다",
+                ),
+                Phrase::new(
+                    "describe at least two things one can see",
+                    "눈에 보이는 것을 두 가지 이상 쓰세요",
+                ),
             ),
-            Self::CommaList => (
-                "the label is a list of keywords between commas",
-                "write one natural sentence",
+            Self::ItemNameMissing => texts(
+                "이름 없음",
+                Phrase::new(
+                    "the label does not hold the item's name as it is written",
+                    "라벨에 아이템 이름이 그대로 들어 있지 않습니다",
+                ),
+                Phrase::new("put the name into the label", "라벨에 이름을 넣으세요"),
             ),
-            Self::MixedScript => (
-                "a word is in a language or script that its field is not for",
-                "write the word in Korean",
+            Self::AttributesMissing => texts(
+                "속성 없음",
+                Phrase::new(
+                    "no color, no item type, or neither theme, material nor vibe",
+                    "색이나 종류가 없거나, 테마·재질·분위기가 모두 비어 있습니다",
+                ),
+                Phrase::new("fill the empty attributes", "빈 속성을 채우세요"),
             ),
-            Self::DuplicateLabel => (
-                "another image has the very same label",
-                "say what sets this one apart",
+            Self::CommaList => texts(
+                "쉼표 나열",
+                Phrase::new(
+                    "the label is a list of keywords between commas",
+                    "라벨이 쉼표로 나열한 단어들입니다",
+                ),
+                Phrase::new(
+                    "write one natural sentence",
+                    "자연스러운 한 문장으로 쓰세요",
+                ),
             ),
-            Self::ColorMismatch => (
-                "a color is claimed that the opaque pixels do not show",
-                "compare with the palette; remove or change the color",
+            Self::MixedScript => texts(
+                "다른 문자",
+                Phrase::new(
+                    "a word is in a language or script that its field is not for",
+                    "이 칸에 맞지 않는 언어나 문자로 쓴 단어가 있습니다",
+                ),
+                Phrase::new("write the word in Korean", "그 단어를 한국어로 쓰세요"),
             ),
-            Self::MainColorMissing => (
-                "most of the icon is of none of the colors that the record names",
-                "compare with the palette; name the main color",
+            Self::DuplicateLabel => texts(
+                "중복 라벨",
+                Phrase::new(
+                    "another image has the very same label",
+                    "라벨이 똑같은 다른 그림이 있습니다",
+                ),
+                Phrase::new("say what sets this one apart", "이 그림만의 특징을 쓰세요"),
             ),
-            Self::NothingVisible => (
-                "the label says nothing that can be seen besides the name and the kind",
-                "describe colors, parts or material",
+            Self::ColorMismatch => texts(
+                "색 불일치",
+                Phrase::new(
+                    "a color is claimed that the opaque pixels do not show",
+                    "그림에 보이지 않는 색을 썼습니다",
+                ),
+                Phrase::new(
+                    "compare with the palette; remove or change the color",
+                    "팔레트와 견주어 색을 지우거나 바꾸세요",
+                ),
             ),
-            Self::NameMismatch => (
-                "the text was made under another name of the item",
-                "update the name, or edit the label",
+            Self::MainColorMissing => texts(
+                "주된 색 없음",
+                Phrase::new(
+                    "most of the icon is of none of the colors that the record names",
+                    "아이콘의 대부분을 차지하는 색을 쓰지 않았습니다",
+                ),
+                Phrase::new(
+                    "compare with the palette; name the main color",
+                    "팔레트와 견주어 주된 색을 쓰세요",
+                ),
             ),
-            Self::Repetition => (
-                "the label repeats a word, or a query repeats the label, the name or another query",
-                "leave out what is said twice",
+            Self::NothingVisible => texts(
+                "묘사 없음",
+                Phrase::new(
+                    "the label says nothing that can be seen besides the name and the kind",
+                    "라벨에 이름과 종류 말고는 눈에 보이는 것이 없습니다",
+                ),
+                Phrase::new(
+                    "describe colors, parts or material",
+                    "색, 부분, 재질을 묘사하세요",
+                ),
             ),
-            Self::LabelTooLong => (
-                "the label is estimated at over 64 tokens of a CLIP-like text encoder",
-                "shorten the label",
+            Self::NameMismatch => texts(
+                "이름 불일치",
+                Phrase::new(
+                    "the text was made under another name of the item",
+                    "아이템의 다른 이름으로 쓴 글입니다",
+                ),
+                Phrase::new(
+                    "update the name, or edit the label",
+                    "이름을 갱신하거나 라벨을 편집하세요",
+                ),
             ),
-            Self::LowConfidence => (
-                "the model is uncertain of a field",
-                "check the marked words",
+            Self::Repetition => texts(
+                "반복",
+                Phrase::new(
+                    "the label repeats a word, or a query repeats the label, the name or another query",
+                    "라벨에 같은 단어가 되풀이되거나, 검색어가 라벨·이름·다른 검색어와 같습니다",
+                ),
+                Phrase::new("leave out what is said twice", "두 번 쓴 것을 빼세요"),
             ),
-            Self::Truncated => (
-                "the answer reached the token limit and was cut off",
-                "retry with a larger --max-new-tokens, or fill what is missing",
+            Self::LabelTooLong => texts(
+                "너무 긴 라벨",
+                Phrase::new(
+                    "the label is estimated at over 64 tokens of a CLIP-like text encoder",
+                    "라벨이 CLIP류 텍스트 인코더로 64토큰을 넘을 것으로 보입니다",
+                ),
+                Phrase::new("shorten the label", "라벨을 줄이세요"),
             ),
-            Self::QualityRetryFailed => (
-                "a second, stricter attempt was no better",
-                "compare the attempts and edit by hand",
+            Self::LowConfidence => texts(
+                "낮은 확신",
+                Phrase::new(
+                    "the model is uncertain of a field",
+                    "모델이 확신하지 못하는 칸이 있습니다",
+                ),
+                Phrase::new("check the marked words", "표시된 단어를 확인하세요"),
             ),
-            Self::UnreadLine => (
-                "the line of an earlier labels.jsonl cannot be read; labels_unread.jsonl holds it",
-                "look it up there, then retry or write the record by hand and commit it",
+            Self::Truncated => texts(
+                "잘린 답변",
+                Phrase::new(
+                    "the answer reached the token limit and was cut off",
+                    "답변이 토큰 한도에 걸려 잘렸습니다",
+                ),
+                Phrase::new(
+                    "retry with a larger --max-new-tokens, or fill what is missing",
+                    "--max-new-tokens를 늘려 다시 묻거나, 빠진 것을 채우세요",
+                ),
             ),
+            Self::QualityRetryFailed => texts(
+                "재시도 실패",
+                Phrase::new(
+                    "a second, stricter attempt was no better",
+                    "더 엄격하게 다시 물었지만 나아지지 않았습니다",
+                ),
+                Phrase::new(
+                    "compare the attempts and edit by hand",
+                    "답변을 비교해 직접 편집하세요",
+                ),
+            ),
+            Self::UnreadLine => texts(
+                "읽지 못한 줄",
+                Phrase::new(
+                    "the line of an earlier labels.jsonl cannot be read; labels_unread.jsonl holds it",
+                    "이전 labels.jsonl의 줄을 읽을 수 없어 labels_unread.jsonl에 두었습니다",
+                ),
+                Phrase::new(
+                    "look it up there, then retry or write the record by hand and commit it",
+                    "거기서 확인한 뒤, 다시 묻거나 직접 써서 확정하세요",
+                ),
+            ),
+        }
+    }
+
+    /// What it is called, where there is room for a word or two.
+    pub fn name(self, language: Language) -> String {
+        match language {
+            Language::English => self.code().replace('_', " "),
+            Language::Korean => self.texts().korean_name.to_owned(),
+        }
+    }
+}
+
+/// The texts of a reason. Its English name is its code.
+#[derive(Debug, Clone, Copy)]
+pub struct ReasonTexts {
+    korean_name: &'static str,
+    /// What was found.
+    pub found: Phrase,
+    /// What to do about it.
+    pub todo: Phrase,
+}
+
+impl FailureCode {
+    /// What it is called; in English its code.
+    pub fn name(self, language: Language) -> &'static str {
+        match (language, self) {
+            (Language::English, code) => code.code(),
+            (Language::Korean, Self::MissingImage) => "그림 파일 없음",
+            (Language::Korean, Self::ImageLoadFailed) => "그림을 열 수 없음",
+            (Language::Korean, Self::InvalidJson) => "답변 형식 오류",
+            (Language::Korean, Self::ModelError) => "모델 오류",
         }
     }
 }

@@ -5,11 +5,12 @@ use super::errors::doing;
 use super::tables::meta::{Content, bump};
 use super::tables::states::StateWriter;
 use super::tables::steps::{
-    all_steps, describe, insert_entry, insert_step, read_change, read_entries,
+    all_steps, describe, insert_entry, insert_step, read_change, read_entries, read_past_step,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
-    Change, CurrentState, Direction, GroupId, ReviewState, ReviewStep, StepReport, Vocabulary,
+    Change, CurrentState, Direction, GroupId, PastStep, ReviewState, ReviewStep, StepReport,
+    Vocabulary,
 };
 use crate::text::utc;
 use rusqlite::Connection;
@@ -27,8 +28,8 @@ pub struct StepOutcome {
     pub change: Option<Change>,
     /// What the change did to whom; `None` for undo and redo.
     pub report: Option<StepReport>,
-    pub undo: Option<String>,
-    pub redo: Option<String>,
+    pub undo: Option<PastStep>,
+    pub redo: Option<PastStep>,
 }
 
 /// The steps that undo and redo would take next.
@@ -88,7 +89,7 @@ impl History {
             let (review, edited) = match context.change(&current, change) {
                 Ok(done) => done,
                 Err(error) if error.kind == ErrorKind::Usage => {
-                    report.refused(&error.cause);
+                    report.refused(&error);
                     refused.get_or_insert(error);
                     continue;
                 }
@@ -201,12 +202,9 @@ impl History {
     }
 
     /// What undo and redo would do next.
-    pub fn next_steps(&self, db: &Connection) -> Result<(Option<String>, Option<String>)> {
-        let words = |step: Option<&i64>| match step {
-            Some(&step) => describe(db, step).map(Some),
-            None => Ok(None),
-        };
-        Ok((words(self.undo.last())?, words(self.redo.last())?))
+    pub fn next_steps(&self, db: &Connection) -> Result<(Option<PastStep>, Option<PastStep>)> {
+        let past = |step: Option<&i64>| step.map(|&step| read_past_step(db, step)).transpose();
+        Ok((past(self.undo.last())?, past(self.redo.last())?))
     }
 
     fn outcome(

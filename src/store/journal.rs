@@ -27,7 +27,8 @@ use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Appearance, Approved, Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId,
-    GroupState, GroupSummary, Item, Labels, Reason, Recoloring, Vocabulary, VocabularyPreview,
+    GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring, Vocabulary,
+    VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -259,7 +260,7 @@ impl Journal {
     }
 
     /// What undo and redo would do next.
-    pub fn next_steps(&self) -> Result<(Option<String>, Option<String>)> {
+    pub fn next_steps(&self) -> Result<(Option<PastStep>, Option<PastStep>)> {
         self.history.next_steps(self.database.read())
     }
 

@@ -1,10 +1,11 @@
 //! Text, whoever reads it: one table of characters that are not shown as they are, cleaning for
-//! each purpose, widths in terminal cells, numbers in words, times and encodings.
+//! each purpose, widths in terminal cells, languages, numbers in words, times and encodings.
 
 mod cells;
 mod clean;
 pub mod encoding;
 mod forbidden;
+mod language;
 mod numbers;
 pub mod particles;
 mod time;
@@ -15,6 +16,8 @@ pub use clean::{
     clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, paragraphs,
 };
 pub use forbidden::{Forbidden, forbidden, is_forbidden};
-pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural, rough_duration};
+pub(crate) use language::said;
+pub use language::{Language, Phrase, Said};
+pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural};
 pub use time::{file_stamp, utc};
 pub use words::{split_word, words};

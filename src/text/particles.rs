@@ -47,8 +47,12 @@ pub fn stem(word: &str) -> &str {
 /// The particle in the form that it has behind `word`; as it is where it has one form, or where
 /// nobody can tell how the word is read.
 pub fn fitted<'a>(particle: &'a str, word: &str) -> &'a str {
+    fitted_to(particle, last_sound(word))
+}
+
+fn fitted_to(particle: &str, sound: Option<Sound>) -> &str {
     let pair = PAIRS.iter().find(|(a, b)| *a == particle || *b == particle);
-    let (Some((closed, open)), Some(sound)) = (pair, last_sound(word)) else {
+    let (Some((closed, open)), Some(sound)) = (pair, sound) else {
         return particle;
     };
     match sound {
@@ -61,6 +65,30 @@ pub fn fitted<'a>(particle: &'a str, word: &str) -> &'a str {
 /// The word with the particle behind it, in its fitting form.
 pub fn with_particle(word: &str, particle: &str) -> String {
     format!("{word}{}", fitted(particle, word))
+}
+
+/// Particles as they stand in a format, `{name}{을}`: [`fitted_all`] puts the fitting form there.
+pub mod marks {
+    pub const 은: &str = "\u{fdd0}은\u{fdd0}";
+    pub const 이: &str = "\u{fdd0}이\u{fdd0}";
+    pub const 을: &str = "\u{fdd0}을\u{fdd0}";
+    pub const 과: &str = "\u{fdd0}과\u{fdd0}";
+    pub const 이라는: &str = "\u{fdd0}이라는\u{fdd0}";
+    pub const 으로: &str = "\u{fdd0}으로\u{fdd0}";
+}
+
+/// The text with each of the [`marks`] in the form that fits what stands before it, as far as one
+/// can guess how a word in Latin letters is read.
+pub fn fitted_all(text: &str) -> String {
+    // A code point that no text holds.
+    let mut parts = text.split('\u{fdd0}');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    while let (Some(particle), Some(rest)) = (parts.next(), parts.next()) {
+        let sound = last_sound(&out).or_else(|| latin_sound(&out));
+        out.push_str(fitted_to(particle, sound));
+        out.push_str(rest);
+    }
+    out
 }
 
 /// What a word ends in when it is read aloud.
@@ -89,6 +117,25 @@ fn last_sound(word: &str) -> Option<Sound> {
     }
 }
 
+/// How an English word probably ends when it is read in Korean; capitals are read one by one.
+fn latin_sound(text: &str) -> Option<Sound> {
+    let end = text.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let word = end.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let start = word.rfind(|c: char| !c.is_ascii_alphabetic());
+    let word = start.map_or(word, |at| &word[at..]);
+    let last = word.chars().next_back().filter(char::is_ascii_alphabetic)?;
+    let before = word.chars().rev().nth(1);
+    let is_vowel = |c: char| "aeiou".contains(c.to_ascii_lowercase());
+    let is_stop = "bckpt".contains(last) && before.is_some_and(|c| is_vowel(c) || c == 'c');
+    Some(match last {
+        'l' | 'L' | 'R' => Sound::Rieul,
+        'm' | 'n' | 'M' | 'N' => Sound::Consonant,
+        'g' if before == Some('n') => Sound::Consonant,
+        _ if is_stop => Sound::Consonant,
+        _ => Sound::Vowel,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +151,26 @@ mod tests {
             ("빛의", "빛의"),
         ] {
             assert_eq!(stem(word), expected);
+        }
+    }
+
+    #[test]
+    fn a_particle_fits_an_english_word() {
+        use marks::*;
+        for (word, object, with) in [
+            ("fantasy", "를", "로"),
+            ("red", "를", "로"),
+            ("metal", "을", "로"),
+            ("fabric", "을", "으로"),
+            ("gold", "를", "로"),
+            ("wing", "을", "으로"),
+            ("view:LED", "를", "로"),
+            ("`hat`", "을", "으로"),
+        ] {
+            assert_eq!(
+                fitted_all(&format!("{word}{을} {word}{으로}")),
+                format!("{word}{object} {word}{with}")
+            );
         }
     }
 

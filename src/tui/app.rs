@@ -17,7 +17,6 @@ use super::widgets::{normalize_wide, paragraph};
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
 use crate::text::{count, for_screen};
-use crate::wording;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
@@ -131,10 +130,12 @@ impl App {
     /// Plays the recorded keys, up to the first one that is refused.
     fn play(&mut self) {
         let Some(keys) = self.session.repeats.begin_to_play() else {
-            return self.session.warn("keys are being recorded or played");
+            let why = self.session.words.keys_busy();
+            return self.session.warn(why);
         };
         if keys.is_empty() {
-            self.session.notify("no keys are recorded yet");
+            let text = self.session.words.no_keys_yet();
+            self.session.notify(text);
         }
         for key in keys {
             self.refused = false;
@@ -291,6 +292,7 @@ impl App {
 
     fn engine(&mut self, event: Event) {
         let session = &mut self.session;
+        let words = session.words;
         match event {
             Event::Groups(groups) => {
                 session.update_records(groups);
@@ -339,15 +341,15 @@ impl App {
             }
             Event::ModelReady(info) => session.engine.model = ModelState::Ready(info),
             Event::ModelFailed(error) => {
-                let cause = &error.cause;
-                session.notices.log_error(format!("model: {cause}"));
-                session.warn(format!("no model: {cause}; review goes on without it"));
+                let cause = words.cause(&error);
+                session.notices.log_error(words.model_error(cause));
+                session.warn(words.goes_on_without_model(cause));
                 session.engine.model = ModelState::Failed(error);
             }
             Event::Blocked(blocked) => self.blocked(blocked),
             Event::Unblocked => {
                 session.engine.blocked = None;
-                session.notify("saved: the journal can be written again");
+                session.notify(words.saved_again());
                 self.ask_again_to_leave();
             }
             Event::Labeled {
@@ -371,14 +373,14 @@ impl App {
                 detail,
                 ..
             } => {
-                let text = format!("{name}: {} ({detail})", code.code());
+                let text = words.failed_with(name, words.failure(code), detail);
                 if session.asked.fail(group) {
-                    session.warn(format!("asked again, {text}"));
+                    session.warn(words.asked_again(&text));
                 }
                 session.notices.log_error(text);
             }
             Event::Warning(warning) => {
-                let text = wording::warning(&warning);
+                let text = words.warning(&warning);
                 session.notices.log_error(text.clone());
                 session.warn(text);
             }
@@ -387,8 +389,8 @@ impl App {
                 session.request(Effect::Quit);
             }
             Event::Broken(broken) => {
-                let error = wording::broken(&broken);
-                session.warn(format!("the engine stopped: {}", error.cause));
+                let error = words.broken(&broken);
+                session.warn(words.engine_stopped(&error.cause));
                 session.engine.ended = true;
                 session.engine.broken = Some(error);
             }
@@ -396,8 +398,8 @@ impl App {
     }
 
     fn blocked(&mut self, blocked: Blocked) {
-        let cause = wording::blocked(&blocked).cause;
-        let text = format!("not saved: {cause}");
+        let words = self.session.words;
+        let text = words.not_saved(words.blocked(&blocked).cause);
         self.session.notices.log_error(text);
         self.session.engine.blocked = Some(blocked);
         self.session.refuses_step();
@@ -424,7 +426,8 @@ impl App {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.gives_up_seeking() {
-            session.notices.add("; the filter hides it");
+            let hidden = format!("; {}", session.words.hidden_by_filter());
+            session.notices.add(&hidden);
         }
     }
 
@@ -496,11 +499,11 @@ impl App {
     pub fn title(&self) -> String {
         let session = &self.session;
         let open = count(session.records.groups().open());
-        let working = match session.engine.progress.queued {
-            0 => String::new(),
-            queued => format!(", {} to label", count(queued)),
+        let (words, outdir) = (session.words, &session.settings.outdir);
+        let title = match session.engine.progress.queued {
+            0 => words.title(open, outdir),
+            queued => words.title_working(open, count(queued), outdir),
         };
-        let title = format!("{open} to review{working}: {}", session.settings.outdir);
         for_screen(&title).into_owned()
     }
 
@@ -522,8 +525,8 @@ impl Widget for &App {
             let (width, height) = layout::LEAST;
             let asks = self.dialog().is_some_and(Dialog::asks_to_leave);
             let text = match asks {
-                true => "leave? y n".to_owned(),
-                false => format!("too small: {width}x{height} needed"),
+                true => session.words.leave_blind().to_owned(),
+                false => session.words.too_small(width, height),
             };
             return paragraph(&text, session.theme.bad(), area, buf);
         }

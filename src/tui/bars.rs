@@ -9,7 +9,7 @@ use super::session::Session;
 use super::theme::sign;
 use super::widgets::put;
 use crate::record::GroupState;
-use crate::text::{count, fit, rough_duration, width};
+use crate::text::{count, fit, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -18,7 +18,8 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
     let theme = &session.theme;
     buf.set_style(area, theme.text());
     let mut x = area.x;
-    let right = session.engine.activity();
+    let words = session.words;
+    let right = session.engine.activity(words);
     let room = usize::from(area.width);
     let wide = room >= 76;
     for (screen, name, action) in TABS {
@@ -28,6 +29,7 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
         }
         // Where there is room, each with the key that shows it.
         let keys = session.keymap.keys_of(KeyContext::Global, action);
+        let name = words.phrase(name);
         let name = match keys.first() {
             Some(key) if room >= 110 => format!("{key} {name}"),
             _ => name.to_owned(),
@@ -58,7 +60,7 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
             continue;
         }
         let text = if room >= 110 {
-            format!("{}{} {}  ", sign(state), count(n), state.name())
+            format!("{}{} {}  ", sign(state), count(n), words.state(state))
         } else {
             format!("{}{} ", sign(state), count(n))
         };
@@ -96,23 +98,21 @@ fn meter(session: &Session, width: u16) -> Option<String> {
     if width < WIDE || decided == 0 {
         return None;
     }
-    let mut text = format!("{} decided", count(decided as u64));
+    let words = session.words;
+    let mut parts = vec![words.decided(count(decided as u64))];
     if let Some(pace) = session.pace.per_hour(decided) {
-        text.push_str(&format!(", {pace:.0} an hour"));
+        parts.push(words.an_hour(format!("{pace:.0}")));
     }
     let open = session.records.groups().open();
     if let Some(seconds) = session.pace.seconds_left(decided, open) {
-        text.push_str(&format!(", {} left", rough_duration(seconds)));
+        parts.push(words.time_left(words.rough_duration(seconds)));
     }
     if width >= WIDE + 40 {
         let groups = session.records.groups();
         let committed = count(groups.count(GroupState::Committed));
-        text.push_str(&format!(
-            ", {committed} of {} committed",
-            count(groups.len() as u64)
-        ));
+        parts.push(words.of_committed(committed, count(groups.len() as u64)));
     }
-    Some(text)
+    Some(parts.join(", "))
 }
 
 /// What happened last, then the keys that work right now.
@@ -143,13 +143,13 @@ pub fn hints(
         x += 2;
     }
     if session.repeats.is_recording() {
-        let text = "recording ";
+        let text = format!("{} ", session.words.recording());
         x = put(
             buf,
             x,
             area.y,
             area.right().saturating_sub(x),
-            text,
+            &text,
             theme.warn(),
         );
     }
@@ -189,7 +189,7 @@ pub fn hints(
         true
     };
     if let Some(dialog) = dialog {
-        for (keys, short) in dialog.hints() {
+        for (keys, short) in dialog.hints(session.words) {
             if !hint(area, keys, short, &mut x, buf) {
                 break;
             }
@@ -204,15 +204,16 @@ pub fn hints(
     if let Some(keys) = help.first()
         && area.width >= 50
     {
-        let cells = (width(keys) + 5) as u16;
+        let help = session.words.help();
+        let cells = (width(keys) + width(help) + 1) as u16;
         let at = area.right().saturating_sub(cells);
         put(buf, at, area.y, cells, keys, theme.key());
         put(
             buf,
             at + width(keys) as u16 + 1,
             area.y,
-            4,
-            "help",
+            cells,
+            help,
             theme.dim(),
         );
         room.width = area.width.saturating_sub(cells + 1);
@@ -230,21 +231,20 @@ pub fn hints(
             continue;
         }
         let groups = session.records.groups();
+        let words = session.words;
         let short = match action {
-            Action::Pause if session.engine.paused => "go on".to_owned(),
-            Action::Zoom if back.is_some() => "back".to_owned(),
+            Action::Pause if session.engine.paused => words.go_on().to_owned(),
+            Action::Zoom if back.is_some() => words.back().to_owned(),
             Action::Undo if area.width >= WIDE => match &session.engine.undo {
-                Some(step) => format!("undo {}", fit(step, STEP)),
-                None => "undo".to_owned(),
+                Some(step) => words.undo_step(fit(&words.past_step(step), STEP)),
+                None => words.undo().to_owned(),
             },
             Action::RepeatEdit if area.width >= WIDE => match session.repeats.last() {
-                Some(change) => format!("again {}", fit(&change.name(), STEP)),
-                None => "again".to_owned(),
+                Some(change) => words.again_change(fit(&words.change(change), STEP)),
+                None => words.again().to_owned(),
             },
-            Action::CommitCertain => {
-                format!("commit {} certain", count(groups.count(GroupState::Draft)))
-            }
-            action => action.info().short.to_owned(),
+            Action::CommitCertain => words.commit_certain(count(groups.count(GroupState::Draft))),
+            action => words.phrase(action.info().short).to_owned(),
         };
         if let Some(keys) = session.keymap.keys_of(context, *action).first()
             && !hint(room, keys, &short, &mut x, buf)

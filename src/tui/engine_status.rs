@@ -3,9 +3,8 @@
 use super::keymap::{Action, KeyContext, Keymap};
 use crate::engine::{Blocked, Cure, ModelInfo, Progress, Stage};
 use crate::error::Error;
-use crate::record::GroupId;
-use crate::text::rough_duration;
-use crate::wording;
+use crate::record::{GroupId, PastStep};
+use crate::wording::Words;
 use std::collections::VecDeque;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +24,9 @@ pub struct EngineStatus {
     /// How many icons were labeled when the operator was called the last time.
     rung: u64,
     pub paused: bool,
-    /// The names of the steps that undo and redo would take.
-    pub undo: Option<String>,
-    pub redo: Option<String>,
+    /// The steps that undo and redo would take.
+    pub undo: Option<PastStep>,
+    pub redo: Option<PastStep>,
     /// Why nothing can be saved for now.
     pub blocked: Option<Blocked>,
     pub ended: bool,
@@ -84,39 +83,36 @@ impl EngineStatus {
     }
 
     /// Why no answer can be requested of the model.
-    pub fn no_model(&self) -> Option<String> {
+    pub fn no_model(&self, words: Words) -> Option<String> {
         match &self.model {
-            ModelState::Off => Some("there is no model: started with --no-model".to_owned()),
-            ModelState::Failed(error) => Some(format!("there is no model: {}", error.cause)),
+            ModelState::Off => Some(words.no_model_off().to_owned()),
+            ModelState::Failed(error) => Some(words.no_model_because(words.cause(error))),
             ModelState::Loading | ModelState::Ready(_) => None,
         }
     }
 
     /// Why nothing that is decided now would be saved, and what to do about it.
-    pub fn trouble(&self, keymap: &Keymap) -> Option<String> {
+    pub fn trouble(&self, keymap: &Keymap, words: Words) -> Option<String> {
         if self.ended {
             let why = match &self.broken {
-                Some(error) => format!("the engine has stopped: {}", error.cause),
-                None => "the engine has stopped".to_owned(),
+                Some(error) => words.engine_has_stopped_because(words.cause(error)),
+                None => words.engine_has_stopped().to_owned(),
             };
-            return Some(format!(
-                "{why}; nothing is saved any more, leave and start again"
-            ));
+            return Some(words.nothing_is_saved(why));
         }
         let blocked = self.blocked.as_ref()?;
         let keys = keymap.keys_of(KeyContext::Global, Action::TryAgain);
         let key = match keys.into_iter().next() {
             Some(key) => key,
-            None => format!("the action {}", Action::TryAgain.info().name),
+            None => words.the_action(Action::TryAgain.info().name),
         };
         // The cause names a path, and the end of the line may be cut off.
         let cure = match blocked.cure {
-            Cure::Wait => format!("{key} tries again"),
-            Cure::Rewrite => format!("{key} rewrites the journal"),
-            Cure::None => "leave and start again".to_owned(),
+            Cure::Wait => words.key_tries_again(key),
+            Cure::Rewrite => words.key_rewrites(key),
+            Cure::None => words.leave_and_start().to_owned(),
         };
-        let error = wording::blocked(blocked);
-        Some(format!("not saved, {cure}: {}", error.cause))
+        Some(words.trouble(cure, words.blocked(blocked).cause))
     }
 
     /// Whether the header shows trouble.
@@ -127,53 +123,40 @@ impl EngineStatus {
     }
 
     /// What the model does, in a word.
-    pub fn stage(&self) -> &'static str {
+    pub fn stage(&self, words: Words) -> &'static str {
         match &self.model {
-            _ if self.broken.is_some() => "stopped",
-            _ if self.blocked.is_some() => "not saved",
-            ModelState::Off => "no model",
-            ModelState::Failed(_) => "model failed",
-            _ if self.paused => "paused",
-            _ => stage_name(self.progress.stage),
+            _ if self.broken.is_some() => words.stage_stopped(),
+            _ if self.blocked.is_some() => words.stage_not_saved(),
+            ModelState::Off => words.stage_no_model(),
+            ModelState::Failed(_) => words.stage_model_failed(),
+            _ if self.paused => words.stage_paused(),
+            _ => words.stage(self.progress.stage),
         }
     }
 
     /// What the model does, in a few words.
-    pub fn activity(&self) -> String {
+    pub fn activity(&self, words: Words) -> String {
         if let Some(error) = &self.broken {
-            return format!("stopped: {}", error.cause);
+            return words.stage_stopped_because(words.cause(error));
         }
-        let mut words = self.stage().to_owned();
+        let mut text = self.stage(words).to_owned();
         if self.blocked.is_some() || !self.has_model() {
-            return words;
+            return text;
         }
         let progress = &self.progress;
         if let Some(done) = progress.stage_done {
-            words.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
+            text.push_str(&format!(" {:.0}%", done.clamp(0.0, 1.0) * 100.0));
         }
         if self.paused || progress.stage == Stage::Idle {
-            return words;
+            return text;
         }
         if progress.icons_per_minute_now > 0.0 {
-            words.push_str(&format!(" {:.0}/min", progress.icons_per_minute_now));
+            let rate = format!("{:.0}", progress.icons_per_minute_now);
+            text.push_str(&format!(" {}", words.per_minute(rate)));
         }
         if let Some(eta) = progress.eta_seconds {
-            words.push_str(&format!(" {} left", rough_duration(eta)));
+            text.push_str(&format!(" {}", words.time_left(words.rough_duration(eta))));
         }
-        words
-    }
-}
-
-fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Starting => "starting",
-        Stage::Download => "downloading",
-        Stage::Load => "loading",
-        Stage::Quantize => "quantizing",
-        Stage::Decode => "writing",
-        Stage::Waiting => "no server answers",
-        Stage::Idle => "idle",
-        Stage::Paused => "paused",
-        Stage::Failed => "failed",
+        text
     }
 }

@@ -10,11 +10,10 @@ use super::keymap::{Action, KeyContext};
 use super::message::Effect;
 use super::screens::ActionOutcome;
 use super::session::Session;
-use super::step_words::step_words;
 use crate::engine::{Command, Retry, Step};
 use crate::record::filter::{FAILED, NEEDS_REVIEW};
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
-use crate::text::plural;
+use crate::wording::Words;
 
 /// What an action is about.
 pub struct Scene {
@@ -55,7 +54,7 @@ pub fn refuse_unseen(
         return None;
     }
     let name = session.name_of(id);
-    let why = format!("{name} was not on screen yet: look at it, then press the key again");
+    let why = session.words.not_seen(name);
     if action.prompts() {
         return Some(ActionOutcome::open(Dialog::refusal(why)));
     }
@@ -80,12 +79,13 @@ pub fn stepped(step: &Step, groups: &[GroupId], session: &mut Session) {
         Step::Done(_) => {}
     }
     let name = about.map(|id| session.name_of(id)).unwrap_or_default();
-    session.notify(step_words(step, groups.len(), &name));
+    session.notify(session.words.step(step, groups.len(), &name));
 }
 
 /// Performs an action; `None` where it is a screen's own.
 pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<ActionOutcome> {
     let Scene { targets, .. } = scene;
+    let words = session.words;
     let mut open = None;
     match action {
         // On a screen where nothing moves.
@@ -98,16 +98,16 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::Top => session.put_cursor(0),
         Action::Bottom => session.put_cursor(usize::MAX),
         Action::Open => return Some(ActionOutcome::show(KeyContext::Queue)),
-        Action::AcceptNext => open = decide(Change::Accept, "accept", targets, session),
-        Action::CommitNext => open = decide(Change::Commit, "commit", targets, session),
+        Action::AcceptNext => open = decide(Change::Accept, targets, session),
+        Action::CommitNext => open = decide(Change::Commit, targets, session),
         Action::Reopen => {
             session.apply(targets, Change::Reopen);
         }
         Action::NextToReview => session.go_to_next(),
-        Action::CommitAccepted => open = commit_all(GroupState::Accepted, "accepted", session),
-        Action::CommitCertain => open = commit_all(GroupState::Draft, "certain", session),
+        Action::CommitAccepted => open = commit_all(GroupState::Accepted, session),
+        Action::CommitCertain => open = commit_all(GroupState::Draft, session),
         Action::Reject => {
-            open = about(targets, |groups| {
+            open = about(targets, words, |groups| {
                 Dialog::prompt(PromptPurpose::Reject { groups }, "")
             })
         }
@@ -130,7 +130,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             open = Some(PromptRefusal::nothing_to_edit(session));
         }
         Action::RemoveTag => {
-            open = about(targets, |groups| {
+            open = about(targets, words, |groups| {
                 let field = Field::TagsKo;
                 Dialog::prompt(PromptPurpose::Remove { field, groups }, "")
             })
@@ -145,7 +145,9 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::Note => {
             let note = session.detail().and_then(|detail| detail.note());
             let note = note.unwrap_or_default().to_owned();
-            open = about(targets, |_| Dialog::prompt(PromptPurpose::Note, &note));
+            open = about(targets, words, |_| {
+                Dialog::prompt(PromptPurpose::Note, &note)
+            });
         }
         Action::Replace => open = Some(ReplaceForm::open()),
         Action::Translate => {
@@ -164,9 +166,9 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             open = ask_again(session, targets, how, scene.is_workbench);
         }
         Action::RetryWith => {
-            open = match session.engine.no_model() {
+            open = match session.no_model() {
                 Some(why) => Some(Dialog::refusal(capital(&why))),
-                None => about(targets, |groups| {
+                None => about(targets, words, |groups| {
                     Dialog::Retry(RetryForm::new(groups, scene.is_workbench))
                 }),
             }
@@ -174,7 +176,8 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
         Action::Pause => pause(session),
         Action::Background => {
             let backdrop = session.pictures.next_backdrop();
-            session.notify(format!("picture {}", backdrop.name()));
+            let ground = backdrop.name(words);
+            session.notify(session.words.picture_ground(ground));
         }
         Action::ModelView => session.pictures.toggle_model_view(),
         Action::ClearFilter => session.set_filter(""),
@@ -189,8 +192,8 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             let folded = !session.queue.is_folded();
             session.queue.set_folded(folded);
             session.notify(match folded {
-                true => "one row of each recolor family",
-                false => "every row",
+                true => session.words.one_row_a_family(),
+                false => session.words.every_row(),
             });
         }
         Action::SelectFamily => return Some(select_family(session)),
@@ -206,20 +209,21 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
 }
 
 /// A prompt about the targets. Where there are none, what is typed must go somewhere.
-fn about(targets: Vec<GroupId>, prompt: impl FnOnce(Vec<GroupId>) -> Dialog) -> Option<Dialog> {
+fn about(
+    targets: Vec<GroupId>,
+    words: Words,
+    prompt: impl FnOnce(Vec<GroupId>) -> Dialog,
+) -> Option<Dialog> {
     Some(match targets.is_empty() {
-        true => Dialog::refusal("There is no item in this list."),
+        true => Dialog::refusal(words.no_item()),
         false => prompt(targets),
     })
 }
 
 /// Accepts or commits, then goes to the next uncertain record; many only once confirmed.
-fn decide(
-    change: Change,
-    verb: &str,
-    groups: Vec<GroupId>,
-    session: &mut Session,
-) -> Option<Dialog> {
+fn decide(change: Change, groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
+    let words = session.words;
+    let accepts = change == Change::Accept;
     let ready = |id: &&GroupId| {
         session.records.get(**id).is_some_and(|summary| {
             !matches!(
@@ -232,7 +236,10 @@ fn decide(
     if ready == 0 {
         if let Some(id) = groups.first() {
             let name = session.name_of(*id);
-            session.notify(format!("{name}: nothing to {verb}, there is no draft yet"));
+            session.notify(match accepts {
+                true => words.nothing_to_accept(name),
+                false => words.nothing_to_commit(name),
+            });
             session.go_to_next();
         }
         return None;
@@ -242,15 +249,17 @@ fn decide(
         session.apply(groups, change);
         return None;
     }
-    let verb = capital(verb);
-    let (question, others) = match groups.len() - ready {
-        0 => (format!("{verb} these {ready} records?"), String::new()),
-        others => (
-            format!("{verb} {ready} of these {} records?", groups.len()),
-            format!("{others} without a draft stay as they are. "),
-        ),
+    let all = groups.len();
+    let question = match (accepts, all - ready) {
+        (true, 0) => words.accept_these(all),
+        (false, 0) => words.commit_these(all),
+        (true, _) => words.accept_of_these(ready, all),
+        (false, _) => words.commit_of_these(ready, all),
     };
-    let detail = format!("{others}One step; undo takes all of it back.");
+    let detail = match all - ready {
+        0 => words.one_step().to_owned(),
+        others => format!("{} {}", words.others_stay(others), words.one_step()),
+    };
     let command = Command::Apply { groups, change };
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
 }
@@ -262,23 +271,24 @@ fn update_names(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
         session.apply(groups, change);
         return None;
     }
-    let question = format!("Update the names in {}?", plural(groups.len(), "record"));
-    let detail = "Only texts that were made under another name of their item change. One step; \
-                  undo takes all of it back.";
+    let words = session.words;
+    let question = words.update_names(words.records(groups.len()));
+    let detail = format!("{} {}", words.only_other_names(), words.one_step());
     let command = Command::Apply { groups, change };
-    let confirm = Confirm::new(question, detail.to_owned(), command);
+    let confirm = Confirm::new(question, detail, command);
     Some(Dialog::Confirm(confirm))
 }
 
 /// Does the last edit again on these records; on many only once confirmed.
 fn repeat(groups: Vec<GroupId>, session: &mut Session) -> Option<Dialog> {
     let Some(change) = session.repeats.last().cloned() else {
-        session.notify("there is no edit to do again yet");
+        session.notify(session.words.no_edit_yet());
         return None;
     };
     if groups.len() > 1 {
-        let question = format!("Do this again on {}?", plural(groups.len(), "record"));
-        let detail = format!("{}. One step; undo takes all of it back.", change.name());
+        let words = session.words;
+        let question = words.repeat_on(words.records(groups.len()));
+        let detail = format!("{}. {}", words.change(&change), words.one_step());
         let command = Command::Apply { groups, change };
         return Some(Dialog::Confirm(Confirm::new(question, detail, command)));
     }
@@ -294,28 +304,36 @@ fn record_keys(session: &mut Session) {
         let keys = session.keymap.keys_of(KeyContext::Global, action);
         keys.into_iter().next().unwrap_or_default()
     };
+    let words = session.words;
     let (record, play) = (key(Action::RecordKeys), key(Action::PlayKeys));
     let text = match session.repeats.toggle() {
-        None => format!("recording keys: {record} ends it"),
-        Some(0) => "nothing was recorded".to_owned(),
-        Some(count) => format!("{} recorded: {play} plays them", plural(count, "key")),
+        None => words.recording_keys(record),
+        Some(0) => words.nothing_recorded().to_owned(),
+        Some(count) => words.recorded(words.keys(count), play),
     };
     session.notify(text);
 }
 
 /// Commits all accepted records, or all drafts without a reason, once confirmed.
-fn commit_all(state: GroupState, word: &str, session: &mut Session) -> Option<Dialog> {
+fn commit_all(state: GroupState, session: &mut Session) -> Option<Dialog> {
     let ready = session.records.groups().ids_where(|summary| {
         summary.state == state && (state != GroupState::Draft || summary.reasons.is_empty())
     });
     let groups: Vec<GroupId> = ready.collect();
+    let words = session.words;
+    let accepted = state == GroupState::Accepted;
     if groups.is_empty() {
-        session.notify(format!("no {word} draft to commit"));
+        session.notify(match accepted {
+            true => words.no_accepted_draft(),
+            false => words.no_certain_draft(),
+        });
         return None;
     }
-    let records = plural(groups.len(), &format!("{word} record"));
-    let question = format!("Commit {records}?");
-    let detail = format!("They go into labels.jsonl in {}.", session.settings.outdir);
+    let question = words.commit_all(match accepted {
+        true => words.accepted_records(groups.len()),
+        false => words.certain_records(groups.len()),
+    });
+    let detail = words.go_into_labels(&session.settings.outdir);
     let command = Command::Apply {
         groups,
         change: Change::Commit,
@@ -328,13 +346,10 @@ fn commit_all(state: GroupState, word: &str, session: &mut Session) -> Option<Di
 fn select_family(session: &mut Session) -> ActionOutcome {
     let family = session.family();
     if family.len() < 2 {
-        session.notify("no other icon is known to be this drawing");
+        session.notify(session.words.no_family());
         return ActionOutcome::done();
     }
-    session.notify(format!(
-        "selected {} of one drawing",
-        plural(family.len(), "icon")
-    ));
+    session.notify(session.words.family_selected(family.len()));
     session.selection.set(family);
     let shown = session.queue.ids(&session.records);
     session.selection.count_hidden(shown);
@@ -344,7 +359,7 @@ fn select_family(session: &mut Session) -> ActionOutcome {
 /// Takes one of the fixes that stand under a reason of the current record.
 fn fix(number: usize, session: &mut Session) {
     let Some((reason, kind)) = offered(number, session) else {
-        return session.notify("there is no such fix here");
+        return session.notify(session.words.no_such_fix());
     };
     let current = session.current().into_iter().collect();
     session.apply(current, Change::Fix { reason, kind });
@@ -353,7 +368,7 @@ fn fix(number: usize, session: &mut Session) {
 /// Opens the preview of a fix for all records with its reason.
 fn fix_all(number: usize, is_bulk: bool, session: &mut Session) -> Option<Dialog> {
     let Some((reason, kind)) = offered(number, session) else {
-        session.notify("there is no such fix here");
+        session.notify(session.words.no_such_fix());
         return None;
     };
     let scope = match is_bulk && !session.selection.is_empty() {
@@ -369,13 +384,14 @@ fn offered(number: usize, session: &Session) -> Option<(Reason, FixKind)> {
 }
 
 fn pause(session: &mut Session) {
-    if let Some(why) = session.engine.no_model() {
+    if let Some(why) = session.no_model() {
         return session.warn(why);
     }
+    let words = session.words;
     session.engine.paused = !session.engine.paused;
     let (command, text) = match session.engine.paused {
-        true => (Command::Pause, "the model pauses after what it has in hand"),
-        false => (Command::Resume, "the model goes on"),
+        true => (Command::Pause, words.pausing()),
+        false => (Command::Resume, words.going_on()),
     };
     session.send(command);
     session.notify(text);
@@ -384,10 +400,10 @@ fn pause(session: &mut Session) {
 pub fn try_again(session: &mut Session) {
     match (session.engine.ended, &session.engine.blocked) {
         (true, _) => drop(session.refuses_step()),
-        (false, None) => session.notify("there is nothing to try again: all is saved"),
+        (false, None) => session.notify(session.words.nothing_to_try()),
         (false, Some(_)) => {
             session.send(Command::TryAgain);
-            session.notify("trying again");
+            session.notify(session.words.trying_again());
         }
     }
 }

@@ -15,7 +15,6 @@ mod prepared;
 mod records;
 pub mod screens;
 pub mod session;
-mod step_words;
 mod terminal;
 #[cfg(test)]
 mod testing;

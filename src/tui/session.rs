@@ -18,8 +18,8 @@ use crate::record::{
     Vocabulary, to_rgb,
 };
 use crate::settings::{IconOptions, PictureChoice};
-use crate::text::plural;
-use crate::wording;
+use crate::text::Language;
+use crate::wording::Words;
 use ratatui::layout::{Rect, Size};
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,10 +40,13 @@ pub struct Settings {
     pub pictures: PictureChoice,
     /// Whether the prompt asks for English labels.
     pub english: bool,
+    /// What the workstation speaks.
+    pub language: Language,
 }
 
 pub struct Session {
     pub settings: Settings,
+    pub words: Words,
     pub size: Size,
     pub theme: Theme,
     pub keymap: Keymap,
@@ -77,6 +80,7 @@ impl Session {
         }
         Self {
             engine: EngineStatus::new(settings.model),
+            words: Words::new(settings.language),
             settings,
             size,
             theme,
@@ -245,7 +249,7 @@ impl Session {
 
     /// Tells what has become of records and edits whose pictures are not where they were.
     pub fn notify_moved(&mut self, pictures: &MovedPictures) {
-        let Some(text) = wording::moved_pictures(pictures) else {
+        let Some(text) = self.words.moved_pictures(pictures) else {
             return;
         };
         if pictures.withheld + pictures.withheld_edits > 0 {
@@ -258,7 +262,12 @@ impl Session {
 
     /// Why nothing that is decided now would be saved.
     pub fn trouble(&self) -> Option<String> {
-        self.engine.trouble(&self.keymap)
+        self.engine.trouble(&self.keymap, self.words)
+    }
+
+    /// Why no answer can be requested of the model.
+    pub fn no_model(&self) -> Option<String> {
+        self.engine.no_model(self.words)
     }
 
     /// Refuses, with a notice, what would not be saved.
@@ -310,8 +319,11 @@ impl Session {
                 Ok(true) => self.queue.refresh(),
                 Ok(false) => {}
                 Err(error) => {
-                    let hint = error.hint.map(|hint| format!("; {hint}"));
-                    self.warn(format!("{}{}", error.cause, hint.unwrap_or_default()));
+                    let cause = self.words.cause(&error);
+                    self.warn(match self.words.hint(&error) {
+                        Some(hint) => format!("{cause}; {hint}"),
+                        None => cause.to_owned(),
+                    });
                     return false;
                 }
             }
@@ -343,16 +355,16 @@ impl Session {
         if groups.is_empty() || self.refuses_step() {
             return false;
         }
-        if let Some(why) = self.engine.no_model() {
+        if let Some(why) = self.no_model() {
             self.warn(why);
             return false;
         }
         let about = match groups[..] {
             [id] => self.name_of(id),
-            _ => plural(groups.len(), "record"),
+            _ => self.words.records(groups.len()),
         };
         self.send(Command::Retry { groups, how });
-        self.notify(format!("asking again about {about}, ahead of the queue"));
+        self.notify(self.words.asking_again(about));
         true
     }
 
@@ -394,7 +406,7 @@ impl Session {
             GroupState::Draft | GroupState::Uncertain | GroupState::Edited
         );
         let alike = self.estimator.alike(&summary.reasons);
-        is_open.then(|| wording::score(summary.uncertainty, alike))
+        is_open.then(|| self.words.score(summary.uncertainty, alike))
     }
 
     /// A color as the vocabulary has it.
@@ -450,7 +462,7 @@ impl Session {
         match self.queue.next_to_review(&self.records) {
             Some(row) => self.put_cursor(row),
             None if self.queue.cursor() + 1 < self.queue.len() => self.move_cursor(1),
-            None => self.notify("nothing is left to review in this list"),
+            None => self.notify(self.words.nothing_left_here()),
         }
     }
 
@@ -467,19 +479,19 @@ impl Session {
         let filter = self.queue.filter().to_owned();
         let remember = self.history.remember_view(name, Some(&filter));
         self.send(remember);
-        self.notify(format!("saved as view:{}: {filter}", quoted(name)));
+        self.notify(self.words.saved_view(quoted(name), filter));
     }
 
     pub fn remove_view(&mut self, name: &str) {
         let remember = self.history.remember_view(name, None);
         self.queue.refresh();
         self.send(remember);
-        self.notify(format!("removed the view {name}"));
+        self.notify(self.words.removed_view(name));
     }
 
     pub fn set_sort(&mut self, sort: Sort) {
         self.queue.set_sort(sort);
-        self.notify(format!("sorted by {}", sort.name()));
+        self.notify(self.words.sorted_by(self.words.sort(sort)));
     }
 
     pub fn remember_rejection(&mut self, reason: &str) {
@@ -493,14 +505,16 @@ impl Session {
         if answer.is_none() && !offered {
             return;
         }
-        let mut text = format!("{}: new answer", self.name_of(id));
+        let words = self.words;
+        let mut text = words.new_answer_for(self.name_of(id));
         if let Some(answer) = answer {
-            text.push_str(&format!(", {answer}"));
+            let before = words.reasons(answer.before);
+            text.push_str(&format!(", {}", words.reasons_change(before, answer.after)));
         }
         let keys = self.keymap.keys_of(KeyContext::Queue, Action::Attempts);
         match keys.first() {
-            Some(key) if offered => text.push_str(&format!("; the draft stays, {key} compares")),
-            Some(key) => text.push_str(&format!("; {key} compares")),
+            Some(key) if offered => text.push_str(&format!("; {}", words.draft_stays(key))),
+            Some(key) => text.push_str(&format!("; {}", words.key_compares(key))),
             None => {}
         }
         self.notify(text);

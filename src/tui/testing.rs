@@ -12,6 +12,7 @@ use crate::record::fixes::{FixFacts, FixPreview, FixableRecord};
 use crate::record::testing::summary;
 use crate::record::*;
 use crate::settings::{IconOptions, PictureChoice};
+use crate::text::Language;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
@@ -219,7 +220,7 @@ fn dark() -> Theme {
 }
 
 type World = BTreeMap<GroupId, GroupDetail>;
-type Steps = Vec<(String, Vec<(GroupId, ReviewStep)>)>;
+type Steps = Vec<(PastStep, Vec<(GroupId, ReviewStep)>)>;
 
 /// The application between a keyboard of texts and a screen of text.
 pub struct Bench {
@@ -241,14 +242,32 @@ impl Bench {
 
     /// As with `--pictures none`.
     pub fn without_pictures(width: u16, height: u16) -> Self {
-        Self::with(dark(), PictureChoice::None, width, height).with_evening()
+        Self::with(
+            dark(),
+            PictureChoice::None,
+            Language::English,
+            width,
+            height,
+        )
+        .with_evening()
+    }
+
+    /// The evening of an operator who reads this language.
+    pub fn evening_for(language: Language, width: u16, height: u16) -> Self {
+        Self::with(dark(), PictureChoice::Auto, language, width, height).with_evening()
     }
 
     fn new_in(theme: Theme, width: u16, height: u16) -> Self {
-        Self::with(theme, PictureChoice::Auto, width, height)
+        Self::with(theme, PictureChoice::Auto, Language::English, width, height)
     }
 
-    fn with(theme: Theme, pictures: PictureChoice, width: u16, height: u16) -> Self {
+    fn with(
+        theme: Theme,
+        pictures: PictureChoice,
+        language: Language,
+        width: u16,
+        height: u16,
+    ) -> Self {
         let settings = Settings {
             icon: IconOptions {
                 upscale: 2,
@@ -260,6 +279,7 @@ impl Bench {
             vocabulary: Arc::clone(&VOCABULARY),
             pictures,
             english: false,
+            language,
         };
         let keymap = Keymap::load(None, None).unwrap();
         let mut bench = Self {
@@ -320,6 +340,7 @@ impl Bench {
             device: "cpu".to_owned(),
             detail: "none".to_owned(),
             slots: 8,
+            memory: None,
         }));
         bench.event(Event::SourceRead {
             rows: 21,
@@ -432,7 +453,7 @@ impl Bench {
                     continue;
                 }
                 Err(error) => {
-                    report.refused(&error.cause);
+                    report.refused(&error);
                     continue;
                 }
             }
@@ -455,7 +476,12 @@ impl Bench {
             ));
         }
         if !step.is_empty() {
-            self.past.push((done, step));
+            let past = PastStep {
+                done,
+                change: Some(change.clone()),
+                records: step.len(),
+            };
+            self.past.push((past, step));
             self.future.clear();
         }
         let changed: Vec<GroupId> = match self.past.last() {

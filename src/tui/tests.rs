@@ -3,6 +3,7 @@
 mod editing;
 mod families;
 mod flow;
+mod korean;
 mod queue;
 mod trouble;
 mod versions;

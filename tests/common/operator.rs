@@ -8,6 +8,7 @@ use labeler_tui::engine::{Command, Event, Handle, Step};
 use labeler_tui::labeler::fake::{Fake, Plays};
 use labeler_tui::record::{GroupDetail, GroupId, GroupState};
 use labeler_tui::settings::PictureChoice;
+use labeler_tui::text::{Language, Said};
 use labeler_tui::tui::Settings;
 use labeler_tui::tui::app::App;
 use labeler_tui::tui::keymap::{Key, Keymap};
@@ -55,6 +56,7 @@ impl Operator {
             vocabulary: Arc::clone(engine.vocabulary()),
             pictures: PictureChoice::Auto,
             english: false,
+            language: Language::English,
         };
         let theme = Theme {
             depth: Depth::True,
@@ -105,7 +107,10 @@ impl Operator {
                     for request in requests {
                         let picture = LoadedPicture {
                             key: request.key,
-                            picture: Err("not here".to_owned()),
+                            picture: Err(Said {
+                                english: "not here".to_owned(),
+                                korean: "여기 없음".to_owned(),
+                            }),
                         };
                         let more = self.app.update(Message::Picture(picture));
                         self.carry_out(more);

@@ -11,7 +11,7 @@ use labeler_tui::prompt::Chat;
 use labeler_tui::record::{GroupId, Vocabulary};
 use labeler_tui::settings::{Lang, RemoteOptions, Secret};
 use labeler_tui::vlm::Sampling;
-use labeler_tui::wording;
+use labeler_tui::wording::Words;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -76,8 +76,9 @@ pub fn watched(
             LabelEvent::Failed { ticket, error } => {
                 assert!(failures.insert(*ticket, error.cause.clone()).is_none());
             }
-            LabelEvent::Notice(notice) => notices.push(wording::server_notice(notice)),
+            LabelEvent::Notice(notice) => notices.push(Words::ENGLISH.server_notice(notice)),
             LabelEvent::Counts(now) => counts = *now,
+            LabelEvent::ModelNotice(notice) => unreachable!("{notice:?}"),
             LabelEvent::Partial { .. } | LabelEvent::Changed(_) | LabelEvent::Waiting(_) => {}
         }
     }

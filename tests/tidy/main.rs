@@ -12,9 +12,9 @@ use std::sync::LazyLock;
 /// The files and folders right under `src`, lowest first, with their layers: each imports from
 /// those before it only.
 const ROOMS: [(&str, u32); 21] = [
+    ("text", 0),
     ("error", 0),
     ("threads", 0),
-    ("text", 0),
     ("record", 0),
     ("settings", 1),
     ("source", 1),

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::settings::{BenchOptions, RemoteOptions};
 use crate::text::for_line;
-use crate::wording;
+use crate::wording::Words;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::time::Instant;
@@ -32,7 +32,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
     let chats = Chats::new(server)?;
     for notice in chats.notices() {
         // Nothing is lost where nobody reads it.
-        let notice = for_line(&wording::server_notice(&notice));
+        let notice = for_line(&Words::ENGLISH.server_notice(&notice));
         let _ = writeln!(std::io::stderr(), "{notice}");
     }
     let (mut prompt, mut cached, mut new) = (0, 0, 0);

@@ -5,11 +5,11 @@ use crate::icon;
 use crate::labeler::{Answer, ModelInfo};
 use crate::prompt::Prompter;
 use crate::record::{
-    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Language, Reason,
-    RuleContext, Timings, TokenCounts, Vocabulary,
+    self, Attempt, ColorHistogram, Failure, Field, FieldConfidence, Labels, Reason, RuleContext,
+    Timings, TokenCounts, Vocabulary,
 };
 use crate::settings::Lang;
-use crate::text::{clean_text, utc};
+use crate::text::{Language, clean_text, utc};
 use jiff::Timestamp;
 use std::sync::Arc;
 

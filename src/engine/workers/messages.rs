@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::icon::Measured;
-use crate::labeler::{Answer, LabelRequest, ModelInfo, ServerNotice};
+use crate::labeler::{Answer, LabelRequest, ModelInfo, ModelNotice, ServerNotice};
 use crate::record::{AskedText, Failure, GroupId, Recoloring};
 use crate::source::GroupEvent;
 
@@ -71,4 +71,5 @@ pub enum ModelEvent {
         error: Error,
     },
     Notice(ServerNotice),
+    ModelNotice(ModelNotice),
 }

@@ -11,10 +11,12 @@ pub use replace::replaced_text;
 
 use super::{Change, Field, Labels, Names, Vocabulary};
 use crate::error::Result;
+use crate::text::said;
 use canonical::canonical_values;
 use replace::replace;
 use values::{
-    added, exchanged, fits, holds, list, named, no_version, refused, replaced, without, words,
+    added, exchanged, fits, holds, list, named, names, no_version, refused, replaced, without,
+    words,
 };
 
 /// The labels after `change`. Only what the change brings in is put into a record's form; other
@@ -83,8 +85,12 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
     }
     for &field in Field::ALL.iter().filter(|field| field.is_required()) {
         if edited.values(field).is_empty() && !labels.values(field).is_empty() {
-            return Err(refused(format!("{} cannot be empty", field.key()))
-                .with_hint("reject the item instead"));
+            let (key, name) = names(field);
+            return Err(refused(said!(
+                "{key} cannot be empty",
+                "{name}{을} 비울 수 없습니다"
+            ))
+            .with_said_hint(said!("reject the item instead", "대신 아이템을 거절하세요")));
         }
     }
     Ok(edited)

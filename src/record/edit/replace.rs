@@ -6,6 +6,7 @@ use super::values::{entries, exchanged, refused, same};
 use crate::error::Result;
 use crate::record::{Labels, Matching, Replacement};
 use crate::text::particles::{fitted, is_particle};
+use crate::text::said;
 use crate::text::{clean_text, split_word};
 use unicode_normalization::UnicodeNormalization;
 
@@ -15,7 +16,10 @@ const SUFFIXES: [&str; 3] = ["색", "빛", "톤"];
 /// Replaces a text wherever it stands; texts that do not hold it stay as they are.
 pub(super) fn replace(labels: &mut Labels, what: &Replacement, facts: &EditFacts) -> Result<()> {
     if what.find.trim().is_empty() {
-        return Err(refused("there is nothing to look for"));
+        return Err(refused(said!(
+            "there is nothing to look for",
+            "찾을 말이 없습니다"
+        )));
     }
     for field in what.fields() {
         let values = labels.values(field).to_vec();

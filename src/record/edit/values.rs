@@ -3,7 +3,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::normalize::{keyword, split_list};
 use crate::record::{Field, Kind, Labels, Vocabulary};
-use crate::text::clean_text;
+use crate::text::said;
+use crate::text::{Said, clean_text};
 
 /// The field's values after all of them were rewritten. Those that it had before stay as they
 /// are, wherever they now stand.
@@ -14,7 +15,11 @@ pub fn replaced(
     vocabulary: &Vocabulary,
 ) -> Result<Vec<String>> {
     if !field.is_list() && values.len() > 1 {
-        return Err(refused(format!("{} takes one text", field.key())));
+        let (key, name) = names(field);
+        return Err(refused(said!(
+            "{key} takes one text",
+            "{name}에는 글을 하나만 쓸 수 있습니다"
+        )));
     }
     let before = labels.values(field);
     let mut left = before.to_vec();
@@ -90,14 +95,26 @@ pub fn named(values: &[String], field: Field, text: &str, vocabulary: &Vocabular
 pub fn list(labels: &Labels, field: Field) -> Result<&[String]> {
     match field.is_list() {
         true => Ok(labels.values(field)),
-        false => Err(refused(format!("{} is not a list", field.key()))),
+        false => {
+            let (key, name) = names(field);
+            Err(refused(said!(
+                "{key} is not a list",
+                "{name}{은} 목록이 아닙니다"
+            )))
+        }
     }
 }
 
 /// The values of a field that can lose one of them.
 pub fn words(labels: &Labels, field: Field) -> Result<&[String]> {
     match field.spec().kind {
-        Kind::Sentence(_) => Err(refused(format!("{} is a sentence", field.key()))),
+        Kind::Sentence(_) => {
+            let (key, name) = names(field);
+            Err(refused(said!(
+                "{key} is a sentence",
+                "{name}{은} 문장입니다"
+            )))
+        }
         Kind::Keywords | Kind::Phrases | Kind::Words(_) => Ok(labels.values(field)),
     }
 }
@@ -109,10 +126,13 @@ pub fn added(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<St
         all.extend(entries(field, part, vocabulary)?);
     }
     match all.is_empty() {
-        true => Err(refused(format!(
-            "an empty text cannot go into {}",
-            field.key()
-        ))),
+        true => {
+            let (key, name) = names(field);
+            Err(refused(said!(
+                "an empty text cannot go into {key}",
+                "{name}에 빈 글을 넣을 수 없습니다"
+            )))
+        }
         false => Ok(all),
     }
 }
@@ -129,10 +149,13 @@ pub fn entries(field: Field, text: &str, vocabulary: &Vocabulary) -> Result<Vec<
     let parts = parts.into_iter().filter(|part| !part.is_empty());
     parts
         .map(|part| match part.chars().count() {
-            length if length > most => Err(refused(format!(
-                "a text in {} has at most {most} characters, this one has {length}",
-                field.key()
-            ))),
+            length if length > most => {
+                let (key, name) = names(field);
+                Err(refused(said!(
+                    "a text in {key} has at most {most} characters, this one has {length}",
+                    "{name}의 글은 {most}자까지인데 {length}자입니다"
+                )))
+            }
             _ => word(field, part, vocabulary),
         })
         .collect()
@@ -160,18 +183,23 @@ pub fn word(field: Field, text: String, vocabulary: &Vocabulary) -> Result<Strin
         near = vocabulary.words(field).collect();
     }
     near.truncate(24);
-    Err(refused(format!(
-        "\"{text}\" is not in the vocabulary of {}",
-        list.name
+    let (list, name, near) = (list.name, names(field).1, near.join(", "));
+    Err(refused(said!(
+        "\"{text}\" is not in the vocabulary of {list}",
+        "\"{text}\"{은} {name} 어휘집에 없습니다"
     ))
-    .with_hint(format!("for example {}", near.join(", "))))
+    .with_said_hint(said!("for example {near}", "예: {near}")))
 }
 
 /// Refuses a list that is too long, unless it was `before` and has not grown.
 pub fn fits(field: Field, length: usize, before: usize) -> Result<()> {
     let most = field.spec().most;
     if field.is_list() && length > most.max(before) {
-        return Err(refused(format!("{} holds at most {most}", field.key())));
+        let (key, name) = names(field);
+        return Err(refused(said!(
+            "{key} holds at most {most}",
+            "{name}에는 {most}개까지 넣을 수 있습니다"
+        )));
     }
     Ok(())
 }
@@ -193,9 +221,17 @@ pub fn means(field: Field, value: &str, text: &str, vocabulary: &Vocabulary) -> 
 }
 
 pub fn no_version(version: i64) -> Error {
-    refused(format!("this item has no version {version} to take"))
+    refused(said!(
+        "this item has no version {version} to take",
+        "이 아이템에는 가져올 버전 {version}{이} 없습니다"
+    ))
 }
 
-pub fn refused(cause: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Usage, cause)
+pub fn refused(cause: Said) -> Error {
+    Error::said(ErrorKind::Usage, cause)
+}
+
+/// What a field is called in the record, and in Korean.
+pub fn names(field: Field) -> (&'static str, &'static str) {
+    (field.key(), field.spec().name.korean)
 }

@@ -4,6 +4,8 @@ use super::lexer::quoted;
 use super::range::{Alone, Range};
 use super::text::TextTest;
 use crate::record::{Field, GroupState, GroupSummary, Kind, Reason, SourceType, Vocabulary};
+use crate::text::said;
+use crate::text::{Phrase, Said};
 
 /// What one term of a filter asks of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,33 +45,58 @@ pub(super) enum Thing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterKey {
     pub name: &'static str,
-    pub help: &'static str,
+    pub help: Phrase,
 }
 
 /// All keys, in the order in which they are offered.
 pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
     let key = |name, help| FilterKey { name, help };
+    let own = move |name, english, korean| key(name, Phrase::new(english, korean));
     let before = [
-        key("state", "draft, uncertain, accepted, ..."),
-        key("reason", "why a record is uncertain"),
-        key("name", "the item's name"),
+        own(
+            "state",
+            "draft, uncertain, accepted, ...",
+            "상태: draft, uncertain, accepted 등",
+        ),
+        own("reason", "why a record is uncertain", "불확실한 사유"),
+        own("name", "the item's name", "아이템 이름"),
     ];
     let fields = Field::shared().map(move |(_, filter)| key(filter.key, filter.help));
     let after = [
-        key("part", "the item's part or slot"),
-        key("note", "your note"),
-        key("family", "the icons of one drawing, by number"),
-        key("has", "something there: tags, note, ..."),
-        key("none", "nothing there: colors, type, ..."),
+        own("part", "the item's part or slot", "아이템의 부위나 칸"),
+        own("note", "your note", "내가 쓴 메모"),
+        own(
+            "family",
+            "the icons of one drawing, by number",
+            "같은 그림의 아이콘, 번호로",
+        ),
+        own(
+            "has",
+            "something there: tags, note, ...",
+            "있는 것: tags, note 등",
+        ),
+        own(
+            "none",
+            "nothing there: colors, type, ...",
+            "없는 것: colors, type 등",
+        ),
     ];
     let counts = Field::ALL.iter().filter_map(move |field| {
-        let help = "how many: 0, >5, <3, 2..4";
-        Some(key(count_key(*field)?, help))
+        let (english, korean) = ("how many: 0, >5, <3, 2..4", "개수: 0, >5, <3, 2..4");
+        Some(own(count_key(*field)?, english, korean))
     });
     let last = [
-        key("uncertainty", ">0.5, <0.2, 0.3..0.7"),
-        key("source", "equipment_shape or cash"),
-        key("view", "a filter that you saved"),
+        own(
+            "uncertainty",
+            ">0.5, <0.2, 0.3..0.7",
+            "불확실도: >0.5, <0.2, 0.3..0.7",
+        ),
+        own(
+            "source",
+            "equipment_shape or cash",
+            "equipment_shape 또는 cash",
+        ),
+        own("view", "a filter that you saved", "저장한 필터"),
     ];
     before
         .into_iter()
@@ -108,7 +135,7 @@ fn thing(name: &str) -> Option<Thing> {
     }
     let is_named = |field: &&Field| {
         let spec = field.spec();
-        let names = [Some(spec.key), Some(spec.name), count_key(**field)];
+        let names = [Some(spec.key), Some(field.name()), count_key(**field)];
         let filter = spec.filter.map(|filter| filter.key);
         names
             .into_iter()
@@ -122,8 +149,8 @@ fn thing(name: &str) -> Option<Thing> {
 /// A term with a key; `value` is not empty.
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Test, String> {
+/// What is wrong with it.
+pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Test, Said> {
     let value = value.to_lowercase();
     Ok(match key {
         "state" => states(&value)?,
@@ -133,22 +160,32 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
         "note" => Test::Note(TextTest::new(&value)),
         "family" => {
             let number = value.trim_start_matches('=').parse();
-            Test::Family(number.map_err(|_| format!("`{value}` is no number of a family"))?)
+            Test::Family(number.map_err(|_| {
+                said!(
+                    "`{value}` is no number of a family",
+                    "`{value}`{은} 계열 번호가 아닙니다"
+                )
+            })?)
         }
         "has" => Test::Has(known_thing(&value)?),
         "source" => {
             let found = [SourceType::EquipmentShape, SourceType::Cash]
                 .into_iter()
                 .find(|source| source.as_str().starts_with(&value));
-            Test::Source(found.ok_or_else(|| format!("no source `{value}`"))?)
+            Test::Source(
+                found.ok_or_else(|| {
+                    said!("no source `{value}`", "`{value}`{이라는} 원본이 없습니다")
+                })?,
+            )
         }
         "uncertainty" => {
             let range = Range::parse(&value, Alone::AtLeast);
-            Test::Uncertainty(
-                range.ok_or_else(|| {
-                    format!("`{value}` is no range of numbers: >0.5, <0.2, 0.3..0.7")
-                })?,
-            )
+            Test::Uncertainty(range.ok_or_else(|| {
+                said!(
+                    "`{value}` is no range of numbers: >0.5, <0.2, 0.3..0.7",
+                    "`{value}`{은} 숫자 범위가 아닙니다: >0.5, <0.2, 0.3..0.7"
+                )
+            })?)
         }
         key => {
             if let Some(field) = filter_field(key) {
@@ -166,33 +203,39 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
             let range = Range::parse(&value, Alone::Exactly);
             Test::Count(
                 field,
-                range.ok_or_else(|| format!("`{value}` is no number of {key}: 0, >5, <3, 2..4"))?,
+                range.ok_or_else(|| {
+                    said!(
+                        "`{value}` is no number of {key}: 0, >5, <3, 2..4",
+                        "`{value}`{은} {key}의 개수가 아닙니다: 0, >5, <3, 2..4"
+                    )
+                })?,
             )
         }
     })
 }
 
 /// What is said of a key that there is not.
-pub(super) fn unknown_key(key: &str) -> String {
+pub(super) fn unknown_key(key: &str) -> Said {
     let names: Vec<&str> = filter_keys().map(|key| key.name).collect();
-    format!(
-        "no key `{key}`; quote a word that holds a colon, or use one of {}",
-        names.join(", ")
+    let names = names.join(", ");
+    said!(
+        "no key `{key}`; quote a word that holds a colon, or use one of {names}",
+        "`{key}`{이라는} 키가 없습니다. 쌍점이 든 단어는 따옴표로 묶거나, 다음 키를 쓰세요: {names}"
     )
 }
 
-pub(super) fn known_thing(value: &str) -> Result<Thing, String> {
+pub(super) fn known_thing(value: &str) -> Result<Thing, Said> {
     thing(value).ok_or_else(|| {
         let names: Vec<&str> = things().collect();
-        format!(
-            "no field {}: use one of {}",
-            quoted(value),
-            names.join(", ")
+        let (names, value) = (names.join(", "), quoted(value));
+        said!(
+            "no field {value}: use one of {names}",
+            "{value}{이라는} 칸이 없습니다. 다음 중에서 쓰세요: {names}"
         )
     })
 }
 
-fn states(value: &str) -> Result<Test, String> {
+fn states(value: &str) -> Result<Test, Said> {
     let (mut any, mut offered) = (Vec::new(), false);
     for part in value.split(',').filter(|part| !part.is_empty()) {
         let before = any.len();
@@ -207,20 +250,26 @@ fn states(value: &str) -> Result<Test, String> {
             }
         }));
         if any.len() == before && !is_offered {
-            return Err(format!("no state `{part}`"));
+            return Err(said!(
+                "no state `{part}`",
+                "`{part}`{이라는} 상태가 없습니다"
+            ));
         }
     }
     Ok(Test::State { any, offered })
 }
 
-fn reasons(value: &str) -> Result<Test, String> {
+fn reasons(value: &str) -> Result<Test, Said> {
     let mut any = Vec::new();
     for part in value.split(',').filter(|part| !part.is_empty()) {
         let before = any.len();
         let all = Reason::ALL.iter().copied();
         any.extend(all.filter(|reason| reason.code().contains(part)));
         if any.len() == before {
-            return Err(format!("no reason `{part}`"));
+            return Err(said!(
+                "no reason `{part}`",
+                "`{part}`{이라는} 사유가 없습니다"
+            ));
         }
     }
     Ok(Test::Reason(any))

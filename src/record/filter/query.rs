@@ -5,6 +5,8 @@ use super::lexer::{What, lexemes};
 use super::views::Views;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Vocabulary;
+use crate::text::Said;
+use crate::text::said;
 use unicode_normalization::UnicodeNormalization;
 
 /// The filter that shows what has failed.
@@ -53,7 +55,7 @@ impl Default for Query {
 impl Query {
     /// Reads a filter that may still be being typed. The second part says what was not understood;
     /// those terms are left out.
-    pub fn parse(text: &str, vocabulary: &Vocabulary, views: &Views) -> (Query, Option<String>) {
+    pub fn parse(text: &str, vocabulary: &Vocabulary, views: &Views) -> (Query, Option<Said>) {
         let parser = Parser::read(text, vocabulary, Some(views));
         (
             Query {
@@ -89,9 +91,9 @@ struct Parser<'a> {
     views: Option<&'a Views>,
     parts: std::vec::IntoIter<What>,
     condition: Condition,
-    wrong: Option<String>,
+    wrong: Option<Said>,
     /// What is missing, perhaps because it is still being typed.
-    unfinished: Option<String>,
+    unfinished: Option<Said>,
 }
 
 impl<'a> Parser<'a> {
@@ -116,7 +118,10 @@ impl<'a> Parser<'a> {
             let all = self.all(depth);
             let is_or = self.parts.as_slice().first() == Some(&What::Or);
             if all.is_empty() && (is_or || !found.is_empty()) {
-                self.unfinished("a term is missing beside `|`");
+                self.unfinished(said!(
+                    "a term is missing beside `|`",
+                    "`|` 옆에 조건이 없습니다"
+                ));
             } else {
                 found.push(all);
             }
@@ -140,13 +145,13 @@ impl<'a> Parser<'a> {
                 What::Close if depth > 0 => break,
                 What::Close => {
                     self.parts.next();
-                    self.wrong("`)` closes nothing");
+                    self.wrong(said!("`)` closes nothing", "짝이 없는 `)`입니다"));
                 }
                 What::Open { negated } => {
                     self.parts.next();
                     let inner = self.any(depth + 1);
                     if self.parts.next().is_none() {
-                        self.unfinished("`)` is missing");
+                        self.unfinished(said!("`)` is missing", "`)`가 없습니다"));
                     }
                     if !inner.is_empty() {
                         found.push(inner.negated(negated));
@@ -177,8 +182,8 @@ impl<'a> Parser<'a> {
         let (key, value) = (text[..colon].to_lowercase(), &text[colon + 1..]);
         if value.trim_start_matches(['=', '<', '>']).is_empty() {
             match super::filter_keys().any(|known| known.name == key) {
-                true => self.unfinished(&format!("`{text}` has no value")),
-                false => self.wrong(&unknown_key(&key)),
+                true => self.unfinished(said!("`{text}` has no value", "`{text}`에 값이 없습니다")),
+                false => self.wrong(unknown_key(&key)),
             }
             return None;
         }
@@ -190,14 +195,14 @@ impl<'a> Parser<'a> {
                     Some(has.negated(true))
                 }
                 Err(wrong) => {
-                    self.wrong(&wrong);
+                    self.wrong(wrong);
                     None
                 }
             },
             key => match term(key, value, self.vocabulary) {
                 Ok(test) => Some(Condition::Test(test)),
                 Err(wrong) => {
-                    self.wrong(&wrong);
+                    self.wrong(wrong);
                     None
                 }
             },
@@ -207,29 +212,43 @@ impl<'a> Parser<'a> {
     /// The filter that was saved under a name.
     fn view(&mut self, name: &str) -> Option<Condition> {
         let Some(views) = self.views else {
-            self.wrong("a view cannot stand within another");
+            self.wrong(said!(
+                "a view cannot stand within another",
+                "저장한 필터 안에서는 다른 저장한 필터를 쓸 수 없습니다"
+            ));
             return None;
         };
         let Some(filter) = views.get(name) else {
             let names: Vec<&str> = views.iter().map(|(name, _)| name).collect();
-            self.wrong(&match names.is_empty() {
-                true => format!("no view `{name}`; none is saved"),
-                false => format!("no view `{name}`; there are {}", names.join(", ")),
+            let all = names.join(", ");
+            self.wrong(match names.is_empty() {
+                true => said!(
+                    "no view `{name}`; none is saved",
+                    "`{name}`{이} 없습니다. 저장한 필터가 없습니다"
+                ),
+                false => said!(
+                    "no view `{name}`; there are {all}",
+                    "`{name}`{이} 없습니다. 저장한 필터: {all}"
+                ),
             });
             return None;
         };
         let inner = Parser::read(filter, self.vocabulary, None);
         if let Some(wrong) = inner.wrong.or(inner.unfinished) {
-            self.wrong(&format!("view `{name}`: {wrong}"));
+            let (english, korean) = (&wrong.english, &wrong.korean);
+            self.wrong(said!(
+                "view `{name}`: {english}",
+                "저장한 필터 `{name}`: {korean}"
+            ));
         }
         Some(inner.condition)
     }
 
-    fn wrong(&mut self, what: &str) {
-        self.wrong.get_or_insert_with(|| what.to_owned());
+    fn wrong(&mut self, what: Said) {
+        self.wrong.get_or_insert(what);
     }
 
-    fn unfinished(&mut self, what: &str) {
-        self.unfinished.get_or_insert_with(|| what.to_owned());
+    fn unfinished(&mut self, what: Said) {
+        self.unfinished.get_or_insert(what);
     }
 }

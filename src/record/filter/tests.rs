@@ -85,7 +85,9 @@ fn words_fuzzy_and_by_initial_consonants() {
 #[test]
 fn what_is_not_understood_is_said() {
     let wrong = |filter| Query::parse(filter, &Vocabulary::builtin().unwrap(), &views()).1;
-    assert_eq!(wrong("state:asleep").as_deref(), Some("no state `asleep`"));
+    let asleep = wrong("state:asleep").unwrap();
+    assert_eq!(asleep.english, "no state `asleep`");
+    assert_eq!(asleep.korean, "`asleep`이라는 상태가 없습니다");
     assert!(wrong("reason:bored").is_some());
     assert!(wrong("uncertainty:much").is_some());
 }
@@ -144,7 +146,8 @@ fn a_view_stands_for_its_filter() {
     assert_eq!(names("view:\"밤 일\" state:failed"), ["검은 모자"]);
     let wrong = |filter: &str| {
         let vocabulary = Vocabulary::builtin().unwrap();
-        Query::parse(filter, &vocabulary, &views()).1.unwrap()
+        let wrong = Query::parse(filter, &vocabulary, &views()).1.unwrap();
+        wrong.english
     };
     assert_eq!(wrong("view:x"), "no view `x`; there are loop, 밤 일");
     assert!(wrong("view:loop").starts_with("view `loop`: a view cannot stand within"));

@@ -4,7 +4,9 @@ mod preview;
 
 pub use preview::{ChangePreview, Place};
 
+use crate::error::Error;
 use crate::record::{Change, Field, LineEffects};
+use crate::text::Said;
 
 /// What one change over some groups came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +21,19 @@ pub struct StepReport {
     /// Groups that have no draft to do it to.
     pub without_draft: usize,
     /// How many groups it could not be done to (a full list), and why the first.
-    pub refused: Option<(usize, String)>,
+    pub refused: Option<(usize, Said)>,
     pub lines: LineEffects,
+}
+
+/// A step that was done before: what undo and redo would take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastStep {
+    /// As the journal logs it.
+    pub done: String,
+    /// `None` where it cannot be read any more.
+    pub change: Option<Change>,
+    /// Groups that it changed.
+    pub records: usize,
 }
 
 impl StepReport {
@@ -49,7 +62,7 @@ impl StepReport {
     }
 
     /// Counts one more group that the change cannot be made to.
-    pub fn refused(&mut self, why: &str) {
-        self.refused.get_or_insert((0, why.to_owned())).0 += 1;
+    pub fn refused(&mut self, why: &Error) {
+        self.refused.get_or_insert_with(|| (0, why.to_said())).0 += 1;
     }
 }

@@ -71,7 +71,7 @@ impl ChangePreview {
         };
         let after = match apply(before, change, &facts) {
             Ok(after) => after,
-            Err(error) => return self.report.refused(&error.cause),
+            Err(error) => return self.report.refused(&error),
         };
         let mut pairs = Vec::new();
         if let Change::Replace(what) = change {

@@ -11,8 +11,8 @@ pub(super) use color_claims::color_of;
 pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
-use super::{Field, FieldConfidence, Labels, Language, Reason, Vocabulary, Word};
-use crate::text::{clean_text, particles::stem, words};
+use super::{Field, FieldConfidence, Labels, Reason, Vocabulary, Word};
+use crate::text::{Language, clean_text, particles::stem, words};
 use std::collections::HashSet;
 
 pub const LEAST_TAGS: usize = 5;

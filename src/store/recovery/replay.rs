@@ -3,7 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::file;
-use crate::record::{Attempt, Change, GroupId, Labels, Origin, Version};
+use crate::record::{Attempt, Change, GroupId, Labels, Origin, PastStep, Version};
 use crate::store::answers::{Basis, Merged};
 use crate::store::import::file_sha256;
 use crate::store::{Journal, StepOutcome};
@@ -195,11 +195,11 @@ fn group_at(journal: &Journal, path: &str) -> Result<GroupId> {
 fn back(
     journal: &mut Journal,
     step: &RunStep,
-    next: Option<String>,
+    next: Option<PastStep>,
     go: fn(&mut Journal) -> Result<Option<StepOutcome>>,
 ) -> Result<bool> {
     // Of one that could not be saved nobody knows which it was.
-    if step.saved && next.as_ref() != Some(&step.step) {
+    if step.saved && next.map(|next| next.done).as_ref() != Some(&step.step) {
         return Err(refused("the step that it was about is not the newest here"));
     }
     Ok(go(journal)?.is_some())

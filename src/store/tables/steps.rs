@@ -3,7 +3,7 @@
 use super::states::{read_review, review_json};
 use super::{from_json, to_json};
 use crate::error::Result;
-use crate::record::{Change, GroupId, ReviewStep};
+use crate::record::{Change, GroupId, PastStep, ReviewStep};
 use crate::store::errors::doing;
 use rusqlite::{Connection, params};
 
@@ -28,6 +28,19 @@ pub fn describe(db: &Connection, step: i64) -> Result<String> {
     db.prepare_cached("SELECT done FROM steps WHERE id = ?1")
         .and_then(|mut select| select.query_row([step], |row| row.get(0)))
         .map_err(doing("reading a step"))
+}
+
+/// The step as undo and redo name it.
+pub fn read_past_step(db: &Connection, step: i64) -> Result<PastStep> {
+    let records: i64 = db
+        .prepare_cached("SELECT count(*) FROM step_entries WHERE step = ?1")
+        .and_then(|mut select| select.query_row([step], |row| row.get(0)))
+        .map_err(doing("reading a step"))?;
+    Ok(PastStep {
+        done: describe(db, step)?,
+        change: read_change(db, step)?,
+        records: usize::try_from(records).unwrap_or_default(),
+    })
 }
 
 /// What a step of the operator's changed; `None` where it cannot be read.

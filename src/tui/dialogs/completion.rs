@@ -3,11 +3,12 @@
 
 use crate::record::filter::{filter_field, filter_keys, find, last_word, quoted, things};
 use crate::record::{Field, GroupState, GroupSummary, SourceType, Vocabulary, Word};
-use crate::text::{pad, width};
+use crate::text::{Language, pad, width};
 use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{TextEdit, clear, fill_line};
+use crate::wording::Words;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::BTreeMap;
@@ -178,16 +179,18 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
         Some(rest) => ("-", rest),
         None => ("", word),
     };
+    let words = session.words;
     let Some((key, value)) = word.split_once(':') else {
         let mut matches = Matches::new(word);
         if edit.text().is_empty() {
             for text in session.history.filters().iter() {
-                matches.add(text, [], 1, "earlier");
+                matches.add(text, [], 1, words.filter_earlier());
             }
             matches.found.truncate(4);
         }
         for key in filter_keys() {
-            matches.add(&format!("{}:", key.name), [], 0, key.help);
+            let name = format!("{}:", key.name);
+            matches.add(&name, [], 0, words.phrase(key.help));
         }
         // Inside a word a key would only be in the way of what is being searched for.
         matches.found.retain(|(rank, ..)| *rank == 0);
@@ -212,12 +215,14 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
             }
             for state in GroupState::ALL {
                 let count = groups.count(*state);
-                matches.add(state.name(), [], count, count.to_string());
+                let name = words.state(*state).to_owned();
+                matches.add(state.name(), [&name], count, note(&name, count, words));
             }
         }
         "reason" => {
             for (reason, count) in &session.records.counts().reasons {
-                matches.add(reason.code(), [], *count, count.to_string());
+                let name = words.reason(*reason);
+                matches.add(reason.code(), [&name], *count, note(&name, *count, words));
             }
         }
         "source" => {
@@ -256,6 +261,14 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
         completion.value = format!("{key}:{before}{}", quoted(&completion.value));
     }
     with_prefix(all, minus)
+}
+
+/// How often a value occurs, behind what it is called where that is not the value itself.
+fn note(name: &str, count: u64, words: Words) -> String {
+    match words.language() {
+        Language::English => count.to_string(),
+        Language::Korean => format!("{name} {count}"),
+    }
 }
 
 fn with_prefix(mut completions: Vec<Completion>, prefix: &str) -> Vec<Completion> {

@@ -1,11 +1,12 @@
 //! A filter being typed; the queue follows each key.
 
 use super::completion::{self, Completion};
-use super::{Dialog, DialogPlace, Modal, Next};
+use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::record::filter::{NEEDS_REVIEW, last_word};
 use crate::tui::keymap::Action;
 use crate::tui::session::Session;
 use crate::tui::widgets::TextEdit;
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -138,12 +139,12 @@ impl Modal for FilterForm {
         Some(Position::new(area.x + 1 + at as u16, area.y))
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("Enter", "keep"),
-            ("Tab", "complete"),
-            ("Up Down", "move"),
-            ("Esc", "as before"),
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![
+            ("Enter", words.keep()),
+            ("Tab", words.complete()),
+            ("Up Down", words.moves()),
+            ("Esc", words.as_before()),
         ]
     }
 

@@ -1,14 +1,15 @@
 //! Takes one kind of fix for many records, after a preview of what that would do.
 
 use super::bulk::Scope;
-use super::{Dialog, DialogPlace, Modal, Next};
+use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::Command;
 use crate::record::fixes::FixPreview;
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
-use crate::text::{count, plural};
+use crate::text::count;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, pane, put};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -27,7 +28,8 @@ impl FixAllForm {
     pub fn open(reason: Reason, kind: FixKind, scope: Scope, session: &mut Session) -> Dialog {
         let groups = groups(reason, scope, session);
         if groups.is_empty() {
-            return Dialog::refusal(format!("No open record here has {}.", reason.code()));
+            let reason = session.words.reason_code(reason);
+            return Dialog::refusal(session.words.no_open_record_has(reason));
         }
         session.send(Command::PreviewFix {
             groups: groups.clone(),
@@ -64,7 +66,7 @@ impl FixAllForm {
             return Next::stay();
         };
         if found.records == 0 {
-            session.notify("nothing to fix");
+            session.notify(session.words.nothing_to_fix());
             return Next::close();
         }
         let change = Change::Fix {
@@ -75,16 +77,14 @@ impl FixAllForm {
         Next::close()
     }
 
-    fn about(&self) -> String {
-        let records = plural(self.groups.len(), "record");
-        let code = self.reason.code();
+    fn about(&self, words: Words) -> String {
+        let records = words.records(self.groups.len());
+        let reason = words.reason_code(self.reason);
         match self.scope {
-            Scope::Selection => format!("{records} with {code} that you selected"),
-            Scope::Shown => format!("{records} with {code} that the list shows"),
-            Scope::Family => format!("{records} with {code} of this family"),
-            Scope::Record | Scope::All => {
-                format!("all {records} with {code} that nobody has decided about")
-            }
+            Scope::Selection => words.with_reason_selected(records, reason),
+            Scope::Shown => words.with_reason_shown(records, reason),
+            Scope::Family => words.with_reason_family(records, reason),
+            Scope::Record | Scope::All => words.with_reason_all(records, reason),
         }
     }
 }
@@ -138,7 +138,8 @@ impl Modal for FixAllForm {
         let theme = &session.theme;
         let area = self.area(session.body());
         clear(area, buf);
-        let inner = pane(theme, area, true, "Fix all alike", true, buf);
+        let words = session.words;
+        let inner = pane(theme, area, true, words.fix_all_title(), true, buf);
         let mut row = 0;
         let mut line = |text: &str, style, buf: &mut Buffer| {
             if row < inner.height {
@@ -146,19 +147,16 @@ impl Modal for FixAllForm {
             }
             row += 1;
         };
-        line(&self.about(), theme.text(), buf);
+        line(&self.about(words), theme.text(), buf);
         let Some(found) = &self.preview else {
-            return line("counting...", theme.dim(), buf);
+            return line(words.counting(), theme.dim(), buf);
         };
-        let left = match found.left {
-            0 => String::new(),
-            left => format!("; {} cannot be fixed so and stay", count(left as u64)),
+        let fix = words.phrase(self.kind.title());
+        let records = words.records(found.records);
+        let does = match found.left {
+            0 => words.y_fixes(fix, records),
+            left => words.y_fixes_leaving(fix, records, count(left as u64)),
         };
-        let does = format!(
-            "y: {} in {}{left}",
-            self.kind.title(),
-            plural(found.records, "record")
-        );
         line(&does, theme.accent(), buf);
         for (reason, before, after) in &found.reasons {
             let style = if after > before {
@@ -170,7 +168,7 @@ impl Modal for FixAllForm {
                 "{:>6} -> {:<6} {}",
                 count(*before as u64),
                 count(*after as u64),
-                reason.code()
+                words.reason_code(*reason)
             );
             line(&text, style, buf);
         }
@@ -179,18 +177,18 @@ impl Modal for FixAllForm {
             // The label speaks for itself.
             let of = match example.field {
                 Field::LabelKo => String::new(),
-                field => format!("{}: ", field.name()),
+                field => format!("{}: ", words.field(field)),
             };
             line(&format!("- {of}{}", example.before), theme.dim(), buf);
             line(&format!("+ {of}{}", example.after), theme.text(), buf);
         }
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("y", "fix them"),
-            ("Tab", "other records"),
-            ("Esc", "close"),
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![
+            ("y", words.fix_them()),
+            ("Tab", words.other_records()),
+            ("Esc", words.close()),
         ]
     }
 }

@@ -1,13 +1,14 @@
 //! All actions with their keys, from the one table.
 
-use super::{DialogPlace, Modal, Next};
+use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::record::GroupState;
 use crate::text::pad;
-use crate::tui::keymap::{ACTIONS, Action, KeyContext, Keymap};
+use crate::tui::keymap::{ACTIONS, Action, KeyContext};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{clear, lines, pane, wrap_styled};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -54,12 +55,19 @@ impl Modal for Help {
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let area = area(place);
         clear(area, buf);
-        let inner = pane(&session.theme, area, true, "Keys", true, buf);
+        let inner = pane(
+            &session.theme,
+            area,
+            true,
+            session.words.keys_title(),
+            true,
+            buf,
+        );
         lines(&text(place, session), self.scroll, inner, buf);
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[("j k", "scroll"), ("Esc", "close")]
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![("j k", words.scroll()), ("Esc", words.close())]
     }
 }
 
@@ -93,37 +101,42 @@ fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
     let theme = &session.theme;
     let cells = usize::from(inner(area(place), true).width);
     let mut out = Vec::new();
+    let words = session.words;
     let mut section = "";
     for info in ACTIONS {
-        if info.section != section {
+        if words.phrase(info.section) != section {
             if !section.is_empty() {
                 out.push(Line::default());
             }
-            section = info.section;
+            section = words.phrase(info.section);
             out.push(Line::styled(section, theme.title()));
         }
         let keys = session.keymap.all_keys_of(info.action).join("  ");
-        let places = places(&session.keymap, info.action);
-        let what = [(info.description, theme.text()), (&places, theme.dim())];
+        let places = places(session, info.action);
+        let description = words.phrase(info.description);
+        let what = [(description, theme.text()), (&places, theme.dim())];
         out.extend(entry(Span::styled(keys, theme.key()), &what, cells));
     }
     out.push(Line::default());
-    out.push(Line::styled("Signs", theme.title()));
+    out.push(Line::styled(words.signs(), theme.title()));
     for state in GroupState::ALL {
         let sign = Span::styled(sign(*state), theme.state(*state));
-        out.extend(entry(sign, &[(state.name(), theme.text())], cells));
+        out.extend(entry(sign, &[(words.state(*state), theme.text())], cells));
     }
-    let weak = [("a word that the model held weakly", theme.text())];
+    let weak = [(words.weak_word(), theme.text())];
     out.extend(entry(Span::styled("~", theme.weak()), &weak, cells));
     out
 }
 
 /// The panes that an action has keys in, where it has none everywhere.
-fn places(keymap: &Keymap, action: Action) -> String {
-    let contexts = keymap.contexts_of(action);
+fn places(session: &Session, action: Action) -> String {
+    let contexts = session.keymap.contexts_of(action);
     if contexts.is_empty() || contexts.contains(&KeyContext::Global) {
         return String::new();
     }
-    let names: Vec<_> = contexts.iter().map(|context| context.name()).collect();
+    let names = contexts.iter();
+    let names: Vec<_> = names
+        .map(|context| session.words.phrase(context.title()))
+        .collect();
     format!("  {}", names.join(", "))
 }

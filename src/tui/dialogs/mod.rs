@@ -27,6 +27,7 @@ use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use super::widgets::layout::centered;
 use crate::record::ChangePreview;
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -125,6 +126,9 @@ impl Next {
     }
 }
 
+/// Keys, and a word or two about what they do.
+pub type KeyHint = (&'static str, &'static str);
+
 /// What every dialog does.
 trait Modal {
     /// Takes a key; `escape` where it asks to close.
@@ -149,8 +153,8 @@ trait Modal {
         None
     }
 
-    /// Keys with a word or two about each, for the hint line.
-    fn hints(&self) -> &'static [(&'static str, &'static str)];
+    /// For the hint line.
+    fn hints(&self, words: Words) -> Vec<KeyHint>;
 
     /// Whether it completes from the values in use.
     fn wants_counts(&self) -> bool {
@@ -225,8 +229,8 @@ impl Dialog {
         self.modal().cursor(place, session)
     }
 
-    pub fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        self.modal().hints()
+    pub fn hints(&self, words: Words) -> Vec<KeyHint> {
+        self.modal().hints(words)
     }
 
     pub fn wants_counts(&self) -> bool {

@@ -1,11 +1,12 @@
 //! The palette: finds an action by name and performs it.
 
-use super::{DialogPlace, Modal, Next};
-use crate::text::{fit, pad, width};
+use super::{DialogPlace, KeyHint, Modal, Next};
+use crate::text::{Language, fit, pad, width};
 use crate::tui::keymap::{ACTIONS, ActionInfo};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -30,7 +31,9 @@ fn matches(text: &str) -> Vec<&'static ActionInfo> {
     let mut found: Vec<&ActionInfo> = ACTIONS
         .iter()
         .filter(|info| {
-            let all = format!("{} {}", info.name, info.description).to_lowercase();
+            // Either language finds it.
+            let texts = [info.short, info.description].map(|text| [text.english, text.korean]);
+            let all = format!("{} {}", info.name, texts.as_flattened().join(" ")).to_lowercase();
             words.iter().all(|word| all.contains(word.as_str()))
         })
         .collect();
@@ -76,7 +79,8 @@ impl Modal for ActionPalette {
         let theme = &session.theme;
         let area = area(place);
         clear(area, buf);
-        let inner = pane(theme, area, true, "Do what?", true, buf);
+        let words = session.words;
+        let inner = pane(theme, area, true, words.do_what(), true, buf);
         edit_line(&self.edit, theme.chip(), Rect { height: 1, ..inner }, buf);
         let rows = usize::from(inner.height.saturating_sub(1));
         let found = matches(self.edit.text());
@@ -86,10 +90,14 @@ impl Modal for ActionPalette {
             let keys = fit(&keys, 14);
             let here = index == self.at;
             let mark = if here { ">" } else { " " };
-            let head = format!("{mark} {} {}", pad(info.name, 16), pad(&keys, 14));
+            let name = match words.language() {
+                Language::English => info.name,
+                Language::Korean => words.phrase(info.short),
+            };
+            let head = format!("{mark} {} {}", pad(name, 16), pad(&keys, 14));
             // A few letters of a sentence say nothing.
             let text = match usize::from(inner.width).saturating_sub(width(&head) + 1) {
-                cells @ 20.. => format!("{head} {}", fit(info.description, cells)),
+                cells @ 20.. => format!("{head} {}", fit(words.phrase(info.description), cells)),
                 _ => head,
             };
             let style = if here {
@@ -106,7 +114,11 @@ impl Modal for ActionPalette {
         Some(edit_cursor(&self.edit, inner(area(place), true)))
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[("Enter", "do it"), ("Up Down", "choose"), ("Esc", "close")]
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![
+            ("Enter", words.do_it()),
+            ("Up Down", words.choose()),
+            ("Esc", words.close()),
+        ]
     }
 }

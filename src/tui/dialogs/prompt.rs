@@ -2,13 +2,13 @@
 //! in the record pane, other texts in a box.
 
 use super::completion::{self, Completion};
-use super::{Confirm, Dialog, DialogPlace, Modal, Next};
+use super::{Confirm, Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::Command;
 use crate::record::{Change, Field, GroupId};
-use crate::text::plural;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -85,31 +85,32 @@ impl TextPrompt {
         }
     }
 
-    fn title(&self) -> String {
-        let over = |groups: &Vec<GroupId>| {
-            if groups.len() > 1 {
-                format!(" of {} records", groups.len())
-            } else {
-                String::new()
-            }
-        };
+    fn title(&self, words: Words) -> String {
         match &self.purpose {
-            PromptPurpose::Set { field, groups } => format!("set {}{}", field.key(), over(groups)),
-            PromptPurpose::Add { field, groups } => {
-                format!("add to {}{}", field.key(), over(groups))
-            }
+            PromptPurpose::Set { field, groups } => match groups.len() {
+                0 | 1 => words.set_field(words.field(*field)),
+                n => words.set_field_of(words.field(*field), n),
+            },
+            PromptPurpose::Add { field, groups } => match groups.len() {
+                0 | 1 => words.add_to(words.field(*field)),
+                n => words.add_to_of(words.field(*field), n),
+            },
             PromptPurpose::Rename {
                 field,
                 from,
                 groups,
-            } => format!("replace {from} in {}{} with", field.key(), over(groups)),
-            PromptPurpose::Remove { field, groups } => {
-                format!("remove from {}{}", field.key(), over(groups))
-            }
-            PromptPurpose::Note => "note".to_owned(),
+            } => match groups.len() {
+                0 | 1 => words.replace_in(from, words.field(*field)),
+                n => words.replace_in_of(from, words.field(*field), n),
+            },
+            PromptPurpose::Remove { field, groups } => match groups.len() {
+                0 | 1 => words.remove_from(words.field(*field)),
+                n => words.remove_from_of(words.field(*field), n),
+            },
+            PromptPurpose::Note => words.note().to_owned(),
             PromptPurpose::Reject { groups } => match groups.len() {
-                1 => "why reject?".to_owned(),
-                n => format!("why reject these {n} records?"),
+                1 => words.why_reject().to_owned(),
+                n => words.why_reject_these(n),
             },
         }
     }
@@ -243,7 +244,7 @@ impl TextPrompt {
                 session.apply(current, Change::SetNote { note })
             }
             PromptPurpose::Reject { .. } if text.is_empty() => {
-                session.warn("a rejection needs a reason; Esc leaves it");
+                session.warn(session.words.reason_needed());
                 false
             }
             PromptPurpose::Reject { groups } => return reject(groups, text, session),
@@ -288,8 +289,9 @@ fn reject(groups: Vec<GroupId>, reason: String, session: &mut Session) -> Next {
     session.remember_rejection(&reason);
     let change = Change::Reject { reason };
     if groups.len() > 1 {
-        let question = format!("Reject these {}?", plural(groups.len(), "record"));
-        let detail = "One step; undo takes all of it back.".to_owned();
+        let words = session.words;
+        let question = words.reject_these(words.records(groups.len()));
+        let detail = words.one_step().to_owned();
         let command = Command::Apply { groups, change };
         return Next::open(Dialog::Confirm(Confirm::new(question, detail, command)));
     }
@@ -359,7 +361,7 @@ impl Modal for TextPrompt {
         if place.in_place.is_none() {
             let area = box_area(place);
             clear(area, buf);
-            let inner = pane(theme, area, true, &self.title(), true, buf);
+            let inner = pane(theme, area, true, &self.title(session.words), true, buf);
             edit_line(&self.edit, theme.text(), inner, buf);
         }
         if let Some((completions, area)) = self.popup(place, session) {
@@ -375,14 +377,22 @@ impl Modal for TextPrompt {
         }
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
         if self.is_numbered() {
-            &[("1-9 Enter", "take"), ("Tab", "next"), ("Esc", "close")]
+            vec![
+                ("1-9 Enter", words.take()),
+                ("Tab", words.next()),
+                ("Esc", words.close()),
+            ]
         } else if self.completes().is_some() || matches!(self.purpose, PromptPurpose::Reject { .. })
         {
-            &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
+            vec![
+                ("Enter", words.take()),
+                ("Tab", words.complete()),
+                ("Esc", words.close()),
+            ]
         } else {
-            &[("Enter", "take"), ("Esc", "leave it")]
+            vec![("Enter", words.take()), ("Esc", words.leave_it())]
         }
     }
 

@@ -1,15 +1,16 @@
 //! Boxes with something to read and the keys that answer it: confirmations and refusals.
 
-use super::{Dialog, DialogPlace, Modal, Next};
+use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Cure};
 use crate::record::GroupState;
-use crate::text::{count, plural, wrap};
+use crate::text::{count, wrap};
 use crate::tui::message::Effect;
 use crate::tui::records::Groups;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, pane, put, put_line};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -42,37 +43,37 @@ impl Confirm {
         if engine.ended {
             return None;
         }
+        let words = session.words;
         let (question, detail) = match &engine.blocked {
             Some(blocked) => {
                 let detail = match blocked.cure {
-                    Cure::Wait => "What was decided last is not saved, and is lost when you leave.",
-                    Cure::Rewrite => {
-                        "All of it is then written to a file of another name beside it."
-                    }
-                    Cure::None => "What this run did is written to a file beside it.",
+                    Cure::Wait => words.last_is_lost(),
+                    Cure::Rewrite => words.written_beside(),
+                    Cure::None => words.run_written_beside(),
                 };
                 (
-                    "Leave while nothing can be saved?".to_owned(),
-                    format!("{}. {detail}", blocked.error.cause),
+                    words.leave_unsaved().to_owned(),
+                    format!("{}. {detail}", words.cause(&blocked.error)),
                 )
             }
             None => {
                 let open = uncommitted(session.records.groups());
-                if open.is_empty() {
+                let all = open.iter().sum::<u64>();
+                if all == 0 {
                     return None;
                 }
-                let kinds: Vec<String> = open
-                    .iter()
-                    .map(|(n, kind)| format!("{} {kind}", count(*n)))
+                let named = [
+                    words.n_edited(count(open[0])),
+                    words.n_accepted(count(open[1])),
+                    words.n_of_the_model(count(open[2])),
+                ];
+                let kinds = named.into_iter().zip(open);
+                let kinds: Vec<String> = kinds
+                    .filter_map(|(name, n)| (n > 0).then_some(name))
                     .collect();
-                let all = open.iter().map(|(n, _)| n).sum::<u64>();
-                let drafts = plural(all as usize, "draft");
                 (
-                    format!("Leave with {drafts} not committed?"),
-                    format!(
-                        "{}. Nothing is lost: drafts stay in the journal and are here next time.",
-                        kinds.join(", ")
-                    ),
+                    words.leave_with(words.drafts(all as usize)),
+                    words.nothing_is_lost(kinds.join(", ")),
                 )
             }
         };
@@ -87,25 +88,23 @@ impl Confirm {
         matches!(self.then, Then::Quit)
     }
 
-    fn layout(&self, place: &DialogPlace) -> Question {
-        let answers = &[("y", "yes"), ("n", "no")];
-        Question::new("Sure?", &self.question, &self.detail, answers, place)
+    fn layout(&self, place: &DialogPlace, words: Words) -> Question {
+        let (question, detail) = (&self.question, &self.detail);
+        Question::new(words.sure(), question, detail, self.hints(words), place)
     }
 }
 
-/// How many drafts are not committed, by what an operator did with them.
-fn uncommitted(groups: &Groups) -> Vec<(u64, &'static str)> {
+/// How many drafts are not committed: edited, accepted, and such as the model has left them.
+fn uncommitted(groups: &Groups) -> [u64; 3] {
     let fresh = groups.ids_where(|summary| {
         summary.state == GroupState::Draft
             || summary.state == GroupState::Uncertain && !summary.has_record
     });
-    let mut all = vec![
-        (groups.count(GroupState::Edited), "edited"),
-        (groups.count(GroupState::Accepted), "accepted"),
-        (fresh.count() as u64, "of the model's"),
-    ];
-    all.retain(|(n, _)| *n > 0);
-    all
+    [
+        groups.count(GroupState::Edited),
+        groups.count(GroupState::Accepted),
+        fresh.count() as u64,
+    ]
 }
 
 impl Modal for Confirm {
@@ -134,16 +133,16 @@ impl Modal for Confirm {
         }
     }
 
-    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
-        vec![self.layout(place).area]
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
+        vec![self.layout(place, session.words).area]
     }
 
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
-        self.layout(place).draw(&session.theme, buf);
+        self.layout(place, session.words).draw(&session.theme, buf);
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[("y", "yes"), ("n", "no")]
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![("y", words.yes()), ("n", words.no())]
     }
 }
 
@@ -160,25 +159,19 @@ impl PromptRefusal {
 
     /// Why the current record has nothing to edit.
     pub fn nothing_to_edit(session: &Session) -> Dialog {
+        let words = session.words;
         let summary = session.current().and_then(|id| session.records.get(id));
         Dialog::refusal(match summary.map(|summary| summary.state) {
-            None => "There is no item in this list.",
-            Some(GroupState::Waiting) => {
-                "There is nothing to edit yet: this item waits for the model."
-            }
-            Some(GroupState::Running) => {
-                "There is nothing to edit yet: the model has this item in hand."
-            }
-            Some(GroupState::Failed) => {
-                "There is nothing to edit: this item has failed. Retry it, or reject it."
-            }
-            Some(_) => "There is nothing to edit yet: this item is still being read.",
+            None => words.no_item(),
+            Some(GroupState::Waiting) => words.nothing_to_edit_waiting(),
+            Some(GroupState::Running) => words.nothing_to_edit_running(),
+            Some(GroupState::Failed) => words.nothing_to_edit_failed(),
+            Some(_) => words.nothing_to_edit_reading(),
         })
     }
 
-    fn layout(&self, place: &DialogPlace) -> Question {
-        let answers = &[("Enter", "go on")];
-        Question::new("Not now", &self.why, "", answers, place)
+    fn layout(&self, place: &DialogPlace, words: Words) -> Question {
+        Question::new(words.not_now(), &self.why, "", self.hints(words), place)
     }
 }
 
@@ -191,16 +184,16 @@ impl Modal for PromptRefusal {
         }
     }
 
-    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
-        vec![self.layout(place).area]
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
+        vec![self.layout(place, session.words).area]
     }
 
     fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
-        self.layout(place).draw(&session.theme, buf);
+        self.layout(place, session.words).draw(&session.theme, buf);
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[("Enter", "go on")]
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![("Enter", words.proceed())]
     }
 }
 
@@ -210,7 +203,7 @@ struct Question {
     lines: Vec<String>,
     /// How many of the lines are the question itself.
     asked: usize,
-    answers: &'static [(&'static str, &'static str)],
+    answers: Vec<KeyHint>,
     area: Rect,
 }
 
@@ -219,7 +212,7 @@ impl Question {
         title: &'static str,
         question: &str,
         detail: &str,
-        answers: &'static [(&'static str, &'static str)],
+        answers: Vec<KeyHint>,
         place: &DialogPlace,
     ) -> Self {
         let room = place.room(60, 8);

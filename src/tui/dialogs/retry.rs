@@ -1,12 +1,12 @@
 //! Asks the model again, with other settings and a hint; about many records only when confirmed.
 
-use super::{Confirm, Dialog, DialogPlace, Modal, Next};
+use super::{Confirm, Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Retry};
 use crate::record::{Background, GroupId};
-use crate::text::plural;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -32,13 +32,13 @@ pub fn ask_again(
     if session.refuses_step() {
         return None;
     }
-    if let Some(why) = session.engine.no_model() {
+    if let Some(why) = session.no_model() {
         session.warn(why);
         return None;
     }
-    let records = plural(groups.len(), "record");
-    let question = format!("Ask the model again about {records}?");
-    let detail = "New answers are offered where a draft is committed, imported, edited or decided.";
+    let words = session.words;
+    let question = words.ask_about(words.records(groups.len()));
+    let detail = words.answers_are_offered();
     let command = Command::Retry { groups, how };
     let confirm = Confirm::new(question, detail.to_owned(), command);
     Some(Dialog::Confirm(confirm))
@@ -107,30 +107,37 @@ impl RetryForm {
     }
 
     /// Each row's name and value; the hint is typed in the last one.
-    fn rows(&self) -> [(&'static str, String); ROWS] {
-        let as_run = || "as the run".to_owned();
-        let prompt = if self.strict { "stricter" } else { "normal" };
+    fn rows(&self, words: Words) -> [(&'static str, String); ROWS] {
+        let as_run = || words.as_the_run().to_owned();
+        let prompt = match self.strict {
+            true => words.stricter(),
+            false => words.normal(),
+        };
         let scale = match self.upscale {
             0 => as_run(),
             n => format!("{n}x"),
         };
         let background = self.background.map_or_else(as_run, |background| {
             match background {
-                Background::White => "white",
-                Background::Black => "black",
-                Background::None => "none (stored colors)",
+                Background::White => words.white(),
+                Background::Black => words.black(),
+                Background::None => words.stored_colors(),
             }
             .to_owned()
         });
         let picture = self.with_image.map_or_else(as_run, |with| {
-            if with { "with" } else { "without" }.to_owned()
+            match with {
+                true => words.with_picture(),
+                false => words.without_picture(),
+            }
+            .to_owned()
         });
         [
-            ("prompt", prompt.to_owned()),
-            ("scale", scale),
-            ("background", background),
-            ("picture", picture),
-            ("hint", String::new()),
+            (words.prompt(), prompt.to_owned()),
+            (words.scale(), scale),
+            (words.ground(), background),
+            (words.picture(), picture),
+            (words.hint_row(), String::new()),
         ]
     }
 }
@@ -191,9 +198,10 @@ impl Modal for RetryForm {
         let theme = &session.theme;
         let area = area(place);
         clear(area, buf);
-        let title = format!("Ask again about {}", plural(self.groups.len(), "record"));
+        let words = session.words;
+        let title = words.ask_title(words.records(self.groups.len()));
         let inner = pane(theme, area, true, &title, true, buf);
-        let rows = self.rows();
+        let rows = self.rows(words);
         for (row, (name, value)) in rows.iter().enumerate().take(usize::from(inner.height)) {
             let y = inner.y + row as u16;
             let here = row == self.row;
@@ -220,12 +228,12 @@ impl Modal for RetryForm {
         typing.then(|| edit_cursor(&self.hint, area))
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("Enter", "ask"),
-            ("Tab", "next"),
-            ("Left Right", "change"),
-            ("Esc", "close"),
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![
+            ("Enter", words.ask()),
+            ("Tab", words.next()),
+            ("Left Right", words.changes()),
+            ("Esc", words.close()),
         ]
     }
 }

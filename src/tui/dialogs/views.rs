@@ -1,11 +1,12 @@
 //! Filters saved under a name: shows one, saves the present one, deletes one.
 
-use super::{Dialog, DialogPlace, Modal, Next};
+use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::record::filter::quoted;
 use crate::text::{fit, pad, width};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane, put};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -84,7 +85,7 @@ impl Modal for ViewList {
             // ㄴ stands on the key of s, ㅇ on that of d.
             KeyCode::Char('s' | '+' | 'ㄴ') => match may_save(session) {
                 true => self.name = Some(TextEdit::default()),
-                false => session.warn("this filter is empty, not understood, or a view itself"),
+                false => session.warn(session.words.cannot_save_view()),
             },
             KeyCode::Char('d' | 'ㅇ') | KeyCode::Delete => {
                 if let Some((name, _)) = self.chosen(session) {
@@ -119,7 +120,8 @@ impl Modal for ViewList {
         let theme = &session.theme;
         let area = Self::area(place, session);
         clear(area, buf);
-        let inner = pane(theme, area, true, "Saved filters", true, buf);
+        let words = session.words;
+        let inner = pane(theme, area, true, words.saved_filters(), true, buf);
         let views = session.history.views();
         let names = views.iter().map(|(name, _)| width(name));
         let cells = names.max().unwrap_or(0).min(usize::from(inner.width) / 3);
@@ -149,16 +151,17 @@ impl Modal for ViewList {
             );
         }
         if views.iter().next().is_none() && inner.height > 0 {
-            put(buf, inner.x, inner.y, inner.width, "none yet", theme.dim());
+            let text = words.none_yet();
+            put(buf, inner.x, inner.y, inner.width, text, theme.dim());
         }
         let last = last_line(inner);
         match &self.name {
             Some(edit) => {
-                put(buf, last.x, last.y, LABEL, "save as", theme.key());
+                put(buf, last.x, last.y, LABEL, words.save_as(), theme.key());
                 edit_line(edit, theme.chip(), name_room(inner), buf);
             }
             None if may_save(session) => {
-                let text = format!("s saves {}", session.queue.filter());
+                let text = words.s_saves(session.queue.filter());
                 put(buf, last.x, last.y, last.width, &text, theme.dim());
             }
             None => {}
@@ -171,14 +174,14 @@ impl Modal for ViewList {
         Some(edit_cursor(edit, name_room(inner)))
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
         match self.name {
-            Some(_) => &[("Enter", "save"), ("Esc", "back")],
-            None => &[
-                ("Enter", "show"),
-                ("s", "save this filter"),
-                ("d", "delete"),
-                ("Esc", "close"),
+            Some(_) => vec![("Enter", words.save()), ("Esc", words.back())],
+            None => vec![
+                ("Enter", words.show()),
+                ("s", words.save_this_filter()),
+                ("d", words.delete()),
+                ("Esc", words.close()),
             ],
         }
     }

@@ -1,21 +1,13 @@
 //! Records that the model was asked about again, until the operator has looked at the answer.
 
 use crate::record::GroupId;
-use crate::text::plural;
 use std::collections::HashMap;
-use std::fmt;
 
 /// What an answer has changed: the reasons of the draft when it was asked for, and its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     pub before: usize,
     pub after: usize,
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} -> {}", plural(self.before, "reason"), self.after)
-    }
 }
 
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! The table of actions. Help, hint line, palette, key files and the docs read it.
 
 use crate::record::Field;
+use crate::text::Phrase;
 
 /// Where a key is pressed. A pane's own bindings win over `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +39,19 @@ impl KeyContext {
         }
     }
 
+    /// What people call it.
+    pub fn title(self) -> Phrase {
+        match self {
+            Self::Global => Phrase::new("everywhere", "어디서나"),
+            Self::Queue => Phrase::new("queue", "대기열"),
+            Self::Record => Phrase::new("record", "레코드"),
+            Self::Gallery => Phrase::new("gallery", "갤러리"),
+            Self::Attempts => Phrase::new("versions", "버전"),
+            Self::Progress => Phrase::new("progress", "진행"),
+            Self::Statistics => Phrase::new("words", "단어"),
+        }
+    }
+
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -53,132 +67,312 @@ pub struct ActionInfo {
     /// Its name in a key file.
     pub name: &'static str,
     /// Two words at most, for the hint bar.
-    pub short: &'static str,
-    pub description: &'static str,
-    pub section: &'static str,
+    pub short: Phrase,
+    pub description: Phrase,
+    pub section: Phrase,
 }
 
 macro_rules! actions {
-    ($($section:literal { $($action:ident $name:literal $short:literal $description:literal),+ $(,)? })+) => {
+    ($($section:literal / $section_ko:literal {
+        $($action:ident $name:literal
+            $short:literal / $short_ko:literal
+            $description:literal / $description_ko:literal),+ $(,)?
+    })+) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Action { $($($action),+),+ }
 
         pub const ACTIONS: &[ActionInfo] = &[$($(ActionInfo {
             action: Action::$action,
             name: $name,
-            short: $short,
-            description: $description,
-            section: $section,
+            short: Phrase::new($short, $short_ko),
+            description: Phrase::new($description, $description_ko),
+            section: Phrase::new($section, $section_ko),
         }),+),+];
     };
 }
 
 actions! {
-    "Decide" {
-        AcceptNext "accept-next" "accept" "Accept the draft, or confirm a committed one, and go to the next uncertain one",
-        CommitNext "commit-next" "commit" "Commit the draft to labels.jsonl and go to the next uncertain one",
-        CommitAccepted "commit-accepted" "commit all" "Commit every accepted record (asks first)",
-        CommitCertain "commit-certain" "commit certain" "Commit every draft without a reason (asks first)",
-        Reject "reject" "reject" "Reject with a reason; a commit then removes its line from labels.jsonl",
-        Reopen "reopen" "reopen" "Take an acceptance, a confirmation or a rejection back",
-        Undo "undo" "undo" "Undo the last step, bulk steps too",
-        Redo "redo" "redo" "Do the undone step again",
-        RepeatEdit "repeat-edit" "again" "Do the last edit or rejection again, on this record",
-        RecordKeys "record-keys" "record" "Record keys, or end the recording",
-        PlayKeys "play-keys" "play" "Play the recorded keys",
+    "Decide" / "결정" {
+        AcceptNext "accept-next"
+            "accept" / "승인"
+            "Accept the draft, or confirm a committed one, and go to the next uncertain one" / "초안을 승인하거나 확정한 것을 확인하고, 다음 불확실한 것으로 갑니다",
+        CommitNext "commit-next"
+            "commit" / "확정"
+            "Commit the draft to labels.jsonl and go to the next uncertain one" / "초안을 labels.jsonl에 확정하고, 다음 불확실한 것으로 갑니다",
+        CommitAccepted "commit-accepted"
+            "commit all" / "모두 확정"
+            "Commit every accepted record (asks first)" / "승인한 레코드를 모두 확정합니다(먼저 묻습니다)",
+        CommitCertain "commit-certain"
+            "commit certain" / "확실한 것 확정"
+            "Commit every draft without a reason (asks first)" / "사유가 없는 초안을 모두 확정합니다(먼저 묻습니다)",
+        Reject "reject"
+            "reject" / "거절"
+            "Reject with a reason; a commit then removes its line from labels.jsonl" / "사유를 적어 거절합니다. 확정하면 labels.jsonl에서 그 줄이 빠집니다",
+        Reopen "reopen"
+            "reopen" / "다시 열기"
+            "Take an acceptance, a confirmation or a rejection back" / "승인, 확인, 거절을 거둡니다",
+        Undo "undo"
+            "undo" / "되돌리기"
+            "Undo the last step, bulk steps too" / "마지막 동작을 되돌립니다. 일괄 동작도 됩니다",
+        Redo "redo"
+            "redo" / "다시 실행"
+            "Do the undone step again" / "되돌린 동작을 다시 합니다",
+        RepeatEdit "repeat-edit"
+            "again" / "반복"
+            "Do the last edit or rejection again, on this record" / "마지막 편집이나 거절을 이 레코드에 다시 합니다",
+        RecordKeys "record-keys"
+            "record" / "키 기록"
+            "Record keys, or end the recording" / "키를 기록하거나, 기록을 마칩니다",
+        PlayKeys "play-keys"
+            "play" / "재생"
+            "Play the recorded keys" / "기록한 키를 재생합니다",
     }
-    "Fix" {
-        Fix1 "fix-1" "fix" "Take the first of the fixes that stand under a reason",
-        Fix2 "fix-2" "fix 2" "Take the second fix",
-        Fix3 "fix-3" "fix 3" "Take the third fix",
-        FixAll1 "fix-all-1" "fix all" "Take the first fix for all records with its reason, with a preview",
-        FixAll2 "fix-all-2" "fix all 2" "Take the second fix for all records with its reason, with a preview",
-        FixAll3 "fix-all-3" "fix all 3" "Take the third fix for all records with its reason, with a preview",
+    "Fix" / "수정" {
+        Fix1 "fix-1"
+            "fix" / "수정"
+            "Take the first of the fixes that stand under a reason" / "사유 아래의 첫 번째 수정안을 씁니다",
+        Fix2 "fix-2"
+            "fix 2" / "수정 2"
+            "Take the second fix" / "두 번째 수정안을 씁니다",
+        Fix3 "fix-3"
+            "fix 3" / "수정 3"
+            "Take the third fix" / "세 번째 수정안을 씁니다",
+        FixAll1 "fix-all-1"
+            "fix all" / "모두 수정"
+            "Take the first fix for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 첫 번째 수정안을 씁니다(미리 보기)",
+        FixAll2 "fix-all-2"
+            "fix all 2" / "모두 수정 2"
+            "Take the second fix for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 두 번째 수정안을 씁니다(미리 보기)",
+        FixAll3 "fix-all-3"
+            "fix all 3" / "모두 수정 3"
+            "Take the third fix for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 세 번째 수정안을 씁니다(미리 보기)",
     }
-    "Edit" {
-        EditLabel "edit-label" "edit label" "Edit the Korean label in place",
-        EditField "edit" "edit" "Edit the field or value under the cursor",
-        AddTag "add-tag" "add tag" "Add tags, with completion",
-        AddValue "add" "add" "Add a value to the field under the cursor",
-        RemoveValue "remove" "remove" "Remove the value under the cursor",
-        MoveEarlier "move-earlier" "earlier" "Move the value under the cursor towards the front",
-        MoveLater "move-later" "later" "Move the value under the cursor towards the end",
-        RemoveTag "remove-tag" "remove tag" "Remove a tag, by its number or name; in the gallery from all selected records",
-        Bulk "bulk" "change many" "Add, remove, replace or set a value in many records, with a preview",
-        Note "note" "note" "Write a note on the item",
-        Replace "replace" "replace" "Find and replace over all records, with a preview",
-        Translate "translate" "translate" "Translate words into the vocabulary, with a preview",
-        UpdateName "update-name" "update name" "Replace an outdated item name in the texts by the current one",
+    "Edit" / "편집" {
+        EditLabel "edit-label"
+            "edit label" / "라벨 편집"
+            "Edit the Korean label in place" / "한국어 라벨을 그 자리에서 편집합니다",
+        EditField "edit"
+            "edit" / "편집"
+            "Edit the field or value under the cursor" / "커서가 있는 칸이나 값을 편집합니다",
+        AddTag "add-tag"
+            "add tag" / "태그 추가"
+            "Add tags, with completion" / "자동 완성으로 태그를 추가합니다",
+        AddValue "add"
+            "add" / "추가"
+            "Add a value to the field under the cursor" / "커서가 있는 칸에 값을 추가합니다",
+        RemoveValue "remove"
+            "remove" / "빼기"
+            "Remove the value under the cursor" / "커서가 있는 값을 뺍니다",
+        MoveEarlier "move-earlier"
+            "earlier" / "앞으로"
+            "Move the value under the cursor towards the front" / "커서가 있는 값을 앞으로 옮깁니다",
+        MoveLater "move-later"
+            "later" / "뒤로"
+            "Move the value under the cursor towards the end" / "커서가 있는 값을 뒤로 옮깁니다",
+        RemoveTag "remove-tag"
+            "remove tag" / "태그 빼기"
+            "Remove a tag, by its number or name; in the gallery from all selected records" / "번호나 이름으로 태그를 뺍니다. 갤러리에서는 선택한 모든 레코드에서 뺍니다",
+        Bulk "bulk"
+            "change many" / "일괄 변경"
+            "Add, remove, replace or set a value in many records, with a preview" / "여러 레코드에서 값을 추가, 빼기, 바꾸기, 지정합니다(미리 보기)",
+        Note "note"
+            "note" / "메모"
+            "Write a note on the item" / "아이템에 메모를 씁니다",
+        Replace "replace"
+            "replace" / "바꾸기"
+            "Find and replace over all records, with a preview" / "모든 레코드에서 찾아 바꿉니다(미리 보기)",
+        Translate "translate"
+            "translate" / "어휘 옮기기"
+            "Translate words into the vocabulary, with a preview" / "단어를 어휘집의 말로 옮깁니다(미리 보기)",
+        UpdateName "update-name"
+            "update name" / "이름 갱신"
+            "Replace an outdated item name in the texts by the current one" / "글에 남은 낡은 아이템 이름을 지금 이름으로 바꿉니다",
     }
-    "Ask the model" {
-        Retry "retry" "retry" "Ask again with the stricter prompt, ahead of everything that waits",
-        RetryWith "retry-with" "retry with" "Ask again with other scale, background, picture or a hint",
-        Attempts "attempts" "versions" "See all versions in order: imported, answers, edits, committed",
-        TakeNumbered "take-numbered" "take field" "Take the field with this number from this version",
-        TakeField "take-field" "fields" "Go to the fields, then take the one under the cursor from this version",
-        TakeAttempt "take-attempt" "take all" "Take this version whole; it becomes the draft",
-        Pause "pause" "pause" "Pause the model, or let it go on",
+    "Ask the model" / "모델에 묻기" {
+        Retry "retry"
+            "retry" / "다시 묻기"
+            "Ask again with the stricter prompt, ahead of everything that waits" / "더 엄격한 프롬프트로, 기다리는 것보다 먼저 다시 묻습니다",
+        RetryWith "retry-with"
+            "retry with" / "바꿔 묻기"
+            "Ask again with other scale, background, picture or a hint" / "배율, 배경, 그림, 힌트를 바꾸어 다시 묻습니다",
+        Attempts "attempts"
+            "versions" / "버전"
+            "See all versions in order: imported, answers, edits, committed" / "모든 버전을 순서대로 봅니다: 가져온 글, 답변, 편집, 확정",
+        TakeNumbered "take-numbered"
+            "take field" / "칸 가져오기"
+            "Take the field with this number from this version" / "이 버전에서 이 번호의 칸을 가져옵니다",
+        TakeField "take-field"
+            "fields" / "칸으로"
+            "Go to the fields, then take the one under the cursor from this version" / "칸으로 간 뒤, 커서가 있는 칸을 이 버전에서 가져옵니다",
+        TakeAttempt "take-attempt"
+            "take all" / "전부 가져오기"
+            "Take this version whole; it becomes the draft" / "이 버전을 통째로 가져와 초안으로 삼습니다",
+        Pause "pause"
+            "pause" / "멈춤"
+            "Pause the model, or let it go on" / "모델을 멈추거나 계속하게 합니다",
     }
-    "Look" {
-        Background "background" "background" "Show the picture on white, black or a checkerboard",
-        ModelView "model-view" "model's eye" "Show exactly the pixels that the model was given",
-        Zoom "zoom" "zoom" "Show the picture as large as the screen, or beside the record again",
-        Filter "filter" "filter" "Filter as you type: words, ㅂㅈ, keys such as state: tag: has:",
-        Views "views" "views" "Filters saved under a name: show, save, delete",
-        ClearFilter "clear-filter" "clear filter" "Show every item",
-        NeedsReview "needs-review" "needs review" "Show what needs a person",
-        Failed "failed" "failed" "Show what has failed",
-        FoldFamilies "fold-families" "fold" "Show one row of each recolor family, or all rows",
-        Sort "sort" "sort" "Sort by uncertainty, name, time, source order",
-        NextPane "next-pane" "pane" "Focus next pane",
-        PreviousPane "previous-pane" "pane" "Focus previous pane",
-        NextToReview "next-to-review" "next" "Go to the next uncertain item, deciding nothing",
-        Workbench "workbench" "work" "Queue, picture and record",
-        Gallery "gallery" "gallery" "A grid of icons for bulk work",
-        Progress "progress" "progress" "What the model is doing",
-        Statistics "statistics" "words" "Words in use to count and change; reasons, states, uncertainty",
+    "Look" / "보기" {
+        Background "background"
+            "background" / "배경"
+            "Show the picture on white, black or a checkerboard" / "그림을 흰색, 검은색, 바둑판 위에 보입니다",
+        ModelView "model-view"
+            "model's eye" / "모델 시점"
+            "Show exactly the pixels that the model was given" / "모델이 받은 픽셀 그대로 보입니다",
+        Zoom "zoom"
+            "zoom" / "확대"
+            "Show the picture as large as the screen, or beside the record again" / "그림을 화면 가득, 또는 다시 레코드 옆에 보입니다",
+        Filter "filter"
+            "filter" / "필터"
+            "Filter as you type: words, ㅂㅈ, keys such as state: tag: has:" / "입력하는 대로 거릅니다: 단어, ㅂㅈ, state: tag: has: 같은 키",
+        Views "views"
+            "views" / "저장한 필터"
+            "Filters saved under a name: show, save, delete" / "이름을 붙여 저장한 필터: 보기, 저장, 삭제",
+        ClearFilter "clear-filter"
+            "clear filter" / "필터 지우기"
+            "Show every item" / "모든 아이템을 보입니다",
+        NeedsReview "needs-review"
+            "needs review" / "검토 필요"
+            "Show what needs a person" / "사람이 봐야 할 것을 보입니다",
+        Failed "failed"
+            "failed" / "실패"
+            "Show what has failed" / "실패한 것을 보입니다",
+        FoldFamilies "fold-families"
+            "fold" / "묶기"
+            "Show one row of each recolor family, or all rows" / "색만 다른 가족을 한 줄로 묶거나, 모든 줄을 보입니다",
+        Sort "sort"
+            "sort" / "정렬"
+            "Sort by uncertainty, name, time, source order" / "불확실도, 이름, 시간, 원본 순서로 정렬합니다",
+        NextPane "next-pane"
+            "pane" / "다음 창"
+            "Focus next pane" / "다음 창으로 갑니다",
+        PreviousPane "previous-pane"
+            "pane" / "이전 창"
+            "Focus previous pane" / "이전 창으로 갑니다",
+        NextToReview "next-to-review"
+            "next" / "다음"
+            "Go to the next uncertain item, deciding nothing" / "아무것도 결정하지 않고 다음 불확실한 아이템으로 갑니다",
+        Workbench "workbench"
+            "work" / "작업"
+            "Queue, picture and record" / "대기열, 그림, 레코드",
+        Gallery "gallery"
+            "gallery" / "갤러리"
+            "A grid of icons for bulk work" / "여럿을 한꺼번에 다루는 아이콘 격자",
+        Progress "progress"
+            "progress" / "진행"
+            "What the model is doing" / "모델이 하고 있는 일",
+        Statistics "statistics"
+            "words" / "단어"
+            "Words in use to count and change; reasons, states, uncertainty" / "쓰인 단어를 세고 고칩니다. 사유, 상태, 불확실도",
     }
-    "Words" {
-        RenameWord "rename-word" "rename" "Rename the word under the cursor in all records",
-        MergeWord "merge-word" "merge" "Merge the word under the cursor into another one of the list",
-        DeleteWord "delete-word" "delete" "Delete the word under the cursor from all records",
-        MarkSynonym "mark-synonym" "synonym" "Make the word a synonym of another one, in vocabulary.toml too",
+    "Words" / "단어" {
+        RenameWord "rename-word"
+            "rename" / "바꾸기"
+            "Rename the word under the cursor in all records" / "커서가 있는 단어를 모든 레코드에서 다른 말로 바꿉니다",
+        MergeWord "merge-word"
+            "merge" / "합치기"
+            "Merge the word under the cursor into another one of the list" / "커서가 있는 단어를 목록의 다른 단어로 합칩니다",
+        DeleteWord "delete-word"
+            "delete" / "삭제"
+            "Delete the word under the cursor from all records" / "커서가 있는 단어를 모든 레코드에서 지웁니다",
+        MarkSynonym "mark-synonym"
+            "synonym" / "동의어"
+            "Make the word a synonym of another one, in vocabulary.toml too" / "이 단어를 다른 단어의 동의어로 합니다. vocabulary.toml에도 적습니다",
     }
-    "Move" {
-        Up "up" "up" "Up",
-        Down "down" "down" "Down",
-        Left "left" "left" "Left",
-        Right "right" "right" "Right",
-        PageUp "page-up" "page up" "A page up",
-        PageDown "page-down" "page down" "A page down",
-        Top "top" "top" "To the first",
-        Bottom "bottom" "bottom" "To the last",
-        GoLabel "go-label" "label" "To the label of the record",
-        GoTags "go-tags" "tags" "To its tags",
-        GoColors "go-colors" "colors" "To its colors",
-        GoTheme "go-theme" "theme" "To its theme",
-        GoMaterial "go-material" "material" "To its material",
-        GoVibe "go-vibe" "vibe" "To its vibe",
-        GoType "go-type" "type" "To its item type",
-        GoQueries "go-queries" "queries" "To its queries",
-        NarrowQueue "narrow-queue" "narrower" "Make the queue narrower",
-        WidenQueue "widen-queue" "wider" "Make the queue wider",
+    "Move" / "이동" {
+        Up "up"
+            "up" / "위로"
+            "Up" / "위로",
+        Down "down"
+            "down" / "아래로"
+            "Down" / "아래로",
+        Left "left"
+            "left" / "왼쪽"
+            "Left" / "왼쪽으로",
+        Right "right"
+            "right" / "오른쪽"
+            "Right" / "오른쪽으로",
+        PageUp "page-up"
+            "page up" / "위 쪽"
+            "A page up" / "한 쪽 위로",
+        PageDown "page-down"
+            "page down" / "아래 쪽"
+            "A page down" / "한 쪽 아래로",
+        Top "top"
+            "top" / "처음"
+            "To the first" / "처음으로",
+        Bottom "bottom"
+            "bottom" / "끝"
+            "To the last" / "끝으로",
+        GoLabel "go-label"
+            "label" / "라벨"
+            "To the label of the record" / "레코드의 라벨로",
+        GoTags "go-tags"
+            "tags" / "태그"
+            "To its tags" / "태그로",
+        GoColors "go-colors"
+            "colors" / "색"
+            "To its colors" / "색으로",
+        GoTheme "go-theme"
+            "theme" / "테마"
+            "To its theme" / "테마로",
+        GoMaterial "go-material"
+            "material" / "재질"
+            "To its material" / "재질로",
+        GoVibe "go-vibe"
+            "vibe" / "분위기"
+            "To its vibe" / "분위기로",
+        GoType "go-type"
+            "type" / "종류"
+            "To its item type" / "종류로",
+        GoQueries "go-queries"
+            "queries" / "검색어"
+            "To its queries" / "검색어로",
+        NarrowQueue "narrow-queue"
+            "narrower" / "좁게"
+            "Make the queue narrower" / "대기열을 좁힙니다",
+        WidenQueue "widen-queue"
+            "wider" / "넓게"
+            "Make the queue wider" / "대기열을 넓힙니다",
     }
-    "Select" {
-        Select "select" "select" "Select or unselect the icon",
-        SelectRange "select-range" "range" "Select from the last selected icon to here",
-        SelectAll "select-all" "all" "Select all that the filter shows",
-        SelectFamily "select-family" "family" "Select every icon that is the same drawing in other colors, in the gallery",
-        Unselect "unselect" "none" "Select nothing",
-        Open "open" "open" "Show what is under the cursor in the workbench",
+    "Select" / "선택" {
+        Select "select"
+            "select" / "선택"
+            "Select or unselect the icon" / "아이콘을 선택하거나 선택을 풉니다",
+        SelectRange "select-range"
+            "range" / "범위"
+            "Select from the last selected icon to here" / "마지막으로 선택한 아이콘부터 여기까지 선택합니다",
+        SelectAll "select-all"
+            "all" / "전체"
+            "Select all that the filter shows" / "필터에 나온 것을 모두 선택합니다",
+        SelectFamily "select-family"
+            "family" / "가족"
+            "Select every icon that is the same drawing in other colors, in the gallery" / "색만 다른 같은 그림의 아이콘을 갤러리에서 모두 선택합니다",
+        Unselect "unselect"
+            "none" / "해제"
+            "Select nothing" / "선택을 모두 풉니다",
+        Open "open"
+            "open" / "열기"
+            "Show what is under the cursor in the workbench" / "커서가 있는 것을 작업 화면에서 봅니다",
     }
-    "Program" {
-        Help "help" "help" "All keys",
-        Palette "palette" "palette" "Find an action by name and do it",
-        Redraw "redraw" "redraw" "Redraw the screen",
-        TryAgain "try-again" "try again" "While nothing can be saved: try again, or rewrite the journal",
-        Suspend "suspend" "suspend" "Go to the shell; fg comes back",
-        Quit "quit" "quit" "Leave; drafts stay in the journal",
+    "Program" / "프로그램" {
+        Help "help"
+            "help" / "도움말"
+            "All keys" / "모든 키",
+        Palette "palette"
+            "palette" / "명령"
+            "Find an action by name and do it" / "이름으로 동작을 찾아 실행합니다",
+        Redraw "redraw"
+            "redraw" / "다시 그리기"
+            "Redraw the screen" / "화면을 다시 그립니다",
+        TryAgain "try-again"
+            "try again" / "다시 시도"
+            "While nothing can be saved: try again, or rewrite the journal" / "저장할 수 없을 때: 다시 시도하거나 저널을 다시 씁니다",
+        Suspend "suspend"
+            "suspend" / "잠시 나가기"
+            "Go to the shell; fg comes back" / "셸로 갑니다. fg로 돌아옵니다",
+        Quit "quit"
+            "quit" / "나가기"
+            "Leave; drafts stay in the journal" / "나갑니다. 초안은 저널에 남습니다",
     }
 }
 

@@ -254,7 +254,7 @@ pub fn readme_table() -> Result<String> {
                 .map(|keys| format!("`{}`", keys.replace('|', "\\|")))
                 .collect();
             // Writing to a string cannot fail.
-            let _ = writeln!(out, "| {} | {} |", keys.join(" "), info.description);
+            let _ = writeln!(out, "| {} | {} |", keys.join(" "), info.description.english);
         }
     }
     Ok(out)

@@ -1,6 +1,7 @@
 //! What lies behind the transparent pixels of an icon on the screen.
 
 use crate::icon::Icon;
+use crate::wording::Words;
 
 /// One of the three that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,10 +30,10 @@ impl BackdropChoice {
         }
     }
 
-    pub fn name(self) -> &'static str {
+    pub fn name(self, words: Words) -> &'static str {
         match self {
-            Self::Contrast => "on what it stands out from",
-            Self::Always(backdrop) => backdrop.name(),
+            Self::Contrast => words.on_contrast(),
+            Self::Always(backdrop) => backdrop.name(words),
         }
     }
 
@@ -45,11 +46,11 @@ impl BackdropChoice {
 }
 
 impl Backdrop {
-    pub fn name(self) -> &'static str {
+    pub fn name(self, words: Words) -> &'static str {
         match self {
-            Self::White => "on white",
-            Self::Black => "on black",
-            Self::Checker => "on checkerboard",
+            Self::White => words.on_white(),
+            Self::Black => words.on_black(),
+            Self::Checker => words.on_checkerboard(),
         }
     }
 

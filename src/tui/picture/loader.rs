@@ -5,6 +5,8 @@ use super::graphics::Graphics;
 use crate::error::Error;
 use crate::icon::{self, Icon, Swatch};
 use crate::record::{Background, GroupId, ImageLocation};
+use crate::text::said;
+use crate::text::{Language, Said};
 use crate::threads;
 use image::RgbaImage;
 use ratatui_image::FontSize;
@@ -70,27 +72,34 @@ pub struct ScreenPicture {
 pub struct LoadedPicture {
     pub key: PictureKey,
     /// Why there is nothing to show.
-    pub picture: Result<Arc<ScreenPicture>, String>,
+    pub picture: Result<Arc<ScreenPicture>, Said>,
 }
 
 /// Reads, decodes and draws one icon.
 pub fn load(graphics: &Graphics, request: &PictureRequest) -> LoadedPicture {
     let picture = || read(&request.file).and_then(|icon| draw(graphics, &icon, request.key));
     // A decoder that panics costs one picture, not the thread.
-    let picture = catch_unwind(AssertUnwindSafe(picture))
-        .unwrap_or_else(|_| Err("decoding it failed; the log says how".to_owned()));
+    let picture = catch_unwind(AssertUnwindSafe(picture)).unwrap_or_else(|_| {
+        Err(said!(
+            "decoding it failed; the log says how",
+            "풀지 못했습니다. 로그에 이유가 있습니다"
+        ))
+    });
     LoadedPicture {
         key: request.key,
         picture: picture.map(Arc::new),
     }
 }
 
-fn read(file: &ImageLocation) -> Result<Icon, String> {
-    let bytes = crate::engine::image_bytes(file).map_err(|failure| failure.detail)?;
-    icon::decode(&bytes).map_err(|error| error.cause)
+fn read(file: &ImageLocation) -> Result<Icon, Said> {
+    let bytes = crate::engine::image_bytes(file).map_err(|failure| {
+        let (detail, code) = (failure.detail, failure.code.name(Language::Korean));
+        said!("{detail}", "{code}: {file}")
+    })?;
+    icon::decode(&bytes).map_err(|error| error.to_said())
 }
 
-fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, String> {
+fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPicture, Said> {
     let swatches = icon::palette(icon).swatches;
     let (source, backdrop) = match key.mode {
         RenderMode::Plain(choice) | RenderMode::Tile(choice) => (icon.clone(), choice.of(icon)),
@@ -123,7 +132,9 @@ fn draw(graphics: &Graphics, icon: &Icon, key: PictureKey) -> Result<ScreenPictu
     let pixels = (source.width, source.height);
     let (image, scale) = compose(&source, backdrop, graphics.cell(), key)?;
     Ok(ScreenPicture {
-        protocol: graphics.encode(image)?,
+        protocol: graphics
+            .encode(image)
+            .map_err(|error| said!("{error}", "{error}"))?,
         pixels,
         scale,
         backdrop,
@@ -137,14 +148,14 @@ fn compose(
     backdrop: Backdrop,
     cell: FontSize,
     key: PictureKey,
-) -> Result<(RgbaImage, Scale), String> {
+) -> Result<(RgbaImage, Scale), Said> {
     let (cell_width, cell_height) = (u32::from(cell.width), u32::from(cell.height));
     let room = (
         u32::from(key.width) * cell_width,
         u32::from(key.height) * cell_height,
     );
     if room.0 == 0 || room.1 == 0 || icon.width == 0 || icon.height == 0 {
-        return Err("no room".to_owned());
+        return Err(said!("no room", "자리가 없습니다"));
     }
     let factor = (room.0 / icon.width).min(room.1 / icon.height).min(64);
     let scale = match factor {
@@ -165,7 +176,12 @@ fn compose(
             })
         }
     }
-    .ok_or("the icon's pixels do not fit its size")?;
+    .ok_or_else(|| {
+        said!(
+            "the icon's pixels do not fit its size",
+            "아이콘의 픽셀이 크기와 맞지 않습니다"
+        )
+    })?;
     let (full_width, full_height) = match key.mode {
         RenderMode::Tile(_) => room,
         _ => (

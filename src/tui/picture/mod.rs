@@ -15,6 +15,7 @@ use super::theme::Theme;
 use super::widgets::layout::centered;
 use crate::record::{GroupDetail, GroupId};
 use crate::settings::IconOptions;
+use crate::text::Said;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::widgets::Widget as _;
@@ -27,7 +28,7 @@ const MAX_PICTURES: usize = 400;
 
 #[derive(Default)]
 pub struct Pictures {
-    loaded: HashMap<PictureKey, Result<Arc<ScreenPicture>, String>>,
+    loaded: HashMap<PictureKey, Result<Arc<ScreenPicture>, Said>>,
     requested: Vec<PictureRequest>,
     /// Whether the terminal shows real pixels.
     fine: bool,
@@ -66,7 +67,7 @@ impl Pictures {
         self.loaded.insert(picture.key, picture.picture);
     }
 
-    pub fn get(&self, key: &PictureKey) -> Option<&Result<Arc<ScreenPicture>, String>> {
+    pub fn get(&self, key: &PictureKey) -> Option<&Result<Arc<ScreenPicture>, Said>> {
         self.loaded.get(key)
     }
 

@@ -3,6 +3,7 @@
 use super::{Records, Task};
 use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort, Views};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
+use crate::text::Said;
 
 #[derive(Debug)]
 pub struct Queue {
@@ -14,7 +15,7 @@ pub struct Queue {
     sought: Option<GroupId>,
     filter: String,
     /// The part of the filter that was not understood.
-    wrong: Option<String>,
+    wrong: Option<Said>,
     sort: Sort,
     /// Of each recolor family only the first row is shown.
     folded: bool,
@@ -67,8 +68,8 @@ impl Queue {
         &self.filter
     }
 
-    pub fn wrong(&self) -> Option<&str> {
-        self.wrong.as_deref()
+    pub fn wrong(&self) -> Option<&Said> {
+        self.wrong.as_ref()
     }
 
     pub fn sort(&self) -> Sort {

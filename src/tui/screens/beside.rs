@@ -95,7 +95,7 @@ impl Beside {
         let session = view.session;
         let theme = &session.theme;
         let width = self.text.width;
-        let title = format!("family of {}", session.family().len());
+        let title = session.words.family_of(session.family().len());
         put(buf, first.x, first.y - 1, width, &title, theme.dim());
         let siblings = session.siblings();
         let members = siblings.iter().filter_map(|id| session.records.get(*id));
@@ -121,7 +121,7 @@ impl Beside {
             return;
         };
         let theme = &view.session.theme;
-        let title = "nearest committed";
+        let title = view.session.words.nearest_committed();
         put(buf, first.x, first.y - 1, first.width, title, theme.dim());
         let indent = match view.session.pictures.are_fine() {
             true => TILE.width + 1,

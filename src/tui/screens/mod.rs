@@ -22,6 +22,7 @@ use super::dialogs::{Dialog, DialogPlace};
 use super::keymap::{Action, KeyContext};
 use super::session::Session;
 use crate::record::GroupId;
+use crate::text::Phrase;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ScreenId {
@@ -34,11 +35,27 @@ pub enum ScreenId {
 }
 
 /// A tab of the header: what it shows, its name, and the action that shows it.
-pub const TABS: [(ScreenId, &str, Action); 4] = [
-    (ScreenId::Workbench, "Work", Action::Workbench),
-    (ScreenId::Gallery, "Gallery", Action::Gallery),
-    (ScreenId::Progress, "Progress", Action::Progress),
-    (ScreenId::Statistics, "Words", Action::Statistics),
+pub const TABS: [(ScreenId, Phrase, Action); 4] = [
+    (
+        ScreenId::Workbench,
+        Phrase::new("Work", "작업"),
+        Action::Workbench,
+    ),
+    (
+        ScreenId::Gallery,
+        Phrase::new("Gallery", "갤러리"),
+        Action::Gallery,
+    ),
+    (
+        ScreenId::Progress,
+        Phrase::new("Progress", "진행"),
+        Action::Progress,
+    ),
+    (
+        ScreenId::Statistics,
+        Phrase::new("Words", "단어"),
+        Action::Statistics,
+    ),
 ];
 
 #[derive(Default)]

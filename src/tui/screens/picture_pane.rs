@@ -65,12 +65,13 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     let text = beside.text;
     let detail = session.detail();
     let loaded = detail.and_then(|detail| pictures.get(&pictures.key(detail, run, room)));
-    let mut title = "Picture".to_owned();
+    let words = session.words;
+    let mut title = words.picture_title().to_owned();
     if let Some(Ok(picture)) = loaded {
         title.push_str(&format!(" {}", picture.scale));
     }
     if pictures.is_model_view() {
-        title.push_str(" as the model saw it");
+        title.push_str(&format!(" {}", words.as_model_saw()));
     }
     if let Some(detail) = detail.filter(|_| zoomed) {
         title.push_str(&format!(": {}", detail.summary.title()));
@@ -85,7 +86,7 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
             room.x,
             room.y,
             room.width,
-            "no picture file",
+            words.no_picture_file(),
             theme.dim(),
         );
         return;
@@ -102,7 +103,14 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
                 buf,
             );
         }
-        Some(Err(why)) => paragraph(&format!("no picture: {why}"), theme.bad(), room, buf),
+        Some(Err(why)) => {
+            paragraph(
+                &words.no_picture_because(words.said(why)),
+                theme.bad(),
+                room,
+                buf,
+            );
+        }
         None => {
             put(buf, room.x, room.y, room.width, "...", theme.dim());
         }
@@ -119,16 +127,17 @@ fn describe(
     buf: &mut Buffer,
 ) {
     let theme = &session.theme;
+    let words = session.words;
     let (width, height) = picture.pixels;
     let backdrop = match mode {
         RenderMode::Plain(choice) | RenderMode::Tile(choice) => {
-            let why = match choice {
-                BackdropChoice::Contrast => " (contrast)",
-                BackdropChoice::Always(_) => "",
-            };
-            format!("{}{why}", picture.backdrop.name())
+            let ground = picture.backdrop.name(words);
+            match choice {
+                BackdropChoice::Contrast => words.by_contrast(ground),
+                BackdropChoice::Always(_) => ground.to_owned(),
+            }
         }
-        RenderMode::Model { upscale, .. } => format!("upscale {upscale}"),
+        RenderMode::Model { upscale, .. } => words.upscale(upscale),
     };
     let mut row = 0;
     let mut line = |text: &str, style: Style, swatch: Option<[u8; 3]>| {
@@ -146,7 +155,7 @@ fn describe(
     line(&backdrop, theme.dim(), None);
     for swatch in &picture.swatches {
         let word = nearest_color(session.vocabulary(), to_oklab(swatch.rgb));
-        let name = word.map_or("unnamed", |word| word.word.as_str());
+        let name = word.map_or(words.unnamed(), |word| word.word.as_str());
         let korean = word.and_then(|word| word.ko.first());
         let korean = korean.map_or("", String::as_str);
         line(
@@ -157,7 +166,7 @@ fn describe(
     }
     if !detail.other_names.is_empty() {
         line("", theme.dim(), None);
-        line("also named", theme.dim(), None);
+        line(words.also_named(), theme.dim(), None);
         for name in &detail.other_names {
             line(name, theme.text(), None);
         }

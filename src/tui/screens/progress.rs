@@ -2,7 +2,7 @@
 
 use super::{ActionOutcome, Screen, View};
 use crate::record::GroupId;
-use crate::text::{count, fit, for_screen, gibibytes, megabytes, rough_duration, wrap};
+use crate::text::{count, fit, for_screen, gibibytes, megabytes, pad, width as width_of, wrap};
 use crate::tui::engine_status::ModelState;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
@@ -20,7 +20,8 @@ const SAMPLE_SECONDS: usize = 2;
 const WIDE: u16 = 100;
 /// Cells of a finished icon, its name under it.
 const TILE: Size = Size::new(8, 4);
-const STEPS: [&str; 4] = ["prepare", "see", "read", "write"];
+/// How many steps an icon takes.
+const STEPS: usize = 4;
 
 #[derive(Default)]
 pub struct ProgressScreen;
@@ -64,7 +65,7 @@ fn panes(body: Rect) -> Panes {
     let height = body.height;
     let errors = (height / 4).clamp(4, 12);
     let finished = (height - errors) / 2;
-    let steps = STEPS.len() as u16 + 2;
+    let steps = STEPS as u16 + 2;
     let run = 15.min(height - steps - 4);
     Panes {
         writing: Some(slice(left, 0, height - errors - finished)),
@@ -127,8 +128,9 @@ impl Screen for ProgressScreen {
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
         let session = view.session;
         let theme = &session.theme;
+        let words = session.words;
         let panes = panes(body);
-        let inner = pane(theme, panes.run, true, "Progress", true, buf);
+        let inner = pane(theme, panes.run, true, words.progress_title(), true, buf);
         let facts = facts(session, usize::from(inner.width));
         let used = (facts.len() as u16).min(inner.height);
         lines(&facts, 0, inner, buf);
@@ -146,21 +148,21 @@ impl Screen for ProgressScreen {
             };
             return latest(session, rest, buf);
         };
-        let inner = pane(theme, writing, true, "Being written", false, buf);
+        let inner = pane(theme, writing, true, words.being_written(), false, buf);
         lines(&being_written(session, inner), 0, inner, buf);
         if let Some(area) = panes.finished {
             draw_finished(view, area, buf);
         }
         if let Some(area) = panes.errors {
-            let inner = pane(theme, area, true, "Last errors", false, buf);
+            let inner = pane(theme, area, true, words.last_errors(), false, buf);
             lines(&errors(session, inner), 0, inner, buf);
         }
         if let Some(area) = panes.rate {
-            let inner = pane(theme, area, true, "Icons a minute", false, buf);
+            let inner = pane(theme, area, true, words.icons_a_minute(), false, buf);
             throughput(session, inner, inner.height, buf);
         }
         if let Some(area) = panes.steps {
-            let inner = pane(theme, area, true, "Time a step", false, buf);
+            let inner = pane(theme, area, true, words.time_a_step(), false, buf);
             lines(&steps(session, inner), 0, inner, buf);
         }
     }
@@ -197,86 +199,82 @@ fn bar(done: f64, cells: usize) -> String {
 
 fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     let theme = &session.theme;
+    let words = session.words;
     let p = &session.engine.progress;
     let mut out = Vec::new();
     let mut fact = |name: &str, value: String| {
         out.push(Line::from(vec![
-            Span::styled(format!("{name:<12}"), theme.dim()),
+            Span::styled(pad(name, 12), theme.dim()),
             Span::styled(fit(&value, width.saturating_sub(12)), theme.text()),
         ]));
     };
     let cells = width.saturating_sub(40).clamp(4, 30);
     match &session.engine.model {
         ModelState::Ready(info) => {
-            fact(
-                "model",
-                format!("{} on {}, {}", info.name, info.device, info.detail),
-            );
+            let model = words.model_on(&info.name, &info.device, &info.detail);
+            fact(words.fact_model(), model);
         }
-        ModelState::Loading => fact("model", "not loaded yet".to_owned()),
-        ModelState::Off => fact("model", "none (--no-model): review only".to_owned()),
+        ModelState::Loading => fact(words.fact_model(), words.not_loaded_yet().to_owned()),
+        ModelState::Off => fact(words.fact_model(), words.review_only().to_owned()),
         ModelState::Failed(error) => {
-            fact("model", format!("failed: {}", error.cause));
-            if let Some(hint) = &error.hint {
-                fact("", hint.clone());
+            fact(words.fact_model(), words.failed_because(words.cause(error)));
+            if let Some(hint) = words.hint(error) {
+                fact("", hint.to_owned());
             }
         }
     }
-    let mut stage = session.engine.stage().to_owned();
+    let mut stage = session.engine.stage(words).to_owned();
     if let Some(done) = p.stage_done {
-        stage = format!("{stage:<12} {}", bar(f64::from(done), cells));
+        stage = format!("{} {}", pad(&stage, 12), bar(f64::from(done), cells));
     }
-    fact("stage", stage);
+    fact(words.fact_stage(), stage);
     let (done, total) = (p.already + p.done, p.total);
-    let icons = format!("{} of {}", count(done), count(total));
+    let icons = words.of_icons(count(done), count(total));
     fact(
-        "icons",
+        words.fact_icons(),
         if p.reading {
-            format!("{icons} so far, still reading")
+            words.so_far(icons)
         } else if total > 0 {
-            format!("{icons:<12} {}", bar(done as f64 / total as f64, cells))
+            let bar = bar(done as f64 / total as f64, cells);
+            format!("{} {bar}", pad(&icons, width_of(&icons).max(12)))
         } else {
             icons
         },
     );
     fact(
-        "this run",
-        format!(
-            "{} done, {} uncertain, {} failed",
-            count(p.done),
-            count(p.uncertain),
-            count(p.failed)
-        ),
+        words.fact_run(),
+        words.this_run(count(p.done), count(p.uncertain), count(p.failed)),
     );
     fact(
-        "queue",
-        format!("{} waiting, {} in flight", count(p.queued), p.in_flight),
+        words.fact_queue(),
+        words.in_queue(count(p.queued), p.in_flight),
     );
     fact(
-        "speed",
-        format!(
-            "{:.1} icons/min, {:.1} on average, {:.0} tokens/s",
-            p.icons_per_minute_now, p.icons_per_minute, p.tokens_per_second
+        words.fact_speed(),
+        words.speed(
+            format!("{:.1}", p.icons_per_minute_now),
+            format!("{:.1}", p.icons_per_minute),
+            format!("{:.0}", p.tokens_per_second),
         ),
     );
     if let Some(counts) = &p.remote {
         fact(
-            "requests",
-            format!(
-                "{}, {} of them again, {} sent, {} received",
+            words.fact_requests(),
+            words.requests(
                 count(counts.requests),
                 count(counts.retries),
                 megabytes(counts.bytes_sent),
-                megabytes(counts.bytes_received)
+                megabytes(counts.bytes_received),
             ),
         );
     }
     fact(
-        "time left",
-        p.eta_seconds.map_or("-".to_owned(), rough_duration),
+        words.fact_time_left(),
+        p.eta_seconds
+            .map_or("-".to_owned(), |seconds| words.rough_duration(seconds)),
     );
     fact(
-        "memory",
+        words.fact_memory(),
         match p.resident_bytes {
             0 => "-".to_owned(),
             bytes => gibibytes(bytes),
@@ -288,18 +286,28 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
 /// How long each step took of all that was spent, as bars.
 fn steps(session: &Session, inner: Rect) -> Vec<Line<'static>> {
     let theme = &session.theme;
+    let words = session.words;
     let seconds = session.engine.progress.stage_seconds;
     let all: f64 = seconds.iter().sum();
     let cells = usize::from(inner.width).saturating_sub(26).clamp(4, 40);
     let line = |(name, seconds): (&str, f64)| {
         let share = if all > 0.0 { seconds / all } else { 0.0 };
         Line::from(vec![
-            Span::styled(format!("{name:<8}"), theme.dim()),
+            Span::styled(pad(name, 8), theme.dim()),
             Span::styled(bar(share, cells), theme.accent()),
-            Span::styled(format!(" {seconds:.0} s"), theme.dim()),
+            Span::styled(
+                format!(" {}", words.step_seconds(format!("{seconds:.0}"))),
+                theme.dim(),
+            ),
         ])
     };
-    STEPS.into_iter().zip(seconds).map(line).collect()
+    let names: [&str; STEPS] = [
+        words.step_prepare(),
+        words.step_see(),
+        words.step_read(),
+        words.step_write(),
+    ];
+    names.into_iter().zip(seconds).map(line).collect()
 }
 
 /// The sparkline with what it shows; gives the lines that it took.
@@ -310,10 +318,9 @@ fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16
     }
     let samples = &rates[rates.len().saturating_sub(usize::from(area.width))..];
     let highest = samples.iter().copied().fold(0.0, f64::max);
-    let text = format!(
-        "icons a minute, the last {}, at most {highest:.0}",
-        rough_duration((samples.len() * SAMPLE_SECONDS) as f64)
-    );
+    let words = session.words;
+    let time = words.rough_duration((samples.len() * SAMPLE_SECONDS) as f64);
+    let text = words.rate_of(time, format!("{highest:.0}"));
     put(
         buf,
         area.x,
@@ -338,7 +345,10 @@ fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16
 fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
     let width = usize::from(area.width).max(4);
     let Some((group, text)) = &session.engine.progress.in_hand else {
-        return vec![Line::styled("nothing", session.theme.dim())];
+        return vec![Line::styled(
+            session.words.nothing_in_hand(),
+            session.theme.dim(),
+        )];
     };
     let name = session.name_of(*group);
     let mut out = vec![Line::styled(fit(&name, width), session.theme.title())];
@@ -353,7 +363,7 @@ fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
 fn draw_finished(view: &View<'_>, area: Rect, buf: &mut Buffer) {
     let session = view.session;
     let theme = &session.theme;
-    pane(theme, area, true, "Finished", false, buf);
+    pane(theme, area, true, session.words.finished(), false, buf);
     let tiles = Tiles::of(area);
     for (at, id) in finished(session).into_iter().enumerate() {
         let place = tiles.place(at);
@@ -391,7 +401,7 @@ fn errors(session: &Session, area: Rect) -> Vec<Line<'static>> {
         |error: &String| Line::styled(fit(&format!("! {error}"), width), session.theme.text());
     let all: Vec<Line<'static>> = errors.map(line).collect();
     match all.is_empty() {
-        true => vec![Line::styled("none", session.theme.dim())],
+        true => vec![Line::styled(session.words.no_errors(), session.theme.dim())],
         false => all,
     }
 }
@@ -411,7 +421,8 @@ fn latest(session: &Session, area: Rect, buf: &mut Buffer) {
     }
     if !session.notices.errors().is_empty() {
         out.push(Line::default());
-        out.push(Line::styled("Last errors", session.theme.bad()));
+        let title = session.words.last_errors();
+        out.push(Line::styled(title, session.theme.bad()));
         out.extend(errors(session, area));
     }
     lines(&out, 0, area, buf);

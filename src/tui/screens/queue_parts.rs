@@ -2,7 +2,7 @@
 
 use crate::record::GroupState;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::text::{count, plural, rough_duration, width};
+use crate::text::{count, width};
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::screens::View;
@@ -17,6 +17,7 @@ use ratatui::text::Line;
 pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
     let theme = &view.session.theme;
     let queue = &view.session.queue;
+    let words = view.session.words;
     let x = put(buf, area.x, area.y, area.width, "/", theme.key());
     let left = area.right().saturating_sub(x);
     if let Some(Dialog::Filter(form)) = view.dialog {
@@ -30,13 +31,13 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
         let typed = width(&text) as u16 + 2;
         if let Some(wrong) = view.session.queue.wrong() {
             let room = left.saturating_sub(typed);
-            put(buf, x + typed, area.y, room, wrong, theme.bad());
+            put(buf, x + typed, area.y, room, words.said(wrong), theme.bad());
         }
         return;
     }
     match (queue.wrong(), queue.filter()) {
-        (Some(wrong), _) => put(buf, x, area.y, left, wrong, theme.bad()),
-        (None, "") => put(buf, x, area.y, left, "everything", theme.dim()),
+        (Some(wrong), _) => put(buf, x, area.y, left, words.said(wrong), theme.bad()),
+        (None, "") => put(buf, x, area.y, left, words.everything(), theme.dim()),
         (None, text) => put(buf, x, area.y, left, text, theme.accent()),
     };
 }
@@ -48,16 +49,22 @@ pub fn empty_queue(session: &Session, area: Rect, buf: &mut Buffer) {
     }
     let groups = session.records.groups();
     let opening_filter = session.queue.filter() == NEEDS_REVIEW;
-    let text = if groups.is_empty() && session.records.source_is_read() {
-        "The source holds no item."
-    } else if groups.is_empty() {
-        "Reading the source..."
-    } else if opening_filter {
-        "Nothing needs you yet: the model is at work. F4 shows it, \\ shows every item."
-    } else {
-        "Nothing passes the filter. \\ clears it."
+    let words = session.words;
+    let key = |action| {
+        let keys = session.keymap.keys_of(KeyContext::Global, action);
+        keys.into_iter().next().unwrap_or_default()
     };
-    paragraph(text, session.theme.dim(), area, buf);
+    let all = key(Action::ClearFilter);
+    let text = if groups.is_empty() && session.records.source_is_read() {
+        words.no_items_in_source().to_owned()
+    } else if groups.is_empty() {
+        words.reading_source().to_owned()
+    } else if opening_filter {
+        words.model_at_work(key(Action::Progress), all)
+    } else {
+        words.nothing_passes(all)
+    };
+    paragraph(&text, session.theme.dim(), area, buf);
 }
 
 /// Whether the queue of what needs review has come to its end: at most failed items are in it, and
@@ -75,74 +82,71 @@ pub fn is_reviewed(session: &Session) -> bool {
 /// numbers.
 pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
     let theme = &session.theme;
+    let words = session.words;
     let groups = session.records.groups();
     let coming = groups.count(GroupState::Waiting) + groups.count(GroupState::Running);
     let first = match coming > 0 && session.engine.has_model() {
-        true => format!(
-            "Nothing is left to review yet; the model has {} to go.",
-            plural(coming as usize, "item")
-        ),
-        false => "Nothing is left to review.".to_owned(),
+        true => words.nothing_left_yet(words.items(coming as usize)),
+        false => words.nothing_left().to_owned(),
     };
     let mut lines: Vec<Vec<(String, Style)>> = vec![vec![(first, theme.title())], Vec::new()];
+    let counted = |state| count(groups.count(state));
     let left = [
         (
             GroupState::Draft,
-            "certain",
+            words.left_certain(counted(GroupState::Draft)),
             Action::CommitCertain,
-            "commits all",
+            words.commits_all(),
         ),
         (
             GroupState::Accepted,
-            "accepted",
+            words.left_accepted(counted(GroupState::Accepted)),
             Action::CommitAccepted,
-            "commits all",
+            words.commits_all(),
         ),
-        (GroupState::Failed, "failed", Action::Failed, "lists them"),
+        (
+            GroupState::Failed,
+            words.left_failed(counted(GroupState::Failed)),
+            Action::Failed,
+            words.lists_them(),
+        ),
     ];
     for (state, what, action, does) in left {
         let keys = session.keymap.keys_of(KeyContext::Global, action);
         if let (1.., Some(key)) = (groups.count(state), keys.first()) {
             lines.push(vec![
-                (
-                    format!("{} {what}: ", count(groups.count(state))),
-                    theme.text(),
-                ),
+                (format!("{what} "), theme.text()),
                 (format!("{key} "), theme.key()),
                 (does.to_owned(), theme.dim()),
             ]);
         }
     }
-    let committed = format!(
-        "{} of {} are committed.",
-        count(groups.count(GroupState::Committed)),
-        count(groups.len() as u64)
-    );
+    let all = count(groups.len() as u64);
+    let committed = words.are_committed(counted(GroupState::Committed), all);
     lines.push(Vec::new());
     lines.push(vec![(committed, theme.text())]);
     let tally = session.tally();
     let decided = tally.decided();
     if decided > 0 {
-        let pace = session.pace.per_hour(decided);
-        let pace = pace.map(|pace| {
-            let worked = rough_duration(session.pace.worked().as_secs_f64());
-            format!(" in {worked} ({pace:.0} an hour)")
-        });
+        let n = |records: usize| count(records as u64);
         let efforts = [
-            (tally.as_they_were, "as they were"),
-            (tally.fixed, "fixed by a digit"),
-            (tally.edited, "edited"),
+            (
+                tally.as_they_were,
+                words.as_they_were(n(tally.as_they_were)),
+            ),
+            (tally.fixed, words.by_a_digit(n(tally.fixed))),
+            (tally.edited, words.by_hand(n(tally.edited))),
         ];
-        let efforts = efforts.iter().filter(|(records, _)| *records > 0);
-        let efforts: Vec<String> = efforts
-            .map(|(records, how)| format!("{} {how}", count(*records as u64)))
-            .collect();
-        let text = format!(
-            "You decided {}{}: {}.",
-            count(decided as u64),
-            pace.unwrap_or_default(),
-            efforts.join(", "),
-        );
+        let efforts = efforts.into_iter().filter(|(records, _)| *records > 0);
+        let efforts: Vec<String> = efforts.map(|(_, how)| how).collect();
+        let efforts = efforts.join(", ");
+        let text = match session.pace.per_hour(decided) {
+            Some(pace) => {
+                let worked = words.rough_duration(session.pace.worked().as_secs_f64());
+                words.you_decided_in(n(decided), worked, format!("{pace:.0}"), efforts)
+            }
+            None => words.you_decided(n(decided), efforts),
+        };
         lines.push(vec![(text, theme.text())]);
     }
     let all = session
@@ -151,7 +155,7 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
     if let Some(key) = all.first() {
         lines.push(vec![
             (format!("{key} "), theme.key()),
-            ("shows every item.".to_owned(), theme.dim()),
+            (words.shows_every_item().to_owned(), theme.dim()),
         ]);
     }
     let cells = usize::from(area.width);

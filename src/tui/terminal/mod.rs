@@ -16,7 +16,7 @@ use super::session::Settings;
 use super::theme::Theme;
 use crate::engine::{Command, Event, Handle};
 use crate::error::{Context as _, Error, ErrorKind, Result};
-use crate::wording;
+use crate::wording::Words;
 use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};
 use std::io::{IsTerminal as _, stdin, stdout};
@@ -42,6 +42,7 @@ pub fn check() -> Result<()> {
 
 /// Runs the workstation until the operator leaves; then the engine has saved everything.
 pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
+    let words = Words::new(settings.language);
     let end = run_loop(&handle, prepared, settings, log)?;
     if let Some(error) = end.broken {
         return Err(error);
@@ -53,7 +54,7 @@ pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -
     while !stopped {
         match events.recv() {
             Ok(Event::Stopped(_)) => stopped = true,
-            Ok(Event::Broken(broken)) => return Err(wording::broken(&broken)),
+            Ok(Event::Broken(broken)) => return Err(words.broken(&broken)),
             // Nobody is there to solve it any more.
             Ok(Event::Blocked(_)) => handle.send(Command::Stop),
             Ok(_) => {}
@@ -91,6 +92,7 @@ fn run_loop(
         TerminalGuard::take(log.to_owned()).context(ErrorKind::Terminal, "the terminal")?;
     let Prepared { keymap, palette } = prepared;
     let theme = Theme::detect(palette, |name| std::env::var(name).ok());
+    let words = Words::new(settings.language);
     let pictures = settings.pictures;
     let mut app = App::new(terminal.size(), theme, keymap, settings);
     let mut effects = app.update(Message::Progress(Box::new(handle.progress())));
@@ -149,7 +151,7 @@ fn run_loop(
                     match &*message {
                         Message::Engine(Event::Stopped(_)) => end.stopped = true,
                         Message::Engine(Event::Broken(broken)) => {
-                            end.broken = Some(wording::broken(broken));
+                            end.broken = Some(words.broken(broken));
                         }
                         Message::Terminate => end.exit = Exit::Interrupted,
                         // Whatever the size was in between, the old frame has been cut or wrapped.

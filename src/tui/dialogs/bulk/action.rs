@@ -1,6 +1,7 @@
 //! What a bulk change can do, and to which fields, with the key of each.
 
 use crate::record::{Field, Kind};
+use crate::wording::Words;
 
 /// What is done to the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,14 +26,14 @@ impl BulkAction {
         ('s', Self::Set),
     ];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn name(self, words: Words) -> &'static str {
         match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-            Self::Replace => "replace",
-            Self::Set => "set",
-            Self::Merge => "merge",
-            Self::Synonym => "synonym",
+            Self::Add => words.bulk_add(),
+            Self::Remove => words.bulk_remove(),
+            Self::Replace => words.bulk_replace(),
+            Self::Set => words.bulk_set(),
+            Self::Merge => words.bulk_merge(),
+            Self::Synonym => words.bulk_synonym(),
         }
     }
 

@@ -7,12 +7,13 @@ use super::pending::{self, PendingPreview};
 use crate::record::{Change, ChangePreview, Field};
 use crate::text::width;
 use crate::tui::dialogs::completion::{self, Completion};
-use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};
+use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
 use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, pane, put};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -128,7 +129,7 @@ impl BulkForm {
         };
         form.count(session);
         match form.records {
-            0 => Dialog::refusal("There is no item in this list."),
+            0 => Dialog::refusal(session.words.no_item()),
             _ => Dialog::Bulk(Box::new(form)),
         }
     }
@@ -408,13 +409,14 @@ impl Modal for BulkForm {
         let theme = &session.theme;
         let area = Self::area(place);
         clear(area, buf);
-        let title = format!("Change {}", self.scope.describe(self.records));
+        let words = session.words;
+        let title = words.change_scope(self.scope.describe(self.records, words));
         let inner = pane(theme, area, true, &title, true, buf);
         if !self.is_typing() {
             let fields =
-                fields().map(|(letter, field)| (letter, field.name(), field == self.field));
+                fields().map(|(letter, field)| (letter, words.field(field), field == self.field));
             let y = choices(
-                "field",
+                words.bulk_field(),
                 fields,
                 self.step == Step::Field,
                 session,
@@ -428,20 +430,20 @@ impl Modal for BulkForm {
                     ..inner
                 };
                 let actions = BulkAction::of(self.field);
-                let actions =
-                    actions.map(|(letter, action)| (letter, action.name(), action == self.action));
-                choices("do", actions, true, session, rest, buf);
+                let actions = actions
+                    .map(|(letter, action)| (letter, action.name(words), action == self.action));
+                choices(words.bulk_do(), actions, true, session, rest, buf);
             }
             return;
         }
-        let head = format!("{} in {}", self.action.name(), self.field.name());
+        let head = words.bulk_head(self.action.name(words), words.field(self.field));
         put(buf, inner.x, inner.y, inner.width, &head, theme.title());
-        let mut rows = vec![("value", &self.value)];
+        let mut rows = vec![(words.bulk_value(), &self.value)];
         if self.step == Step::With {
             let name = match self.action {
-                BulkAction::Merge => "into",
-                BulkAction::Synonym => "of",
-                _ => "by",
+                BulkAction::Merge => words.bulk_into(),
+                BulkAction::Synonym => words.bulk_of(),
+                _ => words.bulk_by(),
             };
             rows.push((name, &self.with));
         }
@@ -501,22 +503,24 @@ impl Modal for BulkForm {
         self.is_typing().then(|| edit_cursor(self.edited(), room))
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
         match self.step {
-            Step::Field | Step::Action => &[
-                ("letter Enter", "choose"),
-                ("Tab", "other records"),
-                ("Backspace", "back"),
-                ("Esc", "close"),
+            Step::Field | Step::Action => vec![
+                (words.letter_enter(), words.choose()),
+                ("Tab", words.other_records()),
+                ("Backspace", words.back()),
+                ("Esc", words.close()),
             ],
-            Step::Value if self.action == BulkAction::Replace => {
-                &[("Enter", "take"), ("Tab", "complete"), ("Esc", "close")]
-            }
-            Step::Value | Step::With => &[
-                ("Enter", "do it"),
-                ("Tab", "complete"),
-                ("Shift-Tab", "back"),
-                ("Esc", "close"),
+            Step::Value if self.action == BulkAction::Replace => vec![
+                ("Enter", words.take()),
+                ("Tab", words.complete()),
+                ("Esc", words.close()),
+            ],
+            Step::Value | Step::With => vec![
+                ("Enter", words.do_it()),
+                ("Tab", words.complete()),
+                ("Shift-Tab", words.back()),
+                ("Esc", words.close()),
             ],
         }
     }

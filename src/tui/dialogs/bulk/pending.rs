@@ -2,10 +2,10 @@
 
 use super::Scope;
 use crate::record::{Change, ChangePreview, Place};
-use crate::text::{count, fit, pad, plural, width};
+use crate::text::{count, fit, pad, width};
 use crate::tui::session::Session;
-use crate::tui::step_words::left_alone;
 use crate::tui::widgets::put;
+use crate::wording::Words;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -53,7 +53,7 @@ impl PendingPreview {
             return false;
         };
         if found.report.records == 0 {
-            session.warn(summary(found));
+            session.warn(summary(found, session.words));
             return false;
         }
         session.apply(scope.groups(session), change.clone())
@@ -61,23 +61,22 @@ impl PendingPreview {
 }
 
 /// `9 records change; 2 do not have it`.
-pub fn summary(found: &ChangePreview) -> String {
+pub fn summary(found: &ChangePreview, words: Words) -> String {
     let report = &found.report;
     let mut text = match report.records {
-        0 => "nothing changes".to_owned(),
-        1 => "1 record changes".to_owned(),
-        n => format!("{} change", plural(n, "record")),
+        0 => words.nothing_changes().to_owned(),
+        1 => words.one_record_changes().to_owned(),
+        n => words.records_change(words.records(n)),
     };
     // A change of one field has said so already.
     if matches!(report.change, Change::Replace(_)) && report.records > 0 {
-        let fields = report.fields.iter();
-        let fields = fields.map(|(field, n)| format!("{} in {}", field.name(), count(*n as u64)));
-        text.push_str(&format!(": {}", fields.collect::<Vec<_>>().join(", ")));
+        text.push_str(&format!(": {}", words.fields_in(report)));
     }
     if found.in_names > 0 {
-        text.push_str(&format!("; {} protected", plural(found.in_names, "name")));
+        let names = words.names(found.in_names);
+        text.push_str(&format!("; {}", words.protected(names)));
     }
-    if let Some(left) = left_alone(report) {
+    if let Some(left) = words.left_alone(report) {
         text.push_str(&format!("; {left}"));
     }
     text
@@ -85,11 +84,11 @@ pub fn summary(found: &ChangePreview) -> String {
 
 /// A text as it is and as it would be. Both are shown, so that no color is needed to see the
 /// change; of a long one the part around the change.
-pub fn place_line(place: &Place, cells: u16) -> String {
+pub fn place_line(place: &Place, cells: u16, words: Words) -> String {
     let times = format!(
         "{:>4}x {} ",
         count(place.records as u64),
-        pad(place.field.name(), 8)
+        pad(words.field(place.field), 8)
     );
     let room = usize::from(cells).saturating_sub(width(&times) + 4);
     let both = width(&place.before) + width(&place.after);
@@ -103,11 +102,11 @@ pub fn place_line(place: &Place, cells: u16) -> String {
     };
     let same = common(&place.before, &place.after);
     let after = match place.after.as_str() {
-        "" => "(none)".to_owned(),
+        "" => words.nothing_there().to_owned(),
         after => around(after, same, half),
     };
     let before = match place.before.as_str() {
-        "" => "(none)".to_owned(),
+        "" => words.nothing_there().to_owned(),
         before => around(before, same, half),
     };
     format!("{times}{before} -> {after}{name}")
@@ -147,7 +146,7 @@ pub fn draw(
     }
     let Some(found) = pending.found() else {
         let text = if pending.is_counting() {
-            "counting..."
+            session.words.counting()
         } else {
             ""
         };
@@ -158,13 +157,20 @@ pub fn draw(
         0 => theme.warn(),
         _ => theme.accent(),
     };
-    put(buf, area.x, area.y, area.width, &summary(found), style);
+    put(
+        buf,
+        area.x,
+        area.y,
+        area.width,
+        &summary(found, session.words),
+        style,
+    );
     let rows = usize::from(area.height - 1);
     let left = found.places.len().saturating_sub(skip);
     for (row, place) in found.places.iter().skip(skip).take(rows).enumerate() {
         let y = area.y + 1 + row as u16;
         if row + 1 == rows && left > rows {
-            let text = format!("and {} more", count((left - rows + 1) as u64));
+            let text = session.words.and_more(count((left - rows + 1) as u64));
             put(buf, area.x, y, area.width, &text, theme.dim());
             break;
         }
@@ -173,7 +179,7 @@ pub fn draw(
             area.x,
             y,
             area.width,
-            &place_line(place, area.width),
+            &place_line(place, area.width, session.words),
             theme.text(),
         );
     }

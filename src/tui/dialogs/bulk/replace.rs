@@ -5,11 +5,12 @@ use super::Scope;
 use super::pending::{self, PendingPreview, place_line};
 use crate::record::{Change, ChangePreview, Field, Matching, Place, Replacement};
 use crate::text::count;
-use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};
+use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_line, fill_line, keep_in_view, pane, put};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -153,22 +154,18 @@ impl ReplaceForm {
         Next::stay()
     }
 
-    fn options(&self) -> String {
+    fn options(&self, words: Words) -> String {
         let fields = match self.only {
-            Some(field) => field.name(),
-            None => "all text",
+            Some(field) => words.field(field),
+            None => words.all_text(),
         };
-        let matching = match self.matching {
-            Matching::Word => "whole words",
-            Matching::Value => "whole values",
-            Matching::Part => "any part of a word",
-        };
+        let matching = words.matching(self.matching);
         let records = match self.scope {
-            Scope::All => "all records",
-            Scope::Shown => "the list",
-            Scope::Selection => "the selection",
-            Scope::Family => "this family",
-            Scope::Record => "this record",
+            Scope::All => words.all_records(),
+            Scope::Shown => words.the_list(),
+            Scope::Selection => words.the_selection(),
+            Scope::Family => words.this_family(),
+            Scope::Record => words.this_record(),
         };
         format!("f {fields} · w {matching} · s {records}")
     }
@@ -232,10 +229,11 @@ impl Modal for ReplaceForm {
         let theme = &session.theme;
         let area = area(place);
         clear(area, buf);
-        let area = pane(theme, area, true, "Find and replace", true, buf);
+        let words = session.words;
+        let area = pane(theme, area, true, words.find_and_replace(), true, buf);
         let edits = [
-            ("find", &self.find, Focus::Find),
-            ("replace by", &self.with, Focus::With),
+            (words.find(), &self.find, Focus::Find),
+            (words.replace_by(), &self.with, Focus::With),
         ];
         for ((name, edit, focus), y) in edits.into_iter().zip(area.top()..area.bottom()) {
             let mark = if self.focus == focus { ">" } else { " " };
@@ -252,7 +250,14 @@ impl Modal for ReplaceForm {
             return;
         }
         let y = area.y + 2;
-        put(buf, area.x, y, area.width, &self.options(), theme.dim());
+        put(
+            buf,
+            area.x,
+            y,
+            area.width,
+            &self.options(words),
+            theme.dim(),
+        );
         let places = self.all_places();
         let counts = Rect {
             y: y + 1,
@@ -278,12 +283,13 @@ impl Modal for ReplaceForm {
             };
             let left = places.len() - at;
             if row + 1 == rows && left > 1 && !here {
-                let text = format!("and {} more", count(left as u64));
+                let text = words.and_more(count(left as u64));
                 put(buf, room.x, room.y, room.width, &text, theme.dim());
                 break;
             }
             let tick = if off { "-" } else { "x" };
-            let line = format!("{tick} {}", place_line(place, room.width.saturating_sub(2)));
+            let place = place_line(place, room.width.saturating_sub(2), words);
+            let line = format!("{tick} {place}");
             fill_line(&line, style, room, buf);
         }
     }
@@ -299,17 +305,17 @@ impl Modal for ReplaceForm {
         Some(Position::new(area.x + LABEL + at as u16, area.y + row))
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
         match self.focus {
-            Focus::Find | Focus::With => &[("Enter", "next"), ("Esc", "close")],
-            Focus::Places => &[
-                ("Enter", "replace"),
-                ("Space", "leave out"),
-                ("f", "field"),
-                ("w", "words"),
-                ("s", "records"),
-                ("Tab", "text"),
-                ("Esc", "close"),
+            Focus::Find | Focus::With => vec![("Enter", words.next()), ("Esc", words.close())],
+            Focus::Places => vec![
+                ("Enter", words.replace_it()),
+                ("Space", words.leave_out()),
+                ("f", words.the_field()),
+                ("w", words.the_words()),
+                ("s", words.the_records()),
+                ("Tab", words.the_text()),
+                ("Esc", words.close()),
             ],
         }
     }

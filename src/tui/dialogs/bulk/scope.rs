@@ -1,8 +1,8 @@
 //! Which records a bulk dialog is about.
 
 use crate::record::GroupId;
-use crate::text::plural;
 use crate::tui::session::Session;
+use crate::wording::Words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -59,13 +59,13 @@ impl Scope {
     }
 
     /// `all 740 records`, `12 selected records`.
-    pub fn describe(self, records: usize) -> String {
+    pub fn describe(self, records: usize, words: Words) -> String {
         match self {
-            Self::Record => "this record".to_owned(),
-            Self::Selection => plural(records, "selected record"),
-            Self::Family => format!("{} of this family", plural(records, "record")),
-            Self::Shown => format!("{} that the list shows", plural(records, "record")),
-            Self::All => format!("all {}", plural(records, "record")),
+            Self::Record => words.this_record().to_owned(),
+            Self::Selection => words.selected_records(records),
+            Self::Family => words.of_this_family(words.records(records)),
+            Self::Shown => words.that_the_list_shows(words.records(records)),
+            Self::All => words.all_of(words.records(records)),
         }
     }
 }

@@ -3,10 +3,11 @@
 use super::Scope;
 use crate::engine::Command;
 use crate::record::{Change, GroupId, VocabularyPreview, WordChange};
-use crate::text::{count, plural};
-use crate::tui::dialogs::{Dialog, DialogPlace, Modal, Next};
+use crate::text::count;
+use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::session::Session;
 use crate::tui::widgets::{clear, pane, put};
+use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,7 +26,7 @@ impl TranslateForm {
     pub fn open(scope: Scope, session: &mut Session) -> Dialog {
         let groups = scope.groups(session);
         if groups.is_empty() {
-            return Dialog::refusal("There is no item in this list.");
+            return Dialog::refusal(session.words.no_item());
         }
         session.send(Command::PreviewVocabulary {
             groups: groups.clone(),
@@ -59,8 +60,8 @@ impl TranslateForm {
         };
         if found.translated == 0 && (!drop_unknown || found.with_unknown == 0) {
             session.notify(match drop_unknown {
-                true => "nothing to translate or drop",
-                false => "nothing to translate",
+                true => session.words.nothing_to_translate_or_drop(),
+                false => session.words.nothing_to_translate(),
             });
             return Next::close();
         }
@@ -68,8 +69,8 @@ impl TranslateForm {
         Next::close()
     }
 
-    fn about(&self) -> String {
-        format!("Of {}", self.scope.describe(self.groups.len()))
+    fn about(&self, words: Words) -> String {
+        words.of_scope(self.scope.describe(self.groups.len(), words))
     }
 }
 
@@ -110,30 +111,21 @@ impl Modal for TranslateForm {
         let theme = &session.theme;
         let area = self.area(place);
         clear(area, buf);
-        let inner = pane(
-            theme,
-            area,
-            true,
-            "Translate into the vocabulary",
-            true,
-            buf,
-        );
+        let words = session.words;
+        let inner = pane(theme, area, true, words.translate_title(), true, buf);
         let line = |row: u16, text: &str, style, buf: &mut Buffer| {
             if row < inner.height {
                 put(buf, inner.x, inner.y + row, inner.width, text, style);
             }
         };
-        line(0, &self.about(), theme.text(), buf);
+        line(0, &self.about(words), theme.text(), buf);
         let Some(found) = &self.preview else {
-            return line(1, "counting...", theme.dim(), buf);
+            return line(1, words.counting(), theme.dim(), buf);
         };
-        line(1, &translated(found), theme.accent(), buf);
-        line(2, &unknown(found), theme.warn(), buf);
+        line(1, &translated(found, words), theme.accent(), buf);
+        line(2, &unknown(found, words), theme.warn(), buf);
         if found.without_draft > 0 {
-            let text = format!(
-                "{} without a draft stay as they are",
-                count(found.without_draft as u64)
-            );
+            let text = words.without_draft_stay(count(found.without_draft as u64));
             line(3, &text, theme.dim(), buf);
         }
         let rows = usize::from(inner.height.saturating_sub(4));
@@ -141,62 +133,50 @@ impl Modal for TranslateForm {
         for (row, word) in found.words.iter().skip(self.top).take(rows).enumerate() {
             let at = 4 + row as u16;
             if row + 1 == rows && more > 0 {
-                let text = format!("and {} more", count(more as u64 + 1));
+                let text = words.and_more(count(more as u64 + 1));
                 line(at, &text, theme.dim(), buf);
                 break;
             }
-            line(at, &word_change(word), theme.text(), buf);
+            line(at, &word_change(word, words), theme.text(), buf);
         }
     }
 
-    fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[
-            ("y", "translate"),
-            ("d", "translate and drop unknown"),
-            ("Tab", "other records"),
-            ("Esc", "close"),
+    fn hints(&self, words: Words) -> Vec<KeyHint> {
+        vec![
+            ("y", words.translate_do()),
+            ("d", words.translate_and_drop_unknown()),
+            ("Tab", words.other_records()),
+            ("Esc", words.close()),
         ]
     }
 }
 
-fn translated(found: &VocabularyPreview) -> String {
-    let words = found
-        .words
-        .iter()
-        .filter(|word| !word.to.is_empty())
-        .count();
-    match words {
-        0 => "y: nothing to translate".to_owned(),
-        _ => format!(
-            "y: {} translated in {}",
-            plural(words, "word"),
-            plural(found.translated, "record")
-        ),
+fn translated(found: &VocabularyPreview, words: Words) -> String {
+    let all = found.words.iter();
+    match all.filter(|word| !word.to.is_empty()).count() {
+        0 => words.y_nothing_to_translate().to_owned(),
+        n => words.y_translates(words.vocabulary_words(n), words.records(found.translated)),
     }
 }
 
-fn unknown(found: &VocabularyPreview) -> String {
+fn unknown(found: &VocabularyPreview, words: Words) -> String {
     let unknown = found.words.iter().filter(|word| word.drops());
     match unknown.count() {
-        0 => "no word would have to be dropped".to_owned(),
-        words => format!(
-            "d: the same, and drops {} in {}; y keeps them",
-            plural(words, "unknown word"),
-            plural(found.with_unknown, "record")
-        ),
+        0 => words.nothing_to_drop().to_owned(),
+        n => words.d_drops(words.unknown_words(n), words.records(found.with_unknown)),
     }
 }
 
-fn word_change(word: &WordChange) -> String {
+fn word_change(word: &WordChange, words: Words) -> String {
     let to = match (&word.to[..], &word.unknown[..]) {
-        ([], _) => "unknown".to_owned(),
+        ([], _) => words.unknown().to_owned(),
         (to, []) => to.join(", "),
-        (to, unknown) => format!("{}, unknown: {}", to.join(", "), unknown.join(", ")),
+        (to, unknown) => words.and_unknown(to.join(", "), unknown.join(", ")),
     };
     format!(
         "{:>6}  {}: {} -> {to}",
         count(word.records as u64),
-        word.field.name(),
+        words.field(word.field),
         word.from
     )
 }

@@ -13,7 +13,7 @@ use crate::tui::flow::Shown;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
-use crate::tui::theme::{Theme, sign};
+use crate::tui::theme::sign;
 use crate::tui::widgets::{fill_view, keep_in_view, put, put_line};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{TileGrid, grid};
@@ -145,7 +145,7 @@ impl Screen for Gallery {
             tile(view, summary, here, grid.tile_at(slot), grid.picture(), buf);
         }
         if let Some(summary) = session.row(session.queue.cursor()) {
-            record(&session.theme, summary, grid.record, buf);
+            record(session, summary, grid.record, buf);
         }
     }
 
@@ -200,22 +200,22 @@ impl Screen for Gallery {
 
 fn title(session: &Session, area: Rect, buf: &mut Buffer) {
     let queue = &session.queue;
+    let words = session.words;
     let selected = session.selection.len();
     let text = if selected == 0 {
         let place = (queue.cursor() + 1).min(queue.len());
-        format!(
-            "{}/{} by {}",
+        words.list_title(
             count(place as u64),
             count(queue.len() as u64),
-            queue.sort().name()
+            words.sort(queue.sort()),
         )
     } else {
         // Bulk actions include what the filter hides, so it is shown.
-        let hidden = match session.selection.hidden() {
-            0 => String::new(),
-            n => format!(", {} hidden", count(n as u64)),
-        };
-        format!("# {} selected{hidden}", count(selected as u64))
+        let selected = count(selected as u64);
+        match session.selection.hidden() {
+            0 => words.selected(selected),
+            n => words.selected_hidden(selected, count(n as u64)),
+        }
     };
     let style = if selected == 0 {
         session.theme.title()
@@ -255,7 +255,8 @@ fn tile(
     match pictures.get(&pictures.tile_key(summary.id, room.as_size())) {
         Some(Ok(picture)) => pictures.draw(picture, room, view.boxes, theme, buf),
         Some(Err(_)) => {
-            put(buf, room.x, room.y, room.width, "no picture", theme.bad());
+            let text = session.words.no_picture();
+            put(buf, room.x, room.y, room.width, text, theme.bad());
         }
         None if pictures.are_off() => {}
         None => {
@@ -303,7 +304,8 @@ fn tile(
 }
 
 /// The record under the cursor in three lines.
-fn record(theme: &Theme, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
+fn record(session: &Session, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
+    let (theme, words) = (&session.theme, session.words);
     if area.height < 3 {
         return;
     }
@@ -312,12 +314,15 @@ fn record(theme: &Theme, summary: &GroupSummary, area: Rect, buf: &mut Buffer) {
         Span::styled(fit(summary.title(), usize::from(cells / 2)), theme.title()),
         Span::raw("  "),
         Span::styled(
-            format!("{} {}", sign(summary.state), summary.state.name()),
+            format!("{} {}", sign(summary.state), words.state(summary.state)),
             theme.state(summary.state),
         ),
     ];
     for reason in &summary.reasons {
-        head.push(Span::styled(format!("  {}", reason.code()), theme.warn()));
+        head.push(Span::styled(
+            format!("  {}", words.reason_code(*reason)),
+            theme.warn(),
+        ));
     }
     put_line(buf, area.x + 1, area.y, cells, &Line::from(head));
     put(

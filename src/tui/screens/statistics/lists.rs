@@ -1,9 +1,10 @@
 //! The lists of words, reasons, states and scores, with the filter that shows each line's records.
 
 use crate::record::filter::quoted;
-use crate::record::{Field, GroupId};
+use crate::record::{Field, GroupId, GroupState, Reason};
 use crate::tui::records::ValueCounts;
 use crate::tui::session::Session;
+use crate::wording::Words;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +38,15 @@ impl List {
             .collect()
     }
 
-    pub fn title(self) -> &'static str {
+    pub fn title(self, words: Words) -> &'static str {
         match self {
-            Self::Field(field) => field.spec().filter.map_or("", |filter| filter.title),
-            Self::Reasons => "Reasons",
-            Self::States => "States",
-            Self::Uncertainty => "Uncertainty",
+            Self::Field(field) => {
+                let filter = field.spec().filter;
+                filter.map_or("", |filter| words.phrase(filter.title))
+            }
+            Self::Reasons => words.list_reasons(),
+            Self::States => words.list_states(),
+            Self::Uncertainty => words.list_uncertainty(),
         }
     }
 
@@ -56,6 +60,7 @@ impl List {
     }
 
     pub fn rows(self, session: &Session) -> Vec<Row> {
+        let words = session.words;
         let counts = session.records.counts();
         let plain = |name: String, records: u64, filter: String| Row {
             name,
@@ -85,13 +90,17 @@ impl List {
             }
             Self::Reasons => {
                 let reasons = counts.reasons.iter();
-                let row = |code: &str, n| plain(code.to_owned(), n, format!("reason:{code}"));
-                reasons.map(|(reason, n)| row(reason.code(), *n)).collect()
+                let filter = |reason: Reason| format!("reason:{}", reason.code());
+                reasons
+                    .map(|(reason, n)| plain(words.reason_code(*reason), *n, filter(*reason)))
+                    .collect()
             }
             Self::States => {
                 let states = counts.states.iter();
-                let row = |name: &str, n| plain(name.to_owned(), n, format!("state:{name}"));
-                states.map(|(state, n)| row(state.name(), *n)).collect()
+                let filter = |state: GroupState| format!("state:{}", state.name());
+                states
+                    .map(|(state, n)| plain(words.state(*state).to_owned(), *n, filter(*state)))
+                    .collect()
             }
             Self::Uncertainty => {
                 let tenths = counts.uncertainty.iter().enumerate().rev();

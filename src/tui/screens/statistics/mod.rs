@@ -71,14 +71,12 @@ impl Statistics {
         session: &mut Session,
         dialog: impl FnOnce(Field, &Row, &mut Session) -> Dialog,
     ) -> ActionOutcome {
+        let words = session.words;
         let rows = self.list().rows(session);
         let open = match (self.list(), self.row(&rows)) {
             (List::Field(field), Some(row)) => dialog(field, row, session),
-            (List::Field(_), None) => Dialog::refusal("There is no word in this list."),
-            (list, _) => Dialog::refusal(format!(
-                "{} come of the records, and are no words to change. Enter shows the records.",
-                list.title()
-            )),
+            (List::Field(_), None) => Dialog::refusal(words.no_word_here()),
+            (list, _) => Dialog::refusal(words.no_words_to_change(list.title(words))),
         };
         ActionOutcome {
             show: Some(KeyContext::Statistics),
@@ -168,12 +166,12 @@ impl Screen for Statistics {
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
         let session = view.session;
         let theme = &session.theme;
-        let area = pane(theme, body, true, "Words", true, buf);
+        let area = pane(theme, body, true, session.words.words_title(), true, buf);
         let layout = layout(area);
         self.draw_lists(session, layout.lists, buf);
         let rows = self.list().rows(session);
         if rows.is_empty() {
-            let text = "Nothing to count yet.";
+            let text = session.words.nothing_to_count();
             let words = layout.words;
             put(buf, words.x, words.y, words.width, text, theme.dim());
             return;
@@ -186,7 +184,7 @@ impl Screen for Statistics {
             .iter()
             .filter_map(|id| Some(session.records.get(*id)?.name.as_str()))
             .collect();
-        let text = format!("on {}", names.join(" · "));
+        let text = session.words.found_on(names.join(" · "));
         if !names.is_empty() && layout.names.height > 0 {
             let at = layout.names;
             put(buf, at.x, at.y, at.width, &text, theme.dim());
@@ -235,7 +233,8 @@ impl Statistics {
         if area.height < 2 {
             let list = self.list();
             let n = count(list.len(counts) as u64);
-            let text = format!("< {} {n} > {}/{}", list.title(), self.list + 1, all.len());
+            let title = list.title(session.words);
+            let text = format!("< {title} {n} > {}/{}", self.list + 1, all.len());
             put(buf, area.x, area.y, area.width, &text, style(true));
             return;
         }
@@ -244,7 +243,7 @@ impl Statistics {
             let here = at == self.list;
             let mark = if here { ">" } else { " " };
             let n = count(list.len(counts) as u64);
-            let name = pad(list.title(), cells.saturating_sub(n.len() + 2));
+            let name = pad(list.title(session.words), cells.saturating_sub(n.len() + 2));
             let text = format!("{mark} {name}{n}");
             put(
                 buf,
@@ -330,7 +329,7 @@ fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
     let theme = &session.theme;
     let mut y = area.y;
     if let Some(like) = &row.like {
-        let text = format!("probably a synonym of {like}");
+        let text = session.words.probably_synonym(like);
         for line in wrap(&text, usize::from(area.width)) {
             put(buf, area.x, y, area.width, &line, theme.warn());
             y += 1;
@@ -346,7 +345,8 @@ fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
         match pictures.get(&pictures.tile_key(*id, size)) {
             Some(Ok(picture)) => pictures.draw(picture, room, view.boxes, theme, buf),
             Some(Err(_)) => {
-                put(buf, room.x, room.y, room.width, "no picture", theme.bad());
+                let text = session.words.no_picture();
+                put(buf, room.x, room.y, room.width, text, theme.bad());
             }
             None => {
                 put(buf, room.x, room.y, room.width, "...", theme.dim());

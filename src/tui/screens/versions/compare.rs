@@ -2,9 +2,10 @@
 //! Fields that are the same take one line.
 
 use crate::record::{Field, Labels};
-use crate::text::{fit, for_screen, width, wrap};
+use crate::text::{fit, for_screen, pad, width, wrap};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{Change, differences};
+use crate::wording::Words;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
@@ -28,6 +29,7 @@ pub struct Compared<'a> {
     /// The field under the cursor.
     pub marked: Option<Field>,
     pub theme: &'a Theme,
+    pub words: Words,
 }
 
 /// The fields in which a version differs from the draft, of those that are shown.
@@ -80,7 +82,7 @@ impl Compared<'_> {
             Span::styled(mark, self.theme.title()),
             Span::styled(number, self.theme.key()),
             Span::styled(
-                format!(" {:<width$}", field.name(), width = NAME - 3),
+                format!(" {}", pad(self.words.field(field), NAME - 3)),
                 style,
             ),
         ]

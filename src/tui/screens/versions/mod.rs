@@ -38,7 +38,7 @@ impl Versions {
         let offer = detail.current.offer();
         let listed = detail.listed();
         let Some(newest) = listed.len().checked_sub(1) else {
-            session.notify("there is no version of this item yet");
+            session.notify(session.words.no_version_yet());
             return ActionOutcome::done();
         };
         let number = |listed: &Listed| match listed {
@@ -87,7 +87,7 @@ impl Versions {
             return ActionOutcome::done();
         };
         let Some((version, _)) = self.version(detail) else {
-            session.notify("this attempt has no labels to take");
+            session.notify(session.words.no_labels_to_take());
             return ActionOutcome::done();
         };
         match field {
@@ -113,7 +113,7 @@ impl Versions {
         match field {
             Some(field) => self.take(Some(field), session),
             None => {
-                session.notify("no field that differs has this number");
+                session.notify(session.words.no_numbered_field());
                 ActionOutcome::done()
             }
         }
@@ -128,11 +128,12 @@ impl Versions {
     ) {
         let session = view.session;
         let theme = &session.theme;
-        let title = format!("Against the draft of {}", detail.summary.title());
+        let words = session.words;
+        let title = words.against_draft(detail.summary.title());
         let focused = self.in_fields;
         let inner = pane(theme, parts.compare, parts.borders, &title, focused, buf);
         let Some((number, version)) = self.version(detail) else {
-            return paragraph("This attempt has no labels.", theme.dim(), inner, buf);
+            return paragraph(words.no_labels_here(), theme.dim(), inner, buf);
         };
         let fields = fields(session);
         let draft = detail.draft.as_ref().map(|draft| &draft.labels);
@@ -142,13 +143,14 @@ impl Versions {
             fields: &fields,
             marked: self.in_fields.then_some(Field::ALL[self.field]),
             theme,
+            words,
         };
         let mut comparison = compared.lay_out(usize::from(inner.width));
         if comparison.differing.is_empty() {
             let is_draft = detail.current.review.draft == Some(number);
             let text = match is_draft {
-                true => "This is the draft.",
-                false => "The same text as the draft.",
+                true => words.this_is_draft(),
+                false => words.same_as_draft(),
             };
             comparison.lines.push(Default::default());
             comparison

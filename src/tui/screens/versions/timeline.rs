@@ -1,12 +1,12 @@
 //! The versions of a record in the order of time: what each is, how it came, and what the rules say.
 
 use super::layout::Parts;
-use crate::record::{Attempt, Background, GroupDetail, Line, Listed, Origin, Reason, Version};
-use crate::text::{plural, wrap};
+use crate::record::{Attempt, GroupDetail, Line, Listed, Origin, Reason, Version};
+use crate::text::wrap;
 use crate::tui::screens::View;
-use crate::tui::step_words::version_kind;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::{keep_in_view, pane, put};
+use crate::wording::Words;
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
@@ -21,20 +21,16 @@ pub fn draw(
     buf: &mut Buffer,
 ) {
     let theme = &view.session.theme;
+    let words = view.session.words;
     let title = match parts.borders {
-        true => format!("Versions {}/{}", cursor + 1, listed.len()),
-        false => format!(
-            "Version {}/{} of {}",
-            cursor + 1,
-            listed.len(),
-            detail.summary.title()
-        ),
+        true => words.versions_title(cursor + 1, listed.len()),
+        false => words.version_of(cursor + 1, listed.len(), detail.summary.title()),
     };
     let inner = pane(theme, parts.timeline, parts.borders, &title, focused, buf);
     let cells = usize::from(inner.width.saturating_sub(2)).max(4);
     let entries: Vec<Vec<(String, Style)>> = listed
         .iter()
-        .map(|listed| entry(detail, listed, theme))
+        .map(|listed| entry(detail, listed, theme, words))
         .collect();
     // All that there is to say of each where it fits, else a line each.
     let whole = entries
@@ -102,26 +98,31 @@ fn height(entry: &[(String, Style)], cells: usize) -> usize {
 }
 
 /// The lines of a version: its name, how it came, its reasons.
-fn entry(detail: &GroupDetail, listed: &Listed<'_>, theme: &Theme) -> Vec<(String, Style)> {
+fn entry(
+    detail: &GroupDetail,
+    listed: &Listed<'_>,
+    theme: &Theme,
+    words: Words,
+) -> Vec<(String, Style)> {
     match listed {
         Listed::Version(version) => vec![
-            (heading(detail, version), theme.text()),
-            (came_from(detail, version), theme.dim()),
-            reason_list(&version.text.reasons, theme),
+            (heading(detail, version, words), theme.text()),
+            (came_from(detail, version, words), theme.dim()),
+            reason_list(&version.text.reasons, theme, words),
         ],
         Listed::Failed(attempt) => {
             let mut all = detail.attempts.iter();
             let place = all.position(|have| have.id == attempt.id);
             let why = match &attempt.failure {
-                Some(failure) => format!("! {}: {}", failure.code.code(), failure.detail),
-                None => "! no answer".to_owned(),
+                Some(failure) => format!("! {}: {}", words.failure(failure.code), failure.detail),
+                None => format!("! {}", words.no_answer()),
             };
             vec![
                 (
-                    format!("attempt {}, failed", place.map_or(0, |place| place + 1)),
+                    words.attempt_failed(place.map_or(0, |place| place + 1)),
                     theme.text(),
                 ),
-                (attempt_settings(attempt), theme.dim()),
+                (attempt_settings(attempt, words), theme.dim()),
                 (why, theme.bad()),
             ]
         }
@@ -129,71 +130,64 @@ fn entry(detail: &GroupDetail, listed: &Listed<'_>, theme: &Theme) -> Vec<(Strin
 }
 
 /// A version's name, and whether it is shown, offered or committed.
-fn heading(detail: &GroupDetail, version: &Version) -> String {
-    let mut words = version_kind(detail, &version.text);
+fn heading(detail: &GroupDetail, version: &Version, words: Words) -> String {
+    let mut text = words.version_kind(detail, &version.text);
     if detail.current.review.draft == Some(version.number) {
-        words.push_str(", draft");
+        text = words.is_draft(text);
     }
     if detail.current.offer() == Some(version.number) {
-        words.push_str(", new");
+        text = words.is_new(text);
     }
-    words
+    text
 }
 
 /// The settings of an answer, of other texts their time or author; and when it was committed.
-fn came_from(detail: &GroupDetail, version: &Version) -> String {
+fn came_from(detail: &GroupDetail, version: &Version, words: Words) -> String {
     let text = &version.text;
     let how = match (text.origin, detail.attempt_of(text)) {
-        (_, Some(at)) => attempt_settings(&detail.attempts[at]),
-        (Origin::Import, None) => format!("by {}", text.model),
+        (_, Some(at)) => attempt_settings(&detail.attempts[at], words),
+        (Origin::Import, None) => words.by_model(&text.model),
         (Origin::Edit | Origin::Derived(_) | Origin::Attempt(_), None) => text.generated_at.clone(),
     };
     let is_line = |line: Line| line.version == version.number;
     let is_line = detail.current.review.line.is_some_and(is_line);
     match &version.committed {
         Some(at) => {
-            let verb = if is_line {
-                "committed"
-            } else {
-                "was committed"
-            };
             // The day is enough.
             let day = at.split('T').next().unwrap_or_default();
-            format!("{verb} {day}, {how}")
+            match is_line {
+                true => words.committed_on(day, how),
+                false => words.was_committed_on(day, how),
+            }
         }
-        None if is_line => format!("committed, {how}"),
+        None if is_line => words.committed_how(how),
         None => how,
     }
 }
 
-fn attempt_settings(attempt: &Attempt) -> String {
+fn attempt_settings(attempt: &Attempt, words: Words) -> String {
     let settings = &attempt.settings;
-    let mut words = vec![format!("x{}", settings.upscale)];
-    let ground = match settings.background {
-        Background::White => "on white",
-        Background::Black => "on black",
-        Background::None => "no ground",
-    };
-    words.push(ground.to_owned());
+    let mut parts = vec![format!("x{}", settings.upscale)];
+    parts.push(words.background(settings.background).to_owned());
     if settings.strict {
-        words.push("strict".to_owned());
+        parts.push(words.strict().to_owned());
     }
     if !settings.with_image {
-        words.push("no picture".to_owned());
+        parts.push(words.without_a_picture().to_owned());
     }
     if let Some(hint) = &settings.hint {
-        words.push(format!("\"{hint}\""));
+        parts.push(format!("\"{hint}\""));
     }
-    words.join(", ")
+    parts.join(", ")
 }
 
-fn reason_list(reasons: &[Reason], theme: &Theme) -> (String, Style) {
-    let codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
+fn reason_list(reasons: &[Reason], theme: &Theme, words: Words) -> (String, Style) {
+    let names = reasons.iter().map(|reason| words.reason_code(*reason));
     match reasons.len() {
-        0 => ("no reasons".to_owned(), theme.good()),
-        n => (
-            format!("? {}: {}", plural(n, "reason"), codes.join(" ")),
-            theme.warn(),
-        ),
+        0 => (words.no_reasons().to_owned(), theme.good()),
+        n => {
+            let names = names.collect::<Vec<_>>().join(", ");
+            (format!("? {}: {names}", words.reasons(n)), theme.warn())
+        }
     }
 }

@@ -79,17 +79,15 @@ impl QueuePane {
         else {
             return;
         };
-        let title = format!(
-            "Queue {}/{} by {}{}",
+        let words = session.words;
+        let mut title = words.queue_title(
             count((queue.cursor() + 1).min(queue.len()) as u64),
             count(queue.len() as u64),
-            queue.sort().name(),
-            if queue.is_folded() {
-                ", families folded"
-            } else {
-                ""
-            },
+            words.sort(queue.sort()),
         );
+        if queue.is_folded() {
+            title.push_str(words.families_folded());
+        }
         let inner = pane(&session.theme, area, panes.borders, &title, focused, buf);
         if inner.height == 0 {
             return;
@@ -238,22 +236,25 @@ fn uncertainty(summary: &GroupSummary) -> String {
 /// wrong with it, else its state. Where the label has no line of its own it stands in for a state
 /// that the sign before the name says already.
 fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: bool) -> String {
+    let words = session.words;
     let mut parts: Vec<String> = Vec::new();
     match session.asked.answered(summary.id) {
-        Some(answer) => parts.push(format!("answered {} -> {}", answer.before, answer.after)),
-        None if summary.offered => parts.push("new answer".to_owned()),
-        None if session.asked.is_waiting(summary.id) => parts.push("asked again".to_owned()),
+        Some(answer) => parts.push(words.answered(answer.before, answer.after)),
+        None if summary.offered => parts.push(words.new_answer().to_owned()),
+        None if session.asked.is_waiting(summary.id) => {
+            parts.push(words.asked_again_short().to_owned());
+        }
         None => {}
     }
     let label = summary.labels.label_ko();
     match summary.reasons.is_empty() {
         true if for_label && !label.is_empty() => parts.push(label.to_owned()),
-        true => parts.push(summary.state.name().to_owned()),
+        true => parts.push(words.state(summary.state).to_owned()),
         false => parts.extend(
             session
                 .weightiest_first(summary)
                 .into_iter()
-                .map(|reason| reason.code().replace('_', " ")),
+                .map(|reason| words.reason(reason)),
         ),
     }
     joined(&parts, cells)

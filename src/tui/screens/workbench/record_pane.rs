@@ -181,14 +181,15 @@ impl RecordPane {
     pub fn draw(&self, view: &View<'_>, panes: &Panes, focused: bool, buf: &mut Buffer) {
         let Some(area) = panes.record else { return };
         let theme = &view.session.theme;
+        let words = view.session.words;
         let current = view.session.current();
         let current = current.and_then(|id| view.session.records.get(id));
         let title = match current.and_then(|summary| view.session.score(summary)) {
             Some(score) => fit(
-                &format!("Record  {score}"),
+                &words.record_title_with(score),
                 usize::from(area.width).saturating_sub(6),
             ),
-            None => "Record".to_owned(),
+            None => words.record_title().to_owned(),
         };
         let inner = pane(theme, area, panes.borders, &title, focused, buf);
         let source = Source {
@@ -269,7 +270,7 @@ impl RecordPane {
     pub fn remove(&self, session: &mut Session) {
         let FieldCursor { field, index } = self.cursor;
         if !field.is_list() {
-            return session.notify("only values of a list can be removed; edit this field");
+            return session.notify(session.words.only_lists_shrink());
         }
         if let Some(value) = values(field, session).into_iter().nth(index) {
             session.apply_to_current(Change::Remove { field, value });

@@ -7,13 +7,13 @@ use crate::record::{
     Agreement, ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
     GroupSummary, NextCommit, Reason, Vocabulary,
 };
-use crate::text::{fit, for_screen, pad, plural, width, wrap};
+use crate::text::{fit, for_screen, pad, width, wrap};
 use crate::tui::dialogs::TextPrompt;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
-use crate::tui::step_words::version_kind;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::widgets::wrap_styled;
+use crate::wording::Words;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::ops::Range;
@@ -46,6 +46,7 @@ impl Sheet {
         let mut page = Page {
             sheet: Self::default(),
             theme: session.theme,
+            words: session.words,
             cells: usize::from(cells).max(12),
         };
         match session.detail() {
@@ -75,40 +76,35 @@ impl Sheet {
 }
 
 /// What a commit would do to a line that stands in `labels.jsonl`, and whether it changes it.
-fn at_the_commit(detail: &GroupDetail) -> Option<(&'static str, bool)> {
+fn at_the_commit(detail: &GroupDetail, words: Words) -> Option<(&'static str, bool)> {
     match detail.next_commit() {
-        NextCommit::Confirms => Some((
-            "confirms the line in labels.jsonl, as accepting does",
-            false,
-        )),
-        NextCommit::Replaces => Some(("replaces the line in labels.jsonl by this draft", true)),
-        NextCommit::Removes => Some(("removes the line from labels.jsonl", true)),
+        NextCommit::Confirms => Some((words.confirms_line(), false)),
+        NextCommit::Replaces => Some((words.replaces_line(), true)),
+        NextCommit::Removes => Some((words.removes_line(), true)),
         NextCommit::Adds | NextCommit::Nothing => None,
     }
 }
 
-fn committed(detail: &GroupDetail) -> String {
+fn committed(detail: &GroupDetail, words: Words) -> String {
     let review = &detail.current.review;
     let Some(line) = review.line else {
-        return "not in labels.jsonl".to_owned();
+        return words.not_in_labels().to_owned();
     };
     let by = match line.by {
-        CommittedBy::Unread => {
-            return "its line cannot be read and is kept in labels_unread.jsonl".to_owned();
-        }
-        CommittedBy::Batch => "by --batch",
-        CommittedBy::Operator => "by the operator",
-        CommittedBy::Import => "by an earlier program",
+        CommittedBy::Unread => return words.line_unread().to_owned(),
+        CommittedBy::Batch => words.by_batch(),
+        CommittedBy::Operator => words.by_operator(),
+        CommittedBy::Import => words.by_import(),
     };
     let what = match review.is_committed() {
-        true => "this draft",
-        false => "another version",
+        true => words.this_draft(),
+        false => words.another_version(),
     };
     let version = detail.version(line.version);
     let at = version.and_then(|version| version.committed.as_deref());
     match at {
-        Some(at) => format!("{what} is in labels.jsonl, {by}, since {at}"),
-        None => format!("{what} is in labels.jsonl, {by}"),
+        Some(at) => words.is_in_labels_since(what, by, at),
+        None => words.is_in_labels(what, by),
     }
 }
 
@@ -125,6 +121,7 @@ fn measured(colors: &ColorHistogram, vocabulary: &Vocabulary) -> String {
 struct Page {
     sheet: Sheet,
     theme: Theme,
+    words: Words,
     cells: usize,
 }
 
@@ -145,7 +142,7 @@ impl Page {
         for (index, line) in wrap(text, self.cells - NAME).into_iter().enumerate() {
             let name = if index == 0 { name } else { "" };
             self.line(vec![
-                Span::styled(format!("{name:<NAME$}"), dim),
+                Span::styled(pad(name, NAME), dim),
                 Span::styled(line, style),
             ]);
         }
@@ -158,12 +155,13 @@ impl Page {
             .records
             .get(detail.summary.id)
             .unwrap_or(&detail.summary);
-        let state = format!("{} {}", sign(summary.state), summary.state.name());
+        let words = self.words;
+        let state = format!("{} {}", sign(summary.state), words.state(summary.state));
         let name = fit(
             &detail.item.item_name,
-            self.cells.saturating_sub(state.len() + 2),
+            self.cells.saturating_sub(width(&state) + 2),
         );
-        let gap = self.cells.saturating_sub(width(&name) + state.len());
+        let gap = self.cells.saturating_sub(width(&name) + width(&state));
         self.line(vec![
             Span::styled(name, theme.title()),
             Span::raw(" ".repeat(gap)),
@@ -171,10 +169,10 @@ impl Page {
         ]);
         // The operator's words come before the model's.
         if let Some(reason) = detail.rejected() {
-            self.named("rejected", reason, theme.bad());
+            self.named(words.row_rejected(), reason, theme.bad());
         }
         if let Some(note) = detail.note() {
-            self.named("note", note, theme.accent());
+            self.named(words.row_note(), note, theme.accent());
         }
         if detail.current.offer().is_some() {
             let keys = source
@@ -182,12 +180,11 @@ impl Page {
                 .keymap
                 .keys_of(KeyContext::Queue, Action::Attempts);
             let key = keys.first().map(String::as_str).unwrap_or_default();
-            let text = format!("the model has answered again: {key} to compare, the draft stays");
-            self.named("new", &text, theme.accent());
+            self.named(words.row_new(), &words.answered_again(key), theme.accent());
         }
-        if let Some((text, changes)) = at_the_commit(detail) {
+        if let Some((text, changes)) = at_the_commit(detail, words) {
             let style = if changes { theme.warn() } else { theme.dim() };
-            self.named("commit", text, style);
+            self.named(words.row_commit(), text, style);
         }
         if let Some(draft) = &detail.draft {
             self.reasons(source, detail, draft, None);
@@ -204,17 +201,17 @@ impl Page {
     }
 
     fn no_draft(&mut self, detail: &GroupDetail, state: GroupState) {
-        let theme = self.theme;
+        let (theme, words) = (self.theme, self.words);
         match &detail.failure {
             _ if state == GroupState::Running => {
-                self.plain("The model has it in hand.", theme.accent());
+                self.plain(words.in_hand(), theme.accent());
             }
             Some(failure) => {
-                let text = format!("! {}: {}", failure.code.code(), failure.detail);
+                let text = format!("! {}: {}", words.failure(failure.code), failure.detail);
                 self.plain(&text, theme.bad());
-                self.plain("  -> retry, or reject it", theme.dim());
+                self.plain(&format!("  {}", words.retry_or_reject()), theme.dim());
             }
-            None => self.plain("Waiting for the model.", theme.dim()),
+            None => self.plain(words.waiting_for_model(), theme.dim()),
         }
     }
 
@@ -224,7 +221,7 @@ impl Page {
         let signal = signals.find(|signal| signal.field == field);
         let agreement = signal.and_then(|signal| signal.agreement);
         if let Some(Agreement { agree, of }) = agreement.filter(|held| held.agree < held.of) {
-            let text = format!("~ {agree} of {of} opinions agree");
+            let text = self.words.opinions_agree(agree, of);
             self.named("", &text, self.theme.weak());
         }
     }
@@ -238,7 +235,7 @@ impl Page {
         draft: &Draft,
         field: Option<Field>,
     ) {
-        let theme = self.theme;
+        let (theme, words) = (self.theme, self.words);
         let indent = match field {
             None => 0,
             Some(_) if self.cells < 60 => 2,
@@ -250,15 +247,18 @@ impl Page {
             .iter()
             .filter(|reason| reason.field() == field)
         {
-            let (_, todo) = reason.explain();
-            let mut found = reason.describe(draft.about(*reason));
+            let todo = words.phrase(reason.texts().todo);
+            let mut found = reason.describe(draft.about(*reason), words.language());
             if *reason == Reason::ColorMismatch
                 && let Some(colors) = &detail.colors
             {
                 found.push_str(&format!(": {}", measured(colors, vocabulary)));
             }
             let parts = [
-                (&*format!("? {}: ", reason.code()), theme.warn()),
+                (
+                    &*format!("? {}: ", words.reason_code(*reason)),
+                    theme.warn(),
+                ),
                 (&*for_screen(&found), theme.dim()),
                 (&*format!(" -> {todo}"), theme.text()),
             ];
@@ -276,7 +276,7 @@ impl Page {
     /// The fixes that a key takes, with the text that each gives.
     fn fixes(&mut self, source: &Source<'_>, fixes: &[Fix], indent: usize) {
         const KEYS: [Action; 3] = [Action::Fix1, Action::Fix2, Action::Fix3];
-        let theme = self.theme;
+        let (theme, words) = (self.theme, self.words);
         let keymap = &source.session.keymap;
         for (fix, action) in fixes.iter().zip(KEYS) {
             let keys = keymap.keys_of(KeyContext::Global, action);
@@ -285,9 +285,10 @@ impl Page {
             if let Some(((field, values), others)) = fix.fields.split_first() {
                 text = values.join(", ");
                 if Some(*field) != fix.reason.field() {
-                    text = format!("{}: {text}", field.name());
+                    text = format!("{}: {text}", words.field(*field));
                 }
-                let names: Vec<&str> = others.iter().map(|(field, _)| field.name()).collect();
+                let names = others.iter().map(|(field, _)| words.field(*field));
+                let names: Vec<&str> = names.collect();
                 if !names.is_empty() {
                     also = format!("  + {}", names.join(", "));
                 }
@@ -350,33 +351,34 @@ impl Page {
     }
 
     fn about(&mut self, detail: &GroupDetail) {
-        let theme = self.theme;
+        let (theme, words) = (self.theme, self.words);
         let item = &detail.item;
         let mut source = item.source_type.as_str().to_owned();
         if let Some(part) = &item.item_part {
             source.push_str(&format!(", {part}"));
         }
-        source.push_str(&format!(", {}", plural(detail.rows as usize, "row")));
-        self.named("source", &source, theme.text());
+        source.push_str(&format!(", {}", words.rows(detail.rows as usize)));
+        self.named(words.row_source(), &source, theme.text());
         if let Some(text) = &item.item_description {
-            self.named("about", text, theme.text());
+            self.named(words.row_about(), text, theme.text());
         }
         if !detail.other_names.is_empty() {
-            self.named("also", &detail.other_names.join(" / "), theme.text());
+            let names = detail.other_names.join(" / ");
+            self.named(words.row_also(), &names, theme.text());
         }
-        self.named("image", &item.image_path, theme.dim());
+        self.named(words.row_image(), &item.image_path, theme.dim());
         if let Some(draft) = &detail.draft {
-            let from = format!(
-                "{}, {}, prompt {}, {}; {}",
-                version_kind(detail, draft),
-                draft.model,
-                draft.prompt_version,
-                draft.generated_at,
-                plural(detail.listed().len(), "version"),
+            let from = words.made_by(
+                words.version_kind(detail, draft),
+                &draft.model,
+                &draft.prompt_version,
+                &draft.generated_at,
+                words.versions(detail.listed().len()),
             );
-            self.named("from", &from, theme.dim());
+            self.named(words.row_from(), &from, theme.dim());
         }
-        self.named("committed", &committed(detail), theme.dim());
+        let committed = committed(detail, words);
+        self.named(words.row_committed(), &committed, theme.dim());
     }
 }
 
@@ -397,11 +399,11 @@ impl FieldLines<'_> {
     }
 
     fn end(&mut self) {
-        let name = if self.first { self.field.name() } else { "" };
-        let mut spans = vec![Span::styled(
-            format!("{name:<NAME$}"),
-            self.page.theme.dim(),
-        )];
+        let name = match self.first {
+            true => self.page.words.field(self.field),
+            false => "",
+        };
+        let mut spans = vec![Span::styled(pad(name, NAME), self.page.theme.dim())];
         spans.append(&mut self.spans);
         self.page.line(spans);
         self.used = 0;

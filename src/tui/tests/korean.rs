@@ -1,0 +1,155 @@
+//! The workstation in Korean: every screen, dialog and notice, at any size.
+
+use super::DEEDS;
+use crate::record::BUILTIN_VOCABULARY;
+use crate::text::{Language, words};
+use crate::tui::testing::Bench;
+
+const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 36), (200, 60)];
+
+/// Words in Latin letters that are the same in every language: keys, files, options, terms of a
+/// filter, and what stands in the records.
+const KNOWN: &[&str] = &[
+    "Backspace",
+    "Delete",
+    "Ctrl",
+    "Down",
+    "End",
+    "Enter",
+    "Esc",
+    "Home",
+    "Left",
+    "PageDown",
+    "PageUp",
+    "Right",
+    "Shift",
+    "Space",
+    "Tab",
+    "Alt",
+    "Up",
+    "jsonl",
+    "labels",
+    "toml",
+    "vocabulary",
+    "fg",
+    "accepted",
+    "cash",
+    "colors",
+    "committed",
+    "draft",
+    "edited",
+    "equipment_shape",
+    "failed",
+    "family",
+    "has",
+    "name",
+    "none",
+    "note",
+    "offered",
+    "part",
+    "reason",
+    "rejected",
+    "review",
+    "running",
+    "source",
+    "state",
+    "tag",
+    "tags",
+    "type",
+    "uncertain",
+    "uncertainty",
+    "view",
+    "waiting",
+    "color",
+    "theme",
+    "material",
+    "vibe",
+    "queries",
+    "Frozen",
+    "icons",
+    "png",
+    "scripted",
+    "cpu",
+    "fantasy",
+    "metal",
+    "hat",
+    "red",
+    "gold",
+    "px",
+    "max",
+    "new",
+    "tokens",
+    "CLIP",
+    "op",
+    "lab",
+    "home",
+    "no",
+    "such",
+    "broken",
+    "PNG",
+    "image",
+    "MB",
+    "GiB",
+];
+
+/// Words of a screen that are neither Korean nor known.
+fn foreign(screen: &str) -> Vec<&str> {
+    let is_latin = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_alphabetic());
+    // A word may be cut off, or broken over two lines.
+    let is_known = |word: &str| {
+        let is_value = BUILTIN_VOCABULARY.contains(&format!("\"{word}"));
+        is_value || KNOWN.iter().any(|known| known.contains(word))
+    };
+    let lines = screen.lines().filter(|line| !line.starts_with("cursor at"));
+    lines
+        .flat_map(words)
+        .filter(|word| is_latin(word) && !is_known(word))
+        .collect()
+}
+
+fn screen(keys: &str, (width, height): (u16, u16)) -> String {
+    let mut bench = Bench::evening_for(Language::Korean, width, height);
+    bench.keys(keys).screen()
+}
+
+#[test]
+fn every_action_is_shown_in_korean() {
+    for (_, keys, _) in DEEDS {
+        for size in [SIZES[0], SIZES[2]] {
+            let screen = screen(keys, size);
+            assert_eq!(foreign(&screen), Vec::<&str>::new(), "{keys}\n{screen}");
+        }
+    }
+}
+
+#[test]
+fn every_screen_is_korean_at_every_size() {
+    for keys in [
+        "", "tab", "F3", "F4", "F5", "F5 down", "v", "?", ":", "a q", "t", "/",
+    ] {
+        for size in SIZES {
+            let screen = screen(keys, size);
+            assert_eq!(foreign(&screen), Vec::<&str>::new(), "{keys}\n{screen}");
+        }
+    }
+}
+
+#[test]
+fn korean_screens() {
+    for size in SIZES {
+        let (width, height) = size;
+        insta::assert_snapshot!(format!("work_{width}x{height}"), screen("", size));
+    }
+    insta::assert_snapshot!("progress", screen("F4", SIZES[2]));
+    insta::assert_snapshot!("words", screen("F5", SIZES[1]));
+    insta::assert_snapshot!("versions", screen("v", SIZES[1]));
+    insta::assert_snapshot!("help", screen("?", SIZES[1]));
+    insta::assert_snapshot!("leave", screen("a q", SIZES[1]));
+}
+
+/// A Korean operator finds values by their names, in Korean too.
+#[test]
+fn a_filter_is_completed_by_korean_names() {
+    let screen = screen("/ \"state:초", SIZES[1]);
+    assert!(screen.contains("state:draft"), "{screen}");
+}

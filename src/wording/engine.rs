@@ -1,0 +1,359 @@
+//! What the engine reports, for both front ends.
+
+use super::Words;
+use crate::engine::{
+    Blocked, Broken, Command, ModelInfo, ModelNotice, MovedPictures, Rescued, ServerNotice, Warning,
+};
+use crate::error::Error;
+use crate::record::Alike;
+use crate::text::gibibytes;
+
+words! {
+    no_model_for_attempt: "no attempt can be made: there is no model"
+        / "모델이 없어 물을 수 없습니다",
+    run_to_restore(path, outdir):
+        "{path} holds what an earlier run did and the journal does not have; `labeler-tui journal \
+         restore {path} --outdir {outdir}` brings it back"
+        / "{path}에 저널에는 없는 이전 작업이 있습니다. `labeler-tui journal restore {path} \
+           --outdir {outdir}`로 되살릴 수 있습니다",
+    journal_rewritten: "journal.sqlite was rewritten" / "journal.sqlite를 다시 썼습니다",
+    journal_rewritten_beside(path):
+        "journal.sqlite was rewritten; what was in its place is now {path}"
+        / "journal.sqlite를 다시 썼습니다. 그 자리에 있던 것은 이제 {path}에 있습니다",
+    record_followed: "1 record followed its picture to another path"
+        / "레코드 1건이 그림을 따라 다른 경로로 옮겨졌습니다",
+    records_followed(n): "{n} records followed their pictures to other paths"
+        / "레코드 {n}건이 그림을 따라 다른 경로로 옮겨졌습니다",
+    withheld_records(n): "{n} records" / "레코드 {n}건",
+    withheld_record: "1 record" / "레코드 1건",
+    withheld_edits(n): "{n} edits" / "편집 {n}건",
+    withheld_edit: "1 edit" / "편집 1건",
+    and_withheld(a, b): "{a} and {b}" / "{a}, {b}",
+    withheld(what, paths):
+        "{what} withheld, another picture is there now: {paths} (text in labels_kept.jsonl)"
+        / "{what}{을} 내보내지 않았습니다. 그 자리에 다른 그림이 있습니다: {paths} (글은 labels_kept.jsonl에)",
+    estimated(percent): "{percent} %, estimated" / "{percent} %, 추정",
+    one_changed_alike(percent, decided): "{percent} %: 1 of {decided} like this was changed"
+        / "{percent} %: 비슷한 {decided}건 중 1건을 고쳤습니다",
+    changed_alike(percent, changed, decided):
+        "{percent} %: {changed} of {decided} like this were changed"
+        / "{percent} %: 비슷한 {decided}건 중 {changed}건을 고쳤습니다",
+    proxy(url, proxy): "{url} is reached through the proxy {proxy}, as the environment says"
+        / "환경 변수에 따라 프록시 {proxy}{을} 거쳐 {url}에 연결합니다",
+    server_gone(url, why, goes_on): "{url} does not answer ({why}); {goes_on}"
+        / "{url}: 응답이 없습니다({why}). {goes_on}",
+    paused_until_back: "the run is paused until it is back" / "돌아올 때까지 작업을 멈춥니다",
+    goes_on_with_one: "going on with one other server" / "다른 서버 한 대로 계속합니다",
+    goes_on_with(others): "going on with {others} other servers"
+        / "다른 서버 {others}대로 계속합니다",
+    server_back(url): "{url} is back, going on" / "{url}: 서버가 돌아와 계속합니다",
+    schema_refused(url, from, to): "{url} refuses {from}, going on with {to}"
+        / "{url}: {from} 방식을 거부하여 {to} 방식으로 계속합니다",
+    schema_ignored(url, from, to):
+        "{url} accepts {from} but does not follow it, going on with {to}"
+        / "{url}: {from} 방식을 받지만 따르지 않아 {to} 방식으로 계속합니다",
+    no_probabilities(url): "{url} gives no token probabilities; records have no confidence"
+        / "{url}: 토큰 확률을 주지 않아 레코드에 확신도가 없습니다",
+    no_accelerator(why): "the CPU is used, although this build is for an accelerator: {why}"
+        / "이 빌드는 가속기용이지만 CPU를 씁니다: {why}",
+    batch_capped(wanted, fits, allowed, size):
+        "{fits} icons are in flight instead of {wanted}: keys and values may take {allowed}; for \
+         all of them give --kv-memory {size}"
+        / "{wanted}개가 아니라 {fits}개를 한꺼번에 처리합니다. 키와 값에 쓸 수 있는 메모리는 \
+           {allowed}입니다. 모두 처리하려면 --kv-memory {size}을 지정하세요",
+    model_memory(weights, caches): "weights {weights}, keys and values up to {caches}"
+        / "가중치 {weights}, 키와 값 최대 {caches}",
+    model_memory_free(weights, caches, free):
+        "weights {weights}, keys and values up to {caches}, {free} free"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}",
+    all_is_in(error, path): "{error}; all that it held is in {path}"
+        / "{error}. 저널의 내용은 모두 {path}에 있습니다",
+    restore_goes_on(path, outdir):
+        "`labeler-tui journal restore {path} --outdir {outdir}` goes on from it"
+        / "`labeler-tui journal restore {path} --outdir {outdir}`로 이어서 할 수 있습니다",
+    not_saved_elsewhere(error): "{error}, and it could not be saved elsewhere"
+        / "{error}, 다른 곳에도 저장하지 못했습니다",
+    not_saved_steps(error, steps): "{error}; not saved: {steps}"
+        / "{error}. 저장되지 않은 것: {steps}",
+    decide_again: "when it can be written again, start again and decide that again"
+        / "다시 쓸 수 있게 되면 다시 시작해 그것을 다시 결정하세요",
+    run_is_in(error, path): "{error}; what this run did is in {path}"
+        / "{error}. 이번 작업은 {path}에 있습니다",
+    run_is_lost(error, other):
+        "{error}; what this run did could not be written down either: {other}"
+        / "{error}. 이번 작업도 따로 적어 두지 못했습니다: {other}",
+}
+
+impl Words {
+    pub fn warning(self, warning: &Warning) -> String {
+        match warning {
+            Warning::Source(text) | Warning::Export(text) => text.clone(),
+            Warning::Server(notice) => self.server_notice(notice),
+            Warning::Model(notice) => self.model_notice(notice),
+            Warning::NoModel => self.no_model_for_attempt().to_owned(),
+            Warning::Refused(error) => self.cause(error).to_owned(),
+            Warning::RunToRestore(path) => {
+                let outdir = path.parent().unwrap_or(path);
+                self.run_to_restore(path.display(), outdir.display())
+            }
+            Warning::JournalRewritten { set_aside: None } => self.journal_rewritten().to_owned(),
+            Warning::JournalRewritten {
+                set_aside: Some(path),
+            } => self.journal_rewritten_beside(path.display()),
+        }
+    }
+
+    /// What has become of records and edits whose pictures are not where they were; nothing where
+    /// all are.
+    pub fn moved_pictures(self, pictures: &MovedPictures) -> Option<String> {
+        let mut parts = Vec::new();
+        match pictures.moved {
+            0 => {}
+            1 => parts.push(self.record_followed().to_owned()),
+            n => parts.push(self.records_followed(n)),
+        }
+        let records = match pictures.withheld {
+            0 => None,
+            1 => Some(self.withheld_record().to_owned()),
+            n => Some(self.withheld_records(n)),
+        };
+        let edits = match pictures.withheld_edits {
+            0 => None,
+            1 => Some(self.withheld_edit().to_owned()),
+            n => Some(self.withheld_edits(n)),
+        };
+        let what = match (records, edits) {
+            (Some(records), Some(edits)) => Some(self.and_withheld(records, edits)),
+            (records, edits) => records.or(edits),
+        };
+        if let Some(what) = what {
+            let all = pictures.withheld + pictures.withheld_edits;
+            let mut paths = pictures.paths.join(", ");
+            if all > pictures.paths.len() as u64 {
+                paths.push_str(", ...");
+            }
+            parts.push(self.withheld(what, paths));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// What a score of uncertainty means: the share of such records that people change, and where
+    /// that is known from.
+    pub fn score(self, uncertainty: f32, alike: Option<Alike>) -> String {
+        let percent = (uncertainty.clamp(0.0, 1.0) * 100.0).round();
+        match alike {
+            None => self.estimated(percent),
+            Some(Alike {
+                changed: 1,
+                decided,
+            }) => self.one_changed_alike(percent, decided),
+            Some(Alike { changed, decided }) => self.changed_alike(percent, changed, decided),
+        }
+    }
+
+    fn model_notice(self, notice: &ModelNotice) -> String {
+        match notice {
+            ModelNotice::NoAccelerator(error) => self.no_accelerator(self.cause(error)),
+            ModelNotice::BatchCapped {
+                wanted,
+                fits,
+                allowed,
+                needed,
+            } => self.batch_capped(wanted, fits, gibibytes(*allowed), size(*needed)),
+        }
+    }
+
+    /// What a model in this process takes; nothing where it is elsewhere.
+    pub fn memory(self, info: &ModelInfo) -> Option<String> {
+        let memory = info.memory?;
+        let (weights, caches) = (gibibytes(memory.weights), gibibytes(memory.caches));
+        Some(match memory.free {
+            Some(free) => self.model_memory_free(weights, caches, gibibytes(free)),
+            None => self.model_memory(weights, caches),
+        })
+    }
+
+    pub fn server_notice(self, notice: &ServerNotice) -> String {
+        match notice {
+            ServerNotice::Proxy { url, proxy } => self.proxy(url, proxy),
+            ServerNotice::Gone { url, why, others } => {
+                let goes_on = match others {
+                    0 => self.paused_until_back().to_owned(),
+                    1 => self.goes_on_with_one().to_owned(),
+                    others => self.goes_on_with(others),
+                };
+                self.server_gone(url, why, goes_on)
+            }
+            ServerNotice::Back { url } => self.server_back(url),
+            ServerNotice::SchemaRefused { url, from, to } => self.schema_refused(url, from, to),
+            ServerNotice::SchemaIgnored { url, from, to } => self.schema_ignored(url, from, to),
+            ServerNotice::NoProbabilities { url } => self.no_probabilities(url),
+        }
+    }
+
+    /// The error that says why nothing can be saved for now.
+    pub fn blocked(self, blocked: &Blocked) -> Error {
+        self.with_run_log(&blocked.error, blocked.run_log.as_ref())
+    }
+
+    /// The error that says why the engine could not go on, and where unsaved work is.
+    pub fn broken(self, broken: &Broken) -> Error {
+        let cause = self.cause(&broken.error);
+        match &broken.journal {
+            Some(Rescued::To(path)) => {
+                let outdir = path.parent().unwrap_or(path);
+                let hint = self.restore_goes_on(path.display(), outdir.display());
+                let cause = self.all_is_in(cause, path.display());
+                return Error::new(broken.error.kind, cause).with_hint(hint);
+            }
+            Some(Rescued::Failed(other)) => {
+                let context = self.not_saved_elsewhere(cause);
+                return self.worded(other, self.cause(other)).context(context);
+            }
+            None => {}
+        }
+        let error = self.with_run_log(&broken.error, broken.run_log.as_ref());
+        let unsaved: Vec<String> = broken
+            .unsaved
+            .iter()
+            .filter_map(|command| self.decision(command))
+            .collect();
+        if unsaved.is_empty() {
+            return error;
+        }
+        let cause = self.not_saved_steps(&error.cause, unsaved.join(", "));
+        Error::new(error.kind, cause).with_hint(self.decide_again())
+    }
+
+    /// The name of a command that decides something.
+    fn decision(self, command: &Command) -> Option<String> {
+        match command {
+            Command::Apply { change, .. } => Some(self.change(change)),
+            Command::Undo => Some(self.undo().to_owned()),
+            Command::Redo => Some(self.redo().to_owned()),
+            _ => None,
+        }
+    }
+
+    fn with_run_log(self, error: &Error, run_log: Option<&Rescued>) -> Error {
+        let cause = self.cause(error);
+        let cause = match run_log {
+            None => cause.to_owned(),
+            Some(Rescued::To(path)) => self.run_is_in(cause, path.display()),
+            Some(Rescued::Failed(other)) => self.run_is_lost(cause, self.cause(other)),
+        };
+        self.worded(error, &cause)
+    }
+
+    /// The error in this language, with another cause.
+    fn worded(self, error: &Error, cause: &str) -> Error {
+        let worded = Error::new(error.kind, cause);
+        match self.hint(error) {
+            Some(hint) => worded.with_hint(hint),
+            None => worded,
+        }
+    }
+}
+
+/// Bytes as an option takes them, rounded up.
+fn size(bytes: u64) -> String {
+    match bytes >> 30 {
+        0 => format!("{}MiB", bytes.div_ceil(1 << 20)),
+        _ => {
+            let gib = bytes as f64 / f64::from(1 << 30);
+            format!("{:.1}GiB", (gib * 10.0).ceil() / 10.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Cure;
+    use crate::error::ErrorKind;
+    use crate::record::{Change, GroupId};
+    use std::path::PathBuf;
+
+    fn damaged() -> Error {
+        Error::new(ErrorKind::Store, "journal.sqlite was cut short").with_hint("look at the disk")
+    }
+
+    #[test]
+    fn a_broken_run_says_what_is_not_saved_and_where_to_find_it() {
+        let groups = vec![GroupId(1)];
+        let change = Change::Accept;
+        let told = Words::ENGLISH.broken(&Broken {
+            unsaved: vec![Command::Apply { groups, change }, Command::Undo],
+            run_log: Some(Rescued::To(PathBuf::from("out/run.jsonl"))),
+            ..Broken::from(damaged())
+        });
+        assert_eq!(
+            told.cause,
+            "journal.sqlite was cut short; what this run did is in out/run.jsonl; \
+             not saved: accept, undo"
+        );
+        assert!(told.hint.unwrap().contains("decide that again"));
+        assert_eq!(Words::ENGLISH.broken(&damaged().into()), damaged());
+    }
+
+    #[test]
+    fn a_journal_that_is_gone_is_named_where_it_was_saved() {
+        let rescued = |journal| {
+            Words::ENGLISH.broken(&Broken {
+                journal: Some(journal),
+                ..Broken::from(damaged())
+            })
+        };
+        let saved = rescued(Rescued::To(PathBuf::from("out/rescued.sqlite")));
+        assert!(
+            saved
+                .cause
+                .ends_with("all that it held is in out/rescued.sqlite")
+        );
+        let hint = saved.hint.unwrap();
+        assert!(hint.contains("journal restore out/rescued.sqlite --outdir out`"));
+        let full = Error::new(ErrorKind::Store, "no space").with_hint("free some");
+        let lost = rescued(Rescued::Failed(full));
+        assert_eq!(
+            lost.cause,
+            "journal.sqlite was cut short, and it could not be saved elsewhere: no space"
+        );
+        assert_eq!(lost.hint.unwrap(), "free some");
+    }
+
+    #[test]
+    fn what_moved_and_what_is_withheld_is_counted_and_named() {
+        let words = |moved, withheld, withheld_edits, paths: &[&str]| {
+            Words::ENGLISH.moved_pictures(&MovedPictures {
+                moved,
+                withheld,
+                withheld_edits,
+                paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            })
+        };
+        assert_eq!(words(0, 0, 0, &[]), None);
+        assert_eq!(
+            words(1, 0, 0, &[]).unwrap(),
+            "1 record followed its picture to another path"
+        );
+        assert_eq!(
+            words(2, 1, 3, &["a.png", "b.png", "c.png"]).unwrap(),
+            "2 records followed their pictures to other paths; 1 record and 3 edits withheld, \
+             another picture is there now: a.png, b.png, c.png, ... (text in labels_kept.jsonl)"
+        );
+    }
+
+    #[test]
+    fn what_blocks_the_run_names_the_log_of_the_run() {
+        let told = Words::ENGLISH.blocked(&Blocked {
+            error: damaged(),
+            cure: Cure::None,
+            run_log: Some(Rescued::Failed(Error::new(ErrorKind::Store, "no space"))),
+        });
+        assert!(
+            told.cause
+                .ends_with("could not be written down either: no space")
+        );
+        assert_eq!(told.hint, damaged().hint);
+    }
+}

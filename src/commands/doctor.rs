@@ -426,7 +426,8 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
         }
         SourceKind::Demo => "built-in sample".to_owned(),
     };
-    let (mut images, mut absent, mut unusable, mut first) = (0u64, 0u64, 0u64, None);
+    let (mut images, mut absent, mut warnings) = (0u64, 0u64, 0u64);
+    let (mut first_absent, mut first_warning) = (None, None);
     let read = source::open(options).and_then(|source| {
         source::group(source, options.max_samples, &mut |event| {
             match event {
@@ -434,14 +435,14 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
                     None => images += 1,
                     Some(failure) => {
                         absent += 1;
-                        first
-                            .get_or_insert(format!("{}: {}", group.item.item_name, failure.detail));
+                        let name = &group.item.item_name;
+                        first_absent.get_or_insert(format!("{name}: {}", failure.detail));
                     }
                 },
                 GroupEvent::Name { .. } | GroupEvent::Path { .. } => {}
                 GroupEvent::Warning(words) => {
-                    unusable += 1;
-                    first.get_or_insert(words);
+                    warnings += 1;
+                    first_warning.get_or_insert(words);
                 }
             }
             ControlFlow::Continue(())
@@ -458,18 +459,19 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
     if end.refused > 0 {
         found.push_str(&format!(", rows refused: {}", end.refused));
     }
-    if unusable > 0 {
-        found.push_str(&format!(", warnings: {unusable}"));
+    if warnings > 0 {
+        found.push_str(&format!(", warnings: {warnings}"));
     }
-    match first {
-        _ if end.rows == 0 => {
+    let first: Vec<String> = first_warning.into_iter().chain(first_absent).collect();
+    match first.as_slice() {
+        [] if end.rows == 0 => {
             findings.add("source", Verdict::Limited, found);
             findings.hint("nothing to label; look at --only-source and --run-id");
         }
-        None => findings.add("source", Verdict::Works, found),
-        Some(first) => {
+        [] => findings.add("source", Verdict::Works, found),
+        first => {
             findings.add("source", Verdict::Limited, found);
-            findings.hint(format!("the first: {first}"));
+            findings.hint(format!("the first: {}", first.join("; ")));
         }
     }
 }

@@ -16,6 +16,7 @@ mod words;
 mod workers;
 
 pub use crate::labeler::{ModelInfo, RemoteCounts, ServerNotice};
+pub use crate::outdir::{FileNotice, KeptBecause};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
     Blocked, Broken, Command, Cure, Event, MovedPictures, Progress, Rescued, Retry, RetryCounts,

@@ -3,6 +3,7 @@
 mod editing;
 mod flow;
 mod korean;
+mod mouse;
 mod queue;
 mod trouble;
 mod versions;

@@ -16,7 +16,9 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use labeler_tui::icon::{Picture, resize_bicubic};
 use labeler_tui::settings::{EquipmentName, Mapping, OnlySource, SourceKind, SourceOptions};
 use labeler_tui::source::{GroupEvent, group, open};
+use labeler_tui::vlm::nn::Backend;
 use labeler_tui::vlm::nn::attention::attend;
+use labeler_tui::vlm::nn::batch::Batch;
 use labeler_tui::vlm::nn::int8::Int8Matrix;
 use labeler_tui::vlm::nn::kv_cache::{CacheSpec, HeadShape, Sequence, Span};
 use labeler_tui::vlm::nn::rope::Angles;
@@ -61,13 +63,14 @@ fn attention(c: &mut Criterion) {
     let spec = Arc::new(CacheSpec {
         layers: 1,
         shape: HEADS,
+        backend: Backend::Slices,
         device: Device::Cpu,
         dtype: DType::F32,
     });
     let half = HEADS.head_dim / 2;
     let angles = |tokens: usize| {
         let angles = vec![0.5; tokens * half];
-        Angles::new(&angles, half, &Device::Cpu, DType::F32).unwrap()
+        Angles::new(&angles, half, DType::F32)
     };
     let width = (HEADS.heads + 2 * HEADS.kv_heads) * HEADS.head_dim;
     let prompt = random((PROMPT, width));
@@ -77,12 +80,13 @@ fn attention(c: &mut Criterion) {
     let filled = || {
         let mut sequences: Vec<Sequence> = Vec::new();
         for _ in 0..SEQUENCES {
-            let mut sequence = Sequence::new(&spec, None);
+            let mut sequence = Sequence::new(&spec, None, None).unwrap();
             let span = Span {
                 sequence: &mut sequence,
                 rows: 0..PROMPT,
             };
-            attend(&prompt, 0, &spec, &prompt_angles, &mut [span]).unwrap();
+            let mut batch = Batch::new(&spec, vec![span]).unwrap();
+            attend(&prompt, 0, &prompt_angles, &mut batch).unwrap();
             sequences.push(sequence);
         }
         sequences
@@ -95,13 +99,14 @@ fn attention(c: &mut Criterion) {
             filled,
             |mut sequences| {
                 let spans = sequences.iter_mut().enumerate();
-                let mut spans: Vec<Span> = spans
+                let spans: Vec<Span> = spans
                     .map(|(row, sequence)| Span {
                         sequence,
                         rows: row..row + 1,
                     })
                     .collect();
-                attend(black_box(&step), 0, &spec, &step_angles, &mut spans).unwrap()
+                let mut batch = Batch::new(&spec, spans).unwrap();
+                attend(black_box(&step), 0, &step_angles, &mut batch).unwrap()
             },
             BatchSize::LargeInput,
         );

@@ -86,7 +86,7 @@ fn main() -> Result<()> {
         precision: Precision::Auto,
         quantize: Quantize::Auto,
         batch_size: 1,
-        kv_cache_bytes: 256 << 20,
+        kv_memory: Some(256 << 20),
     }));
     let factory = factory.ok_or_else(|| Error::new(ErrorKind::Model, "no model was named"))?;
     let mut labeler = factory(&mut |_, _| {})?;

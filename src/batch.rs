@@ -214,7 +214,11 @@ impl Screen {
                     .filter(|part| !part.is_empty())
                     .map(String::as_str)
                     .collect();
-                self.note(&format!("model: {}", parts.join(", ")))
+                self.note(&format!("model: {}", parts.join(", ")))?;
+                match Words::ENGLISH.memory(info) {
+                    Some(memory) => self.note(&format!("memory: {memory}")),
+                    None => Ok(()),
+                }
             }
             Event::SourceRead { rows, groups, .. } => {
                 self.note(&format!("source: {rows} rows, {groups} images"))
@@ -343,6 +347,9 @@ fn event_json(event: &Event) -> Option<Value> {
         Event::ModelReady(info) => json!({
             "event": "model_ready", "model": info.name, "device": info.device,
             "detail": info.detail, "slots": info.slots,
+            "memory": info.memory.map(|memory| json!({
+                "weights": memory.weights, "keys_and_values": memory.caches, "free": memory.free,
+            })),
         }),
         Event::ModelFailed(error) => json!({
             "event": "model_failed", "cause": error.cause, "hint": error.hint,

@@ -145,8 +145,8 @@ pub struct ModelOptions {
     pub quantize: Quantize,
     /// Sequences in flight.
     pub batch_size: usize,
-    /// Upper bound of memory for keys and values.
-    pub kv_cache_bytes: usize,
+    /// The most bytes of keys and values; `None` takes what suits the device.
+    pub kv_memory: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -168,7 +168,11 @@ fn answer(
             return missing("RevisionNotFound");
         }
         let found = match what {
-            "revision" => json!({"id": "owner/tiny", "sha": COMMIT}),
+            "revision" => {
+                let names = files.keys().map(|name| json!({"rfilename": name}));
+                let names: Vec<_> = names.collect();
+                json!({"id": "owner/tiny", "sha": COMMIT, "siblings": names})
+            }
             "paths-info" => {
                 let asked: serde_json::Value = serde_json::from_slice(body).unwrap();
                 let asked = asked["paths"].as_array().unwrap().iter();
@@ -248,6 +252,102 @@ fn what_is_not_on_the_hub_is_named() {
     let hub = Hub::new(files);
     let (_, lacking) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
     assert!(lacking.contains("lacks model.safetensors"), "{lacking}");
+}
+
+fn edited(files: &mut BTreeMap<String, Vec<u8>>, edit: impl Fn(&mut serde_json::Value)) {
+    let config = files.get_mut("config.json").unwrap();
+    let mut value = serde_json::from_slice(config).unwrap();
+    edit(&mut value);
+    *config = value.to_string().into_bytes();
+}
+
+/// The files whose content was fetched, in the order in which they were.
+fn fetched(hub: &Hub) -> Vec<String> {
+    let seen = hub.seen().into_iter();
+    seen.filter(|request| request.starts_with("GET"))
+        .filter_map(|request| {
+            let file = request.split("/resolve/").nth(1)?.split_once('/')?.1;
+            Some(file.trim().to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn weights_come_last() {
+    let home = tempfile::tempdir().unwrap();
+    let hub = Hub::new(tiny());
+    hub.ask(home.path(), "owner/tiny", &[]).with(0);
+    let fetched = fetched(&hub);
+    assert_eq!(fetched.first().unwrap(), "config.json");
+    assert_eq!(fetched.last().unwrap(), "model.safetensors");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_ends_the_download() {
+    let edits: [(fn(&mut serde_json::Value), &str); 2] = [
+        (
+            |config| config["model_type"] = "qwen2_5_vl".into(),
+            "qwen2_5_vl",
+        ),
+        (
+            |config| config["quantization_config"] = json!({"quant_method": "awq"}),
+            "awq",
+        ),
+    ];
+    for (edit, words) in edits {
+        let home = tempfile::tempdir().unwrap();
+        let mut files = tiny();
+        edited(&mut files, edit);
+        let hub = Hub::new(files);
+        let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+        assert!(
+            told.contains(words) && told.contains("--endpoint"),
+            "{told}"
+        );
+        assert_eq!(fetched(&hub), ["config.json"]);
+        // The cache holds it now, and says the same without the network.
+        let (_, again) = hub.ask(home.path(), "owner/tiny", &["--offline"]).with(1);
+        assert_eq!(again, told);
+        assert_eq!(hub.seen(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_model_that_is_too_large_is_told_before_its_weights_are_fetched() {
+    let home = tempfile::tempdir().unwrap();
+    let mut files = tiny();
+    edited(&mut files, |config| {
+        config["vocab_size"] = (1 << 24).into();
+        config["num_hidden_layers"] = 100_000.into();
+        config["intermediate_size"] = (1 << 24).into();
+    });
+    let hub = Hub::new(files);
+    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(told.contains("does not fit"), "{told}");
+    assert!(
+        !fetched(&hub)
+            .iter()
+            .any(|file| file.contains("safetensors"))
+    );
+}
+
+#[test]
+fn other_kinds_of_repositories_are_called_what_they_are() {
+    for (file, words) in [("adapter_config.json", "LoRA"), ("model.gguf", "GGUF")] {
+        let home = tempfile::tempdir().unwrap();
+        let hub = Hub::new(BTreeMap::from([(file.to_owned(), b"{}".to_vec())]));
+        let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+        assert!(told.contains(words), "{told}");
+        assert_eq!(fetched(&hub), [""; 0]);
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut files = tiny();
+    let weights = files.remove("model.safetensors").unwrap();
+    files.insert("pytorch_model.bin".to_owned(), weights);
+    let hub = Hub::new(files);
+    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(told.contains("save_pretrained"), "{told}");
+    assert!(!fetched(&hub).contains(&"pytorch_model.bin".to_owned()));
 }
 
 #[test]

@@ -38,6 +38,8 @@ with sync_playwright() as tools:
         rows = page.locator(".row").count()
         assert rows <= 60, f"{rows} rows exist at once"
         page.screenshot(path=pictures / f"{scheme}-top.png")
+        page.click(".plots summary")
+        page.screenshot(path=pictures / f"{scheme}-plots.png")
 
         # A search finds the record that it is taken from, and all that it shows hold the words.
         name = page.locator(".row b").first.inner_text()

@@ -9,7 +9,9 @@
 )]
 
 use candle_core::{DType, Device};
-use labeler_tui::vlm::{self, CheckpointFiles, LoadOptions, LoadStage, Quantization, SequenceStep};
+use labeler_tui::vlm::{
+    self, Backend, CheckpointFiles, LoadOptions, LoadStage, Quantization, SequenceStep,
+};
 use std::path::{Path, PathBuf};
 
 fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
@@ -19,6 +21,7 @@ fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
     let files = CheckpointFiles::folder(&folder).unwrap();
     let options = LoadOptions {
         device: Device::Cpu,
+        backend: Backend::Slices,
         dtype: DType::F32,
         quantization: Some(Quantization::Q8_0),
         cache: cache.map(Path::to_owned),
@@ -28,7 +31,7 @@ fn load(name: &str, cache: Option<&Path>) -> (Vec<f32>, bool) {
         quantized |= stage == LoadStage::Quantize;
     })
     .unwrap();
-    let mut sequence = model.sequence(None);
+    let mut sequence = model.sequence(None, None).unwrap();
     let mut steps = [SequenceStep {
         sequence: &mut sequence,
         tokens: &[5, 17, 300],

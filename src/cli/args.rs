@@ -4,7 +4,8 @@ use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
     OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
-    parse_device, parse_temperature, pictures, precision, quantize, source_type, ui_lang, whole,
+    parse_bytes, parse_device, parse_temperature, pictures, precision, quantize, source_type,
+    ui_lang, whole,
 };
 use crate::record::{Background, SourceType};
 use crate::settings::{
@@ -416,6 +417,10 @@ pub struct ModelArgs {
     /// Sequences in flight [default: 8]
     #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(1024)), help_heading = "Model")]
     pub batch_size: Option<u32>,
+    /// Memory for keys and values at most, for example 4GiB; too little caps --batch-size
+    /// [default: 2GiB on the cpu, half of what the weights leave free on an accelerator]
+    #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", value_parser = parse_bytes, help_heading = "Model")]
+    pub kv_memory: Option<u64>,
     /// Never use the network; HF_HUB_OFFLINE=1 does the same
     #[arg(long, env = "LABELER_OFFLINE", value_parser = boolish(), help_heading = "Model")]
     pub offline: bool,

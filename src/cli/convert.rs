@@ -22,7 +22,6 @@ use std::path::PathBuf;
 
 const DEFAULT_MODEL: &str = "Qwen/Qwen2-VL-2B-Instruct";
 const DEFAULT_NEW_TOKENS: u32 = 384;
-const DEFAULT_KV_CACHE_BYTES: usize = 2 << 30;
 
 pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
     Ok(match cli.command {
@@ -292,7 +291,7 @@ fn model_options(args: ModelArgs, origins: &Origins, default_model: &str) -> Res
         precision: args.precision.unwrap_or_default(),
         quantize,
         batch_size: args.batch_size.unwrap_or(8) as usize,
-        kv_cache_bytes: DEFAULT_KV_CACHE_BYTES,
+        kv_memory: args.kv_memory,
     })
 }
 

@@ -151,6 +151,30 @@ pub fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     }
 }
 
+/// Bytes with a unit: `2GiB`, `512 MiB`, `8G`, `500MB`.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a size such as 4GiB or 512MiB");
+    let digits = text
+        .trim()
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .ok_or_else(wrong)?;
+    let (number, unit) = text.trim().split_at(digits);
+    let unit: f64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "k" | "kib" => 1024.0,
+        "m" | "mib" => 1024.0 * 1024.0,
+        "g" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(wrong()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| wrong())? * unit;
+    match bytes >= 1e6 && bytes < 1e15 {
+        true => Ok(bytes as u64),
+        false => Err(format!("`{text}` is not between 1MB and 1000TB")),
+    }
+}
+
 pub fn parse_temperature(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),

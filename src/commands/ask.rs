@@ -21,9 +21,6 @@ use std::time::Instant;
 /// The system text of a turn without `--system`.
 const DEFAULT_SYSTEM: &str = "You are a helpful assistant.";
 
-/// Tokens of a prompt that go through the model at once.
-pub(crate) const STEP_TOKENS: usize = 512;
-
 /// Runs the turn and writes its answer to `out`.
 pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     let pictures = options
@@ -54,8 +51,8 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         &opened.model,
         GeneratorOptions {
             slots: 1,
-            step_tokens: STEP_TOKENS,
-            cache_bytes: model.kv_cache_bytes,
+            step_tokens: opened.model.step_tokens(),
+            cache_bytes: opened.kv_bytes as usize,
         },
     );
     generator.add(GenerateRequest {

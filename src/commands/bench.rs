@@ -3,7 +3,7 @@
 mod server;
 mod workload;
 
-use super::ask::{STEP_TOKENS, local, open_with_bar};
+use super::ask::{local, open_with_bar};
 use crate::error::{Context, ErrorKind, Result};
 use crate::record::Item;
 use crate::settings::{BenchOptions, LabelerOptions, ModelOptions};
@@ -37,8 +37,8 @@ fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json
         &opened,
         GeneratorOptions {
             slots: model.batch_size,
-            step_tokens: STEP_TOKENS,
-            cache_bytes: model.kv_cache_bytes,
+            step_tokens: opened.model.step_tokens(),
+            cache_bytes: opened.kv_bytes as usize,
         },
         requests,
     )?;

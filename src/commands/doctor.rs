@@ -4,10 +4,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
-use crate::text::{for_json, for_lines, gigabytes, megabytes};
-use crate::vlm::{
-    Checkpoint, checkpoint, checkpoint::files::FileData, checkpoint::weight_cache, device,
-};
+use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
+use crate::vlm::architecture::Architecture;
+use crate::vlm::checkpoint::files::{FileData, Gate};
+use crate::vlm::checkpoint::weight_cache;
+use crate::vlm::{Checkpoint, LoadOptions, checkpoint, device, memory, models};
 use crate::{export, outdir, store};
 use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
@@ -79,8 +80,8 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
     terminal(&mut findings);
     match &options.labeler {
         LabelerOptions::Local(model) => {
-            machine(&mut findings, model);
-            checkpoint(&mut findings, model);
+            let load = machine(&mut findings, model);
+            checkpoint(&mut findings, model, load.as_ref());
         }
         LabelerOptions::Remote(server) => {
             if let Err(error) = servers(&mut findings, server) {
@@ -243,7 +244,7 @@ fn images(findings: &mut Findings) {
     }
 }
 
-fn machine(findings: &mut Findings, model: &ModelOptions) {
+fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let simd = simd();
     findings.add(
@@ -266,19 +267,31 @@ fn machine(findings: &mut Findings, model: &ModelOptions) {
         built.join(", ")
     };
     match device::load_options(model) {
-        Ok(load) => findings.add(
-            "device",
-            Verdict::Works,
-            format!(
+        Ok((load, missing)) => {
+            let found = format!(
                 "{} with {} (this build: {built})",
-                device::name(&load.device),
+                device::describe(&load.device),
                 load.quantization.map_or_else(
                     || format!("{:?}", load.dtype).to_lowercase(),
                     |kind| kind.name().to_owned()
                 ),
-            ),
-        ),
-        Err(error) => findings.error("device", error),
+            );
+            match missing {
+                None => findings.add("device", Verdict::Works, found),
+                Some(error) => {
+                    let found = format!("{found}: {}", error.cause);
+                    findings.add("device", Verdict::Limited, found);
+                    if let Some(hint) = error.hint {
+                        findings.hint(hint);
+                    }
+                }
+            }
+            Some(load)
+        }
+        Err(error) => {
+            findings.error("device", error);
+            None
+        }
     }
 }
 
@@ -301,12 +314,16 @@ fn simd() -> &'static str {
     "no SIMD that the kernels know"
 }
 
-fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
+fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadOptions>) {
     let only_here = ModelOptions {
         offline: true,
         ..model.clone()
     };
-    let files = match checkpoint::find(&only_here, std::sync::Arc::new(|_| {})) {
+    let gate = Gate {
+        config: &models::refusals,
+        ..Gate::OPEN
+    };
+    let files = match checkpoint::find(&only_here, &gate, std::sync::Arc::new(|_| {})) {
         Ok(files) => files,
         // Only the hub could have it.
         Err(error) if error.kind == ErrorKind::Network => {
@@ -322,21 +339,23 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
         }
         Err(error) => return findings.error("model", error),
     };
-    let checked = Checkpoint::open(&files)
-        .map(|checkpoint| (checkpoint.architecture.spec(), checkpoint.stored_bytes()));
-    match checked {
-        Ok((spec, bytes)) => findings.add(
-            "model",
-            Verdict::Works,
-            format!(
+    match Checkpoint::open(&files) {
+        Ok(checkpoint) => {
+            let architecture = checkpoint.architecture.as_ref();
+            let spec = architecture.spec();
+            let found = format!(
                 "{}: {} in {} file(s), hidden {}, {} layers, every tensor in place",
                 files.name,
-                megabytes(bytes),
+                megabytes(checkpoint.stored_bytes()),
                 files.weights.len(),
                 spec.hidden_size,
                 spec.layers,
-            ),
-        ),
+            );
+            findings.add("model", Verdict::Works, found);
+            if let Some(load) = load {
+                memory_needed(findings, architecture, load, model.kv_memory);
+            }
+        }
         Err(error) => findings.error("model", error),
     }
     let on_disk = files
@@ -359,6 +378,37 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions) {
     }
 }
 
+fn memory_needed(
+    findings: &mut Findings,
+    architecture: &dyn Architecture,
+    load: &LoadOptions,
+    kv_memory: Option<u64>,
+) {
+    if let Err(error) = memory::check(architecture, load, kv_memory) {
+        return findings.error("memory", error);
+    }
+    let weights = memory::weight_bytes(architecture, load);
+    let free = device::free_memory(&load.device);
+    // Nothing is loaded yet.
+    let left = free.map(|free| free.saturating_sub(weights));
+    let caches = memory::kv_bytes(kv_memory, &load.device, left);
+    let mut found = format!(
+        "weights {}, keys and values up to {}",
+        gibibytes(weights),
+        gibibytes(caches)
+    );
+    if let Some(free) = free {
+        found.push_str(&format!(", {} free", gibibytes(free)));
+    }
+    match free.is_some_and(|free| weights + caches > free) {
+        true => {
+            findings.add("memory", Verdict::Limited, found);
+            findings.hint("other programs will have to make room; see --quantize and --kv-memory");
+        }
+        false => findings.add("memory", Verdict::Works, found),
+    }
+}
+
 fn used_bytes(folder: &std::path::Path) -> u64 {
     std::fs::read_dir(folder)
         .into_iter()
@@ -376,7 +426,8 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
         }
         SourceKind::Demo => "built-in sample".to_owned(),
     };
-    let (mut images, mut absent, mut unusable, mut first) = (0u64, 0u64, 0u64, None);
+    let (mut images, mut absent, mut warnings) = (0u64, 0u64, 0u64);
+    let (mut first_absent, mut first_warning) = (None, None);
     let read = source::open(options).and_then(|source| {
         source::group(source, options.max_samples, &mut |event| {
             match event {
@@ -384,14 +435,14 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
                     None => images += 1,
                     Some(failure) => {
                         absent += 1;
-                        first
-                            .get_or_insert(format!("{}: {}", group.item.item_name, failure.detail));
+                        let name = &group.item.item_name;
+                        first_absent.get_or_insert(format!("{name}: {}", failure.detail));
                     }
                 },
                 GroupEvent::Name { .. } | GroupEvent::Path { .. } => {}
                 GroupEvent::Warning(words) => {
-                    unusable += 1;
-                    first.get_or_insert(words);
+                    warnings += 1;
+                    first_warning.get_or_insert(words);
                 }
             }
             ControlFlow::Continue(())
@@ -408,18 +459,19 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
     if end.refused > 0 {
         found.push_str(&format!(", rows refused: {}", end.refused));
     }
-    if unusable > 0 {
-        found.push_str(&format!(", warnings: {unusable}"));
+    if warnings > 0 {
+        found.push_str(&format!(", warnings: {warnings}"));
     }
-    match first {
-        _ if end.rows == 0 => {
+    let first: Vec<String> = first_warning.into_iter().chain(first_absent).collect();
+    match first.as_slice() {
+        [] if end.rows == 0 => {
             findings.add("source", Verdict::Limited, found);
             findings.hint("nothing to label; look at --only-source and --run-id");
         }
-        None => findings.add("source", Verdict::Works, found),
-        Some(first) => {
+        [] => findings.add("source", Verdict::Works, found),
+        first => {
             findings.add("source", Verdict::Limited, found);
-            findings.hint(format!("the first: {first}"));
+            findings.hint(format!("the first: {}", first.join("; ")));
         }
     }
 }

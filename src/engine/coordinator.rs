@@ -438,6 +438,10 @@ impl Coordinator {
                 tracing::warn!(?notice, "server");
                 Effects::event(Event::Warning(Warning::Server(notice)))
             }
+            ModelEvent::ModelNotice(notice) => {
+                tracing::warn!(?notice, "model");
+                Effects::event(Event::Warning(Warning::Model(notice)))
+            }
         })
     }
 

@@ -2,7 +2,7 @@
 //! loggable and comparable. The front ends find the words.
 
 use crate::error::Error;
-use crate::labeler::{Loading, ModelInfo, RemoteCounts, ServerNotice};
+use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
 use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
@@ -112,6 +112,7 @@ pub enum Warning {
     /// What an import or an export has kept aside, or could not use.
     Export(FileNotice),
     Server(ServerNotice),
+    Model(ModelNotice),
     /// New attempts were requested, but there is no model.
     NoModel,
     /// A change that cannot be made to these groups; the journal is as it was.

@@ -15,7 +15,7 @@ mod start;
 mod words;
 mod workers;
 
-pub use crate::labeler::{ModelInfo, RemoteCounts, ServerNotice};
+pub use crate::labeler::{ModelInfo, ModelMemory, ModelNotice, RemoteCounts, ServerNotice};
 pub use crate::outdir::{FileNotice, KeptBecause};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{

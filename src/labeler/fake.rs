@@ -104,6 +104,7 @@ impl Labeler for Fake {
             device: "none".to_owned(),
             detail: String::new(),
             slots: self.plays.slots,
+            memory: None,
         }
     }
 

@@ -3,7 +3,8 @@
 
 use super::grammar::{Grammar, GrammarCompiler};
 use super::{
-    Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, OnLoad, Pull, TokenInfo,
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice,
+    OnLoad, Pull, TokenInfo,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
@@ -17,8 +18,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tokens in one step of the model; long prompts are spread over steps.
-const STEP_TOKENS: usize = 512;
 /// The shortest time between two reports of the text being generated.
 const PARTIAL: Duration = Duration::from_millis(150);
 
@@ -27,6 +26,10 @@ pub struct Local {
     requests: RequestBuilder,
     options: ModelOptions,
     info: ModelInfo,
+    /// The most that keys and values may take.
+    kv_bytes: usize,
+    /// To be told once.
+    notice: Option<ModelNotice>,
 }
 
 /// Turns requests into those of the generator.
@@ -48,7 +51,14 @@ impl Local {
                 device: opened.device,
                 detail: opened.detail,
                 slots: options.batch_size,
+                memory: Some(ModelMemory {
+                    weights: opened.weight_bytes,
+                    caches: opened.kv_bytes,
+                    free: opened.free_bytes,
+                }),
             },
+            notice: opened.missing.map(ModelNotice::NoAccelerator),
+            kv_bytes: opened.kv_bytes as usize,
             model: opened.model,
             requests: RequestBuilder {
                 tokenizer: opened.tokenizer,
@@ -191,17 +201,23 @@ impl Labeler for Local {
             model,
             requests,
             options,
+            kv_bytes,
+            notice,
             ..
         } = self;
+        if let Some(notice) = notice.take() {
+            jobs.push(LabelEvent::ModelNotice(notice));
+        }
         let mut generator = Generator::new(
             model,
             GeneratorOptions {
                 slots: options.batch_size,
-                step_tokens: STEP_TOKENS,
-                cache_bytes: options.kv_cache_bytes,
+                step_tokens: model.step_tokens(),
+                cache_bytes: *kv_bytes,
             },
         );
         let mut writings: BTreeMap<u64, Writing> = BTreeMap::new();
+        let mut capped = false;
         let mut reported = Instant::now();
         loop {
             while generator.free_slots() > 0 {
@@ -229,7 +245,17 @@ impl Labeler for Local {
             if jobs.cancelled() {
                 return Ok(());
             }
-            for event in generator.step() {
+            let events = generator.step();
+            if let Some(cap) = generator.cap().filter(|_| !capped) {
+                capped = true;
+                jobs.push(LabelEvent::ModelNotice(ModelNotice::BatchCapped {
+                    wanted: options.batch_size,
+                    fits: cap.fits,
+                    allowed: *kv_bytes as u64,
+                    needed: cap.needed as u64,
+                }));
+            }
+            for event in events {
                 match event {
                     GenerateEvent::Token { ticket, token } => {
                         if let Some(writing) = writings.get_mut(&ticket) {

@@ -9,7 +9,9 @@ pub mod remote;
 mod report;
 
 pub use protocol::{Answer, Factory, Jobs, LabelEvent, LabelRequest, Labeler, Pull, TokenInfo};
-pub use report::{Loading, ModelInfo, OnLoad, RemoteCounts, ServerNotice};
+pub use report::{
+    Loading, ModelInfo, ModelMemory, ModelNotice, OnLoad, RemoteCounts, ServerNotice,
+};
 
 use crate::settings::LabelerOptions;
 

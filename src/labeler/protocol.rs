@@ -1,6 +1,6 @@
 //! What the engine and a labeler give each other: requests one way, answers and news the other.
 
-use super::report::{ModelInfo, OnLoad, RemoteCounts, ServerNotice};
+use super::report::{ModelInfo, ModelNotice, OnLoad, RemoteCounts, ServerNotice};
 use crate::error::{Error, Result};
 use crate::icon::Picture;
 use crate::prompt::Chat;
@@ -60,6 +60,8 @@ pub enum LabelEvent {
     },
     /// About a server, not about a job: for example that it does not answer.
     Notice(ServerNotice),
+    /// About the model in this process, not about a job.
+    ModelNotice(ModelNotice),
     /// [`Labeler::info`] has changed: for example another way to send the schema.
     Changed(ModelInfo),
     Counts(RemoteCounts),

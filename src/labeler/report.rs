@@ -1,5 +1,7 @@
 //! What a labeler reports about itself: the model, its loading, and the servers behind it.
 
+use crate::error::Error;
+
 /// The labeler behind a run, as shown to people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelInfo {
@@ -9,6 +11,18 @@ pub struct ModelInfo {
     /// For example `q8_0`; for an endpoint how the schema travels, for example `json_schema`.
     pub detail: String,
     pub slots: usize,
+    /// `None` for a model that is not in this process.
+    pub memory: Option<ModelMemory>,
+}
+
+/// Bytes that a model in this process takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelMemory {
+    pub weights: u64,
+    /// The most for keys and values.
+    pub caches: u64,
+    /// Free on its device once the weights are loaded, where that is known.
+    pub free: Option<u64>,
 }
 
 /// What a labeler does before it can answer.
@@ -33,6 +47,21 @@ pub struct RemoteCounts {
     pub bytes_received: u64,
     pub prompt_tokens: u64,
     pub new_tokens: u64,
+}
+
+/// Something about the model of this process that a user should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelNotice {
+    /// The CPU computes, although the build is for an accelerator.
+    NoAccelerator(Error),
+    /// Fewer icons are in flight than were asked for: the memory for keys and values holds no more.
+    BatchCapped {
+        wanted: usize,
+        fits: usize,
+        /// What keys and values may take, and what they would have to.
+        allowed: u64,
+        needed: u64,
+    },
 }
 
 /// Something about a server that a user should know; not about one request.

@@ -137,7 +137,7 @@ type Names = (String, Option<String>);
 /// A row on its way from the reader to the grouper. Distinct images are numbered as they come.
 enum Row {
     /// The first row of an image.
-    First(SourceRow, Receiver<Hashed>),
+    First(Box<SourceRow>, Receiver<Hashed>),
     Again {
         image: usize,
         names: Names,
@@ -203,7 +203,7 @@ impl Reader {
                 sent(answer.send(Err(Failure { code, detail })))?;
             }
         }
-        ControlFlow::Continue(Row::First(row, hashed))
+        ControlFlow::Continue(Row::First(Box::new(row), hashed))
     }
 }
 
@@ -273,7 +273,7 @@ impl<'a> Grouper<'a> {
                 let hashed = hashed
                     .recv()
                     .map_err(|_| Error::new(ErrorKind::Internal, "hashing an image panicked"))?;
-                self.first(row, hashed)
+                self.first(*row, hashed)
             }
         })
     }

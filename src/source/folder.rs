@@ -36,7 +36,10 @@ impl Folder {
             ErrorKind::Source,
             format!("{} holds no images", path.display()),
         )
-        .with_hint("png, jpg, gif, webp and bmp files are read, hidden ones are not"))
+        .with_hint(
+            "png, jpg, gif, webp and bmp files are read, hidden ones are not; a folder of manifests \
+             is read with --input",
+        ))
     }
 
     fn item(&self, found: Found) -> Result<Item, String> {

@@ -31,6 +31,15 @@ pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
         )
         .with_hint("use it together with --db, or leave it out"));
     }
+    let mapping = &options.mapping;
+    let maps_columns = mapping.image_column.is_some() || mapping.name_column.is_some();
+    if maps_columns && !matches!(options.kind, SourceKind::Manifest(_)) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "--image-column and --name-column name columns of a manifest",
+        )
+        .with_hint("use them together with --input, or leave them out"));
+    }
     let source: Box<dyn ItemSource> = match &options.kind {
         SourceKind::Database(path) => Box::new(database::Source::open(
             path,
@@ -38,10 +47,8 @@ pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
             options.run_id.clone(),
             options.equipment_name,
         )?),
-        SourceKind::Manifest(path) => manifest::open(path, options.only, &options.mapping)?,
-        SourceKind::Folder(path) => {
-            Box::new(folder::Folder::open(path, options.only, &options.mapping)?)
-        }
+        SourceKind::Manifest(path) => manifest::open(path, options.only, mapping)?,
+        SourceKind::Folder(path) => Box::new(folder::Folder::open(path, options.only, mapping)?),
         SourceKind::Demo => Box::new(demo::Demo { only: options.only }),
     };
     Ok(source)

@@ -7,6 +7,8 @@ use std::path::Path;
 
 /// Places that are named.
 const NAMED: usize = 3;
+/// Characters of a place that are told.
+const PLACE: usize = 200;
 /// Kinds that are told apart; the rest are counted together.
 const KINDS: usize = 20;
 
@@ -79,7 +81,8 @@ impl Kind {
                 let _ = write!(line, "{} ", note.file.display());
             }
             file = Some(&note.file);
-            line.push_str(&note.place);
+            let place = note.place.char_indices().nth(PLACE);
+            line.push_str(&note.place[..place.map_or(note.place.len(), |(end, _)| end)]);
         }
         if self.rows > self.first.len() as u64 {
             line.push_str(", ...");

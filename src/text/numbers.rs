@@ -42,7 +42,11 @@ pub fn gigabytes(bytes: u64) -> String {
 
 /// `3.1 GiB`, as memory is counted.
 pub fn gibibytes(bytes: u64) -> String {
-    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+    let mib = bytes as f64 / f64::from(1 << 20);
+    match mib < 100.0 {
+        true => format!("{mib:.0} MiB"),
+        false => format!("{:.1} GiB", mib / 1024.0),
+    }
 }
 
 /// Bytes in lower-case hex.

@@ -337,6 +337,7 @@ impl Bench {
             device: "cpu".to_owned(),
             detail: "none".to_owned(),
             slots: 8,
+            memory: None,
         }));
         bench.event(Event::SourceRead {
             rows: 21,

@@ -7,7 +7,8 @@
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::checkpoint::weights::Weights;
-use super::nn::kv_cache::{CacheSpec, HeadShape, Span};
+use super::nn::batch::Batch;
+use super::nn::kv_cache::HeadShape;
 use super::nn::linear::Placement;
 use super::nn::rope::Position;
 use crate::error::Result;
@@ -118,15 +119,14 @@ pub trait Network: Debug + Send + Sync {
     /// Embeddings, `(tokens, hidden)`.
     fn embed(&self, tokens: &[u32]) -> candle_core::Result<Tensor>;
 
-    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `spans` assign
+    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `batch` assigns
     /// to sequences; their keys and values join the sequences' caches. Gives the hidden states
     /// `(tokens, hidden)` that [`Network::logits`] reads.
     fn forward(
         &self,
         embedded: Tensor,
         positions: &[Position],
-        cache: &CacheSpec,
-        spans: &mut [Span],
+        batch: &mut Batch,
     ) -> candle_core::Result<Tensor>;
 
     /// Hidden states, `(rows, hidden)`, to logits, `(rows, vocabulary)`.

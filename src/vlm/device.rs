@@ -1,17 +1,24 @@
 //! The device, number format and quantization of a run, from the options of the user.
 
+#![cfg_attr(
+    feature = "cuda",
+    allow(unsafe_code, reason = "one stream, which needs no events")
+)]
+
 use super::checkpoint::{builtin, weight_cache};
+use super::nn::Backend;
 use super::nn::linear::Quantization;
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use std::path::PathBuf;
 
 /// How to load a model.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
     pub device: Device,
-    /// Of dense weights. On the CPU activations are f32 whatever this is.
+    pub backend: Backend,
+    /// Of dense weights. Over slices activations are f32 whatever this is.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
     /// The folder where quantized weights are cached; `None` caches nothing.
@@ -19,12 +26,13 @@ pub struct LoadOptions {
 }
 
 /// Resolves options that are `auto`: it takes an accelerator that this build and machine have, f32
-/// and `q8_0` on the CPU, bf16 and no quantization elsewhere.
+/// and `q8_0` on the CPU, bf16 and no quantization elsewhere. Gives too why there is no accelerator
+/// although the build is for one.
 ///
 /// # Errors
 /// A device that this build or machine does not have, or a number format that it cannot compute.
-pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
-    let device = device(&options.device)?;
+pub fn load_options(options: &ModelOptions) -> Result<(LoadOptions, Option<Error>)> {
+    let (device, missing) = device(&options.device)?;
     let on_cpu = device.is_cpu();
     let quantization = match options.quantize {
         Quantize::Q8_0 => Some(Quantization::Q8_0),
@@ -36,47 +44,157 @@ pub fn load_options(options: &ModelOptions) -> Result<LoadOptions> {
     };
     let dtype = match options.precision {
         Precision::Fp32 => DType::F32,
+        Precision::Bf16 if !on_cpu && !computes_bf16(&device) => {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{} cannot compute with bf16", describe(&device)),
+            )
+            .with_hint("use --precision fp32, or --quantize q8_0 where memory is short"));
+        }
         Precision::Bf16 => DType::BF16,
         Precision::Fp16 => DType::F16,
-        Precision::Auto if on_cpu => DType::F32,
-        Precision::Auto if device.supports_bf16() => DType::BF16,
-        Precision::Auto => DType::F16,
+        // Not fp16 on an older card: activations of published checkpoints leave its range.
+        Precision::Auto if on_cpu || !computes_bf16(&device) => DType::F32,
+        Precision::Auto => DType::BF16,
     };
     let cache = match quantization {
         Some(_) => Some(weight_cache::default_folder()?),
         None => None,
     };
-    Ok(LoadOptions {
+    let options = LoadOptions {
+        backend: match on_cpu {
+            true => Backend::Slices,
+            false => Backend::Tensors,
+        },
         cache,
         device,
         dtype,
         quantization,
-    })
+    };
+    Ok((options, missing))
 }
 
-/// Opens the device.
-pub fn device(choice: &DeviceChoice) -> Result<Device> {
-    match choice {
+/// Opens the device. Where `auto` falls back to the CPU it gives too why it does.
+fn device(choice: &DeviceChoice) -> Result<(Device, Option<Error>)> {
+    let opened = match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
         DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => Err(not_built("CUDA", "cuda")),
-        DeviceChoice::Cuda(index) => Device::new_cuda(*index)
-            .context(
-                ErrorKind::Model,
-                format_args!("cannot use CUDA device {index}"),
-            )
-            .map_err(|error| error.with_hint("run `labeler-tui doctor`, or use --device cpu")),
+        DeviceChoice::Cuda(index) => cuda(*index),
         DeviceChoice::Metal if !cfg!(feature = "metal") => Err(not_built("Metal", "metal")),
-        DeviceChoice::Metal => Device::new_metal(0)
-            .context(ErrorKind::Model, "cannot use the Metal device")
-            .map_err(|error| error.with_hint("use --device cpu")),
+        DeviceChoice::Metal => metal(),
         // A machine without the accelerator that the build is for still has a processor.
-        DeviceChoice::Auto if cfg!(feature = "cuda") => {
-            Ok(Device::new_cuda(0).unwrap_or(Device::Cpu))
+        DeviceChoice::Auto => {
+            let opened = match () {
+                () if cfg!(feature = "cuda") => cuda(0),
+                () if cfg!(feature = "metal") => metal(),
+                () => Ok(Device::Cpu),
+            };
+            return Ok(match opened {
+                Ok(device) => (device, None),
+                Err(error) => (Device::Cpu, Some(error)),
+            });
         }
-        DeviceChoice::Auto if cfg!(feature = "metal") => {
-            Ok(Device::new_metal(0).unwrap_or(Device::Cpu))
+    };
+    opened.map(|device| (device, None))
+}
+
+fn cuda(index: usize) -> Result<Device> {
+    let hint = "check `nvidia-smi`, and that the build was made with CUDA_COMPUTE_CAP for this card; \
+                or use --device cpu";
+    open_cuda(index)
+        .map_err(|error| unusable(format_args!("CUDA device {index}"), &error).with_hint(hint))
+}
+
+fn metal() -> Result<Device> {
+    Device::new_metal(0)
+        .and_then(works)
+        .map_err(|error| unusable("the Metal device", &error).with_hint("use --device cpu"))
+}
+
+/// In the driver's own words. What follows them is where in candle it was.
+fn unusable(what: impl std::fmt::Display, error: &candle_core::Error) -> Error {
+    let words = error.to_string();
+    let words = words.lines().next().unwrap_or("no reason was given");
+    Error::new(ErrorKind::Model, format!("cannot use {what}: {words}"))
+}
+
+fn open_cuda(index: usize) -> candle_core::Result<Device> {
+    // Every thread works on the same stream: by default each has its own, and none waits for
+    // another's.
+    let device = Device::new_cuda_with_stream(index)?;
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(cuda) = &device {
+        // SAFETY: events order what different streams do with the same memory. There is one
+        // stream, which this device alone holds, and memory is freed in its order.
+        unsafe { cuda.disable_event_tracking() };
+    }
+    works(device)
+}
+
+/// Runs something small: a card that opens may still not run what the build was made for.
+fn works(device: Device) -> candle_core::Result<Device> {
+    let two = (Tensor::ones(1, DType::F32, &device)? + 1.0)?;
+    match two.to_vec1::<f32>()?[0] == 2.0 {
+        true => Ok(device),
+        false => candle_core::bail!("the device computes 1 + 1 wrongly"),
+    }
+}
+
+fn computes_bf16(device: &Device) -> bool {
+    match device {
+        Device::Cpu => false,
+        #[cfg(feature = "cuda")]
+        Device::Cuda(cuda) => {
+            let capability = cuda.cuda_stream().context().compute_capability();
+            capability.is_ok_and(|(major, _)| major >= 8)
         }
-        DeviceChoice::Auto => Ok(Device::Cpu),
+        other => other.supports_bf16(),
+    }
+}
+
+/// The device as people know it, for example `cuda (NVIDIA H100 80GB HBM3)`.
+pub fn describe(device: &Device) -> String {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(cuda) = device
+        && let Ok(card) = cuda.cuda_stream().context().name()
+    {
+        return format!("cuda ({card})");
+    }
+    name(device).to_owned()
+}
+
+/// Bytes of the device's memory that are free, where that is known.
+pub fn free_memory(device: &Device) -> Option<u64> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(cuda) => {
+            let memory = cuda.cuda_stream().context().mem_get_info();
+            memory.ok().map(|(free, _)| free as u64)
+        }
+        // What a process can still take without others being pushed out.
+        Device::Cpu => meminfo("MemAvailable:"),
+        _ => None,
+    }
+}
+
+/// Bytes of memory that the machine has, where that is known.
+pub fn installed_memory() -> Option<u64> {
+    meminfo("MemTotal:")
+}
+
+fn meminfo(field: &str) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let mut lines = memory.lines();
+        let line = lines.find_map(|line| line.strip_prefix(field))?;
+        let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib * 1024)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = field;
+        None
     }
 }
 
@@ -108,20 +226,20 @@ mod tests {
             precision: Precision::Auto,
             quantize,
             batch_size: 8,
-            kv_cache_bytes: 1 << 30,
+            kv_memory: None,
         }
     }
 
     #[test]
     fn the_cpu_quantizes_unless_told_otherwise() {
-        let auto = load_options(&options("folder", Quantize::Auto)).unwrap();
+        let (auto, _) = load_options(&options("folder", Quantize::Auto)).unwrap();
         assert_eq!(
             (auto.dtype, auto.quantization),
             (DType::F32, Some(Quantization::Q8_0))
         );
-        let none = load_options(&options("folder", Quantize::None)).unwrap();
+        let (none, _) = load_options(&options("folder", Quantize::None)).unwrap();
         assert_eq!(none.quantization, None);
-        let demo = load_options(&options("demo", Quantize::Auto)).unwrap();
+        let (demo, _) = load_options(&options("demo", Quantize::Auto)).unwrap();
         assert_eq!((demo.dtype, demo.quantization), (DType::F32, None));
     }
 

@@ -40,7 +40,25 @@ impl Checkpoint {
     }
 
     /// Loads the weights; `progress` receives the stage and its done part, 0 to 1.
-    fn load(
+    ///
+    /// # Errors
+    /// Weights that cannot be read. A cache of quantized weights that cannot be read or written is
+    /// only logged.
+    pub fn load(
+        self,
+        files: &CheckpointFiles,
+        options: &LoadOptions,
+        progress: &mut dyn FnMut(LoadStage, f32),
+    ) -> Result<Model> {
+        let network = self.network(files, options, progress)?;
+        Ok(Model::new(
+            self.architecture,
+            network,
+            &placement(options, &WeightCache::Off),
+        ))
+    }
+
+    fn network(
         &self,
         files: &CheckpointFiles,
         options: &LoadOptions,
@@ -104,6 +122,7 @@ impl Checkpoint {
 fn placement(options: &LoadOptions, cache: &WeightCache) -> Placement {
     Placement {
         device: options.device.clone(),
+        backend: options.backend,
         dtype: options.dtype,
         quantization: options.quantization,
         cache: cache.clone(),
@@ -113,18 +132,11 @@ fn placement(options: &LoadOptions, cache: &WeightCache) -> Placement {
 /// Loads a checkpoint; `progress` receives the stage and its done part, 0 to 1.
 ///
 /// # Errors
-/// Those of [`Checkpoint::open`], and weights that cannot be read. A cache of quantized weights
-/// that cannot be read or written is only logged.
+/// Those of [`Checkpoint::open`] and [`Checkpoint::load`].
 pub fn load(
     files: &CheckpointFiles,
     options: &LoadOptions,
     progress: &mut dyn FnMut(LoadStage, f32),
 ) -> Result<Model> {
-    let checkpoint = Checkpoint::open(files)?;
-    let network = checkpoint.load(files, options, progress)?;
-    Ok(Model::new(
-        checkpoint.architecture,
-        network,
-        &placement(options, &WeightCache::Off),
-    ))
+    Checkpoint::open(files)?.load(files, options, progress)
 }

@@ -4,6 +4,7 @@
 //! - [`nn`]: the parts that models are built of
 //! - [`architecture`]: the seam between shared code and one architecture
 //! - [`models`]: the architectures, one folder each
+//! - [`memory`]: what it takes
 //! - [`model`]: a loaded model
 //! - [`generate`]: many requests at once, from prompts to tokens
 //!
@@ -14,6 +15,7 @@ pub mod checkpoint;
 pub mod device;
 pub mod generate;
 pub mod load;
+pub mod memory;
 pub mod model;
 pub mod models;
 pub mod nn;
@@ -28,5 +30,6 @@ pub use generate::sampling::{Constraint, Sampling};
 pub use generate::scheduler::{Generator, GeneratorOptions, StepStats};
 pub use load::{Checkpoint, load};
 pub use model::{ImageFeatures, Model, SequenceStep};
+pub use nn::Backend;
 pub use nn::kv_cache::{Prefix, Sequence};
 pub use nn::linear::Quantization;

@@ -1,13 +1,16 @@
 //! A loaded model: ragged steps over [`Sequence`]s, whatever the architecture.
 //!
-//! The linear layers see the tokens of all sequences as one matrix; attention runs for each over
-//! its own keys and those of a [`Prefix`] that many share.
+//! The linear layers see the tokens of all sequences as one matrix; each attends to its own keys and
+//! those of a [`Prefix`] that many share.
 
 use super::architecture::{Architecture, Grid, ImagePatches, ModelSpec, Network};
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
+use super::nn::Backend;
+use super::nn::batch::Batch;
 use super::nn::kv_cache::{CacheSpec, Prefix, Sequence, Span};
 use super::nn::linear::Placement;
+use super::nn::pool::Pool;
 use super::nn::rope::Position;
 use crate::error::Result;
 use crate::icon::Picture;
@@ -37,12 +40,6 @@ pub struct SequenceStep<'a> {
     pub logits: Range<usize>,
 }
 
-/// Runs `work` on a thread of the pool that the products are spread over: from any other thread
-/// each product would wait for the pool to wake up.
-fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    rayon::scope(|_| work())
-}
-
 /// A loaded checkpoint.
 #[derive(Debug)]
 pub struct Model {
@@ -63,6 +60,7 @@ impl Model {
         let cache = CacheSpec {
             layers: spec.layers,
             shape: spec.heads,
+            backend: placement.backend,
             device: placement.device.clone(),
             dtype: placement.activations(),
         };
@@ -117,9 +115,37 @@ impl Model {
         self.architecture.chat_tokens(tokenizer, chat, &counts)
     }
 
-    /// An empty sequence, or one that starts with a shared prefix.
-    pub fn sequence(&self, prefix: Option<Arc<Prefix>>) -> Sequence {
-        Sequence::new(&self.cache, prefix)
+    /// Bytes that the keys and values of sequences with these numbers of own tokens take together.
+    pub fn batch_bytes(&self, own: impl Iterator<Item = usize>) -> usize {
+        self.cache.batch_bytes(own)
+    }
+
+    /// Whether a step computes as many rows for each sequence as for the one with the most.
+    pub fn pads_rows(&self) -> bool {
+        self.cache.backend == Backend::Tensors
+    }
+
+    /// About how many tokens a step should have: enough to keep the device busy.
+    pub fn step_tokens(&self) -> usize {
+        match self.cache.device.is_cpu() {
+            true => 512,
+            false => 2048,
+        }
+    }
+
+    /// A pool for sequences that are computed together.
+    pub fn pool(&self) -> Arc<Pool> {
+        Pool::new(&self.cache)
+    }
+
+    /// An empty sequence, or one that starts with a shared prefix. Sequences of one `pool` are
+    /// computed together; without one it is alone.
+    pub fn sequence(
+        &self,
+        prefix: Option<Arc<Prefix>>,
+        pool: Option<&Arc<Pool>>,
+    ) -> candle_core::Result<Sequence> {
+        Sequence::new(&self.cache, prefix, pool)
     }
 
     /// Features of each picture. All are computed together.
@@ -127,7 +153,7 @@ impl Model {
         &self,
         images: &[ImagePatches],
     ) -> candle_core::Result<Vec<ImageFeatures>> {
-        let features = in_pool(|| self.network.encode_images(images))?;
+        let features = self.on_threads(|| self.network.encode_images(images))?;
         let pairs = features.into_iter().zip(images);
         Ok(pairs
             .map(|(features, image)| ImageFeatures {
@@ -137,18 +163,39 @@ impl Model {
             .collect())
     }
 
+    /// Runs `work` on a thread of the pool that the products are spread over: from any other thread
+    /// each product would wait for the pool to wake up.
+    fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match self.cache.device.is_cpu() {
+            true => rayon::scope(|_| work()),
+            false => work(),
+        }
+    }
+
     /// Computes one ragged step. Gives the requested logits of each sequence, `(rows, vocabulary)`
-    /// in f32 on the CPU.
+    /// in f32 on the model's device.
     ///
     /// # Errors
     /// Tokens, images or logits that do not fit; a failed computation. No sequence has changed
     /// then.
     pub fn forward(&self, steps: &mut [SequenceStep]) -> candle_core::Result<Vec<Tensor>> {
+        let counts: Vec<usize> = steps.iter().map(|step| step.logits.len()).collect();
+        let logits = self.forward_rows(steps)?;
+        let mut start = 0;
+        let split = counts.into_iter().map(|rows| {
+            start += rows;
+            logits.narrow(0, start - rows, rows)
+        });
+        split.collect()
+    }
+
+    /// The same, with the requested logits of all sequences below each other.
+    pub fn forward_rows(&self, steps: &mut [SequenceStep]) -> candle_core::Result<Tensor> {
         let mut positions = Vec::with_capacity(steps.len());
         for step in steps.iter() {
             positions.push(self.positions(step)?);
         }
-        let result = in_pool(|| self.compute(steps, &positions));
+        let result = self.on_threads(|| self.compute_pools(steps, &positions));
         for (step, positions) in steps.iter_mut().zip(&positions) {
             match &result {
                 Ok(_) => step.sequence.commit(positions),
@@ -158,23 +205,82 @@ impl Model {
         result
     }
 
-    fn compute(
+    /// Computes the sequences of each pool together. There is more than one pool while a prefix is
+    /// being computed beside sequences that wait for no one.
+    fn compute_pools(
         &self,
         steps: &mut [SequenceStep],
         positions: &[Vec<Position>],
-    ) -> candle_core::Result<Vec<Tensor>> {
-        let tokens: Vec<u32> = steps.iter().flat_map(|step| step.tokens).copied().collect();
+    ) -> candle_core::Result<Tensor> {
+        let pool = |step: &SequenceStep| step.sequence.pool().map(Arc::as_ptr);
+        let mut pools: Vec<Option<*const Pool>> = Vec::new();
+        let groups: Vec<usize> = steps
+            .iter()
+            .map(|step| {
+                let known = pools.iter().position(|other| *other == pool(step));
+                known.unwrap_or_else(|| {
+                    pools.push(pool(step));
+                    pools.len() - 1
+                })
+            })
+            .collect();
+        let mut parts = Vec::with_capacity(pools.len());
+        let mut order: Vec<u32> = Vec::new();
+        for group in 0..pools.len().max(1) {
+            let mut members = Vec::with_capacity(steps.len());
+            let mut row = 0;
+            for ((step, positions), its) in steps.iter_mut().zip(positions).zip(&groups) {
+                let rows = row..row + step.logits.len() as u32;
+                row = rows.end;
+                if *its == group {
+                    order.extend(rows);
+                    members.push((step, positions.as_slice()));
+                }
+            }
+            parts.push(self.compute(&mut members)?);
+        }
+        let parts: Vec<Tensor> = match parts.len() {
+            1 => return Ok(parts.remove(0)),
+            // A prefix has no logits.
+            _ => parts
+                .into_iter()
+                .filter(|part| part.elem_count() > 0)
+                .collect(),
+        };
+        let in_order = order.is_sorted();
+        let rows = match parts.is_empty() {
+            true => return self.no_logits(),
+            false => Tensor::cat(&parts, 0)?,
+        };
+        if in_order {
+            return Ok(rows);
+        }
+        let mut back = vec![0; order.len()];
+        for (from, to) in (0..).zip(order) {
+            back[to as usize] = from;
+        }
+        rows.index_select(&Tensor::new(back, rows.device())?, 0)
+    }
+
+    fn compute(
+        &self,
+        steps: &mut [(&mut SequenceStep, &[Position])],
+    ) -> candle_core::Result<Tensor> {
+        let tokens: Vec<u32> = steps
+            .iter()
+            .flat_map(|(step, _)| step.tokens)
+            .copied()
+            .collect();
         if tokens.is_empty() {
             candle_core::bail!("a step needs tokens")
         }
         let hidden = self.splice(self.network.embed(&tokens)?, steps)?;
+        let positions: Vec<Position> = steps.iter().flat_map(|(_, at)| *at).copied().collect();
         let mut start = 0;
         let mut wanted: Vec<u32> = Vec::new();
-        let mut counts = Vec::with_capacity(steps.len());
         let mut spans = Vec::with_capacity(steps.len());
-        for step in steps.iter_mut() {
+        for (step, _) in steps.iter_mut() {
             let rows = start..start + step.tokens.len();
-            counts.push(step.logits.len());
             wanted.extend(step.logits.clone().map(|row| (start + row) as u32));
             start = rows.end;
             spans.push(Span {
@@ -182,30 +288,30 @@ impl Model {
                 rows,
             });
         }
-        let hidden = self
-            .network
-            .forward(hidden, &positions.concat(), &self.cache, &mut spans)?;
+        let mut batch = Batch::new(&self.cache, spans)?;
+        let hidden = self.network.forward(hidden, &positions, &mut batch)?;
         if wanted.is_empty() {
-            // Accelerators refuse to allocate nothing.
-            let none = Tensor::zeros((0, self.spec.vocab_size), DType::F32, &Device::Cpu)?;
-            return Ok(vec![none; counts.len()]);
+            return self.no_logits();
         }
         let wanted = Tensor::new(wanted, &self.cache.device)?;
         let logits = self.network.logits(&hidden.index_select(&wanted, 0)?)?;
-        let logits = logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
-        let mut start = 0;
-        let split = counts.into_iter().map(|rows| {
-            start += rows;
-            logits.narrow(0, start - rows, rows)
-        });
-        split.collect()
+        logits.to_dtype(DType::F32)
+    }
+
+    /// On the CPU: accelerators refuse to allocate nothing.
+    fn no_logits(&self) -> candle_core::Result<Tensor> {
+        Tensor::zeros((0, self.spec.vocab_size), DType::F32, &Device::Cpu)
     }
 
     /// Replaces the embeddings of placeholders by image features: `(tokens, hidden)`.
-    fn splice(&self, embedded: Tensor, steps: &[SequenceStep]) -> candle_core::Result<Tensor> {
+    fn splice(
+        &self,
+        embedded: Tensor,
+        steps: &[(&mut SequenceStep, &[Position])],
+    ) -> candle_core::Result<Tensor> {
         let features: Vec<&Tensor> = steps
             .iter()
-            .flat_map(|step| step.images)
+            .flat_map(|(step, _)| step.images)
             .map(|image| &image.features)
             .collect();
         if features.is_empty() {
@@ -214,7 +320,7 @@ impl Model {
         // Rows of the embeddings followed by the features, picked in the order of the tokens.
         let mut rows = Vec::with_capacity(embedded.dim(0)?);
         let mut next = embedded.dim(0)? as u32;
-        for step in steps {
+        for (step, _) in steps {
             for token in step.tokens {
                 if *token == self.spec.image_token && !step.images.is_empty() {
                     rows.push(next);

@@ -1,13 +1,16 @@
 //! Opens the model that the options name: finds its files, downloads them, loads the weights.
 
 use super::architecture::LoadStage;
+use super::checkpoint;
+use super::checkpoint::files::{CheckpointFiles, Download, Gate, OnDownload};
 use super::checkpoint::tokenizer::Tokenizer;
-use super::checkpoint::{self, files::Download};
 use super::device;
-use super::load::load;
+use super::load::Checkpoint;
+use super::memory;
 use super::model::Model;
+use super::models;
 use super::nn::linear::Quantization;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::settings::ModelOptions;
 use candle_core::DType;
 use std::sync::Arc;
@@ -31,27 +34,43 @@ pub struct Opened {
     pub tokenizer: Tokenizer,
     /// The model as the user named it.
     pub name: String,
-    /// `cpu`, `cuda` or `metal`.
+    /// For example `cpu`, or `cuda` with the card's name.
     pub device: String,
     /// For example `q8_0` or `bf16`.
     pub detail: String,
     /// Without the download.
     pub load_seconds: f64,
+    /// Why this is the CPU although the build is for an accelerator.
+    pub missing: Option<Error>,
+    pub weight_bytes: u64,
+    /// The most that keys and values may take.
+    pub kv_bytes: u64,
+    /// Free on the device now, where that is known.
+    pub free_bytes: Option<u64>,
 }
 
 /// Finds the model of `options`, downloads it where that is allowed, and loads it.
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
-    let load_options = device::load_options(options)?;
+    let (load_options, missing) = device::load_options(options)?;
     let report = on_opening.clone();
-    let files = checkpoint::find(
-        options,
-        Arc::new(move |download| report(Opening::Download(download))),
-    )?;
+    let sizes = |files: &CheckpointFiles| {
+        let architecture = models::open(files)?;
+        memory::check(architecture.as_ref(), &load_options, options.kv_memory)
+    };
+    let gate = Gate {
+        config: &models::refusals,
+        sizes: &sizes,
+    };
+    let on_download: OnDownload = Arc::new(move |download| report(Opening::Download(download)));
+    let files = checkpoint::find(options, &gate, on_download)?;
     let started = Instant::now();
-    let model = load(&files, &load_options, &mut |stage, done| {
+    let checkpoint = Checkpoint::open(&files)?;
+    let weight_bytes = memory::weight_bytes(checkpoint.architecture.as_ref(), &load_options);
+    let model = checkpoint.load(&files, &load_options, &mut |stage, done| {
         on_opening(Opening::Load(stage, done));
     })?;
     let tokenizer = model.tokenizer(&files)?;
+    let free_bytes = device::free_memory(&load_options.device);
     let dense = match load_options.dtype {
         DType::BF16 => "bf16",
         DType::F16 => "fp16",
@@ -61,12 +80,16 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
         model,
         tokenizer,
         name: options.model.clone(),
-        device: device::name(&load_options.device).to_owned(),
+        device: device::describe(&load_options.device),
         detail: load_options
             .quantization
             .map_or(dense, Quantization::name)
             .to_owned(),
         load_seconds: started.elapsed().as_secs_f64(),
+        missing,
+        weight_bytes,
+        kv_bytes: memory::kv_bytes(options.kv_memory, &load_options.device, free_bytes),
+        free_bytes,
     })
 }
 
@@ -85,7 +108,7 @@ mod tests {
             precision: Precision::Auto,
             quantize: Quantize::Auto,
             batch_size: 1,
-            kv_cache_bytes: 1 << 20,
+            kv_memory: None,
         }
     }
 

@@ -1,9 +1,12 @@
 //! What the engine reports, for both front ends.
 
 use super::Words;
-use crate::engine::{Blocked, Broken, Command, MovedPictures, Rescued, ServerNotice, Warning};
+use crate::engine::{
+    Blocked, Broken, Command, ModelInfo, ModelNotice, MovedPictures, Rescued, ServerNotice, Warning,
+};
 use crate::error::Error;
 use crate::record::Alike;
+use crate::text::gibibytes;
 
 words! {
     no_model_for_attempt: "no attempt can be made: there is no model"
@@ -51,6 +54,18 @@ words! {
         / "{url}: {from} 방식을 받지만 따르지 않아 {to} 방식으로 계속합니다",
     no_probabilities(url): "{url} gives no token probabilities; records have no confidence"
         / "{url}: 토큰 확률을 주지 않아 레코드에 확신도가 없습니다",
+    no_accelerator(why): "the CPU is used, although this build is for an accelerator: {why}"
+        / "이 빌드는 가속기용이지만 CPU를 씁니다: {why}",
+    batch_capped(wanted, fits, allowed, size):
+        "{fits} icons are in flight instead of {wanted}: keys and values may take {allowed}; for \
+         all of them give --kv-memory {size}"
+        / "{wanted}개가 아니라 {fits}개를 한꺼번에 처리합니다. 키와 값에 쓸 수 있는 메모리는 \
+           {allowed}입니다. 모두 처리하려면 --kv-memory {size}을 지정하세요",
+    model_memory(weights, caches): "weights {weights}, keys and values up to {caches}"
+        / "가중치 {weights}, 키와 값 최대 {caches}",
+    model_memory_free(weights, caches, free):
+        "weights {weights}, keys and values up to {caches}, {free} free"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}",
     all_is_in(error, path): "{error}; all that it held is in {path}"
         / "{error}. 저널의 내용은 모두 {path}에 있습니다",
     restore_goes_on(path, outdir):
@@ -75,6 +90,7 @@ impl Words {
             Warning::Source(text) => text.clone(),
             Warning::Export(notice) => self.file_notice(notice),
             Warning::Server(notice) => self.server_notice(notice),
+            Warning::Model(notice) => self.model_notice(notice),
             Warning::NoModel => self.no_model_for_attempt().to_owned(),
             Warning::Refused(error) => self.cause(error).to_owned(),
             Warning::RunToRestore(path) => {
@@ -134,6 +150,28 @@ impl Words {
             }) => self.one_changed_alike(percent, decided),
             Some(Alike { changed, decided }) => self.changed_alike(percent, changed, decided),
         }
+    }
+
+    fn model_notice(self, notice: &ModelNotice) -> String {
+        match notice {
+            ModelNotice::NoAccelerator(error) => self.no_accelerator(self.cause(error)),
+            ModelNotice::BatchCapped {
+                wanted,
+                fits,
+                allowed,
+                needed,
+            } => self.batch_capped(wanted, fits, gibibytes(*allowed), size(*needed)),
+        }
+    }
+
+    /// What a model in this process takes; nothing where it is elsewhere.
+    pub fn memory(self, info: &ModelInfo) -> Option<String> {
+        let memory = info.memory?;
+        let (weights, caches) = (gibibytes(memory.weights), gibibytes(memory.caches));
+        Some(match memory.free {
+            Some(free) => self.model_memory_free(weights, caches, gibibytes(free)),
+            None => self.model_memory(weights, caches),
+        })
     }
 
     pub fn server_notice(self, notice: &ServerNotice) -> String {
@@ -214,6 +252,17 @@ impl Words {
         match self.hint(error) {
             Some(hint) => worded.with_hint(hint),
             None => worded,
+        }
+    }
+}
+
+/// Bytes as an option takes them, rounded up.
+fn size(bytes: u64) -> String {
+    match bytes >> 30 {
+        0 => format!("{}MiB", bytes.div_ceil(1 << 20)),
+        _ => {
+            let gib = bytes as f64 / f64::from(1 << 30);
+            format!("{:.1}GiB", (gib * 10.0).ceil() / 10.0)
         }
     }
 }

@@ -68,7 +68,7 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
     std::fs::write(desk.source("m.jsonl"), lines).unwrap();
     let found = doctor(&desk, &["--input", "source/m.jsonl"], 0);
     let words = [
-        "images: 1, items without an image: 1, warnings: 1",
+        "images: 1, items without an image: 1, rows refused: 1, warnings: 1",
         "line 2",
     ];
     expect(&found, "source", "limited", &words);

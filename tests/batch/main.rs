@@ -26,5 +26,6 @@ mod lawful;
 mod model;
 mod options;
 mod outdir;
+mod report;
 mod sources;
 mod usage;

@@ -78,6 +78,7 @@ pub fn watched(
             }
             LabelEvent::Notice(notice) => notices.push(Words::ENGLISH.server_notice(notice)),
             LabelEvent::Counts(now) => counts = *now,
+            LabelEvent::ModelNotice(notice) => unreachable!("{notice:?}"),
             LabelEvent::Partial { .. } | LabelEvent::Changed(_) | LabelEvent::Waiting(_) => {}
         }
     }

@@ -101,8 +101,7 @@ fn shared_part(model: &Model, case: &Case) -> usize {
 
 #[test]
 fn many_requests_together_get_the_reference_answers() {
-    for fixture in FIXTURES {
-        let model = load(fixture, None);
+    for (fixture, model) in models() {
         let cases = reference(fixture).0;
         // Fewer slots than requests, and steps too small for a whole prompt.
         for (slots, step_tokens) in [(1, 512), (3, 20), (8, 512), (20, 64)] {
@@ -158,8 +157,7 @@ fn finish_and_count(generator: &mut Generator) -> (BTreeMap<u64, Vec<u32>>, usiz
 
 #[test]
 fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
-    for fixture in FIXTURES {
-        let model = load(fixture, None);
+    for (fixture, model) in models() {
         for case in &reference(fixture).0 {
             let mut generator = generator(&model, 4, 512);
             let shared = shared_part(&model, case);
@@ -197,39 +195,41 @@ fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
 
 #[test]
 fn end_tokens_can_be_suppressed() {
-    let model = load("flat", None);
-    let ends = model.spec().end_tokens.clone();
-    let mut generator = generator(&model, 8, 512);
-    for (ticket, case) in (0..).zip(&reference("flat").0) {
-        let mut request = request(&model, case, ticket, 0);
-        request.ignore_eos = true;
-        request.max_new_tokens = 200;
-        generator.add(request);
-    }
-    for answer in finish(&mut generator).values() {
-        assert_eq!(answer.tokens.len(), 200);
-        assert!(!answer.ids().iter().any(|id| ends.contains(id)));
+    for model in both("flat") {
+        let ends = model.spec().end_tokens.clone();
+        let mut generator = generator(&model, 8, 512);
+        for (ticket, case) in (0..).zip(&reference("flat").0) {
+            let mut request = request(&model, case, ticket, 0);
+            request.ignore_eos = true;
+            request.max_new_tokens = 200;
+            generator.add(request);
+        }
+        for answer in finish(&mut generator).values() {
+            assert_eq!(answer.tokens.len(), 200);
+            assert!(!answer.ids().iter().any(|id| ends.contains(id)));
+        }
     }
 }
 
 #[test]
 fn a_seed_repeats_an_answer_whatever_else_runs() {
-    let model = load("parts", None);
-    let cases = reference("parts").0;
-    let answer = |others: usize, seed: u64| {
-        let mut generator = generator(&model, 8, 512);
-        for ticket in 0..=others {
-            let mut request = request(&model, &cases[ticket % 5], ticket as u64, 0);
-            request.sampling = Sampling {
-                temperature: 1.0,
-                seed,
-            };
-            generator.add(request);
-        }
-        finish(&mut generator)[&0].ids()
-    };
-    assert_eq!(answer(0, 3), answer(5, 3));
-    assert_ne!(answer(0, 3), answer(0, 4));
+    for model in both("parts") {
+        let cases = reference("parts").0;
+        let answer = |others: usize, seed: u64| {
+            let mut generator = generator(&model, 8, 512);
+            for ticket in 0..=others {
+                let mut request = request(&model, &cases[ticket % 5], ticket as u64, 0);
+                request.sampling = Sampling {
+                    temperature: 1.0,
+                    seed,
+                };
+                generator.add(request);
+            }
+            finish(&mut generator)[&0].ids()
+        };
+        assert_eq!(answer(0, 3), answer(5, 3));
+        assert_ne!(answer(0, 3), answer(0, 4));
+    }
 }
 
 /// A grammar of places: each is either free among some tokens or fixed.
@@ -282,225 +282,231 @@ impl Constraint for Places {
 
 #[test]
 fn a_constraint_holds_and_forced_tokens_need_no_step() {
-    let model = load("nested", None);
-    let case = &reference("nested").0[1];
-    let free = || vec![40, 41, 42, 43];
-    let fixed = |tokens: std::ops::Range<u32>| tokens.map(|token| vec![token]);
-    let mut places: Vec<Vec<u32>> = fixed(50..55).collect();
-    places.extend([free(), free()]);
-    places.extend(fixed(60..70));
-    places.push(free());
-    places.extend(fixed(70..73));
+    for model in both("nested") {
+        let case = &reference("nested").0[1];
+        let free = || vec![40, 41, 42, 43];
+        let fixed = |tokens: std::ops::Range<u32>| tokens.map(|token| vec![token]);
+        let mut places: Vec<Vec<u32>> = fixed(50..55).collect();
+        places.extend([free(), free()]);
+        places.extend(fixed(60..70));
+        places.push(free());
+        places.extend(fixed(70..73));
 
-    let mut generator = generator(&model, 4, 512);
-    let mut constrained = request(&model, case, 1, 0);
-    constrained.constraint = Some(Box::new(Places::new(places.clone())));
-    generator.add(constrained);
-    generator.add(request(&model, case, 2, 0));
-    let mut steps = 0;
-    let mut tokens = Vec::new();
-    let mut others = Vec::new();
-    let mut done = false;
-    while !done {
-        steps += 1;
-        for event in generator.step() {
-            match event {
-                GenerateEvent::Token { ticket: 1, token } => tokens.push(token),
-                GenerateEvent::Done {
-                    ticket: 1, reason, ..
-                } => {
-                    assert_eq!(reason, FinishReason::Stop);
-                    done = true;
+        let mut generator = generator(&model, 4, 512);
+        let mut constrained = request(&model, case, 1, 0);
+        constrained.constraint = Some(Box::new(Places::new(places.clone())));
+        generator.add(constrained);
+        generator.add(request(&model, case, 2, 0));
+        let mut steps = 0;
+        let mut tokens = Vec::new();
+        let mut others = Vec::new();
+        let mut done = false;
+        while !done {
+            steps += 1;
+            for event in generator.step() {
+                match event {
+                    GenerateEvent::Token { ticket: 1, token } => tokens.push(token),
+                    GenerateEvent::Done {
+                        ticket: 1, reason, ..
+                    } => {
+                        assert_eq!(reason, FinishReason::Stop);
+                        done = true;
+                    }
+                    other => others.push(other),
                 }
-                other => others.push(other),
             }
         }
-    }
-    assert_eq!(steps, 3, "one for each choice");
-    assert_eq!(tokens.len(), places.len());
+        assert_eq!(steps, 3, "one for each choice");
+        assert_eq!(tokens.len(), places.len());
 
-    // The same by hand: feed every token, check the allowed logits where there was a choice.
-    let mut sequence = model.sequence(None);
-    let images = images(&model, case);
-    let mut logits = last_row(&feed(&model, &mut sequence, &case.token_ids, &images));
-    for (token, place) in tokens.iter().zip(&places) {
-        assert!(place.contains(&token.id));
-        assert_eq!(token.forced, place.len() == 1);
-        if token.forced {
-            assert_eq!(token.logprob, None);
-        } else {
-            let best = place
-                .iter()
-                .copied()
-                .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]));
-            assert_eq!(Some(token.id), best);
-            let logprob = log_probability(&logits, token.id);
-            assert!((token.logprob.unwrap() - logprob).abs() < 1e-4);
+        // The same by hand: feed every token, check the allowed logits where there was a choice.
+        let mut sequence = new_sequence(&model, None);
+        let images = images(&model, case);
+        let mut logits = last_row(&feed(&model, &mut sequence, &case.token_ids, &images));
+        for (token, place) in tokens.iter().zip(&places) {
+            assert!(place.contains(&token.id));
+            assert_eq!(token.forced, place.len() == 1);
+            if token.forced {
+                assert_eq!(token.logprob, None);
+            } else {
+                let best = place
+                    .iter()
+                    .copied()
+                    .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]));
+                assert_eq!(Some(token.id), best);
+                let logprob = log_probability(&logits, token.id);
+                assert!((token.logprob.unwrap() - logprob).abs() < 1e-4);
+            }
+            logits = last_row(&feed(&model, &mut sequence, &[token.id], &[]));
         }
-        logits = last_row(&feed(&model, &mut sequence, &[token.id], &[]));
-    }
-    let others = finish_after(others, &mut generator);
-    assert_eq!(
-        others[&2].ids(),
-        expected(&model, case),
-        "the other went on"
-    );
-}
-
-#[test]
-fn the_limit_cuts_forced_tokens() {
-    let model = load("flat", None);
-    let case = &reference("flat").0[0];
-    let fixed: Vec<Vec<u32>> = (30..60).map(|token| vec![token]).collect();
-    let mut generator = generator(&model, 4, 512);
-    for (ticket, limit) in [(1, 0), (2, 1), (3, 7)] {
-        let mut request = request(&model, case, ticket, 0);
-        request.max_new_tokens = limit;
-        request.constraint = Some(Box::new(Places::new(fixed.clone())));
-        generator.add(request);
-    }
-    let answers = finish(&mut generator);
-    for (ticket, limit) in [(1, 0), (2, 1), (3, 7)] {
-        assert_eq!(answers[&ticket].tokens.len(), limit as usize);
-        assert_eq!(answers[&ticket].end, Some((FinishReason::Length, None)));
+        let others = finish_after(others, &mut generator);
         assert_eq!(
-            answers[&ticket].ids(),
-            (30..30 + limit).collect::<Vec<u32>>()
+            others[&2].ids(),
+            expected(&model, case),
+            "the other went on"
         );
     }
 }
 
 #[test]
+fn the_limit_cuts_forced_tokens() {
+    for model in both("flat") {
+        let case = &reference("flat").0[0];
+        let fixed: Vec<Vec<u32>> = (30..60).map(|token| vec![token]).collect();
+        let mut generator = generator(&model, 4, 512);
+        for (ticket, limit) in [(1, 0), (2, 1), (3, 7)] {
+            let mut request = request(&model, case, ticket, 0);
+            request.max_new_tokens = limit;
+            request.constraint = Some(Box::new(Places::new(fixed.clone())));
+            generator.add(request);
+        }
+        let answers = finish(&mut generator);
+        for (ticket, limit) in [(1, 0), (2, 1), (3, 7)] {
+            assert_eq!(answers[&ticket].tokens.len(), limit as usize);
+            assert_eq!(answers[&ticket].end, Some((FinishReason::Length, None)));
+            assert_eq!(
+                answers[&ticket].ids(),
+                (30..30 + limit).collect::<Vec<u32>>()
+            );
+        }
+    }
+}
+
+#[test]
 fn an_invalid_request_fails_alone() {
-    let model = load("flat", None);
-    let cases = reference("flat").0;
-    let mut generator = Generator::new(
-        &model,
-        GeneratorOptions {
-            slots: 8,
-            step_tokens: 512,
-            cache_bytes: model.cache_bytes(600),
-        },
-    );
-    generator.add(request(&model, &cases[1], 0, 10));
+    for model in both("flat") {
+        let cases = reference("flat").0;
+        let mut generator = Generator::new(
+            &model,
+            GeneratorOptions {
+                slots: 8,
+                step_tokens: 512,
+                cache_bytes: model.cache_bytes(600),
+            },
+        );
+        generator.add(request(&model, &cases[1], 0, 10));
 
-    let mut no_image = request(&model, &cases[1], 1, 0);
-    no_image.images.clear();
-    generator.add(no_image);
-    let mut bad_patches = request(&model, &cases[1], 2, 0);
-    bad_patches.images[0].pixels.pop();
-    generator.add(bad_patches);
-    let image_in_prefix = shared_part(&model, &cases[1]) + 3;
-    generator.add(request(&model, &cases[1], 3, image_in_prefix));
-    let mut too_long = request(&model, &cases[0], 4, 0);
-    too_long.max_new_tokens = 5000;
-    generator.add(too_long);
-    let mut too_large = request(&model, &cases[0], 5, 0);
-    too_large.max_new_tokens = 700;
-    generator.add(too_large);
-    let mut empty = request(&model, &cases[0], 6, 0);
-    empty.tokens.clear();
-    generator.add(empty);
-    let mut outside = request(&model, &cases[0], 7, 0);
-    outside.tokens.push(99_999);
-    generator.add(outside);
-    let mut broken = request(&model, &cases[0], 8, 0);
-    let mut grammar = Places::new(vec![vec![40, 41]; 20]);
-    grammar.broken_at = Some(5);
-    broken.constraint = Some(Box::new(grammar));
-    generator.add(broken);
-    generator.add(request(&model, &cases[2], 9, 10));
+        let mut no_image = request(&model, &cases[1], 1, 0);
+        no_image.images.clear();
+        generator.add(no_image);
+        let mut bad_patches = request(&model, &cases[1], 2, 0);
+        bad_patches.images[0].pixels.pop();
+        generator.add(bad_patches);
+        let image_in_prefix = shared_part(&model, &cases[1]) + 3;
+        generator.add(request(&model, &cases[1], 3, image_in_prefix));
+        let mut too_long = request(&model, &cases[0], 4, 0);
+        too_long.max_new_tokens = 5000;
+        generator.add(too_long);
+        let mut too_large = request(&model, &cases[0], 5, 0);
+        too_large.max_new_tokens = 700;
+        generator.add(too_large);
+        let mut empty = request(&model, &cases[0], 6, 0);
+        empty.tokens.clear();
+        generator.add(empty);
+        let mut outside = request(&model, &cases[0], 7, 0);
+        outside.tokens.push(99_999);
+        generator.add(outside);
+        let mut broken = request(&model, &cases[0], 8, 0);
+        let mut grammar = Places::new(vec![vec![40, 41]; 20]);
+        grammar.broken_at = Some(5);
+        broken.constraint = Some(Box::new(grammar));
+        generator.add(broken);
+        generator.add(request(&model, &cases[2], 9, 10));
 
-    let answers = finish(&mut generator);
-    for (ticket, case) in [(0, &cases[1]), (9, &cases[2])] {
-        assert_eq!(answers[&ticket].error, None);
-        assert_eq!(answers[&ticket].ids(), expected(&model, case));
+        let answers = finish(&mut generator);
+        for (ticket, case) in [(0, &cases[1]), (9, &cases[2])] {
+            assert_eq!(answers[&ticket].error, None);
+            assert_eq!(answers[&ticket].ids(), expected(&model, case));
+        }
+        for (ticket, cause) in [
+            (1, "image"),
+            (2, "patches"),
+            (3, "image"),
+            (4, "5048 tokens"),
+            (5, "MiB"),
+            (6, "needs a token"),
+            (7, "vocabulary"),
+            (8, "the grammar broke"),
+        ] {
+            let error = answers[&ticket].error.as_ref().unwrap();
+            assert!(error.cause.contains(cause), "{ticket}: {error}");
+            assert_eq!(answers[&ticket].end, None);
+        }
+        assert_eq!(answers[&8].tokens.len(), 5);
     }
-    for (ticket, cause) in [
-        (1, "image"),
-        (2, "patches"),
-        (3, "image"),
-        (4, "5048 tokens"),
-        (5, "MiB"),
-        (6, "needs a token"),
-        (7, "vocabulary"),
-        (8, "the grammar broke"),
-    ] {
-        let error = answers[&ticket].error.as_ref().unwrap();
-        assert!(error.cause.contains(cause), "{ticket}: {error}");
-        assert_eq!(answers[&ticket].end, None);
-    }
-    assert_eq!(answers[&8].tokens.len(), 5);
 }
 
 #[test]
 fn requests_wait_for_memory_and_for_slots() {
-    let model = load("flat", None);
-    let cases = reference("flat").0;
-    let each = model.cache_bytes(cases[0].token_ids.len() + NEW_TOKENS);
-    let mut generator = Generator::new(
-        &model,
-        GeneratorOptions {
-            slots: 4,
-            step_tokens: 512,
-            cache_bytes: 2 * each,
-        },
-    );
-    for ticket in 0..5 {
-        generator.add(request(&model, &cases[0], ticket, 0));
+    for model in both("flat") {
+        let cases = reference("flat").0;
+        let each = model.cache_bytes(cases[0].token_ids.len() + NEW_TOKENS);
+        let mut generator = Generator::new(
+            &model,
+            GeneratorOptions {
+                slots: 4,
+                step_tokens: 512,
+                cache_bytes: 2 * each,
+            },
+        );
+        for ticket in 0..5 {
+            generator.add(request(&model, &cases[0], ticket, 0));
+        }
+        assert_eq!(generator.free_slots(), 0);
+        let first = generator.step();
+        assert_eq!(generator.last_step().sequences, 2);
+        let answers = finish_after(first, &mut generator);
+        assert!(answers.values().all(|answer| answer.error.is_none()));
+        assert_eq!(answers.len(), 5);
+        assert_eq!(generator.free_slots(), 4);
     }
-    assert_eq!(generator.free_slots(), 0);
-    let first = generator.step();
-    assert_eq!(generator.last_step().sequences, 2);
-    let answers = finish_after(first, &mut generator);
-    assert!(answers.values().all(|answer| answer.error.is_none()));
-    assert_eq!(answers.len(), 5);
-    assert_eq!(generator.free_slots(), 4);
 }
 
 #[test]
 fn a_canceled_request_gives_no_more_events() {
-    let model = load("flat", None);
-    let cases = reference("flat").0;
-    let mut generator = generator(&model, 2, 512);
-    for ticket in 0..4 {
-        generator.add(request(&model, &cases[ticket as usize], ticket, 0));
+    for model in both("flat") {
+        let cases = reference("flat").0;
+        let mut generator = generator(&model, 2, 512);
+        for ticket in 0..4 {
+            generator.add(request(&model, &cases[ticket as usize], ticket, 0));
+        }
+        let first = generator.step();
+        assert!(generator.cancel(1), "in flight");
+        assert!(generator.cancel(3), "waiting");
+        assert!(!generator.cancel(17));
+        let first = first
+            .into_iter()
+            .filter(|event| !matches!(event, GenerateEvent::Token { ticket: 1, .. }));
+        let answers = finish_after(first.collect(), &mut generator);
+        assert_eq!(answers.keys().copied().collect::<Vec<u64>>(), [0, 2]);
+        assert_eq!(answers[&2].ids(), expected(&model, &cases[2]));
     }
-    let first = generator.step();
-    assert!(generator.cancel(1), "in flight");
-    assert!(generator.cancel(3), "waiting");
-    assert!(!generator.cancel(17));
-    let first = first
-        .into_iter()
-        .filter(|event| !matches!(event, GenerateEvent::Token { ticket: 1, .. }));
-    let answers = finish_after(first.collect(), &mut generator);
-    assert_eq!(answers.keys().copied().collect::<Vec<u64>>(), [0, 2]);
-    assert_eq!(answers[&2].ids(), expected(&model, &cases[2]));
 }
 
 #[test]
 fn different_prefixes_take_turns_in_little_memory() {
-    let model = load("nested", None);
-    let cases = reference("nested").0;
-    let most = model.cache_bytes(cases[1].token_ids.len() + NEW_TOKENS + 64);
-    let mut generator = Generator::new(
-        &model,
-        GeneratorOptions {
-            slots: 4,
-            step_tokens: 16,
-            cache_bytes: most,
-        },
-    );
-    for round in 0..3 {
-        for (ticket, case) in (round * 5..).zip(&cases) {
-            generator.add(request(&model, case, ticket, shared_part(&model, case)));
+    for model in both("nested") {
+        let cases = reference("nested").0;
+        let most = model.cache_bytes(cases[1].token_ids.len() + NEW_TOKENS + 64);
+        let mut generator = Generator::new(
+            &model,
+            GeneratorOptions {
+                slots: 4,
+                step_tokens: 16,
+                cache_bytes: most,
+            },
+        );
+        for round in 0..3 {
+            for (ticket, case) in (round * 5..).zip(&cases) {
+                generator.add(request(&model, case, ticket, shared_part(&model, case)));
+            }
         }
-    }
-    let answers = finish(&mut generator);
-    assert_eq!(answers.len(), 15);
-    for (ticket, answer) in answers {
-        let case = &cases[ticket as usize % 5];
-        assert_eq!(answer.error, None);
-        assert_eq!(answer.ids(), expected(&model, case), "{}", case.name);
+        let answers = finish(&mut generator);
+        assert_eq!(answers.len(), 15);
+        for (ticket, answer) in answers {
+            let case = &cases[ticket as usize % 5];
+            assert_eq!(answer.error, None);
+            assert_eq!(answer.ids(), expected(&model, case), "{}", case.name);
+        }
     }
 }

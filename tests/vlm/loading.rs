@@ -1,6 +1,7 @@
 //! Checkpoints that are damaged or do not fit together.
 
 use super::*;
+use labeler_tui::vlm::checkpoint::files::Gate;
 
 /// A copy of a fixture, to be damaged.
 fn copy(fixture: &str) -> tempfile::TempDir {
@@ -113,4 +114,156 @@ fn a_configuration_that_makes_no_sense_is_an_error() {
     let folder = copy("flat");
     std::fs::write(folder.path().join("config.json"), "{").unwrap();
     assert!(refusal(folder.path()).contains("config.json"));
+}
+
+/// What is said of a folder by those who look before they load.
+fn look(folder: &Path) -> (String, String) {
+    let gate = Gate {
+        config: &vlm::models::refusals,
+        ..Gate::OPEN
+    };
+    let error = CheckpointFiles::checked_folder(folder, &gate).unwrap_err();
+    (error.cause, error.hint.unwrap_or_default())
+}
+
+#[test]
+fn every_refusal_says_what_to_do() {
+    type Edit = fn(&Path);
+    let cases: [(&str, Edit, &str, &str); 12] = [
+        (
+            "another architecture",
+            |folder| {
+                edit_config(folder, "config.json", |config| {
+                    config["model_type"] = "qwen2_5_vl".into();
+                });
+            },
+            "qwen2_5_vl",
+            "--endpoint",
+        ),
+        (
+            "AWQ",
+            |folder| pack(folder, r#"{"quant_method": "awq"}"#),
+            "awq",
+            "vLLM",
+        ),
+        (
+            "GPTQ",
+            |folder| pack(folder, r#"{"quant_method": "gptq"}"#),
+            "gptq",
+            "vLLM",
+        ),
+        (
+            "fp8",
+            |folder| pack(folder, r#"{"quant_method": "fp8"}"#),
+            "fp8",
+            "vLLM",
+        ),
+        (
+            "bitsandbytes",
+            |folder| pack(folder, r#"{"load_in_4bit": true}"#),
+            "bitsandbytes",
+            "--quantize q4k",
+        ),
+        (
+            "MLX",
+            |folder| {
+                edit_config(folder, "config.json", |config| {
+                    config["quantization"] = serde_json::json!({"group_size": 64, "bits": 4});
+                });
+            },
+            "MLX",
+            "--quantize q4k",
+        ),
+        (
+            "a LoRA adapter",
+            |folder| {
+                std::fs::remove_file(folder.join("config.json")).unwrap();
+                std::fs::write(folder.join("adapter_config.json"), "{}").unwrap();
+            },
+            "LoRA",
+            "merge it",
+        ),
+        (
+            "GGUF",
+            |folder| {
+                std::fs::remove_file(folder.join("config.json")).unwrap();
+                std::fs::write(folder.join("model-Q4_K_M.gguf"), "GGUF").unwrap();
+            },
+            "GGUF",
+            "llama-server",
+        ),
+        (
+            "pytorch_model.bin",
+            |folder| {
+                let weights = folder.join("model.safetensors");
+                std::fs::rename(weights, folder.join("pytorch_model.bin")).unwrap();
+            },
+            "pytorch_model.bin",
+            "save_pretrained",
+        ),
+        (
+            "weights that Git LFS left out",
+            |folder| std::fs::write(folder.join("model.safetensors"), POINTER).unwrap(),
+            "model.safetensors is a Git LFS pointer",
+            "git lfs pull",
+        ),
+        (
+            "a configuration that Git LFS left out",
+            |folder| std::fs::write(folder.join("config.json"), POINTER).unwrap(),
+            "config.json is a Git LFS pointer",
+            "git lfs pull",
+        ),
+        (
+            "no weights",
+            |folder| std::fs::remove_file(folder.join("model.safetensors")).unwrap(),
+            "lacks model.safetensors",
+            "published",
+        ),
+    ];
+    for (what, edit, cause, hint) in cases {
+        let folder = copy("flat");
+        edit(folder.path());
+        let said = look(folder.path());
+        assert!(said.0.contains(cause), "{what}: {said:?}");
+        assert!(said.1.contains(hint), "{what}: {said:?}");
+    }
+}
+
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+
+fn pack(folder: &Path, how: &str) {
+    edit_config(folder, "config.json", |config| {
+        config["quantization_config"] = serde_json::from_str(how).unwrap();
+    });
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
+    let folder = copy("flat");
+    edit_config(folder.path(), "config.json", |config| {
+        config["model_type"] = "qwen3_vl".into();
+    });
+    pack(folder.path(), r#"{"quant_method": "bitsandbytes"}"#);
+    std::fs::write(folder.path().join("model.safetensors"), POINTER).unwrap();
+    std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+    let (cause, hint) = look(folder.path());
+    let places: Vec<usize> = [
+        "qwen3_vl",
+        "bitsandbytes",
+        "Git LFS",
+        "lacks tokenizer.json",
+    ]
+    .iter()
+    .map(|words| {
+        cause
+            .find(words)
+            .unwrap_or_else(|| panic!("{words}: {cause}"))
+    })
+    .collect();
+    assert!(places.is_sorted(), "{cause}");
+    assert!(
+        hint.contains("--endpoint") && hint.contains("git lfs pull"),
+        "{hint}"
+    );
+    assert_eq!(look(folder.path()).0, cause);
 }

@@ -17,8 +17,8 @@ use candle_core::{DType, Device, Tensor};
 use labeler_tui::icon::{self, Picture};
 use labeler_tui::record::Background;
 use labeler_tui::vlm::{
-    self, CheckpointFiles, Grid, ImageFeatures, ImagePatches, LoadOptions, Model, Quantization,
-    Sequence, SequenceStep,
+    self, Backend, CheckpointFiles, Grid, ImageFeatures, ImagePatches, LoadOptions, Model, Prefix,
+    Quantization, Sequence, SequenceStep,
 };
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -48,13 +48,38 @@ fn fixtures() -> PathBuf {
 }
 
 fn load(fixture: &str, quantization: Option<Quantization>) -> Model {
+    load_with(fixture, &options(quantization))
+}
+
+fn load_with(fixture: &str, options: &LoadOptions) -> Model {
     let files = CheckpointFiles::folder(&fixtures().join(fixture)).unwrap();
-    vlm::load(&files, &options(quantization), &mut |_, _| {}).unwrap()
+    vlm::load(&files, options, &mut |_, _| {}).unwrap()
+}
+
+/// A fixture as the CPU computes it, and as accelerators do.
+fn both(fixture: &str) -> [Model; 2] {
+    [Backend::Slices, Backend::Tensors].map(|backend| {
+        let mut options = options(None);
+        options.backend = backend;
+        load_with(fixture, &options)
+    })
+}
+
+/// Both models of every fixture.
+fn models() -> impl Iterator<Item = (&'static str, Model)> {
+    let all = FIXTURES.into_iter();
+    all.flat_map(|fixture| both(fixture).map(|model| (fixture, model)))
+}
+
+/// A sequence that is alone.
+fn new_sequence(model: &Model, prefix: Option<Arc<Prefix>>) -> Sequence {
+    model.sequence(prefix, None).unwrap()
 }
 
 fn options(quantization: Option<Quantization>) -> LoadOptions {
     LoadOptions {
         device: Device::Cpu,
+        backend: Backend::Slices,
         dtype: DType::F32,
         quantization,
         cache: None,
@@ -130,7 +155,12 @@ fn feed(
 /// Logits of every token of a case's prompt.
 fn prompt_logits(model: &Model, case: &Case) -> Tensor {
     let images = images(model, case);
-    feed(model, &mut model.sequence(None), &case.token_ids, &images)
+    feed(
+        model,
+        &mut new_sequence(model, None),
+        &case.token_ids,
+        &images,
+    )
 }
 
 fn last_row(logits: &Tensor) -> Vec<f32> {

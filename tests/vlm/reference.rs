@@ -4,8 +4,7 @@ use super::*;
 
 #[test]
 fn pixels_are_those_of_the_reference() {
-    for fixture in FIXTURES {
-        let model = load(fixture, None);
+    for (fixture, model) in models() {
         let [mean, std] = normalization(fixture);
         let (cases, answers) = reference(fixture);
         for case in &cases {
@@ -45,8 +44,7 @@ fn pixels_are_those_of_the_reference() {
 
 #[test]
 fn features_and_logits_are_those_of_the_reference() {
-    for fixture in FIXTURES {
-        let model = load(fixture, None);
+    for (fixture, model) in models() {
         let (cases, answers) = reference(fixture);
         for case in &cases {
             let images = images(&model, case);
@@ -74,10 +72,9 @@ fn features_and_logits_are_those_of_the_reference() {
 
 #[test]
 fn greedy_answers_are_those_of_the_reference() {
-    for fixture in FIXTURES {
-        let model = load(fixture, None);
+    for (fixture, model) in models() {
         for case in reference(fixture).0 {
-            let mut sequence = model.sequence(None);
+            let mut sequence = new_sequence(&model, None);
             let images = images(&model, &case);
             let mut logits = last_row(&feed(&model, &mut sequence, &case.token_ids, &images));
             for (token, logprob) in case.greedy.iter().zip(&case.logprobs) {
@@ -107,6 +104,30 @@ fn eight_bit_weights_stay_close() {
             };
             let cosine = cosine(&numbers(&exact), &numbers(&coarse));
             assert!(cosine >= 0.999, "{fixture} {}: {cosine}", case.name);
+        }
+    }
+}
+
+#[test]
+fn half_precision_tensors_stay_close() {
+    for fixture in FIXTURES {
+        let exact = load(fixture, None);
+        for (dtype, least) in [(DType::BF16, 0.998), (DType::F16, 0.9999)] {
+            let mut options = options(None);
+            (options.backend, options.dtype) = (Backend::Tensors, dtype);
+            let coarse = load_with(fixture, &options);
+            for case in reference(fixture).0 {
+                let numbers = |model| {
+                    let logits = prompt_logits(model, &case).flatten_all().unwrap();
+                    logits.to_vec1::<f32>().unwrap()
+                };
+                let cosine = cosine(&numbers(&exact), &numbers(&coarse));
+                assert!(
+                    cosine >= least,
+                    "{fixture} {} {dtype:?}: {cosine}",
+                    case.name
+                );
+            }
         }
     }
 }

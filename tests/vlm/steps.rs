@@ -4,26 +4,26 @@ use super::*;
 
 #[test]
 fn later_tokens_never_change_earlier_logits() {
-    let model = load("flat", None);
-    let case = &reference("flat").0[1];
-    let whole = prompt_logits(&model, case);
-    let images = images(&model, case);
-    let cut = case.token_ids.len() - 9;
-    let mut changed = case.token_ids.clone();
-    changed[cut..].reverse();
-    let other = feed(&model, &mut model.sequence(None), &changed, &images);
-    let head = |x: &Tensor| x.narrow(0, 0, cut).unwrap();
-    assert!(furthest(&head(&whole), &head(&other)) < SAME);
-    assert!(
-        furthest(&whole, &other) > 0.1,
-        "the change does reach later ones"
-    );
+    for model in both("flat") {
+        let case = &reference("flat").0[1];
+        let whole = prompt_logits(&model, case);
+        let images = images(&model, case);
+        let cut = case.token_ids.len() - 9;
+        let mut changed = case.token_ids.clone();
+        changed[cut..].reverse();
+        let other = feed(&model, &mut new_sequence(&model, None), &changed, &images);
+        let head = |x: &Tensor| x.narrow(0, 0, cut).unwrap();
+        assert!(furthest(&head(&whole), &head(&other)) < SAME);
+        assert!(
+            furthest(&whole, &other) > 0.1,
+            "the change does reach later ones"
+        );
+    }
 }
 
 #[test]
 fn a_prompt_in_chunks_equals_the_prompt_at_once() {
-    for fixture in FIXTURES {
-        let model = load(fixture, None);
+    for (fixture, model) in models() {
         for case in reference(fixture)
             .0
             .iter()
@@ -31,7 +31,7 @@ fn a_prompt_in_chunks_equals_the_prompt_at_once() {
         {
             let whole = prompt_logits(&model, case);
             for size in [1, 7, 16, 33] {
-                let mut sequence = model.sequence(None);
+                let mut sequence = new_sequence(&model, None);
                 let parts: Vec<Tensor> = case
                     .token_ids
                     .chunks(size)
@@ -47,62 +47,65 @@ fn a_prompt_in_chunks_equals_the_prompt_at_once() {
 
 #[test]
 fn a_sequence_alone_equals_itself_among_others() {
-    let model = load("parts", None);
-    let (cases, _) = reference("parts");
-    let features: Vec<Vec<ImageFeatures>> = cases.iter().map(|case| images(&model, case)).collect();
-    // Seven sequences at different points: some begin, some go on with one token or a few.
-    let mut sequences: Vec<Sequence> = (0..7).map(|_| model.sequence(None)).collect();
-    for (i, sequence) in sequences.iter_mut().enumerate().skip(4) {
-        feed(&model, sequence, &cases[i % 5].token_ids, &features[i % 5]);
-    }
-    let mut steps: Vec<SequenceStep> = sequences
-        .iter_mut()
-        .enumerate()
-        .map(|(i, sequence)| {
-            let going_on = i >= 4;
-            let tokens = match going_on {
-                true => &cases[0].greedy[..i - 3],
-                false => &cases[i].token_ids[..],
+    for model in both("parts") {
+        let (cases, _) = reference("parts");
+        let features: Vec<Vec<ImageFeatures>> =
+            cases.iter().map(|case| images(&model, case)).collect();
+        // Seven sequences at different points: some begin, some go on with one token or a few.
+        let pool = model.pool();
+        let new = |_| model.sequence(None, Some(&pool)).unwrap();
+        let mut sequences: Vec<Sequence> = (0..7).map(new).collect();
+        for (i, sequence) in sequences.iter_mut().enumerate().skip(4) {
+            feed(&model, sequence, &cases[i % 5].token_ids, &features[i % 5]);
+        }
+        let mut steps: Vec<SequenceStep> = sequences
+            .iter_mut()
+            .enumerate()
+            .map(|(i, sequence)| {
+                let going_on = i >= 4;
+                let tokens = match going_on {
+                    true => &cases[0].greedy[..i - 3],
+                    false => &cases[i].token_ids[..],
+                };
+                SequenceStep {
+                    sequence,
+                    tokens,
+                    images: if going_on { &[] } else { &features[i] },
+                    logits: 0..tokens.len(),
+                }
+            })
+            .collect();
+        let together = model.forward(&mut steps).unwrap();
+        for (i, together) in together.iter().enumerate() {
+            let mut alone = new_sequence(&model, None);
+            let logits = if i >= 4 {
+                feed(
+                    &model,
+                    &mut alone,
+                    &cases[i % 5].token_ids,
+                    &features[i % 5],
+                );
+                feed(&model, &mut alone, &cases[0].greedy[..i - 3], &[])
+            } else {
+                feed(&model, &mut alone, &cases[i].token_ids, &features[i])
             };
-            SequenceStep {
-                sequence,
-                tokens,
-                images: if going_on { &[] } else { &features[i] },
-                logits: 0..tokens.len(),
-            }
-        })
-        .collect();
-    let together = model.forward(&mut steps).unwrap();
-    for (i, together) in together.iter().enumerate() {
-        let mut alone = model.sequence(None);
-        let logits = if i >= 4 {
-            feed(
-                &model,
-                &mut alone,
-                &cases[i % 5].token_ids,
-                &features[i % 5],
-            );
-            feed(&model, &mut alone, &cases[0].greedy[..i - 3], &[])
-        } else {
-            feed(&model, &mut alone, &cases[i].token_ids, &features[i])
-        };
-        assert!(furthest(together, &logits) < SAME, "sequence {i}");
+            assert!(furthest(together, &logits) < SAME, "sequence {i}");
+        }
     }
 }
 
 #[test]
 fn a_shared_prefix_equals_none() {
-    for fixture in FIXTURES {
-        let model = load(fixture, None);
+    for (fixture, model) in models() {
         for case in reference(fixture).0 {
             let shared = before_images(&model, &case).unwrap_or(case.token_ids.len() / 2);
-            let mut sequence = model.sequence(None);
+            let mut sequence = new_sequence(&model, None);
             feed(&model, &mut sequence, &case.token_ids[..shared], &[]);
             let prefix = Arc::new(sequence.into_prefix().unwrap());
             let images = images(&model, &case);
             let whole = prompt_logits(&model, &case);
             for _ in 0..2 {
-                let mut sequence = model.sequence(Some(Arc::clone(&prefix)));
+                let mut sequence = new_sequence(&model, Some(Arc::clone(&prefix)));
                 let rest = feed(&model, &mut sequence, &case.token_ids[shared..], &images);
                 let expected = whole
                     .narrow(0, shared, case.token_ids.len() - shared)
@@ -116,47 +119,49 @@ fn a_shared_prefix_equals_none() {
 
 #[test]
 fn truncating_equals_never_having_computed() {
-    let model = load("nested", None);
-    let case = &reference("nested").0[2];
-    let images = images(&model, case);
-    let mut sequence = model.sequence(None);
-    feed(&model, &mut sequence, &case.token_ids, &images);
-    let straight = feed(&model, &mut sequence, &case.greedy[..5], &[]);
-    for detour in [1, 20, 40] {
-        sequence.truncate(case.token_ids.len()).unwrap();
-        feed(&model, &mut sequence, &case.greedy[5..5 + detour], &[]);
-        sequence.truncate(case.token_ids.len()).unwrap();
-        let again = feed(&model, &mut sequence, &case.greedy[..5], &[]);
-        assert_eq!(furthest(&straight, &again), 0.0);
+    for model in both("nested") {
+        let case = &reference("nested").0[2];
+        let images = images(&model, case);
+        let mut sequence = new_sequence(&model, None);
+        feed(&model, &mut sequence, &case.token_ids, &images);
+        let straight = feed(&model, &mut sequence, &case.greedy[..5], &[]);
+        for detour in [1, 20, 40] {
+            sequence.truncate(case.token_ids.len()).unwrap();
+            feed(&model, &mut sequence, &case.greedy[5..5 + detour], &[]);
+            sequence.truncate(case.token_ids.len()).unwrap();
+            let again = feed(&model, &mut sequence, &case.greedy[..5], &[]);
+            assert_eq!(furthest(&straight, &again), 0.0);
+        }
+        assert!(sequence.truncate(10_000).is_err());
     }
-    assert!(sequence.truncate(10_000).is_err());
 }
 
 #[test]
 fn a_step_that_cannot_be_computed_leaves_the_sequence_as_it_was() {
-    let model = load("flat", None);
-    let case = &reference("flat").0[1];
-    let images = images(&model, case);
-    let mut sequence = model.sequence(None);
-    let refused = |sequence: &mut Sequence, tokens: &[u32], images: &[ImageFeatures]| {
-        let mut steps = [SequenceStep {
-            sequence,
-            tokens,
-            images,
-            logits: 0..1,
-        }];
-        model.forward(&mut steps).unwrap_err().to_string()
-    };
-    let twice = [images.clone(), images.clone()].concat();
-    let error = refused(&mut sequence, &case.token_ids, &twice);
-    assert!(error.contains("more images"), "{error}");
-    let error = refused(&mut sequence, &[1, 2, 3], &images);
-    assert!(error.contains("image"), "{error}");
-    let error = refused(&mut sequence, &[1_000_000], &[]);
-    assert!(error.contains("vocabulary"), "{error}");
-    let error = refused(&mut sequence, &[1; 5000], &[]);
-    assert!(error.contains("5000"), "{error}");
-    assert!(sequence.is_empty());
-    let logits = feed(&model, &mut sequence, &case.token_ids, &images);
-    assert_eq!(furthest(&logits, &prompt_logits(&model, case)), 0.0);
+    for model in both("flat") {
+        let case = &reference("flat").0[1];
+        let images = images(&model, case);
+        let mut sequence = new_sequence(&model, None);
+        let refused = |sequence: &mut Sequence, tokens: &[u32], images: &[ImageFeatures]| {
+            let mut steps = [SequenceStep {
+                sequence,
+                tokens,
+                images,
+                logits: 0..1,
+            }];
+            model.forward(&mut steps).unwrap_err().to_string()
+        };
+        let twice = [images.clone(), images.clone()].concat();
+        let error = refused(&mut sequence, &case.token_ids, &twice);
+        assert!(error.contains("more images"), "{error}");
+        let error = refused(&mut sequence, &[1, 2, 3], &images);
+        assert!(error.contains("image"), "{error}");
+        let error = refused(&mut sequence, &[1_000_000], &[]);
+        assert!(error.contains("vocabulary"), "{error}");
+        let error = refused(&mut sequence, &[1; 5000], &[]);
+        assert!(error.contains("5000"), "{error}");
+        assert!(sequence.is_empty());
+        let logits = feed(&model, &mut sequence, &case.token_ids, &images);
+        assert_eq!(furthest(&logits, &prompt_logits(&model, case)), 0.0);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::icon::Measured;
-use crate::labeler::{Answer, LabelRequest, ModelInfo, ServerNotice};
+use crate::labeler::{Answer, LabelRequest, ModelInfo, ModelNotice, ServerNotice};
 use crate::record::{Failure, GroupId, Recoloring};
 use crate::source::GroupEvent;
 
@@ -70,4 +70,5 @@ pub enum ModelEvent {
         error: Error,
     },
     Notice(ServerNotice),
+    ModelNotice(ModelNotice),
 }

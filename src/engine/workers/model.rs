@@ -142,6 +142,7 @@ impl Jobs for Worker<'_> {
                 }
             }
             LabelEvent::Notice(notice) => (self.send)(ModelEvent::Notice(notice)),
+            LabelEvent::ModelNotice(notice) => (self.send)(ModelEvent::ModelNotice(notice)),
             LabelEvent::Changed(info) => (self.send)(ModelEvent::Ready(info)),
             LabelEvent::Counts(counts) => self.metrics.remote(counts),
             LabelEvent::Waiting(waiting) => {

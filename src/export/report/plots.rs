@@ -52,15 +52,16 @@ impl Tally {
     }
 }
 
-/// The colors of color words, for a page.
+/// The colors of color words in all their names, for a page.
 pub fn swatches(vocabulary: &Vocabulary) -> BTreeMap<String, String> {
-    let words = vocabulary.entries(Field::Colors).iter();
-    words
-        .filter_map(|word| {
-            let [r, g, b] = word.rgb()?;
-            Some((word.word.clone(), format!("#{r:02x}{g:02x}{b:02x}")))
-        })
-        .collect()
+    let mut swatches = BTreeMap::new();
+    for word in vocabulary.entries(Field::Colors) {
+        if let Some([r, g, b]) = word.rgb() {
+            let color = format!("#{r:02x}{g:02x}{b:02x}");
+            swatches.extend(word.spellings().map(|name| (name.clone(), color.clone())));
+        }
+    }
+    swatches
 }
 
 /// The numbers above the page.

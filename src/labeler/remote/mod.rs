@@ -296,6 +296,7 @@ impl Labeler for RemoteLabeler {
             device: self.options.endpoints.join(", "),
             detail: self.pool.agreed(),
             slots: self.options.concurrency,
+            memory: None,
         }
     }
 

@@ -28,8 +28,9 @@ enum Way {
     Log,
 }
 
-/// A connection that only reads; `None` where somebody else holds the database.
-pub fn connect(path: &Path) -> Result<Option<Connection>> {
+/// A connection that only reads, and whether it does so without the locks of others; `None` where
+/// somebody else holds the database.
+pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
     let way = way(path)?;
     let parameters = match way {
         Way::Shared => "mode=ro",
@@ -55,7 +56,7 @@ pub fn connect(path: &Path) -> Result<Option<Connection>> {
         Ok(connection)
     };
     match open() {
-        Ok(connection) => Ok(Some(connection)),
+        Ok(connection) => Ok(Some((connection, !matches!(way, Way::Shared)))),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
         Err(error) => Err(unreadable(path, &error)),
     }
@@ -84,7 +85,7 @@ fn way(path: &Path) -> Result<Way> {
         .and_then(|file| file.take(20).read_to_end(&mut head))
         .map_err(|error| cannot_open(path, &error))?;
     let uses_log = head.get(18..20) == Some(&[2, 2]);
-    if !uses_log || locked_by(&beside(path, "-shm"), OPEN_BYTE).is_some() {
+    if !uses_log || is_in_use(path) {
         return Ok(Way::Shared);
     }
     let log = fs::metadata(beside(path, "-wal"));
@@ -92,6 +93,11 @@ fn way(path: &Path) -> Result<Way> {
         0 => Way::Immutable,
         _ => Way::Log,
     })
+}
+
+/// Whether somebody else has a database with a log open.
+pub fn is_in_use(path: &Path) -> bool {
+    locked_by(&beside(path, "-shm"), OPEN_BYTE).is_some()
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {

@@ -138,6 +138,8 @@ struct Database {
     path: PathBuf,
     base: PathBuf,
     connection: Connection,
+    /// Nobody had it open, and what others do to it meanwhile is not seen.
+    is_unlocked: bool,
     run_id: Option<String>,
     naming: EquipmentName,
     /// What is asked of each table, in order.
@@ -153,13 +155,14 @@ impl Database {
         run_id: Option<String>,
         naming: EquipmentName,
     ) -> Result<Self, Refused> {
-        let Some(connection) = connect(path)? else {
+        let Some((connection, is_unlocked)) = connect(path)? else {
             return Err(Refused::Held(connect::holder(path)));
         };
         let mut database = Self {
             path: path.to_owned(),
             base: base_of(path)?,
             connection,
+            is_unlocked,
             run_id,
             naming,
             queries: Vec::new(),
@@ -455,6 +458,15 @@ impl Database {
             }
         }
         texts.end(&self.path, sink);
+        if self.is_unlocked && connect::is_in_use(&self.path) {
+            let text = format!(
+                "{}: another program has opened it while it was read; run again with --resume once \
+                 that is done, so that nothing is missing",
+                self.path.display()
+            );
+            // Whoever has stopped listening has stopped reading.
+            let _ = sink(RowEvent::Warning(text));
+        }
         Ok(())
     }
 }

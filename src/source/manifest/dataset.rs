@@ -2,7 +2,8 @@
 //! as Spark and Hugging Face write them, tar shards, tables.
 
 use super::columns::Columns;
-use super::{Manifest, form, open_file};
+use super::file::Manifest;
+use super::forms::{form, open_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
 use crate::source::reading::{ItemSource, Sink, absolute, base_of};
@@ -33,10 +34,11 @@ pub(super) fn open(
     only: OnlySource,
     columns: &Columns,
 ) -> Result<Box<dyn ItemSource>> {
+    // From the folder on.
     let mut found: [Vec<PathBuf>; KINDS.len()] = Default::default();
     let mut holds_images = false;
     for entry in Walk::new(folder)? {
-        let Found { path, .. } = entry?;
+        let Found { path, inside } = entry?;
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default().to_ascii_lowercase();
         holds_images |= crate::source::folder::is_image(&path);
@@ -45,7 +47,7 @@ pub(super) fn open(
             continue;
         }
         if let Some(kind) = KINDS.iter().position(|is| is(&name)) {
-            found[kind].push(path);
+            found[kind].push(inside);
         }
     }
     let Some(files) = found.into_iter().find(|files| !files.is_empty()) else {
@@ -65,13 +67,13 @@ pub(super) fn open(
     };
     let parts: Result<Vec<_>> = files
         .into_iter()
-        .map(|path| {
+        .map(|inside| {
             open_file(Manifest {
                 prefix: match is_table {
                     true => String::new(),
-                    false => prefix(folder, &path),
+                    false => prefix(&inside),
                 },
-                path,
+                path: folder.join(&inside),
                 base: base.clone(),
                 only,
                 columns: columns.clone(),
@@ -83,11 +85,8 @@ pub(super) fn open(
 
 /// From the dataset to the folder of one of its files, for the paths in that; a folder whose name
 /// is not UTF-8 has none that could be written.
-fn prefix(folder: &Path, path: &Path) -> String {
-    let inside = path
-        .parent()
-        .and_then(|parent| parent.strip_prefix(folder).ok());
-    match inside.and_then(Path::to_str) {
+fn prefix(inside: &Path) -> String {
+    match inside.parent().and_then(Path::to_str) {
         None | Some("") => String::new(),
         Some(inside) => format!("{inside}/"),
     }

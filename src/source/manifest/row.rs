@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// Columns without a use that are named where the ones of use are missing.
 const OTHERS: usize = 8;
+/// Characters of their names.
+const NAME: usize = 40;
 
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +58,8 @@ impl<'a> Row<'a> {
     /// Takes a value by the name of its column.
     pub fn set(&mut self, column: &str, cell: Cell) {
         let Some(known) = self.columns.find(column) else {
-            if self.others.len() < OTHERS && !self.others.iter().any(|other| other == column) {
-                self.others.push(column.to_owned());
+            if self.others.len() < OTHERS {
+                self.others.push(column.chars().take(NAME).collect());
             }
             return;
         };

@@ -228,6 +228,78 @@ fn a_database_in_wal_mode_is_read_without_a_trace() {
 }
 
 #[test]
+fn changes_in_a_log_that_was_left_are_read_without_a_trace() {
+    let dir = database(&["PRAGMA journal_mode = wal", SCHEMA, ROWS]);
+    let writer = Connection::open(dir.path().join("db.sqlite")).unwrap();
+    writer
+        .execute_batch(
+            "PRAGMA wal_autocheckpoint = 0;
+             INSERT INTO cash_items VALUES ('r3', 'o', 0, '', '', '새것', 'u/hat', '')",
+        )
+        .unwrap();
+    // As a collector leaves them that was killed, and as a copy has them.
+    let left = folder(&[]);
+    for name in ["db.sqlite", "db.sqlite-wal"] {
+        fs::copy(dir.path().join(name), left.path().join(name)).unwrap();
+    }
+    let before = files_in(left.path());
+    assert_eq!(before.len(), 2);
+    let read = read(&database_at(left.path().join("db.sqlite"))).unwrap();
+    assert_eq!(read.names().last(), Some(&"새것"));
+    assert!(files_in(left.path()) == before);
+}
+
+#[test]
+fn a_database_that_somebody_holds_is_waited_for() {
+    let dir = database(&[SCHEMA, ROWS]);
+    let path = dir.path().join("db.sqlite");
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut source = open(&database_at(path)).unwrap();
+    let (mut items, mut warnings) = (0, Vec::new());
+    let read = source.read(&mut |event| {
+        match event {
+            RowEvent::Item(_) => items += 1,
+            RowEvent::Warning(text) if text.contains("is locked by") => {
+                writer.execute_batch("COMMIT").unwrap();
+                warnings.push(text);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(read, Ok(()));
+    assert_eq!((items, warnings.len()), (3, 1));
+}
+
+#[test]
+fn an_enormous_value_costs_its_row_or_itself() {
+    let huge = "hex(zeroblob(600000))";
+    let dir = named(&["'모자'".to_owned(), huge.to_owned(), "'칼'".to_owned()]);
+    Connection::open(dir.path().join("db.sqlite"))
+        .unwrap()
+        .execute(
+            &format!("UPDATE cash_items SET cash_item_description = {huge} WHERE preset_no = 2"),
+            [],
+        )
+        .unwrap();
+    let read = rows(&dir).unwrap();
+    let all: Vec<&Item> = read
+        .items
+        .iter()
+        .chain(read.missing.iter().map(|(item, _)| item))
+        .collect();
+    let names: Vec<&str> = all.iter().map(|item| item.item_name.as_str()).collect();
+    assert_eq!(names, ["모자", "칼"]);
+    assert_eq!(all[1].item_description, None);
+    let told = |what: &str| read.warnings.iter().any(|warning| warning.ends_with(what));
+    assert!(told("its name is longer than 1 MiB"), "{:?}", read.warnings);
+    assert!(told(
+        "its description is longer than 1 MiB, and is left out"
+    ));
+}
+
+#[test]
 fn a_damaged_database_is_an_error_and_no_panic() {
     let dir = database(&[SCHEMA, ROWS]);
     let path = dir.path().join("db.sqlite");

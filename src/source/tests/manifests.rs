@@ -286,13 +286,20 @@ fn a_json_array_is_read_row_by_row() {
 }
 
 #[test]
+fn lines_in_a_file_that_is_called_an_array_are_read() {
+    let dir = folder(&[("m.json", format!("\u{feff}{ROW}\n{ROW}\n").as_bytes())]);
+    let read = read(&manifest_at(dir.path().join("m.json"))).unwrap();
+    assert_eq!(read.names(), ["모자", "모자"]);
+}
+
+#[test]
 fn a_broken_array_gives_what_was_whole_and_then_says_where_it_broke() {
     let (read, error) = array(&format!("[{ROW},{ROW},{{\"image"));
     assert_eq!(read.items.len(), 2);
     let error = error.unwrap();
     assert_eq!(error.kind, ErrorKind::Source);
     assert!(error.cause.contains("after row 2"), "{error}");
-    for text in ["", "{}", "5", "[1] x", "[1}", "[\"a]", ROW] {
+    for text in ["", "{\n}", "5", "[1] x", "[1}", "[\"a]"] {
         assert!(array(text).1.is_some(), "{text:?}");
     }
 }

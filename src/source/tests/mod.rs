@@ -117,6 +117,9 @@ fn wrong_use_is_said_at_once() {
     let mut with_run = manifest_at(dir.path().join("rows.jsonl"));
     with_run.run_id = Some("r".to_owned());
     assert_eq!(open(&with_run).unwrap_err().kind, ErrorKind::Usage);
+    let mut mapped = options(SourceKind::Demo);
+    mapped.mapping.name_column = Some("title".to_owned());
+    assert_eq!(open(&mapped).unwrap_err().kind, ErrorKind::Usage);
     assert_eq!(
         open(&manifest_at(dir.path().join("rows.jsonl")))
             .unwrap_err()

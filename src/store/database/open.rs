@@ -43,9 +43,10 @@ pub fn open(outdir: &Path) -> Result<Connection> {
         .symlink_metadata()
         .is_err_and(|error| is_absent(&error));
     // A log without its journal must not be laid over a new one.
-    if is_new && !has_log(outdir) {
-        create(outdir, &shown)?;
-    }
+    let created = match is_new && !has_log(outdir) {
+        true => Some(create(outdir, &shown)?),
+        false => None,
+    };
     // SQLite would create it without regard to the umask; its logs take over the mode.
     open_own(&shown, OpenOptions::new().read(true).write(true))?;
     for log in JOURNAL_LOGS {
@@ -88,27 +89,41 @@ pub fn open(outdir: &Path) -> Result<Connection> {
     )
     .map_err(doing(&opening))?;
     db.set_prepared_statement_cache_capacity(64);
-    migrate(&mut db).map_err(doing(&opening))?;
-    begin_generation(&db)?;
+    match created {
+        Some(generation) => {
+            // What has been read can be written again, should the file be damaged during this run.
+            structure(&db, "quick_check").map_err(doing(&opening))?;
+            meta::set(&db, LOG_BASE, &generation)?;
+        }
+        None => {
+            migrate(&mut db).map_err(doing(&opening))?;
+            begin_generation(&db)?;
+        }
+    }
     Ok(db)
 }
 
 /// Puts a journal without a record in place, whole: its pages are synced once, where SQLite would
-/// sync every step of the way, and a run that is killed here leaves no half of it.
-fn create(outdir: &Path, shown: &Path) -> Result<()> {
+/// sync every step of the way, and a run that is killed here leaves no half of it. Returns its
+/// generation.
+fn create(outdir: &Path, shown: &Path) -> Result<String> {
     let creating = format!("creating {}", shown.display());
     let new = new_file(outdir, ".tmp")?;
     // Its log lies beside it until it is closed.
     let mut db = Connection::open(new.path()).map_err(doing(&creating))?;
     db.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
         .and_then(|()| migrate(&mut db))
-        .and_then(|()| db.execute_batch("PRAGMA journal_mode = WAL;"))
+        .map_err(doing(&creating))?;
+    let generation = new_generation();
+    meta::set(&db, GENERATION, &generation)?;
+    db.execute_batch("PRAGMA journal_mode = WAL;")
         .map_err(doing(&creating))?;
     db.close().map_err(|(_, error)| doing(&creating)(error))?;
     new.as_file().sync_all().map_err(file("writing", shown))?;
     new.persist_noclobber(shown)
         .map_err(|error| file("creating", shown)(error.error))?;
-    sync_folder(outdir)
+    sync_folder(outdir)?;
+    Ok(generation)
 }
 
 /// Opens a copy of a journal, which may be changed, to look into it.
@@ -289,7 +304,7 @@ fn check_log(db: &Connection, main: Option<&str>, shown: &Path) -> Result<()> {
 
 /// Names this run, so that its log can be told from others; see the module.
 pub fn begin_generation(db: &Connection) -> Result<()> {
-    let generation = format!("{:032x}", rand::random::<u128>());
+    let generation = new_generation();
     meta::set(db, GENERATION, &generation)?;
     let busy: bool = db
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
@@ -299,6 +314,10 @@ pub fn begin_generation(db: &Connection) -> Result<()> {
         meta::set(db, LOG_BASE, &generation)?;
     }
     Ok(())
+}
+
+fn new_generation() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }
 
 fn percent_encoded(path: &Path) -> String {

@@ -1,8 +1,10 @@
 //! Where a checkpoint's files are: a local folder, the hub's cache, or inside the program.
 
+use super::refusals::{self, Refusal};
 use crate::error::{Context, Error, ErrorKind, Result};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,12 +39,27 @@ impl CheckpointFile {
         let bytes = self.read()?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let shown = self.shown();
+            if let Some(pointer) = refusals::lfs_pointer(&shown, &bytes) {
+                return Error::new(ErrorKind::Model, pointer.cause).with_hint(pointer.hint);
+            }
             let cause = match field_at(&bytes, &error) {
                 Some(field) => format!("{shown} is not as expected: {field}: {error}"),
                 None => format!("{shown} is not as expected: {error}"),
             };
             Error::new(ErrorKind::Model, cause)
         })
+    }
+
+    /// What is wrong with it if Git LFS has left only a pointer.
+    pub(crate) fn lfs_pointer(&self) -> Option<Refusal> {
+        let FileData::Disk(path) = &self.data else {
+            return None;
+        };
+        let mut start = [0; 64];
+        let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
+        // One that cannot be read is an error where it is read.
+        let start = &start[..read.unwrap_or(0)];
+        refusals::lfs_pointer(&self.shown(), start)
     }
 
     /// The file as shown to people: its path, or its name where it is built in.
@@ -103,54 +120,168 @@ const VOCAB: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
 const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
+/// What older versions of transformers write.
+const PICKLED: [&str; 2] = ["pytorch_model.bin.index.json", "pytorch_model.bin"];
+
+/// Where the files of a checkpoint are looked for.
+pub(crate) trait Find {
+    /// `None` where there is no such file.
+    fn find(&mut self, file: &str) -> Result<Option<FileData>>;
+
+    /// Whether there is such a file, without fetching it.
+    fn has(&mut self, file: &str) -> bool;
+
+    /// Whether there is a file whose name ends so.
+    fn has_ending(&mut self, ending: &str) -> bool;
+
+    /// Whether all that there is can be found at no cost: then everything that is wrong is told at
+    /// once.
+    fn is_whole(&self) -> bool;
+}
+
+/// What decides whether a checkpoint is worth fetching.
+pub struct Gate<'a> {
+    /// By `config.json` alone, before anything else is fetched.
+    pub config: &'a dyn Fn(&CheckpointFile) -> Vec<Refusal>,
+    /// By all files but the weights.
+    pub sizes: &'a dyn Fn(&CheckpointFiles) -> Result<()>,
+}
+
+impl Gate<'_> {
+    /// Lets everything pass.
+    pub const OPEN: Gate<'static> = Gate {
+        config: &|_| Vec::new(),
+        sizes: &|_| Ok(()),
+    };
+}
+
+/// Why there is no checkpoint.
+pub(crate) enum NoFiles {
+    /// Files are missing.
+    Missing(Error),
+    /// What is there cannot be used.
+    Refused(Error),
+}
+
+impl From<Error> for NoFiles {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl NoFiles {
+    pub fn error(self) -> Error {
+        match self {
+            Self::Missing(error) | Self::Refused(error) => error,
+        }
+    }
+}
+
+struct Folder<'a>(&'a Path);
+
+impl Find for Folder<'_> {
+    fn find(&mut self, file: &str) -> Result<Option<FileData>> {
+        let path = self.0.join(file);
+        Ok(path.is_file().then_some(FileData::Disk(path)))
+    }
+
+    fn has(&mut self, file: &str) -> bool {
+        self.0.join(file).is_file()
+    }
+
+    fn has_ending(&mut self, ending: &str) -> bool {
+        let names = std::fs::read_dir(self.0).into_iter().flatten().flatten();
+        let mut names = names.map(|entry| entry.file_name());
+        names.any(|name| name.to_string_lossy().to_lowercase().ends_with(ending))
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
+}
+
+struct Embedded<'a>(&'a [(&'a str, &'static [u8])]);
+
+impl Find for Embedded<'_> {
+    fn find(&mut self, file: &str) -> Result<Option<FileData>> {
+        let found = self.0.iter().find(|(name, _)| *name == file);
+        Ok(found.map(|(_, bytes)| FileData::Embedded(bytes)))
+    }
+
+    fn has(&mut self, file: &str) -> bool {
+        self.0.iter().any(|(name, _)| *name == file)
+    }
+
+    fn has_ending(&mut self, ending: &str) -> bool {
+        self.0.iter().any(|(name, _)| name.ends_with(ending))
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
+}
 
 impl CheckpointFiles {
     /// The files of a checkpoint folder.
     pub fn folder(folder: &Path) -> Result<Self> {
+        Self::checked_folder(folder, &Gate::OPEN)
+    }
+
+    /// The files of a checkpoint folder that passes `gate`.
+    pub fn checked_folder(folder: &Path, gate: &Gate) -> Result<Self> {
         let name = folder.display().to_string();
-        Self::collect(&name, |file| {
-            let path = folder.join(file);
-            Ok(path.is_file().then_some(FileData::Disk(path)))
-        })
+        Self::collect(&name, &mut Folder(folder), gate).map_err(NoFiles::error)
     }
 
     /// The files of a checkpoint inside the program: pairs of name and content.
     pub fn embedded(name: &str, files: &[(&str, &'static [u8])]) -> Result<Self> {
-        Self::collect(name, |wanted| {
-            let found = files.iter().find(|(name, _)| *name == wanted);
-            Ok(found.map(|(_, bytes)| FileData::Embedded(bytes)))
-        })
+        Self::collect(name, &mut Embedded(files), &Gate::OPEN).map_err(NoFiles::error)
     }
 
-    /// Calls `find` for each file that a checkpoint can have. The weights come last, so that a cache
-    /// that has them has everything.
+    /// Finds each file that a checkpoint can have. The weights come last, so that a cache that has
+    /// them has everything, and nothing is fetched in vain.
     pub(crate) fn collect(
         name: &str,
-        mut find: impl FnMut(&str) -> Result<Option<FileData>>,
-    ) -> Result<Self> {
-        let mut find = |file: &str| -> Result<Option<CheckpointFile>> {
-            Ok(find(file)?.map(|data| CheckpointFile {
+        place: &mut dyn Find,
+        gate: &Gate,
+    ) -> std::result::Result<Self, NoFiles> {
+        fn find(place: &mut dyn Find, file: &str) -> Result<Option<CheckpointFile>> {
+            Ok(place.find(file)?.map(|data| CheckpointFile {
                 name: file.to_owned(),
                 data,
             }))
-        };
-        let mut missing = Vec::new();
-        let config = find(CONFIG)?;
-        if config.is_none() {
-            missing.push(CONFIG.to_owned());
         }
-        let generation_config = find(GENERATION)?;
-        let mut preprocessor_config = find(PREPROCESSOR)?;
+        let mut missing = Vec::new();
+        let mut refusals = Vec::new();
+        let config = find(place, CONFIG)?;
+        match &config {
+            Some(config) => refusals.extend((gate.config)(config)),
+            None => {
+                let gguf = place.has_ending(".gguf");
+                let other = refusals::no_checkpoint(&mut |file| place.has(file), gguf);
+                if let Some(error) = refusals::error(name, other.into_iter().collect()) {
+                    return Err(NoFiles::Refused(error));
+                }
+                missing.push(CONFIG.to_owned());
+            }
+        }
+        if !place.is_whole()
+            && let Some(error) = refusals::error(name, std::mem::take(&mut refusals))
+        {
+            return Err(NoFiles::Refused(error));
+        }
+        let generation_config = find(place, GENERATION)?;
+        let mut preprocessor_config = find(place, PREPROCESSOR)?;
         if preprocessor_config.is_none() {
-            preprocessor_config = find(PROCESSOR)?;
+            preprocessor_config = find(place, PROCESSOR)?;
         }
         if preprocessor_config.is_none() {
             missing.push(format!("{PREPROCESSOR} (or {PROCESSOR})"));
         }
-        let tokenizer_config = find(TOKENIZER_CONFIG)?;
-        let tokenizer = match find(TOKENIZER)? {
+        let tokenizer_config = find(place, TOKENIZER_CONFIG)?;
+        let tokenizer = match find(place, TOKENIZER)? {
             Some(file) => Some(TokenizerFiles::Whole(file)),
-            None => match (find(VOCAB)?, find(MERGES)?) {
+            None => match (find(place, VOCAB)?, find(place, MERGES)?) {
                 (Some(vocab), Some(merges)) => Some(TokenizerFiles::Parts { vocab, merges }),
                 _ => None,
             },
@@ -158,38 +289,61 @@ impl CheckpointFiles {
         if tokenizer.is_none() {
             missing.push(format!("{TOKENIZER} (or {VOCAB} with {MERGES})"));
         }
+        let files = match (config, preprocessor_config, tokenizer) {
+            (Some(config), Some(preprocessor_config), Some(tokenizer)) => Some(Self {
+                name: name.to_owned(),
+                config,
+                generation_config,
+                preprocessor_config,
+                tokenizer,
+                tokenizer_config,
+                weights: Vec::new(),
+            }),
+            _ => None,
+        };
+        if let Some(files) = &files
+            && refusals.is_empty()
+        {
+            (gate.sizes)(files)?;
+        }
         let mut weights = Vec::new();
-        match find(INDEX)? {
+        match find(place, INDEX)? {
             Some(index) => {
                 for shard in shards(&index)? {
-                    match find(&shard)? {
+                    match find(place, &shard)? {
                         Some(file) => weights.push(file),
                         None => missing.push(shard),
                     }
                 }
             }
-            None => match find(WEIGHTS)? {
+            None => match find(place, WEIGHTS)? {
                 Some(file) => weights.push(file),
-                None => missing.push(format!("{WEIGHTS} (or {INDEX} with its shards)")),
+                None => match PICKLED.iter().find(|file| place.has(file)) {
+                    Some(file) => refusals.push(refusals::pickled(file)),
+                    None => missing.push(format!("{WEIGHTS} (or {INDEX} with its shards)")),
+                },
             },
         }
-        match (config, preprocessor_config, tokenizer) {
-            (Some(config), Some(preprocessor_config), Some(tokenizer)) if missing.is_empty() => {
-                Ok(Self {
-                    name: name.to_owned(),
-                    config,
-                    generation_config,
-                    preprocessor_config,
-                    tokenizer,
-                    tokenizer_config,
-                    weights,
-                })
-            }
-            _ => Err(Error::new(
+        for file in &weights {
+            refusals.extend(file.lfs_pointer());
+        }
+        let complete = missing.is_empty();
+        if !complete {
+            refusals.push(Refusal::new(
+                format!("it lacks {}", missing.join(", ")),
+                "a checkpoint as published on the hub has these files",
+            ));
+        }
+        // What cannot be used will not get better by files that are missing.
+        let only_missing = !complete && refusals.len() == 1;
+        match (refusals::error(name, refusals), files) {
+            (None, Some(files)) => Ok(Self { weights, ..files }),
+            (Some(error), _) if only_missing => Err(NoFiles::Missing(error)),
+            (Some(error), _) => Err(NoFiles::Refused(error)),
+            (None, None) => Err(NoFiles::Missing(Error::new(
                 ErrorKind::Model,
-                format!("{name} lacks {}", missing.join(", ")),
-            )
-            .with_hint("a checkpoint as published on the hub has these files")),
+                format!("{name} is no checkpoint"),
+            ))),
         }
     }
 }

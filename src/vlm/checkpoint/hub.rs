@@ -1,7 +1,7 @@
 //! Checkpoints of the Hugging Face hub, from the cache that all programs share or downloaded into
 //! it.
 
-use super::files::{CheckpointFiles, Download, FileData, OnDownload};
+use super::files::{CheckpointFiles, Download, FileData, Find, Gate, NoFiles, OnDownload};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::text::hex;
@@ -65,30 +65,29 @@ impl<'a> Hub<'a> {
 
     /// The files of the checkpoint. Those that the cache lacks are downloaded, unless the user
     /// forbids it.
-    pub fn checkpoint(&self) -> Result<CheckpointFiles> {
+    pub fn checkpoint(&self, gate: &Gate) -> Result<CheckpointFiles> {
         let options = self.options;
-        let cached = CheckpointFiles::collect(&options.model, |file| self.file(file, true));
-        match cached {
+        let mut cached = Cached(self);
+        match CheckpointFiles::collect(&options.model, &mut cached, gate) {
             Ok(files) => Ok(files),
-            Err(error) if options.offline => Err(Error::new(
+            Err(NoFiles::Refused(error)) => Err(error),
+            Err(NoFiles::Missing(error)) if options.offline => Err(Error::new(
                 ErrorKind::Network,
                 format!("{} ({}) is not complete in the local cache and --offline forbids the network: {}", options.model, options.revision, error.cause),
             )
             .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder with --model")),
-            Err(_) => {
+            Err(NoFiles::Missing(_)) => {
                 // Tells a model or revision that is not there from one that lacks a file.
                 let about = self.repo.info().revision(options.revision.clone()).send();
-                let commit = about.map_err(|error| hub_error(options, &error))?.sha;
-                let commit = commit.unwrap_or_else(|| options.revision.clone());
-                CheckpointFiles::collect(&options.model, |file| {
-                    match self.file(file, true)? {
-                        None => {
-                            self.fetch_large(file, &commit)?;
-                            self.file(file, false)
-                        }
-                        found => Ok(found),
-                    }
-                })
+                let about = about.map_err(|error| hub_error(options, &error))?;
+                let names = about.siblings.into_iter().flatten();
+                let mut remote = Remote {
+                    hub: self,
+                    commit: about.sha.unwrap_or_else(|| options.revision.clone()),
+                    names: names.map(|file| file.rfilename).collect(),
+                };
+                CheckpointFiles::collect(&options.model, &mut remote, gate)
+                    .map_err(NoFiles::error)
             }
         }
     }
@@ -203,6 +202,61 @@ impl<'a> Hub<'a> {
             part,
             on_download: self.on_download.clone(),
         })
+    }
+}
+
+/// What the local cache holds of a repository.
+struct Cached<'a, 'b>(&'a Hub<'b>);
+
+impl Find for Cached<'_, '_> {
+    fn find(&mut self, file: &str) -> Result<Option<FileData>> {
+        self.0.file(file, true)
+    }
+
+    /// Only files that were asked for are in the cache.
+    fn has(&mut self, _: &str) -> bool {
+        false
+    }
+
+    fn has_ending(&mut self, _: &str) -> bool {
+        false
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+}
+
+/// A repository on the hub, whose files are downloaded into the cache as they are found.
+struct Remote<'a, 'b> {
+    hub: &'a Hub<'b>,
+    commit: String,
+    /// Of its files, as the hub lists them.
+    names: Vec<String>,
+}
+
+impl Find for Remote<'_, '_> {
+    fn find(&mut self, file: &str) -> Result<Option<FileData>> {
+        match self.hub.file(file, true)? {
+            None => {
+                self.hub.fetch_large(file, &self.commit)?;
+                self.hub.file(file, false)
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn has(&mut self, file: &str) -> bool {
+        self.names.iter().any(|name| name == file)
+    }
+
+    fn has_ending(&mut self, ending: &str) -> bool {
+        let mut names = self.names.iter();
+        names.any(|name| name.to_lowercase().ends_with(ending))
+    }
+
+    fn is_whole(&self) -> bool {
+        false
     }
 }
 

@@ -4,28 +4,44 @@ pub(crate) mod builtin;
 pub mod config;
 pub mod files;
 mod hub;
+pub mod refusals;
 pub mod tokenizer;
 pub mod weight_cache;
 pub mod weights;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
-use files::{CheckpointFiles, OnDownload};
+use files::{CheckpointFiles, Gate, OnDownload};
 use hub::Hub;
+use refusals::Refusal;
 use std::path::Path;
 
 /// Finds the files of `options.model`: `demo` for the built-in model, a folder, or a hub id in
-/// the shared cache. Missing files are downloaded, unless `options.offline`.
-pub fn find(options: &ModelOptions, on_download: OnDownload) -> Result<CheckpointFiles> {
+/// the shared cache. Missing files are downloaded, unless `options.offline`, as far as the
+/// checkpoint passes `gate`.
+pub fn find(
+    options: &ModelOptions,
+    gate: &Gate,
+    on_download: OnDownload,
+) -> Result<CheckpointFiles> {
     let name = options.model.as_str();
     if name == builtin::NAME {
         return CheckpointFiles::embedded(name, builtin::DEMO);
     }
     if Path::new(name).is_dir() {
-        return CheckpointFiles::folder(Path::new(name));
+        return CheckpointFiles::checked_folder(Path::new(name), gate);
+    }
+    if Path::new(name).is_file() {
+        let refusal = match name.to_lowercase().ends_with(".gguf") {
+            true => refusals::gguf_refusal(),
+            false => Refusal::new("it is a file", "give the folder of the checkpoint"),
+        };
+        if let Some(error) = refusals::error(name, vec![refusal]) {
+            return Err(error);
+        }
     }
     match hub::id(name) {
-        Some(id) => Hub::new(options, id, on_download)?.checkpoint(),
+        Some(id) => Hub::new(options, id, on_download)?.checkpoint(gate),
         None => Err(
             Error::new(ErrorKind::Usage, format!("no model folder {name}"))
                 .with_hint("give a checkpoint folder, a Hugging Face id (owner/name), or demo"),

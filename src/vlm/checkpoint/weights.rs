@@ -91,6 +91,9 @@ impl Weights {
         let bytes = Bytes::open(file)?;
         let all = bytes.all();
         let table = SafeTensors::deserialize(all).map_err(|error| {
+            if let Some(pointer) = file.lfs_pointer() {
+                return Error::new(ErrorKind::Model, pointer.cause).with_hint(pointer.hint);
+            }
             Error::new(
                 ErrorKind::Model,
                 format!("not a complete safetensors file: {error}"),

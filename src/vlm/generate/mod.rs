@@ -1,5 +1,6 @@
 //! From requests to tokens: the scheduler, its slots, the cache of shared prefixes, sampling.
 
+mod logits;
 mod prefix_cache;
 mod prompt_cache;
 pub mod request;

@@ -34,7 +34,7 @@ impl PrefixCache {
     }
 
     /// Requests a prefix, which is computed if it is not there.
-    pub fn request(&mut self, model: &Model, tokens: &Arc<[u32]>) {
+    pub fn request(&mut self, model: &Model, tokens: &Arc<[u32]>) -> candle_core::Result<()> {
         self.clock += 1;
         if let Some(entry) = self
             .entries
@@ -45,12 +45,13 @@ impl PrefixCache {
         } else if !tokens.is_empty() {
             self.entries.push(Entry {
                 tokens: Arc::clone(tokens),
-                state: State::Building(Box::new(model.sequence(None))),
+                state: State::Building(Box::new(model.sequence(None, None)?)),
                 planned: 0,
                 bytes: model.cache_bytes(tokens.len()),
                 used: self.clock,
             });
         }
+        Ok(())
     }
 
     /// A prefix that is completely computed.

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::vlm::architecture::ImagePatches;
 use crate::vlm::model::Model;
 use crate::vlm::nn::kv_cache::Sequence;
+use crate::vlm::nn::pool::Pool;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ impl PromptCache {
             return Ok(());
         }
         self.kept.push_back(Kept {
-            sequence: sequence.fork(sequence.shared_len() + own)?,
+            sequence: sequence.fork(sequence.shared_len() + own, None)?,
             bytes: model.cache_bytes(own),
             key,
         });
@@ -72,10 +73,10 @@ impl PromptCache {
         Ok(())
     }
 
-    /// A sequence that holds all of the request's prompt but the last token.
-    pub fn fork(&self, request: &GenerateRequest) -> Option<Result<Sequence>> {
+    /// A sequence in `pool` that holds all of the request's prompt but the last token.
+    pub fn fork(&self, request: &GenerateRequest, pool: &Arc<Pool>) -> Option<Result<Sequence>> {
         let kept = self.kept.iter().find(|kept| kept.key.is_of(request))?;
-        let fork = kept.sequence.fork(kept.sequence.len());
+        let fork = kept.sequence.fork(kept.sequence.len(), Some(pool));
         Some(fork.map_err(|error| model_error(&error)))
     }
 

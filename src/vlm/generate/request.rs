@@ -26,6 +26,13 @@ pub struct GenerateRequest {
     pub keep_prompt: bool,
 }
 
+impl GenerateRequest {
+    /// The most tokens that are not shared.
+    pub(crate) fn own_tokens(&self) -> usize {
+        self.tokens.len() + self.max_new_tokens
+    }
+}
+
 /// A token of an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratedToken {

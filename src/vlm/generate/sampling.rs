@@ -54,6 +54,11 @@ impl Sampler {
         }
     }
 
+    /// Whether it takes the most probable token.
+    pub fn is_greedy(&self) -> bool {
+        self.temperature <= 0.0
+    }
+
     /// Chooses from one row of logits among the tokens of `allowed` (all, where it is `None`) that
     /// are not in `banned`.
     pub fn choose(

@@ -1,6 +1,7 @@
 //! The scheduler. Continuous batching: many requests share each step of the model, and the next
 //! one starts as soon as one finishes.
 
+use super::logits::{self, LogitRow};
 use super::prefix_cache::PrefixCache;
 use super::prompt_cache::PromptCache;
 use super::request::{GenerateEvent, GenerateRequest, model_error};
@@ -8,7 +9,7 @@ use super::slot::{Slot, SlotOutput, chunk_len, encode_group, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_cache::Prefix;
-use candle_core::Tensor;
+use crate::vlm::nn::pool::Pool;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 pub struct GeneratorOptions {
     /// Requests in flight.
     pub slots: usize,
-    /// About how many tokens a step may have. Longer prompts are spread over several steps.
+    /// About how many tokens a step may have, padding included. Longer prompts are spread over
+    /// several steps.
     pub step_tokens: usize,
     /// The most bytes of keys and values.
     pub cache_bytes: usize,
@@ -39,12 +41,27 @@ pub struct StepStats {
     pub sampling: Duration,
 }
 
+/// What was found when the memory for keys and values first held back a request although there was
+/// a slot for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cap {
+    /// Requests in flight.
+    pub fits: usize,
+    /// Bytes that would be needed for as many such requests as there are slots.
+    pub needed: usize,
+}
+
 /// Runs requests on a model that it borrows.
 pub struct Generator<'m> {
     model: &'m Model,
     options: GeneratorOptions,
     waiting: VecDeque<GenerateRequest>,
     slots: Vec<Slot>,
+    /// Of the sequences of all slots.
+    pool: Arc<Pool>,
+    cap: Option<Cap>,
+    /// Steps since prompts were computed last.
+    since_prompts: usize,
     prefixes: PrefixCache,
     prompts: PromptCache,
     stats: StepStats,
@@ -52,6 +69,12 @@ pub struct Generator<'m> {
 
 /// The most patches that go through the vision tower at a time, which bounds its memory.
 const VISION_PATCHES: usize = 4096;
+/// Where rows are padded, the most of a step that computes answers: a grammar's forced tokens are
+/// spread over steps, so that a long run of one answer does not make rows for all.
+const ANSWER_ROWS: usize = 512;
+/// Where rows are padded, answers and prompts take turns. A prompt waits at most this many steps
+/// for others to be computed with it.
+const PROMPT_WAIT: usize = 12;
 
 impl<'m> Generator<'m> {
     pub fn new(model: &'m Model, options: GeneratorOptions) -> Self {
@@ -60,6 +83,9 @@ impl<'m> Generator<'m> {
             options,
             waiting: VecDeque::new(),
             slots: Vec::new(),
+            pool: model.pool(),
+            cap: None,
+            since_prompts: 0,
             prefixes: PrefixCache::default(),
             prompts: PromptCache::default(),
             stats: StepStats::default(),
@@ -70,6 +96,11 @@ impl<'m> Generator<'m> {
     pub fn free_slots(&self) -> usize {
         let taken = self.slots.len() + self.waiting.len();
         self.options.slots.max(1).saturating_sub(taken)
+    }
+
+    /// Whether memory has held back requests that there was a slot for.
+    pub fn cap(&self) -> Option<Cap> {
+        self.cap
     }
 
     /// Whether no request waits or is in flight.
@@ -100,9 +131,16 @@ impl<'m> Generator<'m> {
         self.stats = StepStats::default();
         let mut events = Vec::new();
         self.admit(&mut events);
-        self.encode(&mut events);
+        let padded = self.model.pads_rows();
+        let prompts = !padded || self.is_turn_of_prompts();
+        if prompts {
+            self.encode(&mut events);
+        }
         self.start(&mut events);
-        self.plan();
+        match padded {
+            true => self.plan_padded(prompts),
+            false => self.plan(),
+        }
         let logits = self.forward(&mut events);
         let started = Instant::now();
         self.sample(&logits, &mut events);
@@ -117,21 +155,31 @@ impl<'m> Generator<'m> {
                 return;
             };
             let checked = self.check(request);
-            if let Ok(bytes) = checked {
+            if checked.is_ok() {
                 let in_use: Vec<&Arc<[u32]>> =
                     self.slots.iter().map(|slot| &slot.request.prefix).collect();
-                let slots: usize = self.slots.iter().map(|slot| slot.bytes).sum();
-                let room = self.options.cache_bytes.saturating_sub(slots);
-                let needed = bytes + self.new_prefix_bytes(request);
+                let own = self.slots.iter().map(|slot| slot.own);
+                let own = self.model.batch_bytes(own.chain([request.own_tokens()]));
+                let needed = own + self.new_prefix_bytes(request);
+                let room = self.options.cache_bytes;
                 // What is only kept for later gives way to what is asked now.
                 let fits = loop {
-                    let room = room.saturating_sub(self.prompts.bytes());
+                    let needed = needed + self.prompts.bytes();
                     let fits = self.prefixes.evict(room, needed, &request.prefix, &in_use);
                     if fits || !self.prompts.drop_oldest() {
                         break fits;
                     }
                 };
                 if !fits && !self.slots.is_empty() {
+                    if self.cap.is_none() {
+                        let each = request.own_tokens();
+                        let all = std::iter::repeat_n(each, self.options.slots);
+                        let prefix = self.model.cache_bytes(request.prefix.len());
+                        self.cap = Some(Cap {
+                            fits: self.slots.len(),
+                            needed: self.model.batch_bytes(all) + prefix,
+                        });
+                    }
                     return;
                 }
             }
@@ -140,15 +188,14 @@ impl<'m> Generator<'m> {
             };
             let ticket = request.ticket;
             let ends = &self.model.spec().end_tokens;
-            let slot = checked.and_then(|bytes| {
-                let forked = self.prompts.fork(&request).transpose()?;
-                Slot::new(request, forked, bytes, ends, events)
+            let slot = checked.and_then(|()| {
+                let requested = self.prefixes.request(self.model, &request.prefix);
+                requested.map_err(|error| model_error(&error))?;
+                let forked = self.prompts.fork(&request, &self.pool).transpose()?;
+                Slot::new(request, forked, ends, events)
             });
             match slot {
-                Ok(slot) => {
-                    self.prefixes.request(self.model, &slot.request.prefix);
-                    self.slots.push(slot);
-                }
+                Ok(slot) => self.slots.push(slot),
                 Err(error) => events.push(GenerateEvent::Failed { ticket, error }),
             }
         }
@@ -161,8 +208,7 @@ impl<'m> Generator<'m> {
         }
     }
 
-    /// Checks a request. Gives the most bytes that its own keys and values can take.
-    fn check(&self, request: &GenerateRequest) -> Result<usize> {
+    fn check(&self, request: &GenerateRequest) -> Result<()> {
         let invalid = |cause: String| Err(Error::new(ErrorKind::Model, cause));
         let image_token = self.model.spec().image_token;
         if request.tokens.is_empty() {
@@ -178,7 +224,7 @@ impl<'m> Generator<'m> {
         if !expected.eq(run_lengths(&request.tokens, image_token)) {
             return invalid("the prompt's image tokens do not fit its images".into());
         }
-        let own = request.tokens.len() + request.max_new_tokens;
+        let own = request.own_tokens();
         let all = request.prefix.len() + own;
         let most = self.model.spec().max_tokens;
         if all > most {
@@ -186,8 +232,7 @@ impl<'m> Generator<'m> {
                 "the prompt and its answer may take {all} tokens, the model holds {most}"
             ));
         }
-        let bytes = self.model.cache_bytes(own);
-        let needed = bytes + self.model.cache_bytes(request.prefix.len());
+        let needed = self.model.cache_bytes(own) + self.model.cache_bytes(request.prefix.len());
         if needed > self.options.cache_bytes {
             return Err(Error::new(
                 ErrorKind::Model,
@@ -199,7 +244,7 @@ impl<'m> Generator<'m> {
             )
             .with_hint("use fewer tokens or allow more memory"));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// Encodes the images of new requests, together.
@@ -207,17 +252,20 @@ impl<'m> Generator<'m> {
         let model = self.model;
         let started = Instant::now();
         let mut group: Vec<usize> = Vec::new();
-        let mut patches = 0;
+        let (mut patches, mut count, mut largest) = (0, 0, 0);
         let mut failed = Vec::new();
         let new: Vec<usize> = (0..self.slots.len())
             .filter(|index| self.slots[*index].features.is_none())
             .collect();
         for (i, index) in new.iter().enumerate() {
             let images = &self.slots[*index].request.images;
-            patches += images
-                .iter()
-                .map(|image| image.grid.patches())
-                .sum::<usize>();
+            for each in images.iter().map(|image| image.grid.patches()) {
+                (count, largest) = (count + 1, each.max(largest));
+                patches = match model.pads_rows() {
+                    true => count * largest,
+                    false => patches + each,
+                };
+            }
             self.stats.images += images.len();
             group.push(*index);
             if patches < VISION_PATCHES && i + 1 < new.len() {
@@ -232,7 +280,7 @@ impl<'m> Generator<'m> {
                 }
             }
             group.clear();
-            patches = 0;
+            (patches, count, largest) = (0, 0, 0);
         }
         self.stats.vision = started.elapsed();
         self.fail(failed, events);
@@ -252,10 +300,14 @@ impl<'m> Generator<'m> {
             } else {
                 continue;
             };
-            let mut sequence = self.model.sequence(prefix);
             let room = slot.pending.len() + slot.request.max_new_tokens - slot.generated;
-            match sequence.reserve(room) {
-                Ok(()) => slot.sequence = Some(sequence),
+            let sequence = self.model.sequence(prefix, Some(&self.pool));
+            let sequence = sequence.and_then(|mut sequence| {
+                sequence.reserve(room)?;
+                Ok(sequence)
+            });
+            match sequence {
+                Ok(sequence) => slot.sequence = Some(sequence),
                 Err(error) => failed.push((index, model_error(&error))),
             }
         }
@@ -284,11 +336,56 @@ impl<'m> Generator<'m> {
         }
     }
 
+    /// Where rows are padded, a prompt beside answers would make as many rows for each of them. So
+    /// they take turns, and prompts wait a little for others.
+    fn is_turn_of_prompts(&mut self) -> bool {
+        let prompts = self.slots.iter().filter(|slot| !slot.decoding).count();
+        let turn = prompts * 8 >= self.slots.len() || self.since_prompts >= PROMPT_WAIT;
+        self.since_prompts = match prompts == 0 || turn {
+            true => 0,
+            false => self.since_prompts + 1,
+        };
+        turn && prompts > 0
+    }
+
+    /// Plans steps of padded rows: as many for each sequence as for the one with the most.
+    fn plan_padded(&mut self, prompts: bool) {
+        let image_token = self.model.spec().image_token;
+        let most = self.options.step_tokens.max(1);
+        for slot in &mut self.slots {
+            slot.planned = 0;
+        }
+        // A prefix is computed apart from all else, as are those that wait for it.
+        self.prefixes.plan(most);
+        let (mut count, mut widest) = (0, 0);
+        for slot in &mut self.slots {
+            if !prompts || slot.decoding || slot.sequence.is_none() || slot.features.is_none() {
+                continue;
+            }
+            let left = most / (count + 1);
+            if left < widest {
+                break;
+            }
+            let rest = &slot.pending[slot.computed..];
+            slot.planned = chunk_len(rest, left, image_token, !slot.request.images.is_empty());
+            (count, widest) = (count + 1, widest.max(slot.planned));
+        }
+        if count > 0 {
+            return;
+        }
+        let answers = self.slots.iter().filter(|slot| slot.decoding).count();
+        let each = (ANSWER_ROWS / answers.max(1)).max(1);
+        for slot in self.slots.iter_mut().filter(|slot| slot.decoding) {
+            slot.planned = (slot.pending.len() - slot.computed).min(each);
+        }
+    }
+
     /// Computes what was planned. Gives the logits of each slot whose prompt or answer is complete.
-    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<Tensor>> {
+    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<LogitRow>> {
         let image_token = self.model.spec().image_token;
         let started = Instant::now();
-        let mut logits: Vec<Option<Tensor>> = vec![None; self.slots.len()];
+        let mut logits: Vec<Option<LogitRow>> = Vec::new();
+        logits.resize_with(self.slots.len(), || None);
         let mut steps = Vec::new();
         let mut owners = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -339,20 +436,29 @@ impl<'m> Generator<'m> {
         self.stats.sequences = steps.len();
         let mut failed = Vec::new();
         let mut prefix_error = None;
-        match self.model.forward(&mut steps) {
-            Ok(results) => {
-                for (owner, result) in owners.iter().zip(results) {
+        let forward = |steps: &mut [SequenceStep]| {
+            let logits = self.model.forward_rows(steps)?;
+            match self.model.pads_rows() {
+                true => logits::best(&logits),
+                false => logits::whole(&logits),
+            }
+        };
+        match forward(&mut steps) {
+            Ok(rows) => {
+                let asked = owners.iter().zip(&steps);
+                let asked = asked.filter(|(_, step)| !step.logits.is_empty());
+                for ((owner, _), row) in asked.zip(rows) {
                     if let Some(index) = owner {
-                        logits[*index] = Some(result);
+                        logits[*index] = Some(row);
                     }
                 }
             }
             // One of them may fail, or there are too many at once: each alone.
             Err(_) => {
                 for (owner, step) in owners.iter().zip(&mut steps) {
-                    let result = self.model.forward(std::slice::from_mut(step));
+                    let result = forward(std::slice::from_mut(step));
                     match (owner, result) {
-                        (Some(index), Ok(mut results)) => logits[*index] = results.pop(),
+                        (Some(index), Ok(mut rows)) => logits[*index] = rows.pop(),
                         (Some(index), Err(error)) => failed.push((*index, model_error(&error))),
                         (None, Ok(_)) => {}
                         (None, Err(error)) => prefix_error = Some(model_error(&error)),
@@ -382,7 +488,7 @@ impl<'m> Generator<'m> {
     }
 
     /// Samples the next token of each slot, in parallel since grammars take time.
-    fn sample(&mut self, logits: &[Option<Tensor>], events: &mut Vec<GenerateEvent>) {
+    fn sample(&mut self, logits: &[Option<LogitRow>], events: &mut Vec<GenerateEvent>) {
         let ends = &self.model.spec().end_tokens;
         let outputs: Vec<SlotOutput> = self
             .slots

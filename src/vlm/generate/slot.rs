@@ -1,15 +1,14 @@
 //! A slot of the scheduler: a request in flight, its progress and its sampler.
 
+use super::logits::LogitRow;
 use super::prompt_cache::PromptKey;
 use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, model_error};
 use super::sampling::{Choice, Constraint, Sampler};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
 use crate::vlm::model::{ImageFeatures, Model};
 use crate::vlm::nn::kv_cache::Sequence;
-use crate::vlm::nn::ops::with_slice;
-use candle_core::Tensor;
 use std::time::Instant;
 
 /// A request in flight.
@@ -34,7 +33,8 @@ pub(crate) struct Slot {
     pub forced: usize,
     pub timings: Timings,
     pub started: Instant,
-    pub bytes: usize,
+    /// The most own tokens that it can have.
+    pub own: usize,
     /// The number of prompt tokens that nobody had to compute for it.
     pub shared: usize,
     /// The prompt, where it is to be kept.
@@ -48,12 +48,10 @@ pub(crate) struct SlotOutput {
 }
 
 impl Slot {
-    /// `forked` holds all of the prompt but its last token, if that is known; `bytes` is the most
-    /// that its own keys and values can take.
+    /// `forked` holds all of the prompt but its last token, if that is known.
     pub fn new(
-        mut request: GenerateRequest,
+        request: GenerateRequest,
         forked: Option<Sequence>,
-        bytes: usize,
         ends: &[u32],
         events: &mut Vec<GenerateEvent>,
     ) -> Result<Self> {
@@ -62,7 +60,7 @@ impl Slot {
             sequence: None,
             features: request.images.is_empty().then(Vec::new),
             computed: 0,
-            pending: std::mem::take(&mut request.tokens),
+            pending: Vec::new(),
             images_done: 0,
             prompt: 0,
             planned: 0,
@@ -72,11 +70,12 @@ impl Slot {
             forced: 0,
             timings: Timings::default(),
             started: Instant::now(),
-            bytes,
+            own: request.own_tokens(),
             shared: request.prefix.len(),
             kept,
             request,
         };
+        slot.pending = std::mem::take(&mut slot.request.tokens);
         slot.prompt = slot.request.prefix.len() + slot.pending.len();
         if let Some(mut sequence) = forked {
             let own = slot.pending.len() + slot.request.max_new_tokens;
@@ -109,7 +108,7 @@ impl Slot {
     }
 
     /// Chooses the next token, and adds the tokens that the constraint forces after it.
-    pub fn sample(&mut self, logits: &Tensor, ends: &[u32]) -> SlotOutput {
+    pub fn sample(&mut self, logits: &LogitRow, ends: &[u32]) -> SlotOutput {
         let elapsed = self.started.elapsed().as_secs_f64() * 1e3;
         if !self.decoding {
             self.timings.prefill_ms = elapsed - self.timings.vision_ms;
@@ -152,11 +151,10 @@ impl Slot {
     /// Generates the next tokens. `Some` if the answer has ended.
     fn step(
         &mut self,
-        logits: &Tensor,
+        logits: &LogitRow,
         ends: &[u32],
         events: &mut Vec<GenerateEvent>,
     ) -> Result<Option<(FinishReason, Option<GeneratedToken>)>> {
-        let doing = "cannot sample from the model's logits";
         let request = &mut self.request;
         if self.generated >= request.max_new_tokens {
             return Ok(Some((FinishReason::Length, None)));
@@ -173,8 +171,8 @@ impl Slot {
             Some(constraint) => Some(constraint.allowed()?),
             None => None,
         };
-        let choice = with_slice(logits, |row| Ok(self.sampler.choose(row, allowed, banned)));
-        let Choice { token, logprob } = choice.context(ErrorKind::Model, doing)??;
+        let choice = logits.choose(&mut self.sampler, allowed, banned)?;
+        let Choice { token, logprob } = choice;
         let chosen = GeneratedToken {
             id: token,
             logprob: Some(logprob),

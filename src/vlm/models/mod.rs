@@ -6,7 +6,8 @@
 mod qwen2_vl;
 
 use super::architecture::Architecture;
-use super::checkpoint::files::CheckpointFiles;
+use super::checkpoint::files::{CheckpointFile, CheckpointFiles};
+use super::checkpoint::refusals::{Refusal, packed};
 use crate::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -24,6 +25,31 @@ struct Root {
     model_type: String,
 }
 
+/// What `config.json` alone tells against a checkpoint.
+pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
+    let unknown = match config.json::<Root>() {
+        Ok(root) => root.known().err(),
+        Err(error) => Some(Refusal::new(
+            error.cause,
+            error.hint.unwrap_or(SERVE.into()),
+        )),
+    };
+    unknown.into_iter().chain(packed(config)).collect()
+}
+
+const SERVE: &str = "in process run checkpoints of Qwen2-VL, such as Qwen/Qwen2-VL-2B-Instruct; \
+                     serve others, for example with vLLM, and use --endpoint";
+
+impl Root {
+    fn known(&self) -> std::result::Result<ModelType, Refusal> {
+        let known = ModelType::deserialize(self.model_type.as_str().into_deserializer());
+        known.map_err(|_: ValueError| {
+            let cause = format!("its model_type, {}, is not supported", self.model_type);
+            Refusal::new(cause, SERVE)
+        })
+    }
+}
+
 /// Reads and checks the configuration of a checkpoint.
 ///
 /// # Errors
@@ -31,18 +57,11 @@ struct Root {
 /// the file.
 pub fn open(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
     let root: Root = files.config.json()?;
-    let model_type = ModelType::deserialize(root.model_type.into_deserializer());
-    match model_type.map_err(|error: ValueError| unsupported(files, &error))? {
-        ModelType::Qwen2Vl => Ok(Box::new(qwen2_vl::Qwen2Vl::open(files)?)),
+    match root.known() {
+        Ok(ModelType::Qwen2Vl) => Ok(Box::new(qwen2_vl::Qwen2Vl::open(files)?)),
+        Err(refusal) => {
+            let cause = format!("{}: {}", files.config.shown(), refusal.cause);
+            Err(Error::new(ErrorKind::Model, cause).with_hint(refusal.hint))
+        }
     }
-}
-
-/// serde's error holds the type that was found and those that are known.
-fn unsupported(files: &CheckpointFiles, error: &ValueError) -> Error {
-    let cause = format!(
-        "{}: model_type is not supported: {error}",
-        files.config.shown()
-    );
-    Error::new(ErrorKind::Model, cause)
-        .with_hint("other models do not run in process; serve this one and use --endpoint")
 }

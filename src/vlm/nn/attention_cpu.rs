@@ -3,7 +3,7 @@
 //! Rows of different sequences that share a prefix attend to it together: a tile of its keys or
 //! values is fetched once and used by the queries of all of them while it is in the cache.
 
-use super::kv_cache::{BLOCK, HeadShape, LayerCache, PlainLayer, Span};
+use super::kv_cache::{BLOCK, HeadShape, Own, PlainLayer, PrefixLayers, Span};
 use super::ops::{self, mul_add, softmax_row, vectorized};
 use super::rope::Angles;
 use candle_core::Result;
@@ -330,9 +330,10 @@ pub(crate) fn attend(
 
     for span in &mut *spans {
         let before = span.sequence.own_len();
-        let LayerCache::Plain(cache) = &mut span.sequence.layers[layer] else {
+        let Own::Plain(layers) = &mut span.sequence.own else {
             candle_core::bail!("the sequence was made for another device")
         };
+        let cache = &mut layers[layer];
         // A step that panicked halfway may have left more.
         cache.truncate(kv_dim, before);
         for (i, row) in span.rows.clone().enumerate() {
@@ -382,21 +383,23 @@ pub(crate) fn attend(
 
 /// Cuts the rows of a step into runs of at most `most`.
 fn runs<'a>(spans: &'a [Span], layer: usize, most: usize) -> Result<Vec<Run<'a>>> {
-    let plain = |cache: &'a LayerCache| match cache {
-        LayerCache::Plain(layer) => Ok(layer),
-        LayerCache::Device(_) => candle_core::bail!("the sequence was made for another device"),
-    };
     let mut runs: Vec<Run> = Vec::new();
     for span in spans {
         let sequence = &*span.sequence;
-        let shared = match sequence.prefix() {
-            Some(prefix) => Some(Segment {
-                layer: plain(&prefix.layers[layer])?,
+        let shared = match sequence.prefix().map(|prefix| (prefix, &prefix.layers)) {
+            Some((prefix, PrefixLayers::Plain(layers))) => Some(Segment {
+                layer: &layers[layer],
                 tokens: prefix.tokens(),
             }),
             None => None,
+            Some((_, PrefixLayers::Tensors(_))) => {
+                candle_core::bail!("the prefix was made for another device")
+            }
         };
-        let own = plain(&sequence.layers[layer])?;
+        let Own::Plain(layers) = &sequence.own else {
+            candle_core::bail!("the sequence was made for another device")
+        };
+        let own = &layers[layer];
         for (i, row) in span.rows.clone().enumerate() {
             let segment = Segment {
                 layer: own,

@@ -1,6 +1,8 @@
 //! The cache of keys and values: those of a prefix that many sequences share, and each sequence's
 //! own.
 
+use super::Backend;
+use super::pool::{COLUMNS, Lease, Pool};
 use super::rope::Position;
 use candle_core::{DType, Device, Result, Tensor};
 use std::ops::Range;
@@ -33,6 +35,7 @@ impl HeadShape {
 pub struct CacheSpec {
     pub layers: usize,
     pub shape: HeadShape,
+    pub backend: Backend,
     pub device: Device,
     pub dtype: DType,
 }
@@ -40,8 +43,27 @@ pub struct CacheSpec {
 impl CacheSpec {
     /// Bytes that the keys and values of `tokens` take.
     pub fn bytes(&self, tokens: usize) -> usize {
-        let tokens = tokens.next_multiple_of(BLOCK);
+        let tokens = match self.backend {
+            Backend::Slices => tokens.next_multiple_of(BLOCK),
+            Backend::Tensors => tokens.next_multiple_of(COLUMNS),
+        };
         2 * self.layers * self.shape.kv_dim() * tokens * self.dtype.size_in_bytes()
+    }
+
+    /// Bytes that sequences of these numbers of own tokens take together: in a [`Pool`] each takes
+    /// as much as the longest.
+    pub fn batch_bytes(&self, own: impl Iterator<Item = usize>) -> usize {
+        match self.backend {
+            Backend::Slices => own.map(|tokens| self.bytes(tokens)).sum(),
+            Backend::Tensors => {
+                let (count, longest) =
+                    own.fold((0usize, 0), |(n, most), tokens| (n + 1, most.max(tokens)));
+                match count {
+                    0 => 0,
+                    _ => count.next_power_of_two() * self.bytes(longest),
+                }
+            }
+        }
     }
 }
 
@@ -117,83 +139,18 @@ impl TokenSlot<'_> {
     }
 }
 
-/// Keys and values of one layer on an accelerator, `(kv_heads, capacity, head_dim)` each.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct DeviceLayer {
-    tensors: Option<(Tensor, Tensor)>,
-    capacity: usize,
-}
-
-impl DeviceLayer {
-    fn reserve(&mut self, spec: &CacheSpec, used: usize, tokens: usize) -> Result<()> {
-        if tokens > self.capacity {
-            *self = self.copy(spec, used, tokens)?;
-        }
-        Ok(())
-    }
-
-    /// A copy of the first `used` tokens, with room for `tokens`.
-    fn copy(&self, spec: &CacheSpec, used: usize, tokens: usize) -> Result<Self> {
-        let shape = (spec.shape.kv_heads, tokens, spec.shape.head_dim);
-        let grow = |old: Option<&Tensor>| -> Result<Tensor> {
-            let new = Tensor::zeros(shape, spec.dtype, &spec.device)?;
-            if let Some(old) = old
-                && used > 0
-            {
-                new.slice_set(&old.narrow(1, 0, used)?.contiguous()?, 1, 0)?;
-            }
-            Ok(new)
-        };
-        let keys = grow(self.tensors.as_ref().map(|(keys, _)| keys))?;
-        let values = grow(self.tensors.as_ref().map(|(_, values)| values))?;
-        Ok(Self {
-            tensors: Some((keys, values)),
-            capacity: tokens,
-        })
-    }
-
-    /// Appends keys and values, `(kv_heads, tokens, head_dim)`, after the first `used`.
-    pub fn append(
-        &mut self,
-        spec: &CacheSpec,
-        used: usize,
-        keys: &Tensor,
-        values: &Tensor,
-    ) -> Result<()> {
-        let needed = used + keys.dim(1)?;
-        if needed > self.capacity {
-            let roomy = (self.capacity * 2).max(needed).next_multiple_of(BLOCK);
-            self.reserve(spec, used, roomy)?;
-        }
-        if let Some((all_keys, all_values)) = &self.tensors {
-            all_keys.slice_set(&keys.contiguous()?, 1, used)?;
-            all_values.slice_set(&values.contiguous()?, 1, used)?;
-        }
-        Ok(())
-    }
-
-    /// The first `tokens` keys and values, `(kv_heads, tokens, head_dim)` each.
-    pub fn view(&self, tokens: usize) -> Result<Option<(Tensor, Tensor)>> {
-        match &self.tensors {
-            Some((keys, values)) if tokens > 0 => Ok(Some((
-                keys.narrow(1, 0, tokens)?,
-                values.narrow(1, 0, tokens)?,
-            ))),
-            _ => Ok(None),
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum LayerCache {
-    Plain(PlainLayer),
-    Device(DeviceLayer),
+/// The keys and values of a prefix.
+#[derive(Debug)]
+pub(crate) enum PrefixLayers {
+    Plain(Vec<PlainLayer>),
+    /// Of each layer the keys and the values, `(kv_heads, tokens, head_dim)`.
+    Tensors(Vec<(Tensor, Tensor)>),
 }
 
 /// The shared start of many sequences: computed once, and attended to in place by each.
 #[derive(Debug)]
 pub struct Prefix {
-    pub(crate) layers: Vec<LayerCache>,
+    pub(crate) layers: PrefixLayers,
     tokens: usize,
     next: u32,
 }
@@ -204,29 +161,43 @@ impl Prefix {
     }
 }
 
+/// A sequence's own keys and values.
+#[derive(Debug)]
+pub(crate) enum Own {
+    Plain(Vec<PlainLayer>),
+    Pooled(Lease),
+}
+
 /// The state of one conversation: its keys and values, and its next position.
 #[derive(Debug)]
 pub struct Sequence {
     spec: Arc<CacheSpec>,
     prefix: Option<Arc<Prefix>>,
-    pub(crate) layers: Vec<LayerCache>,
+    pub(crate) own: Own,
     /// For each own token, the text position that follows it.
     next: Vec<u32>,
 }
 
 impl Sequence {
-    pub fn new(spec: &Arc<CacheSpec>, prefix: Option<Arc<Prefix>>) -> Self {
-        let layer = if spec.device.is_cpu() && spec.dtype == DType::F32 {
-            LayerCache::Plain(PlainLayer::default())
-        } else {
-            LayerCache::Device(DeviceLayer::default())
+    /// An empty sequence. Sequences of one `pool` are computed together; without one it is alone.
+    pub fn new(
+        spec: &Arc<CacheSpec>,
+        prefix: Option<Arc<Prefix>>,
+        pool: Option<&Arc<Pool>>,
+    ) -> Result<Self> {
+        let own = match spec.backend {
+            Backend::Slices => Own::Plain(vec![PlainLayer::default(); spec.layers]),
+            Backend::Tensors => Own::Pooled(match pool {
+                Some(pool) => pool.lease()?,
+                None => Pool::new(spec).lease()?,
+            }),
         };
-        Self {
-            layers: vec![layer; spec.layers],
+        Ok(Self {
             spec: Arc::clone(spec),
             prefix,
+            own,
             next: Vec::new(),
-        }
+        })
     }
 
     /// The number of tokens so far, the shared prefix included.
@@ -250,6 +221,14 @@ impl Sequence {
         self.prefix.as_ref()
     }
 
+    /// The pool that holds its keys and values, if there is one.
+    pub(crate) fn pool(&self) -> Option<&Arc<Pool>> {
+        match &self.own {
+            Own::Plain(_) => None,
+            Own::Pooled(lease) => Some(lease.pool()),
+        }
+    }
+
     /// The position that the next text token gets in all three parts.
     pub fn next_position(&self) -> u32 {
         let shared = self.prefix.as_ref().map_or(0, |prefix| prefix.next);
@@ -258,19 +237,20 @@ impl Sequence {
 
     /// Reserves room for `tokens` own tokens, so that growing never copies.
     pub fn reserve(&mut self, tokens: usize) -> Result<()> {
-        let used = self.own_len();
-        for layer in &mut self.layers {
-            match layer {
-                LayerCache::Plain(layer) => layer.reserve(self.spec.shape.kv_dim(), tokens),
-                LayerCache::Device(layer) => layer.reserve(&self.spec, used, tokens)?,
+        match &mut self.own {
+            Own::Plain(layers) => {
+                for layer in layers {
+                    layer.reserve(self.spec.shape.kv_dim(), tokens);
+                }
+                Ok(())
             }
+            Own::Pooled(lease) => lease.pool().reserve(tokens),
         }
-        Ok(())
     }
 
     /// A sequence of its own that starts with the first `len` tokens of this one: the shared prefix
-    /// stays shared, the rest is copied.
-    pub fn fork(&self, len: usize) -> Result<Self> {
+    /// stays shared, the rest is copied, into `pool` where there is one.
+    pub fn fork(&self, len: usize, pool: Option<&Arc<Pool>>) -> Result<Self> {
         let Some(own) = len
             .checked_sub(self.shared_len())
             .filter(|own| *own <= self.own_len())
@@ -280,23 +260,17 @@ impl Sequence {
                 self.len()
             )
         };
-        let layers = self.layers.iter().map(|layer| {
-            Ok(match layer {
-                LayerCache::Plain(layer) => {
-                    LayerCache::Plain(layer.fork(self.spec.shape.kv_dim(), own))
-                }
-                LayerCache::Device(layer) => {
-                    let room = own.next_multiple_of(BLOCK);
-                    LayerCache::Device(layer.copy(&self.spec, own, room)?)
-                }
-            })
-        });
-        Ok(Self {
-            spec: Arc::clone(&self.spec),
-            prefix: self.prefix.clone(),
-            layers: layers.collect::<Result<_>>()?,
-            next: self.next[..own].to_vec(),
-        })
+        let mut fork = Self::new(&self.spec, self.prefix.clone(), pool)?;
+        match (&self.own, &mut fork.own) {
+            (Own::Plain(from), Own::Plain(to)) => {
+                let kv_dim = self.spec.shape.kv_dim();
+                *to = from.iter().map(|layer| layer.fork(kv_dim, own)).collect();
+            }
+            (Own::Pooled(from), Own::Pooled(to)) => to.copy_from(from, own)?,
+            _ => candle_core::bail!("a fork is kept as its sequence is"),
+        }
+        fork.next = self.next[..own].to_vec();
+        Ok(fork)
     }
 
     /// Drops everything after the first `len` tokens. The shared prefix stays.
@@ -322,11 +296,12 @@ impl Sequence {
         }
     }
 
-    /// Drops the keys and values that a failed step has left in some layers.
+    /// Drops the keys and values that a failed step has left in some layers. In a pool they are
+    /// written over.
     pub(crate) fn drop_uncommitted(&mut self) {
         let own = self.own_len();
-        for layer in &mut self.layers {
-            if let LayerCache::Plain(layer) = layer {
+        if let Own::Plain(layers) = &mut self.own {
+            for layer in layers {
                 layer.truncate(self.spec.shape.kv_dim(), own);
             }
         }
@@ -338,10 +313,15 @@ impl Sequence {
             candle_core::bail!("a sequence that has a shared prefix cannot become one")
         }
         self.drop_uncommitted();
+        let (tokens, next) = (self.own_len(), self.next_position());
+        let layers = match self.own {
+            Own::Plain(layers) => PrefixLayers::Plain(layers),
+            Own::Pooled(lease) => PrefixLayers::Tensors(lease.take(tokens)?),
+        };
         Ok(Prefix {
-            tokens: self.own_len(),
-            next: self.next_position(),
-            layers: self.layers,
+            layers,
+            tokens,
+            next,
         })
     }
 }

@@ -1,7 +1,10 @@
 //! The linear layer of every model: dense, quantized, or packed for our own kernel. A model does
 //! not know which.
 
+use super::Backend;
 use super::int8::Int8Matrix;
+use super::launches::launch;
+use super::ops::repeated_shapes;
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -26,7 +29,7 @@ impl Quantization {
 
     /// The type for rows of `width`: the next finer one where blocks do not divide the width.
     /// `None` means that the layer stays dense.
-    fn for_width(self, width: usize) -> Option<GgmlDType> {
+    pub(crate) fn for_width(self, width: usize) -> Option<GgmlDType> {
         let wanted = match self {
             Self::Q8_0 => [GgmlDType::Q8_0, GgmlDType::Q8_0],
             Self::Q4K => [GgmlDType::Q4K, GgmlDType::Q8_0],
@@ -41,8 +44,9 @@ impl Quantization {
 #[derive(Debug, Clone)]
 pub struct Placement {
     pub device: Device,
-    /// Of dense weights. On the CPU activations are f32 whatever this is; on an accelerator they
-    /// have this type too.
+    pub backend: Backend,
+    /// Of dense weights. Over slices activations are f32 whatever this is; as tensors they have
+    /// this type too.
     pub dtype: DType,
     pub quantization: Option<Quantization>,
     /// The cache of quantized weights.
@@ -52,10 +56,9 @@ pub struct Placement {
 impl Placement {
     /// The type of activations.
     pub fn activations(&self) -> DType {
-        if self.device.is_cpu() {
-            DType::F32
-        } else {
-            self.dtype
+        match self.backend {
+            Backend::Slices => DType::F32,
+            Backend::Tensors => self.dtype,
         }
     }
 
@@ -208,21 +211,25 @@ impl Linear {
             // Adds what is to be added while it writes.
             Matrix::Int8(matrix) => return matrix.forward(x, self.bias.as_ref(), residual),
             Matrix::Quantized(matrix) if x.dtype() == DType::F32 => {
-                x.apply_op1_no_bwd(matrix.as_ref())?
+                launch!(x.apply_op1_no_bwd(matrix.as_ref())?)
             }
-            Matrix::Quantized(matrix) => x
-                .to_dtype(DType::F32)?
-                .apply_op1_no_bwd(matrix.as_ref())?
-                .to_dtype(self.activations)?,
-            Matrix::Dense(matrix) if matrix.dtype() == x.dtype() => x.matmul(&matrix.t()?)?,
+            Matrix::Quantized(matrix) => {
+                let wide = launch!(x.to_dtype(DType::F32)?);
+                let y = launch!(wide.apply_op1_no_bwd(matrix.as_ref())?);
+                launch!(y.to_dtype(self.activations)?)
+            }
+            Matrix::Dense(matrix) if matrix.dtype() == x.dtype() => {
+                launch!(x.matmul(&matrix.t()?)?)
+            }
             Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
         };
+        let _shapes = repeated_shapes(x);
         let y = match &self.bias {
-            Some(bias) => y.broadcast_add(bias)?,
+            Some(bias) => launch!(y.broadcast_add(bias)?),
             None => y,
         };
         match residual {
-            Some(residual) => residual + y,
+            Some(residual) => launch!(residual + y),
             None => Ok(y),
         }
     }

@@ -3,8 +3,22 @@
 
 pub mod attention;
 mod attention_cpu;
+mod attention_tensors;
+pub mod batch;
 pub mod int8;
 pub mod kv_cache;
+mod launches;
 pub mod linear;
 pub mod ops;
+mod padding;
+pub mod pool;
 pub mod rope;
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Our own kernels over slices of f32, on the CPU.
+    Slices,
+    /// candle's operations over whole tensors, on any device.
+    Tensors,
+}

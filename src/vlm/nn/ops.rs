@@ -6,6 +6,7 @@
     reason = "vector instructions, and rows that are not zeroed before they are written"
 )]
 
+use super::launches::launch;
 use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -200,6 +201,24 @@ pub(crate) fn with_slice<R>(x: &Tensor, f: impl FnOnce(&[f32]) -> Result<R>) -> 
     f(&storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()])
 }
 
+/// While what this gives lives, the shapes and strides that CUDA kernels are given stay on the card:
+/// uploading them takes as long as the kernels. It is for operations on the rows of `x` whose
+/// shapes come again in the next step, as do those of a step without prompts. Nothing else may be
+/// uploaded meanwhile, since it would stay too.
+pub(crate) fn repeated_shapes(x: &Tensor) -> impl Sized + use<> {
+    const REPEATED_ROWS: usize = 512;
+    let repeated = x.dims().first().is_some_and(|rows| *rows <= REPEATED_ROWS);
+    #[cfg(feature = "cuda")]
+    return match x.device() {
+        candle_core::Device::Cuda(device) if repeated => {
+            Some(device.enable_cuda_graph_htod_cache())
+        }
+        _ => None,
+    };
+    #[cfg(not(feature = "cuda"))]
+    repeated
+}
+
 /// Applies `f(row, out_row)` to the rows of a `(rows, width)` tensor, in parallel.
 ///
 /// # Safety
@@ -248,7 +267,11 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
             unsafe { map_rows(x, width, row) }
         });
     }
-    candle_nn::ops::rms_norm(&x.contiguous()?, weight, eps as f32)
+    launch!(candle_nn::ops::rms_norm(
+        &x.contiguous()?,
+        weight,
+        eps as f32
+    ))
 }
 
 /// Layer norm over the last dimension: `(tokens, hidden)` to the same.
@@ -265,7 +288,12 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
             })
         });
     }
-    candle_nn::ops::layer_norm(&x.contiguous()?, weight, bias, eps as f32)
+    launch!(candle_nn::ops::layer_norm(
+        &x.contiguous()?,
+        weight,
+        bias,
+        eps as f32
+    ))
 }
 
 /// `silu(gate) * up`, where a row is `gate` followed by `up`: `(tokens, 2 n)` to `(tokens, n)`.
@@ -283,9 +311,10 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
         // SAFETY: it writes as many numbers as both halves and the out row have, which is `half`.
         return unsafe { map_rows(gate_up, half, row) };
     }
+    let _shapes = repeated_shapes(gate_up);
     let gate = gate_up.narrow(D::Minus1, 0, half)?;
     let up = gate_up.narrow(D::Minus1, half, half)?;
-    gate.silu()? * up
+    launch!(launch!(gate.silu()?) * up)
 }
 
 /// `x * sigmoid(1.702 x)`: `(rows, width)` to the same.
@@ -294,7 +323,7 @@ pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
         // SAFETY: it writes as many numbers as a row and the out row have, the width of `x`.
         return unsafe { map_rows(x, x.dim(D::Minus1)?, quick_gelu_row) };
     }
-    x * candle_nn::ops::sigmoid(&(x * 1.702)?)?
+    launch!(x * launch!(candle_nn::ops::sigmoid(&launch!((x * 1.702)?))?))
 }
 
 #[cfg(test)]

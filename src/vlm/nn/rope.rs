@@ -1,7 +1,8 @@
 //! Rotary position embeddings: the angles of a step's tokens, and rotating heads by them.
 
+use super::launches::launch;
 use candle_core::{DType, Device, Result, Tensor};
-use std::ops::Range;
+use std::sync::OnceLock;
 
 /// The temporal, vertical and horizontal position of a token; a text token has the same number in
 /// all three.
@@ -10,31 +11,32 @@ pub type Position = [u32; 3];
 /// The cosines and sines of a step's tokens.
 pub struct Angles {
     /// `(tokens, head_dim / 2)`, row-major.
-    pub cos: Vec<f32>,
-    pub sin: Vec<f32>,
-    /// The same on an accelerator.
-    tables: Option<(Tensor, Tensor)>,
+    cos: Vec<f32>,
+    sin: Vec<f32>,
     half: usize,
+    dtype: DType,
+    /// The same for each head of each token, once they are needed.
+    tables: OnceLock<Tables>,
+}
+
+/// What rotates the queries, keys and values of each token, scales the queries, and leaves the
+/// values as they are: `(tokens * (heads + 2 kv_heads), head_dim / 2)`.
+struct Tables {
+    cos: Tensor,
+    sin: Tensor,
 }
 
 impl Angles {
-    /// From angles, `(tokens, half)`, where `half` is half of the head size.
-    pub fn new(angles: &[f32], half: usize, device: &Device, dtype: DType) -> Result<Self> {
-        let cos: Vec<f32> = angles.iter().map(|angle| angle.cos()).collect();
-        let sin: Vec<f32> = angles.iter().map(|angle| angle.sin()).collect();
-        let tables = if device.is_cpu() {
-            None
-        } else {
-            let shape = (angles.len() / half, half);
-            let table = |values: &[f32]| Tensor::from_slice(values, shape, device)?.to_dtype(dtype);
-            Some((table(&cos)?, table(&sin)?))
-        };
-        Ok(Self {
-            cos,
-            sin,
-            tables,
+    /// From angles, `(tokens, half)`, where `half` is half of the head size. Tensors that are
+    /// rotated have type `dtype`.
+    pub fn new(angles: &[f32], half: usize, dtype: DType) -> Self {
+        Self {
+            cos: angles.iter().map(|angle| angle.cos()).collect(),
+            sin: angles.iter().map(|angle| angle.sin()).collect(),
             half,
-        })
+            dtype,
+            tables: OnceLock::new(),
+        }
     }
 
     /// Rotates and scales one head of one token, `x`, and calls `out` with each index and number.
@@ -58,37 +60,51 @@ impl Angles {
         }
     }
 
-    /// The angles of some of the tokens.
-    pub(crate) fn rows(&self, rows: &Range<usize>) -> Result<Angles> {
-        let part = |table: &Tensor| table.narrow(0, rows.start, rows.len());
-        let tables = match &self.tables {
-            Some((cos, sin)) => Some((part(cos)?, part(sin)?)),
-            None => None,
-        };
-        let numbers = rows.start * self.half..rows.end * self.half;
-        Ok(Self {
-            cos: self.cos[numbers.clone()].to_vec(),
-            sin: self.sin[numbers].to_vec(),
-            tables,
-            half: self.half,
-        })
-    }
-
-    /// Rotates with candle's operations: `(tokens, heads, head_dim)` to
-    /// `(heads, tokens, head_dim)`.
-    pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        let x = x.transpose(0, 1)?.unsqueeze(0)?.contiguous()?;
-        let rotated = match &self.tables {
-            Some((cos, sin)) => candle_nn::rotary_emb::rope(&x, cos, sin)?,
+    /// Rotates with candle's operations. A row of `qkv`, `(tokens, (heads + 2 kv_heads) *
+    /// head_dim)`, holds queries, keys and values; gives `(tokens * (heads + 2 kv_heads),
+    /// head_dim)` with queries scaled by the root of the head size. All layers have the same heads.
+    pub(crate) fn apply(&self, qkv: &Tensor, heads: usize, kv_heads: usize) -> Result<Tensor> {
+        let rows = qkv.dim(0)? * (heads + 2 * kv_heads);
+        let tables = match self.tables.get() {
+            Some(tables) => tables,
             None => {
-                let shape = (self.cos.len() / self.half, self.half);
-                let table = |values: &[f32]| {
-                    Tensor::from_slice(values, shape, x.device())?.to_dtype(x.dtype())
-                };
-                candle_nn::rotary_emb::rope(&x, &table(&self.cos)?, &table(&self.sin)?)?
+                let tables = self.spread(heads, kv_heads, qkv.device())?;
+                self.tables.get_or_init(|| tables)
             }
         };
-        rotated.squeeze(0)
+        let x = qkv.reshape((1, rows, 1, 2 * self.half))?;
+        let rotated = launch!(candle_nn::rotary_emb::rope_thd(
+            &x,
+            &tables.cos,
+            &tables.sin
+        )?);
+        rotated.reshape((rows, 2 * self.half))
+    }
+
+    fn spread(&self, heads: usize, kv_heads: usize, device: &Device) -> Result<Tables> {
+        let (half, tokens) = (self.half, self.cos.len() / self.half);
+        let scale = 1.0 / ((2 * half) as f64).sqrt();
+        let spread = |numbers: &[f32], of_values: f32| -> Result<Tensor> {
+            let numbers = Tensor::from_slice(numbers, (tokens, 1, half), device)?;
+            let values = Tensor::full(of_values, (tokens, 1, half), device)?;
+            let parts = [
+                ((&numbers * scale)?, heads),
+                (numbers, kv_heads),
+                (values, kv_heads),
+            ];
+            let parts = parts
+                .iter()
+                .map(|(part, heads)| part.broadcast_as((tokens, *heads, half)));
+            let parts: Vec<Tensor> = parts.collect::<Result<_>>()?;
+            let rows = tokens * (heads + 2 * kv_heads);
+            Tensor::cat(&parts, 1)?
+                .to_dtype(self.dtype)?
+                .reshape((rows, half))
+        };
+        Ok(Tables {
+            cos: spread(&self.cos, 1.0)?,
+            sin: spread(&self.sin, 0.0)?,
+        })
     }
 }
 

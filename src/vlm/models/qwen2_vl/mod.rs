@@ -16,7 +16,8 @@ use crate::vlm::architecture::{Architecture, Grid, ImagePatches, LoadStage, Mode
 use crate::vlm::checkpoint::files::CheckpointFiles;
 use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::nn::kv_cache::{CacheSpec, HeadShape, Span};
+use crate::vlm::nn::batch::Batch;
+use crate::vlm::nn::kv_cache::HeadShape;
 use crate::vlm::nn::linear::Placement;
 use crate::vlm::nn::rope::Position;
 use candle_core::Tensor;
@@ -136,10 +137,9 @@ impl Network for Loaded {
         &self,
         embedded: Tensor,
         positions: &[Position],
-        cache: &CacheSpec,
-        spans: &mut [Span],
+        batch: &mut Batch,
     ) -> candle_core::Result<Tensor> {
-        self.text.forward(embedded, positions, cache, spans)
+        self.text.forward(embedded, positions, batch)
     }
 
     fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor> {

@@ -4,7 +4,7 @@
 use super::config::{TextConfig, VisionConfig};
 use crate::vlm::architecture::Grid;
 use crate::vlm::nn::rope::{Angles, Position, frequencies};
-use candle_core::{DType, Device, Result};
+use candle_core::DType;
 
 /// The positions of a picture's tokens where the next text position would be `start`.
 pub fn image_positions(grid: Grid, merge: usize, start: u32) -> Vec<Position> {
@@ -40,14 +40,14 @@ impl TextRope {
         }
     }
 
-    pub fn angles(&self, positions: &[Position], device: &Device, dtype: DType) -> Result<Angles> {
+    pub fn angles(&self, positions: &[Position], dtype: DType) -> Angles {
         let half = self.inverse.len();
         let mut angles = Vec::with_capacity(positions.len() * half);
         for position in positions {
             let each = self.part.iter().zip(&self.inverse);
             angles.extend(each.map(|(part, inverse)| position[*part] as f32 * inverse));
         }
-        Angles::new(&angles, half, device, dtype)
+        Angles::new(&angles, half, dtype)
     }
 }
 
@@ -67,7 +67,7 @@ impl VisionRope {
         }
     }
 
-    pub fn angles(&self, grids: &[Grid], device: &Device, dtype: DType) -> Result<Angles> {
+    pub fn angles(&self, grids: &[Grid], dtype: DType) -> Angles {
         let half = self.inverse.len() * 2;
         let mut angles = Vec::new();
         for grid in grids {
@@ -79,7 +79,7 @@ impl VisionRope {
                 }
             }
         }
-        Angles::new(&angles, half, device, dtype)
+        Angles::new(&angles, half, dtype)
     }
 }
 

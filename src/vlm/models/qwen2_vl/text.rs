@@ -5,7 +5,7 @@ use super::config::TextConfig;
 use super::rope::TextRope;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::attend;
-use crate::vlm::nn::kv_cache::{CacheSpec, Span};
+use crate::vlm::nn::batch::Batch;
 use crate::vlm::nn::linear::{Linear, Placement, Quantization};
 use crate::vlm::nn::ops;
 use crate::vlm::nn::rope::Position;
@@ -130,21 +130,19 @@ impl TextModel {
             .rows(&Tensor::new(tokens, &self.placement.device)?)
     }
 
-    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `spans` assign to
+    /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `batch` assigns to
     /// sequences. Gives the hidden states before the final norm, `(tokens, hidden)`.
     pub fn forward(
         &self,
         mut x: Tensor,
         positions: &[Position],
-        cache: &CacheSpec,
-        spans: &mut [Span],
+        batch: &mut Batch,
     ) -> Result<Tensor> {
-        let (device, dtype) = (&self.placement.device, self.placement.activations());
-        let angles = self.rope.angles(positions, device, dtype)?;
+        let angles = self.rope.angles(positions, self.placement.activations());
         for (index, layer) in self.layers.iter().enumerate() {
             let normed = ops::rms_norm(&x, &layer.input_norm, self.eps)?;
             let qkv = layer.qkv.forward(&normed)?;
-            let attended = attend(&qkv, index, cache, &angles, spans)?;
+            let attended = attend(&qkv, index, &angles, batch)?;
             x = layer.o_proj.forward_onto(&x, &attended)?;
             let normed = ops::rms_norm(&x, &layer.post_attention_norm, self.eps)?;
             let inner = ops::swiglu(&layer.gate_up.forward(&normed)?)?;

@@ -4,7 +4,7 @@ use super::config::VisionConfig;
 use super::rope::VisionRope;
 use crate::vlm::architecture::{Grid, ImagePatches};
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::nn::attention::attend_within;
+use crate::vlm::nn::attention::{Ranges, attend_within};
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::ops;
 use crate::vlm::nn::rope::Angles;
@@ -41,7 +41,6 @@ struct Block {
     proj: Linear,
     fc1: Linear,
     fc2: Linear,
-    heads: usize,
 }
 
 impl Block {
@@ -69,13 +68,12 @@ impl Block {
             proj: linear("attn.proj", dim, dim)?,
             fc1: linear("mlp.fc1", inner, dim)?,
             fc2: linear("mlp.fc2", dim, inner)?,
-            heads: config.num_heads,
         })
     }
 
-    fn forward(&self, x: &Tensor, angles: &Angles, frames: &[Range<usize>]) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, angles: &Angles, frames: &Ranges) -> Result<Tensor> {
         let qkv = self.qkv.forward(&self.norm1.forward(x)?)?;
-        let attended = attend_within(&qkv, self.heads, angles, frames)?;
+        let attended = attend_within(&qkv, angles, frames)?;
         let x = self.proj.forward_onto(x, &attended)?;
         let inner = ops::quick_gelu(&self.fc1.forward(&self.norm2.forward(&x)?)?)?;
         self.fc2.forward_onto(&x, &inner)
@@ -159,8 +157,8 @@ impl VisionTower {
         let patches = grids.iter().map(Grid::patches).sum::<usize>();
         let pixels = Tensor::from_vec(pixels, (patches, self.config.patch_dim()), device)?;
         let mut x = self.patch_embed.forward(&pixels.to_dtype(dtype)?)?;
-        let angles = self.rope.angles(&grids, device, dtype)?;
-        let frames = frames(&grids);
+        let angles = self.rope.angles(&grids, dtype);
+        let frames = Ranges::new(frames(&grids), self.config.num_heads, &self.placement)?;
         for block in &self.blocks {
             x = block.forward(&x, &angles, &frames)?;
         }

@@ -1,10 +1,10 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
-use super::Manifest;
-use super::row::{Cell, Row};
 use crate::error::Result;
 use crate::source::checks::MAX_ROW;
 use crate::source::cp949::Texts;
+use crate::source::manifest::file::Manifest;
+use crate::source::manifest::row::{Cell, Row};
 use crate::source::reading::{ItemSource, Sink};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -235,7 +235,7 @@ impl<'de> Visitor<'de> for AnyCell {
 
 /// Reads up to and with the next line feed, keeps at most [`MAX_ROW`] bytes of it in `line`, and
 /// returns how long it really was; 0 at the end of the file.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+pub(super) fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     line.clear();
     let mut length = 0;
     loop {

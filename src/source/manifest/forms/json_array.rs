@@ -1,20 +1,37 @@
 //! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
 //! neither the array nor an enormous element of it is ever held.
 
-use super::Manifest;
-use super::json_lines::{BYTE_ORDER_MARK, row};
+use super::json_lines::{self, BYTE_ORDER_MARK, row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::checks::MAX_ROW;
 use crate::source::cp949::Texts;
+use crate::source::manifest::file::Manifest;
 use crate::source::reading::{ItemSource, Sink};
+use serde::de::IgnoredAny;
 use std::io::{self, BufRead};
+use std::ops::ControlFlow;
 
 #[derive(Debug)]
 struct Array(Manifest);
 
 pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
-    manifest.open()?;
+    if holds_lines(&manifest)? {
+        return json_lines::open(manifest);
+    }
     Ok(Box::new(Array(manifest)))
+}
+
+/// Whether the file has an object in its first line, as `.jsonl` has, in spite of its name.
+fn holds_lines(manifest: &Manifest) -> Result<bool> {
+    // What there is to tell is told when the rows are read.
+    let Some(mut text) = manifest.text(&mut |_| ControlFlow::Continue(()))? else {
+        return Ok(false);
+    };
+    let mut line = Vec::new();
+    json_lines::read_line(&mut text, &mut line).map_err(|error| manifest.unreadable(error))?;
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
+    let line = line.trim_ascii();
+    Ok(line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok())
 }
 
 impl ItemSource for Array {

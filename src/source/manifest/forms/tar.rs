@@ -1,17 +1,17 @@
 //! WebDataset tars: members of one name before the first dot make one row, an image with its text
 //! in `.txt` and its metadata in `.json`. Images are read in place, never unpacked.
 
-use super::Manifest;
-use super::columns::Column;
-use super::embedded::Embedded;
 use super::json_lines::read_object;
-use super::row::Row;
 use crate::error::{Error, Result};
 use crate::record::ImageLocation;
 use crate::settings::MAX_FILE_BYTES;
 use crate::source::checks::MAX_ROW;
 use crate::source::cp949::Texts;
 use crate::source::folder::is_image_extension;
+use crate::source::manifest::columns::Column;
+use crate::source::manifest::embedded::Embedded;
+use crate::source::manifest::file::Manifest;
+use crate::source::manifest::row::Row;
 use crate::source::reading::{ItemSource, Sink};
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -1,6 +1,7 @@
 //! A column of images: their bytes, or a struct of bytes and path as Hugging Face datasets has it.
 
-use super::{BATCH_BYTES, BATCH_ROWS, guarded};
+use super::cells::taken;
+use super::guard::guarded;
 use crate::record::ImageLocation;
 use crate::source::manifest::columns::{Column, Columns};
 use crate::source::manifest::embedded::Embedded;
@@ -15,6 +16,11 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::ParquetMetaData;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+
+/// Rows of one batch.
+pub const BATCH_ROWS: usize = 1024;
+/// What the images of a batch may have in memory, as far as their average tells.
+const BATCH_BYTES: u64 = 16 << 20;
 
 const BYTES: &str = "bytes";
 const PATH: &str = "path";
@@ -131,7 +137,7 @@ fn is_struct(field: &Field) -> bool {
 }
 
 fn path_at(paths: &ArrayRef, index: usize) -> Option<String> {
-    match super::cells::taken(paths, index) {
+    match taken(paths, index) {
         Cell::Text(path) => Some(path),
         Cell::Nothing | Cell::Odd(_) => None,
     }

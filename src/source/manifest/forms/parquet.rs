@@ -1,19 +1,21 @@
 //! Manifests in Parquet, read batch by batch; their images may stand in them.
 
 mod cells;
+mod guard;
 mod image_column;
 
 pub use image_column::cell_bytes;
 
-use super::Manifest;
-use super::columns::Known;
-use super::row::Row;
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::manifest::columns::Known;
+use crate::source::manifest::file::Manifest;
+use crate::source::manifest::row::Row;
 use crate::source::reading::{ItemSource, RowEvent, Sink};
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Fields, Schema};
 use cells::{is_scalar, taken};
-use image_column::ImageColumn;
+use guard::guarded;
+use image_column::{BATCH_ROWS, ImageColumn};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
@@ -22,12 +24,8 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
 use std::fmt::Display;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-const BATCH_ROWS: usize = 1024;
-/// What the images of a batch may have in memory, as far as their average tells.
-const BATCH_BYTES: u64 = 16 << 20;
 /// A column of texts that are longer than this on the average is none of texts about items.
 const LONG_TEXT: i64 = 64 << 10;
 /// So much of a column does no harm, whatever its values are.
@@ -131,13 +129,6 @@ impl Table {
     /// The parquet crate panics on some damaged files; to us they are only unreadable.
     fn guarded<T, E: Display>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T> {
         guarded(read).map_err(|error| self.0.unreadable(error))
-    }
-}
-
-fn guarded<T, E: Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("the file is damaged".to_owned()),
     }
 }
 

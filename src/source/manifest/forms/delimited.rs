@@ -1,10 +1,10 @@
 //! `.csv` and `.tsv` manifests: a line with the names of the columns, then one row for each image.
 
-use super::Manifest;
-use super::row::Cell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::checks::MAX_ROW;
 use crate::source::cp949::Texts;
+use crate::source::manifest::file::Manifest;
+use crate::source::manifest::row::Cell;
 use crate::source::reading::{ItemSource, Sink};
 use csv::{ByteRecord, ReaderBuilder};
 use std::io::{self, BufRead, Read};

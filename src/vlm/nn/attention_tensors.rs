@@ -1,0 +1,149 @@
+//! Attention with candle's operations, for accelerators. However many sequences a step has, a
+//! layer takes the same number of launches: rows are padded to tiles, a shared prefix is scored by
+//! one product for all of them, and so are the own keys of each.
+
+use super::kv_cache::{CacheSpec, HeadShape};
+use super::launches::launch;
+use super::ops::repeated_shapes;
+use super::padding::{Padding, RangePadding};
+use super::pool::score_dtype;
+use super::rope::Angles;
+use candle_core::{D, DType, Result, Tensor};
+use candle_nn::ops::softmax_last_dim;
+
+/// Causal attention of a step; see [`super::attention::attend`].
+pub(super) fn attend(
+    qkv: &Tensor,
+    layer: usize,
+    spec: &CacheSpec,
+    angles: &Angles,
+    padding: &Padding,
+) -> Result<Tensor> {
+    let HeadShape {
+        heads,
+        kv_heads,
+        head_dim,
+    } = spec.shape;
+    let tokens = qkv.dim(0)?;
+    let Padding {
+        tiles,
+        width,
+        slots,
+        columns,
+        ..
+    } = *padding;
+    let rows = angles.apply(qkv, heads, kv_heads)?;
+    let _shapes = repeated_shapes(qkv);
+
+    let cache = padding.pool.layer(layer)?;
+    let new = launch!(rows.index_select(&padding.new, 0)?);
+    let new = new.reshape((2 * kv_heads * slots, width, head_dim))?;
+    launch!(cache.scatter_set(&padding.places, &new, 1)?);
+    let own = cache.reshape((2 * kv_heads, slots, (), head_dim))?;
+    let own = match &padding.picked {
+        Some(picked) => launch!(own.index_select(picked, 1)?),
+        None => own,
+    };
+    let own = own.narrow(2, 0, columns)?;
+    let keys = own.narrow(0, 0, kv_heads)?;
+    let values = own.narrow(0, kv_heads, kv_heads)?;
+
+    let wide = score_dtype(spec.dtype);
+    let per_tile = width * spec.shape.group();
+    let queries = launch!(rows.index_select(&padding.queries, 0)?);
+    let queries = cast(&queries, wide)?.reshape((kv_heads, tiles, per_tile, head_dim))?;
+    let keys = cast(&keys, wide)?;
+    let scores = launch!(queries.matmul(&keys.t()?)?);
+    let scores = hide(&scores, &padding.own_mask, tiles * width)?;
+
+    let all = kv_heads * tiles * per_tile;
+    let narrow = |weights: &Tensor, start, columns| {
+        let part = weights.narrow(D::Minus1, start, columns)?;
+        match part.dtype() == spec.dtype {
+            true => Ok(launch!(part.contiguous()?)),
+            false => cast(&part, spec.dtype),
+        }
+    };
+    let own_shape = (kv_heads, tiles, per_tile, columns);
+    let out = match &padding.shared {
+        None => {
+            let weights = softmax(&scores)?;
+            let weights = cast(&weights, spec.dtype)?.reshape(own_shape)?;
+            launch!(weights.matmul(&values)?)
+        }
+        Some(shared) => {
+            let (shared_keys, shared_values) = &shared.layers[layer];
+            let before = shared_keys.dim(1)?;
+            let queries = queries.reshape((kv_heads, tiles * per_tile, head_dim))?;
+            let first = launch!(queries.matmul(&shared_keys.t()?)?);
+            let first = match &padding.shared_mask {
+                Some(mask) => hide(&first, mask, tiles * width)?,
+                None => first,
+            };
+            let flat = |scores: &Tensor, columns| scores.reshape((all, columns));
+            // One copy each.
+            let scores = launch!(launch!(Tensor::cat(
+                &[flat(&first, before)?, flat(&scores, columns)?],
+                1
+            )?));
+            let weights = softmax(&scores)?;
+            let first = narrow(&weights, 0, before)?;
+            let first = first.reshape((kv_heads, tiles * per_tile, before))?;
+            let first = launch!(first.matmul(shared_values)?);
+            let weights = narrow(&weights, before, columns)?.reshape(own_shape)?;
+            let own = launch!(weights.matmul(&values)?);
+            launch!((first.reshape(own.shape())? + own)?)
+        }
+    };
+    let out = out.reshape((all, head_dim))?;
+    launch!(out.index_select(&padding.results, 0)?).reshape((tokens, heads * head_dim))
+}
+
+/// Adds a mask, `(rows, 1, columns)`, to scores of `(kv_heads, rows, group, columns)` in any
+/// shape, which stays.
+fn hide(scores: &Tensor, mask: &Tensor, rows: usize) -> Result<Tensor> {
+    let columns = scores.dim(D::Minus1)?;
+    let kv_heads = scores.dim(0)?;
+    let by_row = scores.reshape((kv_heads, rows, (), columns))?;
+    launch!(by_row.broadcast_add(mask)?).reshape(scores.shape())
+}
+
+/// In f32, whatever the type of the scores.
+fn softmax(scores: &Tensor) -> Result<Tensor> {
+    let scores = cast(scores, DType::F32)?;
+    Ok(launch!(softmax_last_dim(&scores)?))
+}
+
+fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    match x.dtype() == dtype {
+        true => Ok(x.clone()),
+        false => Ok(launch!(x.to_dtype(dtype)?)),
+    }
+}
+
+/// Full attention within ranges of rows; see [`super::attention::attend_within`].
+pub(super) fn attend_within(
+    qkv: &Tensor,
+    heads: usize,
+    angles: &Angles,
+    padding: &RangePadding,
+) -> Result<Tensor> {
+    let (rows, all) = qkv.dims2()?;
+    let head_dim = all / 3 / heads;
+    let dtype = qkv.dtype();
+    let (ranges, width) = (padding.ranges, padding.width);
+    let numbers = angles.apply(qkv, heads, heads)?;
+    let numbers = launch!(numbers.index_select(&padding.numbers, 0)?);
+    let numbers = numbers.reshape((3, heads, ranges, width, head_dim))?;
+    let queries = cast(&numbers.get(0)?, score_dtype(dtype))?;
+    let keys = cast(&numbers.get(1)?, score_dtype(dtype))?;
+    let scores = launch!(queries.matmul(&keys.t()?)?);
+    let scores = match &padding.mask {
+        Some(mask) => launch!(scores.broadcast_add(mask)?),
+        None => scores,
+    };
+    let weights = cast(&softmax(&scores)?, dtype)?;
+    let out = launch!(weights.matmul(&numbers.get(2)?)?);
+    let out = out.reshape((heads * ranges * width, head_dim))?;
+    launch!(out.index_select(&padding.results, 0)?).reshape((rows, heads * head_dim))
+}

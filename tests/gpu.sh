@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# All that only a machine with an NVIDIA card can show, in eight minutes: the answers of the
+# fixtures on the card, the speed and memory of a checkpoint of the true 2B shape with random
+# weights, and what happens where there is no card. By hand:
+#
+#   tests/gpu.sh                      builds the program, with CUDA_COMPUTE_CAP for the card
+#   tests/gpu.sh PROGRAM [FOLDER]     takes a binary; the checkpoint is kept in FOLDER
+#
+# Needs python3 with numpy, and a tokenizer's files beside config.json in TOKENIZER (the fixture's
+# own without). BATCHES and NEW_TOKENS change what is timed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+program=${1:-}
+work=${2:-$(mktemp -d)}
+batches=${BATCHES:-8 32 128}
+new_tokens=${NEW_TOKENS:-200}
+if [ -z "$program" ]; then
+    cargo build --locked --release --features cuda
+    program=target/release/labeler-tui
+fi
+program=$(realpath "$program")
+export HF_HUB_OFFLINE=1 XDG_CACHE_HOME=$work/cache
+mkdir -p "$work"
+failed=0
+
+echo "== card"
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+"$program" doctor --model demo 2>&1 | grep -E "device|memory|processor" || true
+
+echo "== answers of the fixtures"
+python3 - "$program" <<'PY' || failed=1
+import itertools, json, subprocess, sys
+
+program, fixtures, failed = sys.argv[1], "tests/fixtures", 0
+for precision in ("fp32", "bf16", "fp16"):
+    for model in ("flat", "nested", "parts"):
+        folder = f"{fixtures}/{model}"
+        for case in json.load(open(f"{folder}/reference/cases.json"))["cases"]:
+            command = [program, "ask", "--json", "--model", folder, "--device", "cuda",
+                       "--precision", precision, "--quantize", "none", "--max-new-tokens", "48",
+                       "--ignore-eos", "--system", case["system"]]
+            for image in case["images"]:
+                command += ["--image", f"{fixtures}/images/{image}"]
+            run = subprocess.run([*command, case["user"]], capture_output=True, text=True)
+            if run.returncode != 0:
+                print(precision, model, case["name"], "FAILED:", run.stderr.strip()[-300:])
+                failed += 1
+                continue
+            answer = json.loads(run.stdout)
+            pairs = zip(answer["token_ids"], case["greedy"])
+            same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+            # Half precision may decide a close choice otherwise, of two tokens that are about as
+            # probable. What follows is another answer.
+            off = [abs(a - b) for a, b in zip(answer["logprobs"][:same + 1], case["logprobs"])]
+            worst = max(off)
+            good = answer["prompt_token_ids"] == case["token_ids"]
+            good &= (same == 48 and worst < 1e-3) if precision == "fp32" else worst < 0.3
+            failed += not good
+            print(f"{precision} {model:6} {case['name']:6} {same}/48 tokens, log-probabilities off "
+                  f"by {worst:.1e}{'' if good else '  DIFFERS'}")
+sys.exit(failed > 0)
+PY
+
+echo "== a checkpoint of the 2B shape"
+python3 - "${TOKENIZER:-tests/fixtures/flat}" "$work/model" <<'PY'
+import json, os, shutil, struct, sys
+import numpy as np
+
+source, folder = sys.argv[1:]
+os.makedirs(folder, exist_ok=True)
+config = json.load(open(f"{source}/config.json"))
+config = {**config, **config.pop("text_config", {})}
+hidden, inner, kv, layers, depth, width = 1536, 8960, 256, 28, 32, 1280
+vocabulary = 151936
+config.update(hidden_size=hidden, intermediate_size=inner, num_attention_heads=12,
+              num_key_value_heads=2, num_hidden_layers=layers, vocab_size=vocabulary,
+              max_position_embeddings=32768, rope_theta=1e6, tie_word_embeddings=True,
+              rope_scaling={"type": "mrope", "mrope_section": [16, 24, 24]})
+config["vision_config"] |= {"depth": depth, "embed_dim": width, "num_heads": 16, "mlp_ratio": 4,
+                            "hidden_size": hidden, "patch_size": 14, "spatial_merge_size": 2,
+                            "temporal_patch_size": 2}
+shapes = {"visual.patch_embed.proj.weight": (width, 3, 2, 14, 14)}
+for i in range(depth):
+    block = f"visual.blocks.{i}."
+    for norm in ("norm1", "norm2"):
+        shapes |= {f"{block}{norm}.weight": (width,), f"{block}{norm}.bias": (width,)}
+    for name, rows, columns in (("attn.qkv", 3 * width, width), ("attn.proj", width, width),
+                                ("mlp.fc1", 4 * width, width), ("mlp.fc2", width, 4 * width)):
+        shapes |= {f"{block}{name}.weight": (rows, columns), f"{block}{name}.bias": (rows,)}
+shapes |= {"visual.merger.ln_q.weight": (width,), "visual.merger.ln_q.bias": (width,)}
+for name, rows in (("mlp.0", 4 * width), ("mlp.2", hidden)):
+    shapes |= {f"visual.merger.{name}.weight": (rows, 4 * width),
+               f"visual.merger.{name}.bias": (rows,)}
+shapes |= {"model.embed_tokens.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
+for i in range(layers):
+    block = f"model.layers.{i}."
+    for norm in ("input_layernorm", "post_attention_layernorm"):
+        shapes[f"{block}{norm}.weight"] = (hidden,)
+    for name, rows in (("q_proj", hidden), ("k_proj", kv), ("v_proj", kv)):
+        shapes |= {f"{block}self_attn.{name}.weight": (rows, hidden),
+                   f"{block}self_attn.{name}.bias": (rows,)}
+    shapes |= {f"{block}self_attn.o_proj.weight": (hidden, hidden),
+               f"{block}mlp.gate_proj.weight": (inner, hidden),
+               f"{block}mlp.up_proj.weight": (inner, hidden),
+               f"{block}mlp.down_proj.weight": (hidden, inner)}
+table, at = {}, 0
+for name, shape in shapes.items():
+    end = at + 2 * int(np.prod(shape))
+    table[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, end]}
+    at = end
+# One block of random numbers, entered at another place for each tensor.
+block = np.random.default_rng(0).standard_normal(16_777_259, dtype=np.float32) * 0.02
+block = (block.view(np.uint32) >> 16).astype(np.uint16)
+head = json.dumps(table).encode()
+head += b" " * (-len(head) % 8)
+with open(f"{folder}/model.safetensors", "wb", buffering=1 << 24) as file:
+    file.write(struct.pack("<Q", len(head)) + head)
+    start = 0
+    for name, shape in shapes.items():
+        left = int(np.prod(shape))
+        if "norm" in name and name.endswith("weight"):
+            file.write(np.full(left, 0x3F80, np.uint16).data)
+            continue
+        while left:
+            part = block[start:start + left]
+            file.write(part.data)
+            left -= len(part)
+            start = (start + len(part) + 31) % len(block)
+json.dump(config, open(f"{folder}/config.json", "w"))
+for name in os.listdir(source):
+    if name.endswith((".json", ".txt")) and name != "config.json" and "index" not in name:
+        shutil.copy(f"{source}/{name}", folder)
+print(f"{at / 1e9:.1f} GB")
+PY
+
+echo "== speed"
+for batch in $batches; do
+    # The most that the card holds meanwhile.
+    nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 200 >"$work/memory" &
+    meter=$!
+    "$program" bench --json --model "$work/model" --device cuda --batch-size "$batch" \
+        --icons $((3 * batch)) --new-tokens "$new_tokens" ${BENCH_OPTIONS:-} \
+        >"$work/bench-$batch.json" || failed=1
+    kill $meter
+    wait $meter 2>/dev/null || true
+    python3 - "$work/bench-$batch.json" "$(sort -n "$work/memory" | tail -1)" <<'PY' || failed=1
+import json, sys
+
+report = json.load(open(sys.argv[1]))
+steps = report["seconds_per_step_by_batch"]
+full = steps.get(str(report["batch_size"]))
+print(f"batch {report['batch_size']:3}: {report['icons_per_minute']:7.0f} icons/min, "
+      f"{report['decode_tokens_per_second']:7.0f} tokens/s, prompts "
+      f"{report['prefill_tokens_per_second'] or 0:7.0f} tokens/s, "
+      f"step {1e3 * full if full else float('nan'):.1f} ms, pictures {report['vision_seconds']:.1f} s, "
+      f"sampling {report['sampling_seconds']:.1f} s of {report['seconds']:.1f} s; "
+      f"load {report['load_seconds']:.1f} s; {sys.argv[2]} MiB of the card")
+PY
+done
+
+echo "== without a card"
+if CUDA_VISIBLE_DEVICES= "$program" ask --device cuda --model demo hat >/dev/null 2>"$work/words"; then
+    echo "--device cuda did not fail"
+    failed=1
+fi
+cat "$work/words"
+CUDA_VISIBLE_DEVICES= "$program" doctor --model demo 2>&1 | grep -A1 " device " || true
+exit $failed

@@ -46,6 +46,7 @@ fn main() -> Result<()> {
         with_metadata: true,
         hint: None,
         max_new_tokens: 384,
+        examples: 0,
     };
     let item = Item {
         image_path: "icon.png".to_owned(),
@@ -65,7 +66,7 @@ fn main() -> Result<()> {
     let request = LabelRequest {
         ticket: 1,
         group: GroupId(1),
-        chat: prompter.chat(&item, &settings, colors),
+        chat: prompter.chat(&item, &settings, colors, &[]),
         picture: Some(Arc::new(icon::picture(
             &icon,
             settings.upscale,

@@ -181,6 +181,8 @@ pub struct EngineOptions {
     pub quality_retry: bool,
     /// Further samples for each uncertain answer.
     pub opinions: u32,
+    /// Committed records that are shown to the model with each question.
+    pub examples: u32,
     /// The model is asked about one icon of a recolor family; the others' records are derived.
     pub families: bool,
     pub parquet: bool,

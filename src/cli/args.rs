@@ -353,6 +353,10 @@ pub struct LabelArgs {
     /// Further samples for uncertain records, 0-8; agreement counts [default: 0]
     #[arg(long, value_name = "N", env = "LABELER_OPINIONS", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
     pub opinions: Option<u32>,
+    /// Records that you have committed, of the icons most like each, as examples in the prompt, 0-8
+    /// [default: 0]
+    #[arg(long, value_name = "N", env = "LABELER_EXAMPLES", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=8), help_heading = "Labeling")]
+    pub examples: Option<u32>,
     /// Ask the model about one icon of a recolor family, and derive the records of the others
     #[arg(long, env = "LABELER_FAMILIES", value_parser = boolish(), help_heading = "Labeling")]
     pub families: bool,

@@ -157,6 +157,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             redo: args.redo,
             quality_retry: args.quality_retry,
             opinions: args.opinions.unwrap_or(0),
+            examples: args.examples.unwrap_or(0),
             families: args.families,
             parquet: args.parquet,
             max_new_tokens: args.max_new_tokens.unwrap_or(DEFAULT_NEW_TOKENS) as usize,

@@ -94,6 +94,25 @@ fn demo_brings_its_own_defaults() {
 }
 
 #[test]
+fn memory_is_a_number_with_a_unit() {
+    let given = |size: &str| {
+        let options = label(&["--demo", "--kv-memory", size]);
+        match options.labeler {
+            LabelerOptions::Local(model) => model.kv_memory.unwrap(),
+            _ => panic!("not local"),
+        }
+    };
+    assert_eq!(given("4GiB"), 4 << 30);
+    assert_eq!(given("1.5 g"), 3 << 29);
+    assert_eq!(given("512mib"), 512 << 20);
+    assert_eq!(given("500MB"), 500_000_000);
+    for wrong in ["4", "GiB", "4 potatoes", "1kb"] {
+        let said = mistake(&["--demo", "--kv-memory", wrong]);
+        assert!(said.contains("--kv-memory"), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn exactly_one_source() {
     assert!(mistake(&[]).contains("nothing to label"));
     assert!(mistake(&["--db", "a", "--input", "b"]).contains("--db, --input"));

@@ -48,11 +48,11 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
     let plan = if options.dry_run {
         let copy = copy_to_read(outdir, vocabulary.clone())?;
         let journal = &copy.journal;
-        let shown = selection.of(journal.summaries()?);
+        let shown = selection.of(journal)?;
         plan(&shown, vocabulary, |summary| journal.fixable(summary))?
     } else {
         let mut journal = lock(outdir, vocabulary)?;
-        let shown = selection.of(journal.summaries()?);
+        let shown = selection.of(&journal)?;
         let plan = plan(&shown, vocabulary, |summary| journal.fixable(summary))?;
         for step in &plan.steps {
             let change = Change::Fix {

@@ -61,7 +61,7 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
     let journal = &copy.journal;
     let mut text = String::new();
     let mut colorless = 0;
-    for summary in selection.of(journal.summaries()?) {
+    for summary in selection.of(journal)? {
         let Some(detail) = journal.detail(summary.id)? else {
             continue;
         };

@@ -1,19 +1,24 @@
 //! Carries out an operator's commands on the journal: reading, editing, undo.
 
 use super::effects::Effects;
+use super::examples::Examples;
 use super::journal::JournalAccess;
 use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
 use crate::record::{Change, FixKind, GroupId, Labels, PastStep, Reason, Vocabulary};
-use crate::store::{RunStepKind, StepOutcome};
+use crate::store::{REMEMBERED, RunStepKind, StepOutcome};
 use std::sync::Arc;
 
-/// Begins the keys under which the journal holds front ends' own settings.
-const REMEMBERED: &str = "front.";
-
-pub fn open(journal: &mut JournalAccess, group: GroupId) -> Result<Effects> {
-    let detail = journal.with(|journal| journal.detail(group))?;
+pub fn open(
+    journal: &mut JournalAccess,
+    examples: &mut Examples,
+    group: GroupId,
+) -> Result<Effects> {
+    let mut detail = journal.with(|journal| journal.detail(group))?;
+    if let Some(detail) = &mut detail {
+        examples.find_neighbors(detail, journal)?;
+    }
     let events = detail.map(|detail| Event::Detail(Box::new(detail)));
     Ok(Effects {
         events: events.into_iter().collect(),

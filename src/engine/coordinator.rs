@@ -3,6 +3,7 @@
 
 use super::commands;
 use super::effects::Effects;
+use super::examples::Examples;
 use super::families::{Families, Turns};
 use super::handle::EngineEnd;
 use super::ingest::Ingest;
@@ -38,6 +39,7 @@ pub struct Coordinator {
     exports: Exports,
     ingest: Ingest,
     families: Families,
+    examples: Examples,
     queue: RequestQueue,
     results: Results,
     words: OutdirWords,
@@ -76,6 +78,7 @@ impl Coordinator {
                 options.families || !options.commit_automatically,
             ),
             families: Families::new(options.families),
+            examples: Examples::default(),
             queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
             results,
             words,
@@ -183,7 +186,10 @@ impl Coordinator {
         while let Some(request) = self.queue.next() {
             let group = request.group;
             let (item, _) = self.journal.with(|journal| journal.item(group))?;
-            let job = self.queue.begin(request, item);
+            let mut job = self.queue.begin(request, item);
+            if job.settings.examples > 0 {
+                job.approved = Arc::clone(self.examples.records(&mut self.journal)?);
+            }
             self.workers.prepare(job);
         }
         Ok(())
@@ -218,7 +224,7 @@ impl Coordinator {
         tracing::debug!(?command, "command");
         let journal = &mut self.journal;
         let effects = match &command {
-            Command::Open(group) => commands::open(journal, *group)?,
+            Command::Open(group) => commands::open(journal, &mut self.examples, *group)?,
             Command::Apply { groups, change } => {
                 commands::apply(journal, &self.words, &command, groups, change)?
             }
@@ -357,10 +363,11 @@ impl Coordinator {
                 ticket,
                 request,
                 measured,
+                asked,
                 preprocess_ms,
             } => {
                 let colors = measured.as_ref().map(|measured| &measured.colors);
-                let prepared = self.queue.prepared(ticket, colors, preprocess_ms);
+                let prepared = self.queue.prepared(ticket, colors, asked, preprocess_ms);
                 let Some(job) = prepared else {
                     return Ok(Effects::default());
                 };
@@ -375,6 +382,8 @@ impl Coordinator {
             }
             PreprocessEvent::Measured(measured) => {
                 self.ingest.measured();
+                self.examples
+                    .changed(measured.iter().map(|(group, _)| *group));
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(&measured))?;
@@ -499,6 +508,7 @@ impl Coordinator {
 
     /// Sends the current summary of each group, once.
     fn show(&mut self, groups: &[GroupId]) -> Result<()> {
+        self.examples.changed(groups.iter().copied());
         let mut seen = HashSet::new();
         let once: Vec<GroupId> = groups
             .iter()

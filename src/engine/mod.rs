@@ -3,6 +3,7 @@
 mod commands;
 mod coordinator;
 mod effects;
+mod examples;
 mod families;
 mod handle;
 mod ingest;

@@ -2,7 +2,9 @@
 //! the groups in the order of the source.
 
 use super::messages::Retry;
-use crate::record::{Attempt, AttemptSettings, ColorHistogram, GroupId, Item};
+use crate::record::{
+    ApprovedRecords, AskedText, Attempt, AttemptSettings, ColorHistogram, GroupId, Item,
+};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -54,8 +56,12 @@ pub struct Job {
     pub purpose: Purpose,
     /// Opinions on its answer may follow.
     pub keep_prompt: bool,
+    /// What examples are chosen from, where any are wanted.
+    pub approved: Arc<ApprovedRecords>,
     /// Once prepared, if there is an image.
     pub histogram: Option<ColorHistogram>,
+    /// Once prepared.
+    pub asked: Option<AskedText>,
     pub preprocess_ms: f64,
 }
 
@@ -177,7 +183,9 @@ impl RequestQueue {
             settings: request.settings,
             keep_prompt: self.with_opinions && request.purpose.counts(),
             purpose: request.purpose,
+            approved: Arc::default(),
             histogram: None,
+            asked: None,
             preprocess_ms: 0.0,
         };
         self.next_ticket += 1;
@@ -190,10 +198,12 @@ impl RequestQueue {
         &mut self,
         ticket: u64,
         histogram: Option<&ColorHistogram>,
+        asked: AskedText,
         preprocess_ms: f64,
     ) -> Option<&Job> {
         let job = self.outstanding.get_mut(&ticket)?;
         job.histogram = histogram.cloned();
+        job.asked = Some(asked);
         job.preprocess_ms = preprocess_ms;
         Some(job)
     }
@@ -276,6 +286,7 @@ mod tests {
             with_metadata: true,
             hint: None,
             max_new_tokens: 100,
+            examples: 0,
         };
         let mut queue = RequestQueue::new(settings, true, true);
         for group in 1..=groups {

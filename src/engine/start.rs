@@ -42,7 +42,7 @@ pub struct Engine {
     items: Box<dyn ItemSource>,
     max_groups: Option<u64>,
     /// What is asked again.
-    redo: Option<Query>,
+    redo: Option<String>,
 }
 
 impl Engine {
@@ -61,14 +61,10 @@ impl Engine {
             .with_hint("add --resume to go on, or choose another --outdir"));
         }
         let prompter = Prompter::load(&config.prompt)?;
-        let redo = match &options.redo {
-            Some(filter) => Some(Query::parse_whole(filter, prompter.vocabulary())?),
-            None => None,
-        };
         Ok(Self {
             prompter: Arc::new(prompter),
             words: OutdirWords::new(options.outdir.clone(), config.prompt.clone()),
-            redo,
+            redo: options.redo.clone(),
             items: source::open(&config.source)?,
             max_groups: config.source.max_samples,
             settings: AttemptSettings {
@@ -79,6 +75,7 @@ impl Engine {
                 with_metadata: config.prompt.with_metadata,
                 hint: None,
                 max_new_tokens: options.max_new_tokens,
+                examples: options.examples as usize,
             },
             options,
         })
@@ -94,7 +91,11 @@ impl Engine {
     pub fn start(self, labeler: Option<Factory>) -> Result<Handle> {
         outlive_full_files()?;
         let vocabulary = Arc::clone(self.prompter.vocabulary());
-        let journal = Journal::lock(&self.options.outdir, vocabulary)?;
+        let journal = Journal::lock(&self.options.outdir, Arc::clone(&vocabulary))?;
+        let redo = match &self.redo {
+            Some(filter) => Some(Query::parse_whole(filter, &vocabulary, &journal.views()?)?),
+            None => None,
+        };
         let (mut handle, front) = connect();
         let to_front = front.clone();
         let metrics = Arc::new(Metrics::new(Instant::now()));
@@ -114,7 +115,7 @@ impl Engine {
             front,
             workers,
         )
-        .asking_again(self.redo);
+        .asking_again(redo);
         let engine = threads::spawn(
             "engine",
             move || coordinator.run(),
@@ -173,6 +174,7 @@ mod tests {
                 redo: None,
                 quality_retry: false,
                 opinions: 0,
+                examples: 0,
                 families: false,
                 parquet: false,
                 max_new_tokens: 1,

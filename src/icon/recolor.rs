@@ -2,14 +2,15 @@
 
 use super::palette::Grid;
 use super::{Drawing, Icon};
-use crate::record::{Field, Recoloring, Vocabulary, Word, nearest_color, to_oklab};
+use crate::record::{Field, Recoloring, Vocabulary, Word, may_mean, nearest_color, to_oklab};
 use std::collections::HashMap;
 
 /// A color with a smaller share of the pixels is not looked for in the other icon.
 const LEAST_SHARE: f32 = 0.03;
-/// A color stays the same where this part of its pixels does, and becomes another one where this
-/// part of them has it.
-const LEAST_PART: f32 = 1.0 / 3.0;
+/// A color stays the same where this part of its pixels does,
+const LEAST_STAYS: f32 = 0.5;
+/// and becomes another one where this part of them has it.
+const LEAST_BECOMES: f32 = 1.0 / 3.0;
 
 /// What each color that `from` shows is in `to`, pixel for pixel and without the outline. `None`
 /// where they are not the same drawing.
@@ -28,53 +29,55 @@ pub fn recolor(from: &Icon, to: &Icon, vocabulary: &Vocabulary) -> Option<Recolo
     }
     let others = to.rgba.as_chunks::<4>().0;
     let mut names = Names::new(vocabulary);
-    let mut pixels: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut pixels: HashMap<([u8; 3], &str), usize> = HashMap::new();
     for &at in &places {
-        if let (Some(here), Some(there)) = (names.of(grid.pixels[at]), names.of(others[at])) {
-            *pixels.entry((here, there)).or_default() += 1;
+        let [r, g, b, _] = grid.pixels[at];
+        if let Some(there) = names.of(others[at]) {
+            *pixels.entry(([r, g, b], there)).or_default() += 1;
         }
     }
     let words = vocabulary.entries(Field::Colors);
     let colors = words.iter().filter_map(|word| {
-        let becomes = becomes(word, words, &pixels, places.len())?;
+        let becomes = becomes(word, vocabulary, &pixels, places.len())?;
         Some((word.word.clone(), becomes.to_owned()))
     });
     Some(colors.collect())
 }
 
-/// What a color becomes: `pixels` counts them by what they are in both icons.
+/// What a color becomes: `pixels` counts them by their color here and what they are there. Who
+/// says black may mean a dark gray, who says blue may mean navy.
 fn becomes<'v>(
     word: &Word,
-    words: &'v [Word],
-    pixels: &HashMap<(&str, &str), usize>,
+    vocabulary: &'v Vocabulary,
+    pixels: &HashMap<([u8; 3], &'v str), usize>,
     total: usize,
 ) -> Option<&'v str> {
-    let count = |shades: bool, there: &str| -> usize {
-        let is_it =
-            |here: &str| here == word.word || (shades && word.shades.iter().any(|s| s == here));
-        let of_it = pixels
-            .iter()
-            .filter(|((here, to), _)| is_it(here) && *to == there);
-        of_it.map(|(_, count)| count).sum()
-    };
-    // Who says blue may mean navy.
-    for shades in [false, true] {
-        let counts = words.iter().map(|to| (to, count(shades, &to.word)));
-        let counts: Vec<(&Word, usize)> = counts.collect();
-        let all: usize = counts.iter().map(|(_, count)| count).sum();
-        if (all as f32) < LEAST_SHARE * total as f32 {
-            continue;
+    let mut meant: HashMap<[u8; 3], bool> = HashMap::new();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for ((here, there), count) in pixels {
+        let is_meant = meant
+            .entry(*here)
+            .or_insert_with(|| may_mean(word, to_oklab(*here), vocabulary));
+        if *is_meant {
+            *counts.entry(there).or_default() += count;
         }
-        let is_part = |count: usize| count as f32 >= LEAST_PART * all as f32;
-        let stays = counts
-            .iter()
-            .find(|(to, count)| *to == word && is_part(*count));
-        // The first in the vocabulary's order of those that are equally many.
-        let most = counts.iter().rev().max_by_key(|(_, count)| *count);
-        let most = most.filter(|(_, count)| is_part(*count));
-        return stays.or(most).map(|(to, _)| to.word.as_str());
     }
-    None
+    let all: usize = counts.values().sum();
+    if (all as f32) < LEAST_SHARE * total as f32 {
+        return None;
+    }
+    let part = |there: &str| counts.get(there).copied().unwrap_or_default() as f32 / all as f32;
+    let words = vocabulary.entries(Field::Colors).iter();
+    if let Some(stays) = words.clone().find(|to| *to == word)
+        && part(&stays.word) >= LEAST_STAYS
+    {
+        return Some(&stays.word);
+    }
+    // The first in the vocabulary's order of those that are equally many.
+    let most = words
+        .rev()
+        .max_by(|a, b| part(&a.word).total_cmp(&part(&b.word)))?;
+    (part(&most.word) >= LEAST_BECOMES).then_some(most.word.as_str())
 }
 
 /// The color words of pixels, each color looked up once.
@@ -148,6 +151,20 @@ mod tests {
     fn a_wide_word_goes_with_its_shades() {
         let found = pairs(&flag(NAVY, WHITE), &flag(RED, WHITE), &["navy", "blue"]);
         assert_eq!(found, [Some("red".into()), Some("red".into())]);
+    }
+
+    #[test]
+    fn a_word_is_followed_to_the_pixels_that_it_is_said_of() {
+        // Few pixels are black, many of a gray that people call black.
+        let (black, gray, gold) = ([17, 17, 17], [62, 62, 70], [212, 175, 55]);
+        let mut from = flag(gray, WHITE);
+        let mut to = flag(gold, WHITE);
+        for icon in [&mut from, &mut to] {
+            for at in 40..60 {
+                icon.rgba[at * 4..at * 4 + 3].copy_from_slice(&black);
+            }
+        }
+        assert_eq!(pairs(&from, &to, &["black"]), [Some("gold".into())]);
     }
 
     #[test]

@@ -23,8 +23,9 @@ pub struct Prompt {
     /// `{label_en}` and the word lists of the vocabulary by their names: `{colors}`, `{themes}`.
     pub system: String,
     /// What differs from item to item. May hold `{name}`, `{description}`, `{part}`, `{source}`,
-    /// `{measured_colors}` and `{hint}`; a line whose placeholder has no value is dropped. A hint that the text has no
-    /// place for stands in a line of its own at the end.
+    /// `{measured_colors}`, `{hint}` and `{examples}`; a line whose placeholder has no value is
+    /// dropped. A hint that the text has no place for stands in a line of its own at the end,
+    /// examples before all else.
     pub user: String,
     /// Added to the user text of a quality retry.
     #[serde(default)]
@@ -62,6 +63,7 @@ const USER_KEYS: &[&str] = &[
     "source",
     "measured_colors",
     "hint",
+    "examples",
 ];
 
 /// The text of each built-in prompt file with its version.

@@ -1,5 +1,6 @@
 //! Prompt files to chat messages, and the grammar of the answer.
 
+mod examples;
 mod file;
 mod grammar;
 
@@ -7,7 +8,7 @@ pub use file::{Prompt, builtin_prompts};
 pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::record::{AttemptSettings, ColorHistogram, Item, Vocabulary};
+use crate::record::{Approved, AttemptSettings, ColorHistogram, Item, Vocabulary};
 use crate::settings::{Lang, PromptOptions};
 use crate::text::{clean_text, hex};
 use sha2::{Digest, Sha256};
@@ -24,6 +25,13 @@ pub struct Chat {
     pub system: String,
     pub user: String,
     pub images: usize,
+}
+
+impl Chat {
+    /// SHA-256 of its texts.
+    pub fn digest(&self) -> String {
+        digest(&[&self.system, &self.user])
+    }
 }
 
 /// Makes the question for each item: the same system text for a whole run, a short user text, and
@@ -84,12 +92,14 @@ impl Prompter {
         &self.digest
     }
 
-    /// The question about an item; `colors` are those of its icon, where the model sees it.
+    /// The question about an item; `colors` are those of its icon, where the model sees it, and
+    /// `examples` stand before all that is about the item.
     pub fn chat(
         &self,
         item: &Item,
         settings: &AttemptSettings,
         colors: Option<&ColorHistogram>,
+        examples: &[Arc<Approved>],
     ) -> Chat {
         let shown = |text: &str| {
             let clean = clean_text(text);
@@ -114,6 +124,7 @@ impl Prompter {
             .as_deref()
             .map(clean_text)
             .filter(|hint| !hint.is_empty());
+        let examples = examples::text(examples, settings.with_metadata);
         let mut user = file::fill_lines(
             &self.prompt.user,
             &[
@@ -123,8 +134,12 @@ impl Prompter {
                 ("source", source),
                 ("measured_colors", measured),
                 ("hint", hint.clone()),
+                ("examples", examples.clone()),
             ],
         );
+        if let Some(examples) = examples.filter(|_| !self.prompt.user.contains("{examples}")) {
+            user = format!("{examples}\n\n{user}").trim().to_string();
+        }
         if let Some(hint) = hint.filter(|_| !self.prompt.user.contains("{hint}")) {
             user = format!("{user}\nhint: {hint}").trim().to_string();
         }

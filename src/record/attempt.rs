@@ -26,6 +26,23 @@ pub struct AttemptSettings {
     /// Typed by the operator for this attempt only.
     pub hint: Option<String>,
     pub max_new_tokens: usize,
+    /// The most committed records that are shown as examples.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub examples: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// The text that a request was made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedText {
+    /// SHA-256 of the whole text, the same for the same words.
+    pub digest: String,
+    /// The committed records that stood in it as examples, by their numbers in the journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<i64>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +99,9 @@ pub struct Attempt {
     pub opinion_of: Option<i64>,
     pub settings: AttemptSettings,
     pub settings_hash: String,
+    /// `None` where nothing was asked, and for answers of before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<AskedText>,
     pub raw_text: String,
     /// `None` exactly where `failure` is there.
     pub labels: Option<Labels>,

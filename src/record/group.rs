@@ -135,6 +135,17 @@ pub struct GroupDetail {
     /// The newest failure, unless an answer came after it.
     pub failure: Option<Failure>,
     pub committed: Option<Record>,
+    /// Records that the operator has committed about the icons most like this one, nearest first.
+    pub neighbors: Vec<Neighbor>,
+}
+
+/// A committed record beside another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbor {
+    pub group: GroupId,
+    pub image_path: String,
+    pub item_name: String,
+    pub label: String,
 }
 
 impl Draft {

@@ -12,6 +12,7 @@ pub mod fixes;
 mod group;
 mod item;
 mod labels;
+mod likeness;
 mod naming;
 mod normalize;
 mod parse;
@@ -24,7 +25,7 @@ pub mod testing;
 mod vocabulary;
 
 pub use attempt::{
-    Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
+    AskedText, Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::{Change, FixKind, Matching, Replacement};
 pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
@@ -34,9 +35,10 @@ pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
 pub use field::{Field, FieldFilter, Kind};
-pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Origin, Version};
+pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Neighbor, Origin, Version};
 pub use item::{ImageLocation, Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
+pub use likeness::{Appearance, Approved, ApprovedRecords};
 pub use naming::Names;
 pub use parse::{Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
@@ -45,5 +47,7 @@ pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,
 };
-pub use rules::{ColorHistogram, RuleContext, about, check, estimate_tokens, nearest_color};
+pub use rules::{
+    ColorHistogram, RuleContext, about, check, estimate_tokens, may_mean, nearest_color,
+};
 pub use vocabulary::{BUILTIN_VOCABULARY, PixelRule, Vocabulary, Word, similar, to_oklab, to_rgb};

@@ -48,6 +48,7 @@ pub fn settings() -> AttemptSettings {
         with_metadata: true,
         hint: None,
         max_new_tokens: 384,
+        examples: 0,
     }
 }
 

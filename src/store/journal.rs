@@ -23,13 +23,18 @@ use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::icon::Measured;
 use crate::outdir::file;
+use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId, GroupState, GroupSummary,
-    Item, Labels, PastStep, Reason, Recoloring, Vocabulary, VocabularyPreview,
+    Appearance, Approved, Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId,
+    GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring, Vocabulary,
+    VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Begins the keys under which the journal holds front ends' own settings.
+pub const REMEMBERED: &str = "front.";
 
 /// The journal of one outdir, owned by one thread of one process.
 #[derive(Debug)]
@@ -135,6 +140,16 @@ impl Journal {
     /// The other groups that show the same drawing, and the one to derive a record from.
     pub fn relatives(&self, group: GroupId) -> Result<Relatives> {
         images::relatives(self.database.read(), group)
+    }
+
+    /// Those of these groups, or of all, that a person has committed a record of.
+    pub fn approved(&self, groups: Option<&[GroupId]>) -> Result<Vec<Approved>> {
+        images::approved(self.database.read(), &self.vocabulary, groups)
+    }
+
+    /// What a group's icon looks like; `None` before it was measured, and where nothing is like it.
+    pub fn appearance(&self, group: GroupId) -> Result<Option<Appearance>> {
+        images::appearance(self.database.read(), &self.vocabulary, group)
     }
 
     /// What the draft of `from` says of the image of `group`, which is the same drawing; `None`
@@ -387,6 +402,13 @@ impl Journal {
     /// Every value whose key begins with `prefix`, the prefix cut off.
     pub fn meta_with_prefix(&self, prefix: &str) -> Result<Vec<(String, String)>> {
         meta::with_prefix(self.database.read(), prefix)
+    }
+
+    /// The filters that were saved under a name.
+    pub fn views(&self) -> Result<Views> {
+        let key = format!("{REMEMBERED}{}", Views::KEY);
+        let text = meta::get(self.database.read(), &key)?;
+        Ok(text.map_or_else(Views::default, |text| Views::parse(&text)))
     }
 
     /// The database as tests look into it.

@@ -26,7 +26,7 @@ pub use history::StepOutcome;
 pub use images::Relatives;
 pub(crate) use import::file_sha256;
 pub use import::{FileOfRecords, Imported, Prefer};
-pub use journal::Journal;
+pub use journal::{Journal, REMEMBERED};
 pub use queries::Counts;
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,

@@ -164,6 +164,8 @@ pub fn detail(
         },
         committed,
         current,
+        // The engine knows them.
+        neighbors: Vec::new(),
     }))
 }
 

@@ -517,6 +517,8 @@ impl App {
             .chain(ahead)
             .chain(shown)
             .chain(self.screens.shown().wants_details(session))
+            .chain(session.siblings())
+            .chain(session.neighbors())
             .collect();
         for id in session.records.missing_details(&wanted) {
             session.send(Command::Open(id));

@@ -188,6 +188,15 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             let sort = session.queue.sort().next();
             session.set_sort(sort);
         }
+        Action::FoldFamilies => {
+            let folded = !session.queue.is_folded();
+            session.queue.set_folded(folded);
+            session.notify(match folded {
+                true => session.words.one_row_a_family(),
+                false => session.words.every_row(),
+            });
+        }
+        Action::SelectFamily => return Some(select_family(session)),
         Action::Help => open = Some(Dialog::Help(Help::default())),
         Action::Palette => open = Some(Dialog::Palette(ActionPalette::default())),
         Action::Redraw => session.request(Effect::Redraw),
@@ -330,6 +339,21 @@ fn commit_all(state: GroupState, session: &mut Session) -> Option<Dialog> {
         change: Change::Commit,
     };
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
+}
+
+/// Selects the recolor family of the current record, and shows the gallery, where keys act on all
+/// that is selected.
+fn select_family(session: &mut Session) -> ActionOutcome {
+    let family = session.family();
+    if family.len() < 2 {
+        session.notify(session.words.no_family());
+        return ActionOutcome::done();
+    }
+    session.notify(session.words.family_selected(family.len()));
+    session.selection.set(family);
+    let shown = session.queue.ids(&session.records);
+    session.selection.count_hidden(shown);
+    ActionOutcome::show(KeyContext::Gallery)
 }
 
 /// Takes one of the fixes that stand under a reason of the current record.

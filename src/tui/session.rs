@@ -25,6 +25,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Icons of one drawing shown beside the current one.
+const MOST_SIBLINGS: usize = 24;
+
 /// What a run of the workstation is started with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -159,6 +162,31 @@ impl Session {
             self.sight.forget(id);
         }
         self.records.put_detail(detail);
+    }
+
+    /// The icons that are the same drawing as the current one, itself included.
+    pub fn family(&self) -> Vec<GroupId> {
+        let groups = self.records.groups();
+        let family = self.current().map(|id| groups.family(id));
+        let family = family.into_iter().flatten();
+        family.map(|member| member.id).collect()
+    }
+
+    /// The others of the current icon's family that are shown beside it.
+    pub fn siblings(&self) -> Vec<GroupId> {
+        let mut siblings = self.family();
+        siblings.retain(|id| Some(*id) != self.current());
+        siblings.truncate(MOST_SIBLINGS);
+        siblings
+    }
+
+    /// The groups whose committed records stand beside the current one.
+    pub fn neighbors(&self) -> Vec<GroupId> {
+        let near = self
+            .detail()
+            .into_iter()
+            .flat_map(|detail| &detail.neighbors);
+        near.map(|near| near.group).collect()
     }
 
     /// The labels of the current record's draft.

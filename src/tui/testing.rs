@@ -60,8 +60,10 @@ fn attempt(id: i64, labels: Labels, reasons: &[Reason]) -> Attempt {
             with_metadata: true,
             hint: None,
             max_new_tokens: 384,
+            examples: 0,
         },
         settings_hash: "5e77".to_owned(),
+        asked: None,
         raw_text: String::new(),
         labels: Some(labels),
         reasons: reasons.to_vec(),
@@ -128,6 +130,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         attempts: Vec::new(),
         failure: None,
         committed: None,
+        neighbors: Vec::new(),
         summary,
     };
     match state {

@@ -1,6 +1,7 @@
 //! Scripts of keys through the application, and what is then on the screen.
 
 mod editing;
+mod families;
 mod flow;
 mod korean;
 mod mouse;
@@ -163,6 +164,8 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::GoQueries, "g q", "Record"),
     (Action::NarrowQueue, "< <", "Queue"),
     (Action::WidenQueue, "> >", "Queue"),
+    (Action::SelectFamily, "&", SCREEN),
+    (Action::FoldFamilies, "%", "Queue"),
     (Action::Select, "F3 space", SCREEN),
     (Action::SelectRange, "F3 space right right v", SCREEN),
     (Action::SelectAll, "F3 A", SCREEN),

@@ -55,6 +55,10 @@ words! {
         / "거절하려면 사유가 필요합니다. Esc로 그만둡니다",
     cannot_save_view: "this filter is empty, not understood, or a view itself"
         / "비었거나, 알 수 없거나, 이미 저장한 필터입니다",
+    one_row_a_family: "one row of each recolor family" / "색만 다른 가족마다 한 줄",
+    every_row: "every row" / "모든 줄",
+    no_family: "no other icon is known to be this drawing" / "같은 그림의 다른 아이콘이 없습니다",
+    family_selected(n): "selected {n} icons of one drawing" / "같은 그림의 아이콘 {n}개를 선택했습니다",
     nothing_to_fix: "nothing to fix" / "고칠 것이 없습니다",
     nothing_to_translate: "nothing to translate" / "옮길 것이 없습니다",
     nothing_to_translate_or_drop: "nothing to translate or drop" / "옮기거나 뺄 것이 없습니다",

@@ -27,6 +27,7 @@ pub fn options(folder: &Path) -> EngineOptions {
         redo: None,
         quality_retry: false,
         opinions: 0,
+        examples: 0,
         families: false,
         parquet: false,
         max_new_tokens: 100,

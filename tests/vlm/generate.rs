@@ -455,6 +455,8 @@ fn requests_wait_for_memory_and_for_slots() {
         assert_eq!(generator.free_slots(), 0);
         let first = generator.step();
         assert_eq!(generator.last_step().sequences, 2);
+        let cap = generator.cap().unwrap();
+        assert_eq!((cap.fits, cap.needed), (2, 4 * each));
         let answers = finish_after(first, &mut generator);
         assert!(answers.values().all(|answer| answer.error.is_none()));
         assert_eq!(answers.len(), 5);

@@ -267,3 +267,22 @@ fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
     );
     assert_eq!(look(folder.path()).0, cause);
 }
+
+#[test]
+fn memory_is_known_before_weights_are_read() {
+    let files = CheckpointFiles::folder(&fixtures().join("flat")).unwrap();
+    let checkpoint = vlm::Checkpoint::open(&files).unwrap();
+    let bytes = |quantization, kv_memory: Option<u64>| {
+        let options = options(quantization);
+        let architecture = checkpoint.architecture.as_ref();
+        let fits = vlm::memory::check(architecture, &options, kv_memory);
+        (vlm::memory::weight_bytes(architecture, &options), fits)
+    };
+    let (whole, fits) = bytes(None, None);
+    assert_eq!(whole, checkpoint.stored_bytes());
+    assert_eq!(fits, Ok(()));
+    assert!(bytes(Some(Quantization::Q8_0), None).0 < whole / 2);
+    let error = bytes(None, Some(1 << 50)).1.unwrap_err();
+    assert!(error.cause.contains("does not fit"), "{error}");
+    assert!(error.hint.unwrap().contains("a smaller --kv-memory"));
+}

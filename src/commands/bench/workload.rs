@@ -20,6 +20,7 @@ const SETTINGS: AttemptSettings = AttemptSettings {
     with_metadata: true,
     hint: None,
     max_new_tokens: 0,
+    examples: 0,
 };
 
 /// The items to label over and over.
@@ -83,7 +84,7 @@ pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
     let colors = icon::palette(&icon).histogram;
     Ok((
         icon::picture(&icon, SETTINGS.upscale, SETTINGS.background),
-        prompter.chat(item, &SETTINGS, Some(&colors)),
+        prompter.chat(item, &SETTINGS, Some(&colors), &[]),
     ))
 }
 

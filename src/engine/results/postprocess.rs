@@ -124,6 +124,7 @@ impl Postprocess {
             },
             settings: job.settings.clone(),
             settings_hash,
+            asked: job.asked.clone(),
             raw_text: String::new(),
             labels: None,
             reasons: Vec::new(),

@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
-use crate::record::{Failure, FailureCode, GroupId, ImageLocation, Recoloring};
+use crate::record::{
+    Appearance, Approved, AskedText, Failure, FailureCode, GroupId, ImageLocation, Recoloring,
+};
 use crate::source::image_bytes;
 use crate::vlm::Sampling;
 use crossbeam_channel::{Receiver, Sender};
@@ -53,10 +55,15 @@ fn prepared(prompter: &Prompter, job: &Job) -> PreprocessEvent {
     let began = Instant::now();
     let ticket = job.ticket;
     match without_panic(|| prepare(prompter, job)) {
-        Ok((request, measured)) => PreprocessEvent::Ready {
+        Ok(Prepared {
+            request,
+            measured,
+            asked,
+        }) => PreprocessEvent::Ready {
             ticket,
             request: Box::new(request),
             measured,
+            asked,
             preprocess_ms: began.elapsed().as_secs_f64() * 1000.0,
         },
         Err(failure) => PreprocessEvent::Failed { ticket, failure },
@@ -97,7 +104,13 @@ fn decoded(file: &ImageLocation) -> Result<Icon, Failure> {
     icon::decode(&image_bytes(file)?).map_err(|error| broken(&error.cause))
 }
 
-fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measured>), Failure> {
+struct Prepared {
+    request: LabelRequest,
+    measured: Option<Measured>,
+    asked: AskedText,
+}
+
+fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
     let settings = &job.settings;
     let mut measured = None;
     let mut picture = None;
@@ -115,10 +128,16 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measu
         )));
     }
     let colors = measured.as_ref().map(|measured| &measured.colors);
+    let examples = examples(prompter, job, measured.as_ref());
+    let chat = prompter.chat(&job.item, settings, colors, &examples);
+    let asked = AskedText {
+        digest: chat.digest(),
+        examples: examples.iter().map(|example| example.record).collect(),
+    };
     let request = LabelRequest {
         ticket: job.ticket,
         group: job.group,
-        chat: prompter.chat(&job.item, settings, colors),
+        chat,
         picture,
         schema: match job.purpose {
             Purpose::Opinion { .. } => prompter.opinion_schema(&job.item, settings, colors),
@@ -128,7 +147,33 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<(LabelRequest, Option<Measu
         sampling: sampling(job),
         keep_prompt: job.keep_prompt,
     };
-    Ok((request, measured))
+    Ok(Prepared {
+        request,
+        measured,
+        asked,
+    })
+}
+
+/// The committed records about the icons most like this one.
+fn examples(prompter: &Prompter, job: &Job, measured: Option<&Measured>) -> Vec<Arc<Approved>> {
+    let Some(measured) = measured.filter(|_| job.settings.examples > 0) else {
+        return Vec::new();
+    };
+    let edges = measured
+        .drawing
+        .as_ref()
+        .map(|drawing| drawing.edges.as_slice());
+    let appearance = Appearance::of(
+        (&job.item.item_name, job.item.item_part.as_deref()),
+        &measured.colors,
+        edges,
+        None,
+        prompter.vocabulary(),
+    );
+    appearance.map_or_else(Vec::new, |appearance| {
+        let most = job.settings.examples;
+        job.approved.nearest(&appearance, job.group, most)
+    })
 }
 
 /// Answers are the most probable ones, opinions are drawn: the same ones for the same item in every

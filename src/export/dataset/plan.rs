@@ -206,7 +206,7 @@ fn chosen(
     let Some(filter) = &options.filter else {
         return Ok(None);
     };
-    let query = Query::parse_whole(filter, vocabulary)?;
+    let query = Query::parse_whole(filter, vocabulary, &journal.views()?)?;
     let mut chosen = HashSet::new();
     journal.each_summary(1024, |summaries| {
         let places = select(&summaries, &query, Sort::Source, None);

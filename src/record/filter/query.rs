@@ -66,8 +66,8 @@ impl Query {
     }
 
     /// A filter that has to be understood whole: for commands, where nobody sees what is left out.
-    pub fn parse_whole(text: &str, vocabulary: &Vocabulary) -> Result<Query> {
-        let parser = Parser::read(text, vocabulary, None);
+    pub fn parse_whole(text: &str, vocabulary: &Vocabulary, views: &Views) -> Result<Query> {
+        let parser = Parser::read(text, vocabulary, Some(views));
         match parser.wrong.or(parser.unfinished) {
             None => Ok(Query {
                 root: parser.condition,
@@ -87,7 +87,7 @@ impl Query {
 /// What reading a filter gave.
 struct Parser<'a> {
     vocabulary: &'a Vocabulary,
-    /// `None` within a view, and where there are none.
+    /// `None` within a view.
     views: Option<&'a Views>,
     parts: std::vec::IntoIter<What>,
     condition: Condition,
@@ -213,8 +213,8 @@ impl<'a> Parser<'a> {
     fn view(&mut self, name: &str) -> Option<Condition> {
         let Some(views) = self.views else {
             self.wrong(said!(
-                "views are known to the workstation only, and not within each other",
-                "저장한 필터는 작업 화면에서만, 그리고 다른 저장한 필터 밖에서만 쓸 수 있습니다"
+                "a view cannot stand within another",
+                "저장한 필터 안에서는 다른 저장한 필터를 쓸 수 없습니다"
             ));
             return None;
         };

@@ -150,7 +150,7 @@ fn a_view_stands_for_its_filter() {
         wrong.english
     };
     assert_eq!(wrong("view:x"), "no view `x`; there are loop, 밤 일");
-    assert!(wrong("view:loop").starts_with("view `loop`: views are known"));
+    assert!(wrong("view:loop").starts_with("view `loop`: a view cannot stand within"));
     let saved = Views::parse(&views().text());
     assert_eq!(saved, views());
     let mut gone = saved;
@@ -165,7 +165,7 @@ fn names_with_colons_and_parentheses() {
     let all = [hat];
     let vocabulary = Vocabulary::builtin().unwrap();
     let shows = |filter: &str| {
-        let query = Query::parse_whole(filter, &vocabulary).unwrap();
+        let query = Query::parse_whole(filter, &vocabulary, &views()).unwrap();
         !select(&all, &query, Sort::Name, None).is_empty()
     };
     for filter in [
@@ -185,7 +185,7 @@ fn names_with_colons_and_parentheses() {
 fn a_filter_for_a_command_is_understood_whole() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let wrong = |filter: &str| {
-        let parsed = Query::parse_whole(filter, &vocabulary);
+        let parsed = Query::parse_whole(filter, &vocabulary, &views());
         parsed.unwrap_err().cause
     };
     for (filter, why) in [
@@ -198,7 +198,7 @@ fn a_filter_for_a_command_is_understood_whole() {
         ("uncertainty:a..b", "`a..b` is no range"),
         ("tags:many", "`many` is no number of tags"),
         ("has:wings", "no field wings: use one of label, "),
-        ("view:x", "views are known to the workstation only"),
+        ("view:x", "no view `x`; there are "),
     ] {
         let said = wrong(filter);
         assert!(said.starts_with(&format!("filter `{filter}`: ")), "{said}");

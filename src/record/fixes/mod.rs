@@ -14,6 +14,6 @@ mod ways;
 pub use context::FixContext;
 pub use facts::FixFacts;
 pub use offer::{Fix, fix, fixes};
-pub use preview::{FixPreview, FixableRecord};
+pub use preview::{FixExample, FixPreview, FixableRecord};
 pub use safe::{SAFE_FIXES, safe_fixes};
-pub(super) use text::Phrase;
+pub(super) use text::{Phrase, kind_of};

@@ -2,7 +2,7 @@
 
 use super::facts::FixFacts;
 use super::offer::{fix, reasons_after};
-use crate::record::{FixKind, Labels, Reason, Vocabulary, check};
+use crate::record::{Field, FixKind, Labels, Reason, Vocabulary, check};
 
 /// The most records that are shown with their texts before and after.
 const EXAMPLES: usize = 5;
@@ -16,8 +16,32 @@ pub struct FixPreview {
     pub left: usize,
     /// How many of the records have each reason now, and how many afterwards.
     pub reasons: Vec<(Reason, usize, usize)>,
-    /// The field that it is about, before and after, of the first records.
-    pub examples: Vec<(String, String)>,
+    /// Of the first records.
+    pub examples: Vec<FixExample>,
+}
+
+/// What a fix does to the field that it is about, or, where that stays, to the first that changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixExample {
+    pub field: Field,
+    pub before: String,
+    pub after: String,
+}
+
+impl FixExample {
+    fn new(kind: FixKind, before: &Labels, after: &Labels) -> Option<Self> {
+        let changed = before.differing(after);
+        let field = match changed.contains(&kind.field()) {
+            true => kind.field(),
+            false => *changed.first()?,
+        };
+        let text = |labels: &Labels| labels.values(field).join(", ");
+        Some(Self {
+            field,
+            before: text(before),
+            after: text(after),
+        })
+    }
 }
 
 /// A record as a preview looks at it.
@@ -66,9 +90,8 @@ impl FixPreview {
                 Some(fixed) => {
                     preview.records += 1;
                     if preview.examples.len() < EXAMPLES {
-                        let text = |labels: &Labels| labels.values(kind.field()).join(", ");
-                        let example = (text(&record.labels), text(&fixed));
-                        preview.examples.push(example);
+                        let example = FixExample::new(kind, &record.labels, &fixed);
+                        preview.examples.extend(example);
                     }
                     record.reasons_with(&fixed, vocabulary)
                 }

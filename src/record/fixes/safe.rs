@@ -1,17 +1,18 @@
 //! The fixes that need nobody's eye.
 
 use super::context::FixContext;
-use super::offer::fix;
-use super::ways::{misses_largest_color, mistakes_kind};
+use super::offer::{fix, reasons_after};
+use super::ways::{mistakes_colors, mistakes_kind};
 use crate::record::{FixKind, Labels, Reason};
 
 /// Fixes that follow from the item, the pixels and the record itself, in the order in which they
 /// are done.
-pub const SAFE_FIXES: [(Reason, FixKind); 12] = [
+pub const SAFE_FIXES: [(Reason, FixKind); 14] = [
     (Reason::NameMismatch, FixKind::UpdateName),
-    (Reason::Repetition, FixKind::DropRepetition),
     (Reason::MixedScript, FixKind::TranslateWords),
+    (Reason::MixedScript, FixKind::DropWords),
     (Reason::ItemNameMissing, FixKind::CorrectName),
+    (Reason::CommaList, FixKind::JoinList),
     (Reason::ItemNameMissing, FixKind::InsertName),
     (Reason::ColorMismatch, FixKind::ReplaceColors),
     (Reason::ColorMismatch, FixKind::RemoveColors),
@@ -19,17 +20,26 @@ pub const SAFE_FIXES: [(Reason, FixKind); 12] = [
     (Reason::AttributesMissing, FixKind::SetType),
     (Reason::AttributesMissing, FixKind::FillAttributes),
     (Reason::FewTags, FixKind::AddTags),
+    (Reason::Repetition, FixKind::DropRepetition),
     (Reason::FewQueries, FixKind::AddQueries),
 ];
 
-/// Those of the safe fixes that do something for this record, and the labels that they give.
+/// Those of the safe fixes that do something for this record, and the labels that they give. A
+/// record that somebody has to look at never loses its last reason by them.
 pub fn safe_fixes(labels: &Labels, context: &FixContext) -> (Vec<(Reason, FixKind)>, Labels) {
+    let mistaken = Mistaken {
+        kind: mistakes_kind(labels, context),
+        colors: mistakes_colors(labels, context),
+    };
     let mut fixed = labels.clone();
     let mut done = Vec::new();
     for (reason, kind) in SAFE_FIXES {
         let context = &context.under(context.names().of_text(&fixed));
-        let next = fix(reason, kind, &fixed, context);
-        if let Some(next) = next.filter(|next| is_safe(kind, &fixed, next, context)) {
+        let next = fix(reason, kind, &fixed, context).filter(|next| {
+            let hides = mistaken.any() && reasons_after(labels, next, context).is_empty();
+            !hides && mistaken.allows(kind, &fixed, next)
+        });
+        if let Some(next) = next {
             fixed = next;
             done.push((reason, kind));
         }
@@ -37,13 +47,28 @@ pub fn safe_fixes(labels: &Labels, context: &FixContext) -> (Vec<(Reason, FixKin
     (done, fixed)
 }
 
-/// Whether a fix leaves a record that somebody has to look at in the queue: a label that takes the
-/// item for another thing, or sees colors that are not there, is not made presentable.
-fn is_safe(kind: FixKind, before: &Labels, after: &Labels, context: &FixContext) -> bool {
-    match kind {
-        FixKind::CorrectName | FixKind::InsertName => !mistakes_kind(before, context),
-        FixKind::ReplaceColors | FixKind::RemoveColors => before.label_ko() == after.label_ko(),
-        FixKind::SetColors | FixKind::FillAttributes => !misses_largest_color(before, context),
-        _ => true,
+/// What the label of a record takes the icon for, and should not: it needs an eye, and must not be
+/// made presentable.
+struct Mistaken {
+    kind: bool,
+    colors: bool,
+}
+
+impl Mistaken {
+    fn any(&self) -> bool {
+        self.kind || self.colors
+    }
+
+    fn allows(&self, kind: FixKind, before: &Labels, after: &Labels) -> bool {
+        match kind {
+            FixKind::CorrectName | FixKind::InsertName => !self.kind,
+            FixKind::SetColors | FixKind::FillAttributes => !self.colors,
+            FixKind::JoinList => !self.any(),
+            // The label is what somebody has said of the picture.
+            FixKind::ReplaceColors | FixKind::RemoveColors | FixKind::DropWords => {
+                before.label_ko() == after.label_ko()
+            }
+            _ => true,
+        }
     }
 }

@@ -326,6 +326,67 @@ fn what_is_said_twice_is_said_once() {
     );
 }
 
+/// The label after its repetitions were left out.
+fn once(label: &str, name: &str) -> Option<String> {
+    let labels = labels(name).with(Field::LabelKo, [label]);
+    let fixed = done(
+        Reason::Repetition,
+        FixKind::DropRepetition,
+        &labels,
+        &facts(name),
+    );
+    Some(fixed?.label_ko().to_owned())
+}
+
+#[test]
+fn a_label_says_once_what_it_is_and_what_colors_it_has() {
+    for (name, label, after) in [
+        (
+            "눈꽃 왕국",
+            "눈꽃 왕국 모자, 빨간색과 흰색의 리본이 달린 모자",
+            "빨간색과 흰색의 리본이 달린 눈꽃 왕국 모자",
+        ),
+        (
+            "눈꽃 왕국",
+            "눈꽃 왕국 모자: 흰 방울이 달린 눈꽃 모자, 둥근 모양",
+            "흰 방울이 달린 눈꽃 왕국 모자, 둥근 모양",
+        ),
+        (
+            "눈꽃 모자",
+            "빨간색과 빨간색의 리본 눈꽃 모자",
+            "빨간색의 리본 눈꽃 모자",
+        ),
+        (
+            "눈꽃 모자",
+            "빨간색 글씨와 리본이 있는 빨간색 눈꽃 모자",
+            "빨간색 글씨와 리본이 있는 눈꽃 모자",
+        ),
+    ] {
+        assert_eq!(once(label, name).as_deref(), Some(after), "{label}");
+    }
+}
+
+#[test]
+fn other_queries_take_the_place_of_twins() {
+    let twins = labels("눈꽃 모자").with(
+        Field::QueryVariantsKo,
+        ["빨간 모자", "모자 빨간", "빨간 모자", "눈꽃 모자"],
+    );
+    let facts = facts("눈꽃 모자");
+    let kind = FixKind::DropRepetition;
+    let fixed = done(Reason::Repetition, kind, &twins, &facts).unwrap();
+    let queries = fixed.values(Field::QueryVariantsKo);
+    assert_eq!(queries.len(), 3);
+    assert_eq!(queries[0], "빨간 모자");
+    assert_eq!(
+        check(
+            &fixed,
+            &facts.context(&Vocabulary::builtin().unwrap()).rules
+        ),
+        []
+    );
+}
+
 #[test]
 fn a_label_is_written_from_what_is_known() {
     let alone = labels("눈꽃 모자").with(Field::LabelKo, ["눈꽃 모자"]);
@@ -426,7 +487,24 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
     let (_, fixed) = safe_fixes(&bare, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 눈꽃 모자");
     assert_eq!(check(&fixed, &context.rules), []);
+    // Somebody who names colors that hardly a pixel is of has not seen the icon.
+    let silver: [u8; 3] = [200, 202, 205];
+    let pale = FixFacts {
+        colors: Some(icon(&[(WHITE, 0.6), (silver, 0.2), ([212, 175, 55], 0.2)])),
+        ..facts.clone()
+    };
+    let context = pale.context(&vocabulary);
+    let misseen = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["은색 리본이 달린 모자"])
+        .with(Field::TagsKo, ["모자", "은색"])
+        .with(Field::Colors, ["silver"])
+        .with(Field::QueryVariantsKo, ["은색 모자"]);
+    let (done, fixed) = safe_fixes(&misseen, &context);
+    assert_eq!(fixed.label_ko(), "은색 리본이 달린 눈꽃 모자");
+    assert!(done.len() > 1, "{done:?}");
+    assert_eq!(check(&fixed, &context.rules), [Reason::FewQueries]);
     // Who calls a hat a shoe has not seen what it is.
+    let context = facts.context(&vocabulary);
     let mistaken = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
     let (_, fixed) = safe_fixes(&mistaken, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 신발");

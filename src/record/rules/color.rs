@@ -3,20 +3,20 @@
 use crate::record::{Field, PixelRule, Vocabulary, Word};
 use serde::{Deserialize, Serialize};
 
-/// How far, in OKLab, a pixel may lie from a word's nearest anchor and still show the word.
-const NEAR: f32 = 0.07;
-/// A pixel also shows a word that is at most this much farther than the nearest of all words.
-const NEAR_BEST: f32 = 1.25;
 /// Shading makes one color dark and light, so lightness counts less than hue and chroma.
 const LIGHTNESS_WEIGHT: f32 = 0.5;
 /// A pixel of lower chroma is gray to the eye; it shows no word whose anchors are all colored.
 const GRAY: f32 = 0.03;
 /// Anchors of lower chroma (white, gray, black, cream) may be shown by gray pixels.
 const PALE: f32 = 0.045;
-/// The words of a claim's shades must be the nearest ones of so many pixels to stand for it.
-const LEAST_SHADE: f32 = 0.03;
-/// A claimed color that covers less than this share of the outline-free pixels is not shown.
-const LEAST_SHARE: f32 = 0.03;
+/// A color is shown where its word, or a word of its shades, is the nearest one of this share of
+/// the outline-free pixels.
+const LEAST_SHARE: f32 = 0.02;
+/// It is shown as well where most pixels are this near to it, in OKLab: all in its shadow.
+const NEAR: f32 = 0.07;
+const MOST_NEAR: f32 = 0.5;
+/// The least share of a dark color, which shadows are near to.
+const LEAST_DARK: f32 = 0.03;
 /// A word whose anchors are all darker than this OKLab lightness names a dark color, which
 /// outlines and shadows must not be taken for.
 const DARK_WORD: f32 = 0.30;
@@ -32,6 +32,10 @@ const LEAST_OF_MANY: f32 = 0.08;
 const LEAST_TRANSLUCENT: f32 = 0.05;
 /// A pixel farther than this from all claimed words is of no claimed color.
 const COVERED: f32 = 0.10;
+/// A pixel at most this far from a word is of its very color to anybody's eye.
+const CLOSE: f32 = 0.05;
+/// Who has seen an icon names colors that at least this share of its pixels is of.
+const LEAST_CLOSE: f32 = 0.35;
 /// From this share of pixels of no claimed color on, the claims miss the main color.
 const MOST_UNCLAIMED: f32 = 0.70;
 
@@ -53,15 +57,29 @@ pub struct ColorHistogram {
 }
 
 impl ColorHistogram {
-    /// Which color words the pixels show, with their shares, most first. Neighboring words share
-    /// pixels (an orange red shows both), so the shares add up to more than 1.
-    pub fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
-        let near = |distance: f32, best: f32| distance <= NEAR.max(best * NEAR_BEST);
+    /// The color words that the pixels show, in the vocabulary's order.
+    fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
         let nearest = self.nearest_shares(vocabulary);
-        let mut shown = shares(&self.bins, vocabulary, near);
-        shown.retain(|(word, share)| self.is_shown(word, *share, &nearest, vocabulary));
-        shown.sort_by(|a, b| b.1.total_cmp(&a.1));
-        shown
+        let core = shares(&self.dark_core, vocabulary);
+        let share = |shares: &[(&Word, f32)], is_meant: &dyn Fn(&Word) -> bool| -> f32 {
+            let meant = shares.iter().filter(|(word, _)| is_meant(word));
+            meant.map(|(_, share)| *share).sum()
+        };
+        let is_shown = |word: &Word| {
+            let own = share(&nearest, &|other| other == word);
+            if is_dark(word) {
+                let core = share(&core, &|other| other == word);
+                return own >= LEAST_DARK || core >= LEAST_CORE;
+            }
+            let of_shades = share(&nearest, &|other| word.shades.contains(&other.word));
+            let near = self.bins.iter();
+            let near = near.filter(|(color, _)| distance(word, *color) <= NEAR);
+            own >= LEAST_SHARE
+                || of_shades >= LEAST_SHARE
+                || near.map(|(_, share)| share).sum::<f32>() >= MOST_NEAR
+        };
+        let words = vocabulary.entries(Field::Colors).iter();
+        words.filter(|word| is_shown(word)).collect()
     }
 
     /// The words that a person names first, with the shares of the pixels that each is nearest to,
@@ -85,34 +103,16 @@ impl ColorHistogram {
         allowed.collect()
     }
 
-    /// Each color word with the share of the pixels that it is the nearest word of.
-    fn nearest_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
-        shares(&self.bins, vocabulary, |distance, best| distance == best)
+    /// The share of the pixels that each color word is the nearest one of, in the vocabulary's
+    /// order.
+    pub fn by_word(&self, vocabulary: &Vocabulary) -> Vec<f32> {
+        let shares = self.nearest_shares(vocabulary).into_iter();
+        shares.map(|(_, share)| share).collect()
     }
 
-    /// Whether the pixels show `word`, `near` being the share of pixels near it.
-    fn is_shown(
-        &self,
-        word: &Word,
-        near: f32,
-        nearest: &[(&Word, f32)],
-        vocabulary: &Vocabulary,
-    ) -> bool {
-        if is_dark(word) {
-            let share = |shares: &[(&Word, f32)]| {
-                let own = shares.iter().find(|(other, _)| *other == word);
-                own.map_or(0.0, |(_, share)| *share)
-            };
-            let core = shares(&self.dark_core, vocabulary, |distance, best| {
-                distance == best
-            });
-            return share(nearest) >= LEAST_SHARE || share(&core) >= LEAST_CORE;
-        }
-        let of_shades = nearest
-            .iter()
-            .filter(|(other, _)| word.shades.contains(&other.word));
-        let shades: f32 = of_shades.map(|(_, share)| share).sum();
-        near >= LEAST_SHARE || shades >= LEAST_SHADE
+    /// Each color word with the share of the pixels that it is the nearest word of.
+    fn nearest_shares<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+        shares(&self.bins, vocabulary)
     }
 
     /// The claimed colors that the pixels do not show, nor, for a wide word such as blue, as one
@@ -127,7 +127,7 @@ impl ColorHistogram {
         claimed
             .filter(|word| match word.pixels {
                 Some(rule) => !self.follows(rule, vocabulary),
-                None => !word.anchors.is_empty() && !shown.iter().any(|(seen, _)| seen == word),
+                None => !word.anchors.is_empty() && !shown.contains(word),
             })
             .collect()
     }
@@ -165,13 +165,28 @@ impl ColorHistogram {
         vocabulary: &'a Vocabulary,
     ) -> Vec<(&'a Word, f32)> {
         let uncovered = self.uncovered(&covering(claimed, vocabulary));
-        let mut words = shares(&uncovered, vocabulary, |distance, best| distance == best);
+        let mut words = shares(&uncovered, vocabulary);
         let shown = self.shown(vocabulary);
-        words.retain(|(word, share)| {
-            *share >= LEAST_MEASURED && shown.iter().any(|(seen, _)| seen == word)
-        });
+        words.retain(|(word, share)| *share >= LEAST_MEASURED && shown.contains(word));
         words.sort_by(|a, b| b.1.total_cmp(&a.1));
         words
+    }
+
+    /// Whether few pixels are of the very colors that somebody names, and the largest color is not
+    /// among them: who names them has hardly seen the icon. False without a claim that can be
+    /// judged.
+    pub fn hardly_shows(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
+        let covering = covering(claimed, vocabulary);
+        if covering.is_empty() || self.bins.is_empty() {
+            return false;
+        }
+        let largest = self.measured(vocabulary).first().map(|(word, _)| *word);
+        if largest.is_some_and(|largest| claimed.contains(&largest)) {
+            return false;
+        }
+        let is_close = |color| covering.iter().any(|word| distance(word, color) <= CLOSE);
+        let close = self.bins.iter().filter(|(color, _)| is_close(*color));
+        close.map(|(_, share)| share).sum::<f32>() < LEAST_CLOSE
     }
 
     /// The pixels that are far from all these words.
@@ -197,20 +212,15 @@ fn covering<'a>(claimed: &[&'a Word], vocabulary: &'a Vocabulary) -> Vec<&'a Wor
     covering
 }
 
-/// Each color word with the share of the colors that `shows` lets it have, given how far a color
-/// is from it and from the nearest of all words.
-fn shares<'a>(
-    colors: &[([f32; 3], f32)],
-    vocabulary: &'a Vocabulary,
-    shows: impl Fn(f32, f32) -> bool,
-) -> Vec<(&'a Word, f32)> {
+/// Each color word with the share of the colors that it is the nearest word of.
+fn shares<'a>(colors: &[([f32; 3], f32)], vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
     let words = vocabulary.entries(Field::Colors);
     let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
     for (color, share) in colors {
         let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
         let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
         for ((_, total), distance) in shares.iter_mut().zip(distances) {
-            if shows(distance, best) {
+            if distance == best {
                 *total += share;
             }
         }
@@ -232,6 +242,15 @@ pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> 
     words
         .filter(|word| !word.anchors.is_empty())
         .min_by(|a, b| distance(a, color).total_cmp(&distance(b, color)))
+}
+
+/// Whether somebody who says this word may mean a pixel of this OKLab color, by itself or as one of
+/// the word's shades.
+pub fn may_mean(word: &Word, color: [f32; 3], vocabulary: &Vocabulary) -> bool {
+    let is_shade = |nearest: &Word| word.shades.contains(&nearest.word);
+    let nearest = nearest_color(vocabulary, color);
+    nearest.is_some_and(|nearest| nearest == word || is_shade(nearest))
+        || distance(word, color) <= COVERED
 }
 
 fn distance(word: &Word, color: [f32; 3]) -> f32 {

@@ -5,7 +5,7 @@ mod color_claims;
 mod repetition;
 mod script;
 
-pub use color::{ColorHistogram, nearest_color};
+pub use color::{ColorHistogram, may_mean, nearest_color};
 pub use color_claims::ColorClaim;
 pub(super) use color_claims::color_of;
 pub(super) use repetition::distinct;

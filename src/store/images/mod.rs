@@ -1,8 +1,10 @@
 //! What is measured of images: their colors, and the recolor families of the same drawing.
 
+mod approved;
 mod derived;
 mod family;
 
+pub use approved::{appearance, approved};
 pub use derived::{add_derived, derived_labels};
 pub use family::{Relatives, relatives};
 

@@ -63,6 +63,16 @@ pub fn drawings_like(
         .map_err(doing("reading the drawings"))
 }
 
+/// The edges of a group's drawing, see [`Drawing`].
+pub fn read_edges(db: &Connection, group: GroupId) -> Result<Option<Vec<i8>>> {
+    let edges: Option<Option<Vec<u8>>> = db
+        .prepare_cached("SELECT edges FROM drawings WHERE group_id = ?1")
+        .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
+        .map_err(doing("reading a drawing"))?;
+    let edges = edges.flatten();
+    Ok(edges.map(|edges| edges.into_iter().map(u8::cast_signed).collect()))
+}
+
 pub fn read_family(db: &Connection, group: GroupId) -> Result<Option<GroupId>> {
     db.prepare_cached("SELECT family FROM drawings WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::icon::{Drawing, Measured};
-use crate::record::{Origin, Recoloring};
+use crate::record::{ApprovedRecords, ColorHistogram, Origin, Recoloring, to_oklab};
 
 /// A drawing of this outline; `edges` tell which drawings are the same.
 fn drawing(outline: u8, edges: [i8; 4]) -> Measured {
@@ -112,4 +112,35 @@ fn a_derived_record_is_an_answer_that_says_where_it_is_from() {
     journal.undo().unwrap();
     journal.undo().unwrap();
     assert_eq!(journal.relatives(ids[2]).unwrap().source, Some(ids[1]));
+}
+
+#[test]
+fn what_an_operator_has_committed_can_be_found_by_its_icon_until_it_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["눈꽃 모자", "별빛 모자", "달빛 모자"]);
+    let red = ColorHistogram {
+        opaque: 200,
+        bins: vec![(to_oklab([217, 43, 43]), 1.0)],
+        ..ColorHistogram::default()
+    };
+    let measured = Measured {
+        colors: red,
+        ..drawing(1, [120, -40, -40, -40])
+    };
+    let all = ids.iter().map(|id| (*id, measured.clone()));
+    journal.set_measured(&all.collect::<Vec<_>>()).unwrap();
+    journal.apply(&ids[..1], &Change::Commit, "commit").unwrap();
+    // The machine's own record is no example of what a person wants.
+    journal.commit_automatic(ids[1]).unwrap();
+    let approved = journal.approved(None).unwrap();
+    assert_eq!(approved.len(), 1);
+    assert_eq!(approved[0].item_name, "눈꽃 모자");
+    assert_eq!(journal.approved(Some(&ids)).unwrap(), approved);
+    assert_eq!(journal.approved(Some(&ids[1..])).unwrap(), []);
+    let mut records = ApprovedRecords::default();
+    records.update(&[], approved);
+    let appearance = journal.appearance(ids[2]).unwrap().unwrap();
+    assert_eq!(records.nearest(&appearance, ids[2], 3).len(), 1);
+    journal.undo().unwrap();
+    assert_eq!(journal.approved(None).unwrap(), []);
 }

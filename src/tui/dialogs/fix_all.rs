@@ -4,7 +4,7 @@ use super::bulk::Scope;
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::Command;
 use crate::record::fixes::FixPreview;
-use crate::record::{Change, FixKind, GroupId, GroupState, Reason};
+use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
 use crate::text::count;
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::centered;
@@ -173,9 +173,14 @@ impl Modal for FixAllForm {
             line(&text, style, buf);
         }
         line("", theme.text(), buf);
-        for (before, after) in &found.examples {
-            line(&format!("- {before}"), theme.dim(), buf);
-            line(&format!("+ {after}"), theme.text(), buf);
+        for example in &found.examples {
+            // The label speaks for itself.
+            let of = match example.field {
+                Field::LabelKo => String::new(),
+                field => format!("{}: ", words.field(field)),
+            };
+            line(&format!("- {of}{}", example.before), theme.dim(), buf);
+            line(&format!("+ {of}{}", example.after), theme.text(), buf);
         }
     }
 

@@ -12,16 +12,24 @@ pub struct Groups {
     all: Snapshot,
     places: HashMap<GroupId, u32>,
     states: [u64; GroupState::ALL.len()],
+    /// How many groups each recolor family has.
+    families: HashMap<GroupId, u32>,
 }
 
 impl Groups {
     pub fn put(&mut self, summary: GroupSummary) {
         self.states[summary.state as usize] += 1;
+        if let Some(family) = summary.family {
+            *self.families.entry(family).or_default() += 1;
+        }
         let all = Arc::make_mut(&mut self.all);
         match self.places.get(&summary.id) {
             Some(&place) => {
                 let old = &mut all[place as usize];
                 self.states[old.state as usize] -= 1;
+                if let Some(size) = old.family.and_then(|family| self.families.get_mut(&family)) {
+                    *size -= 1;
+                }
                 *old = Arc::new(summary);
             }
             None => {
@@ -89,6 +97,28 @@ impl Groups {
         let states = GroupState::ALL.iter();
         let open = states.filter(|state| state.needs_review());
         open.map(|state| self.count(*state)).sum()
+    }
+
+    /// How many icons are the same drawing as this one, itself included.
+    pub fn family_size(&self, summary: &GroupSummary) -> usize {
+        let size = summary.family.and_then(|family| self.families.get(&family));
+        size.map_or(1, |size| *size as usize)
+    }
+
+    /// All icons that are the same drawing as this one, itself included, in source order.
+    pub fn family(&self, id: GroupId) -> Vec<&GroupSummary> {
+        let Some(this) = self.get(id) else {
+            return Vec::new();
+        };
+        if self.family_size(this) < 2 {
+            return vec![this];
+        }
+        let all = self.all.iter().map(AsRef::as_ref);
+        let mut family: Vec<&GroupSummary> = all
+            .filter(|other: &&GroupSummary| other.family == this.family)
+            .collect();
+        family.sort_by_key(|member| member.order);
+        family
     }
 
     pub fn snapshot(&self) -> Snapshot {

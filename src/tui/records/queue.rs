@@ -17,6 +17,8 @@ pub struct Queue {
     /// The part of the filter that was not understood.
     wrong: Option<Said>,
     sort: Sort,
+    /// Of each recolor family only the first row is shown.
+    folded: bool,
     /// The current record as it was when the cursor came to it.
     held: Option<HeldRecord>,
     /// Of the last task; results of earlier ones are ignored.
@@ -36,6 +38,7 @@ impl Default for Queue {
             filter: NEEDS_REVIEW.to_owned(),
             wrong: None,
             sort: Sort::default(),
+            folded: false,
             held: None,
             number: 0,
             stale: false,
@@ -169,6 +172,16 @@ impl Queue {
         self.held = None;
     }
 
+    pub fn is_folded(&self) -> bool {
+        self.folded
+    }
+
+    /// Shows one row of each recolor family, or all again.
+    pub fn set_folded(&mut self, folded: bool) {
+        self.folded = folded;
+        self.stale = true;
+    }
+
     /// The records have changed.
     pub fn refresh(&mut self) {
         self.stale = true;
@@ -193,6 +206,7 @@ impl Queue {
             all: records.groups().snapshot(),
             query,
             sort: self.sort,
+            folded: self.folded,
             held: self.held_edit(records),
         })
     }

@@ -7,7 +7,7 @@ use crate::record::{
     Change, ChangePreview, Field, GroupId, GroupState, GroupSummary, Reason, Vocabulary, similar,
 };
 use crate::threads;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub enum Task {
         all: Snapshot,
         query: Query,
         sort: Sort,
+        /// Of each recolor family only the first row is left.
+        folded: bool,
         held: Option<HeldRecord>,
     },
     Count {
@@ -86,11 +88,15 @@ impl Task {
                 all,
                 query,
                 sort,
+                folded,
                 held,
-            } => TaskResult::Filtered {
-                number,
-                rows: select(&all, &query, sort, held),
-            },
+            } => {
+                let mut rows = select(&all, &query, sort, held);
+                if folded {
+                    fold(&mut rows, &all, held);
+                }
+                TaskResult::Filtered { number, rows }
+            }
             Task::Count { all, vocabulary } => {
                 TaskResult::Counted(Box::new(count(&all, &vocabulary)))
             }
@@ -109,6 +115,17 @@ impl Task {
             }
         }
     }
+}
+
+/// Leaves one row of each recolor family, the first one, and the record that is being edited.
+fn fold(rows: &mut Vec<u32>, all: &Snapshot, held: Option<HeldRecord>) {
+    let mut seen = HashSet::new();
+    let held = held.map(|held| held.group);
+    rows.retain(|place| {
+        let summary = &all[*place as usize];
+        let is_first = summary.family.is_none_or(|family| seen.insert(family));
+        is_first || held == Some(summary.id)
+    });
 }
 
 fn count(all: &Snapshot, vocabulary: &Vocabulary) -> ValueCounts {

@@ -1,5 +1,6 @@
 //! The screens. Each owns its state, the actions that are its own, its layout and its drawing.
 
+mod beside;
 mod gallery;
 mod picture_pane;
 mod progress;

@@ -2,6 +2,7 @@
 //! colors with their names.
 
 use super::View;
+use super::beside::Beside;
 use crate::record::{GroupDetail, nearest_color, to_oklab};
 use crate::text::fit;
 use crate::tui::picture::{BackdropChoice, PictureRequest, RenderMode, ScreenPicture};
@@ -30,7 +31,7 @@ pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRe
     let Some(place) = place else {
         return Vec::new();
     };
-    let (room, _) = place.picture_and_text();
+    let (room, text) = place.picture_and_text();
     let request = |detail: &GroupDetail| {
         let file = detail.item.file.clone()?;
         let key = session.pictures.key(detail, &session.settings.icon, room);
@@ -38,8 +39,10 @@ pub fn requests(session: &Session, place: Option<PicturePlace>) -> Vec<PictureRe
     };
     let ahead = session.queue.ahead(&session.records);
     let ids = session.current().into_iter().chain(ahead);
-    ids.filter_map(|id| request(session.records.detail(id)?))
-        .collect()
+    let requests = ids.filter_map(|id| request(session.records.detail(id)?));
+    let mut requests: Vec<PictureRequest> = requests.collect();
+    requests.extend(Beside::new(text, session).requests(session));
+    requests
 }
 
 /// Whether the picture of the current record is on screen, or will not be.
@@ -58,6 +61,8 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     let session = view.session;
     let (theme, pictures, run) = (&session.theme, &session.pictures, &session.settings.icon);
     let (room, text) = place.picture_and_text();
+    let beside = Beside::new(text, session);
+    let text = beside.text;
     let detail = session.detail();
     let loaded = detail.and_then(|detail| pictures.get(&pictures.key(detail, run, room)));
     let words = session.words;
@@ -73,6 +78,7 @@ pub fn draw(view: &View<'_>, place: PicturePlace, zoomed: bool, buf: &mut Buffer
     }
     let title = fit(&title, usize::from(area.width.saturating_sub(4)));
     pane(theme, area, place.borders, &title, zoomed, buf);
+    beside.draw(view, buf);
     let Some(detail) = detail else { return };
     if detail.item.file.is_none() {
         put(

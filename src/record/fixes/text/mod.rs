@@ -6,4 +6,7 @@ mod words;
 
 pub use color_words::{ColorUse, Shape, in_shape};
 pub use phrase::Phrase;
-pub use words::{ItemKind, is_answer, is_kind, item_kind, kind_at_end, known_words, stems};
+pub use words::{
+    ItemKind, is_answer, is_kind, item_kind, kind_at_end, kind_of, kind_of_label, kinds_of_part,
+    known_words, stems,
+};

@@ -150,6 +150,26 @@ impl<'a> Phrase<'a> {
         Some(self)
     }
 
+    /// Each color once: a later word of it goes where that leaves a whole text, else the first.
+    pub fn without_repeated_colors(mut self) -> Self {
+        let mut at = self.tokens.len();
+        while at > 1 {
+            at -= 1;
+            let Some(word) = self.color(at).map(|color| color.word) else {
+                continue;
+            };
+            let is_same = |place: &usize| self.color(*place).is_some_and(|c| c.word == word);
+            let Some(earlier) = (0..at).find(is_same) else {
+                continue;
+            };
+            let once = [at, earlier]
+                .into_iter()
+                .find_map(|at| self.clone().without(at));
+            self = once.unwrap_or(self);
+        }
+        self
+    }
+
     /// Names one more color: beside the first one of a row of nouns, else right before the name or
     /// before the last word.
     pub fn with_color(mut self, word: &Word) -> Option<Self> {

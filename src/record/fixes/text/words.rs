@@ -37,25 +37,39 @@ impl ItemKind<'_> {
 
 /// What the item is by its part; where that is wide, by the last word of its name.
 pub fn item_kind<'a>(context: &FixContext<'a>) -> Option<ItemKind<'a>> {
-    let vocabulary = context.rules.vocabulary;
-    let parts = context.part.into_iter().flat_map(|part| part.split('/'));
-    let by_part = parts
+    let rules = &context.rules;
+    kind_of(context.part, rules.item_name, rules.vocabulary)
+}
+
+/// The same of an item with this part and name.
+pub fn kind_of<'a>(
+    part: Option<&str>,
+    item_name: &str,
+    vocabulary: &'a Vocabulary,
+) -> Option<ItemKind<'a>> {
+    let by_part = kinds_of_part(part, vocabulary);
+    let special = by_part.iter().find(|kind| !kind.is_wide());
+    if let Some(special) = special {
+        return Some(special.clone());
+    }
+    let name = clean_text(item_name);
+    let by_name = name.split(' ').next_back();
+    let by_name = by_name.and_then(|word| kind_at_end(word, vocabulary));
+    by_name.or_else(|| by_part.into_iter().next())
+}
+
+/// The kinds of thing that `part/slot` names.
+pub fn kinds_of_part<'a>(part: Option<&str>, vocabulary: &'a Vocabulary) -> Vec<ItemKind<'a>> {
+    let parts = part.into_iter().flat_map(|part| part.split('/'));
+    parts
         .map(|part| part.trim().trim_end_matches(|c: char| c.is_ascii_digit()))
         .filter_map(|part| {
             let word = vocabulary.find_exact(Field::ItemTypeGuess, part)?;
             let korean = part.to_owned();
             Some(ItemKind { word, korean })
         })
-        .filter(|kind| !NO_TYPES.contains(&kind.word.word.as_str()));
-    let by_part: Vec<ItemKind> = by_part.collect();
-    let special = by_part.iter().find(|kind| !kind.is_wide());
-    if let Some(special) = special {
-        return Some(special.clone());
-    }
-    let name = clean_text(context.rules.item_name);
-    let by_name = name.split(' ').next_back();
-    let by_name = by_name.and_then(|word| kind_at_end(word, vocabulary));
-    by_name.or_else(|| by_part.into_iter().next())
+        .filter(|kind| !NO_TYPES.contains(&kind.word.word.as_str()))
+        .collect()
 }
 
 /// The kind of thing that a word ends in: `털모자` is a hat.
@@ -73,6 +87,11 @@ pub fn kind_at_end<'v>(word: &str, vocabulary: &'v Vocabulary) -> Option<ItemKin
                 korean,
             })
         })
+}
+
+/// The kind of thing that the label ends in.
+pub fn kind_of_label<'v>(labels: &Labels, vocabulary: &'v Vocabulary) -> Option<ItemKind<'v>> {
+    kind_at_end(labels.label_ko().rsplit(' ').next()?, vocabulary)
 }
 
 /// Whether a word ends in a kind of thing.

@@ -1,7 +1,7 @@
 //! Fills empty attributes from the pixels, the item's part and the words of the record.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{is_answer, item_kind, known_words};
+use crate::record::fixes::text::{is_answer, item_kind, kind_of_label, known_words};
 use crate::record::{Field, Labels};
 
 /// The most colors that are listed.
@@ -25,12 +25,12 @@ pub fn set_colors(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::Colors, measured))
 }
 
-/// The type that the item's part says, where the record has none.
+/// The type that the item's part or name says, else the label, where the record has none.
 pub fn set_type(labels: &Labels, context: &FixContext) -> Option<Labels> {
     if says(labels, Field::ItemTypeGuess) {
         return None;
     }
-    let kind = item_kind(context)?;
+    let kind = item_kind(context).or_else(|| kind_of_label(labels, context.rules.vocabulary))?;
     Some(labels.clone().with(Field::ItemTypeGuess, [&kind.word.word]))
 }
 

@@ -148,19 +148,20 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::Colors, colors.cloned()))
 }
 
-/// Whether the label names colors, and not the largest one of the icon.
-pub fn misses_largest_color(labels: &Labels, context: &FixContext) -> bool {
+/// Whether the label, or a record whose label names no color, names colors that hardly a pixel is
+/// of: who wrote that has not seen the icon.
+pub fn mistakes_colors(labels: &Labels, context: &FixContext) -> bool {
     let rules = &context.rules;
-    let Some(colors) = rules.colors else {
-        return false;
+    let claimed = |labels: &Labels| -> Vec<&Word> {
+        let claims = labels.color_claims(rules.item_name, rules.vocabulary);
+        claims.iter().map(|claim| claim.word).collect()
     };
-    let label = Labels::default().with(Field::LabelKo, [labels.label_ko()]);
-    let claims = label.color_claims(rules.item_name, rules.vocabulary);
-    let claimed: Vec<&Word> = claims.iter().map(|claim| claim.word).collect();
-    let largest = colors.unclaimed(&[], rules.vocabulary);
-    let unclaimed = colors.unclaimed(&claimed, rules.vocabulary);
-    match (largest.first(), unclaimed.first()) {
-        (Some((largest, _)), Some((unclaimed, _))) => !claimed.is_empty() && largest == unclaimed,
-        _ => false,
+    let mut claimed_by_label =
+        claimed(&Labels::default().with(Field::LabelKo, [labels.label_ko()]));
+    if claimed_by_label.is_empty() {
+        claimed_by_label = claimed(labels);
     }
+    rules
+        .colors
+        .is_some_and(|colors| colors.hardly_shows(&claimed_by_label, rules.vocabulary))
 }

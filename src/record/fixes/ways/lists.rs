@@ -1,9 +1,12 @@
 //! Adds tags and queries that follow from the attributes, and leaves repetitions out.
 
+use super::name::is_of_name;
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ItemKind, Shape, in_shape, is_answer, item_kind, stems};
+use crate::record::fixes::text::{
+    ItemKind, Phrase, Shape, in_shape, is_answer, is_kind, item_kind, kind_of_label, stems,
+};
 use crate::record::rules::{LEAST_QUERIES, LEAST_TAGS, distinct};
-use crate::record::{Field, Labels, Word};
+use crate::record::{Field, Labels, RuleContext, Word};
 use crate::text::{clean_text, words};
 use std::collections::HashSet;
 
@@ -44,14 +47,22 @@ fn possible_tags(labels: &Labels, context: &FixContext) -> Vec<String> {
         tags.extend(korean(field));
     }
     for other in context.others {
-        let colorless = other.values(Field::TagsKo).iter().filter(|tag| {
-            let claims = Labels::default().with(Field::TagsKo, [tag.as_str()]);
-            let claims = claims.color_claims(context.rules.item_name, vocabulary);
-            claims.is_empty()
-        });
-        tags.extend(colorless.cloned());
+        tags.extend(colorless_tags(other, context).cloned());
     }
     tags
+}
+
+/// The tags that claim no color.
+fn colorless_tags<'a>(
+    labels: &'a Labels,
+    context: &FixContext<'a>,
+) -> impl Iterator<Item = &'a String> + use<'a> {
+    let (name, vocabulary) = (context.rules.item_name, context.rules.vocabulary);
+    let is_colorless = move |tag: &&String| {
+        let tag = Labels::default().with(Field::TagsKo, [tag.as_str()]);
+        tag.color_claims(name, vocabulary).is_empty()
+    };
+    labels.values(Field::TagsKo).iter().filter(is_colorless)
 }
 
 /// The record's colors that the pixels do not speak against.
@@ -93,11 +104,13 @@ pub fn add_queries(labels: &Labels, context: &FixContext) -> Option<Labels> {
 fn kind_of(labels: &Labels, context: &FixContext) -> Option<String> {
     let vocabulary = context.rules.vocabulary;
     let by_item = item_kind(context).map(|kind: ItemKind| kind.korean);
-    by_item.or_else(|| {
+    let by_type = || {
         let held = labels.text(Field::ItemTypeGuess)?;
         let korean = vocabulary.korean(Field::ItemTypeGuess, held)?;
         is_answer(held).then(|| korean.to_owned())
-    })
+    };
+    let by_label = || kind_of_label(labels, vocabulary).map(|kind| kind.korean);
+    by_item.or_else(by_type).or_else(by_label)
 }
 
 fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<String> {
@@ -114,17 +127,60 @@ fn possible_queries(kind: &str, labels: &Labels, context: &FixContext) -> Vec<St
     let name = clean_text(context.rules.item_name);
     let of_name = words(&name).filter(|word| word.chars().count() > 1 && !word.ends_with(kind));
     before.extend(of_name.map(str::to_owned));
+    let tags = colorless_tags(labels, context);
+    before.extend(tags.filter(|tag| !tag.contains(kind)).cloned());
     before.iter().map(|word| format!("{word} {kind}")).collect()
 }
 
-/// Without runs that stand twice, parts of the label that say nothing new, and queries that say
-/// what others say.
+/// Without runs that stand twice, parts of the label and colors that say nothing new, and queries
+/// that say what others say; others take their place where there would be too few.
 pub fn drop_repetition(labels: &Labels, context: &FixContext) -> Option<Labels> {
-    let name = context.rules.item_name;
+    let RuleContext {
+        item_name: name,
+        vocabulary,
+        ..
+    } = context.rules;
     let mut fixed = labels.clone().without_repetition(name);
     let label = without_said(fixed.label_ko(), name);
-    fixed.set(Field::LabelKo, [label]);
-    Some(fixed.without_repetition(name))
+    let label = one_clause(&label, context).unwrap_or(label);
+    let label = Phrase::new(&label, name, vocabulary).without_repeated_colors();
+    fixed.set(Field::LabelKo, [label.text()]);
+    let fixed = fixed.without_repetition(name);
+    let lost = |labels: &Labels| labels.values(Field::QueryVariantsKo).len() < LEAST_QUERIES;
+    match lost(&fixed) && !lost(labels) {
+        true => add_queries(&fixed, context).filter(|filled| !lost(filled)),
+        false => Some(fixed),
+    }
+}
+
+/// `<name> <kind>, <what it looks like> <kind>` as one: `<what it looks like> <name> <kind>`.
+fn one_clause(label: &str, context: &FixContext) -> Option<String> {
+    let rules = &context.rules;
+    let name = clean_text(rules.item_name);
+    let (first, rest) = label.split_once([',', ':'])?;
+    let (second, rest) = match rest.split_once(", ") {
+        Some((second, rest)) => (second, format!(", {rest}")),
+        None => (rest, String::new()),
+    };
+    let (first, second) = (first.trim(), second.trim());
+    let (named, told) = match (first.contains(&name), second.contains(&name)) {
+        (true, false) => (first, second),
+        (false, true) => (second, first),
+        _ => return None,
+    };
+    let kind = told
+        .rsplit(' ')
+        .next()
+        .filter(|kind| is_kind(kind, rules.vocabulary))?;
+    let is_bare = match named.strip_prefix(&name)?.trim() {
+        "" => name.ends_with(kind),
+        after => after == kind,
+    };
+    let mut told: Vec<&str> = told.strip_suffix(kind)?.split_whitespace().collect();
+    while told.last().is_some_and(|last| is_of_name(last, &name)) {
+        told.pop();
+    }
+    (is_bare && !told.is_empty()).then(|| format!("{} {named}{rest}", told.join(" ")))
 }
 
 /// Parts between commas whose words have all been said before go.

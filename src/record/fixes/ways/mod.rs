@@ -8,7 +8,7 @@ mod lists;
 mod name;
 mod scripts;
 
-pub use colors::misses_largest_color;
+pub use colors::mistakes_colors;
 pub use name::mistakes_kind;
 
 use super::FixContext;

@@ -1,7 +1,7 @@
 //! Puts the item's name into the label, where a person would put it.
 
 use crate::record::fixes::FixContext;
-use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, stems};
+use crate::record::fixes::text::{ItemKind, is_kind, item_kind, kind_at_end, kinds_of_part, stems};
 use crate::record::{Field, Labels};
 use crate::text::particles::{is_particle, with_particle};
 use crate::text::{clean_text, split_word, words};
@@ -186,7 +186,7 @@ fn named_clause(clause: &str, context: &FixContext) -> String {
 }
 
 /// Whether the word, with or without its particle, is one of the name's.
-fn is_of_name(word: &str, name: &str) -> bool {
+pub(super) fn is_of_name(word: &str, name: &str) -> bool {
     let is_part = |stem: &str| {
         let mut parts = words(name).filter_map(|part| part.strip_prefix(stem));
         parts.any(|rest| rest.is_empty() || is_particle(rest))
@@ -212,17 +212,40 @@ fn says_kind(name: &str, kind: &str, context: &FixContext) -> bool {
     }
 }
 
-/// Whether the label calls the item another kind of thing than its part does: who wrote that has
-/// not seen what it is.
+/// Kinds of things that cannot be taken for decoration of another one.
+const WORN: [&str; 9] = [
+    "hat",
+    "top",
+    "bottom",
+    "overall",
+    "underwear",
+    "shoes",
+    "socks",
+    "gloves",
+    "cloak",
+];
+
+/// Whether the label, or a tag, calls the item another kind of thing than its part does: who wrote
+/// that has not seen what it is. Words of the name and of the part are no mistake.
 pub fn mistakes_kind(labels: &Labels, context: &FixContext) -> bool {
-    let vocabulary = context.rules.vocabulary;
-    let label = clean_text(labels.label_ko());
-    let Some(item) = item_kind(context).filter(|kind: &ItemKind| !kind.is_wide()) else {
+    let rules = &context.rules;
+    let kinds = kinds_of_part(context.part, rules.vocabulary);
+    let Some(own) = kinds.iter().find(|kind| !kind.is_wide()) else {
         return false;
     };
-    let kinds = words(&label).flat_map(stems);
-    let mut kinds = kinds.filter_map(|word| kind_at_end(word, vocabulary));
-    kinds
-        .next_back()
-        .is_some_and(|last| last.word != item.word && !last.is_wide())
+    let is_other = |kind: &ItemKind| {
+        let is_given = rules.item_name.contains(&kind.korean)
+            || kinds.iter().any(|given| given.korean == kind.korean);
+        !kind.is_wide() && kind.word != own.word && !is_given
+    };
+    let label = clean_text(labels.label_ko());
+    let of_label = words(&label).flat_map(stems);
+    let mut of_label = of_label.filter_map(|word| kind_at_end(word, rules.vocabulary));
+    let is_worn = |kind: &ItemKind| WORN.contains(&kind.word.word.as_str());
+    let mut tags = labels.values(Field::TagsKo).iter();
+    of_label.next_back().is_some_and(|last| is_other(&last))
+        || tags.any(|tag| {
+            let kind = kind_at_end(tag, rules.vocabulary).filter(|kind| kind.korean == *tag);
+            kind.is_some_and(|kind| is_worn(own) && is_worn(&kind) && is_other(&kind))
+        })
 }

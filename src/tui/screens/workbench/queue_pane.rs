@@ -91,11 +91,14 @@ impl QueuePane {
             return;
         };
         let words = session.words;
-        let title = words.queue_title(
+        let mut title = words.queue_title(
             count((queue.cursor() + 1).min(queue.len()) as u64),
             count(queue.len() as u64),
             words.sort(queue.sort()),
         );
+        if queue.is_folded() {
+            title.push_str(words.families_folded());
+        }
         let inner = pane(&session.theme, area, panes.borders, &title, focused, buf);
         if inner.height == 0 {
             return;
@@ -186,7 +189,11 @@ fn draw_row(
         half @ 16.. if area.height < 3 => half.min(30),
         _ => 0,
     };
-    let name_cells = usize::from(cells - about_cells);
+    let family = match session.records.groups().family_size(summary) {
+        size @ 2.. if left >= 16 => format!(" ×{size}"),
+        _ => String::new(),
+    };
+    let name_cells = usize::from(cells - about_cells).saturating_sub(width(&family));
     put(
         buf,
         x,
@@ -194,6 +201,16 @@ fn draw_row(
         cells,
         &pad(summary.title(), name_cells),
         base,
+    );
+    let beside_name = x + name_cells as u16;
+    let family_cells = width(&family) as u16;
+    put(
+        buf,
+        beside_name,
+        area.y,
+        family_cells,
+        &family,
+        tint(theme.accent()),
     );
     if about_cells > 0 {
         let text = about(

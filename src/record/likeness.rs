@@ -1,0 +1,217 @@
+//! Which records that a person has committed are about icons like another one: of the same kind of
+//! item, nearest in colors and drawing. Plain numbers; no model is asked.
+
+use super::fixes::kind_of;
+use super::{ColorHistogram, GroupId, Labels, Neighbor, Vocabulary};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many kinds of edges, from flat to strong, a drawing is counted by.
+const EDGES: usize = 8;
+/// What a difference counts for beside one of colors.
+const EDGE_WEIGHT: f32 = 0.5;
+/// The same for each doubling of size.
+const SIZE_WEIGHT: f32 = 0.2;
+/// What all differences of two icons of one family count for: their drawing is the same.
+const FAMILY_WEIGHT: f32 = 0.1;
+
+/// What icons are compared by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appearance {
+    /// The type that the item's part or name says.
+    kind: String,
+    /// The share of the pixels that each color word is nearest to.
+    colors: Vec<f32>,
+    /// How many pixels are opaque.
+    size: f32,
+    /// The shares of the opaque pixels by how much the color changes there; `None` where the icon
+    /// is a plate without a drawing.
+    edges: Option<[f32; EDGES]>,
+    family: Option<GroupId>,
+}
+
+impl Appearance {
+    /// `None` for an item whose kind nobody knows, and for an icon without an opaque pixel: nothing
+    /// is like it. `edges` are those of a [`crate::icon::Drawing`].
+    pub fn of(
+        item: (&str, Option<&str>),
+        colors: &ColorHistogram,
+        edges: Option<&[i8]>,
+        family: Option<GroupId>,
+        vocabulary: &Vocabulary,
+    ) -> Option<Self> {
+        let (name, part) = item;
+        let kind = kind_of(part, name, vocabulary)?;
+        (colors.opaque > 0).then(|| Self {
+            kind: kind.word.word.clone(),
+            colors: colors.by_word(vocabulary),
+            size: colors.opaque as f32,
+            edges: edges.filter(|edges| !edges.is_empty()).map(by_strength),
+            family,
+        })
+    }
+
+    /// 0 for the same; `None` for another kind of item.
+    fn distance(&self, other: &Self) -> Option<f32> {
+        if self.kind != other.kind {
+            return None;
+        }
+        let size = (self.size / other.size).log2().abs();
+        let edges = match (&self.edges, &other.edges) {
+            (Some(own), Some(others)) => difference(own, others),
+            (None, None) => 0.0,
+            _ => 1.0,
+        };
+        let all =
+            difference(&self.colors, &other.colors) + EDGE_WEIGHT * edges + SIZE_WEIGHT * size;
+        let is_relative = self.family.is_some() && self.family == other.family;
+        Some(if is_relative {
+            FAMILY_WEIGHT * all
+        } else {
+            all
+        })
+    }
+}
+
+/// The shares of pixels by how much the color changes there, from flat to the strongest edge.
+fn by_strength(edges: &[i8]) -> [f32; EDGES] {
+    let mut shares = [0.0; EDGES];
+    for edge in edges {
+        let from_flat = (i16::from(*edge) - i16::from(i8::MIN)) as usize;
+        shares[from_flat * EDGES / 256] += 1.0 / edges.len() as f32;
+    }
+    shares
+}
+
+/// How much of one distribution lies elsewhere in the other, 0-1.
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / 2.0
+}
+
+/// A record that a person has committed, with what its icon looks like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approved {
+    pub group: GroupId,
+    /// Its number among the records of the journal.
+    pub record: i64,
+    pub image_path: String,
+    pub item_name: String,
+    pub labels: Labels,
+    pub appearance: Appearance,
+}
+
+impl From<&Approved> for Neighbor {
+    fn from(approved: &Approved) -> Self {
+        Self {
+            group: approved.group,
+            image_path: approved.image_path.clone(),
+            item_name: approved.item_name.clone(),
+            label: approved.labels.label_ko().to_owned(),
+        }
+    }
+}
+
+/// The records that a person has committed, as they are at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ApprovedRecords(BTreeMap<GroupId, Arc<Approved>>);
+
+impl ApprovedRecords {
+    /// Takes in how these groups stand now: with such a record, or without one.
+    pub fn update(&mut self, groups: &[GroupId], now: Vec<Approved>) {
+        for group in groups {
+            self.0.remove(group);
+        }
+        for approved in now {
+            self.0.insert(approved.group, Arc::new(approved));
+        }
+    }
+
+    /// The nearest of those about the same kind of item, nearest first, without the group's own.
+    pub fn nearest(&self, to: &Appearance, group: GroupId, most: usize) -> Vec<Arc<Approved>> {
+        let others = self.0.values().filter(|approved| approved.group != group);
+        let mut found: Vec<(f32, &Arc<Approved>)> = others
+            .filter_map(|approved| Some((to.distance(&approved.appearance)?, approved)))
+            .collect();
+        // Equal ones in the order of the journal.
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        found.truncate(most);
+        found
+            .into_iter()
+            .map(|(_, near)| Arc::clone(near))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::labels;
+    use crate::record::to_oklab;
+
+    const RED: [u8; 3] = [217, 43, 43];
+    const BLUE: [u8; 3] = [47, 111, 223];
+
+    fn appearance(part: &str, rgb: [u8; 3], opaque: u32, edges: &[i8]) -> Appearance {
+        let colors = ColorHistogram {
+            opaque,
+            bins: vec![(to_oklab(rgb), 1.0)],
+            ..ColorHistogram::default()
+        };
+        let vocabulary = Vocabulary::builtin().unwrap();
+        Appearance::of(("별", Some(part)), &colors, Some(edges), None, &vocabulary).unwrap()
+    }
+
+    fn approved(all: Vec<(i64, Appearance)>) -> ApprovedRecords {
+        let mut records = ApprovedRecords::default();
+        let all = all.into_iter().map(|(id, appearance)| Approved {
+            group: GroupId(id),
+            record: id,
+            image_path: format!("{id}.png"),
+            item_name: "별".to_owned(),
+            labels: labels("별"),
+            appearance,
+        });
+        records.update(&[], all.collect());
+        records
+    }
+
+    fn nearest(records: &ApprovedRecords, to: &Appearance) -> Vec<i64> {
+        let found = records.nearest(to, GroupId(0), 9).into_iter();
+        found.map(|near| near.group.0).collect()
+    }
+
+    #[test]
+    fn the_nearest_are_of_one_kind_and_alike_in_color_drawing_and_size() {
+        let edges = [127, -20, -20, -20];
+        let hat = appearance("모자", RED, 300, &edges);
+        let records = approved(vec![
+            (1, appearance("모자", BLUE, 300, &edges)),
+            (2, appearance("모자", RED, 1200, &edges)),
+            (3, appearance("모자", RED, 310, &[127, 127, -127, -127])),
+            (4, appearance("신발", RED, 300, &edges)),
+            (5, appearance("모자", RED, 310, &edges)),
+        ]);
+        assert_eq!(nearest(&records, &hat), [5, 3, 2, 1]);
+    }
+
+    #[test]
+    fn one_of_the_family_is_nearest_whatever_its_color() {
+        let hat = |rgb, family| Appearance {
+            family,
+            ..appearance("모자", rgb, 300, &[0, 0])
+        };
+        let family = Some(GroupId(1));
+        let records = approved(vec![(1, hat(BLUE, family)), (2, hat([220, 50, 60], None))]);
+        assert_eq!(nearest(&records, &hat(RED, None)), [2, 1]);
+        assert_eq!(nearest(&records, &hat([160, 80, 60], family)), [1, 2]);
+    }
+
+    #[test]
+    fn a_record_that_is_taken_back_is_near_to_nothing_and_none_to_itself() {
+        let hat = appearance("모자", RED, 300, &[]);
+        let mut records = approved(vec![(1, hat.clone()), (2, hat.clone())]);
+        records.update(&[GroupId(2)], vec![]);
+        assert_eq!(nearest(&records, &hat), [1]);
+        assert!(records.nearest(&hat, GroupId(1), 9).is_empty());
+    }
+}

@@ -1,0 +1,168 @@
+//! What stands beside the picture of a record, where there is room: the other icons of its drawing,
+//! and the committed records about the icons most like it.
+
+use super::View;
+use crate::record::GroupId;
+use crate::tui::picture::PictureRequest;
+use crate::tui::session::Session;
+use crate::tui::theme::sign;
+use crate::tui::widgets::put;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+
+/// Cells of a small picture.
+const TILE: Size = Size::new(4, 2);
+/// Lines that the size and the colors of an icon take.
+const DESCRIBED: u16 = 9;
+
+/// Where all of it is, under the text that describes the picture.
+pub struct Beside {
+    /// What is left for that text.
+    pub text: Rect,
+    /// A tile each, with a cell for a sign; a line for a title is above the first.
+    siblings: Vec<Rect>,
+    /// A tile each, with its name and label; a line for a title is above the first.
+    neighbors: Vec<Rect>,
+}
+
+impl Beside {
+    pub fn new(text: Rect, session: &Session) -> Self {
+        Self::split(text, session.siblings().len(), session.neighbors().len())
+    }
+
+    fn split(text: Rect, siblings: usize, neighbors: usize) -> Self {
+        let height = TILE.height;
+        let columns = text.width / (TILE.width + 2);
+        let mut free = text.height.saturating_sub(DESCRIBED);
+        let mut lines_of = |wanted: usize| {
+            let lines = (wanted as u16).min(free.saturating_sub(1) / height);
+            let taken = if lines == 0 { 0 } else { 1 + lines * height };
+            free -= taken;
+            (lines, taken)
+        };
+        let rows = match columns {
+            0 => 0,
+            columns => siblings.div_ceil(usize::from(columns)),
+        };
+        let (sibling_lines, of_siblings) = lines_of(rows);
+        let (neighbor_lines, of_neighbors) = lines_of(neighbors);
+        let rest = text.height - of_siblings - of_neighbors;
+        let row = |from: u16, line: u16| Rect {
+            y: text.y + from + 1 + line * height,
+            height,
+            ..text
+        };
+        let tiles = (0..sibling_lines).flat_map(|line| {
+            (0..columns).map(move |column| Rect {
+                x: text.x + column * (TILE.width + 2),
+                width: TILE.width + 2,
+                ..row(rest, line)
+            })
+        });
+        let below = rest + of_siblings;
+        Self {
+            text: Rect {
+                height: rest,
+                ..text
+            },
+            siblings: tiles.take(siblings).collect(),
+            neighbors: (0..neighbor_lines).map(|line| row(below, line)).collect(),
+        }
+    }
+
+    /// The small pictures that are shown.
+    pub fn requests(&self, session: &Session) -> Vec<PictureRequest> {
+        if !session.pictures.are_fine() {
+            return Vec::new();
+        }
+        let siblings = session.siblings().into_iter().take(self.siblings.len());
+        let neighbors = session.neighbors().into_iter().take(self.neighbors.len());
+        let ids: Vec<GroupId> = siblings.chain(neighbors).collect();
+        session.tiles_of(&ids, TILE)
+    }
+
+    pub fn draw(&self, view: &View<'_>, buf: &mut Buffer) {
+        self.draw_siblings(view, buf);
+        self.draw_neighbors(view, buf);
+    }
+
+    /// The other icons of the drawing, each with the sign of its state: small pictures where the
+    /// terminal shows any, else names.
+    fn draw_siblings(&self, view: &View<'_>, buf: &mut Buffer) {
+        let (Some(first), Some(last)) = (self.siblings.first(), self.siblings.last()) else {
+            return;
+        };
+        let session = view.session;
+        let theme = &session.theme;
+        let width = self.text.width;
+        let title = session.words.family_of(session.family().len());
+        put(buf, first.x, first.y - 1, width, &title, theme.dim());
+        let siblings = session.siblings();
+        let members = siblings.iter().filter_map(|id| session.records.get(*id));
+        if !session.pictures.are_fine() {
+            for (y, member) in (first.y..last.bottom()).zip(members) {
+                let state = theme.state(member.state);
+                let x = put(buf, first.x, y, 2, sign(member.state), state) + 1;
+                let left = self.text.right().saturating_sub(x);
+                put(buf, x, y, left, &member.name, theme.text());
+            }
+            return;
+        }
+        for (room, member) in self.siblings.iter().zip(members) {
+            tile(view, member.id, *room, buf);
+            let x = room.x + TILE.width;
+            let state = theme.state(member.state);
+            put(buf, x, room.y, 1, sign(member.state), state);
+        }
+    }
+
+    fn draw_neighbors(&self, view: &View<'_>, buf: &mut Buffer) {
+        let (Some(first), Some(detail)) = (self.neighbors.first(), view.session.detail()) else {
+            return;
+        };
+        let theme = &view.session.theme;
+        let title = view.session.words.nearest_committed();
+        put(buf, first.x, first.y - 1, first.width, title, theme.dim());
+        let indent = match view.session.pictures.are_fine() {
+            true => TILE.width + 1,
+            false => 0,
+        };
+        for (room, near) in self.neighbors.iter().zip(&detail.neighbors) {
+            if indent > 0 {
+                tile(view, near.group, *room, buf);
+            }
+            let (x, left) = (room.x + indent, room.width.saturating_sub(indent));
+            put(buf, x, room.y, left, &near.item_name, theme.text());
+            put(buf, x, room.y + 1, left, &near.label, theme.dim());
+        }
+    }
+}
+
+fn tile(view: &View<'_>, id: GroupId, room: Rect, buf: &mut Buffer) {
+    let pictures = &view.session.pictures;
+    if let Some(Ok(picture)) = pictures.get(&pictures.tile_key(id, TILE)) {
+        let room = Rect::from((room.as_position(), TILE));
+        pictures.draw(picture, room, view.boxes, &view.session.theme, buf);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_comes_first_then_the_family_then_the_neighbors() {
+        let text = Rect::new(50, 3, 30, 30);
+        let all = Beside::split(text, 7, 6);
+        assert_eq!(all.siblings.len(), 7);
+        assert_eq!(all.siblings[4].y, all.siblings[5].y - 2);
+        assert_eq!(all.neighbors.len(), 6);
+        assert_eq!(all.neighbors[0].y, all.siblings[6].bottom() + 1);
+        assert_eq!(all.neighbors[5].bottom(), text.bottom());
+        let small = Beside::split(Rect { height: 14, ..text }, 7, 6);
+        assert_eq!((small.siblings.len(), small.neighbors.len()), (7, 0));
+        let none = Beside::split(Rect { height: 8, ..text }, 7, 6);
+        assert_eq!(none.text.height, 8);
+        assert!(none.siblings.is_empty() && none.neighbors.is_empty());
+    }
+}

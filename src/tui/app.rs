@@ -143,12 +143,10 @@ impl App {
     /// Plays the recorded keys, up to the first one that is refused.
     fn play(&mut self) {
         let Some(keys) = self.session.repeats.begin_to_play() else {
-            let why = self.session.words.keys_busy();
-            return self.session.warn(why);
+            return self.session.warn(self.session.words.keys_busy());
         };
         if keys.is_empty() {
-            let text = self.session.words.no_keys_yet();
-            self.session.notify(text);
+            self.session.notify(self.session.words.no_keys_yet());
         }
         for key in keys {
             self.refused = false;

@@ -63,7 +63,8 @@ impl Error {
         self
     }
 
-    pub fn with_said_hint(mut self, hint: Said) -> Self {
+    pub fn with_said_hint(mut self, hint: impl Into<Said>) -> Self {
+        let hint = hint.into();
         self.korean.1 = Some(hint.korean);
         self.with_hint(hint.english)
     }

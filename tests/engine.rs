@@ -16,6 +16,7 @@ mod sources;
 
 use labeler_tui::engine::{Command, Event, Handle, Step, Warning};
 use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason};
+use labeler_tui::wording::Words;
 use serde_json::{Value, json};
 use sources::Sources;
 use std::collections::BTreeMap;
@@ -240,7 +241,10 @@ fn what_an_export_keeps_aside_is_the_last_word_of_the_commit() {
         let groups = vec![group];
         engine.send(Command::Apply { groups, change });
     }
-    let kept = |event: &Event| matches!(event, Event::Warning(Warning::Export(text)) if text.contains("labels_kept.jsonl"));
+    let kept = |event: &Event| {
+        matches!(event, Event::Warning(warning @ Warning::Export(_))
+            if Words::ENGLISH.warning(warning).contains("labels_kept.jsonl"))
+    };
     let heard = hear(&engine, &mut groups, kept);
     let commit = heard.iter().any(|event| {
         matches!(event, Event::Stepped { step: Some(Step::Done(report)), .. }

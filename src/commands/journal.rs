@@ -7,6 +7,7 @@ use crate::outdir::{JOURNAL, KEPT};
 use crate::settings::{JournalAction, JournalOptions};
 use crate::store::{self, Journal};
 use crate::text::for_line;
+use crate::wording::Words;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,10 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
                 );
             }
             for notice in exports.take_notices() {
-                line(&mut text, format_args!("{notice}"));
+                line(
+                    &mut text,
+                    format_args!("{}", Words::ENGLISH.file_notice(&notice)),
+                );
             }
             for file in rescued(outdir, Some(&rebuilt.journal))? {
                 line(&mut text, format_args!("{file}"));
@@ -130,7 +134,10 @@ fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>
         );
     }
     for notice in exports.take_notices() {
-        line(text, format_args!("{notice}"));
+        line(
+            text,
+            format_args!("{}", Words::ENGLISH.file_notice(&notice)),
+        );
     }
     for refused in replayed.refused.iter().take(NAMED) {
         line(text, format_args!("not done: {refused}"));

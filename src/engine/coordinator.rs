@@ -500,9 +500,9 @@ impl Coordinator {
     }
 
     fn emit_notices(&mut self) {
-        for text in self.exports.take_notices() {
-            tracing::warn!(%text, "export");
-            self.front.emit(Event::Warning(Warning::Export(text)));
+        for notice in self.exports.take_notices() {
+            tracing::warn!(?notice, "export");
+            self.front.emit(Event::Warning(Warning::Export(notice)));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice};
+use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
     Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
@@ -108,8 +109,8 @@ pub enum Warning {
     /// A row or file of the source that cannot be used as it is (a bad manifest line, a wrong
     /// hash), as the source describes it.
     Source(String),
-    /// Lines or records that an import or an export kept aside, as it describes them.
-    Export(String),
+    /// What an import or an export has kept aside, or could not use.
+    Export(FileNotice),
     Server(ServerNotice),
     Model(ModelNotice),
     /// New attempts were requested, but there is no model.

@@ -17,6 +17,7 @@ mod words;
 mod workers;
 
 pub use crate::labeler::{ModelInfo, ModelMemory, ModelNotice, RemoteCounts, ServerNotice};
+pub use crate::outdir::{FileNotice, KeptBecause};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
     Blocked, Broken, Command, Cure, Event, MovedPictures, Progress, Rescued, Retry, RetryCounts,

@@ -8,9 +8,8 @@ use super::exporters::exporters;
 use super::target::{LineHash, Target, Written, line_hash};
 use super::truth::{Tally, Truth, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{KEPT, LABELS, file, keep_lines};
+use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file, keep_lines};
 use crate::store::{Content, FileOfRecords, Journal, Prefer, written_key};
-use crate::text::plural;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,7 +49,7 @@ pub struct Exports {
     lines: HashMap<&'static str, HashSet<LineHash>>,
     tally: Option<Tally>,
     is_damage_told: bool,
-    notices: Vec<String>,
+    notices: Vec<FileNotice>,
 }
 
 impl Exports {
@@ -105,7 +104,7 @@ impl Exports {
     }
 
     /// What the user should know; told once.
-    pub fn take_notices(&mut self) -> Vec<String> {
+    pub fn take_notices(&mut self) -> Vec<FileNotice> {
         std::mem::take(&mut self.notices)
     }
 
@@ -176,8 +175,8 @@ impl Exports {
             false => Truth::default(),
         };
         if settled {
-            let why = "of pictures that are no longer at their path";
-            self.keep_aside(&truth.withheld_lines, why)?;
+            let why = KeptBecause::PictureIsGone;
+            self.keep_aside(LABELS, &truth.withheld_lines, why)?;
         }
         for at in stale {
             let exporter = &self.exporters[at];
@@ -255,18 +254,24 @@ impl Exports {
                 lines.push(line);
             }
         }
-        let why = format!("of {name} that something else has changed");
-        self.keep_aside(&lines, &why)
+        self.keep_aside(name, &lines, KeptBecause::SomethingElseChangedIt)
     }
 
-    fn keep_aside(&mut self, lines: &[impl AsRef<[u8]>], why: &str) -> Result<()> {
-        let lines = match keep_lines(&self.outdir, KEPT, lines)? {
-            0 => return Ok(()),
-            n => plural(n, "line"),
-        };
-        let kept = self.outdir.join(KEPT);
-        self.notices
-            .push(format!("{lines} {why}: kept in {}", kept.display()));
+    fn keep_aside(
+        &mut self,
+        name: &'static str,
+        lines: &[impl AsRef<[u8]>],
+        why: KeptBecause,
+    ) -> Result<()> {
+        let lines = keep_lines(&self.outdir, KEPT, lines)?;
+        if lines > 0 {
+            self.notices.push(FileNotice::Kept {
+                name,
+                lines,
+                why,
+                kept: self.outdir.join(KEPT),
+            });
+        }
         Ok(())
     }
 
@@ -281,10 +286,7 @@ impl Exports {
             let kept = self.outdir.join(kept);
             match copy_to_new(target.path(), &kept) {
                 Ok(()) => {
-                    self.notices.push(format!(
-                        "{name} was changed by something else: kept as {}",
-                        kept.display()
-                    ));
+                    self.notices.push(FileNotice::KeptWhole { name, kept });
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -301,24 +303,17 @@ impl Exports {
         if !damaged.is_empty() && !self.is_damage_told {
             self.is_damage_told = true;
             for record in damaged.iter().take(TOLD) {
-                let stands = match record.has_line {
-                    true => "its good line stays",
-                    false => "there is no line of it to keep",
-                };
-                self.notices.push(format!(
-                    "the record of {} ({}) is damaged in the journal: {stands} in {LABELS}",
-                    record.image_path, record.item_name
-                ));
+                self.notices.push(FileNotice::Damaged {
+                    image_path: record.image_path.clone(),
+                    item_name: record.item_name.clone(),
+                    has_line: record.has_line,
+                });
             }
             let more = damaged.len().saturating_sub(TOLD);
             if more > 0 {
-                self.notices
-                    .push(format!("{more} more records are damaged in the journal"));
+                self.notices.push(FileNotice::MoreDamaged(more));
             }
-            self.notices.push(format!(
-                "check the disk; `labeler-tui journal restore` goes back to a backup, `labeler-tui \
-                 journal rebuild` builds a new journal from {LABELS}"
-            ));
+            self.notices.push(FileNotice::CheckDisk);
         }
         self.tally = Some(truth.tally.clone());
         Ok(truth)

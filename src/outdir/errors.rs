@@ -1,13 +1,22 @@
 //! Errors of the file system in an outdir, with what to do about them.
 
 use crate::error::{Error, ErrorKind};
+use crate::text::Phrase;
 use std::io;
 use std::path::Path;
 
-pub(crate) const FULL: &str = "free some space and start again; everything up to here is saved";
-pub(crate) const NOT_WRITABLE: &str = "give write permission, or choose another --outdir";
-pub(crate) const FAILING: &str =
-    "look at the disk and its free space, then start again; everything up to here is saved";
+pub(crate) const FULL: Phrase = Phrase::new(
+    "free some space and start again; everything up to here is saved",
+    "공간을 비우고 다시 시작하세요. 여기까지는 모두 저장되었습니다",
+);
+pub(crate) const NOT_WRITABLE: Phrase = Phrase::new(
+    "give write permission, or choose another --outdir",
+    "쓰기 권한을 주거나 다른 --outdir를 고르세요",
+);
+pub(crate) const FAILING: Phrase = Phrase::new(
+    "look at the disk and its free space, then start again; everything up to here is saved",
+    "디스크와 남은 공간을 확인하고 다시 시작하세요. 여기까지는 모두 저장되었습니다",
+);
 
 /// For `map_err`: an error of the file system while something was done to `path`.
 pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
@@ -19,9 +28,9 @@ pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> E
         match error.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => ours.with_hint(FULL),
+            | io::ErrorKind::FileTooLarge => ours.with_said_hint(FULL),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                ours.with_hint(NOT_WRITABLE)
+                ours.with_said_hint(NOT_WRITABLE)
             }
             _ => ours,
         }

@@ -6,10 +6,12 @@
 
 mod aside;
 mod errors;
+mod notice;
 mod words;
 
 pub use aside::keep_lines;
 pub(crate) use errors::{FAILING, FULL, NOT_WRITABLE, file};
+pub use notice::{FileNotice, KeptBecause};
 pub use words::{WORDS, read_words, write_words};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -60,6 +60,15 @@ impl Said {
     }
 }
 
+impl From<Phrase> for Said {
+    fn from(phrase: Phrase) -> Self {
+        Self {
+            english: phrase.english.to_owned(),
+            korean: phrase.korean.to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.english)

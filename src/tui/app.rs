@@ -1,10 +1,10 @@
 //! The workstation: takes messages, routes them to the session, the shown screen or the open
 //! dialog, and draws them.
 
-use super::bars;
+use super::bars::{self, Press};
 use super::dialogs::{Dialog, Next};
 use super::engine_status::ModelState;
-use super::flow::Shown;
+use super::flow::{Clicks, Shown};
 use super::handlers::{self, Scene};
 use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
 use super::message::{Effect, Message};
@@ -17,10 +17,13 @@ use super::widgets::{normalize_wide, paragraph};
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
 use crate::text::{count, for_screen};
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::widgets::Widget;
+use std::time::Instant;
 
 pub struct App {
     session: Session,
@@ -35,6 +38,7 @@ pub struct App {
     frames: u64,
     /// An action was refused since the last key.
     refused: bool,
+    clicks: Clicks,
 }
 
 impl App {
@@ -47,6 +51,7 @@ impl App {
             follows_head: true,
             frames: 0,
             refused: false,
+            clicks: Clicks::default(),
         }
     }
 
@@ -56,6 +61,11 @@ impl App {
 
     pub fn dialog(&self) -> Option<&Dialog> {
         self.dialog.as_ref()
+    }
+
+    /// The keys that work now.
+    pub fn context(&self) -> KeyContext {
+        self.screens.shown().context()
     }
 
     pub fn size(&self) -> Size {
@@ -76,7 +86,7 @@ impl App {
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
         self.follows_head &= match &message {
             Message::Key(..) | Message::Paste(_) => false,
-            Message::Mouse(mouse) => mouse.kind == MouseEventKind::Moved,
+            Message::Mouse(mouse, _) => mouse.kind == MouseEventKind::Moved,
             _ => true,
         };
         match message {
@@ -85,7 +95,10 @@ impl App {
                 self.record_and_take(&key);
             }
             Message::Key(..) => {}
-            Message::Mouse(mouse) => self.mouse(&mouse),
+            Message::Mouse(mouse, frames) => {
+                self.frames = frames;
+                self.mouse(&mouse);
+            }
             Message::Paste(text) => {
                 if let Some(dialog) = &mut self.dialog {
                     dialog.paste(&text, &mut self.session);
@@ -130,12 +143,10 @@ impl App {
     /// Plays the recorded keys, up to the first one that is refused.
     fn play(&mut self) {
         let Some(keys) = self.session.repeats.begin_to_play() else {
-            let why = self.session.words.keys_busy();
-            return self.session.warn(why);
+            return self.session.warn(self.session.words.keys_busy());
         };
         if keys.is_empty() {
-            let text = self.session.words.no_keys_yet();
-            self.session.notify(text);
+            self.session.notify(self.session.words.no_keys_yet());
         }
         for key in keys {
             self.refused = false;
@@ -203,8 +214,7 @@ impl App {
     }
 
     fn look_up(&self) -> Lookup {
-        let context = self.screens.shown().context();
-        self.session.keymap.lookup(context, &self.prefix)
+        self.session.keymap.lookup(self.context(), &self.prefix)
     }
 
     fn dialog_key(&mut self, key: &KeyEvent) {
@@ -285,9 +295,45 @@ impl App {
     }
 
     fn mouse(&mut self, mouse: &MouseEvent) {
-        if self.dialog.is_none() && !self.session.is_too_small() {
-            self.screens.shown_mut().mouse(mouse, &mut self.session);
+        if self.session.is_too_small() {
+            return;
         }
+        let at = Position::new(mouse.column, mouse.row);
+        let click = mouse.kind == MouseEventKind::Down(MouseButton::Left);
+        let twice = click && self.clicks.is_second(at, Instant::now());
+        match self.press_at(at).filter(|_| click) {
+            Some(Press::Action(action)) => return self.perform(action),
+            Some(Press::Key(key)) => return self.dialog_key(&key.to_event()),
+            None => {}
+        }
+        if let Some(dialog) = &mut self.dialog {
+            let place = self.screens.placement(Some(dialog), &self.session);
+            if let Some(key) = dialog.mouse(mouse, &place, &self.session) {
+                self.dialog_key(&key);
+            }
+            return;
+        }
+        self.screens.shown_mut().mouse(mouse, &mut self.session);
+        if twice && let Some(action) = self.screens.shown().double_click(at, &self.session) {
+            self.perform(action);
+        }
+    }
+
+    /// What a click on one of the bars does.
+    fn press_at(&self, at: Position) -> Option<Press> {
+        let session = &self.session;
+        let frame = frame(session.area());
+        let dialog = self.dialog();
+        if frame.header.contains(at) && dialog.is_none() {
+            let tabs = bars::tabs(session, self.screens.tab(), frame.header);
+            return bars::press_at(&tabs, at.x);
+        }
+        if !frame.hints.contains(at) {
+            return None;
+        }
+        let screen = self.screens.shown();
+        let pieces = bars::hint_pieces(session, screen, dialog, &self.prefix, frame.hints);
+        bars::press_at(&pieces, at.x)
     }
 
     fn engine(&mut self, event: Event) {
@@ -507,12 +553,15 @@ impl App {
         for_screen(&title).into_owned()
     }
 
-    /// Where the terminal's own cursor belongs, so that an input method composes there.
+    /// Where the terminal's own cursor belongs: in a text being typed, so that an input method
+    /// composes there, else on what is in hand, so that a screen reader reads it.
     pub fn cursor(&self) -> Option<Position> {
-        let dialog = self.dialog()?;
         if self.session.is_too_small() {
             return None;
         }
+        let Some(dialog) = self.dialog() else {
+            return self.screens.shown().cursor(&self.session);
+        };
         let place = self.screens.placement(Some(dialog), &self.session);
         dialog.cursor(&place, &self.session)
     }

@@ -12,36 +12,108 @@ use crate::record::GroupState;
 use crate::text::{count, fit, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// What a click on a part of the bars does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    Action(Action),
+    /// The key of a dialog.
+    Key(Key),
+}
+
+/// A piece of a bar, in its place.
+pub struct Piece {
+    x: u16,
+    text: String,
+    style: Style,
+    press: Option<Press>,
+}
+
+/// The pieces of a bar, one behind the other.
+struct Pieces {
+    area: Rect,
+    x: u16,
+    all: Vec<Piece>,
+}
+
+impl Pieces {
+    fn of(area: Rect) -> Self {
+        Self {
+            area,
+            x: area.x,
+            all: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, text: &str, style: Style, press: Option<Press>) {
+        let room = self.area.right().saturating_sub(self.x);
+        let piece = Piece {
+            x: self.x,
+            text: fit(text, usize::from(room)),
+            style,
+            press,
+        };
+        self.x += piece.cells();
+        self.all.push(piece);
+    }
+}
+
+impl Piece {
+    fn cells(&self) -> u16 {
+        width(&self.text) as u16
+    }
+}
+
+/// What a click on a column of a bar does.
+pub fn press_at(pieces: &[Piece], x: u16) -> Option<Press> {
+    let mut pieces = pieces.iter();
+    let found = pieces.find(|piece| (piece.x..piece.x + piece.cells()).contains(&x));
+    found?.press
+}
+
+fn draw(pieces: &[Piece], y: u16, buf: &mut Buffer) {
+    for piece in pieces {
+        put(buf, piece.x, y, piece.cells(), &piece.text, piece.style);
+    }
+}
+
+/// The tabs of the header.
+pub fn tabs(session: &Session, shown: ScreenId, area: Rect) -> Vec<Piece> {
+    let theme = &session.theme;
+    let mut pieces = Pieces::of(area);
+    for (screen, name, action) in TABS {
+        let here = shown == screen;
+        if area.width < 76 && !here {
+            continue;
+        }
+        // Where there is room, each with the key that shows it.
+        let keys = session.keymap.keys_of(KeyContext::Global, action);
+        let name = session.words.phrase(name);
+        let name = match keys.first() {
+            Some(key) if area.width >= 110 => format!("{key} {name}"),
+            _ => name.to_owned(),
+        };
+        let (text, style) = match here {
+            true => (format!("[{name}]"), theme.title()),
+            false => (format!(" {name} "), theme.dim()),
+        };
+        pieces.add(&text, style, Some(Press::Action(action)));
+    }
+    pieces.all
+}
 
 /// The tabs, how many records are in which state, what the model does.
 pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) {
     let theme = &session.theme;
     buf.set_style(area, theme.text());
-    let mut x = area.x;
     let words = session.words;
     let right = session.engine.activity(words);
     let room = usize::from(area.width);
-    let wide = room >= 76;
-    for (screen, name, action) in TABS {
-        let here = shown == screen;
-        if !wide && !here {
-            continue;
-        }
-        // Where there is room, each with the key that shows it.
-        let keys = session.keymap.keys_of(KeyContext::Global, action);
-        let name = words.phrase(name);
-        let name = match keys.first() {
-            Some(key) if room >= 110 => format!("{key} {name}"),
-            _ => name.to_owned(),
-        };
-        let text = if here {
-            format!("[{name}]")
-        } else {
-            format!(" {name} ")
-        };
-        let style = if here { theme.title() } else { theme.dim() };
-        x = put(buf, x, area.y, area.right().saturating_sub(x), &text, style);
-    }
+    let tabs = tabs(session, shown, area);
+    draw(&tabs, area.y, buf);
+    let last = tabs.last();
+    let mut x = last.map_or(area.x, |last| last.x + last.cells());
     x += 1;
     let counts = [
         GroupState::Uncertain,
@@ -124,105 +196,95 @@ pub fn hints(
     area: Rect,
     buf: &mut Buffer,
 ) {
+    let pieces = hint_pieces(session, screen, dialog, prefix, area);
+    draw(&pieces, area.y, buf);
+}
+
+/// The pieces of the hint line.
+pub fn hint_pieces(
+    session: &Session,
+    screen: &dyn Screen,
+    dialog: Option<&Dialog>,
+    prefix: &[Key],
+    area: Rect,
+) -> Vec<Piece> {
     let theme = &session.theme;
-    let mut x = area.x;
+    let mut line = Pieces::of(area);
     // Trouble is shown until it is over; a notice covers it for a moment.
     let trouble = session.trouble().map(|text| Notice { text, bad: true });
     if let Some(notice) = session.notices.current().or(trouble.as_ref()) {
-        let style = if notice.bad {
-            theme.bad()
-        } else {
-            theme.good()
-        };
-        let text = if notice.bad {
-            format!("! {}", notice.text)
-        } else {
-            notice.text.clone()
-        };
-        x = put(buf, x, area.y, area.width, &text, style);
-        x += 2;
+        match notice.bad {
+            true => line.add(&format!("! {}", notice.text), theme.bad(), None),
+            false => line.add(&notice.text, theme.good(), None),
+        }
+        line.x += 2;
     }
     if session.repeats.is_recording() {
         let text = format!("{} ", session.words.recording());
-        x = put(
-            buf,
-            x,
-            area.y,
-            area.right().saturating_sub(x),
-            &text,
-            theme.warn(),
-        );
+        line.add(&text, theme.warn(), None);
     }
     if !prefix.is_empty() {
         let keys: Vec<_> = prefix.iter().map(ToString::to_string).collect();
-        x = put(
-            buf,
-            x,
-            area.y,
-            area.right().saturating_sub(x),
-            &format!("{} ... ", keys.join(" ")),
-            theme.warn(),
-        );
+        line.add(&format!("{} ... ", keys.join(" ")), theme.warn(), None);
     }
-    let hint = |area: Rect, keys: &str, short: &str, x: &mut u16, buf: &mut Buffer| -> bool {
-        let cells = width(keys) + 1 + width(short) + 2;
-        if cells > usize::from(area.right().saturating_sub(*x)) + 2 {
-            return false;
-        }
-        *x = put(
-            buf,
-            *x,
-            area.y,
-            area.right().saturating_sub(*x),
-            keys,
-            theme.key(),
-        );
-        *x = put(
-            buf,
-            *x + 1,
-            area.y,
-            area.right().saturating_sub(*x + 1),
-            short,
-            theme.dim(),
-        );
-        *x += 2;
-        true
-    };
-    if let Some(dialog) = dialog {
-        for (keys, short) in dialog.hints(session.words) {
-            if !hint(area, keys, short, &mut x, buf) {
-                break;
-            }
-        }
-        return;
+    match dialog {
+        Some(dialog) => dialog_keys(session, dialog, &mut line),
+        None => screen_keys(session, screen, &mut line),
     }
+    line.all
+}
+
+/// Whether a hint of these texts fits behind what stands in the line up to `right`.
+fn fits(line: &Pieces, right: u16, keys: &str, short: &str) -> bool {
+    let cells = width(keys) + 1 + width(short) + 2;
+    cells <= usize::from(right.saturating_sub(line.x)) + 2
+}
+
+/// The keys of a dialog; each of several may be clicked.
+fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces) {
+    let theme = &session.theme;
+    for (keys, short) in dialog.hints(session.words) {
+        if !fits(line, line.area.right(), keys, short) {
+            break;
+        }
+        let mut first = None;
+        for key in keys.split(' ') {
+            let press = Key::parse(key).ok().map(Press::Key);
+            first = first.or(press);
+            line.add(&format!("{key} "), theme.key(), press);
+        }
+        line.add(short, theme.dim(), first);
+        line.x += 2;
+    }
+}
+
+/// The most useful actions of a screen; help keeps its place at the right end, and the meter before
+/// it.
+fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces) {
+    let theme = &session.theme;
+    let words = session.words;
+    let area = line.area;
     let context = screen.context();
-    // Help keeps its place at the right end.
-    let help = session.keymap.keys_of(context, Action::Help);
-    let mut room = area;
-    let meter = meter(session, area.width);
-    if let Some(keys) = help.first()
+    let mut right = area.right();
+    let mut ends = Vec::new();
+    if let Some(keys) = session.keymap.keys_of(context, Action::Help).first()
         && area.width >= 50
     {
-        let help = session.words.help();
-        let cells = (width(keys) + width(help) + 1) as u16;
-        let at = area.right().saturating_sub(cells);
-        put(buf, at, area.y, cells, keys, theme.key());
-        put(
-            buf,
-            at + width(keys) as u16 + 1,
-            area.y,
-            cells,
-            help,
-            theme.dim(),
-        );
-        room.width = area.width.saturating_sub(cells + 1);
+        let press = Some(Press::Action(Action::Help));
+        let cells = (width(keys) + width(words.help()) + 1) as u16;
+        let mut end = Pieces::of(area);
+        end.x = right.saturating_sub(cells);
+        end.add(&format!("{keys} "), theme.key(), press);
+        end.add(words.help(), theme.dim(), press);
+        ends.extend(end.all);
+        right = right.saturating_sub(cells + 1);
     }
-    if let Some(text) = meter {
-        let cells = width(&text) as u16;
-        let at = room.right().saturating_sub(cells + 1);
-        put(buf, at, area.y, cells, &text, theme.dim());
-        room.width = at.saturating_sub(area.x + 1);
+    if let Some(text) = meter(session, area.width) {
+        let mut end = Pieces::of(area);
+        end.x = right.saturating_sub(width(&text) as u16 + 1);
+        right = end.x.saturating_sub(1);
+        end.add(&text, theme.dim(), None);
+        ends.extend(end.all);
     }
     // First the way back from what hides the rest.
     let back = screen.way_back();
@@ -230,26 +292,39 @@ pub fn hints(
         if !can(*action, screen.is_bulk(), session) {
             continue;
         }
-        let groups = session.records.groups();
-        let words = session.words;
-        let short = match action {
-            Action::Pause if session.engine.paused => words.go_on().to_owned(),
-            Action::Zoom if back.is_some() => words.back().to_owned(),
-            Action::Undo if area.width >= WIDE => match &session.engine.undo {
-                Some(step) => words.undo_step(fit(&words.past_step(step), STEP)),
-                None => words.undo().to_owned(),
-            },
-            Action::RepeatEdit if area.width >= WIDE => match session.repeats.last() {
-                Some(change) => words.again_change(fit(&words.change(change), STEP)),
-                None => words.again().to_owned(),
-            },
-            Action::CommitCertain => words.commit_certain(count(groups.count(GroupState::Draft))),
-            action => words.phrase(action.info().short).to_owned(),
-        };
-        if let Some(keys) = session.keymap.keys_of(context, *action).first()
-            && !hint(room, keys, &short, &mut x, buf)
-        {
+        let keys = session.keymap.keys_of(context, *action);
+        let Some(keys) = keys.first() else { continue };
+        let short = short(*action, back.is_some(), area.width, session);
+        if !fits(line, right, keys, &short) {
             break;
         }
+        let press = Some(Press::Action(*action));
+        line.add(&format!("{keys} "), theme.key(), press);
+        line.add(&short, theme.dim(), press);
+        line.x += 2;
+    }
+    // A long notice may have gone over them.
+    line.all.extend(ends);
+}
+
+/// An action in a word or two, with what it is about where that is known and there is room.
+fn short(action: Action, is_way_back: bool, room: u16, session: &Session) -> String {
+    let words = session.words;
+    match action {
+        Action::Pause if session.engine.paused => words.go_on().to_owned(),
+        Action::Zoom if is_way_back => words.back().to_owned(),
+        Action::Undo if room >= WIDE => match &session.engine.undo {
+            Some(step) => words.undo_step(fit(&words.past_step(step), STEP)),
+            None => words.undo().to_owned(),
+        },
+        Action::RepeatEdit if room >= WIDE => match session.repeats.last() {
+            Some(change) => words.again_change(fit(&words.change(change), STEP)),
+            None => words.again().to_owned(),
+        },
+        Action::CommitCertain => {
+            let groups = session.records.groups();
+            words.commit_certain(count(groups.count(GroupState::Draft)))
+        }
+        action => words.phrase(action.info().short).to_owned(),
     }
 }

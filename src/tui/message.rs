@@ -10,7 +10,8 @@ use ratatui::layout::Size;
 pub enum Message {
     /// A key, and how many frames had been drawn when it was read.
     Key(KeyEvent, u64),
-    Mouse(MouseEvent),
+    /// The same for the mouse.
+    Mouse(MouseEvent, u64),
     Paste(String),
     Resize(Size),
     Engine(Event),

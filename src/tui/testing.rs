@@ -614,12 +614,14 @@ impl Bench {
     }
 
     pub fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
-        self.message(Message::Mouse(MouseEvent {
+        let frames = self.session().sight.frames();
+        let mouse = MouseEvent {
             kind,
             column,
             row,
             modifiers: KeyModifiers::NONE,
-        }));
+        };
+        self.message(Message::Mouse(mouse, frames));
     }
 
     pub fn resize(&mut self, width: u16, height: u16) {

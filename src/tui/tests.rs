@@ -4,6 +4,7 @@ mod editing;
 mod families;
 mod flow;
 mod korean;
+mod mouse;
 mod queue;
 mod trouble;
 mod versions;

@@ -87,7 +87,8 @@ words! {
 impl Words {
     pub fn warning(self, warning: &Warning) -> String {
         match warning {
-            Warning::Source(text) | Warning::Export(text) => text.clone(),
+            Warning::Source(text) => text.clone(),
+            Warning::Export(notice) => self.file_notice(notice),
             Warning::Server(notice) => self.server_notice(notice),
             Warning::Model(notice) => self.model_notice(notice),
             Warning::NoModel => self.no_model_for_attempt().to_owned(),

@@ -13,6 +13,7 @@ mod bulk;
 mod dialogs;
 mod engine;
 mod fields;
+mod files;
 mod notices;
 mod progress;
 mod record;

@@ -55,7 +55,7 @@ words! {
         / "거절하려면 사유가 필요합니다. Esc로 그만둡니다",
     cannot_save_view: "this filter is empty, not understood, or a view itself"
         / "비었거나, 알 수 없거나, 이미 저장한 필터입니다",
-    one_row_a_family: "one row of each recolor family" / "색만 다른 가족마다 한 줄",
+    one_row_a_family: "one row of each recolor family" / "색만 다른 계열마다 한 줄",
     every_row: "every row" / "모든 줄",
     no_family: "no other icon is known to be this drawing" / "같은 그림의 다른 아이콘이 없습니다",
     family_selected(n): "selected {n} icons of one drawing" / "같은 그림의 아이콘 {n}개를 선택했습니다",

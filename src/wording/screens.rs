@@ -1,8 +1,8 @@
 //! The screens but for the record itself: queue, gallery, picture, words, versions.
 
 words! {
-    families_folded: ", families folded" / ", 가족 묶음",
-    family_of(n): "family of {n}" / "가족 {n}건",
+    families_folded: ", families folded" / ", 계열 묶음",
+    family_of(n): "family of {n}" / "계열 {n}건",
     nearest_committed: "nearest committed" / "비슷한 확정 레코드",
     queue_title(at, all, order): "Queue {at}/{all} by {order}" / "대기열 {at}/{all} {order}순",
     list_title(at, all, order): "{at}/{all} by {order}" / "{at}/{all} {order}순",

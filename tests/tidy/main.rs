@@ -36,7 +36,7 @@ const ROOMS: [(&str, u32); 21] = [
 ];
 
 /// What the front ends may see of the program, besides themselves.
-const FRONT_ENDS_SEE: [&str; 11] = [
+const FRONT_ENDS_SEE: [&str; 12] = [
     "record",
     "text",
     "settings",
@@ -50,6 +50,8 @@ const FRONT_ENDS_SEE: [&str; 11] = [
     // The bytes of an icon, for previews; the engine passes that on too.
     "source::image_file",
     "wording",
+    // What became of files, which the engine passes on.
+    "outdir::notice",
 ];
 
 /// Circles that are there on purpose, by the folder that they are in.

@@ -172,7 +172,7 @@ pub fn damaged(shown: &Path, what: &str) -> Error {
         ErrorKind::Store,
         format!("{} is damaged: {}", shown.display(), what.trim()),
     )
-    .with_hint(BROKEN)
+    .with_said_hint(BROKEN)
 }
 
 fn has_log(folder: &Path) -> bool {

@@ -18,7 +18,7 @@ use super::tables::meta::{Content, bump};
 use super::tables::records::insert_record_row;
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::outdir::{KEPT, UNREAD, file, keep_lines};
+use crate::outdir::{FileNotice, KEPT, UNREAD, file, keep_lines};
 use crate::record::{
     CommittedBy, CurrentState, Field, GroupId, Item, Labels, Origin, Reason, Record, SourceType,
     Vocabulary,
@@ -53,7 +53,7 @@ pub struct Imported {
     pub sha256: String,
     /// The file is what an export would write now, but for the order of its lines.
     pub is_current: bool,
-    pub notices: Vec<String>,
+    pub notices: Vec<FileNotice>,
 }
 
 /// A `labels.jsonl` to be imported.

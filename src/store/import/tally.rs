@@ -1,7 +1,6 @@
-//! What became of the lines of a file, in numbers and in words.
+//! What became of the lines of a file, in numbers.
 
-use crate::outdir::{KEPT, UNREAD};
-use crate::text::plural;
+use crate::outdir::FileNotice;
 
 /// Unreadable lines told one by one; the journal keeps the reason of each.
 const TOLD: usize = 5;
@@ -23,53 +22,40 @@ pub struct Tally {
 
 impl Tally {
     /// What the user should know of it.
-    pub fn notices(self, name: &str) -> Vec<String> {
+    pub fn notices(self, name: &str) -> Vec<FileNotice> {
+        let name = || name.to_owned();
         let mut told = Vec::new();
         if self.imported > 0 {
-            let encoding = if self.utf16 { " (UTF-16)" } else { "" };
-            told.push(format!(
-                "{name}: imported {} of an earlier run{encoding}",
-                plural(self.imported, "record")
-            ));
+            told.push(FileNotice::Imported {
+                name: name(),
+                records: self.imported,
+                utf16: self.utf16,
+            });
         }
-        if self.cp949 > 0 {
-            told.push(format!(
-                "{name}: read {} as CP949; they are exported as UTF-8",
-                plural(self.cp949, "line")
-            ));
-        }
-        if self.non_finite > 0 {
-            told.push(format!(
-                "{name}: NaN or Infinity, which is not JSON, counts as no value in {} and is exported \
-                 as null",
-                plural(self.non_finite, "line")
-            ));
-        }
-        if self.doubled > 0 {
-            told.push(format!(
-                "{name}: kept {} in {KEPT}, since a later line has the same image",
-                plural(self.doubled, "line")
-            ));
-        }
-        if self.changed > 0 {
-            told.push(format!(
-                "{name}: kept {} changed outside labeler-tui in {KEPT}; the journal's records stay",
-                plural(self.changed, "line")
-            ));
-        }
-        if !self.unread.is_empty() {
-            let first = self.unread.iter().take(TOLD);
-            let mut why: Vec<String> = first
-                .map(|(number, why)| format!("line {number}: {why}"))
-                .collect();
-            if self.unread.len() > TOLD {
-                why.push(format!("and {} more", self.unread.len() - TOLD));
+        let mut lines = |lines: usize, notice: fn(String, usize) -> FileNotice| {
+            if lines > 0 {
+                told.push(notice(name(), lines));
             }
-            told.push(format!(
-                "{name}: kept {} that cannot be read in {UNREAD} ({})",
-                plural(self.unread.len(), "line"),
-                why.join("; ")
-            ));
+        };
+        lines(self.cp949, |name, lines| FileNotice::Cp949 { name, lines });
+        lines(self.non_finite, |name, lines| FileNotice::NonFinite {
+            name,
+            lines,
+        });
+        lines(self.doubled, |name, lines| FileNotice::Doubled {
+            name,
+            lines,
+        });
+        lines(self.changed, |name, lines| FileNotice::Changed {
+            name,
+            lines,
+        });
+        if !self.unread.is_empty() {
+            told.push(FileNotice::Unread {
+                name: name(),
+                lines: self.unread.len(),
+                first: self.unread.into_iter().take(TOLD).collect(),
+            });
         }
         told
     }

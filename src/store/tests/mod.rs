@@ -18,12 +18,13 @@ use super::database::schema;
 use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::Exports;
-use crate::outdir::PARQUET;
+use crate::outdir::{FileNotice, PARQUET};
 use crate::record::testing::{item, labels, list, settings};
 use crate::record::{
     Attempt, Change, Failure, FailureCode, Field, GroupId, GroupState, Labels, Reason, Timings,
     TokenCounts, Vocabulary,
 };
+use crate::wording::Words;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -47,7 +48,7 @@ impl Outdir {
             true => {
                 let mut exports = Exports::new(self.journal.outdir(), &[PARQUET]);
                 exports.update(&mut self.journal, true)?;
-                self.notices.extend(exports.take_notices());
+                self.notices.extend(in_words(exports.take_notices()));
                 Ok(())
             }
         }
@@ -58,9 +59,14 @@ impl Outdir {
     }
 
     fn take_notices(&mut self) -> Vec<String> {
-        self.notices.extend(self.exports.take_notices());
+        self.notices.extend(in_words(self.exports.take_notices()));
         std::mem::take(&mut self.notices)
     }
+}
+
+fn in_words(notices: Vec<FileNotice>) -> impl Iterator<Item = String> {
+    let notices = notices.into_iter();
+    notices.map(|notice| Words::ENGLISH.file_notice(&notice))
 }
 
 impl Deref for Outdir {

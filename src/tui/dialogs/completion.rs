@@ -308,6 +308,11 @@ pub fn popup_area(completions: &[Completion], at: Position, body: Rect) -> Optio
     })
 }
 
+/// The completion at a place of the screen.
+pub fn row_at(popup: Rect, at: Position) -> Option<usize> {
+    popup.contains(at).then(|| usize::from(at.y - popup.y))
+}
+
 /// `numbered` puts the digit before each that takes it.
 pub fn draw(
     completions: &[Completion],

@@ -116,6 +116,13 @@ impl Modal for FilterForm {
         next
     }
 
+    fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
+        let row = completion::row_at(self.popup(place, session)?, at)?;
+        // Tab goes on to the next one.
+        self.chosen = row.checked_sub(1);
+        Some(KeyCode::Tab)
+    }
+
     fn paste(&mut self, text: &str, session: &mut Session) {
         self.edit.insert(text);
         self.chosen = None;

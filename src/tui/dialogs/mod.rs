@@ -28,7 +28,7 @@ use super::session::Session;
 use super::widgets::layout::centered;
 use crate::record::ChangePreview;
 use crate::wording::Words;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -140,6 +140,16 @@ trait Modal {
         session: &mut Session,
     ) -> Next;
 
+    /// Takes a click: moves to what is there, and gives the key that the click stands for.
+    fn click(
+        &mut self,
+        _at: Position,
+        _place: &DialogPlace,
+        _session: &Session,
+    ) -> Option<KeyCode> {
+        None
+    }
+
     /// Takes a pasted text, where one can be typed.
     fn paste(&mut self, _text: &str, _session: &mut Session) {}
 
@@ -211,6 +221,26 @@ impl Dialog {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let escape = key.code == KeyCode::Esc || (ctrl && key.code == KeyCode::Char('c'));
         self.modal_mut().key(key, escape, place, session)
+    }
+
+    /// The key that the mouse stands for: the wheel for the arrow keys, a click for that of what is
+    /// there.
+    pub fn mouse(
+        &mut self,
+        mouse: &MouseEvent,
+        place: &DialogPlace,
+        session: &Session,
+    ) -> Option<KeyEvent> {
+        let at = Position::new(mouse.column, mouse.row);
+        let code = match mouse.kind {
+            MouseEventKind::ScrollDown => KeyCode::Down,
+            MouseEventKind::ScrollUp => KeyCode::Up,
+            MouseEventKind::Down(MouseButton::Left) => {
+                self.modal_mut().click(at, place, session)?
+            }
+            _ => return None,
+        };
+        Some(KeyEvent::new(code, KeyModifiers::NONE))
     }
 
     pub fn paste(&mut self, text: &str, session: &mut Session) {

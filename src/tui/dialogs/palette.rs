@@ -43,6 +43,13 @@ fn matches(text: &str) -> Vec<&'static ActionInfo> {
     found
 }
 
+impl ActionPalette {
+    /// The first row on screen.
+    fn top(&self, rows: usize) -> usize {
+        (self.at + 1).saturating_sub(rows.max(1))
+    }
+}
+
 impl Modal for ActionPalette {
     fn key(&mut self, key: &KeyEvent, escape: bool, _: &DialogPlace, _: &mut Session) -> Next {
         let found = matches(self.edit.text());
@@ -66,6 +73,19 @@ impl Modal for ActionPalette {
         Next::stay()
     }
 
+    fn click(&mut self, at: Position, place: &DialogPlace, _: &Session) -> Option<KeyCode> {
+        let inner = inner(area(place), true);
+        let line = usize::from(at.y.checked_sub(inner.y + 1)?);
+        let rows = usize::from(inner.height.saturating_sub(1));
+        let row = self.top(rows) + line;
+        let found = matches(self.edit.text()).len();
+        if !inner.contains(at) || line >= rows || row >= found {
+            return None;
+        }
+        self.at = row;
+        Some(KeyCode::Enter)
+    }
+
     fn paste(&mut self, text: &str, _: &mut Session) {
         self.edit.insert(text);
         self.at = 0;
@@ -84,7 +104,7 @@ impl Modal for ActionPalette {
         edit_line(&self.edit, theme.chip(), Rect { height: 1, ..inner }, buf);
         let rows = usize::from(inner.height.saturating_sub(1));
         let found = matches(self.edit.text());
-        let top = (self.at + 1).saturating_sub(rows.max(1));
+        let top = self.top(rows);
         for (line, (index, info)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
             let keys = session.keymap.keys_of(place.context, info.action).join(" ");
             let keys = fit(&keys, 14);

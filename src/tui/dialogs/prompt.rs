@@ -345,6 +345,13 @@ impl Modal for TextPrompt {
         Next::stay()
     }
 
+    fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
+        let (_, area) = self.popup(place, session)?;
+        let row = completion::row_at(area, at)?;
+        self.chosen = Some(row);
+        Some(KeyCode::Enter)
+    }
+
     fn paste(&mut self, text: &str, _: &mut Session) {
         self.edit.insert(text);
         self.chosen = None;

@@ -3,18 +3,18 @@
 use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::{Command, Cure};
 use crate::record::GroupState;
-use crate::text::{count, wrap};
+use crate::text::{count, width, wrap};
+use crate::tui::keymap::Key;
 use crate::tui::message::Effect;
 use crate::tui::records::Groups;
 use crate::tui::session::Session;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::layout::centered;
-use crate::tui::widgets::{clear, pane, put, put_line};
+use crate::tui::widgets::layout::{centered, inner};
+use crate::tui::widgets::{clear, pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::text::Span;
+use ratatui::layout::{Position, Rect};
 
 /// A question that only `y` answers with yes.
 pub struct Confirm {
@@ -133,6 +133,10 @@ impl Modal for Confirm {
         }
     }
 
+    fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
+        self.layout(place, session.words).answer_at(at)
+    }
+
     fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
         vec![self.layout(place, session.words).area]
     }
@@ -182,6 +186,10 @@ impl Modal for PromptRefusal {
         } else {
             Next::stay()
         }
+    }
+
+    fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
+        self.layout(place, session.words).answer_at(at)
     }
 
     fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
@@ -234,6 +242,26 @@ impl Question {
         }
     }
 
+    /// Where the answers are, in the last line of the box.
+    fn answer_places(&self) -> impl Iterator<Item = Rect> {
+        const BETWEEN: u16 = 4;
+        let inner = inner(self.area, true);
+        let mut x = inner.x + 1;
+        self.answers.iter().map(move |(key, word)| {
+            let cells = (width(key) + 1 + width(word)) as u16;
+            let place = Rect::new(x, inner.bottom().saturating_sub(1), cells, 1);
+            x += cells + BETWEEN;
+            place.intersection(inner)
+        })
+    }
+
+    /// The key of the answer at a place of the screen.
+    fn answer_at(&self, at: Position) -> Option<KeyCode> {
+        let mut answers = self.answers.iter().zip(self.answer_places());
+        let ((key, _), _) = answers.find(|(_, place)| place.contains(at))?;
+        Key::parse(key).ok().map(|key| key.code)
+    }
+
     fn draw(&self, theme: &Theme, buf: &mut Buffer) {
         clear(self.area, buf);
         let inner = pane(theme, self.area, true, self.title, true, buf);
@@ -247,13 +275,10 @@ impl Question {
             };
             put(buf, x, y, inner.width.saturating_sub(2), line, style);
         }
-        let answers = self.answers.iter().flat_map(|(key, word)| {
-            [
-                Span::styled(*key, theme.key()),
-                Span::raw(format!(" {word}    ")),
-            ]
-        });
-        let cells = inner.width.saturating_sub(1);
-        put_line(buf, x, last, cells, &answers.collect());
+        for ((key, word), place) in self.answers.iter().zip(self.answer_places()) {
+            let x = put(buf, place.x, place.y, place.width, key, theme.key()) + 1;
+            let cells = place.right().saturating_sub(x);
+            put(buf, x, place.y, cells, word, theme.text());
+        }
     }
 }

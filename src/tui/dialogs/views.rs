@@ -36,6 +36,11 @@ impl ViewList {
         place.box_of(72, rows.saturating_add(4).min(20))
     }
 
+    /// The first row on screen.
+    fn top(&self, rows: usize) -> usize {
+        (self.at + 1).saturating_sub(rows.max(1))
+    }
+
     /// The name and the filter under the cursor.
     fn chosen<'a>(&self, session: &'a Session) -> Option<(&'a str, &'a str)> {
         session.history.views().iter().nth(self.at)
@@ -106,6 +111,19 @@ impl Modal for ViewList {
         Next::stay()
     }
 
+    fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
+        let inner = inner(Self::area(place, session), true);
+        let line = usize::from(at.y.checked_sub(inner.y)?);
+        let rows = usize::from(inner.height.saturating_sub(1));
+        let row = self.top(rows) + line;
+        let count = session.history.views().iter().count();
+        if self.name.is_some() || !inner.contains(at) || line >= rows || row >= count {
+            return None;
+        }
+        self.at = row;
+        Some(KeyCode::Enter)
+    }
+
     fn paste(&mut self, text: &str, _: &mut Session) {
         if let Some(edit) = &mut self.name {
             edit.insert(text);
@@ -126,7 +144,7 @@ impl Modal for ViewList {
         let names = views.iter().map(|(name, _)| width(name));
         let cells = names.max().unwrap_or(0).min(usize::from(inner.width) / 3);
         let rows = usize::from(inner.height.saturating_sub(1));
-        let top = (self.at + 1).saturating_sub(rows.max(1));
+        let top = self.top(rows);
         for (line, (row, (name, filter))) in
             views.iter().enumerate().skip(top).take(rows).enumerate()
         {

@@ -238,7 +238,7 @@ actions! {
             "Show what has failed" / "실패한 것을 보입니다",
         FoldFamilies "fold-families"
             "fold" / "묶기"
-            "Show one row of each recolor family, or all rows" / "색만 다른 가족을 한 줄로 묶거나, 모든 줄을 보입니다",
+            "Show one row of each recolor family, or all rows" / "색만 다른 계열을 한 줄로 묶거나, 모든 줄을 보입니다",
         Sort "sort"
             "sort" / "정렬"
             "Sort by uncertainty, name, time, source order" / "불확실도, 이름, 시간, 원본 순서로 정렬합니다",
@@ -345,7 +345,7 @@ actions! {
             "all" / "전체"
             "Select all that the filter shows" / "필터에 나온 것을 모두 선택합니다",
         SelectFamily "select-family"
-            "family" / "가족"
+            "family" / "계열"
             "Select every icon that is the same drawing in other colors, in the gallery" / "색만 다른 같은 그림의 아이콘을 갤러리에서 모두 선택합니다",
         Unselect "unselect"
             "none" / "해제"

@@ -35,6 +35,16 @@ impl Key {
         }
     }
 
+    /// Its press, as a terminal reports it.
+    pub fn to_event(self) -> KeyEvent {
+        match self.code {
+            KeyCode::Tab if self.modifiers == KeyModifiers::SHIFT => {
+                KeyEvent::new(KeyCode::BackTab, self.modifiers)
+            }
+            code => KeyEvent::new(code, self.modifiers),
+        }
+    }
+
     /// The digit that it is.
     pub fn digit(&self) -> Option<usize> {
         match self.code {

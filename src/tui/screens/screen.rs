@@ -55,6 +55,11 @@ pub trait Screen {
 
     fn mouse(&mut self, _mouse: &MouseEvent, _session: &mut Session) {}
 
+    /// What a second click on the same place does.
+    fn double_click(&self, _at: Position, _session: &Session) -> Option<Action> {
+        None
+    }
+
     /// Scrolls to its cursors before a frame.
     fn prepare(&mut self, _dialog: Option<&Dialog>, _session: &Session) {}
 
@@ -96,6 +101,11 @@ pub trait Screen {
 
     fn wants_counts(&self) -> bool {
         false
+    }
+
+    /// Where what is in hand stands on the screen.
+    fn cursor(&self, _session: &Session) -> Option<Position> {
+        None
     }
 
     /// Where the cursor of a text that is edited in place stands; see

@@ -108,7 +108,7 @@ fn listen(
         for input in inputs {
             let message = match input {
                 Input::Key(key) => Message::Key(key, drawn),
-                Input::Mouse(mouse) => Message::Mouse(mouse),
+                Input::Mouse(mouse) => Message::Mouse(mouse, drawn),
                 Input::Paste(text) => Message::Paste(text),
                 Input::Report(report) => {
                     let before = replies.are_complete();

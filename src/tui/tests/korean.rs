@@ -2,6 +2,7 @@
 
 use super::DEEDS;
 use crate::record::BUILTIN_VOCABULARY;
+use crate::record::filter::filter_keys;
 use crate::text::{Language, words};
 use crate::tui::testing::Bench;
 
@@ -98,7 +99,8 @@ fn foreign(screen: &str) -> Vec<&str> {
     // A word may be cut off, or broken over two lines.
     let is_known = |word: &str| {
         let is_value = BUILTIN_VOCABULARY.contains(&format!("\"{word}"));
-        is_value || KNOWN.iter().any(|known| known.contains(word))
+        let is_key = filter_keys().any(|key| key.name.contains(word));
+        is_value || is_key || KNOWN.iter().any(|known| known.contains(word))
     };
     let lines = screen.lines().filter(|line| !line.starts_with("cursor at"));
     lines

@@ -119,6 +119,12 @@ impl Screen for Gallery {
         }
     }
 
+    fn double_click(&self, at: Position, session: &Session) -> Option<Action> {
+        let grid = self.layout(session);
+        let row = self.top * grid.columns + grid.slot_at(at)?;
+        (row < session.queue.len()).then_some(Action::Open)
+    }
+
     fn prepare(&mut self, _: Option<&Dialog>, session: &Session) {
         let grid = self.layout(session);
         let line = session.queue.cursor() / grid.columns;
@@ -177,6 +183,15 @@ impl Screen for Gallery {
             true => Shown::Whole,
             false => Shown::Text,
         }
+    }
+
+    fn cursor(&self, session: &Session) -> Option<Position> {
+        let grid = self.layout(session);
+        let first = self.top * grid.columns;
+        let slot = session.queue.cursor().checked_sub(first)?;
+        let tile = grid.tile_at(slot);
+        let is_seen = slot < grid.columns * grid.lines && !session.queue.is_empty();
+        is_seen.then(|| Position::new(tile.x, tile.bottom().saturating_sub(1)))
     }
 
     fn is_bulk(&self) -> bool {

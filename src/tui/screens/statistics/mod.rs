@@ -157,6 +157,13 @@ impl Screen for Statistics {
         }
     }
 
+    fn double_click(&self, at: Position, session: &Session) -> Option<Action> {
+        let words = Self::layout(session).words;
+        let row = self.top + usize::from(at.y.checked_sub(words.y)?);
+        let is_row = words.contains(at) && row < self.list().len(session.records.counts());
+        is_row.then_some(Action::Open)
+    }
+
     fn prepare(&mut self, _: Option<&Dialog>, session: &Session) {
         self.step(0, 0, session);
         let rows = usize::from(Self::layout(session).words.height).max(1);
@@ -202,6 +209,14 @@ impl Screen for Statistics {
             Action::Workbench,
             Action::Quit,
         ]
+    }
+
+    fn cursor(&self, session: &Session) -> Option<Position> {
+        let words = Self::layout(session).words;
+        let line = self.row.checked_sub(self.top)?;
+        let at = Position::new(words.x, words.y + line as u16);
+        let is_row = self.row < self.list().len(session.records.counts());
+        (is_row && words.contains(at)).then_some(at)
     }
 
     fn wants_counts(&self) -> bool {

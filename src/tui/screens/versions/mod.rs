@@ -13,9 +13,10 @@ use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crate::tui::widgets::{keep_in_view, lines, pane, paragraph};
 use compare::Compared;
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use layout::{Parts, parts};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 #[derive(Default)]
 pub struct Versions {
@@ -218,6 +219,28 @@ impl Screen for Versions {
             _ => return None,
         }
         Some(ActionOutcome::done())
+    }
+
+    /// The wheel goes over versions or fields, whichever it is over; a click goes to them.
+    fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
+        let parts = places(session);
+        let at = Position::new(mouse.column, mouse.row);
+        let over_fields = parts.compare.contains(at);
+        if !over_fields && !parts.timeline.contains(at) {
+            return;
+        }
+        match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => self.in_fields = over_fields,
+            MouseEventKind::ScrollDown => {
+                self.in_fields = over_fields;
+                self.step(1, session);
+            }
+            MouseEventKind::ScrollUp => {
+                self.in_fields = over_fields;
+                self.step(-1, session);
+            }
+            _ => {}
+        }
     }
 
     fn draw(&self, view: &View<'_>, _: Rect, buf: &mut Buffer) {

@@ -261,6 +261,14 @@ impl Screen for Workbench {
         }
     }
 
+    /// A row of the queue is opened, a value of the record edited.
+    fn double_click(&self, at: Position, session: &Session) -> Option<Action> {
+        match self.panes(session).pane_at(at)? {
+            Pane::Queue => Some(Action::NextPane),
+            Pane::Record => Some(Action::EditField),
+        }
+    }
+
     fn prepare(&mut self, dialog: Option<&Dialog>, session: &Session) {
         let count = self.rows(session).map_or(1, |rows| rows.count);
         self.queue.prepare(count, session);
@@ -347,6 +355,13 @@ impl Screen for Workbench {
             wanted.extend(session.tile_requests(self.visible_rows(session), THUMBNAIL));
         }
         wanted
+    }
+
+    fn cursor(&self, session: &Session) -> Option<Position> {
+        match self.focus {
+            Pane::Queue => self.queue.cursor(&self.rows(session)?, session),
+            Pane::Record => self.record.cursor(&self.panes(session), session),
+        }
     }
 
     fn in_place(&self, dialog: Option<&Dialog>, session: &Session) -> Option<Option<Position>> {

@@ -9,7 +9,7 @@ use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::{fill_view, keep_in_view, pane, put};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Style;
 use std::ops::Range;
 
@@ -64,6 +64,17 @@ impl QueuePane {
 
     pub fn visible(&self, rows: &Rows) -> Range<usize> {
         self.top..self.top + rows.count
+    }
+
+    /// Where the name of the record in hand begins.
+    pub fn cursor(&self, rows: &Rows, session: &Session) -> Option<Position> {
+        let line = session.queue.cursor().checked_sub(self.top)?;
+        let x = match rows.height == usize::from(THUMBNAIL.height) {
+            true => rows.list.x + THUMBNAIL.width + 1,
+            false => rows.list.x,
+        };
+        let at = Position::new(x, rows.list.y + (line * rows.height) as u16);
+        (!session.queue.is_empty() && rows.list.contains(at)).then_some(at)
     }
 
     /// Scrolls to the cursor, and fills a view that has grown.

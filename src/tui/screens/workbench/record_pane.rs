@@ -224,6 +224,17 @@ impl RecordPane {
         Some(at())
     }
 
+    /// Where the value under the cursor begins.
+    pub fn cursor(&self, panes: &Panes, session: &Session) -> Option<Position> {
+        let area = room(panes)?;
+        let sheet = sheet(None, session, area.width);
+        let mut values = sheet.values.iter();
+        let (line, cells, _) = values.find(|(.., value)| *value == self.cursor)?;
+        let line = line.checked_sub(self.scroll)?;
+        let at = Position::new(area.x + cells.start as u16, area.y + line as u16);
+        area.contains(at).then_some(at)
+    }
+
     pub fn edit_label(&mut self, session: &Session) -> ActionOutcome {
         self.cursor = FieldCursor::START;
         self.edit(session)

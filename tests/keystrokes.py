@@ -233,7 +233,7 @@ def table(program):
 
 POSITION = re.compile(r"Queue\s+([\d ]+)/([\d ]+)")
 REASON = re.compile(r"\? ([a-z]+(?:_[a-z]+)*):")
-FIX = re.compile(r"│\s+1 (?:label|tags|colors|type|queries|theme|material|vibe)\b")
+FIX = re.compile(r"│\s+1 \S")
 # The reasons whose fixes follow from what is known and need nobody's eye, in this order.
 WHOLE_SET = ["mixed_script", "item_name_missing", "attributes_missing", "few_tags", "repetition", "few_queries"]
 

@@ -187,9 +187,7 @@ impl Coordinator {
             let group = request.group;
             let (item, _) = self.journal.with(|journal| journal.item(group))?;
             let mut job = self.queue.begin(request, item);
-            if job.settings.examples > 0 {
-                job.approved = Arc::clone(self.examples.records(&mut self.journal)?);
-            }
+            self.examples.give(&mut job, &mut self.journal)?;
             self.workers.prepare(job);
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! model as examples, a person beside the record in hand.
 
 use super::journal::JournalAccess;
+use super::queue::Job;
 use crate::error::Result;
 use crate::record::{ApprovedRecords, GroupDetail, GroupId, Neighbor};
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ impl Examples {
         }
     }
 
-    pub fn records(&mut self, journal: &mut JournalAccess) -> Result<&Arc<ApprovedRecords>> {
+    fn records(&mut self, journal: &mut JournalAccess) -> Result<&Arc<ApprovedRecords>> {
         let stale: Option<Vec<GroupId>> = self
             .stale
             .as_ref()
@@ -37,6 +38,14 @@ impl Examples {
             self.stale = Some(BTreeSet::new());
         }
         Ok(&self.records)
+    }
+
+    /// Gives a request what its examples are chosen from, where it wants any.
+    pub fn give(&mut self, job: &mut Job, journal: &mut JournalAccess) -> Result<()> {
+        if job.settings.examples > 0 {
+            job.approved = Arc::clone(self.records(journal)?);
+        }
+        Ok(())
     }
 
     /// Puts the nearest ones beside a record.

@@ -284,7 +284,8 @@ fn weights_come_last() {
 
 #[test]
 fn a_configuration_that_cannot_be_used_ends_the_download() {
-    let edits: [(fn(&mut serde_json::Value), &str); 2] = [
+    type Edit = fn(&mut serde_json::Value);
+    let edits: [(Edit, &str); 2] = [
         (
             |config| config["model_type"] = "qwen2_5_vl".into(),
             "qwen2_5_vl",

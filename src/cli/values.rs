@@ -169,7 +169,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     let bytes = number.parse::<f64>().map_err(|_| wrong())? * unit;
-    match bytes >= 1e6 && bytes < 1e15 {
+    match (1e6..1e15).contains(&bytes) {
         true => Ok(bytes as u64),
         false => Err(format!("`{text}` is not between 1MB and 1000TB")),
     }

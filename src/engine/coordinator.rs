@@ -107,7 +107,7 @@ impl Coordinator {
             Ok(summary) => self.front.emit(Event::Stopped(Box::new(summary))),
             Err(broken) => {
                 tracing::error!(?broken, "the engine could not go on");
-                self.front.emit(Event::Broken(*broken));
+                self.front.emit(Event::Broken(broken));
             }
         }
     }

@@ -147,6 +147,8 @@ pub enum Step {
     Redone(PastStep),
 }
 
+// A step comes once per key, and an event is moved a few times: a box would save nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// New or changed groups; the first ones come from the journal, before any source is read.
@@ -217,7 +219,7 @@ pub enum Event {
     /// The engine has ended; nothing follows.
     Stopped(Box<Summary>),
     /// The engine could not go on; nothing follows.
-    Broken(Broken),
+    Broken(Box<Broken>),
 }
 
 /// The work that the model's thread is doing.

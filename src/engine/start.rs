@@ -120,7 +120,7 @@ impl Engine {
             "engine",
             move || coordinator.run(),
             move |error| {
-                to_front.emit(Event::Broken(error.into()));
+                to_front.emit(Event::Broken(Box::new(error.into())));
             },
         )?;
         handle.own(engine);

@@ -1,4 +1,3 @@
-
 use super::*;
 use crate::record::testing::labels;
 use crate::record::to_oklab;

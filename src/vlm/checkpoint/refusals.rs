@@ -1,6 +1,5 @@
 //! What is wrong with a checkpoint, in words, before any of its weights is fetched or read.
 
-use super::files::CheckpointFile;
 use crate::error::{Error, ErrorKind};
 use serde_json::Value;
 
@@ -40,9 +39,7 @@ const ORIGINAL: &str = "use the checkpoint it was made from: --quantize q4k or q
                         here";
 
 /// What `config.json` says of weights that are packed in a way that is not read.
-pub fn packed(config: &CheckpointFile) -> Option<Refusal> {
-    // A file that is no JSON is refused by whoever reads it for its numbers.
-    let config: Value = config.json().ok()?;
+pub fn packed(config: &Value) -> Option<Refusal> {
     if let Some(packed) = config.get("quantization_config").filter(|it| !it.is_null()) {
         let bits = ["load_in_4bit", "load_in_8bit", "_load_in_4bit"];
         let method = packed.get("quant_method").and_then(Value::as_str);

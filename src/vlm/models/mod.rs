@@ -34,7 +34,9 @@ pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
             error.hint.unwrap_or(SERVE.into()),
         )),
     };
-    unknown.into_iter().chain(packed(config)).collect()
+    // One that is no JSON is refused above.
+    let packed = config.json().ok().and_then(|config| packed(&config));
+    unknown.into_iter().chain(packed).collect()
 }
 
 const SERVE: &str = "in process run checkpoints of Qwen2-VL, such as Qwen/Qwen2-VL-2B-Instruct; \

@@ -15,6 +15,7 @@ use labeler_tui::record::{
 use labeler_tui::settings::{
     DeviceChoice, LabelerOptions, Lang, ModelOptions, Precision, PromptOptions, Quantize,
 };
+use labeler_tui::text::Language;
 use labeler_tui::vlm::Sampling;
 use std::sync::Arc;
 
@@ -122,7 +123,11 @@ fn main() -> Result<()> {
         .map_err(|error| Error::new(ErrorKind::Internal, error))?;
     println!("{text}");
     for reason in reasons {
-        println!("{}: {}", reason.code(), reason.explain().0);
+        println!(
+            "{}: {}",
+            reason.code(),
+            reason.describe(&[], Language::English)
+        );
     }
     Ok(())
 }

@@ -189,8 +189,11 @@ fn image_table(
     out
 }
 
-/// All groups of a source: path, name and bytes of each, and the warnings.
-fn groups(options: &SourceOptions) -> (Vec<(String, String, Vec<u8>)>, Vec<String>) {
+/// Path, name and bytes of an image.
+type Found = (String, String, Vec<u8>);
+
+/// All groups of a source, and the warnings.
+fn groups(options: &SourceOptions) -> (Vec<Found>, Vec<String>) {
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
     group(open(options).unwrap(), None, &mut |event| {
         match event {

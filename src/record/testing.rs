@@ -1,8 +1,14 @@
 //! An item, good labels for it, and how they were asked for: what tests of many rooms begin with.
 
 use super::{
-    AttemptSettings, Background, Field, GroupId, GroupState, GroupSummary, Item, Labels, SourceType,
+    AttemptSettings, Background, Field, GroupId, GroupState, GroupSummary, Item, Labels,
+    SourceType, Vocabulary,
 };
+use std::sync::{Arc, LazyLock};
+
+/// The built-in vocabulary, shared by all tests.
+pub static VOCABULARY: LazyLock<Arc<Vocabulary>> =
+    LazyLock::new(|| Arc::new(Vocabulary::builtin().unwrap()));
 
 pub fn list(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| text.to_string()).collect()

@@ -9,7 +9,7 @@ use super::session::{Session, Settings};
 use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, ModelInfo, MovedPictures, Progress, Step};
 use crate::record::fixes::{FixFacts, FixPreview, FixableRecord};
-use crate::record::testing::summary;
+use crate::record::testing::{VOCABULARY, summary};
 use crate::record::*;
 use crate::settings::{IconOptions, PictureChoice};
 use crate::text::Language;
@@ -21,7 +21,7 @@ use ratatui::widgets::Widget;
 use ratatui::{Terminal, backend::TestBackend};
 use ratatui_image::picker::{Picker, ProtocolType};
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 fn labels(name: &str, color: &str, tags: &[&str]) -> Labels {
     Labels::default()
@@ -192,9 +192,6 @@ fn facts(item: &Item) -> FixFacts {
         ..FixFacts::default()
     }
 }
-
-static VOCABULARY: LazyLock<Arc<Vocabulary>> =
-    LazyLock::new(|| Arc::new(Vocabulary::builtin().unwrap()));
 
 /// What the queue shows of the draft.
 fn summarize(detail: &mut GroupDetail) {

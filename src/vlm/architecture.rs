@@ -8,7 +8,7 @@ use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::checkpoint::weights::Weights;
 use super::nn::batch::Batch;
-use super::nn::kv_cache::HeadShape;
+use super::nn::kv_layout::HeadShape;
 use super::nn::linear::Placement;
 use super::nn::rope::Position;
 use crate::error::Result;

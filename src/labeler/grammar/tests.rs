@@ -1,5 +1,6 @@
 use super::*;
 use crate::prompt::schema;
+use crate::record::testing::VOCABULARY;
 use crate::record::{
     self, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RuleContext, SourceType,
     Vocabulary, to_oklab,
@@ -236,8 +237,7 @@ fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
 }
 
 fn vocabulary() -> &'static Vocabulary {
-    static BUILTIN: OnceLock<Vocabulary> = OnceLock::new();
-    BUILTIN.get_or_init(|| Vocabulary::builtin().unwrap())
+    &VOCABULARY
 }
 
 fn assert_lawful(line: &Value) {

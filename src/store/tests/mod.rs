@@ -19,7 +19,7 @@ use super::{Journal, NewGroup, Upserted};
 use crate::error::Result;
 use crate::export::Exports;
 use crate::outdir::{FileNotice, PARQUET};
-use crate::record::testing::{item, labels, list, settings};
+use crate::record::testing::{VOCABULARY, item, labels, list, settings};
 use crate::record::{
     Attempt, Change, Failure, FailureCode, Field, GroupId, GroupState, Labels, Reason, Timings,
     TokenCounts, Vocabulary,
@@ -27,11 +27,10 @@ use crate::record::{
 use crate::wording::Words;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 fn vocabulary() -> Arc<Vocabulary> {
-    static BUILTIN: OnceLock<Arc<Vocabulary>> = OnceLock::new();
-    Arc::clone(BUILTIN.get_or_init(|| Arc::new(Vocabulary::builtin().unwrap())))
+    Arc::clone(&VOCABULARY)
 }
 
 /// A journal with its exports, as the engine holds them.

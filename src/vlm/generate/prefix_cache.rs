@@ -3,7 +3,8 @@
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
-use crate::vlm::nn::kv_cache::{Prefix, Sequence};
+use crate::vlm::nn::kv_cache::Sequence;
+use crate::vlm::nn::kv_layout::Prefix;
 use std::sync::Arc;
 
 enum State {

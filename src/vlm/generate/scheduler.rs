@@ -8,7 +8,7 @@ use super::request::{GenerateEvent, GenerateRequest, model_error};
 use super::slot::{Slot, SlotOutput, chunk_len, encode_group, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
-use crate::vlm::nn::kv_cache::Prefix;
+use crate::vlm::nn::kv_layout::Prefix;
 use crate::vlm::nn::pool::Pool;
 use rayon::prelude::*;
 use std::collections::VecDeque;

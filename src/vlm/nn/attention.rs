@@ -76,7 +76,8 @@ pub fn attend_within(qkv: &Tensor, angles: &Angles, ranges: &Ranges) -> Result<T
 mod tests {
     use super::*;
     use crate::vlm::checkpoint::weight_cache::WeightCache;
-    use crate::vlm::nn::kv_cache::{CacheSpec, HeadShape, Prefix, Sequence, Span};
+    use crate::vlm::nn::kv_cache::{Sequence, Span};
+    use crate::vlm::nn::kv_layout::{CacheSpec, HeadShape, Prefix};
     use crate::vlm::nn::launches;
     use crate::vlm::nn::pool::Pool;
     use crate::vlm::nn::rope::frequencies;

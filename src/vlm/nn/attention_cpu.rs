@@ -3,7 +3,8 @@
 //! Rows of different sequences that share a prefix attend to it together: a tile of its keys or
 //! values is fetched once and used by the queries of all of them while it is in the cache.
 
-use super::kv_cache::{BLOCK, HeadShape, Own, PlainLayer, PrefixLayers, Span};
+use super::kv_cache::{Own, Span};
+use super::kv_layout::{BLOCK, HeadShape, PlainLayer, PrefixLayers};
 use super::ops::{self, mul_add, softmax_row, vectorized};
 use super::rope::Angles;
 use candle_core::Result;

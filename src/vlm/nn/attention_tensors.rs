@@ -2,7 +2,7 @@
 //! layer takes the same number of launches: rows are padded to tiles, a shared prefix is scored by
 //! one product for all of them, and so are the own keys of each.
 
-use super::kv_cache::{CacheSpec, HeadShape};
+use super::kv_layout::{CacheSpec, HeadShape};
 use super::launches::launch;
 use super::ops::repeated_shapes;
 use super::padding::{Padding, RangePadding};

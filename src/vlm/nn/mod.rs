@@ -7,6 +7,7 @@ mod attention_tensors;
 pub mod batch;
 pub mod int8;
 pub mod kv_cache;
+pub mod kv_layout;
 mod launches;
 pub mod linear;
 pub mod ops;

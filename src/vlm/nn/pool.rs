@@ -2,12 +2,9 @@
 //! sequence has a slot, and all slots are as long as the longest. So one product scores the
 //! queries of all of them.
 
-use super::kv_cache::{CacheSpec, Prefix, PrefixLayers};
+use super::kv_layout::{COLUMNS, CacheSpec, Prefix, PrefixLayers};
 use candle_core::{DType, Result, Tensor};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Tokens of a slot come in multiples of this: the shapes of steps then repeat.
-pub(crate) const COLUMNS: usize = 64;
 
 /// Keys and values of the sequences that are computed together. It grows as they need it.
 #[derive(Debug)]

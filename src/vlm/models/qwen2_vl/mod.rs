@@ -17,7 +17,7 @@ use crate::vlm::checkpoint::files::CheckpointFiles;
 use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::batch::Batch;
-use crate::vlm::nn::kv_cache::HeadShape;
+use crate::vlm::nn::kv_layout::HeadShape;
 use crate::vlm::nn::linear::Placement;
 use crate::vlm::nn::rope::Position;
 use candle_core::Tensor;

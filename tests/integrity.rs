@@ -178,7 +178,7 @@ struct Written {
     path: String,
     /// Of the picture that it speaks of.
     sha256: String,
-    /// A session has begun since.
+    /// The program has read it.
     seen: bool,
 }
 
@@ -409,10 +409,18 @@ impl World {
     }
 
     fn sits_down(&mut self) {
+        self.meets_lines();
         self.operator = Some(Operator::sits_down(self.folder.path(), plays()));
-        for line in &mut self.written {
+    }
+
+    /// The program is about to read `labels.jsonl`: the pictures of the lines that are new to it.
+    fn meets_lines(&mut self) -> Vec<String> {
+        let new = self.written.iter_mut().filter(|line| !line.seen);
+        new.map(|line| {
             line.seen = true;
-        }
+            line.sha256.clone()
+        })
+        .collect()
     }
 
     fn details(&mut self) -> BTreeMap<GroupId, GroupDetail> {
@@ -578,12 +586,12 @@ impl World {
         if !self.has_moved && self.foreign.as_ref() != Some(&labels) {
             self.copy = labels;
         }
-        let written_before = self.written.len();
         // A line without a hash speaks of the picture that was at its path; whoever moves that at
         // the same time makes it ambiguous.
         let mut moved = BTreeSet::new();
         let mut spoken_of: BTreeSet<String> = self.unread_yet();
         let (mut is_put_back, mut has_run) = (false, false);
+        let mut by_hand = BTreeSet::new();
         for event in outside {
             match *event {
                 Outside::Rename(at, to) => {
@@ -644,19 +652,14 @@ impl World {
                     is_put_back = true;
                 }
                 Outside::Batch => {
+                    by_hand.extend(self.meets_lines());
                     run_batch(self.folder.path());
                     has_run = true;
                 }
             }
         }
         self.has_moved |= !moved.is_empty();
-        let by_hand: BTreeSet<String> = self
-            .written
-            .iter()
-            .enumerate()
-            .filter(|(at, line)| *at >= written_before || !line.seen)
-            .map(|(_, line)| line.sha256.clone())
-            .collect();
+        by_hand.extend(self.meets_lines());
         self.sits_down();
         let after = self.details();
         let mut may = Named::new();

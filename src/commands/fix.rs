@@ -5,7 +5,7 @@ use super::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::JOURNAL;
 use crate::record::filter::NEEDS_REVIEW;
-use crate::record::fixes::{FixableRecord, SAFE_FIXES, fix, safe_fixes};
+use crate::record::fixes::{FixableRecord, SAFE_FIXES, SafeFix, safe_fixes};
 use crate::record::{
     Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary,
 };
@@ -35,6 +35,7 @@ struct Plan {
 struct PlannedStep {
     reason: Reason,
     kind: FixKind,
+    pass: usize,
     groups: Vec<GroupId>,
     /// How many records it changes which field of.
     fields: BTreeMap<Field, usize>,
@@ -96,7 +97,8 @@ fn plan(
     // One step depends on those before it.
     let place = |step: &PlannedStep| {
         let mut safe = SAFE_FIXES.iter();
-        safe.position(|(_, kind)| *kind == step.kind)
+        let place = safe.position(|safe| *safe == (step.reason, step.kind));
+        (step.pass, place)
     };
     plan.steps.sort_by_key(place);
     Ok(plan)
@@ -113,20 +115,17 @@ fn is_decided(state: GroupState) -> bool {
 impl Plan {
     fn add(&mut self, group: GroupId, record: &FixableRecord, vocabulary: &Vocabulary) {
         let context = record.facts.context(vocabulary);
-        let (done, after) = safe_fixes(&record.labels, &context);
-        let mut labels = record.labels.clone();
-        for (reason, kind) in done {
-            let Some(fixed) = fix(reason, kind, &labels, &context) else {
-                continue;
-            };
-            let step = self.step(reason, kind);
+        let mut labels = &record.labels;
+        let done = safe_fixes(labels, &context);
+        for fix in &done {
+            let step = self.step(fix);
             step.groups.push(group);
-            for field in labels.differing(&fixed) {
+            for field in labels.differing(&fix.after) {
                 *step.fields.entry(field).or_default() += 1;
             }
-            labels = fixed;
+            labels = &fix.after;
         }
-        let after = record.reasons_with(&after, vocabulary);
+        let after = record.reasons_with(labels, vocabulary);
         self.records += 1;
         self.flagged.0 += usize::from(!record.reasons.is_empty());
         self.flagged.1 += usize::from(!after.is_empty());
@@ -138,12 +137,17 @@ impl Plan {
         }
     }
 
-    fn step(&mut self, reason: Reason, kind: FixKind) -> &mut PlannedStep {
-        let is_it = |step: &PlannedStep| step.reason == reason && step.kind == kind;
+    fn step(&mut self, fix: &SafeFix) -> &mut PlannedStep {
+        let &SafeFix {
+            reason, kind, pass, ..
+        } = fix;
+        let is_it =
+            |step: &PlannedStep| step.reason == reason && step.kind == kind && step.pass == pass;
         let at = self.steps.iter().position(is_it).unwrap_or_else(|| {
             self.steps.push(PlannedStep {
                 reason,
                 kind,
+                pass,
                 groups: Vec::new(),
                 fields: BTreeMap::new(),
             });

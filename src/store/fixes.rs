@@ -3,12 +3,12 @@
 use super::errors::doing;
 use super::tables::answers::attempts_of;
 use super::tables::computed::read_colors;
-use super::tables::drafts::{DraftRow, read_draft};
+use super::tables::drafts::{DraftRow, read_draft, read_drafts};
 use super::tables::groups::{GroupRow, read_group};
 use super::tables::states::read_current;
 use crate::error::Result;
 use crate::record::fixes::{FixFacts, FixableRecord};
-use crate::record::{GroupId, GroupSummary, Names};
+use crate::record::{GroupId, GroupSummary, Labels, Names, Origin};
 use rusqlite::{Connection, OptionalExtension};
 
 /// What is known of a group whose draft this is.
@@ -35,7 +35,19 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
         confidence: draft.confidence.clone(),
         others: answers.filter(|labels| *labels != draft.labels).collect(),
         is_duplicate: is_duplicate.unwrap_or_default(),
+        unedited: unedited(db, id, draft)?,
     })
+}
+
+/// The newest text of a group that is no edit, where this draft is an edit that keeps its label.
+fn unedited(db: &Connection, id: GroupId, draft: &DraftRow) -> Result<Option<Labels>> {
+    if draft.origin != Origin::Edit {
+        return Ok(None);
+    }
+    let mut texts = read_drafts(db, id)?.into_iter().rev().map(|(_, text)| text);
+    let unedited = texts.find(|text| text.origin != Origin::Edit);
+    let labels = unedited.map(|text| text.labels);
+    Ok(labels.filter(|labels| labels.label_ko() == draft.labels.label_ko()))
 }
 
 /// A group's draft with what its fixes need; `None` where there is no draft.

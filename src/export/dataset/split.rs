@@ -27,7 +27,8 @@ pub(super) struct Splitter {
     seed: u64,
     by_image: HashMap<String, usize>,
     by_name: HashMap<String, usize>,
-    by_outline: HashMap<[u8; 32], Vec<(Drawing, usize)>>,
+    /// The drawings of each outline, by split.
+    by_outline: HashMap<[u8; 32], Vec<Vec<Drawing>>>,
     /// How many images each split has, of one source and part.
     placed: HashMap<(SourceType, Option<String>), Vec<u64>>,
 }
@@ -55,9 +56,10 @@ impl Splitter {
         }
         met.extend(self.by_name.get(&name).copied());
         if let Some(drawing) = &member.drawing {
-            let others = self.by_outline.get(&drawing.outline).into_iter().flatten();
-            let same = others.filter(|(other, _)| other.is_same(drawing));
-            met.extend(same.map(|(_, split)| *split));
+            let splits = self.by_outline.get(&drawing.outline).into_iter().flatten();
+            let shows_it = |others: &[Drawing]| others.iter().any(|other| other.is_same(drawing));
+            let splits = splits.enumerate().filter(|(_, others)| shows_it(others));
+            met.extend(splits.map(|(split, _)| split));
         }
         met.sort_unstable();
         met.dedup();
@@ -81,8 +83,12 @@ impl Splitter {
             self.by_name.insert(name, split);
         }
         if let Some(drawing) = member.drawing {
-            let same = self.by_outline.entry(drawing.outline).or_default();
-            same.push((drawing, split));
+            let splits = || vec![Vec::new(); self.shares.len()];
+            let splits = self
+                .by_outline
+                .entry(drawing.outline)
+                .or_insert_with(splits);
+            splits[split].push(drawing);
         }
         Some(split)
     }

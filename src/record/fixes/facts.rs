@@ -19,6 +19,8 @@ pub struct FixFacts {
     pub confidence: Vec<FieldConfidence>,
     /// What other answers say of the icon.
     pub others: Vec<Labels>,
+    /// The text that edits have made these labels of, where its label was the same.
+    pub unedited: Option<Labels>,
     /// Whether another image has the very same label.
     pub is_duplicate: bool,
 }
@@ -38,6 +40,7 @@ impl FixFacts {
             },
             part: self.part.as_deref(),
             others: &self.others,
+            unedited: self.unedited.as_ref(),
         }
     }
 

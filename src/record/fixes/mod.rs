@@ -15,5 +15,5 @@ pub use context::FixContext;
 pub use facts::FixFacts;
 pub use offer::{Fix, fix, fixes};
 pub use preview::{FixExample, FixPreview, FixableRecord};
-pub use safe::{SAFE_FIXES, safe_fixes};
+pub use safe::{SAFE_FIXES, SafeFix, safe_fixes};
 pub(super) use text::{Phrase, kind_of};

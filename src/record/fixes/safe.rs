@@ -4,6 +4,10 @@ use super::context::FixContext;
 use super::offer::{fix, reasons_after};
 use super::ways::{mistakes_colors, mistakes_kind};
 use crate::record::{FixKind, Labels, Reason};
+use std::iter;
+
+/// Two fixes that undo each other would go on for ever.
+const MOST_PASSES: usize = 4;
 
 /// Fixes that follow from the item, the pixels and the record itself, in the order in which they
 /// are done.
@@ -24,27 +28,43 @@ pub const SAFE_FIXES: [(Reason, FixKind); 14] = [
     (Reason::FewQueries, FixKind::AddQueries),
 ];
 
-/// Those of the safe fixes that do something for this record, and the labels that they give. A
-/// record that somebody has to look at never loses its last reason by them.
-pub fn safe_fixes(labels: &Labels, context: &FixContext) -> (Vec<(Reason, FixKind)>, Labels) {
-    let mistaken = Mistaken {
-        kind: mistakes_kind(labels, context),
-        colors: mistakes_colors(labels, context),
-    };
-    let mut fixed = labels.clone();
-    let mut done = Vec::new();
-    for (reason, kind) in SAFE_FIXES {
-        let context = &context.under(context.names().of_text(&fixed));
-        let next = fix(reason, kind, &fixed, context).filter(|next| {
-            let hides = mistaken.any() && reasons_after(labels, next, context).is_empty();
-            !hides && mistaken.allows(kind, &fixed, next)
-        });
-        if let Some(next) = next {
-            fixed = next;
-            done.push((reason, kind));
+/// One safe fix that does something for a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SafeFix {
+    pub reason: Reason,
+    pub kind: FixKind,
+    /// How often all of them were gone through before: one may need what a later one does.
+    pub pass: usize,
+    /// The record's labels behind it.
+    pub after: Labels,
+}
+
+/// The safe fixes that do something for this record, one after another; behind them none does any
+/// more. A record that somebody has to look at never loses its last reason by them.
+pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
+    let mistaken = Mistaken::by(labels, context);
+    let mut done: Vec<SafeFix> = Vec::new();
+    for pass in 0..MOST_PASSES {
+        let before = done.len();
+        for (reason, kind) in SAFE_FIXES {
+            let fixed = done.last().map_or(labels, |last| &last.after);
+            let context = &context.under(context.names().of_text(fixed));
+            let after = fix(reason, kind, fixed, context).filter(|after| {
+                let hides = mistaken.any() && reasons_after(labels, after, context).is_empty();
+                after != fixed && !hides && mistaken.allows(kind, fixed, after)
+            });
+            done.extend(after.map(|after| SafeFix {
+                reason,
+                kind,
+                pass,
+                after,
+            }));
+        }
+        if done.len() == before {
+            break;
         }
     }
-    (done, fixed)
+    done
 }
 
 /// What the label of a record takes the icon for, and should not: it needs an eye, and must not be
@@ -55,6 +75,15 @@ struct Mistaken {
 }
 
 impl Mistaken {
+    /// A label that was edited is also judged by what stood there before.
+    fn by(labels: &Labels, context: &FixContext) -> Self {
+        let texts = || iter::once(labels).chain(context.unedited);
+        Self {
+            kind: texts().any(|labels| mistakes_kind(labels, context)),
+            colors: texts().any(|labels| mistakes_colors(labels, context)),
+        }
+    }
+
     fn any(&self) -> bool {
         self.kind || self.colors
     }

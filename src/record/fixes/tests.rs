@@ -473,6 +473,37 @@ fn twins_are_told_apart_by_the_color_that_is_not_said() {
     assert!(told.values(Field::Colors).contains(&"blue".to_owned()));
 }
 
+fn fixed_safely(labels: &Labels, context: &FixContext) -> Labels {
+    let done = safe_fixes(labels, context);
+    done.last().map_or(labels, |last| &last.after).clone()
+}
+
+#[test]
+fn behind_the_safe_fixes_none_does_any_more() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let mut changed = 0;
+    for (before, facts) in generated() {
+        let facts = FixFacts {
+            name_now: "설산 모자".to_owned(),
+            ..facts
+        };
+        let after = fixed_safely(&before, &facts.context(&vocabulary));
+        changed += usize::from(after != before);
+        let names = facts.context(&vocabulary).names();
+        let again = FixFacts {
+            item_name: names.of_text(&after).to_owned(),
+            unedited: (after.label_ko() == before.label_ko()).then(|| before.clone()),
+            ..facts.clone()
+        };
+        assert_eq!(
+            safe_fixes(&after, &again.context(&vocabulary)),
+            [],
+            "{before:?}"
+        );
+    }
+    assert!(changed > 100, "{changed}");
+}
+
 #[test]
 fn the_safe_fixes_leave_what_needs_an_eye() {
     let none: [&str; 0] = [];
@@ -484,7 +515,7 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
         .with(Field::ItemTypeGuess, none);
     let facts = facts("눈꽃 모자");
     let context = facts.context(&vocabulary);
-    let (_, fixed) = safe_fixes(&bare, &context);
+    let fixed = fixed_safely(&bare, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 눈꽃 모자");
     assert_eq!(check(&fixed, &context.rules), []);
     // Somebody who names colors that hardly a pixel is of has not seen the icon.
@@ -499,14 +530,15 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
         .with(Field::TagsKo, ["모자", "은색"])
         .with(Field::Colors, ["silver"])
         .with(Field::QueryVariantsKo, ["은색 모자"]);
-    let (done, fixed) = safe_fixes(&misseen, &context);
+    let done = safe_fixes(&misseen, &context);
+    let fixed = fixed_safely(&misseen, &context);
     assert_eq!(fixed.label_ko(), "은색 리본이 달린 눈꽃 모자");
     assert!(done.len() > 1, "{done:?}");
     assert_eq!(check(&fixed, &context.rules), [Reason::FewQueries]);
     // Who calls a hat a shoe has not seen what it is.
     let context = facts.context(&vocabulary);
     let mistaken = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
-    let (_, fixed) = safe_fixes(&mistaken, &context);
+    let fixed = fixed_safely(&mistaken, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 신발");
 }
 

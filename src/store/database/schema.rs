@@ -263,6 +263,11 @@ UPDATE heads SET labels = d.labels FROM drafts d
 WHERE json_valid(heads.head) AND json_valid(d.labels)
     AND d.id = json_extract(heads.head, '$.draft');
 ",
+    "
+-- The families of an outline are found without reading all of its drawings.
+DROP INDEX drawings_by_outline;
+CREATE INDEX drawings_by_outline ON drawings (outline, family) WHERE outline IS NOT NULL;
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.

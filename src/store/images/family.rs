@@ -5,7 +5,9 @@ use crate::error::Result;
 use crate::icon::Drawing;
 use crate::record::{GroupId, Origin};
 use crate::store::errors::doing;
-use crate::store::tables::computed::{drawings_like, read_family, write_drawing, write_family};
+use crate::store::tables::computed::{
+    next_family, read_family, rename_family, showing, write_drawing, write_family,
+};
 use crate::store::tables::from_json;
 use crate::store::tables::groups::IS_DISPLACED;
 use rusqlite::{Connection, Row};
@@ -18,23 +20,33 @@ pub fn join(db: &Connection, group: GroupId, drawing: Option<&Drawing>) -> Resul
     let Some(drawing) = drawing else {
         return Ok(Vec::new());
     };
-    let mut members = drawings_like(db, group, drawing.outline)?;
-    members.retain(|(_, other)| drawing.is_same(other));
-    if members.is_empty() {
+    let mut alone = showing(db, group, drawing, None, usize::MAX)?;
+    let mut families = Vec::new();
+    let mut last = None;
+    while let Some(family) = next_family(db, drawing.outline, last)? {
+        // One of its members is enough: families may be large.
+        if !showing(db, group, drawing, Some(family), 1)?.is_empty() {
+            families.push(family);
+        }
+        last = Some(family);
+    }
+    if alone.is_empty() && families.is_empty() {
         return Ok(Vec::new());
     }
-    let members: Vec<GroupId> = members
-        .into_iter()
-        .map(|(member, _)| member)
-        .chain([group])
-        .collect();
-    let mut family = group;
-    for &member in &members {
-        family = family.min(read_family(db, member)?.unwrap_or(member));
+    match read_family(db, group)? {
+        Some(family) => families.push(family),
+        None => alone.push(group),
     }
+    let Some(family) = alone.iter().chain(&families).copied().min() else {
+        return Ok(Vec::new());
+    };
     let mut changed = Vec::new();
-    for &member in &members {
-        changed.extend(write_family(db, member, family)?);
+    for other in families {
+        changed.extend(rename_family(db, other, family)?);
+    }
+    for group in alone {
+        write_family(db, group, family)?;
+        changed.push(group);
     }
     Ok(changed)
 }

@@ -51,7 +51,7 @@ pub enum Prefer {
 pub struct Imported {
     /// Of the file as it was read.
     pub sha256: String,
-    /// The file is what an export would write now, but for the order of its lines.
+    /// The file is what an export would write now.
     pub is_current: bool,
     pub notices: Vec<FileNotice>,
 }
@@ -97,6 +97,8 @@ pub fn import(
         fragments: Vec::new(),
         unread: Vec::new(),
         kept: Vec::new(),
+        last: None,
+        is_ordered: true,
         tally: Tally::default(),
     };
     let mut lines = Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
@@ -112,6 +114,7 @@ pub fn import(
         states,
         unread,
         kept,
+        is_ordered,
         tally,
         ..
     } = import;
@@ -120,7 +123,8 @@ pub fn import(
     // and adds nothing twice.
     keep_lines(outdir, UNREAD, &unread)?;
     keep_lines(outdir, KEPT, &kept)?;
-    let is_current = tally.exact == tally.lines && tally.lines == exported(&transaction)?;
+    let is_whole = tally.exact == tally.lines && tally.lines == exported(&transaction)?;
+    let is_current = is_whole && is_ordered;
     if tally.imported > 0 || !is_current {
         bump(&transaction, Content::Records)?;
     }
@@ -202,6 +206,10 @@ struct Import<'a> {
     fragments: Vec<(u64, Fragment)>,
     unread: Vec<Vec<u8>>,
     kept: Vec<Vec<u8>>,
+    /// Where the group of the last line stands in the source.
+    last: Option<(i64, GroupId)>,
+    /// The lines so far are in source order.
+    is_ordered: bool,
     tally: Tally,
 }
 
@@ -258,6 +266,9 @@ impl Import<'_> {
 
     fn record(&mut self, number: u64, line: &Line, record: &Record, exact: bool) -> Result<()> {
         let id = self.group_of(number, record)?;
+        let place = Some((read_group(self.db, id)?.order, id));
+        self.is_ordered &= self.last < place;
+        self.last = place;
         if record.image_sha256.is_none() && self.is_of_another(id, line) {
             // A copy of a line about the picture that was at its path then.
             return Ok(());

@@ -42,24 +42,50 @@ pub fn write_drawing(db: &Connection, group: GroupId, drawing: Option<&Drawing>)
     Ok(())
 }
 
-/// The other groups whose images have this outline, with their edges.
-pub fn drawings_like(
+/// The other groups of a family, or those that are in none, whose images show this drawing; at most
+/// `limit`.
+pub fn showing(
     db: &Connection,
     group: GroupId,
-    outline: [u8; 32],
-) -> Result<Vec<(GroupId, Drawing)>> {
-    let drawing = |row: &Row| {
+    drawing: &Drawing,
+    family: Option<GroupId>,
+    limit: usize,
+) -> Result<Vec<GroupId>> {
+    let outline = drawing.outline;
+    let other = |row: &Row| {
         let edges: Vec<u8> = row.get(1)?;
         let edges = edges.into_iter().map(u8::cast_signed).collect();
         Ok((GroupId(row.get(0)?), Drawing { outline, edges }))
     };
-    db.prepare_cached("SELECT group_id, edges FROM drawings WHERE outline = ?1 AND group_id <> ?2")
+    let is_shown = |other: &rusqlite::Result<(GroupId, Drawing)>| match other {
+        Ok((_, other)) => drawing.is_same(other),
+        Err(_) => true,
+    };
+    db.prepare_cached(
+        "SELECT group_id, edges FROM drawings
+         WHERE outline = ?1 AND family IS ?2 AND group_id <> ?3",
+    )
+    .and_then(|mut select| {
+        let family = family.map(|family| family.0);
+        let others = select.query_map(params![outline.as_slice(), family, group.0], other)?;
+        let shown = others.filter(is_shown).take(limit);
+        shown.map(|other| Ok(other?.0)).collect()
+    })
+    .map_err(doing("reading the drawings"))
+}
+
+/// The first family after `last` of which an image has this outline.
+pub fn next_family(
+    db: &Connection,
+    outline: [u8; 32],
+    last: Option<GroupId>,
+) -> Result<Option<GroupId>> {
+    let last = last.map_or(i64::MIN, |last| last.0);
+    db.prepare_cached("SELECT min(family) FROM drawings WHERE outline = ?1 AND family > ?2")
         .and_then(|mut select| {
-            let outline = outline.as_slice();
-            select
-                .query_map(params![outline, group.0], drawing)?
-                .collect()
+            select.query_row(params![outline.as_slice(), last], |row| row.get(0))
         })
+        .map(|family: Option<i64>| family.map(GroupId))
         .map_err(doing("reading the drawings"))
 }
 
@@ -80,19 +106,24 @@ pub fn read_family(db: &Connection, group: GroupId) -> Result<Option<GroupId>> {
         .map_err(doing("reading a family"))
 }
 
-/// Makes a group, and all others of its family, one of `family`; returns those that were not.
-pub fn write_family(db: &Connection, group: GroupId, family: GroupId) -> Result<Vec<GroupId>> {
-    db.prepare_cached(
-        "UPDATE drawings SET family = ?2
-         WHERE (group_id = ?1 OR family = (SELECT family FROM drawings WHERE group_id = ?1))
-             AND family IS NOT ?2
-         RETURNING group_id",
-    )
-    .and_then(|mut update| {
-        let ids = update.query_map([group.0, family.0], |row| row.get(0).map(GroupId))?;
-        ids.collect()
-    })
-    .map_err(doing("saving a family"))
+pub fn write_family(db: &Connection, group: GroupId, family: GroupId) -> Result<()> {
+    db.prepare_cached("UPDATE drawings SET family = ?2 WHERE group_id = ?1")
+        .and_then(|mut update| update.execute([group.0, family.0]))
+        .map_err(doing("saving a family"))?;
+    Ok(())
+}
+
+/// Makes all groups of a family ones of another; returns them.
+pub fn rename_family(db: &Connection, family: GroupId, to: GroupId) -> Result<Vec<GroupId>> {
+    if family == to {
+        return Ok(Vec::new());
+    }
+    db.prepare_cached("UPDATE drawings SET family = ?2 WHERE family = ?1 RETURNING group_id")
+        .and_then(|mut update| {
+            let ids = update.query_map([family.0, to.0], |row| row.get(0).map(GroupId))?;
+            ids.collect()
+        })
+        .map_err(doing("saving a family"))
 }
 
 /// Whether all that is computed from a group's image is there.

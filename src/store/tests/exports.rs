@@ -303,6 +303,22 @@ fn both_files_are_in_source_order_after_an_import() {
 }
 
 #[test]
+fn lines_that_were_put_in_another_order_go_back_into_that_of_the_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
+    for id in ids {
+        journal.commit_automatic(id).unwrap();
+    }
+    journal.export(false).unwrap();
+    drop(journal);
+    let exported = read(dir.path(), LABELS);
+    let reversed: Vec<&str> = exported.lines().rev().collect();
+    std::fs::write(dir.path().join(LABELS), reversed.join("\n")).unwrap();
+    open(dir.path()).export(false).unwrap();
+    assert_eq!(read(dir.path(), LABELS), exported);
+}
+
+#[test]
 fn an_earlier_journal_gets_its_checksums_and_versions() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = labeled(dir.path(), &["반지"]);

@@ -8,6 +8,8 @@ mod keyboard;
 mod probe;
 
 pub use exit::Exit;
+pub use input::{Decoder, Input};
+pub use probe::Replies;
 
 use super::app::App;
 use super::message::{Effect, Message};

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::text::Phrase;
+use rustix::io::Errno;
 use std::io;
 use std::path::Path;
 
@@ -38,6 +39,9 @@ pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> E
             | io::ErrorKind::FileTooLarge => ours.with_said_hint(FULL),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 ours.with_said_hint(NOT_WRITABLE)
+            }
+            _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                ours.with_said_hint(FAILING)
             }
             _ => ours,
         }

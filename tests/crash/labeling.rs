@@ -1,7 +1,7 @@
 //! `--batch`, killed while it labels.
 
 use crate::common::{Desk, good, say};
-use crate::killing::{Cut, check_lines, cut, journal, number, whole};
+use crate::killing::{check_lines, cut, journal, number, whole};
 use crate::kills;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -9,14 +9,15 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::process::Command;
 
-const RUN: [&str; 7] = [
+pub const RUN: [&str; 7] = [
     "--batch", "--json", "--resume", "--images", "source", "--outdir", "out",
 ];
 
-fn desk() -> Desk {
+/// So many icons, each answered well.
+pub fn desk(items: usize) -> Desk {
     let mut desk = Desk::new();
     desk.slots(4);
-    for n in 0..40 {
+    for n in 0..items {
         let name = format!("모자 {n:02}");
         desk.icon(&name);
         desk.plays(&name, &[say(good(&name))]);
@@ -25,8 +26,8 @@ fn desk() -> Desk {
 }
 
 /// The items that a run has told as labeled.
-fn labeled(cut: &Cut) -> impl Iterator<Item = String> {
-    cut.told.iter().filter_map(|line| {
+pub fn labeled(told: &[String]) -> impl Iterator<Item = String> {
+    told.iter().filter_map(|line| {
         let event: Value = serde_json::from_str(line).unwrap();
         let is = event["event"] == "labeled";
         is.then(|| event["item_name"].as_str().unwrap().to_owned())
@@ -34,7 +35,7 @@ fn labeled(cut: &Cut) -> impl Iterator<Item = String> {
 }
 
 /// Of a series on one outdir: what was told is there, once.
-fn check(desk: &Desk, told: &HashSet<String>) {
+pub fn check(desk: &Desk, told: &HashSet<String>) {
     let Some((_copy, journal)) = journal(desk) else {
         assert!(told.is_empty());
         return;
@@ -62,15 +63,15 @@ fn run(desk: &Desk) -> Command {
 
 #[test]
 fn what_a_killed_run_has_told_is_there_once() {
-    let first = desk();
+    let first = desk(40);
     let time = whole(&mut run(&first));
     let mut random = StdRng::seed_from_u64(1);
-    let mut desk = desk();
+    let mut desk = desk(40);
     let mut told = HashSet::new();
     let mut left = kills();
     while left > 0 {
         let cut = cut(&mut run(&desk), time, &mut random);
-        for name in labeled(&cut) {
+        for name in labeled(&cut.told) {
             assert!(told.insert(name.clone()), "{name} was labeled twice");
         }
         match cut.status {
@@ -82,7 +83,7 @@ fn what_a_killed_run_has_told_is_there_once() {
             Some(status) => {
                 assert_eq!(status, 0);
                 assert_eq!(desk.names(), first.names());
-                desk = self::desk();
+                desk = self::desk(40);
                 told.clear();
             }
         }

@@ -34,7 +34,7 @@ fn an_earlier_layout_is_brought_up_to_date_whatever_happens_meanwhile() {
         let undisturbed = copy(before.path());
         let wanted = content(&open(undisturbed.path()).journal);
         let most = Disk::remove().operations;
-        for (turn, at) in spread(most).into_iter().enumerate() {
+        for (turn, at) in spread(states().div_ceil(3), most).into_iter().enumerate() {
             let moment = format!("layout {version}, {at} of {most}");
             let fault = [Fault::Io, Fault::Torn, Fault::Full][turn % 3];
             let failed = copy(before.path());

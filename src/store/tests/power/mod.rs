@@ -229,9 +229,8 @@ fn operations() -> usize {
     Disk::remove().operations
 }
 
-/// So many of the numbers from 1 to `most`, evenly.
-fn spread(most: usize) -> Vec<usize> {
-    let states = states();
+/// `states` of the numbers from 1 to `most`, evenly.
+fn spread(states: usize, most: usize) -> Vec<usize> {
     let mut all: Vec<usize> = (1..=states).map(|n| (n * most).div_ceil(states)).collect();
     all.dedup();
     all
@@ -241,7 +240,7 @@ fn spread(most: usize) -> Vec<usize> {
 fn a_write_or_sync_that_fails_costs_at_most_its_step() {
     let contents = contents_of_a_life();
     let most = operations();
-    for (turn, at) in spread(most).into_iter().enumerate() {
+    for (turn, at) in spread(states(), most).into_iter().enumerate() {
         let fault = [Fault::Io, Fault::Torn, Fault::Full][turn % 3];
         Disk {
             fault: Some((at, fault)),
@@ -310,7 +309,7 @@ fn what_was_told_outlasts_a_loss_of_power() {
     let contents = contents_of_a_life();
     let most = operations();
     // Each life is looked at in so many moments, to hold few folders at a time.
-    for moments in spread(most).chunks(50) {
+    for moments in spread(states(), most).chunks(50) {
         let done = Rc::new(Cell::new(0));
         let left = Rc::new(RefCell::new(Vec::new()));
         let mut life = Life::new();

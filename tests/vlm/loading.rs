@@ -134,10 +134,10 @@ fn every_refusal_says_what_to_do() {
             "another architecture",
             |folder| {
                 edit_config(folder, "config.json", |config| {
-                    config["model_type"] = "qwen2_5_vl".into();
+                    config["model_type"] = "qwen3_vl_moe".into();
                 });
             },
-            "qwen2_5_vl",
+            "qwen3_vl_moe",
             "--endpoint",
         ),
         (
@@ -241,14 +241,14 @@ fn pack(folder: &Path, how: &str) {
 fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
     let folder = copy("flat");
     edit_config(folder.path(), "config.json", |config| {
-        config["model_type"] = "qwen3_vl".into();
+        config["model_type"] = "qwen3_vl_moe".into();
     });
     pack(folder.path(), r#"{"quant_method": "bitsandbytes"}"#);
     std::fs::write(folder.path().join("model.safetensors"), POINTER).unwrap();
     std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
     let (cause, hint) = look(folder.path());
     let places: Vec<usize> = [
-        "qwen3_vl",
+        "qwen3_vl_moe",
         "bitsandbytes",
         "Git LFS",
         "lacks tokenizer.json",

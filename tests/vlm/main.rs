@@ -25,7 +25,16 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const FIXTURES: [&str; 3] = ["flat", "nested", "parts"];
+/// Two or three small checkpoints of each architecture, see `tests/fixtures/make_fixtures.py`.
+const FIXTURES: [&str; 7] = [
+    "flat",
+    "nested",
+    "parts",
+    "windowed",
+    "windowed-nested",
+    "deepstack",
+    "deepstack-nested",
+];
 
 #[derive(Deserialize)]
 struct Reference {

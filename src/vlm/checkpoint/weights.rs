@@ -174,6 +174,11 @@ impl Weights {
         .with_hint("the checkpoint is incomplete or its config.json is that of another model; fetch it again"))
     }
 
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// The named tensor as it is stored, on the CPU.
     pub fn stored(&self, name: &str, shape: &[usize]) -> candle_core::Result<Tensor> {
         let Some(location) = self.tensors.get(name) else {

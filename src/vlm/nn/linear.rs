@@ -187,11 +187,12 @@ impl Linear {
         Ok(Matrix::Quantized(Arc::new(quantized.repack()?)))
     }
 
-    /// A layer without bias from a dense matrix, `(out, in)`, on the CPU in any float type.
-    pub fn dense(matrix: Tensor, placement: &Placement) -> Result<Self> {
+    /// A layer from a dense matrix, `(out, in)`, on the CPU in any float type, and its bias where it
+    /// has one.
+    pub fn dense(matrix: Tensor, bias: Option<Tensor>, placement: &Placement) -> Result<Self> {
         Ok(Self {
             matrix: dense(matrix, placement)?,
-            bias: None,
+            bias,
             activations: placement.activations(),
         })
     }

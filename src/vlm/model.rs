@@ -293,9 +293,9 @@ impl Model {
             });
         }
         let mut batch = Batch::new(&self.cache, spans)?;
-        let hidden =
-            self.network
-                .forward(hidden, additions.as_ref(), &positions, &mut batch)?;
+        let hidden = self
+            .network
+            .forward(hidden, additions.as_ref(), &positions, &mut batch)?;
         if wanted.is_empty() {
             return self.no_logits();
         }
@@ -360,9 +360,7 @@ impl Model {
         };
         Ok(Some(Additions {
             rows: Tensor::new(placeholders, &self.cache.device)?,
-            layers: (0..layers)
-                .map(layer)
-                .collect::<candle_core::Result<_>>()?,
+            layers: (0..layers).map(layer).collect::<candle_core::Result<_>>()?,
         }))
     }
 

@@ -22,7 +22,7 @@ fn refusal(folder: &Path) -> String {
     loaded.unwrap_err().cause
 }
 
-fn edit_config(folder: &Path, file: &str, edit: impl Fn(&mut serde_json::Value)) {
+pub fn edit_config(folder: &Path, file: &str, edit: impl Fn(&mut serde_json::Value)) {
     let path = folder.join(file);
     let mut json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     edit(&mut json);
@@ -141,15 +141,18 @@ fn every_refusal_says_what_to_do() {
             "--endpoint",
         ),
         (
-            "AWQ",
-            |folder| pack(folder, r#"{"quant_method": "awq"}"#),
-            "awq",
+            "AWQ for another kernel",
+            |folder| {
+                let how = r#"{"quant_method": "awq", "bits": 4, "version": "gemv"}"#;
+                pack(folder, how);
+            },
+            "awq of 4 bits in the layout gemv",
             "vLLM",
         ),
         (
-            "GPTQ",
-            |folder| pack(folder, r#"{"quant_method": "gptq"}"#),
-            "gptq",
+            "GPTQ of a few bits",
+            |folder| pack(folder, r#"{"quant_method": "gptq", "bits": 3}"#),
+            "gptq of 3 bits",
             "vLLM",
         ),
         (

@@ -98,11 +98,6 @@ fn greedy_answers_are_those_of_the_reference() {
     }
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
-}
-
 #[test]
 fn eight_bit_weights_stay_close() {
     for fixture in FIXTURES {

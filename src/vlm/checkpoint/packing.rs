@@ -127,12 +127,11 @@ const AWQ_PLACES: [usize; 8] = [0, 4, 1, 5, 2, 6, 3, 7];
 /// Weights that share a scale in Q8_0.
 const BLOCK: usize = 32;
 
-/// The parts of a packed matrix as they are stored.
+/// The parts of a packed matrix, besides its scales, as they are stored.
 #[derive(Debug)]
 pub struct Parts<T> {
     pub numbers: T,
     pub zeros: T,
-    pub scales: T,
     /// The group of each input, where the checkpoint tells.
     pub groups: Option<T>,
 }
@@ -178,7 +177,9 @@ impl<'a> PackedMatrix<'a> {
             candle_core::bail!("its zero points and scales do not fit its numbers")
         }
         let groups: Vec<usize> = match parts.groups.filter(|groups| !groups.is_empty()) {
-            Some(groups) => (0..words(groups)).map(|i| word(groups, i) as usize).collect(),
+            Some(groups) => (0..words(groups))
+                .map(|i| word(groups, i) as usize)
+                .collect(),
             None if columns.is_multiple_of(count) => {
                 (0..columns).map(|i| i / (columns / count)).collect()
             }
@@ -233,9 +234,7 @@ impl<'a> PackedMatrix<'a> {
                             column * (rows / per_word) + row / per_word,
                             AWQ_PLACES[row % per_word],
                         ),
-                        Packing::Gptq { .. } => {
-                            (column / per_word * rows + row, column % per_word)
-                        }
+                        Packing::Gptq { .. } => (column / per_word * rows + row, column % per_word),
                     };
                     let number = word(self.numbers, at) >> (place as u32 * bits) & mask;
                     levels[column] = number as i16 - zero;
@@ -267,7 +266,9 @@ impl<'a> PackedMatrix<'a> {
     pub fn q8_0(&self) -> Option<Vec<u8>> {
         let blocks = self.groups.chunks(BLOCK);
         let whole = self.columns.is_multiple_of(BLOCK)
-            && blocks.clone().all(|block| block.iter().all(|group| *group == block[0]));
+            && blocks
+                .clone()
+                .all(|block| block.iter().all(|group| *group == block[0]));
         let exact = |scale: &f32| f16::from_f32(*scale).to_f32() == *scale;
         if !whole || !self.scales.iter().all(exact) {
             return None;
@@ -297,7 +298,216 @@ impl<'a> PackedMatrix<'a> {
     }
 }
 
-/// Whether a stored bias adds nothing: some programs give one to every packed layer.
-pub fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte == 0)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+    use candle_core::{Device, Tensor};
+    use serde_json::json;
+
+    const ROWS: usize = 16;
+    const COLUMNS: usize = 64;
+
+    /// Numbers of `bits` bits, none like its neighbors.
+    fn number(bits: u32, at: usize) -> u32 {
+        (at as u32).wrapping_mul(2_654_435_761) >> (32 - bits)
+    }
+
+    fn scale(group: usize, row: usize) -> f32 {
+        f16::from_f32(0.01 + 0.003 * (group * ROWS + row) as f32).to_f32()
+    }
+
+    struct Example {
+        packing: Packing,
+        numbers: Vec<u8>,
+        zeros: Vec<u8>,
+        groups: Option<Vec<u8>>,
+        scales: Vec<f32>,
+        /// `(rows, columns)`.
+        weights: Vec<f32>,
+    }
+
+    /// Packs a matrix number by number, as the formats are described: `group` of a column, and
+    /// the zero point of a group and row.
+    fn example(packing: Packing, group: impl Fn(usize) -> usize, listed: bool) -> Example {
+        let (bits, per_word) = (packing.bits(), packing.per_word());
+        let count = (0..COLUMNS).map(&group).max().unwrap() + 1;
+        // The order in which AutoAWQ takes outputs into a word.
+        let order = [0, 2, 4, 6, 1, 3, 5, 7];
+        let place = |output: usize| match packing {
+            Packing::Awq => order.iter().position(|o| *o == output % 8).unwrap(),
+            Packing::Gptq { .. } => output % per_word,
+        };
+        let mut numbers = vec![0u32; ROWS * COLUMNS / per_word];
+        let mut zeros = vec![0u32; ROWS * count / per_word];
+        let mut weights = Vec::new();
+        let zero = |group: usize, row: usize| number(bits, 7 + group * ROWS + row);
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                let number = number(bits, row * COLUMNS + column);
+                let (word, at) = match packing {
+                    Packing::Awq => (column * (ROWS / 8) + row / 8, place(row)),
+                    Packing::Gptq { .. } => (column / per_word * ROWS + row, column % per_word),
+                };
+                numbers[word] |= number << (at as u32 * bits);
+                let group = group(column);
+                let level = number as i32 - zero(group, row) as i32;
+                weights.push(level as f32 * scale(group, row));
+            }
+            for group in 0..count {
+                let stored = match packing {
+                    Packing::Gptq { less_one: true, .. } => {
+                        zero(group, row).wrapping_sub(1) & ((1 << bits) - 1)
+                    }
+                    _ => zero(group, row),
+                };
+                let word = group * (ROWS / per_word) + row / per_word;
+                zeros[word] |= stored << (place(row) as u32 * bits);
+            }
+        }
+        let bytes = |words: Vec<u32>| words.into_iter().flat_map(u32::to_le_bytes).collect();
+        Example {
+            packing,
+            numbers: bytes(numbers),
+            zeros: bytes(zeros),
+            groups: listed.then(|| bytes((0..COLUMNS).map(|c| group(c) as u32).collect())),
+            scales: (0..count * ROWS)
+                .map(|i| scale(i / ROWS, i % ROWS))
+                .collect(),
+            weights,
+        }
+    }
+
+    impl Example {
+        fn matrix(&self) -> PackedMatrix<'_> {
+            let parts = Parts {
+                numbers: &self.numbers[..],
+                zeros: &self.zeros[..],
+                groups: self.groups.as_deref(),
+            };
+            PackedMatrix::new(self.packing, [ROWS, COLUMNS], parts, self.scales.clone()).unwrap()
+        }
+
+        /// The weights of its Q8_0 blocks.
+        fn blocks(&self) -> Option<Vec<f32>> {
+            let bytes = self.matrix().q8_0()?;
+            let storage = QStorage::from_data(bytes.into(), &Device::Cpu, GgmlDType::Q8_0).unwrap();
+            let matrix = QTensor::new(storage, (ROWS, COLUMNS)).unwrap();
+            let weights: Tensor = matrix.dequantize(&Device::Cpu).unwrap();
+            Some(weights.flatten_all().unwrap().to_vec1().unwrap())
+        }
+    }
+
+    const INT4: Packing = Packing::Gptq {
+        bits: 4,
+        less_one: true,
+    };
+    const INT4_V2: Packing = Packing::Gptq {
+        bits: 4,
+        less_one: false,
+    };
+    const INT8: Packing = Packing::Gptq {
+        bits: 8,
+        less_one: true,
+    };
+
+    #[test]
+    fn every_format_gives_its_weights_and_blocks_of_the_same() {
+        for packing in [Packing::Awq, INT4, INT4_V2] {
+            for (size, listed) in [(64, false), (32, false), (32, true)] {
+                let example = example(packing, |column| column / size, listed);
+                assert_eq!(
+                    example.matrix().dequantize(),
+                    example.weights,
+                    "{packing:?}"
+                );
+                assert_eq!(example.blocks().unwrap(), example.weights, "{packing:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_block_holds_is_only_dequantized() {
+        // Groups in another order, smaller than blocks, and numbers that need nine bits.
+        let ordered = example(INT4_V2, |column| column * 7 % 4, true);
+        let small = example(Packing::Awq, |column| column / 16, false);
+        let wide = example(INT8, |column| column / 32, false);
+        for example in [ordered, small, wide] {
+            assert_eq!(example.matrix().dequantize(), example.weights);
+            assert_eq!(example.blocks(), None);
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_an_error() {
+        let good = example(INT4, |column| column / 32, true);
+        let new = |numbers: &[u8], zeros: &[u8], groups: &[u8], scales: &[f32]| {
+            let parts = Parts {
+                numbers,
+                zeros,
+                groups: Some(groups),
+            };
+            PackedMatrix::new(INT4, [ROWS, COLUMNS], parts, scales.to_vec()).map(|_| ())
+        };
+        let groups = good.groups.as_deref().unwrap();
+        new(&good.numbers, &good.zeros, groups, &good.scales).unwrap();
+        new(&good.numbers[4..], &good.zeros, groups, &good.scales).unwrap_err();
+        new(&good.numbers, &good.zeros[4..], groups, &good.scales).unwrap_err();
+        new(&good.numbers, &good.zeros, &groups[4..], &good.scales).unwrap_err();
+        new(&good.numbers, &good.zeros, groups, &[]).unwrap_err();
+        // The second group is not there.
+        let one = (&good.zeros[..ROWS / 2], &good.scales[..ROWS]);
+        new(&good.numbers, one.0, groups, one.1).unwrap_err();
+    }
+
+    #[test]
+    fn configurations_say_how_weights_are_packed() {
+        let read = |packed: Value| Packing::read(&json!({"quantization_config": packed}));
+        assert_eq!(Packing::read(&json!({})), Ok(None));
+        assert_eq!(read(Value::Null), Ok(None));
+        for (packed, packing) in [
+            (
+                json!({"quant_method": "awq", "bits": 4, "version": "GEMM"}),
+                Packing::Awq,
+            ),
+            (json!({"quant_method": "awq", "w_bit": 4}), Packing::Awq),
+            (
+                json!({"quant_method": "gptq", "bits": 4, "sym": true}),
+                INT4,
+            ),
+            (
+                json!({"quant_method": "gptq", "bits": 8, "checkpoint_format": "gptq"}),
+                INT8,
+            ),
+            (
+                json!({"quant_method": "gptq", "bits": 4, "format": "gptq_v2"}),
+                INT4_V2,
+            ),
+        ] {
+            assert_eq!(read(packed.clone()), Ok(Some(packing)));
+            let nested = json!({"text_config": {"quantization_config": packed}});
+            assert_eq!(Packing::read(&nested), Ok(Some(packing)));
+        }
+        for (packed, words) in [
+            (json!({"quant_method": "gptq", "bits": 3}), "gptq of 3 bits"),
+            (
+                json!({"quant_method": "awq", "bits": 4, "version": "gemv"}),
+                "the layout gemv",
+            ),
+            (
+                json!({"quant_method": "gptq", "bits": 4, "checkpoint_format": "marlin"}),
+                "the layout marlin",
+            ),
+            (
+                json!({"quant_method": "gptq", "bits": 4, "pack_dtype": "int64"}),
+                "words of int64",
+            ),
+            (json!({"quant_method": "fp8"}), "fp8"),
+            (json!({"load_in_8bit": true}), "bitsandbytes"),
+            (json!({}), "does not name"),
+        ] {
+            let refusal = read(packed).unwrap_err();
+            assert!(refusal.cause.contains(words), "{}", refusal.cause);
+        }
+    }
 }

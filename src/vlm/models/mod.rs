@@ -11,7 +11,8 @@ mod shared;
 
 use super::architecture::Architecture;
 use super::checkpoint::files::{CheckpointFile, CheckpointFiles};
-use super::checkpoint::refusals::{Refusal, packed};
+use super::checkpoint::packing::Packing;
+use super::checkpoint::refusals::Refusal;
 use crate::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -44,7 +45,8 @@ pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
         )),
     };
     // One that is no JSON is refused above.
-    let packed = config.json().ok().and_then(|config| packed(&config));
+    let packed = config.json().ok();
+    let packed = packed.and_then(|config| Packing::read(&config).err());
     unknown.into_iter().chain(packed).collect()
 }
 

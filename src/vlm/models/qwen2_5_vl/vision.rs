@@ -93,10 +93,7 @@ impl Tower for VisionTower {
         let patches = windows.lengths.iter().map(|n| n * sizes.merge_unit());
         let angles = self.rope.angles(&pictures.places, placement.activations());
         let ranges = |ranges| Ranges::new(ranges, sizes.heads, placement);
-        let (frames, parts) = (
-            ranges(pictures.frames())?,
-            ranges(consecutive(patches))?,
-        );
+        let (frames, parts) = (ranges(pictures.frames())?, ranges(consecutive(patches))?);
         let mut x = self.patch_embed.forward(&pictures.pixels)?;
         for (index, block) in self.blocks.iter().enumerate() {
             let seen = match self.whole.contains(&index) {

@@ -116,7 +116,9 @@ impl Tower for VisionTower {
         let frames = Ranges::new(pictures.frames(), sizes.heads, placement)?;
         let positions = self.positions.of(images, sizes.merge)?;
         let positions = positions.to_dtype(dtype)?.to_device(&placement.device)?;
-        let mut x = self.patch_embed.forward_onto(&positions, &pictures.pixels)?;
+        let mut x = self
+            .patch_embed
+            .forward_onto(&positions, &pictures.pixels)?;
         // Of each depth, of each picture.
         let mut deep: Vec<Vec<Tensor>> = Vec::new();
         for (index, block) in self.blocks.iter().enumerate() {

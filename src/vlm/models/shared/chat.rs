@@ -117,7 +117,9 @@ mod tests {
                     user: case["user"].as_str().unwrap().to_owned(),
                     images: counts.len(),
                 };
-                let tokens = architecture.chat_tokens(&tokenizer, &chat, &counts).unwrap();
+                let tokens = architecture
+                    .chat_tokens(&tokenizer, &chat, &counts)
+                    .unwrap();
                 let expected: Vec<u32> = serde_json::from_value(case["token_ids"].clone()).unwrap();
                 assert_eq!(tokens.ids, expected, "{name} {}", case["name"]);
             }
@@ -136,7 +138,9 @@ mod tests {
             let counts = vec![4; images];
             let tokens = |user| {
                 let chat = chat(user, images);
-                architecture.chat_tokens(&tokenizer, &chat, &counts).unwrap()
+                architecture
+                    .chat_tokens(&tokenizer, &chat, &counts)
+                    .unwrap()
             };
             let (one, two) = (tokens("모자"), tokens("which?"));
             let shared = one.shared_prefix_len;

@@ -300,9 +300,7 @@ impl TextFields {
         let theta = theta.ok_or_else(|| invalid("rope_theta is missing"))?;
         let parts = match family.sections {
             Sections::Interleaved => interleaved(section, half),
-            Sections::Consecutive if section.iter().sum::<usize>() == half => {
-                consecutive(section)
-            }
+            Sections::Consecutive if section.iter().sum::<usize>() == half => consecutive(section),
             Sections::Consecutive => {
                 return Err(invalid(format!(
                     "mrope_section {section:?} does not add up to half the head size {}",

@@ -34,9 +34,7 @@ impl ImageConfig {
             Some(inner) => inner,
             None => file.json()?,
         };
-        fields
-            .check()
-            .map_err(|error| error.context(file.shown()))
+        fields.check().map_err(|error| error.context(file.shown()))
     }
 }
 

@@ -87,16 +87,10 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
     ) -> candle_core::Result<Box<dyn Network>> {
         let (text, sizes) = (&self.config.text, &self.config.sizes);
         let mut done = 0;
-        let vision = T::load(
-            weights,
-            placement,
-            &self.config.vision,
-            sizes,
-            &mut || {
-                done += 1;
-                progress(LoadStage::Vision, done as f32 / sizes.depth as f32);
-            },
-        )?;
+        let vision = T::load(weights, placement, &self.config.vision, sizes, &mut || {
+            done += 1;
+            progress(LoadStage::Vision, done as f32 / sizes.depth as f32);
+        })?;
         let mut done = 0;
         let steps = text.num_hidden_layers + 1;
         let text = TextModel::load(weights, placement, text, &mut || {

@@ -54,9 +54,18 @@ mod tests {
     #[test]
     fn older_and_newer_layouts_have_one_name() {
         for (stored, ours) in [
-            ("visual.blocks.0.norm1.weight", "visual.blocks.0.norm1.weight"),
-            ("model.visual.merger.ln_q.weight", "visual.merger.ln_q.weight"),
-            ("model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight"),
+            (
+                "visual.blocks.0.norm1.weight",
+                "visual.blocks.0.norm1.weight",
+            ),
+            (
+                "model.visual.merger.ln_q.weight",
+                "visual.merger.ln_q.weight",
+            ),
+            (
+                "model.layers.1.mlp.up_proj.weight",
+                "model.layers.1.mlp.up_proj.weight",
+            ),
             ("model.language_model.norm.weight", "model.norm.weight"),
             ("language_model.norm.weight", "model.norm.weight"),
             ("language_model.model.norm.weight", "model.norm.weight"),

@@ -11,7 +11,6 @@ mod learning;
 mod names;
 mod opinions;
 mod outdir;
-mod power;
 mod steps;
 mod versions;
 

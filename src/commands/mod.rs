@@ -1,6 +1,7 @@
 //! The commands besides labeling, one file each.
 
 pub mod ask;
+pub mod audit;
 pub mod bench;
 pub mod compare;
 pub mod doctor;
@@ -13,9 +14,10 @@ mod selection;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::WORDS;
+use crate::outdir::{self, JOURNAL, WORDS};
 use crate::prompt;
 use crate::record::Vocabulary;
+use crate::store::Journal;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +26,17 @@ use std::sync::Arc;
 fn words_of(outdir: &Path, file: Option<&Path>) -> Result<Arc<Vocabulary>> {
     let overlay = outdir.join(WORDS);
     Ok(Arc::new(prompt::vocabulary(file, Some(&overlay))?))
+}
+
+/// The journal of an outdir that has one, for a command that writes it.
+fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> {
+    if outdir.join(JOURNAL).symlink_metadata().is_err() {
+        let cause = format!("there is no {JOURNAL} in {}", outdir.display());
+        return Err(Error::new(ErrorKind::Store, cause)
+            .with_hint("give the folder of an earlier run with --outdir"));
+    }
+    outdir::check(outdir, None, &[])?;
+    Journal::lock(outdir, Arc::clone(vocabulary))
 }
 
 /// Writes what a command prints. A reader that went away early (`| head`) is no error.

@@ -38,6 +38,7 @@ fn summary(id: i64, reasons: &[Reason]) -> GroupSummary {
         uncertainty: 0.3,
         labels: testing::labels("모자"),
         note: None,
+        judged: None,
         changed_at: 0,
     }
 }

@@ -138,6 +138,11 @@ fn a_whole_life_changes_and_removes_no_row() {
         journal.apply(&ids, &change, "step").unwrap();
         journal.export(true).unwrap();
     }
+    let drawn = journal.audit_sample(0, 5).unwrap();
+    for verdict in [Some(Verdict::Right), None, Some(Verdict::Unsure)] {
+        let version = journal.first_version(ids[1]);
+        journal.judge(0, ids[1], version, verdict).unwrap();
+    }
     while journal.undo().unwrap().is_some() {}
     while journal.redo().unwrap().is_some() {}
     journal.export(true).unwrap();

@@ -1,6 +1,7 @@
 //! The options of `audit` and `compare`, where people judge.
 
 use super::values::{OutdirArgs, VocabularyArgs, parse_share, pictures, ui_lang, whole};
+use crate::record::AuditEstimate;
 use crate::settings::{AuditOptions, BlindOptions, CompareOptions, LookOptions, PictureChoice};
 use crate::text::Language;
 use clap::Args;
@@ -43,7 +44,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// How wide the interval of the error rate is to be: 0.05 is five points
-    #[arg(long, value_name = "W", default_value_t = 0.05, allow_negative_numbers = true, value_parser = parse_share)]
+    #[arg(long, value_name = "W", default_value_t = AuditEstimate::WIDTH, allow_negative_numbers = true, value_parser = parse_share)]
     pub width: f64,
     /// Print the present estimate as one JSON object; no terminal needed
     #[arg(long)]

@@ -14,10 +14,12 @@ mod selection;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::export::Audited;
 use crate::outdir::{self, JOURNAL, WORDS};
 use crate::prompt;
-use crate::record::Vocabulary;
+use crate::record::{AuditEstimate, Vocabulary};
 use crate::store::Journal;
+use crate::wording::Words;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +39,18 @@ fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> 
     }
     outdir::check(outdir, None, &[])?;
     Journal::lock(outdir, Arc::clone(vocabulary))
+}
+
+/// What the last audit has found, in words for an export.
+fn audited(journal: &Journal) -> Result<Option<Audited>> {
+    let audit = journal.audit(None, AuditEstimate::WIDTH)?;
+    Ok(audit.map(|audit| Audited {
+        rate: audit
+            .error_before_changes
+            .unwrap_or(audit.error)
+            .to_string(),
+        lines: Words::ENGLISH.audit_lines(&audit),
+    }))
 }
 
 /// Writes what a command prints. A reader that went away early (`| head`) is no error.

@@ -6,8 +6,8 @@ use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice
 use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
-    PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
+    AuditEstimate, Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId,
+    GroupSummary, PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub enum Command {
         key: String,
         value: String,
     },
+    /// What the judgments of an audit say by now; answered by `Event::Audited`.
+    Audit,
     Pause,
     Resume,
     /// While nothing can be saved: try again now, with the cure that was offered.
@@ -174,6 +176,8 @@ pub enum Event {
         kind: FixKind,
         preview: FixPreview,
     },
+    /// What the last audit has found; at the start, where there was one, and on request.
+    Audited(Option<Box<AuditEstimate>>),
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,

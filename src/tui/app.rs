@@ -381,6 +381,7 @@ impl App {
                 session.queue.refresh();
             }
             Event::Learned(estimator) => session.learn(*estimator),
+            Event::Audited(estimate) => session.audit = estimate,
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
                 session.notify_moved(&pictures);

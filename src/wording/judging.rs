@@ -22,6 +22,7 @@ words! {
     leaves: "leave" / "나가기",
     cancels: "cancel" / "취소",
     zooms: "zoom" / "확대",
+    more_text: "more" / "더 보기",
     changes_ground: "background" / "배경",
     not_seen_yet: "not on screen yet" / "아직 화면에 없습니다",
     judgment_not_saved(cause): "not saved: {cause}" / "저장되지 않음: {cause}",
@@ -35,7 +36,8 @@ words! {
          {unsure} unsure"
         / "사유 없는 레코드 {records}건 중 {judged}건을 판정했습니다: 맞음 {right}, 틀림 {wrong}, \
            모름 {unsure}",
-    audit_error(rate): "error rate: {rate}" / "오류율: {rate}",
+    audit_error(rate): "error rate: {rate}, an exact 95 % interval"
+        / "오류율: {rate}, 정확한 95 % 신뢰구간",
     audit_short(rate, wrong, sure): "error rate {rate}, {wrong} of {sure} judged are wrong"
         / "오류율 {rate}, 판정한 {sure}건 중 {wrong}건 틀림",
     audit_unsure(rate): "with every unsure one taken for wrong: {rate}"
@@ -59,8 +61,8 @@ words! {
          (uncertainty:>={at}) would find {found} % of all wrong ones"
         / "불확실도 {at}부터는 {above}, 그 아래는 {below}{이} 틀립니다. 그 {records}건을 \
            검토하면(uncertainty:>={at}) 틀린 것의 {found} %를 찾습니다",
-    audit_no_threshold: "uncertainty does not tell the wrong ones from the right ones"
-        / "불확실도로는 틀린 것과 맞은 것이 갈리지 않습니다",
+    audit_no_threshold: "so far uncertainty does not tell the wrong ones from the right ones"
+        / "아직 불확실도로는 틀린 것과 맞은 것이 갈리지 않습니다",
     no_audit: "nobody has judged a random sample: `labeler-tui audit` does"
         / "아무도 표본을 판정하지 않았습니다. `labeler-tui audit`로 할 수 있습니다",
 
@@ -104,23 +106,38 @@ impl Words {
             lines.push(self.audit_outdated(number(of.outdated)));
         }
         lines.extend(of.error_before_changes.map(|rate| self.audit_before(rate)));
-        let width = points(of.width);
-        lines.push(match of.more {
-            Some(0) => self.audit_wide_enough(width),
-            Some(more) => self.audit_more(number(more), width),
-            None => self.audit_too_few(width),
-        });
-        lines.push(match &of.threshold {
-            Some(threshold) => self.audit_threshold(
-                threshold.uncertainty,
-                threshold.above,
-                threshold.below,
-                number(threshold.records),
-                format!("{:.0}", 100.0 * threshold.found),
-            ),
-            None => self.audit_no_threshold().to_owned(),
-        });
+        lines.push(self.audit_more_of(of));
+        let threshold = self.audit_threshold_of(of);
+        lines.push(threshold.unwrap_or_else(|| self.audit_no_threshold().to_owned()));
         lines
+    }
+
+    /// The error rate, what it is of, and what uncertainty has to do with it.
+    pub fn audit_brief(self, of: &AuditEstimate) -> Vec<String> {
+        let mut lines = vec![self.audit_line(of)];
+        lines.extend(self.audit_threshold_of(of));
+        lines.push(self.audit_more_of(of));
+        lines
+    }
+
+    fn audit_more_of(self, of: &AuditEstimate) -> String {
+        let width = points(of.width);
+        match of.more {
+            Some(0) => self.audit_wide_enough(width),
+            Some(more) => self.audit_more(count(more), width),
+            None => self.audit_too_few(width),
+        }
+    }
+
+    fn audit_threshold_of(self, of: &AuditEstimate) -> Option<String> {
+        let threshold = of.threshold.as_ref()?;
+        Some(self.audit_threshold(
+            threshold.uncertainty,
+            threshold.above,
+            threshold.below,
+            count(threshold.records),
+            format!("{:.0}", 100.0 * threshold.found),
+        ))
     }
 
     /// The same in one line.

@@ -121,7 +121,7 @@ pub struct Band {
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Threshold {
-    pub uncertainty: f64,
+    pub uncertainty: f32,
     /// Records from this uncertainty on.
     pub records: u64,
     pub above: Rate,
@@ -131,6 +131,9 @@ pub struct Threshold {
 }
 
 impl AuditEstimate {
+    /// How wide the interval is to be where nobody says.
+    pub const WIDTH: f64 = 0.05;
+
     /// `judgments` are in the order of time.
     pub fn new(
         population: &[Candidate],
@@ -271,8 +274,8 @@ fn bands(population: &[Candidate], counted: &Counted) -> Vec<Band> {
 /// more often than below, beyond what chance does.
 fn threshold(population: &[Candidate], counted: &Counted) -> Option<Threshold> {
     let candidates = THRESHOLDS.filter_map(|twentieth| {
-        let uncertainty = f64::from(twentieth) / 20.0;
-        let is_above = |place: usize| f64::from(population[place].uncertainty) >= uncertainty;
+        let uncertainty = f32::from(twentieth) / 20.0;
+        let is_above = |place: usize| population[place].uncertainty >= uncertainty;
         let (wrong_above, above) = counted.count(is_above);
         let (wrong_below, below) = counted.count(|place| !is_above(place));
         if above < LEAST_ABOVE || wrong_above * below <= wrong_below * above {

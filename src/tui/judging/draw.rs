@@ -18,8 +18,9 @@ use std::collections::HashSet;
 
 /// Cells of a bar that shows how far it is.
 const BAR: usize = 12;
-/// Cells of the names of fields.
-const NAMES: usize = 8;
+/// Cells of the names of fields, and of the digits before them.
+const NAMES: usize = 9;
+const DIGITS: usize = 2;
 
 pub fn draw(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
     if screen.is_too_small() {
@@ -96,7 +97,7 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
         let room = placed.text(at);
         let rows = rows(screen, card, text, usize::from(room.width));
         let all: Vec<Line> = rows.into_iter().map(|(_, line)| line).collect();
-        lines(&all, 0, room, buf);
+        lines(&all, screen.top, room, buf);
     }
 }
 
@@ -140,7 +141,11 @@ fn rows(
         false => Some(&card.first),
     };
     // Where names and texts do not fit beside each other, the label goes without its name.
-    let names = if cells >= 34 { NAMES } else { 0 };
+    let names = match (cells >= 34, screen.asks_field) {
+        (false, _) => 0,
+        (true, false) => NAMES,
+        (true, true) => NAMES + DIGITS,
+    };
     let mut rows = Vec::new();
     let mut same = Vec::new();
     for (number, field) in JudgingScreen::fields(card).into_iter().enumerate() {
@@ -242,7 +247,23 @@ pub fn field_at(screen: &JudgingScreen, placed: &JudgingLayout, at: Position) ->
     let room = placed.text(0);
     let card = screen.card().filter(|_| room.contains(at))?;
     let rows = rows(screen, card, &card.first, usize::from(room.width));
-    rows.get(usize::from(at.y - room.y))?.0
+    rows.get(screen.top + usize::from(at.y - room.y))?.0
+}
+
+/// How far the texts can be scrolled.
+pub fn most_scroll(screen: &JudgingScreen) -> usize {
+    let Some(card) = screen.card() else { return 0 };
+    let placed = screen.layout();
+    let texts = [Some(&card.first), card.second.as_ref()];
+    let beyond = texts.into_iter().enumerate().filter_map(|(at, text)| {
+        let room = placed.text(at);
+        let rows = rows(screen, card, text?, usize::from(room.width)).len();
+        Some(rows.saturating_sub(usize::from(room.height)))
+    });
+    match screen.is_zoomed() {
+        true => 0,
+        false => beyond.max().unwrap_or(0),
+    }
 }
 
 /// What all judgments have come to.
@@ -312,6 +333,9 @@ pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
     }
     if back.0 && !screen.asks_field {
         keys.push((back.1, back.2));
+    }
+    if screen.top < most_scroll(screen) {
+        keys.push(("Down", words.more_text()));
     }
     if screen.card().is_some() && !screen.asks_field {
         keys.push(("z", words.zooms()));

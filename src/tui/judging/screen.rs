@@ -41,6 +41,8 @@ pub struct JudgingScreen<'a> {
     /// The field that is wrong is being asked for.
     pub(super) asks_field: bool,
     zoomed: bool,
+    /// The first line of the texts on screen.
+    pub(super) top: usize,
     frames: u64,
     /// The frame with which all of the card was on the screen: no key from before judges it.
     seen: Option<u64>,
@@ -80,6 +82,7 @@ impl<'a> JudgingScreen<'a> {
             at: None,
             asks_field: false,
             zoomed: false,
+            top: 0,
             frames: 0,
             seen: None,
             outcome: None,
@@ -149,6 +152,7 @@ impl<'a> JudgingScreen<'a> {
     fn show(&mut self, card: Option<usize>) {
         self.at = card;
         self.asks_field = false;
+        self.top = 0;
         self.seen = None;
         self.outcome = None;
         if card.is_none() {
@@ -220,6 +224,8 @@ impl<'a> JudgingScreen<'a> {
             KeyCode::Char('b') if self.at.is_some() => {
                 self.pictures.next_backdrop();
             }
+            KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
+            KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
             KeyCode::Char(digit) => {
                 if let Some(digit) = digit.to_digit(10) {
                     self.digit(digit as usize, frames);
@@ -227,6 +233,11 @@ impl<'a> JudgingScreen<'a> {
             }
             _ => {}
         }
+    }
+
+    fn scroll(&mut self, lines: isize) {
+        let most = draw::most_scroll(self);
+        self.top = self.top.saturating_add_signed(lines).min(most);
     }
 
     fn digit(&mut self, digit: usize, frames: u64) {
@@ -251,8 +262,12 @@ impl<'a> JudgingScreen<'a> {
     }
 
     fn mouse(&mut self, mouse: &MouseEvent, frames: u64) {
-        if mouse.kind != MouseEventKind::Down(MouseButton::Left) || self.is_too_small() {
-            return;
+        match mouse.kind {
+            _ if self.is_too_small() => return,
+            MouseEventKind::Down(MouseButton::Left) => {}
+            MouseEventKind::ScrollDown => return self.scroll(1),
+            MouseEventKind::ScrollUp => return self.scroll(-1),
+            _ => return,
         }
         let at = Position::new(mouse.column, mouse.row);
         let placed = self.layout();
@@ -304,6 +319,7 @@ impl Application for JudgingScreen<'_> {
             Message::Mouse(mouse, frames) => self.mouse(&mouse, frames),
             Message::Resize(size) => {
                 self.size = size;
+                self.top = 0;
                 self.pictures.clear();
             }
             Message::Picture(picture) => self.pictures.insert(picture),

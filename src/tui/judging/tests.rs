@@ -20,12 +20,12 @@ const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
 
 /// What was cast, and whether it can be saved.
 #[derive(Default)]
-struct Box {
+struct BallotBox {
     cast: Vec<(usize, Option<Choice>)>,
     full: bool,
 }
 
-impl Ballot for Box {
+impl Ballot for BallotBox {
     fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
         if self.full {
             return Err(Error::new(ErrorKind::Store, "the disk is full"));
@@ -59,7 +59,7 @@ impl Ballot for Box {
         let population: Vec<Candidate> = (0..900).map(candidate).collect();
         let judgments: Vec<Judgment> = self.cast.iter().filter_map(judgment).collect();
         let estimate = AuditEstimate::new(&population, &judgments, 0, 0.05);
-        Ok(Some(Outcome::Audit(std::boxed::Box::new(estimate))))
+        Ok(Some(Outcome::Audit(Box::new(estimate))))
     }
 }
 
@@ -106,11 +106,16 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn new(ballot: &'a mut Box, deck: Deck, size: (u16, u16)) -> Self {
+    fn new(ballot: &'a mut BallotBox, deck: Deck, size: (u16, u16)) -> Self {
         Self::speaking(ballot, deck, size, Language::English)
     }
 
-    fn speaking(ballot: &'a mut Box, deck: Deck, (width, height): (u16, u16), l: Language) -> Self {
+    fn speaking(
+        ballot: &'a mut BallotBox,
+        deck: Deck,
+        (width, height): (u16, u16),
+        l: Language,
+    ) -> Self {
         let theme = Theme {
             depth: Depth::True,
             ground: Ground::Dark,
@@ -215,7 +220,7 @@ impl<'a> Desk<'a> {
 
 #[test]
 fn one_two_and_zero_judge_a_record_and_the_next_one_comes() {
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
     assert!(desk.shown().contains("여왕의 왕관"));
     desk.keys("1");
@@ -241,7 +246,7 @@ fn one_two_and_zero_judge_a_record_and_the_next_one_comes() {
 
 #[test]
 fn a_judgment_is_taken_back_and_its_record_shown_again() {
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
     desk.keys("1 1 u");
     assert!(desk.shown().contains("기사의 투구") && desk.shown().contains("taken back"));
@@ -260,7 +265,7 @@ fn a_judgment_is_taken_back_and_its_record_shown_again() {
 
 #[test]
 fn what_was_judged_before_is_gone_on_with_and_can_be_taken_back() {
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let deck = Deck {
         judged: vec![(2, Choice::One), (0, Choice::Field(Field::Colors))],
         ..deck(Question::IsRight)
@@ -273,7 +278,7 @@ fn what_was_judged_before_is_gone_on_with_and_can_be_taken_back() {
 
 #[test]
 fn a_key_that_came_before_the_record_was_on_screen_judges_nothing() {
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
     let frames = desk.screen.frames();
     let key = || Key::parse("1").unwrap().to_event();
@@ -288,9 +293,9 @@ fn a_key_that_came_before_the_record_was_on_screen_judges_nothing() {
 
 #[test]
 fn what_cannot_be_saved_is_said_and_the_record_stays() {
-    let mut ballot = Box {
+    let mut ballot = BallotBox {
         full: true,
-        ..Box::default()
+        ..BallotBox::default()
     };
     let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
     desk.keys("1");
@@ -300,7 +305,7 @@ fn what_cannot_be_saved_is_said_and_the_record_stays() {
 
 #[test]
 fn texts_fields_and_keys_can_be_clicked() {
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let mut desk = Desk::new(&mut ballot, deck(Question::WhichIsBetter), (80, 24));
     desk.click_on("금빛 보석이");
     assert!(desk.shown().contains("1/3"));
@@ -318,7 +323,7 @@ fn texts_fields_and_keys_can_be_clicked() {
         [(0, Some(Choice::Two)), (1, Some(Choice::Neither))]
     );
 
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
     desk.click_on("2 wrong");
     desk.click_on("4 theme");
@@ -328,7 +333,7 @@ fn texts_fields_and_keys_can_be_clicked() {
 
 #[test]
 fn in_a_comparison_only_what_differs_is_shown() {
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let desk = Desk::new(&mut ballot, deck(Question::WhichIsBetter), (120, 40));
     let shown = desk.shown();
     assert!(shown.contains("gold") && shown.contains("red"));
@@ -346,7 +351,7 @@ fn the_screen_at_every_size() {
         ("blind", Question::WhichIsBetter, "1"),
     ] {
         for (width, height) in SIZES {
-            let mut ballot = Box::default();
+            let mut ballot = BallotBox::default();
             let mut desk = Desk::new(&mut ballot, deck(question), (width, height));
             desk.keys(keys);
             insta::assert_snapshot!(format!("judging_{name}_{width}x{height}"), desk.shown());
@@ -356,13 +361,20 @@ fn the_screen_at_every_size() {
 
 #[test]
 fn every_word_is_korean_in_korean() {
+    let deck = |question| {
+        let mut deck = deck(question);
+        for card in &mut deck.cards {
+            card.picture = None;
+        }
+        deck
+    };
     for (question, keys) in [
         (Question::IsRight, "1 2"),
         (Question::IsRight, "1 u"),
         (Question::IsRight, "1 2 3 0"),
         (Question::WhichIsBetter, ""),
     ] {
-        let mut ballot = Box::default();
+        let mut ballot = BallotBox::default();
         let mut desk = Desk::speaking(&mut ballot, deck(question), (120, 40), Language::Korean);
         let shown = desk.keys(keys).shown();
         let known = [
@@ -379,8 +391,22 @@ fn every_word_is_korean_in_korean() {
 }
 
 #[test]
+fn a_text_that_does_not_fit_is_scrolled() {
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (40, 10));
+    assert!(desk.shown().contains("Down more") && !desk.shown().contains("queries"));
+    desk.keys("j j j j j j j j j j j j j j j j");
+    assert!(!desk.shown().contains("Down more") && desk.shown().contains("장인이"));
+    desk.keys("1");
+    assert!(
+        desk.shown().contains("붉은 보석이"),
+        "the next one begins at its top"
+    );
+}
+
+#[test]
 fn nothing_is_judged_on_a_screen_that_is_too_small() {
-    let mut ballot = Box::default();
+    let mut ballot = BallotBox::default();
     let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (39, 9));
     assert!(desk.shown().contains("too small"));
     desk.keys("1 0");

@@ -81,14 +81,15 @@ fn error(world: &World, judgments: &[Judgment]) -> Rate {
 fn the_interval_covers_the_truth_in_94_of_100_audits() {
     let world = world();
     let truth = world.truth();
-    for sample in [50, 200] {
-        let mut covered = 0;
-        for seed in 0..1000 {
-            let error = error(&world, &world.judge(seed, sample));
-            covered += u32::from((error.low..=error.high).contains(&truth));
+    let mut covered = [0; 2];
+    for seed in 0..1000 {
+        let judgments = world.judge(seed, 200);
+        for (covered, sample) in covered.iter_mut().zip([50, 200]) {
+            let error = error(&world, &judgments[..sample]);
+            *covered += u32::from((error.low..=error.high).contains(&truth));
         }
-        assert!(covered >= 940, "{covered} of 1000 with {sample}");
     }
+    assert!(covered.iter().all(|covered| *covered >= 940), "{covered:?}");
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn an_audit_that_stops_when_the_interval_is_narrow_covers_the_truth_too() {
     let truth = world.truth();
     let mut covered = 0;
     let mut judged = 0;
-    for seed in 0..1000 {
+    for seed in 0..200 {
         let judgments = world.judge(seed, 600);
         // As an operator does who judges as many as it says are missing, and looks again.
         let mut so_far = 0;
@@ -111,8 +112,8 @@ fn an_audit_that_stops_when_the_interval_is_narrow_covers_the_truth_too() {
         covered += u32::from((found.low..=found.high).contains(&truth));
         judged += so_far;
     }
-    assert!(covered >= 940, "{covered} of 1000");
-    assert!((80_000..350_000).contains(&judged), "{judged}");
+    assert!(covered >= 188, "{covered} of 200");
+    assert!((16_000..70_000).contains(&judged), "{judged}");
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn an_estimate_counts_by_stratum_field_and_uncertainty() {
     let tenths: Vec<u8> = estimate.uncertainty.iter().map(|of| of.tenth).collect();
     assert_eq!(tenths, [0, 1, 3, 4]);
     let threshold = estimate.threshold.unwrap();
-    assert_eq!(threshold.uncertainty, 0.15);
+    assert_eq!(threshold.uncertainty, 0.35);
     assert_eq!((threshold.below.hits, threshold.found), (0, 1.0));
     assert!(threshold.above.low > 0.1, "{threshold:?}");
 }

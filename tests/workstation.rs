@@ -676,9 +676,10 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
     let mut operator = Operator::start(dir.path(), &blind);
     operator.wait_for("0/3");
     for (key, far) in [("1", "1/3"), ("0", "2/3")] {
-        // Both texts, one of which is which nobody can tell.
+        // The icon and both texts; which one is whose nobody can tell.
         operator.wait_until("both texts", |screen| {
-            screen.contains("새빨간 천으로") && screen.contains(" 붉은 천으로")
+            let both = screen.contains("새빨간 천으로") && screen.contains(" 붉은 천으로");
+            both && screen.contains('▀')
         });
         operator.press(key);
         operator.wait_for(far);
@@ -698,7 +699,9 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
     text.push_str("{\"at\": \"20");
     std::fs::write(&votes, text).unwrap();
     let mut operator = Operator::start(dir.path(), &blind);
-    operator.wait_for("2/3");
+    operator.wait_until("the icon", |screen| {
+        screen.contains("2/3") && screen.contains('▀')
+    });
     operator.press("2");
     operator.wait_for("All are judged.");
     operator.press("\r");

@@ -51,11 +51,15 @@ words! {
          since"
         / "아무도 판정하지 않은 레코드: {rate}. 틀린 것을 그 뒤에 고쳤으므로 당시의 글로 셉니다",
     audit_more(n, width): "about {n} more judgments make the interval {width} points wide"
-        / "판정을 {n}건쯤 더 하면 구간 폭이 {width}%p가 됩니다",
+        / "판정을 {n}건쯤 더 하면 구간 폭이 {width}%포인트가 됩니다",
     audit_wide_enough(width): "the interval is no wider than {width} points"
-        / "구간 폭이 {width}%p를 넘지 않습니다",
-    audit_too_few(width): "there are too few records for an interval {width} points wide"
-        / "구간 폭을 {width}%p로 줄이기에는 레코드가 모자랍니다",
+        / "구간 폭이 {width}%포인트를 넘지 않습니다",
+    audit_too_few(width, left):
+        "an interval {width} points wide takes as many records as there are: {left} more, after \
+         which the rate is known"
+        / "구간 폭을 {width}%포인트로 줄이려면 남은 {left}건을 모두 판정해야 합니다. 그러면 오류율을 \
+           정확히 압니다",
+    audit_complete: "every record is judged: the rate is known" / "모든 레코드를 판정하여 오류율을 압니다",
     audit_threshold(at, above, below, records, found):
         "from an uncertainty of {at} on {above} are wrong, below {below}: to review those {records} \
          (uncertainty:>={at}) would find {found} % of all wrong ones"
@@ -122,10 +126,11 @@ impl Words {
 
     fn audit_more_of(self, of: &AuditEstimate) -> String {
         let width = points(of.width);
-        match of.more {
-            Some(0) => self.audit_wide_enough(width),
-            Some(more) => self.audit_more(count(more), width),
-            None => self.audit_too_few(width),
+        match (of.left(), of.more) {
+            (0, _) => self.audit_complete().to_owned(),
+            (_, 0) => self.audit_wide_enough(width),
+            (left, more) if left == more => self.audit_too_few(width, count(left)),
+            (_, more) => self.audit_more(count(more), width),
         }
     }
 

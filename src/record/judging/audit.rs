@@ -91,9 +91,9 @@ pub struct AuditEstimate {
     /// From which uncertainty on records are wrong more often; `None` where that does not show.
     pub threshold: Option<Threshold>,
     /// How wide the interval is to be, and how many more judgments that takes if the rate stays;
-    /// `None` where all records would not do.
+    /// at most all records that are left, after which the rate is known.
     pub width: f64,
-    pub more: Option<u64>,
+    pub more: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -133,6 +133,11 @@ pub struct Threshold {
 impl AuditEstimate {
     /// How wide the interval is to be where nobody says.
     pub const WIDTH: f64 = 0.05;
+
+    /// How many records are not judged right or wrong.
+    pub fn left(&self) -> u64 {
+        self.records.saturating_sub(self.error.of)
+    }
 
     /// `judgments` are in the order of time.
     pub fn new(
@@ -304,9 +309,9 @@ fn threshold(population: &[Candidate], counted: &Counted) -> Option<Threshold> {
 }
 
 /// How many more judgments make the interval as narrow as `width`.
-fn more(error: &Rate, width: f64, records: u64) -> Option<u64> {
+fn more(error: &Rate, width: f64, records: u64) -> u64 {
     if error.of > 0 && error.width() <= width {
-        return Some(0);
+        return 0;
     }
     let (hits, of) = (error.hits as f64, error.of as f64);
     let rate = (hits + 1.0) / (of + PLANNED);
@@ -317,7 +322,7 @@ fn more(error: &Rate, width: f64, records: u64) -> Option<u64> {
     };
     let (mut few, mut enough) = (0, records.saturating_sub(error.of));
     if !is_enough(enough) {
-        return None;
+        return enough;
     }
     while enough - few > 1 {
         let middle = u64::midpoint(few, enough);
@@ -326,7 +331,7 @@ fn more(error: &Rate, width: f64, records: u64) -> Option<u64> {
             false => few = middle,
         }
     }
-    Some(enough)
+    enough
 }
 
 /// The judgments that count, as places in the list: of each group the newest one, where it is about

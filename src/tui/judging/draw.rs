@@ -305,7 +305,6 @@ pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
         line.add(&notice.text, style, None);
         line.x += 2;
     }
-    let back = (screen.can_go_back(), "u", words.takes_back());
     let mut keys: Vec<(&str, &str)> = Vec::new();
     if screen.card().is_none() {
         keys.push(("Enter", words.leaves()));
@@ -331,11 +330,11 @@ pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
             ]),
         }
     }
-    if back.0 && !screen.asks_field {
-        keys.push((back.1, back.2));
-    }
     if screen.top < most_scroll(screen) {
         keys.push(("Down", words.more_text()));
+    }
+    if screen.can_go_back() && !screen.asks_field {
+        keys.push(("u", words.takes_back()));
     }
     if screen.card().is_some() && !screen.asks_field {
         keys.push(("z", words.zooms()));

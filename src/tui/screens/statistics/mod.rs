@@ -392,7 +392,8 @@ fn draw_audit(session: &Session, area: Rect, buf: &mut Buffer) {
         Some(estimate) => vec![words.audit_line(estimate)],
         None => vec![words.no_audit().to_owned()],
     };
-    for (line, y) in text.iter().zip(area.top()..area.bottom()) {
+    let top = area.bottom() - area.height.min(text.len() as u16);
+    for (line, y) in text.iter().zip(top..area.bottom()) {
         put(buf, area.x, y, area.width, line, theme.dim());
     }
 }

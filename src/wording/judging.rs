@@ -67,8 +67,8 @@ words! {
            검토하면(uncertainty:>={at}) 틀린 것의 {found} %를 찾습니다",
     audit_no_threshold: "so far uncertainty does not tell the wrong ones from the right ones"
         / "아직 불확실도로는 틀린 것과 맞은 것이 갈리지 않습니다",
-    no_audit: "nobody has judged a random sample: `labeler-tui audit` does"
-        / "아무도 표본을 판정하지 않았습니다. `labeler-tui audit`로 할 수 있습니다",
+    no_audit: "Nobody has judged a random sample yet: `labeler-tui audit`."
+        / "아직 아무도 표본을 판정하지 않았습니다: `labeler-tui audit`",
 
     vote_counts(all, a, b, equal): "{all} votes: A {a}, B {b}, neither {equal}"
         / "{all}표: A {a}, B {b}, 비슷함 {equal}",

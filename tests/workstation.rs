@@ -676,10 +676,9 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
     let mut operator = Operator::start(dir.path(), &blind);
     operator.wait_for("0/3");
     for (key, far) in [("1", "1/3"), ("0", "2/3")] {
-        // The icon and both texts; which one is whose nobody can tell.
+        // Which one is whose nobody can tell.
         operator.wait_until("both texts", |screen| {
-            let both = screen.contains("새빨간 천으로") && screen.contains(" 붉은 천으로");
-            both && screen.contains('▀')
+            screen.contains("새빨간 천으로") && screen.contains(" 붉은 천으로")
         });
         operator.press(key);
         operator.wait_for(far);

@@ -143,7 +143,7 @@ fn gone_back(
     journal.log().back(kind, &outcome.done, &outcome.changed);
     let step = step(PastStep {
         done: outcome.done.clone(),
-        change: outcome.change.clone(),
+        change: outcome.change.clone().map(Box::new),
         records: outcome.groups.len(),
     });
     stepped(outcome, Some(step), true)

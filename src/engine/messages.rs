@@ -149,8 +149,6 @@ pub enum Step {
     Redone(PastStep),
 }
 
-// A step comes once per key, and an event is moved a few times: a box would save nothing.
-#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// New or changed groups; the first ones come from the journal, before any source is read.

@@ -475,7 +475,7 @@ impl Bench {
         if !step.is_empty() {
             let past = PastStep {
                 done,
-                change: Some(change.clone()),
+                change: Some(Box::new(change.clone())),
                 records: step.len(),
             };
             self.past.push((past, step));

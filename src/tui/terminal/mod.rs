@@ -123,7 +123,8 @@ fn run_loop<A: Application>(
     if let Err(error) = terminal.draw(&app, || ()).and_then(|()| probe::request()) {
         return Ok(end.terminal_gone(&error));
     }
-    let (mut channels, continued) = Channels::connect(handle, pictures)?;
+    app.drawn();
+    let (mut channels, continued) = Channels::connect(handle, pictures, app.frames())?;
     let mut drawn = Instant::now();
     let mut urgent = true;
     loop {

@@ -9,6 +9,7 @@ use crate::record::{
     AuditEstimate, Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId,
     GroupSummary, PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
 };
+use crate::text::Said;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -110,7 +111,7 @@ pub enum Rescued {
 pub enum Warning {
     /// A row or file of the source that cannot be used as it is (a bad manifest line, a wrong
     /// hash), as the source describes it.
-    Source(String),
+    Source(Said),
     /// What an import or an export has kept aside, or could not use.
     Export(FileNotice),
     Server(ServerNotice),

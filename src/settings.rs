@@ -459,6 +459,8 @@ pub struct AuditOptions {
     pub width: f64,
     /// Only prints the present estimate.
     pub json: bool,
+    /// Where the images are, if not where the source found them.
+    pub images: Option<PathBuf>,
     pub look: LookOptions,
     /// A vocabulary file instead of the built-in one.
     pub vocabulary: Option<PathBuf>,

@@ -566,7 +566,8 @@ fn an_audit_is_judged_blind_gone_on_with_and_told_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     good_records(dir.path(), "out/labels.jsonl", "붉은");
     prints(dir.path(), &["journal", "rebuild", "--outdir", "out"]);
-    let audit = ["audit", "--outdir", "out"];
+    // Nobody need wait for the icons.
+    let audit = ["audit", "--outdir", "out", "--pictures", "none"];
     let json = ["audit", "--outdir", "out", "--json"];
     let before = json_of(dir.path(), &json);
     assert_eq!(

@@ -49,6 +49,9 @@ pub struct AuditArgs {
     /// Print the present estimate as one JSON object; no terminal needed
     #[arg(long)]
     pub json: bool,
+    /// Where the images are now, if not where the source found them
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
     #[command(flatten)]
     pub look: LookArgs,
     #[command(flatten)]
@@ -63,6 +66,7 @@ impl From<AuditArgs> for AuditOptions {
             seed: args.seed,
             width: args.width,
             json: args.json,
+            images: args.images,
             look: args.look.into(),
             vocabulary: args.vocabulary.vocabulary,
         }

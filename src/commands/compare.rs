@@ -3,7 +3,7 @@
 
 mod blind;
 
-use super::write_out;
+use super::{find_image, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
@@ -14,7 +14,7 @@ use crate::text::{count, for_line, pad, plural};
 use crate::tui::Exit;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Paths of images that only one side has, named one by one.
@@ -102,17 +102,6 @@ fn records(
         Labeled { record, picture }
     });
     Ok(records.collect())
-}
-
-/// Where the image of a line is: in the folder that was given for images, else beside its file, or
-/// beside the folder of that, as outdirs are beside their source.
-fn find_image(image_path: &str, images: Option<&Path>, beside: &Path) -> Option<ImageLocation> {
-    if let Some(folder) = images {
-        return Some(folder.join(image_path).into());
-    }
-    let folders = [beside.to_owned(), beside.join(".."), PathBuf::new()];
-    let mut places = folders.into_iter().map(|folder| folder.join(image_path));
-    places.find(|place| place.is_file()).map(Into::into)
 }
 
 fn table(comparison: &Comparison) -> String {

@@ -17,11 +17,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::export::Audited;
 use crate::outdir::{self, JOURNAL, WORDS};
 use crate::prompt;
-use crate::record::{AuditEstimate, Vocabulary};
+use crate::record::{AuditEstimate, ImageLocation, Vocabulary};
 use crate::store::Journal;
 use crate::wording::Words;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The vocabulary of a file, else the one that is built in, with the words of the outdir over it.
@@ -39,6 +39,17 @@ fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> 
     }
     outdir::check(outdir, None, &[])?;
     Journal::lock(outdir, Arc::clone(vocabulary))
+}
+
+/// Where the image of a record is: in the folder that was given for images, else beside the file of
+/// the record, or beside the folder of that, as outdirs are beside their source.
+fn find_image(image_path: &str, images: Option<&Path>, beside: &Path) -> Option<ImageLocation> {
+    if let Some(folder) = images {
+        return Some(folder.join(image_path).into());
+    }
+    let folders = [beside.to_owned(), beside.join(".."), PathBuf::new()];
+    let mut places = folders.into_iter().map(|folder| folder.join(image_path));
+    places.find(|place| place.is_file()).map(Into::into)
 }
 
 /// What the last audit has found, in words for an export.

@@ -1,6 +1,6 @@
 //! `labeler-tui audit`: a person judges a random sample of the committed records, blind.
 
-use super::{lock_journal, words_of, write_out};
+use super::{find_image, lock_journal, words_of, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::record::{AuditEstimate, GroupId, Verdict};
 use crate::settings::AuditOptions;
@@ -67,8 +67,10 @@ fn deck(options: &AuditOptions, journal: &Journal, sample: &[DrawnRecord]) -> Re
         let first = journal.version_text(drawn.group, drawn.version)?;
         let about = [&item.item_part, &item.item_description];
         let about: Vec<&str> = about.into_iter().flatten().map(String::as_str).collect();
+        let images = options.images.as_deref();
+        let known = item.file.filter(|_| images.is_none());
         Ok(Card {
-            picture: item.file,
+            picture: known.or_else(|| find_image(&item.image_path, images, &options.outdir)),
             name: item.item_name,
             about: (!about.is_empty()).then(|| about.join(" · ")),
             first: first.unwrap_or_default(),

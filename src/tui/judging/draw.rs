@@ -71,6 +71,12 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
             usize::from(placed.picture.width.saturating_sub(4)),
         );
         pane(theme, placed.picture, placed.borders, &title, false, buf);
+        // What the text has to name.
+        let (x, cells) = match placed.borders {
+            true => (placed.picture.x + 2, placed.picture.width.saturating_sub(4)),
+            false => (placed.picture.x + 1, placed.picture.width.saturating_sub(2)),
+        };
+        put(buf, x, placed.picture.y, cells, &title, theme.title());
         icon(screen, card, placed, buf);
     }
     if screen.is_zoomed() {

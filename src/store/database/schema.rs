@@ -264,6 +264,20 @@ WHERE json_valid(heads.head) AND json_valid(d.labels)
     AND d.id = json_extract(heads.head, '$.draft');
 ",
     "
+-- Only grows: what people judged of committed records without seeing what is known of them. One
+-- audit is all judgments with one seed. A judgment that is taken back is followed by another row.
+CREATE TABLE judgments (
+    id       INTEGER PRIMARY KEY,
+    at       TEXT NOT NULL,
+    seed     INTEGER NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    draft    INTEGER NOT NULL REFERENCES drafts (id),
+    verdict  TEXT NOT NULL CHECK (verdict IN ('right', 'wrong', 'unsure', 'taken_back')),
+    field    TEXT
+);
+CREATE INDEX judgments_by_group ON judgments (group_id, id);
+",
+    "
 -- The families of an outline are found without reading all of its drawings.
 DROP INDEX drawings_by_outline;
 CREATE INDEX drawings_by_outline ON drawings (outline, family) WHERE outline IS NOT NULL;
@@ -272,7 +286,7 @@ CREATE INDEX drawings_by_outline ON drawings (outline, family) WHERE outline IS 
 
 /// Tables of which no row is ever changed or removed, but by a migration.
 #[cfg(test)]
-pub const GROWING: [&str; 7] = [
+pub const GROWING: [&str; 8] = [
     "attempts",
     "failures",
     "drafts",
@@ -280,6 +294,7 @@ pub const GROWING: [&str; 7] = [
     "steps",
     "step_entries",
     "import_faults",
+    "judgments",
 ];
 
 /// Tables that hold the current state.

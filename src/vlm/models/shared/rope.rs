@@ -1,0 +1,115 @@
+//! Rotary positions: three-part ones for the language model (M-RoPE), row and column for the
+//! vision tower.
+
+use crate::vlm::architecture::Grid;
+use crate::vlm::nn::rope::{Angles, Position, frequencies};
+use candle_core::DType;
+
+/// The positions of a picture's tokens where the next text position would be `start`.
+pub fn image_positions(grid: Grid, merge: usize, start: u32) -> Vec<Position> {
+    let (rows, columns) = (grid.h / merge, grid.w / merge);
+    let mut positions = Vec::with_capacity(grid.t * rows * columns);
+    for t in 0..grid.t {
+        for row in 0..rows {
+            for column in 0..columns {
+                positions.push([t, row, column].map(|offset| start + offset as u32));
+            }
+        }
+    }
+    positions
+}
+
+/// The language model's frequencies.
+#[derive(Debug)]
+pub struct TextRope {
+    inverse: Vec<f32>,
+    /// Which part of a position each frequency follows.
+    part: Vec<usize>,
+}
+
+impl TextRope {
+    /// With base `theta`; each frequency follows its part of a position.
+    pub fn new(theta: f64, part: &[usize]) -> Self {
+        Self {
+            inverse: frequencies(theta, part.len()),
+            part: part.to_vec(),
+        }
+    }
+
+    pub fn angles(&self, positions: &[Position], dtype: DType) -> Angles {
+        let half = self.inverse.len();
+        let mut angles = Vec::with_capacity(positions.len() * half);
+        for position in positions {
+            let each = self.part.iter().zip(&self.inverse);
+            angles.extend(each.map(|(part, inverse)| position[*part] as f32 * inverse));
+        }
+        Angles::new(&angles, half, dtype)
+    }
+}
+
+/// The vision tower's frequencies: half of them follow the row, half the column.
+#[derive(Debug)]
+pub struct VisionRope {
+    inverse: Vec<f32>,
+}
+
+impl VisionRope {
+    pub fn new(theta: f64, head_dim: usize) -> Self {
+        Self {
+            inverse: frequencies(theta, head_dim / 4),
+        }
+    }
+
+    /// The angles of patches at these rows and columns.
+    pub fn angles(&self, places: &[Place], dtype: DType) -> Angles {
+        let half = self.inverse.len() * 2;
+        let mut angles = Vec::with_capacity(places.len() * half);
+        for (row, column) in places {
+            for place in [row, column] {
+                angles.extend(self.inverse.iter().map(|inverse| *place as f32 * inverse));
+            }
+        }
+        Angles::new(&angles, half, dtype)
+    }
+}
+
+/// Row and column of a patch in its frame.
+pub type Place = (usize, usize);
+
+/// Row and column of each patch of a frame, in the order in which patches are laid out: the
+/// patches of one token lie together.
+pub fn merged_order(h: usize, w: usize, merge: usize) -> impl Iterator<Item = Place> {
+    let tokens =
+        (0..h / merge).flat_map(move |row| (0..w / merge).map(move |column| (row, column)));
+    tokens.flat_map(move |(row, column)| {
+        (0..merge * merge).map(move |i| (row * merge + i / merge, column * merge + i % merge))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_counts_on_from_its_longer_side() {
+        let wide = Grid { t: 1, h: 2, w: 6 };
+        let positions = image_positions(wide, 2, 5);
+        assert_eq!(positions, [[5, 5, 5], [5, 5, 6], [5, 5, 7]]);
+    }
+
+    #[test]
+    fn patches_of_one_token_lie_together() {
+        let order: Vec<_> = merged_order(2, 4, 2).collect();
+        let expected = [
+            (0, 0),
+            (0, 1),
+            (1, 0),
+            (1, 1),
+            (0, 2),
+            (0, 3),
+            (1, 2),
+            (1, 3),
+        ];
+        assert_eq!(order, expected);
+    }
+}

@@ -6,9 +6,10 @@ use super::tables::computed::read_colors;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts};
 use super::tables::groups::{GroupRow, read_group};
 use super::tables::states::read_current;
+use super::tables::steps::edits_of;
 use crate::error::Result;
 use crate::record::fixes::{FixFacts, FixableRecord};
-use crate::record::{GroupId, GroupSummary, Labels, Names, Origin};
+use crate::record::{Change, GroupId, GroupSummary, Labels, Names, Origin};
 use rusqlite::{Connection, OptionalExtension};
 
 /// What is known of a group whose draft this is.
@@ -35,19 +36,22 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
         confidence: draft.confidence.clone(),
         others: answers.filter(|labels| *labels != draft.labels).collect(),
         is_duplicate: is_duplicate.unwrap_or_default(),
-        unedited: unedited(db, id, draft)?,
+        unedited: unedited(db, id, draft)?.map(|labels| {
+            let item_name = names.of_text(&labels).to_owned();
+            (labels, item_name)
+        }),
     })
 }
 
-/// The newest text of a group that is no edit, where this draft is an edit that keeps its label.
+/// The newest text of a group that is no edit, where this draft is what fixes alone have made of it.
 fn unedited(db: &Connection, id: GroupId, draft: &DraftRow) -> Result<Option<Labels>> {
-    if draft.origin != Origin::Edit {
+    let is_fix = |change: &Change| matches!(change, Change::Fix { .. });
+    if draft.origin != Origin::Edit || !edits_of(db, id)?.iter().all(is_fix) {
         return Ok(None);
     }
     let mut texts = read_drafts(db, id)?.into_iter().rev().map(|(_, text)| text);
     let unedited = texts.find(|text| text.origin != Origin::Edit);
-    let labels = unedited.map(|text| text.labels);
-    Ok(labels.filter(|labels| labels.label_ko() == draft.labels.label_ko()))
+    Ok(unedited.map(|text| text.labels))
 }
 
 /// A group's draft with what its fixes need; `None` where there is no draft.

@@ -10,8 +10,8 @@ pub struct FixContext<'a> {
     pub part: Option<&'a str>,
     /// What other answers say of the icon.
     pub others: &'a [Labels],
-    /// The text that edits have made these labels of, where its label was the same.
-    pub unedited: Option<&'a Labels>,
+    /// The text that fixes alone have made these labels of, and the name that it goes by.
+    pub unedited: Option<(&'a Labels, &'a str)>,
 }
 
 impl<'a> FixContext<'a> {

@@ -19,14 +19,15 @@ pub struct FixFacts {
     pub confidence: Vec<FieldConfidence>,
     /// What other answers say of the icon.
     pub others: Vec<Labels>,
-    /// The text that edits have made these labels of, where its label was the same.
-    pub unedited: Option<Labels>,
+    /// The text that fixes alone have made these labels of, and the name that it goes by.
+    pub unedited: Option<(Labels, String)>,
     /// Whether another image has the very same label.
     pub is_duplicate: bool,
 }
 
 impl FixFacts {
     pub fn context<'a>(&'a self, vocabulary: &'a Vocabulary) -> FixContext<'a> {
+        let unedited = self.unedited.as_ref();
         FixContext {
             rules: RuleContext {
                 vocabulary,
@@ -40,7 +41,7 @@ impl FixFacts {
             },
             part: self.part.as_deref(),
             others: &self.others,
-            unedited: self.unedited.as_ref(),
+            unedited: unedited.map(|(labels, name)| (labels, name.as_str())),
         }
     }
 

@@ -4,7 +4,6 @@ use super::context::FixContext;
 use super::offer::{fix, reasons_after};
 use super::ways::{mistakes_colors, mistakes_kind};
 use crate::record::{FixKind, Labels, Reason};
-use std::iter;
 
 /// Two fixes that undo each other would go on for ever.
 const MOST_PASSES: usize = 4;
@@ -75,13 +74,18 @@ struct Mistaken {
 }
 
 impl Mistaken {
-    /// A label that was edited is also judged by what stood there before.
+    /// What fixes have made is also judged by what stood there before.
     fn by(labels: &Labels, context: &FixContext) -> Self {
-        let texts = || iter::once(labels).chain(context.unedited);
-        Self {
-            kind: texts().any(|labels| mistakes_kind(labels, context)),
-            colors: texts().any(|labels| mistakes_colors(labels, context)),
+        let mut mistaken = Self {
+            kind: mistakes_kind(labels, context),
+            colors: mistakes_colors(labels, context),
+        };
+        if let Some((labels, item_name)) = context.unedited {
+            let context = &context.under(item_name);
+            mistaken.kind |= mistakes_kind(labels, context);
+            mistaken.colors |= mistakes_colors(labels, context);
         }
+        mistaken
     }
 
     fn any(&self) -> bool {

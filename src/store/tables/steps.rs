@@ -52,6 +52,19 @@ pub fn read_change(db: &Connection, step: i64) -> Result<Option<Change>> {
     Ok(change.and_then(|change| from_json(&change).ok()))
 }
 
+/// What operators did that gave a group another draft.
+pub fn edits_of(db: &Connection, group: GroupId) -> Result<Vec<Change>> {
+    let changes: Vec<String> = db
+        .prepare_cached(
+            "SELECT s.change FROM step_entries e JOIN steps s ON s.id = e.step
+             WHERE e.group_id = ?1 AND s.change IS NOT NULL
+                 AND json_extract(e.before, '$.draft') IS NOT json_extract(e.after, '$.draft')",
+        )
+        .and_then(|mut select| select.query_map([group.0], |row| row.get(0))?.collect())
+        .map_err(doing("reading the steps"))?;
+    changes.iter().map(|change| from_json(change)).collect()
+}
+
 /// Every step in order: its number, its kind, and the step that it undid or redid.
 pub fn all_steps(db: &Connection) -> Result<Vec<(i64, String, Option<i64>)>> {
     db.prepare("SELECT id, kind, target FROM steps ORDER BY id")

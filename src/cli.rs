@@ -8,6 +8,7 @@ mod invocation;
 mod layers;
 mod man;
 mod pages;
+mod retriever_args;
 mod values;
 
 pub use args::{Cli, Command};

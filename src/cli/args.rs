@@ -2,6 +2,7 @@
 
 use super::dataset_args::ExportArgs;
 use super::pages;
+use super::retriever_args::EmbedArgs;
 use super::values::{
     OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
     parse_bytes, parse_device, parse_temperature, pictures, precision, quantize, source_type,
@@ -59,6 +60,8 @@ pub enum Command {
     Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
+    /// Print the vectors that a retriever gives images and texts
+    Embed(EmbedArgs),
     /// Write one HTML page with all records, their icons and statistics
     ///
     /// The page needs no network and no other file. Reads the journal only, also while the

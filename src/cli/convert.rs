@@ -43,6 +43,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             dry_run: args.dry_run,
         }),
         Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
+        Some(Command::Embed(args)) => Invocation::Embed(Box::new(args.options()?)),
         Some(Command::Report(args)) => Invocation::Report(ReportOptions {
             outdir: args.outdir.outdir,
             html: args.html,
@@ -62,7 +63,7 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
     })
 }
 
-fn usage(cause: impl std::fmt::Display, hint: &str) -> Error {
+pub(super) fn usage(cause: impl std::fmt::Display, hint: &str) -> Error {
     Error::new(ErrorKind::Usage, cause).with_hint(hint)
 }
 
@@ -326,7 +327,7 @@ fn clean_key(key: &str) -> &str {
 }
 
 /// The hub client's own switch counts as `--offline`.
-fn hub_offline() -> bool {
+pub(super) fn hub_offline() -> bool {
     std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
         ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
     })

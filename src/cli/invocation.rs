@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DoctorOptions,
-    FixOptions, JournalOptions, ListOptions, ReportOptions, RunOptions,
+    EmbedOptions, FixOptions, JournalOptions, ListOptions, ReportOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -18,6 +18,7 @@ pub enum Invocation {
     List(ListOptions),
     Fix(FixOptions),
     Export(Box<DatasetOptions>),
+    Embed(Box<EmbedOptions>),
     Report(ReportOptions),
     Journal(JournalOptions),
     Show(BuiltinFile),

@@ -1,17 +1,29 @@
-//! Bicubic resampling of 8-bit RGB that gives the same bytes as Pillow's `Image.BICUBIC`.
+//! Resampling of 8-bit RGB that gives the same bytes as Pillow's `Image.BICUBIC` and `BILINEAR`.
 
 use super::Picture;
 
 /// Weights are integers of this many fractional bits, as in Pillow.
 const BITS: u32 = 22;
 
-/// Resizes to `width` x `height`; smooths over the covered pixels where a side becomes smaller.
+/// How a pixel is made from those around its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    Bicubic,
+    Bilinear,
+}
+
+/// [`resize`] by [`Filter::Bicubic`].
 pub fn resize_bicubic(picture: &Picture, width: u32, height: u32) -> Picture {
+    resize(picture, width, height, Filter::Bicubic)
+}
+
+/// Resizes to `width` x `height`; smooths over the covered pixels where a side becomes smaller.
+pub fn resize(picture: &Picture, width: u32, height: u32, filter: Filter) -> Picture {
     let (from_width, from_height) = (picture.width as usize, picture.height as usize);
     let (to_width, to_height) = (width as usize, height as usize);
     let mut rgb = picture.rgb.clone();
     if from_width != to_width {
-        let taps = taps(from_width, to_width);
+        let taps = taps(from_width, to_width, filter);
         rgb = rgb
             .chunks_exact((from_width * 3).max(1))
             .flat_map(|row| {
@@ -24,7 +36,7 @@ pub fn resize_bicubic(picture: &Picture, width: u32, height: u32) -> Picture {
     }
     if from_height != to_height {
         let row_bytes = to_width * 3;
-        rgb = taps(from_height, to_height)
+        rgb = taps(from_height, to_height, filter)
             .iter()
             .flat_map(|tap| {
                 let rgb = &rgb;
@@ -55,17 +67,21 @@ impl Tap {
     }
 }
 
-fn taps(from: usize, to: usize) -> Vec<Tap> {
+fn taps(from: usize, to: usize, filter: Filter) -> Vec<Tap> {
     let scale = from as f64 / to as f64;
     let stretch = scale.max(1.0);
-    let support = 2.0 * stretch;
+    let (reach, weigh): (f64, fn(f64) -> f64) = match filter {
+        Filter::Bicubic => (2.0, cubic),
+        Filter::Bilinear => (1.0, triangle),
+    };
+    let support = reach * stretch;
     (0..to)
         .map(|target| {
             let center = (target as f64 + 0.5) * scale;
             let start = (center - support + 0.5).max(0.0) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
             let weights: Vec<f64> = (start..end)
-                .map(|source| cubic((source as f64 - center + 0.5) / stretch))
+                .map(|source| weigh((source as f64 - center + 0.5) / stretch))
                 .collect();
             let sum: f64 = weights.iter().sum();
             Tap {
@@ -90,4 +106,8 @@ fn cubic(x: f64) -> f64 {
     } else {
         0.0
     }
+}
+
+fn triangle(x: f64) -> f64 {
+    (1.0 - x.abs()).max(0.0)
 }

@@ -4,7 +4,7 @@ use super::errors::{doing, unreadable};
 use super::fixes;
 use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
-use super::tables::computed::read_colors;
+use super::tables::computed::read_observed;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
 use super::tables::from_json;
 use super::tables::groups::{IS_DISPLACED, read_group};
@@ -120,9 +120,9 @@ pub fn detail(
     };
     let group = read_group(db, id)?;
     let current = read_current(db, id)?.unwrap_or_default();
-    let colors = read_colors(db, id)?;
+    let observed = read_observed(db, id)?;
     let versions = versions(db, id, |row: &DraftRow| {
-        let facts = row.facts(vocabulary, &group.item.item_name, colors.as_ref());
+        let facts = row.facts(vocabulary, &group.item.item_name, &observed);
         about_reasons(&row.labels, &facts)
     })?;
     let number = current.review.draft;
@@ -154,7 +154,7 @@ pub fn detail(
         image_sha256: group.sha256,
         other_names: group.other_names,
         rows: group.rows,
-        colors,
+        colors: observed.colors,
         draft,
         versions,
         attempts: attempts_of(db, id)?,

@@ -263,6 +263,13 @@ UPDATE heads SET labels = d.labels FROM drafts d
 WHERE json_valid(heads.head) AND json_valid(d.labels)
     AND d.id = json_extract(heads.head, '$.draft');
 ",
+    "
+-- Computed by a retriever: whether the texts of a record find its image. Can be rebuilt.
+CREATE TABLE retrieved (
+    group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+    finding  TEXT NOT NULL
+);
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.
@@ -283,7 +290,7 @@ pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
 
 /// Tables that are computed from the others and from the images.
 #[cfg(test)]
-pub const COMPUTED: [&str; 3] = ["colors", "drawings", "checks"];
+pub const COMPUTED: [&str; 4] = ["colors", "drawings", "retrieved", "checks"];
 
 /// The `application_id` of a journal; one of before it was set has 0.
 pub const APPLICATION_ID: i64 = 0x4c54_5549;

@@ -158,6 +158,17 @@ vectorized! {
 }
 
 vectorized! {
+    fn gelu_tanh_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
+        // (1 + tanh(u)) / 2 = 1 / (1 + e^(-2 u)), and this is 2 sqrt(2 / pi).
+        const SCALE: f32 = 1.595_769_1;
+        for (out, x) in out.iter_mut().zip(x) {
+            let u = SCALE * *x * mul_add::<FMA>(0.044_715 * *x, *x, 1.0);
+            out.write(*x / (1.0 + exp::<FMA>(-u)));
+        }
+    }
+}
+
+vectorized! {
     /// Turns scores into weights that add up to one.
     pub(crate) fn softmax_row(row: &mut [f32]) {
         let top = max(row);
@@ -326,6 +337,15 @@ pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
     launch!(x * launch!(candle_nn::ops::sigmoid(&launch!((x * 1.702)?))?))
 }
 
+/// GELU by its approximation with `tanh`: `(rows, width)` to the same.
+pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
+    if is_plain(x) {
+        // SAFETY: it writes as many numbers as a row and the out row have, the width of `x`.
+        return unsafe { map_rows(x, x.dim(D::Minus1)?, gelu_tanh_row) };
+    }
+    launch!(x.gelu())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,6 +394,7 @@ mod tests {
         assert!(furthest(&swiglu(&x).unwrap(), &product) < 1e-5);
         let gelu = (&x * candle_nn::ops::sigmoid(&(&x * 1.702).unwrap()).unwrap()).unwrap();
         assert!(furthest(&quick_gelu(&x).unwrap(), &gelu) < 1e-5);
+        assert!(furthest(&gelu_tanh(&x).unwrap(), &x.gelu().unwrap()) < 1e-5);
     }
 
     #[test]

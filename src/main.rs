@@ -43,6 +43,10 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let complete = export::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(if complete { 0 } else { 3 }));
         }
+        Invocation::Retrieval(options) => {
+            let complete = retriever::retrieval::run(&options, &mut stdout)?;
+            return Ok(ExitCode::from(if complete { 0 } else { 3 }));
+        }
         Invocation::Embed(options) => retriever::embed::run(&options, &mut stdout)?,
         Invocation::Report(options) => commands::report::run(&options, &mut stdout)?,
         Invocation::Journal(options) => {

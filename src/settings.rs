@@ -168,6 +168,19 @@ pub struct EmbedOptions {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrievalOptions {
+    pub outdir: PathBuf,
+    pub retriever: RetrieverOptions,
+    /// Records too that nobody has committed.
+    pub drafts: bool,
+    /// What shows through transparent pixels.
+    pub background: Background,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteOptions {
     /// Base addresses that end in `/v1`; requests go to the least busy.
     pub endpoints: Vec<String>,

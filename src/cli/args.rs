@@ -2,11 +2,11 @@
 
 use super::dataset_args::ExportArgs;
 use super::pages;
-use super::retriever_args::EmbedArgs;
+use super::retriever_args::{EmbedArgs, RetrievalArgs};
 use super::values::{
-    OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
-    parse_bytes, parse_device, parse_temperature, pictures, precision, quantize, source_type,
-    ui_lang, whole,
+    OutdirArgs, VocabularyArgs, background, boolish, equipment_name, lang, log_level, names,
+    only_source, parse_bytes, parse_device, parse_temperature, pictures, precision, quantize,
+    source_type, ui_lang, whole,
 };
 use crate::record::{Background, SourceType};
 use crate::settings::{
@@ -60,6 +60,11 @@ pub enum Command {
     Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
+    /// Find out whether the texts of each record find its image, by the model that searches
+    ///
+    /// The workstation must be closed: a label that does not find its image gets the reason
+    /// not_found there.
+    Retrieval(RetrievalArgs),
     /// Print the vectors that a retriever gives images and texts
     Embed(EmbedArgs),
     /// Write one HTML page with all records, their icons and statistics
@@ -181,13 +186,6 @@ pub struct FixArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub vocabulary: VocabularyArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct VocabularyArgs {
-    /// A vocabulary file instead of the built-in one
-    #[arg(long, value_name = "FILE", env = "LABELER_VOCABULARY")]
-    pub vocabulary: Option<PathBuf>,
 }
 
 /// What is labeled and where the labels go; the same for labeling and `doctor`.

@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::settings::{
     AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DoctorOptions,
-    EmbedOptions, FixOptions, JournalOptions, ListOptions, ReportOptions, RunOptions,
+    EmbedOptions, FixOptions, JournalOptions, ListOptions, ReportOptions, RetrievalOptions,
+    RunOptions,
 };
 use clap_complete::Shell;
 
@@ -18,6 +19,7 @@ pub enum Invocation {
     List(ListOptions),
     Fix(FixOptions),
     Export(Box<DatasetOptions>),
+    Retrieval(Box<RetrievalOptions>),
     Embed(Box<EmbedOptions>),
     Report(ReportOptions),
     Journal(JournalOptions),

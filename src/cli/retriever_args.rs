@@ -1,11 +1,14 @@
 //! The options of the commands that run a retriever.
 
-use super::convert::{hub_offline, usage};
-use super::values::{background, boolish, parse_device, precision, quantize};
+use super::values::{
+    OutdirArgs, VocabularyArgs, background, boolish, hub_offline, parse_device, precision,
+    quantize, usage,
+};
 use crate::error::Result;
 use crate::record::Background;
 use crate::settings::{
-    DeviceChoice, EmbedOptions, ModelOptions, Precision, Quantize, RetrieverOptions,
+    DeviceChoice, EmbedOptions, ModelOptions, Precision, Quantize, RetrievalOptions,
+    RetrieverOptions,
 };
 use clap::Args;
 use std::path::PathBuf;
@@ -109,6 +112,37 @@ impl EmbedArgs {
             images: self.image,
             texts: self.text,
             background: self.retriever.alpha_bg,
+            json: self.json,
+            retriever: self.retriever.options()?,
+        })
+    }
+}
+
+/// All images and texts are embedded once and kept in the outdir; texts that have not changed cost
+/// nothing the next time. Exit status: 0 all images were searched; 3 some cannot be read.
+#[derive(Debug, Args)]
+pub struct RetrievalArgs {
+    #[command(flatten)]
+    pub outdir: OutdirArgs,
+    /// Search for records too that nobody has committed
+    #[arg(long)]
+    pub drafts: bool,
+    /// One JSON object: figures of the set, and what each text of each record finds
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub retriever: RetrieverArgs,
+    #[command(flatten)]
+    pub vocabulary: VocabularyArgs,
+}
+
+impl RetrievalArgs {
+    pub fn options(self) -> Result<RetrievalOptions> {
+        Ok(RetrievalOptions {
+            outdir: self.outdir.outdir,
+            drafts: self.drafts,
+            background: self.retriever.alpha_bg,
+            vocabulary: self.vocabulary.vocabulary,
             json: self.json,
             retriever: self.retriever.options()?,
         })

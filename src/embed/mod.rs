@@ -5,6 +5,7 @@
 //! - `pixels`, `tokens`, `spiece`: what the towers are given
 //! - `vision`, `text`, `encoder`: the towers
 //! - [`vectors`], [`ranking`]: vectors that are kept, and compared
+//! - [`named`]: a retriever as the journal names it
 //!
 //! The layers are those of [`crate::vlm::nn`]; towers and preparation are checked against
 //! transformers.
@@ -13,6 +14,7 @@ mod adapter;
 mod checkpoint;
 mod config;
 mod encoder;
+pub mod named;
 mod pixels;
 pub mod ranking;
 mod spiece;

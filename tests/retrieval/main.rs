@@ -7,6 +7,7 @@
 #[allow(dead_code)]
 mod common;
 mod embed;
+mod measure;
 mod refused;
 
 use labeler_tui::embed::Retriever;

@@ -1,6 +1,8 @@
 //! The commands that run a retriever.
 
 pub mod embed;
+mod measure;
+pub mod retrieval;
 
 use super::opening::opening_bar;
 use crate::embed::Retriever;

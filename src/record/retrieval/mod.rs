@@ -54,8 +54,12 @@ impl Retrieved {
 
     /// The finding that says that the label does not find its image.
     pub fn miss(&self, labels: &Labels) -> Option<&Finding> {
-        let most = FIRST.max(self.images / PARTS);
-        self.of(labels).filter(|label| label.rank_outside > most)
+        self.of(labels).filter(|label| self.is_miss(label))
+    }
+
+    /// Whether the image is too far down to be found.
+    pub fn is_miss(&self, finding: &Finding) -> bool {
+        finding.rank_outside > FIRST.max(self.images / PARTS)
     }
 }
 

@@ -408,6 +408,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::VocabularyPreview { .. }
         | Event::Vocabulary(_)
         | Event::FixPreview { .. }
+        | Event::Found { .. }
         | Event::Remembered { .. }
         | Event::Idle => return None,
     })

@@ -56,6 +56,8 @@ pub enum Command {
         key: String,
         value: String,
     },
+    /// Requests all images by how like a text they are; answered by `Event::Found`, or a warning.
+    Search(String),
     Pause,
     Resume,
     /// While nothing can be saved: try again now, with the cure that was offered.
@@ -115,7 +117,7 @@ pub enum Warning {
     Model(ModelNotice),
     /// New attempts were requested, but there is no model.
     NoModel,
-    /// A change that cannot be made to these groups; the journal is as it was.
+    /// What was asked for cannot be done; the journal is as it was.
     Refused(Error),
     /// A file in the outdir holds what an earlier run did and the journal does not have; told at
     /// each start until it has been brought back.
@@ -173,6 +175,11 @@ pub enum Event {
         groups: Vec<GroupId>,
         kind: FixKind,
         preview: FixPreview,
+    },
+    /// The images that can be searched, those most like the text first.
+    Found {
+        text: String,
+        groups: Vec<GroupId>,
     },
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {

@@ -12,6 +12,7 @@ mod messages;
 mod metrics;
 mod queue;
 mod results;
+mod search;
 mod start;
 mod words;
 mod workers;

@@ -36,8 +36,8 @@ pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
 pub use field::{Field, FieldFilter, Kind};
-pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Neighbor, Origin, Version};
-pub use item::{ImageLocation, Item, SourceType};
+pub use group::{Draft, GroupDetail, GroupSummary, Listed, Neighbor, Origin, Version};
+pub use item::{GroupId, ImageLocation, Item, SourceType};
 pub use labels::{Labels, QualityFlags, Record};
 pub use likeness::{Appearance, Approved, ApprovedRecords};
 pub use naming::Names;

@@ -191,6 +191,11 @@ impl Journal {
         read_retrieved(self.database.read(), group)
     }
 
+    /// The images whose content is known, with their SHA-256.
+    pub fn image_hashes(&self) -> Result<Vec<(GroupId, String)>> {
+        images::image_hashes(self.database.read())
+    }
+
     /// What came out when all records were last searched for; `None` before the first time.
     pub fn retrieval(&self) -> Result<Option<RetrievalSummary>> {
         images::retrieval(self.database.read())

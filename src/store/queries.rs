@@ -14,7 +14,8 @@ use crate::error::Result;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Origin, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
+    Neighbor, Origin, Reason, Retrieved, Signal, SourceType, Version, Vocabulary,
+    VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
@@ -137,6 +138,10 @@ pub fn detail(
         Some(record) => read_record(db, record)?,
         None => None,
     };
+    let confused = match &observed.retrieved {
+        Some(retrieved) => confused(db, estimator, &summary, retrieved)?,
+        None => None,
+    };
     let fixable = fixes::record(db, &summary)?;
     let offered = fixable.map(|record| {
         let FixableRecord {
@@ -166,6 +171,27 @@ pub fn detail(
         current,
         // The engine knows them.
         neighbors: Vec::new(),
+        confused,
+    }))
+}
+
+/// The record that a search by the label finds instead, as it is now.
+fn confused(
+    db: &Connection,
+    estimator: &Estimator,
+    of: &GroupSummary,
+    retrieved: &Retrieved,
+) -> Result<Option<Neighbor>> {
+    let missed = retrieved.miss(&of.labels);
+    let Some(other) = missed.and_then(|finding| finding.confused.as_ref()) else {
+        return Ok(None);
+    };
+    let other = summary(db, estimator, other.group)?;
+    Ok(other.map(|other| Neighbor {
+        group: other.id,
+        label: other.labels.label_ko().to_owned(),
+        image_path: other.image_path,
+        item_name: other.name,
     }))
 }
 

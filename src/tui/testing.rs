@@ -131,6 +131,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         failure: None,
         committed: None,
         neighbors: Vec::new(),
+        confused: None,
         summary,
     };
     match state {

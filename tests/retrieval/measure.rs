@@ -28,7 +28,7 @@ fn desk() -> Desk {
 
 fn picture(at: usize) -> image::RgbaImage {
     image::RgbaImage::from_fn(20, 20, |x, y| {
-        let cell = (x / 5 + 7 * (y / 5)) as usize * (at * at + 3);
+        let cell = (x / 5 + 7 * (y / 5) + 1) as usize * (2 * at + 3);
         let level = |by: usize| (cell * by % 256) as u8;
         image::Rgba([level(31), level(57), level(101), 255])
     })

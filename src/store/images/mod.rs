@@ -9,7 +9,7 @@ mod retrieved;
 pub use approved::{appearance, approved};
 pub use derived::{add_derived, derived_labels};
 pub use family::{Relatives, relatives};
-pub use retrieved::{retrieval, set_retrieved};
+pub use retrieved::{image_hashes, retrieval, set_retrieved};
 
 use super::checks::check_group;
 use super::errors::doing;

@@ -5,6 +5,7 @@ use crate::record::{GroupId, RetrievalSummary, Retrieved, Vocabulary};
 use crate::store::checks::check_group;
 use crate::store::errors::doing;
 use crate::store::tables::computed::{clear_retrieved, write_retrieved};
+use crate::store::tables::groups::IS_DISPLACED;
 use crate::store::tables::states::StateWriter;
 use crate::store::tables::{from_json, meta, to_json};
 use rusqlite::Connection;
@@ -43,4 +44,17 @@ pub fn set_retrieved(
 pub fn retrieval(db: &Connection) -> Result<Option<RetrievalSummary>> {
     let text = meta::get(db, SUMMARY)?;
     text.map(|text| from_json(&text)).transpose()
+}
+
+/// The images whose content is known and that are at a path, with their SHA-256.
+pub fn image_hashes(db: &Connection) -> Result<Vec<(GroupId, String)>> {
+    db.prepare_cached(&format!(
+        "SELECT g.id, g.sha256 FROM groups g
+         WHERE g.sha256 IS NOT NULL AND NOT {IS_DISPLACED} ORDER BY g.id"
+    ))
+    .and_then(|mut select| {
+        let row = |row: &rusqlite::Row| Ok((GroupId(row.get(0)?), row.get(1)?));
+        select.query_map([], row)?.collect()
+    })
+    .map_err(doing("reading the images"))
 }

@@ -135,6 +135,24 @@ fn a_label_that_does_not_find_its_icon_has_a_reason_until_it_is_edited() {
     );
     let other = record["label"]["confused"]["image_path"].as_str().unwrap();
     assert!(reason["about"][1].as_str().unwrap().contains(other));
+    // The page and the card say it too.
+    ended(&mut desk.plain(&["report", "--outdir", "out", "--html", "page.html"])).expect(0);
+    let page = std::fs::read_to_string(desk.path().join("page.html")).unwrap();
+    let (_, data) = page.split_once("id=\"data\">").unwrap();
+    let data: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    let shown = data["records"].as_array().unwrap();
+    let shown = shown.iter().find(|it| it["path"] == path).unwrap();
+    assert_eq!(shown["instead"], other);
+    assert!(page.contains("find their icon first"));
+    let export = [
+        "export", "--outdir", "out", "--to", "set", "--format", "sidecar",
+    ];
+    ended(&mut desk.plain(&export)).expect(0);
+    let card = std::fs::read_to_string(desk.path().join("set/README.md")).unwrap();
+    assert!(
+        card.contains("## Retrieval") && card.contains("| labels | 40 |"),
+        "{card}"
+    );
     // Off again: nobody knows what another text finds.
     let mut journal = journal(&desk);
     let group = journal.group_at(path).unwrap().unwrap();

@@ -1,8 +1,8 @@
 //! What the rules say of drafts, kept up to date.
 
 use super::errors::doing;
-use super::rules::{Facts, reasons};
-use super::tables::computed::{Observed, read_observed, write_check};
+use super::rules::{Facts, Observed, reasons};
+use super::tables::computed::{read_observed, write_check};
 use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::read_group;
 use super::tables::meta;

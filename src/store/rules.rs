@@ -1,10 +1,17 @@
 //! Where the journal asks the rules, after every edit.
 
-use super::tables::computed::Observed;
 use crate::record::{
-    FieldConfidence, Labels, Names, Reason, RuleContext, Vocabulary, about, check,
+    ColorHistogram, FieldConfidence, Labels, Names, Reason, Retrieved, RuleContext, Vocabulary,
+    about, check,
 };
 use crate::text::clean_text;
+
+/// What is known of a group's image that the rules look at.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub colors: Option<ColorHistogram>,
+    pub retrieved: Option<Retrieved>,
+}
 
 /// What the rules look at besides the labels.
 pub struct Facts<'a> {

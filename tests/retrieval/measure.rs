@@ -203,7 +203,13 @@ fn nothing_is_computed_twice_and_edits_are_compared_with_the_first_texts() {
         }
     }
     let anew = measured(&desk);
-    assert_eq!(anew["records"], edited["records"]);
+    let ranks = |measured: &Value| -> Vec<Value> {
+        let records = measured["records"].as_array().unwrap().iter();
+        records
+            .map(|record| record["label"]["rank"].clone())
+            .collect()
+    };
+    assert_eq!(ranks(&anew), ranks(&edited));
 }
 
 #[test]

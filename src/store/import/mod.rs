@@ -9,8 +9,7 @@ mod line;
 mod tally;
 
 use super::errors::doing;
-use super::rules::reasons;
-use super::tables::computed::Observed;
+use super::rules::{Observed, reasons};
 use super::tables::drafts::{DraftRow, insert_draft};
 use super::tables::groups::{
     GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::icon::Drawing;
 use crate::record::{ColorHistogram, GroupId, Origin, Reason, Retrieved, Signal, agreement};
 use crate::store::errors::doing;
+use crate::store::rules::Observed;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub fn write_colors(db: &Connection, group: GroupId, colors: &ColorHistogram) -> Result<()> {
@@ -53,13 +54,6 @@ pub fn read_retrieved(db: &Connection, group: GroupId) -> Result<Option<Retrieve
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
         .map_err(doing("reading what was found"))?;
     text.map(|text| from_json(&text)).transpose()
-}
-
-/// What is known of a group's image that the rules look at.
-#[derive(Debug, Clone, Default)]
-pub struct Observed {
-    pub colors: Option<ColorHistogram>,
-    pub retrieved: Option<Retrieved>,
 }
 
 pub fn read_observed(db: &Connection, group: GroupId) -> Result<Observed> {

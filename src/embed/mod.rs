@@ -35,7 +35,7 @@ pub type Vector = Vec<f32>;
 
 /// Rows of all inputs that are computed together: enough for the kernels, and few enough to stay
 /// near the processor.
-const ROWS: usize = 2048;
+const ROWS: usize = 1024;
 
 /// What gives texts their vectors.
 pub struct TextEmbedder {

@@ -410,6 +410,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::FixPreview { .. }
         | Event::Found { .. }
         | Event::Remembered { .. }
+        | Event::Audited(_)
         | Event::Idle => return None,
     })
 }

@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DoctorOptions,
-    EmbedOptions, FixOptions, JournalOptions, ListOptions, ReportOptions, RetrievalOptions,
-    RunOptions,
+    AskOptions, AuditOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions,
+    DoctorOptions, EmbedOptions, FixOptions, JournalOptions, ListOptions, ReportOptions,
+    RetrievalOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -16,6 +16,7 @@ pub enum Invocation {
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
     Compare(CompareOptions),
+    Audit(Box<AuditOptions>),
     List(ListOptions),
     Fix(FixOptions),
     Export(Box<DatasetOptions>),

@@ -183,6 +183,14 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A part of one, such as 0.05.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("expected a number between 0 and 1, such as 0.05".to_owned()),
+    }
+}
+
 pub fn parse_temperature(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),

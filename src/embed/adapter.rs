@@ -76,7 +76,7 @@ impl Adapter {
         linear: &BTreeMap<String, (usize, usize)>,
     ) -> Result<()> {
         let shown = self.weights.shown();
-        let tensors = Weights::open(std::slice::from_ref(&self.weights), str::to_owned)?;
+        let tensors = Weights::open(std::slice::from_ref(&self.weights), None, str::to_owned)?;
         let mut pairs: BTreeMap<&str, [Option<(&str, &[usize])>; 2]> = BTreeMap::new();
         let mut unknown = Vec::new();
         for (name, shape) in tensors.shapes() {

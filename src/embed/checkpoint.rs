@@ -59,7 +59,7 @@ impl Checkpoint {
         };
         let files = checkpoint::find(&options.model, &gate, on_download)?;
         let config = Config::open(&files)?;
-        let mut weights = Weights::open(&files.weights, tensor_name)?;
+        let mut weights = Weights::open(&files.weights, None, tensor_name)?;
         let mut expected = VisionTower::tensors(&config.vision_config);
         expected.extend(TextTower::tensors(&config.text_config));
         expected.extend(["logit_scale", "logit_bias"].map(|name| (name.to_owned(), vec![1])));

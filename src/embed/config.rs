@@ -4,7 +4,8 @@ use crate::error::Result;
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::config::{check_sizes, invalid};
 use crate::vlm::checkpoint::files::CheckpointFile;
-use crate::vlm::checkpoint::refusals::{Refusal, packed};
+use crate::vlm::checkpoint::packing::Packing;
+use crate::vlm::checkpoint::refusals::Refusal;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -172,7 +173,12 @@ pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
         Err(error) => Some(Refusal::new(error.cause, error.hint.unwrap_or(USE.into()))),
     };
     // One that is no JSON is refused above.
-    let packed = config.json().ok().and_then(|config| packed(&config));
+    let packed = config.json().ok();
+    let packed = packed.and_then(|config| match Packing::read(&config) {
+        Ok(None) => None,
+        Ok(Some(_)) => Some(Refusal::new("its weights are packed", USE)),
+        Err(refusal) => Some(refusal),
+    });
     unknown.into_iter().chain(packed).collect()
 }
 

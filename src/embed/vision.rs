@@ -47,7 +47,7 @@ impl VisionTower {
         let norm = "vision_model.post_layernorm";
         Ok(Self {
             // It sees the pixels themselves and is a small part of the tower: kept exact.
-            patch: Linear::dense(kernel, placement)?,
+            patch: Linear::dense(kernel, None, placement)?,
             positions: positions.broadcast_add(&bias)?,
             encoder: Encoder::load(weights, placement, "vision_model.encoder", &encoder, loaded)?,
             norm: LayerNorm::load(weights, placement, norm, hidden, encoder.eps)?,

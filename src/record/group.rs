@@ -4,7 +4,7 @@ use super::fixes::Fix;
 use super::{
     Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupId,
     GroupState, Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType,
-    Vocabulary, edit,
+    Verdict, Vocabulary, edit,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub struct GroupSummary {
     pub labels: Labels,
     /// What the operator noted on the item.
     pub note: Option<String>,
+    /// What a person said of the committed text in an audit.
+    pub judged: Option<Verdict>,
     /// Unix milliseconds of the newest attempt, edit or decision.
     pub changed_at: i64,
 }

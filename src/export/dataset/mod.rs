@@ -18,6 +18,7 @@ mod split;
 pub use example::Step;
 pub use plan::LeftOut;
 
+use super::audited::Audited;
 use super::truth::{Truth, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::LABELS;
@@ -50,7 +51,7 @@ pub fn dataset_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
         .map(|format| (format.name(), format.describe()))
 }
 
-/// Writes the dataset. `journal` is only read.
+/// Writes the dataset. `journal` is only read; its card says what an audit has found.
 ///
 /// # Errors
 /// Of kind `Usage` where the destination holds anything else than an earlier part of this very
@@ -59,6 +60,7 @@ pub fn export_dataset(
     journal: &Journal,
     options: &DatasetOptions,
     vocabulary: &Vocabulary,
+    audit: Option<&Audited>,
     progress: &mut dyn FnMut(Step),
 ) -> Result<Exported> {
     let format = format_of(&options.format)?;
@@ -109,6 +111,7 @@ pub fn export_dataset(
         &statistics,
         retrieval.as_ref(),
         &plan.left_out,
+        audit,
     );
     destination.write("README.md", card.as_bytes())?;
     destination.complete(&plan.digest, &files)?;

@@ -2,6 +2,7 @@
 //! are clicked.
 
 use super::page::escaped;
+use crate::export::audited::Audited;
 use crate::record::{Field, Figures, GroupState, GroupSummary, Vocabulary};
 use crate::text::count;
 use std::collections::{BTreeMap, HashMap};
@@ -67,12 +68,12 @@ pub fn swatches(vocabulary: &Vocabulary) -> BTreeMap<String, String> {
 }
 
 /// The numbers above the page.
-pub fn figures(tally: &Tally) -> String {
+pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
     let share = |part: u64| match tally.drafts {
         0 => String::new(),
         all => format!(" ({:.1} %)", 100.0 * part as f64 / all as f64),
     };
-    let figures = [
+    let mut figures = vec![
         ("images", count(tally.images)),
         ("committed records", count(tally.records)),
         ("need review", count(tally.review)),
@@ -82,6 +83,7 @@ pub fn figures(tally: &Tally) -> String {
         ),
         ("families of recolored icons", count(tally.families)),
     ];
+    figures.extend(audit.map(|audit| ("error rate, by an audit", escaped(&audit.rate))));
     let found = tally.found.map(|found| {
         let (one, ten) = (100.0 * found.recall_1, 100.0 * found.recall_10);
         let value = format!("{one:.1} % / {ten:.1} %");
@@ -102,7 +104,7 @@ struct Bar {
     color: Option<String>,
 }
 
-pub fn plots(tally: &Tally, vocabulary: &Vocabulary) -> String {
+pub fn plots(tally: &Tally, audit: Option<&Audited>, vocabulary: &Vocabulary) -> String {
     let states = tally.states.iter().map(|(state, count)| Bar {
         name: GroupState::ALL[*state].name().to_owned(),
         count: *count,
@@ -135,6 +137,13 @@ pub fn plots(tally: &Tally, vocabulary: &Vocabulary) -> String {
         out.push_str(&bars(title, filter, all.collect()));
     }
     out.push_str(&histogram(&tally.uncertainty));
+    if let Some(audit) = audit {
+        let lines = audit.lines.iter();
+        let lines: String = lines
+            .map(|line| format!("<p>{}</p>", escaped(line)))
+            .collect();
+        let _ = writeln!(out, "<div class=\"plot\"><h2>Audit</h2>{lines}</div>");
+    }
     out
 }
 

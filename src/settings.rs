@@ -248,10 +248,15 @@ pub struct AskOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchOptions {
     pub labeler: LabelerOptions,
-    pub icons: usize,
+    /// `None` takes all records of `replay`, else a usual number.
+    pub icons: Option<usize>,
     pub new_tokens: usize,
-    /// A folder of images instead of the built-in sample icons.
+    /// A folder of images instead of the built-in sample icons; with `replay` where its images are.
     pub images: Option<PathBuf>,
+    /// A `labels.jsonl` whose records are the answers.
+    pub replay: Option<PathBuf>,
+    /// A built-in prompt.
+    pub prompt: Option<String>,
     pub json: bool,
 }
 

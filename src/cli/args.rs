@@ -85,7 +85,7 @@ pub enum Command {
 pub enum ShowCommand {
     /// A prompt file, for --prompt
     Prompt {
-        /// v1, v2 or demo
+        /// v1, v2, v3 or demo
         #[arg(default_value = "v2")]
         name: String,
     },
@@ -323,7 +323,7 @@ pub struct LabelArgs {
     /// From the image only
     #[arg(long, env = "LABELER_NO_METADATA", value_parser = boolish(), help_heading = "Labeling")]
     pub no_metadata: bool,
-    /// A built-in prompt: v1 or v2 [default: v2]
+    /// A built-in prompt: v1, v2 or v3 [default: v2]
     #[arg(
         long,
         value_name = "V",
@@ -475,15 +475,26 @@ pub struct AskArgs {
 
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// How many icons to label
-    #[arg(long, value_name = "N", default_value_t = 32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
-    pub icons: u32,
+    /// How many icons to label [default: 32; with --replay all records]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(None))]
+    pub icons: Option<u32>,
     /// New tokens per icon; the end token is suppressed
     #[arg(long, value_name = "T", default_value_t = 120, allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)))]
     pub new_tokens: u32,
-    /// A folder of images instead of the built-in sample icons
+    /// A folder of images instead of the built-in sample icons; with --replay the folder that its
+    /// image paths are relative to
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
+    /// Repeat the records of a labels.jsonl under the real grammar, whatever the weights would say
+    ///
+    /// Speed is then that of real records: their lengths, what the grammar forces, what is left to
+    /// choose. Prints records a minute, rows and steps of the model a record, and what the time
+    /// goes to.
+    #[arg(long, value_name = "FILE", conflicts_with = "new_tokens")]
+    pub replay: Option<PathBuf>,
+    /// A built-in prompt: v1, v2 or v3 [default: v2]
+    #[arg(long, value_name = "V", env = "LABELER_PROMPT_VERSION")]
+    pub prompt_version: Option<String>,
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,

@@ -366,9 +366,11 @@ fn ask_options(args: AskArgs, origins: &Origins) -> Result<AskOptions> {
 fn bench_options(args: BenchArgs, origins: &Origins) -> Result<BenchOptions> {
     Ok(BenchOptions {
         labeler: labeler_options(args.model, origins, DEFAULT_MODEL)?,
-        icons: args.icons as usize,
+        icons: args.icons.map(|icons| icons as usize),
         new_tokens: args.new_tokens as usize,
         images: args.images,
+        replay: args.replay,
+        prompt: args.prompt_version,
         json: args.json,
     })
 }

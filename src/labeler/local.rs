@@ -1,20 +1,19 @@
-//! Runs the model in process: turns chats into tokens, pictures into patches, and the answer's
-//! schema into a grammar that constrains the generator.
+//! Runs the model in process: passes requests to the generator and collects its answers.
 
-use super::grammar::{Grammar, GrammarCompiler};
+use super::requests::RequestBuilder;
 use super::{
-    Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice,
-    OnLoad, Pull, TokenInfo,
+    Answer, Jobs, LabelEvent, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice, OnLoad, Pull,
+    TokenInfo,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::settings::ModelOptions;
 use crate::threads;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
-    self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
-    GeneratorOptions, LoadStage, Model, StreamDecoder, Tokenizer,
+    self, FinishReason, GenerateEvent, GeneratedToken, Generator, GeneratorOptions, LoadStage,
+    Model, StreamDecoder, Tokenizer,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,19 +31,11 @@ pub struct Local {
     notice: Option<ModelNotice>,
 }
 
-/// Turns requests into those of the generator.
-struct RequestBuilder {
-    tokenizer: Tokenizer,
-    compiler: GrammarCompiler,
-    /// The beginning that the last prompt shares with others; the same for nearly all.
-    prefix: Arc<[u32]>,
-}
-
 impl Local {
     /// Finds the checkpoint, downloads it where that is allowed, and loads it.
     pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
         let opened = open(&options, on_load)?;
-        let compiler = GrammarCompiler::new(&opened.tokenizer.grammar_env()?)?;
+        let requests = RequestBuilder::new(opened.tokenizer)?;
         Ok(Self {
             info: ModelInfo {
                 name: opened.name,
@@ -60,11 +51,7 @@ impl Local {
             notice: opened.missing.map(ModelNotice::NoAccelerator),
             kv_bytes: opened.kv_bytes as usize,
             model: opened.model,
-            requests: RequestBuilder {
-                tokenizer: opened.tokenizer,
-                compiler,
-                prefix: Arc::from([]),
-            },
+            requests,
             options,
         })
     }
@@ -101,76 +88,6 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })
-}
-
-impl RequestBuilder {
-    fn request(&mut self, model: &Model, request: &LabelRequest) -> Result<GenerateRequest> {
-        let images = request
-            .picture
-            .iter()
-            .map(|picture| model.preprocess(picture))
-            .collect::<Result<Vec<_>>>()?;
-        let mut chat = model.chat_tokens(&self.tokenizer, &request.chat, &images)?;
-        let tokens = chat.ids.split_off(chat.shared_prefix_len);
-        if *self.prefix != *chat.ids {
-            self.prefix = Arc::from(chat.ids);
-        }
-        let grammar = self.compiler.compile(&request.schema)?;
-        Ok(GenerateRequest {
-            ticket: request.ticket,
-            prefix: Arc::clone(&self.prefix),
-            tokens,
-            images,
-            max_new_tokens: request.max_new_tokens,
-            sampling: request.sampling,
-            ignore_eos: false,
-            keep_prompt: request.keep_prompt,
-            constraint: Some(Box::new(AnswerConstraint {
-                grammar,
-                forced: VecDeque::new(),
-                mask: Vec::new(),
-            })),
-        })
-    }
-}
-
-/// The grammar of one answer, as the generator consults it.
-struct AnswerConstraint {
-    grammar: Grammar,
-    /// Consumed by the grammar already, not yet by the generator.
-    forced: VecDeque<u32>,
-    mask: Vec<u32>,
-}
-
-impl Constraint for AnswerConstraint {
-    fn forced(&mut self) -> Result<Vec<u32>> {
-        if self.forced.is_empty() {
-            self.forced.extend(self.grammar.forced());
-        }
-        Ok(self.forced.iter().copied().collect())
-    }
-
-    fn allowed(&mut self) -> Result<&[u32]> {
-        let mask = self.grammar.mask()?;
-        self.mask.clear();
-        self.mask.extend_from_slice(mask.as_slice());
-        Ok(&self.mask)
-    }
-
-    fn advance(&mut self, token: u32) -> Result<()> {
-        match self.forced.pop_front() {
-            Some(forced) if forced == token => Ok(()),
-            Some(_) => Err(Error::new(
-                ErrorKind::Internal,
-                "the answer left the grammar's forced tokens",
-            )),
-            None => self.grammar.advance(token),
-        }
-    }
-
-    fn finished(&self) -> bool {
-        self.forced.is_empty() && self.grammar.is_finished()
-    }
 }
 
 /// One answer being generated.
@@ -226,7 +143,7 @@ impl Labeler for Local {
                         Ok(asked) => {
                             let writing = Writing {
                                 tokens: Vec::new(),
-                                decoder: requests.tokenizer.decoder(),
+                                decoder: requests.tokenizer().decoder(),
                                 text: String::new(),
                             };
                             writings.insert(asked.ticket, writing);
@@ -259,7 +176,7 @@ impl Labeler for Local {
                 match event {
                     GenerateEvent::Token { ticket, token } => {
                         if let Some(writing) = writings.get_mut(&ticket) {
-                            writing.add(&requests.tokenizer, token);
+                            writing.add(requests.tokenizer(), token);
                         }
                     }
                     GenerateEvent::Done {

@@ -30,7 +30,8 @@ pub struct LabelRequest {
 pub struct TokenInfo {
     /// Bytes of the answer that this token stands for (a character may be split over tokens).
     pub bytes: Vec<u8>,
-    /// Natural log of the probability among all tokens; `None` if it is unknown.
+    /// Natural log of the probability, here among the tokens that the grammar allowed, from a server
+    /// among those that it counts; `None` if it is unknown.
     pub logprob: Option<f32>,
     /// The grammar left no choice.
     pub forced: bool,

@@ -9,7 +9,7 @@ use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::checkpoint::weights::Weights;
 use super::nn::batch::Batch;
 use super::nn::kv_layout::HeadShape;
-use super::nn::linear::Placement;
+use super::nn::linear::{Linear, Placement};
 use super::nn::rope::Position;
 use crate::error::Result;
 use crate::icon::Picture;
@@ -121,7 +121,7 @@ pub trait Network: Debug + Send + Sync {
 
     /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `batch` assigns
     /// to sequences; their keys and values join the sequences' caches. Gives the hidden states
-    /// `(tokens, hidden)` that [`Network::logits`] reads.
+    /// `(tokens, hidden)` that [`Network::norm`] reads.
     fn forward(
         &self,
         embedded: Tensor,
@@ -129,8 +129,11 @@ pub trait Network: Debug + Send + Sync {
         batch: &mut Batch,
     ) -> candle_core::Result<Tensor>;
 
-    /// Hidden states, `(rows, hidden)`, to logits, `(rows, vocabulary)`.
-    fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor>;
+    /// Hidden states, `(rows, hidden)`, as [`Network::head`] reads them.
+    fn norm(&self, hidden: &Tensor) -> candle_core::Result<Tensor>;
+
+    /// From `(rows, hidden)` to logits, `(rows, vocabulary)`.
+    fn head(&self) -> &Linear;
 
     /// Bytes of the weights that one step of the language model reads.
     fn step_bytes(&self) -> usize;

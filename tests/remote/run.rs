@@ -158,6 +158,7 @@ fn schema() -> Arc<Value> {
     let schema = SCHEMA.get_or_init(|| {
         let vocabulary = Vocabulary::builtin().unwrap();
         Arc::new(labeler_tui::prompt::schema(
+            labeler_tui::record::AnswerForm::Record,
             &vocabulary,
             Lang::Ko,
             None,

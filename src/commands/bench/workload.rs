@@ -1,9 +1,10 @@
 //! What is labeled, here and through a server, and the memory that it takes.
 
+use super::ICONS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::{Chat, Prompter};
-use crate::record::{AttemptSettings, Background, Item};
+use crate::record::{AttemptSettings, Background, ColorHistogram, Item};
 use crate::settings::{
     BenchOptions, EquipmentName, Lang, Mapping, OnlySource, PromptOptions, SourceKind,
     SourceOptions,
@@ -12,7 +13,7 @@ use crate::source::{self, RowEvent, SourceRow};
 use std::ops::ControlFlow;
 
 /// What `--batch` labels with, as far as it matters for speed.
-const SETTINGS: AttemptSettings = AttemptSettings {
+pub const SETTINGS: AttemptSettings = AttemptSettings {
     strict: false,
     upscale: 2,
     background: Background::White,
@@ -42,7 +43,7 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
         if let RowEvent::Item(SourceRow { item, .. }) = event {
             items.push(item);
         }
-        match items.len() < options.icons {
+        match items.len() < options.icons.unwrap_or(ICONS) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }
@@ -56,14 +57,12 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
     }
 }
 
-/// The prompt that `model` is labeled with.
-pub fn prompter(model: &str) -> Result<Prompter> {
+/// The built-in prompt that `model` is labeled with.
+pub fn prompter(model: &str, version: Option<&str>) -> Result<Prompter> {
+    // The built-in model knows no other prompt, and holds no longer one.
+    let default = if model == "demo" { "demo" } else { "v2" };
     Prompter::load(&PromptOptions {
-        // The built-in model knows no other prompt, and holds no longer one.
-        version: match model {
-            "demo" => "demo".to_owned(),
-            _ => "v2".to_owned(),
-        },
+        version: version.unwrap_or(default).to_owned(),
         file: None,
         lang: Lang::Ko,
         with_metadata: true,
@@ -74,6 +73,12 @@ pub fn prompter(model: &str) -> Result<Prompter> {
 
 /// The picture of an item as the model sees it, and the question about it.
 pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
+    let (picture, chat, _) = seen(prompter, item)?;
+    Ok((picture, chat))
+}
+
+/// The same with the colors of the picture.
+pub fn seen(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat, ColorHistogram)> {
     let file = item
         .file
         .as_ref()
@@ -85,6 +90,7 @@ pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
     Ok((
         icon::picture(&icon, SETTINGS.upscale, SETTINGS.background),
         prompter.chat(item, &SETTINGS, Some(&colors), &[]),
+        colors,
     ))
 }
 

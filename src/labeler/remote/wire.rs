@@ -69,7 +69,7 @@ impl Agreement {
 }
 
 /// Appended to the prompt if no grammar constrains the server.
-const PLAIN: &str = "Answer with the JSON object alone: no markdown, no words before or after it.";
+const PLAIN: &str = "Answer with the JSON alone: no markdown, no words before or after it.";
 
 /// The body of `POST /chat/completions`. Pictures come first, then the text, as the local model
 /// sees them.

@@ -1,5 +1,6 @@
 //! From requests to tokens: the scheduler, its slots, the cache of shared prefixes, sampling.
 
+mod head;
 mod logits;
 mod prefix_cache;
 mod prompt_cache;

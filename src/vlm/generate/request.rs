@@ -37,8 +37,8 @@ impl GenerateRequest {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratedToken {
     pub id: u32,
-    /// The natural log of the probability among all tokens. `None` for a forced token, for which
-    /// the model computed none.
+    /// The natural log of the probability among the tokens that the constraint allowed, without one
+    /// among all. `None` for a forced token, for which the model computed none.
     pub logprob: Option<f32>,
     pub forced: bool,
 }

@@ -1,7 +1,8 @@
 //! The scheduler. Continuous batching: many requests share each step of the model, and the next
 //! one starts as soon as one finishes.
 
-use super::logits::{self, LogitRow};
+use super::head::Head;
+use super::logits::LogitRow;
 use super::prefix_cache::PrefixCache;
 use super::prompt_cache::PromptCache;
 use super::request::{GenerateEvent, GenerateRequest, model_error};
@@ -10,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_layout::Prefix;
 use crate::vlm::nn::pool::Pool;
+use candle_core::Tensor;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,7 +39,11 @@ pub struct StepStats {
     pub answer_tokens: usize,
     pub images: usize,
     pub vision: Duration,
+    /// The layers.
     pub forward: Duration,
+    /// From hidden states to logits.
+    pub head: Duration,
+    /// Grammars, and the choice of tokens.
     pub sampling: Duration,
 }
 
@@ -64,7 +70,15 @@ pub struct Generator<'m> {
     since_prompts: usize,
     prefixes: PrefixCache,
     prompts: PromptCache,
+    head: Head,
     stats: StepStats,
+}
+
+/// The hidden states whose logits are wanted, `(rows, hidden)`, and the index of the slot of each.
+#[derive(Default)]
+struct HiddenRows {
+    rows: Option<Tensor>,
+    slots: Vec<usize>,
 }
 
 /// The most patches that go through the vision tower at a time, which bounds its memory.
@@ -88,6 +102,7 @@ impl<'m> Generator<'m> {
             since_prompts: 0,
             prefixes: PrefixCache::default(),
             prompts: PromptCache::default(),
+            head: Head::default(),
             stats: StepStats::default(),
         }
     }
@@ -141,10 +156,8 @@ impl<'m> Generator<'m> {
             true => self.plan_padded(prompts),
             false => self.plan(),
         }
-        let logits = self.forward(&mut events);
-        let started = Instant::now();
-        self.sample(&logits, &mut events);
-        self.stats.sampling = started.elapsed();
+        let hidden = self.forward(&mut events);
+        self.sample(hidden, &mut events);
         events
     }
 
@@ -380,12 +393,11 @@ impl<'m> Generator<'m> {
         }
     }
 
-    /// Computes what was planned. Gives the logits of each slot whose prompt or answer is complete.
-    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<LogitRow>> {
+    /// Computes what was planned. Gives the last hidden state of each slot whose prompt or answer is
+    /// complete.
+    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> HiddenRows {
         let image_token = self.model.spec().image_token;
         let started = Instant::now();
-        let mut logits: Vec<Option<LogitRow>> = Vec::new();
-        logits.resize_with(self.slots.len(), || None);
         let mut steps = Vec::new();
         let mut owners = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -431,37 +443,40 @@ impl<'m> Generator<'m> {
             steps.push(step);
         }
         if steps.is_empty() {
-            return logits;
+            return HiddenRows::default();
         }
         self.stats.sequences = steps.len();
         let mut failed = Vec::new();
         let mut prefix_error = None;
-        let forward = |steps: &mut [SequenceStep]| {
-            let logits = self.model.forward_rows(steps)?;
-            match self.model.pads_rows() {
-                true => logits::best(&logits),
-                false => logits::whole(&logits),
-            }
+        let asked = owners.iter().zip(&steps);
+        let asked = asked.filter(|(_, step)| !step.logits.is_empty());
+        let mut hidden = HiddenRows {
+            slots: asked.filter_map(|(owner, _)| *owner).collect(),
+            rows: None,
         };
-        match forward(&mut steps) {
-            Ok(rows) => {
-                let asked = owners.iter().zip(&steps);
-                let asked = asked.filter(|(_, step)| !step.logits.is_empty());
-                for ((owner, _), row) in asked.zip(rows) {
-                    if let Some(index) = owner {
-                        logits[*index] = Some(row);
-                    }
-                }
-            }
+        match self.model.hidden_rows(&mut steps) {
+            Ok(rows) => hidden.rows = Some(rows),
             // One of them may fail, or there are too many at once: each alone.
             Err(_) => {
+                let mut rows = Vec::new();
                 for (owner, step) in owners.iter().zip(&mut steps) {
-                    let result = forward(std::slice::from_mut(step));
+                    let result = self.model.hidden_rows(std::slice::from_mut(step));
                     match (owner, result) {
-                        (Some(index), Ok(mut rows)) => logits[*index] = rows.pop(),
+                        (Some(_), Ok(row)) => rows.push(row),
                         (Some(index), Err(error)) => failed.push((*index, model_error(&error))),
                         (None, Ok(_)) => {}
                         (None, Err(error)) => prefix_error = Some(model_error(&error)),
+                    }
+                }
+                rows.retain(|row| row.elem_count() > 0);
+                hidden
+                    .slots
+                    .retain(|slot| failed.iter().all(|(index, _)| index != slot));
+                match Tensor::cat(&rows, 0) {
+                    Ok(rows) => hidden.rows = Some(rows),
+                    Err(error) => {
+                        let rows = hidden.slots.drain(..);
+                        failed.extend(rows.map(|index| (index, model_error(&error))));
                     }
                 }
             }
@@ -479,24 +494,65 @@ impl<'m> Generator<'m> {
             slot.computed += slot.planned;
         }
         failed.sort_by_key(|(index, _)| *index);
-        for (index, _) in failed.iter().rev() {
-            logits.remove(*index);
+        for slot in &mut hidden.slots {
+            *slot -= failed.iter().filter(|(index, _)| index < slot).count();
         }
         self.fail(failed, events);
         self.stats.forward = started.elapsed();
-        logits
+        hidden
     }
 
-    /// Samples the next token of each slot, in parallel since grammars take time.
-    fn sample(&mut self, logits: &[Option<LogitRow>], events: &mut Vec<GenerateEvent>) {
+    /// Samples the next token of each slot that has a hidden state, in parallel since grammars take
+    /// time.
+    fn sample(&mut self, hidden: HiddenRows, events: &mut Vec<GenerateEvent>) {
+        let Some(rows) = hidden.rows.filter(|_| !hidden.slots.is_empty()) else {
+            return;
+        };
+        let started = Instant::now();
+        let mut wanted = vec![false; self.slots.len()];
+        for index in &hidden.slots {
+            wanted[*index] = true;
+        }
+        self.slots
+            .par_iter_mut()
+            .zip(&wanted)
+            .for_each(|(slot, wanted)| {
+                if *wanted {
+                    slot.find_allowed();
+                }
+            });
+        self.stats.sampling = started.elapsed();
+
+        let started = Instant::now();
+        let masks = hidden.slots.iter().map(|index| self.slots[*index].mask());
+        let masks: Vec<_> = masks.collect();
+        let found = self.head.logits(self.model, &rows, &masks);
+        self.stats.head = started.elapsed();
+        let mut logits: Vec<Option<LogitRow>> = Vec::new();
+        logits.resize_with(self.slots.len(), || None);
+        match found {
+            Ok(found) => {
+                for (index, row) in hidden.slots.into_iter().zip(found) {
+                    logits[index] = Some(row);
+                }
+            }
+            Err(error) => {
+                let failed = hidden.slots.into_iter();
+                let failed = failed.map(|index| (index, model_error(&error))).collect();
+                self.fail(failed, events);
+                return;
+            }
+        }
+
+        let started = Instant::now();
         let ends = &self.model.spec().end_tokens;
         let outputs: Vec<SlotOutput> = self
             .slots
             .par_iter_mut()
             .zip(logits)
             .map(|(slot, logits)| match logits {
-                Some(logits) if slot.computed == slot.pending.len() => slot.sample(logits, ends),
-                _ => SlotOutput {
+                Some(logits) => slot.sample(&logits, ends),
+                None => SlotOutput {
                     events: Vec::new(),
                     finished: false,
                 },
@@ -507,6 +563,7 @@ impl<'m> Generator<'m> {
             self.keep_prompt(slot);
         }
         events.extend(outputs.into_iter().flat_map(|output| output.events));
+        self.stats.sampling += started.elapsed();
     }
 
     /// Keeps the prompt of a finished slot, if it is wanted again.

@@ -169,6 +169,35 @@ impl Int8Matrix {
         Tensor::from_vec(out, (ids.len(), self.columns), &candle_core::Device::Cpu)
     }
 
+    /// A matrix of copies of these rows.
+    pub fn select(&self, rows: &[u32]) -> Result<Self> {
+        if let Some(row) = rows.iter().find(|row| **row as usize >= self.rows) {
+            candle_core::bail!("row {row} of {}", self.rows)
+        }
+        let per_row = self.columns / BLOCK;
+        let mut blocks = vec![PanelBlock::EMPTY; rows.len().div_ceil(PANEL) * per_row];
+        blocks
+            .par_chunks_mut(per_row)
+            .zip(rows.par_chunks(PANEL))
+            .for_each(|(panel, rows)| {
+                for (lane, row) in rows.iter().enumerate() {
+                    let (from, row) = (*row as usize / PANEL * per_row, *row as usize % PANEL);
+                    for (to, from) in panel.iter_mut().zip(&self.blocks[from..]) {
+                        to.scales[lane] = from.scales[row];
+                        for (to, from) in to.weights.iter_mut().zip(&from.weights) {
+                            to[lane] = from[row];
+                        }
+                    }
+                }
+            });
+        Ok(Self {
+            rows: rows.len(),
+            columns: self.columns,
+            blocks,
+            vectors: self.vectors,
+        })
+    }
+
     /// Multiplies `(tokens, columns)` to `(tokens, rows)`, and adds `bias`, `(rows)`, and
     /// `residual`, `(tokens, rows)`.
     pub fn forward(

@@ -85,6 +85,7 @@ fn requests(
             sampling: Sampling::GREEDY,
             ignore_eos: true,
             keep_prompt: false,
+            urgent: false,
             constraint: None,
         });
     }

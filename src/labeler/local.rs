@@ -2,8 +2,8 @@
 
 use super::requests::RequestBuilder;
 use super::{
-    Answer, Jobs, LabelEvent, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice, OnLoad, Pull,
-    TokenInfo,
+    Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice,
+    OnLoad, Pull, TokenInfo,
 };
 use crate::error::Result;
 use crate::settings::ModelOptions;
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// The shortest time between two reports of the text being generated.
 const PARTIAL: Duration = Duration::from_millis(150);
+
+/// As many urgent answers, and no more, are generated before all others.
+const URGENT: usize = 4;
 
 pub struct Local {
     model: Model,
@@ -122,6 +125,7 @@ impl Labeler for Local {
             notice,
             ..
         } = self;
+        let tokenizer = requests.tokenizer().clone();
         if let Some(notice) = notice.take() {
             jobs.push(LabelEvent::ModelNotice(notice));
         }
@@ -134,30 +138,42 @@ impl Labeler for Local {
             },
         );
         let mut writings: BTreeMap<u64, Writing> = BTreeMap::new();
+        let mut begin = |request: &LabelRequest,
+                         generator: &mut Generator,
+                         writings: &mut BTreeMap<u64, Writing>,
+                         jobs: &mut dyn Jobs| {
+            match requests.request(model, request) {
+                Ok(asked) => {
+                    let writing = Writing {
+                        tokens: Vec::new(),
+                        decoder: tokenizer.decoder(),
+                        text: String::new(),
+                    };
+                    writings.insert(asked.ticket, writing);
+                    generator.add(asked);
+                }
+                Err(error) => jobs.push(LabelEvent::Failed {
+                    ticket: request.ticket,
+                    error,
+                }),
+            }
+        };
         let mut capped = false;
         let mut reported = Instant::now();
         loop {
             while generator.free_slots() > 0 {
                 match jobs.pull(generator.is_idle()) {
-                    Pull::Request(request) => match requests.request(model, &request) {
-                        Ok(asked) => {
-                            let writing = Writing {
-                                tokens: Vec::new(),
-                                decoder: requests.tokenizer().decoder(),
-                                text: String::new(),
-                            };
-                            writings.insert(asked.ticket, writing);
-                            generator.add(asked);
-                        }
-                        Err(error) => jobs.push(LabelEvent::Failed {
-                            ticket: request.ticket,
-                            error,
-                        }),
-                    },
+                    Pull::Request(request) => begin(&request, &mut generator, &mut writings, jobs),
                     Pull::Closed if generator.is_idle() => return Ok(()),
                     Pull::Empty | Pull::Closed => break,
                     Pull::Cancelled => return Ok(()),
                 }
+            }
+            // What a person waits for needs no free slot; the others pause.
+            while generator.urgent() < URGENT
+                && let Some(request) = jobs.pull_urgent()
+            {
+                begin(&request, &mut generator, &mut writings, jobs);
             }
             if jobs.cancelled() {
                 return Ok(());
@@ -176,7 +192,7 @@ impl Labeler for Local {
                 match event {
                     GenerateEvent::Token { ticket, token } => {
                         if let Some(writing) = writings.get_mut(&ticket) {
-                            writing.add(requests.tokenizer(), token);
+                            writing.add(&tokenizer, token);
                         }
                     }
                     GenerateEvent::Done {

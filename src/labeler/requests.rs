@@ -50,6 +50,7 @@ impl RequestBuilder {
             sampling: request.sampling,
             ignore_eos: false,
             keep_prompt: request.keep_prompt,
+            urgent: request.urgent,
             constraint: Some(Box::new(AnswerConstraint {
                 grammar,
                 forced: VecDeque::new(),

@@ -149,6 +149,7 @@ fn request(ticket: u64) -> LabelRequest {
         max_new_tokens: 300,
         sampling: Sampling::GREEDY,
         keep_prompt: false,
+        urgent: false,
     }
 }
 

@@ -31,6 +31,7 @@ fn request(model: &Model, case: &Case, ticket: u64, shared: usize) -> GenerateRe
         sampling: Sampling::GREEDY,
         ignore_eos: false,
         keep_prompt: false,
+        urgent: false,
         constraint: None,
     }
 }
@@ -189,6 +190,56 @@ fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
             other.tokens.insert(0, case.token_ids[0]);
             generator.add(other);
             assert!(finish_and_count(&mut generator).1 > 1);
+        }
+    }
+}
+
+#[test]
+fn others_pause_while_an_urgent_request_is_answered() {
+    for (fixture, model) in models() {
+        let cases = reference(fixture).0;
+        let mut generator = generator(&model, 3, 512);
+        for ticket in 0..4 {
+            generator.add(request(
+                &model,
+                &cases[ticket % cases.len()],
+                ticket as u64,
+                0,
+            ));
+        }
+        let mut events = Vec::new();
+        for _ in 0..5 {
+            events.extend(generator.step());
+        }
+        let urgent = GenerateRequest {
+            urgent: true,
+            ..request(&model, &cases[0], 9, 0)
+        };
+        generator.add(urgent);
+        let mut steps = 0;
+        while !events
+            .iter()
+            .any(|event| matches!(event, GenerateEvent::Done { ticket: 9, .. }))
+        {
+            events.extend(generator.step());
+            steps += 1;
+            if !model.pads_rows() {
+                assert_eq!(generator.last_step().sequences, 1, "{fixture}");
+            }
+        }
+        let expected = expected(&model, &cases[0]).len();
+        if !model.pads_rows() {
+            assert!(steps <= expected + 1, "{steps} steps for {expected} tokens");
+        }
+        let answers = finish_after(events, &mut generator);
+        assert_eq!(answers.len(), 5);
+        for (ticket, answer) in answers {
+            let case = &cases[ticket as usize % 9 % cases.len()];
+            assert_eq!(
+                answer.ids(),
+                self::expected(&model, case),
+                "{fixture} {ticket}"
+            );
         }
     }
 }

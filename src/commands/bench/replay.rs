@@ -156,6 +156,7 @@ impl Replayed {
             max_new_tokens: NEW_TOKENS,
             sampling: Sampling::GREEDY,
             keep_prompt: false,
+            urgent: false,
         })
     }
 }

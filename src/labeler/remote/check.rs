@@ -202,6 +202,7 @@ impl Server<'_> {
             max_new_tokens: NEW_TOKENS,
             sampling: Sampling::GREEDY,
             keep_prompt: false,
+            urgent: false,
         };
         let agreement = Agreement { format, logprobs };
         let body = wire::request_body(self.model, &request, png.as_deref(), agreement);

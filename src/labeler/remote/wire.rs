@@ -342,6 +342,7 @@ mod tests {
             max_new_tokens: 10,
             sampling,
             keep_prompt: false,
+            urgent: false,
         };
         let body = |sampling| request_body("m", &request(sampling), None, Agreement::default());
         let first = body(Sampling::GREEDY);

@@ -24,6 +24,8 @@ pub struct GenerateRequest {
     /// Keep what was computed of the prompt for a while after the answer: requests with the same
     /// prompt that follow start from it.
     pub keep_prompt: bool,
+    /// While this is in flight, others wait with what is computed of them. It needs no slot.
+    pub urgent: bool,
 }
 
 impl GenerateRequest {

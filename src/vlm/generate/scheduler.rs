@@ -71,6 +71,8 @@ pub struct Generator<'m> {
     prefixes: PrefixCache,
     prompts: PromptCache,
     head: Head,
+    /// Urgent requests are in flight, and only they are computed.
+    alone: bool,
     stats: StepStats,
 }
 
@@ -103,14 +105,24 @@ impl<'m> Generator<'m> {
             prefixes: PrefixCache::default(),
             prompts: PromptCache::default(),
             head: Head::default(),
+            alone: false,
             stats: StepStats::default(),
         }
     }
 
     /// How many more requests can start at the next step.
     pub fn free_slots(&self) -> usize {
-        let taken = self.slots.len() + self.waiting.len();
-        self.options.slots.max(1).saturating_sub(taken)
+        let waiting = self.waiting.len();
+        self.options
+            .slots
+            .max(1)
+            .saturating_sub(self.taken() + waiting)
+    }
+
+    /// Slots in use.
+    fn taken(&self) -> usize {
+        let needs_slot = |slot: &&Slot| self.model.pads_rows() || !slot.request.urgent;
+        self.slots.iter().filter(needs_slot).count()
     }
 
     /// Whether memory has held back requests that there was a slot for.
@@ -123,9 +135,21 @@ impl<'m> Generator<'m> {
         self.slots.is_empty() && self.waiting.is_empty()
     }
 
-    /// Adds a request. The next step reports an invalid one.
+    /// Adds a request. The next step reports an invalid one. An urgent one comes before all that
+    /// wait.
     pub fn add(&mut self, request: GenerateRequest) {
-        self.waiting.push_back(request);
+        let at = match request.urgent {
+            true => self.waiting.iter().take_while(|other| other.urgent).count(),
+            false => self.waiting.len(),
+        };
+        self.waiting.insert(at, request);
+    }
+
+    /// How many urgent requests wait or are in flight.
+    pub fn urgent(&self) -> usize {
+        let waiting = self.waiting.iter().filter(|request| request.urgent);
+        let slots = self.slots.iter().filter(|slot| slot.request.urgent);
+        waiting.count() + slots.count()
     }
 
     /// Drops a request without any further event. False if none has this ticket.
@@ -147,6 +171,8 @@ impl<'m> Generator<'m> {
         let mut events = Vec::new();
         self.admit(&mut events);
         let padded = self.model.pads_rows();
+        // Where a step takes as long for one as for many, nobody has to wait for others.
+        self.alone = !padded && self.slots.iter().any(|slot| slot.request.urgent);
         let prompts = !padded || self.is_turn_of_prompts();
         if prompts {
             self.encode(&mut events);
@@ -163,10 +189,11 @@ impl<'m> Generator<'m> {
 
     /// Moves waiting requests into free slots while memory lasts.
     fn admit(&mut self, events: &mut Vec<GenerateEvent>) {
-        while self.slots.len() < self.options.slots.max(1) {
-            let Some(request) = self.waiting.front() else {
+        while let Some(request) = self.waiting.front() {
+            let needs_slot = self.model.pads_rows() || !request.urgent;
+            if needs_slot && self.taken() >= self.options.slots.max(1) {
                 return;
-            };
+            }
             let checked = self.check(request);
             if checked.is_ok() {
                 let in_use: Vec<&Arc<[u32]>> =
@@ -269,6 +296,7 @@ impl<'m> Generator<'m> {
         let mut failed = Vec::new();
         let new: Vec<usize> = (0..self.slots.len())
             .filter(|index| self.slots[*index].features.is_none())
+            .filter(|index| !self.alone || self.slots[*index].request.urgent)
             .collect();
         for (i, index) in new.iter().enumerate() {
             let images = &self.slots[*index].request.images;
@@ -331,16 +359,18 @@ impl<'m> Generator<'m> {
     fn plan(&mut self) {
         let image_token = self.model.spec().image_token;
         let mut left = self.options.step_tokens.max(1);
+        let alone = self.alone;
+        let runs = |slot: &Slot| !alone || slot.request.urgent;
         for slot in &mut self.slots {
             slot.planned = 0;
-            if slot.decoding {
+            if slot.decoding && runs(slot) {
                 slot.planned = slot.pending.len();
                 left = left.saturating_sub(slot.planned);
             }
         }
         left = self.prefixes.plan(left);
         for slot in &mut self.slots {
-            if slot.decoding || slot.sequence.is_none() || left == 0 {
+            if slot.decoding || slot.sequence.is_none() || left == 0 || !runs(slot) {
                 continue;
             }
             let rest = &slot.pending[slot.computed..];

@@ -225,7 +225,7 @@ fn faulty_prompts_are_refused_with_a_hint() {
         assert_eq!(error.exit_status(), 2);
     }
     let error = Prompt::builtin("v9").unwrap_err();
-    assert!(error.hint.unwrap().contains("v1, v2, demo"));
+    assert!(error.hint.unwrap().contains("v1, v2, v3, demo"));
 }
 
 #[test]
@@ -364,8 +364,14 @@ fn committed_records_stand_as_examples_before_the_item() {
 #[test]
 fn examples_have_the_form_of_the_answer() {
     let vocabulary = Vocabulary::builtin().unwrap();
-    let appearance =
-        Appearance::of(("별", None), &red_and_white(), None, None, &vocabulary).unwrap();
+    let appearance = Appearance::of(
+        ("별", Some("모자")),
+        &red_and_white(),
+        None,
+        None,
+        &vocabulary,
+    )
+    .unwrap();
     let example = Arc::new(Approved {
         group: GroupId(7),
         record: 3,

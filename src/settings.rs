@@ -143,8 +143,8 @@ pub struct ModelOptions {
     pub device: DeviceChoice,
     pub precision: Precision,
     pub quantize: Quantize,
-    /// Sequences in flight.
-    pub batch_size: usize,
+    /// Sequences in flight; `None` takes as many as suit the machine.
+    pub batch_size: Option<usize>,
     /// The most bytes of keys and values; `None` takes what suits the device.
     pub kv_memory: Option<u64>,
 }

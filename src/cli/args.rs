@@ -3,9 +3,9 @@
 use super::dataset_args::ExportArgs;
 use super::pages;
 use super::values::{
-    OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
-    parse_bytes, parse_device, parse_temperature, pictures, precision, quantize, source_type,
-    ui_lang, whole,
+    BatchSize, OutdirArgs, background, boolish, equipment_name, lang, log_level, names,
+    only_source, parse_batch_size, parse_bytes, parse_device, parse_temperature, pictures,
+    precision, quantize, source_type, ui_lang, whole,
 };
 use crate::record::{Background, SourceType};
 use crate::settings::{
@@ -418,9 +418,10 @@ pub struct ModelArgs {
     /// The same as --quantize q4k
     #[arg(long = "load-4bit", env = "LABELER_LOAD_4BIT", value_parser = boolish(), help_heading = "Model")]
     pub load_4bit: bool,
-    /// Sequences in flight [default: 8]
-    #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(1024)), help_heading = "Model")]
-    pub batch_size: Option<u32>,
+    /// Sequences in flight, or auto: as many as suit the processor and the memory, 32 at most
+    /// [default: auto]
+    #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = parse_batch_size, help_heading = "Model")]
+    pub batch_size: Option<BatchSize>,
     /// Memory for keys and values at most, for example 4GiB; too little caps --batch-size
     /// [default: 2GiB on the cpu, half of what the weights leave free on an accelerator]
     #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", value_parser = parse_bytes, help_heading = "Model")]

@@ -291,7 +291,7 @@ fn model_options(args: ModelArgs, origins: &Origins, default_model: &str) -> Res
         device: args.device.unwrap_or(DeviceChoice::Auto),
         precision: args.precision.unwrap_or_default(),
         quantize,
-        batch_size: args.batch_size.unwrap_or(8) as usize,
+        batch_size: args.batch_size.unwrap_or_default().number(),
         kv_memory: args.kv_memory,
     })
 }
@@ -345,6 +345,8 @@ fn labeler_options(
         LabelerOptions::Local(model)
     } else {
         let offline = model.offline;
+        let in_flight = in_flight.unwrap_or_default().number();
+        let in_flight = in_flight.map(|number| number as u32);
         LabelerOptions::Remote(remote_options(endpoints, model.model, in_flight, offline)?)
     })
 }

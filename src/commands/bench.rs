@@ -36,7 +36,7 @@ pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
 
 fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json::Value> {
     let limits = |opened: &Opened| GeneratorOptions {
-        slots: model.batch_size,
+        slots: opened.slots(model.batch_size),
         step_tokens: opened.model.step_tokens(),
         cache_bytes: opened.kv_bytes as usize,
     };
@@ -49,7 +49,8 @@ fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json
     let opened = open_with_bar(model)?;
     let requests = requests(options, &opened, &items)?;
     let measured = measure(&opened, limits(&opened), requests.into_iter().map(Ok))?;
-    Ok(measured.report(options, &opened, model.batch_size, items.len()))
+    let slots = limits(&opened).slots;
+    Ok(measured.report(options, &opened, slots, items.len()))
 }
 
 fn requests(

@@ -26,7 +26,6 @@ const URGENT: usize = 4;
 pub struct Local {
     model: Model,
     requests: RequestBuilder,
-    options: ModelOptions,
     info: ModelInfo,
     /// The most that keys and values may take.
     kv_bytes: usize,
@@ -38,13 +37,14 @@ impl Local {
     /// Finds the checkpoint, downloads it where that is allowed, and loads it.
     pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
         let opened = open(&options, on_load)?;
+        let slots = opened.slots(options.batch_size);
         let requests = RequestBuilder::new(opened.tokenizer)?;
         Ok(Self {
             info: ModelInfo {
                 name: opened.name,
                 device: opened.device,
                 detail: opened.detail,
-                slots: options.batch_size,
+                slots,
                 memory: Some(ModelMemory {
                     weights: opened.weight_bytes,
                     caches: opened.kv_bytes,
@@ -55,7 +55,6 @@ impl Local {
             kv_bytes: opened.kv_bytes as usize,
             model: opened.model,
             requests,
-            options,
         })
     }
 }
@@ -120,7 +119,7 @@ impl Labeler for Local {
         let Self {
             model,
             requests,
-            options,
+            info,
             kv_bytes,
             notice,
             ..
@@ -132,7 +131,7 @@ impl Labeler for Local {
         let mut generator = Generator::new(
             model,
             GeneratorOptions {
-                slots: options.batch_size,
+                slots: info.slots,
                 step_tokens: model.step_tokens(),
                 cache_bytes: *kv_bytes,
             },
@@ -182,7 +181,7 @@ impl Labeler for Local {
             if let Some(cap) = generator.cap().filter(|_| !capped) {
                 capped = true;
                 jobs.push(LabelEvent::ModelNotice(ModelNotice::BatchCapped {
-                    wanted: options.batch_size,
+                    wanted: info.slots,
                     fits: cap.fits,
                     allowed: *kv_bytes as u64,
                     needed: cap.needed as u64,

@@ -126,6 +126,11 @@ impl Model {
         self.cache.backend == Backend::Tensors
     }
 
+    /// Whether a pass over the weights for many tokens takes far less time than one for each.
+    pub fn shares_weights(&self) -> bool {
+        !self.cache.device.is_cpu() || self.head().is_shared()
+    }
+
     /// About how many tokens a step should have: enough to keep the device busy.
     pub fn step_tokens(&self) -> usize {
         match self.cache.device.is_cpu() {

@@ -244,6 +244,11 @@ impl Linear {
         rows.to_dtype(self.activations)
     }
 
+    /// Whether the product of many rows reads the weights once.
+    pub fn is_shared(&self) -> bool {
+        !matches!(self.matrix, Matrix::Quantized(_))
+    }
+
     /// A copy of these rows of the matrix, which gives as many outputs; there is no bias.
     pub fn select(&self, rows: &[u32]) -> Result<Self> {
         let matrix = match &self.matrix {

@@ -16,10 +16,7 @@ use crate::vlm::{GenerateRequest, GeneratorOptions, Sampling};
 use measure::measure;
 use std::io::Write;
 use std::sync::Arc;
-use workload::{items, prompter, question};
-
-/// Icons without `--icons`, where no file says how many.
-const ICONS: usize = 32;
+use workload::{ICONS, items, prompter, question};
 
 /// Runs the workload and writes a table, or one JSON object, to `out`.
 pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {

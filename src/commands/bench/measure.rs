@@ -1,7 +1,6 @@
 //! Runs a workload on the generator, and what it took.
 
-use super::ICONS;
-use super::workload::peak_resident_bytes;
+use super::workload::{ICONS, peak_resident_bytes};
 use crate::error::Result;
 use crate::settings::BenchOptions;
 use crate::vlm::open::Opened;

@@ -1,7 +1,6 @@
 //! The workload through a server: what comes back, and how fast.
 
-use super::ICONS;
-use super::workload::{items, peak_resident_bytes, prompter, question};
+use super::workload::{ICONS, items, peak_resident_bytes, prompter, question};
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::settings::{BenchOptions, RemoteOptions};

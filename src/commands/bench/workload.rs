@@ -1,6 +1,5 @@
 //! What is labeled, here and through a server, and the memory that it takes.
 
-use super::ICONS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::{Chat, Prompter};
@@ -11,6 +10,9 @@ use crate::settings::{
 };
 use crate::source::{self, RowEvent, SourceRow};
 use std::ops::ControlFlow;
+
+/// Icons without `--icons`, where no file says how many.
+pub const ICONS: usize = 32;
 
 /// What `--batch` labels with, as far as it matters for speed.
 pub const SETTINGS: AttemptSettings = AttemptSettings {

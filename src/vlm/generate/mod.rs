@@ -2,6 +2,7 @@
 
 mod head;
 mod logits;
+mod plan;
 mod prefix_cache;
 mod prompt_cache;
 pub mod request;

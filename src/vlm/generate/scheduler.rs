@@ -3,10 +3,11 @@
 
 use super::head::Head;
 use super::logits::LogitRow;
+use super::plan::Step;
 use super::prefix_cache::PrefixCache;
 use super::prompt_cache::PromptCache;
 use super::request::{GenerateEvent, GenerateRequest, model_error};
-use super::slot::{Slot, SlotOutput, chunk_len, encode_group, run_lengths};
+use super::slot::{Slot, SlotOutput, encode_group, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_layout::Prefix;
@@ -85,9 +86,6 @@ struct HiddenRows {
 
 /// The most patches that go through the vision tower at a time, which bounds its memory.
 const VISION_PATCHES: usize = 4096;
-/// Where rows are padded, the most of a step that computes answers: a grammar's forced tokens are
-/// spread over steps, so that a long run of one answer does not make rows for all.
-const ANSWER_ROWS: usize = 512;
 /// Where rows are padded, answers and prompts take turns. A prompt waits at most this many steps
 /// for others to be computed with it.
 const PROMPT_WAIT: usize = 12;
@@ -178,10 +176,7 @@ impl<'m> Generator<'m> {
             self.encode(&mut events);
         }
         self.start(&mut events);
-        match padded {
-            true => self.plan_padded(prompts),
-            false => self.plan(),
-        }
+        self.plan(padded, prompts);
         let hidden = self.forward(&mut events);
         self.sample(hidden, &mut events);
         events
@@ -355,27 +350,15 @@ impl<'m> Generator<'m> {
         self.fail(failed, events);
     }
 
-    /// Plans how many tokens each slot computes: answers first, the rest of the step is for prompts.
-    fn plan(&mut self) {
-        let image_token = self.model.spec().image_token;
-        let mut left = self.options.step_tokens.max(1);
-        let alone = self.alone;
-        let runs = |slot: &Slot| !alone || slot.request.urgent;
-        for slot in &mut self.slots {
-            slot.planned = 0;
-            if slot.decoding && runs(slot) {
-                slot.planned = slot.pending.len();
-                left = left.saturating_sub(slot.planned);
-            }
-        }
-        left = self.prefixes.plan(left);
-        for slot in &mut self.slots {
-            if slot.decoding || slot.sequence.is_none() || left == 0 || !runs(slot) {
-                continue;
-            }
-            let rest = &slot.pending[slot.computed..];
-            slot.planned = chunk_len(rest, left, image_token, !slot.request.images.is_empty());
-            left = left.saturating_sub(slot.planned);
+    /// Plans how many tokens each slot computes.
+    fn plan(&mut self, padded: bool, prompts: bool) {
+        let step = Step {
+            tokens: self.options.step_tokens.max(1),
+            image_token: self.model.spec().image_token,
+        };
+        match padded {
+            true => step.plan_padded(&mut self.slots, &mut self.prefixes, prompts),
+            false => step.plan(&mut self.slots, &mut self.prefixes, self.alone),
         }
     }
 
@@ -389,38 +372,6 @@ impl<'m> Generator<'m> {
             false => self.since_prompts + 1,
         };
         turn && prompts > 0
-    }
-
-    /// Plans steps of padded rows: as many for each sequence as for the one with the most.
-    fn plan_padded(&mut self, prompts: bool) {
-        let image_token = self.model.spec().image_token;
-        let most = self.options.step_tokens.max(1);
-        for slot in &mut self.slots {
-            slot.planned = 0;
-        }
-        // A prefix is computed apart from all else, as are those that wait for it.
-        self.prefixes.plan(most);
-        let (mut count, mut widest) = (0, 0);
-        for slot in &mut self.slots {
-            if !prompts || slot.decoding || slot.sequence.is_none() || slot.features.is_none() {
-                continue;
-            }
-            let left = most / (count + 1);
-            if left < widest {
-                break;
-            }
-            let rest = &slot.pending[slot.computed..];
-            slot.planned = chunk_len(rest, left, image_token, !slot.request.images.is_empty());
-            (count, widest) = (count + 1, widest.max(slot.planned));
-        }
-        if count > 0 {
-            return;
-        }
-        let answers = self.slots.iter().filter(|slot| slot.decoding).count();
-        let each = (ANSWER_ROWS / answers.max(1)).max(1);
-        for slot in self.slots.iter_mut().filter(|slot| slot.decoding) {
-            slot.planned = (slot.pending.len() - slot.computed).min(each);
-        }
     }
 
     /// Computes what was planned. Gives the last hidden state of each slot whose prompt or answer is

@@ -287,12 +287,12 @@ fn a_configuration_that_cannot_be_used_ends_the_download() {
     type Edit = fn(&mut serde_json::Value);
     let edits: [(Edit, &str); 2] = [
         (
-            |config| config["model_type"] = "qwen2_5_vl".into(),
-            "qwen2_5_vl",
+            |config| config["model_type"] = "qwen3_vl_moe".into(),
+            "qwen3_vl_moe",
         ),
         (
-            |config| config["quantization_config"] = json!({"quant_method": "awq"}),
-            "awq",
+            |config| config["quantization_config"] = json!({"quant_method": "fp8"}),
+            "fp8",
         ),
     ];
     for (edit, words) in edits {

@@ -10,6 +10,7 @@ use super::checkpoint::weights::Weights;
 use super::nn::batch::Batch;
 use super::nn::kv_layout::HeadShape;
 use super::nn::linear::{Linear, Placement};
+use super::nn::ops;
 use super::nn::rope::Position;
 use crate::error::Result;
 use crate::icon::Picture;
@@ -37,6 +38,44 @@ pub struct ImagePatches {
     /// `(patches, numbers of a patch)`, row-major.
     pub pixels: Vec<f32>,
     pub grid: Grid,
+}
+
+/// What a vision tower makes of a picture.
+#[derive(Debug, Clone)]
+pub struct Features {
+    /// They replace the embeddings of its placeholders, `(placeholders, hidden)`.
+    pub embeddings: Tensor,
+    /// What is added to the hidden states of its placeholders after each of the first layers,
+    /// `(placeholders, hidden)`. As many for every picture; most architectures have none.
+    pub additions: Vec<Tensor>,
+}
+
+impl From<Tensor> for Features {
+    fn from(embeddings: Tensor) -> Self {
+        Self {
+            embeddings,
+            additions: Vec::new(),
+        }
+    }
+}
+
+/// What is added to some rows of a step's hidden states after each of the first layers.
+#[derive(Debug)]
+pub struct Additions {
+    /// `(n)`.
+    pub rows: Tensor,
+    /// For each layer `(n, hidden)`.
+    pub layers: Vec<Tensor>,
+}
+
+impl Additions {
+    /// Adds those for `layer`, if there are any, to `x`, `(tokens, hidden)`.
+    pub fn after(&self, layer: usize, x: Tensor) -> candle_core::Result<Tensor> {
+        match self.layers.get(layer) {
+            Some(numbers) => ops::add_to_rows(&x, &self.rows, numbers),
+            None => Ok(x),
+        }
+    }
 }
 
 /// The facts about a checkpoint that shared code needs.
@@ -113,18 +152,19 @@ pub trait Architecture: Debug + Send + Sync {
 
 /// The loaded weights of a checkpoint.
 pub trait Network: Debug + Send + Sync {
-    /// Features of each picture, `(placeholders, hidden)`.
-    fn encode_images(&self, images: &[ImagePatches]) -> candle_core::Result<Vec<Tensor>>;
+    /// Features of each picture.
+    fn encode_images(&self, images: &[ImagePatches]) -> candle_core::Result<Vec<Features>>;
 
     /// Embeddings, `(tokens, hidden)`.
     fn embed(&self, tokens: &[u32]) -> candle_core::Result<Tensor>;
 
     /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `batch` assigns
-    /// to sequences; their keys and values join the sequences' caches. Gives the hidden states
-    /// `(tokens, hidden)` that [`Network::norm`] reads.
+    /// to sequences; their keys and values join the sequences' caches. `additions` join the hidden
+    /// states on the way. Gives the hidden states `(tokens, hidden)` that [`Network::norm`] reads.
     fn forward(
         &self,
         embedded: Tensor,
+        additions: Option<&Additions>,
         positions: &[Position],
         batch: &mut Batch,
     ) -> candle_core::Result<Tensor>;

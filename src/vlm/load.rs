@@ -2,13 +2,14 @@
 
 use super::architecture::{Architecture, LoadStage, Network};
 use super::checkpoint::files::CheckpointFiles;
+use super::checkpoint::packing::Packing;
 use super::checkpoint::weight_cache::{self, Reader, WeightCache, Writer};
 use super::checkpoint::weights::Weights;
 use super::device::LoadOptions;
 use super::model::Model;
 use super::models;
 use super::nn::linear::Placement;
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 
 /// A checkpoint whose configuration and tensors fit each other, before any weight is read.
 pub struct Checkpoint {
@@ -24,7 +25,12 @@ impl Checkpoint {
     /// shape than the configuration says.
     pub fn open(files: &CheckpointFiles) -> Result<Self> {
         let architecture = models::open(files)?;
-        let weights = Weights::open(&files.weights, |name| architecture.tensor_name(name))?;
+        let packing = Packing::read(&files.config.json()?).map_err(|refusal| {
+            let cause = format!("{}: {}", files.config.shown(), refusal.cause);
+            Error::new(ErrorKind::Model, cause).with_hint(refusal.hint)
+        })?;
+        let rename = |name: &str| architecture.tensor_name(name);
+        let weights = Weights::open(&files.weights, packing, rename)?;
         weights.check(&architecture.tensors(), |name| {
             architecture.may_ignore(name)
         })?;

@@ -20,8 +20,10 @@ pub mod model;
 pub mod models;
 pub mod nn;
 pub mod open;
+#[cfg(test)]
+mod testing;
 
-pub use architecture::{Grid, ImagePatches, LoadStage, ModelSpec};
+pub use architecture::{Features, Grid, ImagePatches, LoadStage, ModelSpec};
 pub use checkpoint::files::CheckpointFiles;
 pub use checkpoint::tokenizer::{ChatTokens, StreamDecoder, Tokenizer};
 pub use device::LoadOptions;

@@ -3,7 +3,9 @@
 //! The linear layers see the tokens of all sequences as one matrix; each attends to its own keys and
 //! those of a [`Prefix`] that many share.
 
-use super::architecture::{Architecture, Grid, ImagePatches, ModelSpec, Network};
+use super::architecture::{
+    Additions, Architecture, Features, Grid, ImagePatches, ModelSpec, Network,
+};
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::nn::Backend;
@@ -20,11 +22,10 @@ use candle_core::{DType, Device, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Features of one picture, which replace the embeddings of its placeholders.
+/// One picture as the language model sees it in place of its placeholders.
 #[derive(Debug, Clone)]
 pub struct ImageFeatures {
-    /// `(tokens, hidden)`.
-    pub features: Tensor,
+    pub features: Features,
     pub grid: Grid,
 }
 
@@ -284,7 +285,9 @@ impl Model {
         if tokens.is_empty() {
             candle_core::bail!("a step needs tokens")
         }
-        let hidden = self.splice(self.network.embed(&tokens)?, steps)?;
+        let placeholders = self.placeholders(steps);
+        let hidden = self.splice(self.network.embed(&tokens)?, &placeholders, steps)?;
+        let additions = self.additions(&placeholders, steps)?;
         let positions: Vec<Position> = steps.iter().flat_map(|(_, at)| *at).copied().collect();
         let mut start = 0;
         let mut wanted: Vec<u32> = Vec::new();
@@ -299,7 +302,9 @@ impl Model {
             });
         }
         let mut batch = Batch::new(&self.cache, spans)?;
-        let hidden = self.network.forward(hidden, &positions, &mut batch)?;
+        let hidden = self
+            .network
+            .forward(hidden, additions.as_ref(), &positions, &mut batch)?;
         if wanted.is_empty() {
             return self.no_rows();
         }
@@ -335,35 +340,59 @@ impl Model {
         &self.cache.device
     }
 
+    /// The rows of a step that are placeholders of pictures.
+    fn placeholders(&self, steps: &[(&mut SequenceStep, &[Position])]) -> Vec<u32> {
+        let tokens = steps.iter().flat_map(|(step, _)| {
+            let pictures = !step.images.is_empty();
+            let token = step.tokens.iter();
+            token.map(move |token| pictures && *token == self.spec.image_token)
+        });
+        (0..)
+            .zip(tokens)
+            .filter_map(|(row, is)| is.then_some(row))
+            .collect()
+    }
+
     /// Replaces the embeddings of placeholders by image features: `(tokens, hidden)`.
     fn splice(
         &self,
         embedded: Tensor,
+        placeholders: &[u32],
         steps: &[(&mut SequenceStep, &[Position])],
     ) -> candle_core::Result<Tensor> {
-        let features: Vec<&Tensor> = steps
-            .iter()
-            .flat_map(|(step, _)| step.images)
-            .map(|image| &image.features)
-            .collect();
-        if features.is_empty() {
+        if placeholders.is_empty() {
             return Ok(embedded);
         }
         // Rows of the embeddings followed by the features, picked in the order of the tokens.
-        let mut rows = Vec::with_capacity(embedded.dim(0)?);
-        let mut next = embedded.dim(0)? as u32;
-        for (step, _) in steps {
-            for token in step.tokens {
-                if *token == self.spec.image_token && !step.images.is_empty() {
-                    rows.push(next);
-                    next += 1;
-                } else {
-                    rows.push(rows.len() as u32);
-                }
-            }
+        let tokens = embedded.dim(0)? as u32;
+        let mut rows: Vec<u32> = (0..tokens).collect();
+        for (row, feature) in placeholders.iter().zip(tokens..) {
+            rows[*row as usize] = feature;
         }
+        let features = pictures(steps).map(|features| &features.embeddings);
         let all: Vec<&Tensor> = std::iter::once(&embedded).chain(features).collect();
         Tensor::cat(&all, 0)?.index_select(&Tensor::new(rows, &self.cache.device)?, 0)
+    }
+
+    /// What a step's pictures add to their placeholders on the way; `None` for nothing.
+    fn additions(
+        &self,
+        placeholders: &[u32],
+        steps: &[(&mut SequenceStep, &[Position])],
+    ) -> candle_core::Result<Option<Additions>> {
+        let layers = pictures(steps).map(|features| features.additions.len());
+        let layers = match layers.min() {
+            None | Some(0) => return Ok(None),
+            Some(layers) => layers,
+        };
+        let layer = |layer: usize| {
+            let all = pictures(steps).map(|features| &features.additions[layer]);
+            Tensor::cat(&all.collect::<Vec<_>>(), 0)
+        };
+        Ok(Some(Additions {
+            rows: Tensor::new(placeholders, &self.cache.device)?,
+            layers: (0..layers).map(layer).collect::<candle_core::Result<_>>()?,
+        }))
     }
 
     /// The positions of a step's tokens; checks that its images fit its placeholders.
@@ -388,10 +417,10 @@ impl Model {
             };
             let tokens = self.image_tokens(image.grid);
             let shape = (tokens, self.spec.hidden_size);
-            if run != tokens || image.features.dims2()? != shape {
+            if run != tokens || image.features.embeddings.dims2()? != shape {
                 candle_core::bail!(
                     "{run} image tokens for an image of {tokens}, with features of {:?}",
-                    image.features.shape()
+                    image.features.embeddings.shape()
                 )
             }
             let placed = self.architecture.image_positions(image.grid, next);
@@ -417,4 +446,12 @@ impl Model {
         }
         Ok(positions)
     }
+}
+
+/// The pictures of a step, in the order of their placeholders.
+fn pictures<'a>(
+    steps: &'a [(&mut SequenceStep, &[Position])],
+) -> impl Iterator<Item = &'a Features> {
+    let images = steps.iter().flat_map(|(step, _)| step.images);
+    images.map(|image| &image.features)
 }

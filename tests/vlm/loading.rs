@@ -22,7 +22,7 @@ fn refusal(folder: &Path) -> String {
     loaded.unwrap_err().cause
 }
 
-fn edit_config(folder: &Path, file: &str, edit: impl Fn(&mut serde_json::Value)) {
+pub fn edit_config(folder: &Path, file: &str, edit: impl Fn(&mut serde_json::Value)) {
     let path = folder.join(file);
     let mut json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     edit(&mut json);
@@ -134,22 +134,25 @@ fn every_refusal_says_what_to_do() {
             "another architecture",
             |folder| {
                 edit_config(folder, "config.json", |config| {
-                    config["model_type"] = "qwen2_5_vl".into();
+                    config["model_type"] = "qwen3_vl_moe".into();
                 });
             },
-            "qwen2_5_vl",
+            "qwen3_vl_moe",
             "--endpoint",
         ),
         (
-            "AWQ",
-            |folder| pack(folder, r#"{"quant_method": "awq"}"#),
-            "awq",
+            "AWQ for another kernel",
+            |folder| {
+                let how = r#"{"quant_method": "awq", "bits": 4, "version": "gemv"}"#;
+                pack(folder, how);
+            },
+            "awq of 4 bits in the layout gemv",
             "vLLM",
         ),
         (
-            "GPTQ",
-            |folder| pack(folder, r#"{"quant_method": "gptq"}"#),
-            "gptq",
+            "GPTQ of a few bits",
+            |folder| pack(folder, r#"{"quant_method": "gptq", "bits": 3}"#),
+            "gptq of 3 bits",
             "vLLM",
         ),
         (
@@ -241,14 +244,14 @@ fn pack(folder: &Path, how: &str) {
 fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
     let folder = copy("flat");
     edit_config(folder.path(), "config.json", |config| {
-        config["model_type"] = "qwen3_vl".into();
+        config["model_type"] = "qwen3_vl_moe".into();
     });
     pack(folder.path(), r#"{"quant_method": "bitsandbytes"}"#);
     std::fs::write(folder.path().join("model.safetensors"), POINTER).unwrap();
     std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
     let (cause, hint) = look(folder.path());
     let places: Vec<usize> = [
-        "qwen3_vl",
+        "qwen3_vl_moe",
         "bitsandbytes",
         "Git LFS",
         "lacks tokenizer.json",

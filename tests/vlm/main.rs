@@ -10,6 +10,7 @@
 
 mod generate;
 mod loading;
+mod packed;
 mod reference;
 mod steps;
 
@@ -25,7 +26,16 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const FIXTURES: [&str; 3] = ["flat", "nested", "parts"];
+/// Two or three small checkpoints of each architecture, see `tests/fixtures/make_fixtures.py`.
+const FIXTURES: [&str; 7] = [
+    "flat",
+    "nested",
+    "parts",
+    "windowed",
+    "windowed-nested",
+    "deepstack",
+    "deepstack-nested",
+];
 
 #[derive(Deserialize)]
 struct Reference {
@@ -175,6 +185,11 @@ fn best(logits: &[f32]) -> u32 {
 
 fn log_probability(logits: &[f32], token: u32) -> f32 {
     logits[token as usize] - labeler_tui::vlm::nn::ops::log_sum_exp(logits)
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 /// Two different orders of the same sums agree to this.

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn later_tokens_never_change_earlier_logits() {
-    for model in both("flat") {
-        let case = &reference("flat").0[1];
+    for (fixture, model) in models() {
+        let case = &reference(fixture).0[1];
         let whole = prompt_logits(&model, case);
         let images = images(&model, case);
         let cut = case.token_ids.len() - 9;
@@ -13,7 +13,8 @@ fn later_tokens_never_change_earlier_logits() {
         changed[cut..].reverse();
         let other = feed(&model, &mut new_sequence(&model, None), &changed, &images);
         let head = |x: &Tensor| x.narrow(0, 0, cut).unwrap();
-        assert!(furthest(&head(&whole), &head(&other)) < SAME);
+        let distance = furthest(&head(&whole), &head(&other));
+        assert!(distance < SAME, "{fixture}: {distance}");
         assert!(
             furthest(&whole, &other) > 0.1,
             "the change does reach later ones"
@@ -47,8 +48,8 @@ fn a_prompt_in_chunks_equals_the_prompt_at_once() {
 
 #[test]
 fn a_sequence_alone_equals_itself_among_others() {
-    for model in both("parts") {
-        let (cases, _) = reference("parts");
+    for (fixture, model) in models() {
+        let (cases, _) = reference(fixture);
         let features: Vec<Vec<ImageFeatures>> =
             cases.iter().map(|case| images(&model, case)).collect();
         // Seven sequences at different points: some begin, some go on with one token or a few.
@@ -89,7 +90,8 @@ fn a_sequence_alone_equals_itself_among_others() {
             } else {
                 feed(&model, &mut alone, &cases[i].token_ids, &features[i])
             };
-            assert!(furthest(together, &logits) < SAME, "sequence {i}");
+            let distance = furthest(together, &logits);
+            assert!(distance < SAME, "{fixture} sequence {i}: {distance}");
         }
     }
 }
@@ -119,8 +121,8 @@ fn a_shared_prefix_equals_none() {
 
 #[test]
 fn truncating_equals_never_having_computed() {
-    for model in both("nested") {
-        let case = &reference("nested").0[2];
+    for (fixture, model) in models() {
+        let case = &reference(fixture).0[2];
         let images = images(&model, case);
         let mut sequence = new_sequence(&model, None);
         feed(&model, &mut sequence, &case.token_ids, &images);
@@ -130,7 +132,7 @@ fn truncating_equals_never_having_computed() {
             feed(&model, &mut sequence, &case.greedy[5..5 + detour], &[]);
             sequence.truncate(case.token_ids.len()).unwrap();
             let again = feed(&model, &mut sequence, &case.greedy[..5], &[]);
-            assert_eq!(furthest(&straight, &again), 0.0);
+            assert_eq!(furthest(&straight, &again), 0.0, "{fixture}");
         }
         assert!(sequence.truncate(10_000).is_err());
     }

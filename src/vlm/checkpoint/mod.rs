@@ -4,6 +4,7 @@ pub(crate) mod builtin;
 pub mod config;
 pub mod files;
 mod hub;
+pub mod packing;
 pub mod refusals;
 pub mod tokenizer;
 pub mod weight_cache;

@@ -1,7 +1,6 @@
 //! What is wrong with a checkpoint, in words, before any of its weights is fetched or read.
 
 use crate::error::{Error, ErrorKind};
-use serde_json::Value;
 
 /// Something that keeps a checkpoint from being used, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,40 +34,8 @@ pub fn error(name: &str, refusals: Vec<Refusal>) -> Option<Error> {
     })
 }
 
-const ORIGINAL: &str = "use the checkpoint it was made from: --quantize q4k or q8_0 packs that one \
-                        here";
-
-/// What `config.json` says of weights that are packed in a way that is not read.
-pub fn packed(config: &Value) -> Option<Refusal> {
-    if let Some(packed) = config.get("quantization_config").filter(|it| !it.is_null()) {
-        let bits = ["load_in_4bit", "load_in_8bit", "_load_in_4bit"];
-        let method = packed.get("quant_method").and_then(Value::as_str);
-        let method = match method {
-            None if bits.iter().any(|key| packed.get(key).is_some()) => "bitsandbytes",
-            method => method.unwrap_or("a method that it does not name"),
-        };
-        let served = match method {
-            "awq" | "gptq" | "fp8" | "fbgemm_fp8" | "compressed-tensors" => {
-                ", or serve this one with vLLM and use --endpoint"
-            }
-            _ => "",
-        };
-        return Some(Refusal::new(
-            format!("its weights are packed with {method}, which is not supported"),
-            format!("{ORIGINAL}{served}"),
-        ));
-    }
-    // MLX writes its own key.
-    config
-        .get("quantization")
-        .filter(|it| it.get("group_size").is_some())
-        .map(|_| {
-            Refusal::new(
-                "its weights are packed for MLX, which is not supported",
-                format!("{ORIGINAL}, or serve this one with mlx_vlm and use --endpoint"),
-            )
-        })
-}
+pub const ORIGINAL: &str = "use the checkpoint it was made from: --quantize q4k or q8_0 packs \
+                            that one here";
 
 /// What a file is that stands where another is expected: `None` for any content but that of a
 /// pointer of Git LFS.

@@ -346,23 +346,11 @@ fn token_bytes(bpe: &tokenizers::Tokenizer, size: usize) -> Result<Vec<Vec<u8>>>
 mod tests {
     use super::*;
     use crate::vlm::architecture::ModelSpec;
-    use crate::vlm::models;
-    use std::path::Path;
-
-    const FIXTURES: [&str; 3] = ["flat", "nested", "parts"];
+    use crate::vlm::testing::{FIXTURES, cases, folder, open};
 
     fn load(name: &str) -> (Tokenizer, ModelSpec, serde_json::Value) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures")
-            .join(name);
-        let files = CheckpointFiles::folder(&folder).unwrap();
-        let architecture = models::open(&files).unwrap();
-        let cases = std::fs::read(folder.join("reference/cases.json")).unwrap();
-        (
-            architecture.tokenizer(&files).unwrap(),
-            architecture.spec(),
-            serde_json::from_slice(&cases).unwrap(),
-        )
+        let (tokenizer, architecture) = open(&folder(name)).unwrap();
+        (tokenizer, architecture.spec(), cases(name))
     }
 
     #[test]

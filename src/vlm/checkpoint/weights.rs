@@ -1,13 +1,16 @@
-//! Memory-mapped safetensors, one file or several, read tensor by tensor.
+//! Memory-mapped safetensors, one file or several, read tensor by tensor. Packed matrices are read
+//! as if they were stored as they are.
 
 #![allow(unsafe_code, reason = "mapped files")]
 
 use super::files::{CheckpointFile, FileData};
+use super::packing::{PackedMatrix, Packing, Parts};
 use crate::error::{Context, Error, ErrorKind, Result};
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// The bytes of one file.
@@ -61,30 +64,124 @@ impl Bytes {
 struct Location {
     file: usize,
     range: Range<usize>,
-    dtype: DType,
+    dtype: Dtype,
     shape: Vec<usize>,
+}
+
+/// A matrix that is stored as several tensors.
+struct Packed {
+    packing: Packing,
+    parts: Parts<Location>,
+    scales: Location,
+    /// Outputs and inputs.
+    shape: [usize; 2],
+}
+
+impl Packed {
+    fn parts(&self) -> impl Iterator<Item = &Location> {
+        let Parts {
+            numbers,
+            zeros,
+            groups,
+        } = &self.parts;
+        [numbers, zeros, &self.scales].into_iter().chain(groups)
+    }
 }
 
 /// The tensors of a checkpoint, by the names that its architecture uses.
 pub struct Weights {
     files: Vec<Bytes>,
     tensors: BTreeMap<String, Location>,
+    /// Packed matrices by the names that they would have as they are.
+    packed: BTreeMap<String, Packed>,
+    /// Biases of packed matrices that add nothing: they may be left unused.
+    zero_biases: BTreeSet<String>,
 }
 
 impl Weights {
     /// Opens the files and reads their tables, but no tensor yet. `rename` turns a stored name
-    /// into the architecture's.
-    pub fn open(files: &[CheckpointFile], rename: impl Fn(&str) -> String) -> Result<Self> {
+    /// into the architecture's; `packing` says how matrices are packed, where they are.
+    pub fn open(
+        files: &[CheckpointFile],
+        packing: Option<Packing>,
+        rename: impl Fn(&str) -> String,
+    ) -> Result<Self> {
         let mut weights = Self {
             files: Vec::new(),
             tensors: BTreeMap::new(),
+            packed: BTreeMap::new(),
+            zero_biases: BTreeSet::new(),
         };
         for file in files {
             weights
                 .add(file, &rename)
                 .map_err(|error| error.context(format!("weights {}", file.shown())))?;
         }
+        weights.collect_packed(packing)?;
         Ok(weights)
+    }
+
+    /// Takes the parts of packed matrices out of the tensors.
+    fn collect_packed(&mut self, packing: Option<Packing>) -> Result<()> {
+        let packed: Vec<String> = self
+            .tensors
+            .keys()
+            .filter_map(|name| Some(name.strip_suffix(".qweight")?.to_owned()))
+            .collect();
+        let Some(packing) = packing else {
+            return match packed.first() {
+                None => Ok(()),
+                Some(name) => Err(Error::new(
+                    ErrorKind::Model,
+                    format!(
+                        "{name} is packed, but config.json has no quantization_config that says how"
+                    ),
+                )
+                .with_hint("fetch the checkpoint again, or use the one it was made from")),
+            };
+        };
+        for layer in packed {
+            let mut part = |part: &str| self.tensors.remove(&format!("{layer}.{part}"));
+            let (numbers, zeros, scales) = (part("qweight"), part("qzeros"), part("scales"));
+            let groups = part("g_idx");
+            let (Some(numbers), Some(zeros), Some(scales)) = (numbers, zeros, scales) else {
+                return Err(Error::new(
+                    ErrorKind::Model,
+                    format!("{layer} lacks qzeros or scales"),
+                ));
+            };
+            let is_whole = |part: &Location| part.dtype == Dtype::I32;
+            let whole = is_whole(&numbers) && is_whole(&zeros) && groups.iter().all(is_whole);
+            let shape = packing.matrix(&numbers.shape);
+            let Some(shape) = shape.filter(|_| whole && float(scales.dtype).is_some()) else {
+                return Err(Error::new(
+                    ErrorKind::Model,
+                    format!("{layer} is not packed as quantization_config says"),
+                ));
+            };
+            let parts = Parts {
+                numbers,
+                zeros,
+                groups,
+            };
+            let matrix = Packed {
+                packing,
+                parts,
+                scales,
+                shape,
+            };
+            // Some programs give a bias to every packed layer.
+            let bias = format!("{layer}.bias");
+            if self
+                .tensors
+                .get(&bias)
+                .is_some_and(|bias| self.is_zero(bias))
+            {
+                self.zero_biases.insert(bias);
+            }
+            self.packed.insert(format!("{layer}.weight"), matrix);
+        }
+        Ok(())
     }
 
     fn add(&mut self, file: &CheckpointFile, rename: &dyn Fn(&str) -> String) -> Result<()> {
@@ -102,19 +199,14 @@ impl Weights {
         })?;
         let start = all.as_ptr() as usize;
         for (name, view) in table.iter() {
-            let dtype = match view.dtype() {
-                Dtype::F32 => DType::F32,
-                Dtype::F16 => DType::F16,
-                Dtype::BF16 => DType::BF16,
-                other => {
-                    return Err(Error::new(
-                        ErrorKind::Model,
-                        format!(
-                            "{name} is stored as {other:?}; only f32, f16 and bf16 can be read"
-                        ),
-                    ));
-                }
-            };
+            let dtype = view.dtype();
+            // Whole numbers are parts of packed matrices.
+            if float(dtype).is_none() && dtype != Dtype::I32 {
+                return Err(Error::new(
+                    ErrorKind::Model,
+                    format!("{name} is stored as {dtype:?}; only f32, f16 and bf16 can be read"),
+                ));
+            }
             let offset = view.data().as_ptr() as usize - start;
             let location = Location {
                 file: self.files.len(),
@@ -142,27 +234,31 @@ impl Weights {
         may_ignore: impl Fn(&str) -> bool,
     ) -> Result<()> {
         let mut missing = Vec::new();
-        let mut unused: BTreeMap<&str, &Location> = self
+        let stored = self
             .tensors
             .iter()
-            .map(|(name, location)| (name.as_str(), location))
-            .collect();
+            .map(|(name, location)| (name.as_str(), &location.shape[..]));
+        let packed = self
+            .packed
+            .iter()
+            .map(|(name, packed)| (name.as_str(), &packed.shape[..]));
+        let mut unused: BTreeMap<&str, &[usize]> = stored.chain(packed).collect();
         for (name, shape) in expected {
             match unused.remove(name.as_str()) {
                 None => missing.push(format!("{name} {shape:?}")),
-                Some(found) if found.shape != *shape => {
-                    missing.push(format!("{name} {shape:?} (the file has {:?})", found.shape));
+                Some(found) if found != *shape => {
+                    missing.push(format!("{name} {shape:?} (the file has {found:?})"));
                 }
                 Some(_) => {}
             }
         }
-        unused.retain(|name, _| !may_ignore(name));
+        unused.retain(|name, _| !may_ignore(name) && !self.zero_biases.contains(*name));
         if missing.is_empty() && unused.is_empty() {
             return Ok(());
         }
         let unused = unused
             .iter()
-            .map(|(name, found)| format!("{name} {:?}", found.shape));
+            .map(|(name, found)| format!("{name} {found:?}"));
         Err(Error::new(
             ErrorKind::Model,
             format!(
@@ -174,32 +270,129 @@ impl Weights {
         .with_hint("the checkpoint is incomplete or its config.json is that of another model; fetch it again"))
     }
 
-    /// The named tensor as it is stored, on the CPU.
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name) || self.packed.contains_key(name)
+    }
+
+    /// The named tensor as it is stored, on the CPU; in f32 where it is packed.
     pub fn stored(&self, name: &str, shape: &[usize]) -> candle_core::Result<Tensor> {
+        if let Some(packed) = self.packed.get(name) {
+            let weights = self.unpack(name, packed, shape)?.dequantize();
+            self.release(packed.parts());
+            return Tensor::from_vec(weights, shape, &Device::Cpu);
+        }
         let Some(location) = self.tensors.get(name) else {
             candle_core::bail!("tensor {name} is missing")
         };
         if location.shape != shape {
             candle_core::bail!("tensor {name} is {:?}, not {shape:?}", location.shape)
         }
-        let file = &self.files[location.file];
-        let tensor = Tensor::from_raw_buffer(
-            &file.all()[location.range.clone()],
-            location.dtype,
-            shape,
-            &Device::Cpu,
-        )?;
-        file.release(&location.range);
+        let Some(dtype) = float(location.dtype) else {
+            candle_core::bail!("tensor {name} holds whole numbers")
+        };
+        let tensor = Tensor::from_raw_buffer(self.bytes(location), dtype, shape, &Device::Cpu)?;
+        self.release([location]);
         Ok(tensor)
+    }
+
+    /// The bytes of matrices one below the other as blocks of `dtype`, `columns` wide, where any of
+    /// them is packed and blocks can hold its numbers as they are. A part is a name and its rows.
+    pub fn blocks(
+        &self,
+        parts: &[(String, usize)],
+        columns: usize,
+        dtype: GgmlDType,
+    ) -> candle_core::Result<Option<Vec<u8>>> {
+        let names = || {
+            parts
+                .iter()
+                .map(|(layer, rows)| (format!("{layer}.weight"), *rows))
+        };
+        let exact = names().map(|(name, rows)| match self.packed.get(&name) {
+            Some(packed) if dtype == GgmlDType::Q8_0 => {
+                let blocks = self.unpack(&name, packed, &[rows, columns])?.q8_0();
+                self.release(packed.parts());
+                Ok(blocks)
+            }
+            _ => Ok(None),
+        });
+        let exact = exact.collect::<candle_core::Result<Vec<_>>>()?;
+        if exact.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        for ((name, rows), exact) in names().zip(exact) {
+            match exact {
+                Some(blocks) => bytes.extend(blocks),
+                None => {
+                    let stored = self.stored(&name, &[rows, columns])?;
+                    bytes.extend_from_slice(&QTensor::quantize(&stored, dtype)?.data()?);
+                }
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    fn unpack(
+        &self,
+        name: &str,
+        packed: &Packed,
+        shape: &[usize],
+    ) -> candle_core::Result<PackedMatrix<'_>> {
+        if packed.shape != shape {
+            candle_core::bail!("tensor {name} is {:?}, not {shape:?}", packed.shape)
+        }
+        let scales = &packed.scales;
+        let Some(dtype) = float(scales.dtype) else {
+            candle_core::bail!("the scales of {name} hold whole numbers")
+        };
+        let count = scales.shape.iter().product::<usize>();
+        let numbers = Tensor::from_raw_buffer(self.bytes(scales), dtype, &[count], &Device::Cpu)?;
+        let parts = Parts {
+            numbers: self.bytes(&packed.parts.numbers),
+            zeros: self.bytes(&packed.parts.zeros),
+            groups: packed.parts.groups.as_ref().map(|part| self.bytes(part)),
+        };
+        let scales = numbers.to_dtype(DType::F32)?.to_vec1()?;
+        PackedMatrix::new(packed.packing, packed.shape, parts, scales)
+            .map_err(|error| error.context(format!("{name} cannot be unpacked")))
+    }
+
+    fn bytes(&self, location: &Location) -> &[u8] {
+        &self.files[location.file].all()[location.range.clone()]
+    }
+
+    /// Tells the system that these will not be read again soon.
+    fn release<'a>(&self, locations: impl IntoIterator<Item = &'a Location>) {
+        for location in locations {
+            self.files[location.file].release(&location.range);
+        }
+    }
+
+    fn is_zero(&self, location: &Location) -> bool {
+        self.bytes(location).iter().all(|byte| *byte == 0)
     }
 
     /// Bytes of all tensors as stored.
     pub fn stored_bytes(&self) -> u64 {
+        let packed = self.packed.values().flat_map(Packed::parts);
         let bytes = self
             .tensors
             .values()
+            .chain(packed)
             .map(|location| location.range.len() as u64);
         bytes.sum()
+    }
+}
+
+/// The type of stored numbers that are no whole ones.
+fn float(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        _ => None,
     }
 }
 

@@ -1,23 +1,33 @@
 //! The model architectures, one folder each. Nothing outside this folder names one.
 //!
-//! To add one, write its folder with an [`Architecture`], then add its `model_type` to
-//! [`ModelType`] and to the match in [`open`].
+//! To add one, write its folder with a [`Tower`](shared::family::Tower), or with an
+//! [`Architecture`] where it has little in common with those that are there. Then add its
+//! `model_type` to [`ModelType`] and to the match in [`open`].
 
+mod qwen2_5_vl;
 mod qwen2_vl;
+mod qwen3_vl;
+mod shared;
 
 use super::architecture::Architecture;
 use super::checkpoint::files::{CheckpointFile, CheckpointFiles};
-use super::checkpoint::refusals::{Refusal, packed};
+use super::checkpoint::packing::Packing;
+use super::checkpoint::refusals::Refusal;
 use crate::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
+use shared::VisionLanguage;
 
 /// `model_type` of `config.json`.
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum ModelType {
+    #[serde(rename = "qwen2_vl")]
     Qwen2Vl,
+    #[serde(rename = "qwen2_5_vl")]
+    Qwen2_5Vl,
+    #[serde(rename = "qwen3_vl")]
+    Qwen3Vl,
 }
 
 #[derive(Deserialize)]
@@ -35,12 +45,14 @@ pub fn refusals(config: &CheckpointFile) -> Vec<Refusal> {
         )),
     };
     // One that is no JSON is refused above.
-    let packed = config.json().ok().and_then(|config| packed(&config));
+    let packed = config.json().ok();
+    let packed = packed.and_then(|config| Packing::read(&config).err());
     unknown.into_iter().chain(packed).collect()
 }
 
-const SERVE: &str = "in process run checkpoints of Qwen2-VL, such as Qwen/Qwen2-VL-2B-Instruct; \
-                     serve others, for example with vLLM, and use --endpoint";
+const SERVE: &str = "in process run checkpoints of Qwen2-VL, Qwen2.5-VL and Qwen3-VL (dense), such as \
+                     Qwen/Qwen2-VL-2B-Instruct; serve others, for example with vLLM, and use \
+                     --endpoint";
 
 impl Root {
     fn known(&self) -> std::result::Result<ModelType, Refusal> {
@@ -60,10 +72,16 @@ impl Root {
 pub fn open(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
     let root: Root = files.config.json()?;
     match root.known() {
-        Ok(ModelType::Qwen2Vl) => Ok(Box::new(qwen2_vl::Qwen2Vl::open(files)?)),
+        Ok(ModelType::Qwen2Vl) => family::<qwen2_vl::VisionTower>(files),
+        Ok(ModelType::Qwen2_5Vl) => family::<qwen2_5_vl::VisionTower>(files),
+        Ok(ModelType::Qwen3Vl) => family::<qwen3_vl::VisionTower>(files),
         Err(refusal) => {
             let cause = format!("{}: {}", files.config.shown(), refusal.cause);
             Err(Error::new(ErrorKind::Model, cause).with_hint(refusal.hint))
         }
     }
+}
+
+fn family<T: shared::family::Tower>(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
+    Ok(Box::new(VisionLanguage::<T>::open(files)?))
 }

@@ -8,7 +8,7 @@ use super::ops::repeated_shapes;
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Shape, Tensor};
 use std::sync::Arc;
 
 /// How the weights of linear layers are stored.
@@ -173,13 +173,24 @@ impl Linear {
             return dense(stored()?, placement);
         };
         let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
-        let shape = (parts.iter().map(|(_, rows)| rows).sum(), columns).into();
+        let shape: Shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns).into();
         let quantized =
             placement
                 .cache
-                .tensor(&names.join("+"), dtype, &shape, &placement.device, || {
-                    QTensor::quantize_onto(&stored()?, dtype, &placement.device)
-                })?;
+                .tensor(
+                    &names.join("+"),
+                    dtype,
+                    &shape,
+                    &placement.device,
+                    || match weights.blocks(parts, columns, dtype)? {
+                        Some(blocks) => {
+                            let blocks =
+                                QStorage::from_data(blocks.into(), &placement.device, dtype)?;
+                            QTensor::new(blocks, shape.clone())
+                        }
+                        None => QTensor::quantize_onto(&stored()?, dtype, &placement.device),
+                    },
+                )?;
         if let Some(matrix) = Int8Matrix::pack(&quantized.tensor)? {
             quantized.release();
             return Ok(Matrix::Int8(Arc::new(matrix)));
@@ -187,11 +198,12 @@ impl Linear {
         Ok(Matrix::Quantized(Arc::new(quantized.repack()?)))
     }
 
-    /// A layer without bias from a dense matrix, `(out, in)`, on the CPU in any float type.
-    pub fn dense(matrix: Tensor, placement: &Placement) -> Result<Self> {
+    /// A layer from a dense matrix, `(out, in)`, on the CPU in any float type, and its bias where it
+    /// has one.
+    pub fn dense(matrix: Tensor, bias: Option<Tensor>, placement: &Placement) -> Result<Self> {
         Ok(Self {
             matrix: dense(matrix, placement)?,
-            bias: None,
+            bias,
             activations: placement.activations(),
         })
     }

@@ -158,6 +158,18 @@ vectorized! {
 }
 
 vectorized! {
+    fn gelu_tanh_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
+        // The tanh form written with e^x: x * sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+        const LINEAR: f32 = -1.595_769_1;
+        const CUBIC: f32 = -0.071_354_82;
+        for (out, x) in out.iter_mut().zip(x) {
+            let u = *x * mul_add::<FMA>(*x * *x, CUBIC, LINEAR);
+            out.write(*x / (1.0 + exp::<FMA>(u)));
+        }
+    }
+}
+
+vectorized! {
     /// Turns scores into weights that add up to one.
     pub(crate) fn softmax_row(row: &mut [f32]) {
         let top = max(row);
@@ -326,6 +338,58 @@ pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
     launch!(x * launch!(candle_nn::ops::sigmoid(&launch!((x * 1.702)?))?))
 }
 
+/// GELU in its tanh form: `(rows, width)` to the same.
+pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
+    if is_plain(x) {
+        // SAFETY: it writes as many numbers as a row and the out row have, the width of `x`.
+        return unsafe { map_rows(x, x.dim(D::Minus1)?, gelu_tanh_row) };
+    }
+    launch!(x.gelu())
+}
+
+/// RMS norm of each of the first heads of a row, `(tokens, heads * head_dim)`; those that
+/// `weights`, `(normed heads, head_dim)`, has no row for stay. Gives the same shape.
+pub fn norm_heads(x: Tensor, weights: &Tensor, eps: f64) -> Result<Tensor> {
+    let (normed, head_dim) = weights.dims2()?;
+    let (tokens, width) = x.dims2()?;
+    let numbers = normed * head_dim;
+    if !width.is_multiple_of(head_dim) || width < numbers {
+        candle_core::bail!("rows of {width} do not hold {normed} heads of {head_dim}")
+    }
+    if is_plain(&x) {
+        return with_slice(weights, |weights| {
+            let row = |x: &[f32], out: &mut [MaybeUninit<f32>]| {
+                let heads = x.chunks_exact(head_dim).zip(out.chunks_exact_mut(head_dim));
+                let mut weights = weights.chunks_exact(head_dim);
+                for (x, out) in heads {
+                    match weights.next() {
+                        Some(weight) => rms_norm_row(x, weight, eps as f32, out),
+                        None => {
+                            out.write_copy_of_slice(x);
+                        }
+                    }
+                }
+            };
+            // SAFETY: a row is whole heads, and each head of the out row is written.
+            unsafe { map_rows(&x, width, row) }
+        });
+    }
+    let heads = launch!(x.narrow(D::Minus1, 0, numbers)?.contiguous()?);
+    let ones = Tensor::ones(head_dim, x.dtype(), x.device())?;
+    let heads = heads.reshape((tokens * normed, head_dim))?;
+    let heads = launch!(candle_nn::ops::rms_norm(&heads, &ones, eps as f32)?);
+    let heads = heads.reshape((tokens, normed, head_dim))?;
+    let heads = launch!(heads.broadcast_mul(weights)?).reshape((tokens, numbers))?;
+    // Nobody else has seen `x`.
+    launch!(x.slice_set(&heads, 1, 0)?);
+    Ok(x)
+}
+
+/// Adds `numbers`, `(n, hidden)`, to the rows of `x`, `(tokens, hidden)`, that `rows`, `(n)`, names.
+pub fn add_to_rows(x: &Tensor, rows: &Tensor, numbers: &Tensor) -> Result<Tensor> {
+    launch!(x.index_add(rows, numbers, 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,6 +438,28 @@ mod tests {
         assert!(furthest(&swiglu(&x).unwrap(), &product) < 1e-5);
         let gelu = (&x * candle_nn::ops::sigmoid(&(&x * 1.702).unwrap()).unwrap()).unwrap();
         assert!(furthest(&quick_gelu(&x).unwrap(), &gelu) < 1e-5);
+        let gelu = x.gelu().unwrap();
+        assert!(furthest(&gelu_tanh(&x).unwrap(), &gelu) < 1e-5);
+    }
+
+    #[test]
+    fn heads_are_normalized_one_by_one_and_the_last_ones_stay() {
+        let (normed, all, dim) = (5, 7, 12);
+        let x = random((9, all * dim));
+        let weights = random((normed, dim));
+        let plain = norm_heads(x.copy().unwrap(), &weights, 1e-6).unwrap();
+        for head in 0..all {
+            let part = |x: &Tensor| x.narrow(1, head * dim, dim).unwrap().contiguous().unwrap();
+            let expected = match head < normed {
+                true => rms_norm(&part(&x), &weights.get(head).unwrap(), 1e-6).unwrap(),
+                false => part(&x),
+            };
+            assert!(furthest(&part(&plain), &expected) < 1e-6);
+        }
+        let half = |x: &Tensor| x.to_dtype(DType::F16).unwrap();
+        let tensors = norm_heads(half(&x), &half(&weights), 1e-6).unwrap();
+        assert!(furthest(&plain, &tensors.to_dtype(DType::F32).unwrap()) < 3e-2);
+        assert!(norm_heads(x, &random((8, dim)), 1e-6).is_err());
     }
 
     #[test]

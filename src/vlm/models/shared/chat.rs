@@ -1,6 +1,7 @@
-//! Qwen2-VL's tokenizer and chat markup.
+//! The tokenizer and the chat markup.
 
 use super::config::Config;
+use super::family::Tower;
 use crate::error::{Error, ErrorKind, Result};
 use crate::prompt::Chat;
 use crate::vlm::checkpoint::files::CheckpointFiles;
@@ -31,7 +32,7 @@ const SPECIAL: [&str; 14] = [
 ];
 
 /// Loads the tokenizer and checks that it has the markers that a chat needs.
-pub fn tokenizer(files: &CheckpointFiles, config: &Config) -> Result<Tokenizer> {
+pub fn tokenizer<T: Tower>(files: &CheckpointFiles, config: &Config<T>) -> Result<Tokenizer> {
     let tokenizer = Tokenizer::load(
         files,
         &TokenizerSpec {
@@ -49,9 +50,9 @@ pub fn tokenizer(files: &CheckpointFiles, config: &Config) -> Result<Tokenizer> 
 
 /// The tokens of a system turn and a user turn, pictures first, up to where the answer begins.
 /// `image_tokens` holds the number of placeholders of each picture.
-pub fn tokens(
+pub fn tokens<T: Tower>(
     tokenizer: &Tokenizer,
-    config: &Config,
+    config: &Config<T>,
     chat: &Chat,
     image_tokens: &[usize],
 ) -> Result<ChatTokens> {
@@ -101,28 +102,14 @@ pub fn tokens(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::path::Path;
-
-    fn load(name: &str) -> (Tokenizer, Config, serde_json::Value) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures")
-            .join(name);
-        let files = CheckpointFiles::folder(&folder).unwrap();
-        let config = Config::load(&files).unwrap();
-        let cases = std::fs::read(folder.join("reference/cases.json")).unwrap();
-        (
-            tokenizer(&files, &config).unwrap(),
-            config,
-            serde_json::from_slice(&cases).unwrap(),
-        )
-    }
+    use crate::prompt::Chat;
+    use crate::vlm::testing::{FIXTURES, cases, folder, open};
 
     #[test]
     fn chats_equal_the_tokens_of_the_reference() {
-        for name in ["flat", "nested", "parts"] {
-            let (tokenizer, config, cases) = load(name);
-            for case in cases["cases"].as_array().unwrap() {
+        for name in FIXTURES {
+            let (tokenizer, architecture) = open(&folder(name)).unwrap();
+            for case in cases(name)["cases"].as_array().unwrap() {
                 let counts: Vec<usize> =
                     serde_json::from_value(case["image_tokens"].clone()).unwrap();
                 let chat = Chat {
@@ -130,7 +117,9 @@ mod tests {
                     user: case["user"].as_str().unwrap().to_owned(),
                     images: counts.len(),
                 };
-                let tokens = tokens(&tokenizer, &config, &chat, &counts).unwrap();
+                let tokens = architecture
+                    .chat_tokens(&tokenizer, &chat, &counts)
+                    .unwrap();
                 let expected: Vec<u32> = serde_json::from_value(case["token_ids"].clone()).unwrap();
                 assert_eq!(tokens.ids, expected, "{name} {}", case["name"]);
             }
@@ -139,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_shared_prefix_does_not_depend_on_the_question() {
-        let (tokenizer, config, _) = load("flat");
+        let (tokenizer, architecture) = open(&folder("flat")).unwrap();
         let chat = |user: &str, images| Chat {
             system: "You label small icons.".into(),
             user: user.into(),
@@ -147,7 +136,12 @@ mod tests {
         };
         for images in [0, 1] {
             let counts = vec![4; images];
-            let tokens = |user| tokens(&tokenizer, &config, &chat(user, images), &counts).unwrap();
+            let tokens = |user| {
+                let chat = chat(user, images);
+                architecture
+                    .chat_tokens(&tokenizer, &chat, &counts)
+                    .unwrap()
+            };
             let (one, two) = (tokens("모자"), tokens("which?"));
             let shared = one.shared_prefix_len;
             assert_eq!(shared, two.shared_prefix_len);
@@ -158,14 +152,27 @@ mod tests {
 
     #[test]
     fn a_tokenizer_that_does_not_fit_the_model_is_refused() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flat");
-        let files = CheckpointFiles::folder(&folder).unwrap();
-        let mut config = Config::load(&files).unwrap();
-        config.image_token_id = 5;
-        let error = tokenizer(&files, &config).unwrap_err();
-        assert!(error.cause.contains("token 5"), "{}", error.cause);
-        let mut config = Config::load(&files).unwrap();
-        config.text.vocab_size = 300;
-        assert!(tokenizer(&files, &config).is_err());
+        for (key, value, cause) in [
+            ("image_token_id", 5, "token 5"),
+            ("vocab_size", 594, "vocabulary of 594"),
+        ] {
+            let copy = tempfile::tempdir().unwrap();
+            for file in [
+                "config.json",
+                "preprocessor_config.json",
+                "generation_config.json",
+                "tokenizer.json",
+                "model.safetensors",
+            ] {
+                std::fs::copy(folder("flat").join(file), copy.path().join(file)).unwrap();
+            }
+            let path = copy.path().join("config.json");
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+            config[key] = value.into();
+            std::fs::write(path, config.to_string()).unwrap();
+            let error = open(copy.path()).unwrap_err();
+            assert!(error.cause.contains(cause), "{}", error.cause);
+        }
     }
 }

@@ -1,10 +1,126 @@
-//! Preprocessing of pictures, number for number as in the reference's image processor.
+//! Preprocessing of pictures, number for number as in the reference's image processor, by the
+//! settings of `preprocessor_config.json`.
 
-use super::config::ImageConfig;
 use super::rope::merged_order;
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{Picture, resize_bicubic};
 use crate::vlm::architecture::{Grid, ImagePatches};
+use crate::vlm::checkpoint::config::{check_sizes, invalid};
+use crate::vlm::checkpoint::files::CheckpointFile;
+use serde::Deserialize;
+
+/// How a picture becomes patches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageConfig {
+    pub min_pixels: u64,
+    pub max_pixels: u64,
+    pub patch_size: usize,
+    pub temporal_patch_size: usize,
+    pub merge_size: usize,
+    pub rescale_factor: f32,
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+}
+
+impl ImageConfig {
+    /// From `preprocessor_config.json`, or from `processor_config.json`, which holds the same one
+    /// level down.
+    pub fn load(file: &CheckpointFile) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Processor {
+            image_processor: Option<ImageFields>,
+        }
+        let fields = match file.json::<Processor>()?.image_processor {
+            Some(inner) => inner,
+            None => file.json()?,
+        };
+        fields.check().map_err(|error| error.context(file.shown()))
+    }
+}
+
+/// The image processor's settings as written.
+#[derive(Deserialize)]
+#[serde(expecting = "an object")]
+struct ImageFields {
+    do_resize: Option<bool>,
+    do_rescale: Option<bool>,
+    do_normalize: Option<bool>,
+    resample: Option<u32>,
+    min_pixels: Option<u64>,
+    max_pixels: Option<u64>,
+    size: Option<SizeFields>,
+    patch_size: usize,
+    temporal_patch_size: usize,
+    merge_size: usize,
+    rescale_factor: Option<f32>,
+    image_mean: [f32; 3],
+    image_std: [f32; 3],
+}
+
+/// Numbers of pixels under their older and newer names.
+#[derive(Deserialize)]
+#[serde(expecting = "an object")]
+struct SizeFields {
+    min_pixels: Option<u64>,
+    max_pixels: Option<u64>,
+    shortest_edge: Option<u64>,
+    longest_edge: Option<u64>,
+}
+
+impl ImageFields {
+    fn check(&self) -> Result<ImageConfig> {
+        for (step, on) in [
+            ("do_resize", self.do_resize),
+            ("do_rescale", self.do_rescale),
+            ("do_normalize", self.do_normalize),
+        ] {
+            if on == Some(false) {
+                return Err(invalid(format!("{step} = false is not supported")));
+            }
+        }
+        const BICUBIC: u32 = 3;
+        if let Some(filter) = self.resample
+            && filter != BICUBIC
+        {
+            return Err(invalid(format!(
+                "resample {filter} is not supported, only bicubic (3)"
+            )));
+        }
+        check_sizes(&[
+            ("patch_size", self.patch_size),
+            ("temporal_patch_size", self.temporal_patch_size),
+            ("merge_size", self.merge_size),
+        ])?;
+        let size = self.size.as_ref();
+        let least = self
+            .min_pixels
+            .or_else(|| size?.shortest_edge.or(size?.min_pixels));
+        let most = self
+            .max_pixels
+            .or_else(|| size?.longest_edge.or(size?.max_pixels));
+        let config = ImageConfig {
+            min_pixels: least.ok_or_else(|| invalid("min_pixels is missing"))?,
+            max_pixels: most.ok_or_else(|| invalid("max_pixels is missing"))?,
+            patch_size: self.patch_size,
+            temporal_patch_size: self.temporal_patch_size,
+            merge_size: self.merge_size,
+            // The published files leave it out: 8-bit values.
+            rescale_factor: self.rescale_factor.unwrap_or(1.0 / 255.0),
+            mean: self.image_mean,
+            std: self.image_std,
+        };
+        if config.min_pixels == 0 || config.max_pixels < config.min_pixels {
+            return Err(invalid(format!(
+                "pixels cannot be at least {} and at most {}",
+                config.min_pixels, config.max_pixels
+            )));
+        }
+        if config.std.iter().any(|value| !value.is_normal()) {
+            return Err(invalid("image_std holds a value one cannot divide by"));
+        }
+        Ok(config)
+    }
+}
 
 const LARGEST_RATIO: u32 = 200;
 

@@ -1,8 +1,10 @@
-//! The language model: Qwen2 with three-part rotary positions, over ragged steps. Fields mirror
-//! the checkpoint's names under `model`.
+//! The language model: causal attention with three-part rotary positions and a gated MLP, over
+//! ragged steps. Fields mirror the checkpoint's names under `model`.
 
-use super::config::TextConfig;
+use super::config::{Head, TextConfig};
 use super::rope::TextRope;
+use super::tensors::{HEAD, TensorList};
+use crate::vlm::architecture::Additions;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::attend;
 use crate::vlm::nn::batch::Batch;
@@ -11,12 +13,16 @@ use crate::vlm::nn::ops;
 use crate::vlm::nn::rope::Position;
 use candle_core::{Result, Tensor};
 
+const EMBEDDING: &str = "model.embed_tokens";
+
 #[derive(Debug)]
 struct Layer {
     input_norm: Tensor,
     post_attention_norm: Tensor,
     /// Queries, keys and values side by side.
     qkv: Linear,
+    /// The weights of the norms of each head's queries and keys, `(heads + kv_heads, head_dim)`.
+    head_norms: Option<Tensor>,
     o_proj: Linear,
     /// Gate and up side by side.
     gate_up: Linear,
@@ -24,39 +30,74 @@ struct Layer {
 }
 
 impl Layer {
+    fn tensors(config: &TextConfig, name: &str, list: &mut TensorList) {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let (q_dim, kv_dim) = (config.q_dim(), config.kv_dim());
+        for norm in ["input_layernorm", "post_attention_layernorm"] {
+            list.norm(&format!("{name}.{norm}"), hidden, false);
+        }
+        for (part, shape, bias) in [
+            ("self_attn.q_proj", (q_dim, hidden), config.qkv_bias),
+            ("self_attn.k_proj", (kv_dim, hidden), config.qkv_bias),
+            ("self_attn.v_proj", (kv_dim, hidden), config.qkv_bias),
+            ("self_attn.o_proj", (hidden, q_dim), config.output_bias),
+            ("mlp.gate_proj", (inner, hidden), false),
+            ("mlp.up_proj", (inner, hidden), false),
+            ("mlp.down_proj", (hidden, inner), false),
+        ] {
+            list.linear(&format!("{name}.{part}"), shape, bias);
+        }
+        for norm in ["q_norm", "k_norm"] {
+            if config.normed_heads {
+                list.norm(&format!("{name}.self_attn.{norm}"), config.head_dim, false);
+            }
+        }
+    }
+
     fn load(
         weights: &Weights,
         placement: &Placement,
         config: &TextConfig,
         name: &str,
     ) -> Result<Self> {
-        let (hidden, inner, kv) = (
-            config.hidden_size,
-            config.intermediate_size,
-            config.kv_dim(),
-        );
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let (q_dim, kv_dim) = (config.q_dim(), config.kv_dim());
         let part = |part: &str| format!("{name}.{part}");
-        let norm = |norm: &str| placement.tensor(weights, &part(norm), &[hidden]);
+        let norm = |norm: &str, width: usize| placement.tensor(weights, &part(norm), &[width]);
+        let head_norms = |norm_name: &str, heads: usize| {
+            let weight = norm(norm_name, config.head_dim)?;
+            weight.broadcast_as((heads, config.head_dim))
+        };
         Ok(Self {
-            input_norm: norm("input_layernorm.weight")?,
-            post_attention_norm: norm("post_attention_layernorm.weight")?,
+            input_norm: norm("input_layernorm.weight", hidden)?,
+            post_attention_norm: norm("post_attention_layernorm.weight", hidden)?,
             qkv: Linear::load_stacked(
                 weights,
                 placement,
                 &[
-                    (part("self_attn.q_proj"), hidden),
-                    (part("self_attn.k_proj"), kv),
-                    (part("self_attn.v_proj"), kv),
+                    (part("self_attn.q_proj"), q_dim),
+                    (part("self_attn.k_proj"), kv_dim),
+                    (part("self_attn.v_proj"), kv_dim),
                 ],
                 hidden,
-                true,
+                config.qkv_bias,
             )?,
+            head_norms: match config.normed_heads {
+                true => Some(Tensor::cat(
+                    &[
+                        head_norms("self_attn.q_norm.weight", config.num_attention_heads)?,
+                        head_norms("self_attn.k_norm.weight", config.num_key_value_heads)?,
+                    ],
+                    0,
+                )?),
+                false => None,
+            },
             o_proj: Linear::load(
                 weights,
                 placement,
                 &part("self_attn.o_proj"),
-                (hidden, hidden),
-                false,
+                (hidden, q_dim),
+                config.output_bias,
             )?,
             gate_up: Linear::load_stacked(
                 weights,
@@ -89,6 +130,19 @@ pub struct TextModel {
 }
 
 impl TextModel {
+    /// Names and shapes of its tensors.
+    pub fn tensors(config: &TextConfig, list: &mut TensorList) {
+        let shape = (config.vocab_size, config.hidden_size);
+        list.linear(EMBEDDING, shape, false);
+        for layer in 0..config.num_hidden_layers {
+            Layer::tensors(config, &format!("model.layers.{layer}"), list);
+        }
+        list.norm("model.norm", config.hidden_size, false);
+        if config.head == Head::Own {
+            list.add(HEAD, &[shape.0, shape.1]);
+        }
+    }
+
     /// Calls `loaded` after each layer.
     pub fn load(
         weights: &Weights,
@@ -101,10 +155,15 @@ impl TextModel {
         let head_quantization = placement.quantization.map(|_| Quantization::Q8_0);
         let vocabulary =
             |name: &str| Linear::load_as(weights, placement, name, shape, head_quantization);
-        let embed = vocabulary("model.embed_tokens")?;
-        let head = match config.tie_word_embeddings {
-            true => None,
-            false => Some(vocabulary("lm_head")?),
+        let embed = vocabulary(EMBEDDING)?;
+        let own_head = match config.head {
+            Head::Tied => false,
+            Head::Own => true,
+            Head::Stored => weights.has(HEAD),
+        };
+        let head = match own_head {
+            false => None,
+            true => Some(vocabulary("lm_head")?),
         };
         loaded();
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
@@ -118,7 +177,7 @@ impl TextModel {
             layers,
             norm: placement.tensor(weights, "model.norm.weight", &[config.hidden_size])?,
             head,
-            rope: TextRope::new(config),
+            rope: TextRope::new(config.rope_theta, &config.rope_parts),
             eps: config.rms_norm_eps,
             placement: placement.clone(),
         })
@@ -135,6 +194,7 @@ impl TextModel {
     pub fn forward(
         &self,
         mut x: Tensor,
+        additions: Option<&Additions>,
         positions: &[Position],
         batch: &mut Batch,
     ) -> Result<Tensor> {
@@ -142,11 +202,18 @@ impl TextModel {
         for (index, layer) in self.layers.iter().enumerate() {
             let normed = ops::rms_norm(&x, &layer.input_norm, self.eps)?;
             let qkv = layer.qkv.forward(&normed)?;
+            let qkv = match &layer.head_norms {
+                Some(weights) => ops::norm_heads(qkv, weights, self.eps)?,
+                None => qkv,
+            };
             let attended = attend(&qkv, index, &angles, batch)?;
             x = layer.o_proj.forward_onto(&x, &attended)?;
             let normed = ops::rms_norm(&x, &layer.post_attention_norm, self.eps)?;
             let inner = ops::swiglu(&layer.gate_up.forward(&normed)?)?;
             x = layer.down.forward_onto(&x, &inner)?;
+            if let Some(additions) = additions {
+                x = additions.after(index, x)?;
+            }
         }
         Ok(x)
     }

@@ -1,7 +1,6 @@
 //! Rotary positions: three-part ones for the language model (M-RoPE), row and column for the
 //! vision tower.
 
-use super::config::{TextConfig, VisionConfig};
 use crate::vlm::architecture::Grid;
 use crate::vlm::nn::rope::{Angles, Position, frequencies};
 use candle_core::DType;
@@ -29,14 +28,11 @@ pub struct TextRope {
 }
 
 impl TextRope {
-    pub fn new(config: &TextConfig) -> Self {
-        let half = config.head_dim() / 2;
-        let sections = config.mrope_section.iter().enumerate();
+    /// With base `theta`; each frequency follows its part of a position.
+    pub fn new(theta: f64, part: &[usize]) -> Self {
         Self {
-            inverse: frequencies(config.rope_theta, half),
-            part: sections
-                .flat_map(|(part, n)| std::iter::repeat_n(part, *n))
-                .collect(),
+            inverse: frequencies(theta, part.len()),
+            part: part.to_vec(),
         }
     }
 
@@ -55,37 +51,34 @@ impl TextRope {
 #[derive(Debug)]
 pub struct VisionRope {
     inverse: Vec<f32>,
-    merge: usize,
 }
 
 impl VisionRope {
-    pub fn new(config: &VisionConfig) -> Self {
-        let quarter = config.embed_dim / config.num_heads / 4;
+    pub fn new(theta: f64, head_dim: usize) -> Self {
         Self {
-            inverse: frequencies(config.rope_theta(), quarter),
-            merge: config.spatial_merge_size,
+            inverse: frequencies(theta, head_dim / 4),
         }
     }
 
-    pub fn angles(&self, grids: &[Grid], dtype: DType) -> Angles {
+    /// The angles of patches at these rows and columns.
+    pub fn angles(&self, places: &[Place], dtype: DType) -> Angles {
         let half = self.inverse.len() * 2;
-        let mut angles = Vec::new();
-        for grid in grids {
-            for _ in 0..grid.t {
-                for (row, column) in merged_order(grid.h, grid.w, self.merge) {
-                    for place in [row, column] {
-                        angles.extend(self.inverse.iter().map(|inverse| place as f32 * inverse));
-                    }
-                }
+        let mut angles = Vec::with_capacity(places.len() * half);
+        for (row, column) in places {
+            for place in [row, column] {
+                angles.extend(self.inverse.iter().map(|inverse| *place as f32 * inverse));
             }
         }
         Angles::new(&angles, half, dtype)
     }
 }
 
+/// Row and column of a patch in its frame.
+pub type Place = (usize, usize);
+
 /// Row and column of each patch of a frame, in the order in which patches are laid out: the
 /// patches of one token lie together.
-pub fn merged_order(h: usize, w: usize, merge: usize) -> impl Iterator<Item = (usize, usize)> {
+pub fn merged_order(h: usize, w: usize, merge: usize) -> impl Iterator<Item = Place> {
     let tokens =
         (0..h / merge).flat_map(move |row| (0..w / merge).map(move |column| (row, column)));
     tokens.flat_map(move |(row, column)| {

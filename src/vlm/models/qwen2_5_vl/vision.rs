@@ -1,0 +1,110 @@
+//! The vision tower: patches to features of the language model's width. It computes the tokens
+//! window by window and puts their features into the order of the prompt at the end.
+
+use super::config::VisionFields;
+use super::windows::Windows;
+use crate::vlm::architecture::{Features, Grid, ImagePatches};
+use crate::vlm::checkpoint::weights::Weights;
+use crate::vlm::models::shared::blocks::{
+    Block, BlockStyle, Merger, MergerStyle, MlpStyle, NormKind, patch_embed, patch_embed_tensors,
+};
+use crate::vlm::models::shared::family::{Sections, TextFamily, Tower};
+use crate::vlm::models::shared::rope::VisionRope;
+use crate::vlm::models::shared::tensors::TensorList;
+use crate::vlm::models::shared::vision::{Pictures, Sizes, consecutive};
+use crate::vlm::nn::attention::Ranges;
+use crate::vlm::nn::linear::{Linear, Placement};
+use candle_core::{Result, Tensor};
+
+const BLOCKS: BlockStyle = BlockStyle {
+    norm: NormKind::Rms,
+    mlp: MlpStyle::Gated,
+};
+const MERGER: MergerStyle = MergerStyle {
+    norm: NormKind::Rms,
+    norm_name: "ln_q",
+    layers: ["mlp.0", "mlp.2"],
+    norms_merged: false,
+};
+
+#[derive(Debug)]
+pub struct VisionTower {
+    patch_embed: Linear,
+    blocks: Vec<Block>,
+    /// The blocks whose patches attend to their whole frame.
+    whole: Vec<usize>,
+    merger: Merger,
+    rope: VisionRope,
+    window_tokens: usize,
+    sizes: Sizes,
+    placement: Placement,
+}
+
+impl Tower for VisionTower {
+    type Fields = VisionFields;
+
+    const TEXT: TextFamily = TextFamily {
+        biased_qkv: true,
+        normed_heads: false,
+        sections: Sections::Consecutive,
+        mrope_section: [16, 24, 24],
+        nested_ties: true,
+        head_dim: None,
+    };
+
+    fn tensors(_: &VisionFields, sizes: &Sizes, list: &mut TensorList) {
+        patch_embed_tensors(sizes, false, list);
+        for block in 0..sizes.depth {
+            Block::tensors(BLOCKS, sizes, &format!("visual.blocks.{block}"), list);
+        }
+        Merger::tensors(MERGER, sizes, "visual.merger", list);
+    }
+
+    fn load(
+        weights: &Weights,
+        placement: &Placement,
+        fields: &VisionFields,
+        sizes: &Sizes,
+        loaded: &mut dyn FnMut(),
+    ) -> Result<Self> {
+        let block = |i| {
+            let name = format!("visual.blocks.{i}");
+            let block = Block::load(weights, placement, BLOCKS, sizes, &name);
+            loaded();
+            block
+        };
+        Ok(Self {
+            patch_embed: patch_embed(weights, placement, sizes, false)?,
+            blocks: (0..sizes.depth).map(block).collect::<Result<_>>()?,
+            whole: fields.fullatt_block_indexes.clone(),
+            merger: Merger::load(weights, placement, MERGER, sizes, "visual.merger")?,
+            rope: VisionRope::new(sizes.rope_theta, sizes.head_dim()),
+            window_tokens: fields.window_tokens(),
+            sizes: sizes.clone(),
+            placement: placement.clone(),
+        })
+    }
+
+    fn forward(&self, images: &[ImagePatches]) -> Result<Vec<Features>> {
+        let (placement, sizes) = (&self.placement, &self.sizes);
+        let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
+        let windows = Windows::new(&grids, sizes.merge, self.window_tokens);
+        let pictures = Pictures::new(images, sizes, placement, Some(&windows.order))?;
+        let patches = windows.lengths.iter().map(|n| n * sizes.merge_unit());
+        let angles = self.rope.angles(&pictures.places, placement.activations());
+        let ranges = |ranges| Ranges::new(ranges, sizes.heads, placement);
+        let (frames, parts) = (ranges(pictures.frames())?, ranges(consecutive(patches))?);
+        let mut x = self.patch_embed.forward(&pictures.pixels)?;
+        for (index, block) in self.blocks.iter().enumerate() {
+            let seen = match self.whole.contains(&index) {
+                true => &frames,
+                false => &parts,
+            };
+            x = block.forward(&x, &angles, seen)?;
+        }
+        let features = self.merger.forward(&x)?;
+        let places = Tensor::new(windows.places(), features.device())?;
+        let features = pictures.split(&features.index_select(&places, 0)?)?;
+        Ok(features.into_iter().map(Features::from).collect())
+    }
+}

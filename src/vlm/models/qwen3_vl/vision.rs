@@ -1,0 +1,139 @@
+//! The vision tower: patches to features of the language model's width, after the last block for
+//! its input and after some others for its first layers.
+
+use super::config::VisionFields;
+use super::positions::Positions;
+use crate::vlm::architecture::{Features, ImagePatches};
+use crate::vlm::checkpoint::weights::Weights;
+use crate::vlm::models::shared::blocks::{
+    Block, BlockStyle, Merger, MergerStyle, MlpStyle, NormKind, patch_embed, patch_embed_tensors,
+};
+use crate::vlm::models::shared::family::{Sections, TextFamily, Tower};
+use crate::vlm::models::shared::rope::VisionRope;
+use crate::vlm::models::shared::tensors::TensorList;
+use crate::vlm::models::shared::vision::{Pictures, Sizes};
+use crate::vlm::nn::attention::Ranges;
+use crate::vlm::nn::linear::{Linear, Placement};
+use crate::vlm::nn::ops;
+use candle_core::{Result, Tensor};
+
+const BLOCKS: BlockStyle = BlockStyle {
+    norm: NormKind::Layer,
+    mlp: MlpStyle::Plain {
+        names: ["mlp.linear_fc1", "mlp.linear_fc2"],
+        activation: ops::gelu_tanh,
+    },
+};
+const MERGER: MergerStyle = MergerStyle {
+    norm: NormKind::Layer,
+    norm_name: "norm",
+    layers: ["linear_fc1", "linear_fc2"],
+    norms_merged: false,
+};
+const DEEPER: MergerStyle = MergerStyle {
+    norms_merged: true,
+    ..MERGER
+};
+const POSITIONS: &str = "visual.pos_embed.weight";
+
+#[derive(Debug)]
+pub struct VisionTower {
+    patch_embed: Linear,
+    positions: Positions,
+    blocks: Vec<Block>,
+    merger: Merger,
+    /// The blocks after which features are taken for the language model's first layers.
+    deep: Vec<(usize, Merger)>,
+    rope: VisionRope,
+    sizes: Sizes,
+    placement: Placement,
+}
+
+fn deep_name(index: usize) -> String {
+    format!("visual.deepstack_merger_list.{index}")
+}
+
+impl Tower for VisionTower {
+    type Fields = VisionFields;
+
+    const TEXT: TextFamily = TextFamily {
+        biased_qkv: false,
+        normed_heads: true,
+        sections: Sections::Interleaved,
+        mrope_section: [24, 20, 20],
+        nested_ties: false,
+        head_dim: Some(128),
+    };
+
+    fn tensors(fields: &VisionFields, sizes: &Sizes, list: &mut TensorList) {
+        patch_embed_tensors(sizes, true, list);
+        list.add(POSITIONS, &[fields.num_position_embeddings, sizes.width]);
+        for block in 0..sizes.depth {
+            Block::tensors(BLOCKS, sizes, &format!("visual.blocks.{block}"), list);
+        }
+        Merger::tensors(MERGER, sizes, "visual.merger", list);
+        for index in 0..fields.deepstack_visual_indexes.len() {
+            Merger::tensors(DEEPER, sizes, &deep_name(index), list);
+        }
+    }
+
+    fn load(
+        weights: &Weights,
+        placement: &Placement,
+        fields: &VisionFields,
+        sizes: &Sizes,
+        loaded: &mut dyn FnMut(),
+    ) -> Result<Self> {
+        let block = |i| {
+            let name = format!("visual.blocks.{i}");
+            let block = Block::load(weights, placement, BLOCKS, sizes, &name);
+            loaded();
+            block
+        };
+        let blocks = fields.deepstack_visual_indexes.iter().enumerate();
+        let deep = blocks.map(|(i, block)| {
+            let merger = Merger::load(weights, placement, DEEPER, sizes, &deep_name(i))?;
+            Ok((*block, merger))
+        });
+        let table = [fields.num_position_embeddings, sizes.width];
+        Ok(Self {
+            patch_embed: patch_embed(weights, placement, sizes, true)?,
+            positions: Positions::new(&weights.stored(POSITIONS, &table)?)?,
+            deep: deep.collect::<Result<_>>()?,
+            blocks: (0..sizes.depth).map(block).collect::<Result<_>>()?,
+            merger: Merger::load(weights, placement, MERGER, sizes, "visual.merger")?,
+            rope: VisionRope::new(sizes.rope_theta, sizes.head_dim()),
+            sizes: sizes.clone(),
+            placement: placement.clone(),
+        })
+    }
+
+    fn forward(&self, images: &[ImagePatches]) -> Result<Vec<Features>> {
+        let (placement, sizes) = (&self.placement, &self.sizes);
+        let dtype = placement.activations();
+        let pictures = Pictures::new(images, sizes, placement, None)?;
+        let angles = self.rope.angles(&pictures.places, dtype);
+        let frames = Ranges::new(pictures.frames(), sizes.heads, placement)?;
+        let positions = self.positions.of(images, sizes.merge)?;
+        let positions = positions.to_dtype(dtype)?.to_device(&placement.device)?;
+        let mut x = self
+            .patch_embed
+            .forward_onto(&positions, &pictures.pixels)?;
+        // Of each depth, of each picture.
+        let mut deep: Vec<Vec<Tensor>> = Vec::new();
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, &angles, &frames)?;
+            if let Some((_, merger)) = self.deep.iter().find(|(after, _)| *after == index) {
+                deep.push(pictures.split(&merger.forward(&x)?)?);
+            }
+        }
+        let features = pictures.split(&self.merger.forward(&x)?)?;
+        let features = features.into_iter().enumerate();
+        Ok(features
+            .map(|(picture, embeddings)| Features {
+                embeddings,
+                additions: deep.iter().map(|depth| depth[picture].clone()).collect(),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,112 @@
+//! Checkpoints that AWQ and GPTQ have packed, against the reference with what was packed.
+
+use super::loading::edit_config;
+use super::*;
+
+/// A folder with one of the variants of `packed`, and its name.
+fn variants() -> impl Iterator<Item = (String, tempfile::TempDir)> {
+    let fixture = fixtures().join("packed");
+    let all = std::fs::read(fixture.join("variants.json")).unwrap();
+    let all: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&all).unwrap();
+    assert_eq!(all.len(), 5);
+    all.into_iter().map(move |(variant, how)| {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [
+            "config.json",
+            "generation_config.json",
+            "preprocessor_config.json",
+            "tokenizer.json",
+            "plain.safetensors",
+            &format!("{variant}.safetensors"),
+        ] {
+            std::fs::copy(fixture.join(file), folder.path().join(file)).unwrap();
+        }
+        let shards = serde_json::json!({"weight_map": {
+            "plain": "plain.safetensors", "packed": format!("{variant}.safetensors"),
+        }});
+        let index = folder.path().join("model.safetensors.index.json");
+        std::fs::write(index, shards.to_string()).unwrap();
+        edit_config(folder.path(), "config.json", |config| {
+            config["quantization_config"] = how.clone();
+        });
+        (variant, folder)
+    })
+}
+
+fn open(folder: &Path, options: &LoadOptions) -> Model {
+    let files = CheckpointFiles::folder(folder).unwrap();
+    vlm::load(&files, options, &mut |_, _| {}).unwrap()
+}
+
+/// Logits of the first two cases, and the reference's.
+fn compared(variant: &str, model: &Model) -> Vec<(Tensor, Tensor)> {
+    let (cases, answers) = reference("packed");
+    let first = cases.iter().take(2);
+    first
+        .map(|case| {
+            let logits = rows(&prompt_logits(model, case), &case.logit_rows);
+            let expected = &answers[&format!("{variant}.{}.logits", case.name)];
+            (logits, expected.clone())
+        })
+        .collect()
+}
+
+#[test]
+fn packed_weights_are_what_they_stand_for() {
+    for (variant, folder) in variants() {
+        for backend in [Backend::Slices, Backend::Tensors] {
+            let mut options = options(None);
+            options.backend = backend;
+            for (logits, expected) in compared(&variant, &open(folder.path(), &options)) {
+                let distance = furthest(&logits, &expected);
+                assert!(distance < 1e-3, "{variant}: off by {distance}");
+            }
+        }
+    }
+}
+
+#[test]
+fn repacked_weights_are_cached_and_close() {
+    for (variant, folder) in variants() {
+        let cache = tempfile::tempdir().unwrap();
+        for kind in [Quantization::Q8_0, Quantization::Q4K] {
+            let mut options = options(Some(kind));
+            options.cache = Some(cache.path().to_owned());
+            let first = compared(&variant, &open(folder.path(), &options));
+            let again = compared(&variant, &open(folder.path(), &options));
+            for ((logits, expected), (cached, _)) in first.iter().zip(&again) {
+                assert_eq!(furthest(logits, cached), 0.0, "{variant}");
+                let flat = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let cosine = cosine(&flat(logits), &flat(expected));
+                let least = match kind {
+                    Quantization::Q8_0 => 0.9995,
+                    Quantization::Q4K => 0.99,
+                };
+                assert!(cosine >= least, "{variant} {}: {cosine}", kind.name());
+            }
+        }
+        assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 2);
+    }
+}
+
+#[test]
+fn packed_weights_that_do_not_fit_are_refused_in_words() {
+    let (_, folder) = variants().next().unwrap();
+    let refused = |edit: &dyn Fn(&mut serde_json::Value)| {
+        edit_config(folder.path(), "config.json", edit);
+        let files = CheckpointFiles::folder(folder.path()).unwrap();
+        let error = vlm::load(&files, &options(None), &mut |_, _| {}).unwrap_err();
+        error.cause
+    };
+    // Numbers of the other format have other shapes.
+    let gptq = serde_json::json!({"quant_method": "gptq", "bits": 4});
+    let cause = refused(&|config| config["quantization_config"] = gptq.clone());
+    assert!(cause.contains("self_attn.q_proj.weight"), "{cause}");
+    let cause = refused(&|config| {
+        config
+            .as_object_mut()
+            .unwrap()
+            .remove("quantization_config");
+    });
+    assert!(cause.contains("no quantization_config"), "{cause}");
+}

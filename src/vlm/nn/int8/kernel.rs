@@ -6,7 +6,10 @@
     reason = "vector instructions, and threads that write to parts of one output"
 )]
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::layout::{PANEL, PanelBlock, STEP, TILE, TileBlock};
+use super::output::{Output, Part};
 use rayon::prelude::*;
 
 /// Bytes of activations that stay in the second-level cache while the panels pass by.
@@ -17,18 +20,44 @@ const ACTIVATION_BYTES: usize = 1 << 20;
 pub enum Path {
     /// One by one, on any processor: what the instructions are tested against.
     Plain,
-    /// Only where the processor has them.
+    Avx2,
     Avx512Vnni,
 }
 
 impl Path {
+    /// The fastest first.
+    pub const ALL: [Self; 3] = [Self::Avx512Vnni, Self::Avx2, Self::Plain];
+
+    /// Whether this processor has the instructions.
+    pub fn is_available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return match self {
+            Self::Plain => true,
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
+            Self::Avx512Vnni => {
+                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
+            }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        return self == Self::Plain;
+    }
+
     /// The fastest that this processor has.
     pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-            return Self::Avx512Vnni;
+        let mut available = Self::ALL.into_iter().filter(|path| path.is_available());
+        available.next().unwrap_or(Self::Plain)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "none",
+            Self::Avx2 => "AVX2",
+            Self::Avx512Vnni => "AVX-512 VNNI",
         }
-        Self::Plain
     }
 }
 
@@ -48,13 +77,13 @@ pub fn multiply<const STEPS: usize>(
     let per_row = columns / (STEPS * STEP);
     // What the unsafe code below goes by.
     assert_eq!(panels.len(), rows.div_ceil(PANEL) * per_row);
-    assert!(path == Path::Plain || path == Path::best());
+    assert!(path.is_available());
     assert!(bias.is_none_or(|bias| bias.len() == rows));
     assert!(residual.is_none_or(|residual| residual.len() == tokens * rows));
     let tiles = &tiles[..tokens.div_ceil(TILE) * per_row];
     let products = tokens * rows;
     let mut out: Vec<f32> = Vec::with_capacity(products);
-    let shared = Output(out.as_mut_ptr());
+    let shared = Output::new(&mut out);
     // Tiles that pass over a panel while it is in the cache.
     let at_once = (ACTIVATION_BYTES / (per_row * size_of::<TileBlock<STEPS>>())).max(1);
     for (group, tiles) in tiles.chunks(at_once * per_row).enumerate() {
@@ -80,7 +109,9 @@ pub fn multiply<const STEPS: usize>(
                 unsafe {
                     match path {
                         Path::Avx512Vnni => multiply_tile(blocks, activations, used, fetch, &part),
-                        Path::Plain => multiply_plainly(blocks, activations, used, &part),
+                        #[cfg(target_arch = "x86_64")]
+                        Path::Avx2 => avx2::multiply(blocks, activations, used, &part),
+                        _ => multiply_plainly(blocks, activations, used, &part),
                     }
                 };
             }
@@ -110,26 +141,6 @@ impl Fetch {
             end: lines * (pass + 1) / passes,
         }
     }
-}
-
-/// The output that the panels' threads write to, each to a part of its own.
-struct Output(*mut f32);
-
-// SAFETY: see `multiply_tile` and `multiply_plainly`, the only uses.
-unsafe impl Sync for Output {}
-
-/// The part of the output for the products of a panel with a tile, and what is added to them.
-struct Part<'a> {
-    /// `(tokens, width)`.
-    out: &'a Output,
-    /// The first token and the first row of the matrix.
-    token: usize,
-    row: usize,
-    width: usize,
-    /// `(width)`.
-    bias: Option<&'a [f32]>,
-    /// `(tokens, width)`.
-    residual: Option<&'a [f32]>,
 }
 
 /// Multiplies a panel with the first `used` rows of a tile.
@@ -194,7 +205,7 @@ unsafe fn multiply_plainly<const STEPS: usize>(
             sum += part.bias.map_or(0.0, |bias| bias[row]);
             sum += part.residual.map_or(0.0, |residual| residual[at]);
             // SAFETY: the caller promises that this part is there and ours alone.
-            unsafe { part.out.0.wrapping_add(at).write(sum) };
+            unsafe { part.out.at(at).write(sum) };
         }
     }
 }
@@ -282,7 +293,7 @@ unsafe fn vnni<const STEPS: usize, const ROWS: usize>(
                 sum = _mm512_add_ps(sum, unsafe { _mm512_maskz_loadu_ps(rows, residual) });
             }
             // SAFETY: as above, and the caller promises that this part is ours alone.
-            unsafe { _mm512_mask_storeu_ps(part.out.0.wrapping_add(at), rows, sum) };
+            unsafe { _mm512_mask_storeu_ps(part.out.at(at), rows, sum) };
         }
     }
 }

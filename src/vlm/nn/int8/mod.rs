@@ -1,5 +1,5 @@
 //! The int8 kernel: products of Q8_0 weights with activations in eight bits, for processors with
-//! AVX-512 VNNI.
+//! AVX-512 VNNI or AVX2.
 //!
 //! Blocks of a row share a scale: 128 weights where the width of the matrix allows it, else the 32
 //! of GGUF's Q8_0. Activations are quantized the same way, block by block. One instruction
@@ -7,8 +7,11 @@
 //! that a step reads them once, in order. Candle's own kernel is used where the processor lacks the
 //! instructions.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod kernel;
 mod layout;
+mod output;
 mod pages;
 
 use super::ops::with_slice;
@@ -19,6 +22,7 @@ use layout::{PANEL, PanelBlock, STEP, TILE, TileBlock, pack, quantize};
 use pages::Pages;
 use rayon::prelude::*;
 use std::cell::Cell;
+use std::time::Instant;
 
 /// Steps of a block: of 32 weights as in a file, and of 128.
 const NARROW: usize = 8;
@@ -166,6 +170,34 @@ impl Int8Matrix {
     }
 }
 
+/// The instructions that products use here, and the operations that they reach in a second.
+pub fn reach() -> Result<Option<(&'static str, f64)>> {
+    const SHAPE: (usize, usize) = (2048, 1536);
+    const TOKENS: usize = 32;
+    let path = Path::best();
+    if path == Path::Plain {
+        return Ok(None);
+    }
+    let (rows, columns) = SHAPE;
+    let matrix = Int8Matrix {
+        rows,
+        columns,
+        blocks: Blocks::Wide(Pages::new(rows / PANEL * (columns / (WIDE * STEP)))?),
+        path,
+    };
+    let x = vec![1f32; TOKENS * columns];
+    let seconds = (0..8).map(|_| {
+        let began = Instant::now();
+        std::hint::black_box(matrix.product(&x, None, None));
+        began.elapsed().as_secs_f64()
+    });
+    let best = seconds.fold(f64::INFINITY, f64::min);
+    Ok(Some((
+        path.name(),
+        (2 * rows * columns * TOKENS) as f64 / best,
+    )))
+}
+
 /// Quantizes rows of activations into the first of `tiles`, whose content does not matter.
 fn fill<const STEPS: usize>(tiles: &mut Vec<TileBlock<STEPS>>, x: &[f32], columns: usize) {
     let blocks = (x.len() / columns).div_ceil(TILE) * (columns / (STEPS * STEP));
@@ -294,8 +326,10 @@ mod tests {
         for columns in [288, 384] {
             let weights = numbers(67, columns, 3);
             let weights = QTensor::quantize(&weights, GgmlDType::Q8_0).unwrap();
-            let matrix = Int8Matrix::packed(&weights, Path::best()).unwrap();
             let plain = Int8Matrix::packed(&weights, Path::Plain).unwrap();
+            let paths = Path::ALL.into_iter().filter(|path| path.is_available());
+            let matrices = paths.map(|path| Int8Matrix::packed(&weights, path).unwrap());
+            let matrices: Vec<Int8Matrix> = matrices.collect();
             let bias = numbers(1, 67, 4).flatten_all().unwrap();
             for tokens in 1..20 {
                 let (x, residual) = (numbers(tokens, columns, 9), numbers(tokens, 67, 2));
@@ -303,8 +337,23 @@ mod tests {
                     let product = matrix.forward(&x, Some(&bias), Some(&residual)).unwrap();
                     product.to_vec2::<f32>().unwrap()
                 };
-                assert_eq!(product(&matrix), product(&plain), "{tokens} tokens");
+                for matrix in &matrices {
+                    assert_eq!(
+                        product(matrix),
+                        product(&plain),
+                        "{:?} {tokens}",
+                        matrix.path
+                    );
+                }
             }
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_reaches_is_known_where_there_is_one() {
+        match reach().unwrap() {
+            Some((name, rate)) => assert!(!name.is_empty() && rate > 0.0),
+            None => assert_eq!(Path::best(), Path::Plain),
         }
     }
 

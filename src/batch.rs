@@ -409,6 +409,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::Vocabulary(_)
         | Event::FixPreview { .. }
         | Event::Remembered { .. }
+        | Event::Audited(_)
         | Event::Idle => return None,
     })
 }

@@ -5,6 +5,7 @@ mod args;
 mod convert;
 mod dataset_args;
 mod invocation;
+mod judging_args;
 mod layers;
 mod man;
 mod pages;

@@ -18,6 +18,13 @@ pub struct OutdirArgs {
     pub outdir: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub struct VocabularyArgs {
+    /// A vocabulary file instead of the built-in one
+    #[arg(long, value_name = "FILE", env = "LABELER_VOCABULARY")]
+    pub vocabulary: Option<PathBuf>,
+}
+
 pub fn boolish() -> clap::builder::BoolishValueParser {
     clap::builder::BoolishValueParser::new()
 }
@@ -201,6 +208,14 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     match (1e6..1e15).contains(&bytes) {
         true => Ok(bytes as u64),
         false => Err(format!("`{text}` is not between 1MB and 1000TB")),
+    }
+}
+
+/// A part of one, such as 0.05.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("expected a number between 0 and 1, such as 0.05".to_owned()),
     }
 }
 

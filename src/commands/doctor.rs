@@ -456,7 +456,11 @@ fn source_rows(findings: &mut Findings, options: &SourceOptions) {
     if warnings > 0 {
         found.push_str(&format!(", warnings: {warnings}"));
     }
-    let first: Vec<String> = first_warning.into_iter().chain(first_absent).collect();
+    let first: Vec<String> = first_warning
+        .map(|warning| warning.english)
+        .into_iter()
+        .chain(first_absent)
+        .collect();
     match first.as_slice() {
         [] if end.rows == 0 => {
             findings.add("source", Verdict::Limited, found);

@@ -155,7 +155,7 @@ impl Coordinator {
         select! {
             recv(commands) -> command => match command {
                 Ok(command) => self.command(command)?,
-                Err(_) => self.stop(),
+                Err(_) => self.command(Command::Stop)?,
             },
             recv(messages) -> message => match message {
                 Ok(message) => {
@@ -235,15 +235,13 @@ impl Coordinator {
                 kind,
             } => commands::preview_fix(journal, groups, *reason, *kind)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
+            Command::Audit => commands::audit(journal)?,
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
             // Nothing is blocked.
             Command::TryAgain => Effects::default(),
-            Command::Stop => {
-                self.stop();
-                Effects::default()
-            }
+            Command::Stop => self.stop(),
         };
         self.carry_out(effects)?;
         let (_, changes) = self.journal.opened().learned();
@@ -292,9 +290,10 @@ impl Coordinator {
         Effects::default()
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Effects {
         self.interrupted = !self.is_idle();
         self.stopping = true;
+        Effects::default()
     }
 
     fn message(&mut self, message: WorkerMessage) -> Result<()> {

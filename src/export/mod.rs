@@ -1,6 +1,7 @@
 //! The files that others read, written from the journal. An exporter writes one of them; which
 //! ones are stale is told by the versions of what the journal holds.
 
+mod audited;
 mod compare;
 mod dataset;
 mod errors;
@@ -14,6 +15,7 @@ mod report;
 mod target;
 mod truth;
 
+pub use audited::Audited;
 pub use compare::{ComparedFile, Comparison, compare};
 pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
 pub use exporters::{check_outdir, files};

@@ -7,7 +7,7 @@ use super::notes::Notes;
 use super::reading::{ItemSource, Note, RowEvent, SourceRow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, ImageLocation, Item};
-use crate::text::hex;
+use crate::text::{Said, hex, said};
 use crate::threads;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ pub enum GroupEvent {
         path: String,
     },
     /// Something to tell the user.
-    Warning(String),
+    Warning(Said),
 }
 
 /// What was read, once the source is at its end.
@@ -146,7 +146,7 @@ enum Row {
         note: Note,
         is_refused: bool,
     },
-    Warning(String),
+    Warning(Said),
 }
 
 /// Runs on the thread of the source; tells known images from new ones.
@@ -366,7 +366,10 @@ impl<'a> Grouper<'a> {
         let note = Note {
             file: PathBuf::new(),
             place: item.image_path.clone(),
-            what: "image_sha256 is not that of the image, which counts".to_owned(),
+            what: said!(
+                "image_sha256 is not that of the image, which counts",
+                "image_sha256이 그림의 것과 다릅니다. 그림의 것을 씁니다"
+            ),
         };
         self.notes.add(note, false);
     }

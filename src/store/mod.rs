@@ -1,6 +1,7 @@
 //! Where state lives: the journal, and the lock that keeps others out. [`Journal`] is its door.
 
 mod answers;
+mod audit;
 mod checks;
 mod contents;
 mod database;
@@ -19,6 +20,7 @@ mod source_reading;
 mod tables;
 
 pub use answers::{Added, Basis, Merged};
+pub use audit::DrawnRecord;
 pub use contents::{Committed, DisplacedEdit, FailedItem};
 pub use database::lock::{Lock, check_free};
 pub use database::{Misplaced, rescue_text};

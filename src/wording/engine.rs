@@ -88,7 +88,7 @@ words! {
 impl Words {
     pub fn warning(self, warning: &Warning) -> String {
         match warning {
-            Warning::Source(text) => text.clone(),
+            Warning::Source(said) => self.said(said).to_owned(),
             Warning::Export(notice) => self.file_notice(notice),
             Warning::Server(notice) => self.server_notice(notice),
             Warning::Model(notice) => self.model_notice(notice),

@@ -125,7 +125,8 @@ impl Database {
         const NEWEST: &str = "SELECT ifnull((SELECT max(id) FROM attempts), 0)
              || ' ' || ifnull((SELECT max(id) FROM drafts), 0)
              || ' ' || ifnull((SELECT max(id) FROM records), 0)
-             || ' ' || ifnull((SELECT max(id) FROM steps), 0)";
+             || ' ' || ifnull((SELECT max(id) FROM steps), 0)
+             || ' ' || ifnull((SELECT max(id) FROM judgments), 0)";
         let newest = |db: &Connection| db.query_row(NEWEST, [], |row| row.get::<_, String>(0));
         let read = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

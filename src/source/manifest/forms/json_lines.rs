@@ -1,11 +1,12 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
 use crate::error::Result;
-use crate::source::checks::MAX_ROW;
+use crate::source::checks::{MAX_ROW, NO_ENCODING};
 use crate::source::cp949::Texts;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::{Cell, Row};
 use crate::source::reading::{ItemSource, Sink};
+use crate::text::{Phrase, Said, said};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -68,7 +69,7 @@ pub(super) fn row<'a>(
     length: usize,
     manifest: &'a Manifest,
     texts: &mut Texts,
-) -> Result<Row<'a>, String> {
+) -> Result<Row<'a>, Said> {
     let mut row = manifest.row();
     read_object(text, length, &mut row, texts)?;
     Ok(row)
@@ -80,14 +81,17 @@ pub(super) fn read_object(
     length: usize,
     row: &mut Row,
     texts: &mut Texts,
-) -> Result<(), String> {
+) -> Result<(), Said> {
     if length > MAX_ROW {
-        return Err(format!("longer than {MAX_ROW} bytes"));
+        return Err(said!(
+            "longer than {MAX_ROW} bytes",
+            "{MAX_ROW}바이트보다 깁니다"
+        ));
     }
     if !text.starts_with(b"{") {
-        return Err("not a JSON object".to_owned());
+        return Err(said!("not a JSON object", "JSON 객체가 아닙니다"));
     }
-    let text = texts.read(text).ok_or("neither UTF-8 nor CP949")?;
+    let text = texts.read(text).ok_or(NO_ENCODING)?;
     let error = match parse(&text, row) {
         Ok(()) => return Ok(()),
         Err(error) => error,
@@ -98,7 +102,10 @@ pub(super) fn read_object(
     });
     match parsed {
         Some(Ok(())) => Ok(()),
-        _ => Err(format!("not JSON, {}", fault_of_line(&error))),
+        _ => {
+            let fault = fault_of_line(&error);
+            Err(said!("not JSON, {fault}", "JSON이 아닙니다: {fault}"))
+        }
     }
 }
 
@@ -224,12 +231,12 @@ impl<'de> Visitor<'de> for AnyCell {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Cell::Odd("is a list"))
+        Ok(Cell::Odd(Phrase::new("is a list", "목록입니다")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Cell::Odd("is an object"))
+        Ok(Cell::Odd(Phrase::new("is an object", "객체입니다")))
     }
 }
 

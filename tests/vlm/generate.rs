@@ -385,7 +385,10 @@ fn a_constraint_holds_and_forced_tokens_need_no_step() {
                     .copied()
                     .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]));
                 assert_eq!(Some(token.id), best);
-                let logprob = log_probability(&logits, token.id);
+                // Among those that may come.
+                let allowed: Vec<f32> = place.iter().map(|i| logits[*i as usize]).collect();
+                let at = place.iter().position(|i| *i == token.id).unwrap();
+                let logprob = log_probability(&allowed, at as u32);
                 assert!((token.logprob.unwrap() - logprob).abs() < 1e-4);
             }
             logits = last_row(&feed(&model, &mut sequence, &[token.id], &[]));

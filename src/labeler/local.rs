@@ -5,13 +5,14 @@ use super::{
     Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice,
     OnLoad, Pull, TokenInfo,
 };
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::threads;
+use crate::vlm::checkpoint::files::Gate;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
     self, FinishReason, GenerateEvent, GeneratedToken, Generator, GeneratorOptions, LoadStage,
-    Model, StreamDecoder, Tokenizer,
+    Model, StreamDecoder, Tokenizer, checkpoint, models,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,23 @@ pub struct Local {
     kv_bytes: usize,
     /// To be told once.
     notice: Option<ModelNotice>,
+}
+
+/// Looks for the checkpoint on this machine. One that only the hub could have may be there; any
+/// other that cannot be used is an error.
+pub fn check(options: &ModelOptions) -> Result<()> {
+    let only_here = ModelOptions {
+        offline: true,
+        ..options.clone()
+    };
+    let gate = Gate {
+        config: &models::refusals,
+        ..Gate::OPEN
+    };
+    match checkpoint::find(&only_here, &gate, Arc::new(|_| {})) {
+        Err(error) if error.kind == ErrorKind::Network && !options.offline => Ok(()),
+        found => found.map(|_| ()),
+    }
 }
 
 impl Local {

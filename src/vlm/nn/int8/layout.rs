@@ -3,7 +3,8 @@
 
 #![allow(
     unsafe_code,
-    reason = "a promise about plain numbers, and vector instructions"
+    clippy::needless_range_loop,
+    reason = "a promise about plain numbers, and loops for vector instructions"
 )]
 
 use super::pages::{Pages, Plain};

@@ -232,6 +232,7 @@ fn widen_rows<const STEPS: usize>(
 }
 
 /// Packs copies of packed rows.
+#[allow(clippy::needless_range_loop)]
 fn copy_rows<const STEPS: usize>(
     blocks: &[PanelBlock<STEPS>],
     columns: usize,

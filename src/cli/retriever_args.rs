@@ -75,7 +75,7 @@ impl RetrieverArgs {
                 // Vectors are compared with those that other programs make.
                 precision: self.precision.unwrap_or(Precision::Fp32),
                 quantize: self.quantize.unwrap_or(Quantize::None),
-                batch_size: 1,
+                batch_size: Some(1),
                 kv_memory: None,
             },
             adapter: self.adapter,

@@ -60,7 +60,7 @@ pub fn options_of(name: &RetrieverName) -> RetrieverOptions {
             device: DeviceChoice::Auto,
             precision,
             quantize,
-            batch_size: 1,
+            batch_size: Some(1),
             kv_memory: None,
         },
         adapter: name.adapter.as_ref().map(PathBuf::from),

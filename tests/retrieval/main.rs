@@ -35,7 +35,7 @@ fn options(folder: &Path) -> RetrieverOptions {
             device: DeviceChoice::Cpu,
             precision: Precision::Fp32,
             quantize: Quantize::None,
-            batch_size: 1,
+            batch_size: Some(1),
             kv_memory: None,
         },
         adapter: None,

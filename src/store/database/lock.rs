@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{LOCK, file, open_own};
+use crate::platform;
 use crate::store::tables;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -33,7 +34,7 @@ impl Lock {
         }
         let holder = Holder {
             pid: std::process::id(),
-            host: host(),
+            host: platform::host_name(),
             since: crate::text::utc(jiff::Timestamp::now()),
         };
         let text = tables::to_json(&holder)?;
@@ -46,10 +47,9 @@ impl Lock {
 
     /// Whether the lock that is held is the one that others find in `outdir`.
     pub fn is_at(&self, outdir: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
         let found = std::fs::metadata(outdir.join(LOCK));
         match (self.file.metadata(), found) {
-            (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+            (Ok(held), Ok(found)) => platform::file_id(&held) == platform::file_id(&found),
             _ => false,
         }
     }
@@ -120,11 +120,4 @@ fn taken(held: &mut File, outdir: &Path) -> Error {
         format!("{} is in use by {who}", outdir.display()),
     )
     .with_hint("wait until it ends or stop it, or choose another --outdir")
-}
-
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
 }

@@ -1,8 +1,10 @@
 //! Systems that are not like Unix: Windows. See the note in [`super`].
 
 use super::{FileId, Signal, Waited};
+use memmap2::Mmap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -47,6 +49,11 @@ pub fn sync_folder(_: &Path) -> io::Result<()> {
 pub fn read_exact_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(bytes)
+}
+
+/// The system finds out by itself.
+pub fn forget(_: &Mmap, _: &Range<usize>) -> io::Result<()> {
+    Ok(())
 }
 
 /// Who has locked a file is not told.

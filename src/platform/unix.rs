@@ -1,6 +1,7 @@
 //! Linux, macOS and others like them.
 
 use super::{FileId, Signal, Waited};
+use memmap2::{Mmap, UncheckedAdvice};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, OFlags, access, statvfs};
 use rustix::io::Errno;
@@ -10,6 +11,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH, S
 use signal_hook::{flag, iterator, low_level};
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Stdin};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::sync::Arc;
@@ -66,6 +68,14 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 /// Reads without moving where the file is read next.
 pub fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     file.read_exact_at(bytes, at)
+}
+
+/// Tells the system that these bytes of a mapped file will not be read again soon.
+#[allow(unsafe_code, reason = "pages of a mapped file")]
+pub fn forget(file: &Mmap, bytes: &Range<usize>) -> io::Result<()> {
+    // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read again from
+    // it when they are touched.
+    unsafe { file.unchecked_advise_range(UncheckedAdvice::DontNeed, bytes.start, bytes.len()) }
 }
 
 /// The process that has locked some of `length` bytes of a file from `start` on against writing.

@@ -4,7 +4,9 @@
 
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
-use labeler_tui::commands::{self, ask, bench, compare, doctor, export, fix, journal, list, show};
+use labeler_tui::commands::{
+    self, ask, audit, bench, compare, doctor, export, fix, journal, list, show,
+};
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
@@ -34,7 +36,14 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let works = doctor::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(u8::from(!works)));
         }
-        Invocation::Compare(options) => compare::run(&options, &mut stdout)?,
+        Invocation::Compare(options) => {
+            let exit = compare::run(&options, &mut stdout)?;
+            return Ok(ExitCode::from(exit.exit_status()));
+        }
+        Invocation::Audit(options) => {
+            let exit = audit::run(&options, &mut stdout)?;
+            return Ok(ExitCode::from(exit.exit_status()));
+        }
         Invocation::List(options) => list::run(&options, &mut stdout, &mut stderr)?,
         Invocation::Fix(options) => fix::run(&options, &mut stdout)?,
         Invocation::Export(options) => {
@@ -60,9 +69,13 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         true => None,
         false => Some(tui::prepare(
             front.keymap.as_deref(),
-            front.theme.as_deref(),
+            front.look.theme.as_deref(),
         )?),
     };
+    if front.batch {
+        // Before anything is written.
+        labeler::check(&options.labeler)?;
+    }
     let batch = BatchOptions {
         json: front.json,
         outdir: outdir.clone(),
@@ -79,9 +92,9 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         model: options.labeler != LabelerOptions::None,
         outdir: outdir.display().to_string(),
         vocabulary: Arc::clone(engine.vocabulary()),
-        pictures: front.pictures,
+        pictures: front.look.pictures,
         english: options.prompt.lang != Lang::Ko,
-        language: front.language,
+        language: front.look.language,
     };
     logging::start(&outdir, options.log_level)?;
     let labeler = labeler::factory(options.labeler);

@@ -157,6 +157,8 @@ pub struct RemoteOptions {
     pub concurrency: usize,
     pub api_key: Option<Secret>,
     pub offline: bool,
+    /// Wait for servers that are not there at the start.
+    pub wait: bool,
 }
 
 /// What gives the labels.
@@ -211,11 +213,7 @@ pub struct FrontOptions {
     pub json: bool,
     /// A built-in key map's name or a file.
     pub keymap: Option<String>,
-    /// A built-in theme's name or a file.
-    pub theme: Option<String>,
-    pub pictures: PictureChoice,
-    /// What the workstation speaks.
-    pub language: Language,
+    pub look: LookOptions,
 }
 
 /// Everything a labeling run needs, one struct per stage.
@@ -427,4 +425,45 @@ pub struct CompareOptions {
     pub a: PathBuf,
     pub b: PathBuf,
     pub json: bool,
+    /// A person votes, and does not know which text is whose.
+    pub blind: Option<BlindOptions>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlindOptions {
+    /// Where the votes are kept.
+    pub votes: PathBuf,
+    /// Of the order.
+    pub seed: u64,
+    /// Where the images are, if not where the records say.
+    pub images: Option<PathBuf>,
+    pub look: LookOptions,
+}
+
+/// How a screen looks, and what it speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookOptions {
+    /// A built-in theme's name or a file.
+    pub theme: Option<String>,
+    pub pictures: PictureChoice,
+    pub language: Language,
+}
+
+/// An audit of the committed records of an outdir.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditOptions {
+    pub outdir: PathBuf,
+    /// Records that are drawn.
+    pub sample: usize,
+    /// Which sample; `None` goes on with the one that was judged last.
+    pub seed: Option<u64>,
+    /// How wide the interval of the error rate is to be.
+    pub width: f64,
+    /// Only prints the present estimate.
+    pub json: bool,
+    /// Where the images are, if not where the source found them.
+    pub images: Option<PathBuf>,
+    pub look: LookOptions,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
 }

@@ -1,17 +1,15 @@
 //! The clap table. Every option is optional here, so that the layers below the flags can fill it.
 
 use super::dataset_args::ExportArgs;
+use super::judging_args::{AuditArgs, CompareArgs, LookArgs};
 use super::pages;
 use super::values::{
-    OutdirArgs, background, boolish, equipment_name, lang, log_level, names, only_source,
-    parse_bytes, parse_device, parse_temperature, pictures, precision, quantize, source_type,
-    ui_lang, whole,
+    OutdirArgs, VocabularyArgs, background, boolish, equipment_name, lang, log_level, names,
+    only_source, parse_bytes, parse_device, parse_temperature, precision, quantize, source_type,
+    whole,
 };
 use crate::record::{Background, SourceType};
-use crate::settings::{
-    DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
-};
-use crate::text::Language;
+use crate::settings::{DeviceChoice, EquipmentName, Lang, Names, OnlySource, Precision, Quantize};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -46,7 +44,16 @@ pub enum Command {
     /// Check the terminal, device, model or endpoint, source and outdir
     Doctor(DoctorArgs),
     /// Compare the records of two outdirs or labels.jsonl files
+    ///
+    /// Prints how far they agree. With --blind a person says which text is better, image by image,
+    /// without knowing whose it is.
     Compare(CompareArgs),
+    /// Judge a random sample of the committed records, for their error rate
+    ///
+    /// Draws from the committed records without a reason, so many of each source and type as there
+    /// are. The screen shows an icon and its text, and nothing of what is known about it: 1 right,
+    /// 2 wrong, 0 unsure. Judgments are kept in the journal; the next audit goes on.
+    Audit(AuditArgs),
     /// List what needs a person, in queue order, with reasons and suggested fixes
     ///
     /// Reads the journal only, also while the workstation is open. A line is uncertainty, state,
@@ -180,13 +187,6 @@ pub struct FixArgs {
     pub vocabulary: VocabularyArgs,
 }
 
-#[derive(Debug, Args)]
-pub struct VocabularyArgs {
-    /// A vocabulary file instead of the built-in one
-    #[arg(long, value_name = "FILE", env = "LABELER_VOCABULARY")]
-    pub vocabulary: Option<PathBuf>,
-}
-
 /// What is labeled and where the labels go; the same for labeling and `doctor`.
 #[derive(Debug, Args)]
 pub struct DataArgs {
@@ -301,6 +301,9 @@ pub struct LabelArgs {
     /// Requests in flight with --endpoint [default: 32]
     #[arg(long, value_name = "N", env = "LABELER_CONCURRENCY", allow_negative_numbers = true, value_parser = whole::<u32>(Some(4096)), help_heading = "Model")]
     pub concurrency: Option<u32>,
+    /// With --endpoint: wait for a server that is not there yet
+    #[arg(long, env = "LABELER_WAIT", value_parser = boolish(), help_heading = "Model")]
+    pub wait: bool,
     /// Review only: load no model
     #[arg(long, env = "LABELER_NO_MODEL", value_parser = boolish(), help_heading = "Model")]
     pub no_model: bool,
@@ -364,15 +367,8 @@ pub struct LabelArgs {
     /// Key bindings: default, vim or a file
     #[arg(long, value_name = "NAME|FILE", env = "LABELER_KEYMAP")]
     pub keymap: Option<String>,
-    /// Colors: auto, dark, light, high-contrast, color-blind or a file [default: auto]
-    #[arg(long, value_name = "NAME|FILE", env = "LABELER_THEME")]
-    pub theme: Option<String>,
-    /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
-    #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
-    pub pictures: Option<PictureChoice>,
-    /// Language of the workstation: ko or en [default: that of the locale]
-    #[arg(long, value_name = "L", env = "LABELER_UI_LANG", value_parser = ui_lang())]
-    pub ui_lang: Option<Language>,
+    #[command(flatten)]
+    pub look: LookArgs,
     /// error, warn, info, debug or trace, to labeler.log in the outdir [default: info]
     #[arg(long, value_name = "L", env = "LABELER_LOG_LEVEL", value_parser = log_level())]
     pub log_level: Option<tracing::Level>,
@@ -431,17 +427,6 @@ pub struct ModelArgs {
     /// TOML file with the same names
     #[arg(long, value_name = "FILE", env = "LABELER_CONFIG")]
     pub config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct CompareArgs {
-    /// An outdir or a labels.jsonl
-    pub a: PathBuf,
-    /// Another one
-    pub b: PathBuf,
-    /// One JSON object instead of a table
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]

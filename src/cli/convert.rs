@@ -2,22 +2,21 @@
 
 use super::args::{
     AskArgs, BenchArgs, Cli, Command, DataArgs, DoctorArgs, JournalCommand, LabelArgs, ModelArgs,
-    ShowCommand, VocabularyArgs,
+    ShowCommand,
 };
 use super::dataset_args::ExportArgs;
 use super::invocation::Invocation;
 use super::layers::Origins;
-use super::values::OutdirArgs;
+use super::values::{OutdirArgs, VocabularyArgs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::base_url;
 use crate::outdir::WORDS;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DeviceChoice,
-    DoctorOptions, EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction,
-    JournalOptions, LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize,
-    RemoteOptions, ReportOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
+    AskOptions, BenchOptions, BuiltinFile, DatasetOptions, DeviceChoice, DoctorOptions,
+    EngineOptions, FixOptions, FrontOptions, IconOptions, JournalAction, JournalOptions,
+    LabelerOptions, ListOptions, Mapping, ModelOptions, PromptOptions, Quantize, RemoteOptions,
+    ReportOptions, RunOptions, SelectionOptions, SourceKind, SourceOptions,
 };
-use crate::text::Language;
 use std::path::PathBuf;
 
 const DEFAULT_MODEL: &str = "Qwen/Qwen2-VL-2B-Instruct";
@@ -29,11 +28,8 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Ask(args)) => Invocation::Ask(Box::new(ask_options(args, origins)?)),
         Some(Command::Bench(args)) => Invocation::Bench(Box::new(bench_options(args, origins)?)),
         Some(Command::Doctor(args)) => Invocation::Doctor(Box::new(doctor_options(args, origins)?)),
-        Some(Command::Compare(args)) => Invocation::Compare(CompareOptions {
-            a: args.a,
-            b: args.b,
-            json: args.json,
-        }),
+        Some(Command::Compare(args)) => Invocation::Compare(args.into()),
+        Some(Command::Audit(args)) => Invocation::Audit(Box::new(args.into())),
         Some(Command::List(args)) => Invocation::List(ListOptions {
             selection: selection(args.outdir, args.filter, args.vocabulary),
             json: args.json,
@@ -117,6 +113,12 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
         ));
     }
     let endpoints = args.model.endpoint.clone();
+    if args.wait && endpoints.is_empty() {
+        return Err(usage(
+            "--wait needs --endpoint",
+            "it waits for a server that is not there yet",
+        ));
+    }
     let offline = args.model.offline || hub_offline();
     let model = model_options(args.model, origins, default_model(&source.kind))?;
     let labeler = if args.no_model {
@@ -129,6 +131,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             model.model,
             args.concurrency,
             offline,
+            args.wait,
         )?)
     };
     Ok(RunOptions {
@@ -166,11 +169,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             batch: args.batch,
             json: args.json,
             keymap: args.keymap,
-            theme: args.theme,
-            pictures: args.pictures.unwrap_or_default(),
-            language: args
-                .ui_lang
-                .unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok())),
+            look: args.look.into(),
         },
         log_level: args.log_level.unwrap_or(tracing::Level::INFO),
     })
@@ -301,6 +300,7 @@ fn remote_options(
     model: String,
     concurrency: Option<u32>,
     offline: bool,
+    wait: bool,
 ) -> Result<RemoteOptions> {
     for endpoint in &endpoints {
         base_url(endpoint)?;
@@ -316,6 +316,7 @@ fn remote_options(
             .filter(|key| !key.is_empty())
             .map(crate::settings::Secret::new),
         offline,
+        wait,
     })
 }
 
@@ -345,7 +346,13 @@ fn labeler_options(
         LabelerOptions::Local(model)
     } else {
         let offline = model.offline;
-        LabelerOptions::Remote(remote_options(endpoints, model.model, in_flight, offline)?)
+        LabelerOptions::Remote(remote_options(
+            endpoints,
+            model.model,
+            in_flight,
+            offline,
+            false,
+        )?)
     })
 }
 

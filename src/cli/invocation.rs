@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::settings::{
-    AskOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions, DoctorOptions,
-    FixOptions, JournalOptions, ListOptions, ReportOptions, RunOptions,
+    AskOptions, AuditOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions,
+    DoctorOptions, FixOptions, JournalOptions, ListOptions, ReportOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -15,6 +15,7 @@ pub enum Invocation {
     Bench(Box<BenchOptions>),
     Doctor(Box<DoctorOptions>),
     Compare(CompareOptions),
+    Audit(Box<AuditOptions>),
     List(ListOptions),
     Fix(FixOptions),
     Export(Box<DatasetOptions>),

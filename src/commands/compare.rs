@@ -1,13 +1,17 @@
-//! `labeler-tui compare`: how far two sets of records say the same.
+//! `labeler-tui compare`: how far two sets of records say the same, and which of them people find
+//! better.
 
-use super::write_out;
+mod blind;
+
+use super::{find_image, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
-use crate::record::{Comparison, Record, Vocabulary, compare};
+use crate::record::{Comparison, GroupId, ImageLocation, Record, Vocabulary, compare};
 use crate::settings::CompareOptions;
 use crate::store::{self, FileOfRecords, Journal, Prefer};
 use crate::text::{count, for_line, pad, plural};
+use crate::tui::Exit;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
@@ -16,12 +20,29 @@ use std::sync::Arc;
 /// Paths of images that only one side has, named one by one.
 const NAMED: usize = 3;
 
-/// Prints the comparison as a table or, with `--json`, as one object.
-pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<()> {
+/// A record, with the place of its image where that is known.
+struct Labeled {
+    record: Record,
+    picture: Option<ImageLocation>,
+}
+
+/// Prints the comparison as a table or, with `--json`, as one object; with `--blind` has people
+/// vote.
+pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<Exit> {
     let vocabulary = Arc::new(Vocabulary::builtin()?);
-    let a = records(&options.a, &vocabulary)?;
-    let b = records(&options.b, &vocabulary)?;
-    let comparison = compare(&a, &b, &vocabulary);
+    let images = options
+        .blind
+        .as_ref()
+        .and_then(|blind| blind.images.as_deref());
+    let a = records(&options.a, images, &vocabulary)?;
+    let b = records(&options.b, images, &vocabulary)?;
+    if let Some(options_of_votes) = &options.blind {
+        return blind::run(options, options_of_votes, &a, &b, out);
+    }
+    let records = |all: Vec<Labeled>| -> Vec<Record> {
+        all.into_iter().map(|labeled| labeled.record).collect()
+    };
+    let comparison = compare(&records(a), &records(b), &vocabulary);
     let text = match options.json {
         true => {
             let json = serde_json::to_string(&comparison);
@@ -29,15 +50,31 @@ pub fn run(options: &CompareOptions, out: &mut dyn Write) -> Result<()> {
         }
         false => table(&comparison),
     };
-    write_out(out, text.as_bytes())
+    write_out(out, text.as_bytes())?;
+    Ok(Exit::ByOperator)
 }
 
 /// The records of an outdir, or of a file in their form, in source order. Lines that an earlier
-/// program wrote are read as an import reads them.
-fn records(path: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Vec<Record>> {
+/// program wrote are read as an import reads them. `images` is where images are, if not where the
+/// records say.
+fn records(
+    path: &Path,
+    images: Option<&Path>,
+    vocabulary: &Arc<Vocabulary>,
+) -> Result<Vec<Labeled>> {
     if path.is_dir() && path.join(JOURNAL).exists() {
         let copy = store::copy_to_read(path, Arc::clone(vocabulary))?;
-        return export::true_records(&copy.journal, &path.join(LABELS));
+        let records = export::true_records(&copy.journal, &path.join(LABELS))?;
+        let records = records
+            .into_iter()
+            .map(|(group, record): (GroupId, Record)| {
+                let picture = match images {
+                    Some(folder) => Some(folder.join(&record.image_path).into()),
+                    None => copy.journal.item(group)?.0.file,
+                };
+                Ok(Labeled { record, picture })
+            });
+        return records.collect();
     }
     let file = match path.is_dir() {
         true => path.join(LABELS),
@@ -58,7 +95,13 @@ fn records(path: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Vec<Record>> {
         is_behind: false,
         prefer: Prefer::File,
     })?;
-    export::true_records(&journal, &file)
+    let records = export::true_records(&journal, &file)?.into_iter();
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let records = records.map(|(_, record)| {
+        let picture = find_image(&record.image_path, images, folder);
+        Labeled { record, picture }
+    });
+    Ok(records.collect())
 }
 
 fn table(comparison: &Comparison) -> String {

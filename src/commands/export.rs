@@ -1,6 +1,6 @@
 //! `labeler-tui export`: committed records with their images as a training set.
 
-use super::{words_of, write_out};
+use super::{audited, words_of, write_out};
 use crate::error::Result;
 use crate::export::{Step, export_dataset};
 use crate::settings::DatasetOptions;
@@ -21,11 +21,14 @@ pub fn run(options: &DatasetOptions, out: &mut dyn Write) -> Result<bool> {
     if let Ok(style) = ProgressStyle::with_template("{msg:8} {wide_bar} {pos}/{len}") {
         bar.set_style(style);
     }
-    let exported = export_dataset(&copy.journal, options, &vocabulary, &mut |step: Step| {
+    let audit = audited(&copy.journal)?;
+    let mut progress = |step: Step| {
         bar.set_message(if step.writes { "writing" } else { "checking" });
         bar.set_length(step.total as u64);
         bar.set_position(step.done as u64);
-    });
+    };
+    let journal = &copy.journal;
+    let exported = export_dataset(journal, options, &vocabulary, audit.as_ref(), &mut progress);
     bar.finish_and_clear();
     let exported = exported?;
     let mut text = String::new();

@@ -1,22 +1,19 @@
 //! `labeler-tui fix`: applies the safe fixes to what a filter shows, and says what it did.
 
 use super::selection::Selection;
-use super::write_out;
-use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::JOURNAL;
+use super::{lock_journal, write_out};
+use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::{FixableRecord, SAFE_FIXES, fix, safe_fixes};
 use crate::record::{
     Change, Field, FixKind, GroupId, GroupState, GroupSummary, Reason, Vocabulary,
 };
 use crate::settings::FixOptions;
-use crate::store::{Journal, copy_to_read};
+use crate::store::copy_to_read;
 use crate::text::{for_line, plural};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
 
 /// What will be done, found out before anything is.
 #[derive(Default)]
@@ -51,7 +48,7 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
         let shown = selection.of(journal)?;
         plan(&shown, vocabulary, |summary| journal.fixable(summary))?
     } else {
-        let mut journal = lock(outdir, vocabulary)?;
+        let mut journal = lock_journal(outdir, vocabulary)?;
         let shown = selection.of(&journal)?;
         let plan = plan(&shown, vocabulary, |summary| journal.fixable(summary))?;
         for step in &plan.steps {
@@ -64,17 +61,6 @@ pub fn run(options: &FixOptions, out: &mut dyn Write) -> Result<()> {
         plan
     };
     write_out(out, words(&plan, options.dry_run).as_bytes())
-}
-
-/// The journal of an outdir that has one.
-fn lock(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> {
-    if outdir.join(JOURNAL).symlink_metadata().is_err() {
-        let cause = format!("there is no {JOURNAL} in {}", outdir.display());
-        return Err(Error::new(ErrorKind::Store, cause)
-            .with_hint("give the folder of an earlier run with --outdir"));
-    }
-    crate::outdir::check(outdir, None, &[])?;
-    Journal::lock(outdir, vocabulary.clone())
 }
 
 fn plan(

@@ -5,10 +5,11 @@ use super::write_out;
 use crate::error::Result;
 use crate::record::filter::NEEDS_REVIEW;
 use crate::record::fixes::Fix;
-use crate::record::{Field, GroupDetail, GroupId, QualityFlags, Record};
+use crate::record::{AuditEstimate, Field, GroupDetail, GroupId, QualityFlags, Record};
 use crate::settings::ListOptions;
 use crate::store::copy_to_read;
 use crate::text::{for_json, for_line, plural};
+use crate::wording::Words;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -22,10 +23,19 @@ struct Listed {
     state: &'static str,
     uncertainty: f32,
     reasons: Vec<ListedReason>,
+    /// What a person said of the committed text in an audit.
+    judgment: Option<ListedJudgment>,
     /// Images of one family share it.
     family: Option<GroupId>,
     /// The draft in the record's form; null where there is none.
     record: Option<Record>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedJudgment {
+    verdict: &'static str,
+    /// The field that is wrong.
+    field: Option<Field>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,14 +83,20 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
         text.push('\n');
     }
     write_out(out, text.as_bytes())?;
-    if colorless == 0 {
-        return Ok(());
+    let mut note = String::new();
+    if let Some(audit) = journal.audit(None, AuditEstimate::WIDTH)? {
+        let line = Words::ENGLISH.audit_line(&audit);
+        note.push_str(&format!(
+            "note: audit of records without a reason: {line}\n"
+        ));
     }
-    let note = format!(
-        "note: the journal does not know the colors of {}, so that nothing is said of them; the \
-         next run with the source finds them\n",
-        plural(colorless, "image")
-    );
+    if colorless > 0 {
+        note.push_str(&format!(
+            "note: the journal does not know the colors of {}, so that nothing is said of them; \
+             the next run with the source finds them\n",
+            plural(colorless, "image")
+        ));
+    }
     write_out(notes, note.as_bytes())
 }
 
@@ -108,6 +124,10 @@ fn listed(detail: &GroupDetail) -> Listed {
                     .collect(),
             })
             .collect(),
+        judgment: summary.judged.map(|judged| ListedJudgment {
+            verdict: judged.name(),
+            field: judged.field(),
+        }),
         family: summary.family,
         record: draft_record(detail),
     }

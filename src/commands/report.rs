@@ -1,6 +1,6 @@
 //! `labeler-tui report`: the state of an outdir as one page in one file.
 
-use super::{words_of, write_out};
+use super::{audited, words_of, write_out};
 use crate::error::Result;
 use crate::export::{ReportPage, write_report};
 use crate::settings::ReportOptions;
@@ -22,6 +22,7 @@ pub fn run(options: &ReportOptions, out: &mut dyn Write) -> Result<()> {
     let outdir = std::path::absolute(&options.outdir).unwrap_or_else(|_| options.outdir.clone());
     let name = outdir.file_name().unwrap_or(outdir.as_os_str());
     let page = ReportPage {
+        audit: audited(&copy.journal)?,
         html: options.html.clone(),
         title: format!("Labels in {}", name.to_string_lossy()),
         about: format!(

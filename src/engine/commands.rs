@@ -6,7 +6,9 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
-use crate::record::{Change, FixKind, GroupId, Labels, PastStep, Reason, Vocabulary};
+use crate::record::{
+    AuditEstimate, Change, FixKind, GroupId, Labels, PastStep, Reason, Vocabulary,
+};
 use crate::store::{REMEMBERED, RunStepKind, StepOutcome};
 use std::sync::Arc;
 
@@ -141,7 +143,7 @@ fn gone_back(
     journal.log().back(kind, &outcome.done, &outcome.changed);
     let step = step(PastStep {
         done: outcome.done.clone(),
-        change: outcome.change.clone(),
+        change: outcome.change.clone().map(Box::new),
         records: outcome.groups.len(),
     });
     stepped(outcome, Some(step), true)
@@ -181,6 +183,12 @@ pub fn preview_fix(
     }))
 }
 
+/// What the last audit has found.
+pub fn audit(journal: &mut JournalAccess) -> Result<Effects> {
+    let estimate = journal.with(|journal| journal.audit(None, AuditEstimate::WIDTH))?;
+    Ok(Effects::event(Event::Audited(estimate.map(Box::new))))
+}
+
 /// Keeps a front end's own setting; [`remembered`] gives it back to the next run.
 pub fn remember(journal: &mut JournalAccess, key: &str, value: &str) -> Result<Effects> {
     let key = format!("{REMEMBERED}{key}");
@@ -196,6 +204,9 @@ pub fn remembered(journal: &mut JournalAccess) -> Result<Vec<Event>> {
     let mut events: Vec<Event> = settings
         .map(|(key, value)| Event::Remembered { key, value })
         .collect();
+    if journal.opened().newest_audit()?.is_some() {
+        events.extend(audit(journal)?.events);
+    }
     let (undo, redo) = journal.opened().next_steps()?;
     if undo.is_some() || redo.is_some() {
         events.push(Event::Stepped {

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::record::{Failure, GroupId, GroupState, ImageLocation, Item};
 use crate::source::GroupEvent;
 use crate::store::{Members, NewGroup, Upserted};
+use crate::text::Said;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Names that wait to be saved.
@@ -40,7 +41,7 @@ pub struct Ingest {
 /// The groups of a batch that the source names for the first time, by what each still needs.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Said>,
     pub all: Vec<GroupId>,
     /// They wait for their first answer.
     pub waiting: Vec<GroupId>,

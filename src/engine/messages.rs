@@ -6,9 +6,10 @@ use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice
 use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupSummary,
-    PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
+    AuditEstimate, Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId,
+    GroupSummary, PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
 };
+use crate::text::Said;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ pub enum Command {
         key: String,
         value: String,
     },
+    /// What the judgments of an audit say by now; answered by `Event::Audited`.
+    Audit,
     Pause,
     Resume,
     /// While nothing can be saved: try again now, with the cure that was offered.
@@ -108,7 +111,7 @@ pub enum Rescued {
 pub enum Warning {
     /// A row or file of the source that cannot be used as it is (a bad manifest line, a wrong
     /// hash), as the source describes it.
-    Source(String),
+    Source(Said),
     /// What an import or an export has kept aside, or could not use.
     Export(FileNotice),
     Server(ServerNotice),
@@ -147,8 +150,6 @@ pub enum Step {
     Redone(PastStep),
 }
 
-// A step comes once per key, and an event is moved a few times: a box would save nothing.
-#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// New or changed groups; the first ones come from the journal, before any source is read.
@@ -174,6 +175,8 @@ pub enum Event {
         kind: FixKind,
         preview: FixPreview,
     },
+    /// What the last audit has found; at the start, where there was one, and on request.
+    Audited(Option<Box<AuditEstimate>>),
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,

@@ -1,6 +1,7 @@
 //! The files that others read, written from the journal. An exporter writes one of them; which
 //! ones are stale is told by the versions of what the journal holds.
 
+mod audited;
 mod compare;
 mod dataset;
 mod errors;
@@ -10,10 +11,12 @@ mod exports;
 mod image_path;
 mod jsonl;
 mod parquet;
+mod prepared;
 mod report;
 mod target;
 mod truth;
 
+pub use audited::Audited;
 pub use compare::{ComparedFile, Comparison, compare};
 pub use dataset::{Exported, LeftOut, Step, dataset_formats, export_dataset};
 pub use exporters::{check_outdir, files};

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file, sync_folder};
-use crate::platform;
+use crate::platform::{self, FileId};
 use crate::store::file_sha256;
 use crate::text::hex;
 use sha2::{Digest, Sha256};
@@ -22,6 +22,13 @@ const RANDOM: usize = 8;
 pub(super) struct Target {
     path: PathBuf,
     is_linked: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    place: Option<FileId>,
+    length: u64,
+    changed: (i64, i64),
 }
 
 impl Target {
@@ -62,6 +69,17 @@ impl Target {
     /// Of the file that is there now.
     pub fn sha256(&self) -> Result<Option<String>> {
         file_sha256(&self.path)
+    }
+
+    /// What tells the file that is there from another one without reading it; `None` where there
+    /// is none.
+    pub fn look(&self) -> Option<Look> {
+        let about = std::fs::metadata(&self.path).ok()?;
+        Some(Look {
+            place: platform::file_id(&about),
+            length: about.len(),
+            changed: platform::changed(&about),
+        })
     }
 
     /// A new file beside the one that is there, of a name that nobody else has.
@@ -186,12 +204,14 @@ impl Sink {
 
     pub fn finish(self) -> Result<Written> {
         let target = self.target;
-        let file = self
+        let new = self
             .out
             .into_inner()
             .map_err(|error| file("writing", &target)(error.into_error()))?;
+        // Here, where nobody may be waiting, and not where it is put in its place.
+        new.as_file().sync_all().map_err(file("writing", &target))?;
         Ok(Written {
-            file,
+            file: new,
             sha256: hex(&self.hash.finalize()),
             line_hashes: self.line_hashes,
             is_empty: self.is_empty,

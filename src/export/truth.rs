@@ -212,9 +212,9 @@ impl View<'_> {
     }
 }
 
-/// The records that are true of their pictures, in source order; `labels` is where good lines of
-/// damaged ones may stand.
-pub fn true_records(journal: &Journal, labels: &Path) -> Result<Vec<Record>> {
+/// The records that are true of their pictures, in source order, each with its group; `labels` is
+/// where good lines of damaged ones may stand.
+pub fn true_records(journal: &Journal, labels: &Path) -> Result<Vec<(GroupId, Record)>> {
     let truth = Truth::of(journal, labels)?;
     let view = View {
         journal,
@@ -222,7 +222,8 @@ pub fn true_records(journal: &Journal, labels: &Path) -> Result<Vec<Record>> {
     };
     let mut records = Vec::new();
     view.each_record(|exported| {
-        records.extend(exported.record()?);
+        let group = exported.group;
+        records.extend(exported.record()?.map(|record| (group, record)));
         Ok(())
     })?;
     Ok(records)

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// SQLite's name for files that it does not lock.
 pub const WITHOUT_LOCKS: &str = "win32-none";
@@ -17,6 +17,14 @@ pub const WITHOUT_LOCKS: &str = "win32-none";
 /// `None` where the system does not tell.
 pub fn file_id(_: &Metadata) -> Option<FileId> {
     None
+}
+
+/// When a file was last written: seconds and nanoseconds.
+pub fn changed(about: &Metadata) -> (i64, i64) {
+    let modified = about.modified().ok();
+    let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let since = since.unwrap_or_default();
+    (since.as_secs() as i64, i64::from(since.subsec_nanos()))
 }
 
 /// How many names a file has.
@@ -83,9 +91,14 @@ pub fn host_name() -> String {
 /// All threads are equal.
 pub fn give_way() {}
 
-/// Writes to a terminal that is gone fail as those to a pipe.
-pub fn is_hang_up(_: &io::Error) -> bool {
+/// The system has other words for that.
+pub fn is_of_device(_: &io::Error) -> bool {
     false
+}
+
+/// Whether an error says that the file system has no locks.
+pub fn lacks_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 /// A full disk is an error of the write.

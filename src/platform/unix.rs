@@ -26,6 +26,11 @@ pub fn file_id(about: &Metadata) -> Option<FileId> {
     Some((about.dev(), about.ino()))
 }
 
+/// When a file last changed in any way: seconds and nanoseconds. Nobody can set that.
+pub fn changed(about: &Metadata) -> (i64, i64) {
+    (about.ctime(), about.ctime_nsec())
+}
+
 /// How many names a file has.
 pub fn links(about: &Metadata) -> u64 {
     about.nlink()
@@ -117,9 +122,15 @@ pub fn give_way() {
     }
 }
 
-/// Whether an error of a write says that the terminal is gone.
-pub fn is_hang_up(error: &io::Error) -> bool {
+/// Whether an error says that a device does not work: a terminal that is gone, a failing disk.
+pub fn is_of_device(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
+}
+
+/// Whether an error says that the file system has no locks.
+pub fn lacks_locks(error: &io::Error) -> bool {
+    let unsupported = error.kind() == io::ErrorKind::Unsupported;
+    unsupported || error.raw_os_error() == Some(Errno::NOLCK.raw_os_error())
 }
 
 /// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk

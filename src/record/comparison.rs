@@ -45,24 +45,36 @@ pub struct ReasonComparison {
     pub lost: usize,
 }
 
-/// Compares records by their images: by the hash where it is known, else by the path.
+/// The records of the same images, as places in either list: by the hash where it is known, else
+/// by the path.
+pub fn pairs<'a>(
+    a: impl IntoIterator<Item = &'a Record>,
+    b: impl IntoIterator<Item = &'a Record>,
+) -> Vec<(usize, usize)> {
+    let b = b.into_iter().enumerate();
+    let by_image: HashMap<String, usize> = b.map(|(at, record)| (record.image(), at)).collect();
+    let a = a.into_iter().enumerate();
+    a.filter_map(|(at, record)| Some((at, *by_image.get(&record.image())?)))
+        .collect()
+}
+
+/// Compares records by their images.
 pub fn compare(a: &[Record], b: &[Record], vocabulary: &Vocabulary) -> Comparison {
-    let by_key: HashMap<String, &Record> = b.iter().map(|record| (key(record), record)).collect();
-    let mut met = BTreeSet::new();
-    let mut pairs = Vec::new();
-    let mut comparison = Comparison::default();
-    for record in a {
-        match by_key.get(&key(record)) {
-            Some(other) => {
-                met.insert(key(record));
-                pairs.push((record, *other));
-            }
-            None => comparison.only_a.push(record.image_path.clone()),
-        }
-    }
-    let left = b.iter().filter(|record| !met.contains(&key(record)));
-    comparison.only_b = left.map(|record| record.image_path.clone()).collect();
-    comparison.both = pairs.len();
+    let places = pairs(a, b);
+    let (in_both_a, in_both_b): (BTreeSet<usize>, BTreeSet<usize>) = places.iter().copied().unzip();
+    let only = |records: &[Record], in_both: &BTreeSet<usize>| {
+        let records = records.iter().enumerate();
+        let left = records.filter(|(at, _)| !in_both.contains(at));
+        left.map(|(_, record)| record.image_path.clone()).collect()
+    };
+    let mut comparison = Comparison {
+        both: places.len(),
+        only_a: only(a, &in_both_a),
+        only_b: only(b, &in_both_b),
+        ..Comparison::default()
+    };
+    let places = places.into_iter();
+    let pairs: Vec<(&Record, &Record)> = places.map(|(at, other)| (&a[at], &b[other])).collect();
     let uncertain = |record: &Record| usize::from(record.quality_flags.is_uncertain);
     comparison.uncertain_a = pairs.iter().map(|(a, _)| uncertain(a)).sum();
     comparison.uncertain_b = pairs.iter().map(|(_, b)| uncertain(b)).sum();
@@ -77,13 +89,6 @@ pub fn compare(a: &[Record], b: &[Record], vocabulary: &Vocabulary) -> Compariso
         .filter(|compared| compared.a + compared.b > 0)
         .collect();
     comparison
-}
-
-fn key(record: &Record) -> String {
-    match &record.image_sha256 {
-        Some(hash) => hash.to_ascii_lowercase(),
-        None => format!("path {}", record.image_path),
-    }
 }
 
 fn compare_field(

@@ -3,8 +3,8 @@
 use super::fixes::Fix;
 use super::{
     Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
-    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Vocabulary,
-    edit,
+    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Verdict,
+    Vocabulary, edit,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub struct GroupSummary {
     pub labels: Labels,
     /// What the operator noted on the item.
     pub note: Option<String>,
+    /// What a person said of the committed text in an audit.
+    pub judged: Option<Verdict>,
     /// Unix milliseconds of the newest attempt, edit or decision.
     pub changed_at: i64,
 }

@@ -221,6 +221,16 @@ pub struct Record {
     pub generated_at: String,
 }
 
+impl Record {
+    /// The same for records of one image, of whatever run: its hash, else its path.
+    pub fn image(&self) -> String {
+        match &self.image_sha256 {
+            Some(hash) => hash.to_ascii_lowercase(),
+            None => format!("path {}", self.image_path),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

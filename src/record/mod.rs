@@ -11,6 +11,7 @@ pub mod filter;
 pub mod fixes;
 mod group;
 mod item;
+mod judging;
 mod labels;
 mod likeness;
 mod naming;
@@ -28,7 +29,7 @@ pub use attempt::{
     AskedText, Attempt, AttemptSettings, Background, Failure, FieldConfidence, Timings, TokenCounts,
 };
 pub use change::{Change, FixKind, Matching, Replacement};
-pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare};
+pub use comparison::{Comparison, FieldComparison, ReasonComparison, compare, pairs};
 pub use derive::{Derivation, Recoloring, derive};
 pub use edit::{EditFacts, Edited, VocabularyPreview, WordChange, apply, edit};
 pub use estimate::{
@@ -37,6 +38,10 @@ pub use estimate::{
 pub use field::{Field, FieldFilter, Kind};
 pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Neighbor, Origin, Version};
 pub use item::{ImageLocation, Item, SourceType};
+pub use judging::{
+    AuditEstimate, Candidate, Judgment, Rate, Stratum, VERDICTS, Verdict, Vote, VoteTally, drawn,
+    first_is_a, judged, turn,
+};
 pub use labels::{Labels, QualityFlags, Record};
 pub use likeness::{Appearance, Approved, ApprovedRecords};
 pub use naming::Names;

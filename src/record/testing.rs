@@ -75,6 +75,7 @@ pub fn summary(id: i64, name: &str, state: GroupState) -> GroupSummary {
         uncertainty: 0.0,
         labels: Labels::default(),
         note: None,
+        judged: None,
         changed_at: id,
     }
 }

@@ -2,12 +2,17 @@
 
 use crate::record::SourceType;
 use crate::settings::OnlySource;
-use crate::text::{Forbidden, clean_text, forbidden};
+use crate::text::{Forbidden, Phrase, clean_text, forbidden};
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 
 /// Longer rows and values are passed over and reported; a long description has a few kilobytes.
 pub const MAX_ROW: usize = 1 << 20;
+
+/// What is wrong with a text, behind the name of its column.
+pub const TOO_LONG: Phrase = Phrase::new("is longer than 1 MiB", "1 MiB보다 깁니다");
+/// The same of a row or a file by itself.
+pub const NO_ENCODING: Phrase = Phrase::new("neither UTF-8 nor CP949", "UTF-8도 CP949도 아닙니다");
 
 pub fn wanted(only: OnlySource, source_type: SourceType) -> bool {
     match only {
@@ -31,10 +36,15 @@ pub fn has_control(path: &str) -> bool {
 /// The file that a path of a source means, and how its name differs from the path. Where there is
 /// none of that very name, it is one whose name differs in ways that other systems do not see:
 /// separators as Windows writes them, Hangul as macOS writes it.
-pub fn file_at(base: &Path, path: &str) -> (PathBuf, Option<&'static str>) {
-    const SEPARATORS: &str = "image_path has \\ where the file's path has /";
-    const HANGUL: &str =
-        "image_path has Hangul composed where the file's name has it decomposed, or the reverse";
+pub fn file_at(base: &Path, path: &str) -> (PathBuf, Option<Phrase>) {
+    const SEPARATORS: Phrase = Phrase::new(
+        "image_path has \\ where the file's path has /",
+        "파일 경로의 / 자리에 image_path는 \\를 씁니다",
+    );
+    const HANGUL: Phrase = Phrase::new(
+        "image_path has Hangul composed where the file's name has it decomposed, or the reverse",
+        "image_path와 파일 이름의 한글 가운데 한쪽은 조합형이고 한쪽은 완성형입니다",
+    );
     let as_written = base.join(path);
     // Plain names have no other form, and asking costs time on a slow drive.
     let is_plain = path.is_ascii() && !path.contains('\\');
@@ -61,11 +71,13 @@ pub fn one_line(text: Option<String>) -> Option<String> {
 }
 
 /// An item's name, or why there is none.
-pub fn name(text: Option<String>) -> Result<String, &'static str> {
+pub fn name(text: Option<String>) -> Result<String, Phrase> {
+    const BLANK: Phrase = Phrase::new(
+        "item_name holds only blanks and invisible characters",
+        "item_name이 공백과 보이지 않는 글자뿐입니다",
+    );
     match text {
-        Some(text) if !text.is_empty() => {
-            one_line(Some(text)).ok_or("item_name holds only blanks and invisible characters")
-        }
-        _ => Err("item_name is missing"),
+        Some(text) if !text.is_empty() => one_line(Some(text)).ok_or(BLANK),
+        _ => Err(Phrase::new("item_name is missing", "item_name이 없습니다")),
     }
 }

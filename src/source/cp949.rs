@@ -2,7 +2,7 @@
 
 use super::reading::RowEvent;
 use crate::text::encoding::{Encoding, decode_value};
-use crate::text::plural;
+use crate::text::{count, plural, said};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -35,9 +35,10 @@ impl Texts {
         if self.rows > 1 {
             return ControlFlow::Continue(());
         }
-        give(RowEvent::Warning(format!(
-            "{}: text that is not UTF-8 is read as CP949, the encoding of Korean Windows",
-            path.display()
+        let path = path.display();
+        give(RowEvent::Warning(said!(
+            "{path}: text that is not UTF-8 is read as CP949, the encoding of Korean Windows",
+            "{path}: UTF-8이 아닌 글을 한국어 Windows의 인코딩인 CP949로 읽습니다"
         )))
     }
 
@@ -45,8 +46,12 @@ impl Texts {
     pub fn end(&self, path: &Path, give: &mut dyn FnMut(RowEvent) -> ControlFlow<()>) {
         if self.rows > 0 {
             let verb = if self.rows == 1 { "was" } else { "were" };
-            let rows = plural(self.rows as usize, "row");
-            let text = format!("{}: {rows} {verb} read as CP949", path.display());
+            let (rows, n) = (plural(self.rows as usize, "row"), count(self.rows));
+            let path = path.display();
+            let text = said!(
+                "{path}: {rows} {verb} read as CP949",
+                "{path}: {n}행을 CP949로 읽었습니다"
+            );
             // Whoever has stopped listening has stopped reading.
             let _ = give(RowEvent::Warning(text));
         }

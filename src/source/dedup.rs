@@ -7,7 +7,7 @@ use super::notes::Notes;
 use super::reading::{ItemSource, Note, RowEvent, SourceRow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Failure, FailureCode, ImageLocation, Item};
-use crate::text::hex;
+use crate::text::{Said, hex, said};
 use crate::threads;
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ pub enum GroupEvent {
         path: String,
     },
     /// Something to tell the user.
-    Warning(String),
+    Warning(Said),
 }
 
 /// What was read, once the source is at its end.
@@ -80,9 +80,11 @@ pub fn group(
     }
     thread::scope(|scope| {
         let (jobs, waiting) = bounded::<Job>(FILES_AHEAD);
+        let mut hashers = Vec::with_capacity(HASHERS);
         for _ in 0..HASHERS {
             let waiting = waiting.clone();
-            threads::spawn_scoped(scope, "hashing", move || hash_files(&waiting))?;
+            let hasher = threads::spawn_scoped(scope, "hashing", move || hash_files(&waiting))?;
+            hashers.push(hasher);
         }
         drop(waiting);
         let (rows, ahead) = bounded(ROWS_AHEAD);
@@ -97,15 +99,23 @@ pub fn group(
         })?;
         let mut grouper = Grouper::new(max_groups, each);
         // The receiver is dropped at the end of the loop, which ends the reader.
+        let mut taken = Ok(ControlFlow::Continue(()));
         for row in ahead {
-            if grouper.take(row)?.is_break() {
-                grouper.end.cut_short = true;
+            taken = grouper.take(row);
+            if !matches!(taken, Ok(ControlFlow::Continue(()))) {
                 break;
             }
         }
         let read = reader
             .join()
             .map_err(|panic| threads::panicked("reading the source", panic.as_ref()))?;
+        // A hash that never came is no reason where the thread that owes it says why.
+        for hasher in hashers {
+            hasher
+                .join()
+                .map_err(|panic| threads::panicked("hashing an image", panic.as_ref()))?;
+        }
+        grouper.end.cut_short |= taken?.is_break();
         let end = grouper.finish();
         if !end.cut_short {
             read?;
@@ -146,7 +156,7 @@ enum Row {
         note: Note,
         is_refused: bool,
     },
-    Warning(String),
+    Warning(Said),
 }
 
 /// Runs on the thread of the source; tells known images from new ones.
@@ -366,7 +376,10 @@ impl<'a> Grouper<'a> {
         let note = Note {
             file: PathBuf::new(),
             place: item.image_path.clone(),
-            what: "image_sha256 is not that of the image, which counts".to_owned(),
+            what: said!(
+                "image_sha256 is not that of the image, which counts",
+                "image_sha256이 그림의 것과 다릅니다. 그림의 것을 씁니다"
+            ),
         };
         self.notes.add(note, false);
     }

@@ -1,7 +1,8 @@
 //! What an image is called by the files around it.
 
-use super::checks::one_line;
+use super::checks::{NO_ENCODING, one_line};
 use crate::text::encoding::decode_value;
+use crate::text::{Said, said};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -64,13 +65,22 @@ fn is_hash(stem: &str) -> bool {
 }
 
 /// The first line of the text file beside an image; `None` where there is none, or nothing in it.
-pub fn sidecar(image: &Path) -> Result<Option<String>, String> {
+pub fn sidecar(image: &Path) -> Result<Option<String>, Said> {
     let path = image.with_extension("txt");
-    let unreadable = |why: &str| format!("the .txt beside it cannot be read, {why}");
+    let unreadable = |english: &str, korean: &str| {
+        said!(
+            "the .txt beside it cannot be read, {english}",
+            "옆의 .txt를 읽을 수 없습니다: {korean}"
+        )
+    };
+    let failed = |error: std::io::Error| {
+        let why = error.to_string();
+        unreadable(&why, &why)
+    };
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(&error.to_string())),
+        Err(error) => return Err(failed(error)),
     };
     if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Ok(None);
@@ -78,11 +88,12 @@ pub fn sidecar(image: &Path) -> Result<Option<String>, String> {
     let mut bytes = Vec::new();
     file.take(MAX_SIDECAR)
         .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(&error.to_string()))?;
+        .map_err(failed)?;
     let line = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let decoded = decode_value(line);
     let (text, _) =
-        decode_value(line).ok_or_else(|| unreadable("it is neither UTF-8 nor CP949"))?;
+        decoded.ok_or_else(|| unreadable("it is neither UTF-8 nor CP949", NO_ENCODING.korean))?;
     Ok(one_line(Some(text.into_owned())))
 }
 

@@ -8,9 +8,25 @@ use super::walk::{Found, Walk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::{Mapping, Names, OnlySource};
+use crate::text::{Phrase, Said};
 use std::path::{Path, PathBuf};
 
 const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "bmp"];
+
+/// Why a file is no item.
+const NOT_UTF8: Phrase = Phrase::new(
+    "the file's name is not UTF-8",
+    "파일 이름이 UTF-8이 아닙니다",
+);
+const CONTROL: Phrase = Phrase::new(
+    "the file's name holds control characters",
+    "파일 이름에 제어 문자가 있습니다",
+);
+const BLANK: Phrase = Phrase::new("the file's name is blank", "파일 이름이 비어 있습니다");
+const NO_SIDECAR: Phrase = Phrase::new(
+    "there is no .txt with a name beside it",
+    "옆에 이름이 든 .txt가 없습니다",
+);
 
 #[derive(Debug)]
 pub struct Folder {
@@ -42,19 +58,16 @@ impl Folder {
         ))
     }
 
-    fn item(&self, found: Found) -> Result<Item, String> {
-        let image_path = found
-            .inside
-            .to_str()
-            .ok_or("the file's name is not UTF-8")?;
+    fn item(&self, found: Found) -> Result<Item, Said> {
+        let image_path = found.inside.to_str().ok_or(NOT_UTF8)?;
         if has_control(image_path) {
-            return Err("the file's name holds control characters".to_owned());
+            return Err(CONTROL.into());
         }
         let beside = || sidecar(&found.path);
         let item_name = match self.names {
             Names::None => None,
-            Names::Stem => Some(stem(&found.path).ok_or("the file's name is blank")?),
-            Names::Sidecar => Some(beside()?.ok_or("there is no .txt with a name beside it")?),
+            Names::Stem => Some(stem(&found.path).ok_or(BLANK)?),
+            Names::Sidecar => Some(beside()?.ok_or(NO_SIDECAR)?),
             Names::Auto => match beside()? {
                 Some(name) => Some(name),
                 None => stem(&found.path).filter(|stem| is_name(stem)),

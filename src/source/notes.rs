@@ -1,7 +1,7 @@
 //! What is wrong with rows, told together: how many of each kind, and where the first are.
 
 use super::reading::Note;
-use crate::text::plural;
+use crate::text::{Said, count, plural, said};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub struct Notes {
 #[derive(Debug)]
 struct Kind {
     is_refused: bool,
-    what: String,
+    what: Said,
     rows: u64,
     first: Vec<Note>,
 }
@@ -54,23 +54,44 @@ impl Notes {
     }
 
     /// One line for each kind.
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.kinds.iter().map(Kind::line).collect();
-        for (rows, refused) in self.others.iter().zip(["", " refused"]) {
-            if *rows > 0 {
-                let rows = plural(*rows as usize, "more row");
-                lines.push(format!("{rows}{refused} for other reasons"));
-            }
+    pub fn lines(&self) -> Vec<Said> {
+        let mut lines: Vec<Said> = self.kinds.iter().map(Kind::line).collect();
+        let [used, refused] = self.others;
+        if used > 0 {
+            let (more, n) = (plural(used as usize, "more row"), count(used));
+            lines.push(said!(
+                "{more} for other reasons",
+                "그 밖의 까닭으로 {n}행 더"
+            ));
+        }
+        if refused > 0 {
+            let (more, n) = (plural(refused as usize, "more row"), count(refused));
+            lines.push(said!(
+                "{more} refused for other reasons",
+                "그 밖의 까닭으로 {n}행을 더 쓰지 않습니다"
+            ));
         }
         lines
     }
 }
 
 impl Kind {
-    fn line(&self) -> String {
-        let refused = if self.is_refused { " refused" } else { "" };
-        let rows = plural(self.rows as usize, "row");
-        let mut line = format!("{rows}{refused}: {} (", self.what);
+    fn line(&self) -> Said {
+        let (rows, n) = (plural(self.rows as usize, "row"), count(self.rows));
+        let places = self.places();
+        let Said { english, korean } = &self.what;
+        match self.is_refused {
+            true => said!(
+                "{rows} refused: {english} ({places})",
+                "{n}행을 쓰지 않습니다: {korean} ({places})"
+            ),
+            false => said!("{rows}: {english} ({places})", "{n}행: {korean} ({places})"),
+        }
+    }
+
+    /// The first of them.
+    fn places(&self) -> String {
+        let mut line = String::new();
         let mut file: Option<&Path> = None;
         for (at, note) in self.first.iter().enumerate() {
             if at > 0 {
@@ -87,7 +108,6 @@ impl Kind {
         if self.rows > self.first.len() as u64 {
             line.push_str(", ...");
         }
-        line.push(')');
         line
     }
 }
@@ -100,7 +120,10 @@ mod tests {
         Note {
             file: file.into(),
             place: format!("line {place}"),
-            what: what.to_owned(),
+            what: Said {
+                english: what.to_owned(),
+                korean: what.to_owned(),
+            },
         }
     }
 
@@ -113,8 +136,10 @@ mod tests {
         notes.add(note("a.jsonl", 3, "ranking is a list"), false);
         notes.add(note("b.jsonl", 1, "ranking is a list"), false);
         assert_eq!(notes.refused(), 8000);
+        let english = |said: Said| said.english;
+        let lines: Vec<String> = notes.lines().into_iter().map(english).collect();
         assert_eq!(
-            notes.lines(),
+            lines,
             [
                 format!(
                     "{} refused: item_name is missing (a.jsonl line 1, line 2, line 3, ...)",
@@ -133,9 +158,8 @@ mod tests {
         }
         assert_eq!(notes.refused(), 100);
         assert_eq!(notes.lines().len(), KINDS + 1);
-        assert_eq!(
-            notes.lines()[KINDS],
-            "80 more rows refused for other reasons"
-        );
+        let last = &notes.lines()[KINDS];
+        assert_eq!(last.english, "80 more rows refused for other reasons");
+        assert_eq!(last.korean, "그 밖의 까닭으로 80행을 더 쓰지 않습니다");
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Item;
+use crate::text::Said;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ pub enum RowEvent {
     /// A row that is used, though not all of it, or not as it is written.
     Noted(Note),
     /// Something to tell the user about the source as a whole.
-    Warning(String),
+    Warning(Said),
 }
 
 /// What is wrong with a row. Rows with the same words are told together.
@@ -28,7 +29,7 @@ pub struct Note {
     pub file: PathBuf,
     /// Where in that: `line 3`.
     pub place: String,
-    pub what: String,
+    pub what: Said,
 }
 
 /// An item, and what else its row tells.

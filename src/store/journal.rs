@@ -4,6 +4,7 @@
 //! it: the open [`Database`], the current [`SourceReading`], the [`History`] of steps.
 
 use super::answers::{self, Added, Merged};
+use super::audit::{self, DrawnRecord};
 use super::checks;
 use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
@@ -19,16 +20,17 @@ use super::tables::answers::attempts_of;
 use super::tables::computed::is_measured;
 use super::tables::drafts::{first_text, read_draft_of};
 use super::tables::groups::find_by_path;
+use super::tables::judgments::{insert_judgment, newest_seed};
 use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::icon::Measured;
-use crate::outdir::file;
+use crate::outdir;
 use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Appearance, Approved, Attempt, Change, Estimator, Failure, FixKind, GroupDetail, GroupId,
-    GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring, Vocabulary,
-    VocabularyPreview,
+    Appearance, Approved, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind, GroupDetail,
+    GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring, Verdict,
+    Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +52,7 @@ impl Journal {
     /// Locks an outdir and opens or creates its journal: all that can be refused, and nothing that
     /// takes long.
     pub fn lock(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
-        std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
+        outdir::create(outdir)?;
         Self::with(Lock::take(outdir)?, outdir, vocabulary)
     }
 
@@ -67,6 +69,18 @@ impl Journal {
             learning,
             vocabulary,
             database,
+        })
+    }
+
+    /// The journal as it is now, to be read while this one is written; it has no steps to undo, and
+    /// nothing can be written to it.
+    pub fn snapshot(&self) -> Result<Self> {
+        Ok(Self {
+            source: SourceReading::default(),
+            history: History::default(),
+            learning: Learning::default(),
+            vocabulary: Arc::clone(&self.vocabulary),
+            database: self.database.snapshot()?,
         })
     }
 
@@ -388,6 +402,35 @@ impl Journal {
     /// The first text that a group had.
     pub fn first_text(&self, group: GroupId) -> Result<Option<Labels>> {
         first_text(self.database.read(), group)
+    }
+
+    /// The seed of the audit that was judged last; `None` where nobody has judged anything.
+    pub fn newest_audit(&self) -> Result<Option<u64>> {
+        newest_seed(self.database.read())
+    }
+
+    /// The first records of an audit's sample, or all there are.
+    pub fn audit_sample(&self, seed: u64, size: usize) -> Result<Vec<DrawnRecord>> {
+        audit::sample(self.database.read(), self.learning.estimator(), seed, size)
+    }
+
+    /// Stores what a person says of a version of a record; `None` takes the newest judgment of it
+    /// back.
+    pub fn judge(
+        &mut self,
+        seed: u64,
+        group: GroupId,
+        version: i64,
+        verdict: Option<Verdict>,
+    ) -> Result<()> {
+        insert_judgment(self.database.write(), seed, group, version, verdict)
+    }
+
+    /// What the audit with this seed has found, or without one the audit that was judged last;
+    /// `None` where nobody has judged anything. `width` is how wide the interval is to be.
+    pub fn audit(&self, seed: Option<u64>, width: f64) -> Result<Option<AuditEstimate>> {
+        let estimator = self.learning.estimator();
+        audit::estimate(self.database.read(), estimator, seed, width)
     }
 
     /// A value kept between runs.

@@ -1,6 +1,7 @@
 //! Where state lives: the journal, and the lock that keeps others out. [`Journal`] is its door.
 
 mod answers;
+mod audit;
 mod checks;
 mod contents;
 mod database;
@@ -19,9 +20,10 @@ mod source_reading;
 mod tables;
 
 pub use answers::{Added, Basis, Merged};
+pub use audit::DrawnRecord;
 pub use contents::{Committed, DisplacedEdit, FailedItem};
 pub use database::lock::{Lock, check_free};
-pub use database::{Misplaced, rescue_text};
+pub use database::{Misplaced, rescue_text, try_folder};
 pub use history::StepOutcome;
 pub use images::Relatives;
 pub(crate) use import::file_sha256;

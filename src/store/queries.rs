@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Origin, Reason, Signal, SourceType, Version, Vocabulary, VocabularyPreview,
+    Origin, Reason, Signal, SourceType, Verdict, Version, Vocabulary, VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
@@ -22,8 +22,11 @@ use std::collections::HashMap;
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.signals, h.labels, h.changed_at,
         h.offered, CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.note') END, d.family,
-        h.has_draft
-    FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id";
+        h.has_draft,
+        CASE WHEN j.draft = (SELECT draft FROM records WHERE id = h.record) THEN j.verdict END,
+        j.field
+    FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id
+        LEFT JOIN judgments j ON j.id = (SELECT max(id) FROM judgments WHERE group_id = g.id)";
 
 /// How things stand, for the summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -368,6 +371,8 @@ struct RawSummary {
     note: Option<String>,
     family: Option<i64>,
     has_draft: bool,
+    verdict: Option<String>,
+    wrong_field: Option<String>,
 }
 
 fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
@@ -389,12 +394,16 @@ fn raw_summary(row: &Row) -> rusqlite::Result<RawSummary> {
         note: row.get(14)?,
         family: row.get(15)?,
         has_draft: row.get(16)?,
+        verdict: row.get(17)?,
+        wrong_field: row.get(18)?,
     })
 }
 
 impl RawSummary {
     fn parse(self, estimator: &Estimator) -> Result<GroupSummary> {
         let reasons = reasons_of(&self.reasons, self.duplicate);
+        let field = self.wrong_field.as_deref();
+        let verdict = self.verdict.as_deref();
         let signals: Vec<Signal> = from_json(&self.signals)?;
         let uncertainty = match self.has_draft {
             true => estimator.uncertainty(&reasons, &signals),
@@ -417,6 +426,7 @@ impl RawSummary {
             uncertainty,
             labels: from_json(&self.labels)?,
             note: self.note,
+            judged: verdict.and_then(|name| Verdict::parse(name, field)),
             changed_at: self.changed_at,
             family: self.family.map(GroupId),
         })

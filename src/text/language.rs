@@ -45,7 +45,7 @@ impl Phrase {
 
 /// A sentence that was said in every language, because whoever said it did not know for whom.
 /// Where nobody is asked for a language it is shown in English. Written by `said!`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Said {
     pub english: String,
     pub korean: String,

@@ -13,7 +13,7 @@ use super::screens::{ActionOutcome, Screens, View};
 use super::session::{Session, Settings};
 use super::theme::Theme;
 use super::widgets::layout::{self, frame};
-use super::widgets::{normalize_wide, paragraph};
+use super::widgets::{normalize_wide, paragraph, press_at};
 use crate::engine::{Blocked, Command, Event};
 use crate::record::GroupId;
 use crate::text::{count, for_screen};
@@ -326,14 +326,14 @@ impl App {
         let dialog = self.dialog();
         if frame.header.contains(at) && dialog.is_none() {
             let tabs = bars::tabs(session, self.screens.tab(), frame.header);
-            return bars::press_at(&tabs, at.x);
+            return press_at(&tabs, at.x);
         }
         if !frame.hints.contains(at) {
             return None;
         }
         let screen = self.screens.shown();
         let pieces = bars::hint_pieces(session, screen, dialog, &self.prefix, frame.hints);
-        bars::press_at(&pieces, at.x)
+        press_at(&pieces, at.x)
     }
 
     fn engine(&mut self, event: Event) {
@@ -381,6 +381,7 @@ impl App {
                 session.queue.refresh();
             }
             Event::Learned(estimator) => session.learn(*estimator),
+            Event::Audited(estimate) => session.audit = estimate,
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
                 session.notify_moved(&pictures);

@@ -7,12 +7,11 @@ use super::notices::Notice;
 use super::screens::{Screen, ScreenId, TABS};
 use super::session::Session;
 use super::theme::sign;
-use super::widgets::put;
+use super::widgets::{Piece, Pieces, draw_pieces, put};
 use crate::record::GroupState;
 use crate::text::{count, fit, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 /// What a click on a part of the bars does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,64 +21,8 @@ pub enum Press {
     Key(Key),
 }
 
-/// A piece of a bar, in its place.
-pub struct Piece {
-    x: u16,
-    text: String,
-    style: Style,
-    press: Option<Press>,
-}
-
-/// The pieces of a bar, one behind the other.
-struct Pieces {
-    area: Rect,
-    x: u16,
-    all: Vec<Piece>,
-}
-
-impl Pieces {
-    fn of(area: Rect) -> Self {
-        Self {
-            area,
-            x: area.x,
-            all: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, text: &str, style: Style, press: Option<Press>) {
-        let room = self.area.right().saturating_sub(self.x);
-        let piece = Piece {
-            x: self.x,
-            text: fit(text, usize::from(room)),
-            style,
-            press,
-        };
-        self.x += piece.cells();
-        self.all.push(piece);
-    }
-}
-
-impl Piece {
-    fn cells(&self) -> u16 {
-        width(&self.text) as u16
-    }
-}
-
-/// What a click on a column of a bar does.
-pub fn press_at(pieces: &[Piece], x: u16) -> Option<Press> {
-    let mut pieces = pieces.iter();
-    let found = pieces.find(|piece| (piece.x..piece.x + piece.cells()).contains(&x));
-    found?.press
-}
-
-fn draw(pieces: &[Piece], y: u16, buf: &mut Buffer) {
-    for piece in pieces {
-        put(buf, piece.x, y, piece.cells(), &piece.text, piece.style);
-    }
-}
-
 /// The tabs of the header.
-pub fn tabs(session: &Session, shown: ScreenId, area: Rect) -> Vec<Piece> {
+pub fn tabs(session: &Session, shown: ScreenId, area: Rect) -> Vec<Piece<Press>> {
     let theme = &session.theme;
     let mut pieces = Pieces::of(area);
     for (screen, name, action) in TABS {
@@ -111,9 +54,8 @@ pub fn header(session: &Session, shown: ScreenId, area: Rect, buf: &mut Buffer) 
     let right = session.engine.activity(words);
     let room = usize::from(area.width);
     let tabs = tabs(session, shown, area);
-    draw(&tabs, area.y, buf);
-    let last = tabs.last();
-    let mut x = last.map_or(area.x, |last| last.x + last.cells());
+    draw_pieces(&tabs, area.y, buf);
+    let mut x = tabs.last().map_or(area.x, Piece::end);
     x += 1;
     let counts = [
         GroupState::Uncertain,
@@ -197,7 +139,7 @@ pub fn hints(
     buf: &mut Buffer,
 ) {
     let pieces = hint_pieces(session, screen, dialog, prefix, area);
-    draw(&pieces, area.y, buf);
+    draw_pieces(&pieces, area.y, buf);
 }
 
 /// The pieces of the hint line.
@@ -207,7 +149,7 @@ pub fn hint_pieces(
     dialog: Option<&Dialog>,
     prefix: &[Key],
     area: Rect,
-) -> Vec<Piece> {
+) -> Vec<Piece<Press>> {
     let theme = &session.theme;
     let mut line = Pieces::of(area);
     // Trouble is shown until it is over; a notice covers it for a moment.
@@ -235,13 +177,13 @@ pub fn hint_pieces(
 }
 
 /// Whether a hint of these texts fits behind what stands in the line up to `right`.
-fn fits(line: &Pieces, right: u16, keys: &str, short: &str) -> bool {
+fn fits(line: &Pieces<Press>, right: u16, keys: &str, short: &str) -> bool {
     let cells = width(keys) + 1 + width(short) + 2;
     cells <= usize::from(right.saturating_sub(line.x)) + 2
 }
 
 /// The keys of a dialog; each of several may be clicked.
-fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces) {
+fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces<Press>) {
     let theme = &session.theme;
     for (keys, short) in dialog.hints(session.words) {
         if !fits(line, line.area.right(), keys, short) {
@@ -260,7 +202,7 @@ fn dialog_keys(session: &Session, dialog: &Dialog, line: &mut Pieces) {
 
 /// The most useful actions of a screen; help keeps its place at the right end, and the meter before
 /// it.
-fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces) {
+fn screen_keys(session: &Session, screen: &dyn Screen, line: &mut Pieces<Press>) {
     let theme = &session.theme;
     let words = session.words;
     let area = line.area;

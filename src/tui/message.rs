@@ -7,8 +7,6 @@ use crate::engine::{Command, Event, Progress};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
-// As large as the engine's largest event.
-#[allow(clippy::large_enum_variant)]
 pub enum Message {
     /// A key, and how many frames had been drawn when it was read.
     Key(KeyEvent, u64),

@@ -7,6 +7,7 @@ mod engine_status;
 mod flow;
 mod handlers;
 mod history;
+pub mod judging;
 pub mod keymap;
 pub mod message;
 mod notices;
@@ -26,7 +27,7 @@ mod widgets;
 pub use keymap::Keymap;
 pub use prepared::Prepared;
 pub use session::Settings;
-pub use terminal::{Exit, run};
+pub use terminal::{Decoder, Exit, Input, Replies, run};
 pub use theme::BUILT_IN_THEMES;
 
 use crate::error::Result;
@@ -34,6 +35,6 @@ use crate::error::Result;
 /// Loads the key bindings and the colors, and refuses to start where there is no terminal.
 pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
     let prepared = Prepared::load(keymap, theme)?;
-    terminal::check()?;
+    terminal::check("use --batch to label unattended")?;
     Ok(prepared)
 }

@@ -14,8 +14,8 @@ use super::widgets::layout;
 use crate::engine::{Command, MovedPictures, Retry};
 use crate::record::filter::{Sort, quoted};
 use crate::record::{
-    Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary, Labels, Reason,
-    Vocabulary, to_rgb,
+    AuditEstimate, Change, Estimator, Field, GroupDetail, GroupId, GroupState, GroupSummary,
+    Labels, Reason, Vocabulary, to_rgb,
 };
 use crate::settings::{IconOptions, PictureChoice};
 use crate::text::Language;
@@ -67,6 +67,8 @@ pub struct Session {
     pub repeats: Repeats,
     pub asked: Asked,
     pub pace: Pace,
+    /// What the last audit has found.
+    pub audit: Option<Box<AuditEstimate>>,
     /// The digit that the key in hand is.
     pub digit: Option<usize>,
     effects: Vec<Effect>,
@@ -98,6 +100,7 @@ impl Session {
             repeats: Repeats::default(),
             asked: Asked::default(),
             pace: Pace::new(Instant::now()),
+            audit: None,
             digit: None,
             effects: Vec::new(),
         }

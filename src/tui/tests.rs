@@ -17,7 +17,7 @@ use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
-use crate::text::width;
+use crate::text::{Said, width};
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 use proptest::strategy::Strategy as _;
 use ratatui::style::Color;
@@ -512,7 +512,10 @@ proptest::proptest! {
         detail.summary.labels.set(Field::TagsKo, [text(8)]);
         let summary = detail.summary.clone();
         bench.event(Event::Groups(vec![summary]));
-        bench.event(Event::Warning(Warning::Source(text(11))));
+        bench.event(Event::Warning(Warning::Source(Said {
+            english: text(11),
+            korean: text(12),
+        })));
         bench.progress(Progress {
             in_hand: Some((id, text(10))),
             ..Progress::default()

@@ -14,6 +14,7 @@ mod dialogs;
 mod engine;
 mod fields;
 mod files;
+mod judging;
 mod notices;
 mod progress;
 mod record;

@@ -422,7 +422,7 @@ mod tests {
         );
         let past = PastStep {
             done: "replace".to_owned(),
-            change: Some(change),
+            change: Some(Box::new(change)),
             records: 14,
         };
         assert_eq!(words.past_step(&past), "은빛을 무늬로 바꾸기 (레코드 14건)");

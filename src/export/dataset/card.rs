@@ -3,6 +3,7 @@
 use super::example::{Example, Split};
 use super::formats::format::Format;
 use super::plan::LeftOut;
+use crate::export::audited::Audited;
 use crate::record::{Field, Reason};
 use crate::settings::DatasetOptions;
 use crate::text::{count, plural};
@@ -85,10 +86,11 @@ pub(super) fn card(
     format: &dyn Format,
     statistics: &Statistics,
     left_out: &[LeftOut],
+    audit: Option<&Audited>,
 ) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
-    let _ = write_card(&mut text, options, format, statistics, left_out);
+    let _ = write_card(&mut text, options, format, statistics, left_out, audit);
     text
 }
 
@@ -98,6 +100,7 @@ fn write_card(
     format: &dyn Format,
     statistics: &Statistics,
     left_out: &[LeftOut],
+    audit: Option<&Audited>,
 ) -> std::fmt::Result {
     let images = statistics.images();
     writeln!(
@@ -168,10 +171,23 @@ fn write_card(
     if let Some((first, last)) = &statistics.made {
         writeln!(text, "\nMade between {first} and {last}.")?;
     }
-    writeln!(
-        text,
-        "\nNot audited: nobody has judged a random sample of these labels."
-    )?;
+    match audit {
+        Some(audit) => {
+            writeln!(
+                text,
+                "\n## Audit\n\nA person judged a random sample of the committed records without a \
+                 reason for uncertainty, of each source and type its share, without seeing what was \
+                 known of them.\n"
+            )?;
+            for line in &audit.lines {
+                writeln!(text, "- {line}")?;
+            }
+        }
+        None => writeln!(
+            text,
+            "\nNot audited: nobody has judged a random sample of these labels."
+        )?,
+    }
     let reasons = statistics
         .by_reason
         .iter()

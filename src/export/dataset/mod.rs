@@ -18,6 +18,7 @@ mod split;
 pub use example::Step;
 pub use plan::LeftOut;
 
+use super::audited::Audited;
 use super::truth::{Truth, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::LABELS;
@@ -50,7 +51,7 @@ pub fn dataset_formats() -> impl Iterator<Item = (&'static str, &'static str)> {
         .map(|format| (format.name(), format.describe()))
 }
 
-/// Writes the dataset. `journal` is only read.
+/// Writes the dataset. `journal` is only read; its card says what an audit has found.
 ///
 /// # Errors
 /// Of kind `Usage` where the destination holds anything else than an earlier part of this very
@@ -59,6 +60,7 @@ pub fn export_dataset(
     journal: &Journal,
     options: &DatasetOptions,
     vocabulary: &Vocabulary,
+    audit: Option<&Audited>,
     progress: &mut dyn FnMut(Step),
 ) -> Result<Exported> {
     let format = format_of(&options.format)?;
@@ -102,7 +104,7 @@ pub fn export_dataset(
         .collect();
     let kept_shards = destination.begin(&plan.digest, &files, options.replace)?;
     let statistics = write(&view, &plan, &splits, format.as_ref(), vocabulary, progress)?;
-    let card = card::card(options, format.as_ref(), &statistics, &plan.left_out);
+    let card = card::card(options, format.as_ref(), &statistics, &plan.left_out, audit);
     destination.write("README.md", card.as_bytes())?;
     destination.complete(&plan.digest, &files)?;
     Ok(Exported {

@@ -5,6 +5,7 @@ mod entry;
 mod page;
 mod plots;
 
+use super::audited::Audited;
 use super::target::Target;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::file;
@@ -27,6 +28,7 @@ pub struct ReportPage {
     pub title: String,
     /// Under that: when it was made, of what.
     pub about: String,
+    pub audit: Option<Audited>,
 }
 
 /// What is in a page.
@@ -60,8 +62,8 @@ pub fn write_report(
     families.retain(|_, images| *images > 1);
     tally.families = families.len() as u64;
     tally.records = journal.counts()?.records;
-    let figures = plots::figures(&tally);
-    let plots = plots(&tally, vocabulary);
+    let figures = plots::figures(&tally, page.audit.as_ref());
+    let plots = plots(&tally, page.audit.as_ref(), vocabulary);
     let before = filled(
         &PAGE_BEFORE,
         &[

@@ -2,6 +2,7 @@
 //! are clicked.
 
 use super::page::escaped;
+use crate::export::audited::Audited;
 use crate::record::{Field, GroupState, GroupSummary, Vocabulary};
 use crate::text::count;
 use std::collections::{BTreeMap, HashMap};
@@ -65,12 +66,12 @@ pub fn swatches(vocabulary: &Vocabulary) -> BTreeMap<String, String> {
 }
 
 /// The numbers above the page.
-pub fn figures(tally: &Tally) -> String {
+pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
     let share = |part: u64| match tally.drafts {
         0 => String::new(),
         all => format!(" ({:.1} %)", 100.0 * part as f64 / all as f64),
     };
-    let figures = [
+    let mut figures = vec![
         ("images", count(tally.images)),
         ("committed records", count(tally.records)),
         ("need review", count(tally.review)),
@@ -80,6 +81,7 @@ pub fn figures(tally: &Tally) -> String {
         ),
         ("families of recolored icons", count(tally.families)),
     ];
+    figures.extend(audit.map(|audit| ("error rate, by an audit", escaped(&audit.rate))));
     let mut out = String::new();
     for (name, value) in figures {
         // Writing to a text cannot fail.
@@ -95,7 +97,7 @@ struct Bar {
     color: Option<String>,
 }
 
-pub fn plots(tally: &Tally, vocabulary: &Vocabulary) -> String {
+pub fn plots(tally: &Tally, audit: Option<&Audited>, vocabulary: &Vocabulary) -> String {
     let states = tally.states.iter().map(|(state, count)| Bar {
         name: GroupState::ALL[*state].name().to_owned(),
         count: *count,
@@ -128,6 +130,13 @@ pub fn plots(tally: &Tally, vocabulary: &Vocabulary) -> String {
         out.push_str(&bars(title, filter, all.collect()));
     }
     out.push_str(&histogram(&tally.uncertainty));
+    if let Some(audit) = audit {
+        let lines = audit.lines.iter();
+        let lines: String = lines
+            .map(|line| format!("<p>{}</p>", escaped(line)))
+            .collect();
+        let _ = writeln!(out, "<div class=\"plot\"><h2>Audit</h2>{lines}</div>");
+    }
     out
 }
 

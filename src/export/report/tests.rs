@@ -2,6 +2,7 @@
 
 use super::page::{escaped, filled, script_safe};
 use super::plots::{Tally, figures, plots};
+use crate::export::audited::Audited;
 use crate::record::{GroupId, GroupState, GroupSummary, Reason, Vocabulary, testing};
 
 #[test]
@@ -38,6 +39,7 @@ fn summary(id: i64, reasons: &[Reason]) -> GroupSummary {
         uncertainty: 0.3,
         labels: testing::labels("모자"),
         note: None,
+        judged: None,
         changed_at: 0,
     }
 }
@@ -49,8 +51,16 @@ fn numbers_and_bars_count_the_records() {
         let reasons: &[Reason] = if id == 0 { &[Reason::FewTags] } else { &[] };
         tally.add(&summary(id, reasons));
     }
-    assert!(figures(&tally).contains("<b>1 (25.0 %)</b>texts with a reason"));
-    let plots = plots(&tally, &Vocabulary::builtin().unwrap());
+    let audit = Audited {
+        rate: "2.5 % (0.8-5.7 %)".to_owned(),
+        lines: vec!["5 of <200> wrong".to_owned()],
+    };
+    let all = figures(&tally, Some(&audit));
+    assert!(all.contains("<b>1 (25.0 %)</b>texts with a reason"));
+    assert!(all.contains("<b>2.5 % (0.8-5.7 %)</b>error rate"));
+    assert!(!figures(&tally, None).contains("error rate"));
+    let plots = plots(&tally, Some(&audit), &Vocabulary::builtin().unwrap());
+    assert!(plots.contains("<h2>Audit</h2><p>5 of &lt;200&gt; wrong</p>"));
     assert!(plots.contains("data-filter=\"reason\" data-value=\"few_tags\""));
     assert!(plots.contains("<title>committed: 4</title>"), "{plots}");
 }

@@ -3,7 +3,9 @@
 use super::lexer::quoted;
 use super::range::{Alone, Range};
 use super::text::TextTest;
-use crate::record::{Field, GroupState, GroupSummary, Kind, Reason, SourceType, Vocabulary};
+use crate::record::{
+    Field, GroupState, GroupSummary, Kind, Reason, SourceType, VERDICTS, Verdict, Vocabulary,
+};
 use crate::text::said;
 use crate::text::{Phrase, Said};
 
@@ -26,6 +28,8 @@ pub(super) enum Test {
     Value(Field, TextTest),
     Has(Thing),
     Uncertainty(Range),
+    /// What was said of the committed text in an audit, by its name.
+    Judged(Vec<&'static str>),
     /// How many values a field has.
     Count(Field, Range),
     /// A word anywhere in name, label or tags; [`super::select`] finds it, perhaps inexactly.
@@ -95,6 +99,11 @@ pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
             "source",
             "equipment_shape or cash",
             "equipment_shape 또는 cash",
+        ),
+        own(
+            "judged",
+            "in an audit: right, wrong, unsure",
+            "표본 검사 판정: right, wrong, unsure",
         ),
         own("view", "a filter that you saved", "저장한 필터"),
     ];
@@ -178,6 +187,7 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
                 })?,
             )
         }
+        "judged" => verdicts(&value)?,
         "uncertainty" => {
             let range = Range::parse(&value, Alone::AtLeast);
             Test::Uncertainty(range.ok_or_else(|| {
@@ -275,6 +285,21 @@ fn reasons(value: &str) -> Result<Test, Said> {
     Ok(Test::Reason(any))
 }
 
+fn verdicts(value: &str) -> Result<Test, Said> {
+    let mut any = Vec::new();
+    for part in value.split(',').filter(|part| !part.is_empty()) {
+        let before = any.len();
+        any.extend(VERDICTS.iter().filter(|name| name.starts_with(part)));
+        if any.len() == before {
+            return Err(said!(
+                "no judgment `{part}`: right, wrong or unsure",
+                "`{part}`{이라는} 판정이 없습니다: right, wrong, unsure"
+            ));
+        }
+    }
+    Ok(Test::Judged(any))
+}
+
 /// Whether a record passes; words are [`super::select`]'s.
 pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
     let holds = |text: &Option<String>, test: &TextTest| {
@@ -299,6 +324,10 @@ pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
         Test::Has(Thing::Part) => summary.part.is_some(),
         Test::Has(Thing::Note) => summary.note.is_some(),
         Test::Has(Thing::Family) => summary.family.is_some(),
+        Test::Judged(names) => {
+            let judged = summary.judged.map(Verdict::name);
+            judged.is_some_and(|name| names.contains(&name))
+        }
         Test::Uncertainty(range) => range.contains(summary.uncertainty),
         // Where there is no draft, there is no list of anything.
         Test::Count(field, range) => {

@@ -31,7 +31,7 @@ pub struct PastStep {
     /// As the journal logs it.
     pub done: String,
     /// `None` where it cannot be read any more.
-    pub change: Option<Change>,
+    pub change: Option<Box<Change>>,
     /// Groups that it changed.
     pub records: usize,
 }

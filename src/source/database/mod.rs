@@ -2,13 +2,13 @@
 
 mod connect;
 
-use super::checks::{MAX_ROW, file_at, has_control, one_line, wanted};
+use super::checks::{MAX_ROW, TOO_LONG, file_at, has_control, one_line, wanted};
 use super::cp949::Texts;
 use super::reading::{ItemSource, Note, RowEvent, Sink, SourceRow, base_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
 use crate::settings::{EquipmentName, OnlySource};
-use crate::text::paragraphs;
+use crate::text::{Phrase, Said, paragraphs, said};
 use connect::{connect, unreadable};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -108,9 +108,10 @@ impl ItemSource for Source {
             let Some(holder) = self.try_to_open()? else {
                 continue;
             };
-            let text = format!(
-                "{} is locked by {holder}; waiting until it is free",
-                self.path.display()
+            let path = self.path.display();
+            let text = said!(
+                "{path} is locked by {holder}; waiting until it is free",
+                "{path}: {holder}{이} 잠갔습니다. 풀릴 때까지 기다립니다"
             );
             if !std::mem::replace(&mut is_told, true) && sink(RowEvent::Warning(text)).is_break() {
                 return Ok(());
@@ -145,7 +146,7 @@ struct Database {
     /// What is asked of each table, in order.
     queries: Vec<(SourceType, &'static str, String)>,
     /// Told when the reading begins.
-    warnings: Vec<String>,
+    warnings: Vec<Said>,
 }
 
 impl Database {
@@ -190,7 +191,11 @@ impl Database {
             return Err(database.unfit(why).into());
         }
         for table in absent {
-            let warning = format!("{} has no table {table}", path.display());
+            let path = path.display();
+            let warning = said!(
+                "{path} has no table {table}",
+                "{path}에 {table} 표가 없습니다"
+            );
             database.warnings.push(warning);
         }
         database.check_run()?;
@@ -326,11 +331,13 @@ impl Database {
         place: &str,
         source_type: SourceType,
         texts: &mut Texts,
-    ) -> Result<Vec<RowEvent>, String> {
+    ) -> Result<Vec<RowEvent>, Said> {
         // Without these a row is of no use; the others cost only themselves.
         let mut needed = |index, what: &str| {
             let text = text(row, index, texts).transpose();
-            text.map_err(|why| format!("its {what} {why}"))
+            text.map_err(|Phrase { english, korean }| {
+                said!("its {what} {english}", "{what}: {korean}")
+            })
         };
         let url = one_line(needed(1, "icon URL")?);
         let mut names = [needed(2, "name")?, needed(3, "name")?];
@@ -345,7 +352,11 @@ impl Database {
         let mut other = |index, what: &str| match text(row, index, texts)? {
             Ok(text) => Some(text),
             Err(why) => {
-                let what = format!("its {what} {why}, and is left out");
+                let Phrase { english, korean } = why;
+                let what = said!(
+                    "its {what} {english}, and is left out",
+                    "{what}: {korean}. 빼고 읽습니다"
+                );
                 events.push(RowEvent::Noted(self.note(place, what)));
                 None
             }
@@ -354,7 +365,10 @@ impl Database {
         let mut names = names.into_iter().filter_map(one_line);
         let Some(item_name) = names.next() else {
             return match named {
-                true => Err("its name holds only blanks and invisible characters".to_owned()),
+                true => Err(said!(
+                    "its name holds only blanks and invisible characters",
+                    "이름이 공백과 보이지 않는 글자뿐입니다"
+                )),
                 false => Ok(Vec::new()),
             };
         };
@@ -374,13 +388,16 @@ impl Database {
         let mut file = None;
         if let Some(path) = &local_path {
             if has_control(path) {
-                let why = "the icon's local_path holds control characters";
-                events.push(RowEvent::Noted(self.note(place, why.to_owned())));
-                missing = Some(why.to_owned());
+                let why = said!(
+                    "the icon's local_path holds control characters",
+                    "아이콘의 local_path에 제어 문자가 있습니다"
+                );
+                missing = Some(why.english.clone());
+                events.push(RowEvent::Noted(self.note(place, why)));
             } else {
                 missing = None;
                 let (found, how) = file_at(&self.base, path);
-                let how = how.map(|how| RowEvent::Noted(self.note(place, how.to_owned())));
+                let how = how.map(|how| RowEvent::Noted(self.note(place, how.into())));
                 events.extend(how);
                 file = Some(found.into());
             }
@@ -415,7 +432,7 @@ impl Database {
         Ok(events)
     }
 
-    fn note(&self, place: &str, what: String) -> Note {
+    fn note(&self, place: &str, what: Said) -> Note {
         Note {
             file: self.path.clone(),
             place: place.to_owned(),
@@ -459,10 +476,12 @@ impl Database {
         }
         texts.end(&self.path, sink);
         if self.is_unlocked && connect::is_in_use(&self.path) {
-            let text = format!(
-                "{}: another program has opened it while it was read; run again with --resume once \
-                 that is done, so that nothing is missing",
-                self.path.display()
+            let path = self.path.display();
+            let text = said!(
+                "{path}: another program has opened it while it was read; run again with --resume \
+                 once that is done, so that nothing is missing",
+                "{path}: 읽는 동안 다른 프로그램이 열었습니다. 그쪽이 끝나면 --resume으로 다시 실행해 \
+                 빠진 것이 없게 하세요"
             );
             // Whoever has stopped listening has stopped reading.
             let _ = sink(RowEvent::Warning(text));
@@ -470,6 +489,9 @@ impl Database {
         Ok(())
     }
 }
+
+/// Behind the name of a column.
+const NOT_TEXT: Phrase = Phrase::new("is neither UTF-8 nor CP949", "UTF-8도 CP949도 아닙니다");
 
 fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
     match (part, slot) {
@@ -479,16 +501,16 @@ fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
 }
 
 /// A value as text, or why it is none; SQLite lets any value stand in any column.
-fn text(row: &Row, index: usize, texts: &mut Texts) -> Option<Result<String, &'static str>> {
+fn text(row: &Row, index: usize, texts: &mut Texts) -> Option<Result<String, Phrase>> {
     match row.get_ref(index).ok()? {
         ValueRef::Null => None,
         ValueRef::Integer(number) => Some(Ok(number.to_string())),
         ValueRef::Real(number) => Some(Ok(number.to_string())),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) if bytes.len() > MAX_ROW => {
-            Some(Err("is longer than 1 MiB"))
+            Some(Err(TOO_LONG))
         }
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            let text = texts.read(bytes).ok_or("is neither UTF-8 nor CP949");
+            let text = texts.read(bytes).ok_or(NOT_TEXT);
             Some(text.map(Cow::into_owned))
         }
     }

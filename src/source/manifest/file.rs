@@ -9,6 +9,7 @@ use crate::settings::{Mapping, OnlySource};
 use crate::source::checks::wanted;
 use crate::source::reading::{Note, RowEvent, Sink, absolute, cannot_open, cannot_read};
 use crate::text::encoding::as_utf8;
+use crate::text::{Said, said};
 use flate2::read::MultiGzDecoder;
 use std::fmt;
 use std::fs::File;
@@ -78,7 +79,11 @@ impl Manifest {
             false => as_utf8(file),
         };
         let (reader, is_utf16) = read.map_err(|error| self.unreadable(error))?;
-        let text = format!("{}: it is UTF-16, and read as that", self.path.display());
+        let path = self.path.display();
+        let text = said!(
+            "{path}: it is UTF-16, and read as that",
+            "{path}: UTF-16이어서 그렇게 읽습니다"
+        );
         if is_utf16 && sink(RowEvent::Warning(text)).is_break() {
             return Ok(None);
         }
@@ -92,7 +97,7 @@ impl Manifest {
     /// Checks a row and hands it on: an item, or what is wrong with it and where.
     pub fn give(
         &self,
-        row: Result<Row, String>,
+        row: Result<Row, Said>,
         place: &dyn fmt::Display,
         sink: &mut Sink,
     ) -> ControlFlow<()> {
@@ -102,7 +107,7 @@ impl Manifest {
     /// The same of a row that may hold its image.
     pub fn give_with(
         &self,
-        row: Result<Row, String>,
+        row: Result<Row, Said>,
         image: Option<Embedded>,
         place: &dyn fmt::Display,
         sink: &mut Sink,

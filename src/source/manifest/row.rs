@@ -3,9 +3,9 @@
 use super::columns::{Column, Columns, IMAGE_PATH};
 use super::embedded::Embedded;
 use crate::record::{Item, SourceType};
-use crate::source::checks::{MAX_ROW, file_at, has_control, name, one_line};
+use crate::source::checks::{MAX_ROW, TOO_LONG, file_at, has_control, name, one_line};
 use crate::source::reading::SourceRow;
-use crate::text;
+use crate::text::{self, Phrase, Said, said};
 use std::path::Path;
 
 /// Columns without a use that are named where the ones of use are missing.
@@ -20,7 +20,7 @@ pub enum Cell {
     /// A text, or a number or a truth value in words.
     Text(String),
     /// What cannot be a text, as in "is a list".
-    Odd(&'static str),
+    Odd(Phrase),
 }
 
 /// A row while it is read.
@@ -38,7 +38,7 @@ pub struct Row<'a> {
 #[derive(Debug)]
 pub struct Checked {
     pub row: SourceRow,
-    pub notes: Vec<String>,
+    pub notes: Vec<Said>,
 }
 
 impl<'a> Row<'a> {
@@ -67,7 +67,7 @@ impl<'a> Row<'a> {
             Cell::Text(text) if text.trim().is_empty() && known.column != Column::Name => {
                 Cell::Nothing
             }
-            Cell::Text(text) if text.len() > MAX_ROW => Cell::Odd("is longer than 1 MiB"),
+            Cell::Text(text) if text.len() > MAX_ROW => Cell::Odd(TOO_LONG),
             cell => cell,
         };
         let (rank, old) = &mut self.cells[known.column as usize];
@@ -98,7 +98,7 @@ impl<'a> Row<'a> {
     }
 
     /// A value that the row can do without.
-    fn optional(&mut self, column: Column, notes: &mut Vec<String>) -> Option<String> {
+    fn optional(&mut self, column: Column, notes: &mut Vec<Said>) -> Option<String> {
         match self.take(column) {
             Cell::Text(text) => Some(text),
             Cell::Nothing => None,
@@ -106,17 +106,23 @@ impl<'a> Row<'a> {
                 let all = self.columns.known().iter();
                 let mut names = all.filter(|known| known.column == column);
                 let name = names.next().map_or("", |known| known.name.as_str());
-                notes.push(format!("{name} {why}, and is left out"));
+                let Phrase { english, korean } = why;
+                notes.push(said!(
+                    "{name} {english}, and is left out",
+                    "{name}: {korean}. 빼고 읽습니다"
+                ));
                 None
             }
         }
     }
 
-    fn required(&mut self, column: Column, name: &str) -> Result<Option<String>, String> {
+    fn required(&mut self, column: Column, name: &str) -> Result<Option<String>, Said> {
         match self.take(column) {
             Cell::Text(text) => Ok(Some(text)),
             Cell::Nothing => Ok(None),
-            Cell::Odd(why) => Err(format!("{name} {why}")),
+            Cell::Odd(Phrase { english, korean }) => {
+                Err(said!("{name} {english}", "{name}: {korean}"))
+            }
         }
     }
 
@@ -127,7 +133,7 @@ impl<'a> Row<'a> {
         base: &Path,
         prefix: &str,
         image: Option<Embedded>,
-    ) -> Result<Checked, String> {
+    ) -> Result<Checked, Said> {
         let mut notes = Vec::new();
         let is_ours = self.is_ours && image.is_none();
         let written = self.required(Column::Image, "image_path")?;
@@ -144,12 +150,15 @@ impl<'a> Row<'a> {
                     false => format!("{prefix}{path}"),
                 };
                 let (file, how) = file_at(base, &path);
-                notes.extend(how.map(str::to_owned));
+                notes.extend(how.map(Said::from));
                 (path, file.into(), None)
             }
         };
         if has_control(&image_path) {
-            return Err("image_path holds control characters".to_owned());
+            return Err(said!(
+                "image_path holds control characters",
+                "image_path에 제어 문자가 있습니다"
+            ));
         }
         let item_name = match self.columns.is_nameless {
             true => String::new(),
@@ -179,18 +188,19 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn no_image(&self) -> String {
-        match self.others.is_empty() {
-            true => "image_path is missing".to_owned(),
-            false => format!(
-                "image_path is missing; the row has {}, and --image-column names another",
-                self.others.join(", ")
+    fn no_image(&self) -> Said {
+        let others = self.others.join(", ");
+        match others.is_empty() {
+            true => said!("image_path is missing", "image_path가 없습니다"),
+            false => said!(
+                "image_path is missing; the row has {others}, and --image-column names another",
+                "image_path가 없습니다. 행에는 {others}{이} 있고, --image-column으로 다른 열을 정합니다"
             ),
         }
     }
 
     /// Rows of other programs' manifests have none, as images in a folder have not.
-    fn source_type(&mut self, is_ours: bool) -> Result<SourceType, String> {
+    fn source_type(&mut self, is_ours: bool) -> Result<SourceType, Said> {
         let otherwise = self
             .columns
             .source_type
@@ -198,18 +208,28 @@ impl<'a> Row<'a> {
         match self.required(Column::SourceType, "source_type")? {
             Some(text) => SourceType::parse(&text).ok_or_else(|| {
                 let shown: String = text.chars().take(40).collect();
-                format!("source_type is {shown:?}, not \"equipment_shape\" or \"cash\"")
+                said!(
+                    "source_type is {shown:?}, not \"equipment_shape\" or \"cash\"",
+                    "source_type이 {shown:?}입니다. equipment_shape나 cash여야 합니다"
+                )
             }),
-            None => otherwise
-                .ok_or_else(|| "source_type is missing; --source-type says it of all".to_owned()),
+            None => otherwise.ok_or_else(|| {
+                said!(
+                    "source_type is missing; --source-type says it of all",
+                    "source_type이 없습니다. --source-type으로 모두 정합니다"
+                )
+            }),
         }
     }
 
-    fn ranking(&mut self, notes: &mut Vec<String>) -> Option<i64> {
+    fn ranking(&mut self, notes: &mut Vec<Said>) -> Option<i64> {
         let text = self.optional(Column::Ranking, notes)?;
         let ranking = whole_number(&text);
         if ranking.is_none() && !matches!(text.as_str(), "NaN" | "nan") {
-            notes.push("ranking is not a whole number, and is left out".to_owned());
+            notes.push(said!(
+                "ranking is not a whole number, and is left out",
+                "ranking이 정수가 아니어서 빼고 읽습니다"
+            ));
         }
         ranking
     }

@@ -260,7 +260,7 @@ fn a_database_that_somebody_holds_is_waited_for() {
     let read = source.read(&mut |event| {
         match event {
             RowEvent::Item(_) => items += 1,
-            RowEvent::Warning(text) if text.contains("is locked by") => {
+            RowEvent::Warning(text) if text.english.contains("is locked by") => {
                 writer.execute_batch("COMMIT").unwrap();
                 warnings.push(text);
             }

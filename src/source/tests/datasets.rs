@@ -202,7 +202,7 @@ fn groups(options: &SourceOptions) -> (Vec<Found>, Vec<String>) {
                 assert_eq!(new.sha256, Some(crate::source::tests::sha256(&bytes)));
                 found.push((new.item.image_path, new.item.item_name, bytes.into_owned()));
             }
-            GroupEvent::Warning(text) => warnings.push(text),
+            GroupEvent::Warning(said) => warnings.push(crate::source::tests::english(said)),
             GroupEvent::Name { .. } | GroupEvent::Path { .. } => {}
         }
         ControlFlow::Continue(())

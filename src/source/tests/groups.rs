@@ -24,7 +24,9 @@ fn grouped(options: &SourceOptions) -> (Grouped, Result<SourceEnd>) {
             GroupEvent::New(group) => found.new.push(*group),
             GroupEvent::Name { order, name } => found.names.push((order, name)),
             GroupEvent::Path { order, path } => found.paths.push((order, path)),
-            GroupEvent::Warning(warning) => found.warnings.push(warning),
+            GroupEvent::Warning(warning) => {
+                found.warnings.push(crate::source::tests::english(warning))
+            }
         }
         ControlFlow::Continue(())
     });

@@ -9,6 +9,7 @@ mod manifests;
 use super::*;
 use crate::record::Item;
 use crate::settings::{EquipmentName, Mapping, OnlySource};
+use crate::text::Said;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -98,10 +99,10 @@ pub fn read(options: &SourceOptions) -> Result<Read> {
                     "{} {}: {}",
                     note.file.display(),
                     note.place,
-                    note.what
+                    english(note.what)
                 ));
             }
-            RowEvent::Warning(warning) => read.warnings.push(warning),
+            RowEvent::Warning(warning) => read.warnings.push(english(warning)),
         }
         ControlFlow::Continue(())
     })?;
@@ -148,4 +149,11 @@ fn what_is_no_plain_file_fails_without_waiting() {
     let large = fs::File::create(dir.path().join("large.png")).unwrap();
     large.set_len(crate::settings::MAX_FILE_BYTES + 1).unwrap();
     assert_eq!(code("large.png"), FailureCode::ImageLoadFailed);
+}
+
+/// What is said in English, of what is said in Korean too.
+pub fn english(said: Said) -> String {
+    let has_hangul = |text: &str| text.chars().any(|c| ('가'..='힣').contains(&c));
+    assert!(has_hangul(&said.korean), "{said:?}");
+    said.english
 }

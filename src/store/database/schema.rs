@@ -263,11 +263,25 @@ UPDATE heads SET labels = d.labels FROM drafts d
 WHERE json_valid(heads.head) AND json_valid(d.labels)
     AND d.id = json_extract(heads.head, '$.draft');
 ",
+    "
+-- Only grows: what people judged of committed records without seeing what is known of them. One
+-- audit is all judgments with one seed. A judgment that is taken back is followed by another row.
+CREATE TABLE judgments (
+    id       INTEGER PRIMARY KEY,
+    at       TEXT NOT NULL,
+    seed     INTEGER NOT NULL,
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    draft    INTEGER NOT NULL REFERENCES drafts (id),
+    verdict  TEXT NOT NULL CHECK (verdict IN ('right', 'wrong', 'unsure', 'taken_back')),
+    field    TEXT
+);
+CREATE INDEX judgments_by_group ON judgments (group_id, id);
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.
 #[cfg(test)]
-pub const GROWING: [&str; 7] = [
+pub const GROWING: [&str; 8] = [
     "attempts",
     "failures",
     "drafts",
@@ -275,6 +289,7 @@ pub const GROWING: [&str; 7] = [
     "steps",
     "step_entries",
     "import_faults",
+    "judgments",
 ];
 
 /// Tables that hold the current state.

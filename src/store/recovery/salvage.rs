@@ -216,6 +216,8 @@ fn set_right(fresh: &mut Connection) -> Result<u64> {
              DELETE FROM heads WHERE group_id NOT IN (SELECT id FROM groups);
              DELETE FROM colors WHERE group_id NOT IN (SELECT id FROM groups);
              DELETE FROM checks WHERE draft NOT IN (SELECT id FROM drafts);
+             DELETE FROM judgments WHERE group_id NOT IN (SELECT id FROM groups)
+                 OR draft NOT IN (SELECT id FROM drafts);
              DELETE FROM steps WHERE target IS NOT NULL AND target NOT IN (SELECT id FROM steps);
              DELETE FROM step_entries WHERE step NOT IN (SELECT id FROM steps)
                  OR group_id NOT IN (SELECT id FROM groups)

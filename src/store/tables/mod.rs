@@ -4,6 +4,7 @@ pub mod answers;
 pub mod computed;
 pub mod drafts;
 pub mod groups;
+pub mod judgments;
 pub mod meta;
 pub mod records;
 pub mod states;

@@ -38,7 +38,7 @@ pub fn read_past_step(db: &Connection, step: i64) -> Result<PastStep> {
         .map_err(doing("reading a step"))?;
     Ok(PastStep {
         done: describe(db, step)?,
-        change: read_change(db, step)?,
+        change: read_change(db, step)?.map(Box::new),
         records: usize::try_from(records).unwrap_or_default(),
     })
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::icon::{Drawing, Measured};
-use crate::record::{ColorHistogram, to_oklab};
+use crate::record::{ColorHistogram, Verdict, to_oklab};
 use crate::store::database::schema::{COMPUTED, CURRENT, GROWING};
 use crate::store::{Basis, Merged};
 
@@ -137,6 +137,11 @@ fn a_whole_life_changes_and_removes_no_row() {
     ] {
         journal.apply(&ids, &change, "step").unwrap();
         journal.export(true).unwrap();
+    }
+    let drafts = journal.detail(ids[1]).unwrap().unwrap().versions;
+    for verdict in [Some(Verdict::Right), None, Some(Verdict::Unsure)] {
+        let version = drafts[0].number;
+        journal.judge(0, ids[1], version, verdict).unwrap();
     }
     while journal.undo().unwrap().is_some() {}
     while journal.redo().unwrap().is_some() {}

@@ -1,5 +1,6 @@
 //! The journal in use: helpers, and what it must keep.
 
+mod audits;
 mod crash;
 mod exports;
 mod families;

@@ -2,7 +2,9 @@
 //! either language, terms of a filter, and texts typed before.
 
 use crate::record::filter::{filter_field, filter_keys, find, last_word, quoted, things};
-use crate::record::{Field, GroupState, GroupSummary, SourceType, Vocabulary, Word};
+use crate::record::{
+    Field, GroupState, GroupSummary, SourceType, VERDICTS, Verdict, Vocabulary, Word,
+};
 use crate::text::{Language, pad, width};
 use crate::tui::records::ValueCount;
 use crate::tui::session::Session;
@@ -198,7 +200,7 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
     };
     let part = value.trim_start_matches(['"', '=']);
     let (before, part) = match part.rfind(',') {
-        Some(at) if matches!(key, "state" | "reason") => part.split_at(at + 1),
+        Some(at) if matches!(key, "state" | "reason" | "judged") => part.split_at(at + 1),
         _ => ("", part),
     };
     let mut matches = Matches::new(part);
@@ -228,6 +230,14 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
         "source" => {
             for source in [SourceType::EquipmentShape, SourceType::Cash] {
                 matches.add(source.as_str(), [], 0, "");
+            }
+        }
+        "judged" => {
+            for name in VERDICTS {
+                let judged = |summary: &GroupSummary| summary.judged.map(Verdict::name);
+                let judged = groups.ids_where(|summary| judged(summary) == Some(name));
+                let count = judged.count() as u64;
+                matches.add(name, [], count, count.to_string());
             }
         }
         "has" | "none" => {

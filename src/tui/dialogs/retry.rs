@@ -186,6 +186,18 @@ impl Modal for RetryForm {
         Next::stay()
     }
 
+    fn click(&mut self, at: Position, place: &DialogPlace, _: &Session) -> Option<KeyCode> {
+        let inner = inner(area(place), true);
+        let row = usize::from(at.y.checked_sub(inner.y)?);
+        if !inner.contains(at) || row >= ROWS {
+            return None;
+        }
+        self.row = row;
+        // On to the next value; the hint is typed.
+        let is_value = at.x >= inner.x + LABEL && row < ROWS - 1;
+        is_value.then_some(KeyCode::Right)
+    }
+
     fn paste(&mut self, text: &str, _: &mut Session) {
         self.hint.insert(text);
     }

@@ -114,6 +114,16 @@ impl Pictures {
         }
     }
 
+    /// The icon of the card of this number, as it is.
+    pub fn plain_key(&self, card: usize, room: Rect) -> PictureKey {
+        PictureKey {
+            group: GroupId(card as i64),
+            mode: RenderMode::Plain(self.backdrop),
+            width: room.width,
+            height: room.height,
+        }
+    }
+
     pub fn tile_key(&self, group: GroupId, room: Size) -> PictureKey {
         PictureKey {
             group,

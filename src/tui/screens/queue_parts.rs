@@ -149,6 +149,11 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
         };
         lines.push(vec![(text, theme.text())]);
     }
+    if groups.count(GroupState::Committed) > 0 {
+        let audit = session.audit.as_ref();
+        let text = audit.map_or_else(|| words.no_audit().to_owned(), |of| words.audit_line(of));
+        lines.push(vec![(text, theme.dim())]);
+    }
     let all = session
         .keymap
         .keys_of(KeyContext::Global, Action::ClearFilter);

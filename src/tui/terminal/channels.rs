@@ -46,7 +46,12 @@ pub struct Channels {
 }
 
 impl Channels {
-    pub fn connect(handle: &Handle, pictures: PictureChoice) -> Result<(Self, Continued)> {
+    /// `frames` is how many have been drawn so far.
+    pub fn connect(
+        handle: &Handle,
+        pictures: PictureChoice,
+        frames: u64,
+    ) -> Result<(Self, Continued)> {
         let (input_tx, input) = unbounded();
         let (tasks, task_rx) = unbounded();
         let (result_tx, results) = unbounded();
@@ -55,7 +60,7 @@ impl Channels {
         // No pictures are loaded until the terminal has reported what it can show.
         let (requests, _) = unbounded();
         let continued = keyboard::signals(input_tx.clone(), fail.clone())?;
-        let frames = Arc::new(AtomicU64::new(0));
+        let frames = Arc::new(AtomicU64::new(frames));
         keyboard::read(
             input_tx,
             capabilities_tx,

@@ -1,8 +1,8 @@
 //! Takes the terminal and gives it back, whatever happens.
 
+use super::application::Application;
 use super::keyboard::Continued;
 use crate::platform;
-use crate::tui::app::App;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -65,7 +65,8 @@ pub struct TerminalGuard {
 }
 
 impl TerminalGuard {
-    pub fn take(log: PathBuf) -> std::io::Result<Self> {
+    /// `log` is where a panic writes to, if there is a log.
+    pub fn take(log: Option<PathBuf>) -> std::io::Result<Self> {
         restore_on_panic(log);
         let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, terminal_size()?)));
         let backend = CrosstermBackend::new(stdout());
@@ -88,7 +89,7 @@ impl TerminalGuard {
     /// Draws in the size that the application knows. The terminal's own size may have changed since,
     /// and the panes of one size would be drawn into a frame of another. `ready` is called when the
     /// frame is about to be written.
-    pub fn draw(&mut self, app: &App, ready: impl FnOnce()) -> std::io::Result<()> {
+    pub fn draw(&mut self, app: &impl Application, ready: impl FnOnce()) -> std::io::Result<()> {
         let foreign = std::mem::take(&mut self.foreign);
         if foreign || self.size() != app.size() {
             // Not `Terminal::clear`: it asks the terminal where its cursor is, and the thread that
@@ -103,7 +104,7 @@ impl TerminalGuard {
         }
         self.terminal
             .draw(|frame| {
-                frame.render_widget(app, frame.area());
+                app.draw(frame.area(), frame.buffer_mut());
                 if let Some(at) = app.cursor() {
                     frame.set_cursor_position(at);
                 }
@@ -135,7 +136,7 @@ impl Drop for TerminalGuard {
 
 /// Gives the terminal back before a panic of this thread ends the program. Panics of other threads
 /// are caught where they happen and must not write over the screen.
-fn restore_on_panic(log: PathBuf) {
+fn restore_on_panic(log: Option<PathBuf>) {
     let ui = std::thread::current().id();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -143,10 +144,12 @@ fn restore_on_panic(log: PathBuf) {
         if std::thread::current().id() == ui {
             let _ = leave();
             before(panic);
+            let log = log
+                .as_ref()
+                .map_or_else(String::new, |log| format!("; the log is {}", log.display()));
             let _ = writeln!(
                 std::io::stderr(),
-                "This is a bug in labeler-tui. Everything finished is in the journal; the log is {}.",
-                log.display()
+                "This is a bug in labeler-tui. Everything finished is saved{log}."
             );
         }
     }));
@@ -182,7 +185,7 @@ mod tests {
     #[test]
     #[ignore = "needs a terminal and ends in a panic; the next test gives it one"]
     fn takes_the_screen_and_panics() {
-        let _screen = TerminalGuard::take("out/labeler.log".into()).unwrap();
+        let _screen = TerminalGuard::take(Some("out/labeler.log".into())).unwrap();
         panic!("something that cannot be");
     }
 

@@ -1,5 +1,6 @@
 //! The loop around the application: messages in, effects and frames out.
 
+mod application;
 mod channels;
 mod exit;
 mod guard;
@@ -7,18 +8,23 @@ mod input;
 mod keyboard;
 mod probe;
 
+pub use application::Application;
 pub use exit::Exit;
+pub use input::{Decoder, Input};
+pub use probe::Replies;
 
 use super::app::App;
 use super::message::{Effect, Message};
 use super::prepared::Prepared;
 use super::session::Settings;
-use super::theme::Theme;
-use crate::engine::{Command, Event, Handle};
+use super::theme::{Palette, Theme};
+use crate::engine::{Command, Event, Handle, connect};
 use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::settings::PictureChoice;
 use crate::wording::Words;
 use channels::{Channels, LoopEvent};
 use guard::{TerminalGuard, resume, suspend, terminal_size};
+use ratatui::layout::Size;
 use std::io::{IsTerminal as _, stdin, stdout};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -29,21 +35,22 @@ const CALM: Duration = Duration::from_millis(50);
 /// The longest time spent on waiting messages before a frame is drawn.
 const DRAIN: Duration = Duration::from_millis(8);
 
-/// Refuses to start where there is no screen.
-pub fn check() -> Result<()> {
+/// Refuses to start where there is no screen. `instead` is what works without one.
+pub fn check(instead: &str) -> Result<()> {
     if stdout().is_terminal() && stdin().is_terminal() {
         return Ok(());
     }
-    Err(
-        Error::new(ErrorKind::Usage, "the workstation needs a terminal")
-            .with_hint("use --batch to label unattended"),
-    )
+    Err(Error::new(ErrorKind::Usage, "the workstation needs a terminal").with_hint(instead))
 }
 
 /// Runs the workstation until the operator leaves; then the engine has saved everything.
 pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
     let words = Words::new(settings.language);
-    let end = run_loop(&handle, prepared, settings, log)?;
+    let Prepared { keymap, palette } = prepared;
+    let theme = theme_of(palette);
+    let pictures = settings.pictures;
+    let app = |size| App::new(size, theme, keymap, settings);
+    let end = run_loop(&handle, app, pictures, words, Some(log))?;
     if let Some(error) = end.broken {
         return Err(error);
     }
@@ -58,10 +65,27 @@ pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -
             // Nobody is there to solve it any more.
             Ok(Event::Blocked(_)) => handle.send(Command::Stop),
             Ok(_) => {}
-            Err(_) => return Err(engine_gone(log)),
+            Err(_) => return Err(engine_gone(Some(log))),
         }
     }
     Ok(end.exit)
+}
+
+/// Runs a screen of its own, which has no engine, until the operator leaves.
+pub fn run_alone<A: Application>(
+    app: impl FnOnce(Size) -> A,
+    pictures: PictureChoice,
+    words: Words,
+    log: Option<&Path>,
+) -> Result<Exit> {
+    // The other end stays open and says nothing.
+    let (handle, _end) = connect();
+    Ok(run_loop(&handle, app, pictures, words, log)?.exit)
+}
+
+/// The colors of a palette, as this terminal shows them.
+pub fn theme_of(palette: Palette) -> Theme {
+    Theme::detect(palette, |name| std::env::var(name).ok())
 }
 
 /// What the loop knows when it ends.
@@ -82,19 +106,16 @@ impl LoopEnd {
     }
 }
 
-fn run_loop(
+fn run_loop<A: Application>(
     handle: &Handle,
-    prepared: Prepared,
-    settings: Settings,
-    log: &Path,
+    app: impl FnOnce(Size) -> A,
+    pictures: PictureChoice,
+    words: Words,
+    log: Option<&Path>,
 ) -> Result<LoopEnd> {
-    let mut terminal =
-        TerminalGuard::take(log.to_owned()).context(ErrorKind::Terminal, "the terminal")?;
-    let Prepared { keymap, palette } = prepared;
-    let theme = Theme::detect(palette, |name| std::env::var(name).ok());
-    let words = Words::new(settings.language);
-    let pictures = settings.pictures;
-    let mut app = App::new(terminal.size(), theme, keymap, settings);
+    let mut terminal = TerminalGuard::take(log.map(Path::to_owned))
+        .context(ErrorKind::Terminal, "the terminal")?;
+    let mut app = app(terminal.size());
     let mut effects = app.update(Message::Progress(Box::new(handle.progress())));
     let mut end = LoopEnd {
         exit: Exit::ByOperator,
@@ -104,7 +125,8 @@ fn run_loop(
     if let Err(error) = terminal.draw(&app, || ()).and_then(|()| probe::request()) {
         return Ok(end.terminal_gone(&error));
     }
-    let (mut channels, continued) = Channels::connect(handle, pictures)?;
+    app.drawn();
+    let (mut channels, continued) = Channels::connect(handle, pictures, app.frames())?;
     let mut drawn = Instant::now();
     let mut urgent = true;
     loop {
@@ -133,7 +155,7 @@ fn run_loop(
         let calm = drawn.elapsed() >= CALM;
         if urgent || calm {
             // Nobody sees the frame before its number counts.
-            let number = app.session().sight.frames() + 1;
+            let number = app.frames() + 1;
             let ready = || channels.frames.store(number, Ordering::SeqCst);
             if let Err(error) = terminal.draw(&app, ready) {
                 return Ok(end.terminal_gone(&error));
@@ -198,10 +220,13 @@ fn run_loop(
 }
 
 /// The engine's channel is closed although the engine has not reported its end.
-fn engine_gone(log: &Path) -> Error {
-    Error::new(
+fn engine_gone(log: Option<&Path>) -> Error {
+    let error = Error::new(
         ErrorKind::Internal,
         "the engine ended without a word; what was saved is in the journal",
-    )
-    .with_hint(format!("{} says why; start again", log.display()))
+    );
+    match log {
+        Some(log) => error.with_hint(format!("{} says why; start again", log.display())),
+        None => error,
+    }
 }

@@ -1,6 +1,7 @@
 //! The mouse: tabs, hints, answers, lists, double clicks, and the terminal's cursor.
 
-use crate::record::GroupState;
+use crate::engine::Command;
+use crate::record::{Change, Field, GroupState};
 use crate::text::{Language, width};
 use crate::tui::dialogs::Dialog;
 use crate::tui::keymap::KeyContext;
@@ -70,6 +71,55 @@ fn lists_are_chosen_from_by_a_click() {
     bench.keys("enter t \"왕");
     bench.mouse(MouseEventKind::ScrollDown, 40, 12);
     assert!(bench.screen().contains("> "));
+}
+
+#[test]
+fn a_bulk_change_is_chosen_by_clicks() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("F3 A s");
+    click(&mut bench, "h theme");
+    click(&mut bench, "c colors");
+    click(&mut bench, "a add");
+    bench.keys("\"ni");
+    let offered = find(&mut bench, "navy");
+    bench.mouse(CLICK, offered.x, offered.y);
+    bench.keys("enter");
+    let applied = bench.commands.last();
+    let expected = Change::Add {
+        field: Field::Colors,
+        value: "navy".to_owned(),
+    };
+    assert!(
+        matches!(applied, Some(Command::Apply { change, .. }) if *change == expected),
+        "{applied:?}"
+    );
+}
+
+#[test]
+fn settings_of_a_retry_are_changed_by_clicks() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("R");
+    click(&mut bench, "  as the run");
+    click(&mut bench, "< 1x >");
+    click(&mut bench, "stricter");
+    bench.keys("enter");
+    let Some(Command::Retry { how, .. }) = bench.commands.last() else {
+        panic!("{:?}", bench.commands)
+    };
+    assert_eq!((how.strict, how.upscale), (false, Some(2)));
+}
+
+#[test]
+fn a_version_is_chosen_by_a_click() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("v");
+    assert!(bench.screen().contains("Versions 2/2"));
+    click(&mut bench, "attempt 1");
+    assert!(
+        bench.screen().contains("Versions 1/2"),
+        "{}",
+        bench.screen()
+    );
 }
 
 #[test]

@@ -223,8 +223,7 @@ mod tests {
         assert_eq!(dark.dark, dark.light);
     }
 
-    #[test]
-    fn high_contrast_is() {
+    fn luminance([r, g, b]: [u8; 3]) -> f64 {
         let linear = |value: u8| {
             let value = f64::from(value) / 255.0;
             if value <= 0.04045 {
@@ -233,11 +232,46 @@ mod tests {
                 ((value + 0.055) / 1.055).powf(2.4)
             }
         };
+        0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+    }
+
+    fn contrast(a: f64, b: f64) -> f64 {
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// In the colors of xterm.
+    #[test]
+    fn every_theme_can_be_read_in_sixteen_colors() {
+        for (name, _) in BUILT_IN_THEMES {
+            let palette = Palette::load(Some(name)).unwrap();
+            for (colors, ground) in [(palette.dark, 0.0), (palette.light, 1.0)] {
+                if palette.dark == palette.light && (ground == 1.0) != (*name == "light") {
+                    continue;
+                }
+                for ink in [colors.accent, colors.good, colors.warn, colors.bad] {
+                    let shown = match ink.basic.unwrap() {
+                        Color::Black => [0, 0, 0],
+                        Color::Red => [205, 0, 0],
+                        Color::Green => [0, 205, 0],
+                        Color::Yellow => [205, 205, 0],
+                        Color::Blue => [0, 0, 238],
+                        Color::Magenta => [205, 0, 205],
+                        Color::Cyan => [0, 205, 205],
+                        _ => [229, 229, 229],
+                    };
+                    let found = contrast(luminance(shown), ground);
+                    assert!(found >= 3.0, "{name}: {:?} has {found}", ink.basic);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn high_contrast_is() {
         let luminance = |ink: Ink| match ink.full {
-            Color::Rgb(r, g, b) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b),
+            Color::Rgb(r, g, b) => luminance([r, g, b]),
             other => panic!("{other}"),
         };
-        let contrast = |a: f64, b: f64| (a.max(b) + 0.05) / (a.min(b) + 0.05);
         let palette = Palette::load(Some("high-contrast")).unwrap();
         for (colors, ground) in [(palette.dark, 0.0), (palette.light, 1.0)] {
             for ink in [

@@ -1,7 +1,7 @@
 //! `.csv` and `.tsv` manifests: a line with the names of the columns, then one row for each image.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::checks::MAX_ROW;
+use crate::source::checks::{MAX_ROW, NO_ENCODING};
 use crate::source::cp949::Texts;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Cell;
@@ -74,7 +74,7 @@ impl ItemSource for Table {
                 match texts.read(value) {
                     Some(text) if text.is_empty() => {}
                     Some(text) => taken.set(name, Cell::Text(text.into_owned())),
-                    None => row = Err("neither UTF-8 nor CP949".to_owned()),
+                    None => row = Err(NO_ENCODING.into()),
                 }
             }
             let place = format_args!("row {number}");

@@ -1,11 +1,12 @@
 //! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
 
 use crate::error::Result;
-use crate::source::checks::MAX_ROW;
+use crate::source::checks::{MAX_ROW, NO_ENCODING};
 use crate::source::cp949::Texts;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::{Cell, Row};
 use crate::source::reading::{ItemSource, Sink};
+use crate::text::{Phrase, Said, said, without_non_finite};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -68,7 +69,7 @@ pub(super) fn row<'a>(
     length: usize,
     manifest: &'a Manifest,
     texts: &mut Texts,
-) -> Result<Row<'a>, String> {
+) -> Result<Row<'a>, Said> {
     let mut row = manifest.row();
     read_object(text, length, &mut row, texts)?;
     Ok(row)
@@ -80,25 +81,31 @@ pub(super) fn read_object(
     length: usize,
     row: &mut Row,
     texts: &mut Texts,
-) -> Result<(), String> {
+) -> Result<(), Said> {
     if length > MAX_ROW {
-        return Err(format!("longer than {MAX_ROW} bytes"));
+        return Err(said!(
+            "longer than {MAX_ROW} bytes",
+            "{MAX_ROW}바이트보다 깁니다"
+        ));
     }
     if !text.starts_with(b"{") {
-        return Err("not a JSON object".to_owned());
+        return Err(said!("not a JSON object", "JSON 객체가 아닙니다"));
     }
-    let text = texts.read(text).ok_or("neither UTF-8 nor CP949")?;
+    let text = texts.read(text).ok_or(NO_ENCODING)?;
     let error = match parse(&text, row) {
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
-    let parsed = without_nan(&text).map(|text| {
+    let parsed = without_non_finite(&text).map(|text| {
         *row = Row::new(row.columns());
         parse(&text, row)
     });
     match parsed {
         Some(Ok(())) => Ok(()),
-        _ => Err(format!("not JSON, {}", fault_of_line(&error))),
+        _ => {
+            let fault = fault_of_line(&error);
+            Err(said!("not JSON, {fault}", "JSON이 아닙니다: {fault}"))
+        }
     }
 }
 
@@ -106,50 +113,6 @@ fn parse(text: &str, row: &mut Row) -> serde_json::Result<()> {
     let mut json = serde_json::Deserializer::from_str(text);
     Values(row).deserialize(&mut json)?;
     json.end()
-}
-
-/// The same text with `null` for what Python writes of numbers that are none; `None` where there
-/// are none of them.
-fn without_nan(text: &str) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut is_changed = false;
-    while let Some(next) = rest.find(['"', 'N', 'I', '-']) {
-        out.push_str(&rest[..next]);
-        rest = &rest[next..];
-        if rest.starts_with('"') {
-            let end = end_of_text(rest)?;
-            out.push_str(&rest[..end]);
-            rest = &rest[end..];
-            continue;
-        }
-        let number = ["NaN", "-Infinity", "Infinity"];
-        match number.into_iter().find(|number| rest.starts_with(number)) {
-            Some(number) => {
-                is_changed = true;
-                out.push_str("null");
-                rest = &rest[number.len()..];
-            }
-            None => {
-                out.push_str(&rest[..1]);
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    is_changed.then_some(out)
-}
-
-/// Behind the closing quote of the text that `text` begins with.
-fn end_of_text(text: &str) -> Option<usize> {
-    let mut is_escaped = false;
-    let mut bytes = text.bytes().enumerate().skip(1);
-    let (end, _) = bytes.find(|(_, byte)| {
-        let ends = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        ends
-    })?;
-    Some(end + 1)
 }
 
 /// Takes the values of an object into a row; those without a use are passed over.
@@ -224,12 +187,12 @@ impl<'de> Visitor<'de> for AnyCell {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Cell::Odd("is a list"))
+        Ok(Cell::Odd(Phrase::new("is a list", "목록입니다")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Cell::Odd("is an object"))
+        Ok(Cell::Odd(Phrase::new("is an object", "객체입니다")))
     }
 }
 
@@ -261,28 +224,5 @@ pub fn fault_of_line(error: &serde_json::Error) -> String {
     match text.rsplit_once(" at line ") {
         Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),
         _ => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_that_are_none_are_null() {
-        for (text, expected) in [
-            (
-                "{\"a\": NaN, \"b\":-Infinity}",
-                Some("{\"a\": null, \"b\":null}"),
-            ),
-            (
-                "{\"NaN\": Infinity, \"b\": -1}",
-                Some("{\"NaN\": null, \"b\": -1}"),
-            ),
-            ("{\"a\": \"NaN \\\" NaN\"}", None),
-            ("{\"a\": \"NaN", None),
-        ] {
-            assert_eq!(without_nan(text).as_deref(), expected, "{text}");
-        }
     }
 }

@@ -11,6 +11,7 @@ use crate::source::manifest::columns::Known;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Row;
 use crate::source::reading::{ItemSource, RowEvent, Sink};
+use crate::text::{Said, said};
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Fields, Schema};
 use cells::{is_scalar, taken};
@@ -48,7 +49,7 @@ struct Layout {
     values: Vec<(usize, Known)>,
     images: Option<ImageColumn>,
     /// Columns that are of no use.
-    left_out: Vec<String>,
+    left_out: Vec<Said>,
 }
 
 impl Table {
@@ -81,9 +82,15 @@ impl Table {
             let name = &known.name;
             if !is_scalar(field.data_type()) {
                 let found = field.data_type();
-                left_out.push(format!("column {name} holds {found}, not text or a number"));
+                left_out.push(said!(
+                    "column {name} holds {found}, not text or a number",
+                    "{name} 열에 글이나 숫자가 아니라 {found}{이} 있습니다"
+                ));
             } else if has_long_texts(plain.metadata(), name) {
-                left_out.push(format!("column {name} holds enormous texts"));
+                left_out.push(said!(
+                    "column {name} holds enormous texts",
+                    "{name} 열의 글이 너무 깁니다"
+                ));
             } else {
                 values.push((at, known.clone()));
             }
@@ -93,6 +100,7 @@ impl Table {
             .map(|(_, known)| known.name.as_str())
             .collect();
         if let Some((missing, _)) = columns.missing(&used, images.is_some()) {
+            let left_out: Vec<&str> = left_out.iter().map(|what| what.english.as_str()).collect();
             let why = format!("{missing} cannot be read: {}", left_out.join("; "));
             return Err(self.0.unreadable(why));
         }
@@ -176,7 +184,11 @@ impl ItemSource for Table {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let layout = self.layout()?;
         for what in &layout.left_out {
-            let text = format!("{}: {what}, and is left out", self.0.path.display());
+            let (path, Said { english, korean }) = (self.0.path.display(), what);
+            let text = said!(
+                "{path}: {english}, and is left out",
+                "{path}: {korean}. 빼고 읽습니다"
+            );
             if sink(RowEvent::Warning(text)).is_break() {
                 return Ok(());
             }

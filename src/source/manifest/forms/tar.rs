@@ -5,7 +5,7 @@ use super::json_lines::read_object;
 use crate::error::{Error, Result};
 use crate::record::ImageLocation;
 use crate::settings::MAX_FILE_BYTES;
-use crate::source::checks::MAX_ROW;
+use crate::source::checks::{MAX_ROW, NO_ENCODING};
 use crate::source::cp949::Texts;
 use crate::source::folder::is_image_extension;
 use crate::source::manifest::columns::Column;
@@ -13,6 +13,7 @@ use crate::source::manifest::embedded::Embedded;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Row;
 use crate::source::reading::{ItemSource, Sink};
+use crate::text::{Phrase, Said, said};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
@@ -138,12 +139,16 @@ impl Reader<'_> {
         if let (Some(json), Ok(taken)) = (&sample.json, &mut row)
             && let Err(why) = read_object(json.trim_ascii(), json.len(), taken, &mut self.texts)
         {
-            row = Err(format!("its .json is {why}"));
+            let Said { english, korean } = why;
+            row = Err(said!("its .json is {english}", ".json: {korean}"));
         }
         if let (Some(text), Ok(taken)) = (&sample.text, &mut row) {
             match self.texts.read(text) {
                 Some(text) => add_text(taken, &text),
-                None => row = Err("its .txt is neither UTF-8 nor CP949".to_owned()),
+                None => {
+                    let Phrase { english, korean } = NO_ENCODING;
+                    row = Err(said!("its .txt is {english}", ".txt: {korean}"));
+                }
             }
         }
         let place = name.clone();

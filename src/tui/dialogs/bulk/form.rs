@@ -3,9 +3,9 @@
 
 use super::Scope;
 use super::action::{BulkAction, fields, stepped};
+use super::choices::{Choices, LABEL};
 use super::pending::{self, PendingPreview};
 use crate::record::{Change, ChangePreview, Field};
-use crate::text::width;
 use crate::tui::dialogs::completion::{self, Completion};
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
@@ -18,8 +18,6 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Cells before the texts being typed.
-const LABEL: u16 = 10;
 /// Completions are shown inside the box, above the preview.
 const OFFERS: usize = 5;
 
@@ -341,6 +339,36 @@ impl BulkForm {
         place.box_of(84, 20)
     }
 
+    /// The fields, and once one is taken what to do with it.
+    fn choices(&self, inner: Rect, words: Words) -> (Choices, Option<Choices>) {
+        let all = fields().map(|(letter, field)| (letter, words.field(field), field == self.field));
+        let asked = self.step == Step::Field;
+        let fields = Choices::new(words.bulk_field(), all, asked, inner);
+        let all = BulkAction::of(self.field);
+        let all = all.map(|(letter, action)| (letter, action.name(words), action == self.action));
+        let actions = (self.step == Step::Action)
+            .then(|| Choices::new(words.bulk_do(), all, true, fields.rest()));
+        (fields, actions)
+    }
+
+    /// Where so many completions are shown, and the first of them on screen.
+    fn offers(&self, inner: Rect, count: usize) -> (Rect, usize) {
+        let y = self.text_row(inner).y + 1;
+        let left = inner.bottom().saturating_sub(y);
+        // The preview keeps its first lines.
+        let shown = count.min(usize::from(left.saturating_sub(2)).min(OFFERS));
+        // Fewer may be offered than when it was chosen.
+        let chosen = self.chosen.map(|at| at.min(count.saturating_sub(1)));
+        let top = chosen.map_or(0, |at| (at + 1).saturating_sub(shown));
+        let area = Rect {
+            x: inner.x + LABEL - 2,
+            y,
+            width: inner.width.saturating_sub(LABEL - 2).min(48),
+            height: shown as u16,
+        };
+        (area, top)
+    }
+
     /// The rows of the texts that are asked for, from the second line on.
     fn text_row(&self, inner: Rect) -> Rect {
         let row = 1 + u16::from(self.step == Step::With);
@@ -393,6 +421,24 @@ impl Modal for BulkForm {
         Next::stay()
     }
 
+    fn click(&mut self, at: Position, place: &DialogPlace, session: &Session) -> Option<KeyCode> {
+        let inner = inner(Self::area(place), true);
+        if self.is_typing() {
+            let (area, top) = self.offers(inner, self.completions(session).len());
+            let row = top + completion::row_at(area, at)?;
+            // Tab goes on to the next one.
+            self.chosen = row.checked_sub(1);
+            return Some(KeyCode::Tab);
+        }
+        let (fields, actions) = self.choices(inner, session.words);
+        if let Some(letter) = actions.and_then(|actions| actions.letter_at(at)) {
+            return Some(KeyCode::Char(letter));
+        }
+        let letter = fields.letter_at(at)?;
+        self.step = Step::Field;
+        Some(KeyCode::Char(letter))
+    }
+
     fn paste(&mut self, text: &str, session: &mut Session) {
         if self.is_typing() {
             self.edit().insert(text);
@@ -413,26 +459,10 @@ impl Modal for BulkForm {
         let title = words.change_scope(self.scope.describe(self.records, words));
         let inner = pane(theme, area, true, &title, true, buf);
         if !self.is_typing() {
-            let fields =
-                fields().map(|(letter, field)| (letter, words.field(field), field == self.field));
-            let y = choices(
-                words.bulk_field(),
-                fields,
-                self.step == Step::Field,
-                session,
-                inner,
-                buf,
-            );
-            if self.step == Step::Action {
-                let rest = Rect {
-                    y,
-                    height: inner.bottom().saturating_sub(y),
-                    ..inner
-                };
-                let actions = BulkAction::of(self.field);
-                let actions = actions
-                    .map(|(letter, action)| (letter, action.name(words), action == self.action));
-                choices(words.bulk_do(), actions, true, session, rest, buf);
+            let (fields, actions) = self.choices(inner, words);
+            fields.draw(session, buf);
+            if let Some(actions) = actions {
+                actions.draw(session, buf);
             }
             return;
         }
@@ -469,26 +499,14 @@ impl Modal for BulkForm {
             let style = if here { theme.chip() } else { theme.text() };
             edit_line(edit, style, room, buf);
         }
-        let mut y = inner.y + 1 + rows.len() as u16;
-        let left = inner.bottom().saturating_sub(y);
         let completions = self.completions(session);
-        // The preview keeps its first lines.
-        let most = usize::from(left.saturating_sub(2)).min(OFFERS);
-        let shown = completions.len().min(most);
-        if shown > 0 {
-            // Fewer may be offered than when it was chosen.
-            let chosen = self.chosen.map(|at| at.min(completions.len() - 1));
-            let top = chosen.map_or(0, |at| (at + 1).saturating_sub(shown));
-            let offers = Rect {
-                x: inner.x + LABEL - 2,
-                y,
-                width: inner.width.saturating_sub(LABEL - 2).min(48),
-                height: shown as u16,
-            };
-            let chosen = chosen.map(|at| at - top);
-            let offered = &completions[top..top + shown];
+        let (offers, top) = self.offers(inner, completions.len());
+        let mut y = offers.y;
+        if offers.height > 0 {
+            let chosen = self.chosen.map(|at| at.min(completions.len() - 1) - top);
+            let offered = &completions[top..top + usize::from(offers.height)];
             completion::draw(offered, chosen, false, theme, offers, buf);
-            y += shown as u16;
+            y += offers.height;
         }
         let rest = Rect {
             y,
@@ -537,46 +555,4 @@ impl BulkForm {
             _ => &mut self.value,
         }
     }
-}
-
-/// A line of choices with the key of each, broken where it is too long; the line below it.
-fn choices<'a>(
-    name: &str,
-    all: impl Iterator<Item = (char, &'a str, bool)>,
-    asked: bool,
-    session: &Session,
-    area: Rect,
-    buf: &mut Buffer,
-) -> u16 {
-    let theme = &session.theme;
-    let mark = if asked { ">" } else { " " };
-    let start = put(
-        buf,
-        area.x,
-        area.y,
-        LABEL,
-        &format!("{mark} {name}"),
-        theme.dim(),
-    );
-    let start = start.max(area.x + 8);
-    let (mut x, mut y) = (start, area.y);
-    for (letter, name, here) in all {
-        let text = format!("{letter} {name}");
-        let cells = width(&text) as u16 + 2;
-        if x + cells > area.right() && x > start {
-            (x, y) = (start, y + 1);
-        }
-        if y >= area.bottom() {
-            break;
-        }
-        let style = match here {
-            true => theme.cursor(asked),
-            false => theme.text(),
-        };
-        let sign = if here { ">" } else { " " };
-        let room = area.right().saturating_sub(x);
-        put(buf, x, y, room, &format!("{sign}{text}"), style);
-        x += cells + 1;
-    }
-    y + 1
 }

@@ -1,6 +1,7 @@
 //! Dialogs that change many records in one step, after a preview.
 
 mod action;
+mod choices;
 mod form;
 mod pending;
 mod replace;

@@ -18,9 +18,31 @@ pub struct WordsLayout {
     pub examples: Rect,
     /// The names of the examples where their icons have no room.
     pub names: Rect,
+    /// What the last audit has found; of no height where there is no room.
+    pub audit: Rect,
 }
 
 pub fn layout(inner: Rect) -> WordsLayout {
+    let lines = match inner.height {
+        0..12 => 0,
+        12..30 => 1,
+        _ => 3,
+    };
+    let above = Rect {
+        height: inner.height - lines,
+        ..inner
+    };
+    WordsLayout {
+        audit: Rect {
+            y: above.bottom(),
+            height: lines,
+            ..inner
+        },
+        ..lists_and_words(above)
+    }
+}
+
+fn lists_and_words(inner: Rect) -> WordsLayout {
     let none = Rect::new(inner.x, inner.bottom(), 0, 0);
     if inner.width < WIDE {
         let line = inner.height.min(1);
@@ -36,6 +58,7 @@ pub fn layout(inner: Rect) -> WordsLayout {
             },
             examples: none,
             names: none,
+            audit: none,
         };
     }
     let lists = Rect { width: 17, ..inner };
@@ -56,6 +79,7 @@ pub fn layout(inner: Rect) -> WordsLayout {
             words,
             examples,
             names: none,
+            audit: none,
         };
     }
     WordsLayout {
@@ -70,5 +94,6 @@ pub fn layout(inner: Rect) -> WordsLayout {
             height: 1,
             ..words
         },
+        audit: none,
     }
 }

@@ -5,6 +5,7 @@ mod layout;
 mod lists;
 
 use super::{ActionOutcome, Screen, View};
+use crate::engine::Command;
 use crate::record::{Field, GroupId};
 use crate::text::{count, fit, pad, width, wrap};
 use crate::tui::dialogs::{BulkForm, Dialog};
@@ -108,7 +109,10 @@ impl Screen for Statistics {
             Action::PageDown => self.step(0, page, session),
             Action::Top => self.step(0, isize::MIN, session),
             Action::Bottom => self.step(0, isize::MAX, session),
-            Action::Statistics => return Some(ActionOutcome::show(KeyContext::Statistics)),
+            Action::Statistics => {
+                session.send(Command::Audit);
+                return Some(ActionOutcome::show(KeyContext::Statistics));
+            }
             Action::Open => return Some(self.open(session)),
             Action::RenameWord => {
                 return Some(self.about(session, |field, row, session| {
@@ -176,6 +180,7 @@ impl Screen for Statistics {
         let area = pane(theme, body, true, session.words.words_title(), true, buf);
         let layout = layout(area);
         self.draw_lists(session, layout.lists, buf);
+        draw_audit(session, layout.audit, buf);
         let rows = self.list().rows(session);
         if rows.is_empty() {
             let text = session.words.nothing_to_count();
@@ -376,5 +381,19 @@ fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
             }
         }
         y += TILE.height;
+    }
+}
+
+/// What the last audit has found, as many lines as there is room for.
+fn draw_audit(session: &Session, area: Rect, buf: &mut Buffer) {
+    let (theme, words) = (&session.theme, session.words);
+    let text = match &session.audit {
+        Some(estimate) if area.height > 1 => words.audit_brief(estimate),
+        Some(estimate) => vec![words.audit_line(estimate)],
+        None => vec![words.no_audit().to_owned()],
+    };
+    let top = area.bottom() - area.height.min(text.len() as u16);
+    for (line, y) in text.iter().zip(top..area.bottom()) {
+        put(buf, area.x, y, area.width, line, theme.dim());
     }
 }

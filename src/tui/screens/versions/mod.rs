@@ -221,7 +221,8 @@ impl Screen for Versions {
         Some(ActionOutcome::done())
     }
 
-    /// The wheel goes over versions or fields, whichever it is over; a click goes to them.
+    /// The wheel goes over versions or fields, whichever it is over; a click goes to
+    /// them, and to the version that it is on.
     fn mouse(&mut self, mouse: &MouseEvent, session: &mut Session) {
         let parts = places(session);
         let at = Position::new(mouse.column, mouse.row);
@@ -230,7 +231,15 @@ impl Screen for Versions {
             return;
         }
         match mouse.kind {
-            MouseEventKind::Down(MouseButton::Left) => self.in_fields = over_fields,
+            MouseEventKind::Down(MouseButton::Left) => {
+                self.in_fields = over_fields;
+                let view = (&session.theme, session.words);
+                let clicked = session
+                    .detail()
+                    .filter(|_| !over_fields)
+                    .and_then(|of| timeline::entry_at(view, &parts, of, self.version, at));
+                self.version = clicked.unwrap_or(self.version);
+            }
             MouseEventKind::ScrollDown => {
                 self.in_fields = over_fields;
                 self.step(1, session);

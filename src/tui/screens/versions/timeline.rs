@@ -5,9 +5,10 @@ use crate::record::{Attempt, GroupDetail, Line, Listed, Origin, Reason, Version}
 use crate::text::wrap;
 use crate::tui::screens::View;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::{keep_in_view, pane, put};
+use crate::tui::widgets::{keep_in_view, layout, pane, put};
 use crate::wording::Words;
 use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 /// Draws the timeline with the cursor on one of its entries.
@@ -27,32 +28,10 @@ pub fn draw(
         false => words.version_of(cursor + 1, listed.len(), detail.summary.title()),
     };
     let inner = pane(theme, parts.timeline, parts.borders, &title, focused, buf);
-    let cells = usize::from(inner.width.saturating_sub(2)).max(4);
-    let entries: Vec<Vec<(String, Style)>> = listed
-        .iter()
-        .map(|listed| entry(detail, listed, theme, words))
-        .collect();
-    // All that there is to say of each where it fits, else a line each.
-    let whole = entries
-        .iter()
-        .map(|entry| height(entry, cells))
-        .sum::<usize>();
-    let short = whole > usize::from(inner.height);
-    let lines: Vec<usize> = entries
-        .iter()
-        .enumerate()
-        .map(|(at, entry)| match short && at != cursor {
-            true => 1,
-            false => height(entry, cells).min(usize::from(inner.height).max(1)),
-        })
-        .collect();
+    let entries = entries(detail, listed, theme, words);
+    let Placed { lines, top, cells } = Placed::of(&entries, cursor, inner);
     let start = |at: usize| lines[..at].iter().sum::<usize>();
-    let mut top = 0;
     let rows = usize::from(inner.height).max(1);
-    if let Some(own) = lines.get(cursor) {
-        keep_in_view(&mut top, start(cursor) + own - 1, rows);
-        keep_in_view(&mut top, start(cursor), rows);
-    }
     for (at, entry) in entries.iter().enumerate() {
         let here = at == cursor;
         let wrapped = entry.iter().enumerate().flat_map(|(part, (text, style))| {
@@ -86,6 +65,72 @@ pub fn draw(
                 style,
             );
         }
+    }
+}
+
+/// The entry that a click is on.
+pub fn entry_at(
+    view: (&Theme, Words),
+    parts: &Parts,
+    detail: &GroupDetail,
+    cursor: usize,
+    at: Position,
+) -> Option<usize> {
+    let inner = layout::inner(parts.timeline, parts.borders);
+    let listed = detail.listed();
+    let entries = entries(detail, &listed, view.0, view.1);
+    let placed = Placed::of(&entries, cursor, inner);
+    let row = placed.top + usize::from(at.y.checked_sub(inner.y)?);
+    let mut end = 0;
+    let found = placed.lines.iter().position(|lines| {
+        end += lines;
+        row < end
+    });
+    found.filter(|_| inner.contains(at))
+}
+
+fn entries(
+    detail: &GroupDetail,
+    listed: &[Listed<'_>],
+    theme: &Theme,
+    words: Words,
+) -> Vec<Vec<(String, Style)>> {
+    let listed = listed.iter();
+    listed
+        .map(|listed| entry(detail, listed, theme, words))
+        .collect()
+}
+
+/// Where the entries are.
+struct Placed {
+    /// How many lines each takes.
+    lines: Vec<usize>,
+    /// The first line on screen.
+    top: usize,
+    /// The cells of a line.
+    cells: usize,
+}
+
+impl Placed {
+    fn of(entries: &[Vec<(String, Style)>], cursor: usize, inner: Rect) -> Self {
+        let cells = usize::from(inner.width.saturating_sub(2)).max(4);
+        let rows = usize::from(inner.height).max(1);
+        // All that there is to say of each where it fits, else a line each.
+        let whole: usize = entries.iter().map(|entry| height(entry, cells)).sum();
+        let short = whole > usize::from(inner.height);
+        let lines = entries.iter().enumerate();
+        let lines = lines.map(|(at, entry)| match short && at != cursor {
+            true => 1,
+            false => height(entry, cells).min(rows),
+        });
+        let lines: Vec<usize> = lines.collect();
+        let mut top = 0;
+        if let Some(own) = lines.get(cursor) {
+            let start = lines[..cursor].iter().sum::<usize>();
+            keep_in_view(&mut top, start + own - 1, rows);
+            keep_in_view(&mut top, start, rows);
+        }
+        Self { lines, top, cells }
     }
 }
 

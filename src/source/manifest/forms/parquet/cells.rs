@@ -1,7 +1,8 @@
 //! Values of Arrow columns as cells of a row.
 
-use crate::source::checks::MAX_ROW;
+use crate::source::checks::{MAX_ROW, TOO_LONG};
 use crate::source::manifest::row::Cell;
+use crate::text::Phrase;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
@@ -48,11 +49,11 @@ pub fn taken(column: &ArrayRef, index: usize) -> Cell {
 
 fn text(bytes: &[u8]) -> Cell {
     if bytes.len() > MAX_ROW {
-        return Cell::Odd("is longer than 1 MiB");
+        return Cell::Odd(TOO_LONG);
     }
     match str::from_utf8(bytes) {
         Ok(text) => Cell::Text(text.to_owned()),
-        Err(_) => Cell::Odd("is not UTF-8"),
+        Err(_) => Cell::Odd(Phrase::new("is not UTF-8", "UTF-8이 아닙니다")),
     }
 }
 

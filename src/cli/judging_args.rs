@@ -1,0 +1,120 @@
+//! The options of `audit` and `compare`, where people judge.
+
+use super::values::{OutdirArgs, VocabularyArgs, parse_share, pictures, ui_lang, whole};
+use crate::record::AuditEstimate;
+use crate::settings::{AuditOptions, BlindOptions, CompareOptions, LookOptions, PictureChoice};
+use crate::text::Language;
+use clap::Args;
+use std::path::PathBuf;
+
+/// How a screen looks; the same for the workstation and for judging.
+#[derive(Debug, Args)]
+pub struct LookArgs {
+    /// Colors: auto, dark, light, high-contrast, color-blind or a file [default: auto]
+    #[arg(long, value_name = "NAME|FILE", env = "LABELER_THEME")]
+    pub theme: Option<String>,
+    /// Icons on the screen: auto, kitty, sixel, iterm, blocks or none [default: auto]
+    #[arg(long, value_name = "HOW", env = "LABELER_PICTURES", value_parser = pictures())]
+    pub pictures: Option<PictureChoice>,
+    /// Language of the screen: ko or en [default: that of the locale]
+    #[arg(long, value_name = "L", env = "LABELER_UI_LANG", value_parser = ui_lang())]
+    pub ui_lang: Option<Language>,
+}
+
+impl From<LookArgs> for LookOptions {
+    fn from(args: LookArgs) -> Self {
+        Self {
+            theme: args.theme,
+            pictures: args.pictures.unwrap_or_default(),
+            language: args
+                .ui_lang
+                .unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok())),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    pub outdir: OutdirArgs,
+    /// How many records are drawn; a larger number later adds to them
+    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
+    pub sample: u32,
+    /// Which sample; another number begins another audit [default: the one that was judged last]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How wide the interval of the error rate is to be: 0.05 is five points
+    #[arg(long, value_name = "W", default_value_t = AuditEstimate::WIDTH, allow_negative_numbers = true, value_parser = parse_share)]
+    pub width: f64,
+    /// Print the present estimate as one JSON object; no terminal needed
+    #[arg(long)]
+    pub json: bool,
+    /// Where the images are now, if not where the source found them
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    #[command(flatten)]
+    pub look: LookArgs,
+    #[command(flatten)]
+    pub vocabulary: VocabularyArgs,
+}
+
+impl From<AuditArgs> for AuditOptions {
+    fn from(args: AuditArgs) -> Self {
+        Self {
+            outdir: args.outdir.outdir,
+            sample: args.sample as usize,
+            seed: args.seed,
+            width: args.width,
+            json: args.json,
+            images: args.images,
+            look: args.look.into(),
+            vocabulary: args.vocabulary.vocabulary,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// An outdir or a labels.jsonl
+    pub a: PathBuf,
+    /// Another one
+    pub b: PathBuf,
+    /// One JSON object instead of a table; with --blind, of the votes so far
+    #[arg(long)]
+    pub json: bool,
+    /// Vote for the better text of each image, without knowing whose it is
+    #[arg(long)]
+    pub blind: bool,
+    /// With --blind: where the votes are kept; those that are there count
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "compare-votes.jsonl",
+        requires = "blind"
+    )]
+    pub votes: PathBuf,
+    /// With --blind: of the order of images and texts
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "blind")]
+    pub seed: u64,
+    /// With --blind: where the images are, if not where the records say
+    #[arg(long, value_name = "DIR", requires = "blind")]
+    pub images: Option<PathBuf>,
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+impl From<CompareArgs> for CompareOptions {
+    fn from(args: CompareArgs) -> Self {
+        Self {
+            a: args.a,
+            b: args.b,
+            json: args.json,
+            blind: args.blind.then(|| BlindOptions {
+                votes: args.votes,
+                seed: args.seed,
+                images: args.images,
+                look: args.look.into(),
+            }),
+        }
+    }
+}

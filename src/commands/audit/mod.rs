@@ -1,0 +1,161 @@
+//! `labeler-tui audit`: a person judges a random sample of the committed records, blind.
+
+use super::{find_image, lock_journal, words_of, write_out};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::record::{AuditEstimate, GroupId, Verdict};
+use crate::settings::AuditOptions;
+use crate::store::{DrawnRecord, Journal, copy_to_read};
+use crate::text::{count, for_line, pad};
+use crate::tui::Exit;
+use crate::tui::judging::{self, Ballot, Card, Choice, Deck, Outcome, Question};
+use crate::wording::Words;
+use std::io::Write;
+
+/// Rows of the table of strata.
+const STRATA: usize = 12;
+
+/// Has the sample judged, and prints what that says of all records; with `--json` only prints it.
+pub fn run(options: &AuditOptions, out: &mut dyn Write) -> Result<Exit> {
+    let vocabulary = words_of(&options.outdir, options.vocabulary.as_deref())?;
+    if options.json {
+        let copy = copy_to_read(&options.outdir, vocabulary)?;
+        let seed = seed(options, &copy.journal)?;
+        let estimate = copy.journal.audit(Some(seed), options.width)?;
+        let json = serde_json::to_string(&estimate);
+        let json = json.context(ErrorKind::Internal, "writing the estimate")?;
+        write_out(out, format!("{json}\n").as_bytes())?;
+        return Ok(Exit::ByOperator);
+    }
+    // A bad theme or a missing terminal is said before anything is opened.
+    let palette = judging::prepare(&options.look)?;
+    let mut journal = lock_journal(&options.outdir, &vocabulary)?;
+    let seed = seed(options, &journal)?;
+    let sample = journal.audit_sample(seed, options.sample)?;
+    if sample.is_empty() {
+        let cause = format!(
+            "there is no committed record without a reason in {}",
+            options.outdir.display()
+        );
+        return Err(Error::new(ErrorKind::Usage, cause)
+            .with_hint("an audit judges committed records; commit some first"));
+    }
+    let deck = deck(options, &journal, &sample)?;
+    let mut audit = Audit {
+        journal: &mut journal,
+        sample: &sample,
+        seed,
+        width: options.width,
+    };
+    let exit = judging::judge(palette, &options.look, deck, &mut audit, None)?;
+    if let Some(estimate) = journal.audit(Some(seed), options.width)? {
+        write_out(out, text(&estimate).as_bytes())?;
+    }
+    Ok(exit)
+}
+
+/// That of the audit that is gone on with, or of the first one.
+fn seed(options: &AuditOptions, journal: &Journal) -> Result<u64> {
+    Ok(match options.seed {
+        Some(seed) => seed,
+        None => journal.newest_audit()?.unwrap_or_default(),
+    })
+}
+
+fn deck(options: &AuditOptions, journal: &Journal, sample: &[DrawnRecord]) -> Result<Deck> {
+    let cards = sample.iter().map(|drawn| {
+        let (item, _) = journal.item(drawn.group)?;
+        let first = journal.version_text(drawn.group, drawn.version)?;
+        let about = [&item.item_part, &item.item_description];
+        let about: Vec<&str> = about.into_iter().flatten().map(String::as_str).collect();
+        let images = options.images.as_deref();
+        let known = item.file.filter(|_| images.is_none());
+        Ok(Card {
+            picture: known.or_else(|| find_image(&item.image_path, images, &options.outdir)),
+            name: item.item_name,
+            about: (!about.is_empty()).then(|| about.join(" · ")),
+            first: first.unwrap_or_default(),
+            second: None,
+        })
+    });
+    let cards: Vec<Card> = cards.collect::<Result<_>>()?;
+    let mut judged: Vec<(usize, usize, Choice)> = sample
+        .iter()
+        .enumerate()
+        .filter_map(|(card, drawn)| {
+            let (time, judgment) = drawn.judged?;
+            Some((time, card, choice(judgment.verdict)))
+        })
+        .collect();
+    judged.sort_unstable_by_key(|(time, ..)| *time);
+    Ok(Deck {
+        question: Question::IsRight,
+        cards,
+        judged: judged
+            .into_iter()
+            .map(|(_, card, choice)| (card, choice))
+            .collect(),
+        about: options.outdir.display().to_string(),
+    })
+}
+
+fn choice(verdict: Verdict) -> Choice {
+    match verdict {
+        Verdict::Right => Choice::One,
+        Verdict::Wrong(field) => Choice::Field(field),
+        Verdict::Unsure => Choice::Neither,
+    }
+}
+
+/// Where judgments of an audit go: into the journal.
+struct Audit<'a> {
+    journal: &'a mut Journal,
+    sample: &'a [DrawnRecord],
+    seed: u64,
+    width: f64,
+}
+
+impl Ballot for Audit<'_> {
+    fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
+        let verdict = match choice {
+            Some(Choice::One) => Some(Verdict::Right),
+            Some(Choice::Field(field)) => Some(Verdict::Wrong(field)),
+            Some(Choice::Neither | Choice::Two) => Some(Verdict::Unsure),
+            None => None,
+        };
+        let (group, version): (GroupId, i64) = (self.sample[card].group, self.sample[card].version);
+        self.journal.judge(self.seed, group, version, verdict)
+    }
+
+    fn outcome(&self) -> Result<Option<Outcome>> {
+        let estimate = self.journal.audit(Some(self.seed), self.width)?;
+        Ok(estimate.map(|estimate| Outcome::Audit(Box::new(estimate))))
+    }
+}
+
+/// The estimate with its strata.
+fn text(estimate: &AuditEstimate) -> String {
+    let mut text = String::new();
+    for line in Words::ENGLISH.audit_lines(estimate) {
+        text.push_str(&for_line(&line));
+        text.push('\n');
+    }
+    let judged = estimate.strata.iter().filter(|of| of.error.of > 0);
+    let judged: Vec<_> = judged.take(STRATA).collect();
+    if judged.is_empty() {
+        return text;
+    }
+    text.push_str("\nsource           type             records  judged  wrong\n");
+    for of in judged {
+        let item_type = of.stratum.item_type.as_deref().unwrap_or("-");
+        text.push_str(&format!(
+            "{} {} {:>7} {:>7}  {:>5}  {}\n",
+            pad(of.stratum.source_type.as_str(), 16),
+            pad(&for_line(item_type), 16),
+            count(of.records),
+            of.error.of,
+            of.error.hits,
+            of.error
+        ));
+    }
+    text
+}

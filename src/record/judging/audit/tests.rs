@@ -1,0 +1,221 @@
+use super::*;
+use crate::record::SourceType;
+use crate::record::judging::drawn;
+use std::collections::HashSet;
+
+/// So many records of a type, of which one of so many is wrong.
+const KINDS: [(&str, SourceType, u64, u64); 5] = [
+    ("hat", SourceType::Cash, 900, 50),
+    ("hat", SourceType::EquipmentShape, 500, 20),
+    ("weapon", SourceType::EquipmentShape, 400, 8),
+    ("ring", SourceType::Cash, 150, 3),
+    ("pet", SourceType::Cash, 50, 2),
+];
+
+struct World {
+    population: Vec<Candidate>,
+    wrong: HashSet<GroupId>,
+}
+
+fn world() -> World {
+    let mut world = World {
+        population: Vec::new(),
+        wrong: HashSet::new(),
+    };
+    for (item_type, source_type, records, one_of) in KINDS {
+        for number in 0..records {
+            let group = GroupId(world.population.len() as i64 + 1);
+            let is_wrong = number % one_of == 0;
+            if is_wrong {
+                world.wrong.insert(group);
+            }
+            // Wrong ones are more uncertain, most of them.
+            let uncertainty = match (is_wrong, number % 7) {
+                (true, _) => 0.35,
+                (false, 0) => 0.4,
+                (false, n) => 0.02 * n as f32,
+            };
+            world.population.push(Candidate {
+                group,
+                version: group.0 * 10,
+                stratum: Stratum {
+                    source_type,
+                    item_type: Some(item_type.to_owned()),
+                },
+                uncertainty,
+            });
+        }
+    }
+    world
+}
+
+impl World {
+    /// The truth about the first records of the sample.
+    fn judge(&self, seed: u64, sample: usize) -> Vec<Judgment> {
+        let order = drawn(&self.population, seed).into_iter().take(sample);
+        let judgment = |place: usize| {
+            let candidate = &self.population[place];
+            Judgment {
+                group: candidate.group,
+                version: candidate.version,
+                verdict: match self.wrong.contains(&candidate.group) {
+                    true => Verdict::Wrong(Field::Colors),
+                    false => Verdict::Right,
+                },
+            }
+        };
+        order.map(judgment).collect()
+    }
+
+    fn truth(&self) -> f64 {
+        self.wrong.len() as f64 / self.population.len() as f64
+    }
+}
+
+/// The error of an estimate, without all that is said besides.
+fn error(world: &World, judgments: &[Judgment]) -> Rate {
+    Counted::of(&world.population, judgments).rate(|_| true)
+}
+
+#[test]
+fn the_interval_covers_the_truth_in_94_of_100_audits() {
+    let world = world();
+    let truth = world.truth();
+    let mut covered = [0; 2];
+    for seed in 0..1000 {
+        let judgments = world.judge(seed, 200);
+        for (covered, sample) in covered.iter_mut().zip([50, 200]) {
+            let error = error(&world, &judgments[..sample]);
+            *covered += u32::from((error.low..=error.high).contains(&truth));
+        }
+    }
+    assert!(covered.iter().all(|covered| *covered >= 940), "{covered:?}");
+}
+
+#[test]
+fn an_audit_that_stops_when_the_interval_is_narrow_covers_the_truth_too() {
+    let world = world();
+    let truth = world.truth();
+    let mut covered = 0;
+    let mut judged = 0;
+    for seed in 0..200 {
+        let judgments = world.judge(seed, 600);
+        // As an operator does who judges as many as it says are missing, and looks again.
+        let mut so_far = 0;
+        let found = loop {
+            let error = error(&world, &judgments[..so_far]);
+            match more(&error, 0.08, 600) {
+                0 => break error,
+                more => so_far += more as usize,
+            }
+        };
+        covered += u32::from((found.low..=found.high).contains(&truth));
+        judged += so_far;
+    }
+    assert!(covered >= 188, "{covered} of 200");
+    assert!((16_000..70_000).contains(&judged), "{judged}");
+}
+
+#[test]
+fn an_estimate_counts_by_stratum_field_and_uncertainty() {
+    let world = world();
+    let estimate = AuditEstimate::new(&world.population, &world.judge(1, 400), 1, 0.05);
+    assert_eq!((estimate.records, estimate.judged), (2000, 400));
+    assert_eq!(estimate.right + estimate.wrong, 400);
+    let field = FieldCount {
+        field: Field::Colors,
+        records: estimate.wrong,
+    };
+    assert_eq!(estimate.wrong_fields, [field]);
+    assert_eq!(estimate.strata.len(), KINDS.len());
+    assert_eq!(estimate.strata[0].records, 900);
+    let judged: u64 = estimate.strata.iter().map(|of| of.error.of).sum();
+    assert_eq!(judged, 400);
+    let tenths: Vec<u8> = estimate.uncertainty.iter().map(|of| of.tenth).collect();
+    assert_eq!(tenths, [0, 1, 3, 4]);
+    let threshold = estimate.threshold.unwrap();
+    assert_eq!(threshold.uncertainty, 0.35);
+    assert_eq!((threshold.below.hits, threshold.found), (0, 1.0));
+    assert!(threshold.above.low > 0.1, "{threshold:?}");
+}
+
+#[test]
+fn where_uncertainty_says_nothing_there_is_no_threshold() {
+    let mut world = world();
+    for (at, candidate) in world.population.iter_mut().enumerate() {
+        candidate.uncertainty = (at % 10) as f32 / 10.0;
+    }
+    let estimate = AuditEstimate::new(&world.population, &world.judge(1, 200), 1, 0.05);
+    assert_eq!(estimate.threshold, None);
+}
+
+#[test]
+fn what_was_changed_after_it_was_judged_does_not_count_and_is_told() {
+    let mut world = world();
+    let judgments = world.judge(3, 200);
+    let before = AuditEstimate::new(&world.population, &judgments, 3, 0.05);
+    assert_eq!((before.outdated, before.error_before_changes), (0, None));
+    // The operator fixes all that were found wrong, and nothing else.
+    for judgment in &judgments {
+        if matches!(judgment.verdict, Verdict::Wrong(_)) {
+            let place = judgment.group.0 as usize - 1;
+            world.population[place].version += 1;
+        }
+    }
+    let after = AuditEstimate::new(&world.population, &judgments, 3, 0.05);
+    assert_eq!((after.wrong, after.outdated), (0, before.wrong));
+    assert_eq!(after.judged, 200 - before.wrong);
+    // Of the records that nobody has judged it says the same as before.
+    assert_eq!(after.error_before_changes, Some(before.error));
+    let counting = judged(&world.population, &judgments);
+    assert_eq!(counting.len() as u64, after.judged);
+}
+
+#[test]
+fn a_later_judgment_stands_for_the_earlier_one_and_unsure_is_neither() {
+    let world = world();
+    let first = &world.population[0];
+    let says = |verdict| Judgment {
+        group: first.group,
+        version: first.version,
+        verdict,
+    };
+    let of = |judgments: &[Judgment]| AuditEstimate::new(&world.population, judgments, 0, 0.05);
+    let both = of(&[says(Verdict::Wrong(Field::TagsKo)), says(Verdict::Right)]);
+    assert_eq!((both.judged, both.right, both.wrong), (1, 1, 0));
+    let unsure = of(&[says(Verdict::Unsure)]);
+    assert_eq!((unsure.judged, unsure.unsure), (1, 1));
+    assert_eq!((unsure.error.of, unsure.error.rate), (0, None));
+    assert_eq!(unsure.error_with_unsure.unwrap().hits, 1);
+}
+
+#[test]
+fn it_says_how_many_more_judgments_a_width_takes() {
+    let of = |hits, judged, width| more(&Rate::new(hits, judged), width, 8000);
+    // Nothing is judged: by a rate of one in twenty.
+    let first = of(0, 0, 0.06);
+    assert!((200..300).contains(&first), "{first}");
+    assert!(of(0, 0, 0.03) > of(0, 0, 0.06));
+    assert!(of(10, 200, 0.05) < of(0, 0, 0.05));
+    assert_eq!(of(2, 1000, 0.05), 0);
+    // All that there are.
+    assert_eq!(more(&Rate::new(5, 10), 0.05, 300), 290);
+    // Judging so many at that rate does it.
+    let needed = of(10, 200, 0.05);
+    let hits = 10.0 + needed as f64 * 11.0 / 220.0;
+    assert!(Rate::new(hits.round() as u64, 200 + needed).width() <= 0.052);
+}
+
+#[test]
+fn a_verdict_is_read_as_it_is_written() {
+    for verdict in [
+        Verdict::Right,
+        Verdict::Unsure,
+        Verdict::Wrong(Field::Colors),
+    ] {
+        let field = verdict.field().map(Field::key);
+        assert_eq!(Verdict::parse(verdict.name(), field), Some(verdict));
+    }
+    assert_eq!(Verdict::parse("wrong", None), None);
+    assert_eq!(Verdict::parse("taken_back", None), None);
+}

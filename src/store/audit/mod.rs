@@ -1,0 +1,136 @@
+//! Audits: which committed records may be drawn, and what people judged of them.
+
+use super::errors::doing;
+use super::tables::computed::signals_of;
+use super::tables::drafts::{read_draft, reasons_of};
+use super::tables::from_json;
+use super::tables::groups::IS_DISPLACED;
+use super::tables::judgments::{newest_seed, read_judgments};
+use crate::error::Result;
+use crate::record::{
+    AuditEstimate, Candidate, Estimator, Field, GroupId, Judgment, Labels, Signal, SourceType,
+    Stratum, drawn, judged,
+};
+use crate::store::errors::unreadable;
+use rusqlite::Connection;
+
+/// A record of the sample of an audit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawnRecord {
+    pub group: GroupId,
+    /// The version of its text that is committed.
+    pub version: i64,
+    /// The judgment that counts, and its place in the order of time.
+    pub judged: Option<(usize, Judgment)>,
+}
+
+/// The first records of the sample with this seed, or all there are.
+pub fn sample(
+    db: &Connection,
+    estimator: &Estimator,
+    seed: u64,
+    size: usize,
+) -> Result<Vec<DrawnRecord>> {
+    let population = population(db, estimator)?;
+    let judgments = read_judgments(db, seed)?;
+    let judged = judged(&population, &judgments);
+    let order = drawn(&population, seed).into_iter().take(size);
+    let record = |place: usize| {
+        let Candidate { group, version, .. } = population[place];
+        let found = judged.get(&group);
+        DrawnRecord {
+            group,
+            version,
+            judged: found.map(|at| (*at, judgments[*at])),
+        }
+    };
+    Ok(order.map(record).collect())
+}
+
+/// What the audit with this seed has found, or without one the audit that was judged last; `None`
+/// where nobody has judged anything.
+pub fn estimate(
+    db: &Connection,
+    estimator: &Estimator,
+    seed: Option<u64>,
+    width: f64,
+) -> Result<Option<AuditEstimate>> {
+    let Some(seed) = seed.map_or_else(|| newest_seed(db), |seed| Ok(Some(seed)))? else {
+        return Ok(None);
+    };
+    let judgments = read_judgments(db, seed)?;
+    let population = population(db, estimator)?;
+    Ok(Some(AuditEstimate::new(
+        &population,
+        &judgments,
+        seed,
+        width,
+    )))
+}
+
+/// The committed records without a reason, in source order.
+pub fn population(db: &Connection, estimator: &Estimator) -> Result<Vec<Candidate>> {
+    struct Row {
+        group: i64,
+        source_type: String,
+        version: i64,
+        reasons: String,
+        duplicate: bool,
+        labels: String,
+        signals: Option<String>,
+    }
+    let mut select = db
+        .prepare_cached(&format!(
+            "SELECT g.id, g.source_type, r.draft, coalesce(c.reasons, d.reasons), h.duplicate,
+                 d.labels,
+                 CASE WHEN json_valid(h.head) AND json_extract(h.head, '$.draft') = r.draft
+                     THEN h.signals END
+             FROM groups g
+             JOIN heads h ON h.group_id = g.id
+             JOIN records r ON r.id = h.record
+             JOIN drafts d ON d.id = r.draft
+             LEFT JOIN checks c ON c.draft = d.id
+             WHERE r.made_by <> 'unread' AND NOT {IS_DISPLACED}
+             ORDER BY g.ord, g.id"
+        ))
+        .map_err(doing("reading the records"))?;
+    let rows = select
+        .query_map([], |row| {
+            Ok(Row {
+                group: row.get(0)?,
+                source_type: row.get(1)?,
+                version: row.get(2)?,
+                reasons: row.get(3)?,
+                duplicate: row.get(4)?,
+                labels: row.get(5)?,
+                signals: row.get(6)?,
+            })
+        })
+        .map_err(doing("reading the records"))?;
+    let mut all = Vec::new();
+    for row in rows {
+        let row = row.map_err(doing("reading the records"))?;
+        // An equal label is that of the present draft.
+        let is_draft = row.signals.is_some();
+        if !reasons_of(&row.reasons, row.duplicate && is_draft).is_empty() {
+            continue;
+        }
+        let group = GroupId(row.group);
+        let labels: Labels = from_json(&row.labels)?;
+        let signals: Vec<Signal> = match &row.signals {
+            Some(signals) => from_json(signals)?,
+            None => signals_of(db, group, &read_draft(db, row.version)?)?,
+        };
+        all.push(Candidate {
+            group,
+            version: row.version,
+            stratum: Stratum {
+                source_type: SourceType::parse(&row.source_type)
+                    .ok_or_else(|| unreadable("reading a group", row.source_type))?,
+                item_type: labels.text(Field::ItemTypeGuess).map(str::to_owned),
+            },
+            uncertainty: estimator.uncertainty(&[], &signals),
+        });
+    }
+    Ok(all)
+}

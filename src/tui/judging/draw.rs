@@ -1,0 +1,361 @@
+//! What stands on the screen: how far it is, the icon, the texts, the keys.
+
+use super::layout::JudgingLayout;
+use super::screen::JudgingScreen;
+use super::{Card, Outcome, Question};
+use crate::record::{Field, Labels};
+use crate::text::{count, fit, pad, particles, width, words as words_of};
+use crate::tui::keymap::Key;
+use crate::tui::widgets::layout::{self as widgets_layout, centered};
+use crate::tui::widgets::{
+    Piece, Pieces, draw_pieces, lines, normalize_wide, pane, paragraph, put, wrap_styled,
+};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use std::collections::HashSet;
+
+/// Cells of a bar that shows how far it is.
+const BAR: usize = 12;
+/// Cells of the names of fields, and of the digits before them.
+const NAMES: usize = 9;
+const DIGITS: usize = 2;
+
+pub fn draw(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
+    if screen.is_too_small() {
+        let (width, height) = widgets_layout::LEAST;
+        let text = screen.words.too_small(width, height);
+        return paragraph(&text, screen.theme.bad(), area, buf);
+    }
+    let placed = screen.layout();
+    header(screen, placed.frame.header, buf);
+    match screen.card() {
+        Some(card) => draw_card(screen, card, &placed, buf),
+        None => end(screen, placed.frame.body, buf),
+    }
+    draw_pieces(
+        &hint_pieces(screen, placed.frame.hints),
+        placed.frame.hints.y,
+        buf,
+    );
+    normalize_wide(buf);
+}
+
+fn header(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
+    let (theme, words) = (&screen.theme, screen.words);
+    let (judged, all) = (screen.judged(), screen.deck.cards.len());
+    let what = match screen.deck.question {
+        Question::IsRight => words.audit_title(),
+        Question::WhichIsBetter => words.blind_title(),
+    };
+    let mut pieces = Pieces::<Key>::of(area);
+    pieces.add(&format!("[{what}]"), theme.title(), None);
+    let full = (judged * BAR).checked_div(all).unwrap_or(BAR);
+    let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR - full));
+    let far = format!(" {}/{} ", count(judged as u64), count(all as u64));
+    pieces.add(&far, theme.text(), None);
+    pieces.add(&bar, theme.accent(), None);
+    let room = usize::from(area.right().saturating_sub(pieces.x + 2));
+    let about = fit(&screen.deck.about, room);
+    pieces.x = area.right() - width(&about) as u16;
+    pieces.add(&about, theme.dim(), None);
+    draw_pieces(&pieces.all, area.y, buf);
+}
+
+fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
+    let (theme, words) = (&screen.theme, screen.words);
+    if placed.picture.width > 0 {
+        let title = fit(
+            &card.name,
+            usize::from(placed.picture.width.saturating_sub(4)),
+        );
+        pane(theme, placed.picture, placed.borders, &title, false, buf);
+        // What the text has to name.
+        let (x, cells) = match placed.borders {
+            true => (placed.picture.x + 2, placed.picture.width.saturating_sub(4)),
+            false => (placed.picture.x + 1, placed.picture.width.saturating_sub(2)),
+        };
+        put(buf, x, placed.picture.y, cells, &title, theme.title());
+        icon(screen, card, placed, buf);
+    }
+    if screen.is_zoomed() {
+        return;
+    }
+    for (at, text) in [Some(&card.first), card.second.as_ref()]
+        .into_iter()
+        .enumerate()
+    {
+        let Some(text) = text else { continue };
+        let title = match screen.deck.question {
+            _ if screen.asks_field => words.which_field().to_owned(),
+            Question::IsRight => words.is_right().to_owned(),
+            Question::WhichIsBetter => format!("{}", at + 1),
+        };
+        let area = placed.texts[at];
+        let title = match (placed.picture.width, at) {
+            // Nothing else names the item.
+            (0, 0) => format!("{title}  {}", card.name),
+            _ => title,
+        };
+        let title = fit(&title, usize::from(area.width.saturating_sub(4)));
+        pane(theme, area, placed.borders, &title, screen.asks_field, buf);
+        let room = placed.text(at);
+        let rows = rows(screen, card, text, usize::from(room.width));
+        let all: Vec<Line> = rows.into_iter().map(|(_, line)| line).collect();
+        lines(&all, screen.top, room, buf);
+    }
+}
+
+fn icon(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
+    let (theme, words) = (&screen.theme, screen.words);
+    let room = placed.icon();
+    if card.picture.is_none() {
+        put(
+            buf,
+            room.x,
+            room.y,
+            room.width,
+            words.no_picture_file(),
+            theme.dim(),
+        );
+        return;
+    }
+    let key = screen.shown_picture();
+    match key.and_then(|key| screen.pictures.get(&key)) {
+        Some(Ok(picture)) => screen.pictures.draw(picture, room, &[], theme, buf),
+        Some(Err(why)) => {
+            let text = words.no_picture_because(words.said(why));
+            paragraph(&text, theme.bad(), room, buf);
+        }
+        None => {
+            put(buf, room.x, room.y, room.width, "...", theme.dim());
+        }
+    }
+}
+
+/// The lines of a text, each with the field that it is of.
+fn rows(
+    screen: &JudgingScreen,
+    card: &Card,
+    text: &Labels,
+    cells: usize,
+) -> Vec<(Option<Field>, Line<'static>)> {
+    let (theme, words) = (&screen.theme, screen.words);
+    let other = match std::ptr::eq(text, &raw const card.first) {
+        true => card.second.as_ref(),
+        false => Some(&card.first),
+    };
+    // Where names and texts do not fit beside each other, the label goes without its name.
+    let names = match (cells >= 34, screen.asks_field) {
+        (false, _) => 0,
+        (true, false) => NAMES,
+        (true, true) => NAMES + DIGITS,
+    };
+    let mut rows = Vec::new();
+    let mut same = Vec::new();
+    for (number, field) in JudgingScreen::fields(card).into_iter().enumerate() {
+        let values = text.values(field);
+        if other.is_some_and(|other| other.values(field) == values) {
+            if !values.is_empty() {
+                same.push(words.field(field));
+            }
+            continue;
+        }
+        let name = match screen.asks_field {
+            true => format!("{} {}", number + 1, words.field(field)),
+            false => words.field(field).to_owned(),
+        };
+        let style = match screen.asks_field {
+            true => theme.key(),
+            false => theme.dim(),
+        };
+        let parts = parts(screen, field, values, other);
+        let mut parts: Vec<(&str, Style)> = parts
+            .iter()
+            .map(|(part, style)| (part.as_str(), *style))
+            .collect();
+        let head = format!("{name} ");
+        if names == 0 && (screen.asks_field || field != Field::LabelKo) {
+            parts.insert(0, (&head, style));
+        }
+        for (line, spans) in wrap_styled(&parts, cells - names).into_iter().enumerate() {
+            let mut all = Vec::new();
+            if names > 0 {
+                let name = if line == 0 { name.as_str() } else { "" };
+                all.push(Span::styled(pad(&fit(name, names - 1), names), style));
+            }
+            all.extend(spans);
+            rows.push((Some(field), Line::from(all)));
+        }
+    }
+    if !same.is_empty() {
+        let text = words.same_in_both(same.join(", "));
+        rows.push((None, Line::styled(fit(&text, cells), theme.dim())));
+    }
+    if other.is_none()
+        && let Some(about) = &card.about
+    {
+        rows.push((None, Line::default()));
+        for spans in wrap_styled(&[(about, theme.dim())], cells) {
+            rows.push((None, Line::from(spans)));
+        }
+    }
+    rows
+}
+
+/// The values of a field; what the other text does not say stands out.
+fn parts(
+    screen: &JudgingScreen,
+    field: Field,
+    values: &[String],
+    other: Option<&Labels>,
+) -> Vec<(String, Style)> {
+    let theme = &screen.theme;
+    if values.is_empty() {
+        return vec![("-".to_owned(), theme.dim())];
+    }
+    let Some(other) = other else {
+        return vec![(values.join(" · "), theme.text())];
+    };
+    if field.is_list() {
+        let there: HashSet<&String> = other.values(field).iter().collect();
+        let mut parts = Vec::new();
+        for (at, value) in values.iter().enumerate() {
+            if at > 0 {
+                parts.push((" · ".to_owned(), theme.dim()));
+            }
+            let style = match there.contains(value) {
+                true => theme.text(),
+                false => theme.accent(),
+            };
+            parts.push((value.clone(), style));
+        }
+        return parts;
+    }
+    let stem = |word: &str| particles::stem(word).to_lowercase();
+    let other = other.text(field).unwrap_or_default();
+    let there: HashSet<String> = words_of(other).map(stem).collect();
+    let text = values.first().map_or("", String::as_str);
+    let mut parts = Vec::new();
+    for word in text.split_inclusive(' ') {
+        let style = match words_of(word).map(stem).all(|word| there.contains(&word)) {
+            true => theme.text(),
+            false => theme.accent(),
+        };
+        parts.push((word.to_owned(), style));
+    }
+    parts
+}
+
+/// The field whose lines a click is on.
+pub fn field_at(screen: &JudgingScreen, placed: &JudgingLayout, at: Position) -> Option<Field> {
+    let room = placed.text(0);
+    let card = screen.card().filter(|_| room.contains(at))?;
+    let rows = rows(screen, card, &card.first, usize::from(room.width));
+    rows.get(screen.top + usize::from(at.y - room.y))?.0
+}
+
+/// How far the texts can be scrolled.
+pub fn most_scroll(screen: &JudgingScreen) -> usize {
+    let Some(card) = screen.card() else { return 0 };
+    let placed = screen.layout();
+    let texts = [Some(&card.first), card.second.as_ref()];
+    let beyond = texts.into_iter().enumerate().filter_map(|(at, text)| {
+        let room = placed.text(at);
+        let rows = rows(screen, card, text?, usize::from(room.width)).len();
+        Some(rows.saturating_sub(usize::from(room.height)))
+    });
+    match screen.is_zoomed() {
+        true => 0,
+        false => beyond.max().unwrap_or(0),
+    }
+}
+
+/// What all judgments have come to.
+fn end(screen: &JudgingScreen, body: Rect, buf: &mut Buffer) {
+    let (theme, words) = (&screen.theme, screen.words);
+    let mut text = match &screen.outcome {
+        Some(Outcome::Audit(estimate)) => words.audit_lines(estimate),
+        Some(Outcome::Votes(tally)) => words.vote_lines(tally),
+        None => vec![words.nothing_to_judge().to_owned()],
+    };
+    text.insert(0, words.all_judged().to_owned());
+    let width = body.width.saturating_sub(4).min(90);
+    let all: Vec<Line> = text
+        .iter()
+        .enumerate()
+        .flat_map(|(at, line)| {
+            let style = match at {
+                0 => theme.title(),
+                _ => theme.text(),
+            };
+            let spans = wrap_styled(&[(line, style)], usize::from(width));
+            spans.into_iter().map(Line::from)
+        })
+        .collect();
+    let area = centered(body, width, (all.len() as u16).min(body.height));
+    lines(&all, 0, area, buf);
+}
+
+/// The keys that work now; each may be clicked.
+pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
+    let (theme, words) = (&screen.theme, screen.words);
+    let mut line = Pieces::of(area);
+    if let Some(notice) = screen.notices.current() {
+        let style = if notice.bad {
+            theme.bad()
+        } else {
+            theme.good()
+        };
+        line.add(&notice.text, style, None);
+        line.x += 2;
+    }
+    let mut keys: Vec<(&str, &str)> = Vec::new();
+    if screen.card().is_none() {
+        keys.push(("Enter", words.leaves()));
+    } else if screen.asks_field {
+        let fields = screen
+            .card()
+            .map_or(0, |card| JudgingScreen::fields(card).len());
+        line.add(&format!("1-{fields} "), theme.key(), None);
+        line.add(words.the_wrong_field(), theme.dim(), None);
+        line.x += 2;
+        keys.push(("Esc", words.cancels()));
+    } else {
+        match screen.deck.question {
+            Question::IsRight => keys.extend([
+                ("1", words.verdict_right()),
+                ("2", words.verdict_wrong()),
+                ("0", words.verdict_unsure()),
+            ]),
+            Question::WhichIsBetter => keys.extend([
+                ("1", words.first_is_better()),
+                ("2", words.second_is_better()),
+                ("0", words.neither_is_better()),
+            ]),
+        }
+    }
+    if screen.top < most_scroll(screen) {
+        keys.push(("Down", words.more_text()));
+    }
+    if screen.can_go_back() && !screen.asks_field {
+        keys.push(("u", words.takes_back()));
+    }
+    if screen.card().is_some() && !screen.asks_field {
+        keys.push(("z", words.zooms()));
+        keys.push(("b", words.changes_ground()));
+        keys.push(("q", words.leaves()));
+    }
+    for (key, what) in keys {
+        let cells = width(key) + 1 + width(what);
+        if cells > usize::from(area.right().saturating_sub(line.x)) {
+            break;
+        }
+        let press = Key::parse(key).ok();
+        line.add(&format!("{key} "), theme.key(), press);
+        line.add(what, theme.dim(), press);
+        line.x += 2;
+    }
+    line.all
+}

@@ -1,0 +1,164 @@
+//! Where the icon and the texts are, for any size.
+
+use crate::tui::widgets::layout::{Frame, frame, has_borders, inner};
+use ratatui::layout::Rect;
+
+/// From this width on two texts stand side by side.
+const SIDE_BY_SIDE: u16 = 96;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JudgingLayout {
+    pub frame: Frame,
+    /// Whether panes have a border, or only a title.
+    pub borders: bool,
+    /// The pane of the icon; of no size where none is shown.
+    pub picture: Rect,
+    /// The panes of the texts; of no size while the icon fills the screen, and the second one where
+    /// there is only one text.
+    pub texts: [Rect; 2],
+}
+
+/// What is to be placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    pub two_texts: bool,
+    pub pictures: bool,
+    /// The icon fills the screen.
+    pub zoomed: bool,
+}
+
+pub fn layout(area: Rect, shown: Shown) -> JudgingLayout {
+    let frame = frame(area);
+    let body = frame.body;
+    let borders = has_borders(body);
+    let none = Rect::new(body.x, body.y, 0, 0);
+    if shown.zoomed && shown.pictures {
+        return JudgingLayout {
+            frame,
+            borders,
+            picture: body,
+            texts: [none; 2],
+        };
+    }
+    let (picture, text) = match shown.pictures {
+        true => split(body),
+        false => (none, body),
+    };
+    let texts = match (shown.two_texts, text.width >= SIDE_BY_SIDE) {
+        (false, _) => [text, none],
+        (true, true) => {
+            let half = text.width / 2;
+            let first = Rect {
+                width: half,
+                ..text
+            };
+            let second = Rect {
+                x: text.x + half,
+                width: text.width - half,
+                ..text
+            };
+            [first, second]
+        }
+        (true, false) => {
+            let half = text.height / 2;
+            let first = Rect {
+                height: half,
+                ..text
+            };
+            let second = Rect {
+                y: text.y + half,
+                height: text.height - half,
+                ..text
+            };
+            [first, second]
+        }
+    };
+    JudgingLayout {
+        frame,
+        borders,
+        picture,
+        texts,
+    }
+}
+
+/// The icon beside the text, or above it on a tall screen. Cells are twice as high as wide.
+fn split(body: Rect) -> (Rect, Rect) {
+    if body.height > body.width / 2 {
+        let height = body.height * 2 / 5;
+        let (above, below) = (
+            Rect { height, ..body },
+            Rect {
+                y: body.y + height,
+                height: body.height - height,
+                ..body
+            },
+        );
+        return (above, below);
+    }
+    let width = match body.width {
+        0..64 => body.width * 2 / 5,
+        width => (width * 2 / 5).min(body.height * 2 + 4).min(72),
+    };
+    let beside = Rect {
+        x: body.x + width,
+        width: body.width - width,
+        ..body
+    };
+    (Rect { width, ..body }, beside)
+}
+
+impl JudgingLayout {
+    /// The cells of the icon itself.
+    pub fn icon(&self) -> Rect {
+        inner(self.picture, self.borders)
+    }
+
+    /// What is left for the text of a pane.
+    pub fn text(&self, pane: usize) -> Rect {
+        inner(self.texts[pane], self.borders)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panes_share_the_body_at_any_size() {
+        for (width, height) in [(40, 10), (80, 24), (120, 40), (200, 60), (60, 50)] {
+            for two_texts in [false, true] {
+                for pictures in [false, true] {
+                    let shown = Shown {
+                        two_texts,
+                        pictures,
+                        zoomed: false,
+                    };
+                    let placed = layout(Rect::new(0, 0, width, height), shown);
+                    let [first, second] = placed.texts;
+                    let panes = [placed.picture, first, second];
+                    let cells: u32 = panes.iter().map(|pane| pane.area()).sum();
+                    assert_eq!(
+                        cells,
+                        placed.frame.body.area(),
+                        "{width}x{height} {shown:?}"
+                    );
+                    assert_eq!(placed.picture.area() > 0, pictures);
+                    assert!(!first.intersects(second) && !first.intersects(placed.picture));
+                    assert!(placed.text(0).width >= 20 && placed.text(0).height >= 3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_zoomed_icon_has_the_whole_body() {
+        let shown = Shown {
+            two_texts: true,
+            pictures: true,
+            zoomed: true,
+        };
+        let placed = layout(Rect::new(0, 0, 40, 10), shown);
+        assert_eq!(placed.picture, placed.frame.body);
+        assert_eq!(placed.icon().as_size(), (40, 7).into());
+    }
+}

@@ -1,0 +1,417 @@
+//! Keys and clicks in, judgments out, and what is on the screen.
+
+use super::screen::JudgingScreen;
+use super::*;
+use crate::error::{Error, ErrorKind};
+use crate::record::{Candidate, GroupId, Judgment, SourceType, Stratum, Verdict};
+use crate::settings::PictureChoice;
+use crate::text::Language;
+use crate::tui::keymap::Key;
+use crate::tui::message::{Effect, Message};
+use crate::tui::picture::{Graphics, load};
+use crate::tui::terminal::Application;
+use crate::tui::theme::{Depth, Ground, Theme};
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use ratatui_image::picker::Picker;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (40, 10)];
+
+/// What was cast, and whether it can be saved.
+#[derive(Default)]
+struct BallotBox {
+    cast: Vec<(usize, Option<Choice>)>,
+    full: bool,
+}
+
+impl Ballot for BallotBox {
+    fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
+        if self.full {
+            return Err(Error::new(ErrorKind::Store, "the disk is full"));
+        }
+        self.cast.push((card, choice));
+        Ok(())
+    }
+
+    fn outcome(&self) -> Result<Option<Outcome>> {
+        let candidate = |at: usize| Candidate {
+            group: GroupId(at as i64),
+            version: 1,
+            stratum: Stratum {
+                source_type: SourceType::Cash,
+                item_type: None,
+            },
+            uncertainty: 0.1,
+        };
+        let judgment = |(card, choice): &(usize, Option<Choice>)| {
+            let verdict = match (*choice)? {
+                Choice::One => Verdict::Right,
+                Choice::Field(field) => Verdict::Wrong(field),
+                Choice::Two | Choice::Neither => Verdict::Unsure,
+            };
+            Some(Judgment {
+                group: GroupId(*card as i64),
+                version: 1,
+                verdict,
+            })
+        };
+        let population: Vec<Candidate> = (0..900).map(candidate).collect();
+        let judgments: Vec<Judgment> = self.cast.iter().filter_map(judgment).collect();
+        let estimate = AuditEstimate::new(&population, &judgments, 0, 0.05);
+        Ok(Some(Outcome::Audit(Box::new(estimate))))
+    }
+}
+
+fn text(name: &str, color: &str, korean: &str) -> Labels {
+    Labels::default()
+        .with(
+            Field::LabelKo,
+            [format!("{korean} 보석이 박힌 {name}, 둥근 테두리가 있다")],
+        )
+        .with(Field::TagsKo, ["모자", korean, "보석", "왕관", "귀족"])
+        .with(Field::Colors, [color])
+        .with(Field::Theme, ["fantasy"])
+        .with(Field::Material, ["metal"])
+        .with(Field::ItemTypeGuess, ["hat"])
+        .with(
+            Field::QueryVariantsKo,
+            [format!("{korean} {name}"), "보석 왕관".to_owned()],
+        )
+}
+
+fn deck(question: Question) -> Deck {
+    let card = |name: &str| Card {
+        picture: Some(std::path::PathBuf::from("/home/op/lab/no/such/icon.png").into()),
+        name: name.to_owned(),
+        about: (question == Question::IsRight)
+            .then(|| "모자 · 먼 나라의 장인이 만들었다.".to_owned()),
+        first: text(name, "red", "붉은"),
+        second: (question == Question::WhichIsBetter).then(|| text(name, "gold", "금빛")),
+    };
+    Deck {
+        question,
+        cards: ["여왕의 왕관", "기사의 투구", "은빛 모자"]
+            .map(card)
+            .to_vec(),
+        judged: Vec::new(),
+        about: "labels".to_owned(),
+    }
+}
+
+struct Desk<'a> {
+    screen: JudgingScreen<'a>,
+    graphics: Graphics,
+    quit: bool,
+}
+
+impl<'a> Desk<'a> {
+    fn new(ballot: &'a mut BallotBox, deck: Deck, size: (u16, u16)) -> Self {
+        Self::speaking(ballot, deck, size, Language::English)
+    }
+
+    fn speaking(
+        ballot: &'a mut BallotBox,
+        deck: Deck,
+        (width, height): (u16, u16),
+        l: Language,
+    ) -> Self {
+        let theme = Theme {
+            depth: Depth::True,
+            ground: Ground::Dark,
+            palette: Palette::load(None).unwrap(),
+        };
+        let size = Size::new(width, height);
+        let (words, pictures) = (Words::new(l), PictureChoice::Auto);
+        let mut desk = Self {
+            screen: JudgingScreen::new(size, theme, words, pictures, deck, ballot),
+            graphics: Graphics::new(Picker::halfblocks()),
+            quit: false,
+        };
+        desk.settle();
+        desk
+    }
+
+    /// Draws until nothing is asked for any more.
+    fn settle(&mut self) {
+        loop {
+            let effects = self.screen.prepare_frame();
+            if effects.is_empty() {
+                break;
+            }
+            self.carry_out(effects);
+        }
+        self.screen.drawn();
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Quit => self.quit = true,
+                Effect::Pictures(requests) => {
+                    for request in &requests {
+                        let loaded = load(&self.graphics, request);
+                        self.screen.update(Message::Picture(loaded));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn keys(&mut self, script: &str) -> &mut Self {
+        for word in script.split_whitespace() {
+            let key = Key::parse(word).unwrap().to_event();
+            let frames = self.screen.frames();
+            let effects = self.screen.update(Message::Key(key, frames));
+            self.carry_out(effects);
+            self.settle();
+        }
+        self
+    }
+
+    fn click(&mut self, column: u16, row: u16) {
+        let mouse = MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        };
+        let frames = self.screen.frames();
+        let effects = self.screen.update(Message::Mouse(mouse, frames));
+        self.carry_out(effects);
+        self.settle();
+    }
+
+    /// Clicks on the first place where this text stands.
+    fn click_on(&mut self, text: &str) {
+        let (row, line) = self
+            .lines()
+            .into_iter()
+            .enumerate()
+            .find(|(_, line)| line.contains(text))
+            .unwrap();
+        let before = line.split(text).next().unwrap();
+        self.click(crate::text::width(before) as u16, row as u16);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let area = Rect::from(self.screen.size());
+        let mut buffer = Buffer::empty(area);
+        self.screen.draw(area, &mut buffer);
+        (0..area.height)
+            .map(|y| {
+                let mut line = String::new();
+                let mut x = 0;
+                while x < area.width {
+                    let symbol = buffer[(x, y)].symbol();
+                    line.push_str(symbol);
+                    x += crate::text::width(symbol).max(1) as u16;
+                }
+                line.trim_end().to_owned()
+            })
+            .collect()
+    }
+
+    fn shown(&self) -> String {
+        self.lines().join("\n")
+    }
+}
+
+#[test]
+fn one_two_and_zero_judge_a_record_and_the_next_one_comes() {
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    assert!(desk.shown().contains("여왕의 왕관"));
+    desk.keys("1");
+    assert!(desk.shown().contains("기사의 투구"));
+    // Wrong, in the colors.
+    desk.keys("2 3 0");
+    assert!(desk.shown().contains("All are judged."), "{}", desk.shown());
+    assert!(
+        desk.shown().contains("3 of 900 records"),
+        "{}",
+        desk.shown()
+    );
+    desk.keys("enter");
+    assert!(desk.quit);
+    let field = Some(Choice::Field(Field::Colors));
+    let expected = [
+        (0, Some(Choice::One)),
+        (1, field),
+        (2, Some(Choice::Neither)),
+    ];
+    assert_eq!(ballot.cast, expected);
+}
+
+#[test]
+fn a_judgment_is_taken_back_and_its_record_shown_again() {
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    desk.keys("1 1 u");
+    assert!(desk.shown().contains("기사의 투구") && desk.shown().contains("taken back"));
+    desk.keys("0 u u u");
+    assert!(desk.shown().contains("nothing to take back"));
+    desk.keys("1");
+    assert!(desk.shown().contains("기사의 투구"));
+    let undone: Vec<usize> = ballot
+        .cast
+        .iter()
+        .filter(|(_, of)| of.is_none())
+        .map(|(card, _)| *card)
+        .collect();
+    assert_eq!(undone, [1, 1, 0]);
+}
+
+#[test]
+fn what_was_judged_before_is_gone_on_with_and_can_be_taken_back() {
+    let mut ballot = BallotBox::default();
+    let deck = Deck {
+        judged: vec![(2, Choice::One), (0, Choice::Field(Field::Colors))],
+        ..deck(Question::IsRight)
+    };
+    let mut desk = Desk::new(&mut ballot, deck, (80, 24));
+    assert!(desk.shown().contains("2/3") && desk.shown().contains("기사의 투구"));
+    desk.keys("u");
+    assert!(desk.shown().contains("1/3") && desk.shown().contains("여왕의 왕관"));
+}
+
+#[test]
+fn a_key_that_came_before_the_record_was_on_screen_judges_nothing() {
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    let frames = desk.screen.frames();
+    let key = || Key::parse("1").unwrap().to_event();
+    // Typed twice before the next frame.
+    desk.screen.update(Message::Key(key(), frames));
+    desk.screen.update(Message::Key(key(), frames));
+    desk.settle();
+    assert!(desk.shown().contains("not on screen yet") && desk.shown().contains("1/3"));
+    drop(desk);
+    assert_eq!(ballot.cast.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_saved_is_said_and_the_record_stays() {
+    let mut ballot = BallotBox {
+        full: true,
+        ..BallotBox::default()
+    };
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    desk.keys("1");
+    assert!(desk.shown().contains("not saved: the disk is full"));
+    assert!(desk.shown().contains("0/3") && desk.shown().contains("여왕의 왕관"));
+}
+
+#[test]
+fn texts_fields_and_keys_can_be_clicked() {
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::WhichIsBetter), (80, 24));
+    desk.click_on("금빛 보석이");
+    assert!(desk.shown().contains("1/3"));
+    desk.click_on("0 neither");
+    assert!(desk.shown().contains("2/3"));
+    desk.click(5, 5);
+    assert!(
+        !desk.shown().contains("금빛 보석이"),
+        "the icon fills the screen"
+    );
+    desk.click(5, 5);
+    drop(desk);
+    assert_eq!(
+        ballot.cast,
+        [(0, Some(Choice::Two)), (1, Some(Choice::Neither))]
+    );
+
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (80, 24));
+    desk.click_on("2 wrong");
+    desk.click_on("4 theme");
+    drop(desk);
+    assert_eq!(ballot.cast, [(0, Some(Choice::Field(Field::Theme)))]);
+}
+
+#[test]
+fn in_a_comparison_only_what_differs_is_shown() {
+    let mut ballot = BallotBox::default();
+    let desk = Desk::new(&mut ballot, deck(Question::WhichIsBetter), (120, 40));
+    let shown = desk.shown();
+    assert!(shown.contains("gold") && shown.contains("red"));
+    assert!(
+        !shown.contains("fantasy") && shown.contains("the same in both: theme, material, type")
+    );
+}
+
+#[test]
+fn the_screen_at_every_size() {
+    for (name, question, keys) in [
+        ("audit", Question::IsRight, ""),
+        ("audit_field", Question::IsRight, "2"),
+        ("audit_end", Question::IsRight, "1 2 3 0"),
+        ("blind", Question::WhichIsBetter, "1"),
+    ] {
+        for (width, height) in SIZES {
+            let mut ballot = BallotBox::default();
+            let mut desk = Desk::new(&mut ballot, deck(question), (width, height));
+            desk.keys(keys);
+            insta::assert_snapshot!(format!("judging_{name}_{width}x{height}"), desk.shown());
+        }
+    }
+}
+
+#[test]
+fn every_word_is_korean_in_korean() {
+    let deck = |question| {
+        let mut deck = deck(question);
+        for card in &mut deck.cards {
+            card.picture = None;
+        }
+        deck
+    };
+    for (question, keys) in [
+        (Question::IsRight, "1 2"),
+        (Question::IsRight, "1 u"),
+        (Question::IsRight, "1 2 3 0"),
+        (Question::WhichIsBetter, ""),
+    ] {
+        let mut ballot = BallotBox::default();
+        let mut desk = Desk::speaking(&mut ballot, deck(question), (120, 40), Language::Korean);
+        let shown = desk.keys(keys).shown();
+        let known = [
+            "labels", "A", "B", "gold", "red", "fantasy", "metal", "hat", "Enter", "Esc",
+        ];
+        for word in crate::text::words(&shown) {
+            let is_latin = word.chars().any(|c| c.is_ascii_alphabetic());
+            assert!(
+                !is_latin || word.len() == 1 || known.contains(&word),
+                "{word} in\n{shown}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_text_that_does_not_fit_is_scrolled() {
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (40, 10));
+    assert!(desk.shown().contains("Down more") && !desk.shown().contains("queries"));
+    desk.keys("j j j j j j j j j j j j j j j j");
+    assert!(!desk.shown().contains("Down more") && desk.shown().contains("장인이"));
+    desk.keys("1");
+    assert!(
+        desk.shown().contains("붉은 보석이"),
+        "the next one begins at its top"
+    );
+}
+
+#[test]
+fn nothing_is_judged_on_a_screen_that_is_too_small() {
+    let mut ballot = BallotBox::default();
+    let mut desk = Desk::new(&mut ballot, deck(Question::IsRight), (39, 9));
+    assert!(desk.shown().contains("too small"));
+    desk.keys("1 0");
+    desk.keys("q");
+    assert!(desk.quit);
+    drop(desk);
+    assert!(ballot.cast.is_empty());
+}

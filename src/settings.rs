@@ -143,8 +143,8 @@ pub struct ModelOptions {
     pub device: DeviceChoice,
     pub precision: Precision,
     pub quantize: Quantize,
-    /// Sequences in flight.
-    pub batch_size: usize,
+    /// Sequences in flight; `None` takes as many as suit the machine.
+    pub batch_size: Option<usize>,
     /// The most bytes of keys and values; `None` takes what suits the device.
     pub kv_memory: Option<u64>,
 }
@@ -246,10 +246,15 @@ pub struct AskOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchOptions {
     pub labeler: LabelerOptions,
-    pub icons: usize,
+    /// `None` takes all records of `replay`, else a usual number.
+    pub icons: Option<usize>,
     pub new_tokens: usize,
-    /// A folder of images instead of the built-in sample icons.
+    /// A folder of images instead of the built-in sample icons; with `replay` where its images are.
     pub images: Option<PathBuf>,
+    /// A `labels.jsonl` whose records are the answers.
+    pub replay: Option<PathBuf>,
+    /// A built-in prompt.
+    pub prompt: Option<String>,
     pub json: bool,
 }
 

@@ -290,7 +290,7 @@ fn model_options(args: ModelArgs, origins: &Origins, default_model: &str) -> Res
         device: args.device.unwrap_or(DeviceChoice::Auto),
         precision: args.precision.unwrap_or_default(),
         quantize,
-        batch_size: args.batch_size.unwrap_or(8) as usize,
+        batch_size: args.batch_size.unwrap_or_default().number(),
         kv_memory: args.kv_memory,
     })
 }
@@ -346,6 +346,8 @@ fn labeler_options(
         LabelerOptions::Local(model)
     } else {
         let offline = model.offline;
+        let in_flight = in_flight.unwrap_or_default().number();
+        let in_flight = in_flight.map(|number| number as u32);
         LabelerOptions::Remote(remote_options(
             endpoints,
             model.model,
@@ -373,9 +375,11 @@ fn ask_options(args: AskArgs, origins: &Origins) -> Result<AskOptions> {
 fn bench_options(args: BenchArgs, origins: &Origins) -> Result<BenchOptions> {
     Ok(BenchOptions {
         labeler: labeler_options(args.model, origins, DEFAULT_MODEL)?,
-        icons: args.icons as usize,
+        icons: args.icons.map(|icons| icons as usize),
         new_tokens: args.new_tokens as usize,
         images: args.images,
+        replay: args.replay,
+        prompt: args.prompt_version,
         json: args.json,
     })
 }

@@ -210,6 +210,35 @@ pub fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     }
 }
 
+/// `--batch-size`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BatchSize {
+    #[default]
+    Auto,
+    Of(u16),
+}
+
+impl BatchSize {
+    pub fn number(self) -> Option<usize> {
+        match self {
+            Self::Auto => None,
+            Self::Of(number) => Some(number.into()),
+        }
+    }
+}
+
+pub fn parse_batch_size(text: &str) -> Result<BatchSize, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=1024).contains(number));
+    match (text, number) {
+        ("auto", _) => Ok(BatchSize::Auto),
+        (_, Some(number)) => Ok(BatchSize::Of(number)),
+        _ => Err("expected auto or a whole number from 1 to 1024".to_owned()),
+    }
+}
+
 /// Bytes with a unit: `2GiB`, `512 MiB`, `8G`, `500MB`.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size such as 4GiB or 512MiB");

@@ -68,6 +68,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         },
         ignore_eos: options.ignore_eos,
         keep_prompt: false,
+        urgent: false,
         constraint: None,
     });
     let preprocess_ms = began.elapsed().as_secs_f64() * 1e3;

@@ -45,7 +45,7 @@ pub use judging::{
 pub use labels::{Labels, QualityFlags, Record};
 pub use likeness::{Appearance, Approved, ApprovedRecords};
 pub use naming::Names;
-pub use parse::{Parsed, Token, complete, confidence, parse};
+pub use parse::{AnswerForm, Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use report::{ChangePreview, PastStep, Place, StepReport};
 pub use review::{

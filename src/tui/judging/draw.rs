@@ -82,11 +82,8 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
     if screen.is_zoomed() {
         return;
     }
-    for (at, text) in [Some(&card.first), card.second.as_ref()]
-        .into_iter()
-        .enumerate()
-    {
-        let Some(text) = text else { continue };
+    let texts = card.texts().into_iter().flatten();
+    for (at, _) in texts.enumerate() {
         let title = match screen.deck.question {
             _ if screen.asks_field => words.which_field().to_owned(),
             Question::IsRight => words.is_right().to_owned(),
@@ -101,7 +98,7 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
         let title = fit(&title, usize::from(area.width.saturating_sub(4)));
         pane(theme, area, placed.borders, &title, screen.asks_field, buf);
         let room = placed.text(at);
-        let rows = rows(screen, card, text, usize::from(room.width));
+        let rows = rows(screen, card, at, usize::from(room.width));
         let all: Vec<Line> = rows.into_iter().map(|(_, line)| line).collect();
         lines(&all, screen.top, room, buf);
     }
@@ -134,17 +131,17 @@ fn icon(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut B
     }
 }
 
-/// The lines of a text, each with the field that it is of.
+/// The lines of the first or second text, each with the field that it is of.
 fn rows(
     screen: &JudgingScreen,
     card: &Card,
-    text: &Labels,
+    at: usize,
     cells: usize,
 ) -> Vec<(Option<Field>, Line<'static>)> {
     let (theme, words) = (&screen.theme, screen.words);
-    let other = match std::ptr::eq(text, &raw const card.first) {
-        true => card.second.as_ref(),
-        false => Some(&card.first),
+    let texts = card.texts();
+    let (Some(text), other) = (texts[at], texts[1 - at]) else {
+        return Vec::new();
     };
     // Where names and texts do not fit beside each other, the label goes without its name.
     let names = match (cells >= 34, screen.asks_field) {
@@ -252,7 +249,7 @@ fn parts(
 pub fn field_at(screen: &JudgingScreen, placed: &JudgingLayout, at: Position) -> Option<Field> {
     let room = placed.text(0);
     let card = screen.card().filter(|_| room.contains(at))?;
-    let rows = rows(screen, card, &card.first, usize::from(room.width));
+    let rows = rows(screen, card, 0, usize::from(room.width));
     rows.get(screen.top + usize::from(at.y - room.y))?.0
 }
 
@@ -260,11 +257,11 @@ pub fn field_at(screen: &JudgingScreen, placed: &JudgingLayout, at: Position) ->
 pub fn most_scroll(screen: &JudgingScreen) -> usize {
     let Some(card) = screen.card() else { return 0 };
     let placed = screen.layout();
-    let texts = [Some(&card.first), card.second.as_ref()];
-    let beyond = texts.into_iter().enumerate().filter_map(|(at, text)| {
+    let texts = card.texts().into_iter().flatten();
+    let beyond = texts.enumerate().map(|(at, _)| {
         let room = placed.text(at);
-        let rows = rows(screen, card, text?, usize::from(room.width)).len();
-        Some(rows.saturating_sub(usize::from(room.height)))
+        let rows = rows(screen, card, at, usize::from(room.width)).len();
+        rows.saturating_sub(usize::from(room.height))
     });
     match screen.is_zoomed() {
         true => 0,

@@ -48,6 +48,12 @@ pub struct Card {
     pub second: Option<Labels>,
 }
 
+impl Card {
+    fn texts(&self) -> [Option<&Labels>; 2] {
+        [Some(&self.first), self.second.as_ref()]
+    }
+}
+
 /// The keys `1`, `2` and `0`, or the field that is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {

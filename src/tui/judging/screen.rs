@@ -125,9 +125,8 @@ impl<'a> JudgingScreen<'a> {
 
     /// The fields that are shown of a card, in the order of their digits.
     pub(super) fn fields(card: &Card) -> Vec<Field> {
-        let texts = [Some(&card.first), card.second.as_ref()];
         let has_any = |field: &Field| {
-            let mut texts = texts.into_iter().flatten();
+            let mut texts = card.texts().into_iter().flatten();
             *field != Field::LabelEn || texts.any(|text| !text.values(*field).is_empty())
         };
         let fields = Field::ALL.iter().copied();

@@ -4,7 +4,7 @@ mod summary;
 
 use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::text::{duration, for_json, for_line, plural};
+use crate::text::{duration, for_json, for_line, plural, shortened};
 use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -22,6 +22,9 @@ use summary::Failures;
 const TICK: Duration = Duration::from_millis(100);
 /// Without a terminal: one line of progress in this time.
 const LINE: Duration = Duration::from_secs(10);
+
+/// Characters of a message; a name out of a source may have a million.
+const LONGEST: usize = 2000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -246,7 +249,7 @@ impl Screen {
     }
 
     fn note(&self, text: &str) -> Result<()> {
-        let text = for_line(text);
+        let text = for_line(&shortened(text, LONGEST));
         match &self.bar {
             Some(bar) => {
                 bar.println(text);
@@ -389,7 +392,7 @@ fn event_json(event: &Event) -> Option<Value> {
             "detail": detail,
         }),
         Event::Warning(warning) => json!({
-            "event": "warning", "text": Words::ENGLISH.warning(warning),
+            "event": "warning", "text": shortened(&Words::ENGLISH.warning(warning), LONGEST),
         }),
         Event::Blocked(blocked) => {
             let error = Words::ENGLISH.blocked(blocked);

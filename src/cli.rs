@@ -26,9 +26,11 @@ use std::io::Write;
 /// Reads `args` (the program's name first), `LABELER_*` and the `--config` file.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
     let in_environment = |option: &str| {
-        let said = args
-            .iter()
-            .any(|arg| arg.to_string_lossy().starts_with(option));
+        // What has no name stands on the command line.
+        let said = !option.starts_with("--")
+            || args
+                .iter()
+                .any(|arg| arg.to_string_lossy().starts_with(option));
         let variable = option
             .trim_start_matches('-')
             .replace('-', "_")
@@ -37,7 +39,10 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
     };
     let matches = command()
         .try_get_matches_from(&args)
-        .map_err(|error| with_origin(error, in_environment))?;
+        .map_err(|error| match called_otherwise(&error) {
+            Some(rejected) => rejected,
+            None => with_origin(error, in_environment),
+        })?;
     let origins = layers::Origins::of(&matches);
     let file = layers::file(&matches);
     let in_file = |_: &str| Some(format!("it stands in {}", file?.display()));
@@ -63,6 +68,42 @@ fn command() -> clap::Command {
             .mut_subcommands(|command| without(command, is_empty))
     }
     without(Cli::command(), &is_empty)
+}
+
+/// What the Python script and other programs have, and what stands for it here.
+const OTHERWISE: [(&str, &str); 4] = [
+    (
+        "run",
+        "labeling needs no command: labeler-tui --batch --db db.sqlite --outdir labels",
+    ),
+    (
+        "label",
+        "labeling needs no command: labeler-tui --batch --db db.sqlite --outdir labels",
+    ),
+    (
+        "--no-quality-retry",
+        "leave it out: nothing is retried without --quality-retry",
+    ),
+    ("--load-8bit", "--quantize q8_0 is the same"),
+];
+
+/// A word that other programs have.
+fn called_otherwise(error: &clap::Error) -> Option<Rejected> {
+    let contexts = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg];
+    let word = contexts
+        .into_iter()
+        .find_map(|kind| match error.get(kind) {
+            Some(ContextValue::String(word)) => Some(word.as_str()),
+            _ => None,
+        })?;
+    let what = match error.kind() {
+        clap::error::ErrorKind::InvalidSubcommand => "command",
+        clap::error::ErrorKind::UnknownArgument => "option",
+        _ => return None,
+    };
+    let (_, hint) = OTHERWISE.iter().find(|(other, _)| *other == word)?;
+    let cause = format!("there is no {what} {word}");
+    Some(Error::new(ErrorKind::Usage, cause).with_hint(*hint).into())
 }
 
 /// A value that is not on the command line is told with the place where it is.

@@ -10,13 +10,14 @@ use std::sync::Mutex;
 
 pub const FILE: &str = outdir::LOG;
 
+/// Characters of an event; a name out of a source may have a million.
+const LONGEST: usize = 16_384;
+
 /// Sends what is traced from now on to the log of `outdir`, which is made where it is not there.
 pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
     let path = outdir.join(FILE);
-    let file = std::fs::create_dir_all(outdir)
-        .context(ErrorKind::Store, format!("creating {}", outdir.display()))
-        .map_err(|e| e.with_hint("give write permission, or choose another --outdir"))
-        .and_then(|()| outdir::open_own(&path, OpenOptions::new().append(true)))?;
+    outdir::create(outdir)?;
+    let file = outdir::open_own(&path, OpenOptions::new().append(true))?;
     // Other people's modules are only heard when something is wrong.
     let filter = tracing_subscriber::filter::EnvFilter::new(format!("warn,labeler_tui={level}"));
     tracing_subscriber::fmt()
@@ -50,7 +51,8 @@ impl<W: Write> Write for Escaped<W> {
             Some(body) => (body, "\n"),
             None => (bytes, ""),
         };
-        let mut line = text::for_log(&String::from_utf8_lossy(body));
+        let body = String::from_utf8_lossy(body);
+        let mut line = text::for_log(&text::shortened(&body, LONGEST));
         line.push_str(end);
         self.0.write_all(line.as_bytes())?;
         Ok(bytes.len())
@@ -74,5 +76,9 @@ mod tests {
             String::from_utf8(out.0).unwrap(),
             "name=\\u{1b}[2J둥근\\u{a}next \\u{202e}x\\u{61c}\n"
         );
+        let mut out = Escaped(Vec::new());
+        let long = "x".repeat(1_000_000);
+        assert_eq!(out.write(long.as_bytes()).unwrap(), long.len());
+        assert!(out.0.len() < 20_000);
     }
 }

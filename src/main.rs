@@ -72,6 +72,10 @@ fn label(options: RunOptions) -> Result<ExitCode> {
             front.look.theme.as_deref(),
         )?),
     };
+    if front.batch {
+        // Before anything is written.
+        labeler::check(&options.labeler)?;
+    }
     let batch = BatchOptions {
         json: front.json,
         outdir: outdir.clone(),

@@ -157,6 +157,8 @@ pub struct RemoteOptions {
     pub concurrency: usize,
     pub api_key: Option<Secret>,
     pub offline: bool,
+    /// Wait for servers that are not there at the start.
+    pub wait: bool,
 }
 
 /// What gives the labels.

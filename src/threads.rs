@@ -14,7 +14,8 @@ pub fn spawn(
     Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            let work = AssertUnwindSafe(|| begun(work));
+            if let Err(panic) = catch_unwind(work) {
                 on_panic(panicked(name, panic.as_ref()));
             }
         })
@@ -30,9 +31,14 @@ pub fn spawn_scoped<'scope, T: Send + 'scope>(
 ) -> Result<ScopedJoinHandle<'scope, T>> {
     Builder::new()
         .name(name.to_owned())
-        .spawn_scoped(scope, work)
+        .spawn_scoped(scope, || begun(work))
         .context(ErrorKind::Internal, starting(name))
         .map_err(too_many)
+}
+
+fn begun<T>(work: impl FnOnce() -> T) -> T {
+    tracing::trace!("the thread begins");
+    work()
 }
 
 /// The error that a panic of `what` is.

@@ -254,3 +254,51 @@ fn what_an_export_keeps_aside_is_the_last_word_of_the_commit() {
     let kept = std::fs::read_to_string(folder.path().join("out/labels_kept.jsonl")).unwrap();
     assert!(kept.contains("손으로 고친 가"), "{kept}");
 }
+
+/// Prints how long commits take among very many records: `RECORDS=100000 cargo test --test engine
+/// -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn commits_among_many_records() {
+    let records = std::env::var("RECORDS").map_or(20_000, |n| n.parse().unwrap());
+    let folder = desk(&[("가", earlier_line("가", "red", 5))]);
+    let line = |n| format!("{}\n", earlier_line(&format!("모자 {n}"), "red", 5));
+    let text: String = (0..records).map(line).collect();
+    std::fs::write(folder.path().join("out/labels.jsonl"), text).unwrap();
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| matches!(event, Event::Idle));
+    let mut times = Vec::new();
+    for n in 0..50 {
+        let group = groups[&format!("모자 {}", n * records / 50)].id;
+        let values = vec![format!("다른 말로 지은 단정한 모자 {n}")];
+        let field = Field::LabelKo;
+        engine.send(Command::Apply {
+            groups: vec![group],
+            change: Change::Set { field, values },
+        });
+        hear(&engine, &mut groups, |event| {
+            matches!(event, Event::Stepped { .. })
+        });
+        let begun = std::time::Instant::now();
+        engine.send(Command::Apply {
+            groups: vec![group],
+            change: Change::Commit,
+        });
+        hear(&engine, &mut groups, |event| {
+            matches!(event, Event::Stepped { .. })
+        });
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    println!(
+        "{records} records: median {:?}, longest {:?}",
+        times[25], times[49]
+    );
+    let begun = std::time::Instant::now();
+    engine.send(Command::Stop);
+    hear(&engine, &mut groups, |event| {
+        matches!(event, Event::Stopped(_))
+    });
+    println!("stopped after {:?}", begun.elapsed());
+}

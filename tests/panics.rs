@@ -14,9 +14,10 @@ mod engine;
 #[path = "common/sources.rs"]
 mod sources;
 
-use labeler_tui::engine::Event;
+use labeler_tui::engine::{Command, Event};
 use labeler_tui::labeler::Factory;
 use labeler_tui::labeler::fake::{Fake, Plays};
+use labeler_tui::record::{Change, Field};
 use serde_json::json;
 use sources::Sources;
 use std::fs;
@@ -97,11 +98,17 @@ fn report_of_panic(thread: &'static str) -> Event {
 #[test]
 fn a_panic_of_any_thread_is_told_with_its_cause() {
     tracing::subscriber::set_global_default(BrokenLog).unwrap();
-    for thread in ["preprocess", "engine"] {
+    for (thread, what) in [
+        ("source", "source"),
+        ("reading", "reading the source"),
+        ("hashing", "hashing an image"),
+        ("preprocess", "preprocess"),
+        ("engine", "engine"),
+    ] {
         let Event::Broken(broken) = report_of_panic(thread) else {
             panic!("the run went on");
         };
-        let cause = format!("{thread} panicked: the log is broken");
+        let cause = format!("{what} panicked: the log is broken");
         assert_eq!(broken.error.cause, cause);
     }
     // Review goes on without a model.
@@ -109,4 +116,47 @@ fn a_panic_of_any_thread_is_told_with_its_cause() {
         panic!("the run ended");
     };
     assert_eq!(error.cause, "model panicked: the log is broken");
+    commits_are_exported_all_the_same();
+}
+
+/// Large files are prepared on a thread that panics, and then by the engine itself.
+fn commits_are_exported_all_the_same() {
+    *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = "export";
+    let folder = tempfile::tempdir().unwrap();
+    let icon = image::RgbaImage::from_pixel(20, 20, image::Rgba([210, 30, 35, 255]));
+    icon.save(folder.path().join("모자.png")).unwrap();
+    fs::create_dir(folder.path().join("out")).unwrap();
+    let earlier = json!({
+        "image_path": "모자.png", "source_type": "cash", "item_name": "모자",
+        "label_ko": format!("천으로 지은 {} 모자", "붉".repeat(300_000)), "tags_ko": ["모자"],
+        "attributes": {"colors": ["red"], "item_type_guess": "hat"},
+        "query_variants_ko": ["모자", "천 모자", "단정한 모자"],
+    });
+    let labels = folder.path().join("out/labels.jsonl");
+    fs::write(&labels, format!("{earlier}\n")).unwrap();
+    let engine = engine::engine(folder.path()).start(None).unwrap();
+    let events = engine.events();
+    let mut group = None;
+    loop {
+        match events.recv_timeout(PATIENCE).unwrap() {
+            Event::Groups(groups) => group = groups.first().map(|group| group.id),
+            Event::Idle => break,
+            _ => {}
+        }
+    }
+    let groups = vec![group.unwrap()];
+    let values = vec!["단정한 모자".to_owned()];
+    let set = Change::Set {
+        field: Field::LabelKo,
+        values,
+    };
+    for change in [set, Change::Commit] {
+        let groups = groups.clone();
+        engine.send(Command::Apply { groups, change });
+    }
+    let end = std::time::Instant::now() + PATIENCE;
+    while fs::metadata(&labels).unwrap().len() > 10_000 {
+        assert!(std::time::Instant::now() < end, "the export never came");
+        std::thread::yield_now();
+    }
 }

@@ -69,7 +69,20 @@ fn a_damaged_file_is_rebuilt() {
     let (plain, _) = load("flat", Some(cache.path()));
     let file = only_file(cache.path());
     let whole = std::fs::read(&file).unwrap();
-    for damaged in [&whole[..whole.len() / 2], b"", b"junk"] {
+    let middle = whole.len() / 2;
+    let random: Vec<u8> = (0..middle).map(|n| (n * 31 % 251) as u8).collect();
+    let mut zeros = whole.clone();
+    zeros[300_000..].fill(0);
+    let mut bit = whole.clone();
+    bit[whole.len() - 100] ^= 4;
+    for damaged in [
+        &whole[..middle],
+        b"",
+        b"junk",
+        &[&whole[..whole.len() - middle], &random[..]].concat(),
+        &zeros,
+        &bit,
+    ] {
         std::fs::write(&file, damaged).unwrap();
         let (logits, quantized) = load("flat", Some(cache.path()));
         assert!(quantized);

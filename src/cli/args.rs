@@ -301,6 +301,9 @@ pub struct LabelArgs {
     /// Requests in flight with --endpoint [default: 32]
     #[arg(long, value_name = "N", env = "LABELER_CONCURRENCY", allow_negative_numbers = true, value_parser = whole::<u32>(Some(4096)), help_heading = "Model")]
     pub concurrency: Option<u32>,
+    /// With --endpoint: wait for a server that is not there yet
+    #[arg(long, env = "LABELER_WAIT", value_parser = boolish(), help_heading = "Model")]
+    pub wait: bool,
     /// Review only: load no model
     #[arg(long, env = "LABELER_NO_MODEL", value_parser = boolish(), help_heading = "Model")]
     pub no_model: bool,

@@ -113,6 +113,12 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
         ));
     }
     let endpoints = args.model.endpoint.clone();
+    if args.wait && endpoints.is_empty() {
+        return Err(usage(
+            "--wait needs --endpoint",
+            "it waits for a server that is not there yet",
+        ));
+    }
     let offline = args.model.offline || hub_offline();
     let model = model_options(args.model, origins, default_model(&source.kind))?;
     let labeler = if args.no_model {
@@ -125,6 +131,7 @@ fn run_options(args: LabelArgs, origins: &Origins) -> Result<RunOptions> {
             model.model,
             args.concurrency,
             offline,
+            args.wait,
         )?)
     };
     Ok(RunOptions {
@@ -293,6 +300,7 @@ fn remote_options(
     model: String,
     concurrency: Option<u32>,
     offline: bool,
+    wait: bool,
 ) -> Result<RemoteOptions> {
     for endpoint in &endpoints {
         base_url(endpoint)?;
@@ -308,6 +316,7 @@ fn remote_options(
             .filter(|key| !key.is_empty())
             .map(crate::settings::Secret::new),
         offline,
+        wait,
     })
 }
 
@@ -337,7 +346,13 @@ fn labeler_options(
         LabelerOptions::Local(model)
     } else {
         let offline = model.offline;
-        LabelerOptions::Remote(remote_options(endpoints, model.model, in_flight, offline)?)
+        LabelerOptions::Remote(remote_options(
+            endpoints,
+            model.model,
+            in_flight,
+            offline,
+            false,
+        )?)
     })
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::record::Background;
-use crate::settings::{DeviceChoice, LabelerOptions, Quantize, RunOptions, SourceKind};
+use crate::settings::{DeviceChoice, LabelerOptions, Precision, Quantize, RunOptions, SourceKind};
 use std::path::PathBuf;
 
 fn run(args: &[&str]) -> Result<Invocation, Rejected> {
@@ -110,6 +110,43 @@ fn memory_is_a_number_with_a_unit() {
         let said = mistake(&["--demo", "--kv-memory", wrong]);
         assert!(said.contains("--kv-memory"), "{wrong}: {said}");
     }
+}
+
+#[test]
+fn other_programs_words_are_understood() {
+    let model = |args: &[&str]| {
+        let args = [&["--demo"], args].concat();
+        match label(&args).labeler {
+            LabelerOptions::Local(model) => model,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (word, precision) in [
+        ("float32", Precision::Fp32),
+        ("bfloat16", Precision::Bf16),
+        ("float16", Precision::Fp16),
+        ("BF16", Precision::Bf16),
+    ] {
+        assert_eq!(model(&["--precision", word]).precision, precision, "{word}");
+    }
+    for (word, quantize) in [
+        ("int4", Quantize::Q4K),
+        ("4bit", Quantize::Q4K),
+        ("int8", Quantize::Q8_0),
+        ("Q4K", Quantize::Q4K),
+        ("None", Quantize::None),
+    ] {
+        assert_eq!(model(&["--quantize", word]).quantize, quantize, "{word}");
+    }
+    for (word, device) in [
+        ("mps", DeviceChoice::Metal),
+        ("CPU", DeviceChoice::Cpu),
+        ("CUDA:1", DeviceChoice::Cuda(1)),
+    ] {
+        assert_eq!(model(&["--device", word]).device, device, "{word}");
+    }
+    let options = label(&["--demo", "--log-level", "INFO", "--lang", "KO"]);
+    assert_eq!(options.log_level, tracing::Level::INFO);
 }
 
 #[test]

@@ -5,8 +5,10 @@ use crate::settings::{
     DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
 };
 use crate::text::Language;
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command};
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -45,27 +47,61 @@ where
     }
 }
 
-/// A closed list of words, each with its value.
-pub fn words<T: Clone + Send + Sync + 'static>(
+/// A closed list of words, each with its value; capitals do not matter.
+#[derive(Debug, Clone)]
+pub struct Words<T: 'static> {
     table: &'static [(&'static str, T)],
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(table.iter().map(|(word, _)| *word)).try_map(move |given| {
-        table
-            .iter()
-            .find(|(word, _)| *word == given)
-            .map(|(_, value)| value.clone())
-            .ok_or("not one of the possible values")
-    })
+    /// Other programs' words for them.
+    aliases: &'static [(&'static str, &'static str)],
 }
 
-pub fn equipment_name() -> impl TypedValueParser<Value = EquipmentName> {
+impl<T> Words<T> {
+    fn or_else(self, aliases: &'static [(&'static str, &'static str)]) -> Self {
+        Self { aliases, ..self }
+    }
+}
+
+pub fn words<T>(table: &'static [(&'static str, T)]) -> Words<T> {
+    Words {
+        table,
+        aliases: &[],
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        let given = value.to_string_lossy().to_ascii_lowercase();
+        let alias = self.aliases.iter().find(|(alias, _)| *alias == given);
+        let given = alias.map_or(given.as_str(), |(_, word)| word);
+        if let Some((_, value)) = self.table.iter().find(|(word, _)| *word == given) {
+            return Ok(value.clone());
+        }
+        let words = PossibleValuesParser::new(self.table.iter().map(|(word, _)| *word));
+        let refused = words.parse_ref(command, arg, value).err();
+        Err(refused.unwrap_or_else(|| clap::Error::new(ErrorKind::InvalidValue)))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let words = self.table.iter().map(|(word, _)| PossibleValue::new(*word));
+        Some(Box::new(words))
+    }
+}
+
+pub fn equipment_name() -> Words<EquipmentName> {
     words(&[
         ("shape", EquipmentName::Shape),
         ("item", EquipmentName::Item),
     ])
 }
 
-pub fn only_source() -> impl TypedValueParser<Value = OnlySource> {
+pub fn only_source() -> Words<OnlySource> {
     words(&[
         ("equipment_shape", OnlySource::EquipmentShape),
         ("cash", OnlySource::Cash),
@@ -73,7 +109,7 @@ pub fn only_source() -> impl TypedValueParser<Value = OnlySource> {
     ])
 }
 
-pub fn names() -> impl TypedValueParser<Value = Names> {
+pub fn names() -> Words<Names> {
     words(&[
         ("auto", Names::Auto),
         ("stem", Names::Stem),
@@ -82,14 +118,14 @@ pub fn names() -> impl TypedValueParser<Value = Names> {
     ])
 }
 
-pub fn source_type() -> impl TypedValueParser<Value = SourceType> {
+pub fn source_type() -> Words<SourceType> {
     words(&[
         ("equipment_shape", SourceType::EquipmentShape),
         ("cash", SourceType::Cash),
     ])
 }
 
-pub fn background() -> impl TypedValueParser<Value = Background> {
+pub fn background() -> Words<Background> {
     words(&[
         ("white", Background::White),
         ("black", Background::Black),
@@ -97,29 +133,43 @@ pub fn background() -> impl TypedValueParser<Value = Background> {
     ])
 }
 
-pub fn lang() -> impl TypedValueParser<Value = Lang> {
+pub fn lang() -> Words<Lang> {
     words(&[("ko", Lang::Ko), ("en", Lang::En), ("both", Lang::Both)])
 }
 
-pub fn precision() -> impl TypedValueParser<Value = Precision> {
+pub fn precision() -> Words<Precision> {
     words(&[
         ("auto", Precision::Auto),
         ("fp32", Precision::Fp32),
         ("bf16", Precision::Bf16),
         ("fp16", Precision::Fp16),
     ])
+    .or_else(&[
+        ("float32", "fp32"),
+        ("float", "fp32"),
+        ("bfloat16", "bf16"),
+        ("float16", "fp16"),
+        ("half", "fp16"),
+    ])
 }
 
-pub fn quantize() -> impl TypedValueParser<Value = Quantize> {
+pub fn quantize() -> Words<Quantize> {
     words(&[
         ("auto", Quantize::Auto),
         ("none", Quantize::None),
         ("q8_0", Quantize::Q8_0),
         ("q4k", Quantize::Q4K),
     ])
+    .or_else(&[
+        ("int8", "q8_0"),
+        ("8bit", "q8_0"),
+        ("int4", "q4k"),
+        ("4bit", "q4k"),
+        ("q4_k", "q4k"),
+    ])
 }
 
-pub fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
+pub fn pictures() -> Words<PictureChoice> {
     words(&[
         ("auto", PictureChoice::Auto),
         ("kitty", PictureChoice::Kitty),
@@ -130,11 +180,11 @@ pub fn pictures() -> impl TypedValueParser<Value = PictureChoice> {
     ])
 }
 
-pub fn ui_lang() -> impl TypedValueParser<Value = Language> {
+pub fn ui_lang() -> Words<Language> {
     words(&[("ko", Language::Korean), ("en", Language::English)])
 }
 
-pub fn log_level() -> impl TypedValueParser<Value = tracing::Level> {
+pub fn log_level() -> Words<tracing::Level> {
     words(&[
         ("error", tracing::Level::ERROR),
         ("warn", tracing::Level::WARN),
@@ -145,11 +195,13 @@ pub fn log_level() -> impl TypedValueParser<Value = tracing::Level> {
 }
 
 pub fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    match text {
+    let text = text.to_ascii_lowercase();
+    match text.as_str() {
         "auto" => Ok(DeviceChoice::Auto),
         "cpu" => Ok(DeviceChoice::Cpu),
         "cuda" => Ok(DeviceChoice::Cuda(0)),
-        "metal" => Ok(DeviceChoice::Metal),
+        // What PyTorch calls it.
+        "metal" | "mps" => Ok(DeviceChoice::Metal),
         _ => text
             .strip_prefix("cuda:")
             .and_then(|n| n.parse().ok())

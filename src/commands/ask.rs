@@ -1,5 +1,6 @@
 //! `ask`: one chat turn, printed as it is written, or as JSON for checks against other programs.
 
+use super::{is_read, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon;
 use crate::labeler::remote::{ChatTurn, Chats};
@@ -78,7 +79,9 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
                 GenerateEvent::Token { token, .. } => {
                     answer.push(token.id, token.logprob);
                     let text = decoder.push(token.id).unwrap_or_default();
-                    answer.say(&text, options.json, out)?;
+                    if !answer.say(&text, options.json, out)? {
+                        return Ok(());
+                    }
                 }
                 GenerateEvent::Done {
                     reason,
@@ -100,9 +103,9 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     answer.timings.preprocess_ms += preprocess_ms;
     if options.json {
         let object = for_json(&answer.json(&prompt, &opened).to_string());
-        writeln!(out, "{object}").context(ErrorKind::Internal, "cannot write the answer")
+        write_out(out, format!("{object}\n").as_bytes())
     } else {
-        writeln!(out).context(ErrorKind::Internal, "cannot write the answer")
+        write_out(out, b"\n")
     }
 }
 
@@ -144,7 +147,7 @@ fn run_remote(
         ),
         false => for_stream(&said.text),
     };
-    writeln!(out, "{line}").context(ErrorKind::Internal, "cannot write the answer")
+    write_out(out, format!("{line}\n").as_bytes())
 }
 
 #[derive(Default)]
@@ -162,14 +165,13 @@ impl Answer {
         self.logprobs.push(logprob);
     }
 
-    fn say(&mut self, text: &str, json: bool, out: &mut dyn Write) -> Result<()> {
+    /// Whether anybody still listens.
+    fn say(&mut self, text: &str, json: bool, out: &mut dyn Write) -> Result<bool> {
         self.text.push_str(text);
         if json || text.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        out.write_all(for_stream(text).as_bytes())
-            .and_then(|()| out.flush())
-            .context(ErrorKind::Internal, "cannot write the answer")
+        is_read(out, for_stream(text).as_bytes())
     }
 
     fn json(&self, prompt: &[u32], opened: &Opened) -> serde_json::Value {

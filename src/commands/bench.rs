@@ -4,7 +4,8 @@ mod server;
 mod workload;
 
 use super::ask::{local, open_with_bar};
-use crate::error::{Context, ErrorKind, Result};
+use super::write_out;
+use crate::error::Result;
 use crate::record::Item;
 use crate::settings::{BenchOptions, LabelerOptions, ModelOptions};
 use crate::text::{for_json, for_lines};
@@ -26,7 +27,7 @@ pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
         true => for_json(&report.to_string()),
         false => for_lines(&table(&report)),
     };
-    writeln!(out, "{text}").context(ErrorKind::Internal, "cannot write the result")
+    write_out(out, format!("{text}\n").as_bytes())
 }
 
 fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json::Value> {

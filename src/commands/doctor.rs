@@ -1,5 +1,6 @@
 //! `doctor`: what of this machine, terminal, model and server works, what does not, and why.
 
+use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
@@ -74,7 +75,8 @@ impl Findings {
     }
 }
 
-/// Prints what was found; true where nothing is broken. Nothing is downloaded or written.
+/// Prints what was found; true where nothing is broken. Nothing is downloaded, and nothing that is
+/// written to try the outdir's file system stays.
 pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
     let mut findings = Findings(Vec::new());
     terminal(&mut findings);
@@ -110,13 +112,8 @@ pub fn run(options: &DoctorOptions, out: &mut dyn Write) -> Result<bool> {
     } else {
         table(&findings.0)
     };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(
-            ErrorKind::Internal,
-            format!("writing to standard output: {error}"),
-        )),
-        _ => Ok(works),
-    }
+    write_out(out, text.as_bytes())?;
+    Ok(works)
 }
 
 fn table(findings: &[Finding]) -> String {
@@ -373,7 +370,12 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
                     gigabytes(used_bytes(&folder))
                 ),
             ),
-            Err(error) => findings.error("weight cache", error),
+            Err(error) => {
+                findings.add("weight cache", Verdict::Limited, error.cause);
+                if let Some(hint) = error.hint {
+                    findings.hint(hint);
+                }
+            }
         }
     }
 }
@@ -505,7 +507,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
     if let Err(error) = export::check_outdir(outdir, source.and_then(SourceKind::path)) {
         return findings.error("outdir", error);
     }
-    if let Err(error) = store::check_free(outdir) {
+    if let Err(error) = store::check_free(outdir).and_then(|()| store::try_folder(nearest)) {
         return findings.error("outdir", error);
     }
     let state = match (there, outdir.join(outdir::LABELS).exists()) {

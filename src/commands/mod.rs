@@ -66,11 +66,17 @@ fn audited(journal: &Journal) -> Result<Option<Audited>> {
 
 /// Writes what a command prints. A reader that went away early (`| head`) is no error.
 pub fn write_out(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    is_read(out, bytes).map(|_| ())
+}
+
+/// The same; whether there still is somebody who reads.
+fn is_read(out: &mut dyn Write, bytes: &[u8]) -> Result<bool> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::new(
             ErrorKind::Internal,
             format!("writing to standard output: {error}"),
         )),
-        _ => Ok(()),
     }
 }

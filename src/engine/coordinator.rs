@@ -4,6 +4,7 @@
 use super::commands;
 use super::effects::Effects;
 use super::examples::Examples;
+use super::exporting::Exporting;
 use super::families::{Families, Turns};
 use super::handle::EngineEnd;
 use super::ingest::Ingest;
@@ -14,8 +15,6 @@ use super::results::{Results, Resumed};
 use super::words::OutdirWords;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
-use crate::export::Exports;
-use crate::outdir::PARQUET;
 use crate::record::filter::{Query, Sort, select};
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
@@ -36,7 +35,7 @@ const GROUPS: usize = 512;
 pub struct Coordinator {
     front: EngineEnd,
     journal: JournalAccess,
-    exports: Exports,
+    exports: Exporting,
     ingest: Ingest,
     families: Families,
     examples: Examples,
@@ -67,11 +66,10 @@ impl Coordinator {
         front: EngineEnd,
         workers: Workers,
     ) -> Self {
-        let requested: &[_] = if options.parquet { &[PARQUET] } else { &[] };
         Self {
             journal: JournalAccess::new(journal, front.clone()),
             front,
-            exports: Exports::new(&options.outdir, requested),
+            exports: Exporting::new(options),
             // The workstation shows families before the model has come to them.
             ingest: Ingest::new(
                 settings.with_image,
@@ -114,7 +112,7 @@ impl Coordinator {
 
     fn work(&mut self) -> Result<()> {
         // Thousands of earlier labels take their time, and a screen does not wait for them.
-        self.exports.catch_up(self.journal.opened())?;
+        self.exports.catch_up(&mut self.journal)?;
         self.emit_notices();
         for path in rescued_files(self.journal.opened())? {
             tracing::warn!(path = %path.display(), "of a run whose journal was lost");
@@ -140,9 +138,8 @@ impl Coordinator {
                 }
                 None => self.wait()?,
             }
-            let (exports, settled) = (&mut self.exports, self.ingest.has_ended());
-            self.journal
-                .with(|journal| exports.update_if_due(journal, settled))?;
+            self.exports
+                .follow(&mut self.journal, self.ingest.has_ended())?;
             self.emit_notices();
         }
         Ok(())
@@ -210,7 +207,8 @@ impl Coordinator {
     fn emit_idle(&mut self) -> Result<()> {
         let is_idle = self.is_idle();
         if is_idle && !self.idle_emitted {
-            self.export()?;
+            self.exports
+                .want(&mut self.journal, self.ingest.has_ended())?;
             self.emit_notices();
             self.front.emit(Event::Idle);
         }
@@ -341,7 +339,7 @@ impl Coordinator {
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.
-                self.export()?;
+                self.exports.update(&mut self.journal, true)?;
                 self.emit_notices();
                 let pictures = self.moved_pictures()?;
                 Ok(Effects::event(Event::SourceRead {
@@ -466,7 +464,8 @@ impl Coordinator {
             self.take_turns(|families, turns| families.ended(group, turns))?;
         }
         if effects.export {
-            self.export()?;
+            self.exports
+                .want(&mut self.journal, self.ingest.has_ended())?;
         }
         self.show(&effects.changed)?;
         for event in effects.events {
@@ -477,17 +476,9 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Brings every export up to date.
-    fn export(&mut self) -> Result<()> {
-        let (exports, settled) = (&mut self.exports, self.ingest.has_ended());
-        self.journal
-            .with(|journal| exports.update(journal, settled))
-    }
-
     /// Counts the records and edits whose pictures are not where they were.
     fn moved_pictures(&mut self) -> Result<MovedPictures> {
-        let exports = &mut self.exports;
-        let tally = self.journal.with(|journal| exports.tally(journal))?;
+        let tally = self.exports.tally(&mut self.journal)?;
         Ok(MovedPictures {
             moved: self.ingest.moved(),
             withheld: tally.withheld,
@@ -572,11 +563,8 @@ impl Coordinator {
     /// Writes the last exports and builds the summary.
     fn conclude(&mut self) -> Result<Summary> {
         // Even if the source was not read to its end: no line may be in no file after the run.
-        let exports = &mut self.exports;
-        let tally = self.journal.with(|journal| {
-            exports.update(journal, true)?;
-            exports.tally(journal)
-        })?;
+        self.exports.update(&mut self.journal, true)?;
+        let tally = self.exports.tally(&mut self.journal)?;
         self.emit_notices();
         let pictures = self.moved_pictures()?;
         self.publish();

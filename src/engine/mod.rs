@@ -4,6 +4,7 @@ mod commands;
 mod coordinator;
 mod effects;
 mod examples;
+mod exporting;
 mod families;
 mod handle;
 mod ingest;

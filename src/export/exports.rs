@@ -1,12 +1,15 @@
 //! Keeps the files of an outdir up to date with its journal.
 //!
 //! During a run the journal alone is written for every record; the exports follow every few
-//! seconds and at the end. Where a run ended in between, the next one rebuilds them at once.
+//! seconds and at the end. Where a run ended in between, the next one rebuilds them at once. Large
+//! files are prepared on a thread of their own while somebody works at the journal, see
+//! [`prepared`](super::prepared).
 
 use super::exporter::Exporter;
 use super::exporters::exporters;
+use super::prepared::{NewFile, Prepared, Preparing, prepare};
 use super::target::{LineHash, Target, Written, line_hash};
-use super::truth::{Tally, Truth, View};
+use super::truth::{Tally, Truth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{FileNotice, KEPT, KeptBecause, LABELS, file, keep_lines};
 use crate::store::{Content, FileOfRecords, Journal, Prefer, written_key};
@@ -17,8 +20,11 @@ use std::time::{Duration, Instant};
 
 /// The shortest time between two exports while a run is going on.
 const PAUSE: Duration = Duration::from_secs(5);
-/// An export may take this part of a run's time at most.
+/// An export may take this part of a run's time at most, and this one on a thread of its own.
 const SHARE: u32 = 20;
+const SHARE_BESIDE: u32 = 4;
+/// Files of up to so many bytes are written in a moment.
+const SMALL: u64 = 512 << 10;
 /// Damaged records named one by one.
 const TOLD: usize = 20;
 
@@ -29,9 +35,9 @@ struct Pace {
 }
 
 impl Pace {
-    fn is_due(&self) -> bool {
+    fn is_due(&self, share: u32) -> bool {
         match self.last {
-            Some((at, took)) => at.elapsed() >= PAUSE.max(took * SHARE),
+            Some((at, took)) => at.elapsed() >= PAUSE.max(took * share),
             None => true,
         }
     }
@@ -45,6 +51,10 @@ pub struct Exports {
     /// Files that are made on request only; one that is there is kept up in any case.
     requested: Vec<&'static str>,
     pace: Pace,
+    /// Those that are being prepared.
+    preparing: Option<Preparing>,
+    /// Somebody wants all files up to date.
+    is_wanted: bool,
     /// The lines of each file as it was last written or imported.
     lines: HashMap<&'static str, HashSet<LineHash>>,
     tally: Option<Tally>,
@@ -60,6 +70,8 @@ impl Exports {
             exporters: exporters().into(),
             requested: requested.to_vec(),
             pace: Pace::default(),
+            preparing: None,
+            is_wanted: false,
             lines: HashMap::new(),
             tally: None,
             is_damage_told: false,
@@ -84,13 +96,68 @@ impl Exports {
     /// calling after every record of a run. Tells whether there was something to do. For
     /// `settled` see [`Self::update`].
     pub fn update_if_due(&mut self, journal: &mut Journal, settled: bool) -> Result<bool> {
-        Ok(self.pace.is_due() && self.write_stale(journal, settled, false)?)
+        Ok(self.pace.is_due(SHARE) && self.write_stale(journal, settled, false)?)
+    }
+
+    /// After an operator's step: brings all files up to date at once where they are small, else as
+    /// soon as [`Self::follow`] has them.
+    pub fn want(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+        self.is_wanted = true;
+        self.follow(journal, settled)
+    }
+
+    /// For calling again and again while somebody works at the journal, who does not wait for
+    /// large files: they are prepared on a thread of their own.
+    pub fn follow(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+        if let Some(preparing) = &self.preparing {
+            let Some(result) = preparing.result() else {
+                return Ok(());
+            };
+            let settled = preparing.settled;
+            self.preparing = None;
+            return match result {
+                Ok(prepared) => self.put(journal, prepared, settled),
+                Err(error) => {
+                    tracing::warn!(%error, "the exports are written at once instead");
+                    self.update(journal, settled)
+                }
+            };
+        }
+        let is_small = self.is_small();
+        let is_time = match is_small {
+            true => self.is_wanted || self.pace.is_due(SHARE),
+            false => self.pace.is_due(SHARE_BESIDE),
+        };
+        if !is_time {
+            return Ok(());
+        }
+        let stale = self.stale(journal, self.is_wanted)?;
+        match is_small {
+            _ if stale.is_empty() => {}
+            true => self.write(journal, settled, &stale)?,
+            false => self.preparing = Some(Preparing::start(journal, stale, settled)?),
+        }
+        self.is_wanted = false;
+        Ok(())
+    }
+
+    fn is_small(&self) -> bool {
+        let lengths = self.exporters.iter().map(|exporter| {
+            let about = std::fs::metadata(self.outdir.join(exporter.name()));
+            about.map_or(0, |about| about.len())
+        });
+        lengths.sum::<u64>() <= SMALL
     }
 
     /// Brings all files up to date: at the end of a run, after an operator's commit. `settled`:
     /// the source has been read, so that a picture that is not at its path is known to be gone.
     pub fn update(&mut self, journal: &mut Journal, settled: bool) -> Result<()> {
+        if let Some(preparing) = self.preparing.take() {
+            // It shows less than there is by now.
+            preparing.abandon();
+        }
         self.write_stale(journal, settled, true)?;
+        self.is_wanted = false;
         Ok(())
     }
 
@@ -99,7 +166,8 @@ impl Exports {
         if let Some(tally) = &self.tally {
             return Ok(tally.clone());
         }
-        let truth = self.look(journal)?;
+        let truth = Truth::of(journal, &self.outdir.join(LABELS))?;
+        self.tell(&truth);
         Ok(truth.tally)
     }
 
@@ -154,7 +222,17 @@ impl Exports {
     }
 
     fn write_stale(&mut self, journal: &mut Journal, settled: bool, all: bool) -> Result<bool> {
-        let begun = Instant::now();
+        let stale = self.stale(journal, all)?;
+        if stale.is_empty() {
+            return Ok(false);
+        }
+        self.write(journal, settled, &stale)?;
+        Ok(true)
+    }
+
+    /// The files that do not show what the journal holds, by their places in the list; `all`: not
+    /// only those that follow a run.
+    fn stale(&self, journal: &Journal, all: bool) -> Result<Vec<usize>> {
         let mut stale = Vec::new();
         for (at, exporter) in self.exporters.iter().enumerate() {
             let name = exporter.name();
@@ -166,49 +244,49 @@ impl Exports {
                 stale.push(at);
             }
         }
-        if stale.is_empty() {
-            return Ok(false);
-        }
-        let is_of_records = |at: &usize| self.exporters[*at].content() == Content::Records;
-        let truth = match stale.iter().any(is_of_records) {
-            true => self.look(journal)?,
-            false => Truth::default(),
-        };
-        if settled {
-            let why = KeptBecause::PictureIsGone;
-            self.keep_aside(LABELS, &truth.withheld_lines, why)?;
-        }
-        for at in stale {
-            let exporter = &self.exporters[at];
-            let (name, content) = (exporter.name(), exporter.content());
-            let target = Target::find(&self.outdir, name)?;
-            let mut sink = target.begin()?;
-            let view = View {
-                journal,
-                truth: &truth,
-            };
-            exporter.write(&view, &mut sink)?;
-            self.replace(journal, at, &target, sink.finish()?)?;
-            // Withheld lines that are in no file yet are still to be kept.
-            if settled || truth.withheld_lines.is_empty() {
-                self.mark_exported(journal, name, content)?;
-            }
-        }
-        self.pace.last = Some((Instant::now(), begun.elapsed()));
-        Ok(true)
+        Ok(stale)
     }
 
-    /// Puts a written file in its place, once what others have written there is safe.
-    fn replace(
-        &mut self,
-        journal: &mut Journal,
-        at: usize,
-        target: &Target,
-        written: Written,
-    ) -> Result<()> {
-        let exporter = &self.exporters[at];
+    fn write(&mut self, journal: &mut Journal, settled: bool, stale: &[usize]) -> Result<()> {
+        let prepared = prepare(journal, &self.outdir, stale)?;
+        self.put(journal, prepared, settled)
+    }
+
+    /// Puts new files in their places.
+    fn put(&mut self, journal: &mut Journal, prepared: Prepared, settled: bool) -> Result<()> {
+        let begun = Instant::now();
+        let withheld = match &prepared.truth {
+            Some(truth) => {
+                self.tell(truth);
+                truth.withheld_lines.as_slice()
+            }
+            None => &[],
+        };
+        if settled {
+            self.keep_aside(LABELS, withheld, KeptBecause::PictureIsGone)?;
+        }
+        for new in prepared.files {
+            let (exporter, version) = (&self.exporters[new.exporter], new.version);
+            let name = exporter.name();
+            self.replace(journal, new)?;
+            // Withheld lines that are in no file yet are still to be kept.
+            if settled || withheld.is_empty() {
+                journal.meta_set(&exported_key(name), &version.to_string())?;
+            }
+        }
+        self.pace.last = Some((Instant::now(), prepared.took + begun.elapsed()));
+        Ok(())
+    }
+
+    /// Puts a new file in its place, once what others have written there is safe.
+    fn replace(&mut self, journal: &mut Journal, new: NewFile) -> Result<()> {
+        let exporter = &self.exporters[new.exporter];
         let (name, has_lines) = (exporter.name(), exporter.has_lines());
-        let standing = target.sha256()?;
+        let (target, written) = (&new.target, new.written);
+        let standing = match new.standing {
+            Some((look, sha256)) if target.look() == Some(look) => Some(sha256),
+            _ => target.sha256()?,
+        };
         if standing.is_none() && written.is_empty {
             return Ok(());
         }
@@ -218,7 +296,7 @@ impl Exports {
         } else {
             if standing.is_some() && !is_as_left(journal, name, standing.as_deref())? {
                 match has_lines {
-                    true => self.keep_foreign_lines(journal, at, target, &written)?,
+                    true => self.keep_foreign_lines(journal, new.exporter, target, &written)?,
                     false => self.keep_whole(name, target)?,
                 }
             }
@@ -296,9 +374,8 @@ impl Exports {
         Ok(())
     }
 
-    /// Looks through the records and notes what is to be told of them.
-    fn look(&mut self, journal: &Journal) -> Result<Truth> {
-        let truth = Truth::of(journal, &self.outdir.join(LABELS))?;
+    /// Notes what is to be told of the records.
+    fn tell(&mut self, truth: &Truth) {
         let damaged = &truth.tally.damaged;
         if !damaged.is_empty() && !self.is_damage_told {
             self.is_damage_told = true;
@@ -316,7 +393,6 @@ impl Exports {
             self.notices.push(FileNotice::CheckDisk);
         }
         self.tally = Some(truth.tally.clone());
-        Ok(truth)
     }
 
     fn is_stale(&self, journal: &Journal, name: &str, content: Content) -> Result<bool> {

@@ -11,6 +11,7 @@ mod exports;
 mod image_path;
 mod jsonl;
 mod parquet;
+mod prepared;
 mod report;
 mod target;
 mod truth;

@@ -25,6 +25,13 @@ pub(super) struct Target {
     is_linked: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    place: (u64, u64),
+    length: u64,
+    changed: (i64, i64),
+}
+
 impl Target {
     pub fn find(outdir: &Path, name: &str) -> Result<Self> {
         let mut path = outdir.join(name);
@@ -63,6 +70,17 @@ impl Target {
     /// Of the file that is there now.
     pub fn sha256(&self) -> Result<Option<String>> {
         file_sha256(&self.path)
+    }
+
+    /// What tells the file that is there from another one without reading it; `None` where there
+    /// is none.
+    pub fn look(&self) -> Option<Look> {
+        let about = std::fs::metadata(&self.path).ok()?;
+        Some(Look {
+            place: (about.dev(), about.ino()),
+            length: about.len(),
+            changed: (about.ctime(), about.ctime_nsec()),
+        })
     }
 
     /// A new file beside the one that is there, of a name that nobody else has.
@@ -202,12 +220,14 @@ impl Sink {
 
     pub fn finish(self) -> Result<Written> {
         let target = self.target;
-        let file = self
+        let new = self
             .out
             .into_inner()
             .map_err(|error| file("writing", &target)(error.into_error()))?;
+        // Here, where nobody may be waiting, and not where it is put in its place.
+        new.as_file().sync_all().map_err(file("writing", &target))?;
         Ok(Written {
-            file,
+            file: new,
             sha256: hex(&self.hash.finalize()),
             line_hashes: self.line_hashes,
             is_empty: self.is_empty,

@@ -1,5 +1,6 @@
 //! Any supported file to RGBA, refusing what is too large by its header, before it is decoded.
 
+use super::webp::frame_sizes;
 use super::{Icon, Picture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::MAX_FILE_BYTES;
@@ -56,6 +57,11 @@ pub fn decode(bytes: &[u8]) -> Result<Icon> {
         false => Cow::Borrowed(bytes),
     };
 
+    if format == ImageFormat::WebP {
+        for (width, height) in frame_sizes(&bytes) {
+            check_size(width, height)?;
+        }
+    }
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_ALLOC);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);

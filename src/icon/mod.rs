@@ -7,6 +7,7 @@ mod palette;
 mod picture;
 mod recolor;
 mod resize;
+mod webp;
 
 pub use crate::settings::MAX_FILE_BYTES;
 pub use decode::{MAX_PIXELS, MAX_SIDE, decode, extension, to_png};

@@ -447,3 +447,34 @@ fn hashes_are_lower_case_hex() {
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     );
 }
+
+/// Chunks of a WebP file, one behind the other.
+fn webp(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let mut body = b"WEBP".to_vec();
+    for (kind, content) in chunks {
+        body.extend(*kind);
+        body.extend((content.len() as u32).to_le_bytes());
+        body.extend(*content);
+        body.resize(body.len().next_multiple_of(2), 0);
+    }
+    let length = (body.len() as u32).to_le_bytes();
+    [&b"RIFF"[..], &length, &body].concat()
+}
+
+#[test]
+fn an_enormous_frame_in_a_small_webp_is_refused_before_it_is_decoded() {
+    let header = [0, 0, 0, 0, 8, 0, 0, 6, 0, 0];
+    let frame = [0x30, 1, 0, 0x9d, 1, 0x2a, 0xff, 0xff, 0xff, 0xff, 0, 0];
+    let still = webp(&[(b"VP8X", &header), (b"VP8 ", &frame)]);
+    let inner = &webp(&[(b"VP8 ", &frame)])[12..];
+    let moving = webp(&[(b"VP8X", &header), (b"ANMF", &[&[0; 16], inner].concat())]);
+    for file in [still, moving] {
+        let error = decode(&file).unwrap_err();
+        assert!(error.cause.contains("16383x16383"), "{error}");
+    }
+    // Cut anywhere, it is only another broken image.
+    let whole = webp(&[(b"VP8X", &header), (b"VP8 ", &frame)]);
+    for end in 0..whole.len() {
+        assert!(decode(&whole[..end]).is_err());
+    }
+}

@@ -9,10 +9,11 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::threads;
+use crate::vlm::checkpoint::files::Gate;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
     self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
-    GeneratorOptions, LoadStage, Model, StreamDecoder, Tokenizer,
+    GeneratorOptions, LoadStage, Model, StreamDecoder, Tokenizer, checkpoint, models,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,6 +31,23 @@ pub struct Local {
     kv_bytes: usize,
     /// To be told once.
     notice: Option<ModelNotice>,
+}
+
+/// Looks for the checkpoint on this machine. One that only the hub could have may be there; any
+/// other that cannot be used is an error.
+pub fn check(options: &ModelOptions) -> Result<()> {
+    let only_here = ModelOptions {
+        offline: true,
+        ..options.clone()
+    };
+    let gate = Gate {
+        config: &models::refusals,
+        ..Gate::OPEN
+    };
+    match checkpoint::find(&only_here, &gate, Arc::new(|_| {})) {
+        Err(error) if error.kind == ErrorKind::Network && !options.offline => Ok(()),
+        found => found.map(|_| ()),
+    }
 }
 
 /// Turns requests into those of the generator.

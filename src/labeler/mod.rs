@@ -13,9 +13,20 @@ pub use report::{
     Loading, ModelInfo, ModelMemory, ModelNotice, OnLoad, RemoteCounts, ServerNotice,
 };
 
+use crate::error::Result;
 use crate::settings::LabelerOptions;
 
 const NICENESS: i32 = 10;
+
+/// Refuses a model that cannot be used, as far as that can be known without the network.
+pub fn check(options: &LabelerOptions) -> Result<()> {
+    match options {
+        #[cfg(feature = "fake-model")]
+        LabelerOptions::Local(model) if fake::is_named(&model.model) => Ok(()),
+        LabelerOptions::Local(model) => local::check(model),
+        LabelerOptions::Remote(_) | LabelerOptions::None => Ok(()),
+    }
+}
 
 /// `None` for review only.
 pub fn factory(options: LabelerOptions) -> Option<Factory> {

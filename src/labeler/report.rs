@@ -1,6 +1,7 @@
 //! What a labeler reports about itself: the model, its loading, and the servers behind it.
 
 use crate::error::Error;
+use std::time::Duration;
 
 /// The labeler behind a run, as shown to people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,11 +77,25 @@ pub enum ServerNotice {
     Gone {
         url: String,
         why: String,
+        /// It answers, but nothing that can be used.
+        is_there: bool,
         /// Servers that still answer; without any the run waits.
         others: usize,
     },
     Back {
         url: String,
+    },
+    /// It refuses every item and is asked nothing more.
+    Barred {
+        url: String,
+        why: String,
+        /// Servers that are left.
+        others: usize,
+    },
+    /// It is too busy, and asks to be left alone for so long.
+    AsksToWait {
+        url: String,
+        wait: Duration,
     },
     /// It refuses one way to send the schema and is sent the next.
     SchemaRefused {

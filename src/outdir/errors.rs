@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::text::Phrase;
+use rustix::io::Errno;
 use std::io;
 use std::path::Path;
 
@@ -18,6 +19,13 @@ pub(crate) const FAILING: Phrase = Phrase::new(
     "디스크와 남은 공간을 확인하고 다시 시작하세요. 여기까지는 모두 저장되었습니다",
 );
 
+pub(crate) const NO_LOCKS: Phrase = Phrase::new(
+    "the file system there lacks locks or shared memory, as some network file systems do; choose \
+     an --outdir on a local disk",
+    "그곳의 파일 시스템은 일부 네트워크 파일 시스템처럼 잠금이나 공유 메모리를 지원하지 않습니다. 로컬 디스크의 \
+     --outdir를 고르세요",
+);
+
 /// For `map_err`: an error of the file system while something was done to `path`.
 pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
     move |error| {
@@ -31,6 +39,9 @@ pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> E
             | io::ErrorKind::FileTooLarge => ours.with_said_hint(FULL),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 ours.with_said_hint(NOT_WRITABLE)
+            }
+            _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                ours.with_said_hint(FAILING)
             }
             _ => ours,
         }

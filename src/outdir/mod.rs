@@ -10,7 +10,7 @@ mod notice;
 mod words;
 
 pub use aside::keep_lines;
-pub(crate) use errors::{FAILING, FULL, NOT_WRITABLE, file};
+pub(crate) use errors::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE, file};
 pub use notice::{FileNotice, KeptBecause};
 pub use words::{WORDS, read_words, write_words};
 
@@ -45,10 +45,49 @@ const IN_PLACE: [&str; 7] = [
     KEPT,
 ];
 
+/// A longer path of an outdir cannot be opened by SQLite, whose limit is 512 bytes with the names of
+/// its files.
+const LONGEST: usize = 450;
+
+/// Makes the folder where it is not there.
+pub fn create(outdir: &Path) -> Result<()> {
+    refuse_long(outdir)?;
+    match std::fs::create_dir_all(outdir) {
+        Ok(()) => Ok(()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            let cause = format!("{} is not a folder, or lies in a file", outdir.display());
+            Err(Error::new(ErrorKind::Store, cause).with_hint("choose another --outdir"))
+        }
+        Err(error) => Err(file("creating", outdir)(error)),
+    }
+}
+
+fn refuse_long(outdir: &Path) -> Result<()> {
+    let whole = std::path::absolute(outdir).unwrap_or_else(|_| outdir.to_owned());
+    // Links count with where they lead to.
+    let (there, canonical) = whole
+        .ancestors()
+        .find_map(|folder| Some((folder, folder.canonicalize().ok()?)))
+        .unwrap_or((&whole, whole.clone()));
+    let rest = whole.strip_prefix(there).unwrap_or(Path::new(""));
+    let length = canonical.join(rest).as_os_str().len();
+    if length <= LONGEST {
+        return Ok(());
+    }
+    let cause = format!("the path of the outdir has {length} bytes, more than {LONGEST}");
+    Err(Error::new(ErrorKind::Usage, cause).with_hint("choose an --outdir with a shorter path"))
+}
+
 /// Checks, before anything is written, that writing under `outdir` changes no other file: none of
 /// our names is a link to somewhere else, and none of them is the source that is read.
 /// `replaced` are the names of files that an export replaces as a whole.
 pub fn check(outdir: &Path, source: Option<&Path>, replaced: &[&str]) -> Result<()> {
+    refuse_long(outdir)?;
     if let Some(source) = source {
         refuse_source(outdir, source, replaced)?;
     }

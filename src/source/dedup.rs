@@ -80,9 +80,11 @@ pub fn group(
     }
     thread::scope(|scope| {
         let (jobs, waiting) = bounded::<Job>(FILES_AHEAD);
+        let mut hashers = Vec::with_capacity(HASHERS);
         for _ in 0..HASHERS {
             let waiting = waiting.clone();
-            threads::spawn_scoped(scope, "hashing", move || hash_files(&waiting))?;
+            let hasher = threads::spawn_scoped(scope, "hashing", move || hash_files(&waiting))?;
+            hashers.push(hasher);
         }
         drop(waiting);
         let (rows, ahead) = bounded(ROWS_AHEAD);
@@ -97,15 +99,23 @@ pub fn group(
         })?;
         let mut grouper = Grouper::new(max_groups, each);
         // The receiver is dropped at the end of the loop, which ends the reader.
+        let mut taken = Ok(ControlFlow::Continue(()));
         for row in ahead {
-            if grouper.take(row)?.is_break() {
-                grouper.end.cut_short = true;
+            taken = grouper.take(row);
+            if !matches!(taken, Ok(ControlFlow::Continue(()))) {
                 break;
             }
         }
         let read = reader
             .join()
             .map_err(|panic| threads::panicked("reading the source", panic.as_ref()))?;
+        // A hash that never came is no reason where the thread that owes it says why.
+        for hasher in hashers {
+            hasher
+                .join()
+                .map_err(|panic| threads::panicked("hashing an image", panic.as_ref()))?;
+        }
+        grouper.end.cut_short |= taken?.is_break();
         let end = grouper.finish();
         if !end.cut_short {
             read?;

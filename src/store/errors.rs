@@ -1,9 +1,9 @@
 //! Turns errors of SQLite into ours, with what to do about them.
 
 use crate::error::{Error, ErrorKind};
-use crate::outdir::{FAILING, FULL, NOT_WRITABLE};
+use crate::outdir::{FAILING, FULL, NO_LOCKS, NOT_WRITABLE};
 use crate::text::Phrase;
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 pub const BROKEN: Phrase = Phrase::new(
     "`labeler-tui journal check` says what is wrong; `journal restore FILE` brings a backup back, \
@@ -22,6 +22,11 @@ pub fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Some(NOT_WRITABLE)
             }
+            Some(ErrorCode::SystemIoFailure | ErrorCode::FileLockingProtocolFailed)
+                if lacks_locks(&error) =>
+            {
+                Some(NO_LOCKS)
+            }
             Some(ErrorCode::SystemIoFailure) => Some(FAILING),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Some(BROKEN),
             _ => None,
@@ -34,7 +39,47 @@ pub fn doing(what: &str) -> impl Fn(rusqlite::Error) -> Error {
     }
 }
 
+/// Whether the file system has no locks, or no memory that processes share.
+fn lacks_locks(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        extended,
+        Some(
+            ffi::SQLITE_IOERR_LOCK
+                | ffi::SQLITE_IOERR_RDLOCK
+                | ffi::SQLITE_IOERR_SHMOPEN
+                | ffi::SQLITE_IOERR_SHMLOCK
+                | ffi::SQLITE_IOERR_SHMMAP
+                | ffi::SQLITE_PROTOCOL
+        )
+    )
+}
+
 /// What the journal holds cannot be read back.
 pub fn unreadable(what: &str, error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Store, format!("journal, {what}: {error}")).with_said_hint(BROKEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_a_full_or_failing_disk() {
+        for (code, hint) in [
+            (ffi::SQLITE_IOERR_SHMMAP, NO_LOCKS),
+            (ffi::SQLITE_IOERR_LOCK, NO_LOCKS),
+            (ffi::SQLITE_PROTOCOL, NO_LOCKS),
+            (ffi::SQLITE_IOERR_WRITE, FAILING),
+            (ffi::SQLITE_IOERR_SHMSIZE, FAILING),
+            (ffi::SQLITE_FULL, FULL),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(
+                doing("opening")(error).hint.as_deref(),
+                Some(hint.english),
+                "{code}"
+            );
+        }
+    }
 }

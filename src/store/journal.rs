@@ -24,7 +24,7 @@ use super::tables::judgments::{insert_judgment, newest_seed};
 use super::tables::meta::{self, Content};
 use crate::error::Result;
 use crate::icon::Measured;
-use crate::outdir::file;
+use crate::outdir;
 use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
@@ -52,7 +52,7 @@ impl Journal {
     /// Locks an outdir and opens or creates its journal: all that can be refused, and nothing that
     /// takes long.
     pub fn lock(outdir: &Path, vocabulary: Arc<Vocabulary>) -> Result<Self> {
-        std::fs::create_dir_all(outdir).map_err(file("creating", outdir))?;
+        outdir::create(outdir)?;
         Self::with(Lock::take(outdir)?, outdir, vocabulary)
     }
 
@@ -69,6 +69,18 @@ impl Journal {
             learning,
             vocabulary,
             database,
+        })
+    }
+
+    /// The journal as it is now, to be read while this one is written; it has no steps to undo, and
+    /// nothing can be written to it.
+    pub fn snapshot(&self) -> Result<Self> {
+        Ok(Self {
+            source: SourceReading::default(),
+            history: History::default(),
+            learning: Learning::default(),
+            vocabulary: Arc::clone(&self.vocabulary),
+            database: self.database.snapshot()?,
         })
     }
 

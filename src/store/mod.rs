@@ -23,7 +23,7 @@ pub use answers::{Added, Basis, Merged};
 pub use audit::DrawnRecord;
 pub use contents::{Committed, DisplacedEdit, FailedItem};
 pub use database::lock::{Lock, check_free};
-pub use database::{Misplaced, rescue_text};
+pub use database::{Misplaced, rescue_text, try_folder};
 pub use history::StepOutcome;
 pub use images::Relatives;
 pub(crate) use import::file_sha256;

@@ -63,6 +63,14 @@ pub fn for_line(text: &str) -> String {
         .collect()
 }
 
+/// The first `most` characters, and a mark where there are more.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// For several lines of a terminal: each [`for_line`], tabs as they are.
 pub fn for_lines(text: &str) -> String {
     text.split('\n')
@@ -170,6 +178,13 @@ mod tests {
             for_lines(&format!("x\r\n\t{ODD}\n")),
             format!("x\n\t{shown}\n")
         );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(shortened("가나다", 3), "가나다");
+        assert_eq!(shortened("가나다", 2), "가나…");
+        assert_eq!(shortened("", 0), "");
     }
 
     #[test]

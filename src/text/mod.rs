@@ -5,6 +5,7 @@ mod cells;
 mod clean;
 pub mod encoding;
 mod forbidden;
+mod json;
 mod language;
 mod numbers;
 pub mod particles;
@@ -14,8 +15,10 @@ mod words;
 pub use cells::{fit, pad, plain_emoji, width, wrap, wrap_offsets};
 pub use clean::{
     clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, paragraphs,
+    shortened,
 };
 pub use forbidden::{Forbidden, forbidden, is_forbidden};
+pub use json::without_non_finite;
 pub(crate) use language::said;
 pub use language::{Language, Phrase, Said};
 pub use numbers::{count, duration, gibibytes, gigabytes, hex, megabytes, plural};

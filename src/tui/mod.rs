@@ -27,7 +27,7 @@ mod widgets;
 pub use keymap::Keymap;
 pub use prepared::Prepared;
 pub use session::Settings;
-pub use terminal::{Exit, run};
+pub use terminal::{Decoder, Exit, Input, Replies, run};
 pub use theme::BUILT_IN_THEMES;
 
 use crate::error::Result;

@@ -58,7 +58,9 @@ pub fn load_options(options: &ModelOptions) -> Result<(LoadOptions, Option<Error
         Precision::Auto => DType::BF16,
     };
     let cache = match quantization {
-        Some(_) => Some(weight_cache::default_folder()?),
+        Some(_) => weight_cache::default_folder()
+            .map_err(|error| tracing::warn!(%error, "the quantized weights are not cached"))
+            .ok(),
         None => None,
     };
     let options = LoadOptions {

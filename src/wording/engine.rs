@@ -6,7 +6,7 @@ use crate::engine::{
 };
 use crate::error::Error;
 use crate::record::Alike;
-use crate::text::gibibytes;
+use crate::text::{duration, gibibytes};
 
 words! {
     no_model_for_attempt: "no attempt can be made: there is no model"
@@ -42,6 +42,12 @@ words! {
         / "환경 변수에 따라 프록시 {proxy}{을} 거쳐 {url}에 연결합니다",
     server_gone(url, why, goes_on): "{url} does not answer ({why}); {goes_on}"
         / "{url}: 응답이 없습니다({why}). {goes_on}",
+    server_broken(url, why, goes_on): "{url} gives no usable answers ({why}); {goes_on}"
+        / "{url}: 쓸 수 있는 응답을 주지 않습니다({why}). {goes_on}",
+    server_barred(url, why, goes_on): "{url} refuses every item ({why}); {goes_on}"
+        / "{url}: 모든 항목을 거부합니다({why}). {goes_on}",
+    server_busy(url, wait): "{url} is busy and asks to wait for {wait}"
+        / "{url}: 서버가 바빠 {wait} 동안 기다려 달라고 합니다",
     paused_until_back: "the run is paused until it is back" / "돌아올 때까지 작업을 멈춥니다",
     goes_on_with_one: "going on with one other server" / "다른 서버 한 대로 계속합니다",
     goes_on_with(others): "going on with {others} other servers"
@@ -174,16 +180,31 @@ impl Words {
         })
     }
 
+    fn goes_on(self, others: usize) -> String {
+        match others {
+            0 => self.paused_until_back().to_owned(),
+            1 => self.goes_on_with_one().to_owned(),
+            others => self.goes_on_with(others),
+        }
+    }
+
     pub fn server_notice(self, notice: &ServerNotice) -> String {
         match notice {
             ServerNotice::Proxy { url, proxy } => self.proxy(url, proxy),
-            ServerNotice::Gone { url, why, others } => {
-                let goes_on = match others {
-                    0 => self.paused_until_back().to_owned(),
-                    1 => self.goes_on_with_one().to_owned(),
-                    others => self.goes_on_with(others),
-                };
-                self.server_gone(url, why, goes_on)
+            ServerNotice::Gone {
+                url,
+                why,
+                is_there,
+                others,
+            } => match is_there {
+                true => self.server_broken(url, why, self.goes_on(*others)),
+                false => self.server_gone(url, why, self.goes_on(*others)),
+            },
+            ServerNotice::Barred { url, why, others } => {
+                self.server_barred(url, why, self.goes_on(*others))
+            }
+            ServerNotice::AsksToWait { url, wait } => {
+                self.server_busy(url, duration(wait.as_secs_f64()))
             }
             ServerNotice::Back { url } => self.server_back(url),
             ServerNotice::SchemaRefused { url, from, to } => self.schema_refused(url, from, to),

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 /// As whom root runs a program that must not be let in everywhere.
 const NOBODY: u32 = 65534;
+/// A user that is in no list of users.
+const NO_NAME: u32 = 54321;
 
 #[test]
 fn an_outdir_that_is_a_file_is_an_error_with_a_hint() {
@@ -34,12 +36,55 @@ fn a_read_only_outdir_is_an_error_with_a_hint_and_stays_as_it_is() {
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
 }
 
+/// In a container with a user of no name and without HOME.
+#[test]
+fn without_a_home_weights_are_quantized_at_every_start() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else may become a user that does not exist.
+        return;
+    }
+    let desk = Desk::with_icons(&["가"]);
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/flat");
+    let model = desk.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    for entry in std::fs::read_dir(fixture).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
+        }
+    }
+    std::fs::create_dir(desk.path().join("out")).unwrap();
+    std::fs::set_permissions(desk.path().join("out"), PermissionsExt::from_mode(0o777)).unwrap();
+    let args = [
+        "--batch",
+        "--images",
+        "source",
+        "--outdir",
+        "out",
+        "--model",
+        "model",
+        "--quantize",
+        "q8_0",
+        "--prompt-version",
+        "v1",
+        "--max-new-tokens",
+        "4",
+    ];
+    let command = desk.plain(&args);
+    as_user(&desk, command, NO_NAME).expect(0);
+    assert_eq!(desk.records().len(), 1);
+}
+
 /// Root may write anywhere, so that it runs the program as somebody else, from where all can.
 fn as_somebody(desk: &Desk, args: &[&str]) -> Ended {
     let mut command = desk.command(args);
-    if !rustix::process::geteuid().is_root() {
-        return ended(&mut command);
+    match rustix::process::geteuid().is_root() {
+        true => as_user(desk, command, NOBODY),
+        false => ended(&mut command),
     }
+}
+
+fn as_user(desk: &Desk, command: Command, user: u32) -> Ended {
     let program = desk.path().join("program");
     std::fs::copy(command.get_program(), &program).unwrap();
     for path in [desk.path(), &program] {
@@ -51,7 +96,7 @@ fn as_somebody(desk: &Desk, args: &[&str]) -> Ended {
         .env_clear()
         .current_dir(desk.path())
         .stdin(Stdio::null())
-        .uid(NOBODY);
+        .uid(user);
     ended(&mut copied)
 }
 

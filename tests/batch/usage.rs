@@ -28,6 +28,175 @@ fn wrong_usage_is_status_2_and_says_what_to_do() {
     assert!(!desk.path().join("labels").exists());
 }
 
+/// What newcomers try that is wrong: the status, and what the answer has to say.
+#[test]
+fn every_mistake_gets_the_right_word() {
+    let desk = Desk::with_icons(&["가"]);
+    std::fs::create_dir(desk.path().join("empty")).unwrap();
+    for name in ["model.gguf", "taken"] {
+        std::fs::write(desk.path().join(name), "").unwrap();
+    }
+    let long = "가".repeat(80);
+    let long = format!("{long}/{long}");
+    let folder = &["--batch", "--images", "source"][..];
+    let cases: &[(&[&str], &[&str], i32, &str)] = &[
+        (
+            &[],
+            &["run", "--db", "db.sqlite"],
+            2,
+            "hint: labeling needs no command: labeler-tui --batch",
+        ),
+        (&[], &["label"], 2, "hint: labeling needs no command"),
+        (folder, &["--no-quality-retry"], 2, "hint: leave it out"),
+        (
+            folder,
+            &["--load-8bit"],
+            2,
+            "hint: --quantize q8_0 is the same",
+        ),
+        (
+            folder,
+            &["--log-level", "loud"],
+            2,
+            "possible values: error, warn, info",
+        ),
+        (
+            folder,
+            &["--precision", "fp8"],
+            2,
+            "possible values: auto, fp32, bf16, fp16",
+        ),
+        (
+            folder,
+            &["--device", "gpu"],
+            2,
+            "expected auto, cpu, cuda, cuda:N or metal",
+        ),
+        (
+            &["--batch"],
+            &["--input", "source"],
+            1,
+            "hint: its images are read with --images",
+        ),
+        (
+            &["--batch"],
+            &["--input", "empty"],
+            1,
+            "hint: a dataset has metadata.jsonl",
+        ),
+        (
+            &["--batch"],
+            &["--input", "-"],
+            2,
+            "not read from standard input",
+        ),
+        (folder, &["--model", "model.gguf"], 1, "llama-server"),
+        (
+            folder,
+            &["--model", "./nowhere"],
+            2,
+            "hint: give a checkpoint folder",
+        ),
+        (
+            folder,
+            &["--offline", "--model", "no/such"],
+            1,
+            "hint: run once without --offline",
+        ),
+        (
+            &[],
+            &["completions", "tcsh"],
+            2,
+            "possible values: bash, elvish, fish, powershell, zsh",
+        ),
+        (folder, &["--outdir", "taken"], 1, "taken is not a folder"),
+        (
+            folder,
+            &["--outdir", "taken/x"],
+            1,
+            "not a folder, or lies in a file",
+        ),
+        (
+            folder,
+            &["--outdir", &long],
+            2,
+            "hint: choose an --outdir with a shorter path",
+        ),
+        (
+            folder,
+            &["--endpoint", "http://localhost:1/v1/chat/completions"],
+            2,
+            "hint: give --endpoint http://localhost:1/v1",
+        ),
+        (folder, &["--wait"], 2, "--wait needs --endpoint"),
+    ];
+    for (first, args, status, words) in cases {
+        let args = [*first, *args].concat();
+        let told = ended(&mut desk.plain(&args)).expect(*status).err;
+        assert!(told.contains(words), "{args:?}: {told}");
+        assert!(!told.contains("environment"), "{args:?}: {told}");
+        assert!(!told.contains("write permission"), "{args:?}: {told}");
+    }
+    // Nothing was made for a run that was refused.
+    let left = std::fs::read_dir(desk.path()).unwrap();
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["empty", "home", "model.gguf", "source", "taken"]);
+}
+
+#[test]
+fn a_manifest_named_json_may_hold_lines() {
+    let mut desk = Desk::with_icons(&["가"]);
+    desk.plays("가", &[crate::common::say(crate::common::good("가"))]);
+    let row = r#"{"image_path": "가.png", "item_name": "가", "source_type": "cash"}"#;
+    std::fs::write(desk.source("rows.json"), format!("{row}\n")).unwrap();
+    desk.batch_of(&["--input", "source/rows.json"], &[])
+        .expect(0);
+    assert_eq!(desk.names(), ["가"]);
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let desk = Desk::new();
+    for args in [
+        &["--help"][..],
+        &["man"],
+        &["completions", "zsh"],
+        &["show", "vocabulary"],
+        &["doctor", "--model", "demo"],
+        &["ask", "--model", "demo", "--max-new-tokens", "8", "모자"],
+        &[
+            "ask",
+            "--model",
+            "demo",
+            "--max-new-tokens",
+            "4",
+            "--json",
+            "모자",
+        ],
+        &[
+            "bench",
+            "--model",
+            "demo",
+            "--icons",
+            "1",
+            "--new-tokens",
+            "2",
+        ],
+    ] {
+        let mut command = desk.plain(args);
+        let (reader, writer) = std::io::pipe().unwrap();
+        command.stdout(writer).stderr(std::process::Stdio::piped());
+        drop(reader);
+        let child = command.spawn().unwrap();
+        drop(command);
+        let told = child.wait_with_output().unwrap();
+        let words = String::from_utf8_lossy(&told.stderr);
+        assert!(told.status.success(), "{args:?}: {words}");
+        assert_eq!(words, "", "{args:?}");
+    }
+}
+
 #[test]
 fn without_a_terminal_the_workstation_points_to_batch() {
     let desk = Desk::with_icons(&["가"]);

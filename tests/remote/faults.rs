@@ -26,9 +26,10 @@ fn an_item_is_sent_as_picture_prompt_and_schema_and_comes_back_with_probabilitie
     assert_eq!((answer.counts.prompt, answer.counts.shared), (400, 320));
 
     let seen = server.seen.lock().unwrap();
-    assert_eq!(seen[0].path, "/v1/chat/completions");
-    assert_eq!(seen[0].headers["authorization"], format!("Bearer {KEY}"));
-    let body = &seen[0].body;
+    assert_eq!(seen[0].path, "/v1/models", "the first look");
+    assert_eq!(seen[1].path, "/v1/chat/completions");
+    assert_eq!(seen[1].headers["authorization"], format!("Bearer {KEY}"));
+    let body = &seen[1].body;
     assert_eq!(body["model"], "qwen");
     assert_eq!(body["temperature"], 0);
     assert_eq!(body["max_tokens"], 300);
@@ -156,6 +157,101 @@ fn a_refusal_is_that_items_failure_and_is_not_repeated() {
 }
 
 #[test]
+fn a_server_that_refuses_everything_ends_the_run_before_it_is_asked_again() {
+    for (status, most) in [(401, 8), (403, 8), (404, 8), (405, 8), (400, 16), (422, 16)] {
+        let server = Server::start(chats(move |_| {
+            Reply::Json(status, json!({"error": {"message": "no such thing"}}))
+        }));
+        let run = label(&server, 500);
+        let error = run.ended.unwrap_err();
+        let words = format!("{} answered {status}: no such thing", server.url);
+        assert_eq!(error.cause, words);
+        assert!(error.hint.unwrap().contains("doctor"));
+        assert!(run.texts.is_empty());
+        // What is refused as an item is a failure; the others wait for a run with a server.
+        assert!(run.failures.len() < 8, "{status}: {:?}", run.failures);
+        let requests = run.counts.requests;
+        assert!(requests <= most, "{status}: {requests}");
+    }
+}
+
+#[test]
+fn a_server_that_refuses_everything_is_left_to_the_others() {
+    let good_one = Server::start(good);
+    let bad = Server::start(chats(|_| Reply::Json(404, json!({"detail": "Not Found"}))));
+    let run = label_with(options(&[&bad.url, &good_one.url]), quick(), 60);
+    assert_eq!(run.texts.len(), 60, "{:?}", run.failures);
+    assert_eq!(run.notices.len(), 1, "{:?}", run.notices);
+    let notice = &run.notices[0];
+    assert!(
+        notice.contains("refuses every item (answered 404"),
+        "{notice}"
+    );
+    assert!(
+        notice.contains("going on with one other server"),
+        "{notice}"
+    );
+    assert!(bad.bodies().len() <= 8);
+}
+
+#[test]
+fn a_record_that_holds_the_key_is_not_taken() {
+    let escaped: String = KEY
+        .chars()
+        .map(|c| format!("\\u{:04x}", c as u32))
+        .collect();
+    let server = Server::start(chats(move |request| {
+        let name = name(&request.body);
+        let text = match name.as_str() {
+            "모자 1" => record(&format!("모자 {KEY}")),
+            "모자 2" => record("모자 HERE").replace("HERE", &escaped),
+            _ => record(&name),
+        };
+        Reply::Json(200, completion(&text))
+    }));
+    let run = label(&server, 3);
+    assert_eq!(run.texts.len(), 1);
+    for item in [1, 2] {
+        assert!(
+            run.failures[&item].contains("repeats the key"),
+            "{:?}",
+            run.failures
+        );
+    }
+}
+
+#[test]
+fn a_wait_of_nothing_is_no_reason_to_hurry_and_a_long_one_is_told() {
+    let calls = AtomicUsize::new(0);
+    let server = Server::start(chats(move |_| {
+        let after = match calls.fetch_add(1, Ordering::SeqCst) {
+            0 => "0",
+            1 => "Wed, 21 Oct 2015 07:28:00 GMT",
+            _ => "3600",
+        };
+        Reply::With(429, vec![("retry-after", after.into())], json!({}))
+    }));
+    let mut patience = quick();
+    patience.backoff = Duration::from_millis(200);
+    patience.longest_backoff = Duration::from_millis(200);
+    let begun = Instant::now();
+    let mut told = Vec::new();
+    let run = watched(options(&[&server.url]), patience, 1, |event| {
+        if let LabelEvent::Notice(notice) = event {
+            told.push(format!("{notice:?}"));
+        }
+        !told.is_empty()
+    });
+    assert!(begun.elapsed() >= Duration::from_millis(200), "it hurried");
+    assert_eq!(run.counts.requests, 3);
+    assert!(
+        run.notices[0].ends_with("is busy and asks to wait for 10 min 0 s"),
+        "{:?}",
+        run.notices
+    );
+}
+
+#[test]
 fn redirects_to_another_host_are_not_followed() {
     let thief = Server::start(good);
     let target = thief.url.clone().replace("127.0.0.1", "localhost");
@@ -164,7 +260,8 @@ fn redirects_to_another_host_are_not_followed() {
         Reply::With(307, vec![("location", to)], json!({}))
     });
     let run = label(&server, 1);
-    assert!(run.failures[&1].contains("redirects"), "{:?}", run.failures);
+    let error = run.ended.unwrap_err();
+    assert!(error.cause.contains("redirects"), "{error}");
     assert!(thief.seen.lock().unwrap().is_empty());
 }
 
@@ -179,8 +276,9 @@ fn a_redirect_on_the_same_host_keeps_the_key() {
     });
     assert_eq!(label(&server, 1).texts.len(), 1);
     let seen = server.seen.lock().unwrap();
-    assert_eq!(seen[1].path, "/api/chat/completions");
-    assert_eq!(seen[1].headers["authorization"], format!("Bearer {KEY}"));
+    let last = seen.last().unwrap();
+    assert_eq!(last.path, "/api/chat/completions");
+    assert_eq!(last.headers["authorization"], format!("Bearer {KEY}"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Labeling through servers that behave, misbehave and vanish: a small HTTP server in this
-//! process plays them all. `agreement`, `faults` and `several` look at the labeler alone,
+//! process plays them all. `agreement`, `behaviors`, `faults` and `several` look at the labeler alone,
 //! `program`, `https` and `doctor` at the real program.
 
 #![allow(
@@ -11,6 +11,7 @@
 )]
 
 mod agreement;
+mod behaviors;
 // `tests/batch` uses all of it.
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
@@ -20,6 +21,9 @@ mod faults;
 // Elsewhere no environment variable chooses the authorities.
 #[cfg(target_os = "linux")]
 mod https;
+#[allow(dead_code)]
+#[path = "../common/memory.rs"]
+mod memory;
 mod program;
 mod run;
 mod server;

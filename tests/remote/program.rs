@@ -79,7 +79,7 @@ fn a_run_waits_for_its_server() {
     let desk = Desk::with_icons(&["가죽 모자", "천 모자"]);
     let url = format!("http://{free}/v1");
     let mut args = BATCH.to_vec();
-    args.extend(["--endpoint", &url, "--json"]);
+    args.extend(["--endpoint", &url, "--json", "--wait"]);
     let _unchanged = desk.sources();
     let mut running = desk.plain(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut server = None;
@@ -97,6 +97,52 @@ fn a_run_waits_for_its_server() {
         "{warnings:?}"
     );
     assert!(warnings[1].contains("is back"), "{warnings:?}");
+    assert_eq!(desk.records().len(), 2);
+}
+
+#[test]
+fn a_server_that_is_not_there_at_the_start_ends_the_run() {
+    let desk = Desk::with_icons(&["가죽 모자", "천 모자"]);
+    let url = format!("http://{}/v1", nobody());
+    let mut args = BATCH.to_vec();
+    args.extend(["--endpoint", &url]);
+    let told = ended(&mut desk.plain(&args)).expect(1);
+    assert!(
+        told.err.contains(&format!("no server answers: {url}: ")),
+        "{}",
+        told.err
+    );
+    assert!(told.err.contains("hint: start it"), "{}", told.err);
+    // Nothing has become of the items.
+    assert!(desk.records().is_empty() && desk.errors().is_empty());
+    let server = Server::start(good);
+    ended(&mut desk.plain(&through(&server, &["--resume"]))).expect(0);
+    assert_eq!(desk.records().len(), 2);
+    let alone = ["--images", "source", "--batch", "--outdir", "out", "--wait"];
+    assert!(
+        ended(&mut desk.plain(&alone))
+            .expect(2)
+            .err
+            .contains("--endpoint")
+    );
+}
+
+#[test]
+fn a_wrong_address_or_key_ends_the_run_and_fails_no_item() {
+    let desk = Desk::with_icons(&["가죽 모자", "천 모자"]);
+    let server = Server::start(chats(|_| {
+        Reply::Json(401, json!({"error": "who are you?"}))
+    }));
+    let told = ended(&mut desk.plain(&through(&server, &[]))).expect(1);
+    assert!(
+        told.err.contains("answered 401: who are you?"),
+        "{}",
+        told.err
+    );
+    assert!(told.err.contains("LABELER_API_KEY"), "{}", told.err);
+    assert!(desk.errors().is_empty());
+    let server = Server::start(good);
+    ended(&mut desk.plain(&through(&server, &["--resume"]))).expect(0);
     assert_eq!(desk.records().len(), 2);
 }
 
@@ -169,10 +215,14 @@ fn the_key_is_in_no_file_and_no_output() {
             _ => good(request),
         }
     }));
-    let noisy = through(&server, &["--json", "--log-level", "trace"]);
+    let noisy = through(
+        &server,
+        &["--json", "--log-level", "trace", "--concurrency", "1"],
+    );
     let mut outputs = vec![ended(desk.plain(&noisy).env("LABELER_API_KEY", KEY)).expect(3)];
+    // Both that are left are refused.
     let plain = through(&server, &["--resume"]);
-    outputs.push(ended(desk.plain(&plain).env("LABELER_API_KEY", KEY)).expect(3));
+    outputs.push(ended(desk.plain(&plain).env("LABELER_API_KEY", KEY)).expect(1));
     let ask = ask(&server, "name: 돌 모자");
     outputs.push(ended(desk.plain(&ask).env("LABELER_API_KEY", KEY)).expect(1));
     let secret = format!("http://me:{KEY}@127.0.0.1/v1");

@@ -2,6 +2,7 @@
 
 use crate::KEY;
 use crate::server::Server;
+use labeler_tui::error::Error;
 use labeler_tui::icon::Picture;
 use labeler_tui::labeler::remote::{Patience, RemoteLabeler};
 use labeler_tui::labeler::{
@@ -28,6 +29,8 @@ pub struct Run {
     pub counts: RemoteCounts,
     pub info: ModelInfo,
     pub most_in_hand: usize,
+    /// Why the run has ended before all items had.
+    pub ended: Result<(), Error>,
 }
 
 impl Run {
@@ -65,7 +68,7 @@ pub fn watched(
         cancelled: false,
         watcher,
     };
-    labeler.run(&mut jobs).unwrap();
+    let ended = labeler.run(&mut jobs);
     let (mut texts, mut failures, mut notices) = (HashMap::new(), HashMap::new(), vec![]);
     let mut counts = RemoteCounts::default();
     for event in &jobs.events {
@@ -94,6 +97,7 @@ pub fn watched(
         counts,
         info: labeler.info(),
         most_in_hand: jobs.most_in_hand,
+        ended,
     }
 }
 
@@ -184,6 +188,7 @@ pub fn options(urls: &[&str]) -> RemoteOptions {
         concurrency: 8,
         api_key: Some(Secret::new(KEY.into())),
         offline: false,
+        wait: false,
     }
 }
 
@@ -192,6 +197,7 @@ pub fn quick() -> Patience {
     Patience {
         connect: Duration::from_secs(2),
         silence: Duration::from_secs(60),
+        answer: Duration::from_secs(60),
         backoff: Duration::from_millis(2),
         longest_backoff: Duration::from_millis(10),
         tries: 4,

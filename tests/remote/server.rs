@@ -24,6 +24,8 @@ pub enum Reply {
     Silent,
     /// Sends it in parts, each of them sooner than the client's patience ends.
     Slow(Value),
+    /// Writes whatever it wants until it may not, then closes.
+    Wire(fn(&mut dyn Write) -> std::io::Result<()>),
 }
 
 /// A server on loopback, a thread a connection, for as long as the test program runs.
@@ -136,6 +138,7 @@ fn serve(
             Reply::Json(status, value) => (status, vec![], value.to_string()),
             Reply::With(status, extra, value) => (status, extra, value.to_string()),
             Reply::Raw(status, text) => (status, vec![], text),
+            Reply::Wire(write) => return write(stream.get_mut()),
             Reply::Cut => return stream.get_mut().write_all(HALF),
             Reply::Silent => {
                 stream.get_mut().write_all(HALF)?;
@@ -189,11 +192,13 @@ pub fn completion(text: &str) -> Value {
     })
 }
 
-/// The item's name, so that each gets its own answer.
+/// The item's name, so that each gets its own answer; empty where nothing is asked about an item.
 pub fn name(body: &Value) -> String {
-    let content = body["messages"][1]["content"].as_array().unwrap();
-    let text = content.last().unwrap()["text"].as_str().unwrap();
-    let line = text.lines().next().unwrap();
+    let content = body["messages"][1]["content"].as_array();
+    let text = content.and_then(|parts| parts.last()?["text"].as_str());
+    let line = text
+        .and_then(|text| text.lines().next())
+        .unwrap_or_default();
     line.trim_start_matches("name: ").to_owned()
 }
 

@@ -3,6 +3,7 @@
 use crate::run::{label_with, options, quick, watched};
 use crate::server::{Reply, Server, chats, good, nobody};
 use labeler_tui::labeler::LabelEvent;
+use labeler_tui::labeler::remote::RemoteLabeler;
 use serde_json::json;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +17,9 @@ fn a_server_that_vanishes_pauses_the_run_and_nothing_is_lost() {
         Server::on(TcpListener::bind(free).unwrap(), true, good)
     });
     let url = format!("http://{free}/v1");
-    let run = watched(options(&[&url]), quick(), 30, |event| {
+    let mut waiting = options(&[&url]);
+    waiting.wait = true;
+    let run = watched(waiting, quick(), 30, |event| {
         if *event == LabelEvent::Waiting(true) {
             told.send(()).unwrap();
         }
@@ -95,8 +98,36 @@ fn servers_may_agree_on_different_things() {
 }
 
 #[test]
+fn servers_none_of_which_is_there_end_the_run_at_its_start() {
+    let urls = [nobody(), nobody()].map(|free| format!("http://{free}/v1"));
+    let options = options(&[&urls[0], &urls[1]]);
+    let error = RemoteLabeler::new(options, quick()).err().unwrap();
+    assert_eq!(error.exit_status(), 1);
+    assert!(error.cause.starts_with("no server answers: "), "{error}");
+    assert!(urls.iter().all(|url| error.cause.contains(url)), "{error}");
+    assert!(error.hint.unwrap().contains("--wait"));
+}
+
+#[test]
+fn an_address_without_its_last_part_is_answered_with_the_right_one() {
+    let server = Server::start(|request| match request.path.starts_with("/v1/") {
+        true => good(request),
+        false => Reply::Json(404, json!({"detail": "Not Found"})),
+    });
+    let base = server.url.trim_end_matches("/v1");
+    let error = RemoteLabeler::new(options(&[base]), quick()).err().unwrap();
+    assert_eq!(
+        error.cause,
+        format!("{base} has no API, {} has", server.url)
+    );
+    assert_eq!(
+        error.hint.unwrap(),
+        format!("give --endpoint {}", server.url)
+    );
+}
+
+#[test]
 fn offline_and_bad_addresses_are_usage_errors() {
-    use labeler_tui::labeler::remote::RemoteLabeler;
     let mut offline = options(&["http://127.0.0.1:1/v1"]);
     offline.offline = true;
     for options in [offline, options(&["ftp://host/v1"])] {

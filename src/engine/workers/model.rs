@@ -58,7 +58,9 @@ pub fn run(
         };
         tracing::error!(error = %error, in_flight = left.len(), "the model broke off");
         breaks = if finished > 0 { 1 } else { breaks + 1 };
-        if left.is_empty() || breaks > BREAKS {
+        // Servers that have refused everything will refuse it again.
+        let is_final = error.kind == ErrorKind::Network;
+        if left.is_empty() || is_final || breaks > BREAKS {
             metrics.stage(Stage::Failed, None);
             send(ModelEvent::Broken(error));
             return;

@@ -1,7 +1,7 @@
 //! Free-form chat turns through a server; no grammar, no second try.
 
-use super::http::{Http, Patience, error_words, read_body};
-use super::wire;
+use super::http::{Http, Patience, error_words, longest_answer, read_body};
+use super::{completion, wire};
 use crate::error::{Context as _, Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::labeler::ServerNotice;
@@ -101,12 +101,15 @@ impl Chats {
         let response = request.json(&body).send().await;
         let response = response.map_err(|error| failed(error_words(&error)))?;
         let status = response.status();
-        let bytes = read_body(response).await.map_err(failed)?;
+        let limit = longest_answer(turn.max_new_tokens);
+        let bytes = read_body(response, limit).await.map_err(failed)?;
         if !status.is_success() {
             let words = wire::server_words(&String::from_utf8_lossy(&bytes));
             return Err(failed(format!("{status}: {words}")));
         }
-        answer(&bytes).ok_or_else(|| failed("the answer is not a chat completion".to_owned()))
+        let mut answer = answer(&bytes).map_err(failed)?;
+        answer.text = self.http.without_key(&answer.text);
+        Ok(answer)
     }
 }
 
@@ -136,26 +139,19 @@ fn body(model: &str, turn: &ChatTurn) -> Result<Value> {
     Ok(body)
 }
 
-fn answer(bytes: &[u8]) -> Option<ChatAnswer> {
-    let completion: Value = serde_json::from_slice(bytes).ok()?;
-    let choice = completion.pointer("/choices/0")?;
-    let logprobs = choice
-        .pointer("/logprobs/content")
-        .and_then(Value::as_array);
-    let count = |pointer| {
-        let count = completion.pointer(pointer).and_then(Value::as_u64);
-        count.unwrap_or_default() as usize
-    };
-    Some(ChatAnswer {
-        text: choice.pointer("/message/content")?.as_str()?.to_owned(),
+fn answer(bytes: &[u8]) -> Result<ChatAnswer, String> {
+    let completion = completion::object(bytes)?;
+    let choice = completion::choice(&completion)?;
+    let tokens = choice["logprobs"]["content"].as_array();
+    let logprob = |token: &Value| token["logprob"].as_f64();
+    let usage = &completion["usage"];
+    Ok(ChatAnswer {
+        text: completion::written(&choice["message"]),
         finish_reason: choice["finish_reason"].as_str().map(str::to_owned),
-        logprobs: logprobs.and_then(|tokens| {
-            let one = |token: &Value| token["logprob"].as_f64();
-            tokens.iter().map(one).collect()
-        }),
-        prompt_tokens: count("/usage/prompt_tokens"),
-        cached_tokens: count("/usage/prompt_tokens_details/cached_tokens"),
-        new_tokens: count("/usage/completion_tokens"),
+        logprobs: tokens.and_then(|tokens| tokens.iter().map(logprob).collect()),
+        prompt_tokens: completion::count(&usage["prompt_tokens"]),
+        cached_tokens: completion::count(&usage["prompt_tokens_details"]["cached_tokens"]),
+        new_tokens: completion::count(&usage["completion_tokens"]),
     })
 }
 
@@ -198,7 +194,7 @@ mod tests {
         assert_eq!(said.logprobs, Some(vec![-0.5]));
         assert_eq!(said.finish_reason.as_deref(), Some("length"));
         for broken in [&b"{}"[..], b"", br#"{"choices": []}"#] {
-            assert_eq!(answer(broken), None);
+            assert!(answer(broken).is_err());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Checks a server for `doctor`: reachable, model, images, schema, probabilities.
 
+use super::completion::read_answer;
 use super::conformance::Conformance;
-use super::http::{Http, Patience, error_words, read_body};
+use super::http::{Http, Patience, error_words, longest_answer, read_body};
 use super::wire::{self, Agreement, Format};
 use crate::error::Result;
 use crate::icon::Picture;
@@ -97,11 +98,20 @@ impl Server<'_> {
             .get(format!("{}/models", self.url))
             .send();
         let (reachable, model_listed) = match listed.await {
-            Ok(response) => (
-                Ok(format!("{} ms", begun.elapsed().as_millis())),
-                self.model_listed(response).await,
-            ),
-            Err(error) => (Err(error_words(&error)), not_asked()),
+            Ok(response) => {
+                let milliseconds = begun.elapsed().as_millis();
+                match self.absent(&response).await {
+                    Some(words) => (Err(words), not_asked()),
+                    None => (
+                        Ok(format!("{milliseconds} ms")),
+                        self.model_listed(response).await,
+                    ),
+                }
+            }
+            Err(error) => {
+                let words = self.http.words(&self.url, &error_words(&error));
+                (Err(words), not_asked())
+            }
         };
         let mut report = EndpointReport {
             url: self.url.clone(),
@@ -123,9 +133,23 @@ impl Server<'_> {
         report
     }
 
+    /// Why nothing can be asked of what has answered.
+    async fn absent(&self, listed: &reqwest::Response) -> Option<String> {
+        let status = listed.status();
+        if status.is_server_error() {
+            let words = format!("status {}", status.as_u16());
+            return Some(self.http.words(&self.url, &words));
+        }
+        if status != reqwest::StatusCode::NOT_FOUND {
+            return None;
+        }
+        let other = self.http.api_below(&self.url).await?;
+        Some(format!("there is no API at this address; {other} has one"))
+    }
+
     async fn model_listed(&self, response: reqwest::Response) -> Result<String, String> {
         let status = response.status();
-        let body = read_body(response).await?;
+        let body = read_body(response, longest_answer(NEW_TOKENS)).await?;
         let list: Option<Value> = serde_json::from_slice(&body).ok();
         let Some(list) = list.filter(|_| status.is_success()) else {
             let words = wire::server_words(&String::from_utf8_lossy(&body));
@@ -212,12 +236,13 @@ impl Server<'_> {
         let response = asked.json(&body).send().await;
         let response = response.map_err(|error| error_words(&error))?;
         let status = response.status();
-        let bytes = read_body(response).await?;
+        let bytes = read_body(response, longest_answer(NEW_TOKENS)).await?;
         if !status.is_success() {
             let words = wire::server_words(&String::from_utf8_lossy(&bytes));
-            return Err(format!("status {}: {words}", status.as_u16()));
+            let words = format!("status {}: {words}", status.as_u16());
+            return Err(self.http.words(&self.url, &words));
         }
-        wire::read_answer(&bytes, begun.elapsed())
+        read_answer(&bytes, begun.elapsed())
     }
 }
 

@@ -9,7 +9,11 @@ use rustls::CertificateError;
 use std::time::Duration;
 
 /// A longer answer is an error of the server.
-const LONGEST_ANSWER: usize = 16 << 20;
+const LONGEST_ANSWER: usize = 1 << 20;
+/// What a token with its probability takes in an answer, at most.
+const BYTES_OF_TOKEN: usize = 512;
+/// Anything shorter is no key that somebody could not guess: `EMPTY`, `none`.
+const SHORTEST_KEY: usize = 8;
 
 /// Waiting times and numbers of tries; the defaults are for real servers.
 #[derive(Debug, Clone)]
@@ -17,6 +21,8 @@ pub struct Patience {
     pub connect: Duration,
     /// Longest silence of a server within an answer. A busy CPU server thinks for minutes.
     pub silence: Duration,
+    /// The longest time of one answer. A server may have queued the request for long.
+    pub answer: Duration,
     /// First wait before a repetition; doubles each time, with jitter.
     pub backoff: Duration,
     pub longest_backoff: Duration,
@@ -31,6 +37,7 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             silence: Duration::from_secs(600),
+            answer: Duration::from_secs(2 * 3600),
             backoff: Duration::from_millis(500),
             longest_backoff: Duration::from_secs(30),
             tries: 8,
@@ -59,7 +66,14 @@ pub fn base_url(text: &str) -> Result<String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(usage("must end with the path of the API").with_hint(example));
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    let base = url.as_str().trim_end_matches('/');
+    for path in ["/chat/completions", "/completions", "/models"] {
+        if let Some(base) = base.strip_suffix(path) {
+            let cause = usage(&format!("ends in {path}, which is added to every address"));
+            return Err(cause.with_hint(format!("give --endpoint {base}")));
+        }
+    }
+    Ok(base.to_owned())
 }
 
 /// Sends requests, and waits for the answers on the calling thread.
@@ -147,16 +161,48 @@ impl Http {
         }
     }
 
-    /// A server that is not there may come back; a certificate that is not trusted stays so, and
-    /// no run should wait for it.
-    pub fn refuse_untrusted(&self) -> Result<()> {
-        for url in self.urls.iter().filter(|url| url.starts_with("https:")) {
-            let answer = self.runtime.block_on(self.list_models(url));
-            if let Some(words) = answer.err().as_ref().and_then(certificate_fault) {
-                return Err(Error::new(ErrorKind::Network, format!("{url}: {words}")));
+    /// The first look at the servers. A certificate that is not trusted and an address without an
+    /// API stay so, and no run should wait for them. A server that is not there may come back, but
+    /// where none is, something else is wrong more often than not.
+    pub fn first_look(&self, wait: bool) -> Result<()> {
+        let mut absent = Vec::new();
+        for url in &self.urls {
+            match self.runtime.block_on(self.list_models(url)) {
+                Ok(response) if response.status() == reqwest::StatusCode::NOT_FOUND => {
+                    if let Some(other) = self.runtime.block_on(self.api_below(url)) {
+                        let words = format!("{url} has no API, {other} has");
+                        return Err(Error::new(ErrorKind::Network, words)
+                            .with_hint(format!("give --endpoint {other}")));
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let words = format!("{url}: {}", self.words(url, &error_words(&error)));
+                    if certificate_fault(&error).is_some() {
+                        return Err(Error::new(ErrorKind::Network, words));
+                    }
+                    if error.is_connect() {
+                        absent.push(words);
+                    }
+                }
             }
         }
-        Ok(())
+        if wait || absent.len() < self.urls.len() {
+            return Ok(());
+        }
+        let words = format!("no server answers: {}", absent.join("; "));
+        Err(Error::new(ErrorKind::Network, words)
+            .with_hint("start it, check the address, or add --wait to wait for it"))
+    }
+
+    /// The address of the API where somebody gave that of its server.
+    pub async fn api_below(&self, url: &str) -> Option<String> {
+        let below = format!("{url}/v1");
+        let answer = self.client(url).get(format!("{below}/models"));
+        let answer = answer.timeout(self.connect).send().await.ok()?;
+        let is_there =
+            answer.status().is_success() || matches!(answer.status().as_u16(), 401 | 403);
+        is_there.then_some(below)
     }
 
     async fn list_models(&self, url: &str) -> reqwest::Result<reqwest::Response> {
@@ -169,6 +215,22 @@ impl Http {
         match &self.key {
             Some(key) if !key.expose().is_empty() => words.replace(key.expose(), "[key]"),
             _ => words.to_owned(),
+        }
+    }
+
+    /// Whether a text holds the key; a placeholder, for servers without keys, is none.
+    pub fn holds_key(&self, text: &str) -> bool {
+        let key = self.key.as_ref().map_or("", Secret::expose);
+        key.len() >= SHORTEST_KEY && text.contains(key)
+    }
+
+    /// What happened at a server, for people: without the key, and with the proxy that may be the
+    /// one who speaks.
+    pub fn words(&self, url: &str, words: &str) -> String {
+        let words = self.without_key(words);
+        match self.proxy(url) {
+            Some(proxy) => format!("{words} (through the proxy {proxy})"),
+            None => words,
         }
     }
 }
@@ -225,14 +287,26 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     })
 }
 
-/// The whole body; the error is in words for people.
-pub async fn read_body(response: reqwest::Response) -> Result<Vec<u8>, String> {
+/// How many bytes an answer of so many tokens may have.
+pub fn longest_answer(max_new_tokens: usize) -> usize {
+    LONGEST_ANSWER.max(max_new_tokens * BYTES_OF_TOKEN)
+}
+
+/// The whole body, of at most `limit` bytes; the error is in words for people.
+pub async fn read_body(response: reqwest::Response, limit: usize) -> Result<Vec<u8>, String> {
+    let too_long = || Err(format!("an answer of over {} MiB", limit >> 20));
+    if response
+        .content_length()
+        .is_some_and(|length| length > limit as u64)
+    {
+        return too_long();
+    }
     let mut bytes = Vec::new();
     let mut stream = response.bytes_stream();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| error_words(&error))?;
-        if bytes.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(format!("an answer of over {} MiB", LONGEST_ANSWER >> 20));
+        if bytes.len() + chunk.len() > limit {
+            return too_long();
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -283,6 +357,23 @@ fn certificate_fault(error: &reqwest::Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_with_the_path_of_a_request_is_answered_with_the_right_one() {
+        for path in [
+            "/chat/completions",
+            "/chat/completions/",
+            "/completions",
+            "/models",
+        ] {
+            let error = base_url(&format!("http://a:8000/v1{path}")).unwrap_err();
+            assert_eq!(error.exit_status(), 2);
+            assert_eq!(
+                error.hint.as_deref(),
+                Some("give --endpoint http://a:8000/v1")
+            );
+        }
+    }
 
     #[test]
     fn an_address_is_http_and_holds_nothing_secret() {

@@ -3,6 +3,7 @@
 mod align;
 mod chat;
 mod check;
+mod completion;
 mod conformance;
 mod http;
 mod pool;
@@ -11,15 +12,17 @@ mod wire;
 
 pub use chat::{ChatAnswer, ChatTurn, Chats};
 pub use check::{EndpointReport, check};
+pub use completion::read_answer;
 pub use http::{Patience, base_url};
 
 use super::{Answer, Jobs, LabelEvent, LabelRequest, Labeler, ModelInfo, Pull, RemoteCounts};
 use crate::error::{Error, ErrorKind, Result};
+use crate::record::{Field, Parsed};
 use crate::settings::RemoteOptions;
 use conformance::Conformance;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::{Http, error_words, read_body};
+use http::{Http, error_words, longest_answer, read_body};
 use pool::{Endpoint, Pool};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -27,6 +30,10 @@ use wire::{Agreement, Refusal};
 
 /// How often a run looks for new work and for a cancellation while requests are in flight.
 const TICK: Duration = Duration::from_millis(20);
+/// What to do about servers that refuse every item.
+const BARRED: &str = "the address of an API ends in its version, as in http://host:8000/v1; \
+    LABELER_API_KEY is the server's key and --model a model that it lists; \
+    `labeler-tui doctor --endpoint URL` asks it";
 
 pub struct RemoteLabeler {
     options: RemoteOptions,
@@ -39,11 +46,11 @@ pub struct RemoteLabeler {
 
 impl RemoteLabeler {
     /// # Errors
-    /// With `--offline`, for an invalid address, for a key that no header can carry, and for a
-    /// certificate that is not trusted.
+    /// With `--offline`, for an invalid address, for a key that no header can carry, for a
+    /// certificate that is not trusted, and without `--wait` where no server is there.
     pub fn new(options: RemoteOptions, patience: Patience) -> Result<Self> {
         let http = Http::new(&options, &patience)?;
-        http.refuse_untrusted()?;
+        http.first_look(options.wait)?;
         Ok(Self {
             pool: Pool::new(http.urls.clone(), patience.backoff),
             http,
@@ -80,7 +87,9 @@ impl RemoteLabeler {
         // The agreement under which this item is asked for less, and at which server.
         let mut less: Option<(&Endpoint, Agreement)> = None;
         loop {
-            let turn = self.pool.choose().await;
+            let Some(turn) = self.pool.choose().await else {
+                return Err(self.pool.all_barred().unwrap_or_default());
+            };
             let endpoint = turn.endpoint;
             let asked = less
                 .filter(|(at, _)| std::ptr::eq(*at, endpoint))
@@ -88,12 +97,20 @@ impl RemoteLabeler {
             let body = wire::request_body(&self.options.model, request, png.as_deref(), asked);
             // Only its text is kept in memory while the server thinks.
             let body = body.to_string();
-            let outcome = self.send(endpoint, body, asked).await;
+            let limit = longest_answer(request.max_new_tokens);
+            let outcome = self.send(endpoint, body, asked, limit).await;
+            if matches!(outcome, ServerReply::Answer(_)) {
+                self.pool.labeled(endpoint);
+            }
             drop(turn);
             let wait = match outcome {
                 ServerReply::Answer(mut answer) => {
                     self.pool.answered(endpoint);
-                    let record = answer.truncated || crate::record::parse(&answer.text).is_ok();
+                    let parsed = crate::record::parse(&answer.text);
+                    if self.repeats_key(&answer.text, parsed.as_ref().ok()) {
+                        return Err(format!("{} repeats the key in its answer", endpoint.url));
+                    }
+                    let record = answer.truncated || parsed.is_ok();
                     if !record
                         && let Some(agreement) =
                             self.pool.ask_for_less(endpoint, asked, Refusal::Ignored)
@@ -108,11 +125,22 @@ impl RemoteLabeler {
                     self.mark_forced(request, &mut answer, asked);
                     return Ok(*answer);
                 }
-                ServerReply::Refused { words, refusal } => {
+                ServerReply::Refused {
+                    status,
+                    words,
+                    refusal,
+                } => {
                     self.pool.answered(endpoint);
+                    let words = self.http.words(&endpoint.url, &words);
                     match self.pool.ask_for_less(endpoint, asked, refusal) {
                         Some(agreement) => less = Some((endpoint, agreement)),
-                        None => return Err(format!("{} {words}", endpoint.url)),
+                        None => {
+                            let about_server = wire::is_about_server(status);
+                            let own = self.pool.is_items_own(endpoint, about_server, &words);
+                            if own.await {
+                                return Err(format!("{} {words}", endpoint.url));
+                            }
+                        }
                     }
                     Duration::ZERO
                 }
@@ -122,15 +150,19 @@ impl RemoteLabeler {
                     if queued > self.patience.queuing {
                         return Err(format!("{} answered {status} {queued} times", endpoint.url));
                     }
-                    after.unwrap_or_else(|| self.backoff(queued))
+                    let after = after.unwrap_or_default();
+                    self.pool.asked_to_wait(endpoint, after);
+                    after.max(self.backoff(queued))
                 }
                 ServerReply::Gone(words) => {
                     // It pauses the run; it does not use up an item's tries.
-                    self.pool.gone(endpoint, &self.http.without_key(&words));
+                    let words = self.http.words(&endpoint.url, &words);
+                    self.pool.gone(endpoint, &words);
                     Duration::ZERO
                 }
                 ServerReply::Broken(words) => {
-                    self.pool.broke(endpoint, &self.http.without_key(&words));
+                    let words = self.http.words(&endpoint.url, &words);
+                    self.pool.broke(endpoint, &words);
                     broken += 1;
                     if broken >= self.patience.tries {
                         return Err(format!("{}: {words}, {broken} times", endpoint.url));
@@ -163,7 +195,25 @@ impl RemoteLabeler {
         }
     }
 
-    async fn send(&self, endpoint: &Endpoint, body: String, asked: Agreement) -> ServerReply {
+    /// Whether the key would get into a record, perhaps behind JSON's escapes.
+    fn repeats_key(&self, text: &str, parsed: Option<&Parsed>) -> bool {
+        let holds = |text: &str| self.http.holds_key(text);
+        let of_record = |parsed: &Parsed| {
+            let mut values = Field::ALL
+                .iter()
+                .flat_map(|&field| parsed.labels.values(field));
+            values.any(|value| holds(value))
+        };
+        holds(text) || parsed.is_some_and(of_record)
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        body: String,
+        asked: Agreement,
+        limit: usize,
+    ) -> ServerReply {
         {
             let mut counts = self.counts.borrow_mut();
             counts.requests += 1;
@@ -175,6 +225,7 @@ impl RemoteLabeler {
             .client(&endpoint.url)
             .post(format!("{}/chat/completions", endpoint.url))
             .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .timeout(self.patience.answer)
             .body(body)
             .send()
             .await;
@@ -187,13 +238,13 @@ impl RemoteLabeler {
         let header = |name| response.headers().get(name)?.to_str().ok();
         let after = header(reqwest::header::RETRY_AFTER).and_then(wire::retry_after);
         let location = header(reqwest::header::LOCATION).map(str::to_owned);
-        let bytes = match read_body(response).await {
+        let bytes = match read_body(response, limit).await {
             Ok(bytes) => bytes,
             Err(words) => return ServerReply::Broken(words),
         };
         self.counts.borrow_mut().bytes_received += bytes.len() as u64;
         match status {
-            200..=299 => match wire::read_answer(&bytes, begun.elapsed()) {
+            200..=299 => match read_answer(&bytes, begun.elapsed()) {
                 Ok(answer) => {
                     let mut counts = self.counts.borrow_mut();
                     counts.prompt_tokens += answer.counts.prompt as u64;
@@ -210,6 +261,7 @@ impl RemoteLabeler {
                 wire::server_words(&String::from_utf8_lossy(&bytes))
             )),
             300..=399 => ServerReply::Refused {
+                status,
                 words: format!(
                     "redirects to {}, which is not followed to another host",
                     location.as_deref().unwrap_or("nowhere")
@@ -219,6 +271,7 @@ impl RemoteLabeler {
             _ => {
                 let body = String::from_utf8_lossy(&bytes);
                 ServerReply::Refused {
+                    status,
                     words: format!("answered {status}: {}", wire::server_words(&body)),
                     refusal: wire::refusal(status, &body, asked),
                 }
@@ -242,6 +295,7 @@ enum ServerReply {
     Answer(Box<Answer>),
     /// A retry cannot fix it, unless less is asked for.
     Refused {
+        status: u16,
         words: String,
         refusal: Refusal,
     },
@@ -338,6 +392,9 @@ impl Labeler for RemoteLabeler {
                 }
             });
             this.report(&mut reported, jobs);
+            if let Some(words) = this.pool.all_barred() {
+                return Err(Error::new(ErrorKind::Network, words).with_hint(BARRED));
+            }
             if let Some(event) = event {
                 jobs.push(event);
             }

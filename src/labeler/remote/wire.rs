@@ -1,13 +1,11 @@
-//! Writes and reads the bytes of the OpenAI chat API: request bodies, answers, refusals.
+//! Writes request bodies of the OpenAI chat API, and reads refusals; answers are read in
+//! [`completion`](super::completion).
 
-use super::super::{Answer, LabelRequest, TokenInfo};
-use super::align::align;
+use super::super::LabelRequest;
 use crate::icon::Picture;
-use crate::record::{Timings, TokenCounts};
 use crate::text::clean_text;
 use crate::vlm::Sampling;
 use base64::Engine as _;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -138,105 +136,6 @@ pub fn data_url(picture: &Picture) -> Result<String, image::ImageError> {
     ))
 }
 
-#[derive(Deserialize)]
-struct Completion {
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: Message,
-    #[serde(default)]
-    finish_reason: Option<String>,
-    #[serde(default)]
-    logprobs: Option<Logprobs>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    content: Option<String>,
-    #[serde(default)]
-    refusal: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Logprobs {
-    #[serde(default)]
-    content: Option<Vec<LogprobToken>>,
-}
-
-#[derive(Deserialize)]
-struct LogprobToken {
-    token: String,
-    #[serde(default)]
-    bytes: Option<Vec<u8>>,
-    logprob: f32,
-}
-
-#[derive(Deserialize, Default)]
-struct Usage {
-    #[serde(default)]
-    prompt_tokens: usize,
-    #[serde(default)]
-    completion_tokens: usize,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-}
-
-#[derive(Deserialize, Default)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: Option<usize>,
-}
-
-/// Parses a completion; the error is a sentence for people.
-pub fn read_answer(body: &[u8], elapsed: Duration) -> Result<Answer, String> {
-    let completion: Completion = serde_json::from_slice(body)
-        .map_err(|error| format!("the server's answer is not a chat completion: {error}"))?;
-    let choice = completion
-        .choices
-        .into_iter()
-        .next()
-        .ok_or("the server's answer holds no choice")?;
-    // A refusal in words is what the model said, and no record.
-    let said = choice.message.content.or(choice.message.refusal);
-    let text = said.unwrap_or_default();
-    let tokens: Vec<TokenInfo> = choice
-        .logprobs
-        .and_then(|logprobs| logprobs.content)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|token| TokenInfo {
-            bytes: token.bytes.unwrap_or_else(|| token.token.into_bytes()),
-            logprob: token.logprob.is_finite().then_some(token.logprob),
-            forced: false,
-        })
-        .collect();
-    let tokens = align(tokens, text.as_bytes());
-    let usage = completion.usage.unwrap_or_default();
-    Ok(Answer {
-        truncated: choice.finish_reason.as_deref() == Some("length"),
-        counts: TokenCounts {
-            prompt: usage.prompt_tokens,
-            shared: usage
-                .prompt_tokens_details
-                .and_then(|details| details.cached_tokens)
-                .unwrap_or(0),
-            generated: usage.completion_tokens,
-            forced: 0,
-        },
-        timings: Timings {
-            decode_ms: elapsed.as_secs_f64() * 1000.0,
-            ..Timings::default()
-        },
-        text,
-        tokens,
-    })
-}
-
 /// The part of a request that a server does not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -271,6 +170,11 @@ pub fn refusal(status: u16, body: &str, asked: Agreement) -> Refusal {
         return Refusal::Format;
     }
     Refusal::Other
+}
+
+/// Whether a refusal is about the key, the address, or the model, and not about an item.
+pub fn is_about_server(status: u16) -> bool {
+    matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 407)
 }
 
 /// The server's own words in an error body, short and on one line.

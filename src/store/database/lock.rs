@@ -1,8 +1,9 @@
 //! One process at a time on one outdir.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{LOCK, file, open_own};
+use crate::outdir::{LOCK, NO_LOCKS, file, open_own};
 use crate::store::tables;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -29,7 +30,7 @@ impl Lock {
         match held.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(taken(&mut held, outdir)),
-            Err(TryLockError::Error(error)) => return Err(file("locking", &path)(error)),
+            Err(TryLockError::Error(error)) => return Err(locking(&path, error)),
         }
         let holder = Holder {
             pid: std::process::id(),
@@ -81,7 +82,7 @@ impl Held {
                 _shared: Some(lock),
             }),
             Err(TryLockError::WouldBlock) => Ok(Self::Yes(lock)),
-            Err(TryLockError::Error(error)) => Err(file("locking", &path)(error)),
+            Err(TryLockError::Error(error)) => Err(locking(&path, error)),
         }
     }
 }
@@ -99,6 +100,16 @@ impl Drop for Lock {
         // The system lets go anyway; emptied, it does not name a holder that is gone.
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
+    }
+}
+
+fn locking(path: &Path, error: io::Error) -> Error {
+    let is_absent = error.kind() == io::ErrorKind::Unsupported
+        || error.raw_os_error() == Some(Errno::NOLCK.raw_os_error());
+    let ours = file("locking", path)(error);
+    match is_absent {
+        true => ours.with_said_hint(NO_LOCKS),
+        false => ours,
     }
 }
 
@@ -127,4 +138,21 @@ fn host() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_called_one() {
+        let hint = |errno: Errno| {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            locking(Path::new("out/labeler.lock"), error).hint
+        };
+        for errno in [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK] {
+            assert_eq!(hint(errno).as_deref(), Some(NO_LOCKS.english), "{errno}");
+        }
+        assert_eq!(hint(Errno::IO), None);
+    }
 }

@@ -40,8 +40,8 @@ pub struct Database {
     files: FilesOnDisk,
     /// The connection was closed and could not be opened again.
     closed: bool,
-    /// Last, so that it is let go of when the database is closed.
-    lock: Lock,
+    /// Last, so that it is let go of when the database is closed. `None` of a snapshot.
+    lock: Option<Lock>,
 }
 
 impl Database {
@@ -55,7 +55,18 @@ impl Database {
             outdir: outdir.to_owned(),
             files,
             closed: false,
-            lock,
+            lock: Some(lock),
+        })
+    }
+
+    /// A second connection, which sees what is saved now and nothing that comes later.
+    pub fn snapshot(&self) -> Result<Self> {
+        Ok(Self {
+            connection: open::open_snapshot(&self.outdir, &self.connection)?,
+            outdir: self.outdir.clone(),
+            files: FilesOnDisk::default(),
+            closed: false,
+            lock: None,
         })
     }
 
@@ -245,11 +256,26 @@ impl Database {
 
     /// The lock goes where the folder goes; another process may have it by now.
     fn lock_again(&mut self) -> Result<()> {
-        if !self.lock.is_at(&self.outdir) {
-            self.lock = Lock::take(&self.outdir)?;
+        let is_held = self
+            .lock
+            .as_ref()
+            .is_some_and(|lock| lock.is_at(&self.outdir));
+        if !is_held {
+            self.lock = Some(Lock::take(&self.outdir)?);
         }
         Ok(())
     }
+}
+
+/// Whether a journal can be kept in a folder, whose file system may lack locks or shared memory.
+/// What is written to find out is removed again.
+pub fn try_folder(folder: &Path) -> Result<()> {
+    let tried = tempfile::Builder::new()
+        .prefix(".labeler-try-")
+        .tempdir_in(folder)
+        .map_err(file("writing in", folder))?;
+    Database::open(Lock::take(tried.path())?, tried.path())?;
+    Ok(())
 }
 
 fn changed(path: &Path, what: &str) -> Error {

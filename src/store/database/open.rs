@@ -126,6 +126,27 @@ fn create(outdir: &Path, shown: &Path) -> Result<String> {
     Ok(generation)
 }
 
+/// Opens the journal once more, to read what is saved in it now, whatever `writer` does meanwhile.
+pub fn open_snapshot(outdir: &Path, writer: &Connection) -> Result<Connection> {
+    let reading = format!("reading {}", outdir.join(JOURNAL).display());
+    let folder = outdir.canonicalize().map_err(file("opening", outdir))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(folder.join(JOURNAL), flags).map_err(doing(&reading))?;
+    db.busy_timeout(Duration::from_secs(10))
+        .and_then(|()| db.execute_batch("BEGIN"))
+        .map_err(doing(&reading))?;
+    // The first read decides what is seen.
+    if meta::get(&db, GENERATION)? != meta::get(writer, GENERATION)? {
+        return Err(Error::new(
+            ErrorKind::Store,
+            format!("{reading}: it was replaced by something else"),
+        ));
+    }
+    Ok(db)
+}
+
 /// Opens a copy of a journal, which may be changed, to look into it.
 pub fn open_copy(path: &Path, shown: &Path) -> Result<Connection> {
     let opening = format!("opening {}", shown.display());

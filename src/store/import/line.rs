@@ -3,6 +3,7 @@
 
 use crate::record::{Field, Labels, QualityFlags, Reason, Record, SourceType};
 use crate::source::fault_of_line;
+use crate::text::without_non_finite;
 use serde_json::{Map, Value};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -72,38 +73,6 @@ fn values(text: &str) -> serde_json::Result<Vec<(Value, String)>> {
             _ => return Err(error),
         }
     }
-}
-
-/// The same text with `null` for what Python and pandas write for a number that is none; `None`
-/// where there is no such thing.
-fn without_non_finite(text: &str) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut in_string = false;
-    let mut found = false;
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let number = match in_string {
-            true => None,
-            false => ["-Infinity", "Infinity", "NaN"]
-                .into_iter()
-                .find(|word| rest.starts_with(word)),
-        };
-        if let Some(word) = number {
-            out.push_str("null");
-            found = true;
-            rest = &rest[word.len()..];
-            continue;
-        }
-        let mut length = c.len_utf8();
-        match c {
-            '"' => in_string = !in_string,
-            '\\' if in_string => length += rest[1..].chars().next().map_or(0, char::len_utf8),
-            _ => {}
-        }
-        out.push_str(&rest[..length]);
-        rest = &rest[length..];
-    }
-    found.then_some(out)
 }
 
 fn record(fields: &Map<String, Value>) -> Result<Record, String> {
@@ -223,17 +192,6 @@ fn string_after(text: &str, key: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_number_that_is_none_becomes_null_outside_of_texts() {
-        let line = r#"{"a": NaN, "b": [-Infinity,Infinity], "c": "NaN \" NaN"}"#;
-        assert_eq!(
-            without_non_finite(line).unwrap(),
-            r#"{"a": null, "b": [null,null], "c": "NaN \" NaN"}"#
-        );
-        assert_eq!(without_non_finite(r#"{"a": "NaN\\"}"#), None);
-        assert_eq!(without_non_finite("\"\\"), None);
-    }
 
     #[test]
     fn records_are_told_apart_where_line_feeds_were_lost() {

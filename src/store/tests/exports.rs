@@ -464,3 +464,111 @@ proptest! {
         prop_assert_eq!(distinct.len(), asked.len());
     }
 }
+
+/// A journal whose files are large, with the file of records up to date.
+fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
+    let (mut journal, ids) = labeled(outdir, &["반지", "모자", "신발"]);
+    for id in &ids {
+        let long = set_label(&format!("{} 붉은 것", "가".repeat(100_000)));
+        journal.apply(&[*id], &long, "edit").unwrap();
+    }
+    journal.apply(&ids[..2], &Change::Commit, "commit").unwrap();
+    journal.export(false).unwrap();
+    (journal, ids)
+}
+
+impl Outdir {
+    fn want(&mut self) {
+        self.exports.want(&mut self.journal, true).unwrap();
+    }
+
+    /// As the engine does between two messages, until the file has so many lines.
+    fn follow_until(&mut self, outdir: &Path, count: usize) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while lines(outdir, LABELS).len() != count {
+            assert!(std::time::Instant::now() < end, "the export never came");
+            self.exports.follow(&mut self.journal, true).unwrap();
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_for_large_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = large(dir.path());
+    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    // The last export was a moment ago.
+    journal.want();
+    assert_eq!(lines(dir.path(), LABELS).len(), 2);
+    drop(journal);
+    // Another run exports what this one had not come to, and then has time for the next.
+    let mut journal = open(dir.path());
+    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    journal.exports = Exports::new(dir.path(), &[]);
+    journal.undo().unwrap().unwrap();
+    journal.want();
+    assert_eq!(
+        lines(dir.path(), LABELS).len(),
+        3,
+        "it was not written beside the session"
+    );
+    journal.follow_until(dir.path(), 2);
+    // All that there is, at the end of a run.
+    journal.redo().unwrap().unwrap();
+    journal.want();
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    assert!(journal.take_notices().is_empty());
+}
+
+#[test]
+fn what_is_committed_while_files_are_prepared_is_exported_after_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = large(dir.path());
+    journal.exports = Exports::new(dir.path(), &[]);
+    let label = set_label(&format!("{} 푸른 것", "나".repeat(100_000)));
+    journal.apply(&ids[..1], &label, "edit").unwrap();
+    journal.apply(&ids[..1], &Change::Commit, "commit").unwrap();
+    journal.want();
+    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !read(dir.path(), LABELS).contains("푸른 것") {
+        assert!(std::time::Instant::now() < end, "the export never came");
+        journal.exports.follow(&mut journal.journal, true).unwrap();
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        lines(dir.path(), LABELS).len(),
+        2,
+        "a snapshot has no later commit"
+    );
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+}
+
+#[test]
+fn files_that_cannot_be_prepared_are_an_error_and_written_once_they_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = large(dir.path());
+    journal.exports = Exports::new(dir.path(), &[]);
+    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    // Nothing can be put where a folder is.
+    let (labels, aside) = (dir.path().join(LABELS), dir.path().join("aside"));
+    std::fs::rename(&labels, &aside).unwrap();
+    std::fs::create_dir(&labels).unwrap();
+    std::fs::write(dir.path().join("labels_errors.jsonl"), "x".repeat(600_000)).unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let error = loop {
+        assert!(std::time::Instant::now() < end, "no error came");
+        if let Err(error) = journal.exports.want(&mut journal.journal, true) {
+            break error;
+        }
+        std::thread::yield_now();
+    };
+    assert!(error.cause.contains("not a regular file"), "{error}");
+    std::fs::remove_dir(&labels).unwrap();
+    std::fs::rename(&aside, &labels).unwrap();
+    journal.export(false).unwrap();
+    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+}

@@ -9,6 +9,8 @@ pub use key::Key;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -18,6 +20,11 @@ const VIM: &str = include_str!("../../../keymaps/vim.toml");
 
 /// The built-in key files by name.
 pub const BUILT_IN: &[(&str, &str)] = &[("default", DEFAULT), ("vim", VIM)];
+
+/// A larger file holds more keys than anybody has.
+const LARGEST_FILE: u64 = 64 << 10;
+/// Mistakes that are told one by one.
+const MOST_MISTAKES: usize = 20;
 
 /// What the keys pressed so far mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +42,24 @@ pub struct Keymap {
     order: Vec<(KeyContext, Vec<Key>)>,
 }
 
+fn read_file(path: &Path) -> Result<String> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::new(
+            ErrorKind::Usage,
+            format!("cannot read the key file {}: {why}", path.display()),
+        )
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| failed(&error))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        let why = format!("it has more than {} kB", LARGEST_FILE >> 10);
+        return Err(failed(&why).with_hint("a key file needs only the lines that differ"));
+    }
+    String::from_utf8(bytes).map_err(|error| failed(&error))
+}
+
 impl Keymap {
     /// `choice` is a built-in name or a file, which then lies over the default one; `user` is
     /// the file with a user's own bindings, looked at where it exists.
@@ -42,14 +67,6 @@ impl Keymap {
         let mut keymap = Keymap::default();
         let mut mistakes = Vec::new();
         keymap.add("keymaps/default.toml", DEFAULT, &mut mistakes);
-        let read = |path: &Path| {
-            std::fs::read_to_string(path).map_err(|error| {
-                Error::new(
-                    ErrorKind::Usage,
-                    format!("cannot read the key file {}: {error}", path.display()),
-                )
-            })
-        };
         match choice {
             None | Some("default") => {}
             Some(name) => match BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
@@ -63,15 +80,24 @@ impl Keymap {
                         )
                         .with_hint("--keymap takes default, vim or the path of a file"));
                     }
-                    keymap.add(name, &read(path)?, &mut mistakes);
+                    keymap.add(name, &read_file(path)?, &mut mistakes);
                 }
             },
         }
         if let Some(path) = user.filter(|path| path.exists()) {
-            keymap.add(&path.display().to_string(), &read(path)?, &mut mistakes);
+            keymap.add(
+                &path.display().to_string(),
+                &read_file(path)?,
+                &mut mistakes,
+            );
         }
         if mistakes.is_empty() {
             return Ok(keymap);
+        }
+        let more = mistakes.len().saturating_sub(MOST_MISTAKES);
+        mistakes.truncate(MOST_MISTAKES);
+        if more > 0 {
+            mistakes.push(format!("and {more} more"));
         }
         Err(Error::new(
             ErrorKind::Usage,
@@ -356,6 +382,24 @@ mod tests {
                 .keys_of(KeyContext::Queue, Action::Down)
                 .contains(&"Ctrl-Alt-J".to_owned())
         );
+    }
+
+    #[test]
+    fn an_enormous_key_file_is_refused_and_mistakes_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.toml");
+        let lines = |n: usize| {
+            (0..n)
+                .map(|n| format!("\"x{n}\" = \"help\"\n"))
+                .collect::<String>()
+        };
+        std::fs::write(&file, format!("[global]\n{}", lines(100_000))).unwrap();
+        let error = Keymap::load(file.to_str(), None).unwrap_err();
+        assert!(error.cause.ends_with("more than 64 kB"), "{error}");
+        std::fs::write(&file, format!("[global]\n{}", lines(500))).unwrap();
+        let error = Keymap::load(file.to_str(), None).unwrap_err();
+        assert_eq!(error.cause.lines().count(), 22);
+        assert!(error.cause.ends_with("and 480 more"), "{error}");
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod probe;
 
 pub use application::Application;
 pub use exit::Exit;
+pub use input::{Decoder, Input};
+pub use probe::Replies;
 
 use super::app::App;
 use super::message::{Effect, Message};

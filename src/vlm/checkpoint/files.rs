@@ -37,17 +37,21 @@ impl CheckpointFile {
     /// Parses the file as JSON; an error names the file.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         let bytes = self.read()?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let shown = self.shown();
-            if let Some(pointer) = refusals::lfs_pointer(&shown, &bytes) {
-                return Error::new(ErrorKind::Model, pointer.cause).with_hint(pointer.hint);
-            }
-            let cause = match field_at(&bytes, &error) {
-                Some(field) => format!("{shown} is not as expected: {field}: {error}"),
-                None => format!("{shown} is not as expected: {error}"),
-            };
-            Error::new(ErrorKind::Model, cause)
+        serde_json::from_slice(&bytes).map_err(|error| match field_at(&bytes, &error) {
+            Some(field) => self.unreadable(format_args!("{field}: {error}")),
+            None => self.unreadable(error),
         })
+    }
+
+    /// The error of a file that is not what it should be.
+    pub(crate) fn unreadable(&self, why: impl std::fmt::Display) -> Error {
+        match self.lfs_pointer() {
+            Some(pointer) => Error::new(ErrorKind::Model, pointer.cause).with_hint(pointer.hint),
+            None => {
+                let cause = format!("{} is not as expected: {why}", self.shown());
+                Error::new(ErrorKind::Model, cause)
+            }
+        }
     }
 
     /// What is wrong with it if Git LFS has left only a pointer.

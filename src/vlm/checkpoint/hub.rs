@@ -292,11 +292,27 @@ fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
     Error::new(
         kind,
         format!(
-            "cannot get {} ({}) from the hub: {error}",
-            options.model, options.revision
+            "cannot get {} ({}) from the hub: {}",
+            options.model,
+            options.revision,
+            whole_words(error)
         ),
     )
     .with_hint(hint)
+}
+
+/// What an error says, and the innermost of its causes, which says why.
+fn whole_words(error: &dyn std::error::Error) -> String {
+    let said = error.to_string();
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let why = cause.to_string();
+    match said.contains(&why) {
+        true => said,
+        false => format!("{said}: {why}"),
+    }
 }
 
 struct Reporter {
@@ -339,6 +355,26 @@ impl ProgressHandler for Reporter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_says_why() {
+        #[derive(Debug)]
+        struct Sending(std::io::Error);
+        impl std::fmt::Display for Sending {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("error sending request")
+            }
+        }
+        impl std::error::Error for Sending {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let dns = || std::io::Error::other("failed to lookup address information");
+        let words = "error sending request: failed to lookup address information";
+        assert_eq!(whole_words(&Sending(dns())), words);
+        assert_eq!(whole_words(&dns()), "failed to lookup address information");
+    }
 
     #[test]
     fn hub_ids_and_paths_are_told_apart() {

@@ -69,10 +69,7 @@ impl Tokenizer {
     pub fn load(files: &CheckpointFiles, spec: &TokenizerSpec) -> Result<Self> {
         let mut bpe = match &files.tokenizer {
             TokenizerFiles::Whole(file) => tokenizers::Tokenizer::from_bytes(file.read()?)
-                .context(
-                    ErrorKind::Model,
-                    format!("{} is not as expected", file.shown()),
-                )?,
+                .map_err(|error| file.unreadable(error))?,
             TokenizerFiles::Parts { vocab, merges } => {
                 from_parts(vocab, merges, files.tokenizer_config.as_ref(), spec)?
             }

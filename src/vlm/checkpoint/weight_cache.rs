@@ -25,13 +25,22 @@ const ALIGNMENT: usize = 32;
 /// last tensor is written. A model of 80 layers takes a third of it.
 const TABLE_BYTES: usize = 256 * 1024;
 /// Changes whenever the names or the layout in the file change.
-const LAYOUT: &str = "labeler-tui quantized weights 1";
+const LAYOUT: &str = "labeler-tui quantized weights 2";
+/// Begins the names of the tensors' checksums in the table.
+const CHECKSUM: &str = "checksum.";
+/// Of the checksum of the table, at the end of the file.
+const TRAILER: usize = size_of::<u32>();
 
 /// The default folder of the cache.
 pub fn default_folder() -> Result<PathBuf> {
     use etcetera::BaseStrategy;
     let base = etcetera::choose_base_strategy()
-        .context(ErrorKind::Model, "cannot find the user's cache folder")?;
+        .context(ErrorKind::Model, "cannot find the user's cache folder")
+        .map_err(|error| {
+            error.with_hint(
+                "set HOME or XDG_CACHE_HOME; without it weights are quantized at every start",
+            )
+        })?;
     Ok(base.cache_dir().join("labeler-tui").join("quantized"))
 }
 
@@ -163,6 +172,7 @@ struct Written {
     shape: Vec<usize>,
     code: u32,
     offset: usize,
+    checksum: u32,
 }
 
 /// Writes tensors one by one. The final name does not exist before [`Writer::finish`].
@@ -205,6 +215,7 @@ impl Writer {
             shape: tensor.shape().dims().to_vec(),
             code: type_code(tensor.dtype())?,
             offset: self.at,
+            checksum: crc32fast::hash(&data),
         });
         self.at += data.len() + padding;
         Ok(())
@@ -215,7 +226,8 @@ impl Writer {
         let doing = format!("cannot write {}", self.target.display());
         let table = self.table()?;
         let file = self.file.as_file_mut();
-        file.seek(SeekFrom::Start(0))
+        file.write_all(&crc32fast::hash(&table).to_le_bytes())
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(&table))
             .and_then(|()| file.sync_all())
             .context(ErrorKind::Model, &doing)?;
@@ -227,6 +239,7 @@ impl Writer {
 
     /// The GGUF header, filled up to [`TABLE_BYTES`] with blanks.
     fn table(&self) -> Result<Vec<u8>> {
+        const NUMBER: u32 = 4;
         const TEXT: u32 = 8;
         let mut table = Vec::with_capacity(TABLE_BYTES);
         let number = |table: &mut Vec<u8>, value: usize| {
@@ -249,7 +262,12 @@ impl Writer {
         table.extend(b"GGUF");
         table.extend(3u32.to_le_bytes());
         number(&mut table, self.tensors.len());
-        number(&mut table, 2);
+        number(&mut table, 2 + self.tensors.len());
+        for tensor in &self.tensors {
+            string(&mut table, &format!("{CHECKSUM}{}", tensor.name));
+            table.extend(NUMBER.to_le_bytes());
+            table.extend(tensor.checksum.to_le_bytes());
+        }
         for (key, value) in [("general.name", LAYOUT), ("filler", "")] {
             string(&mut table, key);
             table.extend(TEXT.to_le_bytes());
@@ -288,6 +306,15 @@ pub struct Reader {
     content: Content,
 }
 
+/// Whether the table at the front is the one that was written.
+fn is_table_whole(bytes: &[u8]) -> bool {
+    let (Some(table), Some(trailer)) = (bytes.get(..TABLE_BYTES), bytes.last_chunk::<TRAILER>())
+    else {
+        return false;
+    };
+    crc32fast::hash(table) == u32::from_le_bytes(*trailer)
+}
+
 impl Reader {
     /// Opens a file of the cache. `None` if there is none.
     pub fn open(path: &Path) -> Result<Option<Self>> {
@@ -300,6 +327,12 @@ impl Reader {
         // SAFETY: mapping a file that another process shortens meanwhile is undefined; ours are
         // renamed into place when complete and never written again.
         let map = unsafe { Mmap::map(&file) }.context(ErrorKind::Model, doing())?;
+        if !is_table_whole(&map) {
+            return Err(Error::new(
+                ErrorKind::Model,
+                format!("{}: it is damaged", doing()),
+            ));
+        }
         let content =
             Content::read(&mut Cursor::new(&map[..])).context(ErrorKind::Model, doing())?;
         Ok(Some(Self {
@@ -311,7 +344,7 @@ impl Reader {
     /// The named tensor, whose bytes stay in the mapping.
     ///
     /// # Errors
-    /// A tensor that is missing, cut off, or of another type or shape.
+    /// A tensor that is missing, cut off, damaged, or of another type or shape.
     pub fn get(
         &self,
         name: &str,
@@ -332,11 +365,17 @@ impl Reader {
         let start = (self.content.tensor_data_offset).checked_add(info.offset);
         let range = start
             .and_then(|start| usize::try_from(start).ok())
-            .and_then(|start| Some(start..start.checked_add(len)?))
-            .filter(|range| range.end <= self.map.len());
-        let Some(range) = range else {
+            .and_then(|start| Some(start..start.checked_add(len)?));
+        let Some((range, bytes)) =
+            range.and_then(|range| Some((range.clone(), self.map.get(range)?)))
+        else {
             candle_core::bail!("the cached {name} is cut off")
         };
+        let checksum = self.content.metadata.get(&format!("{CHECKSUM}{name}"));
+        let checksum = checksum.and_then(|value| value.to_u32().ok());
+        if checksum != Some(crc32fast::hash(bytes)) {
+            candle_core::bail!("the cached {name} is damaged")
+        }
         QuantizedTensor::mapped(self.map.clone(), range, dtype, shape)
     }
 }

@@ -6,7 +6,7 @@ use crate::source::cp949::Texts;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::{Cell, Row};
 use crate::source::reading::{ItemSource, Sink};
-use crate::text::{Phrase, Said, said};
+use crate::text::{Phrase, Said, said, without_non_finite};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -96,7 +96,7 @@ pub(super) fn read_object(
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
-    let parsed = without_nan(&text).map(|text| {
+    let parsed = without_non_finite(&text).map(|text| {
         *row = Row::new(row.columns());
         parse(&text, row)
     });
@@ -113,50 +113,6 @@ fn parse(text: &str, row: &mut Row) -> serde_json::Result<()> {
     let mut json = serde_json::Deserializer::from_str(text);
     Values(row).deserialize(&mut json)?;
     json.end()
-}
-
-/// The same text with `null` for what Python writes of numbers that are none; `None` where there
-/// are none of them.
-fn without_nan(text: &str) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut is_changed = false;
-    while let Some(next) = rest.find(['"', 'N', 'I', '-']) {
-        out.push_str(&rest[..next]);
-        rest = &rest[next..];
-        if rest.starts_with('"') {
-            let end = end_of_text(rest)?;
-            out.push_str(&rest[..end]);
-            rest = &rest[end..];
-            continue;
-        }
-        let number = ["NaN", "-Infinity", "Infinity"];
-        match number.into_iter().find(|number| rest.starts_with(number)) {
-            Some(number) => {
-                is_changed = true;
-                out.push_str("null");
-                rest = &rest[number.len()..];
-            }
-            None => {
-                out.push_str(&rest[..1]);
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    is_changed.then_some(out)
-}
-
-/// Behind the closing quote of the text that `text` begins with.
-fn end_of_text(text: &str) -> Option<usize> {
-    let mut is_escaped = false;
-    let mut bytes = text.bytes().enumerate().skip(1);
-    let (end, _) = bytes.find(|(_, byte)| {
-        let ends = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        ends
-    })?;
-    Some(end + 1)
 }
 
 /// Takes the values of an object into a row; those without a use are passed over.
@@ -268,28 +224,5 @@ pub fn fault_of_line(error: &serde_json::Error) -> String {
     match text.rsplit_once(" at line ") {
         Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),
         _ => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_that_are_none_are_null() {
-        for (text, expected) in [
-            (
-                "{\"a\": NaN, \"b\":-Infinity}",
-                Some("{\"a\": null, \"b\":null}"),
-            ),
-            (
-                "{\"NaN\": Infinity, \"b\": -1}",
-                Some("{\"NaN\": null, \"b\": -1}"),
-            ),
-            ("{\"a\": \"NaN \\\" NaN\"}", None),
-            ("{\"a\": \"NaN", None),
-        ] {
-            assert_eq!(without_nan(text).as_deref(), expected, "{text}");
-        }
     }
 }

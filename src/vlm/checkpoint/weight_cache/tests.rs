@@ -77,8 +77,28 @@ fn anything_but_the_requested_weights_is_an_error() {
 
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
-    let cut = Reader::open(&path).unwrap().unwrap();
-    assert!(cut.get("a", GgmlDType::Q8_0, &shape).is_err());
+    assert!(Reader::open(&path).is_err());
+    for (at, is_of_table) in [
+        (0, true),
+        (40, true),
+        (TABLE_BYTES, false),
+        (bytes.len() - 9, false),
+    ] {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        std::fs::write(&path, flipped).unwrap();
+        match Reader::open(&path) {
+            Ok(reader) => {
+                let reader = reader.unwrap();
+                assert!(!is_of_table, "byte {at}");
+                assert!(
+                    reader.get("a", GgmlDType::Q8_0, &shape).is_err(),
+                    "byte {at}"
+                );
+            }
+            Err(_) => assert!(is_of_table, "byte {at}"),
+        }
+    }
     for junk in [&b"GGUF"[..], b"", b"not a gguf file at all", &bytes[..1000]] {
         std::fs::write(&path, junk).unwrap();
         assert!(Reader::open(&path).is_err());

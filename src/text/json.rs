@@ -1,0 +1,75 @@
+//! JSON as other programs write it.
+
+/// The same text with `null` for numbers that are none: what Python and pandas write for NaN and
+/// infinity, and numbers beyond any range. `None` where there is no such thing.
+pub fn without_non_finite(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut in_string = false;
+    let mut found = false;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if !in_string && let Some(length) = non_finite(rest) {
+            out.push_str("null");
+            found = true;
+            rest = &rest[length..];
+            continue;
+        }
+        let mut length = c.len_utf8();
+        match c {
+            '"' => in_string = !in_string,
+            '\\' if in_string => length += rest[1..].chars().next().map_or(0, char::len_utf8),
+            // The rest of a number is no number of its own.
+            '0'..='9' | '-' if !in_string => length = number(rest),
+            _ => {}
+        }
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    found.then_some(out)
+}
+
+/// The length of a number that is none, where `text` begins with one.
+fn non_finite(text: &str) -> Option<usize> {
+    let words = ["-Infinity", "Infinity", "NaN"];
+    if let Some(word) = words.into_iter().find(|word| text.starts_with(word)) {
+        return Some(word.len());
+    }
+    if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        return None;
+    }
+    let length = number(text);
+    let value: f64 = text[..length].parse().ok()?;
+    (!value.is_finite()).then_some(length)
+}
+
+/// The length of what is written like a number; at least one.
+fn number(text: &str) -> usize {
+    let end = text.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
+    end.unwrap_or(text.len()).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_non_finite;
+
+    #[test]
+    fn a_number_that_is_none_becomes_null_outside_of_texts() {
+        for (text, expected) in [
+            (
+                r#"{"a": NaN, "b": [-Infinity,Infinity], "c": "NaN \" NaN"}"#,
+                Some(r#"{"a": null, "b": [null,null], "c": "NaN \" NaN"}"#),
+            ),
+            (
+                r#"{"NaN": Infinity, "b": -1, "c": -1e999, "d": 12.5e-3}"#,
+                Some(r#"{"NaN": null, "b": -1, "c": null, "d": 12.5e-3}"#),
+            ),
+            (r#"{"a": "NaN\\"}"#, None),
+            (r#"{"a": "NaN \" 1e999"}"#, None),
+            (r#"{"a": "NaN"#, None),
+            ("\"\\", None),
+            ("[1, -2.5]", None),
+        ] {
+            assert_eq!(without_non_finite(text).as_deref(), expected, "{text}");
+        }
+    }
+}

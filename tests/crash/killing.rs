@@ -1,0 +1,106 @@
+//! Starts the program and kills it at a random moment; and what must hold afterwards.
+
+use crate::common::{Desk, lines};
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What became of a run.
+pub struct Cut {
+    /// It had ended before it could be killed, with this status.
+    pub status: Option<i32>,
+    /// The whole lines that it has written.
+    pub told: Vec<String>,
+}
+
+/// Runs the program for a random part of the time that a whole run takes, and kills it.
+pub fn cut(command: &mut Command, whole: Duration, random: &mut StdRng) -> Cut {
+    let wait = whole.mul_f64(random.random_range(0.0..1.1));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let out = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut told = Vec::new();
+        let mut out = BufReader::new(out);
+        let mut line = String::new();
+        while out.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if line.ends_with('\n') {
+                told.push(line.trim_end().to_owned());
+            }
+            line.clear();
+        }
+        told
+    });
+    // Nobody unparks it: the moment is what this is about.
+    std::thread::park_timeout(wait);
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    Cut {
+        status: ended.map(|status| status.code().unwrap()),
+        told: reader.join().unwrap(),
+    }
+}
+
+/// How long a run takes that nobody kills; it has to end well.
+pub fn whole(command: &mut Command) -> Duration {
+    let begun = Instant::now();
+    let ended = command.output().unwrap();
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    begun.elapsed()
+}
+
+/// A copy of the journal, its log included, as a killed program left it.
+pub fn journal(desk: &Desk) -> Option<(tempfile::TempDir, rusqlite::Connection)> {
+    let copy = tempfile::tempdir().unwrap();
+    for end in ["", "-wal"] {
+        let name = format!("journal.sqlite{end}");
+        match std::fs::copy(desk.out(&name), copy.path().join(&name)) {
+            Ok(_) => {}
+            Err(_) if end.is_empty() => return None,
+            Err(_) => {}
+        }
+    }
+    let journal = rusqlite::Connection::open(copy.path().join("journal.sqlite")).unwrap();
+    let sound: String = journal
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok");
+    Some((copy, journal))
+}
+
+pub fn number(journal: &rusqlite::Connection, query: &str) -> i64 {
+    journal.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+/// Every line is whole, no image has two, and each is true of the file at its path in `folder`.
+pub fn check_lines(labels: &Path, folder: &Path) -> Vec<Value> {
+    let records = lines(labels);
+    let mut paths = HashSet::new();
+    for record in &records {
+        let path = record["image_path"].as_str().unwrap();
+        assert!(paths.insert(path.to_owned()), "{path} stands twice");
+        if let Some(hash) = record["image_sha256"].as_str() {
+            let bytes = std::fs::read(folder.join(path)).unwrap();
+            let now: String = Sha256::digest(bytes)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            assert_eq!(hash, now, "{path}");
+        }
+    }
+    records
+}

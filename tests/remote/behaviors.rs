@@ -1,0 +1,497 @@
+//! A table of what servers do, with what becomes of it, how long that may take and how much memory.
+
+use crate::memory::peak;
+use crate::run::{label_with, options, quick};
+use crate::server::{Reply, Request, Server, chats, completion, good, name, record};
+use labeler_tui::labeler::remote::Patience;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// What becomes of the items.
+enum Wanted {
+    /// They are labeled with what a good server would say.
+    Labeled,
+    /// They get this text, which the engine then finds to be no record.
+    Text(&'static str),
+    /// They get a text, whatever it is.
+    SomeText,
+    /// They fail, and this is said of the server.
+    Fails(&'static str),
+    /// The run ends, and this is said of the server.
+    Ends(&'static str),
+}
+
+use Wanted::{Ends, Fails, Labeled, SomeText, Text};
+
+struct Row {
+    name: &'static str,
+    reply: fn(&Request) -> Reply,
+    wanted: Wanted,
+    items: u64,
+    /// In which it is over, on a busy machine too.
+    seconds: f64,
+    /// Beyond what an ordinary answer takes.
+    mebibytes: f64,
+    impatient: bool,
+}
+
+fn row(name: &'static str, wanted: Wanted, reply: fn(&Request) -> Reply) -> Row {
+    Row {
+        name,
+        reply,
+        wanted,
+        items: 1,
+        seconds: 10.0,
+        mebibytes: 1.0,
+        impatient: false,
+    }
+}
+
+impl Row {
+    /// Takes a server for dead that is silent for a moment.
+    fn impatient(self) -> Self {
+        Self {
+            impatient: true,
+            ..self
+        }
+    }
+
+    fn items(self, items: u64) -> Self {
+        Self { items, ..self }
+    }
+
+    fn mebibytes(self, mebibytes: f64) -> Self {
+        Self { mebibytes, ..self }
+    }
+}
+
+/// A completion with the record of the item, changed.
+fn changed(request: &Request, change: impl FnOnce(&mut Value, String)) -> Reply {
+    let text = record(&name(&request.body));
+    let mut answer = completion(&text);
+    change(&mut answer, text);
+    Reply::Json(200, answer)
+}
+
+/// The message of a completion without probabilities.
+fn message(message: Value) -> Reply {
+    Reply::Json(200, json!({ "choices": [{ "message": message }] }))
+}
+
+fn with_logprob(request: &Request, number: &str) -> Reply {
+    let text = completion(&record(&name(&request.body))).to_string();
+    Reply::Raw(200, text.replacen("-0.25", number, 3))
+}
+
+fn head(out: &mut dyn Write, more: &str) -> std::io::Result<()> {
+    write!(
+        out,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{more}\r\n"
+    )
+}
+
+/// In a body that does not say how long it is, until nobody reads any more.
+fn endless(out: &mut dyn Write, status: &str, part: &[u8]) -> std::io::Result<()> {
+    write!(
+        out,
+        "HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n"
+    )?;
+    loop {
+        write!(out, "{:x}\r\n", part.len())?;
+        out.write_all(part)?;
+        out.write_all(b"\r\n")?;
+    }
+}
+
+fn refused(status: u16) -> Reply {
+    Reply::Json(status, json!({"error": {"message": "not for you"}}))
+}
+
+fn bodies() -> Vec<Row> {
+    vec![
+        row("an ordinary answer", Labeled, good),
+        row("content in parts", Labeled, |request| {
+            changed(request, |answer, text| {
+                let parts = json!([{"type": "text", "text": &text[..20]}, {"type": "text", "text": &text[20..]}]);
+                answer["choices"][0]["message"]["content"] = parts;
+            })
+        }),
+        row(
+            "content null, the answer at the end of the thoughts",
+            Labeled,
+            |request| {
+                changed(request, |answer, text| {
+                    let thoughts = format!("Perhaps {}? No. {text}", record("초안"));
+                    answer["choices"][0]["message"] =
+                        json!({"content": null, "reasoning_content": thoughts});
+                })
+            },
+        ),
+        row(
+            "content null, a draft amid the thoughts",
+            Text(""),
+            |request| {
+                changed(request, |answer, _| {
+                    let thoughts = format!("Perhaps {}? No.", record("초안"));
+                    answer["choices"][0]["message"] =
+                        json!({"content": null, "reasoning_content": thoughts});
+                })
+            },
+        ),
+        row(
+            "a draft in a thinking block before the answer",
+            Labeled,
+            |request| {
+                changed(request, |answer, text| {
+                    let text = format!("<think>{}</think>\n\n{text}", record("초안"));
+                    *answer = completion(&text);
+                })
+            },
+        ),
+        row("a thinking block that never ends", Text(""), |_| {
+            message(json!({"content": format!("<think>{}", record("초안"))}))
+        }),
+        row("a refusal in words", Text("I'd rather not"), |_| {
+            message(json!({"content": null, "refusal": "I'd rather not"}))
+        }),
+        row("a byte order mark", Labeled, |request| {
+            let text = completion(&record(&name(&request.body))).to_string();
+            Reply::Raw(200, format!("\u{feff}{text}"))
+        }),
+        row(
+            "an error with status 200",
+            Fails("an error: no GPU"),
+            |_| Reply::Json(200, json!({"error": {"message": "no GPU"}})),
+        ),
+        row("a page of a proxy", Fails("not JSON"), |_| {
+            Reply::Raw(200, "<html>welcome".to_owned())
+        }),
+        row("nothing", Fails("not JSON"), |_| {
+            Reply::Raw(200, String::new())
+        }),
+        row("no content", Fails("not JSON"), |_| {
+            Reply::Wire(|out| write!(out, "HTTP/1.1 204 No Content\r\n\r\n"))
+        }),
+        row("a stream", Fails("streams"), |_| {
+            Reply::Raw(200, "data: {\"choices\": []}\n\ndata: [DONE]\n".to_owned())
+        }),
+        row("no choice", Fails("not a chat completion"), |_| {
+            Reply::Json(200, json!({"choices": []}))
+        }),
+        row("brackets without end", Fails("not JSON"), |_| {
+            Reply::Raw(200, "[".repeat(900_000))
+        })
+        .mebibytes(8.0),
+    ]
+}
+
+fn numbers() -> Vec<Row> {
+    vec![
+        row("a probability of null", Labeled, |r| {
+            with_logprob(r, "null")
+        }),
+        row("a probability of -Infinity", Labeled, |r| {
+            with_logprob(r, "-Infinity")
+        }),
+        row("a probability of NaN", Labeled, |r| with_logprob(r, "NaN")),
+        row("a probability beyond any range", Labeled, |r| {
+            with_logprob(r, "-1e999")
+        }),
+        row("a probability that is a text", Labeled, |r| {
+            with_logprob(r, "\"-1\"")
+        }),
+        row("a probability over one", Labeled, |r| {
+            with_logprob(r, "0.5")
+        }),
+        row("counts that are none", Labeled, |request| {
+            changed(request, |answer, _| {
+                answer["usage"] = json!({"prompt_tokens": -4, "completion_tokens": "many"});
+            })
+        }),
+        row("usage that is a list", Labeled, |request| {
+            changed(request, |answer, _| answer["usage"] = json!([1, 2]))
+        }),
+        row("a status that is none", Fails(""), |_| {
+            Reply::Wire(|out| write!(out, "HTTP/1.1 20 OK\r\n\r\n"))
+        }),
+    ]
+}
+
+fn encodings() -> Vec<Row> {
+    vec![
+        row("gzip that was not asked for", Fails("compressed"), |_| {
+            Reply::Wire(|out| {
+                head(out, "content-encoding: gzip\r\ncontent-length: 4\r\n")?;
+                out.write_all(b"\x1f\x8b\x08\x00")
+            })
+        }),
+        row("CP949", Fails("not UTF-8"), |_| {
+            Reply::Wire(|out| {
+                head(out, "content-length: 14\r\n")?;
+                out.write_all(b"{\"a\": \"\xc7\xd8\xb7\xd0 \"}")
+            })
+        }),
+        row("UTF-16", Fails("not UTF-8"), |_| {
+            Reply::Wire(|out| {
+                head(out, "content-length: 6\r\n")?;
+                out.write_all(b"\xff\xfe{\0}\0")
+            })
+        }),
+        row("no HTTP", Fails(""), |_| {
+            Reply::Wire(|out| write!(out, "SSH-2.0-OpenSSH_9.6\r\n"))
+        }),
+    ]
+}
+
+fn redirects() -> Vec<Row> {
+    vec![
+        row(
+            "a redirect on the same host",
+            Labeled,
+            |request| match request.path.as_str() {
+                "/v1/chat/completions" => {
+                    let to = "/api/chat/completions".to_owned();
+                    Reply::With(308, vec![("location", to)], json!({}))
+                }
+                _ => good(request),
+            },
+        ),
+        row(
+            "a redirect to another host",
+            Ends("redirects to http://other.invalid/"),
+            |_| {
+                let to = "http://other.invalid/".to_owned();
+                Reply::With(307, vec![("location", to)], json!({}))
+            },
+        ),
+        row(
+            "redirects in a circle",
+            Ends("redirects to /v1/chat/completions"),
+            |_| {
+                let to = "/v1/chat/completions".to_owned();
+                Reply::With(307, vec![("location", to)], json!({}))
+            },
+        ),
+        row(
+            "a redirect to nowhere",
+            Ends("redirects to nowhere"),
+            |_| refused(302),
+        ),
+    ]
+}
+
+fn statuses() -> Vec<Row> {
+    vec![
+        row("no key", Ends("answered 401: not for you"), |_| {
+            refused(401)
+        }),
+        row(
+            "a key of another",
+            Ends("answered 403: not for you"),
+            |_| refused(403),
+        ),
+        row("no API", Ends("answered 404: not for you"), |_| {
+            refused(404)
+        }),
+        row(
+            "an API that only lists",
+            Ends("answered 405: not for you"),
+            |_| refused(405),
+        ),
+        row(
+            "one item refused",
+            Fails("answered 400: not for you"),
+            |_| refused(400),
+        ),
+        row(
+            "every item refused",
+            Ends("answered 422: not for you"),
+            |_| refused(422),
+        )
+        .items(20),
+        row("too busy for ever", Fails("answered 429 7 times"), |_| {
+            refused(429)
+        }),
+        row(
+            "too busy, and comes back at once",
+            Fails("answered 429 7 times"),
+            |_| Reply::With(429, vec![("retry-after", "0".to_owned())], json!({})),
+        ),
+        row(
+            "broken for ever",
+            Fails("status 500: not for you, 4 times"),
+            |_| refused(500),
+        ),
+        row("a gateway without a server", Fails("status 502"), |_| {
+            refused(502)
+        }),
+        row("not built", Fails("answered 501"), |_| refused(501)),
+    ]
+}
+
+fn slow_and_cut() -> Vec<Row> {
+    vec![
+        row("no word at all", Fails("no answer in time"), |_| {
+            Reply::Wire(|_| {
+                std::thread::park_timeout(Duration::from_secs(5));
+                Ok(())
+            })
+        })
+        .impatient(),
+        row(
+            "silence amid the answer",
+            Fails("no answer in time"),
+            |_| Reply::Silent,
+        )
+        .impatient(),
+        row(
+            "a byte now and then, for ever",
+            Fails("no answer in time"),
+            |_| {
+                Reply::Wire(|out| {
+                    head(out, "content-length: 99999\r\n")?;
+                    loop {
+                        out.write_all(b" ")?;
+                        out.flush()?;
+                        std::thread::park_timeout(Duration::from_millis(20));
+                    }
+                })
+            },
+        )
+        .impatient(),
+        row("less than was promised", Fails(""), |_| Reply::Cut),
+        row("a cut chunk", Fails(""), |_| {
+            Reply::Wire(|out| {
+                head(out, "transfer-encoding: chunked\r\n")?;
+                write!(out, "ff\r\n{{\"choi")
+            })
+        }),
+        row("hangs up", Fails(""), |_| Reply::Wire(|_| Ok(()))),
+    ]
+}
+
+/// Just below what an answer may have.
+const LONG: usize = 1_000_000;
+
+fn enormous() -> Vec<Row> {
+    vec![
+        row("ten gigabytes, as it says", Fails("over 1 MiB"), |_| {
+            Reply::Wire(|out| {
+                head(out, "content-length: 10000000000\r\n")?;
+                loop {
+                    out.write_all(&[b' '; 1 << 16])?;
+                }
+            })
+        }),
+        row("a body without end", Fails("over 1 MiB"), |_| {
+            Reply::Wire(|out| endless(out, "200 OK", &[b' '; 1 << 16]))
+        })
+        .mebibytes(4.0),
+        row("an error without end", Fails("over 1 MiB"), |_| {
+            Reply::Wire(|out| endless(out, "500 Oops", &[b'x'; 1 << 16]))
+        })
+        .mebibytes(4.0),
+        row("a header without end", Fails(""), |_| {
+            Reply::Wire(|out| {
+                write!(out, "HTTP/1.1 200 OK\r\nx: ")?;
+                loop {
+                    out.write_all(&[b'x'; 1 << 12])?;
+                }
+            })
+        })
+        .mebibytes(4.0),
+        row("a text that is no record", SomeText, |_| {
+            message(json!({"content": "a".repeat(LONG)}))
+        })
+        .mebibytes(16.0),
+        row("braces without end", SomeText, |_| {
+            message(json!({"content": "{\"a\":".repeat(LONG / 8)}))
+        })
+        .mebibytes(16.0),
+        row("blanks without end", SomeText, |_| {
+            message(json!({"content": format!("{{{}", " ".repeat(LONG))}))
+        })
+        .mebibytes(16.0),
+        row("tokens that nearly spell the text", SomeText, |_| {
+            let text = "a".repeat(LONG / 3);
+            let nearly = format!("{}b", "a".repeat(LONG / 6));
+            let tokens = json!([
+                {"token": "", "logprob": -1}, {"token": nearly, "logprob": -1},
+                {"token": "a", "logprob": -1},
+            ]);
+            let choice = json!({"message": {"content": text}, "logprobs": {"content": tokens}});
+            Reply::Json(200, json!({ "choices": [choice] }))
+        })
+        .mebibytes(16.0),
+    ]
+}
+
+fn patience(row: &Row) -> Patience {
+    match row.impatient {
+        false => quick(),
+        true => Patience {
+            silence: Duration::from_millis(300),
+            answer: Duration::from_millis(900),
+            tries: 2,
+            ..quick()
+        },
+    }
+}
+
+#[test]
+fn whatever_a_server_does_is_known_and_bounded() {
+    // What an ordinary answer takes, the grammar of the schema for the most part.
+    let (_, ordinary) = peak(|| {
+        let server = Server::start(good);
+        label_with(options(&[&server.url]), quick(), 1)
+    });
+    let tables = [
+        bodies(),
+        numbers(),
+        encodings(),
+        redirects(),
+        statuses(),
+        slow_and_cut(),
+        enormous(),
+    ];
+    let mut wrong = Vec::new();
+    for row in tables.into_iter().flatten() {
+        let server = Server::start(chats(row.reply));
+        let begun = Instant::now();
+        let patience = patience(&row);
+        let work = || label_with(options(&[&server.url]), patience, row.items);
+        let (run, bytes) = peak(work);
+        let seconds = begun.elapsed().as_secs_f64();
+        let mebibytes = bytes.saturating_sub(ordinary) as f64 / f64::from(1 << 20);
+        println!("{:55} {seconds:6.2} s {mebibytes:7.2} MiB", row.name);
+
+        let ended = run.ended.as_ref().map_err(|error| error.cause.as_str());
+        let failed = |words: &str| run.failures.values().all(|failure| failure.contains(words));
+        let all = row.items as usize;
+        let is_as_wanted = match row.wanted {
+            Labeled => (1..=row.items).all(|item| {
+                let text = run.texts.get(&item);
+                text.is_some_and(|text| text.trim() == record(&format!("모자 {item}")))
+            }),
+            Text(text) => run.texts.values().all(|found| found == text) && run.texts.len() == all,
+            SomeText => run.texts.len() == all,
+            Fails(words) => failed(words) && run.failures.len() == all && ended.is_ok(),
+            Ends(words) => ended.is_err_and(|cause| cause.contains(words)) && run.texts.is_empty(),
+        };
+        if !is_as_wanted {
+            let (texts, failures) = (run.texts.len(), &run.failures);
+            wrong.push(format!(
+                "{}: {texts} texts, {failures:?}, {ended:?}",
+                row.name
+            ));
+        }
+        if seconds > row.seconds {
+            wrong.push(format!("{}: {seconds} s", row.name));
+        }
+        if mebibytes > row.mebibytes {
+            wrong.push(format!("{}: {mebibytes} MiB", row.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

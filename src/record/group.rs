@@ -2,16 +2,12 @@
 
 use super::fixes::Fix;
 use super::{
-    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
-    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Verdict,
-    Vocabulary, edit,
+    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupId,
+    GroupState, Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType,
+    Verdict, Vocabulary, edit,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
-
-/// A group's number in the journal, the same in every run on one outdir.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GroupId(pub i64);
 
 /// What the queue shows, filters and sorts by; small, because all of them are held.
 #[derive(Debug, Clone, PartialEq)]

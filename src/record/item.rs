@@ -1,4 +1,4 @@
-//! A row of a source.
+//! A row of a source, and the number of those that share an image.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,6 +28,10 @@ impl SourceType {
         }
     }
 }
+
+/// A group's number in the journal, the same in every run on one outdir.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupId(pub i64);
 
 /// Where the bytes of an image are: a file of its own, or a part of one that holds many.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -36,8 +36,8 @@ pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
 pub use field::{Field, FieldFilter, Kind};
-pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Neighbor, Origin, Version};
-pub use item::{ImageLocation, Item, SourceType};
+pub use group::{Draft, GroupDetail, GroupSummary, Listed, Neighbor, Origin, Version};
+pub use item::{GroupId, ImageLocation, Item, SourceType};
 pub use judging::{
     AuditEstimate, Candidate, Judgment, Rate, Stratum, VERDICTS, Verdict, Vote, VoteTally, drawn,
     first_is_a, judged, turn,

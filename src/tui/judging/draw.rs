@@ -1,8 +1,8 @@
 //! What stands on the screen: how far it is, the icon, the texts, the keys.
 
+use super::deck::{Card, Outcome, Question};
 use super::layout::JudgingLayout;
-use super::screen::JudgingScreen;
-use super::{Card, Outcome, Question};
+use super::state::Judging;
 use crate::record::{Field, Labels};
 use crate::text::{count, fit, pad, particles, width, words as words_of};
 use crate::tui::keymap::Key;
@@ -22,7 +22,7 @@ const BAR: usize = 12;
 const NAMES: usize = 9;
 const DIGITS: usize = 2;
 
-pub fn draw(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
+pub fn draw(screen: &Judging, area: Rect, buf: &mut Buffer) {
     if screen.is_too_small() {
         let (width, height) = widgets_layout::LEAST;
         let text = screen.words.too_small(width, height);
@@ -42,7 +42,7 @@ pub fn draw(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
     normalize_wide(buf);
 }
 
-fn header(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
+fn header(screen: &Judging, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     let (judged, all) = (screen.judged(), screen.deck.cards.len());
     let what = match screen.deck.question {
@@ -63,7 +63,7 @@ fn header(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
     draw_pieces(&pieces.all, area.y, buf);
 }
 
-fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
+fn draw_card(screen: &Judging, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     if placed.picture.width > 0 {
         let title = fit(
@@ -79,7 +79,7 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
         put(buf, x, placed.picture.y, cells, &title, theme.title());
         icon(screen, card, placed, buf);
     }
-    if screen.is_zoomed() {
+    if screen.zoomed {
         return;
     }
     let texts = card.texts().into_iter().flatten();
@@ -104,7 +104,7 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
     }
 }
 
-fn icon(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
+fn icon(screen: &Judging, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     let room = placed.icon();
     if card.picture.is_none() {
@@ -133,7 +133,7 @@ fn icon(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut B
 
 /// The lines of the first or second text, each with the field that it is of.
 fn rows(
-    screen: &JudgingScreen,
+    screen: &Judging,
     card: &Card,
     at: usize,
     cells: usize,
@@ -151,7 +151,7 @@ fn rows(
     };
     let mut rows = Vec::new();
     let mut same = Vec::new();
-    for (number, field) in JudgingScreen::fields(card).into_iter().enumerate() {
+    for (number, field) in Judging::fields(card).into_iter().enumerate() {
         let values = text.values(field);
         if other.is_some_and(|other| other.values(field) == values) {
             if !values.is_empty() {
@@ -203,7 +203,7 @@ fn rows(
 
 /// The values of a field; what the other text does not say stands out.
 fn parts(
-    screen: &JudgingScreen,
+    screen: &Judging,
     field: Field,
     values: &[String],
     other: Option<&Labels>,
@@ -246,7 +246,7 @@ fn parts(
 }
 
 /// The field whose lines a click is on.
-pub fn field_at(screen: &JudgingScreen, placed: &JudgingLayout, at: Position) -> Option<Field> {
+pub fn field_at(screen: &Judging, placed: &JudgingLayout, at: Position) -> Option<Field> {
     let room = placed.text(0);
     let card = screen.card().filter(|_| room.contains(at))?;
     let rows = rows(screen, card, 0, usize::from(room.width));
@@ -254,7 +254,7 @@ pub fn field_at(screen: &JudgingScreen, placed: &JudgingLayout, at: Position) ->
 }
 
 /// How far the texts can be scrolled.
-pub fn most_scroll(screen: &JudgingScreen) -> usize {
+pub fn most_scroll(screen: &Judging) -> usize {
     let Some(card) = screen.card() else { return 0 };
     let placed = screen.layout();
     let texts = card.texts().into_iter().flatten();
@@ -263,14 +263,14 @@ pub fn most_scroll(screen: &JudgingScreen) -> usize {
         let rows = rows(screen, card, at, usize::from(room.width)).len();
         rows.saturating_sub(usize::from(room.height))
     });
-    match screen.is_zoomed() {
+    match screen.zoomed {
         true => 0,
         false => beyond.max().unwrap_or(0),
     }
 }
 
 /// What all judgments have come to.
-fn end(screen: &JudgingScreen, body: Rect, buf: &mut Buffer) {
+fn end(screen: &Judging, body: Rect, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     let mut text = match &screen.outcome {
         Some(Outcome::Audit(estimate)) => words.audit_lines(estimate),
@@ -296,7 +296,7 @@ fn end(screen: &JudgingScreen, body: Rect, buf: &mut Buffer) {
 }
 
 /// The keys that work now; each may be clicked.
-pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
+pub fn hint_pieces(screen: &Judging, area: Rect) -> Vec<Piece<Key>> {
     let (theme, words) = (&screen.theme, screen.words);
     let mut line = Pieces::of(area);
     if let Some(notice) = screen.notices.current() {
@@ -312,9 +312,7 @@ pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
     if screen.card().is_none() {
         keys.push(("Enter", words.leaves()));
     } else if screen.asks_field {
-        let fields = screen
-            .card()
-            .map_or(0, |card| JudgingScreen::fields(card).len());
+        let fields = screen.card().map_or(0, |card| Judging::fields(card).len());
         line.add(&format!("1-{fields} "), theme.key(), None);
         line.add(words.the_wrong_field(), theme.dim(), None);
         line.x += 2;

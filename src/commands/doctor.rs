@@ -9,6 +9,7 @@ use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
 use crate::vlm::architecture::Architecture;
 use crate::vlm::checkpoint::files::{FileData, Gate};
 use crate::vlm::checkpoint::weight_cache;
+use crate::vlm::nn::int8;
 use crate::vlm::{Checkpoint, LoadOptions, checkpoint, device, memory, models};
 use crate::{export, outdir, store};
 use rustix::fs::{Access, access, statvfs};
@@ -292,23 +293,16 @@ fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions>
     }
 }
 
-/// The widest instructions that the kernels look for at run time.
-fn simd() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::is_x86_feature_detected;
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-            return "AVX-512 with VNNI";
+/// The instructions that the kernels use, and what the one for `q8_0` reaches.
+fn simd() -> String {
+    match int8::reach() {
+        Ok(Some((name, rate))) => format!("{name}, q8_0 at {:.0} billion operations/s", rate / 1e9),
+        Ok(None) if cfg!(target_arch = "aarch64") => {
+            "NEON, no kernel of its own for q8_0".to_owned()
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return "AVX2, without AVX-512 VNNI for q8_0";
-        }
+        Ok(None) => "no SIMD that the kernels know".to_owned(),
+        Err(error) => format!("the kernel for q8_0 fails: {error}"),
     }
-    #[cfg(target_arch = "aarch64")]
-    if std::arch::is_aarch64_feature_detected!("neon") {
-        return "NEON";
-    }
-    "no SIMD that the kernels know"
 }
 
 fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadOptions>) {

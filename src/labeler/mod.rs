@@ -7,6 +7,7 @@ pub mod local;
 mod protocol;
 pub mod remote;
 mod report;
+pub mod requests;
 
 pub use protocol::{Answer, Factory, Jobs, LabelEvent, LabelRequest, Labeler, Pull, TokenInfo};
 pub use report::{

@@ -135,9 +135,11 @@ pub struct GroupDetail {
     pub committed: Option<Record>,
     /// Records that the operator has committed about the icons most like this one, nearest first.
     pub neighbors: Vec<Neighbor>,
+    /// What a search by the label finds instead, where it does not find this one.
+    pub confused: Option<Neighbor>,
 }
 
-/// A committed record beside another one.
+/// Another record beside this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbor {
     pub group: GroupId,

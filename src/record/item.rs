@@ -1,4 +1,4 @@
-//! A row of a source, and the number of those that share an image.
+//! A row of a source, and the number of its group.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,10 +28,6 @@ impl SourceType {
         }
     }
 }
-
-/// A group's number in the journal, the same in every run on one outdir.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GroupId(pub i64);
 
 /// Where the bytes of an image are: a file of its own, or a part of one that holds many.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,6 +74,10 @@ impl fmt::Display for ImageLocation {
         }
     }
 }
+
+/// A group's number in the journal, the same in every run on one outdir.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupId(pub i64);
 
 /// One row to label. Items that share an image form a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

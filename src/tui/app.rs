@@ -381,6 +381,7 @@ impl App {
                 session.queue.refresh();
             }
             Event::Learned(estimator) => session.learn(*estimator),
+            Event::Found { text, groups } => session.show_found(text, groups),
             Event::Audited(estimate) => session.audit = estimate,
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
@@ -421,10 +422,7 @@ impl App {
                 ..
             } => {
                 let text = words.failed_with(name, words.failure(code), detail);
-                if session.asked.fail(group) {
-                    session.warn(words.asked_again(&text));
-                }
-                session.notices.log_error(text);
+                session.notify_failed(group, text);
             }
             Event::Warning(warning) => {
                 let text = words.warning(&warning);

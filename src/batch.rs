@@ -406,6 +406,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::VocabularyPreview { .. }
         | Event::Vocabulary(_)
         | Event::FixPreview { .. }
+        | Event::Found { .. }
         | Event::Remembered { .. }
         | Event::Audited(_)
         | Event::Idle => return None,

@@ -84,6 +84,8 @@ impl Packed {
 pub struct Weights {
     files: Vec<Bytes>,
     tensors: BTreeMap<String, Location>,
+    /// What is read instead of stored tensors, on the CPU.
+    replaced: BTreeMap<String, Tensor>,
     /// Packed matrices by the names that they would have as they are.
     packed: BTreeMap<String, Packed>,
     /// Biases of packed matrices that add nothing: they may be left unused.
@@ -101,6 +103,7 @@ impl Weights {
         let mut weights = Self {
             files: Vec::new(),
             tensors: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             packed: BTreeMap::new(),
             zero_biases: BTreeSet::new(),
         };
@@ -280,12 +283,26 @@ impl Weights {
         if location.shape != shape {
             candle_core::bail!("tensor {name} is {:?}, not {shape:?}", location.shape)
         }
+        if let Some(tensor) = self.replaced.get(name) {
+            return Ok(tensor.clone());
+        }
         let Some(dtype) = float(location.dtype) else {
             candle_core::bail!("tensor {name} holds whole numbers")
         };
         let tensor = Tensor::from_raw_buffer(self.bytes(location), dtype, shape, &Device::Cpu)?;
         self.release([location]);
         Ok(tensor)
+    }
+
+    /// The names of all tensors, with their shapes.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        let all = self.tensors.iter();
+        all.map(|(name, location)| (name.as_str(), location.shape.as_slice()))
+    }
+
+    /// From now on `name` reads as this tensor, of the shape that is stored.
+    pub fn replace(&mut self, name: String, tensor: Tensor) {
+        self.replaced.insert(name, tensor);
     }
 
     /// The bytes of matrices one below the other as blocks of `dtype`, `columns` wide, where any of

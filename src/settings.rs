@@ -149,6 +149,37 @@ pub struct ModelOptions {
     pub kv_memory: Option<u64>,
 }
 
+/// The model that search compares images with texts by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrieverOptions {
+    pub model: ModelOptions,
+    /// The folder of a LoRA adapter that is merged into it.
+    pub adapter: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedOptions {
+    pub retriever: RetrieverOptions,
+    pub images: Vec<PathBuf>,
+    pub texts: Vec<String>,
+    /// What shows through transparent pixels.
+    pub background: Background,
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrievalOptions {
+    pub outdir: PathBuf,
+    pub retriever: RetrieverOptions,
+    /// Records too that nobody has committed.
+    pub drafts: bool,
+    /// What shows through transparent pixels.
+    pub background: Background,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
+    pub json: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteOptions {
     /// Base addresses that end in `/v1`; requests go to the least busy.

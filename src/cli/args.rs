@@ -3,6 +3,7 @@
 use super::dataset_args::ExportArgs;
 use super::judging_args::{AuditArgs, CompareArgs, LookArgs};
 use super::pages;
+use super::retriever_args::{EmbedArgs, RetrievalArgs};
 use super::values::{
     BatchSize, OutdirArgs, VocabularyArgs, background, boolish, equipment_name, lang, log_level,
     names, only_source, parse_batch_size, parse_bytes, parse_device, parse_temperature, precision,
@@ -66,6 +67,13 @@ pub enum Command {
     Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
+    /// Find out whether the texts of each record find its image, by the model that searches
+    ///
+    /// The workstation must be closed: a label that does not find its image gets the reason
+    /// not_found there.
+    Retrieval(RetrievalArgs),
+    /// Print the vectors that a retriever gives images and texts
+    Embed(EmbedArgs),
     /// Write one HTML page with all records, their icons and statistics
     ///
     /// The page needs no network and no other file. Reads the journal only, also while the

@@ -1,5 +1,6 @@
 //! How the values of options are read; what several commands have in common.
 
+use crate::error::{self, Error};
 use crate::record::{Background, SourceType};
 use crate::settings::{
     DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
@@ -276,4 +277,15 @@ pub fn parse_temperature(text: &str) -> Result<f64, String> {
         Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
         _ => Err("expected a number of 0 or more".to_owned()),
     }
+}
+
+pub fn usage(cause: impl std::fmt::Display, hint: &str) -> Error {
+    Error::new(error::ErrorKind::Usage, cause).with_hint(hint)
+}
+
+/// The hub client's own switch counts as `--offline`.
+pub fn hub_offline() -> bool {
+    std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
+        ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
+    })
 }

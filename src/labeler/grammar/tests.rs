@@ -170,6 +170,7 @@ fn line_of(
         confidence: &confidence,
         truncated,
         label_count: 1,
+        retrieved: None,
     };
     let reasons = record::check(&labels, &context);
     let line = Record {

@@ -11,7 +11,7 @@ pub(super) use color_claims::color_of;
 pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
-use super::{Field, FieldConfidence, Labels, Reason, Vocabulary, Word};
+use super::{Field, FieldConfidence, Labels, Reason, Retrieved, Vocabulary, Word};
 use crate::text::{Language, clean_text, particles::stem, words};
 use std::collections::HashSet;
 
@@ -48,6 +48,8 @@ pub struct RuleContext<'a> {
     pub truncated: bool,
     /// How many groups of the outdir have this very `label_ko`, this one included.
     pub label_count: usize,
+    /// `None` until a retriever has searched for the image.
+    pub retrieved: Option<&'a Retrieved>,
 }
 
 /// Every reason that speaks against the labels, the model's own included, in the order of
@@ -112,6 +114,7 @@ fn finding(
         }
         Reason::LowConfidence => some(low_fields(context.confidence)),
         Reason::Truncated => plain(context.truncated),
+        Reason::NotFound => not_found(labels, context.retrieved?),
         Reason::QualityRetryFailed | Reason::UnreadLine => None,
     }
 }
@@ -122,6 +125,20 @@ fn plain(found: bool) -> Option<Vec<String>> {
 
 fn some(found: Vec<String>) -> Option<Vec<String>> {
     (!found.is_empty()).then_some(found)
+}
+
+/// The place of the image, and the one that is found instead.
+fn not_found(labels: &Labels, retrieved: &Retrieved) -> Option<Vec<String>> {
+    let finding = retrieved.miss(labels)?;
+    let place = format!("{}/{}", finding.rank, retrieved.images);
+    let instead = finding
+        .confused
+        .as_ref()
+        .map(|other| match other.item_name.is_empty() {
+            true => other.image_path.clone(),
+            false => format!("{} ({})", other.item_name, other.image_path),
+        });
+    Some([place].into_iter().chain(instead).collect())
 }
 
 /// The words that claim a color which the pixels do not show.
@@ -303,6 +320,7 @@ pub(super) fn weight(reason: Reason) -> f32 {
         | Reason::DuplicateLabel
         | Reason::NothingVisible
         | Reason::NameMismatch
+        | Reason::NotFound
         | Reason::QualityRetryFailed
         | Reason::LowVisualSignal => 0.3,
         Reason::CommaList | Reason::TooSmall => 0.2,
@@ -343,6 +361,7 @@ mod tests {
             confidence: &[],
             truncated: false,
             label_count: 1,
+            retrieved: None,
         }
     }
 
@@ -515,6 +534,7 @@ mod tests {
             confidence: std::slice::from_ref(&unsure),
             truncated: true,
             label_count: 2,
+            retrieved: None,
         };
         let mut labels = labels("눈꽃 모자");
         labels.set(Field::Colors, list(&[]));

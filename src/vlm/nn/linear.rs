@@ -4,7 +4,7 @@
 use super::Backend;
 use super::int8::Int8Matrix;
 use super::launches::launch;
-use super::ops::repeated_shapes;
+use super::ops::{add_in_place, is_plain, repeated_shapes};
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
@@ -235,6 +235,12 @@ impl Linear {
             }
             Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
         };
+        if is_plain(&y) {
+            for other in self.bias.iter().chain(residual) {
+                add_in_place(&y, other)?;
+            }
+            return Ok(y);
+        }
         let _shapes = repeated_shapes(x);
         let y = match &self.bias {
             Some(bias) => launch!(y.broadcast_add(bias)?),

@@ -4,11 +4,10 @@
 use super::commands;
 use super::effects::Effects;
 use super::examples::Examples;
-use super::exporting::Exporting;
 use super::families::{Families, Turns};
 use super::handle::EngineEnd;
 use super::ingest::Ingest;
-use super::journal::JournalAccess;
+use super::journal::{Exporting, JournalAccess};
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
 use super::queue::{Purpose, RequestQueue};
 use super::results::{Results, Resumed};

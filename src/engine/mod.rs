@@ -4,7 +4,6 @@ mod commands;
 mod coordinator;
 mod effects;
 mod examples;
-mod exporting;
 mod families;
 mod handle;
 mod ingest;

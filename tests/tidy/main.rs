@@ -38,12 +38,13 @@ const ROOMS: [(&str, u32); 23] = [
 ];
 
 /// What the front ends may see of the program, besides themselves.
-const FRONT_ENDS_SEE: [&str; 12] = [
+const FRONT_ENDS_SEE: [&str; 13] = [
     "record",
     "text",
     "settings",
     "error",
     "threads",
+    "platform",
     "icon",
     "engine::messages",
     "engine::handle",

@@ -1,7 +1,10 @@
 //! Gives access to the journal and keeps its work through trouble: what cannot be saved waits
 //! until it can be, and is never taken for saved.
 
+mod exporting;
 mod run_log;
+
+pub use exporting::Exporting;
 
 use super::handle::EngineEnd;
 use super::messages::{Blocked, Broken, Command, Cure, Event, Rescued, Warning};

@@ -1,7 +1,7 @@
 //! When the exports are brought up to date: at once where nobody waits at a screen, else without
 //! anybody having to wait for them.
 
-use super::journal::JournalAccess;
+use super::JournalAccess;
 use crate::error::Result;
 use crate::export::{Exports, Tally};
 use crate::outdir::{FileNotice, PARQUET};

@@ -472,13 +472,16 @@ const MANY: usize = 250;
 fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
     let names: Vec<String> = (0..MANY).map(|n| format!("모자 {n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (mut journal, ids) = labeled(outdir, &names);
-    let long = set_label(&format!("{} 붉은 것", "가".repeat(900)));
-    journal.apply(&ids, &long, "edit").unwrap();
-    let all_but_last = &ids[..MANY - 1];
-    journal
-        .apply(all_but_last, &Change::Commit, "commit")
-        .unwrap();
+    let mut journal = open(outdir);
+    let ids = add(&mut journal, &names);
+    for (id, name) in ids.iter().zip(&names) {
+        let long = format!("{} 붉은 {name}", "가".repeat(900));
+        let answer = attempt(labels(name).with(Field::LabelKo, [long]), &[]);
+        journal.add_attempt(*id, &answer).unwrap();
+    }
+    for id in &ids[..MANY - 1] {
+        journal.commit_automatic(*id).unwrap();
+    }
     journal.export(false).unwrap();
     let length = std::fs::metadata(outdir.join(LABELS)).unwrap().len();
     assert!(length > 600_000, "{length} bytes are not large");
@@ -520,7 +523,7 @@ fn nobody_waits_for_large_files() {
     journal.want();
     assert_eq!(
         lines(dir.path(), LABELS).len(),
-        3,
+        MANY,
         "it was not written beside the session"
     );
     journal.follow_until(dir.path(), MANY - 1);
@@ -552,7 +555,7 @@ fn what_is_committed_while_files_are_prepared_is_exported_after_them() {
     }
     assert_eq!(
         lines(dir.path(), LABELS).len(),
-        2,
+        MANY - 1,
         "a snapshot has no later commit"
     );
     journal.export(false).unwrap();

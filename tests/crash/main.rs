@@ -17,9 +17,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod exporting;
-// The library that it lays under the program is one of glibc's.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod failing;
 mod importing;
 mod killing;
 mod labeling;

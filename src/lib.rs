@@ -55,6 +55,7 @@ pub mod icon;
 pub mod labeler;
 pub mod logging;
 pub mod outdir;
+pub mod platform;
 pub mod prompt;
 pub mod record;
 pub mod settings;

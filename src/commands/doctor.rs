@@ -3,6 +3,7 @@
 use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
+use crate::platform;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
 use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
@@ -12,7 +13,6 @@ use crate::vlm::checkpoint::weight_cache;
 use crate::vlm::nn::int8;
 use crate::vlm::{Checkpoint, LoadOptions, checkpoint, device, memory, models};
 use crate::{export, outdir, store};
-use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -491,8 +491,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
         findings.hint("choose another --outdir");
         return;
     };
-    if let Err(error) = access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
-        let error = std::io::Error::from(error);
+    if let Err(error) = platform::may_write_in(nearest) {
         let found = format!("cannot write in {}: {error}", nearest.display());
         findings.add("outdir", Verdict::Broken, found);
         findings.hint("give write permission, or choose another --outdir");
@@ -509,9 +508,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
         (true, false) => "holds no labels yet",
         (true, true) => "holds labels; --batch goes on with --resume",
     };
-    let free = statvfs(nearest)
-        .ok()
-        .map(|disk| disk.f_bavail * disk.f_frsize);
+    let free = platform::free_space(nearest);
     let space = free.map_or_else(
         || "free space unknown".to_owned(),
         |bytes| format!("{} free", gigabytes(bytes)),

@@ -7,11 +7,11 @@
 use super::Vector;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file, open_own};
+use crate::platform;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"LTVEC 1\n";
@@ -152,8 +152,7 @@ impl VectorFile {
             return Ok(None);
         };
         let mut bytes = vec![0; self.width * size_of::<f32>()];
-        self.file
-            .read_exact_at(&mut bytes, *place)
+        platform::read_exact_at(&self.file, &mut bytes, *place)
             .map_err(file("reading", &self.path))?;
         let numbers = bytes.as_chunks::<4>().0;
         Ok(Some(

@@ -571,8 +571,7 @@ impl Widget for &App {
         let session = &self.session;
         if session.is_too_small() {
             let (width, height) = layout::LEAST;
-            let asks = self.dialog().is_some_and(Dialog::asks_to_leave);
-            let text = match asks {
+            let text = match self.dialog().is_some_and(Dialog::asks_to_leave) {
                 true => session.words.leave_blind().to_owned(),
                 false => session.words.too_small(width, height),
             };

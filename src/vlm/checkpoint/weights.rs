@@ -6,6 +6,7 @@
 use super::files::{CheckpointFile, FileData};
 use super::packing::{PackedMatrix, Packing, Parts};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::platform;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
@@ -43,19 +44,10 @@ impl Bytes {
     /// Tells the system that these bytes will not be read again soon, so that a mapped checkpoint
     /// does not count twice while the weights are built from it.
     fn release(&self, range: &Range<usize>) {
-        if let Self::Mapped(map) = self {
-            // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read
-            // again from it when they are touched.
-            let advised = unsafe {
-                map.unchecked_advise_range(
-                    memmap2::UncheckedAdvice::DontNeed,
-                    range.start,
-                    range.len(),
-                )
-            };
-            if let Err(error) = advised {
-                tracing::debug!(%error, "the system keeps pages of the checkpoint in memory");
-            }
+        if let Self::Mapped(map) = self
+            && let Err(error) = platform::forget(map, range)
+        {
+            tracing::debug!(%error, "the system keeps pages of the checkpoint in memory");
         }
     }
 }

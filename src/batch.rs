@@ -4,13 +4,12 @@ mod summary;
 
 use crate::engine::{Command, Cure, Event, Handle, Progress, Stage, Summary};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::platform;
 use crate::text::{duration, for_json, for_line, plural, shortened};
 use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,12 +59,8 @@ pub struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     pub fn on_signals() -> Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // In this order: the second signal finds the flag that the first one has set.
-            flag::register_conditional_shutdown(signal, 130, Arc::clone(&asked))
-                .and_then(|_| flag::register(signal, Arc::clone(&asked)))
-                .context(ErrorKind::Internal, "listening for signals")?;
-        }
+        platform::on_interrupt(&asked, 130)
+            .context(ErrorKind::Internal, "listening for signals")?;
         Ok(Self(asked))
     }
 
@@ -411,6 +406,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::VocabularyPreview { .. }
         | Event::Vocabulary(_)
         | Event::FixPreview { .. }
+        | Event::Found { .. }
         | Event::Remembered { .. }
         | Event::Audited(_)
         | Event::Idle => return None,
@@ -452,6 +448,5 @@ fn write_line(mut out: impl Write, line: &str) -> Result<()> {
 }
 
 fn is_gone(error: &std::io::Error) -> bool {
-    let hung_up = error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
-    hung_up || error.kind() == std::io::ErrorKind::BrokenPipe
+    platform::is_of_device(error) || error.kind() == std::io::ErrorKind::BrokenPipe
 }

@@ -9,6 +9,7 @@ mod judging_args;
 mod layers;
 mod man;
 mod pages;
+mod retriever_args;
 mod values;
 
 pub use args::{Cli, Command};

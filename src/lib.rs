@@ -23,7 +23,7 @@
 //! ```text
 //! L0  text, error, threads, record
 //! L1  settings, source, icon, prompt, outdir, store, export
-//! L2  vlm                           -> L0, icon
+//! L2  vlm, embed                    -> L0, icon
 //! L3  labeler, engine               -> L0-L2
 //! L4  wording, batch, tui           -> record, text, settings, error, threads, icon, engine's messages and handle
 //! L5  commands, cli, logging, main
@@ -47,6 +47,7 @@ pub mod batch;
 pub mod cli;
 #[allow(clippy::disallowed_methods, reason = "it prints")]
 pub mod commands;
+pub mod embed;
 pub mod engine;
 pub mod error;
 pub mod export;
@@ -54,6 +55,7 @@ pub mod icon;
 pub mod labeler;
 pub mod logging;
 pub mod outdir;
+pub mod platform;
 pub mod prompt;
 pub mod record;
 pub mod settings;

@@ -5,7 +5,7 @@
 use labeler_tui::batch::{self, BatchOptions, Interrupt};
 use labeler_tui::cli::{self, Invocation, Rejected};
 use labeler_tui::commands::{
-    self, ask, audit, bench, compare, doctor, export, fix, journal, list, show,
+    self, ask, audit, bench, compare, doctor, export, fix, journal, list, retriever, show,
 };
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
@@ -50,6 +50,11 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
             let complete = export::run(&options, &mut stdout)?;
             return Ok(ExitCode::from(if complete { 0 } else { 3 }));
         }
+        Invocation::Retrieval(options) => {
+            let complete = retriever::retrieval::run(&options, &mut stdout)?;
+            return Ok(ExitCode::from(if complete { 0 } else { 3 }));
+        }
+        Invocation::Embed(options) => retriever::embed::run(&options, &mut stdout)?,
         Invocation::Report(options) => commands::report::run(&options, &mut stdout)?,
         Invocation::Journal(options) => {
             let sound = journal::run(&options, &mut stdout)?;

@@ -143,10 +143,41 @@ pub struct ModelOptions {
     pub device: DeviceChoice,
     pub precision: Precision,
     pub quantize: Quantize,
-    /// Sequences in flight.
-    pub batch_size: usize,
+    /// Sequences in flight; `None` takes as many as suit the machine.
+    pub batch_size: Option<usize>,
     /// The most bytes of keys and values; `None` takes what suits the device.
     pub kv_memory: Option<u64>,
+}
+
+/// The model that search compares images with texts by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrieverOptions {
+    pub model: ModelOptions,
+    /// The folder of a LoRA adapter that is merged into it.
+    pub adapter: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbedOptions {
+    pub retriever: RetrieverOptions,
+    pub images: Vec<PathBuf>,
+    pub texts: Vec<String>,
+    /// What shows through transparent pixels.
+    pub background: Background,
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrievalOptions {
+    pub outdir: PathBuf,
+    pub retriever: RetrieverOptions,
+    /// Records too that nobody has committed.
+    pub drafts: bool,
+    /// What shows through transparent pixels.
+    pub background: Background,
+    /// A vocabulary file instead of the built-in one.
+    pub vocabulary: Option<PathBuf>,
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,10 +277,15 @@ pub struct AskOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchOptions {
     pub labeler: LabelerOptions,
-    pub icons: usize,
+    /// `None` takes all records of `replay`, else a usual number.
+    pub icons: Option<usize>,
     pub new_tokens: usize,
-    /// A folder of images instead of the built-in sample icons.
+    /// A folder of images instead of the built-in sample icons; with `replay` where its images are.
     pub images: Option<PathBuf>,
+    /// A `labels.jsonl` whose records are the answers.
+    pub replay: Option<PathBuf>,
+    /// A built-in prompt.
+    pub prompt: Option<String>,
     pub json: bool,
 }
 

@@ -671,8 +671,8 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
         "first",
         "second.jsonl",
         "--blind",
-        "--images",
-        ".",
+        "--pictures",
+        "none",
     ];
     let mut operator = Operator::start(dir.path(), &blind);
     operator.wait_for("0/3");

@@ -162,6 +162,13 @@ function choose(record) {
   });
   const parts = [icon(record, true), element("h2", {}, element("bdi", {}, record.name || record.path)), list];
   if (record.before) parts.push(element("p", { class: "quiet" }, "Marked: what was changed since the first text."));
+  const instead = record.instead && records.find((other) => other.path === record.instead);
+  if (instead) {
+    const image = icon(instead);
+    image.onclick = () => choose(instead);
+    parts.push(element("h2", {}, "A search by the label finds instead"),
+      element("div", { class: "siblings" }, image, " ", element("bdi", {}, instead.name || instead.path)));
+  }
   if (familySize(record) > 1) {
     const siblings = families.get(record.family).map((sibling) => {
       const image = icon(sibling);

@@ -3,10 +3,11 @@
 use super::dataset_args::ExportArgs;
 use super::judging_args::{AuditArgs, CompareArgs, LookArgs};
 use super::pages;
+use super::retriever_args::{EmbedArgs, RetrievalArgs};
 use super::values::{
-    OutdirArgs, VocabularyArgs, background, boolish, equipment_name, lang, log_level, names,
-    only_source, parse_bytes, parse_device, parse_temperature, precision, quantize, source_type,
-    whole,
+    BatchSize, OutdirArgs, VocabularyArgs, background, boolish, equipment_name, lang, log_level,
+    names, only_source, parse_batch_size, parse_bytes, parse_device, parse_temperature, precision,
+    quantize, source_type, whole,
 };
 use crate::record::{Background, SourceType};
 use crate::settings::{DeviceChoice, EquipmentName, Lang, Names, OnlySource, Precision, Quantize};
@@ -66,6 +67,13 @@ pub enum Command {
     Fix(FixArgs),
     /// Export committed records with their images as a training set
     Export(ExportArgs),
+    /// Find out whether the texts of each record find its image, by the model that searches
+    ///
+    /// The workstation must be closed: a label that does not find its image gets the reason
+    /// not_found there.
+    Retrieval(RetrievalArgs),
+    /// Print the vectors that a retriever gives images and texts
+    Embed(EmbedArgs),
     /// Write one HTML page with all records, their icons and statistics
     ///
     /// The page needs no network and no other file. Reads the journal only, also while the
@@ -92,7 +100,7 @@ pub enum Command {
 pub enum ShowCommand {
     /// A prompt file, for --prompt
     Prompt {
-        /// v1, v2 or demo
+        /// v1, v2, v3 or demo
         #[arg(default_value = "v2")]
         name: String,
     },
@@ -326,7 +334,7 @@ pub struct LabelArgs {
     /// From the image only
     #[arg(long, env = "LABELER_NO_METADATA", value_parser = boolish(), help_heading = "Labeling")]
     pub no_metadata: bool,
-    /// A built-in prompt: v1 or v2 [default: v2]
+    /// A built-in prompt: v1, v2 or v3 [default: v2]
     #[arg(
         long,
         value_name = "V",
@@ -414,9 +422,10 @@ pub struct ModelArgs {
     /// The same as --quantize q4k
     #[arg(long = "load-4bit", env = "LABELER_LOAD_4BIT", value_parser = boolish(), help_heading = "Model")]
     pub load_4bit: bool,
-    /// Sequences in flight [default: 8]
-    #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = whole::<u32>(Some(1024)), help_heading = "Model")]
-    pub batch_size: Option<u32>,
+    /// Sequences in flight, or auto: as many as suit the processor and the memory, 32 at most
+    /// [default: auto]
+    #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = parse_batch_size, help_heading = "Model")]
+    pub batch_size: Option<BatchSize>,
     /// Memory for keys and values at most, for example 4GiB; too little caps --batch-size
     /// [default: 2GiB on the cpu, half of what the weights leave free on an accelerator]
     #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", value_parser = parse_bytes, help_heading = "Model")]
@@ -460,15 +469,26 @@ pub struct AskArgs {
 
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// How many icons to label
-    #[arg(long, value_name = "N", default_value_t = 32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
-    pub icons: u32,
+    /// How many icons to label [default: 32; with --replay all records]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u32>(None))]
+    pub icons: Option<u32>,
     /// New tokens per icon; the end token is suppressed
     #[arg(long, value_name = "T", default_value_t = 120, allow_negative_numbers = true, value_parser = whole::<u32>(Some(32768)))]
     pub new_tokens: u32,
-    /// A folder of images instead of the built-in sample icons
+    /// A folder of images instead of the built-in sample icons; with --replay the folder that its
+    /// image paths are relative to
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
+    /// Repeat the records of a labels.jsonl under the real grammar, whatever the weights would say
+    ///
+    /// Speed is then that of real records: their lengths, what the grammar forces, what is left to
+    /// choose. Prints records a minute, rows and steps of the model a record, and what the time
+    /// goes to.
+    #[arg(long, value_name = "FILE", conflicts_with = "new_tokens")]
+    pub replay: Option<PathBuf>,
+    /// A built-in prompt: v1, v2 or v3 [default: v2]
+    #[arg(long, value_name = "V", env = "LABELER_PROMPT_VERSION")]
+    pub prompt_version: Option<String>,
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,

@@ -7,8 +7,8 @@ use super::args::{
 use super::dataset_args::ExportArgs;
 use super::invocation::Invocation;
 use super::layers::Origins;
-use super::values::{OutdirArgs, VocabularyArgs};
-use crate::error::{Error, ErrorKind, Result};
+use super::values::{OutdirArgs, VocabularyArgs, hub_offline, usage};
+use crate::error::Result;
 use crate::labeler::remote::base_url;
 use crate::outdir::WORDS;
 use crate::settings::{
@@ -39,6 +39,8 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
             dry_run: args.dry_run,
         }),
         Some(Command::Export(args)) => Invocation::Export(Box::new(export_options(args)?)),
+        Some(Command::Retrieval(args)) => Invocation::Retrieval(Box::new(args.options()?)),
+        Some(Command::Embed(args)) => Invocation::Embed(Box::new(args.options()?)),
         Some(Command::Report(args)) => Invocation::Report(ReportOptions {
             outdir: args.outdir.outdir,
             html: args.html,
@@ -56,10 +58,6 @@ pub fn invocation(cli: Cli, origins: &Origins) -> Result<Invocation> {
         Some(Command::Completions { shell }) => Invocation::Completions(shell),
         Some(Command::Man { command }) => Invocation::Man(command),
     })
-}
-
-fn usage(cause: impl std::fmt::Display, hint: &str) -> Error {
-    Error::new(ErrorKind::Usage, cause).with_hint(hint)
 }
 
 /// Both options, where both were said with equal right.
@@ -290,7 +288,7 @@ fn model_options(args: ModelArgs, origins: &Origins, default_model: &str) -> Res
         device: args.device.unwrap_or(DeviceChoice::Auto),
         precision: args.precision.unwrap_or_default(),
         quantize,
-        batch_size: args.batch_size.unwrap_or(8) as usize,
+        batch_size: args.batch_size.unwrap_or_default().number(),
         kv_memory: args.kv_memory,
     })
 }
@@ -326,13 +324,6 @@ fn clean_key(key: &str) -> &str {
     key.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-/// The hub client's own switch counts as `--offline`.
-fn hub_offline() -> bool {
-    std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
-        ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
-    })
-}
-
 /// The options of one model user: in process, or a server where `--endpoint` is there.
 fn labeler_options(
     args: ModelArgs,
@@ -346,6 +337,8 @@ fn labeler_options(
         LabelerOptions::Local(model)
     } else {
         let offline = model.offline;
+        let in_flight = in_flight.unwrap_or_default().number();
+        let in_flight = in_flight.map(|number| number as u32);
         LabelerOptions::Remote(remote_options(
             endpoints,
             model.model,
@@ -373,9 +366,11 @@ fn ask_options(args: AskArgs, origins: &Origins) -> Result<AskOptions> {
 fn bench_options(args: BenchArgs, origins: &Origins) -> Result<BenchOptions> {
     Ok(BenchOptions {
         labeler: labeler_options(args.model, origins, DEFAULT_MODEL)?,
-        icons: args.icons as usize,
+        icons: args.icons.map(|icons| icons as usize),
         new_tokens: args.new_tokens as usize,
         images: args.images,
+        replay: args.replay,
+        prompt: args.prompt_version,
         json: args.json,
     })
 }

@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::settings::{
     AskOptions, AuditOptions, BenchOptions, BuiltinFile, CompareOptions, DatasetOptions,
-    DoctorOptions, FixOptions, JournalOptions, ListOptions, ReportOptions, RunOptions,
+    DoctorOptions, EmbedOptions, FixOptions, JournalOptions, ListOptions, ReportOptions,
+    RetrievalOptions, RunOptions,
 };
 use clap_complete::Shell;
 
@@ -19,6 +20,8 @@ pub enum Invocation {
     List(ListOptions),
     Fix(FixOptions),
     Export(Box<DatasetOptions>),
+    Retrieval(Box<RetrievalOptions>),
+    Embed(Box<EmbedOptions>),
     Report(ReportOptions),
     Journal(JournalOptions),
     Show(BuiltinFile),

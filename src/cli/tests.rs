@@ -76,7 +76,7 @@ fn defaults_are_those_of_the_contract() {
     };
     assert_eq!(model.model, "Qwen/Qwen2-VL-2B-Instruct");
     assert_eq!(model.revision, "main");
-    assert_eq!(model.batch_size, 8);
+    assert_eq!(model.batch_size, None);
     assert_eq!(model.quantize, Quantize::Auto);
 }
 

@@ -1,5 +1,6 @@
 //! How the values of options are read; what several commands have in common.
 
+use crate::error::{self, Error};
 use crate::record::{Background, SourceType};
 use crate::settings::{
     DeviceChoice, EquipmentName, Lang, Names, OnlySource, PictureChoice, Precision, Quantize,
@@ -210,6 +211,35 @@ pub fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     }
 }
 
+/// `--batch-size`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BatchSize {
+    #[default]
+    Auto,
+    Of(u16),
+}
+
+impl BatchSize {
+    pub fn number(self) -> Option<usize> {
+        match self {
+            Self::Auto => None,
+            Self::Of(number) => Some(number.into()),
+        }
+    }
+}
+
+pub fn parse_batch_size(text: &str) -> Result<BatchSize, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=1024).contains(number));
+    match (text, number) {
+        ("auto", _) => Ok(BatchSize::Auto),
+        (_, Some(number)) => Ok(BatchSize::Of(number)),
+        _ => Err("expected auto or a whole number from 1 to 1024".to_owned()),
+    }
+}
+
 /// Bytes with a unit: `2GiB`, `512 MiB`, `8G`, `500MB`.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size such as 4GiB or 512MiB");
@@ -247,4 +277,15 @@ pub fn parse_temperature(text: &str) -> Result<f64, String> {
         Ok(t) if t.is_finite() && t >= 0.0 => Ok(t),
         _ => Err("expected a number of 0 or more".to_owned()),
     }
+}
+
+pub fn usage(cause: impl std::fmt::Display, hint: &str) -> Error {
+    Error::new(error::ErrorKind::Usage, cause).with_hint(hint)
+}
+
+/// The hub client's own switch counts as `--offline`.
+pub fn hub_offline() -> bool {
+    std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
+        ["1", "true", "yes", "on"].contains(&value.to_ascii_lowercase().as_str())
+    })
 }

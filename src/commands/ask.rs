@@ -1,19 +1,19 @@
 //! `ask`: one chat turn, printed as it is written, or as JSON for checks against other programs.
 
+use super::opening::opening_bar;
 use super::{is_read, write_out};
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::prompt::Chat;
 use crate::record::{Background, Timings};
 use crate::settings::{AskOptions, LabelerOptions, ModelOptions, RemoteOptions};
 use crate::text::{for_json, for_line, for_stream};
-use crate::vlm::open::{OnOpening, Opened, Opening, open};
+use crate::vlm::open::{Opened, open};
 use crate::vlm::{
-    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, LoadStage, Sampling,
+    FinishReason, GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling,
 };
 use crate::wording::Words;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     let pictures = options
         .images
         .iter()
-        .map(|path| read_picture(path))
+        .map(|path| read_picture(path, Background::White))
         .collect::<Result<Vec<_>>>()?;
     if let LabelerOptions::Remote(remote) = &options.labeler {
         return run_remote(options, remote, &pictures, out);
@@ -68,6 +68,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         },
         ignore_eos: options.ignore_eos,
         keep_prompt: false,
+        urgent: false,
         constraint: None,
     });
     let preprocess_ms = began.elapsed().as_secs_f64() * 1e3;
@@ -200,12 +201,13 @@ impl Answer {
     }
 }
 
-fn read_picture(path: &Path) -> Result<icon::Picture> {
+/// A file's picture as models see it.
+pub(super) fn read_picture(path: &Path, background: Background) -> Result<icon::Picture> {
     let about = |error: Error| error.context(path.display());
     let bytes = crate::source::image_bytes(&path.to_owned().into())
         .map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
     let icon = icon::decode(&bytes).map_err(about)?;
-    Ok(icon::picture(&icon, 1, Background::White))
+    Ok(icon::picture(&icon, 1, background))
 }
 
 /// The model to run in this process.
@@ -221,33 +223,7 @@ pub(crate) fn local(labeler: &LabelerOptions) -> Result<&ModelOptions> {
 
 /// Opens the model; a terminal on standard error shows how far that is.
 pub(crate) fn open_with_bar(options: &ModelOptions) -> Result<Opened> {
-    let bar = ProgressBar::new(1);
-    let plain = ProgressStyle::with_template("{msg:30} {wide_bar} {percent:>3}%");
-    let bytes = ProgressStyle::with_template(
-        "{msg:30} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-    );
-    let doing = "the template of the progress bar";
-    let plain = plain.context(ErrorKind::Internal, doing)?;
-    let bytes = bytes.context(ErrorKind::Internal, doing)?;
-    let shown = bar.clone();
-    let on_opening: OnOpening = Arc::new(move |opening| match opening {
-        Opening::Download(download) => {
-            shown.set_style(bytes.clone());
-            shown.set_message(for_line(&download.file));
-            shown.set_length(download.total);
-            shown.set_position(download.done);
-        }
-        Opening::Load(stage, done) => {
-            shown.set_style(plain.clone());
-            shown.set_message(match stage {
-                LoadStage::Quantize => "quantizing, the first time only",
-                LoadStage::Vision => "loading the vision tower",
-                LoadStage::Text => "loading the language model",
-            });
-            shown.set_length(1000);
-            shown.set_position((done * 1000.0) as u64);
-        }
-    });
+    let (bar, on_opening) = opening_bar()?;
     let opened = open(options, &on_opening);
     bar.finish_and_clear();
     opened

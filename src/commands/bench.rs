@@ -1,5 +1,8 @@
-//! `bench`: the labeling workload with the real prompt and a fixed length of answer, timed.
+//! `bench`: the labeling workload with the real prompt, timed: answers of a fixed length, or those
+//! of a file of records.
 
+mod measure;
+mod replay;
 mod server;
 mod workload;
 
@@ -10,12 +13,11 @@ use crate::record::Item;
 use crate::settings::{BenchOptions, LabelerOptions, ModelOptions};
 use crate::text::{for_json, for_lines};
 use crate::vlm::open::Opened;
-use crate::vlm::{GenerateEvent, GenerateRequest, Generator, GeneratorOptions, Sampling};
-use std::collections::BTreeMap;
+use crate::vlm::{GenerateRequest, GeneratorOptions, Sampling};
+use measure::measure;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Instant;
-use workload::{items, peak_resident_bytes, prompter, question};
+use workload::{ICONS, items, prompter, question};
 
 /// Runs the workload and writes a table, or one JSON object, to `out`.
 pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
@@ -31,19 +33,22 @@ pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
 }
 
 fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json::Value> {
+    let limits = |opened: &Opened| GeneratorOptions {
+        slots: opened.slots(model.batch_size),
+        step_tokens: opened.model.step_tokens(),
+        cache_bytes: opened.kv_bytes as usize,
+    };
+    if let Some(file) = &options.replay {
+        let records = replay::read(options, file)?;
+        let opened = open_with_bar(model)?;
+        return replay::run(options, &opened, limits(&opened), &records);
+    }
     let items = items(options)?;
     let opened = open_with_bar(model)?;
     let requests = requests(options, &opened, &items)?;
-    let measured = measure(
-        &opened,
-        GeneratorOptions {
-            slots: model.batch_size,
-            step_tokens: opened.model.step_tokens(),
-            cache_bytes: opened.kv_bytes as usize,
-        },
-        requests,
-    )?;
-    Ok(measured.report(options, &opened, model.batch_size, items.len()))
+    let measured = measure(&opened, limits(&opened), requests.into_iter().map(Ok))?;
+    let slots = limits(&opened).slots;
+    Ok(measured.report(options, &opened, slots, items.len()))
 }
 
 fn requests(
@@ -51,10 +56,11 @@ fn requests(
     opened: &Opened,
     items: &[Item],
 ) -> Result<Vec<GenerateRequest>> {
-    let prompter = prompter(&opened.name)?;
+    let prompter = prompter(&opened.name, options.prompt.as_deref())?;
     let mut shared: Option<Arc<[u32]>> = None;
-    let mut requests = Vec::with_capacity(options.icons);
-    for (ticket, item) in (0..options.icons as u64).zip(items.iter().cycle()) {
+    let icons = options.icons.unwrap_or(ICONS);
+    let mut requests = Vec::with_capacity(icons);
+    for (ticket, item) in (0..icons as u64).zip(items.iter().cycle()) {
         let (picture, chat) = question(&prompter, item)?;
         let image = opened
             .model
@@ -78,115 +84,11 @@ fn requests(
             sampling: Sampling::GREEDY,
             ignore_eos: true,
             keep_prompt: false,
+            urgent: false,
             constraint: None,
         });
     }
     Ok(requests)
-}
-
-#[derive(Debug, Default)]
-struct Measured {
-    seconds: f64,
-    vision_seconds: f64,
-    /// Steps that held any prompt: seconds and prompt tokens.
-    prefill: (f64, usize),
-    /// Steps without a prompt, by the number of answers in them: steps, seconds, tokens.
-    decode: BTreeMap<usize, (usize, f64, usize)>,
-    sampling_seconds: f64,
-    prompt_tokens: usize,
-    shared_tokens: usize,
-    new_tokens: usize,
-    /// Seconds from the start to the end of each icon, in the order they ended.
-    done_at: Vec<f64>,
-}
-
-fn measure(
-    opened: &Opened,
-    options: GeneratorOptions,
-    requests: Vec<GenerateRequest>,
-) -> Result<Measured> {
-    let mut generator = Generator::new(&opened.model, options);
-    for request in requests {
-        generator.add(request);
-    }
-    let mut measured = Measured::default();
-    let began = Instant::now();
-    while !generator.is_idle() {
-        for event in generator.step() {
-            match event {
-                GenerateEvent::Token { .. } => measured.new_tokens += 1,
-                GenerateEvent::Done { counts, .. } => {
-                    measured.prompt_tokens += counts.prompt;
-                    measured.shared_tokens += counts.shared;
-                    measured.done_at.push(began.elapsed().as_secs_f64());
-                }
-                GenerateEvent::Failed { error, .. } => return Err(error),
-            }
-        }
-        let step = generator.last_step();
-        let forward = step.forward.as_secs_f64();
-        measured.vision_seconds += step.vision.as_secs_f64();
-        measured.sampling_seconds += step.sampling.as_secs_f64();
-        if step.prompt_tokens > 0 {
-            // Answers share this step; their part of it is that of their tokens.
-            let all = (step.prompt_tokens + step.answer_tokens) as f64;
-            measured.prefill.0 += forward * step.prompt_tokens as f64 / all;
-            measured.prefill.1 += step.prompt_tokens;
-        } else if step.answer_tokens > 0 {
-            let entry = measured.decode.entry(step.sequences).or_default();
-            entry.0 += 1;
-            entry.1 += forward + step.sampling.as_secs_f64();
-            entry.2 += step.answer_tokens;
-        }
-    }
-    measured.seconds = began.elapsed().as_secs_f64();
-    Ok(measured)
-}
-
-impl Measured {
-    fn report(
-        &self,
-        options: &BenchOptions,
-        opened: &Opened,
-        batch_size: usize,
-        distinct: usize,
-    ) -> serde_json::Value {
-        let rate = |count: usize, seconds: f64| (seconds > 0.0).then(|| count as f64 / seconds);
-        let decode = self
-            .decode
-            .values()
-            .fold((0.0, 0), |sum, (_, seconds, tokens)| {
-                (sum.0 + seconds, sum.1 + tokens)
-            });
-        let steps: serde_json::Map<String, serde_json::Value> = self
-            .decode
-            .iter()
-            .map(|(batch, (steps, seconds, _))| {
-                (batch.to_string(), (seconds / *steps as f64).into())
-            })
-            .collect();
-        serde_json::json!({
-            "model": opened.name,
-            "device": opened.device,
-            "weights": opened.detail,
-            "icons": options.icons,
-            "distinct_icons": distinct,
-            "batch_size": batch_size,
-            "new_tokens": options.new_tokens,
-            "prompt_tokens": self.prompt_tokens,
-            "shared_prompt_tokens": self.shared_tokens,
-            "load_seconds": opened.load_seconds,
-            "peak_resident_bytes": peak_resident_bytes(),
-            "seconds": self.seconds,
-            "vision_seconds": self.vision_seconds,
-            "sampling_seconds": self.sampling_seconds,
-            "prefill_tokens_per_second": rate(self.prefill.1, self.prefill.0),
-            "decode_tokens_per_second": rate(decode.1, decode.0),
-            "seconds_per_step_by_batch": steps,
-            "icons_per_minute": rate(60 * self.done_at.len(), self.seconds),
-            "weight_bytes_per_step": opened.model.step_bytes(),
-        })
-    }
 }
 
 /// The report as lines of a name and a value.
@@ -195,15 +97,20 @@ fn table(report: &serde_json::Value) -> String {
     for (name, value) in report.as_object().into_iter().flatten() {
         let shown = name.replace('_', " ");
         match value {
-            serde_json::Value::Object(steps) => {
-                rows.extend(steps.iter().map(|(batch, seconds)| {
-                    let seconds = seconds.as_f64().unwrap_or_default();
-                    (
-                        format!("seconds a step, batch {batch}"),
-                        format!("{seconds:.4}"),
-                    )
-                }));
-            }
+            serde_json::Value::Object(parts) => rows.extend(parts.iter().map(|(part, value)| {
+                let value = value.as_f64().unwrap_or_default();
+                match name.as_str() {
+                    "seconds_per_step_by_batch" => (
+                        format!("seconds a step, batch {part}"),
+                        format!("{value:.4}"),
+                    ),
+                    "share_of_time" => (
+                        format!("share of {part}"),
+                        format!("{:.1} %", 100.0 * value),
+                    ),
+                    _ => (format!("{shown}, {part}"), format!("{value:.1}")),
+                }
+            })),
             serde_json::Value::String(text) => rows.push((shown, text.clone())),
             serde_json::Value::Null => rows.push((shown, "unknown".to_owned())),
             value if name.contains("bytes") => {

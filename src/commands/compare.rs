@@ -3,11 +3,13 @@
 
 mod blind;
 
+use blind::Labeled;
+
 use super::{find_image, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
 use crate::outdir::{JOURNAL, LABELS};
-use crate::record::{Comparison, GroupId, ImageLocation, Record, Vocabulary, compare};
+use crate::record::{Comparison, GroupId, Record, Vocabulary, compare};
 use crate::settings::CompareOptions;
 use crate::store::{self, FileOfRecords, Journal, Prefer};
 use crate::text::{count, for_line, pad, plural};
@@ -19,12 +21,6 @@ use std::sync::Arc;
 
 /// Paths of images that only one side has, named one by one.
 const NAMED: usize = 3;
-
-/// A record, with the place of its image where that is known.
-struct Labeled {
-    record: Record,
-    picture: Option<ImageLocation>,
-}
 
 /// Prints the comparison as a table or, with `--json`, as one object; with `--blind` has people
 /// vote.

@@ -3,15 +3,16 @@
 use crate::commands::write_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote;
+use crate::platform;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
 use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
 use crate::vlm::architecture::Architecture;
 use crate::vlm::checkpoint::files::{FileData, Gate};
 use crate::vlm::checkpoint::weight_cache;
+use crate::vlm::nn::int8;
 use crate::vlm::{Checkpoint, LoadOptions, checkpoint, device, memory, models};
 use crate::{export, outdir, store};
-use rustix::fs::{Access, access, statvfs};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -292,23 +293,16 @@ fn machine(findings: &mut Findings, model: &ModelOptions) -> Option<LoadOptions>
     }
 }
 
-/// The widest instructions that the kernels look for at run time.
-fn simd() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::is_x86_feature_detected;
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-            return "AVX-512 with VNNI";
+/// The instructions that the kernels use, and what the one for `q8_0` reaches.
+fn simd() -> String {
+    match int8::reach() {
+        Ok(Some((name, rate))) => format!("{name}, q8_0 at {:.0} billion operations/s", rate / 1e9),
+        Ok(None) if cfg!(target_arch = "aarch64") => {
+            "NEON, no kernel of its own for q8_0".to_owned()
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return "AVX2, without AVX-512 VNNI for q8_0";
-        }
+        Ok(None) => "no SIMD that the kernels know".to_owned(),
+        Err(error) => format!("the kernel for q8_0 fails: {error}"),
     }
-    #[cfg(target_arch = "aarch64")]
-    if std::arch::is_aarch64_feature_detected!("neon") {
-        return "NEON";
-    }
-    "no SIMD that the kernels know"
 }
 
 fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadOptions>) {
@@ -497,8 +491,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
         findings.hint("choose another --outdir");
         return;
     };
-    if let Err(error) = access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
-        let error = std::io::Error::from(error);
+    if let Err(error) = platform::may_write_in(nearest) {
         let found = format!("cannot write in {}: {error}", nearest.display());
         findings.add("outdir", Verdict::Broken, found);
         findings.hint("give write permission, or choose another --outdir");
@@ -515,9 +508,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
         (true, false) => "holds no labels yet",
         (true, true) => "holds labels; --batch goes on with --resume",
     };
-    let free = statvfs(nearest)
-        .ok()
-        .map(|disk| disk.f_bavail * disk.f_frsize);
+    let free = platform::free_space(nearest);
     let space = free.map_or_else(
         || "free space unknown".to_owned(),
         |bytes| format!("{} free", gigabytes(bytes)),

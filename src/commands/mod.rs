@@ -9,7 +9,9 @@ pub mod export;
 pub mod fix;
 pub mod journal;
 pub mod list;
+mod opening;
 pub mod report;
+pub mod retriever;
 mod selection;
 pub mod show;
 

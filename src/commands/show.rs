@@ -85,6 +85,6 @@ mod tests {
     fn an_unknown_name_is_told_with_the_known_ones() {
         let error = run(&BuiltinFile::Prompt("v9".to_owned()), &mut Vec::new()).unwrap_err();
         assert_eq!(error.exit_status(), 2);
-        assert_eq!(error.hint.as_deref(), Some("one of v1, v2, demo"));
+        assert_eq!(error.hint.as_deref(), Some("one of v1, v2, v3, demo"));
     }
 }

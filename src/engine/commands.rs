@@ -6,10 +6,12 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, Step, Warning};
 use super::words::OutdirWords;
 use crate::error::{ErrorKind, Result};
+use crate::record::filter::{Query, Sort, select};
 use crate::record::{
     AuditEstimate, Change, FixKind, GroupId, Labels, PastStep, Reason, Vocabulary,
 };
 use crate::store::{REMEMBERED, RunStepKind, StepOutcome};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub fn open(
@@ -181,6 +183,19 @@ pub fn preview_fix(
         kind,
         preview,
     }))
+}
+
+/// Those of `groups` that the filter shows, in source order.
+pub fn shown_of(
+    journal: &mut JournalAccess,
+    query: &Query,
+    groups: &[GroupId],
+) -> Result<Vec<GroupId>> {
+    let summaries = journal.with(|journal| journal.summaries())?;
+    let shown = select(&summaries, query, Sort::Source, None);
+    let shown = shown.into_iter().map(|place| summaries[place as usize].id);
+    let groups: HashSet<GroupId> = groups.iter().copied().collect();
+    Ok(shown.filter(|id| groups.contains(id)).collect())
 }
 
 /// What the last audit has found.

@@ -12,15 +12,15 @@ use super::journal::JournalAccess;
 use super::messages::{Command, Event, MovedPictures, Progress, Retry, Stage, Summary, Warning};
 use super::queue::{Purpose, RequestQueue};
 use super::results::{Results, Resumed};
+use super::search::Search;
 use super::words::OutdirWords;
 use super::workers::{ModelEvent, PreprocessEvent, Shutdown, SourceEvent, WorkerMessage, Workers};
 use crate::error::Result;
-use crate::record::filter::{Query, Sort, select};
+use crate::record::filter::Query;
 use crate::record::{AttemptSettings, GroupId, GroupState};
 use crate::settings::EngineOptions;
 use crate::store::{Journal, rescued_files};
 use crossbeam_channel::select;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ pub struct Coordinator {
     ingest: Ingest,
     families: Families,
     examples: Examples,
+    search: Search,
     queue: RequestQueue,
     results: Results,
     words: OutdirWords,
@@ -68,7 +69,6 @@ impl Coordinator {
     ) -> Self {
         Self {
             journal: JournalAccess::new(journal, front.clone()),
-            front,
             exports: Exporting::new(options),
             // The workstation shows families before the model has come to them.
             ingest: Ingest::new(
@@ -77,6 +77,7 @@ impl Coordinator {
             ),
             families: Families::new(options.families),
             examples: Examples::default(),
+            search: Search::new(front.clone(), options.outdir.clone()),
             queue: RequestQueue::new(settings, workers.has_model(), options.opinions > 0),
             results,
             words,
@@ -87,6 +88,7 @@ impl Coordinator {
             interrupted: false,
             taught: 0,
             idle_emitted: false,
+            front,
         }
     }
 
@@ -233,6 +235,7 @@ impl Coordinator {
                 kind,
             } => commands::preview_fix(journal, groups, *reason, *kind)?,
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
+            Command::Search(text) => self.search.ask(journal, text)?,
             Command::Audit => commands::audit(journal)?,
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
@@ -271,11 +274,7 @@ impl Coordinator {
         let Some(query) = self.redo.take() else {
             return Ok(());
         };
-        let summaries = self.journal.with(|journal| journal.summaries())?;
-        let shown = select(&summaries, &query, Sort::Source, None);
-        let shown = shown.into_iter().map(|place| summaries[place as usize].id);
-        let named: HashSet<GroupId> = self.ingest.groups().iter().copied().collect();
-        let groups: Vec<GroupId> = shown.filter(|id| named.contains(id)).collect();
+        let groups = commands::shown_of(&mut self.journal, &query, self.ingest.groups())?;
         tracing::info!(groups = groups.len(), "asking again");
         self.families.retried(&groups);
         self.queue.retry(&groups, &Retry::default());
@@ -497,7 +496,7 @@ impl Coordinator {
     /// Sends the current summary of each group, once.
     fn show(&mut self, groups: &[GroupId]) -> Result<()> {
         self.examples.changed(groups.iter().copied());
-        let mut seen = HashSet::new();
+        let mut seen = std::collections::HashSet::new();
         let once: Vec<GroupId> = groups
             .iter()
             .copied()

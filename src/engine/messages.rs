@@ -57,6 +57,8 @@ pub enum Command {
         key: String,
         value: String,
     },
+    /// Requests all images by how like a text they are; answered by `Event::Found`, or a warning.
+    Search(String),
     /// What the judgments of an audit say by now; answered by `Event::Audited`.
     Audit,
     Pause,
@@ -118,7 +120,7 @@ pub enum Warning {
     Model(ModelNotice),
     /// New attempts were requested, but there is no model.
     NoModel,
-    /// A change that cannot be made to these groups; the journal is as it was.
+    /// What was asked for cannot be done; the journal is as it was.
     Refused(Error),
     /// A file in the outdir holds what an earlier run did and the journal does not have; told at
     /// each start until it has been brought back.
@@ -174,6 +176,11 @@ pub enum Event {
         groups: Vec<GroupId>,
         kind: FixKind,
         preview: FixPreview,
+    },
+    /// The images that can be searched, those most like the text first.
+    Found {
+        text: String,
+        groups: Vec<GroupId>,
     },
     /// What the last audit has found; at the start, where there was one, and on request.
     Audited(Option<Box<AuditEstimate>>),

@@ -13,6 +13,7 @@ mod messages;
 mod metrics;
 mod queue;
 mod results;
+mod search;
 mod start;
 mod words;
 mod workers;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Requests prepared ahead, besides those in flight.
 const AHEAD: usize = 8;
+/// The same of those that come first, besides all others.
+const URGENT_AHEAD: usize = 8;
 
 /// Why a request is made.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +162,11 @@ impl RequestQueue {
     /// Takes the next request to prepare; `None` without a model, or while enough are on their
     /// way.
     pub fn next(&mut self) -> Option<Request> {
-        if !self.has_model() || self.outstanding.len() >= self.slots + AHEAD {
+        let ahead = match self.urgent.is_empty() {
+            true => AHEAD,
+            false => AHEAD + URGENT_AHEAD,
+        };
+        if !self.has_model() || self.outstanding.len() >= self.slots + ahead {
             return None;
         }
         let first = |group| Request {
@@ -347,6 +353,23 @@ mod tests {
         assert!(!queue.is_running(jobs[0].group));
         assert!(queue.next().is_some());
         assert!(queue.finish(jobs[0].ticket).is_none(), "it had its end");
+    }
+
+    #[test]
+    fn a_retry_is_prepared_although_enough_others_are() {
+        let mut queue = queue(100);
+        while let Some(request) = queue.next() {
+            queue.begin(request, item());
+        }
+        let groups: Vec<GroupId> = (60..90).map(GroupId).collect();
+        queue.retry(&groups, &Retry::default());
+        let mut more = 0;
+        while let Some(request) = queue.next() {
+            assert_eq!(request.purpose, Purpose::Operator);
+            queue.begin(request, item());
+            more += 1;
+        }
+        assert_eq!(more, URGENT_AHEAD);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export;
 use crate::labeler::Factory;
 use crate::outdir::LABELS;
+use crate::platform;
 use crate::prompt::Prompter;
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, Vocabulary};
@@ -19,7 +20,6 @@ use crate::source::{self, ItemSource};
 use crate::store::Journal;
 use crate::threads;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// The settings of a run.
@@ -89,7 +89,7 @@ impl Engine {
     /// Starts the engine's threads. The model is loaded meanwhile; without a labeler there is
     /// none, for review only.
     pub fn start(self, labeler: Option<Factory>) -> Result<Handle> {
-        outlive_full_files()?;
+        platform::outlive_full_files().context(ErrorKind::Internal, "listening for signals")?;
         let vocabulary = Arc::clone(self.prompter.vocabulary());
         let journal = Journal::lock(&self.options.outdir, Arc::clone(&vocabulary))?;
         let redo = match &self.redo {
@@ -126,15 +126,6 @@ impl Engine {
         handle.own(engine);
         Ok(handle)
     }
-}
-
-/// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk
-/// is, and not the end of the process.
-fn outlive_full_files() -> Result<()> {
-    let grown_too_large = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, grown_too_large)
-        .context(ErrorKind::Internal, "listening for signals")?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,13 +3,12 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{file, sync_folder};
+use crate::platform::{self, FileId};
 use crate::store::file_sha256;
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -27,7 +26,7 @@ pub(super) struct Target {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
-    place: (u64, u64),
+    place: Option<FileId>,
     length: u64,
     changed: (i64, i64),
 }
@@ -77,9 +76,9 @@ impl Target {
     pub fn look(&self) -> Option<Look> {
         let about = std::fs::metadata(&self.path).ok()?;
         Some(Look {
-            place: (about.dev(), about.ino()),
+            place: platform::file_id(&about),
             length: about.len(),
-            changed: (about.ctime(), about.ctime_nsec()),
+            changed: platform::changed(&about),
         })
     }
 
@@ -88,8 +87,7 @@ impl Target {
         let (prefix, suffix) = self.name_parts();
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(suffix).rand_bytes(RANDOM);
-        // Less what the umask takes away, as any new file.
-        builder.permissions(PermissionsExt::from_mode(0o666));
+        platform::file_rights(&mut builder);
         let created = builder
             .tempfile_in(self.folder())
             .map_err(file("writing beside", &self.path))?;
@@ -107,7 +105,7 @@ impl Target {
         let writing = file("writing", &self.path);
         let new = written.file.as_file();
         match std::fs::metadata(&self.path) {
-            Ok(old) => take_after(new, &old).map_err(&writing)?,
+            Ok(old) => platform::take_after(new, &old).map_err(&writing)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(writing(error)),
         }
@@ -161,20 +159,6 @@ impl Target {
             _ => Path::new("."),
         }
     }
-}
-
-/// Gives a new file owner, group and mode of the one that it replaces, as far as one may.
-fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
-    let created = new.metadata()?;
-    let mut mode = old.mode() & 0o7777;
-    if (created.uid(), created.gid()) != (old.uid(), old.gid())
-        && fchown(new, Some(old.uid()), Some(old.gid())).is_err()
-        && fchown(new, None, Some(old.gid())).is_err()
-    {
-        // Its group is another one, which is let do no more than everybody.
-        mode &= !0o070 | ((mode & 0o007) << 3);
-    }
-    new.set_permissions(PermissionsExt::from_mode(mode))
 }
 
 /// Tells lines apart; half of a SHA-256 is enough.

@@ -1,31 +1,32 @@
-//! Runs the model in process: turns chats into tokens, pictures into patches, and the answer's
-//! schema into a grammar that constrains the generator.
+//! Runs the model in process: passes requests to the generator and collects its answers.
 
-use super::grammar::{Grammar, GrammarCompiler};
+use super::requests::RequestBuilder;
 use super::{
     Answer, Jobs, LabelEvent, LabelRequest, Labeler, Loading, ModelInfo, ModelMemory, ModelNotice,
     OnLoad, Pull, TokenInfo,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::threads;
 use crate::vlm::checkpoint::files::Gate;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
-    self, Constraint, FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, Generator,
-    GeneratorOptions, LoadStage, Model, StreamDecoder, Tokenizer, checkpoint, models,
+    self, FinishReason, GenerateEvent, GeneratedToken, Generator, GeneratorOptions, LoadStage,
+    Model, StreamDecoder, Tokenizer, checkpoint, models,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The shortest time between two reports of the text being generated.
 const PARTIAL: Duration = Duration::from_millis(150);
 
+/// As many urgent answers, and no more, are generated before all others.
+const URGENT: usize = 4;
+
 pub struct Local {
     model: Model,
     requests: RequestBuilder,
-    options: ModelOptions,
     info: ModelInfo,
     /// The most that keys and values may take.
     kv_bytes: usize,
@@ -50,25 +51,18 @@ pub fn check(options: &ModelOptions) -> Result<()> {
     }
 }
 
-/// Turns requests into those of the generator.
-struct RequestBuilder {
-    tokenizer: Tokenizer,
-    compiler: GrammarCompiler,
-    /// The beginning that the last prompt shares with others; the same for nearly all.
-    prefix: Arc<[u32]>,
-}
-
 impl Local {
     /// Finds the checkpoint, downloads it where that is allowed, and loads it.
     pub fn load(options: ModelOptions, on_load: &mut OnLoad) -> Result<Self> {
         let opened = open(&options, on_load)?;
-        let compiler = GrammarCompiler::new(&opened.tokenizer.grammar_env()?)?;
+        let slots = opened.slots(options.batch_size);
+        let requests = RequestBuilder::new(opened.tokenizer)?;
         Ok(Self {
             info: ModelInfo {
                 name: opened.name,
                 device: opened.device,
                 detail: opened.detail,
-                slots: options.batch_size,
+                slots,
                 memory: Some(ModelMemory {
                     weights: opened.weight_bytes,
                     caches: opened.kv_bytes,
@@ -78,12 +72,7 @@ impl Local {
             notice: opened.missing.map(ModelNotice::NoAccelerator),
             kv_bytes: opened.kv_bytes as usize,
             model: opened.model,
-            requests: RequestBuilder {
-                tokenizer: opened.tokenizer,
-                compiler,
-                prefix: Arc::from([]),
-            },
-            options,
+            requests,
         })
     }
 }
@@ -121,76 +110,6 @@ fn open(options: &ModelOptions, on_load: &mut OnLoad) -> Result<Opened> {
     })
 }
 
-impl RequestBuilder {
-    fn request(&mut self, model: &Model, request: &LabelRequest) -> Result<GenerateRequest> {
-        let images = request
-            .picture
-            .iter()
-            .map(|picture| model.preprocess(picture))
-            .collect::<Result<Vec<_>>>()?;
-        let mut chat = model.chat_tokens(&self.tokenizer, &request.chat, &images)?;
-        let tokens = chat.ids.split_off(chat.shared_prefix_len);
-        if *self.prefix != *chat.ids {
-            self.prefix = Arc::from(chat.ids);
-        }
-        let grammar = self.compiler.compile(&request.schema)?;
-        Ok(GenerateRequest {
-            ticket: request.ticket,
-            prefix: Arc::clone(&self.prefix),
-            tokens,
-            images,
-            max_new_tokens: request.max_new_tokens,
-            sampling: request.sampling,
-            ignore_eos: false,
-            keep_prompt: request.keep_prompt,
-            constraint: Some(Box::new(AnswerConstraint {
-                grammar,
-                forced: VecDeque::new(),
-                mask: Vec::new(),
-            })),
-        })
-    }
-}
-
-/// The grammar of one answer, as the generator consults it.
-struct AnswerConstraint {
-    grammar: Grammar,
-    /// Consumed by the grammar already, not yet by the generator.
-    forced: VecDeque<u32>,
-    mask: Vec<u32>,
-}
-
-impl Constraint for AnswerConstraint {
-    fn forced(&mut self) -> Result<Vec<u32>> {
-        if self.forced.is_empty() {
-            self.forced.extend(self.grammar.forced());
-        }
-        Ok(self.forced.iter().copied().collect())
-    }
-
-    fn allowed(&mut self) -> Result<&[u32]> {
-        let mask = self.grammar.mask()?;
-        self.mask.clear();
-        self.mask.extend_from_slice(mask.as_slice());
-        Ok(&self.mask)
-    }
-
-    fn advance(&mut self, token: u32) -> Result<()> {
-        match self.forced.pop_front() {
-            Some(forced) if forced == token => Ok(()),
-            Some(_) => Err(Error::new(
-                ErrorKind::Internal,
-                "the answer left the grammar's forced tokens",
-            )),
-            None => self.grammar.advance(token),
-        }
-    }
-
-    fn finished(&self) -> bool {
-        self.forced.is_empty() && self.grammar.is_finished()
-    }
-}
-
 /// One answer being generated.
 struct Writing {
     tokens: Vec<TokenInfo>,
@@ -218,47 +137,60 @@ impl Labeler for Local {
         let Self {
             model,
             requests,
-            options,
+            info,
             kv_bytes,
             notice,
             ..
         } = self;
+        let tokenizer = requests.tokenizer().clone();
         if let Some(notice) = notice.take() {
             jobs.push(LabelEvent::ModelNotice(notice));
         }
         let mut generator = Generator::new(
             model,
             GeneratorOptions {
-                slots: options.batch_size,
+                slots: info.slots,
                 step_tokens: model.step_tokens(),
                 cache_bytes: *kv_bytes,
             },
         );
         let mut writings: BTreeMap<u64, Writing> = BTreeMap::new();
+        let mut begin = |request: &LabelRequest,
+                         generator: &mut Generator,
+                         writings: &mut BTreeMap<u64, Writing>,
+                         jobs: &mut dyn Jobs| {
+            match requests.request(model, request) {
+                Ok(asked) => {
+                    let writing = Writing {
+                        tokens: Vec::new(),
+                        decoder: tokenizer.decoder(),
+                        text: String::new(),
+                    };
+                    writings.insert(asked.ticket, writing);
+                    generator.add(asked);
+                }
+                Err(error) => jobs.push(LabelEvent::Failed {
+                    ticket: request.ticket,
+                    error,
+                }),
+            }
+        };
         let mut capped = false;
         let mut reported = Instant::now();
         loop {
             while generator.free_slots() > 0 {
                 match jobs.pull(generator.is_idle()) {
-                    Pull::Request(request) => match requests.request(model, &request) {
-                        Ok(asked) => {
-                            let writing = Writing {
-                                tokens: Vec::new(),
-                                decoder: requests.tokenizer.decoder(),
-                                text: String::new(),
-                            };
-                            writings.insert(asked.ticket, writing);
-                            generator.add(asked);
-                        }
-                        Err(error) => jobs.push(LabelEvent::Failed {
-                            ticket: request.ticket,
-                            error,
-                        }),
-                    },
+                    Pull::Request(request) => begin(&request, &mut generator, &mut writings, jobs),
                     Pull::Closed if generator.is_idle() => return Ok(()),
                     Pull::Empty | Pull::Closed => break,
                     Pull::Cancelled => return Ok(()),
                 }
+            }
+            // What a person waits for needs no free slot; the others pause.
+            while generator.urgent() < URGENT
+                && let Some(request) = jobs.pull_urgent()
+            {
+                begin(&request, &mut generator, &mut writings, jobs);
             }
             if jobs.cancelled() {
                 return Ok(());
@@ -267,7 +199,7 @@ impl Labeler for Local {
             if let Some(cap) = generator.cap().filter(|_| !capped) {
                 capped = true;
                 jobs.push(LabelEvent::ModelNotice(ModelNotice::BatchCapped {
-                    wanted: options.batch_size,
+                    wanted: info.slots,
                     fits: cap.fits,
                     allowed: *kv_bytes as u64,
                     needed: cap.needed as u64,
@@ -277,7 +209,7 @@ impl Labeler for Local {
                 match event {
                     GenerateEvent::Token { ticket, token } => {
                         if let Some(writing) = writings.get_mut(&ticket) {
-                            writing.add(&requests.tokenizer, token);
+                            writing.add(&tokenizer, token);
                         }
                     }
                     GenerateEvent::Done {

@@ -7,6 +7,7 @@ pub mod local;
 mod protocol;
 pub mod remote;
 mod report;
+pub mod requests;
 
 pub use protocol::{Answer, Factory, Jobs, LabelEvent, LabelRequest, Labeler, Pull, TokenInfo};
 pub use report::{
@@ -14,9 +15,8 @@ pub use report::{
 };
 
 use crate::error::Result;
+use crate::platform;
 use crate::settings::LabelerOptions;
-
-const NICENESS: i32 = 10;
 
 /// Refuses a model that cannot be used, as far as that can be known without the network.
 pub fn check(options: &LabelerOptions) -> Result<()> {
@@ -50,16 +50,12 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
 /// screen: the shared pool, and the thread that builds the labeler with all that it starts. Call
 /// it before any of them runs.
 pub fn give_way(factory: Factory) -> Factory {
-    let lower = || {
-        // On Linux this is the thread's own niceness; if it cannot be set, all are equal.
-        let _ = rustix::process::nice(NICENESS);
-    };
-    let pool = rayon::ThreadPoolBuilder::new().start_handler(move |_| lower());
+    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| platform::give_way());
     if let Err(error) = pool.build_global() {
         tracing::warn!(%error, "the model's threads keep their priority");
     }
     Box::new(move |on_load| {
-        lower();
+        platform::give_way();
         factory(on_load)
     })
 }

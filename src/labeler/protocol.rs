@@ -23,6 +23,8 @@ pub struct LabelRequest {
     pub sampling: Sampling,
     /// More answers to the same prompt may be asked for once this one is there.
     pub keep_prompt: bool,
+    /// A person waits for the answer.
+    pub urgent: bool,
 }
 
 /// A token of an answer, in order; the texts joined are the answer.
@@ -30,7 +32,8 @@ pub struct LabelRequest {
 pub struct TokenInfo {
     /// Bytes of the answer that this token stands for (a character may be split over tokens).
     pub bytes: Vec<u8>,
-    /// Natural log of the probability among all tokens; `None` if it is unknown.
+    /// Natural log of the probability, here among the tokens that the grammar allowed, from a server
+    /// among those that it counts; `None` if it is unknown.
     pub logprob: Option<f32>,
     /// The grammar left no choice.
     pub forced: bool,
@@ -90,6 +93,11 @@ pub enum Pull {
 pub trait Jobs {
     /// The next job. With `wait` it blocks until there is one, or none will come.
     fn pull(&mut self, wait: bool) -> Pull;
+    /// The next job that a person waits for, if there are few of them: for a labeler that has no
+    /// room for others.
+    fn pull_urgent(&mut self) -> Option<Box<LabelRequest>> {
+        None
+    }
     /// Whether to stop before the next piece of compute.
     fn cancelled(&self) -> bool;
     fn push(&mut self, event: LabelEvent);

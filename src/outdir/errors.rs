@@ -1,8 +1,8 @@
 //! Errors of the file system in an outdir, with what to do about them.
 
 use crate::error::{Error, ErrorKind};
+use crate::platform;
 use crate::text::Phrase;
-use rustix::io::Errno;
 use std::io;
 use std::path::Path;
 
@@ -40,9 +40,7 @@ pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> E
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 ours.with_said_hint(NOT_WRITABLE)
             }
-            _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
-                ours.with_said_hint(FAILING)
-            }
+            _ if platform::is_of_device(&error) => ours.with_said_hint(FAILING),
             _ => ours,
         }
     }

@@ -15,10 +15,9 @@ pub use notice::{FileNotice, KeptBecause};
 pub use words::{WORDS, read_words, write_words};
 
 use crate::error::{Error, ErrorKind, Result};
-use rustix::fs::OFlags;
+use crate::platform;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 pub const LABELS: &str = "labels.jsonl";
@@ -108,12 +107,9 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> Result<File> {
     if let Some(about) = lstat(path)? {
         refuse_foreign(path, &about)?;
     }
-    // Not to wait for the other end of a pipe; regular files do not care.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let opened = options
+    let opened = platform::open_itself(options)
         .create(true)
         .truncate(false)
-        .custom_flags(flags.bits() as i32)
         .open(path)
         .map_err(file("opening", path))?;
     let about = opened.metadata().map_err(file("opening", path))?;
@@ -143,7 +139,7 @@ fn refuse_foreign(path: &Path, about: &Metadata) -> Result<()> {
         "is a symbolic link"
     } else if !kind.is_file() {
         "is not a regular file"
-    } else if about.nlink() > 1 {
+    } else if platform::links(about) > 1 {
         "has a second name (a hard link)"
     } else {
         return Ok(());
@@ -195,7 +191,11 @@ fn refuse_source(outdir: &Path, source: &Path, replaced: &[&str]) -> Result<()> 
         let Ok(written) = std::fs::metadata(&path) else {
             continue;
         };
-        if (written.dev(), written.ino()) == (read.dev(), read.ino()) {
+        let same = match (platform::file_id(&written), platform::file_id(&read)) {
+            (Some(written), Some(read)) => written == read,
+            _ => std::fs::canonicalize(&path).ok() == std::fs::canonicalize(source).ok(),
+        };
+        if same {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!(
@@ -212,7 +212,5 @@ fn refuse_source(outdir: &Path, source: &Path, replaced: &[&str]) -> Result<()> 
 
 /// Makes a rename or a new file in the folder outlast a power failure.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(file("syncing", folder))
+    platform::sync_folder(folder).map_err(file("syncing", folder))
 }

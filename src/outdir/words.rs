@@ -2,8 +2,8 @@
 
 use super::{file, is_absent, lstat, refuse_foreign, sync_folder};
 use crate::error::Result;
+use crate::platform;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 pub const WORDS: &str = "vocabulary.toml";
@@ -27,8 +27,7 @@ pub fn write_words(outdir: &Path, text: &str) -> Result<()> {
     let writing = file("writing", &path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".vocabulary").suffix(".toml");
-    // Less what the umask takes away, as any new file.
-    builder.permissions(std::fs::Permissions::from_mode(0o666));
+    platform::file_rights(&mut builder);
     let mut new = builder.tempfile_in(outdir).map_err(&writing)?;
     new.write_all(text.as_bytes()).map_err(&writing)?;
     new.as_file().sync_all().map_err(&writing)?;

@@ -1,6 +1,6 @@
 //! Committed records as short examples in the question about another icon.
 
-use crate::record::{Approved, Field};
+use crate::record::{AnswerForm, Approved, Field};
 use crate::text::clean_text;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -11,11 +11,14 @@ const HEADING: &str = "Labels that people have approved for other icons like thi
 const MOST_VALUES: usize = 5;
 
 /// The heading, and each example as one line of JSON in the form of an answer; `None` without any.
-pub fn text(examples: &[Arc<Approved>], with_names: bool) -> Option<String> {
+pub fn text(examples: &[Arc<Approved>], with_names: bool, form: AnswerForm) -> Option<String> {
     if examples.is_empty() {
         return None;
     }
-    let lines = examples.iter().map(|example| line(example, with_names));
+    let lines = examples.iter().map(|example| match form {
+        AnswerForm::Record => line(example, with_names),
+        AnswerForm::Values => values(example, with_names),
+    });
     let lines: Vec<String> = std::iter::once(HEADING.to_owned()).chain(lines).collect();
     Some(lines.join("\n"))
 }
@@ -43,4 +46,20 @@ fn line(example: &Approved, with_name: bool) -> String {
         }
     }
     Value::Object(answer).to_string()
+}
+
+/// The name before the array.
+fn values(example: &Approved, with_name: bool) -> String {
+    let mut labels = example.labels.clone();
+    for &field in Field::ALL {
+        let values = labels.values(field).iter().take(MOST_VALUES).cloned();
+        let values: Vec<String> = values.collect();
+        labels.set(field, values);
+    }
+    labels.model_reasons.clear();
+    let answer = AnswerForm::Values.write(&labels);
+    match with_name {
+        true => format!("{}: {answer}", clean_text(&example.item_name)),
+        false => answer,
+    }
 }

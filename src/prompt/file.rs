@@ -1,7 +1,7 @@
 //! The prompt file: its keys, the built-in ones, and the filling of placeholders.
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::record::Vocabulary;
+use crate::record::{AnswerForm, Vocabulary};
 use crate::settings::Lang;
 use crate::text::is_forbidden;
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use std::path::Path;
 const BUILTIN: &[&str] = &[
     include_str!("../../assets/prompts/v1.toml"),
     include_str!("../../assets/prompts/v2.toml"),
+    include_str!("../../assets/prompts/v3.toml"),
     include_str!("../../assets/prompts/demo.toml"),
 ];
 
@@ -19,6 +20,9 @@ const BUILTIN: &[&str] = &[
 pub struct Prompt {
     /// Goes into every record.
     pub version: String,
+    /// The form of the answer that the texts ask for.
+    #[serde(default)]
+    pub answer: AnswerForm,
     /// The same for every item, so that the model reads it once. May hold `{language}`,
     /// `{label_en}` and the word lists of the vocabulary by their names: `{colors}`, `{themes}`.
     pub system: String,
@@ -105,7 +109,7 @@ impl Prompt {
         let text = text.replace("\r\n", "\n");
         let mut prompt: Self = toml::from_str(&text).map_err(|error| {
             fault(error.to_string().trim_end()).with_hint(
-                "a prompt has version, system and user, and may have strict and the tables \
+                "a prompt has version, system and user, and may have answer, strict and the tables \
                  [language] and [label_en] with ko, en, both",
             )
         })?;

@@ -8,7 +8,7 @@ pub use file::{Prompt, builtin_prompts};
 pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::record::{Approved, AttemptSettings, ColorHistogram, Item, Vocabulary};
+use crate::record::{AnswerForm, Approved, AttemptSettings, ColorHistogram, Item, Vocabulary};
 use crate::settings::{Lang, PromptOptions};
 use crate::text::{clean_text, hex};
 use sha2::{Digest, Sha256};
@@ -87,6 +87,11 @@ impl Prompter {
         &self.vocabulary
     }
 
+    /// How answers are written.
+    pub fn form(&self) -> AnswerForm {
+        self.prompt.answer
+    }
+
     /// A digest of the prompt's texts: two of one version may differ.
     pub fn digest(&self) -> &str {
         &self.digest
@@ -124,7 +129,7 @@ impl Prompter {
             .as_deref()
             .map(clean_text)
             .filter(|hint| !hint.is_empty());
-        let examples = examples::text(examples, settings.with_metadata);
+        let examples = examples::text(examples, settings.with_metadata, self.prompt.answer);
         let mut user = file::fill_lines(
             &self.prompt.user,
             &[
@@ -192,6 +197,7 @@ impl Prompter {
     ) -> serde_json::Value {
         let name = settings.with_metadata.then(|| clean_text(&item.item_name));
         schema(
+            self.prompt.answer,
             &self.vocabulary,
             self.lang,
             name.as_deref(),

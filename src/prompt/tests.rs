@@ -1,6 +1,6 @@
 use super::*;
 use crate::record::testing::{item, labels, settings};
-use crate::record::{Appearance, Field, GroupId, to_oklab};
+use crate::record::{self, Appearance, Field, GroupId, to_oklab};
 
 fn prompter(version: &str, lang: Lang) -> Prompter {
     let vocabulary = Arc::new(Vocabulary::builtin().unwrap());
@@ -98,6 +98,32 @@ fn a_second_opinion_says_less() {
 }
 
 #[test]
+fn a_second_opinion_of_values_leaves_texts_empty() {
+    let prompter = prompter("v3", Lang::Ko);
+    let schema = prompter.opinion_schema(&item("모자"), &settings(), None);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let answer = |queries: &str| {
+        serde_json::json!([
+            "붉은 리본이 달린 모자",
+            "모자,리본,천,빨강,겨울",
+            "red",
+            "",
+            "fabric",
+            "",
+            "hat",
+            queries,
+            ""
+        ])
+    };
+    assert!(validator.is_valid(&answer("")));
+    assert!(!validator.is_valid(&answer("빨간 모자,리본 모자,겨울 모자")));
+    let whole = prompter.schema(&item("모자"), &settings(), None);
+    let validator = jsonschema::validator_for(&whole).unwrap();
+    assert!(validator.is_valid(&answer("빨간 모자,리본 모자,겨울 모자")));
+    assert!(!validator.is_valid(&answer("")));
+}
+
+#[test]
 fn prompts_of_one_version_are_told_apart_by_their_digest() {
     let digest = |version, lang| prompter(version, lang).digest().to_owned();
     assert_eq!(digest("v2", Lang::Ko), digest("v2", Lang::Ko));
@@ -107,7 +133,7 @@ fn prompts_of_one_version_are_told_apart_by_their_digest() {
 
 #[test]
 fn every_built_in_prompt_asks_in_the_chosen_language() {
-    for version in ["v1", "v2"] {
+    for version in ["v1", "v2", "v3"] {
         let korean = prompter(version, Lang::Ko).chat(&item("모자"), &settings(), None, &[]);
         let both = prompter(version, Lang::Both).chat(&item("모자"), &settings(), None, &[]);
         assert!(both.system.contains("English sentence"));
@@ -117,14 +143,21 @@ fn every_built_in_prompt_asks_in_the_chosen_language() {
 
 #[test]
 fn the_example_is_what_the_grammar_of_its_language_allows() {
-    for lang in [Lang::Ko, Lang::En, Lang::Both] {
-        let prompter = prompter("v2", lang);
+    let languages = [Lang::Ko, Lang::En, Lang::Both];
+    for (version, lang) in languages
+        .iter()
+        .flat_map(|lang| [("v2", *lang), ("v3", *lang)])
+    {
+        let prompter = prompter(version, lang);
         let system = prompter.chat(&item("모자"), &settings(), None, &[]).system;
-        let example = system.lines().find(|line| line.starts_with('{')).unwrap();
-        let example = serde_json::from_str(example).unwrap();
+        let example = system.lines().find(|line| line.starts_with(['{', '[']));
+        let example = example.unwrap();
+        let value = serde_json::from_str(example).unwrap();
         let grammar = prompter.schema(&item("해파리 우산"), &settings(), None);
         let validator = jsonschema::validator_for(&grammar).unwrap();
-        assert!(validator.is_valid(&example), "{lang:?}: {example}");
+        assert!(validator.is_valid(&value), "{version} {lang:?}: {example}");
+        let labels = record::parse(example).unwrap().labels;
+        assert_eq!(prompter.form().write(&labels), example);
     }
 }
 
@@ -192,7 +225,7 @@ fn faulty_prompts_are_refused_with_a_hint() {
         assert_eq!(error.exit_status(), 2);
     }
     let error = Prompt::builtin("v9").unwrap_err();
-    assert!(error.hint.unwrap().contains("v1, v2, demo"));
+    assert!(error.hint.unwrap().contains("v1, v2, v3, demo"));
 }
 
 #[test]
@@ -231,7 +264,7 @@ fn a_prompt_file_is_read_and_its_json_braces_stay() {
 
 fn label_accepts(name: Option<&str>, label: &str) -> bool {
     let vocabulary = Vocabulary::builtin().unwrap();
-    let schema = schema(&vocabulary, Lang::Ko, name, None, false);
+    let schema = schema(AnswerForm::Record, &vocabulary, Lang::Ko, name, None, false);
     let validator = jsonschema::validator_for(&schema["properties"]["label_ko"]).unwrap();
     validator.is_valid(&label.into())
 }
@@ -261,7 +294,14 @@ fn a_label_holds_the_name_and_two_more_words() {
 #[test]
 fn keys_stand_in_the_order_of_the_record() {
     let vocabulary = Vocabulary::builtin().unwrap();
-    let schema = schema(&vocabulary, Lang::Both, None, None, false);
+    let schema = schema(
+        AnswerForm::Record,
+        &vocabulary,
+        Lang::Both,
+        None,
+        None,
+        false,
+    );
     let keys: Vec<&str> = schema["required"]
         .as_array()
         .unwrap()
@@ -319,4 +359,31 @@ fn committed_records_stand_as_examples_before_the_item() {
     };
     let nameless = prompter.chat(&item("별빛 모자"), &nameless, None, &examples);
     assert!(!nameless.user.contains("\"name\""));
+}
+
+#[test]
+fn examples_have_the_form_of_the_answer() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let appearance = Appearance::of(
+        ("별", Some("모자")),
+        &red_and_white(),
+        None,
+        None,
+        &vocabulary,
+    )
+    .unwrap();
+    let example = Arc::new(Approved {
+        group: GroupId(7),
+        record: 3,
+        image_path: "b.png".to_owned(),
+        item_name: "눈꽃 모자".to_owned(),
+        labels: labels("눈꽃 모자"),
+        appearance,
+    });
+    let user = prompter("v3", Lang::Ko)
+        .chat(&item("별빛 모자"), &settings(), None, &[example])
+        .user;
+    let line = user.lines().nth(1).unwrap();
+    let answer = line.strip_prefix("눈꽃 모자: ").unwrap();
+    assert_eq!(record::parse(answer).unwrap().labels, labels("눈꽃 모자"));
 }

@@ -2,16 +2,12 @@
 
 use super::fixes::Fix;
 use super::{
-    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupState,
-    Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType, Verdict,
-    Vocabulary, edit,
+    Attempt, Change, ColorHistogram, CurrentState, Decision, Failure, FieldConfidence, GroupId,
+    GroupState, Item, Labels, Names, NextCommit, Reason, Record, ReviewState, Signal, SourceType,
+    Verdict, Vocabulary, edit,
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
-
-/// A group's number in the journal, the same in every run on one outdir.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GroupId(pub i64);
 
 /// What the queue shows, filters and sorts by; small, because all of them are held.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,9 +135,11 @@ pub struct GroupDetail {
     pub committed: Option<Record>,
     /// Records that the operator has committed about the icons most like this one, nearest first.
     pub neighbors: Vec<Neighbor>,
+    /// What a search by the label finds instead, where it does not find this one.
+    pub confused: Option<Neighbor>,
 }
 
-/// A committed record beside another one.
+/// Another record beside this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbor {
     pub group: GroupId,

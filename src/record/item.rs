@@ -1,4 +1,4 @@
-//! A row of a source.
+//! A row of a source, and the number of its group.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -74,6 +74,10 @@ impl fmt::Display for ImageLocation {
         }
     }
 }
+
+/// A group's number in the journal, the same in every run on one outdir.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupId(pub i64);
 
 /// One row to label. Items that share an image form a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ mod normalize;
 mod parse;
 mod reason;
 mod report;
+mod retrieval;
 mod review;
 pub mod rules;
 #[cfg(test)]
@@ -36,8 +37,8 @@ pub use estimate::{
     Agreement, Alike, Estimator, Look, Signal, agreement, content_changed, outcome,
 };
 pub use field::{Field, FieldFilter, Kind};
-pub use group::{Draft, GroupDetail, GroupId, GroupSummary, Listed, Neighbor, Origin, Version};
-pub use item::{ImageLocation, Item, SourceType};
+pub use group::{Draft, GroupDetail, GroupSummary, Listed, Neighbor, Origin, Version};
+pub use item::{GroupId, ImageLocation, Item, SourceType};
 pub use judging::{
     AuditEstimate, Candidate, Judgment, Rate, Stratum, VERDICTS, Verdict, Vote, VoteTally, drawn,
     first_is_a, judged, turn,
@@ -45,9 +46,13 @@ pub use judging::{
 pub use labels::{Labels, QualityFlags, Record};
 pub use likeness::{Appearance, Approved, ApprovedRecords};
 pub use naming::Names;
-pub use parse::{Parsed, Token, complete, confidence, parse};
+pub use parse::{AnswerForm, Parsed, Token, complete, confidence, parse};
 pub use reason::{FailureCode, Reason};
 pub use report::{ChangePreview, PastStep, Place, StepReport};
+pub use retrieval::{
+    BeforeAfter, Confused, Figures, Finding, Generic, RetrievalSummary, Retrieved, RetrieverName,
+    searched_texts,
+};
 pub use review::{
     CommittedBy, CurrentState, Decision, Direction, GroupState, Line, LineEffects, NextCommit,
     ReviewState, ReviewStep,

@@ -49,6 +49,7 @@ codes! {
         Truncated = "truncated",
         QualityRetryFailed = "quality_retry_failed",
         UnreadLine = "unread_line",
+        NotFound = "not_found",
     }
 }
 
@@ -80,7 +81,8 @@ impl Reason {
             | Self::DuplicateLabel
             | Self::NothingVisible
             | Self::NameMismatch
-            | Self::LabelTooLong => Some(Field::LabelKo),
+            | Self::LabelTooLong
+            | Self::NotFound => Some(Field::LabelKo),
             Self::FewTags => Some(Field::TagsKo),
             Self::ColorMismatch | Self::MainColorMissing => Some(Field::Colors),
             // The last of the attributes.
@@ -118,6 +120,14 @@ impl Reason {
                 let said = said!(
                     "{words} {are} not in the picture",
                     "{words}{은} 그림에 없습니다"
+                );
+                said.of(language).to_owned()
+            }
+            (Self::NotFound, 2..) => {
+                let (place, other) = (&about[0], &about[1]);
+                let said = said!(
+                    "the search finds {other} first; this icon is at {place}",
+                    "검색하면 {other}{이} 먼저 나옵니다. 이 아이콘은 {place}번째입니다"
                 );
                 said.of(language).to_owned()
             }
@@ -329,6 +339,17 @@ impl Reason {
                 Phrase::new(
                     "look it up there, then retry or write the record by hand and commit it",
                     "거기서 확인한 뒤, 다시 묻거나 직접 써서 확정하세요",
+                ),
+            ),
+            Self::NotFound => texts(
+                "검색되지 않음",
+                Phrase::new(
+                    "a search by the label does not find the icon",
+                    "라벨로 검색해도 이 아이콘이 나오지 않습니다",
+                ),
+                Phrase::new(
+                    "say what sets it apart from the icon that is found instead, and measure again",
+                    "대신 나오는 아이콘과 다른 점을 쓰고 다시 측정하세요",
                 ),
             ),
         }

@@ -3,10 +3,10 @@
 
 use super::reading::{absolute, cannot_open, cannot_read};
 use crate::error::Result;
+use crate::platform::{FileId, file_id};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A file that was found.
@@ -22,8 +22,8 @@ pub struct Walk {
     root: PathBuf,
     /// What is still to be looked at of each folder on the way down, last name first.
     open: Vec<(PathBuf, Vec<OsString>)>,
-    /// Folders that were entered, by device and number.
-    entered: HashSet<(u64, u64)>,
+    /// Folders that were entered.
+    entered: HashSet<FileId>,
 }
 
 impl Walk {
@@ -34,7 +34,7 @@ impl Walk {
         Ok(Self {
             root: absolute(folder)?,
             open: vec![(PathBuf::new(), names)],
-            entered: HashSet::from([(metadata.dev(), metadata.ino())]),
+            entered: file_id(&metadata).into_iter().collect(),
         })
     }
 
@@ -54,7 +54,7 @@ impl Walk {
             if !metadata.is_dir() {
                 return Some(Ok(Found { path, inside }));
             }
-            if !self.entered.insert((metadata.dev(), metadata.ino())) {
+            if file_id(&metadata).is_some_and(|id| !self.entered.insert(id)) {
                 continue;
             }
             match self::names(&path) {

@@ -1,14 +1,14 @@
 //! What the rules say of drafts, kept up to date.
 
 use super::errors::doing;
-use super::rules::{Facts, reasons};
-use super::tables::computed::{read_colors, write_check};
+use super::rules::{Facts, Observed, reasons};
+use super::tables::computed::{read_observed, write_check};
 use super::tables::drafts::{DraftRow, read_draft};
 use super::tables::groups::read_group;
 use super::tables::meta;
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::record::{ColorHistogram, GroupId, Names, Reason, Vocabulary};
+use crate::record::{GroupId, Names, Reason, Vocabulary};
 use rusqlite::Connection;
 
 /// Which rules have checked the drafts.
@@ -89,8 +89,8 @@ pub fn reasons_now(
     draft: &DraftRow,
 ) -> Result<Vec<Reason>> {
     let name_now = read_group(db, group)?.item.item_name;
-    let colors = read_colors(db, group)?;
-    let facts = draft.facts(vocabulary, &name_now, colors.as_ref());
+    let observed = read_observed(db, group)?;
+    let facts = draft.facts(vocabulary, &name_now, &observed);
     Ok(reasons(&draft.labels, &facts))
 }
 
@@ -100,7 +100,7 @@ impl DraftRow {
         &'a self,
         vocabulary: &'a Vocabulary,
         name_now: &'a str,
-        histogram: Option<&'a ColorHistogram>,
+        observed: &'a Observed,
     ) -> Facts<'a> {
         Facts {
             vocabulary,
@@ -108,7 +108,7 @@ impl DraftRow {
                 made_under: &self.item_name,
                 now: name_now,
             },
-            histogram,
+            observed,
             confidence: &self.confidence,
             with_image: self.with_image,
             with_metadata: self.with_metadata,

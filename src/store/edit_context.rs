@@ -3,7 +3,7 @@
 
 use super::fixes;
 use super::rules::reasons;
-use super::tables::computed::read_colors;
+use super::tables::computed::read_observed;
 use super::tables::drafts::{DraftRow, insert_draft, read_draft, read_draft_of};
 use super::tables::groups::read_group;
 use super::tables::records::insert_record;
@@ -160,8 +160,8 @@ impl EditContext<'_> {
         draft.labels = labels;
         draft.item_name = item_name;
         draft.generated_at = at;
-        let histogram = read_colors(self.db, self.group)?;
-        let facts = draft.facts(self.vocabulary, now, histogram.as_ref());
+        let observed = read_observed(self.db, self.group)?;
+        let facts = draft.facts(self.vocabulary, now, &observed);
         draft.reasons = reasons(&draft.labels, &facts);
         let number = insert_draft(self.db, self.group, &draft)?;
         Ok(Some(EditedText {

@@ -17,7 +17,7 @@ use super::learning::Learning;
 use super::queries::{self, Counts};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
-use super::tables::computed::is_measured;
+use super::tables::computed::{is_measured, read_retrieved};
 use super::tables::drafts::{first_text, read_draft_of};
 use super::tables::groups::find_by_path;
 use super::tables::judgments::{insert_judgment, newest_seed};
@@ -29,8 +29,8 @@ use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Appearance, Approved, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind, GroupDetail,
-    GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring, Verdict,
-    Vocabulary, VocabularyPreview,
+    GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
+    RetrievalSummary, Retrieved, Verdict, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -188,6 +188,31 @@ impl Journal {
     ) -> Result<Option<Added>> {
         let db = self.database.write();
         images::add_derived(db, &self.vocabulary, group, from, labels)
+    }
+
+    /// Stores what a retriever found out about these groups' texts, in the place of all that was
+    /// found before. Returns the groups that show a change.
+    pub fn set_retrieved(
+        &mut self,
+        found: &[(GroupId, Retrieved)],
+        summary: &RetrievalSummary,
+    ) -> Result<Vec<GroupId>> {
+        images::set_retrieved(self.database.write(), &self.vocabulary, found, summary)
+    }
+
+    /// What a retriever found out about a group's texts; they may have changed since.
+    pub fn retrieved(&self, group: GroupId) -> Result<Option<Retrieved>> {
+        read_retrieved(self.database.read(), group)
+    }
+
+    /// The images whose content is known, with their SHA-256.
+    pub fn image_hashes(&self) -> Result<Vec<(GroupId, String)>> {
+        images::image_hashes(self.database.read())
+    }
+
+    /// What came out when all records were last searched for; `None` before the first time.
+    pub fn retrieval(&self) -> Result<Option<RetrievalSummary>> {
+        images::retrieval(self.database.read())
     }
 
     pub fn is_measured(&self, group: GroupId) -> Result<bool> {

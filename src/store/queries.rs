@@ -4,7 +4,7 @@ use super::errors::{doing, unreadable};
 use super::fixes;
 use super::rules::about_reasons;
 use super::tables::answers::{attempts_of, read_failure};
-use super::tables::computed::read_colors;
+use super::tables::computed::read_observed;
 use super::tables::drafts::{DraftRow, read_draft, read_drafts, reasons_of};
 use super::tables::from_json;
 use super::tables::groups::{IS_DISPLACED, read_group};
@@ -14,7 +14,8 @@ use crate::error::Result;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Origin, Reason, Signal, SourceType, Verdict, Version, Vocabulary, VocabularyPreview,
+    Neighbor, Origin, Reason, Retrieved, Signal, SourceType, Verdict, Version, Vocabulary,
+    VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
@@ -123,9 +124,9 @@ pub fn detail(
     };
     let group = read_group(db, id)?;
     let current = read_current(db, id)?.unwrap_or_default();
-    let colors = read_colors(db, id)?;
+    let observed = read_observed(db, id)?;
     let versions = versions(db, id, |row: &DraftRow| {
-        let facts = row.facts(vocabulary, &group.item.item_name, colors.as_ref());
+        let facts = row.facts(vocabulary, &group.item.item_name, &observed);
         about_reasons(&row.labels, &facts)
     })?;
     let number = current.review.draft;
@@ -138,6 +139,10 @@ pub fn detail(
     });
     let committed = match current.review.line.and_then(|line| line.record) {
         Some(record) => read_record(db, record)?,
+        None => None,
+    };
+    let confused = match &observed.retrieved {
+        Some(retrieved) => confused(db, estimator, &summary, retrieved)?,
         None => None,
     };
     let fixable = fixes::record(db, &summary)?;
@@ -157,7 +162,7 @@ pub fn detail(
         image_sha256: group.sha256,
         other_names: group.other_names,
         rows: group.rows,
-        colors,
+        colors: observed.colors,
         draft,
         versions,
         attempts: attempts_of(db, id)?,
@@ -169,6 +174,27 @@ pub fn detail(
         current,
         // The engine knows them.
         neighbors: Vec::new(),
+        confused,
+    }))
+}
+
+/// The record that a search by the label finds instead, as it is now.
+fn confused(
+    db: &Connection,
+    estimator: &Estimator,
+    of: &GroupSummary,
+    retrieved: &Retrieved,
+) -> Result<Option<Neighbor>> {
+    let missed = retrieved.miss(&of.labels);
+    let Some(other) = missed.and_then(|finding| finding.confused.as_ref()) else {
+        return Ok(None);
+    };
+    let other = summary(db, estimator, other.group)?;
+    Ok(other.map(|other| Neighbor {
+        group: other.id,
+        label: other.labels.label_ko().to_owned(),
+        image_path: other.image_path,
+        item_name: other.name,
     }))
 }
 

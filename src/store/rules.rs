@@ -1,15 +1,23 @@
 //! Where the journal asks the rules, after every edit.
 
 use crate::record::{
-    ColorHistogram, FieldConfidence, Labels, Names, Reason, RuleContext, Vocabulary, about, check,
+    ColorHistogram, FieldConfidence, Labels, Names, Reason, Retrieved, RuleContext, Vocabulary,
+    about, check,
 };
 use crate::text::clean_text;
+
+/// What is known of a group's image that the rules look at.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    pub colors: Option<ColorHistogram>,
+    pub retrieved: Option<Retrieved>,
+}
 
 /// What the rules look at besides the labels.
 pub struct Facts<'a> {
     pub vocabulary: &'a Vocabulary,
     pub names: Names<'a>,
-    pub histogram: Option<&'a ColorHistogram>,
+    pub observed: &'a Observed,
     pub confidence: &'a [FieldConfidence],
     pub with_image: bool,
     pub with_metadata: bool,
@@ -24,10 +32,11 @@ impl<'a> Facts<'a> {
             item_name: self.names.of_text(labels),
             name_now: self.names.now,
             with_metadata: self.with_metadata,
-            colors: self.histogram.filter(|_| self.with_image),
+            colors: self.observed.colors.as_ref().filter(|_| self.with_image),
             confidence: self.confidence,
             truncated: false,
             label_count: 1,
+            retrieved: self.observed.retrieved.as_ref(),
         }
     }
 }

@@ -381,6 +381,7 @@ impl App {
                 session.queue.refresh();
             }
             Event::Learned(estimator) => session.learn(*estimator),
+            Event::Found { text, groups } => session.show_found(text, groups),
             Event::Audited(estimate) => session.audit = estimate,
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
@@ -421,10 +422,7 @@ impl App {
                 ..
             } => {
                 let text = words.failed_with(name, words.failure(code), detail);
-                if session.asked.fail(group) {
-                    session.warn(words.asked_again(&text));
-                }
-                session.notices.log_error(text);
+                session.notify_failed(group, text);
             }
             Event::Warning(warning) => {
                 let text = words.warning(&warning);
@@ -573,8 +571,7 @@ impl Widget for &App {
         let session = &self.session;
         if session.is_too_small() {
             let (width, height) = layout::LEAST;
-            let asks = self.dialog().is_some_and(Dialog::asks_to_leave);
-            let text = match asks {
+            let text = match self.dialog().is_some_and(Dialog::asks_to_leave) {
                 true => session.words.leave_blind().to_owned(),
                 false => session.words.too_small(width, height),
             };

@@ -188,6 +188,10 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             let sort = session.queue.sort().next();
             session.set_sort(sort);
         }
+        Action::Search => {
+            let before = session.queue.searched().unwrap_or_default().to_owned();
+            open = Some(Dialog::prompt(PromptPurpose::Search, &before));
+        }
         Action::FoldFamilies => {
             let folded = !session.queue.is_folded();
             session.queue.set_folded(folded);

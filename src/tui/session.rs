@@ -492,6 +492,30 @@ impl Session {
         self.notify(self.words.removed_view(name));
     }
 
+    /// Has the queue ordered by how like a text the icons are; by an empty one no more.
+    pub fn search(&mut self, text: String) {
+        if text.is_empty() {
+            return self.set_sort(self.queue.sort());
+        }
+        self.notify(self.words.searching(quoted(&text)));
+        self.send(Command::Search(text));
+    }
+
+    /// Shows all images, those most like the text first.
+    pub fn show_found(&mut self, text: String, groups: Vec<GroupId>) {
+        self.notify(self.words.found_by(quoted(&text)));
+        self.set_filter("");
+        self.queue.set_found(text, groups);
+    }
+
+    /// Tells that an item has failed, and of one that was asked for at once.
+    pub fn notify_failed(&mut self, group: GroupId, text: String) {
+        if self.asked.fail(group) {
+            self.warn(self.words.asked_again(&text));
+        }
+        self.notices.log_error(text);
+    }
+
     pub fn set_sort(&mut self, sort: Sort) {
         self.queue.set_sort(sort);
         self.notify(self.words.sorted_by(self.words.sort(sort)));

@@ -134,6 +134,7 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::ClearFilter, "\\", "Queue"),
     (Action::NeedsReview, "\\ !", "Queue"),
     (Action::Failed, "F", "Queue"),
+    (Action::Search, "g / \"빨간_모자", "Find icons"),
     (Action::Sort, "o", "Queue"),
     (Action::NextPane, "tab", "Record"),
     (Action::PreviousPane, "tab shift-tab", "Queue"),

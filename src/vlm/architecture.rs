@@ -9,7 +9,7 @@ use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::checkpoint::weights::Weights;
 use super::nn::batch::Batch;
 use super::nn::kv_layout::HeadShape;
-use super::nn::linear::Placement;
+use super::nn::linear::{Linear, Placement};
 use super::nn::ops;
 use super::nn::rope::Position;
 use crate::error::Result;
@@ -160,7 +160,7 @@ pub trait Network: Debug + Send + Sync {
 
     /// Runs the layers over a step's embeddings, `(tokens, hidden)`, whose rows `batch` assigns
     /// to sequences; their keys and values join the sequences' caches. `additions` join the hidden
-    /// states on the way. Gives the hidden states `(tokens, hidden)` that [`Network::logits`] reads.
+    /// states on the way. Gives the hidden states `(tokens, hidden)` that [`Network::norm`] reads.
     fn forward(
         &self,
         embedded: Tensor,
@@ -169,8 +169,11 @@ pub trait Network: Debug + Send + Sync {
         batch: &mut Batch,
     ) -> candle_core::Result<Tensor>;
 
-    /// Hidden states, `(rows, hidden)`, to logits, `(rows, vocabulary)`.
-    fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor>;
+    /// Hidden states, `(rows, hidden)`, as [`Network::head`] reads them.
+    fn norm(&self, hidden: &Tensor) -> candle_core::Result<Tensor>;
+
+    /// From `(rows, hidden)` to logits, `(rows, vocabulary)`.
+    fn head(&self) -> &Linear;
 
     /// Bytes of the weights that one step of the language model reads.
     fn step_bytes(&self) -> usize;

@@ -227,7 +227,7 @@ mod tests {
             device: DeviceChoice::Cpu,
             precision: Precision::Auto,
             quantize,
-            batch_size: 8,
+            batch_size: None,
             kv_memory: None,
         }
     }

@@ -15,6 +15,8 @@ use crate::error::{Context, Error, ErrorKind, Result};
 pub struct Checkpoint {
     pub architecture: Box<dyn Architecture>,
     weights: Weights,
+    /// How they are packed: the same bytes stand for other numbers in another format.
+    packing: Option<Packing>,
 }
 
 impl Checkpoint {
@@ -37,6 +39,7 @@ impl Checkpoint {
         Ok(Self {
             architecture,
             weights,
+            packing,
         })
     }
 
@@ -77,7 +80,11 @@ impl Checkpoint {
                 .context(ErrorKind::Model, "cannot load the weights")
         };
         let path = match (&options.cache, options.quantization) {
-            (Some(folder), Some(kind)) => weight_cache::cache_file(folder, files, kind.name())?,
+            (Some(folder), Some(kind)) => {
+                let packing = self.packing.map(|packing| format!("-{}", packing.name()));
+                let form = format!("{}{}", kind.name(), packing.unwrap_or_default());
+                weight_cache::cache_file(folder, files, &form)?
+            }
             _ => None,
         };
         let Some(path) = path else {

@@ -12,7 +12,7 @@ use super::nn::Backend;
 use super::nn::batch::Batch;
 use super::nn::kv_cache::{Sequence, Span};
 use super::nn::kv_layout::{CacheSpec, Prefix};
-use super::nn::linear::Placement;
+use super::nn::linear::{Linear, Placement};
 use super::nn::pool::Pool;
 use super::nn::rope::Position;
 use crate::error::Result;
@@ -127,6 +127,11 @@ impl Model {
         self.cache.backend == Backend::Tensors
     }
 
+    /// Whether a pass over the weights for many tokens takes far less time than one for each.
+    pub fn shares_weights(&self) -> bool {
+        !self.cache.device.is_cpu() || self.head().is_shared()
+    }
+
     /// About how many tokens a step should have: enough to keep the device busy.
     pub fn step_tokens(&self) -> usize {
         match self.cache.device.is_cpu() {
@@ -182,7 +187,7 @@ impl Model {
     /// then.
     pub fn forward(&self, steps: &mut [SequenceStep]) -> candle_core::Result<Vec<Tensor>> {
         let counts: Vec<usize> = steps.iter().map(|step| step.logits.len()).collect();
-        let logits = self.forward_rows(steps)?;
+        let logits = self.logits(&self.hidden_rows(steps)?)?;
         let mut start = 0;
         let split = counts.into_iter().map(|rows| {
             start += rows;
@@ -191,8 +196,12 @@ impl Model {
         split.collect()
     }
 
-    /// The same, with the requested logits of all sequences below each other.
-    pub fn forward_rows(&self, steps: &mut [SequenceStep]) -> candle_core::Result<Tensor> {
+    /// The same up to the head: the hidden states of all rows whose logits are requested, below
+    /// each other, `(rows, hidden)`.
+    ///
+    /// # Errors
+    /// As for [`Model::forward`].
+    pub fn hidden_rows(&self, steps: &mut [SequenceStep]) -> candle_core::Result<Tensor> {
         let mut positions = Vec::with_capacity(steps.len());
         for step in steps.iter() {
             positions.push(self.positions(step)?);
@@ -243,7 +252,7 @@ impl Model {
         }
         let parts: Vec<Tensor> = match parts.len() {
             1 => return Ok(parts.remove(0)),
-            // A prefix has no logits.
+            // Nobody asks for the logits of a prefix.
             _ => parts
                 .into_iter()
                 .filter(|part| part.elem_count() > 0)
@@ -251,7 +260,7 @@ impl Model {
         };
         let in_order = order.is_sorted();
         let rows = match parts.is_empty() {
-            true => return self.no_logits(),
+            true => return self.no_rows(),
             false => Tensor::cat(&parts, 0)?,
         };
         if in_order {
@@ -297,16 +306,38 @@ impl Model {
             .network
             .forward(hidden, additions.as_ref(), &positions, &mut batch)?;
         if wanted.is_empty() {
-            return self.no_logits();
+            return self.no_rows();
         }
         let wanted = Tensor::new(wanted, &self.cache.device)?;
-        let logits = self.network.logits(&hidden.index_select(&wanted, 0)?)?;
-        logits.to_dtype(DType::F32)
+        hidden.index_select(&wanted, 0)
     }
 
     /// On the CPU: accelerators refuse to allocate nothing.
-    fn no_logits(&self) -> candle_core::Result<Tensor> {
-        Tensor::zeros((0, self.spec.vocab_size), DType::F32, &Device::Cpu)
+    fn no_rows(&self) -> candle_core::Result<Tensor> {
+        Tensor::zeros((0, self.spec.hidden_size), DType::F32, &Device::Cpu)
+    }
+
+    /// The logits of hidden states, `(rows, vocabulary)` in f32 on the model's device.
+    pub fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor> {
+        if hidden.dim(0)? == 0 {
+            return Tensor::zeros((0, self.spec.vocab_size), DType::F32, &Device::Cpu);
+        }
+        self.logits_of(self.head(), hidden)
+    }
+
+    /// The same of some tokens, whose rows of the head `part` is.
+    pub fn logits_of(&self, part: &Linear, hidden: &Tensor) -> candle_core::Result<Tensor> {
+        let logits = self.on_threads(|| part.forward(&self.network.norm(hidden)?))?;
+        logits.to_dtype(DType::F32)
+    }
+
+    /// From normed hidden states to logits.
+    pub fn head(&self) -> &Linear {
+        self.network.head()
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.cache.device
     }
 
     /// The rows of a step that are placeholders of pictures.

@@ -49,6 +49,32 @@ pub struct Opened {
     pub free_bytes: Option<u64>,
 }
 
+/// Sequences in flight that more would gain little over: they share each pass over the weights.
+const SLOTS: usize = 32;
+/// The same where each token costs as much in any company: more only make the first wait.
+const SLOTS_ALONE: usize = 8;
+/// Tokens of an icon, its question and the longest answer, as far as they are its own; and those
+/// that all share.
+const OWN_TOKENS: usize = 512;
+const SHARED_TOKENS: usize = 2048;
+
+impl Opened {
+    /// Sequences in flight: `asked`, or as many as suit the processor and the memory for keys and
+    /// values.
+    pub fn slots(&self, asked: Option<usize>) -> usize {
+        let most = match self.model.shares_weights() {
+            true => SLOTS,
+            false => SLOTS_ALONE,
+        };
+        let shared = self.model.cache_bytes(SHARED_TOKENS);
+        let fits = |slots: &usize| {
+            let own = std::iter::repeat_n(OWN_TOKENS, *slots);
+            (shared + self.model.batch_bytes(own)) as u64 <= self.kv_bytes
+        };
+        asked.unwrap_or_else(|| (1..=most).rev().find(fits).unwrap_or(1))
+    }
+}
+
 /// Finds the model of `options`, downloads it where that is allowed, and loads it.
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let (load_options, missing) = device::load_options(options)?;
@@ -107,7 +133,7 @@ mod tests {
             device: DeviceChoice::Auto,
             precision: Precision::Auto,
             quantize: Quantize::Auto,
-            batch_size: 1,
+            batch_size: None,
             kv_memory: None,
         }
     }
@@ -120,6 +146,14 @@ mod tests {
     fn the_demo_model_needs_neither_disk_nor_network() {
         let opened = open(&options("demo"), &quiet()).unwrap();
         assert_eq!(opened.name, "demo");
+        assert_eq!(opened.slots(Some(5)), 5);
+        assert!(opened.slots(None) >= SLOTS_ALONE);
+        let small = Opened {
+            kv_bytes: opened.kv_bytes / 1000,
+            ..opened
+        };
+        assert!(small.slots(None) < SLOTS_ALONE, "memory holds no more");
+        let opened = small;
         let text = "둥근 모자";
         let ids = opened.tokenizer.encode(text).unwrap();
         assert_eq!(opened.tokenizer.decode(&ids), text);

@@ -108,6 +108,7 @@ words! {
     save_as: "save as" / "이름",
     s_saves(filter): "s saves {filter}" / "s: 저장 {filter}",
     save_this_filter: "save this filter" / "이 필터 저장",
+    search_title: "Find icons by a text" / "글로 아이콘 찾기",
     filter_earlier: "earlier" / "이전 필터",
 }
 

@@ -67,11 +67,12 @@ words! {
          all of them give --kv-memory {size}"
         / "{wanted}개가 아니라 {fits}개를 한꺼번에 처리합니다. 키와 값에 쓸 수 있는 메모리는 \
            {allowed}입니다. 모두 처리하려면 --kv-memory {size}을 지정하세요",
-    model_memory(weights, caches): "weights {weights}, keys and values up to {caches}"
-        / "가중치 {weights}, 키와 값 최대 {caches}",
-    model_memory_free(weights, caches, free):
-        "weights {weights}, keys and values up to {caches}, {free} free"
-        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}",
+    model_memory(weights, caches, slots):
+        "weights {weights}, keys and values up to {caches}; {slots} icons in flight"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 동시에 처리하는 아이콘 {slots}개",
+    model_memory_free(weights, caches, free, slots):
+        "weights {weights}, keys and values up to {caches}, {free} free; {slots} icons in flight"
+        / "가중치 {weights}, 키와 값 최대 {caches}, 남은 메모리 {free}, 동시에 처리하는 아이콘 {slots}개",
     all_is_in(error, path): "{error}; all that it held is in {path}"
         / "{error}. 저널의 내용은 모두 {path}에 있습니다",
     restore_goes_on(path, outdir):
@@ -175,8 +176,8 @@ impl Words {
         let memory = info.memory?;
         let (weights, caches) = (gibibytes(memory.weights), gibibytes(memory.caches));
         Some(match memory.free {
-            Some(free) => self.model_memory_free(weights, caches, gibibytes(free)),
-            None => self.model_memory(weights, caches),
+            Some(free) => self.model_memory_free(weights, caches, gibibytes(free), info.slots),
+            None => self.model_memory(weights, caches, info.slots),
         })
     }
 

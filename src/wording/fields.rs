@@ -69,6 +69,14 @@ impl Words {
         }
     }
 
+    /// What a queue is ordered by: a text that was searched for, or an order.
+    pub fn order(self, searched: Option<&str>, sort: Sort) -> String {
+        match searched {
+            Some(text) => self.like_text(text),
+            None => self.sort(sort).to_owned(),
+        }
+    }
+
     pub fn matching(self, matching: Matching) -> &'static str {
         match matching {
             Matching::Word => self.whole_words(),

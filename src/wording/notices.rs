@@ -38,6 +38,9 @@ words! {
         / "대기열보다 먼저 다시 묻습니다: {about}",
     nothing_left_here: "nothing is left to review in this list"
         / "이 목록에는 검토할 것이 남지 않았습니다",
+    searching(text): "searching for {text}..." / "{text} 검색 중...",
+    found_by(text): "all icons, those most like {text} first"
+        / "모든 아이콘을 {text}{과} 비슷한 것부터 보입니다",
     saved_view(name, filter): "saved as view:{name}: {filter}"
         / "저장했습니다: view:{name} = {filter}",
     removed_view(name): "removed the view {name}" / "저장한 필터 {name}{을} 지웠습니다",

@@ -153,6 +153,7 @@ fn request(ticket: u64) -> LabelRequest {
         max_new_tokens: 300,
         sampling: Sampling::GREEDY,
         keep_prompt: false,
+        urgent: false,
     }
 }
 
@@ -162,6 +163,7 @@ fn schema() -> Arc<Value> {
     let schema = SCHEMA.get_or_init(|| {
         let vocabulary = Vocabulary::builtin().unwrap();
         Arc::new(labeler_tui::prompt::schema(
+            labeler_tui::record::AnswerForm::Record,
             &vocabulary,
             Lang::Ko,
             None,

@@ -31,6 +31,7 @@ fn request(model: &Model, case: &Case, ticket: u64, shared: usize) -> GenerateRe
         sampling: Sampling::GREEDY,
         ignore_eos: false,
         keep_prompt: false,
+        urgent: false,
         constraint: None,
     }
 }
@@ -194,6 +195,56 @@ fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
 }
 
 #[test]
+fn others_pause_while_an_urgent_request_is_answered() {
+    for (fixture, model) in models() {
+        let cases = reference(fixture).0;
+        let mut generator = generator(&model, 3, 512);
+        for ticket in 0..4 {
+            generator.add(request(
+                &model,
+                &cases[ticket % cases.len()],
+                ticket as u64,
+                0,
+            ));
+        }
+        let mut events = Vec::new();
+        for _ in 0..5 {
+            events.extend(generator.step());
+        }
+        let urgent = GenerateRequest {
+            urgent: true,
+            ..request(&model, &cases[0], 9, 0)
+        };
+        generator.add(urgent);
+        let mut steps = 0;
+        while !events
+            .iter()
+            .any(|event| matches!(event, GenerateEvent::Done { ticket: 9, .. }))
+        {
+            events.extend(generator.step());
+            steps += 1;
+            if !model.pads_rows() {
+                assert_eq!(generator.last_step().sequences, 1, "{fixture}");
+            }
+        }
+        let expected = expected(&model, &cases[0]).len();
+        if !model.pads_rows() {
+            assert!(steps <= expected + 1, "{steps} steps for {expected} tokens");
+        }
+        let answers = finish_after(events, &mut generator);
+        assert_eq!(answers.len(), 5);
+        for (ticket, answer) in answers {
+            let case = &cases[ticket as usize % 9 % cases.len()];
+            assert_eq!(
+                answer.ids(),
+                self::expected(&model, case),
+                "{fixture} {ticket}"
+            );
+        }
+    }
+}
+
+#[test]
 fn end_tokens_can_be_suppressed() {
     for model in both("flat") {
         let ends = model.spec().end_tokens.clone();
@@ -334,7 +385,10 @@ fn a_constraint_holds_and_forced_tokens_need_no_step() {
                     .copied()
                     .max_by(|a, b| logits[*a as usize].total_cmp(&logits[*b as usize]));
                 assert_eq!(Some(token.id), best);
-                let logprob = log_probability(&logits, token.id);
+                // Among those that may come.
+                let allowed: Vec<f32> = place.iter().map(|i| logits[*i as usize]).collect();
+                let at = place.iter().position(|i| *i == token.id).unwrap();
+                let logprob = log_probability(&allowed, at as u32);
                 assert!((token.logprob.unwrap() - logprob).abs() < 1e-4);
             }
             logits = last_row(&feed(&model, &mut sequence, &[token.id], &[]));

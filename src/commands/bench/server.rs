@@ -1,7 +1,7 @@
 //! The workload through a server: what comes back, and how fast.
 
-use super::workload::{items, peak_resident_bytes, prompter, question};
-use crate::error::Result;
+use super::workload::{ICONS, items, peak_resident_bytes, prompter, question};
+use crate::error::{Error, ErrorKind, Result};
 use crate::labeler::remote::{ChatTurn, Chats};
 use crate::settings::{BenchOptions, RemoteOptions};
 use crate::text::for_line;
@@ -12,8 +12,14 @@ use std::time::Instant;
 
 /// The same object as for a model in process; what a server keeps to itself is null.
 pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
+    if options.replay.is_some() {
+        let cause = "--replay repeats answers in this process; a server generates its own";
+        return Err(Error::new(ErrorKind::Usage, cause)
+            .with_hint("leave out --endpoint, or use --new-tokens"));
+    }
+    let icons = options.icons.unwrap_or(ICONS);
     let items = items(options)?;
-    let prompter = prompter(&server.model)?;
+    let prompter = prompter(&server.model, options.prompt.as_deref())?;
     let mut prepared = Vec::with_capacity(items.len());
     for item in &items {
         let (picture, chat) = question(&prompter, item)?;
@@ -28,7 +34,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         seed: 0,
         ignore_eos: true,
     });
-    let turns = turns.cycle().take(options.icons);
+    let turns = turns.cycle().take(icons);
     let chats = Chats::new(server)?;
     for notice in chats.notices() {
         // Nothing is lost where nobody reads it.
@@ -48,7 +54,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         "model": server.model,
         "device": server.endpoints.join(", "),
         "weights": null,
-        "icons": options.icons,
+        "icons": icons,
         "distinct_icons": items.len(),
         "batch_size": server.concurrency,
         "new_tokens": options.new_tokens,
@@ -64,7 +70,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         "prefill_tokens_per_second": null,
         "decode_tokens_per_second": rate(new),
         "seconds_per_step_by_batch": null,
-        "icons_per_minute": rate(60 * options.icons),
+        "icons_per_minute": rate(60 * icons),
         "weight_bytes_per_step": null,
     }))
 }

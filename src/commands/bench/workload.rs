@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon::{self, Picture};
 use crate::prompt::{Chat, Prompter};
-use crate::record::{AttemptSettings, Background, Item};
+use crate::record::{AttemptSettings, Background, ColorHistogram, Item};
 use crate::settings::{
     BenchOptions, EquipmentName, Lang, Mapping, OnlySource, PromptOptions, SourceKind,
     SourceOptions,
@@ -11,8 +11,11 @@ use crate::settings::{
 use crate::source::{self, RowEvent, SourceRow};
 use std::ops::ControlFlow;
 
+/// Icons without `--icons`, where no file says how many.
+pub const ICONS: usize = 32;
+
 /// What `--batch` labels with, as far as it matters for speed.
-const SETTINGS: AttemptSettings = AttemptSettings {
+pub const SETTINGS: AttemptSettings = AttemptSettings {
     strict: false,
     upscale: 2,
     background: Background::White,
@@ -42,7 +45,7 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
         if let RowEvent::Item(SourceRow { item, .. }) = event {
             items.push(item);
         }
-        match items.len() < options.icons {
+        match items.len() < options.icons.unwrap_or(ICONS) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }
@@ -56,14 +59,12 @@ pub fn items(options: &BenchOptions) -> Result<Vec<Item>> {
     }
 }
 
-/// The prompt that `model` is labeled with.
-pub fn prompter(model: &str) -> Result<Prompter> {
+/// The built-in prompt that `model` is labeled with.
+pub fn prompter(model: &str, version: Option<&str>) -> Result<Prompter> {
+    // The built-in model knows no other prompt, and holds no longer one.
+    let default = if model == "demo" { "demo" } else { "v2" };
     Prompter::load(&PromptOptions {
-        // The built-in model knows no other prompt, and holds no longer one.
-        version: match model {
-            "demo" => "demo".to_owned(),
-            _ => "v2".to_owned(),
-        },
+        version: version.unwrap_or(default).to_owned(),
         file: None,
         lang: Lang::Ko,
         with_metadata: true,
@@ -74,6 +75,12 @@ pub fn prompter(model: &str) -> Result<Prompter> {
 
 /// The picture of an item as the model sees it, and the question about it.
 pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
+    let (picture, chat, _) = seen(prompter, item)?;
+    Ok((picture, chat))
+}
+
+/// The same with the colors of the picture.
+pub fn seen(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat, ColorHistogram)> {
     let file = item
         .file
         .as_ref()
@@ -85,6 +92,7 @@ pub fn question(prompter: &Prompter, item: &Item) -> Result<(Picture, Chat)> {
     Ok((
         icon::picture(&icon, SETTINGS.upscale, SETTINGS.background),
         prompter.chat(item, &SETTINGS, Some(&colors), &[]),
+        colors,
     ))
 }
 

@@ -1,10 +1,9 @@
 //! Blind votes between two sets of records, kept in a file that only grows.
 
-use super::Labeled;
 use crate::commands::write_out;
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir::file;
-use crate::record::{Labels, Vote, VoteTally, first_is_a, pairs, turn};
+use crate::record::{ImageLocation, Labels, Record, Vote, VoteTally, first_is_a, pairs, turn};
 use crate::settings::{BlindOptions, CompareOptions};
 use crate::text::{for_line, hex, utc};
 use crate::tui::Exit;
@@ -17,6 +16,12 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+/// A record, with the place of its image where that is known.
+pub(super) struct Labeled {
+    pub record: Record,
+    pub picture: Option<ImageLocation>,
+}
 
 /// A line of the file of votes. Texts are named by their hashes, so that a vote is about these two
 /// texts and no others, whichever set is called A.

@@ -159,6 +159,7 @@ impl Postprocess {
             truncated,
             // The journal knows the other groups and adds `duplicate_label`.
             label_count: 1,
+            retrieved: None,
         };
         record::check(labels, &context)
     }

@@ -100,6 +100,13 @@ impl Worker<'_> {
         self.metrics.stage(stage, None);
     }
 
+    fn begin(&mut self, request: &LabelRequest) {
+        self.in_flight.insert(request.ticket, request.clone());
+        self.metrics.in_flight(self.in_flight.len());
+        self.show_stage();
+        (self.send)(ModelEvent::Started(request.ticket));
+    }
+
     /// Whether `ticket` was in flight: a labeler answers each job once.
     fn end(&mut self, ticket: u64) -> bool {
         let known = self.in_flight.remove(&ticket).is_some();
@@ -119,12 +126,15 @@ impl Jobs for Worker<'_> {
             pull => pull,
         };
         if let Pull::Request(request) = &pull {
-            self.in_flight.insert(request.ticket, (**request).clone());
-            self.metrics.in_flight(self.in_flight.len());
-            self.show_stage();
-            (self.send)(ModelEvent::Started(request.ticket));
+            self.begin(request);
         }
         pull
+    }
+
+    fn pull_urgent(&mut self) -> Option<Box<LabelRequest>> {
+        let request = self.prepared.pull_urgent()?;
+        self.begin(&request);
+        Some(request)
     }
 
     fn cancelled(&self) -> bool {

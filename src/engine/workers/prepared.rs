@@ -4,6 +4,9 @@ use crate::labeler::{LabelRequest, Pull};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+/// As many requests, and no more, are answered ahead of all that are in flight.
+const FEW: usize = 4;
+
 /// Bounded by its user: the coordinator has only so many prepared ahead.
 #[derive(Debug, Default)]
 pub struct PreparedQueue {
@@ -73,6 +76,12 @@ impl PreparedQueue {
         self.lock().cancelled
     }
 
+    /// The next request that a person waits for. Many of them are a batch like any other, which only
+    /// comes first.
+    pub fn pull_urgent(&self) -> Option<Box<LabelRequest>> {
+        self.lock().next_urgent()
+    }
+
     /// The next request for a labeler that has `in_flight` others.
     pub fn pull(&self, wait: bool, in_flight: usize) -> Pull {
         let mut state = self.lock();
@@ -92,6 +101,16 @@ impl PreparedQueue {
 }
 
 impl State {
+    fn next_urgent(&mut self) -> Option<Box<LabelRequest>> {
+        let held = self.cancelled || self.paused || self.alone || !self.suspects.is_empty();
+        let waiting = self.urgent.iter().filter(|request| request.urgent).count();
+        if held || waiting > FEW {
+            return None;
+        }
+        let at = self.urgent.iter().position(|request| request.urgent)?;
+        self.urgent.remove(at)
+    }
+
     fn next(&mut self, in_flight: usize) -> Option<Pull> {
         if self.cancelled {
             return Some(Pull::Cancelled);
@@ -138,6 +157,7 @@ mod tests {
             max_new_tokens: 1,
             sampling: Sampling::GREEDY,
             keep_prompt: false,
+            urgent: false,
         }
     }
 
@@ -158,6 +178,28 @@ mod tests {
         assert!(matches!(queue.pull(true, 2), Pull::Empty));
         queue.close();
         assert!(matches!(queue.pull(false, 2), Pull::Closed));
+    }
+
+    #[test]
+    fn a_few_that_a_person_waits_for_need_no_room() {
+        let queue = PreparedQueue::default();
+        let urgent = |ticket| LabelRequest {
+            urgent: true,
+            ..request(ticket)
+        };
+        queue.push(request(1), true);
+        assert!(queue.pull_urgent().is_none(), "a repair waits its turn");
+        queue.push(urgent(2), true);
+        assert_eq!(queue.pull_urgent().map(|request| request.ticket), Some(2));
+        for ticket in 10..=10 + FEW as u64 {
+            queue.push(urgent(ticket), true);
+        }
+        assert!(queue.pull_urgent().is_none(), "these are a batch");
+        assert_eq!(ticket(queue.pull(true, 1)), Some(1));
+        assert_eq!(ticket(queue.pull(true, 1)), Some(10));
+        assert_eq!(queue.pull_urgent().map(|request| request.ticket), Some(11));
+        queue.pause(true);
+        assert!(queue.pull_urgent().is_none());
     }
 
     #[test]

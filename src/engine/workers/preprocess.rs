@@ -146,6 +146,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
         max_new_tokens: settings.max_new_tokens,
         sampling: sampling(job),
         keep_prompt: job.keep_prompt,
+        urgent: job.purpose == Purpose::Operator,
     };
     Ok(Prepared {
         request,

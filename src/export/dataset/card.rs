@@ -4,7 +4,7 @@ use super::example::{Example, Split};
 use super::formats::format::Format;
 use super::plan::LeftOut;
 use crate::export::audited::Audited;
-use crate::record::{Field, Reason};
+use crate::record::{Field, Reason, RetrievalSummary};
 use crate::settings::DatasetOptions;
 use crate::text::{count, plural};
 use std::collections::BTreeMap;
@@ -85,12 +85,15 @@ pub(super) fn card(
     options: &DatasetOptions,
     format: &dyn Format,
     statistics: &Statistics,
+    retrieval: Option<&RetrievalSummary>,
     left_out: &[LeftOut],
     audit: Option<&Audited>,
 ) -> String {
     let mut text = String::new();
     // Writing to a text cannot fail.
-    let _ = write_card(&mut text, options, format, statistics, left_out, audit);
+    let _ = write_card(
+        &mut text, options, format, statistics, retrieval, left_out, audit,
+    );
     text
 }
 
@@ -99,6 +102,7 @@ fn write_card(
     options: &DatasetOptions,
     format: &dyn Format,
     statistics: &Statistics,
+    retrieval: Option<&RetrievalSummary>,
     left_out: &[LeftOut],
     audit: Option<&Audited>,
 ) -> std::fmt::Result {
@@ -188,6 +192,9 @@ fn write_card(
             "\nNot audited: nobody has judged a random sample of these labels."
         )?,
     }
+    if let Some(retrieval) = retrieval {
+        write_retrieval(text, retrieval)?;
+    }
     let reasons = statistics
         .by_reason
         .iter()
@@ -203,6 +210,44 @@ fn write_card(
         for left in left_out {
             writeln!(text, "- {left}")?;
         }
+    }
+    Ok(())
+}
+
+/// How well the texts find their images, of all committed records of the outdir.
+fn write_retrieval(text: &mut String, retrieval: &RetrievalSummary) -> std::fmt::Result {
+    let by = &retrieval.by;
+    let adapter = by.adapter.as_ref().map_or_else(String::new, |adapter| {
+        format!(" with the adapter `{}`", cell(adapter))
+    });
+    writeln!(
+        text,
+        "\n## Retrieval\n\nThe texts were searched for among {} by `{}`{adapter}, {}.\n",
+        plural(retrieval.images as usize, "image"),
+        cell(&by.retriever),
+        retrieval.at
+    )?;
+    writeln!(
+        text,
+        "| texts | number | recall@1 | recall@5 | recall@10 | MRR |\n|---|---|---|---|---|---|"
+    )?;
+    let rows = [
+        ("labels", retrieval.labels.after),
+        ("labels as first written", retrieval.labels.before),
+        ("queries", retrieval.queries.after),
+        ("queries as first written", retrieval.queries.before),
+    ];
+    for (name, figures) in rows {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        writeln!(
+            text,
+            "| {name} | {} | {} | {} | {} | {:.3} |",
+            count(figures.texts),
+            percent(figures.recall_1),
+            percent(figures.recall_5),
+            percent(figures.recall_10),
+            figures.mrr
+        )?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export::target::{Sink, Target};
 use crate::outdir::{file, sync_folder};
+use crate::platform;
 use crate::text::plural;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
 
@@ -102,9 +102,9 @@ impl Destination {
         let parent = path.parent().unwrap_or(&self.root).to_owned();
         let prefix = format!("{TEMPORARY}{}.", name.replace('/', "-"));
         remove_leftovers(&parent, &prefix);
-        let folder = tempfile::Builder::new()
-            .prefix(&prefix)
-            .permissions(PermissionsExt::from_mode(0o777))
+        let mut builder = tempfile::Builder::new();
+        platform::folder_rights(builder.prefix(&prefix));
+        let folder = builder
             .tempdir_in(&parent)
             .map_err(file("writing in", &parent))?;
         Ok(PendingFolder { folder, path })

@@ -104,7 +104,15 @@ pub fn export_dataset(
         .collect();
     let kept_shards = destination.begin(&plan.digest, &files, options.replace)?;
     let statistics = write(&view, &plan, &splits, format.as_ref(), vocabulary, progress)?;
-    let card = card::card(options, format.as_ref(), &statistics, &plan.left_out, audit);
+    let retrieval = journal.retrieval()?;
+    let card = card::card(
+        options,
+        format.as_ref(),
+        &statistics,
+        retrieval.as_ref(),
+        &plan.left_out,
+        audit,
+    );
     destination.write("README.md", card.as_bytes())?;
     destination.complete(&plan.digest, &files)?;
     Ok(Exported {

@@ -29,6 +29,8 @@ pub struct Entry {
     family: Option<i64>,
     note: Option<String>,
     failure: Option<String>,
+    /// The path of the image that a search by the label finds instead.
+    instead: Option<String>,
     /// Its kind, and its bytes in base64.
     icon: Option<(&'static str, String)>,
 }
@@ -61,8 +63,13 @@ impl Entry {
             family: family.filter(|family| families.contains(family)),
             note: summary.note.clone(),
             failure,
+            instead: None,
             icon: item.file.as_ref().and_then(icon_of),
         }
+    }
+
+    pub fn with_instead(self, instead: Option<String>) -> Self {
+        Self { instead, ..self }
     }
 
     pub fn has_icon(&self) -> bool {

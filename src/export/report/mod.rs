@@ -62,6 +62,7 @@ pub fn write_report(
     families.retain(|_, images| *images > 1);
     tally.families = families.len() as u64;
     tally.records = journal.counts()?.records;
+    tally.found = journal.retrieval()?.map(|retrieval| retrieval.labels.after);
     let figures = plots::figures(&tally, page.audit.as_ref());
     let plots = plots(&tally, page.audit.as_ref(), vocabulary);
     let before = filled(
@@ -103,7 +104,13 @@ pub fn write_report(
         let (item, _) = journal.item(summary.id)?;
         let first = journal.first_text(summary.id)?;
         let failure = failures.remove(&summary.image_path);
+        let instead = match summary.reasons.contains(&Reason::NotFound) {
+            true => journal.retrieved(summary.id)?,
+            false => None,
+        };
+        let instead = instead.and_then(|found| found.label.confused);
         let entry = Entry::of(&summary, &item, first, failure, &shown);
+        let entry = entry.with_instead(instead.map(|other| other.image_path));
         reported.without_icon += usize::from(!entry.has_icon());
         let entry = serde_json::to_string(&entry);
         let entry = entry.context(ErrorKind::Internal, "writing a record of the report")?;

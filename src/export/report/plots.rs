@@ -3,7 +3,7 @@
 
 use super::page::escaped;
 use crate::export::audited::Audited;
-use crate::record::{Field, GroupState, GroupSummary, Vocabulary};
+use crate::record::{Field, Figures, GroupState, GroupSummary, Vocabulary};
 use crate::text::count;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -26,6 +26,8 @@ pub struct Tally {
     reasons: HashMap<&'static str, u64>,
     words: BTreeMap<Field, HashMap<String, u64>>,
     uncertainty: [u64; STEPS],
+    /// How well labels find their images, where that was measured.
+    pub found: Option<Figures>,
 }
 
 impl Tally {
@@ -82,8 +84,13 @@ pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
         ("families of recolored icons", count(tally.families)),
     ];
     figures.extend(audit.map(|audit| ("error rate, by an audit", escaped(&audit.rate))));
+    let found = tally.found.map(|found| {
+        let (one, ten) = (100.0 * found.recall_1, 100.0 * found.recall_10);
+        let value = format!("{one:.1} % / {ten:.1} %");
+        ("labels that find their icon first / in ten", value)
+    });
     let mut out = String::new();
-    for (name, value) in figures {
+    for (name, value) in figures.into_iter().chain(found) {
         // Writing to a text cannot fail.
         let _ = writeln!(out, "<div class=\"figure\"><b>{value}</b>{name}</div>");
     }

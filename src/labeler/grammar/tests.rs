@@ -2,8 +2,8 @@ use super::*;
 use crate::prompt::schema;
 use crate::record::testing::VOCABULARY;
 use crate::record::{
-    self, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RuleContext, SourceType,
-    Vocabulary, to_oklab,
+    self, AnswerForm, ColorHistogram, Field, Labels, QualityFlags, Reason, Record, RuleContext,
+    SourceType, Vocabulary, to_oklab,
 };
 use crate::settings::Lang;
 use llguidance::toktrie::{ApproximateTokEnv, TokRxInfo, TokTrie, TokenizerEnv};
@@ -88,7 +88,14 @@ fn any_answer_obeys_the_schema_in_compact_form() {
     ];
     for name in names {
         for lang in [Lang::Ko, Lang::Both] {
-            let schema = Arc::new(schema(&vocabulary, lang, name, None, true));
+            let schema = Arc::new(schema(
+                AnswerForm::Record,
+                &vocabulary,
+                lang,
+                name,
+                None,
+                true,
+            ));
             let validator = jsonschema::validator_for(&schema).unwrap();
             for _ in 0..3 {
                 let mut grammar = compiler.compile(&schema).unwrap();
@@ -108,7 +115,14 @@ fn keys_are_forced_and_a_finished_answer_only_ends() {
     let vocabulary = Vocabulary::builtin().unwrap();
     let env: TokEnv = ApproximateTokEnv::single_byte_env();
     let mut compiler = GrammarCompiler::new(&env).unwrap();
-    let schema = Arc::new(schema(&vocabulary, Lang::Ko, None, None, true));
+    let schema = Arc::new(schema(
+        AnswerForm::Record,
+        &vocabulary,
+        Lang::Ko,
+        None,
+        None,
+        true,
+    ));
     let mut grammar = compiler.compile(&schema).unwrap();
     let opening: Vec<u8> = grammar
         .forced()
@@ -156,6 +170,7 @@ fn line_of(
         confidence: &confidence,
         truncated,
         label_count: 1,
+        retrieved: None,
     };
     let reasons = record::check(&labels, &context);
     let line = Record {
@@ -189,8 +204,19 @@ fn whatever_the_grammar_lets_through_is_a_lawful_record() {
     let mut compiler = GrammarCompiler::new(&env).unwrap();
     let mut random = StdRng::seed_from_u64(11);
     let name = "별빛 \"모자\" 2";
-    for strict in [false, true] {
-        let schema = Arc::new(schema(&vocabulary, Lang::Both, Some(name), None, strict));
+    let forms = [AnswerForm::Record, AnswerForm::Values];
+    for (form, strict) in forms
+        .into_iter()
+        .flat_map(|form| [(form, false), (form, true)])
+    {
+        let schema = Arc::new(schema(
+            form,
+            &vocabulary,
+            Lang::Both,
+            Some(name),
+            None,
+            strict,
+        ));
         for _ in 0..12 {
             let mut grammar = compiler.compile(&schema).unwrap();
             let text = random_answer(&env, &mut grammar, &mut random);
@@ -220,9 +246,11 @@ fn an_answer_cut_anywhere_is_completed_to_a_lawful_record() {
     let mut compiler = GrammarCompiler::new(&env).unwrap();
     let mut random = StdRng::seed_from_u64(13);
     let name = "별빛 모자";
-    let schema = Arc::new(schema(&vocabulary, Lang::Ko, Some(name), None, false));
-    for _ in 0..40 {
-        let mut grammar = compiler.compile(&schema).unwrap();
+    let of = |form| Arc::new(schema(form, &vocabulary, Lang::Ko, Some(name), None, false));
+    let schemas = [AnswerForm::Record, AnswerForm::Values].map(of);
+    for i in 0..60 {
+        let schema = &schemas[i % 2];
+        let mut grammar = compiler.compile(schema).unwrap();
         let whole = random_answer(&env, &mut grammar, &mut random);
         let at = whole.floor_char_boundary(random.random_range(0..whole.len()));
         let text = record::complete(&whole[..at], Some(name));
@@ -282,10 +310,14 @@ proptest! {
     #[test]
     fn any_text_is_refused_or_makes_a_lawful_record(
         text in babble(),
-        opened in any::<bool>(),
+        opened in 0..3,
         name in "\\PC{0,12}",
     ) {
-        let text = if opened { format!("{{\"label_ko\":\"{text}") } else { text };
+        let text = match opened {
+            0 => text,
+            1 => format!("{{\"label_ko\":\"{text}"),
+            _ => format!("[\"{text}"),
+        };
         for (text, truncated) in [(text.clone(), false), (record::complete(&text, Some(&name)), true)] {
             if let Ok(parsed) = record::parse(&text) {
                 assert_lawful(&line_of(parsed.labels, &text, &name, truncated, vocabulary()).1);
@@ -301,11 +333,12 @@ proptest! {
         name in prop::option::of(prop_oneof!["\\PC{1,30}", "[가-힣A-Z \\[\\](){}.*+?^$\\\\|\"']{1,30}"]),
         lang in prop::sample::select(vec![Lang::Ko, Lang::En, Lang::Both]),
         strict in any::<bool>(),
+        form in prop::sample::select(vec![AnswerForm::Record, AnswerForm::Values]),
         seed in any::<u64>(),
     ) {
         let name = name.map(|name| crate::text::clean_text(&name)).filter(|name| !name.is_empty());
         let env = tokenizer();
-        let schema = Arc::new(schema(vocabulary(), lang, name.as_deref(), None, strict));
+        let schema = Arc::new(schema(form, vocabulary(), lang, name.as_deref(), None, strict));
         let mut grammar = GrammarCompiler::new(&env).unwrap().compile(&schema).unwrap();
         let mut random = StdRng::seed_from_u64(seed);
         let text = random_answer(&env, &mut grammar, &mut random);

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::icon::Picture;
 use crate::labeler::{Answer, LabelRequest};
 use crate::prompt::{Chat, schema};
-use crate::record::{GroupId, Vocabulary};
+use crate::record::{AnswerForm, GroupId, Vocabulary};
 use crate::settings::{Lang, RemoteOptions};
 use crate::vlm::Sampling;
 use serde_json::Value;
@@ -56,6 +56,7 @@ pub fn check(options: &RemoteOptions) -> Result<Vec<EndpointReport>> {
     let http = Http::new(options, &patience)?;
     // The schema of a real record, so that what a server does not support is known before a run.
     let schema = Arc::new(schema(
+        AnswerForm::Record,
         &Vocabulary::builtin()?,
         Lang::Ko,
         Some("별빛 모자"),
@@ -225,6 +226,7 @@ impl Server<'_> {
             max_new_tokens: NEW_TOKENS,
             sampling: Sampling::GREEDY,
             keep_prompt: false,
+            urgent: false,
         };
         let agreement = Agreement { format, logprobs };
         let body = wire::request_body(self.model, &request, png.as_deref(), agreement);

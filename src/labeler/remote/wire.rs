@@ -67,7 +67,7 @@ impl Agreement {
 }
 
 /// Appended to the prompt if no grammar constrains the server.
-const PLAIN: &str = "Answer with the JSON object alone: no markdown, no words before or after it.";
+const PLAIN: &str = "Answer with the JSON alone: no markdown, no words before or after it.";
 
 /// The body of `POST /chat/completions`. Pictures come first, then the text, as the local model
 /// sees them.
@@ -246,6 +246,7 @@ mod tests {
             max_new_tokens: 10,
             sampling,
             keep_prompt: false,
+            urgent: false,
         };
         let body = |sampling| request_body("m", &request(sampling), None, Agreement::default());
         let first = body(Sampling::GREEDY);

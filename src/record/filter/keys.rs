@@ -28,6 +28,8 @@ pub(super) enum Test {
     Value(Field, TextTest),
     Has(Thing),
     Uncertainty(Range),
+    /// How much of a label stands in all others; [`super::select`] knows them.
+    Generic(Range),
     /// What was said of the committed text in an audit, by its name.
     Judged(Vec<&'static str>),
     /// How many values a field has.
@@ -94,6 +96,11 @@ pub fn filter_keys() -> impl Iterator<Item = FilterKey> {
             "uncertainty",
             ">0.5, <0.2, 0.3..0.7",
             "불확실도: >0.5, <0.2, 0.3..0.7",
+        ),
+        own(
+            "generic",
+            "labels that say what others say: >0.3",
+            "남들과 같은 말만 하는 라벨: >0.3",
         ),
         own(
             "source",
@@ -188,15 +195,8 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
             )
         }
         "judged" => verdicts(&value)?,
-        "uncertainty" => {
-            let range = Range::parse(&value, Alone::AtLeast);
-            Test::Uncertainty(range.ok_or_else(|| {
-                said!(
-                    "`{value}` is no range of numbers: >0.5, <0.2, 0.3..0.7",
-                    "`{value}`{은} 숫자 범위가 아닙니다: >0.5, <0.2, 0.3..0.7"
-                )
-            })?)
-        }
+        "uncertainty" => Test::Uncertainty(part(&value)?),
+        "generic" => Test::Generic(part(&value)?),
         key => {
             if let Some(field) = filter_field(key) {
                 return Ok(Test::Value(
@@ -221,6 +221,16 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
                 })?,
             )
         }
+    })
+}
+
+/// A range between 0 and 1.
+fn part(value: &str) -> Result<Range, Said> {
+    Range::parse(value, Alone::AtLeast).ok_or_else(|| {
+        said!(
+            "`{value}` is no range of numbers: >0.5, <0.2, 0.3..0.7",
+            "`{value}`{은} 숫자 범위가 아닙니다: >0.5, <0.2, 0.3..0.7"
+        )
     })
 }
 
@@ -300,7 +310,7 @@ fn verdicts(value: &str) -> Result<Test, Said> {
     Ok(Test::Judged(any))
 }
 
-/// Whether a record passes; words are [`super::select`]'s.
+/// Whether a record passes; what takes more than the record is [`super::select`]'s.
 pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
     let holds = |text: &Option<String>, test: &TextTest| {
         text.as_ref().is_some_and(|text| test.passes(text))
@@ -333,6 +343,7 @@ pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
         Test::Count(field, range) => {
             !summary.labels.label_ko().is_empty() && range.contains(count(*field) as f32)
         }
-        Test::Word(_) => false,
+        // It takes all records to know.
+        Test::Word(_) | Test::Generic(_) => false,
     }
 }

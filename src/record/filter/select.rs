@@ -3,7 +3,7 @@
 use super::keys::{Test, passes};
 use super::query::{Condition, Query};
 use super::text::{LEADS, find};
-use crate::record::{Field, GroupId, GroupSummary};
+use crate::record::{Field, Generic, GroupId, GroupSummary};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::borrow::Borrow;
@@ -51,6 +51,8 @@ struct Checker {
     words: HashMap<String, Word>,
     matcher: Matcher,
     chars: Vec<char>,
+    /// Of the labels of all records, where the filter asks for it.
+    generic: Generic,
 }
 
 struct Word {
@@ -80,17 +82,32 @@ impl Word {
 }
 
 impl Checker {
-    fn new() -> Self {
+    fn new<S: Borrow<GroupSummary>>(all: &[S], query: &Query) -> Self {
+        let labels = all.iter().map(|summary| {
+            let summary = summary.borrow();
+            (summary.labels.label_ko(), summary.name.as_str())
+        });
         Self {
             words: HashMap::new(),
             matcher: Matcher::new(Config::DEFAULT),
             chars: Vec::new(),
+            generic: match asks_for_generic(&query.root) {
+                true => Generic::of(labels),
+                false => Generic::default(),
+            },
         }
     }
 
     fn check(&mut self, condition: &Condition, summary: &GroupSummary) -> Pass {
         match condition {
             Condition::Test(Test::Word(word)) => self.word(word, summary),
+            Condition::Test(Test::Generic(range)) => {
+                let share = self.generic.share(summary.labels.label_ko(), &summary.name);
+                match share.is_some_and(|share| range.contains(share)) {
+                    true => Pass::Exact,
+                    false => Pass::No,
+                }
+            }
             Condition::Test(test) => match passes(test, summary) {
                 true => Pass::Exact,
                 false => Pass::No,
@@ -125,6 +142,7 @@ impl Checker {
             words,
             matcher,
             chars,
+            ..
         } = self;
         let Some(word) = words.get(word) else {
             return Pass::No;
@@ -160,6 +178,14 @@ impl Checker {
     }
 }
 
+fn asks_for_generic(condition: &Condition) -> bool {
+    match condition {
+        Condition::Test(test) => matches!(test, Test::Generic(_)),
+        Condition::Not(inner) => asks_for_generic(inner),
+        Condition::All(all) | Condition::Any(all) => all.iter().any(asks_for_generic),
+    }
+}
+
 /// The current record while it is being edited: it stays in the list, where it was, whatever
 /// becomes of its uncertainty and reasons, until the operator leaves it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -177,7 +203,7 @@ pub fn select<S: Borrow<GroupSummary>>(
     held: Option<HeldRecord>,
 ) -> Vec<u32> {
     let held = |summary: &GroupSummary| held.filter(|held| held.group == summary.id);
-    let mut checker = Checker::new();
+    let mut checker = Checker::new(all, query);
     let mut found: Vec<(bool, u32)> = Vec::new();
     for (place, summary) in all.iter().enumerate() {
         let summary = summary.borrow();

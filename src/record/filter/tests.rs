@@ -52,6 +52,8 @@ fn expressions() {
     assert_eq!(names("tag:\"밤 하늘\""), ["검은 모자"]);
     assert_eq!(names("uncertainty:>0.5"), ["검은 모자"]);
     assert_eq!(names("tag:"), names(""));
+    assert_eq!(names("generic:>0.9"), ["검은 모자"]);
+    assert_eq!(names("generic:<0.1"), ["루비 반지"]);
 }
 
 #[test]

@@ -35,6 +35,7 @@ impl FixFacts {
                 confidence: &self.confidence,
                 truncated: false,
                 label_count: 1 + usize::from(self.is_duplicate),
+                retrieved: None,
             },
             part: self.part.as_deref(),
             others: &self.others,

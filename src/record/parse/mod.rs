@@ -1,16 +1,16 @@
 //! From the text of an answer to labels, and from its tokens to what the model was sure of.
 
+mod answer;
 mod confidence;
 mod reader;
 
+pub use answer::AnswerForm;
 pub use confidence::{Token, confidence};
 
 use super::normalize::split_list;
 use super::{Failure, FailureCode, Field, Labels, Reason};
 use crate::text::clean_text;
 use reader::{Node, Reader, Text};
-use serde::Serialize;
-use serde_json::{Value, json};
 
 /// How many opening braces are tried before an answer is given up.
 const MOST_TRIES: usize = 8;
@@ -30,7 +30,8 @@ pub struct Parsed {
 
 /// Reads an answer. Written under a grammar it is plain JSON; a server without one may have put a
 /// Markdown fence or talk around it, left keys out, or stopped early: what is there is taken. An
-/// answer without a `label_ko` is a failure.
+/// answer without a `label_ko` is a failure. It is an object or, see [`AnswerForm::Values`], an
+/// array.
 pub fn parse(text: &str) -> Result<Parsed, Failure> {
     let Some((node, cut, repaired)) = object(text) else {
         return Err(failure("no JSON object with label_ko", text));
@@ -55,7 +56,18 @@ fn object(text: &str) -> Option<(Node, bool, bool)> {
         let before = !text[..at].trim().is_empty();
         Some((node, reader.cut, reader.repaired || before))
     });
-    tried.next()
+    tried.next().or_else(|| values(text))
+}
+
+/// The first array, as an object. One that was cut has to be all there is.
+fn values(text: &str) -> Option<(Node, bool, bool)> {
+    let at = text.find('[')?;
+    let (Some(Node::List(nodes)), reader) = Reader::read(text, at) else {
+        return None;
+    };
+    let before = !text[..at].trim().is_empty();
+    let node = answer::keyed(nodes, reader.cut && !before, text)?;
+    Some((node, reader.cut, reader.repaired || before))
 }
 
 fn labels(node: &Node) -> Labels {
@@ -85,8 +97,8 @@ fn find(node: &Node, field: Field) -> Option<&Node> {
 
 fn reasons(node: &Node) -> Option<&Node> {
     node.get("quality_flags")
-        .and_then(|flags| flags.get("reasons"))
-        .or_else(|| node.get("reasons"))
+        .and_then(|flags| flags.get(answer::REASONS))
+        .or_else(|| node.get(answer::REASONS))
 }
 
 /// A single text, or the first of a list.
@@ -150,21 +162,7 @@ pub fn complete(text: &str, name: Option<&str>) -> String {
             labels.set(field, None::<String>);
         }
     }
-    let codes: Vec<String> = strings(reasons(&node));
-    let quality_flags = json!({"is_uncertain": !codes.is_empty(), "reasons": codes});
-    json!(Answer {
-        labels,
-        quality_flags
-    })
-    .to_string()
-}
-
-/// What a model writes of a record.
-#[derive(Serialize)]
-struct Answer {
-    #[serde(flatten, serialize_with = "Labels::serialize_fields")]
-    labels: Labels,
-    quality_flags: Value,
+    AnswerForm::Record.write(&labels)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::{Field, Vocabulary};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 const WHOLE: &str = r#"{"label_ko":"붉은 리본이 달린 눈꽃 모자","label_en":null,"tags_ko":["모자","빨간색","리본"],"attributes":{"colors":["red","sky blue"],"theme":["winter"],"material":["fabric"],"vibe":["cute"],"item_type_guess":"hat"},"query_variants_ko":["빨간 모자","리본 모자"],"quality_flags":{"is_uncertain":true,"reasons":["too_small"]}}"#;
 
@@ -179,4 +180,74 @@ proptest! {
         prop_assert_eq!(parsed.labels.values(Field::TagsKo), tags);
         prop_assert!(!parsed.cut && !parsed.repaired);
     }
+}
+
+const VALUES: &str = r#"["붉은 리본이 달린 눈꽃 모자","모자,빨간색, 리본","red,sky blue","winter","fabric","cute","hat","빨간 모자,리본 모자","too_small"]"#;
+
+#[test]
+fn an_answer_of_values_says_the_same() {
+    let of_values = parse(VALUES).unwrap();
+    assert_eq!(of_values, parse(WHOLE).unwrap());
+    let labels = of_values.labels;
+    for form in [AnswerForm::Record, AnswerForm::Values] {
+        for labels in [
+            labels.clone(),
+            labels.clone().with(Field::LabelEn, ["A hat."]),
+        ] {
+            let text = form.write(&labels);
+            assert_eq!(parse(&text).unwrap().labels, labels, "{text}");
+            assert_eq!(complete(&text, None), text);
+        }
+    }
+    let none: [&str; 0] = [];
+    let bare = labels
+        .with(Field::Theme, none)
+        .with(Field::ItemTypeGuess, none);
+    let mut bare = bare;
+    bare.model_reasons.clear();
+    assert_eq!(
+        parse(&AnswerForm::Values.write(&bare)).unwrap().labels,
+        bare
+    );
+}
+
+#[test]
+fn values_in_a_fence_are_read_and_other_arrays_are_no_answer() {
+    let fenced = parse(&format!("Here: ```json\n{VALUES}\n```")).unwrap();
+    assert_eq!(fenced.labels, parse(WHOLE).unwrap().labels);
+    assert!(fenced.repaired);
+    for text in [
+        r#"["모자","리본"]"#,
+        "see [\"모자\",\"리본",
+        "[[\"모자\"]]",
+        "[]",
+    ] {
+        assert!(parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn cut_values_are_completed() {
+    let name = Some("눈꽃 모자");
+    for at in (0..VALUES.len()).filter(|at| VALUES.is_char_boundary(*at)) {
+        let labels = parse(&complete(&VALUES[..at], name)).unwrap().labels;
+        assert!(labels.label_ko().ends_with("눈꽃 모자"), "{labels:?}");
+        for color in labels.values(Field::Colors) {
+            assert!(["red", "sky blue"].contains(&color.as_str()), "{color}");
+        }
+    }
+}
+
+#[test]
+fn the_confidence_of_values_is_that_of_their_tokens() {
+    let sure = |text: &'static str| (text.as_bytes(), Some(-0.01), false);
+    let at = VALUES.find("sky").unwrap();
+    let (before, after) = (&VALUES[..at], &VALUES[at + 3..]);
+    let tokens = [sure(before), (b"sky", Some(-2.0), false), sure(after)];
+    let found = confidence(VALUES, tokens);
+    let of = |field| found.iter().find(|of| of.field == field).unwrap();
+    assert_eq!(of(Field::Colors).weak_words, ["sky blue"]);
+    assert!((of(Field::Colors).weakest - (-2f32).exp()).abs() < 1e-6);
+    assert!(of(Field::Material).weak_words.is_empty());
+    assert!(of(Field::Material).weakest > 0.9);
 }

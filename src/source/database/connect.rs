@@ -1,10 +1,10 @@
 //! Opens a collector's database without leaving a trace beside it.
 
 use crate::error::{Error, Result};
+use crate::platform;
 use crate::source::reading::{absolute, cannot_open, cannot_read};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use rustix::process::{Flock, FlockType, fcntl_getlk};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -33,11 +33,11 @@ enum Way {
 pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
     let way = way(path)?;
     let parameters = match way {
-        Way::Shared => "mode=ro",
-        Way::Immutable => "mode=ro&immutable=1",
+        Way::Shared => "mode=ro".to_owned(),
+        Way::Immutable => "mode=ro&immutable=1".to_owned(),
         // An index in memory needs the database for itself, which a file that is only read cannot
         // be locked for.
-        Way::Log => "mode=ro&vfs=unix-none",
+        Way::Log => format!("mode=ro&vfs={}", platform::WITHOUT_LOCKS),
     };
     let uri = format!("file:{}?{parameters}", percent_encoded(&absolute(path)?));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -113,21 +113,15 @@ pub fn holder(path: &Path) -> String {
     let Some(process) = process else {
         return "another program".to_owned();
     };
-    let name = fs::read_to_string(format!("/proc/{process}/comm"));
-    match name {
-        Ok(name) => format!("{} (process {process})", crate::text::for_line(name.trim())),
-        Err(_) => format!("process {process}"),
+    match platform::process_name(process) {
+        Some(name) => format!("{} (process {process})", crate::text::for_line(name.trim())),
+        None => format!("process {process}"),
     }
 }
 
 /// The process that has locked some of these bytes of a file against writing.
-fn locked_by(file: &Path, (start, length): (u64, u64)) -> Option<i32> {
-    let file = File::open(file).ok()?;
-    let mut asked = Flock::from(FlockType::WriteLock);
-    asked.start = start;
-    asked.length = length;
-    let held = fcntl_getlk(&file, &asked).ok()??;
-    held.pid.map(|pid| pid.as_raw_nonzero().get())
+fn locked_by(file: &Path, bytes: (u64, u64)) -> Option<i32> {
+    platform::locked_by(&File::open(file).ok()?, bytes)
 }
 
 fn percent_encoded(path: &Path) -> String {

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{LOCK, NO_LOCKS, file, open_own};
+use crate::platform;
 use crate::store::tables;
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -34,7 +34,7 @@ impl Lock {
         }
         let holder = Holder {
             pid: std::process::id(),
-            host: host(),
+            host: platform::host_name(),
             since: crate::text::utc(jiff::Timestamp::now()),
         };
         let text = tables::to_json(&holder)?;
@@ -47,10 +47,9 @@ impl Lock {
 
     /// Whether the lock that is held is the one that others find in `outdir`.
     pub fn is_at(&self, outdir: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
         let found = std::fs::metadata(outdir.join(LOCK));
         match (self.file.metadata(), found) {
-            (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
+            (Ok(held), Ok(found)) => platform::file_id(&held) == platform::file_id(&found),
             _ => false,
         }
     }
@@ -104,8 +103,7 @@ impl Drop for Lock {
 }
 
 fn locking(path: &Path, error: io::Error) -> Error {
-    let is_absent = error.kind() == io::ErrorKind::Unsupported
-        || error.raw_os_error() == Some(Errno::NOLCK.raw_os_error());
+    let is_absent = platform::lacks_locks(&error);
     let ours = file("locking", path)(error);
     match is_absent {
         true => ours.with_said_hint(NO_LOCKS),
@@ -133,17 +131,11 @@ fn taken(held: &mut File, outdir: &Path) -> Error {
     .with_hint("wait until it ends or stop it, or choose another --outdir")
 }
 
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::outdir::FAILING;
+    use rustix::io::Errno;
 
     #[test]
     fn a_file_system_without_locks_is_called_one() {

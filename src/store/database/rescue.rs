@@ -2,10 +2,10 @@
 
 use crate::error::Result;
 use crate::outdir::file;
+use crate::platform;
 use crate::text::file_stamp;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Writes a text to a new file beside the journal, or to the one it was written to before.
@@ -52,7 +52,7 @@ pub fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Resu
 pub fn new_file(outdir: &Path, suffix: &str) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".journal-").suffix(suffix);
-    builder.permissions(fs::Permissions::from_mode(0o666));
+    platform::file_rights(&mut builder);
     builder
         .tempfile_in(outdir)
         .map_err(file("writing into", outdir))

@@ -277,6 +277,13 @@ CREATE TABLE judgments (
 );
 CREATE INDEX judgments_by_group ON judgments (group_id, id);
 ",
+    "
+-- Computed by a retriever: whether the texts of a record find its image. Can be rebuilt.
+CREATE TABLE retrieved (
+    group_id INTEGER PRIMARY KEY REFERENCES groups (id),
+    finding  TEXT NOT NULL
+);
+",
 ];
 
 /// Tables of which no row is ever changed or removed, but by a migration.
@@ -298,7 +305,7 @@ pub const CURRENT: [&str; 4] = ["meta", "groups", "paths", "heads"];
 
 /// Tables that are computed from the others and from the images.
 #[cfg(test)]
-pub const COMPUTED: [&str; 3] = ["colors", "drawings", "checks"];
+pub const COMPUTED: [&str; 4] = ["colors", "drawings", "retrieved", "checks"];
 
 /// The `application_id` of a journal; one of before it was set has 0.
 pub const APPLICATION_ID: i64 = 0x4c54_5549;

@@ -1,9 +1,9 @@
 //! What the journal's files looked like after they were last used here.
 
 use crate::outdir::{JOURNAL, JOURNAL_LOGS, is_absent};
-use std::fs::{self, File, Metadata};
+use crate::platform::{self, FileId};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -19,7 +19,7 @@ pub struct FilesOnDisk {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
-    pub id: (u64, u64),
+    pub id: Option<FileId>,
     pub len: u64,
     modified: Option<SystemTime>,
 }
@@ -29,7 +29,7 @@ impl Look {
     pub fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(metadata) => Ok(Some(Self {
-                id: id(&metadata),
+                id: platform::file_id(&metadata),
                 len: metadata.len(),
                 modified: metadata.modified().ok(),
             })),
@@ -37,10 +37,6 @@ impl Look {
             Err(error) => Err(error),
         }
     }
-}
-
-fn id(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }
 
 impl FilesOnDisk {
@@ -79,9 +75,7 @@ impl FilesOnDisk {
 /// Whether a database has its header, and as many pages as that says.
 fn is_whole(database: &File) -> bool {
     let mut header = [0; 100];
-    let read = database
-        .read_exact_at(&mut header, 0)
-        .and_then(|()| database.metadata());
+    let read = platform::read_exact_at(database, &mut header, 0).and_then(|()| database.metadata());
     let Ok(metadata) = read else {
         return false;
     };

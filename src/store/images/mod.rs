@@ -1,12 +1,15 @@
-//! What is measured of images: their colors, and the recolor families of the same drawing.
+//! What is measured of images: their colors, the recolor families of the same drawing, and whether
+//! a retriever finds them.
 
 mod approved;
 mod derived;
 mod family;
+mod retrieved;
 
 pub use approved::{appearance, approved};
 pub use derived::{add_derived, derived_labels};
 pub use family::{Relatives, relatives};
+pub use retrieved::{image_hashes, retrieval, set_retrieved};
 
 use super::checks::check_group;
 use super::errors::doing;

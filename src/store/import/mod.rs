@@ -9,7 +9,7 @@ mod line;
 mod tally;
 
 use super::errors::doing;
-use super::rules::reasons;
+use super::rules::{Observed, reasons};
 use super::tables::drafts::{DraftRow, insert_draft};
 use super::tables::groups::{
     GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
@@ -414,7 +414,8 @@ impl Import<'_> {
             generated_at: record.generated_at.clone(),
         };
         let name_now = read_group(self.db, group)?.item.item_name;
-        let facts = draft.facts(self.vocabulary, &name_now, None);
+        let observed = Observed::default();
+        let facts = draft.facts(self.vocabulary, &name_now, &observed);
         draft.reasons = reasons(&draft.labels, &facts);
         Ok(draft)
     }

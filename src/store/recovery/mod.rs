@@ -24,13 +24,13 @@ use super::import::file_sha256;
 use super::tables::meta;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir::{self, JOURNAL, JOURNAL_LOGS, file, sync_folder};
+use crate::platform;
 use crate::record::Vocabulary;
 use crate::text::file_stamp;
 use replay::{RESCUED, restored_key};
 use rusqlite::Connection;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,9 +86,9 @@ pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let temporary = tempfile::Builder::new()
-        .prefix(STAGING)
-        .permissions(PermissionsExt::from_mode(0o666))
+    let mut builder = tempfile::Builder::new();
+    platform::file_rights(builder.prefix(STAGING));
+    let temporary = builder
         .tempfile_in(folder)
         .map_err(file("writing in", folder))?;
     let mut copy = Connection::open(temporary.path()).map_err(doing(&saving))?;

@@ -1,4 +1,4 @@
-//! `colors`, `drawings` and `checks`, and what the estimate of uncertainty is made from: what is
+//! `colors`, `drawings`, `retrieved` and `checks`, and what the estimate of uncertainty is made from: what is
 //! computed from images, drafts and second opinions. Rebuilt where it is gone, so that the tables it
 //! is computed from are never changed.
 
@@ -8,8 +8,9 @@ use super::groups::read_group;
 use super::{from_json, to_json};
 use crate::error::Result;
 use crate::icon::Drawing;
-use crate::record::{ColorHistogram, GroupId, Origin, Reason, Signal, agreement};
+use crate::record::{ColorHistogram, GroupId, Origin, Reason, Retrieved, Signal, agreement};
 use crate::store::errors::doing;
+use crate::store::rules::Observed;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub fn write_colors(db: &Connection, group: GroupId, colors: &ColorHistogram) -> Result<()> {
@@ -26,6 +27,40 @@ pub fn read_colors(db: &Connection, group: GroupId) -> Result<Option<ColorHistog
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
         .map_err(doing("reading colors"))?;
     text.map(|text| from_json(&text)).transpose()
+}
+
+/// How well its texts find the image of a group, and no others'.
+pub fn write_retrieved(db: &Connection, group: GroupId, retrieved: &Retrieved) -> Result<()> {
+    let text = to_json(retrieved)?;
+    db.prepare_cached("INSERT OR REPLACE INTO retrieved (group_id, finding) VALUES (?1, ?2)")
+        .and_then(|mut insert| insert.execute(params![group.0, text]))
+        .map_err(doing("saving what was found"))?;
+    Ok(())
+}
+
+/// Forgets what was found; the groups that something was known of.
+pub fn clear_retrieved(db: &Connection) -> Result<Vec<GroupId>> {
+    db.prepare_cached("DELETE FROM retrieved RETURNING group_id")
+        .and_then(|mut delete| {
+            let ids = delete.query_map([], |row| row.get(0).map(GroupId))?;
+            ids.collect()
+        })
+        .map_err(doing("saving what was found"))
+}
+
+pub fn read_retrieved(db: &Connection, group: GroupId) -> Result<Option<Retrieved>> {
+    let text: Option<String> = db
+        .prepare_cached("SELECT finding FROM retrieved WHERE group_id = ?1")
+        .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
+        .map_err(doing("reading what was found"))?;
+    text.map(|text| from_json(&text)).transpose()
+}
+
+pub fn read_observed(db: &Connection, group: GroupId) -> Result<Observed> {
+    Ok(Observed {
+        colors: read_colors(db, group)?,
+        retrieved: read_retrieved(db, group)?,
+    })
 }
 
 /// Stores the drawing of a group's image, or that it has none; its family stays as it is.

@@ -39,6 +39,8 @@ pub enum PromptPurpose {
     Reject {
         groups: Vec<GroupId>,
     },
+    /// A text that icons are searched for by; an empty one ends the search.
+    Search,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +110,7 @@ impl TextPrompt {
                 n => words.remove_from_of(words.field(*field), n),
             },
             PromptPurpose::Note => words.note().to_owned(),
+            PromptPurpose::Search => words.search_title().to_owned(),
             PromptPurpose::Reject { groups } => match groups.len() {
                 1 => words.why_reject().to_owned(),
                 n => words.why_reject_these(n),
@@ -124,7 +127,10 @@ impl TextPrompt {
             PromptPurpose::Set { field, .. } if !field.is_list() && field.words().is_some() => {
                 Some(*field)
             }
-            PromptPurpose::Set { .. } | PromptPurpose::Note | PromptPurpose::Reject { .. } => None,
+            PromptPurpose::Set { .. }
+            | PromptPurpose::Note
+            | PromptPurpose::Reject { .. }
+            | PromptPurpose::Search => None,
         }
     }
 
@@ -206,10 +212,14 @@ impl TextPrompt {
     /// Carries out the typed text. Where that fails the prompt stays open, with the reason in a
     /// notice.
     fn submit(&mut self, session: &mut Session) -> Next {
+        let text = self.edit.text().trim().to_owned();
+        if self.purpose == PromptPurpose::Search {
+            session.search(text);
+            return Next::close();
+        }
         if session.refuses_step() {
             return Next::stay();
         }
-        let text = self.edit.text().trim().to_owned();
         let done = match self.purpose.clone() {
             PromptPurpose::Set { field, groups } => {
                 let values = (!text.is_empty()).then_some(text).into_iter().collect();
@@ -248,6 +258,7 @@ impl TextPrompt {
                 false
             }
             PromptPurpose::Reject { groups } => return reject(groups, text, session),
+            PromptPurpose::Search => true,
         };
         match done {
             true => Next::close(),

@@ -1,8 +1,8 @@
 //! What stands on the screen: how far it is, the icon, the texts, the keys.
 
+use super::deck::{Card, Outcome, Question};
 use super::layout::JudgingLayout;
-use super::screen::JudgingScreen;
-use super::{Card, Outcome, Question};
+use super::state::Judging;
 use crate::record::{Field, Labels};
 use crate::text::{count, fit, pad, particles, width, words as words_of};
 use crate::tui::keymap::Key;
@@ -22,7 +22,7 @@ const BAR: usize = 12;
 const NAMES: usize = 9;
 const DIGITS: usize = 2;
 
-pub fn draw(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
+pub fn draw(screen: &Judging, area: Rect, buf: &mut Buffer) {
     if screen.is_too_small() {
         let (width, height) = widgets_layout::LEAST;
         let text = screen.words.too_small(width, height);
@@ -42,7 +42,7 @@ pub fn draw(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
     normalize_wide(buf);
 }
 
-fn header(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
+fn header(screen: &Judging, area: Rect, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     let (judged, all) = (screen.judged(), screen.deck.cards.len());
     let what = match screen.deck.question {
@@ -63,7 +63,7 @@ fn header(screen: &JudgingScreen, area: Rect, buf: &mut Buffer) {
     draw_pieces(&pieces.all, area.y, buf);
 }
 
-fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
+fn draw_card(screen: &Judging, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     if placed.picture.width > 0 {
         let title = fit(
@@ -79,14 +79,11 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
         put(buf, x, placed.picture.y, cells, &title, theme.title());
         icon(screen, card, placed, buf);
     }
-    if screen.is_zoomed() {
+    if screen.zoomed {
         return;
     }
-    for (at, text) in [Some(&card.first), card.second.as_ref()]
-        .into_iter()
-        .enumerate()
-    {
-        let Some(text) = text else { continue };
+    let texts = card.texts().into_iter().flatten();
+    for (at, _) in texts.enumerate() {
         let title = match screen.deck.question {
             _ if screen.asks_field => words.which_field().to_owned(),
             Question::IsRight => words.is_right().to_owned(),
@@ -101,13 +98,13 @@ fn draw_card(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &
         let title = fit(&title, usize::from(area.width.saturating_sub(4)));
         pane(theme, area, placed.borders, &title, screen.asks_field, buf);
         let room = placed.text(at);
-        let rows = rows(screen, card, text, usize::from(room.width));
+        let rows = rows(screen, card, at, usize::from(room.width));
         let all: Vec<Line> = rows.into_iter().map(|(_, line)| line).collect();
         lines(&all, screen.top, room, buf);
     }
 }
 
-fn icon(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
+fn icon(screen: &Judging, card: &Card, placed: &JudgingLayout, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     let room = placed.icon();
     if card.picture.is_none() {
@@ -134,17 +131,17 @@ fn icon(screen: &JudgingScreen, card: &Card, placed: &JudgingLayout, buf: &mut B
     }
 }
 
-/// The lines of a text, each with the field that it is of.
+/// The lines of the first or second text, each with the field that it is of.
 fn rows(
-    screen: &JudgingScreen,
+    screen: &Judging,
     card: &Card,
-    text: &Labels,
+    at: usize,
     cells: usize,
 ) -> Vec<(Option<Field>, Line<'static>)> {
     let (theme, words) = (&screen.theme, screen.words);
-    let other = match std::ptr::eq(text, &raw const card.first) {
-        true => card.second.as_ref(),
-        false => Some(&card.first),
+    let texts = card.texts();
+    let (Some(text), other) = (texts[at], texts[1 - at]) else {
+        return Vec::new();
     };
     // Where names and texts do not fit beside each other, the label goes without its name.
     let names = match (cells >= 34, screen.asks_field) {
@@ -154,7 +151,7 @@ fn rows(
     };
     let mut rows = Vec::new();
     let mut same = Vec::new();
-    for (number, field) in JudgingScreen::fields(card).into_iter().enumerate() {
+    for (number, field) in Judging::fields(card).into_iter().enumerate() {
         let values = text.values(field);
         if other.is_some_and(|other| other.values(field) == values) {
             if !values.is_empty() {
@@ -206,7 +203,7 @@ fn rows(
 
 /// The values of a field; what the other text does not say stands out.
 fn parts(
-    screen: &JudgingScreen,
+    screen: &Judging,
     field: Field,
     values: &[String],
     other: Option<&Labels>,
@@ -249,31 +246,31 @@ fn parts(
 }
 
 /// The field whose lines a click is on.
-pub fn field_at(screen: &JudgingScreen, placed: &JudgingLayout, at: Position) -> Option<Field> {
+pub fn field_at(screen: &Judging, placed: &JudgingLayout, at: Position) -> Option<Field> {
     let room = placed.text(0);
     let card = screen.card().filter(|_| room.contains(at))?;
-    let rows = rows(screen, card, &card.first, usize::from(room.width));
+    let rows = rows(screen, card, 0, usize::from(room.width));
     rows.get(screen.top + usize::from(at.y - room.y))?.0
 }
 
 /// How far the texts can be scrolled.
-pub fn most_scroll(screen: &JudgingScreen) -> usize {
+pub fn most_scroll(screen: &Judging) -> usize {
     let Some(card) = screen.card() else { return 0 };
     let placed = screen.layout();
-    let texts = [Some(&card.first), card.second.as_ref()];
-    let beyond = texts.into_iter().enumerate().filter_map(|(at, text)| {
+    let texts = card.texts().into_iter().flatten();
+    let beyond = texts.enumerate().map(|(at, _)| {
         let room = placed.text(at);
-        let rows = rows(screen, card, text?, usize::from(room.width)).len();
-        Some(rows.saturating_sub(usize::from(room.height)))
+        let rows = rows(screen, card, at, usize::from(room.width)).len();
+        rows.saturating_sub(usize::from(room.height))
     });
-    match screen.is_zoomed() {
+    match screen.zoomed {
         true => 0,
         false => beyond.max().unwrap_or(0),
     }
 }
 
 /// What all judgments have come to.
-fn end(screen: &JudgingScreen, body: Rect, buf: &mut Buffer) {
+fn end(screen: &Judging, body: Rect, buf: &mut Buffer) {
     let (theme, words) = (&screen.theme, screen.words);
     let mut text = match &screen.outcome {
         Some(Outcome::Audit(estimate)) => words.audit_lines(estimate),
@@ -299,7 +296,7 @@ fn end(screen: &JudgingScreen, body: Rect, buf: &mut Buffer) {
 }
 
 /// The keys that work now; each may be clicked.
-pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
+pub fn hint_pieces(screen: &Judging, area: Rect) -> Vec<Piece<Key>> {
     let (theme, words) = (&screen.theme, screen.words);
     let mut line = Pieces::of(area);
     if let Some(notice) = screen.notices.current() {
@@ -315,9 +312,7 @@ pub fn hint_pieces(screen: &JudgingScreen, area: Rect) -> Vec<Piece<Key>> {
     if screen.card().is_none() {
         keys.push(("Enter", words.leaves()));
     } else if screen.asks_field {
-        let fields = screen
-            .card()
-            .map_or(0, |card| JudgingScreen::fields(card).len());
+        let fields = screen.card().map_or(0, |card| Judging::fields(card).len());
         line.add(&format!("1-{fields} "), theme.key(), None);
         line.add(words.the_wrong_field(), theme.dim(), None);
         line.x += 2;

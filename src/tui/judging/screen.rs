@@ -1,18 +1,15 @@
-//! The state of the screen: which card is shown, what was chosen, what keys and clicks do.
+//! What keys and clicks do, and when a key may judge.
 
+use super::deck::{Ballot, Choice, Deck, Question};
 use super::draw;
-use super::layout::{JudgingLayout, Shown, layout};
-use super::{Ballot, Card, Choice, Deck, Outcome, Question};
-use crate::record::Field;
+use super::state::Judging;
 use crate::settings::PictureChoice;
 use crate::text::for_screen;
 use crate::tui::keymap::Key;
 use crate::tui::message::{Effect, Message};
-use crate::tui::notices::Notices;
-use crate::tui::picture::{PictureKey, PictureRequest, Pictures};
+use crate::tui::picture::{PictureRequest, Pictures};
 use crate::tui::terminal::Application;
 use crate::tui::theme::Theme;
-use crate::tui::widgets::layout as widgets_layout;
 use crate::tui::widgets::press_at;
 use crate::wording::Words;
 use crossterm::event::{
@@ -25,29 +22,11 @@ use ratatui::layout::{Position, Rect, Size};
 const AHEAD: usize = 3;
 
 pub struct JudgingScreen<'a> {
-    pub(super) deck: Deck,
+    state: Judging,
     ballot: &'a mut dyn Ballot,
-    pub(super) words: Words,
-    pub(super) theme: Theme,
-    size: Size,
-    pub(super) pictures: Pictures,
-    pub(super) notices: Notices,
-    /// What was chosen for each card.
-    chosen: Vec<Option<Choice>>,
-    /// The cards that were judged, in the order of time.
-    history: Vec<usize>,
-    /// The card that is shown; `None` where all are judged.
-    at: Option<usize>,
-    /// The field that is wrong is being asked for.
-    pub(super) asks_field: bool,
-    zoomed: bool,
-    /// The first line of the texts on screen.
-    pub(super) top: usize,
     frames: u64,
     /// The frame with which all of the card was on the screen: no key from before judges it.
     seen: Option<u64>,
-    /// What the judgments come to, once all are there.
-    pub(super) outcome: Option<Outcome>,
     effects: Vec<Effect>,
 }
 
@@ -64,115 +43,47 @@ impl<'a> JudgingScreen<'a> {
         if pictures == PictureChoice::None {
             shown.turn_off();
         }
-        let mut chosen = vec![None; deck.cards.len()];
-        for (card, choice) in &deck.judged {
-            chosen[*card] = Some(*choice);
-        }
-        let history = deck.judged.iter().map(|(card, _)| *card).collect();
         let mut screen = Self {
-            deck,
+            state: Judging::new(size, theme, words, shown, deck),
             ballot,
-            words,
-            theme,
-            size,
-            pictures: shown,
-            notices: Notices::default(),
-            chosen,
-            history,
-            at: None,
-            asks_field: false,
-            zoomed: false,
-            top: 0,
             frames: 0,
             seen: None,
-            outcome: None,
             effects: Vec::new(),
         };
         screen.go_on();
         screen
     }
 
-    pub(super) fn card(&self) -> Option<&Card> {
-        self.deck.cards.get(self.at?)
-    }
-
-    /// How many cards are judged.
-    pub(super) fn judged(&self) -> usize {
-        self.chosen.iter().flatten().count()
-    }
-
-    pub(super) fn can_go_back(&self) -> bool {
-        !self.history.is_empty()
-    }
-
-    pub(super) fn is_zoomed(&self) -> bool {
-        self.zoomed
-    }
-
-    pub(super) fn is_too_small(&self) -> bool {
-        let (width, height) = widgets_layout::LEAST;
-        self.size.width < width || self.size.height < height
-    }
-
-    pub(super) fn layout(&self) -> JudgingLayout {
-        let shown = Shown {
-            two_texts: self.deck.question == Question::WhichIsBetter,
-            pictures: !self.pictures.are_off(),
-            zoomed: self.zoomed,
-        };
-        layout(Rect::from(self.size), shown)
-    }
-
-    /// The fields that are shown of a card, in the order of their digits.
-    pub(super) fn fields(card: &Card) -> Vec<Field> {
-        let texts = [Some(&card.first), card.second.as_ref()];
-        let has_any = |field: &Field| {
-            let mut texts = texts.into_iter().flatten();
-            *field != Field::LabelEn || texts.any(|text| !text.values(*field).is_empty())
-        };
-        let fields = Field::ALL.iter().copied();
-        fields.filter(has_any).collect()
-    }
-
-    pub(super) fn picture_key(&self, card: usize) -> PictureKey {
-        self.pictures.plain_key(card, self.layout().icon())
-    }
-
-    /// The icon of the shown card.
-    pub(super) fn shown_picture(&self) -> Option<PictureKey> {
-        Some(self.picture_key(self.at?))
-    }
-
     /// Goes to the next card that is not judged, or to the end.
     fn go_on(&mut self) {
-        let next = self.chosen.iter().position(Option::is_none);
+        let next = self.state.chosen.iter().position(Option::is_none);
         self.show(next);
     }
 
     fn show(&mut self, card: Option<usize>) {
-        self.at = card;
-        self.asks_field = false;
-        self.top = 0;
+        self.state.at = card;
+        self.state.asks_field = false;
+        self.state.top = 0;
         self.seen = None;
-        self.outcome = None;
+        self.state.outcome = None;
         if card.is_none() {
             match self.ballot.outcome() {
-                Ok(outcome) => self.outcome = outcome,
-                Err(error) => self.notices.warn(self.words.cause(&error)),
+                Ok(outcome) => self.state.outcome = outcome,
+                Err(error) => self.state.notices.warn(self.state.words.cause(&error)),
             }
         }
     }
 
     fn choose(&mut self, choice: Choice, frames: u64) {
-        let Some(card) = self.at else { return };
+        let Some(card) = self.state.at else { return };
         if self.seen.is_none_or(|seen| frames < seen) {
-            return self.notices.notify(self.words.not_seen_yet());
+            return self.state.notices.notify(self.state.words.not_seen_yet());
         }
         match self.ballot.cast(card, Some(choice)) {
             Ok(()) => {
-                self.chosen[card] = Some(choice);
-                self.history.push(card);
-                self.notices.dismiss();
+                self.state.chosen[card] = Some(choice);
+                self.state.history.push(card);
+                self.state.notices.dismiss();
                 self.go_on();
             }
             Err(error) => self.not_saved(&error),
@@ -181,14 +92,17 @@ impl<'a> JudgingScreen<'a> {
 
     /// Takes the newest judgment back, and shows its card.
     fn go_back(&mut self) {
-        let Some(&card) = self.history.last() else {
-            return self.notices.notify(self.words.nothing_to_take_back());
+        let Some(&card) = self.state.history.last() else {
+            return self
+                .state
+                .notices
+                .notify(self.state.words.nothing_to_take_back());
         };
         match self.ballot.cast(card, None) {
             Ok(()) => {
-                self.history.pop();
-                self.chosen[card] = None;
-                self.notices.notify(self.words.taken_back());
+                self.state.history.pop();
+                self.state.chosen[card] = None;
+                self.state.notices.notify(self.state.words.taken_back());
                 self.show(Some(card));
             }
             Err(error) => self.not_saved(&error),
@@ -196,8 +110,10 @@ impl<'a> JudgingScreen<'a> {
     }
 
     fn not_saved(&mut self, error: &crate::error::Error) {
-        let cause = self.words.cause(error);
-        self.notices.warn(self.words.judgment_not_saved(cause));
+        let cause = self.state.words.cause(error);
+        self.state
+            .notices
+            .warn(self.state.words.judgment_not_saved(cause));
     }
 
     fn key(&mut self, event: &KeyEvent, frames: u64) {
@@ -214,15 +130,17 @@ impl<'a> JudgingScreen<'a> {
             KeyCode::Char('l') if control => self.effects.push(Effect::Redraw),
             _ if !key.modifiers.is_empty() => {}
             KeyCode::Char('q') => self.effects.push(Effect::Quit),
-            _ if self.is_too_small() => {}
-            KeyCode::Esc if self.asks_field => self.asks_field = false,
-            KeyCode::Esc => self.zoomed = false,
-            KeyCode::Backspace | KeyCode::Char('u') if self.asks_field => self.asks_field = false,
+            _ if self.state.is_too_small() => {}
+            KeyCode::Esc if self.state.asks_field => self.state.asks_field = false,
+            KeyCode::Esc => self.state.zoomed = false,
+            KeyCode::Backspace | KeyCode::Char('u') if self.state.asks_field => {
+                self.state.asks_field = false
+            }
             KeyCode::Backspace | KeyCode::Char('u') => self.go_back(),
-            KeyCode::Enter if self.at.is_none() => self.effects.push(Effect::Quit),
-            KeyCode::Char('z') if self.at.is_some() => self.zoomed = !self.zoomed,
-            KeyCode::Char('b') if self.at.is_some() => {
-                self.pictures.next_backdrop();
+            KeyCode::Enter if self.state.at.is_none() => self.effects.push(Effect::Quit),
+            KeyCode::Char('z') if self.state.at.is_some() => self.state.zoomed = !self.state.zoomed,
+            KeyCode::Char('b') if self.state.at.is_some() => {
+                self.state.pictures.next_backdrop();
             }
             KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
             KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
@@ -236,25 +154,25 @@ impl<'a> JudgingScreen<'a> {
     }
 
     fn scroll(&mut self, lines: isize) {
-        let most = draw::most_scroll(self);
-        self.top = self.top.saturating_add_signed(lines).min(most);
+        let most = draw::most_scroll(&self.state);
+        self.state.top = self.state.top.saturating_add_signed(lines).min(most);
     }
 
     fn digit(&mut self, digit: usize, frames: u64) {
-        if self.asks_field {
-            let fields = self.card().map(Self::fields).unwrap_or_default();
+        if self.state.asks_field {
+            let fields = self.state.card().map(Judging::fields).unwrap_or_default();
             if let Some(field) = digit.checked_sub(1).and_then(|at| fields.get(at)) {
                 self.choose(Choice::Field(*field), frames);
             }
             return;
         }
-        match (digit, self.deck.question) {
+        match (digit, self.state.deck.question) {
             (1, _) => self.choose(Choice::One, frames),
             (2, Question::WhichIsBetter) => self.choose(Choice::Two, frames),
-            (2, Question::IsRight) if self.at.is_some() => {
+            (2, Question::IsRight) if self.state.at.is_some() => {
                 // Where the fields are to be seen.
-                self.zoomed = false;
-                self.asks_field = true;
+                self.state.zoomed = false;
+                self.state.asks_field = true;
             }
             (0, _) => self.choose(Choice::Neither, frames),
             _ => {}
@@ -263,31 +181,31 @@ impl<'a> JudgingScreen<'a> {
 
     fn mouse(&mut self, mouse: &MouseEvent, frames: u64) {
         match mouse.kind {
-            _ if self.is_too_small() => return,
+            _ if self.state.is_too_small() => return,
             MouseEventKind::Down(MouseButton::Left) => {}
             MouseEventKind::ScrollDown => return self.scroll(1),
             MouseEventKind::ScrollUp => return self.scroll(-1),
             _ => return,
         }
         let at = Position::new(mouse.column, mouse.row);
-        let placed = self.layout();
+        let placed = self.state.layout();
         if placed.frame.hints.contains(at) {
-            let pieces = draw::hint_pieces(self, placed.frame.hints);
+            let pieces = draw::hint_pieces(&self.state, placed.frame.hints);
             if let Some(key) = press_at(&pieces, at.x) {
                 self.one_key(key, frames);
             }
             return;
         }
-        if self.at.is_none() {
+        if self.state.at.is_none() {
             return;
         }
         if placed.picture.contains(at) {
-            self.zoomed = !self.zoomed;
-        } else if self.asks_field {
-            if let Some(field) = draw::field_at(self, &placed, at) {
+            self.state.zoomed = !self.state.zoomed;
+        } else if self.state.asks_field {
+            if let Some(field) = draw::field_at(&self.state, &placed, at) {
                 self.choose(Choice::Field(field), frames);
             }
-        } else if self.deck.question == Question::WhichIsBetter {
+        } else if self.state.deck.question == Question::WhichIsBetter {
             let choices = [Choice::One, Choice::Two].into_iter();
             let pressed = choices
                 .zip(placed.texts)
@@ -297,18 +215,11 @@ impl<'a> JudgingScreen<'a> {
             }
         }
     }
-
-    /// Whether all of the card that can be shown is there to be drawn.
-    fn is_complete(&self) -> bool {
-        let has_picture = self.card().is_some_and(|card| card.picture.is_some());
-        let loaded = self.shown_picture().and_then(|key| self.pictures.get(&key));
-        self.at.is_some() && (!has_picture || self.pictures.are_off() || loaded.is_some())
-    }
 }
 
 impl Application for JudgingScreen<'_> {
     fn size(&self) -> Size {
-        self.size
+        self.state.size
     }
 
     fn update(&mut self, message: Message) -> Vec<Effect> {
@@ -318,13 +229,13 @@ impl Application for JudgingScreen<'_> {
             }
             Message::Mouse(mouse, frames) => self.mouse(&mouse, frames),
             Message::Resize(size) => {
-                self.size = size;
-                self.top = 0;
-                self.pictures.clear();
+                self.state.size = size;
+                self.state.top = 0;
+                self.state.pictures.clear();
             }
-            Message::Picture(picture) => self.pictures.insert(picture),
-            Message::Pixels(fine) => self.pictures.set_fine(fine),
-            Message::Ground(ground) => self.theme.ground = ground,
+            Message::Picture(picture) => self.state.pictures.insert(picture),
+            Message::Pixels(fine) => self.state.pictures.set_fine(fine),
+            Message::Ground(ground) => self.state.theme.ground = ground,
             Message::Resumed => self.effects.push(Effect::Redraw),
             Message::Terminate => self.effects.push(Effect::Quit),
             Message::Key(..)
@@ -337,21 +248,22 @@ impl Application for JudgingScreen<'_> {
     }
 
     fn prepare_frame(&mut self) -> Vec<Effect> {
-        let Some(at) = self.at else {
+        let Some(at) = self.state.at else {
             return std::mem::take(&mut self.effects);
         };
-        let left = (0..self.deck.cards.len()).filter(|card| self.chosen[*card].is_none());
+        let left =
+            (0..self.state.deck.cards.len()).filter(|card| self.state.chosen[*card].is_none());
         let ahead = left.filter(|card| *card != at).take(AHEAD);
         let request = |card: usize| {
             Some(PictureRequest {
-                file: self.deck.cards[card].picture.clone()?,
-                key: self.picture_key(card),
+                file: self.state.deck.cards[card].picture.clone()?,
+                key: self.state.picture_key(card),
             })
         };
         let wanted = std::iter::once(at).chain(ahead).filter_map(request);
         let wanted: Vec<PictureRequest> = wanted.collect();
-        if !self.is_too_small()
-            && let Some(missing) = self.pictures.missing(wanted)
+        if !self.state.is_too_small()
+            && let Some(missing) = self.state.pictures.missing(wanted)
         {
             self.effects.push(Effect::Pictures(missing));
         }
@@ -359,7 +271,7 @@ impl Application for JudgingScreen<'_> {
     }
 
     fn draw(&self, area: Rect, buf: &mut Buffer) {
-        draw::draw(self, area, buf);
+        draw::draw(&self.state, area, buf);
     }
 
     fn frames(&self) -> u64 {
@@ -368,20 +280,23 @@ impl Application for JudgingScreen<'_> {
 
     fn drawn(&mut self) {
         self.frames += 1;
-        if !self.is_too_small() && self.is_complete() {
+        if !self.state.is_too_small() && self.state.is_complete() {
             self.seen.get_or_insert(self.frames);
         }
     }
 
     fn title(&self) -> String {
-        let left = self.deck.cards.len() - self.judged();
-        let title = self.words.judging_window(left, &self.deck.about);
+        let left = self.state.deck.cards.len() - self.state.judged();
+        let title = self
+            .state
+            .words
+            .judging_window(left, &self.state.deck.about);
         for_screen(&title).into_owned()
     }
 
     fn cursor(&self) -> Option<Position> {
-        let text = self.layout().text(0);
-        (!self.is_too_small()).then(|| text.as_position())
+        let text = self.state.layout().text(0);
+        (!self.state.is_too_small()).then(|| text.as_position())
     }
 
     fn has_ended(&self) -> bool {

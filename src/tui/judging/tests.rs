@@ -3,6 +3,7 @@
 use super::screen::JudgingScreen;
 use super::*;
 use crate::error::{Error, ErrorKind};
+use crate::record::{AuditEstimate, Field, Labels};
 use crate::record::{Candidate, GroupId, Judgment, SourceType, Stratum, Verdict};
 use crate::settings::PictureChoice;
 use crate::text::Language;

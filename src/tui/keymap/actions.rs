@@ -236,6 +236,9 @@ actions! {
         Failed "failed"
             "failed" / "실패"
             "Show what has failed" / "실패한 것을 보입니다",
+        Search "search"
+            "search" / "검색"
+            "Order the queue by how like a text the icons are (needs `labeler-tui retrieval`)" / "글과 비슷한 아이콘부터 대기열에 놓습니다(`labeler-tui retrieval`이 필요합니다)",
         FoldFamilies "fold-families"
             "fold" / "묶기"
             "Show one row of each recolor family, or all rows" / "색만 다른 계열을 한 줄로 묶거나, 모든 줄을 보입니다",

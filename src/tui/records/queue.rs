@@ -4,6 +4,8 @@ use super::{Records, Task};
 use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort, Views};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::text::Said;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub struct Queue {
@@ -17,6 +19,8 @@ pub struct Queue {
     /// The part of the filter that was not understood.
     wrong: Option<Said>,
     sort: Sort,
+    /// The order of a search, in the place of the other one.
+    found: Option<Found>,
     /// Of each recolor family only the first row is shown.
     folded: bool,
     /// The current record as it was when the cursor came to it.
@@ -26,6 +30,14 @@ pub struct Queue {
     /// The rows do not yet show what the filter asks for.
     stale: bool,
     in_work: bool,
+}
+
+/// What a search has found.
+#[derive(Debug)]
+struct Found {
+    text: String,
+    /// The place of each image.
+    places: Arc<HashMap<GroupId, u32>>,
 }
 
 impl Default for Queue {
@@ -38,6 +50,7 @@ impl Default for Queue {
             filter: NEEDS_REVIEW.to_owned(),
             wrong: None,
             sort: Sort::default(),
+            found: None,
             folded: false,
             held: None,
             number: 0,
@@ -74,6 +87,24 @@ impl Queue {
 
     pub fn sort(&self) -> Sort {
         self.sort
+    }
+
+    /// The text that it is ordered by the likeness to.
+    pub fn searched(&self) -> Option<&str> {
+        self.found.as_ref().map(|found| found.text.as_str())
+    }
+
+    /// Orders it by a search, the most like first and under the cursor, until the next
+    /// [`Self::set_sort`].
+    pub fn set_found(&mut self, text: String, groups: Vec<GroupId>) {
+        self.sought = groups.first().copied();
+        let places = groups.into_iter().zip(0..).collect();
+        self.found = Some(Found {
+            text,
+            places: Arc::new(places),
+        });
+        self.stale = true;
+        self.held = None;
     }
 
     pub fn row<'a>(&self, row: usize, records: &'a Records) -> Option<&'a GroupSummary> {
@@ -168,6 +199,7 @@ impl Queue {
 
     pub fn set_sort(&mut self, sort: Sort) {
         self.sort = sort;
+        self.found = None;
         self.stale = true;
         self.held = None;
     }
@@ -206,6 +238,7 @@ impl Queue {
             all: records.groups().snapshot(),
             query,
             sort: self.sort,
+            found: self.found.as_ref().map(|found| Arc::clone(&found.places)),
             folded: self.folded,
             held: self.held_edit(records),
         })

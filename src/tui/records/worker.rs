@@ -21,6 +21,8 @@ pub enum Task {
         all: Snapshot,
         query: Query,
         sort: Sort,
+        /// The places of a search, which go before the order.
+        found: Option<Arc<HashMap<GroupId, u32>>>,
         /// Of each recolor family only the first row is left.
         folded: bool,
         held: Option<HeldRecord>,
@@ -88,10 +90,15 @@ impl Task {
                 all,
                 query,
                 sort,
+                found,
                 folded,
                 held,
             } => {
                 let mut rows = select(&all, &query, sort, held);
+                if let Some(found) = found {
+                    let place = |row: &u32| found.get(&all[*row as usize].id).copied();
+                    rows.sort_by_key(|row| place(row).unwrap_or(u32::MAX));
+                }
                 if folded {
                     fold(&mut rows, &all, held);
                 }

@@ -1,8 +1,8 @@
 //! What stands beside the picture of a record, where there is room: the other icons of its drawing,
-//! and the committed records about the icons most like it.
+//! the one that a search finds instead, and the committed records about the icons most like it.
 
 use super::View;
-use crate::record::GroupId;
+use crate::record::{GroupId, Neighbor};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
@@ -21,16 +21,22 @@ pub struct Beside {
     pub text: Rect,
     /// A tile each, with a cell for a sign; a line for a title is above the first.
     siblings: Vec<Rect>,
+    /// A tile with its name and label; a line for a title is above it.
+    confused: Option<Rect>,
     /// A tile each, with its name and label; a line for a title is above the first.
     neighbors: Vec<Rect>,
 }
 
 impl Beside {
     pub fn new(text: Rect, session: &Session) -> Self {
-        Self::split(text, session.siblings().len(), session.neighbors().len())
+        let confused = session
+            .detail()
+            .is_some_and(|detail| detail.confused.is_some());
+        let siblings = session.siblings().len();
+        Self::split(text, siblings, confused, session.neighbors().len())
     }
 
-    fn split(text: Rect, siblings: usize, neighbors: usize) -> Self {
+    fn split(text: Rect, siblings: usize, confused: bool, neighbors: usize) -> Self {
         let height = TILE.height;
         let columns = text.width / (TILE.width + 2);
         let mut free = text.height.saturating_sub(DESCRIBED);
@@ -44,9 +50,10 @@ impl Beside {
             0 => 0,
             columns => siblings.div_ceil(usize::from(columns)),
         };
+        let (confused_lines, of_confused) = lines_of(usize::from(confused));
         let (sibling_lines, of_siblings) = lines_of(rows);
         let (neighbor_lines, of_neighbors) = lines_of(neighbors);
-        let rest = text.height - of_siblings - of_neighbors;
+        let rest = text.height - of_confused - of_siblings - of_neighbors;
         let row = |from: u16, line: u16| Rect {
             y: text.y + from + 1 + line * height,
             height,
@@ -56,16 +63,17 @@ impl Beside {
             (0..columns).map(move |column| Rect {
                 x: text.x + column * (TILE.width + 2),
                 width: TILE.width + 2,
-                ..row(rest, line)
+                ..row(rest + of_confused, line)
             })
         });
-        let below = rest + of_siblings;
+        let below = rest + of_confused + of_siblings;
         Self {
             text: Rect {
                 height: rest,
                 ..text
             },
             siblings: tiles.take(siblings).collect(),
+            confused: (confused_lines > 0).then(|| row(rest, 0)),
             neighbors: (0..neighbor_lines).map(|line| row(below, line)).collect(),
         }
     }
@@ -77,13 +85,25 @@ impl Beside {
         }
         let siblings = session.siblings().into_iter().take(self.siblings.len());
         let neighbors = session.neighbors().into_iter().take(self.neighbors.len());
-        let ids: Vec<GroupId> = siblings.chain(neighbors).collect();
+        let confused = session.detail().and_then(|detail| detail.confused.as_ref());
+        let confused = confused.filter(|_| self.confused.is_some());
+        let confused = confused.map(|other| other.group);
+        let ids: Vec<GroupId> = siblings.chain(confused).chain(neighbors).collect();
         session.tiles_of(&ids, TILE)
     }
 
     pub fn draw(&self, view: &View<'_>, buf: &mut Buffer) {
         self.draw_siblings(view, buf);
-        self.draw_neighbors(view, buf);
+        let Some(detail) = view.session.detail() else {
+            return;
+        };
+        let words = view.session.words;
+        if let (Some(room), Some(other)) = (self.confused, &detail.confused) {
+            let others = std::slice::from_ref(other);
+            draw_records(view, words.found_instead(), &[room], others, buf);
+        }
+        let title = words.nearest_committed();
+        draw_records(view, title, &self.neighbors, &detail.neighbors, buf);
     }
 
     /// The other icons of the drawing, each with the sign of its state: small pictures where the
@@ -115,26 +135,32 @@ impl Beside {
             put(buf, x, room.y, 1, sign(member.state), state);
         }
     }
+}
 
-    fn draw_neighbors(&self, view: &View<'_>, buf: &mut Buffer) {
-        let (Some(first), Some(detail)) = (self.neighbors.first(), view.session.detail()) else {
-            return;
-        };
-        let theme = &view.session.theme;
-        let title = view.session.words.nearest_committed();
-        put(buf, first.x, first.y - 1, first.width, title, theme.dim());
-        let indent = match view.session.pictures.are_fine() {
-            true => TILE.width + 1,
-            false => 0,
-        };
-        for (room, near) in self.neighbors.iter().zip(&detail.neighbors) {
-            if indent > 0 {
-                tile(view, near.group, *room, buf);
-            }
-            let (x, left) = (room.x + indent, room.width.saturating_sub(indent));
-            put(buf, x, room.y, left, &near.item_name, theme.text());
-            put(buf, x, room.y + 1, left, &near.label, theme.dim());
+/// Other records, each with its picture, name and label, under a title.
+fn draw_records(
+    view: &View<'_>,
+    title: &str,
+    rooms: &[Rect],
+    records: &[Neighbor],
+    buf: &mut Buffer,
+) {
+    let Some(first) = rooms.first() else {
+        return;
+    };
+    let theme = &view.session.theme;
+    put(buf, first.x, first.y - 1, first.width, title, theme.dim());
+    let indent = match view.session.pictures.are_fine() {
+        true => TILE.width + 1,
+        false => 0,
+    };
+    for (room, record) in rooms.iter().zip(records) {
+        if indent > 0 {
+            tile(view, record.group, *room, buf);
         }
+        let (x, left) = (room.x + indent, room.width.saturating_sub(indent));
+        put(buf, x, room.y, left, &record.item_name, theme.text());
+        put(buf, x, room.y + 1, left, &record.label, theme.dim());
     }
 }
 
@@ -153,15 +179,19 @@ mod tests {
     #[test]
     fn the_description_comes_first_then_the_family_then_the_neighbors() {
         let text = Rect::new(50, 3, 30, 30);
-        let all = Beside::split(text, 7, 6);
+        let all = Beside::split(text, 7, false, 6);
         assert_eq!(all.siblings.len(), 7);
         assert_eq!(all.siblings[4].y, all.siblings[5].y - 2);
         assert_eq!(all.neighbors.len(), 6);
         assert_eq!(all.neighbors[0].y, all.siblings[6].bottom() + 1);
         assert_eq!(all.neighbors[5].bottom(), text.bottom());
-        let small = Beside::split(Rect { height: 14, ..text }, 7, 6);
+        let small = Beside::split(Rect { height: 14, ..text }, 7, false, 6);
         assert_eq!((small.siblings.len(), small.neighbors.len()), (7, 0));
-        let none = Beside::split(Rect { height: 8, ..text }, 7, 6);
+        let with = Beside::split(text, 7, true, 6);
+        let confused = with.confused.unwrap();
+        assert_eq!(confused.y, with.text.bottom() + 1);
+        assert_eq!(with.siblings[0].y, confused.bottom() + 1);
+        let none = Beside::split(Rect { height: 8, ..text }, 7, true, 6);
         assert_eq!(none.text.height, 8);
         assert!(none.siblings.is_empty() && none.neighbors.is_empty());
     }

@@ -2,6 +2,7 @@
 
 use super::application::Application;
 use super::keyboard::Continued;
+use crate::platform;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -13,8 +14,7 @@ use crossterm::{cursor, execute, terminal};
 use ratatui::backend::{Backend as _, ClearType, CrosstermBackend};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Terminal, TerminalOptions, Viewport};
-use rustix::termios::{self, OptionalActions};
-use std::io::{Stdout, Write as _, stdin, stdout};
+use std::io::{Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -160,7 +160,7 @@ fn restore_on_panic(log: Option<PathBuf>) {
 pub fn suspend(continued: &Continued) -> std::io::Result<()> {
     leave()?;
     continued.take();
-    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
+    platform::stop()?;
     // Without a shell that could continue it, the process was not stopped at all.
     let end = Instant::now() + STOPPED;
     while !continued.take() && Instant::now() < end {
@@ -172,9 +172,7 @@ pub fn suspend(continued: &Continued) -> std::io::Result<()> {
 /// Takes the terminal again after a stop that came from outside: it may be in another mode than
 /// crossterm assumes.
 pub fn resume() -> std::io::Result<()> {
-    let mut mode = termios::tcgetattr(stdin())?;
-    mode.make_raw();
-    termios::tcsetattr(stdin(), OptionalActions::Now, &mode)?;
+    platform::make_raw()?;
     show_screen()
 }
 

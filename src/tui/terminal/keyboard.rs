@@ -4,15 +4,13 @@ use super::exit::Exit;
 use super::input::{Decoder, Input};
 use super::probe::{Capabilities, Replies};
 use crate::error::{Context as _, Error, ErrorKind, Result};
+use crate::platform::{Signal, Signals, TerminalInput, Waited};
 use crate::settings::PictureChoice;
 use crate::threads;
 use crate::tui::message::Message;
 use crossbeam_channel::Sender;
 use crossterm::terminal;
 use ratatui::layout::Size;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -58,7 +56,8 @@ fn listen(
     pictures: PictureChoice,
     frames: &AtomicU64,
 ) -> io::Result<()> {
-    let stdin = io::stdin();
+    let mut terminal = TerminalInput::open()?;
+    let mut bytes = [0; 4096];
     let asked = Instant::now();
     let mut decoder = Decoder::default();
     let mut replies = Replies::default();
@@ -71,13 +70,16 @@ fn listen(
             .patience()
             .map(|patience| patience.saturating_sub(since.elapsed()));
         let wait = patience.into_iter().chain(until_reported).min();
-        // Rounded up: a wait of nothing would be repeated until the time has come. One too long
-        // to be told is one without an end.
-        let timeout =
-            wait.and_then(|wait| Timespec::try_from(wait + Duration::from_millis(1)).ok());
-        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-        let inputs = match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => {
+        // Rounded up: a wait of nothing would be repeated until the time has come.
+        let wait = wait.map(|wait| wait + Duration::from_millis(1));
+        let inputs = match terminal.read(&mut bytes, wait)? {
+            Waited::Closed => return Ok(()),
+            Waited::Interrupted => Vec::new(),
+            Waited::Read(read) => {
+                since = Instant::now();
+                decoder.push(&bytes[..read])
+            }
+            Waited::TimedOut => {
                 let expired = decoder.patience().is_some_and(|all| since.elapsed() >= all);
                 match expired {
                     true => {
@@ -87,21 +89,6 @@ fn listen(
                     false => Vec::new(),
                 }
             }
-            Err(Errno::INTR) => Vec::new(),
-            Ok(_) => {
-                // Not through the standard library, whose buffer would keep what it reads ahead.
-                let mut bytes = [0; 4096];
-                match rustix::io::read(&stdin, &mut bytes) {
-                    Ok(0) => return Ok(()),
-                    Ok(read) => {
-                        since = Instant::now();
-                        decoder.push(&bytes[..read])
-                    }
-                    Err(Errno::INTR) => continue,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Err(error) => return Err(error.into()),
         };
         let mut complete = false;
         let drawn = frames.load(Ordering::SeqCst);
@@ -142,34 +129,27 @@ impl Continued {
 
 /// Turns signals into messages from now on.
 pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued> {
-    let listening = || (ErrorKind::Internal, "listening for signals");
     let continued = Arc::new(AtomicBool::new(false));
-    // Set before the message is sent.
-    signal_hook::flag::register(SIGCONT, Arc::clone(&continued))
-        .context(listening().0, listening().1)?;
-    let wanted = [SIGTERM, SIGHUP, SIGINT, SIGCONT, SIGWINCH];
     let mut signals =
-        signal_hook::iterator::Signals::new(wanted).context(listening().0, listening().1)?;
-    let work = move || {
-        for signal in signals.forever() {
-            let message = match signal {
-                SIGCONT => Message::Resumed,
-                SIGWINCH => match terminal::size() {
-                    Ok((width, height)) => Message::Resize(Size::new(width, height)),
-                    // A terminal that is gone is found by reading it.
-                    Err(_) => continue,
-                },
-                _ => Message::Terminate,
-            };
-            // The first signal gives the screen back and lets the engine save; a second one exits
-            // at once, and the journal is whole at any moment. A hang-up is no second request: its
-            // signal may come after reading has found the end.
-            let ends = matches!(signal, SIGTERM | SIGINT);
-            if out.send(message).is_err() && ends {
-                std::process::exit(i32::from(Exit::Interrupted.exit_status()));
-            }
+        Signals::listen(&continued).context(ErrorKind::Internal, "listening for signals")?;
+    let tell = move |signal| {
+        let message = match signal {
+            Signal::Continued => Message::Resumed,
+            Signal::Resized => match terminal::size() {
+                Ok((width, height)) => Message::Resize(Size::new(width, height)),
+                // A terminal that is gone is found by reading it.
+                Err(_) => return,
+            },
+            Signal::End | Signal::HangUp => Message::Terminate,
+        };
+        // The first signal gives the screen back and lets the engine save; a second one exits
+        // at once, and the journal is whole at any moment. A hang-up is no second request: its
+        // signal may come after reading has found the end.
+        if out.send(message).is_err() && signal == Signal::End {
+            std::process::exit(i32::from(Exit::Interrupted.exit_status()));
         }
     };
+    let work = move || signals.wait(tell);
     threads::spawn("tui-signals", work, report_to(failed))?;
     Ok(Continued(continued))
 }

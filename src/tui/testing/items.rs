@@ -112,6 +112,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
         failure: None,
         committed: None,
         neighbors: Vec::new(),
+        confused: None,
         summary,
     };
     match state {

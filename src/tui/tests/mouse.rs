@@ -80,7 +80,7 @@ fn a_bulk_change_is_chosen_by_clicks() {
     click(&mut bench, "h theme");
     click(&mut bench, "c colors");
     click(&mut bench, "a add");
-    bench.keys("\"ni");
+    bench.keys("\"na");
     let offered = find(&mut bench, "navy");
     bench.mouse(CLICK, offered.x, offered.y);
     bench.keys("enter");

@@ -1,7 +1,7 @@
 //! Many records: bulk steps, filters, retries, leaving.
 
 use super::*;
-use crate::record::{Estimator, Look, Reason};
+use crate::record::{Estimator, GroupDetail, Look, Neighbor, Reason};
 
 #[test]
 fn a_bulk_decision_tells_how_many_it_is_about() {
@@ -251,6 +251,62 @@ fn what_was_learned_counts_once_the_operator_goes_on() {
         screen.contains("40 of 40 like this were changed"),
         "{screen}"
     );
+}
+
+#[test]
+fn a_search_orders_the_queue_by_likeness_until_another_order_is_chosen() {
+    let mut bench = Bench::evening(120, 40);
+    bench.keys("\\");
+    let order = |bench: &Bench| -> Vec<GroupId> {
+        let session = bench.session();
+        session.queue.ids(&session.records).collect()
+    };
+    let before = order(&bench);
+    bench.keys("g / \"빨간_모자 enter");
+    assert!(
+        bench
+            .commands
+            .contains(&Command::Search("빨간 모자".to_owned()))
+    );
+    assert_eq!(order(&bench), before);
+    let ids: Vec<GroupId> = bench
+        .session()
+        .queue
+        .ids(&bench.session().records)
+        .collect();
+    let mut like = ids.clone();
+    like.reverse();
+    // One that is not among what was found stands last.
+    let last = like.remove(0);
+    bench.event(Event::Found {
+        text: "빨간 모자".to_owned(),
+        groups: like.clone(),
+    });
+    let shown = order(&bench);
+    assert_eq!(shown[..like.len()], like);
+    assert_eq!(shown.last(), Some(&last));
+    assert_eq!(bench.session().current(), Some(like[0]));
+    let screen = bench.screen();
+    assert!(screen.contains("by likeness to 빨간 모자"), "{screen}");
+    bench.keys("o o o o");
+    assert_eq!(order(&bench), before);
+}
+
+#[test]
+fn the_icon_that_is_found_instead_stands_beside_the_picture() {
+    let mut bench = Bench::evening(160, 50);
+    let mut detail = GroupDetail::clone(bench.session().detail().unwrap());
+    detail.confused = Some(Neighbor {
+        group: detail.summary.id,
+        image_path: "fox.png".to_owned(),
+        item_name: "여우 모자".to_owned(),
+        label: "붉은 여우의 모자".to_owned(),
+    });
+    bench.event(Event::Detail(Box::new(detail)));
+    let screen = bench.screen();
+    for part in ["found instead", "여우 모자", "붉은 여우의 모자"] {
+        assert!(screen.contains(part), "{part}\n{screen}");
+    }
 }
 
 #[test]

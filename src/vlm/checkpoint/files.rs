@@ -85,6 +85,8 @@ pub enum TokenizerFiles {
         vocab: CheckpointFile,
         merges: CheckpointFile,
     },
+    /// `spiece.model`, where there is nothing else.
+    Sentencepiece(CheckpointFile),
 }
 
 /// The resolved files of one checkpoint.
@@ -122,6 +124,7 @@ const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const VOCAB: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
+const SENTENCEPIECE: &str = "spiece.model";
 const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
 /// What older versions of transformers write.
@@ -287,7 +290,7 @@ impl CheckpointFiles {
             Some(file) => Some(TokenizerFiles::Whole(file)),
             None => match (find(place, VOCAB)?, find(place, MERGES)?) {
                 (Some(vocab), Some(merges)) => Some(TokenizerFiles::Parts { vocab, merges }),
-                _ => None,
+                _ => find(place, SENTENCEPIECE)?.map(TokenizerFiles::Sentencepiece),
             },
         };
         if tokenizer.is_none() {

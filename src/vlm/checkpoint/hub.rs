@@ -75,7 +75,7 @@ impl<'a> Hub<'a> {
                 ErrorKind::Network,
                 format!("{} ({}) is not complete in the local cache and --offline forbids the network: {}", options.model, options.revision, error.cause),
             )
-            .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder with --model")),
+            .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder instead of the id")),
             Err(NoFiles::Missing(_)) => {
                 // Tells a model or revision that is not there from one that lacks a file.
                 let about = self.repo.info().revision(options.revision.clone()).send();
@@ -286,7 +286,7 @@ fn hub_error(options: &ModelOptions, error: &HFError) -> Error {
         _ => (
             ErrorKind::Network,
             "check the network and run again: what is already downloaded is kept; or give a \
-             checkpoint folder with --model",
+             checkpoint folder instead of the id",
         ),
     };
     Error::new(

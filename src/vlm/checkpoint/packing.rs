@@ -97,6 +97,15 @@ impl Packing {
         })
     }
 
+    /// The name of the format.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Awq => "awq",
+            Self::Gptq { less_one: true, .. } => "gptq",
+            Self::Gptq { .. } => "gptq_v2",
+        }
+    }
+
     fn bits(self) -> u32 {
         match self {
             Self::Awq => 4,

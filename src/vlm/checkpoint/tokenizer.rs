@@ -73,6 +73,10 @@ impl Tokenizer {
             TokenizerFiles::Parts { vocab, merges } => {
                 from_parts(vocab, merges, files.tokenizer_config.as_ref(), spec)?
             }
+            TokenizerFiles::Sentencepiece(file) => {
+                let cause = format!("{} is no tokenizer of byte pairs", file.shown());
+                return Err(bad(cause));
+            }
         };
         // Text is data: a special token that is spelled out in it stays text.
         bpe.set_encode_special_tokens(true);

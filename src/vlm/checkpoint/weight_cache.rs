@@ -5,6 +5,7 @@
 
 use super::files::{CheckpointFiles, FileData};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::platform;
 use crate::text::hex;
 use candle_core::quantized::gguf_file::Content;
 use candle_core::quantized::k_quants::{self, BlockQ4K, BlockQ8_0};
@@ -432,19 +433,10 @@ impl QuantizedTensor {
     /// Tells the system that the file's bytes are not needed in memory: the weights are there in
     /// another layout by now, and would count twice.
     pub fn release(&self) {
-        if let Some((map, range)) = &self.mapped {
-            // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read
-            // again from it when they are touched.
-            let advised = unsafe {
-                map.unchecked_advise_range(
-                    memmap2::UncheckedAdvice::DontNeed,
-                    range.start,
-                    range.len(),
-                )
-            };
-            if let Err(error) = advised {
-                tracing::debug!(%error, "the system keeps mapped weights in memory");
-            }
+        if let Some((map, range)) = &self.mapped
+            && let Err(error) = platform::forget(map, range)
+        {
+            tracing::debug!(%error, "the system keeps mapped weights in memory");
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::files::{CheckpointFile, FileData};
 use super::packing::{PackedMatrix, Packing, Parts};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::platform;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
@@ -43,19 +44,10 @@ impl Bytes {
     /// Tells the system that these bytes will not be read again soon, so that a mapped checkpoint
     /// does not count twice while the weights are built from it.
     fn release(&self, range: &Range<usize>) {
-        if let Self::Mapped(map) = self {
-            // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read
-            // again from it when they are touched.
-            let advised = unsafe {
-                map.unchecked_advise_range(
-                    memmap2::UncheckedAdvice::DontNeed,
-                    range.start,
-                    range.len(),
-                )
-            };
-            if let Err(error) = advised {
-                tracing::debug!(%error, "the system keeps pages of the checkpoint in memory");
-            }
+        if let Self::Mapped(map) = self
+            && let Err(error) = platform::forget(map, range)
+        {
+            tracing::debug!(%error, "the system keeps pages of the checkpoint in memory");
         }
     }
 }
@@ -92,6 +84,8 @@ impl Packed {
 pub struct Weights {
     files: Vec<Bytes>,
     tensors: BTreeMap<String, Location>,
+    /// What is read instead of stored tensors, on the CPU.
+    replaced: BTreeMap<String, Tensor>,
     /// Packed matrices by the names that they would have as they are.
     packed: BTreeMap<String, Packed>,
     /// Biases of packed matrices that add nothing: they may be left unused.
@@ -109,6 +103,7 @@ impl Weights {
         let mut weights = Self {
             files: Vec::new(),
             tensors: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             packed: BTreeMap::new(),
             zero_biases: BTreeSet::new(),
         };
@@ -288,12 +283,26 @@ impl Weights {
         if location.shape != shape {
             candle_core::bail!("tensor {name} is {:?}, not {shape:?}", location.shape)
         }
+        if let Some(tensor) = self.replaced.get(name) {
+            return Ok(tensor.clone());
+        }
         let Some(dtype) = float(location.dtype) else {
             candle_core::bail!("tensor {name} holds whole numbers")
         };
         let tensor = Tensor::from_raw_buffer(self.bytes(location), dtype, shape, &Device::Cpu)?;
         self.release([location]);
         Ok(tensor)
+    }
+
+    /// The names of all tensors, with their shapes.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        let all = self.tensors.iter();
+        all.map(|(name, location)| (name.as_str(), location.shape.as_slice()))
+    }
+
+    /// From now on `name` reads as this tensor, of the shape that is stored.
+    pub fn replace(&mut self, name: String, tensor: Tensor) {
+        self.replaced.insert(name, tensor);
     }
 
     /// The bytes of matrices one below the other as blocks of `dtype`, `columns` wide, where any of

@@ -1,10 +1,11 @@
-//! The logits of a step. On the CPU they are read in place; of those on an accelerator only the
+//! The logits of one row. On the CPU they are read in place; of those on an accelerator only the
 //! best are fetched, and a whole row where that is not enough.
 
-use super::sampling::{Choice, Sampler};
-use crate::error::{Context, ErrorKind, Result};
-use crate::vlm::nn::ops::with_slice;
+use super::sampling::{Choice, Mask, Sampler, tokens_of};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::vlm::nn::ops::{log_sum_exp, with_slice};
 use candle_core::{D, Device, Tensor};
+use std::sync::Arc;
 
 /// Tokens that follow each other and are fetched together.
 const RUN: usize = 64;
@@ -16,6 +17,11 @@ pub(crate) enum LogitRow {
     /// `(1, vocabulary)` on the CPU.
     Whole(Tensor),
     Best(BestLogits),
+    /// `(1, tokens)` on the CPU, of these tokens alone.
+    Few {
+        tokens: Arc<[u32]>,
+        logits: Tensor,
+    },
 }
 
 pub(crate) struct BestLogits {
@@ -90,46 +96,84 @@ pub(crate) fn best(logits: &Tensor) -> candle_core::Result<Vec<LogitRow>> {
 }
 
 impl LogitRow {
-    /// Chooses a token; see [`Sampler::choose`].
+    /// Chooses a token, of those in `allowed` where a grammar says which may come. With `known` it
+    /// is that one.
     pub fn choose(
         &self,
         sampler: &mut Sampler,
-        allowed: Option<&[u32]>,
+        allowed: Option<&Mask>,
+        known: Option<u32>,
         banned: &[u32],
     ) -> Result<Choice> {
-        let doing = "cannot sample from the model's logits";
-        let whole = |row: &Tensor, sampler: &mut Sampler| {
-            let choice = with_slice(row, |row| Ok(sampler.choose(row, allowed, banned)));
-            choice.context(ErrorKind::Model, doing)?
-        };
-        match self {
-            Self::Whole(row) => whole(row, sampler),
-            Self::Best(best) => {
-                if sampler.is_greedy()
-                    && let Some(choice) = best.choose(allowed, banned)
-                {
-                    return Ok(choice);
-                }
-                let row = best.row.to_device(&Device::Cpu);
-                whole(&row.context(ErrorKind::Model, doing)?, sampler)
-            }
+        if let Self::Best(best) = self
+            && sampler.is_greedy()
+            && allowed.is_none()
+            && let Some(choice) = best.choose(banned)
+        {
+            return Ok(choice);
         }
+        self.with_numbers(|tokens, numbers| {
+            let Some(mask) = allowed else {
+                return sampler.choose(None, numbers, banned);
+            };
+            let (mut few, mut logits) = (Vec::new(), Vec::new());
+            match tokens {
+                Some(tokens) => {
+                    for (token, logit) in tokens.iter().zip(numbers) {
+                        let word = mask.get(*token as usize / 32).copied().unwrap_or(0);
+                        if word >> (token % 32) & 1 == 1 {
+                            few.push(*token);
+                            logits.push(*logit);
+                        }
+                    }
+                }
+                None => {
+                    few.extend(
+                        tokens_of(mask).take_while(|token| (*token as usize) < numbers.len()),
+                    );
+                    logits.extend(few.iter().map(|token| numbers[*token as usize]));
+                }
+            }
+            let choice = sampler.choose(Some(&few), &logits, banned)?;
+            match known.map(|known| few.binary_search(&known)) {
+                None => Ok(choice),
+                Some(Ok(at)) => Ok(Choice {
+                    token: few[at],
+                    logprob: logits[at] - log_sum_exp(&logits),
+                }),
+                Some(Err(_)) => Err(Error::new(
+                    ErrorKind::Internal,
+                    "the known token is none that the grammar allows",
+                )),
+            }
+        })
+    }
+
+    /// Calls `f` with the logits and whose they are, which are all in order where it is `None`.
+    fn with_numbers<R>(&self, f: impl FnOnce(Option<&[u32]>, &[f32]) -> Result<R>) -> Result<R> {
+        let doing = "cannot sample from the model's logits";
+        let fetched;
+        let (tokens, row) = match self {
+            Self::Whole(row) => (None, row),
+            Self::Few { tokens, logits } => (Some(&**tokens), logits),
+            Self::Best(best) => {
+                let row = best.row.to_device(&Device::Cpu);
+                fetched = row.context(ErrorKind::Model, doing)?;
+                (None, &fetched)
+            }
+        };
+        with_slice(row, |numbers| Ok(f(tokens, numbers))).context(ErrorKind::Model, doing)?
     }
 }
 
 impl BestLogits {
     /// The first of the best tokens that may be chosen, if it is certainly among the fetched ones.
-    fn choose(&self, allowed: Option<&[u32]>, banned: &[u32]) -> Option<Choice> {
-        let open = |token: u32| {
-            let word = |words: &[u32]| words.get(token as usize / 32).copied().unwrap_or(0);
-            allowed.is_none_or(|words| word(words) >> (token % 32) & 1 == 1)
-                && !banned.contains(&token)
-        };
+    fn choose(&self, banned: &[u32]) -> Option<Choice> {
         let mut best: Option<(u32, f32)> = None;
         for (first, logits) in &self.runs {
             for (token, logit) in (*first..).zip(logits) {
                 let better = best.is_none_or(|(_, most)| *logit > most) && *logit > self.rest;
-                if better && open(token) {
+                if better && !banned.contains(&token) {
                     best = Some((token, *logit));
                 }
             }
@@ -145,6 +189,34 @@ impl BestLogits {
 mod tests {
     use super::*;
     use crate::vlm::generate::sampling::Sampling;
+
+    /// The logits of the mask's tokens and of a few more.
+    fn few(whole: &LogitRow, mask: &Mask) -> LogitRow {
+        let LogitRow::Whole(row) = whole else {
+            panic!("a row on the CPU");
+        };
+        let tokens = (0..row.dim(1).unwrap() as u32)
+            .filter(|token| token % 5 == 0 || mask[*token as usize / 32] >> (token % 32) & 1 == 1);
+        let tokens: Vec<u32> = tokens.collect();
+        let places = Tensor::new(&*tokens, &Device::Cpu).unwrap();
+        LogitRow::Few {
+            logits: row.index_select(&places, 1).unwrap(),
+            tokens: tokens.into(),
+        }
+    }
+
+    #[test]
+    fn a_known_token_is_taken_with_its_probability_among_the_allowed() {
+        let row = Tensor::new(&[[0f32, 3.0, 1.0, 2.0]], &Device::Cpu).unwrap();
+        let row = LogitRow::Whole(row);
+        let mut sampler = Sampler::new(Sampling::GREEDY);
+        let mut choose = |known| row.choose(&mut sampler, Some(&[0b1101]), Some(known), &[]);
+        let choice = choose(2).unwrap();
+        assert_eq!(choice.token, 2);
+        let sum = 0f32.exp() + 1f32.exp() + 2f32.exp();
+        assert!((choice.logprob - (1f32.exp() / sum).ln()).abs() < 1e-6);
+        assert!(choose(1).is_err(), "the grammar does not allow it");
+    }
 
     /// Whole rows and the best of them give the same, whatever may be chosen.
     #[test]
@@ -174,12 +246,20 @@ mod tests {
                             [0; 2].map(|seed| Sampler::new(Sampling { temperature, seed }));
                         let banned = [3, 17];
                         let mut choose = |row: &LogitRow, i: usize| {
-                            row.choose(&mut samplers[i], mask.as_deref(), &banned)
+                            row.choose(&mut samplers[i], mask.as_deref(), None, &banned)
                                 .unwrap()
                         };
                         let (a, b) = (choose(whole, 0), choose(best, 1));
                         assert_eq!(a.token, b.token, "{vocabulary} {temperature}");
                         assert!((a.logprob - b.logprob).abs() < 1e-4);
+                        let Some(mask) = mask else { continue };
+                        let few = few(whole, mask);
+                        let mut sampler = Sampler::new(Sampling {
+                            temperature,
+                            seed: 0,
+                        });
+                        let c = few.choose(&mut sampler, Some(mask), None, &banned).unwrap();
+                        assert_eq!(a, c, "the others' logits do not count");
                     }
                 }
             }

@@ -24,6 +24,8 @@ pub struct GenerateRequest {
     /// Keep what was computed of the prompt for a while after the answer: requests with the same
     /// prompt that follow start from it.
     pub keep_prompt: bool,
+    /// While this is in flight, others wait with what is computed of them. It needs no slot.
+    pub urgent: bool,
 }
 
 impl GenerateRequest {
@@ -37,8 +39,8 @@ impl GenerateRequest {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneratedToken {
     pub id: u32,
-    /// The natural log of the probability among all tokens. `None` for a forced token, for which
-    /// the model computed none.
+    /// The natural log of the probability among the tokens that the constraint allowed, without one
+    /// among all. `None` for a forced token, for which the model computed none.
     pub logprob: Option<f32>,
     pub forced: bool,
 }

@@ -5,17 +5,38 @@ use crate::vlm::nn::ops::log_sum_exp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+/// Tokens: bit `i % 32` of word `i / 32` is token `i`.
+pub type Mask = [u32];
+
+/// The tokens of a mask, in order.
+pub fn tokens_of(mask: &Mask) -> impl Iterator<Item = u32> + '_ {
+    let words = mask.iter().zip((0u32..).step_by(32));
+    words.flat_map(|(word, first)| {
+        let mut rest = *word;
+        std::iter::from_fn(move || {
+            let bit = rest.trailing_zeros();
+            rest &= rest.wrapping_sub(1);
+            (bit < 32).then_some(first + bit)
+        })
+    })
+}
+
 /// Restricts the next tokens, for example to an output grammar.
 pub trait Constraint: Send {
     /// The tokens that must come next, in order; none where there is a choice. The constraint stays
     /// where it is until [`Constraint::advance`] is called for each.
     fn forced(&mut self) -> Result<Vec<u32>>;
-    /// The tokens that may come next: bit `i % 32` of word `i / 32` is token `i`.
-    fn allowed(&mut self) -> Result<&[u32]>;
+    /// The tokens that may come next.
+    fn allowed(&mut self) -> Result<&Mask>;
     /// `token` was generated.
     fn advance(&mut self, token: u32) -> Result<()>;
     /// Whether nothing more may come.
     fn finished(&self) -> bool;
+    /// The one of the allowed tokens that must be taken although the model has a choice, where an
+    /// answer is known and only repeated.
+    fn known(&mut self) -> Result<Option<u32>> {
+        Ok(None)
+    }
 }
 
 /// How tokens are chosen.
@@ -39,7 +60,7 @@ pub struct Sampler {
     random: StdRng,
 }
 
-/// A chosen token and its natural log-probability among all tokens, allowed or not.
+/// A chosen token and its natural log-probability among the tokens that the logits are of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
     pub token: u32,
@@ -59,50 +80,28 @@ impl Sampler {
         self.temperature <= 0.0
     }
 
-    /// Chooses from one row of logits among the tokens of `allowed` (all, where it is `None`) that
-    /// are not in `banned`.
+    /// Chooses among `tokens`, which are all where it is `None`, by the logits of each; none of
+    /// `banned` is chosen.
     pub fn choose(
         &mut self,
+        tokens: Option<&[u32]>,
         logits: &[f32],
-        allowed: Option<&[u32]>,
         banned: &[u32],
     ) -> Result<Choice> {
-        // The tokens of each word of `allowed` that has any, and which of them may be chosen.
-        let words = || {
-            let chunks = (0u32..).step_by(32).zip(logits.chunks(32));
-            chunks.filter_map(|(first, logits)| {
-                let mut open = match allowed {
-                    None => u32::MAX,
-                    Some(words) => words.get(first as usize / 32).copied().unwrap_or(0),
-                };
-                for token in banned {
-                    if let Some(bit @ 0..32) = token.checked_sub(first) {
-                        open &= !(1 << bit);
-                    }
-                }
-                (open != 0).then_some((first, open, logits))
-            })
-        };
-        let candidates = || {
-            words().flat_map(|(first, open, logits)| {
-                let each = (first..).zip(logits);
-                each.filter(move |(token, _)| open >> (token - first) & 1 == 1)
-            })
-        };
-        let mut best: Option<(u32, f32)> = None;
-        for (first, open, logits) in words() {
-            // Most words hold nothing better, which is seen for all 32 at once.
+        let token_at = |at: usize| tokens.map_or(at as u32, |tokens| tokens[at]);
+        let open = |at: usize| banned.is_empty() || !banned.contains(&token_at(at));
+        let mut best: Option<(usize, f32)> = None;
+        for (start, chunk) in (0..).step_by(32).zip(logits.chunks(32)) {
+            // Most chunks hold nothing better, which is seen for all 32 at once.
             if let Some((_, most)) = best
-                && !logits
-                    .iter()
-                    .fold(false, |any, logit| any | (*logit > most))
+                && !chunk.iter().fold(false, |any, logit| any | (*logit > most))
             {
                 continue;
             }
-            for (token, logit) in (first..).zip(logits) {
+            for (at, logit) in (start..).zip(chunk) {
                 let better = best.is_none_or(|(_, most)| *logit > most) && !logit.is_nan();
-                if better && open >> (token - first) & 1 == 1 {
-                    best = Some((token, *logit));
+                if better && open(at) {
+                    best = Some((at, *logit));
                 }
             }
         }
@@ -112,21 +111,22 @@ impl Sampler {
                 "the grammar leaves no token, or the model gave no numbers",
             ));
         };
-        let token = if self.temperature > 0.0 {
+        let at = if self.temperature > 0.0 {
             let weight = |logit: f32| (f64::from(logit - top) / self.temperature).exp();
+            let candidates = || logits.iter().enumerate().filter(|(at, _)| open(*at));
             let total: f64 = candidates().map(|(_, logit)| weight(*logit)).sum();
             let mut rest = self.random.random::<f64>() * total;
             let drawn = candidates().find(|(_, logit)| {
                 rest -= weight(**logit);
                 rest < 0.0
             });
-            drawn.map_or(best, |(token, _)| token)
+            drawn.map_or(best, |(at, _)| at)
         } else {
             best
         };
         Ok(Choice {
-            token,
-            logprob: logits[token as usize] - log_sum_exp(logits),
+            token: token_at(at),
+            logprob: logits[at] - log_sum_exp(logits),
         })
     }
 }
@@ -135,26 +135,33 @@ impl Sampler {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_mask_is_a_list_of_tokens() {
+        let mask = [1 | 1 << 31, 0, 0b110];
+        assert_eq!(tokens_of(&mask).collect::<Vec<_>>(), [0, 31, 65, 66]);
+        assert_eq!(tokens_of(&[]).count(), 0);
+    }
+
     const LOGITS: [f32; 5] = [0.0, 3.0, 1.0, 3.0, -1.0];
 
     #[test]
     fn greedy_takes_the_first_of_the_best() {
         let mut sampler = Sampler::new(Sampling::GREEDY);
-        let choice = sampler.choose(&LOGITS, None, &[]).unwrap();
+        let choice = sampler.choose(None, &LOGITS, &[]).unwrap();
         assert_eq!(choice.token, 1);
         let total: f32 = LOGITS.iter().map(|logit| logit.exp()).sum();
         assert!((choice.logprob - (3f32.exp() / total).ln()).abs() < 1e-6);
     }
 
     #[test]
-    fn a_forbidden_token_is_not_chosen_but_counts_in_probabilities() {
+    fn a_banned_token_is_not_chosen_but_counts_in_probabilities() {
         let mut sampler = Sampler::new(Sampling::GREEDY);
-        let free = sampler.choose(&LOGITS, None, &[]).unwrap();
-        let held = sampler.choose(&LOGITS, Some(&[0b10101]), &[2]).unwrap();
-        assert_eq!(held.token, 0);
-        assert!((free.logprob - held.logprob - 3.0).abs() < 1e-5);
-        assert!(sampler.choose(&LOGITS, Some(&[0]), &[]).is_err());
-        assert!(sampler.choose(&[f32::NAN; 3], None, &[]).is_err());
+        let free = sampler.choose(None, &LOGITS, &[]).unwrap();
+        let held = sampler.choose(None, &LOGITS, &[1, 3]).unwrap();
+        assert_eq!(held.token, 2);
+        assert!((free.logprob - held.logprob - 2.0).abs() < 1e-5);
+        assert!(sampler.choose(Some(&[]), &[], &[]).is_err());
+        assert!(sampler.choose(None, &[f32::NAN; 3], &[]).is_err());
     }
 
     #[test]
@@ -164,7 +171,7 @@ mod tests {
                 temperature: 1.0,
                 seed,
             });
-            let choices = (0..2000).map(|_| sampler.choose(&LOGITS, None, &[]).unwrap().token);
+            let choices = (0..2000).map(|_| sampler.choose(None, &LOGITS, &[]).unwrap().token);
             choices.collect::<Vec<u32>>()
         };
         assert_eq!(draw(7), draw(7));
@@ -176,28 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn the_best_is_found_in_any_word_of_the_allowed() {
+    fn the_best_is_found_anywhere() {
         let logits: Vec<f32> = (0..70).map(|i| (i * 37 % 70) as f32).collect();
         let mut sampler = Sampler::new(Sampling::GREEDY);
         let mut chosen = Vec::new();
         for _ in 0..logits.len() {
-            chosen.push(sampler.choose(&logits, None, &chosen).unwrap().token);
+            chosen.push(sampler.choose(None, &logits, &chosen).unwrap().token);
         }
         let by_logit: Vec<f32> = chosen.iter().map(|token| logits[*token as usize]).collect();
         let falling: Vec<f32> = (0..70).rev().map(|i| i as f32).collect();
         assert_eq!(by_logit, falling);
-        assert!(sampler.choose(&logits, None, &chosen).is_err());
-
-        let only = |token: u32| {
-            let mut words = [0u32; 3];
-            words[token as usize / 32] = 1 << (token % 32);
-            words
-        };
-        for token in [0, 31, 32, 69] {
-            let choice = sampler.choose(&logits, Some(&only(token)), &[]);
-            assert_eq!(choice.unwrap().token, token);
-        }
-        let short = sampler.choose(&logits, Some(&only(69)[..2]), &[]);
-        assert!(short.is_err(), "a token beyond the words is not allowed");
+        assert!(sampler.choose(None, &logits, &chosen).is_err());
+        // Of these alone, under their own names.
+        let choice = sampler.choose(Some(&[7, 900]), &[1.0, 2.0], &[]).unwrap();
+        assert_eq!(choice.token, 900);
+        let choice = sampler.choose(Some(&[7, 900]), &[1.0, 2.0], &[900]);
+        assert_eq!(choice.unwrap().token, 7);
     }
 }

@@ -1,15 +1,18 @@
 //! The scheduler. Continuous batching: many requests share each step of the model, and the next
 //! one starts as soon as one finishes.
 
-use super::logits::{self, LogitRow};
+use super::head::Head;
+use super::logits::LogitRow;
+use super::plan::Step;
 use super::prefix_cache::PrefixCache;
 use super::prompt_cache::PromptCache;
 use super::request::{GenerateEvent, GenerateRequest, model_error};
-use super::slot::{Slot, SlotOutput, chunk_len, encode_group, run_lengths};
+use super::slot::{Slot, SlotOutput, encode_group, run_lengths};
 use crate::error::{Error, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
 use crate::vlm::nn::kv_layout::Prefix;
 use crate::vlm::nn::pool::Pool;
+use candle_core::Tensor;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,7 +40,11 @@ pub struct StepStats {
     pub answer_tokens: usize,
     pub images: usize,
     pub vision: Duration,
+    /// The layers.
     pub forward: Duration,
+    /// From hidden states to logits.
+    pub head: Duration,
+    /// Grammars, and the choice of tokens.
     pub sampling: Duration,
 }
 
@@ -64,14 +71,21 @@ pub struct Generator<'m> {
     since_prompts: usize,
     prefixes: PrefixCache,
     prompts: PromptCache,
+    head: Head,
+    /// Urgent requests are in flight, and only they are computed.
+    alone: bool,
     stats: StepStats,
+}
+
+/// The hidden states whose logits are wanted, `(rows, hidden)`, and the index of the slot of each.
+#[derive(Default)]
+struct HiddenRows {
+    rows: Option<Tensor>,
+    slots: Vec<usize>,
 }
 
 /// The most patches that go through the vision tower at a time, which bounds its memory.
 const VISION_PATCHES: usize = 4096;
-/// Where rows are padded, the most of a step that computes answers: a grammar's forced tokens are
-/// spread over steps, so that a long run of one answer does not make rows for all.
-const ANSWER_ROWS: usize = 512;
 /// Where rows are padded, answers and prompts take turns. A prompt waits at most this many steps
 /// for others to be computed with it.
 const PROMPT_WAIT: usize = 12;
@@ -88,14 +102,25 @@ impl<'m> Generator<'m> {
             since_prompts: 0,
             prefixes: PrefixCache::default(),
             prompts: PromptCache::default(),
+            head: Head::default(),
+            alone: false,
             stats: StepStats::default(),
         }
     }
 
     /// How many more requests can start at the next step.
     pub fn free_slots(&self) -> usize {
-        let taken = self.slots.len() + self.waiting.len();
-        self.options.slots.max(1).saturating_sub(taken)
+        let waiting = self.waiting.len();
+        self.options
+            .slots
+            .max(1)
+            .saturating_sub(self.taken() + waiting)
+    }
+
+    /// Slots in use.
+    fn taken(&self) -> usize {
+        let needs_slot = |slot: &&Slot| self.model.pads_rows() || !slot.request.urgent;
+        self.slots.iter().filter(needs_slot).count()
     }
 
     /// Whether memory has held back requests that there was a slot for.
@@ -108,9 +133,21 @@ impl<'m> Generator<'m> {
         self.slots.is_empty() && self.waiting.is_empty()
     }
 
-    /// Adds a request. The next step reports an invalid one.
+    /// Adds a request. The next step reports an invalid one. An urgent one comes before all that
+    /// wait.
     pub fn add(&mut self, request: GenerateRequest) {
-        self.waiting.push_back(request);
+        let at = match request.urgent {
+            true => self.waiting.iter().take_while(|other| other.urgent).count(),
+            false => self.waiting.len(),
+        };
+        self.waiting.insert(at, request);
+    }
+
+    /// How many urgent requests wait or are in flight.
+    pub fn urgent(&self) -> usize {
+        let waiting = self.waiting.iter().filter(|request| request.urgent);
+        let slots = self.slots.iter().filter(|slot| slot.request.urgent);
+        waiting.count() + slots.count()
     }
 
     /// Drops a request without any further event. False if none has this ticket.
@@ -132,28 +169,26 @@ impl<'m> Generator<'m> {
         let mut events = Vec::new();
         self.admit(&mut events);
         let padded = self.model.pads_rows();
+        // Where a step takes as long for one as for many, nobody has to wait for others.
+        self.alone = !padded && self.slots.iter().any(|slot| slot.request.urgent);
         let prompts = !padded || self.is_turn_of_prompts();
         if prompts {
             self.encode(&mut events);
         }
         self.start(&mut events);
-        match padded {
-            true => self.plan_padded(prompts),
-            false => self.plan(),
-        }
-        let logits = self.forward(&mut events);
-        let started = Instant::now();
-        self.sample(&logits, &mut events);
-        self.stats.sampling = started.elapsed();
+        self.plan(padded, prompts);
+        let hidden = self.forward(&mut events);
+        self.sample(hidden, &mut events);
         events
     }
 
     /// Moves waiting requests into free slots while memory lasts.
     fn admit(&mut self, events: &mut Vec<GenerateEvent>) {
-        while self.slots.len() < self.options.slots.max(1) {
-            let Some(request) = self.waiting.front() else {
+        while let Some(request) = self.waiting.front() {
+            let needs_slot = self.model.pads_rows() || !request.urgent;
+            if needs_slot && self.taken() >= self.options.slots.max(1) {
                 return;
-            };
+            }
             let checked = self.check(request);
             if checked.is_ok() {
                 let in_use: Vec<&Arc<[u32]>> =
@@ -256,6 +291,7 @@ impl<'m> Generator<'m> {
         let mut failed = Vec::new();
         let new: Vec<usize> = (0..self.slots.len())
             .filter(|index| self.slots[*index].features.is_none())
+            .filter(|index| !self.alone || self.slots[*index].request.urgent)
             .collect();
         for (i, index) in new.iter().enumerate() {
             let images = &self.slots[*index].request.images;
@@ -314,25 +350,15 @@ impl<'m> Generator<'m> {
         self.fail(failed, events);
     }
 
-    /// Plans how many tokens each slot computes: answers first, the rest of the step is for prompts.
-    fn plan(&mut self) {
-        let image_token = self.model.spec().image_token;
-        let mut left = self.options.step_tokens.max(1);
-        for slot in &mut self.slots {
-            slot.planned = 0;
-            if slot.decoding {
-                slot.planned = slot.pending.len();
-                left = left.saturating_sub(slot.planned);
-            }
-        }
-        left = self.prefixes.plan(left);
-        for slot in &mut self.slots {
-            if slot.decoding || slot.sequence.is_none() || left == 0 {
-                continue;
-            }
-            let rest = &slot.pending[slot.computed..];
-            slot.planned = chunk_len(rest, left, image_token, !slot.request.images.is_empty());
-            left = left.saturating_sub(slot.planned);
+    /// Plans how many tokens each slot computes.
+    fn plan(&mut self, padded: bool, prompts: bool) {
+        let step = Step {
+            tokens: self.options.step_tokens.max(1),
+            image_token: self.model.spec().image_token,
+        };
+        match padded {
+            true => step.plan_padded(&mut self.slots, &mut self.prefixes, prompts),
+            false => step.plan(&mut self.slots, &mut self.prefixes, self.alone),
         }
     }
 
@@ -348,44 +374,11 @@ impl<'m> Generator<'m> {
         turn && prompts > 0
     }
 
-    /// Plans steps of padded rows: as many for each sequence as for the one with the most.
-    fn plan_padded(&mut self, prompts: bool) {
-        let image_token = self.model.spec().image_token;
-        let most = self.options.step_tokens.max(1);
-        for slot in &mut self.slots {
-            slot.planned = 0;
-        }
-        // A prefix is computed apart from all else, as are those that wait for it.
-        self.prefixes.plan(most);
-        let (mut count, mut widest) = (0, 0);
-        for slot in &mut self.slots {
-            if !prompts || slot.decoding || slot.sequence.is_none() || slot.features.is_none() {
-                continue;
-            }
-            let left = most / (count + 1);
-            if left < widest {
-                break;
-            }
-            let rest = &slot.pending[slot.computed..];
-            slot.planned = chunk_len(rest, left, image_token, !slot.request.images.is_empty());
-            (count, widest) = (count + 1, widest.max(slot.planned));
-        }
-        if count > 0 {
-            return;
-        }
-        let answers = self.slots.iter().filter(|slot| slot.decoding).count();
-        let each = (ANSWER_ROWS / answers.max(1)).max(1);
-        for slot in self.slots.iter_mut().filter(|slot| slot.decoding) {
-            slot.planned = (slot.pending.len() - slot.computed).min(each);
-        }
-    }
-
-    /// Computes what was planned. Gives the logits of each slot whose prompt or answer is complete.
-    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> Vec<Option<LogitRow>> {
+    /// Computes what was planned. Gives the last hidden state of each slot whose prompt or answer is
+    /// complete.
+    fn forward(&mut self, events: &mut Vec<GenerateEvent>) -> HiddenRows {
         let image_token = self.model.spec().image_token;
         let started = Instant::now();
-        let mut logits: Vec<Option<LogitRow>> = Vec::new();
-        logits.resize_with(self.slots.len(), || None);
         let mut steps = Vec::new();
         let mut owners = Vec::new();
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -431,37 +424,40 @@ impl<'m> Generator<'m> {
             steps.push(step);
         }
         if steps.is_empty() {
-            return logits;
+            return HiddenRows::default();
         }
         self.stats.sequences = steps.len();
         let mut failed = Vec::new();
         let mut prefix_error = None;
-        let forward = |steps: &mut [SequenceStep]| {
-            let logits = self.model.forward_rows(steps)?;
-            match self.model.pads_rows() {
-                true => logits::best(&logits),
-                false => logits::whole(&logits),
-            }
+        let asked = owners.iter().zip(&steps);
+        let asked = asked.filter(|(_, step)| !step.logits.is_empty());
+        let mut hidden = HiddenRows {
+            slots: asked.filter_map(|(owner, _)| *owner).collect(),
+            rows: None,
         };
-        match forward(&mut steps) {
-            Ok(rows) => {
-                let asked = owners.iter().zip(&steps);
-                let asked = asked.filter(|(_, step)| !step.logits.is_empty());
-                for ((owner, _), row) in asked.zip(rows) {
-                    if let Some(index) = owner {
-                        logits[*index] = Some(row);
-                    }
-                }
-            }
+        match self.model.hidden_rows(&mut steps) {
+            Ok(rows) => hidden.rows = Some(rows),
             // One of them may fail, or there are too many at once: each alone.
             Err(_) => {
+                let mut rows = Vec::new();
                 for (owner, step) in owners.iter().zip(&mut steps) {
-                    let result = forward(std::slice::from_mut(step));
+                    let result = self.model.hidden_rows(std::slice::from_mut(step));
                     match (owner, result) {
-                        (Some(index), Ok(mut rows)) => logits[*index] = rows.pop(),
+                        (Some(_), Ok(row)) => rows.push(row),
                         (Some(index), Err(error)) => failed.push((*index, model_error(&error))),
                         (None, Ok(_)) => {}
                         (None, Err(error)) => prefix_error = Some(model_error(&error)),
+                    }
+                }
+                rows.retain(|row| row.elem_count() > 0);
+                hidden
+                    .slots
+                    .retain(|slot| failed.iter().all(|(index, _)| index != slot));
+                match Tensor::cat(&rows, 0) {
+                    Ok(rows) => hidden.rows = Some(rows),
+                    Err(error) => {
+                        let rows = hidden.slots.drain(..);
+                        failed.extend(rows.map(|index| (index, model_error(&error))));
                     }
                 }
             }
@@ -479,24 +475,65 @@ impl<'m> Generator<'m> {
             slot.computed += slot.planned;
         }
         failed.sort_by_key(|(index, _)| *index);
-        for (index, _) in failed.iter().rev() {
-            logits.remove(*index);
+        for slot in &mut hidden.slots {
+            *slot -= failed.iter().filter(|(index, _)| index < slot).count();
         }
         self.fail(failed, events);
         self.stats.forward = started.elapsed();
-        logits
+        hidden
     }
 
-    /// Samples the next token of each slot, in parallel since grammars take time.
-    fn sample(&mut self, logits: &[Option<LogitRow>], events: &mut Vec<GenerateEvent>) {
+    /// Samples the next token of each slot that has a hidden state, in parallel since grammars take
+    /// time.
+    fn sample(&mut self, hidden: HiddenRows, events: &mut Vec<GenerateEvent>) {
+        let Some(rows) = hidden.rows.filter(|_| !hidden.slots.is_empty()) else {
+            return;
+        };
+        let started = Instant::now();
+        let mut wanted = vec![false; self.slots.len()];
+        for index in &hidden.slots {
+            wanted[*index] = true;
+        }
+        self.slots
+            .par_iter_mut()
+            .zip(&wanted)
+            .for_each(|(slot, wanted)| {
+                if *wanted {
+                    slot.find_allowed();
+                }
+            });
+        self.stats.sampling = started.elapsed();
+
+        let started = Instant::now();
+        let masks = hidden.slots.iter().map(|index| self.slots[*index].mask());
+        let masks: Vec<_> = masks.collect();
+        let found = self.head.logits(self.model, &rows, &masks);
+        self.stats.head = started.elapsed();
+        let mut logits: Vec<Option<LogitRow>> = Vec::new();
+        logits.resize_with(self.slots.len(), || None);
+        match found {
+            Ok(found) => {
+                for (index, row) in hidden.slots.into_iter().zip(found) {
+                    logits[index] = Some(row);
+                }
+            }
+            Err(error) => {
+                let failed = hidden.slots.into_iter();
+                let failed = failed.map(|index| (index, model_error(&error))).collect();
+                self.fail(failed, events);
+                return;
+            }
+        }
+
+        let started = Instant::now();
         let ends = &self.model.spec().end_tokens;
         let outputs: Vec<SlotOutput> = self
             .slots
             .par_iter_mut()
             .zip(logits)
             .map(|(slot, logits)| match logits {
-                Some(logits) if slot.computed == slot.pending.len() => slot.sample(logits, ends),
-                _ => SlotOutput {
+                Some(logits) => slot.sample(&logits, ends),
+                None => SlotOutput {
                     events: Vec::new(),
                     finished: false,
                 },
@@ -507,6 +544,7 @@ impl<'m> Generator<'m> {
             self.keep_prompt(slot);
         }
         events.extend(outputs.into_iter().flat_map(|output| output.events));
+        self.stats.sampling += started.elapsed();
     }
 
     /// Keeps the prompt of a finished slot, if it is wanted again.

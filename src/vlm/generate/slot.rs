@@ -3,7 +3,7 @@
 use super::logits::LogitRow;
 use super::prompt_cache::PromptKey;
 use super::request::{FinishReason, GenerateEvent, GenerateRequest, GeneratedToken, model_error};
-use super::sampling::{Choice, Constraint, Sampler};
+use super::sampling::{Choice, Constraint, Mask, Sampler};
 use crate::error::{Error, Result};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
@@ -39,6 +39,8 @@ pub(crate) struct Slot {
     pub shared: usize,
     /// The prompt, where it is to be kept.
     pub kept: Option<PromptKey>,
+    /// What the constraint allows next, once that is computed.
+    allowed: Option<Result<Vec<u32>>>,
 }
 
 /// The result of sampling for one slot.
@@ -73,6 +75,7 @@ impl Slot {
             own: request.own_tokens(),
             shared: request.prefix.len(),
             kept,
+            allowed: None,
             request,
         };
         slot.pending = std::mem::take(&mut slot.request.tokens);
@@ -105,6 +108,24 @@ impl Slot {
             }
         }
         Ok(slot)
+    }
+
+    /// Finds what the constraint allows next, if it is not complete.
+    pub fn find_allowed(&mut self) {
+        let room = self.generated < self.request.max_new_tokens;
+        let open = self.request.constraint.as_mut();
+        let open = open.filter(|constraint| room && !constraint.finished());
+        self.allowed = open.map(|constraint| constraint.allowed().map(<[u32]>::to_vec));
+    }
+
+    /// What was found: `None` where every token is allowed.
+    pub fn mask(&self) -> Option<&Mask> {
+        match &self.allowed {
+            None => None,
+            Some(Ok(mask)) => Some(mask),
+            // Its error comes before its logits.
+            Some(Err(_)) => Some(&[]),
+        }
     }
 
     /// Chooses the next token, and adds the tokens that the constraint forces after it.
@@ -167,11 +188,12 @@ impl Slot {
             return Ok(Some((FinishReason::Stop, None)));
         }
         let banned = if request.ignore_eos { ends } else { &[] };
-        let allowed = match &mut request.constraint {
-            Some(constraint) => Some(constraint.allowed()?),
+        let allowed = self.allowed.take().transpose()?;
+        let known = match &mut request.constraint {
+            Some(constraint) => constraint.known()?,
             None => None,
         };
-        let choice = logits.choose(&mut self.sampler, allowed, banned)?;
+        let choice = logits.choose(&mut self.sampler, allowed.as_deref(), known, banned)?;
         let Choice { token, logprob } = choice;
         let chosen = GeneratedToken {
             id: token,

@@ -4,7 +4,7 @@
 use super::Backend;
 use super::int8::Int8Matrix;
 use super::launches::launch;
-use super::ops::repeated_shapes;
+use super::ops::{add_in_place, is_plain, repeated_shapes};
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
@@ -235,6 +235,12 @@ impl Linear {
             }
             Matrix::Dense(matrix) => widened_matmul(x, matrix)?,
         };
+        if is_plain(&y) {
+            for other in self.bias.iter().chain(residual) {
+                add_in_place(&y, other)?;
+            }
+            return Ok(y);
+        }
         let _shapes = repeated_shapes(x);
         let y = match &self.bias {
             Some(bias) => launch!(y.broadcast_add(bias)?),
@@ -256,6 +262,28 @@ impl Linear {
         rows.to_dtype(self.activations)
     }
 
+    /// Whether the product of many rows reads the weights once.
+    pub fn is_shared(&self) -> bool {
+        !matches!(self.matrix, Matrix::Quantized(_))
+    }
+
+    /// A copy of these rows of the matrix, which gives as many outputs; there is no bias.
+    pub fn select(&self, rows: &[u32]) -> Result<Self> {
+        let matrix = match &self.matrix {
+            Matrix::Int8(matrix) => Matrix::Int8(Arc::new(matrix.select(rows)?)),
+            Matrix::Quantized(matrix) => Matrix::Quantized(Arc::new(select_rows(matrix, rows)?)),
+            Matrix::Dense(matrix) => {
+                let rows = Tensor::new(rows, matrix.device())?;
+                Matrix::Dense(matrix.index_select(&rows, 0)?)
+            }
+        };
+        Ok(Self {
+            matrix,
+            bias: None,
+            activations: self.activations,
+        })
+    }
+
     /// Bytes of the weights, which is what one step reads.
     pub fn bytes(&self) -> usize {
         match &self.matrix {
@@ -264,6 +292,22 @@ impl Linear {
             Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
         }
     }
+}
+
+/// Copies rows block by block, as they are.
+fn select_rows(matrix: &QTensor, rows: &[u32]) -> Result<QTensor> {
+    let (all, columns) = matrix.shape().dims2()?;
+    let data = matrix.data()?;
+    let width = data.len() / all;
+    let mut bytes = Vec::with_capacity(rows.len() * width);
+    for row in rows {
+        match data.get(*row as usize * width..(*row as usize + 1) * width) {
+            Some(row) => bytes.extend_from_slice(row),
+            None => candle_core::bail!("row {row} of {all}"),
+        }
+    }
+    let storage = QStorage::from_data(bytes.into(), &matrix.device(), matrix.dtype())?;
+    QTensor::new(storage, (rows.len(), columns))
 }
 
 fn dense(matrix: Tensor, placement: &Placement) -> Result<Matrix> {
@@ -286,6 +330,37 @@ fn widened_matmul(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a dense matrix and of quantized ones, whatever kernel they have.
+    #[test]
+    fn selected_rows_give_the_same_numbers() {
+        let matrix = Tensor::rand(-1f32, 1f32, (70, 64), &Device::Cpu).unwrap();
+        let x = Tensor::rand(-1f32, 1f32, (3, 64), &Device::Cpu).unwrap();
+        let quantized = || QTensor::quantize(&matrix, GgmlDType::Q8_0).unwrap();
+        let mut forms = vec![
+            Matrix::Dense(matrix.clone()),
+            Matrix::Quantized(Arc::new(quantized())),
+        ];
+        if let Some(int8) = Int8Matrix::pack(&quantized()).unwrap() {
+            forms.push(Matrix::Int8(Arc::new(int8)));
+        }
+        for matrix in forms {
+            let all = Linear {
+                matrix,
+                bias: None,
+                activations: DType::F32,
+            };
+            let rows = [69u32, 0, 33, 33, 7];
+            let some = all.select(&rows).unwrap();
+            let expected = all.forward(&x).unwrap();
+            let expected = expected.index_select(&Tensor::new(&rows, &Device::Cpu).unwrap(), 1);
+            assert_eq!(
+                some.forward(&x).unwrap().to_vec2::<f32>().unwrap(),
+                expected.unwrap().to_vec2::<f32>().unwrap()
+            );
+            assert!(all.select(&[70]).is_err());
+        }
+    }
 
     #[test]
     fn a_width_that_blocks_do_not_divide_takes_a_finer_type() {

@@ -347,6 +347,65 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
     launch!(x.gelu())
 }
 
+vectorized! {
+    fn add_to_row(x: &mut [f32], other: &[f32]) {
+        for (x, y) in x.iter_mut().zip(other) {
+            *x += *y;
+        }
+    }
+}
+
+/// Adds a row to each row, or a matrix of the same shape, where the numbers are.
+struct AddInPlace;
+
+impl candle_core::InplaceOp2 for AddInPlace {
+    fn name(&self) -> &'static str {
+        "add in place"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &mut candle_core::CpuStorage,
+        x_layout: &candle_core::Layout,
+        other: &candle_core::CpuStorage,
+        other_layout: &candle_core::Layout,
+    ) -> Result<()> {
+        let candle_core::CpuStorage::F32(x) = x else {
+            candle_core::bail!("expected numbers of 32 bits")
+        };
+        let (Some((start, end)), Some((other_start, other_end))) = (
+            x_layout.contiguous_offsets(),
+            other_layout.contiguous_offsets(),
+        ) else {
+            candle_core::bail!("expected numbers in the order of rows")
+        };
+        let x = &mut x[start..end];
+        let other = &other.as_slice::<f32>()?[other_start..other_end];
+        if other.is_empty() || !x.len().is_multiple_of(other.len()) {
+            candle_core::bail!("{} numbers to add to {}", other.len(), x.len())
+        }
+        // A thread should get enough work to be worth waking.
+        const PART: usize = 64 * 1024;
+        match other.len() == x.len() {
+            true => x
+                .par_chunks_mut(PART)
+                .zip(other.par_chunks(PART))
+                .for_each(|(x, other)| add_to_row(x, other)),
+            false => x
+                .par_chunks_mut(other.len())
+                .with_min_len(PART.div_ceil(other.len()))
+                .for_each(|row| add_to_row(row, other)),
+        }
+        Ok(())
+    }
+}
+
+/// Adds `other`, a row or a tensor of the same shape, to `x`, which is f32 on the CPU and nobody
+/// else's.
+pub fn add_in_place(x: &Tensor, other: &Tensor) -> Result<()> {
+    x.inplace_op2(&other.contiguous()?, &AddInPlace)
+}
+
 /// RMS norm of each of the first heads of a row, `(tokens, heads * head_dim)`; those that
 /// `weights`, `(normed heads, head_dim)`, has no row for stay. Gives the same shape.
 pub fn norm_heads(x: Tensor, weights: &Tensor, eps: f64) -> Result<Tensor> {
@@ -440,6 +499,13 @@ mod tests {
         assert!(furthest(&quick_gelu(&x).unwrap(), &gelu) < 1e-5);
         let gelu = x.gelu().unwrap();
         assert!(furthest(&gelu_tanh(&x).unwrap(), &gelu) < 1e-5);
+
+        let sum = ((&x + &x).unwrap().broadcast_add(&b)).unwrap();
+        let in_place = x.copy().unwrap();
+        add_in_place(&in_place, &x).unwrap();
+        add_in_place(&in_place, &b).unwrap();
+        assert_eq!(furthest(&in_place, &sum), 0.0);
+        assert!(add_in_place(&in_place, &w.narrow(0, 0, 7).unwrap()).is_err());
     }
 
     #[test]

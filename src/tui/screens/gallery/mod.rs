@@ -222,7 +222,7 @@ fn title(session: &Session, area: Rect, buf: &mut Buffer) {
         words.list_title(
             count(place as u64),
             count(queue.len() as u64),
-            words.sort(queue.sort()),
+            words.order(queue.searched(), queue.sort()),
         )
     } else {
         // Bulk actions include what the filter hides, so it is shown.

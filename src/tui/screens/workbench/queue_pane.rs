@@ -94,7 +94,7 @@ impl QueuePane {
         let mut title = words.queue_title(
             count((queue.cursor() + 1).min(queue.len()) as u64),
             count(queue.len() as u64),
-            words.sort(queue.sort()),
+            words.order(queue.searched(), queue.sort()),
         );
         if queue.is_folded() {
             title.push_str(words.families_folded());

@@ -218,10 +218,14 @@ impl TextModel {
         Ok(x)
     }
 
-    /// Hidden states `(rows, hidden)` to logits `(rows, vocabulary)`.
-    pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
-        let normed = ops::rms_norm(x, &self.norm, self.eps)?;
-        self.head.as_ref().unwrap_or(&self.embed).forward(&normed)
+    /// The final norm, `(rows, hidden)` to the same.
+    pub fn norm(&self, x: &Tensor) -> Result<Tensor> {
+        ops::rms_norm(x, &self.norm, self.eps)
+    }
+
+    /// From normed hidden states `(rows, hidden)` to logits `(rows, vocabulary)`.
+    pub fn head(&self) -> &Linear {
+        self.head.as_ref().unwrap_or(&self.embed)
     }
 
     /// Bytes of the weights that one step reads.
@@ -230,7 +234,6 @@ impl TextModel {
             .layers
             .iter()
             .flat_map(|l| [&l.qkv, &l.o_proj, &l.gate_up, &l.down]);
-        let head = self.head.as_ref().unwrap_or(&self.embed);
-        layers.chain([head]).map(Linear::bytes).sum()
+        layers.chain([self.head()]).map(Linear::bytes).sum()
     }
 }

@@ -23,7 +23,7 @@ use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::batch::Batch;
 use crate::vlm::nn::kv_layout::HeadShape;
-use crate::vlm::nn::linear::Placement;
+use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::rope::Position;
 use candle_core::Tensor;
 use config::{Config, Head};
@@ -155,8 +155,12 @@ impl<T: Tower> Network for Loaded<T> {
         self.text.forward(embedded, additions, positions, batch)
     }
 
-    fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor> {
-        self.text.logits(hidden)
+    fn norm(&self, hidden: &Tensor) -> candle_core::Result<Tensor> {
+        self.text.norm(hidden)
+    }
+
+    fn head(&self) -> &Linear {
+        self.text.head()
     }
 
     fn step_bytes(&self) -> usize {

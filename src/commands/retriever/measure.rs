@@ -1,0 +1,319 @@
+//! Embeds the images and texts of an outdir, once each, and finds out which text finds its image.
+
+use crate::embed::ranking::{Place, Pool};
+use crate::embed::vectors::{Key, VectorFile};
+use crate::embed::{Retriever, Vector, named};
+use crate::error::{Error, ErrorKind, Result};
+use crate::icon;
+use crate::record::{
+    Background, BeforeAfter, Confused, Figures, Finding, GroupId, GroupState, GroupSummary,
+    ImageLocation, Labels, Retrieved, searched_texts,
+};
+use crate::source::image_bytes;
+use crate::store::Journal;
+use std::collections::HashSet;
+
+/// Vectors that are saved together: what an interruption costs at most.
+const SAVED: usize = 64;
+/// Texts whose vectors are held at once.
+const HELD: usize = 4096;
+
+/// A record that is searched for.
+pub struct Searched {
+    pub group: GroupId,
+    pub image_path: String,
+    pub item_name: String,
+    family: Option<i64>,
+    file: Option<ImageLocation>,
+    sha256: Option<String>,
+    /// Its texts now, and the first ones that it had.
+    labels: Labels,
+    first: Labels,
+}
+
+/// The step that is under way, and how far it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub doing: &'static str,
+    pub done: usize,
+    pub total: usize,
+}
+
+/// What was found out.
+pub struct Measured {
+    /// Those whose image was searched, each with what was found.
+    pub records: Vec<(Searched, Retrieved)>,
+    pub labels: BeforeAfter,
+    pub queries: BeforeAfter,
+    /// Images that cannot be read, by path and why.
+    pub unreadable: Vec<(String, String)>,
+    /// Vectors that were computed, not looked up.
+    pub computed: usize,
+}
+
+/// The records that have a line in `labels.jsonl`, with `drafts` those too that have a draft.
+pub fn records(journal: &Journal, drafts: bool) -> Result<Vec<Searched>> {
+    let is_chosen = |summary: &GroupSummary| {
+        let is_draft = drafts && summary.state != GroupState::Rejected;
+        !summary.labels.label_ko().is_empty() && (summary.has_record || is_draft)
+    };
+    let mut records = Vec::new();
+    for summary in journal.summaries()?.into_iter().filter(is_chosen) {
+        let (item, sha256) = journal.item(summary.id)?;
+        let first = journal.first_text(summary.id)?;
+        records.push(Searched {
+            group: summary.id,
+            image_path: summary.image_path,
+            item_name: summary.name,
+            family: summary.family.map(|family| family.0),
+            file: item.file,
+            sha256,
+            first: first.unwrap_or_else(|| summary.labels.clone()),
+            labels: summary.labels,
+        });
+    }
+    Ok(records)
+}
+
+/// Embeds what has no vector yet, and searches for every record by each of its texts.
+pub fn measure(
+    records: Vec<Searched>,
+    retriever: &Retriever,
+    background: Background,
+    vectors: &mut VectorFile,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Measured> {
+    let mut work = Work {
+        retriever,
+        background,
+        vectors,
+        computed: 0,
+    };
+    let mut unreadable = Vec::new();
+    let records = work.images(records, &mut unreadable, progress)?;
+    work.texts(&records, progress)?;
+    let mut images = Vec::with_capacity(records.len());
+    for (_, key) in &records {
+        images.push(work.vector(key)?);
+    }
+    let families = records.iter().map(|(record, _)| record.family).collect();
+    let pool = Pool::new(&images, families)?;
+    drop(images);
+    let mut search = Search {
+        work: &work,
+        pool: &pool,
+        records: &records,
+    };
+    let now = search.find(|record| &record.labels, "searching", progress)?;
+    let first = search.find(|record| &record.first, "comparing", progress)?;
+    let figures = |found: &[Retrieved]| {
+        let labels = Figures::of(found.iter().map(|it| it.label.rank));
+        let queries = found.iter().flat_map(|it| &it.queries);
+        (labels, Figures::of(queries.map(|it| it.rank)))
+    };
+    let (before, after) = (figures(&first), figures(&now));
+    let computed = work.computed;
+    let records = records.into_iter().map(|(record, _)| record);
+    Ok(Measured {
+        records: records.zip(now).collect(),
+        labels: BeforeAfter {
+            before: before.0,
+            after: after.0,
+        },
+        queries: BeforeAfter {
+            before: before.1,
+            after: after.1,
+        },
+        unreadable,
+        computed,
+    })
+}
+
+struct Work<'a> {
+    retriever: &'a Retriever,
+    background: Background,
+    vectors: &'a mut VectorFile,
+    computed: usize,
+}
+
+impl Work<'_> {
+    /// Makes sure that each image has a vector; the records whose image has one, with its key.
+    fn images(
+        &mut self,
+        records: Vec<Searched>,
+        unreadable: &mut Vec<(String, String)>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<(Searched, Key)>> {
+        let total = records.len();
+        let mut found = Vec::with_capacity(total);
+        let mut waiting = Vec::new();
+        for (done, record) in records.into_iter().enumerate() {
+            progress(Progress {
+                doing: "images",
+                done,
+                total,
+            });
+            let preparation = named::preparation(self.background);
+            let known = record
+                .sha256
+                .as_deref()
+                .map(|hash| Key::image(hash, preparation));
+            if let Some(key) = known
+                && self.vectors.holds(&key)
+            {
+                found.push((record, key));
+                continue;
+            }
+            match self.picture(&record) {
+                Ok((hash, picture)) => {
+                    let key = Key::image(&hash, preparation);
+                    waiting.push((key, picture));
+                    found.push((record, key));
+                }
+                Err(error) => unreadable.push((record.image_path, error.cause)),
+            }
+            if waiting.len() >= SAVED {
+                self.embed_images(std::mem::take(&mut waiting))?;
+            }
+        }
+        self.embed_images(waiting)?;
+        Ok(found)
+    }
+
+    fn picture(&self, record: &Searched) -> Result<(String, icon::Picture)> {
+        let none = || Error::new(ErrorKind::Image, "the source names no file");
+        let file = record.file.as_ref().ok_or_else(none)?;
+        let bytes = image_bytes(file);
+        let bytes = bytes.map_err(|failure| Error::new(ErrorKind::Image, failure.detail))?;
+        let hash = icon::sha256(&bytes);
+        if record.sha256.as_ref().is_some_and(|known| *known != hash) {
+            let cause = "the file holds another image than the one that was labeled";
+            return Err(Error::new(ErrorKind::Image, cause));
+        }
+        let icon = icon::decode(&bytes)?;
+        Ok((hash, icon::picture(&icon, 1, self.background)))
+    }
+
+    fn embed_images(&mut self, waiting: Vec<(Key, icon::Picture)>) -> Result<()> {
+        let (keys, pictures): (Vec<Key>, Vec<icon::Picture>) = waiting.into_iter().unzip();
+        let vectors = self.retriever.images.embed(&pictures)?;
+        self.add(keys.into_iter().zip(vectors).collect())
+    }
+
+    /// Makes sure that each text has a vector.
+    fn texts(
+        &mut self,
+        records: &[(Searched, Key)],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
+        let mut seen = HashSet::new();
+        let mut missing: Vec<(Key, &str)> = Vec::new();
+        for (record, _) in records {
+            for labels in [&record.labels, &record.first] {
+                let (label, queries) = searched_texts(labels);
+                let texts = std::iter::once(label).chain(queries.iter().map(String::as_str));
+                for text in texts.filter(|text| seen.insert(*text)) {
+                    let key = Key::text(text);
+                    if !self.vectors.holds(&key) {
+                        missing.push((key, text));
+                    }
+                }
+            }
+        }
+        let total = missing.len();
+        for (at, texts) in missing.chunks(SAVED).enumerate() {
+            progress(Progress {
+                doing: "texts",
+                done: at * SAVED,
+                total,
+            });
+            let (keys, texts): (Vec<Key>, Vec<&str>) = texts.iter().copied().unzip();
+            let vectors = self.retriever.texts.embed(&texts)?;
+            self.add(keys.into_iter().zip(vectors).collect())?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, vectors: Vec<(Key, Vector)>) -> Result<()> {
+        self.computed += vectors.len();
+        self.vectors.add(&vectors)
+    }
+
+    fn vector(&self, key: &Key) -> Result<Vector> {
+        let missing = || Error::new(ErrorKind::Internal, "a vector that was made is gone");
+        self.vectors.get(key)?.ok_or_else(missing)
+    }
+}
+
+struct Search<'a> {
+    work: &'a Work<'a>,
+    pool: &'a Pool,
+    records: &'a [(Searched, Key)],
+}
+
+impl Search<'_> {
+    /// What each record's texts find: the label, then the queries.
+    fn find(
+        &mut self,
+        texts_of: impl Fn(&Searched) -> &Labels,
+        doing: &'static str,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Retrieved>> {
+        let mut texts: Vec<(&str, usize)> = Vec::new();
+        for (own, (record, _)) in self.records.iter().enumerate() {
+            let (label, queries) = searched_texts(texts_of(record));
+            texts.push((label, own));
+            texts.extend(queries.iter().map(|query| (query.as_str(), own)));
+        }
+        let total = texts.len();
+        let mut findings = Vec::with_capacity(total);
+        for texts in texts.chunks(HELD) {
+            progress(Progress {
+                doing,
+                done: findings.len(),
+                total,
+            });
+            let mut vectors = Vec::with_capacity(texts.len());
+            for (text, _) in texts {
+                vectors.push(self.work.vector(&Key::text(text))?);
+            }
+            let owns = texts.iter().map(|(_, own)| *own);
+            let pairs: Vec<(&Vector, usize)> = vectors.iter().zip(owns).collect();
+            let places = self.pool.places(&pairs)?;
+            let pairs = texts.iter().zip(places);
+            findings.extend(pairs.map(|((text, own), place)| self.finding(text, *own, place)));
+        }
+        let mut findings = findings.into_iter();
+        let images = self.records.len() as u32;
+        let found = self.records.iter().filter_map(|(record, _)| {
+            let label = findings.next()?;
+            let (_, queries) = searched_texts(texts_of(record));
+            Some(Retrieved {
+                images,
+                label,
+                queries: findings.by_ref().take(queries.len()).collect(),
+            })
+        });
+        Ok(found.collect())
+    }
+
+    fn finding(&self, text: &str, own: usize, place: Place) -> Finding {
+        let family = self.records[own].0.family;
+        let confused = place.first.map(|first| {
+            let other = &self.records[first].0;
+            Confused {
+                group: other.group,
+                image_path: other.image_path.clone(),
+                item_name: other.item_name.clone(),
+                is_family: family.is_some() && other.family == family,
+            }
+        });
+        Finding {
+            text: text.to_owned(),
+            rank: place.rank as u32,
+            rank_outside: place.rank_outside as u32,
+            margin: place.margin,
+            confused,
+        }
+    }
+}

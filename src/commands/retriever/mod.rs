@@ -1,0 +1,18 @@
+//! The commands that run a retriever.
+
+pub mod embed;
+mod measure;
+pub mod retrieval;
+
+use super::opening::opening_bar;
+use crate::embed::Retriever;
+use crate::error::Result;
+use crate::settings::RetrieverOptions;
+
+/// Opens the retriever; a terminal on standard error shows how far that is.
+fn open_with_bar(options: &RetrieverOptions) -> Result<Retriever> {
+    let (bar, on_opening) = opening_bar()?;
+    let opened = Retriever::open(options, &on_opening);
+    bar.finish_and_clear();
+    opened
+}

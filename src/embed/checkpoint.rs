@@ -1,0 +1,199 @@
+//! The files of a retriever, found, checked and with its adapter merged, before a tower is loaded.
+
+use super::adapter::Adapter;
+use super::config::{self, Config};
+use super::pixels::Pixels;
+use super::text::TextTower;
+use super::tokens::TextTokens;
+use super::vision::{VisionTower, tensor_name};
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::settings::RetrieverOptions;
+use crate::text::hex;
+use crate::vlm::architecture::LoadStage;
+use crate::vlm::checkpoint::files::{CheckpointFile, FileData, Gate, OnDownload, TokenizerFiles};
+use crate::vlm::checkpoint::weight_cache::WeightCache;
+use crate::vlm::checkpoint::weights::Weights;
+use crate::vlm::checkpoint::{self, builtin};
+use crate::vlm::nn::linear::Placement;
+use crate::vlm::open::{OnOpening, Opening};
+use crate::vlm::{CheckpointFiles, Quantization, device};
+use candle_core::DType;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+
+/// What makes vectors changes with this program too: one more than before whenever it does.
+const VERSION: u8 = 1;
+
+/// A retriever whose files are known, and fit each other.
+pub struct Checkpoint {
+    files: CheckpointFiles,
+    adapter: Option<Adapter>,
+    config: Config,
+    weights: Weights,
+    placement: Placement,
+}
+
+impl Checkpoint {
+    /// Finds the retriever of `options`, downloads it where that is allowed, and merges the adapter.
+    ///
+    /// # Errors
+    /// A checkpoint that is not there, is incomplete, or is no retriever that is supported; an
+    /// adapter that is not understood or is for another one.
+    pub fn open(options: &RetrieverOptions, on_opening: &OnOpening) -> Result<Self> {
+        if options.model.model == builtin::NAME {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "the demo model writes labels; it is no retriever",
+            )
+            .with_hint("give a SigLIP with --retriever: a Hugging Face id or a folder"));
+        }
+        let adapter = options.adapter.as_deref().map(Adapter::open).transpose()?;
+        let (load, _) = device::load_options(&options.model)?;
+        let report = on_opening.clone();
+        let on_download: OnDownload = Arc::new(move |download| report(Opening::Download(download)));
+        let gate = Gate {
+            config: &config::refusals,
+            sizes: &|files| Config::open(files).map(drop),
+        };
+        let files = checkpoint::find(&options.model, &gate, on_download)?;
+        let config = Config::open(&files)?;
+        let mut weights = Weights::open(&files.weights, None, tensor_name)?;
+        let mut expected = VisionTower::tensors(&config.vision_config);
+        expected.extend(TextTower::tensors(&config.text_config));
+        expected.extend(["logit_scale", "logit_bias"].map(|name| (name.to_owned(), vec![1])));
+        // Older versions of transformers stored the numbers 0, 1, 2, ...
+        weights.check(&expected, |name| name.ends_with(".position_ids"))?;
+        if let Some(adapter) = &adapter {
+            let linear: BTreeMap<String, (usize, usize)> = expected
+                .iter()
+                .filter(|(name, _)| {
+                    name.contains("_proj.") || name.contains(".fc") || name.contains(".head.")
+                })
+                .filter_map(|(name, shape)| match shape[..] {
+                    [rows, columns] => Some((name.clone(), (rows, columns))),
+                    _ => None,
+                })
+                .collect();
+            adapter.merge(&mut weights, &linear)?;
+        }
+        Ok(Self {
+            files,
+            adapter,
+            config,
+            weights,
+            placement: Placement {
+                device: load.device,
+                backend: load.backend,
+                dtype: load.dtype,
+                quantization: load.quantization,
+                cache: WeightCache::Off,
+            },
+        })
+    }
+
+    /// The same for the same vectors: of everything that they depend on besides image and text.
+    pub fn digest(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        let numbers = match (self.placement.quantization, self.placement.dtype) {
+            (Some(kind), _) => Quantization::name(kind),
+            (None, DType::BF16) => "bf16",
+            (None, DType::F16) => "fp16",
+            (None, _) => "fp32",
+        };
+        hash.update([VERSION]);
+        hash.update(numbers);
+        let files = &self.files;
+        let tokenizer = match &files.tokenizer {
+            TokenizerFiles::Whole(file) | TokenizerFiles::Sentencepiece(file) => vec![file],
+            TokenizerFiles::Parts { vocab, merges } => vec![vocab, merges],
+        };
+        let all = [&files.config, &files.preprocessor_config]
+            .into_iter()
+            .chain(tokenizer)
+            .chain(&files.tokenizer_config)
+            .chain(&files.weights)
+            .chain(self.adapter.iter().flat_map(|it| [&it.config, &it.weights]));
+        for file in all {
+            hash.update([0]);
+            hash.update(&file.name);
+            hash.update([0]);
+            update(&mut hash, file)?;
+        }
+        Ok(hex(&hash.finalize()))
+    }
+
+    /// Where it computes, for example `cpu`.
+    pub fn device(&self) -> String {
+        device::describe(&self.placement.device)
+    }
+
+    /// `logit_scale` and `logit_bias` as they are stored.
+    pub fn logits(&self) -> Result<(f32, f32)> {
+        let number = |name: &str| -> Result<f32> {
+            let read = || {
+                self.weights
+                    .stored(name, &[1])?
+                    .to_dtype(DType::F32)?
+                    .to_vec1::<f32>()
+            };
+            let numbers = read().context(ErrorKind::Model, format!("cannot read {name}"))?;
+            Ok(numbers.first().copied().unwrap_or_default())
+        };
+        Ok((number("logit_scale")?, number("logit_bias")?))
+    }
+
+    /// Loads what pictures go through.
+    pub fn pictures(&self, on_opening: &OnOpening) -> Result<(Pixels, VisionTower)> {
+        let pixels = Pixels::open(&self.files, &self.config.vision_config)?;
+        let layers = self.config.vision_config.num_hidden_layers;
+        let mut loaded = counter(LoadStage::Vision, layers, on_opening);
+        let config = &self.config.vision_config;
+        let tower = VisionTower::load(&self.weights, &self.placement, config, &mut loaded);
+        Ok((pixels, tower.context(ErrorKind::Model, LOADING)?))
+    }
+
+    /// Loads what texts go through.
+    pub fn texts(&self, on_opening: &OnOpening) -> Result<(TextTokens, TextTower)> {
+        let config = &self.config.text_config;
+        let length = config.max_position_embeddings;
+        let tokens = TextTokens::load(&self.files, length, config.vocab_size)?;
+        let mut loaded = counter(LoadStage::Text, config.num_hidden_layers, on_opening);
+        let tower = TextTower::load(&self.weights, &self.placement, config, &mut loaded);
+        Ok((tokens, tower.context(ErrorKind::Model, LOADING)?))
+    }
+}
+
+const LOADING: &str = "cannot load the weights of the retriever";
+
+fn counter(stage: LoadStage, layers: usize, on_opening: &OnOpening) -> impl FnMut() {
+    let mut done = 0;
+    move || {
+        done += 1;
+        on_opening(Opening::Load(stage, done as f32 / layers as f32));
+    }
+}
+
+/// The whole content of a file, however large.
+fn update(hash: &mut Sha256, file: &CheckpointFile) -> Result<()> {
+    let path = match &file.data {
+        FileData::Embedded(bytes) => {
+            hash.update(bytes);
+            return Ok(());
+        }
+        FileData::Disk(path) => path,
+    };
+    let reading = || format!("cannot read {}", path.display());
+    let mut open = std::fs::File::open(path).context(ErrorKind::Model, reading())?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match open
+            .read(&mut buffer)
+            .context(ErrorKind::Model, reading())?
+        {
+            0 => return Ok(()),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The layers that both towers are stacks of: attention of all rows of an input to each other, and
+//! two matrices.
+
+use super::config::{Activation, EncoderConfig};
+use crate::vlm::checkpoint::weights::Weights;
+use crate::vlm::nn::attention::{Ranges, attend_within};
+use crate::vlm::nn::linear::{Linear, Placement};
+use crate::vlm::nn::ops;
+use crate::vlm::nn::rope::Angles;
+use candle_core::{Result, Tensor};
+
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    pub fn load(
+        weights: &Weights,
+        placement: &Placement,
+        name: &str,
+        width: usize,
+        eps: f64,
+    ) -> Result<Self> {
+        let tensor = |part| placement.tensor(weights, &format!("{name}.{part}"), &[width]);
+        Ok(Self {
+            weight: tensor("weight")?,
+            bias: tensor("bias")?,
+            eps,
+        })
+    }
+
+    /// `(rows, width)` to the same.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::layer_norm(x, &self.weight, &self.bias, self.eps)
+    }
+}
+
+/// Two matrices with the activation between them.
+#[derive(Debug)]
+pub struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+    activation: Activation,
+}
+
+impl Mlp {
+    pub fn load(
+        weights: &Weights,
+        placement: &Placement,
+        name: &str,
+        config: &EncoderConfig,
+    ) -> Result<Self> {
+        let linear =
+            |part, shape| Linear::load(weights, placement, &format!("{name}.{part}"), shape, true);
+        Ok(Self {
+            fc1: linear("fc1", (config.inner, config.hidden))?,
+            fc2: linear("fc2", (config.hidden, config.inner))?,
+            activation: config.activation,
+        })
+    }
+
+    /// `(rows, hidden)`, with `residual` added.
+    pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let inner = self.fc1.forward(x)?;
+        let inner = match self.activation {
+            Activation::GeluTanh => ops::gelu_tanh(&inner)?,
+            Activation::QuickGelu => ops::quick_gelu(&inner)?,
+            Activation::Gelu => inner.gelu_erf()?,
+        };
+        self.fc2.forward_onto(residual, &inner)
+    }
+}
+
+#[derive(Debug)]
+struct Layer {
+    norm1: LayerNorm,
+    qkv: Linear,
+    out: Linear,
+    norm2: LayerNorm,
+    mlp: Mlp,
+}
+
+/// A stack of layers over inputs of equal length.
+#[derive(Debug)]
+pub struct Encoder {
+    layers: Vec<Layer>,
+    heads: usize,
+    hidden: usize,
+    placement: Placement,
+}
+
+impl Encoder {
+    /// Calls `loaded` after each layer.
+    pub fn load(
+        weights: &Weights,
+        placement: &Placement,
+        name: &str,
+        config: &EncoderConfig,
+        loaded: &mut dyn FnMut(),
+    ) -> Result<Self> {
+        let width = config.hidden;
+        let mut layers = Vec::with_capacity(config.layers);
+        for at in 0..config.layers {
+            let part = |part: &str| format!("{name}.layers.{at}.{part}");
+            let norm =
+                |name: &str| LayerNorm::load(weights, placement, &part(name), width, config.eps);
+            let qkv = ["q_proj", "k_proj", "v_proj"]
+                .map(|name| (part(&format!("self_attn.{name}")), width));
+            let out = part("self_attn.out_proj");
+            layers.push(Layer {
+                norm1: norm("layer_norm1")?,
+                qkv: Linear::load_stacked(weights, placement, &qkv, width, true)?,
+                out: Linear::load(weights, placement, &out, (width, width), true)?,
+                norm2: norm("layer_norm2")?,
+                mlp: Mlp::load(weights, placement, &part("mlp"), config)?,
+            });
+            loaded();
+        }
+        Ok(Self {
+            layers,
+            heads: config.heads,
+            hidden: width,
+            placement: placement.clone(),
+        })
+    }
+
+    /// `(inputs * length, hidden)` to the same; the rows of an input see each other alone.
+    pub fn forward(&self, mut x: Tensor, length: usize) -> Result<Tensor> {
+        let rows = x.dim(0)?;
+        let ranges = (0..rows).step_by(length).map(|start| start..start + length);
+        let ranges = Ranges::new(ranges.collect(), self.heads, &self.placement)?;
+        // Positions stand in the rows already: nothing is turned.
+        let half = self.hidden / self.heads / 2;
+        let unturned = Angles::new(&vec![0.0; rows * half], half, self.placement.activations());
+        for layer in &self.layers {
+            let qkv = layer.qkv.forward(&layer.norm1.forward(&x)?)?;
+            let attended = attend_within(&qkv, &unturned, &ranges)?;
+            x = layer.out.forward_onto(&x, &attended)?;
+            x = layer.mlp.forward_onto(&x, &layer.norm2.forward(&x)?)?;
+        }
+        Ok(x)
+    }
+}
+
+/// Name and shape of the tensors of a layer norm.
+pub fn norm_tensors(name: &str, width: usize) -> [(String, Vec<usize>); 2] {
+    ["weight", "bias"].map(|part| (format!("{name}.{part}"), vec![width]))
+}
+
+/// Name and shape of the tensors of a linear layer of `(rows, columns)`.
+pub fn linear_tensors(name: &str, rows: usize, columns: usize) -> [(String, Vec<usize>); 2] {
+    [
+        (format!("{name}.weight"), vec![rows, columns]),
+        (format!("{name}.bias"), vec![rows]),
+    ]
+}
+
+/// Name and shape of the tensors of an [`Mlp`].
+pub fn mlp_tensors(name: &str, config: &EncoderConfig) -> Vec<(String, Vec<usize>)> {
+    let (hidden, inner) = (config.hidden, config.inner);
+    let fc1 = linear_tensors(&format!("{name}.fc1"), inner, hidden);
+    let fc2 = linear_tensors(&format!("{name}.fc2"), hidden, inner);
+    fc1.into_iter().chain(fc2).collect()
+}
+
+/// Name and shape of the tensors of an [`Encoder`].
+pub fn encoder_tensors(name: &str, config: &EncoderConfig) -> Vec<(String, Vec<usize>)> {
+    let width = config.hidden;
+    let mut tensors = Vec::new();
+    for at in 0..config.layers {
+        let part = |part: &str| format!("{name}.layers.{at}.{part}");
+        tensors.extend(norm_tensors(&part("layer_norm1"), width));
+        tensors.extend(norm_tensors(&part("layer_norm2"), width));
+        for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+            let name = part(&format!("self_attn.{projection}"));
+            tensors.extend(linear_tensors(&name, width, width));
+        }
+        tensors.extend(mlp_tensors(&part("mlp"), config));
+    }
+    tensors
+}

@@ -1,0 +1,312 @@
+//! A file of vectors that one retriever has made, by the content that they are of, so that nothing
+//! is computed twice. It can be deleted at any time.
+//!
+//! It only grows. What an interrupted run left at its end, and what damage has changed, is known by
+//! a checksum and computed again.
+
+use super::Vector;
+use crate::error::{Error, ErrorKind, Result};
+use crate::outdir::{file, open_own};
+use crate::platform;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 8] = b"LTVEC 1\n";
+const KEY: usize = 32;
+const CHECK: usize = 8;
+/// Magic, digest, numbers of a vector, checksum.
+const HEADER: usize = MAGIC.len() + KEY + 4 + CHECK;
+
+/// What a vector is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key([u8; KEY]);
+
+impl Key {
+    /// Of an image by the SHA-256 of its file, and what is said of its preparation.
+    pub fn image(sha256: &str, preparation: &str) -> Self {
+        Self::of(&["image", sha256, preparation])
+    }
+
+    pub fn text(text: &str) -> Self {
+        Self::of(&["text", text])
+    }
+
+    fn of(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+/// The vectors of one retriever in one outdir.
+#[derive(Debug)]
+pub struct VectorFile {
+    path: PathBuf,
+    file: File,
+    /// Where each vector begins.
+    places: HashMap<Key, u64>,
+    end: u64,
+    /// Numbers of a vector; 0 before the first one.
+    width: usize,
+    digest: [u8; KEY],
+}
+
+impl VectorFile {
+    /// Where the vectors of a retriever are kept.
+    pub fn path(outdir: &Path, digest: &str) -> PathBuf {
+        let short: String = digest.chars().take(16).collect();
+        outdir.join(format!("vectors-{short}.bin"))
+    }
+
+    /// Opens or creates the file of the retriever with this digest, for writing: no other process
+    /// may do the same.
+    ///
+    /// # Errors
+    /// A file that cannot be written, or that another process writes.
+    pub fn open(outdir: &Path, digest: &str) -> Result<Self> {
+        let path = Self::path(outdir, digest);
+        let file = open_own(&path, OpenOptions::new().read(true).write(true))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let cause = format!("another run of the retriever writes {}", path.display());
+                return Err(Error::new(ErrorKind::Store, cause).with_hint("wait until it is done"));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(self::file("locking", &path)(error));
+            }
+        }
+        Self::read(path, file, digest)
+    }
+
+    /// The same to look things up in only; `None` where there is no such file.
+    pub fn open_to_read(outdir: &Path, digest: &str) -> Result<Option<Self>> {
+        let path = Self::path(outdir, digest);
+        match File::open(&path) {
+            Ok(file) => Self::read(path, file, digest).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(file("opening", &path)(error)),
+        }
+    }
+
+    fn read(path: PathBuf, mut file: File, digest: &str) -> Result<Self> {
+        let digest = Sha256::digest(digest).into();
+        let mut vectors = Self {
+            file: file.try_clone().map_err(self::file("opening", &path))?,
+            places: HashMap::new(),
+            end: 0,
+            width: 0,
+            digest,
+            path,
+        };
+        let path = vectors.path.clone();
+        let failed = self::file("reading", &path);
+        file.rewind().map_err(&failed)?;
+        let mut from = BufReader::with_capacity(1 << 20, file);
+        let mut header = [0; HEADER];
+        if !fill(&mut from, &mut header).map_err(&failed)? || !is_whole(&header) {
+            return Ok(vectors);
+        }
+        let (magic, rest) = header.split_at(MAGIC.len());
+        let (of, rest) = rest.split_at(KEY);
+        if magic != MAGIC || of != digest {
+            return Ok(vectors);
+        }
+        let width = u32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]]);
+        vectors.width = width as usize;
+        vectors.end = HEADER as u64;
+        let mut record = vec![0; vectors.record()];
+        while fill(&mut from, &mut record).map_err(&failed)? {
+            if is_whole(&record)
+                && let Some(key) = record.first_chunk()
+            {
+                vectors.places.insert(Key(*key), vectors.end + KEY as u64);
+            }
+            vectors.end += record.len() as u64;
+        }
+        Ok(vectors)
+    }
+
+    fn record(&self) -> usize {
+        KEY + self.width * size_of::<f32>() + CHECK
+    }
+
+    pub fn holds(&self, key: &Key) -> bool {
+        self.places.contains_key(key)
+    }
+
+    /// Numbers of each vector; 0 where there is none.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The vector of `key`, where it was made.
+    pub fn get(&self, key: &Key) -> Result<Option<Vector>> {
+        let Some(place) = self.places.get(key) else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; self.width * size_of::<f32>()];
+        platform::read_exact_at(&self.file, &mut bytes, *place)
+            .map_err(file("reading", &self.path))?;
+        let numbers = bytes.as_chunks::<4>().0;
+        Ok(Some(
+            numbers.iter().map(|it| f32::from_le_bytes(*it)).collect(),
+        ))
+    }
+
+    /// Adds vectors, all of one width, and makes them last.
+    pub fn add(&mut self, vectors: &[(Key, Vector)]) -> Result<()> {
+        let Some((_, first)) = vectors.first() else {
+            return Ok(());
+        };
+        let path = self.path.clone();
+        let failed = file("writing", &path);
+        if self.width != first.len() {
+            // Another retriever's, or nothing yet.
+            let width = first.len() as u32;
+            let header = [MAGIC.as_slice(), &self.digest, &width.to_le_bytes()].concat();
+            self.file.set_len(0).map_err(&failed)?;
+            self.places.clear();
+            self.width = first.len();
+            self.end = 0;
+            self.write(&checked(header))?;
+        }
+        // What was cut off in the middle would shift all that follows.
+        self.file.set_len(self.end).map_err(&failed)?;
+        let mut bytes = Vec::with_capacity(vectors.len() * self.record());
+        for (key, vector) in vectors {
+            if vector.len() != self.width {
+                let cause = format!(
+                    "a vector of {} numbers among those of {}",
+                    vector.len(),
+                    self.width
+                );
+                return Err(Error::new(ErrorKind::Internal, cause));
+            }
+            let numbers = vector.iter().flat_map(|number| number.to_le_bytes());
+            bytes.extend(checked(key.0.into_iter().chain(numbers).collect()));
+        }
+        let start = self.end;
+        self.write(&bytes)?;
+        self.file.sync_data().map_err(&failed)?;
+        for (at, (key, _)) in vectors.iter().enumerate() {
+            let place = start + (at * self.record() + KEY) as u64;
+            self.places.insert(*key, place);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .seek(SeekFrom::Start(self.end))
+            .and_then(|_| self.file.write_all(bytes))
+            .map_err(file("writing", &self.path))?;
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// The bytes with their checksum behind them.
+fn checked(mut bytes: Vec<u8>) -> Vec<u8> {
+    let check = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&check[..CHECK]);
+    bytes
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let (content, check) = bytes.split_at(bytes.len().saturating_sub(CHECK));
+    Sha256::digest(content)[..CHECK] == *check
+}
+
+/// Fills the buffer; `false` where the file ends before.
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
+    match from.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbb";
+
+    fn vector(first: f32) -> Vector {
+        vec![first, 0.25, -0.5]
+    }
+
+    #[test]
+    fn vectors_come_back_after_the_file_is_opened_again() {
+        let outdir = tempfile::tempdir().unwrap();
+        let (hat, cape) = (Key::text("모자"), Key::image("00ff", "white"));
+        let mut file = VectorFile::open(outdir.path(), A).unwrap();
+        file.add(&[(hat, vector(1.0))]).unwrap();
+        file.add(&[(cape, vector(2.0))]).unwrap();
+        assert_eq!(file.get(&hat).unwrap(), Some(vector(1.0)));
+        let busy = VectorFile::open(outdir.path(), A).unwrap_err();
+        assert!(busy.cause.contains("another run"), "{}", busy.cause);
+        drop(file);
+        let file = VectorFile::open_to_read(outdir.path(), A).unwrap().unwrap();
+        assert_eq!(file.get(&hat).unwrap(), Some(vector(1.0)));
+        assert_eq!(file.get(&cape).unwrap(), Some(vector(2.0)));
+        assert_eq!(file.get(&Key::text("망토")).unwrap(), None);
+        assert!(
+            VectorFile::open_to_read(outdir.path(), B)
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn what_is_cut_off_or_damaged_is_not_known_and_can_be_added_again() {
+        let outdir = tempfile::tempdir().unwrap();
+        let keys = [0, 1, 2].map(|at| Key::text(&at.to_string()));
+        let all = [0.0, 1.0, 2.0].map(vector);
+        let mut file = VectorFile::open(outdir.path(), A).unwrap();
+        file.add(&[(keys[0], all[0].clone()), (keys[1], all[1].clone())])
+            .unwrap();
+        file.add(&[(keys[2], all[2].clone())]).unwrap();
+        drop(file);
+        let path = VectorFile::path(outdir.path(), A);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[HEADER + KEY] ^= 1;
+        bytes.truncate(bytes.len() - 5);
+        std::fs::write(&path, bytes).unwrap();
+        let mut file = VectorFile::open(outdir.path(), A).unwrap();
+        assert!(!file.holds(&keys[0]) && file.holds(&keys[1]) && !file.holds(&keys[2]));
+        file.add(&[(keys[2], all[2].clone()), (keys[0], all[0].clone())])
+            .unwrap();
+        drop(file);
+        let file = VectorFile::open_to_read(outdir.path(), A).unwrap().unwrap();
+        for (key, vector) in keys.iter().zip(all) {
+            assert_eq!(file.get(key).unwrap(), Some(vector));
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_retriever_is_begun_anew() {
+        let outdir = tempfile::tempdir().unwrap();
+        let key = Key::text("모자");
+        let mut file = VectorFile::open(outdir.path(), A).unwrap();
+        file.add(&[(key, vector(1.0))]).unwrap();
+        drop(file);
+        std::fs::rename(
+            VectorFile::path(outdir.path(), A),
+            VectorFile::path(outdir.path(), B),
+        )
+        .unwrap();
+        let mut file = VectorFile::open(outdir.path(), B).unwrap();
+        assert!(!file.holds(&key));
+        file.add(&[(key, vec![3.0; 5])]).unwrap();
+        assert_eq!(file.get(&key).unwrap(), Some(vec![3.0; 5]));
+    }
+}

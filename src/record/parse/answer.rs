@@ -1,0 +1,121 @@
+//! What a model writes of a record: an object with its keys, or the values alone.
+
+use super::reader::{Node, Text};
+use crate::record::{Field, Labels};
+use crate::text::Language;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The key of what a model says against its own answer.
+pub(super) const REASONS: &str = "reasons";
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerForm {
+    /// A JSON object with the keys of a record.
+    #[default]
+    Record,
+    /// A JSON array of texts, one for each of [`AnswerForm::places`], with commas between the
+    /// values of a list: a third fewer tokens.
+    Values,
+}
+
+impl AnswerForm {
+    /// What the texts of an answer of values are, in order: a field each, and `None` for what the
+    /// model says against its own answer. English comes last, and only where it is asked for.
+    pub fn places() -> impl Iterator<Item = Option<Field>> {
+        let all = || Field::ALL.iter().copied();
+        let english = |field: &Field| field.language() == Some(Language::English);
+        let korean = all().filter(move |field| !english(field)).map(Some);
+        korean.chain([None]).chain(all().filter(english).map(Some))
+    }
+
+    /// The answer that says these labels.
+    pub fn write(self, labels: &Labels) -> String {
+        let reasons = labels.model_reasons.iter();
+        let reasons: Vec<&str> = reasons.map(|reason| reason.code()).collect();
+        match self {
+            Self::Record => json!(Answer {
+                labels,
+                quality_flags: json!({"is_uncertain": !reasons.is_empty(), REASONS: reasons}),
+            })
+            .to_string(),
+            Self::Values => {
+                let asked = Self::places().filter(|place| match place {
+                    Some(field) if field.language() == Some(Language::English) => {
+                        labels.text(*field).is_some()
+                    }
+                    _ => true,
+                });
+                let texts = asked.map(|place| match place {
+                    Some(field) => labels.values(field).join(","),
+                    None => reasons.join(","),
+                });
+                json!(texts.collect::<Vec<_>>()).to_string()
+            }
+        }
+    }
+}
+
+/// What a model writes of a record.
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten, serialize_with = "serialize_fields")]
+    labels: &'a Labels,
+    quality_flags: Value,
+}
+
+fn serialize_fields<S: serde::Serializer>(labels: &&Labels, to: S) -> Result<S::Ok, S::Error> {
+    labels.serialize_fields(to)
+}
+
+/// The nodes of an answer of values under the keys of a record; `text` is the answer. `None` if
+/// this is no such answer.
+pub(super) fn keyed(nodes: Vec<Node>, cut: bool, text: &str) -> Option<Node> {
+    let whole = AnswerForm::places().take_while(Option::is_some).count();
+    if !matches!(nodes.first(), Some(Node::Text(_))) || (nodes.len() < whole && !cut) {
+        return None;
+    }
+    let places = AnswerForm::places().zip(nodes);
+    let entries = places.map(|(place, node)| {
+        let key = place.map_or(REASONS, Field::key).to_owned();
+        let node = match (place, node) {
+            (Some(field), Node::Text(text)) if !field.is_list() && text.value.is_empty() => {
+                Node::Null
+            }
+            (Some(field), node) if !field.is_list() => node,
+            (_, Node::Text(list)) => Node::List(split(&list, text)),
+            (_, node) => node,
+        };
+        (key, node)
+    });
+    Some(Node::Map(entries.collect()))
+}
+
+/// The values of a list that is one text.
+fn split(list: &Text, text: &str) -> Vec<Node> {
+    let source = &text[list.span.clone()];
+    let as_written = source == list.value;
+    let mut at = list.span.start;
+    let mut values: Vec<Text> = Vec::new();
+    for part in list.value.split(',') {
+        let value = part.trim();
+        let start = at + (part.len() - part.trim_start().len());
+        values.push(Text {
+            value: value.to_owned(),
+            // Where there were escapes, nobody knows better.
+            span: match as_written {
+                true => start..start + value.len(),
+                false => list.span.clone(),
+            },
+            whole: true,
+        });
+        at += part.len() + 1;
+    }
+    if let Some(last) = values.last_mut() {
+        last.whole = list.whole;
+    }
+    values.retain(|value| !value.value.is_empty());
+    values.into_iter().map(Node::Text).collect()
+}

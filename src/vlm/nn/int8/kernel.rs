@@ -1,0 +1,299 @@
+//! The product of panels with tiles: vector instructions where the processor has them, and the same
+//! numbers one by one.
+
+#![allow(
+    unsafe_code,
+    reason = "vector instructions, and threads that write to parts of one output"
+)]
+
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
+use super::layout::{PANEL, PanelBlock, STEP, TILE, TileBlock};
+use super::output::{Output, Part};
+use rayon::prelude::*;
+
+/// Bytes of activations that stay in the second-level cache while the panels pass by.
+const ACTIVATION_BYTES: usize = 1 << 20;
+
+/// How products are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// One by one, on any processor: what the instructions are tested against.
+    Plain,
+    Avx2,
+    Avx512Vnni,
+}
+
+impl Path {
+    /// The fastest first.
+    pub const ALL: [Self; 3] = [Self::Avx512Vnni, Self::Avx2, Self::Plain];
+
+    /// Whether this processor has the instructions.
+    pub fn is_available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return match self {
+            Self::Plain => true,
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
+            Self::Avx512Vnni => {
+                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
+            }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        return self == Self::Plain;
+    }
+
+    /// The fastest that this processor has.
+    pub fn best() -> Self {
+        let mut available = Self::ALL.into_iter().filter(|path| path.is_available());
+        available.next().unwrap_or(Self::Plain)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "none",
+            Self::Avx2 => "AVX2",
+            Self::Avx512Vnni => "AVX-512 VNNI",
+        }
+    }
+}
+
+/// Multiplies the rows of `panels`, which has this `(rows, columns)`, with the tokens of `tiles`,
+/// which were `numbers` activations. Gives `(tokens, rows)`, with `bias`, `(rows)`, and `residual`,
+/// `(tokens, rows)`, added.
+pub fn multiply<const STEPS: usize>(
+    path: Path,
+    panels: &[PanelBlock<STEPS>],
+    tiles: &[TileBlock<STEPS>],
+    (rows, columns): (usize, usize),
+    numbers: usize,
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+) -> Vec<f32> {
+    let tokens = numbers / columns;
+    let per_row = columns / (STEPS * STEP);
+    // What the unsafe code below goes by.
+    assert_eq!(panels.len(), rows.div_ceil(PANEL) * per_row);
+    assert!(path.is_available());
+    assert!(bias.is_none_or(|bias| bias.len() == rows));
+    assert!(residual.is_none_or(|residual| residual.len() == tokens * rows));
+    let tiles = &tiles[..tokens.div_ceil(TILE) * per_row];
+    let products = tokens * rows;
+    let mut out: Vec<f32> = Vec::with_capacity(products);
+    let shared = Output::new(&mut out);
+    // Tiles that pass over a panel while it is in the cache.
+    let at_once = (ACTIVATION_BYTES / (per_row * size_of::<TileBlock<STEPS>>())).max(1);
+    for (group, tiles) in tiles.chunks(at_once * per_row).enumerate() {
+        let passes = tiles.len() / per_row;
+        let panels = panels.par_chunks(per_row).enumerate();
+        panels.for_each(|(panel, blocks)| {
+            let row = panel * PANEL;
+            for (pass, activations) in tiles.chunks_exact(per_row).enumerate() {
+                let token = (group * at_once + pass) * TILE;
+                let part = Part {
+                    out: &shared,
+                    token,
+                    row,
+                    width: rows,
+                    bias,
+                    residual,
+                };
+                let used = TILE.min(tokens - token);
+                let fetch = Fetch::share::<STEPS>(pass, passes);
+                // SAFETY: the sizes are asserted above, and that the processor has the
+                // instructions; no other panel or tile writes this part of `out`, which outlives
+                // the loop.
+                unsafe {
+                    match path {
+                        Path::Avx512Vnni => multiply_tile(blocks, activations, used, fetch, &part),
+                        #[cfg(target_arch = "x86_64")]
+                        Path::Avx2 => avx2::multiply(blocks, activations, used, &part),
+                        _ => multiply_plainly(blocks, activations, used, &part),
+                    }
+                };
+            }
+        });
+    }
+    // SAFETY: the panels cover all rows of the matrix and the tiles all tokens, so every number
+    // was written. Zeroing them first took 3 % of a step.
+    unsafe { out.set_len(products) };
+    out
+}
+
+/// The cache lines of each block of the next panel that a pass over this one prefetches.
+#[derive(Clone, Copy)]
+struct Fetch {
+    first: usize,
+    end: usize,
+}
+
+impl Fetch {
+    const LINE: usize = 64;
+
+    /// Divides the lines between the passes over a panel.
+    fn share<const STEPS: usize>(pass: usize, passes: usize) -> Self {
+        let lines = size_of::<PanelBlock<STEPS>>() / Self::LINE;
+        Self {
+            first: lines * pass / passes,
+            end: lines * (pass + 1) / passes,
+        }
+    }
+}
+
+/// Multiplies a panel with the first `used` rows of a tile.
+///
+/// # Safety
+/// The processor has AVX-512 VNNI. The tile has as many blocks as the panel. The part's output,
+/// bias and residual hold what `part` says, `used` tokens from its first on, and nobody else touches
+/// that part of the output meanwhile.
+unsafe fn multiply_tile<const STEPS: usize>(
+    panel: &[PanelBlock<STEPS>],
+    tile: &[TileBlock<STEPS>],
+    used: usize,
+    fetch: Fetch,
+    part: &Part,
+) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: promised by the caller.
+    unsafe {
+        match used {
+            1 => vnni::<STEPS, 1>(panel, tile, fetch, part),
+            2 => vnni::<STEPS, 2>(panel, tile, fetch, part),
+            3 => vnni::<STEPS, 3>(panel, tile, fetch, part),
+            4 => vnni::<STEPS, 4>(panel, tile, fetch, part),
+            5 => vnni::<STEPS, 5>(panel, tile, fetch, part),
+            6 => vnni::<STEPS, 6>(panel, tile, fetch, part),
+            7 => vnni::<STEPS, 7>(panel, tile, fetch, part),
+            _ => vnni::<STEPS, TILE>(panel, tile, fetch, part),
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        // Nobody has that path here.
+        let _ = (panel, tile, used, fetch, part);
+    }
+}
+
+/// The same numbers on any processor, one by one.
+///
+/// # Safety
+/// As for [`multiply_tile`], on any processor.
+unsafe fn multiply_plainly<const STEPS: usize>(
+    panel: &[PanelBlock<STEPS>],
+    tile: &[TileBlock<STEPS>],
+    used: usize,
+    part: &Part,
+) {
+    for lane in 0..PANEL.min(part.width - part.row) {
+        let row = part.row + lane;
+        for token in 0..used {
+            let mut sum = 0f32;
+            for (weights, values) in panel.iter().zip(tile) {
+                let mut whole = values.shifts[token];
+                for (weights, values) in weights.weights.iter().zip(&values.values) {
+                    for (weight, value) in weights[lane].iter().zip(&values[token]) {
+                        whole += i32::from(*weight) * i32::from(*value);
+                    }
+                }
+                let scale = weights.scales[lane].to_f32() * values.scales[token];
+                sum = (whole as f32).mul_add(scale, sum);
+            }
+            let at = (part.token + token) * part.width + row;
+            sum += part.bias.map_or(0.0, |bias| bias[row]);
+            sum += part.residual.map_or(0.0, |residual| residual[at]);
+            // SAFETY: the caller promises that this part is there and ours alone.
+            unsafe { part.out.at(at).write(sum) };
+        }
+    }
+}
+
+/// Loops here are plain ones over numbers: adapters of iterators are not always compiled into a
+/// function with instructions of its own, and then take ten times as long.
+///
+/// # Safety
+/// As for [`multiply_tile`], with `ROWS` tokens.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+#[allow(clippy::needless_range_loop)]
+unsafe fn vnni<const STEPS: usize, const ROWS: usize>(
+    panel: &[PanelBlock<STEPS>],
+    tile: &[TileBlock<STEPS>],
+    fetch: Fetch,
+    part: &Part,
+) {
+    use std::arch::x86_64::*;
+    let next = panel.as_ptr_range().end.cast::<i8>();
+    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    for index in 0..panel.len() {
+        let (weights, values) = (&panel[index], &tile[index]);
+        let ahead = next.wrapping_add(index * size_of::<PanelBlock<STEPS>>());
+        let mut line = fetch.first;
+        let mut whole = [[_mm512_setzero_si512(); 2]; ROWS];
+        for row in 0..ROWS {
+            whole[row] = [_mm512_set1_epi32(values.shifts[row]); 2];
+        }
+        let rows = weights.weights.as_ptr().cast::<__m512i>();
+        let fours = values.values.as_ptr().cast::<i32>();
+        for step in 0..STEPS {
+            // Spread over the steps: together they would fill the queue of the memory, and wait.
+            let end = fetch.first + (fetch.end - fetch.first) * (step + 1) / STEPS;
+            while line < end {
+                // Only a hint: it may lie behind the last panel.
+                _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(line * Fetch::LINE));
+                line += 1;
+            }
+            // SAFETY: a step of a panel is 128 bytes, two registers, and a step of a tile `TILE`
+            // times four bytes; there are `STEPS` of both.
+            unsafe {
+                let low = _mm512_load_si512(rows.add(2 * step));
+                let high = _mm512_load_si512(rows.add(2 * step + 1));
+                for row in 0..ROWS {
+                    let four = _mm512_set1_epi32(fours.add(step * TILE + row).read());
+                    whole[row][0] = _mm512_dpbusd_epi32(whole[row][0], low, four);
+                    whole[row][1] = _mm512_dpbusd_epi32(whole[row][1], high, four);
+                }
+            }
+        }
+        // SAFETY: the scales of a panel are 64 bytes, two half registers.
+        let scales = unsafe {
+            let at = weights.scales.as_ptr().cast::<__m256i>();
+            [
+                _mm512_cvtph_ps(_mm256_loadu_si256(at)),
+                _mm512_cvtph_ps(_mm256_loadu_si256(at.add(1))),
+            ]
+        };
+        for row in 0..ROWS {
+            let scale = _mm512_set1_ps(values.scales[row]);
+            for half in 0..2 {
+                let scale = _mm512_mul_ps(scales[half], scale);
+                let whole = _mm512_cvtepi32_ps(whole[row][half]);
+                sums[row][half] = _mm512_fmadd_ps(whole, scale, sums[row][half]);
+            }
+        }
+    }
+    // The rows that fill up the last panel belong to no output.
+    let rows = u32::MAX >> (PANEL - PANEL.min(part.width - part.row));
+    for half in 0..2 {
+        let rows = (rows >> (16 * half)) as u16;
+        let row = part.row + half * 16;
+        let bias = match part.bias {
+            // SAFETY: as many rows from here on as the mask has; the others are not touched.
+            Some(bias) => unsafe { _mm512_maskz_loadu_ps(rows, bias.as_ptr().wrapping_add(row)) },
+            None => _mm512_setzero_ps(),
+        };
+        for i in 0..ROWS {
+            let at = (part.token + i) * part.width + row;
+            let mut sum = _mm512_add_ps(sums[i][half], bias);
+            if let Some(residual) = part.residual {
+                let residual = residual.as_ptr().wrapping_add(at);
+                // SAFETY: as above.
+                sum = _mm512_add_ps(sum, unsafe { _mm512_maskz_loadu_ps(rows, residual) });
+            }
+            // SAFETY: as above, and the caller promises that this part is ours alone.
+            unsafe { _mm512_mask_storeu_ps(part.out.at(at), rows, sum) };
+        }
+    }
+}

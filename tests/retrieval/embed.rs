@@ -1,0 +1,134 @@
+//! Vectors are those of transformers.
+
+use super::{distance, fixtures, open, options, picture, retriever};
+use crate::common::ended;
+use labeler_tui::settings::{Quantize, RetrieverOptions};
+use serde::Deserialize;
+use serde_json::Value;
+use std::process::Command;
+
+#[derive(Deserialize)]
+struct Reference {
+    texts: Vec<Text>,
+    images: Vec<Image>,
+    logit_scale: f32,
+    logit_bias: f32,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    vector: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    file: String,
+    vector: Vec<f32>,
+}
+
+fn reference(name: &str) -> Reference {
+    let text = std::fs::read_to_string(retriever(name).join("reference.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The furthest that a number of any vector is from the reference's.
+fn furthest(options: &RetrieverOptions, reference: &Reference) -> f32 {
+    let retriever = open(options).unwrap();
+    assert_eq!(retriever.logit_scale, reference.logit_scale);
+    assert_eq!(retriever.logit_bias, reference.logit_bias);
+    let texts: Vec<&str> = reference.texts.iter().map(|it| it.text.as_str()).collect();
+    let pictures: Vec<_> = reference
+        .images
+        .iter()
+        .map(|it| picture(&it.file))
+        .collect();
+    let mut most: f32 = 0.0;
+    let texts = retriever.texts.embed(&texts).unwrap();
+    for (ours, theirs) in texts.iter().zip(&reference.texts) {
+        let far = distance(ours, &theirs.vector);
+        println!("{far:e} {:?}", theirs.text);
+        most = most.max(far);
+    }
+    let images = retriever.images.embed(&pictures).unwrap();
+    for (ours, theirs) in images.iter().zip(&reference.images) {
+        let far = distance(ours, &theirs.vector);
+        println!("{far:e} {}", theirs.file);
+        most = most.max(far);
+    }
+    assert_eq!(
+        (texts.len(), images.len()),
+        (reference.texts.len(), reference.images.len())
+    );
+    most
+}
+
+#[test]
+fn vectors_are_those_of_transformers() {
+    for name in ["siglip", "siglip2"] {
+        let far = furthest(&options(&retriever(name)), &reference(name));
+        assert!(far < 1e-5, "{name}: {far}");
+    }
+}
+
+#[test]
+fn an_adapter_is_merged_as_peft_merges_it() {
+    let options = RetrieverOptions {
+        adapter: Some(retriever("adapter")),
+        ..options(&retriever("siglip"))
+    };
+    let far = furthest(&options, &reference("adapter"));
+    assert!(far < 1e-5, "{far}");
+    let without = open(&self::options(&retriever("siglip"))).unwrap();
+    assert_ne!(open(&options).unwrap().digest, without.digest);
+}
+
+#[test]
+fn eight_bits_are_near() {
+    let mut options = options(&retriever("siglip2"));
+    options.model.quantize = Quantize::Q8_0;
+    let far = furthest(&options, &reference("siglip2"));
+    assert!(far > 1e-5 && far < 0.05, "{far}");
+}
+
+#[test]
+fn a_vector_does_not_depend_on_its_company() {
+    let retriever = open(&options(&retriever("siglip"))).unwrap();
+    let texts: Vec<String> = (0..100).map(|at| format!("빨간 모자 {at}")).collect();
+    let together = retriever.texts.embed(&texts).unwrap();
+    let alone = retriever.texts.embed(&texts[70..71]).unwrap();
+    assert!(distance(&together[70], &alone[0]) < 1e-6);
+    let pictures: Vec<_> = std::iter::repeat_n(picture("wide.png"), 300)
+        .chain([picture("icon.png")])
+        .collect();
+    let together = retriever.images.embed(&pictures).unwrap();
+    let alone = retriever.images.embed(&pictures[300..]).unwrap();
+    assert!(distance(&together[300], &alone[0]) < 1e-6);
+}
+
+#[test]
+fn the_command_prints_the_vectors_in_order() {
+    let reference = reference("siglip");
+    let images = fixtures().join("images");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_labeler-tui"));
+    command.args(["embed", "--json", "--offline", "--retriever"]);
+    command.arg(retriever("siglip"));
+    for image in &reference.images {
+        command.arg("--image").arg(images.join(&image.file));
+    }
+    for text in &reference.texts {
+        command.arg("--text").arg(&text.text);
+    }
+    let ended = ended(&mut command);
+    assert_eq!(ended.status, 0, "{}", ended.err);
+    let object: Value = serde_json::from_str(&ended.out).unwrap();
+    let keys: Vec<&String> = object.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["images", "texts", "logit_scale", "logit_bias"]);
+    let vector = |value: &Value| -> Vec<f32> { serde_json::from_value(value.clone()).unwrap() };
+    for (at, image) in reference.images.iter().enumerate() {
+        assert!(distance(&vector(&object["images"][at]), &image.vector) < 1e-5);
+    }
+    for (at, text) in reference.texts.iter().enumerate() {
+        assert!(distance(&vector(&object["texts"][at]), &text.vector) < 1e-5);
+    }
+}

@@ -1,0 +1,104 @@
+//! What cannot be used is refused in words.
+
+use super::{fixtures, open, options, retriever};
+use labeler_tui::error::Error;
+use labeler_tui::settings::RetrieverOptions;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// A copy of a fixture in a folder of its own.
+fn copy(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(retriever(name)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    folder
+}
+
+fn change(folder: &Path, file: &str, change: impl FnOnce(&mut Value)) {
+    let path = folder.join(file);
+    let mut value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
+}
+
+fn refusal(folder: &Path) -> String {
+    words(open(&options(folder)).err().unwrap())
+}
+
+fn words(error: Error) -> String {
+    format!("{} | {}", error.cause, error.hint.unwrap_or_default())
+}
+
+fn with_adapter(adapter: &Path) -> String {
+    let options = RetrieverOptions {
+        adapter: Some(adapter.to_owned()),
+        ..options(&retriever("siglip"))
+    };
+    words(open(&options).err().unwrap())
+}
+
+#[test]
+fn other_models() {
+    let label_model = refusal(&fixtures().join("flat"));
+    assert!(label_model.contains("qwen2_vl"), "{label_model}");
+    assert!(label_model.contains("google/siglip"), "{label_model}");
+    let demo = refusal(Path::new("demo"));
+    assert!(demo.contains("no retriever"), "{demo}");
+    let folder = copy("siglip");
+    change(folder.path(), "config.json", |it| {
+        it["model_type"] = json!("siglip2")
+    });
+    let naflex = refusal(folder.path());
+    assert!(naflex.contains("naflex"), "{naflex}");
+}
+
+#[test]
+fn files_that_do_not_fit_each_other() {
+    let folder = copy("siglip");
+    std::fs::remove_file(folder.path().join("spiece.model")).unwrap();
+    assert!(refusal(folder.path()).contains("tokenizer.json"));
+    let folder = copy("siglip");
+    std::fs::write(folder.path().join("spiece.model"), b"not one").unwrap();
+    assert!(refusal(folder.path()).contains("SentencePiece"));
+    let folder = copy("siglip");
+    change(folder.path(), "preprocessor_config.json", |it| {
+        it["size"] = json!({"height": 224, "width": 224});
+    });
+    assert!(refusal(folder.path()).contains("224x224"));
+    let folder = copy("siglip");
+    change(folder.path(), "config.json", |it| {
+        it["text_config"]["num_hidden_layers"] = json!(3);
+    });
+    assert!(refusal(folder.path()).contains("text_model.encoder.layers.2"));
+}
+
+#[test]
+fn adapters_that_are_more_than_plain_matrices() {
+    for (key, value) in [
+        ("use_dora", json!(true)),
+        ("bias", json!("all")),
+        ("peft_type", json!("IA3")),
+        ("modules_to_save", json!(["head"])),
+        ("alpha_pattern", json!({".*q_proj": 3})),
+    ] {
+        let folder = copy("adapter");
+        change(folder.path(), "adapter_config.json", |it| it[key] = value);
+        let refusal = with_adapter(folder.path());
+        assert!(refusal.contains(key), "{refusal}");
+        assert!(refusal.contains("merge"), "{refusal}");
+    }
+}
+
+#[test]
+fn an_adapter_of_another_retriever() {
+    let options = RetrieverOptions {
+        adapter: Some(retriever("adapter")),
+        ..options(&retriever("siglip2"))
+    };
+    let refusal = words(open(&options).err().unwrap());
+    assert!(refusal.contains("another retriever"), "{refusal}");
+    let none = with_adapter(&retriever("siglip"));
+    assert!(none.contains("adapter_config.json"), "{none}");
+}

@@ -135,7 +135,13 @@ impl Exports {
         match is_small {
             _ if stale.is_empty() => {}
             true => self.write(journal, settled, &stale)?,
-            false => self.preparing = Some(Preparing::start(journal, stale, settled)?),
+            false => match Preparing::start(journal, stale.clone(), settled) {
+                Ok(preparing) => self.preparing = Some(preparing),
+                Err(error) => {
+                    tracing::warn!(%error, "the exports are written at once instead");
+                    self.write(journal, settled, &stale)?;
+                }
+            },
         }
         self.is_wanted = false;
         Ok(())

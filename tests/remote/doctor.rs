@@ -110,3 +110,26 @@ fn a_server_that_is_not_there() {
     let offline = ended(desk.plain(&args).env("HF_HUB_OFFLINE", "1")).expect(1);
     assert!(offline.out.contains("--offline"), "{}", offline.out);
 }
+
+#[test]
+fn an_address_without_an_api_is_answered_with_the_one_that_has_it() {
+    let server = Server::start(|request| match request.path.starts_with("/v1/") {
+        true => good(request),
+        false => Reply::Json(404, json!({"detail": "Not Found"})),
+    });
+    let desk = Desk::new();
+    let base = server.url.trim_end_matches("/v1");
+    let asked = ["doctor", "--model", "qwen", "--endpoint", base];
+    let told = ended(&mut desk.plain(&asked)).expect(1).out;
+    let words = format!("there is no API at this address; {} has one", server.url);
+    assert!(told.contains(&words), "{told}");
+    assert!(told.contains("not asked"), "{told}");
+}
+
+#[test]
+fn a_gateway_that_answers_for_nobody_is_not_reachable() {
+    let server = Server::start(|_| Reply::Json(503, json!({"error": "no backend"})));
+    let found = findings(&server, "qwen", 1);
+    let (verdict, told) = &found["reachable"];
+    assert_eq!((verdict.as_str(), told.as_str()), ("broken", "status 503"));
+}

@@ -465,15 +465,26 @@ proptest! {
     }
 }
 
-/// A journal whose files are large, with the file of records up to date.
+/// So many records make files large.
+const MANY: usize = 250;
+
+/// A journal whose files are large, with the file of records up to date but for the last one.
 fn large(outdir: &Path) -> (Outdir, Vec<GroupId>) {
-    let (mut journal, ids) = labeled(outdir, &["반지", "모자", "신발"]);
-    for id in &ids {
-        let long = set_label(&format!("{} 붉은 것", "가".repeat(100_000)));
-        journal.apply(&[*id], &long, "edit").unwrap();
+    let names: Vec<String> = (0..MANY).map(|n| format!("모자 {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut journal = open(outdir);
+    let ids = add(&mut journal, &names);
+    for (id, name) in ids.iter().zip(&names) {
+        let long = format!("{} 붉은 {name}", "가".repeat(900));
+        let answer = attempt(labels(name).with(Field::LabelKo, [long]), &[]);
+        journal.add_attempt(*id, &answer).unwrap();
     }
-    journal.apply(&ids[..2], &Change::Commit, "commit").unwrap();
+    for id in &ids[..MANY - 1] {
+        journal.commit_automatic(*id).unwrap();
+    }
     journal.export(false).unwrap();
+    let length = std::fs::metadata(outdir.join(LABELS)).unwrap().len();
+    assert!(length > 600_000, "{length} bytes are not large");
     (journal, ids)
 }
 
@@ -497,28 +508,30 @@ impl Outdir {
 fn nobody_waits_for_large_files() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = large(dir.path());
-    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    journal
+        .apply(&ids[MANY - 1..], &Change::Commit, "commit")
+        .unwrap();
     // The last export was a moment ago.
     journal.want();
-    assert_eq!(lines(dir.path(), LABELS).len(), 2);
+    assert_eq!(lines(dir.path(), LABELS).len(), MANY - 1);
     drop(journal);
     // Another run exports what this one had not come to, and then has time for the next.
     let mut journal = open(dir.path());
-    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    assert_eq!(lines(dir.path(), LABELS).len(), MANY);
     journal.exports = Exports::new(dir.path(), &[]);
     journal.undo().unwrap().unwrap();
     journal.want();
     assert_eq!(
         lines(dir.path(), LABELS).len(),
-        3,
+        MANY,
         "it was not written beside the session"
     );
-    journal.follow_until(dir.path(), 2);
+    journal.follow_until(dir.path(), MANY - 1);
     // All that there is, at the end of a run.
     journal.redo().unwrap().unwrap();
     journal.want();
     journal.export(false).unwrap();
-    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    assert_eq!(lines(dir.path(), LABELS).len(), MANY);
     assert!(journal.take_notices().is_empty());
 }
 
@@ -527,11 +540,13 @@ fn what_is_committed_while_files_are_prepared_is_exported_after_them() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = large(dir.path());
     journal.exports = Exports::new(dir.path(), &[]);
-    let label = set_label(&format!("{} 푸른 것", "나".repeat(100_000)));
+    let label = set_label(&format!("{} 푸른 것", "나".repeat(900)));
     journal.apply(&ids[..1], &label, "edit").unwrap();
     journal.apply(&ids[..1], &Change::Commit, "commit").unwrap();
     journal.want();
-    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    journal
+        .apply(&ids[MANY - 1..], &Change::Commit, "commit")
+        .unwrap();
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !read(dir.path(), LABELS).contains("푸른 것") {
         assert!(std::time::Instant::now() < end, "the export never came");
@@ -540,11 +555,11 @@ fn what_is_committed_while_files_are_prepared_is_exported_after_them() {
     }
     assert_eq!(
         lines(dir.path(), LABELS).len(),
-        2,
+        MANY - 1,
         "a snapshot has no later commit"
     );
     journal.export(false).unwrap();
-    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    assert_eq!(lines(dir.path(), LABELS).len(), MANY);
 }
 
 #[test]
@@ -552,7 +567,9 @@ fn files_that_cannot_be_prepared_are_an_error_and_written_once_they_can() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, ids) = large(dir.path());
     journal.exports = Exports::new(dir.path(), &[]);
-    journal.apply(&ids[2..], &Change::Commit, "commit").unwrap();
+    journal
+        .apply(&ids[MANY - 1..], &Change::Commit, "commit")
+        .unwrap();
     // Nothing can be put where a folder is.
     let (labels, aside) = (dir.path().join(LABELS), dir.path().join("aside"));
     std::fs::rename(&labels, &aside).unwrap();
@@ -570,5 +587,5 @@ fn files_that_cannot_be_prepared_are_an_error_and_written_once_they_can() {
     std::fs::remove_dir(&labels).unwrap();
     std::fs::rename(&aside, &labels).unwrap();
     journal.export(false).unwrap();
-    assert_eq!(lines(dir.path(), LABELS).len(), 3);
+    assert_eq!(lines(dir.path(), LABELS).len(), MANY);
 }

@@ -12,6 +12,7 @@ mod learning;
 mod names;
 mod opinions;
 mod outdir;
+mod power;
 mod steps;
 mod versions;
 

@@ -77,6 +77,7 @@ fn main() -> Result<()> {
         max_new_tokens: settings.max_new_tokens,
         sampling: Sampling::GREEDY,
         keep_prompt: false,
+        urgent: false,
     };
 
     // The model, and the one job that it gets.
@@ -87,7 +88,7 @@ fn main() -> Result<()> {
         device: DeviceChoice::Cpu,
         precision: Precision::Auto,
         quantize: Quantize::Auto,
-        batch_size: 1,
+        batch_size: Some(1),
         kv_memory: Some(256 << 20),
     }));
     let factory = factory.ok_or_else(|| Error::new(ErrorKind::Model, "no model was named"))?;
@@ -117,6 +118,7 @@ fn main() -> Result<()> {
             confidence: &[],
             truncated: answer.truncated,
             label_count: 1,
+            retrieved: None,
         },
     );
     let text = serde_json::to_string_pretty(&labels)

@@ -106,14 +106,14 @@ pub fn group(
                 break;
             }
         }
-        let read = reader
-            .join()
-            .map_err(|panic| threads::panicked("reading the source", panic.as_ref()))?;
+        // Every thread is joined before the first panic is told: one that nobody has joined would
+        // make the scope panic without a cause.
+        let read = reader.join();
+        let hashed: Vec<_> = hashers.into_iter().map(|hasher| hasher.join()).collect();
+        let read = read.map_err(|panic| threads::panicked("reading the source", panic.as_ref()))?;
         // A hash that never came is no reason where the thread that owes it says why.
-        for hasher in hashers {
-            hasher
-                .join()
-                .map_err(|panic| threads::panicked("hashing an image", panic.as_ref()))?;
+        for hashed in hashed {
+            hashed.map_err(|panic| threads::panicked("hashing an image", panic.as_ref()))?;
         }
         grouper.end.cut_short |= taken?.is_break();
         let end = grouper.finish();

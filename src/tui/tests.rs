@@ -483,7 +483,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
     #[test]
     fn hostile_texts_are_harmless(
-        texts in proptest::collection::vec(nasty(), 12),
+        texts in proptest::collection::vec(nasty(), 13),
         width in 40u16..140,
         height in 10u16..45,
     ) {

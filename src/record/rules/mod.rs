@@ -548,6 +548,7 @@ mod tests {
         assert_eq!(check(&labels, &context), expected);
         let of_label = FieldConfidence {
             field: Field::LabelKo,
+            mean: 0.9,
             ..unsure
         };
         assert!(!is_low(&of_label));

@@ -673,7 +673,10 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
         "--blind",
         "--pictures",
         "none",
+        "--votes",
+        "out/votes.jsonl",
     ];
+    std::fs::create_dir(dir.path().join("out")).unwrap();
     let mut operator = Operator::start(dir.path(), &blind);
     operator.wait_for("0/3");
     for (key, far) in [("1", "1/3"), ("0", "2/3")] {
@@ -687,20 +690,17 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
     operator.press("q");
     let (status, output) = operator.leave();
     assert_eq!(status, 0);
-    assert!(
-        output.contains("votes are in compare-votes.jsonl"),
-        "{output}"
-    );
+    assert!(output.contains("votes are in out/votes.jsonl"), "{output}");
 
     // A line that was cut off by a crash.
-    let votes = dir.path().join("compare-votes.jsonl");
+    let votes = dir.path().join("out/votes.jsonl");
     let mut text = std::fs::read_to_string(&votes).unwrap();
     assert_eq!(text.lines().count(), 2);
     text.push_str("{\"at\": \"20");
     std::fs::write(&votes, text).unwrap();
     let mut operator = Operator::start(dir.path(), &blind);
-    operator.wait_until("the icon", |screen| {
-        screen.contains("2/3") && screen.contains('▀')
+    operator.wait_until("both texts", |screen| {
+        screen.contains("2/3") && screen.contains("새빨간 천으로")
     });
     operator.press("2");
     operator.wait_for("All are judged.");
@@ -713,7 +713,8 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
         (&3.into(), &3.into(), &1.into())
     );
     // The same votes, whichever set is called A.
-    let swapped = ["compare", "second.jsonl", "first", "--blind", "--json"];
+    let votes = ["--blind", "--json", "--votes", "out/votes.jsonl"];
+    let swapped = [&["compare", "second.jsonl", "first"][..], &votes].concat();
     let swapped = json_of(dir.path(), &swapped);
     assert_eq!((&swapped["a"], &swapped["b"]), (&found["b"], &found["a"]));
 }

@@ -29,6 +29,9 @@ struct Scaling {
     by_root: bool,
 }
 
+/// The names and shapes of the two matrices that belong to one of the model.
+type Pair<'a> = [Option<(&'a str, &'a [usize])>; 2];
+
 impl Adapter {
     /// Finds the files and reads what they say of themselves.
     ///
@@ -77,7 +80,7 @@ impl Adapter {
     ) -> Result<()> {
         let shown = self.weights.shown();
         let tensors = Weights::open(std::slice::from_ref(&self.weights), None, str::to_owned)?;
-        let mut pairs: BTreeMap<&str, [Option<(&str, &[usize])>; 2]> = BTreeMap::new();
+        let mut pairs: BTreeMap<&str, Pair> = BTreeMap::new();
         let mut unknown = Vec::new();
         for (name, shape) in tensors.shapes() {
             let module = name.strip_prefix(PREFIX);

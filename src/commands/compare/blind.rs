@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// A record, with the place of its image where that is known.
@@ -225,7 +225,7 @@ fn read(path: &Path) -> Result<Vec<VoteLine>> {
     Ok(votes)
 }
 
-/// Opened to add votes to; a line that was cut off before is ended.
+/// Opened to add votes to, without a line that was cut off when the program ended.
 fn open(path: &Path) -> Result<File> {
     let opened = OpenOptions::new()
         .create(true)
@@ -233,18 +233,20 @@ fn open(path: &Path) -> Result<File> {
         .append(true)
         .open(path);
     let mut votes = opened.map_err(file("opening", path))?;
-    let end = votes
-        .seek(SeekFrom::End(0))
+    let mut bytes = Vec::new();
+    votes
+        .read_to_end(&mut bytes)
         .map_err(file("reading", path))?;
-    let mut last = [b'\n'];
-    if end > 0 {
-        votes
-            .seek(SeekFrom::Start(end - 1))
-            .and_then(|_| votes.read_exact(&mut last))
-            .map_err(file("reading", path))?;
-    }
-    if last != *b"\n" {
-        votes.write_all(b"\n").map_err(file("writing", path))?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+    let whole = whole.map_or(0, |at| at + 1);
+    let last = &bytes[whole..];
+    if !last.is_empty() {
+        let is_vote = serde_json::from_slice::<VoteLine>(last).is_ok();
+        let ended = match is_vote {
+            true => votes.write_all(b"\n"),
+            false => votes.set_len(whole as u64),
+        };
+        ended.map_err(file("writing", path))?;
     }
     Ok(votes)
 }

@@ -23,11 +23,11 @@ use shared::VisionLanguage;
 #[derive(Deserialize)]
 enum ModelType {
     #[serde(rename = "qwen2_vl")]
-    Qwen2Vl,
+    Qwen2,
     #[serde(rename = "qwen2_5_vl")]
-    Qwen2_5Vl,
+    Qwen2_5,
     #[serde(rename = "qwen3_vl")]
-    Qwen3Vl,
+    Qwen3,
 }
 
 #[derive(Deserialize)]
@@ -72,9 +72,9 @@ impl Root {
 pub fn open(files: &CheckpointFiles) -> Result<Box<dyn Architecture>> {
     let root: Root = files.config.json()?;
     match root.known() {
-        Ok(ModelType::Qwen2Vl) => family::<qwen2_vl::VisionTower>(files),
-        Ok(ModelType::Qwen2_5Vl) => family::<qwen2_5_vl::VisionTower>(files),
-        Ok(ModelType::Qwen3Vl) => family::<qwen3_vl::VisionTower>(files),
+        Ok(ModelType::Qwen2) => family::<qwen2_vl::VisionTower>(files),
+        Ok(ModelType::Qwen2_5) => family::<qwen2_5_vl::VisionTower>(files),
+        Ok(ModelType::Qwen3) => family::<qwen3_vl::VisionTower>(files),
         Err(refusal) => {
             let cause = format!("{}: {}", files.config.shown(), refusal.cause);
             Err(Error::new(ErrorKind::Model, cause).with_hint(refusal.hint))

@@ -160,7 +160,7 @@ vectorized! {
 vectorized! {
     fn gelu_tanh_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
         // The tanh form written with e^x: x * sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
-        const LINEAR: f32 = -1.595_769_1;
+        const LINEAR: f32 = -1.595_769;
         const CUBIC: f32 = -0.071_354_82;
         for (out, x) in out.iter_mut().zip(x) {
             let u = *x * mul_add::<FMA>(*x * *x, CUBIC, LINEAR);

@@ -75,6 +75,9 @@ pub enum Fault {
     Torn,
 }
 
+/// What looks on at every moment.
+pub type Watcher = Box<dyn FnMut(&Disk)>;
+
 /// The disk under the journals of this thread.
 #[derive(Default)]
 pub struct Disk {
@@ -84,7 +87,7 @@ pub struct Disk {
     /// The operation that fails.
     pub fault: Option<(usize, Fault)>,
     /// Called after each operation.
-    pub watcher: Option<Box<dyn FnMut(&Disk)>>,
+    pub watcher: Option<Watcher>,
 }
 
 thread_local! {

@@ -33,7 +33,7 @@ impl Choices {
         asked: bool,
         area: Rect,
     ) -> Self {
-        let start = area.x + (width(name) as u16 + 2).min(LABEL).max(8);
+        let start = area.x + (width(name) as u16 + 2).clamp(8, LABEL);
         let (mut x, mut y) = (start, area.y);
         let all = all.map(|(letter, name, here)| {
             let text = format!("{letter} {name}");

@@ -11,6 +11,7 @@ use crate::settings::RetrieverOptions;
 use crate::text::hex;
 use crate::vlm::architecture::LoadStage;
 use crate::vlm::checkpoint::files::{CheckpointFile, FileData, Gate, OnDownload, TokenizerFiles};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::checkpoint::{self, builtin};
@@ -60,9 +61,12 @@ impl Checkpoint {
         let files = checkpoint::find(&options.model, &gate, on_download)?;
         let config = Config::open(&files)?;
         let mut weights = Weights::open(&files.weights, None, tensor_name)?;
-        let mut expected = VisionTower::tensors(&config.vision_config);
-        expected.extend(TextTower::tensors(&config.text_config));
-        expected.extend(["logit_scale", "logit_bias"].map(|name| (name.to_owned(), vec![1])));
+        let mut expected = TensorList::default();
+        VisionTower::tensors(&config.vision_config, &mut expected);
+        TextTower::tensors(&config.text_config, &mut expected);
+        expected.add("logit_scale", &[1]);
+        expected.add("logit_bias", &[1]);
+        let TensorList(expected) = expected;
         // Older versions of transformers stored the numbers 0, 1, 2, ...
         weights.check(&expected, |name| name.ends_with(".position_ids"))?;
         if let Some(adapter) = &adapter {

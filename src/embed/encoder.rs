@@ -2,6 +2,7 @@
 //! two matrices.
 
 use super::config::{Activation, EncoderConfig};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::{Ranges, attend_within};
 use crate::vlm::nn::linear::{Linear, Placement};
@@ -145,40 +146,24 @@ impl Encoder {
     }
 }
 
-/// Name and shape of the tensors of a layer norm.
-pub fn norm_tensors(name: &str, width: usize) -> [(String, Vec<usize>); 2] {
-    ["weight", "bias"].map(|part| (format!("{name}.{part}"), vec![width]))
-}
-
-/// Name and shape of the tensors of a linear layer of `(rows, columns)`.
-pub fn linear_tensors(name: &str, rows: usize, columns: usize) -> [(String, Vec<usize>); 2] {
-    [
-        (format!("{name}.weight"), vec![rows, columns]),
-        (format!("{name}.bias"), vec![rows]),
-    ]
-}
-
-/// Name and shape of the tensors of an [`Mlp`].
-pub fn mlp_tensors(name: &str, config: &EncoderConfig) -> Vec<(String, Vec<usize>)> {
+/// Adds the tensors of an [`Mlp`].
+pub fn mlp_tensors(name: &str, config: &EncoderConfig, list: &mut TensorList) {
     let (hidden, inner) = (config.hidden, config.inner);
-    let fc1 = linear_tensors(&format!("{name}.fc1"), inner, hidden);
-    let fc2 = linear_tensors(&format!("{name}.fc2"), hidden, inner);
-    fc1.into_iter().chain(fc2).collect()
+    list.linear(&format!("{name}.fc1"), (inner, hidden), true);
+    list.linear(&format!("{name}.fc2"), (hidden, inner), true);
 }
 
-/// Name and shape of the tensors of an [`Encoder`].
-pub fn encoder_tensors(name: &str, config: &EncoderConfig) -> Vec<(String, Vec<usize>)> {
+/// Adds the tensors of an [`Encoder`].
+pub fn encoder_tensors(name: &str, config: &EncoderConfig, list: &mut TensorList) {
     let width = config.hidden;
-    let mut tensors = Vec::new();
     for at in 0..config.layers {
         let part = |part: &str| format!("{name}.layers.{at}.{part}");
-        tensors.extend(norm_tensors(&part("layer_norm1"), width));
-        tensors.extend(norm_tensors(&part("layer_norm2"), width));
+        list.norm(&part("layer_norm1"), width, true);
+        list.norm(&part("layer_norm2"), width, true);
         for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
             let name = part(&format!("self_attn.{projection}"));
-            tensors.extend(linear_tensors(&name, width, width));
+            list.linear(&name, (width, width), true);
         }
-        tensors.extend(mlp_tensors(&part("mlp"), config));
+        mlp_tensors(&part("mlp"), config, list);
     }
-    tensors
 }

@@ -1,7 +1,8 @@
 //! The text tower: tokens to vectors.
 
 use super::config::TextConfig;
-use super::encoder::{Encoder, LayerNorm, encoder_tensors, linear_tensors, norm_tensors};
+use super::encoder::{Encoder, LayerNorm, encoder_tensors};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{DType, Result, Tensor};
@@ -44,24 +45,14 @@ impl TextTower {
         })
     }
 
-    /// Name and shape of every tensor that [`Self::load`] reads.
-    pub fn tensors(config: &TextConfig) -> Vec<(String, Vec<usize>)> {
+    /// Adds every tensor that [`Self::load`] reads.
+    pub fn tensors(config: &TextConfig, list: &mut TensorList) {
         let hidden = config.hidden_size;
-        let mut tensors = vec![
-            (format!("{TOKENS}.weight"), vec![config.vocab_size, hidden]),
-            (
-                POSITIONS.to_owned(),
-                vec![config.max_position_embeddings, hidden],
-            ),
-        ];
-        tensors.extend(encoder_tensors("text_model.encoder", &config.encoder()));
-        tensors.extend(norm_tensors("text_model.final_layer_norm", hidden));
-        tensors.extend(linear_tensors(
-            "text_model.head",
-            config.projection(),
-            hidden,
-        ));
-        tensors
+        list.linear(TOKENS, (config.vocab_size, hidden), false);
+        list.add(POSITIONS, &[config.max_position_embeddings, hidden]);
+        encoder_tensors("text_model.encoder", &config.encoder(), list);
+        list.norm("text_model.final_layer_norm", hidden, true);
+        list.linear("text_model.head", (config.projection(), hidden), true);
     }
 
     /// The tokens of texts of one length, one after the other, to `(texts, projection)` in f32.

@@ -1,9 +1,8 @@
 //! The vision tower: pictures to vectors.
 
 use super::config::VisionConfig;
-use super::encoder::{
-    Encoder, LayerNorm, Mlp, encoder_tensors, linear_tensors, mlp_tensors, norm_tensors,
-};
+use super::encoder::{Encoder, LayerNorm, Mlp, encoder_tensors, mlp_tensors};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{D, DType, Result, Tensor};
@@ -57,24 +56,20 @@ impl VisionTower {
         })
     }
 
-    /// Name and shape of every tensor that [`Self::load`] reads.
-    pub fn tensors(config: &VisionConfig) -> Vec<(String, Vec<usize>)> {
+    /// Adds every tensor that [`Self::load`] reads.
+    pub fn tensors(config: &VisionConfig, list: &mut TensorList) {
         let (hidden, size) = (config.hidden_size, config.patch_size);
-        let mut tensors = vec![
-            (
-                format!("{EMBEDDINGS}.patch_embedding.weight"),
-                vec![hidden, VisionConfig::CHANNELS, size, size],
-            ),
-            (format!("{EMBEDDINGS}.patch_embedding.bias"), vec![hidden]),
-            (
-                format!("{EMBEDDINGS}.position_embedding.weight"),
-                vec![config.patches(), hidden],
-            ),
-        ];
-        tensors.extend(encoder_tensors("vision_model.encoder", &config.encoder()));
-        tensors.extend(norm_tensors("vision_model.post_layernorm", hidden));
-        tensors.extend(PoolingHead::tensors(config));
-        tensors
+        let kernel = [hidden, VisionConfig::CHANNELS, size, size];
+        list.add(format!("{EMBEDDINGS}.patch_embedding.weight"), &kernel);
+        list.add(format!("{EMBEDDINGS}.patch_embedding.bias"), &[hidden]);
+        list.linear(
+            &format!("{EMBEDDINGS}.position_embedding"),
+            (config.patches(), hidden),
+            false,
+        );
+        encoder_tensors("vision_model.encoder", &config.encoder(), list);
+        list.norm("vision_model.post_layernorm", hidden, true);
+        PoolingHead::tensors(config, list);
     }
 
     /// The patches of `pictures` pictures, one after the other, to `(pictures, hidden)` in f32.
@@ -136,23 +131,17 @@ impl PoolingHead {
         })
     }
 
-    fn tensors(config: &VisionConfig) -> Vec<(String, Vec<usize>)> {
+    fn tensors(config: &VisionConfig, list: &mut TensorList) {
         let encoder = config.encoder();
         let hidden = encoder.hidden;
-        let mut tensors = vec![(format!("{HEAD}.probe"), vec![1, 1, hidden])];
-        tensors.extend(linear_tensors(
-            &format!("{HEAD}.attention.in_proj"),
-            3 * hidden,
-            hidden,
-        ));
-        tensors.extend(linear_tensors(
-            &format!("{HEAD}.attention.out_proj"),
-            hidden,
-            hidden,
-        ));
-        tensors.extend(norm_tensors(&format!("{HEAD}.layernorm"), hidden));
-        tensors.extend(mlp_tensors(&format!("{HEAD}.mlp"), &encoder));
-        tensors
+        list.add(format!("{HEAD}.probe"), &[1, 1, hidden]);
+        let mut linear = |name: &str, rows| {
+            list.linear(&format!("{HEAD}.attention.{name}"), (rows, hidden), true);
+        };
+        linear("in_proj", 3 * hidden);
+        linear("out_proj", hidden);
+        list.norm(&format!("{HEAD}.layernorm"), hidden, true);
+        mlp_tensors(&format!("{HEAD}.mlp"), &encoder, list);
     }
 
     /// `(pictures * patches, hidden)` to `(pictures, hidden)`.

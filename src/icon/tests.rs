@@ -62,17 +62,9 @@ fn png(
         let body = [name.as_bytes(), data].concat();
         bytes.extend((data.len() as u32).to_be_bytes());
         bytes.extend(&body);
-        bytes.extend(crc32(&body).to_be_bytes());
+        bytes.extend(crc32fast::hash(&body).to_be_bytes());
     }
     bytes
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
-            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
-        })
-    })
 }
 
 /// A zlib stream of one stored block.

@@ -12,7 +12,7 @@ use super::errors::doing;
 use super::rules::{Observed, reasons};
 use super::tables::drafts::{DraftRow, insert_draft};
 use super::tables::groups::{
-    GroupRow, find_by_hash, find_by_path, insert_group, link, path_key, read_group,
+    GroupRow, find_by_hash, find_by_path, insert_group, link, order_of, path_key, read_group,
 };
 use super::tables::meta::{Content, bump};
 use super::tables::records::insert_record_row;
@@ -266,7 +266,7 @@ impl Import<'_> {
 
     fn record(&mut self, number: u64, line: &Line, record: &Record, exact: bool) -> Result<()> {
         let id = self.group_of(number, record)?;
-        let place = Some((read_group(self.db, id)?.order, id));
+        let place = Some((order_of(self.db, id)?, id));
         self.is_ordered &= self.last < place;
         self.last = place;
         if record.image_sha256.is_none() && self.is_of_another(id, line) {

@@ -97,6 +97,13 @@ pub fn write_names(db: &Connection, id: GroupId, row: &GroupRow) -> Result<()> {
     Ok(())
 }
 
+/// Where a group stands in the source.
+pub fn order_of(db: &Connection, id: GroupId) -> Result<i64> {
+    db.prepare_cached("SELECT ord FROM groups WHERE id = ?1")
+        .and_then(|mut select| select.query_row([id.0], |row| row.get(0)))
+        .map_err(doing("reading a group"))
+}
+
 pub fn read_group(db: &Connection, id: GroupId) -> Result<GroupRow> {
     let (order, image_path, sha256, item, other_names, rows) = db
         .prepare_cached(

@@ -1,6 +1,6 @@
 //! Where the icon and the texts are, for any size.
 
-use crate::tui::widgets::layout::{Frame, frame, has_borders, inner};
+use crate::tui::widgets::layout::{Frame, frame, has_borders, inner, split_bottom, split_right};
 use ratatui::layout::Rect;
 
 /// From this width on two texts stand side by side.
@@ -46,32 +46,8 @@ pub fn layout(area: Rect, shown: Shown) -> JudgingLayout {
     };
     let texts = match (shown.two_texts, text.width >= SIDE_BY_SIDE) {
         (false, _) => [text, none],
-        (true, true) => {
-            let half = text.width / 2;
-            let first = Rect {
-                width: half,
-                ..text
-            };
-            let second = Rect {
-                x: text.x + half,
-                width: text.width - half,
-                ..text
-            };
-            [first, second]
-        }
-        (true, false) => {
-            let half = text.height / 2;
-            let first = Rect {
-                height: half,
-                ..text
-            };
-            let second = Rect {
-                y: text.y + half,
-                height: text.height - half,
-                ..text
-            };
-            [first, second]
-        }
+        (true, true) => split_right(text, text.width.div_ceil(2)).into(),
+        (true, false) => split_bottom(text, text.height.div_ceil(2)).into(),
     };
     JudgingLayout {
         frame,
@@ -84,27 +60,13 @@ pub fn layout(area: Rect, shown: Shown) -> JudgingLayout {
 /// The icon beside the text, or above it on a tall screen. Cells are twice as high as wide.
 fn split(body: Rect) -> (Rect, Rect) {
     if body.height > body.width / 2 {
-        let height = body.height * 2 / 5;
-        let (above, below) = (
-            Rect { height, ..body },
-            Rect {
-                y: body.y + height,
-                height: body.height - height,
-                ..body
-            },
-        );
-        return (above, below);
+        return split_bottom(body, body.height - body.height * 2 / 5);
     }
     let width = match body.width {
         0..64 => body.width * 2 / 5,
         width => (width * 2 / 5).min(body.height * 2 + 4).min(72),
     };
-    let beside = Rect {
-        x: body.x + width,
-        width: body.width - width,
-        ..body
-    };
-    (Rect { width, ..body }, beside)
+    split_right(body, body.width - width)
 }
 
 impl JudgingLayout {

@@ -47,6 +47,22 @@ pub fn split_right(area: Rect, right: u16) -> (Rect, Rect) {
     )
 }
 
+/// Splits the lowest rows off.
+pub fn split_bottom(area: Rect, bottom: u16) -> (Rect, Rect) {
+    let top = area.height.saturating_sub(bottom);
+    (
+        Rect {
+            height: top,
+            ..area
+        },
+        Rect {
+            y: area.y + top,
+            height: area.height - top,
+            ..area
+        },
+    )
+}
+
 /// Under this there is one pane at a time, without a border.
 const TWO_PANES: (u16, u16) = (64, 14);
 

@@ -6,6 +6,7 @@ pub mod files;
 mod hub;
 pub mod packing;
 pub mod refusals;
+pub mod tensor_list;
 pub mod tokenizer;
 pub mod weight_cache;
 pub mod weights;

@@ -1,6 +1,6 @@
 //! Where the parts of the versions screen are, for any size.
 
-use crate::tui::widgets::layout::{has_borders, split_right};
+use crate::tui::widgets::layout::{has_borders, split_bottom, split_right};
 use ratatui::layout::Rect;
 
 /// Borders included, where there are any.
@@ -23,24 +23,16 @@ pub fn parts(body: Rect, pictures: bool) -> Parts {
             0
         };
         let (rest, picture) = split_right(body, side);
+        let (timeline, compare) = split_bottom(rest, rest.height - height);
         return Parts {
-            timeline: Rect { height, ..rest },
-            compare: Rect {
-                y: rest.y + height,
-                height: rest.height - height,
-                ..rest
-            },
+            timeline,
+            compare,
             picture: (side > 0).then_some(picture),
             borders: false,
         };
     }
     let width = (body.width / 4).clamp(26, 38);
-    let left = Rect { width, ..body };
-    let rest = Rect {
-        x: body.x + width,
-        width: body.width - width,
-        ..body
-    };
+    let (left, rest) = split_right(body, body.width - width);
     if !pictures {
         return Parts {
             timeline: left,

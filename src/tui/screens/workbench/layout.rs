@@ -1,6 +1,6 @@
 //! Where the panes of the workbench are, for any size; drawing and input read the same rectangles.
 
-use crate::tui::widgets::layout::{has_borders, inner, split_right};
+use crate::tui::widgets::layout::{has_borders, inner, split_bottom, split_right};
 use ratatui::layout::{Position, Rect};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,15 +61,7 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
     }
     let wanted = u32::from(body.width) * u32::from(queue_percent) / 100;
     let queue_width = (wanted as u16).clamp(20, body.width - 36);
-    let queue = Rect {
-        width: queue_width,
-        ..body
-    };
-    let rest = Rect {
-        x: body.x + queue_width,
-        width: body.width - queue_width,
-        ..body
-    };
+    let (queue, rest) = split_right(body, body.width - queue_width);
     let picture_height = match rest.height {
         _ if !pictures => 0,
         0..=15 => 0,
@@ -87,18 +79,11 @@ pub fn panes(body: Rect, focus: Pane, queue_percent: u16, pictures: bool) -> Pan
             borders: true,
         };
     }
-    let picture = Rect {
-        height: picture_height,
-        ..rest
-    };
+    let (picture, record) = split_bottom(rest, rest.height - picture_height);
     Panes {
         queue: Some(queue),
         picture: (picture_height > 0).then_some(picture),
-        record: Some(Rect {
-            y: rest.y + picture_height,
-            height: rest.height - picture_height,
-            ..rest
-        }),
+        record: Some(record),
         borders: true,
     }
 }

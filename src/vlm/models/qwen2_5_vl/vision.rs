@@ -4,13 +4,13 @@
 use super::config::VisionFields;
 use super::windows::Windows;
 use crate::vlm::architecture::{Features, Grid, ImagePatches};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::models::shared::blocks::{
     Block, BlockStyle, Merger, MergerStyle, MlpStyle, NormKind, patch_embed, patch_embed_tensors,
 };
 use crate::vlm::models::shared::family::{Sections, TextFamily, Tower};
 use crate::vlm::models::shared::rope::VisionRope;
-use crate::vlm::models::shared::tensors::TensorList;
 use crate::vlm::models::shared::vision::{Pictures, Sizes, consecutive};
 use crate::vlm::nn::attention::Ranges;
 use crate::vlm::nn::linear::{Linear, Placement};
@@ -54,9 +54,7 @@ impl Tower for VisionTower {
 
     fn tensors(_: &VisionFields, sizes: &Sizes, list: &mut TensorList) {
         patch_embed_tensors(sizes, false, list);
-        for block in 0..sizes.depth {
-            Block::tensors(BLOCKS, sizes, &format!("visual.blocks.{block}"), list);
-        }
+        Block::all_tensors(BLOCKS, sizes, list);
         Merger::tensors(MERGER, sizes, "visual.merger", list);
     }
 
@@ -67,15 +65,9 @@ impl Tower for VisionTower {
         sizes: &Sizes,
         loaded: &mut dyn FnMut(),
     ) -> Result<Self> {
-        let block = |i| {
-            let name = format!("visual.blocks.{i}");
-            let block = Block::load(weights, placement, BLOCKS, sizes, &name);
-            loaded();
-            block
-        };
         Ok(Self {
             patch_embed: patch_embed(weights, placement, sizes, false)?,
-            blocks: (0..sizes.depth).map(block).collect::<Result<_>>()?,
+            blocks: Block::load_all(weights, placement, BLOCKS, sizes, loaded)?,
             whole: fields.fullatt_block_indexes.clone(),
             merger: Merger::load(weights, placement, MERGER, sizes, "visual.merger")?,
             rope: VisionRope::new(sizes.rope_theta, sizes.head_dim()),

@@ -4,13 +4,13 @@
 use super::config::VisionFields;
 use super::positions::Positions;
 use crate::vlm::architecture::{Features, ImagePatches};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::models::shared::blocks::{
     Block, BlockStyle, Merger, MergerStyle, MlpStyle, NormKind, patch_embed, patch_embed_tensors,
 };
 use crate::vlm::models::shared::family::{Sections, TextFamily, Tower};
 use crate::vlm::models::shared::rope::VisionRope;
-use crate::vlm::models::shared::tensors::TensorList;
 use crate::vlm::models::shared::vision::{Pictures, Sizes};
 use crate::vlm::nn::attention::Ranges;
 use crate::vlm::nn::linear::{Linear, Placement};
@@ -68,9 +68,7 @@ impl Tower for VisionTower {
     fn tensors(fields: &VisionFields, sizes: &Sizes, list: &mut TensorList) {
         patch_embed_tensors(sizes, true, list);
         list.add(POSITIONS, &[fields.num_position_embeddings, sizes.width]);
-        for block in 0..sizes.depth {
-            Block::tensors(BLOCKS, sizes, &format!("visual.blocks.{block}"), list);
-        }
+        Block::all_tensors(BLOCKS, sizes, list);
         Merger::tensors(MERGER, sizes, "visual.merger", list);
         for index in 0..fields.deepstack_visual_indexes.len() {
             Merger::tensors(DEEPER, sizes, &deep_name(index), list);
@@ -84,12 +82,6 @@ impl Tower for VisionTower {
         sizes: &Sizes,
         loaded: &mut dyn FnMut(),
     ) -> Result<Self> {
-        let block = |i| {
-            let name = format!("visual.blocks.{i}");
-            let block = Block::load(weights, placement, BLOCKS, sizes, &name);
-            loaded();
-            block
-        };
         let blocks = fields.deepstack_visual_indexes.iter().enumerate();
         let deep = blocks.map(|(i, block)| {
             let merger = Merger::load(weights, placement, DEEPER, sizes, &deep_name(i))?;
@@ -100,7 +92,7 @@ impl Tower for VisionTower {
             patch_embed: patch_embed(weights, placement, sizes, true)?,
             positions: Positions::new(&weights.stored(POSITIONS, &table)?)?,
             deep: deep.collect::<Result<_>>()?,
-            blocks: (0..sizes.depth).map(block).collect::<Result<_>>()?,
+            blocks: Block::load_all(weights, placement, BLOCKS, sizes, loaded)?,
             merger: Merger::load(weights, placement, MERGER, sizes, "visual.merger")?,
             rope: VisionRope::new(sizes.rope_theta, sizes.head_dim()),
             sizes: sizes.clone(),

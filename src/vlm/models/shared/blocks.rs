@@ -1,8 +1,8 @@
 //! The layers that vision towers are built of. Their names in a checkpoint differ from family to
 //! family, as do norms and activations: a [`BlockStyle`] and a [`MergerStyle`] say so.
 
-use super::tensors::TensorList;
 use super::vision::Sizes;
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::{Ranges, attend_within};
 use crate::vlm::nn::linear::{Linear, Placement};
@@ -129,8 +129,35 @@ pub struct Block {
     mlp: Mlp,
 }
 
+fn block_name(block: usize) -> String {
+    format!("visual.blocks.{block}")
+}
+
 impl Block {
-    pub fn tensors(style: BlockStyle, sizes: &Sizes, name: &str, list: &mut TensorList) {
+    /// Name and shape of every tensor that [`Self::load_all`] reads.
+    pub fn all_tensors(style: BlockStyle, sizes: &Sizes, list: &mut TensorList) {
+        for block in 0..sizes.depth {
+            Self::tensors(style, sizes, &block_name(block), list);
+        }
+    }
+
+    /// The blocks of a tower, the first one first. Calls `loaded` after each.
+    pub fn load_all(
+        weights: &Weights,
+        placement: &Placement,
+        style: BlockStyle,
+        sizes: &Sizes,
+        loaded: &mut dyn FnMut(),
+    ) -> Result<Vec<Self>> {
+        let blocks = (0..sizes.depth).map(|block| {
+            let block = Self::load(weights, placement, style, sizes, &block_name(block));
+            loaded();
+            block
+        });
+        blocks.collect()
+    }
+
+    fn tensors(style: BlockStyle, sizes: &Sizes, name: &str, list: &mut TensorList) {
         let (width, inner) = (sizes.width, sizes.inner);
         for norm in ["norm1", "norm2"] {
             list.norm(
@@ -155,7 +182,7 @@ impl Block {
         }
     }
 
-    pub fn load(
+    fn load(
         weights: &Weights,
         placement: &Placement,
         style: BlockStyle,

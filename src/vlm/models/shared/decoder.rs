@@ -3,8 +3,9 @@
 
 use super::config::{Head, TextConfig};
 use super::rope::TextRope;
-use super::tensors::{HEAD, TensorList};
+use super::tensors::HEAD;
 use crate::vlm::architecture::Additions;
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::attend;
 use crate::vlm::nn::batch::Batch;

@@ -1,9 +1,9 @@
 //! What a family of models says of itself: everything else is shared.
 
-use super::tensors::TensorList;
 use super::vision::Sizes;
 use crate::error::Result;
 use crate::vlm::architecture::{Features, ImagePatches};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::Placement;
 use serde::de::DeserializeOwned;

@@ -19,6 +19,7 @@ use crate::vlm::architecture::{
     Additions, Architecture, Features, Grid, ImagePatches, LoadStage, ModelSpec, Network,
 };
 use crate::vlm::checkpoint::files::CheckpointFiles;
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::batch::Batch;
@@ -29,7 +30,6 @@ use candle_core::Tensor;
 use config::{Config, Head};
 use decoder::TextModel;
 use family::Tower;
-use tensors::TensorList;
 
 /// A checkpoint of the family whose vision tower is a `T`, by its configuration.
 #[derive(Debug)]

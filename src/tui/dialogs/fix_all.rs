@@ -7,7 +7,6 @@ use crate::record::fixes::FixPreview;
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
 use crate::text::count;
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -52,12 +51,12 @@ impl FixAllForm {
         }
     }
 
-    fn area(&self, body: Rect) -> Rect {
+    fn area(&self, place: &DialogPlace) -> Rect {
         let rows = self.preview.as_ref().map_or(0, |found| {
-            found.reasons.len() + 2 * found.examples.len() + 1
+            changed(found).count() + 2 * found.examples.len() + 1
         });
         // Border, what it is about, what it does.
-        centered(body, 76, (rows as u16).saturating_add(5).clamp(7, 24))
+        place.box_of(76, (rows as u16).saturating_add(5).clamp(7, 24))
     }
 
     fn take(&self, session: &mut Session) -> Next {
@@ -105,6 +104,12 @@ fn groups(reason: Reason, scope: Scope, session: &Session) -> Vec<GroupId> {
     groups.filter(is_open).collect()
 }
 
+/// The reasons that more or fewer records have afterwards.
+fn changed(preview: &FixPreview) -> impl Iterator<Item = &(Reason, usize, usize)> {
+    let reasons = preview.reasons.iter();
+    reasons.filter(|(_, before, after)| before != after)
+}
+
 impl Modal for FixAllForm {
     fn key(
         &mut self,
@@ -130,13 +135,13 @@ impl Modal for FixAllForm {
         }
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![self.area(session.body())]
+    fn areas(&self, place: &DialogPlace, _: &Session) -> Vec<Rect> {
+        vec![self.area(place)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = self.area(session.body());
+        let area = self.area(place);
         clear(area, buf);
         let words = session.words;
         let inner = pane(theme, area, true, words.fix_all_title(), true, buf);
@@ -158,7 +163,7 @@ impl Modal for FixAllForm {
             left => words.y_fixes_leaving(fix, records, count(left as u64)),
         };
         line(&does, theme.accent(), buf);
-        for (reason, before, after) in &found.reasons {
+        for (reason, before, after) in changed(found) {
             let style = if after > before {
                 theme.warn()
             } else {

@@ -368,6 +368,7 @@ fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
                 let text = session.words.no_picture();
                 put(buf, room.x, room.y, room.width, text, theme.bad());
             }
+            None if pictures.are_off() => {}
             None => {
                 put(buf, room.x, room.y, room.width, "...", theme.dim());
             }
@@ -393,7 +394,11 @@ fn draw_audit(session: &Session, area: Rect, buf: &mut Buffer) {
         None => {
             let keys = session.keymap.keys_of(KeyContext::Global, Action::Audit);
             let key = keys.first().map(String::as_str).unwrap_or_default();
-            vec![format!("{} {key} {}", words.no_audit(), words.begins_audit())]
+            vec![format!(
+                "{} {key} {}",
+                words.no_audit(),
+                words.begins_audit()
+            )]
         }
     };
     let top = area.bottom() - area.height.min(text.len() as u16);

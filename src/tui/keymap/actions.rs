@@ -397,6 +397,7 @@ impl Action {
                     | Self::CommitNext
                     | Self::CommitAccepted
                     | Self::CommitCertain
+                    | Self::Audit
                     | Self::Reopen
                     | Self::Undo
                     | Self::Redo
@@ -422,6 +423,7 @@ impl Action {
                 self,
                 Self::CommitAccepted
                     | Self::CommitCertain
+                    | Self::Audit
                     | Self::Undo
                     | Self::Redo
                     | Self::Replace

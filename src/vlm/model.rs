@@ -9,6 +9,7 @@ use super::architecture::{
 use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::nn::Backend;
+use super::nn::attention::cached_dtype;
 use super::nn::batch::Batch;
 use super::nn::kv_cache::{Sequence, Span};
 use super::nn::kv_layout::{CacheSpec, Prefix};
@@ -64,7 +65,7 @@ impl Model {
             shape: spec.heads,
             backend: placement.backend,
             device: placement.device.clone(),
-            dtype: placement.activations(),
+            dtype: cached_dtype(placement),
         };
         Self {
             architecture,

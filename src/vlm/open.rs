@@ -11,6 +11,7 @@ use super::model::Model;
 use super::models;
 use super::nn::linear::Quantization;
 use crate::error::{Error, Result};
+use crate::platform;
 use crate::settings::ModelOptions;
 use candle_core::DType;
 use std::sync::Arc;
@@ -49,6 +50,9 @@ pub struct Opened {
     pub free_bytes: Option<u64>,
 }
 
+/// Freed memory that the process keeps while it computes on the CPU.
+const KEPT_BYTES: i32 = 1 << 30;
+
 /// Sequences in flight that more would gain little over: they share each pass over the weights.
 const SLOTS: usize = 32;
 /// The same where each token costs as much in any company: more only make the first wait.
@@ -78,6 +82,9 @@ impl Opened {
 /// Finds the model of `options`, downloads it where that is allowed, and loads it.
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let (load_options, missing) = device::load_options(options)?;
+    if load_options.device.is_cpu() {
+        platform::keep_freed_memory(KEPT_BYTES);
+    }
     let report = on_opening.clone();
     let sizes = |files: &CheckpointFiles| {
         let architecture = models::open(files)?;

@@ -53,7 +53,7 @@ pub fn multiplies_bf16() -> bool {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn round_bf16(numbers: &[f32], out: &mut [bf16]) {
-    use std::arch::x86_64::*;
+    use std::arch::x86_64::{__m256bh, _mm512_cvtneps_pbh, _mm512_loadu_ps};
     const LANES: usize = 16;
     let whole = numbers.len() / LANES * LANES;
     let mut at = 0;

@@ -51,7 +51,7 @@ pub struct Opened {
 }
 
 /// Freed memory that the process keeps while it computes on the CPU.
-const KEPT_BYTES: i32 = 1 << 30;
+const KEPT_BYTES: i32 = 1 << 29;
 
 /// Sequences in flight that more would gain little over: they share each pass over the weights.
 const SLOTS: usize = 32;

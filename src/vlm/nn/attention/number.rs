@@ -3,11 +3,11 @@
 use crate::vlm::nn::kv_layout::Cached;
 
 /// Queries that are combined with the same keys or values in one pass: what the registers hold.
-pub const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 8;
 
 /// A type in which keys and values are multiplied. A pair is as many numbers as
 /// [`Stored::PAIR`](crate::vlm::nn::stored::Stored::PAIR) says.
-pub trait Number: Cached {
+pub(crate) trait Number: Cached {
     /// Scores of `r` queries, at most [`GROUP`], in pairs `(head_dim / PAIR, r, PAIR)`, against `n`
     /// keys in blocks; block `b` of the wanted head starts at `b * step` of `keys`. Query `h` writes
     /// to `out[h * stride..]`.

@@ -3,6 +3,7 @@
 
 pub mod attention;
 pub mod batch;
+pub mod gated;
 pub mod int8;
 pub mod kv_cache;
 pub mod kv_layout;

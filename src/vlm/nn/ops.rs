@@ -89,6 +89,12 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { y }
 }
 
+/// `x * sigmoid(x)`.
+#[inline(always)]
+pub(crate) fn silu<const FMA: bool>(x: f32) -> f32 {
+    x / (1.0 + exp::<FMA>(-x))
+}
+
 /// Lanes of independent partial results, so that sums over a slice vectorize.
 pub(crate) const LANES: usize = 16;
 
@@ -144,7 +150,7 @@ vectorized! {
 vectorized! {
     fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [MaybeUninit<f32>]) {
         for ((out, g), u) in out.iter_mut().zip(gate).zip(up) {
-            out.write(*g / (1.0 + exp::<FMA>(-*g)) * *u);
+            out.write(silu::<FMA>(*g) * *u);
         }
     }
 }

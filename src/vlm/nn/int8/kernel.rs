@@ -7,7 +7,7 @@
 )]
 
 use super::layout::{PANEL, Panel, STEP, TILE, TileBlock};
-use super::output::{Output, Part};
+use super::output::{Finish, Output, Part};
 use rayon::prelude::*;
 
 /// Bytes of activations that stay in the second-level cache while the panels pass by.
@@ -72,8 +72,8 @@ pub type Product<const STEPS: usize, B> =
     unsafe fn(&[B], &[TileBlock<STEPS>], usize, Fetch, &Part<'_>);
 
 /// Multiplies the rows of `panels`, which has this `(rows, columns)`, with the tokens of `tiles`,
-/// which were `numbers` activations. Gives `(tokens, rows)`, with `bias`, `(rows)`, and `residual`,
-/// `(tokens, rows)`, added.
+/// which were `numbers` activations. Gives what `finish` makes of them, `(tokens, rows)` or half as
+/// many.
 ///
 /// # Safety
 /// The processor has the instructions of `product`.
@@ -83,17 +83,21 @@ pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
     tiles: &[TileBlock<STEPS>],
     (rows, columns): (usize, usize),
     numbers: usize,
-    bias: Option<&[f32]>,
-    residual: Option<&[f32]>,
+    finish: Finish,
 ) -> Vec<f32> {
-    let tokens = numbers / columns;
+    let (tokens, width) = (numbers / columns, finish.width(rows));
     let per_row = columns / (STEPS * STEP);
     // What the unsafe code below goes by.
     assert_eq!(panels.len(), rows.div_ceil(PANEL) * per_row);
-    assert!(bias.is_none_or(|bias| bias.len() == rows));
-    assert!(residual.is_none_or(|residual| residual.len() == tokens * rows));
+    match finish {
+        Finish::Gate => assert!(rows.is_multiple_of(PANEL)),
+        Finish::Add { bias, residual } => {
+            assert!(bias.is_none_or(|bias| bias.len() == rows));
+            assert!(residual.is_none_or(|residual| residual.len() == tokens * rows));
+        }
+    }
     let tiles = &tiles[..tokens.div_ceil(TILE) * per_row];
-    let products = tokens * rows;
+    let products = tokens * width;
     let mut out: Vec<f32> = Vec::with_capacity(products);
     let shared = Output::new(&mut out);
     // Tiles that pass over a panel while it is in the cache.
@@ -106,16 +110,15 @@ pub unsafe fn multiply<const STEPS: usize, B: Panel<STEPS>>(
         let all = panels.par_chunks(per_row).enumerate();
         let panels = all.with_max_len(at_a_time);
         panels.for_each(|(panel, blocks)| {
-            let row = panel * PANEL;
+            let column = panel * finish.width(PANEL);
             for (pass, activations) in tiles.chunks_exact(per_row).enumerate() {
                 let token = (group * at_once + pass) * TILE;
                 let part = Part {
                     out: &shared,
+                    width,
                     token,
-                    row,
-                    width: rows,
-                    bias,
-                    residual,
+                    column,
+                    finish,
                 };
                 let used = TILE.min(tokens - token);
                 let fetch = Fetch::share::<B>(pass, passes);
@@ -189,10 +192,9 @@ pub unsafe fn multiply_plainly<const STEPS: usize, B: Panel<STEPS>>(
     _: Fetch,
     part: &Part,
 ) {
-    for lane in 0..PANEL.min(part.width - part.row) {
-        let row = part.row + lane;
-        for token in 0..used {
-            let mut sum = 0f32;
+    let mut sums = [[0f32; PANEL]; TILE];
+    for (token, sums) in sums.iter_mut().enumerate().take(used) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
             for (weights, values) in panel.iter().zip(tile) {
                 let mut whole = -B::ADDED * values.totals[token];
                 for (step, values) in values.values.iter().enumerate() {
@@ -202,15 +204,12 @@ pub unsafe fn multiply_plainly<const STEPS: usize, B: Panel<STEPS>>(
                     }
                 }
                 let scale = weights.scales()[lane].to_f32() * values.scales[token];
-                sum = (whole as f32).mul_add(scale, sum);
+                *sum = (whole as f32).mul_add(scale, *sum);
             }
-            let at = (part.token + token) * part.width + row;
-            sum += part.bias.map_or(0.0, |bias| bias[row]);
-            sum += part.residual.map_or(0.0, |residual| residual[at]);
-            // SAFETY: the caller promises that this part is there and ours alone.
-            unsafe { part.out.at(at).write(sum) };
         }
     }
+    // SAFETY: promised by the caller.
+    unsafe { part.write(&sums[..used]) };
 }
 
 /// Loops here are plain ones over numbers: adapters of iterators are not always compiled into a
@@ -277,26 +276,15 @@ unsafe fn vnni<const STEPS: usize, const ROWS: usize, B: Panel<STEPS>>(
             }
         }
     }
-    // The rows that fill up the last panel belong to no output.
-    let rows = u32::MAX >> (PANEL - PANEL.min(part.width - part.row));
-    for half in 0..2 {
-        let rows = (rows >> (16 * half)) as u16;
-        let row = part.row + half * 16;
-        let bias = match part.bias {
-            // SAFETY: as many rows from here on as the mask has; the others are not touched.
-            Some(bias) => unsafe { _mm512_maskz_loadu_ps(rows, bias.as_ptr().wrapping_add(row)) },
-            None => _mm512_setzero_ps(),
-        };
-        for i in 0..ROWS {
-            let at = (part.token + i) * part.width + row;
-            let mut sum = _mm512_add_ps(sums[i][half], bias);
-            if let Some(residual) = part.residual {
-                let residual = residual.as_ptr().wrapping_add(at);
-                // SAFETY: as above.
-                sum = _mm512_add_ps(sum, unsafe { _mm512_maskz_loadu_ps(rows, residual) });
-            }
-            // SAFETY: as above, and the caller promises that this part is ours alone.
-            unsafe { _mm512_mask_storeu_ps(part.out.at(at), rows, sum) };
+    let mut numbers = [[0f32; PANEL]; ROWS];
+    for row in 0..ROWS {
+        let at = numbers[row].as_mut_ptr();
+        // SAFETY: a row is two registers.
+        unsafe {
+            _mm512_storeu_ps(at, sums[row][0]);
+            _mm512_storeu_ps(at.add(PANEL / 2), sums[row][1]);
         }
     }
+    // SAFETY: promised by the caller.
+    unsafe { part.write(&numbers) };
 }

@@ -23,6 +23,7 @@ use candle_core::{Device, Result, Tensor};
 use kernel::{Path, Product, multiply, multiply_plainly};
 use layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock, pack, quantize};
 use nibble::NibbleBlock;
+use output::Finish;
 use pages::Pages;
 use rayon::prelude::*;
 use std::cell::Cell;
@@ -208,22 +209,35 @@ impl Int8Matrix {
         }
         let out = with_slice(x, |x| {
             with_optional_slice(bias, |bias| {
-                with_optional_slice(residual, |residual| Ok(self.product(x, bias, residual)))
+                with_optional_slice(residual, |residual| {
+                    Ok(self.product(x, Finish::Add { bias, residual }))
+                })
             })
         })?;
         Tensor::from_vec(out, (tokens, self.rows), x.device())
     }
 
-    fn product(&self, x: &[f32], bias: Option<&[f32]>, residual: Option<&[f32]>) -> Vec<f32> {
+    /// Multiplies `(tokens, columns)` with gates and the rows that they let through, in the order of
+    /// [`gated_row`]: `silu(gate) * row`, `(tokens, rows / 2)`.
+    pub fn forward_gated(&self, x: &Tensor) -> Result<Tensor> {
+        let (tokens, columns) = x.dims2()?;
+        if columns != self.columns || !self.rows.is_multiple_of(PANEL) {
+            candle_core::bail!("{columns} activations for gates of {self:?}")
+        }
+        let out = with_slice(x, |x| Ok(self.product(x, Finish::Gate)))?;
+        Tensor::from_vec(out, (tokens, self.rows / 2), x.device())
+    }
+
+    fn product(&self, x: &[f32], finish: Finish) -> Vec<f32> {
         match &self.blocks {
             Blocks::Narrow(blocks) => {
-                self.product_of(blocks, eight(self.path), &NARROW_TILES, x, bias, residual)
+                self.product_of(blocks, eight(self.path), &NARROW_TILES, x, finish)
             }
             Blocks::Wide(blocks) => {
-                self.product_of(blocks, eight(self.path), &WIDE_TILES, x, bias, residual)
+                self.product_of(blocks, eight(self.path), &WIDE_TILES, x, finish)
             }
             Blocks::Nibbles(blocks) => {
-                self.product_of(blocks, four(self.path), &NIBBLE_TILES, x, bias, residual)
+                self.product_of(blocks, four(self.path), &NIBBLE_TILES, x, finish)
             }
         }
     }
@@ -234,18 +248,30 @@ impl Int8Matrix {
         product: Product<STEPS, B>,
         buffer: &'static LocalKey<Cell<Vec<TileBlock<STEPS>>>>,
         x: &[f32],
-        bias: Option<&[f32]>,
-        residual: Option<&[f32]>,
+        finish: Finish,
     ) -> Vec<f32> {
         let shape = (self.rows, self.columns);
         // Taken out while in use: a thread that waits for others may run another product.
         let mut tiles = buffer.take();
         fill(&mut tiles, x, self.columns);
         // SAFETY: a product is chosen by what the processor has.
-        let out = unsafe { multiply(product, blocks, &tiles, shape, x.len(), bias, residual) };
+        let out = unsafe { multiply(product, blocks, &tiles, shape, x.len(), finish) };
         buffer.set(tiles);
         out
     }
+}
+
+/// Whether gates can be packed beside so many rows that they let through.
+pub fn can_gate(rows: usize) -> bool {
+    rows.is_multiple_of(PANEL / 2)
+}
+
+/// Where a row of a matrix of gates comes from: those of a panel are gates and the rows that they
+/// let through, half of each. The first `rows` are gates, and as many others follow.
+pub fn gated_row(row: usize, rows: usize) -> usize {
+    let (panel, lane) = (row / PANEL, row % PANEL);
+    let half = PANEL / 2;
+    panel * half + lane % half + lane / half * rows
 }
 
 /// The product of weights of eight bits, where the processor has what the path says.
@@ -288,7 +314,11 @@ pub fn reach() -> Result<Option<(&'static str, f64)>> {
     let x = vec![1f32; TOKENS * columns];
     let seconds = (0..8).map(|_| {
         let began = Instant::now();
-        std::hint::black_box(matrix.product(&x, None, None));
+        let finish = Finish::Add {
+            bias: None,
+            residual: None,
+        };
+        std::hint::black_box(matrix.product(&x, finish));
         began.elapsed().as_secs_f64()
     });
     let best = seconds.fold(f64::INFINITY, f64::min);
@@ -480,6 +510,31 @@ mod tests {
             assert!(Int8Matrix::from_bytes(shape, bits, cut).is_err());
             assert!(Int8Matrix::from_bytes((99, columns), bits, matrix.as_bytes()).is_err());
         }
+    }
+
+    #[test]
+    fn gates_let_rows_through() {
+        let (rows, columns) = (48, 256);
+        let (gates, values) = (numbers(rows, columns, 3), numbers(rows, columns, 8));
+        let stacked = Tensor::cat(&[&gates, &values], 0).unwrap();
+        let order: Vec<u32> = (0..2 * rows)
+            .map(|row| gated_row(row, rows) as u32)
+            .collect();
+        let mixed = stacked.index_select(&Tensor::new(order, &Device::Cpu).unwrap(), 0);
+        let mixed = mixed.unwrap();
+        let x = numbers(11, columns, 9);
+        for bits in [Bits::Eight, Bits::Four] {
+            let apart = packed(&stacked, bits, Path::best());
+            let apart = apart.forward(&x, None, None).unwrap();
+            let expected = crate::vlm::nn::ops::swiglu(&apart).unwrap();
+            for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+                let got = packed(&mixed, bits, path).forward_gated(&x).unwrap();
+                let off = (&got - &expected).unwrap().abs().unwrap();
+                let off = off.flatten_all().unwrap().max(0).unwrap();
+                assert!(off.to_scalar::<f32>().unwrap() < 1e-3, "{bits:?} {path:?}");
+            }
+        }
+        assert!(can_gate(rows) && !can_gate(rows + 1));
     }
 
     #[test]

@@ -22,12 +22,13 @@ pub enum Path {
     /// One by one, on any processor: what the instructions are tested against.
     Plain,
     Avx2,
+    AvxVnni,
     Avx512Vnni,
 }
 
 impl Path {
     /// The fastest first.
-    pub const ALL: [Self; 3] = [Self::Avx512Vnni, Self::Avx2, Self::Plain];
+    pub const ALL: [Self; 4] = [Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::Plain];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
@@ -38,6 +39,14 @@ impl Path {
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")
                     && is_x86_feature_detected!("f16c")
+            }
+            // The same instruction has another name where there is AVX-512: tests need no other
+            // processor.
+            Self::AvxVnni => {
+                Self::Avx2.is_available()
+                    && (is_x86_feature_detected!("avxvnni")
+                        || is_x86_feature_detected!("avx512vnni")
+                            && is_x86_feature_detected!("avx512vl"))
             }
             Self::Avx512Vnni => {
                 is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
@@ -57,6 +66,7 @@ impl Path {
         match self {
             Self::Plain => "none",
             Self::Avx2 => "AVX2",
+            Self::AvxVnni => "AVX-VNNI",
             Self::Avx512Vnni => "AVX-512 VNNI",
         }
     }

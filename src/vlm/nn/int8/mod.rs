@@ -1,5 +1,5 @@
 //! The int8 kernel: products of weights of eight or four bits with activations in eight, for
-//! processors with AVX-512 VNNI or, of eight bits, AVX2.
+//! processors with AVX-512 VNNI or, of eight bits, AVX-VNNI or AVX2.
 //!
 //! Blocks of a row share a scale: 128 weights of eight bits where the width of the matrix allows it,
 //! else 32; 64 of four. Activations are quantized the same way, block by block. One instruction
@@ -16,6 +16,8 @@ mod layout;
 mod nibble;
 mod output;
 mod pages;
+#[cfg(target_arch = "x86_64")]
+mod vnni256;
 
 use super::ops::with_slice;
 use candle_core::quantized::GgmlDType;
@@ -54,8 +56,9 @@ impl Bits {
     /// kernel for them.
     pub fn of(dtype: GgmlDType) -> Option<Self> {
         match (dtype, Path::best()) {
-            (GgmlDType::Q8_0, Path::Avx2 | Path::Avx512Vnni) => Some(Self::Eight),
             (GgmlDType::Q4K, Path::Avx512Vnni) => Some(Self::Four),
+            (GgmlDType::Q8_0, Path::Plain) => None,
+            (GgmlDType::Q8_0, _) => Some(Self::Eight),
             _ => None,
         }
     }
@@ -280,6 +283,8 @@ fn eight<const STEPS: usize>(path: Path) -> Product<STEPS, PanelBlock<STEPS>> {
     match path {
         #[cfg(target_arch = "x86_64")]
         Path::Avx512Vnni => kernel::multiply_tile,
+        #[cfg(target_arch = "x86_64")]
+        Path::AvxVnni => vnni256::multiply,
         #[cfg(target_arch = "x86_64")]
         Path::Avx2 => avx2::multiply,
         _ => multiply_plainly,

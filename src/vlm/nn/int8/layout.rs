@@ -197,21 +197,22 @@ pub fn pack<const STEPS: usize, B: Panel<STEPS>>(
     Ok(blocks)
 }
 
+/// Blocks that a thread quantizes at a time: enough to be worth waking for.
+const BLOCKS: usize = 16;
+
 /// Quantizes rows of activations, `columns` wide, into tiles.
 pub fn quantize<const STEPS: usize>(x: &[f32], columns: usize, tiles: &mut [TileBlock<STEPS>]) {
-    let per_row = columns / (STEPS * STEP);
-    tiles
-        .par_chunks_mut(per_row)
-        .zip(x.par_chunks(TILE * columns))
-        .for_each(|(tile, rows)| {
-            for (lane, row) in rows.chunks_exact(columns).enumerate() {
-                for (block, values) in tile.iter_mut().zip(row.chunks_exact(STEPS * STEP)) {
-                    let steps = block.values.as_flattened_mut();
-                    let (total, scale) = (&mut block.totals[lane], &mut block.scales[lane]);
-                    quantize_block(values, lane, steps, total, scale);
-                }
-            }
-        });
+    let (width, per_row) = (STEPS * STEP, columns / (STEPS * STEP));
+    let blocks = tiles.par_iter_mut().enumerate().with_min_len(BLOCKS);
+    blocks.for_each(|(index, block)| {
+        let rows = x[index / per_row * TILE * columns..].chunks_exact(columns);
+        for (lane, row) in rows.take(TILE).enumerate() {
+            let values = &row[index % per_row * width..][..width];
+            let steps = block.values.as_flattened_mut();
+            let (total, scale) = (&mut block.totals[lane], &mut block.scales[lane]);
+            quantize_block(values, lane, steps, total, scale);
+        }
+    });
 }
 
 vectorized! {

@@ -105,6 +105,9 @@ fn table(report: &serde_json::Value) -> String {
         let shown = name.replace('_', " ");
         match value {
             serde_json::Value::Object(parts) => rows.extend(parts.iter().map(|(part, value)| {
+                if let Some(count) = value.as_u64() {
+                    return (format!("{shown}, {part}"), count.to_string());
+                }
                 let value = value.as_f64().unwrap_or_default();
                 match name.as_str() {
                     "seconds_per_step_by_batch" => (

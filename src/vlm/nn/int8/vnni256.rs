@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "vector instructions")]
 
 use super::kernel::Fetch;
-use super::layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock};
+use super::layout::{PANEL, Panel, PanelBlock, TILE, TileBlock};
 use super::output::Part;
 use std::arch::x86_64::*;
 

@@ -6,7 +6,6 @@
 use super::architecture::{
     Additions, Architecture, Features, Grid, ImagePatches, ModelSpec, Network,
 };
-use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::nn::Backend;
 use super::nn::attention::cached_dtype;
@@ -77,11 +76,6 @@ impl Model {
 
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
-    }
-
-    /// Loads the tokenizer of the model's checkpoint.
-    pub fn tokenizer(&self, files: &CheckpointFiles) -> Result<Tokenizer> {
-        self.architecture.tokenizer(files)
     }
 
     /// Bytes that the keys and values of `tokens` take.

@@ -13,7 +13,9 @@ use super::nn::linear::Quantization;
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::settings::ModelOptions;
+use crate::threads;
 use candle_core::DType;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -99,10 +101,17 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let started = Instant::now();
     let checkpoint = Checkpoint::open(&files)?;
     let weight_bytes = memory::weight_bytes(checkpoint.architecture.as_ref(), &load_options);
-    let model = checkpoint.load(&files, &load_options, &mut |stage, done| {
-        on_opening(Opening::Load(stage, done));
+    let (model, tokenizer) = std::thread::scope(|scope| {
+        // Reading it takes a part of a second; reading weights leaves a core for that.
+        let read = || models::open(&files)?.tokenizer(&files);
+        let tokenizer = threads::spawn_scoped(scope, "tokenizer", read)?;
+        let model = checkpoint.load(&files, &load_options, &mut |stage, done| {
+            on_opening(Opening::Load(stage, done));
+        })?;
+        let panicked = |panic: Box<dyn Any + Send>| threads::panicked("tokenizer", panic.as_ref());
+        let tokenizer = tokenizer.join().map_err(panicked)??;
+        Ok::<_, Error>((model, tokenizer))
     })?;
-    let tokenizer = model.tokenizer(&files)?;
     let free_bytes = device::free_memory(&load_options.device);
     let dense = match load_options.dtype {
         DType::BF16 => "bf16",

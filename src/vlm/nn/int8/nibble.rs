@@ -1,5 +1,5 @@
 //! Weights of four bits for the same kernel: whole numbers from 0 to 15 with a zero point and a
-//! scale for every block of 64 of a row, which is 4.5 bits a weight.
+//! scale for every block of 32 of a row, which is 4.75 bits a weight.
 
 #![allow(
     unsafe_code,
@@ -15,22 +15,20 @@ use half::f16;
 use std::arch::x86_64::*;
 
 /// Steps of a block.
-pub const STEPS: usize = 16;
+pub const STEPS: usize = 8;
 const WEIGHTS: usize = STEPS * STEP;
 /// The rows in the low halves of a step's bytes; the others are in the high ones.
 const LOW: usize = PANEL / 2;
 const MOST: f32 = 15.0;
 
-/// A block of 64 weights of each row of a panel.
+/// A block of 32 weights of each row of a panel.
 #[derive(Clone, Copy)]
-#[repr(C, align(64))]
+#[repr(C, align(32))]
 pub struct NibbleBlock {
     levels: [[[u8; STEP]; LOW]; STEPS],
     scales: [f16; PANEL],
     /// What makes a level a weight with [`Panel::ADDED`] added: that less the zero point.
     offsets: [u8; PANEL],
-    /// Fills the last cache line up.
-    rest: [u8; PANEL],
 }
 
 // SAFETY: it consists of whole numbers and of f16, without gaps: any bytes are a value of each.
@@ -56,7 +54,6 @@ impl Panel<STEPS> for NibbleBlock {
         levels: [[[0; STEP]; LOW]; STEPS],
         scales: [f16::ZERO; PANEL],
         offsets: [Self::ADDED as u8; PANEL],
-        rest: [0; PANEL],
     };
     const ADDED: i32 = 16;
 
@@ -111,7 +108,7 @@ impl Panel<STEPS> for NibbleBlock {
     unsafe fn step(&self, step: usize, offsets: [__m512i; 2]) -> [__m512i; 2] {
         // SAFETY: a step is 64 bytes, one register, and there are `STEPS`.
         unsafe {
-            let both = _mm512_load_si512(self.levels.as_ptr().cast::<__m512i>().add(step));
+            let both = _mm512_loadu_si512(self.levels.as_ptr().cast::<__m512i>().add(step));
             let low = _mm512_set1_epi8(15);
             // No byte overflows into the next: a level and its offset are at most 31.
             [

@@ -472,7 +472,8 @@ mod tests {
             let lost = (rounded - &weights).unwrap().sqr().unwrap();
             lost.mean_all().unwrap().to_scalar::<f32>().unwrap().sqrt() / 0.02
         };
-        let all = Tensor::arange(0, rows as u32, &Device::Cpu).unwrap();
+        let all: Vec<u32> = (0..rows as u32).collect();
+        let all = Tensor::new(all, &Device::Cpu).unwrap();
         let ours = packed(&weights, Bits::Four, Path::Plain);
         let ours = lost(&ours.gather(&all).unwrap());
         let gguf = QTensor::quantize(&weights, GgmlDType::Q4K).unwrap();

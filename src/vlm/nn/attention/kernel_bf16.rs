@@ -72,7 +72,9 @@ impl Number for bf16 {
             for_group!(r, accumulate, weights, stride, values, step, n, out);
             done = out.len() / r / vectors::WIDE * vectors::WIDE;
         }
-        accumulate(weights, r, stride, values, step, n, out, done);
+        if done * r < out.len() {
+            accumulate(weights, r, stride, values, step, n, out, done);
+        }
     }
 }
 
@@ -180,7 +182,9 @@ mod vectors {
         let pairs = queries.len() / (PAIR * R);
         let n = n.min(W * BLOCK);
         // What the unsafe code below goes by.
-        assert!(keys.iter().all(|keys| keys.len() >= pairs * PAIR * BLOCK));
+        for w in 0..W {
+            assert!(keys[w].len() >= pairs * PAIR * BLOCK);
+        }
         assert!(out.len() >= (R - 1) * stride + n);
         let mut sums = [[_mm512_setzero_ps(); W]; R];
         for pair in 0..pairs {
@@ -233,7 +237,8 @@ mod vectors {
                     sums[h][half] = unsafe { _mm512_loadu_ps(out.as_ptr().add(at)) };
                 }
             }
-            for token in (0..n).step_by(PAIR) {
+            let mut token = 0;
+            while token < n {
                 let pair = token % BLOCK / PAIR;
                 let at = token / BLOCK * step + (pair * dim + column) * PAIR;
                 // SAFETY: a pair of each of 32 columns is 128 bytes, within the block.
@@ -254,6 +259,7 @@ mod vectors {
                         sums[h][half] = add_products(sums[h][half], weight, pairs[half]);
                     }
                 }
+                token += PAIR;
             }
             for h in 0..R {
                 for half in 0..2 {

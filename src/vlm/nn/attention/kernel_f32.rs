@@ -1,4 +1,7 @@
-//! Scores and weighted values in f32, with whatever vectors the processor has.
+//! Scores and weighted values in f32, with whatever vectors the processor has. Loops are plain ones
+//! over numbers, see [`vectorized`].
+
+#![allow(clippy::needless_range_loop)]
 
 use super::number::{GROUP, Number};
 use crate::vlm::nn::kv_layout::BLOCK;
@@ -70,19 +73,23 @@ fn score_group<const R: usize, const FMA: bool>(
     stride: usize,
 ) {
     let size = queries.len() / R * BLOCK;
-    let whole = n / CHUNK * CHUNK;
-    for at in (0..whole).step_by(CHUNK) {
+    let mut at = 0;
+    while at < n {
         let first = at / BLOCK * step;
-        let pair = [&keys[first..][..size], &keys[first + step..][..size]];
-        score_blocks::<R, 2, FMA>(queries, pair, CHUNK, &mut out[at..], stride);
-    }
-    for at in (whole..n).step_by(BLOCK) {
-        let block = [&keys[at / BLOCK * step..][..size]];
-        score_blocks::<R, 1, FMA>(queries, block, BLOCK.min(n - at), &mut out[at..], stride);
+        if at + CHUNK <= n {
+            let pair = [&keys[first..][..size], &keys[first + step..][..size]];
+            score_blocks::<R, 2, FMA>(queries, pair, CHUNK, &mut out[at..], stride);
+            at += CHUNK;
+        } else {
+            let block = [&keys[first..][..size]];
+            let used = if n - at < BLOCK { n - at } else { BLOCK };
+            score_blocks::<R, 1, FMA>(queries, block, used, &mut out[at..], stride);
+            at += BLOCK;
+        }
     }
 }
 
-/// Scores against `W` blocks at once, so that a query is loaded once for all of them.
+/// Scores of `n` tokens of `W` blocks at once, so that a query is loaded once for all of them.
 #[inline(always)]
 fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
     queries: &[f32],
@@ -92,7 +99,8 @@ fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
     stride: usize,
 ) {
     let mut sums = [[[0f32; BLOCK]; W]; R];
-    for (i, queries) in queries.chunks_exact(R).enumerate() {
+    for i in 0..queries.len() / R {
+        let queries = &queries[i * R..][..R];
         for h in 0..R {
             for w in 0..W {
                 let keys = &blocks[w][i * BLOCK..][..BLOCK];
@@ -102,8 +110,19 @@ fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
             }
         }
     }
-    for (h, sums) in sums.iter().enumerate() {
-        out[h * stride..][..n].copy_from_slice(&sums.as_flattened()[..n]);
+    for h in 0..R {
+        for w in 0..W {
+            let used = if n - w * BLOCK < BLOCK {
+                n - w * BLOCK
+            } else {
+                BLOCK
+            };
+            let out = &mut out[h * stride + w * BLOCK..][..used];
+            let scores = sums[h][w];
+            for l in 0..used {
+                out[l] = scores[l];
+            }
+        }
     }
 }
 
@@ -126,38 +145,42 @@ fn accumulate_values_group<const R: usize, const FMA: bool>(
     // Two registers wide, so that a weight is loaded once for both.
     const WIDE: usize = 2 * ops::LANES;
     let dim = out.len() / R;
-    let rows: [&[f32]; R] = std::array::from_fn(|h| &weights[h * stride..][..n]);
-    let whole = dim / WIDE * WIDE;
-    for column in (0..whole).step_by(WIDE) {
+    let mut column = 0;
+    while column + WIDE <= dim {
         let mut sums = [[0f32; WIDE]; R];
-        for (h, sums) in sums.iter_mut().enumerate() {
-            sums.copy_from_slice(&out[h * dim + column..][..WIDE]);
+        for h in 0..R {
+            let out = &out[h * dim + column..][..WIDE];
+            for l in 0..WIDE {
+                sums[h][l] = out[l];
+            }
         }
-        for (b, at) in (0..n).step_by(BLOCK).enumerate() {
-            let used = BLOCK.min(n - at);
-            let block = &values[b * step..][..used * dim];
-            for (j, value) in block.chunks_exact(dim).enumerate() {
-                let value = &value[column..][..WIDE];
-                for h in 0..R {
-                    let weight = rows[h][at + j];
-                    for l in 0..WIDE {
-                        sums[h][l] = mul_add::<FMA>(weight, value[l], sums[h][l]);
-                    }
+        for token in 0..n {
+            let at = token / BLOCK * step + token % BLOCK * dim + column;
+            let value = &values[at..][..WIDE];
+            for h in 0..R {
+                let weight = weights[h * stride + token];
+                for l in 0..WIDE {
+                    sums[h][l] = mul_add::<FMA>(weight, value[l], sums[h][l]);
                 }
             }
         }
-        for (h, sums) in sums.iter().enumerate() {
-            out[h * dim + column..][..WIDE].copy_from_slice(sums);
+        for h in 0..R {
+            let out = &mut out[h * dim + column..][..WIDE];
+            for l in 0..WIDE {
+                out[l] = sums[h][l];
+            }
         }
+        column += WIDE;
     }
-    for column in whole..dim {
-        for (h, row) in rows.iter().enumerate() {
-            let sum: f32 = row
-                .iter()
-                .enumerate()
-                .map(|(j, weight)| weight * values[j / BLOCK * step + j % BLOCK * dim + column])
-                .sum();
+    while column < dim {
+        for h in 0..R {
+            let mut sum = 0f32;
+            for token in 0..n {
+                let at = token / BLOCK * step + token % BLOCK * dim + column;
+                sum += weights[h * stride + token] * values[at];
+            }
             out[h * dim + column] += sum;
         }
+        column += 1;
     }
 }

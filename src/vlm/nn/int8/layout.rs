@@ -77,6 +77,7 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
     };
     const ADDED: i32 = 128;
 
+    #[inline(always)]
     fn scales(&self) -> &[f16; PANEL] {
         &self.scales
     }
@@ -127,19 +128,32 @@ impl<const STEPS: usize> Panel<STEPS> for PanelBlock<STEPS> {
     }
 }
 
+/// Numbers that are looked at together.
+pub const LANES: usize = 16;
+
+/// The largest size of a number. There are whole [`LANES`] of them.
+#[inline(always)]
+fn size_of_largest(numbers: &[f32]) -> f32 {
+    let mut most = [0f32; LANES];
+    let mut at = 0;
+    while at + LANES <= numbers.len() {
+        let chunk = &numbers[at..][..LANES];
+        for i in 0..LANES {
+            let size = chunk[i].abs();
+            most[i] = if size > most[i] { size } else { most[i] };
+        }
+        at += LANES;
+    }
+    let mut largest = 0f32;
+    for i in 0..LANES {
+        largest = if most[i] > largest { most[i] } else { largest };
+    }
+    largest
+}
+
 vectorized! {
-    /// The largest size of a number.
     fn largest(numbers: &[f32], out: &mut f32) {
-        let mut most = [0f32; 16];
-        for chunk in numbers.as_chunks::<16>().0 {
-            for i in 0..16 {
-                most[i] = if chunk[i].abs() > most[i] { chunk[i].abs() } else { most[i] };
-            }
-        }
-        *out = 0.0;
-        for value in most {
-            *out = if value > *out { value } else { *out };
-        }
+        *out = size_of_largest(numbers);
     }
 }
 
@@ -220,38 +234,31 @@ vectorized! {
     /// other.
     fn quantize_block(values: &[f32], lane: usize, steps: &mut [[i8; STEP]], total: &mut i32,
                       scale: &mut f32) {
-        let chunks = values.as_chunks::<16>().0;
-        let mut most = [0f32; 16];
-        for chunk in chunks {
-            for i in 0..16 {
-                most[i] = if chunk[i].abs() > most[i] { chunk[i].abs() } else { most[i] };
-            }
-        }
-        let mut largest = 0f32;
-        for value in most {
-            largest = if value > largest { value } else { largest };
-        }
+        let largest = size_of_largest(values);
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let mut sums = [0i32; 16];
+        let mut sums = [0i32; LANES];
         // Times zero, a number that is not finite is NaN, and so is what it is added to.
-        let mut broken = [0f32; 16];
-        for (index, chunk) in chunks.iter().enumerate() {
-            let mut whole = [0i8; 16];
-            for i in 0..16 {
+        let mut broken = [0f32; LANES];
+        let mut first = 0;
+        while first + LANES <= values.len() {
+            let chunk = &values[first..][..LANES];
+            let mut whole = [0i8; LANES];
+            for i in 0..LANES {
                 let bits = (chunk[i] * inverse + ROUND).to_bits() as i32;
                 whole[i] = bits.wrapping_sub(ROUND.to_bits() as i32) as i8;
                 sums[i] += i32::from(whole[i]);
                 broken[i] += chunk[i] * 0.0;
             }
-            for four in 0..4 {
+            for four in 0..LANES / STEP {
                 let at = four * STEP;
-                steps[(index * 4 + four) * TILE + lane] =
+                steps[(first / STEP + four) * TILE + lane] =
                     [whole[at], whole[at + 1], whole[at + 2], whole[at + 3]];
             }
+            first += LANES;
         }
         let mut sum = 0;
         let mut finite = 0f32;
-        for i in 0..16 {
+        for i in 0..LANES {
             sum += sums[i];
             finite += broken[i];
         }

@@ -7,7 +7,7 @@
     reason = "a promise about plain numbers, registers, and loops for vector instructions"
 )]
 
-use super::layout::{PANEL, Panel, ROUND, STEP};
+use super::layout::{LANES, PANEL, Panel, ROUND, STEP};
 use super::pages::Plain;
 use crate::vlm::nn::ops::vectorized;
 use half::f16;
@@ -57,6 +57,7 @@ impl Panel<STEPS> for NibbleBlock {
     };
     const ADDED: i32 = 16;
 
+    #[inline(always)]
     fn scales(&self) -> &[f16; PANEL] {
         &self.scales
     }
@@ -94,12 +95,14 @@ impl Panel<STEPS> for NibbleBlock {
     unsafe fn offsets(&self) -> [__m512i; 2] {
         // SAFETY: half of the offsets are 16 bytes, one for each row, which four weights share.
         unsafe {
-            let at = self.offsets.as_ptr();
+            let at = self.offsets.as_ptr().cast::<__m128i>();
             let four = _mm512_set1_epi32(0x0101_0101);
-            [at, at.add(LOW)].map(|at| {
-                let each = _mm512_cvtepu8_epi32(_mm_loadu_si128(at.cast()));
-                _mm512_mullo_epi32(each, four)
-            })
+            let low = _mm512_cvtepu8_epi32(_mm_loadu_si128(at));
+            let high = _mm512_cvtepu8_epi32(_mm_loadu_si128(at.add(1)));
+            [
+                _mm512_mullo_epi32(low, four),
+                _mm512_mullo_epi32(high, four),
+            ]
         }
     }
 
@@ -135,15 +138,16 @@ vectorized! {
     /// the others are closer.
     fn round_block(numbers: &[f32], out: &mut Rounded) {
         let numbers = &numbers[..WEIGHTS];
-        let (mut low, mut high) = ([0f32; 16], [0f32; 16]);
-        for chunk in numbers.as_chunks::<16>().0 {
-            for i in 0..16 {
+        let (mut low, mut high) = ([0f32; LANES], [0f32; LANES]);
+        for part in 0..WEIGHTS / LANES {
+            let chunk = &numbers[part * LANES..][..LANES];
+            for i in 0..LANES {
                 low[i] = if chunk[i] < low[i] { chunk[i] } else { low[i] };
                 high[i] = if chunk[i] > high[i] { chunk[i] } else { high[i] };
             }
         }
         let (mut least, mut most) = (0f32, 0f32);
-        for i in 0..16 {
+        for i in 0..LANES {
             least = if low[i] < least { low[i] } else { least };
             most = if high[i] > most { high[i] } else { most };
         }
@@ -160,9 +164,10 @@ vectorized! {
             }
             let inverse_of = 1.0 / scale;
             let zero = (-least * kept * inverse_of).round().clamp(0.0, MOST);
-            let mut off = [0f32; 16];
-            for chunk in numbers.as_chunks::<16>().0 {
-                for i in 0..16 {
+            let mut off = [0f32; LANES];
+            for part in 0..WEIGHTS / LANES {
+                let chunk = &numbers[part * LANES..][..LANES];
+                for i in 0..LANES {
                     let level = (chunk[i] * inverse_of + zero).clamp(0.0, MOST);
                     let level = level + ROUND - ROUND;
                     let lost = (level - zero) * scale - chunk[i];
@@ -170,7 +175,7 @@ vectorized! {
                 }
             }
             let mut sum = 0f32;
-            for i in 0..16 {
+            for i in 0..LANES {
                 sum += off[i];
             }
             if sum < best {

@@ -9,6 +9,9 @@
 use super::layout::PANEL;
 use crate::vlm::nn::ops::silu;
 
+/// Half of a panel's rows.
+const HALF: usize = PANEL / 2;
+
 /// The output that the panels' threads write to, each to a part of its own.
 pub struct Output(*mut f32);
 
@@ -23,6 +26,7 @@ impl Output {
     }
 
     /// Where a number goes.
+    #[inline(always)]
     fn at(&self, index: usize) -> *mut f32 {
         self.0.wrapping_add(index)
     }
@@ -42,6 +46,7 @@ pub enum Finish<'a> {
 
 impl Finish<'_> {
     /// Outputs of so many rows of a matrix.
+    #[inline(always)]
     pub fn width(self, rows: usize) -> usize {
         match self {
             Self::Add { .. } => rows,
@@ -75,9 +80,8 @@ impl Part<'_> {
             let mut row = sums[token];
             match self.finish {
                 Finish::Gate => {
-                    let (gates, values) = row.split_at_mut(PANEL / 2);
-                    for i in 0..PANEL / 2 {
-                        gates[i] = silu::<true>(gates[i]) * values[i];
+                    for i in 0..HALF {
+                        row[i] = silu::<true>(row[i]) * row[HALF + i];
                     }
                 }
                 Finish::Add { bias, residual } => {

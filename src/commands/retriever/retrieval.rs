@@ -179,7 +179,7 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
         .collect();
     worst.sort_by_key(|(_, found)| std::cmp::Reverse((found.label.rank_outside, found.label.rank)));
     if !worst.is_empty() {
-        text.push_str("\n   rank  margin  image, and the one that comes first\n");
+        text.push_str("\n   rank  margin  item, and the one that comes first\n");
     }
     for (record, found) in worst.iter().take(SHOWN) {
         let label = &found.label;
@@ -189,9 +189,10 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
             } else {
                 ""
             };
-            format!(" < {}{kin}", for_line(&other.image_path))
+            let other = called(&other.item_name, &other.image_path);
+            format!(" < {other}{kin}")
         });
-        let own = for_line(&record.image_path);
+        let own = called(&record.item_name, &record.image_path);
         text.push_str(&format!(
             "{:>7} {:>7.3}  {own}{other}\n",
             label.rank, label.margin
@@ -209,6 +210,14 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
         text.push_str(&format!("{} more not searched\n", plural(more, "image")));
     }
     text
+}
+
+/// What people know an image by.
+fn called(name: &str, path: &str) -> String {
+    match name.is_empty() {
+        true => for_line(path),
+        false => for_line(name),
+    }
 }
 
 fn row(name: &str, figures: &Figures) -> String {

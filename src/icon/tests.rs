@@ -266,7 +266,11 @@ proptest! {
 
 #[test]
 fn a_window_of_a_resized_picture_is_what_the_whole_shows_there() {
-    for (from, to) in [((20, 31), (90, 64)), ((37, 120), (44, 31)), ((16, 16), (16, 50))] {
+    for (from, to) in [
+        ((20, 31), (90, 64)),
+        ((37, 120), (44, 31)),
+        ((16, 16), (16, 50)),
+    ] {
         let picture = picture(&sample(from.0, from.1), 1, Background::None);
         let whole = resize(&picture, to.0, to.1, Filter::Bicubic);
         let window = Window {

@@ -36,7 +36,8 @@ pub fn read(bytes: &[u8], config: &TokenizerConfig) -> Result<Tokenizer> {
         "max_input_chars_per_word": 100,
         "vocab": pieces,
     });
-    let model: WordPiece = serde_json::from_value(model).context(ErrorKind::Model, "its pieces")?;
+    let model: WordPiece =
+        serde_json::from_str(&model.to_string()).context(ErrorKind::Model, "its pieces")?;
     let mut tokenizer = Tokenizer::new(model);
     let normalizer = BertNormalizer::new(
         true,

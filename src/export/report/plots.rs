@@ -169,12 +169,14 @@ fn retrieval(found: &RetrievalSummary) -> String {
             rows.push_str(&row("as first written", of.before));
         }
     }
+    let (retriever, adapter) = found.by.public();
+    let adapter = adapter.map_or_else(String::new, |adapter| format!(" with {adapter}"));
     format!(
         "<div class=\"plot\"><h2>Retrieval</h2><table><tr><th></th><th>texts</th><th>@1</th>\
          <th>@5</th><th>@10</th><th>MRR</th></tr>{rows}</table>\
          <p class=\"quiet\">among {} images, by {}</p></div>\n",
         count(found.images),
-        escaped(&found.by.retriever)
+        escaped(&format!("{retriever}{adapter}"))
     )
 }
 

@@ -325,12 +325,18 @@ fn compressed_shards_are_read_in_any_order() {
         let (dir, options) = manifest(name, &bytes);
         let items = read(&options).unwrap().items;
         assert_eq!(items.len(), 40);
-        let orders: [Vec<usize>; 3] =
-            [(0..40).collect(), (0..40).rev().collect(), vec![7, 7, 30, 3]];
+        let orders: [Vec<usize>; 3] = [
+            (0..40).collect(),
+            (0..40).rev().collect(),
+            vec![7, 7, 30, 3],
+        ];
         for at in orders.into_iter().flatten() {
             let item: &Item = &items[at];
             assert_eq!(item.item_name, names[at]);
-            assert_eq!(image_bytes(item.file.as_ref().unwrap()).unwrap(), images[at]);
+            assert_eq!(
+                image_bytes(item.file.as_ref().unwrap()).unwrap(),
+                images[at]
+            );
         }
         // Another file of the same name is not the one that is open.
         fs::write(dir.path().join(name), gzip(&tar(&members[..4]))).unwrap();

@@ -31,9 +31,7 @@ pub struct Beside {
 
 impl Beside {
     pub fn new(text: Rect, session: &Session) -> Self {
-        let confused = session
-            .detail()
-            .is_some_and(|detail| detail.confused.is_some());
+        let confused = session.confused().is_some();
         let siblings = session.siblings().len();
         Self::split(text, siblings, confused, session.neighbors().len())
     }
@@ -101,9 +99,8 @@ impl Beside {
         let neighbors = session.neighbors().into_iter().take(self.neighbors.len());
         let ids: Vec<GroupId> = siblings.chain(neighbors).collect();
         let mut requests = session.tiles_of(&ids, TILE);
-        let confused = session.detail().and_then(|detail| detail.confused.as_ref());
-        if let (Some(other), Some((_, size))) = (confused, self.confused) {
-            requests.extend(session.tiles_of(&[other.group], size));
+        if let (Some(other), Some((_, size))) = (session.confused(), self.confused) {
+            requests.extend(session.tiles_of(&[other], size));
         }
         requests
     }

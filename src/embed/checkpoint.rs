@@ -130,6 +130,16 @@ impl Checkpoint {
         Ok(hex(&hash.finalize()))
     }
 
+    /// Rows of all inputs that are worth being computed together. A dense product lays its weights
+    /// out anew each time; those of the int8 kernel lie as it needs them, and few rows stay near the
+    /// processor.
+    pub fn rows(&self) -> usize {
+        match self.placement.quantization {
+            Some(_) => 512,
+            None => 2048,
+        }
+    }
+
     /// Where it computes, for example `cpu`.
     pub fn device(&self) -> String {
         device::describe(&self.placement.device)

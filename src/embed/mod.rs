@@ -36,20 +36,20 @@ use rayon::prelude::*;
 /// A vector of length one.
 pub type Vector = Vec<f32>;
 
-/// Rows of all inputs that are computed together: enough for the kernels, and few enough to stay
-/// near the processor.
-const ROWS: usize = 1024;
-
 /// What gives texts their vectors.
 pub struct TextEmbedder {
     tokens: tokens::TextTokens,
     tower: Box<dyn TextTower>,
+    /// Of the texts that are computed together.
+    rows: usize,
 }
 
 /// What gives pictures their vectors.
 pub struct ImageEmbedder {
     pixels: pixels::Pixels,
     tower: Box<dyn VisionTower>,
+    /// Of the pictures that are computed together.
+    rows: usize,
 }
 
 /// A retriever, ready to compare pictures with texts.
@@ -88,7 +88,11 @@ impl Retriever {
 impl TextEmbedder {
     fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
         let (tokens, tower) = checkpoint.texts(on_opening)?;
-        Ok(Self { tokens, tower })
+        Ok(Self {
+            tokens,
+            tower,
+            rows: checkpoint.rows(),
+        })
     }
 
     /// The half of a retriever that reads texts, with its digest.
@@ -107,7 +111,7 @@ impl TextEmbedder {
         let mut rows = 0;
         for text in texts {
             let ids = self.tokens.encode(text.as_ref())?;
-            if rows + ids.len() > ROWS && rows > 0 {
+            if rows + ids.len() > self.rows && rows > 0 {
                 vectors.extend(self.compute(&std::mem::take(&mut together))?);
                 rows = 0;
             }
@@ -129,12 +133,16 @@ impl TextEmbedder {
 impl ImageEmbedder {
     fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
         let (pixels, tower) = checkpoint.pictures(on_opening)?;
-        Ok(Self { pixels, tower })
+        Ok(Self {
+            pixels,
+            tower,
+            rows: checkpoint.rows(),
+        })
     }
 
     /// The vector of each picture.
     pub fn embed(&self, pictures: &[Picture]) -> Result<Vec<Vector>> {
-        let at_once = (ROWS / self.pixels.patches()).max(1);
+        let at_once = (self.rows / self.pixels.patches()).max(1);
         let numbers = self.pixels.numbers();
         let mut vectors = Vec::with_capacity(pictures.len());
         for pictures in pictures.chunks(at_once) {

@@ -75,7 +75,7 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
     save(outdir, &vocabulary, &measured, &summary)?;
     let text = match options.json {
         true => for_json(&object(&measured, &summary).to_string()) + "\n",
-        false => table(&measured, &summary),
+        false => table(&measured, &summary, outdir),
     };
     write_out(out, text.as_bytes())?;
     Ok(measured.unreadable.is_empty())
@@ -137,7 +137,7 @@ fn is_missed(found: &Retrieved) -> bool {
     found.is_miss(&found.label)
 }
 
-fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
+fn table(measured: &Measured, summary: &RetrievalSummary, outdir: &Path) -> String {
     let RetrieverName {
         retriever, adapter, ..
     } = &summary.by;
@@ -168,8 +168,10 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
         .count();
     if missed > 0 {
         text.push_str(&format!(
-            "\n{} not found by the label; to look at them: labeler-tui list --filter reason:not_found\n",
-            plural(missed, "image")
+            "\n{} not found by the label; to look at them: labeler-tui list --outdir {} --filter \
+             reason:not_found\n",
+            plural(missed, "image"),
+            for_line(&outdir.display().to_string())
         ));
     }
     let mut worst: Vec<_> = measured

@@ -1,12 +1,14 @@
 //! Texts to tokens, as the tokenizers of transformers give them to text towers.
 
+mod config;
 mod spiece;
 mod wordpiece;
+
+pub use config::TokenizerConfig;
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::files::TokenizerFiles;
-use serde::Deserialize;
 use serde_json::Value;
 use spiece::{SPACE, Sentencepiece};
 use tokenizers::{PaddingDirection, PaddingParams, Tokenizer, TruncationParams};
@@ -66,36 +68,6 @@ pub enum Tidying {
     Canonical {
         lowercase: bool,
     },
-}
-
-/// `tokenizer_config.json`.
-#[derive(Deserialize, Default)]
-pub struct TokenizerConfig {
-    tokenizer_class: Option<String>,
-    pub do_lower_case: Option<bool>,
-    tokenize_chinese_chars: Option<bool>,
-    strip_accents: Option<bool>,
-    model_max_length: Option<f64>,
-    padding_side: Option<String>,
-    pad_token: Option<Value>,
-    eos_token: Option<Value>,
-}
-
-impl TokenizerConfig {
-    /// # Errors
-    /// A file that cannot be read; one that is not there says nothing.
-    pub fn read(files: &CheckpointFiles) -> Result<Self> {
-        match &files.tokenizer_config {
-            Some(file) => file.json(),
-            None => Ok(Self::default()),
-        }
-    }
-
-    /// The class of transformers that made the tokenizer.
-    pub fn class(&self) -> &str {
-        let class = self.tokenizer_class.as_deref().unwrap_or_default();
-        class.trim_end_matches("Fast")
-    }
 }
 
 impl TextTokens {

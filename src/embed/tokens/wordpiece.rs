@@ -1,6 +1,6 @@
 //! `vocab.txt`: the pieces of words that BERT's tokenizer knows, one a line.
 
-use super::TokenizerConfig;
+use super::config::TokenizerConfig;
 use crate::error::{Context, Error, ErrorKind, Result};
 use serde_json::json;
 use std::collections::HashMap;

@@ -2,13 +2,13 @@
 //! not know which.
 
 use super::Backend;
-use super::int8::Int8Matrix;
+use super::int8::{Bits, Int8Matrix};
 use super::launches::launch;
 use super::ops::{add_in_place, is_plain, repeated_shapes};
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::{DType, Device, Result, Shape, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use std::sync::Arc;
 
 /// How the weights of linear layers are stored.
@@ -27,14 +27,18 @@ impl Quantization {
         }
     }
 
+    /// Candle's type.
+    pub(crate) fn dtype(self) -> GgmlDType {
+        match self {
+            Self::Q8_0 => GgmlDType::Q8_0,
+            Self::Q4K => GgmlDType::Q4K,
+        }
+    }
+
     /// The type for rows of `width`: the next finer one where blocks do not divide the width.
     /// `None` means that the layer stays dense.
     pub(crate) fn for_width(self, width: usize) -> Option<GgmlDType> {
-        let wanted = match self {
-            Self::Q8_0 => [GgmlDType::Q8_0, GgmlDType::Q8_0],
-            Self::Q4K => [GgmlDType::Q4K, GgmlDType::Q8_0],
-        };
-        wanted
+        [self.dtype(), GgmlDType::Q8_0]
             .into_iter()
             .find(|dtype| width.is_multiple_of(dtype.block_size()))
     }
@@ -75,7 +79,7 @@ impl Placement {
 enum Matrix {
     /// `(out, in)`.
     Dense(Tensor),
-    /// Q8_0 on a processor that our kernel supports.
+    /// Quantized, on a processor that our kernel supports.
     Int8(Arc<Int8Matrix>),
     Quantized(Arc<QTensor>),
 }
@@ -176,28 +180,30 @@ impl Linear {
             return dense(stored()?, placement);
         };
         let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
-        let shape: Shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns).into();
-        let quantized =
-            placement
-                .cache
-                .tensor(
-                    &names.join("+"),
-                    dtype,
-                    &shape,
-                    &placement.device,
-                    || match weights.blocks(parts, columns, dtype)? {
-                        Some(blocks) => {
-                            let blocks =
-                                QStorage::from_data(blocks.into(), &placement.device, dtype)?;
-                            QTensor::new(blocks, shape.clone())
-                        }
-                        None => QTensor::quantize_onto(&stored()?, dtype, &placement.device),
-                    },
-                )?;
-        if let Some(matrix) = Int8Matrix::pack(&quantized.tensor)? {
-            quantized.release();
+        let name = names.join("+");
+        let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
+        if let Some(bits) = Bits::of(dtype).filter(|_| placement.device.is_cpu()) {
+            let matrix = placement.cache.matrix(
+                &name,
+                bits.name(),
+                shape,
+                |bytes| Int8Matrix::from_bytes(shape, bits, bytes),
+                || weights.with_rows(parts, columns, |read| Int8Matrix::pack(shape, bits, read)),
+                Int8Matrix::as_bytes,
+            )?;
             return Ok(Matrix::Int8(Arc::new(matrix)));
         }
+        let quantized = placement
+            .cache
+            .tensor(&name, dtype, shape, &placement.device, || {
+                match weights.blocks(parts, columns, dtype)? {
+                    Some(blocks) => {
+                        let blocks = QStorage::from_data(blocks.into(), &placement.device, dtype)?;
+                        QTensor::new(blocks, shape)
+                    }
+                    None => QTensor::quantize_onto(&stored()?, dtype, &placement.device),
+                }
+            })?;
         Ok(Matrix::Quantized(Arc::new(quantized.repack()?)))
     }
 
@@ -293,7 +299,7 @@ impl Linear {
     /// Bytes of the weights, which is what one step reads.
     pub fn bytes(&self) -> usize {
         match &self.matrix {
-            Matrix::Int8(matrix) => matrix.bytes(),
+            Matrix::Int8(matrix) => matrix.as_bytes().len(),
             Matrix::Quantized(matrix) => matrix.storage_size_in_bytes(),
             Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
         }
@@ -374,7 +380,13 @@ mod tests {
             Matrix::Dense(matrix.clone()),
             Matrix::Quantized(Arc::new(quantized())),
         ];
-        if let Some(int8) = Int8Matrix::pack(&quantized()).unwrap() {
+        let rows = matrix.to_vec2::<f32>().unwrap();
+        for bits in [GgmlDType::Q8_0, GgmlDType::Q4K]
+            .into_iter()
+            .filter_map(Bits::of)
+        {
+            let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&rows[row]);
+            let int8 = Int8Matrix::pack((70, 64), bits, &read).unwrap();
             forms.push(Matrix::Int8(Arc::new(int8)));
         }
         for matrix in forms {

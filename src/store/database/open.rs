@@ -80,8 +80,9 @@ pub fn open(outdir: &Path) -> Result<Connection> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
         .map_err(doing(&opening))?;
     db.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+        // EXTRA: the log of the other kind, which a backup has until here, does not come back.
+        "PRAGMA synchronous = EXTRA;
+         PRAGMA journal_mode = WAL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -16384;

@@ -312,18 +312,23 @@ impl Coordinator {
                 }
                 let waiting = ingested.waiting;
                 self.take_turns(|families, turns| families.add(waiting, turns))?;
+                let mut changed = ingested.changed;
                 let imageless = ingested.imageless;
+                let failed = imageless.iter().filter(|imageless| imageless.is_new);
+                changed.extend(failed.map(|imageless| imageless.group));
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
-                for group in ingested.answered {
-                    match self.results.resume(group, &mut self.journal)? {
+                for (group, is_committed) in ingested.answered {
+                    let journal = &mut self.journal;
+                    match self.results.resume(group, is_committed, journal)? {
                         Resumed::Nothing => {}
                         Resumed::Retry(request) => effects.requests.push(*request),
                         Resumed::Opinions(requests) => {
                             requests.into_iter().for_each(|r| self.queue.add_later(r));
                         }
                     }
+                    changed.extend((!is_committed).then_some(group));
                 }
-                effects.changed = ingested.all;
+                effects.changed = changed;
                 Ok(effects)
             }
             SourceEvent::End {

@@ -103,6 +103,24 @@ mod tests {
         assert_eq!(shown("가 나 다", "다 가 나"), "+다 가 나 -다");
     }
 
+    #[test]
+    fn what_differs_in_very_long_texts_is_not_looked_into() {
+        let long = |from: usize| -> Vec<String> {
+            let middle = (from..from + 100_000).map(|n| n.to_string());
+            let ends = ["처음".to_owned(), "끝".to_owned()];
+            let [begin, end] = ends;
+            [begin].into_iter().chain(middle).chain([end]).collect()
+        };
+        let parts = differences(&long(0), &long(50_000));
+        let changes: Vec<Change> = parts.iter().map(|(change, _)| *change).collect();
+        assert_eq!(changes[..2], [Change::Kept, Change::Removed]);
+        assert_eq!(
+            changes[100_000..100_002],
+            [Change::Removed, Change::Inserted]
+        );
+        assert_eq!(changes[200_000..], [Change::Inserted, Change::Kept]);
+    }
+
     proptest::proptest! {
         #[test]
         fn both_texts_can_be_read_from_it(old in "([ab] ){0,12}", new in "([abc] ){0,12}") {

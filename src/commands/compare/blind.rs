@@ -199,6 +199,15 @@ fn standing(pairs: &[Pair], votes: &[VoteLine]) -> Vec<(usize, Vote)> {
         .collect()
 }
 
+/// How every vote begins.
+const BEGIN: &str = "{\"at\":\"";
+
+/// Whether this is the beginning of a vote that was cut off when the program ended; the last line
+/// of any other file is left alone.
+fn is_cut_off(line: &str) -> bool {
+    line.starts_with(BEGIN) || BEGIN.starts_with(line)
+}
+
 /// The votes of a file. A line that was cut off when the program ended is none.
 fn read(path: &Path) -> Result<Vec<VoteLine>> {
     let text = std::fs::read(path).map_err(file("reading", path))?;
@@ -211,7 +220,7 @@ fn read(path: &Path) -> Result<Vec<VoteLine>> {
         }
         match serde_json::from_str(line) {
             Ok(vote) => votes.push(vote),
-            Err(_) if lines.peek().is_none() && !text.ends_with('\n') => {}
+            Err(_) if lines.peek().is_none() && !text.ends_with('\n') && is_cut_off(line) => {}
             Err(error) => {
                 let what = format!(
                     "{} is no file of votes: line {}",

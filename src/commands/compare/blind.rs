@@ -1,7 +1,7 @@
 //! Blind votes between two sets of records, kept in a file that only grows.
 
 use crate::commands::write_out;
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::file;
 use crate::record::{ImageLocation, Labels, Record, Vote, VoteTally, first_is_a, pairs, turn};
 use crate::settings::{BlindOptions, CompareOptions};
@@ -210,6 +210,12 @@ fn is_cut_off(line: &str) -> bool {
 
 /// The votes of a file. A line that was cut off when the program ended is none.
 fn read(path: &Path) -> Result<Vec<VoteLine>> {
+    // A device may be read without an end.
+    let about = std::fs::metadata(path).map_err(file("reading", path))?;
+    if !about.is_file() {
+        let cause = format!("{} is not a regular file", path.display());
+        return Err(Error::new(ErrorKind::Usage, cause).with_hint("give --votes another name"));
+    }
     let text = std::fs::read(path).map_err(file("reading", path))?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let mut votes = Vec::new();

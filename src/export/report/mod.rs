@@ -48,9 +48,13 @@ pub fn write_report(
     step: &mut dyn FnMut(usize, usize),
 ) -> Result<Reported> {
     let (folder, name) = place(&page.html)?;
-    let target = Target::find(folder, name)?;
+    let other = |error: Error| error.with_hint("give --html another name, in a folder that exists");
+    let target = Target::find(folder, name).map_err(other)?;
     refuse_other(target.path())?;
-    let mut out = target.begin()?;
+    let mut out = target.begin().map_err(|error| match error.hint {
+        Some(_) => error,
+        None => other(error),
+    })?;
     let failed = file("writing", &page.html);
     let summaries = journal.summaries()?;
     let mut tally = Tally::default();

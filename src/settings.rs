@@ -284,6 +284,8 @@ pub struct BenchOptions {
     pub images: Option<PathBuf>,
     /// A `labels.jsonl` whose records are the answers.
     pub replay: Option<PathBuf>,
+    /// Whether to time an operator's retry too.
+    pub retry: bool,
     /// A built-in prompt.
     pub prompt: Option<String>,
     pub json: bool,

@@ -29,37 +29,118 @@ nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 "$program" doctor --model demo 2>&1 | grep -E "device|memory|processor" || true
 
 echo "== answers of the fixtures"
-python3 - "$program" <<'PY' || failed=1
-import itertools, json, subprocess, sys
+python3 - "$program" "$work/packed" <<'PY' || failed=1
+import itertools, json, os, shutil, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
 
-program, fixtures, failed = sys.argv[1], "tests/fixtures", 0
-for precision in ("fp32", "bf16", "fp16"):
-    for model in ("flat", "nested", "parts"):
-        folder = f"{fixtures}/{model}"
-        for case in json.load(open(f"{folder}/reference/cases.json"))["cases"]:
-            command = [program, "ask", "--json", "--model", folder, "--device", "cuda",
-                       "--precision", precision, "--quantize", "none", "--max-new-tokens", "48",
-                       "--ignore-eos", "--system", case["system"]]
-            for image in case["images"]:
-                command += ["--image", f"{fixtures}/images/{image}"]
-            run = subprocess.run([*command, case["user"]], capture_output=True, text=True)
-            if run.returncode != 0:
-                print(precision, model, case["name"], "FAILED:", run.stderr.strip()[-300:])
-                failed += 1
-                continue
-            answer = json.loads(run.stdout)
-            pairs = zip(answer["token_ids"], case["greedy"])
-            same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-            # Half precision may decide a close choice otherwise, of two tokens that are about as
-            # probable. What follows is another answer.
-            off = [abs(a - b) for a, b in zip(answer["logprobs"][:same + 1], case["logprobs"])]
-            worst = max(off)
-            good = answer["prompt_token_ids"] == case["token_ids"]
-            good &= (same == 48 and worst < 1e-3) if precision == "fp32" else worst < 0.3
-            failed += not good
-            print(f"{precision} {model:6} {case['name']:6} {same}/48 tokens, log-probabilities off "
-                  f"by {worst:.1e}{'' if good else '  DIFFERS'}")
-sys.exit(failed > 0)
+program, packed, fixtures = sys.argv[1], sys.argv[2], "tests/fixtures"
+
+
+def cases(model):
+    return json.load(open(f"{fixtures}/{model}/reference/cases.json"))["cases"]
+
+
+def ask(folder, case, *options):
+    command = [program, "ask", "--json", "--model", folder, "--max-new-tokens", "48",
+               "--ignore-eos", "--system", case["system"], *options]
+    for image in case["images"]:
+        command += ["--image", f"{fixtures}/images/{image}"]
+    run = subprocess.run([*command, case["user"]], capture_output=True, text=True)
+    if run.returncode != 0:
+        raise RuntimeError(run.stderr.strip()[-300:])
+    return json.loads(run.stdout)
+
+
+def against(answer, tokens, logprobs):
+    """How many tokens are the same, and how far their log-probabilities are apart."""
+    pairs = zip(answer["token_ids"], tokens)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    # Another token may be about as probable; what follows it is another answer.
+    return same, max(abs(a - b) for a, b in zip(answer["logprobs"][:same + 1], logprobs))
+
+
+def fixture(precision, model, case):
+    answer = ask(f"{fixtures}/{model}", case, "--device", "cuda", "--precision", precision,
+                 "--quantize", "none")
+    # The reference goes on behind an end of text; the program never says one with --ignore-eos.
+    end = json.load(open(f"{fixtures}/{model}/generation_config.json"))["eos_token_id"]
+    ends = [at for at, token in enumerate(case["greedy"]) if token in numbers(end)]
+    length = min(ends, default=48)
+    same, off = against(answer, case["greedy"][:length], case["logprobs"][:length])
+    good = answer["prompt_token_ids"] == case["token_ids"]
+    exact = same == length and off < 1e-3
+    return good and (exact if precision == "fp32" else off < 0.3), same, off
+
+
+def numbers(value):
+    return value if isinstance(value, list) else [value]
+
+
+def beside_cpu(folder, case, *options):
+    card = ask(folder, case, "--device", "cuda", "--precision", "fp32", *options)
+    plain = ask(folder, case, "--device", "cpu", "--precision", "fp32", *options)
+    same, off = against(card, plain["token_ids"], plain["logprobs"])
+    # Eight bits of activations on one side and sixteen on the other may decide otherwise.
+    return (off < 0.3 if "q8_0" in options else same == 48 and off < 1e-3), same, off
+
+
+def packed_folder(variant, how):
+    """As `tests/vlm/packed.rs` puts one together."""
+    folder = f"{packed}/{variant}"
+    os.makedirs(folder, exist_ok=True)
+    for name in ("generation_config.json", "preprocessor_config.json", "tokenizer.json",
+                 "tokenizer_config.json", "plain.safetensors", f"{variant}.safetensors"):
+        shutil.copy(f"{fixtures}/packed/{name}", folder)
+    config = json.load(open(f"{fixtures}/packed/config.json"))
+    json.dump({**config, "quantization_config": how}, open(f"{folder}/config.json", "w"))
+    shards = {"plain": "plain.safetensors", "packed": f"{variant}.safetensors"}
+    json.dump({"weight_map": shards}, open(f"{folder}/model.safetensors.index.json", "w"))
+    return folder
+
+
+models = ("flat", "nested", "parts", "windowed", "windowed-nested", "deepstack", "deepstack-nested")
+work = [(f"{precision} {model} {case['name']}", fixture, precision, model, case)
+        for precision in ("fp32", "bf16", "fp16") for model in models for case in cases(model)]
+work += [(f"q8_0 {model} {case['name']}, beside the CPU", beside_cpu, f"{fixtures}/{model}", case,
+          "--quantize", "q8_0")
+         for model in models for case in cases(model)[:2]]
+for variant, how in json.load(open(f"{fixtures}/packed/variants.json")).items():
+    folder = packed_folder(variant, how)
+    work += [(f"{variant} {case['name']}, beside the CPU", beside_cpu, folder, case,
+              "--quantize", "none") for case in cases("packed")[:2]]
+
+
+def outcome(task):
+    try:
+        return task[1](*task[2:])
+    except RuntimeError as error:
+        return False, 0, error
+
+
+failed = {}
+with ThreadPoolExecutor(8) as pool:
+    for (name, *_), (good, same, off) in zip(work, pool.map(outcome, work)):
+        off = off if isinstance(off, Exception) else f"off by {off:.1e}"
+        print(f"{name}: {same}/48 tokens, {off}{'' if good else '  DIFFERS'}")
+        kind = name.split()[0]
+        failed[kind] = [failed.get(kind, [0, 0])[0] + (not good), failed.get(kind, [0, 0])[1] + 1]
+for kind, (bad, count) in failed.items():
+    print(f"{kind}: {count - bad} of {count}")
+sys.exit(any(bad for bad, _ in failed.values()))
+PY
+
+echo "== the demo's labels, on the card and on the CPU"
+for device in cuda cpu; do
+    "$program" --demo --batch --device $device --precision fp32 --outdir "$work/demo-$device" >/dev/null || failed=1
+done
+python3 - "$work"/demo-{cuda,cpu}/labels.jsonl <<'PY' || failed=1
+import json, sys
+
+card, plain = ([json.loads(line) for line in open(path)] for path in sys.argv[1:])
+same = sum(a["label_ko"] == b["label_ko"] and a["attributes"] == b["attributes"]
+           for a, b in zip(card, plain))
+print(f"{same} of {len(plain)} records say the same")
+sys.exit(not same == len(card) == len(plain))
 PY
 
 echo "== a checkpoint of the 2B shape"
@@ -135,22 +216,23 @@ print(f"{at / 1e9:.1f} GB")
 PY
 
 echo "== speed"
-for batch in $batches; do
+for run in $(printf '%s-none ' $batches) 32-q8_0; do
+    batch=${run%-*}
     # The most that the card holds meanwhile.
     nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits -lms 200 >"$work/memory" &
     meter=$!
     "$program" bench --json --model "$work/model" --device cuda --batch-size "$batch" \
-        --icons $((3 * batch)) --new-tokens "$new_tokens" ${BENCH_OPTIONS:-} \
-        >"$work/bench-$batch.json" || failed=1
+        --icons $((3 * batch)) --new-tokens "$new_tokens" --quantize "${run#*-}" \
+        >"$work/bench-$run.json" || failed=1
     kill $meter
     wait $meter 2>/dev/null || true
-    python3 - "$work/bench-$batch.json" "$(sort -n "$work/memory" | tail -1)" <<'PY' || failed=1
+    python3 - "$work/bench-$run.json" "$(sort -n "$work/memory" | tail -1)" <<'PY' || failed=1
 import json, sys
 
 report = json.load(open(sys.argv[1]))
 steps = report["seconds_per_step_by_batch"]
 full = steps.get(str(report["batch_size"]))
-print(f"batch {report['batch_size']:3}: {report['icons_per_minute']:7.0f} icons/min, "
+print(f"{report['weights']} batch {report['batch_size']:3}: {report['icons_per_minute']:7.0f} icons/min, "
       f"{report['decode_tokens_per_second']:7.0f} tokens/s, prompts "
       f"{report['prefill_tokens_per_second'] or 0:7.0f} tokens/s, "
       f"step {1e3 * full if full else float('nan'):.1f} ms, pictures {report['vision_seconds']:.1f} s, "

@@ -72,7 +72,7 @@ fn a_damaged_file_is_rebuilt() {
     let middle = whole.len() / 2;
     let random: Vec<u8> = (0..middle).map(|n| (n * 31 % 251) as u8).collect();
     let mut zeros = whole.clone();
-    zeros[300_000..].fill(0);
+    zeros[middle + 1000..].fill(0);
     let mut bit = whole.clone();
     bit[whole.len() - 100] ^= 4;
     for damaged in [

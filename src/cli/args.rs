@@ -487,6 +487,9 @@ pub struct BenchArgs {
     /// goes to.
     #[arg(long, value_name = "FILE", conflicts_with = "new_tokens")]
     pub replay: Option<PathBuf>,
+    /// Time an operator's retry too: alone, and beside a full batch
+    #[arg(long, conflicts_with_all = ["replay", "endpoint"])]
+    pub retry: bool,
     /// A built-in prompt: v1, v2 or v3 [default: v2]
     #[arg(long, value_name = "V", env = "LABELER_PROMPT_VERSION")]
     pub prompt_version: Option<String>,

@@ -370,6 +370,7 @@ fn bench_options(args: BenchArgs, origins: &Origins) -> Result<BenchOptions> {
         new_tokens: args.new_tokens as usize,
         images: args.images,
         replay: args.replay,
+        retry: args.retry,
         prompt: args.prompt_version,
         json: args.json,
     })

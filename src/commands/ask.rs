@@ -19,9 +19,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The system text of a turn without `--system`.
-const DEFAULT_SYSTEM: &str = "You are a helpful assistant.";
-
 /// Runs the turn and writes its answer to `out`.
 pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
     let pictures = options
@@ -40,7 +37,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         .map(|picture| opened.model.preprocess(picture))
         .collect::<Result<Vec<_>>>()?;
     let turn = Chat {
-        system: options.system.clone().unwrap_or(DEFAULT_SYSTEM.to_owned()),
+        system: options.system.clone(),
         user: options.question.clone(),
         images: images.len(),
     };
@@ -119,7 +116,7 @@ fn run_remote(
 ) -> Result<()> {
     let began = Instant::now();
     let turn = ChatTurn {
-        system: options.system.as_deref().unwrap_or(DEFAULT_SYSTEM),
+        system: options.system.as_deref(),
         pictures,
         user: &options.question,
         max_new_tokens: options.max_new_tokens,

@@ -3,6 +3,7 @@
 
 mod measure;
 mod replay;
+mod retry;
 mod server;
 mod workload;
 
@@ -45,20 +46,26 @@ fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json
     }
     let items = items(options)?;
     let opened = open_with_bar(model)?;
-    let requests = requests(options, &opened, &items)?;
-    let measured = measure(&opened, limits(&opened), requests.into_iter().map(Ok))?;
     let slots = limits(&opened).slots;
-    Ok(measured.report(options, &opened, slots, items.len()))
+    let icons = options.icons.unwrap_or(ICONS);
+    let workload = requests(options, &opened, &items, icons)?;
+    let measured = measure(&opened, limits(&opened), workload.into_iter().map(Ok))?;
+    let mut report = measured.report(options, &opened, slots, items.len());
+    if options.retry {
+        let requests = requests(options, &opened, &items, slots + retry::RETRIES)?;
+        report["retry"] = retry::measure(&opened, limits(&opened), requests)?;
+    }
+    Ok(report)
 }
 
 fn requests(
     options: &BenchOptions,
     opened: &Opened,
     items: &[Item],
+    icons: usize,
 ) -> Result<Vec<GenerateRequest>> {
     let prompter = prompter(&opened.name, options.prompt.as_deref())?;
     let mut shared: Option<Arc<[u32]>> = None;
-    let icons = options.icons.unwrap_or(ICONS);
     let mut requests = Vec::with_capacity(icons);
     for (ticket, item) in (0..icons as u64).zip(items.iter().cycle()) {
         let (picture, chat) = question(&prompter, item)?;
@@ -98,6 +105,9 @@ fn table(report: &serde_json::Value) -> String {
         let shown = name.replace('_', " ");
         match value {
             serde_json::Value::Object(parts) => rows.extend(parts.iter().map(|(part, value)| {
+                if let Some(count) = value.as_u64() {
+                    return (format!("{shown}, {part}"), count.to_string());
+                }
                 let value = value.as_f64().unwrap_or_default();
                 match name.as_str() {
                     "seconds_per_step_by_batch" => (

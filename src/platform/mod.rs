@@ -1,8 +1,8 @@
 //! What operating systems do each in their own way: files, processes, signals, the terminal's input.
 //! Nothing outside this folder calls one.
 //!
-//! [`unix`] is complete. The other one is what a system needs to run at all; it has never been
-//! compiled where the tests run, so it is kept small.
+//! [`unix`] is complete. The other one is what a system needs to run at all; it is only known to
+//! compile (`.ci/platforms`), so it is kept small.
 
 #[cfg(not(unix))]
 mod other;

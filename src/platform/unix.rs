@@ -83,6 +83,26 @@ pub fn forget(file: &Mmap, bytes: &Range<usize>) -> io::Result<()> {
     unsafe { file.unchecked_advise_range(UncheckedAdvice::DontNeed, bytes.start, bytes.len()) }
 }
 
+/// Keeps memory that is freed for what is allocated next: computing takes the same blocks again and
+/// again, and the system clears each page that it gives. Up to `bytes` are kept.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "settings of the C library's allocator")]
+pub fn keep_freed_memory(bytes: i32) {
+    const TRIM_THRESHOLD: i32 = -1;
+    const TOP_PAD: i32 = -2;
+    const MMAP_THRESHOLD: i32 = -3;
+    unsafe extern "C" {
+        safe fn mallopt(setting: i32, value: i32) -> i32;
+    }
+    mallopt(TRIM_THRESHOLD, bytes);
+    mallopt(MMAP_THRESHOLD, bytes / 4);
+    mallopt(TOP_PAD, bytes / 16);
+}
+
+/// Other allocators keep it by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn keep_freed_memory(_: i32) {}
+
 /// The process that has locked some of `length` bytes of a file from `start` on against writing.
 pub fn locked_by(file: &File, (start, length): (u64, u64)) -> Option<i32> {
     let mut asked = Flock::from(FlockType::WriteLock);

@@ -22,7 +22,8 @@ const MAX_DESCRIPTION: usize = 160;
 /// The texts are data: chat markers inside them are plain text to the tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chat {
-    pub system: String,
+    /// `None` for that of the model's chat template, if it has one.
+    pub system: Option<String>,
     pub user: String,
     pub images: usize,
 }
@@ -30,7 +31,7 @@ pub struct Chat {
 impl Chat {
     /// SHA-256 of its texts.
     pub fn digest(&self) -> String {
-        digest(&[&self.system, &self.user])
+        digest(&[self.system.as_deref().unwrap_or_default(), &self.user])
     }
 }
 
@@ -155,7 +156,7 @@ impl Prompter {
             user.push_str(&self.prompt.strict);
         }
         Chat {
-            system: self.system.clone(),
+            system: Some(self.system.clone()),
             user,
             images: usize::from(settings.with_image),
         }

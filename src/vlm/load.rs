@@ -8,6 +8,7 @@ use super::checkpoint::weights::Weights;
 use super::device::LoadOptions;
 use super::model::Model;
 use super::models;
+use super::nn::int8::Bits;
 use super::nn::linear::Placement;
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -83,6 +84,11 @@ impl Checkpoint {
             (Some(folder), Some(kind)) => {
                 let packing = self.packing.map(|packing| format!("-{}", packing.name()));
                 let form = format!("{}{}", kind.name(), packing.unwrap_or_default());
+                // Another kernel has another layout.
+                let form = match own_layout(options) {
+                    Some(bits) => format!("{form}-{}", bits.name()),
+                    None => form,
+                };
                 weight_cache::cache_file(folder, files, &form)?
             }
             _ => None,
@@ -121,7 +127,10 @@ impl Checkpoint {
                 return Ok(network);
             }
         }
-        // The weights that were just written take half the memory when they are mapped.
+        if own_layout(options).is_some() {
+            return Ok(network);
+        }
+        // Candle's weights that were just written take half the memory when they are mapped.
         match Reader::open(&path)? {
             Some(reader) => {
                 drop(network);
@@ -130,6 +139,12 @@ impl Checkpoint {
             None => Ok(network),
         }
     }
+}
+
+/// How our kernel holds the weights of the layers, where there is one for them.
+fn own_layout(options: &LoadOptions) -> Option<Bits> {
+    let kind = options.quantization.filter(|_| options.device.is_cpu())?;
+    Bits::of(kind.dtype())
 }
 
 fn placement(options: &LoadOptions, cache: &WeightCache) -> Placement {

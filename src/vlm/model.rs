@@ -6,9 +6,9 @@
 use super::architecture::{
     Additions, Architecture, Features, Grid, ImagePatches, ModelSpec, Network,
 };
-use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::nn::Backend;
+use super::nn::attention::cached_dtype;
 use super::nn::batch::Batch;
 use super::nn::kv_cache::{Sequence, Span};
 use super::nn::kv_layout::{CacheSpec, Prefix};
@@ -64,7 +64,7 @@ impl Model {
             shape: spec.heads,
             backend: placement.backend,
             device: placement.device.clone(),
-            dtype: placement.activations(),
+            dtype: cached_dtype(placement),
         };
         Self {
             architecture,
@@ -76,11 +76,6 @@ impl Model {
 
     pub fn spec(&self) -> &ModelSpec {
         &self.spec
-    }
-
-    /// Loads the tokenizer of the model's checkpoint.
-    pub fn tokenizer(&self, files: &CheckpointFiles) -> Result<Tokenizer> {
-        self.architecture.tokenizer(files)
     }
 
     /// Bytes that the keys and values of `tokens` take.

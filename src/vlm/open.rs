@@ -11,8 +11,11 @@ use super::model::Model;
 use super::models;
 use super::nn::linear::Quantization;
 use crate::error::{Error, Result};
+use crate::platform;
 use crate::settings::ModelOptions;
+use crate::threads;
 use candle_core::DType;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,6 +52,9 @@ pub struct Opened {
     pub free_bytes: Option<u64>,
 }
 
+/// Freed memory that the process keeps while it computes on the CPU.
+const KEPT_BYTES: i32 = 1 << 29;
+
 /// Sequences in flight that more would gain little over: they share each pass over the weights.
 const SLOTS: usize = 32;
 /// The same where each token costs as much in any company: more only make the first wait.
@@ -78,6 +84,9 @@ impl Opened {
 /// Finds the model of `options`, downloads it where that is allowed, and loads it.
 pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let (load_options, missing) = device::load_options(options)?;
+    if load_options.device.is_cpu() {
+        platform::keep_freed_memory(KEPT_BYTES);
+    }
     let report = on_opening.clone();
     let sizes = |files: &CheckpointFiles| {
         let architecture = models::open(files)?;
@@ -92,10 +101,17 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let started = Instant::now();
     let checkpoint = Checkpoint::open(&files)?;
     let weight_bytes = memory::weight_bytes(checkpoint.architecture.as_ref(), &load_options);
-    let model = checkpoint.load(&files, &load_options, &mut |stage, done| {
-        on_opening(Opening::Load(stage, done));
+    let (model, tokenizer) = std::thread::scope(|scope| {
+        // Reading it takes a part of a second; reading weights leaves a core for that.
+        let read = || models::open(&files)?.tokenizer(&files);
+        let tokenizer = threads::spawn_scoped(scope, "tokenizer", read)?;
+        let model = checkpoint.load(&files, &load_options, &mut |stage, done| {
+            on_opening(Opening::Load(stage, done));
+        })?;
+        let panicked = |panic: Box<dyn Any + Send>| threads::panicked("tokenizer", panic.as_ref());
+        let tokenizer = tokenizer.join().map_err(panicked)??;
+        Ok::<_, Error>((model, tokenizer))
     })?;
-    let tokenizer = model.tokenizer(&files)?;
     let free_bytes = device::free_memory(&load_options.device);
     let dense = match load_options.dtype {
         DType::BF16 => "bf16",

@@ -140,7 +140,7 @@ fn request(ticket: u64) -> LabelRequest {
         ticket,
         group: GroupId(ticket as i64),
         chat: Chat {
-            system: "Label the icon.".into(),
+            system: Some("Label the icon.".into()),
             user: format!("모자 {ticket}"),
             images: 1,
         },

@@ -17,6 +17,7 @@ use crate::vlm::{Constraint, GeneratorOptions, Sampling};
 use known::Known;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -117,17 +118,22 @@ pub fn run(
     });
     let mut report = measure(opened, limits, requests)?.replay_report(opened, limits.slots);
     report["prompt"] = json!(prompter.version());
-    let beyond = answers.iter().filter(|answer| !answer.is_lawful).count();
-    report["records_beyond_the_grammar"] = json!(beyond);
+    let beyond = answers.iter().filter(|answer| !answer.beyond.is_empty());
+    report["records_beyond_the_grammar"] = json!(beyond.count());
+    let mut fields: BTreeMap<&str, usize> = BTreeMap::new();
+    for field in answers.iter().flat_map(|answer| &answer.beyond) {
+        *fields.entry(field).or_default() += 1;
+    }
+    report["beyond_the_grammar"] = json!(fields);
     Ok(report)
 }
 
 /// What is to be answered about an icon.
 struct Answer {
     text: String,
-    /// Whether the grammar allows it: it does not allow a model to give a name as its label, or
+    /// The fields that the grammar does not allow: it lets no model give a name as its label, or
     /// three tags.
-    is_lawful: bool,
+    beyond: Vec<String>,
 }
 
 impl Replayed {
@@ -136,7 +142,7 @@ impl Replayed {
         let colors = seen(prompter, &self.item)?.2;
         let schema = prompter.schema(&self.item, &SETTINGS, Some(&colors));
         Ok(Answer {
-            is_lawful: widen::allows(&schema, &text)?,
+            beyond: widen::beyond(&schema, &text)?,
             text,
         })
     }
@@ -144,7 +150,7 @@ impl Replayed {
     fn request(&self, prompter: &Prompter, ticket: u64, answer: &Answer) -> Result<LabelRequest> {
         let (picture, chat, colors) = seen(prompter, &self.item)?;
         let mut schema = prompter.schema(&self.item, &SETTINGS, Some(&colors));
-        if !answer.is_lawful {
+        if !answer.beyond.is_empty() {
             schema = Arc::new(widen::widened(&schema, &answer.text)?);
         }
         Ok(LabelRequest {

@@ -26,7 +26,7 @@ pub fn report(options: &BenchOptions, server: &RemoteOptions) -> Result<Value> {
         prepared.push((chat, [picture]));
     }
     let turns = prepared.iter().map(|(chat, pictures)| ChatTurn {
-        system: &chat.system,
+        system: chat.system.as_deref(),
         pictures,
         user: &chat.user,
         max_new_tokens: options.new_tokens,

@@ -148,7 +148,7 @@ mod tests {
             ticket,
             group: GroupId(1),
             chat: Chat {
-                system: String::new(),
+                system: None,
                 user: String::new(),
                 images: 0,
             },

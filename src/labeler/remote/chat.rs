@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 /// One question.
 #[derive(Debug, Clone)]
 pub struct ChatTurn<'a> {
-    pub system: &'a str,
+    /// `None` leaves it to the server's chat template.
+    pub system: Option<&'a str>,
     /// They come first, then the text.
     pub pictures: &'a [Picture],
     pub user: &'a str,
@@ -122,10 +123,7 @@ fn body(model: &str, turn: &ChatTurn) -> Result<Value> {
     content.push(json!({"type": "text", "text": turn.user}));
     let mut body = json!({
         "model": model,
-        "messages": [
-            {"role": "system", "content": turn.system},
-            {"role": "user", "content": content},
-        ],
+        "messages": wire::messages(turn.system, content),
         "max_tokens": turn.max_new_tokens,
         "temperature": turn.temperature,
         "seed": turn.seed,
@@ -167,7 +165,7 @@ mod tests {
             rgb: vec![1, 2, 3],
         };
         let turn = ChatTurn {
-            system: "s",
+            system: Some("s"),
             pictures: &[picture.clone(), picture],
             user: "which?",
             max_new_tokens: 3,

@@ -217,7 +217,7 @@ impl Server<'_> {
             ticket: 0,
             group: GroupId(0),
             chat: Chat {
-                system: "You answer in one English word.".to_owned(),
+                system: Some("You answer in one English word.".to_owned()),
                 user: "What color has a ripe tomato?".to_owned(),
                 images: usize::from(picture),
             },

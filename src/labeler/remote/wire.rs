@@ -69,6 +69,13 @@ impl Agreement {
 /// Appended to the prompt if no grammar constrains the server.
 const PLAIN: &str = "Answer with the JSON alone: no markdown, no words before or after it.";
 
+/// The turns of a question.
+pub fn messages(system: Option<&str>, content: Vec<Value>) -> Vec<Value> {
+    let system = system.map(|text| json!({"role": "system", "content": text}));
+    let user = json!({"role": "user", "content": content});
+    system.into_iter().chain([user]).collect()
+}
+
 /// The body of `POST /chat/completions`. Pictures come first, then the text, as the local model
 /// sees them.
 pub fn request_body(
@@ -89,10 +96,7 @@ pub fn request_body(
     content.push(json!({"type": "text", "text": text}));
     let mut body = json!({
         "model": model,
-        "messages": [
-            {"role": "system", "content": request.chat.system},
-            {"role": "user", "content": content},
-        ],
+        "messages": messages(request.chat.system.as_deref(), content),
         "temperature": 0,
         "max_tokens": request.max_new_tokens,
     });
@@ -237,7 +241,7 @@ mod tests {
             ticket: 1,
             group: GroupId(1),
             chat: Chat {
-                system: String::new(),
+                system: None,
                 user: "모자".to_owned(),
                 images: 0,
             },

@@ -9,6 +9,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 use crate::platform;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
+use half::f16;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
@@ -294,6 +295,50 @@ impl Weights {
         Ok(tensor)
     }
 
+    /// Calls `work` with what reads a row of matrices one below the other, `columns` wide. A part is
+    /// a name and its rows.
+    pub fn with_rows<R>(
+        &self,
+        parts: &[(String, usize)],
+        columns: usize,
+        work: impl FnOnce(&(dyn Fn(usize, &mut [f32]) + Sync)) -> candle_core::Result<R>,
+    ) -> candle_core::Result<R> {
+        let mut matrices = Vec::with_capacity(parts.len());
+        let mut first = 0;
+        for (layer, rows) in parts {
+            let numbers = self.rows(&format!("{layer}.weight"), [*rows, columns])?;
+            matrices.push((first, numbers));
+            first += rows;
+        }
+        let result = work(&|row, out| {
+            let after = matrices.partition_point(|(first, _)| *first <= row);
+            let (first, rows) = &matrices[after - 1];
+            rows.read(row - first, out);
+        });
+        for (_, rows) in &matrices {
+            if let Rows::Stored { location, .. } = rows {
+                self.release([*location]);
+            }
+        }
+        result
+    }
+
+    fn rows(&self, name: &str, shape: [usize; 2]) -> candle_core::Result<Rows<'_>> {
+        let stored = self.tensors.get(name);
+        let stored = stored.filter(|_| !self.replaced.contains_key(name));
+        let location = match stored {
+            Some(location) if location.shape == shape => location,
+            _ => {
+                let numbers = self.stored(name, &shape)?.to_dtype(DType::F32)?;
+                return Ok(Rows::Computed(numbers.flatten_all()?.to_vec1()?));
+            }
+        };
+        Ok(Rows::Stored {
+            location,
+            bytes: self.bytes(location),
+        })
+    }
+
     /// The names of all tensors, with their shapes.
     pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
         let all = self.tensors.iter();
@@ -392,6 +437,47 @@ impl Weights {
             .chain(packed)
             .map(|location| location.range.len() as u64);
         bytes.sum()
+    }
+}
+
+/// The numbers of a matrix, row by row.
+enum Rows<'a> {
+    Stored {
+        location: &'a Location,
+        bytes: &'a [u8],
+    },
+    Computed(Vec<f32>),
+}
+
+impl Rows<'_> {
+    /// `out` is as long as a row.
+    fn read(&self, row: usize, out: &mut [f32]) {
+        let width = out.len();
+        let (location, bytes) = match self {
+            Self::Computed(numbers) => {
+                return out.copy_from_slice(&numbers[row * width..][..width]);
+            }
+            Self::Stored { location, bytes } => (location, bytes),
+        };
+        let size = location.range.len() / location.shape.iter().product::<usize>().max(1);
+        let bytes = &bytes[row * width * size..][..width * size];
+        match location.dtype {
+            Dtype::BF16 => {
+                for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                    *out = f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
+                }
+            }
+            Dtype::F16 => {
+                for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                    *out = f16::from_le_bytes(*bytes).to_f32();
+                }
+            }
+            _ => {
+                for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                    *out = f32::from_le_bytes(*bytes);
+                }
+            }
+        }
     }
 }
 

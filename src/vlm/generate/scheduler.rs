@@ -143,6 +143,11 @@ impl<'m> Generator<'m> {
         self.waiting.insert(at, request);
     }
 
+    /// How many requests are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.slots.len()
+    }
+
     /// How many urgent requests wait or are in flight.
     pub fn urgent(&self) -> usize {
         let waiting = self.waiting.iter().filter(|request| request.urgent);

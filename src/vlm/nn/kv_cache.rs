@@ -1,7 +1,7 @@
 //! The cache of keys and values: each sequence's own, after those of a prefix that it shares.
 
 use super::Backend;
-use super::kv_layout::{CacheSpec, PlainLayer, Prefix, PrefixLayers};
+use super::kv_layout::{CacheSpec, Layers, Prefix, PrefixLayers};
 use super::pool::{Lease, Pool};
 use super::rope::Position;
 use candle_core::Result;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A sequence's own keys and values.
 #[derive(Debug)]
 pub(crate) enum Own {
-    Plain(Vec<PlainLayer>),
+    Plain(Layers),
     Pooled(Lease),
 }
 
@@ -33,7 +33,7 @@ impl Sequence {
         pool: Option<&Arc<Pool>>,
     ) -> Result<Self> {
         let own = match spec.backend {
-            Backend::Slices => Own::Plain(vec![PlainLayer::default(); spec.layers]),
+            Backend::Slices => Own::Plain(Layers::new(spec)),
             Backend::Tensors => Own::Pooled(match pool {
                 Some(pool) => pool.lease()?,
                 None => Pool::new(spec).lease()?,
@@ -86,9 +86,7 @@ impl Sequence {
     pub fn reserve(&mut self, tokens: usize) -> Result<()> {
         match &mut self.own {
             Own::Plain(layers) => {
-                for layer in layers {
-                    layer.reserve(self.spec.shape.kv_dim(), tokens);
-                }
+                layers.reserve(self.spec.shape.kv_dim(), tokens);
                 Ok(())
             }
             Own::Pooled(lease) => lease.pool().reserve(tokens),
@@ -110,8 +108,7 @@ impl Sequence {
         let mut fork = Self::new(&self.spec, self.prefix.clone(), pool)?;
         match (&self.own, &mut fork.own) {
             (Own::Plain(from), Own::Plain(to)) => {
-                let kv_dim = self.spec.shape.kv_dim();
-                *to = from.iter().map(|layer| layer.fork(kv_dim, own)).collect();
+                *to = from.fork(self.spec.shape.kv_dim(), own);
             }
             (Own::Pooled(from), Own::Pooled(to)) => to.copy_from(from, own)?,
             _ => candle_core::bail!("a fork is kept as its sequence is"),
@@ -148,9 +145,7 @@ impl Sequence {
     pub(crate) fn drop_uncommitted(&mut self) {
         let own = self.own_len();
         if let Own::Plain(layers) = &mut self.own {
-            for layer in layers {
-                layer.truncate(self.spec.shape.kv_dim(), own);
-            }
+            layers.truncate(self.spec.shape.kv_dim(), own);
         }
     }
 

@@ -2,7 +2,9 @@
 //! that many sequences share.
 
 use super::Backend;
+use super::stored::Stored;
 use candle_core::{DType, Device, Tensor};
+use half::bf16;
 
 /// Tokens of a block: their keys are stored together, transposed, so that one pass scores all.
 pub(crate) const BLOCK: usize = 16;
@@ -67,20 +69,20 @@ impl CacheSpec {
 }
 
 /// Keys and values of one layer on the CPU, in blocks of [`BLOCK`] tokens. The numbers of one head
-/// in a block are contiguous.
+/// in a block are contiguous; pairs are [`Stored::PAIR`] numbers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PlainLayer {
-    /// Each block `(kv_heads, head_dim, BLOCK)`.
-    pub keys: Vec<f32>,
-    /// Each block `(kv_heads, BLOCK, head_dim)`.
-    pub values: Vec<f32>,
+pub(crate) struct PlainLayer<T> {
+    /// Each block `(kv_heads, head_dim / PAIR, BLOCK, PAIR)`.
+    pub keys: Vec<T>,
+    /// Each block `(kv_heads, BLOCK / PAIR, head_dim, PAIR)`.
+    pub values: Vec<T>,
 }
 
-impl PlainLayer {
+impl<T: Stored> PlainLayer<T> {
     /// A copy of the first `tokens`.
     pub fn fork(&self, kv_dim: usize, tokens: usize) -> Self {
         let numbers = tokens.next_multiple_of(BLOCK) * kv_dim;
-        let head = |part: &Vec<f32>| part[..numbers.min(part.len())].to_vec();
+        let head = |part: &Vec<T>| part[..numbers.min(part.len())].to_vec();
         Self {
             keys: head(&self.keys),
             values: head(&self.values),
@@ -95,12 +97,12 @@ impl PlainLayer {
     }
 
     /// Makes room for token `at`, the next one.
-    pub fn slot(&mut self, at: usize, shape: HeadShape) -> TokenSlot<'_> {
+    pub fn slot(&mut self, at: usize, shape: HeadShape) -> TokenSlot<'_, T> {
         let size = BLOCK * shape.kv_dim();
         let start = at / BLOCK * size;
         for part in [&mut self.keys, &mut self.values] {
             if part.len() < start + size {
-                part.resize(start + size, 0.0);
+                part.resize(start + size, T::default());
             }
         }
         TokenSlot {
@@ -119,29 +121,106 @@ impl PlainLayer {
 }
 
 /// Writes one token's keys and values into their block.
-pub(crate) struct TokenSlot<'a> {
-    keys: &'a mut [f32],
-    values: &'a mut [f32],
+pub(crate) struct TokenSlot<'a, T> {
+    keys: &'a mut [T],
+    values: &'a mut [T],
     lane: usize,
     head_dim: usize,
 }
 
-impl TokenSlot<'_> {
-    pub fn put_key(&mut self, head: usize, i: usize, number: f32) {
-        self.keys[(head * self.head_dim + i) * BLOCK + self.lane] = number;
+impl<T: Stored> TokenSlot<'_, T> {
+    /// `key` is `(head_dim)`.
+    pub fn put_key(&mut self, head: usize, key: &[T]) {
+        let first = head * self.head_dim * BLOCK + self.lane * T::PAIR;
+        for (i, pair) in key.chunks_exact(T::PAIR).enumerate() {
+            self.keys[first + i * BLOCK * T::PAIR..][..T::PAIR].copy_from_slice(pair);
+        }
     }
 
     /// `value` is `(head_dim)`.
-    pub fn put_value(&mut self, head: usize, value: &[f32]) {
-        self.values[(head * BLOCK + self.lane) * self.head_dim..][..self.head_dim]
-            .copy_from_slice(value);
+    pub fn put_value(&mut self, head: usize, value: &[T]) {
+        let (pair, place) = (self.lane / T::PAIR, self.lane % T::PAIR);
+        let first = (head * BLOCK + pair * T::PAIR) * self.head_dim;
+        let pairs = self.values[first..].chunks_exact_mut(T::PAIR);
+        for (pair, number) in pairs.zip(value) {
+            pair[place] = *number;
+            // What a failed step left there would be multiplied too, by zero: it may be NaN.
+            pair[place + 1..].fill(T::default());
+        }
     }
 }
+
+/// The layers of a sequence or a prefix on the CPU.
+#[derive(Debug)]
+pub(crate) enum Layers {
+    F32(Vec<PlainLayer<f32>>),
+    Bf16(Vec<PlainLayer<bf16>>),
+}
+
+impl Layers {
+    pub fn new(spec: &CacheSpec) -> Self {
+        match spec.dtype {
+            DType::BF16 => Self::Bf16(vec![PlainLayer::default(); spec.layers]),
+            _ => Self::F32(vec![PlainLayer::default(); spec.layers]),
+        }
+    }
+
+    /// A copy of the first `tokens`.
+    pub fn fork(&self, kv_dim: usize, tokens: usize) -> Self {
+        match self {
+            Self::F32(all) => Self::F32(all.iter().map(|it| it.fork(kv_dim, tokens)).collect()),
+            Self::Bf16(all) => Self::Bf16(all.iter().map(|it| it.fork(kv_dim, tokens)).collect()),
+        }
+    }
+
+    pub fn reserve(&mut self, kv_dim: usize, tokens: usize) {
+        match self {
+            Self::F32(all) => all.iter_mut().for_each(|it| it.reserve(kv_dim, tokens)),
+            Self::Bf16(all) => all.iter_mut().for_each(|it| it.reserve(kv_dim, tokens)),
+        }
+    }
+
+    pub fn truncate(&mut self, kv_dim: usize, tokens: usize) {
+        match self {
+            Self::F32(all) => all.iter_mut().for_each(|it| it.truncate(kv_dim, tokens)),
+            Self::Bf16(all) => all.iter_mut().for_each(|it| it.truncate(kv_dim, tokens)),
+        }
+    }
+}
+
+/// A type that [`Layers`] may hold.
+pub(crate) trait Cached: Stored {
+    /// The layers, if they hold this type.
+    fn layers(all: &Layers) -> Option<&[PlainLayer<Self>]>;
+    fn layers_mut(all: &mut Layers) -> Option<&mut [PlainLayer<Self>]>;
+}
+
+macro_rules! cached {
+    ($number:ty, $layers:ident) => {
+        impl Cached for $number {
+            fn layers(all: &Layers) -> Option<&[PlainLayer<Self>]> {
+                match all {
+                    Layers::$layers(layers) => Some(layers),
+                    _ => None,
+                }
+            }
+
+            fn layers_mut(all: &mut Layers) -> Option<&mut [PlainLayer<Self>]> {
+                match all {
+                    Layers::$layers(layers) => Some(layers),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+cached!(f32, F32);
+cached!(bf16, Bf16);
 
 /// The keys and values of a prefix.
 #[derive(Debug)]
 pub(crate) enum PrefixLayers {
-    Plain(Vec<PlainLayer>),
+    Plain(Layers),
     /// Of each layer the keys and the values, `(kv_heads, tokens, head_dim)`.
     Tensors(Vec<(Tensor, Tensor)>),
 }

@@ -2,9 +2,8 @@
 //! cache of keys and values. Nothing here belongs to one model.
 
 pub mod attention;
-mod attention_cpu;
-mod attention_tensors;
 pub mod batch;
+pub mod gated;
 pub mod int8;
 pub mod kv_cache;
 pub mod kv_layout;
@@ -14,6 +13,7 @@ pub mod ops;
 mod padding;
 pub mod pool;
 pub mod rope;
+pub(crate) mod stored;
 
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 
 #![allow(
     unsafe_code,
-    reason = "vector instructions, and rows that are not zeroed before they are written"
+    clippy::needless_range_loop,
+    reason = "vector instructions and loops for them, and rows that are not zeroed before they are written"
 )]
 
 use super::launches::launch;
@@ -13,6 +14,10 @@ use std::mem::MaybeUninit;
 
 /// Compiles a function over slices for the vector units of x86 and selects one at run time. In the
 /// body, `FMA` is true where a fused multiply-add is one instruction.
+///
+/// A body calls nothing but what is always inlined, and has plain loops over numbers: what is
+/// compiled by itself, as adapters of iterators and copies of slices may be, has no vector units,
+/// and being called for every few numbers takes up to ten times as long.
 macro_rules! vectorized {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$meta])*
@@ -69,17 +74,13 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     let r = mul_add::<FMA>(n, -LN2_LOW, r);
     // Taylor's series is enough: |r| <= ln(2)/2.
     let mut p = 1.0 / 5040.0;
-    for c in [
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
-        1.0,
-    ] {
-        p = mul_add::<FMA>(p, r, c);
-    }
+    p = mul_add::<FMA>(p, r, 1.0 / 720.0);
+    p = mul_add::<FMA>(p, r, 1.0 / 120.0);
+    p = mul_add::<FMA>(p, r, 1.0 / 24.0);
+    p = mul_add::<FMA>(p, r, 1.0 / 6.0);
+    p = mul_add::<FMA>(p, r, 0.5);
+    p = mul_add::<FMA>(p, r, 1.0);
+    p = mul_add::<FMA>(p, r, 1.0);
     let exponent = shifted
         .to_bits()
         .wrapping_sub(ROUND.to_bits())
@@ -89,70 +90,127 @@ pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { y }
 }
 
+/// `x * sigmoid(x)`.
+#[inline(always)]
+pub(crate) fn silu<const FMA: bool>(x: f32) -> f32 {
+    x / (1.0 + exp::<FMA>(-x))
+}
+
 /// Lanes of independent partial results, so that sums over a slice vectorize.
 pub(crate) const LANES: usize = 16;
 
 #[inline(always)]
-fn sum<const FMA: bool>(xs: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+fn sum(xs: &[f32]) -> f32 {
     let mut lanes = [0f32; LANES];
-    let chunks = xs.chunks_exact(LANES);
-    let tail = chunks.remainder();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += f(*x);
+    let mut at = 0;
+    while at + LANES <= xs.len() {
+        let chunk = &xs[at..][..LANES];
+        for i in 0..LANES {
+            lanes[i] += chunk[i];
         }
+        at += LANES;
     }
-    lanes.iter().sum::<f32>() + tail.iter().map(|x| f(*x)).sum::<f32>()
+    let mut sum = 0f32;
+    for i in 0..LANES {
+        sum += lanes[i];
+    }
+    while at < xs.len() {
+        sum += xs[at];
+        at += 1;
+    }
+    sum
+}
+
+/// The sum of the squares of the distances from `mean`.
+#[inline(always)]
+fn sum_of_squares(xs: &[f32], mean: f32) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let mut at = 0;
+    while at + LANES <= xs.len() {
+        let chunk = &xs[at..][..LANES];
+        for i in 0..LANES {
+            lanes[i] += (chunk[i] - mean) * (chunk[i] - mean);
+        }
+        at += LANES;
+    }
+    let mut sum = 0f32;
+    for i in 0..LANES {
+        sum += lanes[i];
+    }
+    while at < xs.len() {
+        sum += (xs[at] - mean) * (xs[at] - mean);
+        at += 1;
+    }
+    sum
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
 }
 
 #[inline(always)]
 fn max(xs: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
-    let chunks = xs.chunks_exact(LANES);
-    let tail = chunks.remainder();
-    for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane = if *x > *lane { *x } else { *lane };
+    let mut at = 0;
+    while at + LANES <= xs.len() {
+        let chunk = &xs[at..][..LANES];
+        for i in 0..LANES {
+            lanes[i] = larger(lanes[i], chunk[i]);
         }
+        at += LANES;
     }
-    let all = lanes.iter().chain(tail);
-    all.fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
+    let mut max = f32::NEG_INFINITY;
+    for i in 0..LANES {
+        max = larger(max, lanes[i]);
+    }
+    while at < xs.len() {
+        max = larger(max, xs[at]);
+        at += 1;
+    }
+    max
 }
 
 vectorized! {
     fn rms_norm_row(x: &[f32], weight: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
-        let mean = sum::<FMA>(x, |x| x * x) / x.len() as f32;
+        let n = x.len();
+        let (weight, out) = (&weight[..n], &mut out[..n]);
+        let mean = sum_of_squares(x, 0.0) / n as f32;
         let scale = 1.0 / (mean + eps).sqrt();
-        for ((out, x), w) in out.iter_mut().zip(x).zip(weight) {
-            out.write(*w * (*x * scale));
+        for i in 0..n {
+            out[i].write(weight[i] * (x[i] * scale));
         }
     }
 }
 
 vectorized! {
     fn layer_norm_row(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
-        let n = x.len() as f32;
-        let mean = sum::<FMA>(x, |x| x) / n;
-        let variance = sum::<FMA>(x, |x| (x - mean) * (x - mean)) / n;
+        let n = x.len();
+        let (weight, bias, out) = (&weight[..n], &bias[..n], &mut out[..n]);
+        let mean = sum(x) / n as f32;
+        let variance = sum_of_squares(x, mean) / n as f32;
         let scale = 1.0 / (variance + eps).sqrt();
-        for (((out, x), w), b) in out.iter_mut().zip(x).zip(weight).zip(bias) {
-            out.write((*x - mean) * scale * *w + *b);
+        for i in 0..n {
+            out[i].write((x[i] - mean) * scale * weight[i] + bias[i]);
         }
     }
 }
 
 vectorized! {
     fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [MaybeUninit<f32>]) {
-        for ((out, g), u) in out.iter_mut().zip(gate).zip(up) {
-            out.write(*g / (1.0 + exp::<FMA>(-*g)) * *u);
+        let n = gate.len();
+        let (up, out) = (&up[..n], &mut out[..n]);
+        for i in 0..n {
+            out[i].write(silu::<FMA>(gate[i]) * up[i]);
         }
     }
 }
 
 vectorized! {
     fn quick_gelu_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
-        for (out, x) in out.iter_mut().zip(x) {
-            out.write(*x / (1.0 + exp::<FMA>(-1.702 * *x)));
+        let out = &mut out[..x.len()];
+        for i in 0..x.len() {
+            out[i].write(x[i] / (1.0 + exp::<FMA>(-1.702 * x[i])));
         }
     }
 }
@@ -162,9 +220,10 @@ vectorized! {
         // The tanh form written with e^x: x * sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
         const LINEAR: f32 = -1.595_769;
         const CUBIC: f32 = -0.071_354_82;
-        for (out, x) in out.iter_mut().zip(x) {
-            let u = *x * mul_add::<FMA>(*x * *x, CUBIC, LINEAR);
-            out.write(*x / (1.0 + exp::<FMA>(u)));
+        let out = &mut out[..x.len()];
+        for i in 0..x.len() {
+            let u = x[i] * mul_add::<FMA>(x[i] * x[i], CUBIC, LINEAR);
+            out[i].write(x[i] / (1.0 + exp::<FMA>(u)));
         }
     }
 }
@@ -173,12 +232,12 @@ vectorized! {
     /// Turns scores into weights that add up to one.
     pub(crate) fn softmax_row(row: &mut [f32]) {
         let top = max(row);
-        for x in row.iter_mut() {
-            *x = exp::<FMA>(*x - top);
+        for i in 0..row.len() {
+            row[i] = exp::<FMA>(row[i] - top);
         }
-        let scale = 1.0 / sum::<FMA>(row, |x| x);
-        for x in row.iter_mut() {
-            *x *= scale;
+        let scale = 1.0 / sum(row);
+        for i in 0..row.len() {
+            row[i] *= scale;
         }
     }
 }
@@ -186,7 +245,21 @@ vectorized! {
 vectorized! {
     fn log_sum_exp_into(row: &[f32], out: &mut f32) {
         let top = max(row);
-        *out = top + sum::<FMA>(row, |x| exp::<FMA>(x - top)).ln();
+        let mut lanes = [0f32; LANES];
+        let mut at = 0;
+        while at + LANES <= row.len() {
+            let chunk = &row[at..][..LANES];
+            for i in 0..LANES {
+                lanes[i] += exp::<FMA>(chunk[i] - top);
+            }
+            at += LANES;
+        }
+        let mut total = sum(&lanes);
+        while at < row.len() {
+            total += exp::<FMA>(row[at] - top);
+            at += 1;
+        }
+        *out = top + total.ln();
     }
 }
 
@@ -349,8 +422,9 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
 
 vectorized! {
     fn add_to_row(x: &mut [f32], other: &[f32]) {
-        for (x, y) in x.iter_mut().zip(other) {
-            *x += *y;
+        let other = &other[..x.len()];
+        for i in 0..x.len() {
+            x[i] += other[i];
         }
     }
 }

@@ -39,24 +39,17 @@ impl Angles {
         }
     }
 
-    /// Rotates and scales one head of one token, `x`, and calls `out` with each index and number.
-    #[inline]
-    pub(crate) fn rotate(
-        &self,
-        token: usize,
-        x: &[f32],
-        scale: f32,
-        mut out: impl FnMut(usize, f32),
-    ) {
+    /// Rotates and scales one head of one token, `x`, into `out`, which is as long.
+    pub(crate) fn rotate(&self, token: usize, x: &[f32], scale: f32, out: &mut [f32]) {
         let half = self.half;
-        let cos = &self.cos[token * half..(token + 1) * half];
-        let sin = &self.sin[token * half..(token + 1) * half];
-        let (low, high) = x.split_at(half);
+        let cos = &self.cos[token * half..][..half];
+        let sin = &self.sin[token * half..][..half];
+        let (low, high) = (&x[..half], &x[half..][..half]);
+        let (out_low, out_high) = out.split_at_mut(half);
+        let (out_low, out_high) = (&mut out_low[..half], &mut out_high[..half]);
         for i in 0..half {
-            out(i, (low[i] * cos[i] - high[i] * sin[i]) * scale);
-        }
-        for i in 0..half {
-            out(half + i, (high[i] * cos[i] + low[i] * sin[i]) * scale);
+            out_low[i] = (low[i] * cos[i] - high[i] * sin[i]) * scale;
+            out_high[i] = (high[i] * cos[i] + low[i] * sin[i]) * scale;
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::labeler::grammar::GrammarCompiler;
+use crate::record::{AnswerForm, Field};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -11,6 +12,34 @@ pub fn allows(schema: &Arc<Value>, answer: &str) -> Result<bool> {
     let mut grammar = GrammarCompiler::for_reading()?.compile(schema)?;
     let mut bytes = answer.bytes();
     Ok(bytes.all(|byte| grammar.advance(byte.into()).is_ok()) && grammar.is_finished())
+}
+
+/// The fields of an answer that the schema does not allow.
+pub fn beyond(schema: &Value, answer: &str) -> Result<Vec<String>> {
+    let doing = "reading an answer that was just written";
+    let answer: Value = serde_json::from_str(answer).context(ErrorKind::Internal, doing)?;
+    let mut fields = Vec::new();
+    collect(schema, &answer, "", &mut fields)?;
+    Ok(fields)
+}
+
+fn collect(schema: &Value, answer: &Value, name: &str, fields: &mut Vec<String>) -> Result<()> {
+    match (answer, schema.get("properties"), schema.get("prefixItems")) {
+        (Value::Object(parts), Some(properties), _) => {
+            for (key, part) in parts {
+                collect(&properties[key], part, key, fields)?;
+            }
+        }
+        (Value::Array(texts), _, Some(places)) => {
+            let names = AnswerForm::places().map(|place| place.map_or("reasons", Field::key));
+            for ((index, text), name) in texts.iter().enumerate().zip(names) {
+                collect(&places[index], text, name, fields)?;
+            }
+        }
+        _ if allows(&Arc::new(schema.clone()), &answer.to_string())? => {}
+        _ => fields.push(name.to_owned()),
+    }
+    Ok(())
 }
 
 /// The schema with what this answer needs besides: it allows both.
@@ -85,7 +114,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::prompt::schema;
-    use crate::record::{AnswerForm, Field, Labels, Vocabulary};
+    use crate::record::{Labels, Vocabulary};
     use crate::settings::Lang;
 
     #[test]
@@ -112,6 +141,10 @@ mod tests {
             assert!(allows(&schema, &form.write(&lawful)).unwrap(), "{form:?}");
             let text = form.write(&odd);
             assert!(!allows(&schema, &text).unwrap());
+            assert!(beyond(&schema, &form.write(&lawful)).unwrap().is_empty());
+            let mut fields = beyond(&schema, &text).unwrap();
+            fields.sort();
+            assert_eq!(fields, ["colors", "item_type_guess", "label_ko", "tags_ko"]);
             let wide = Arc::new(widened(&schema, &text).unwrap());
             assert!(allows(&wide, &text).unwrap(), "{text}");
             assert!(allows(&wide, &form.write(&lawful)).unwrap());

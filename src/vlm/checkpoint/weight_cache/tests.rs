@@ -6,100 +6,136 @@ fn matrix(rows: usize, columns: usize) -> Tensor {
     Tensor::from_vec(numbers.collect::<Vec<_>>(), (rows, columns), &Device::Cpu).unwrap()
 }
 
+/// The numbers of a matrix in candle's form, by way of the file where `cache` has one.
+fn tensor(
+    cache: &WeightCache,
+    name: &str,
+    dtype: GgmlDType,
+    shape: (usize, usize),
+) -> QuantizedTensor {
+    cache
+        .tensor(name, dtype, shape, &Device::Cpu, || {
+            QTensor::quantize(&matrix(shape.0, shape.1), dtype)
+        })
+        .unwrap()
+}
+
 #[test]
 fn mapped_weights_compute_the_same_as_written_ones() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sub/q.gguf");
-    let mut writer = Writer::create(&path).unwrap();
+    let path = folder.path().join("sub/q.weights");
+    let written = WeightCache::write(Writer::create(&path).unwrap());
     let shapes = [
         ("small", GgmlDType::Q8_0, (3, 32)),
         ("packed", GgmlDType::Q8_0, (48, 256)),
         ("k", GgmlDType::Q4K, (32, 512)),
     ];
-    let mut written = Vec::new();
     for (name, dtype, shape) in shapes {
-        let tensor = QTensor::quantize(&matrix(shape.0, shape.1), dtype).unwrap();
-        writer.put(name, &tensor).unwrap();
-        written.push(tensor);
+        tensor(&written, name, dtype, shape);
     }
     assert!(!path.exists());
-    writer.finish().unwrap();
-    let reader = Reader::open(&path).unwrap().unwrap();
-    for ((name, dtype, shape), tensor) in shapes.into_iter().zip(&written) {
-        let mapped = reader.get(name, dtype, &shape.into()).unwrap();
+    assert!(written.finish().unwrap());
+    let mapped = WeightCache::map(Reader::open(&path).unwrap().unwrap());
+    for (name, dtype, shape) in shapes {
+        let expected = tensor(&WeightCache::Off, name, dtype, shape).tensor;
+        let quantize = || panic!("it is in the file");
+        let got = mapped.tensor(name, dtype, shape, &Device::Cpu, quantize);
+        let got = got.unwrap();
         assert_eq!(
-            mapped.tensor.data().unwrap(),
-            tensor.data().unwrap(),
+            got.tensor.data().unwrap(),
+            expected.data().unwrap(),
             "{name}"
         );
-        let mapped = mapped.repack().unwrap();
+        let got = got.repack().unwrap();
         let ids = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
         for rows in [1, 5, 40] {
             let x = matrix(rows, shape.1);
-            let got = x
-                .apply_op1_no_bwd(&mapped)
-                .unwrap()
-                .to_vec2::<f32>()
-                .unwrap();
-            let expected = x
-                .apply_op1_no_bwd(tensor)
-                .unwrap()
-                .to_vec2::<f32>()
-                .unwrap();
-            assert_eq!(got, expected, "{name} {rows}");
+            let product = |tensor: &QTensor| {
+                let product = x.apply_op1_no_bwd(tensor).unwrap();
+                product.to_vec2::<f32>().unwrap()
+            };
+            assert_eq!(product(&got), product(&expected), "{name} {rows}");
         }
-        assert_eq!(
-            mapped.embedding(&ids).unwrap().to_vec2::<f32>().unwrap(),
-            tensor.embedding(&ids).unwrap().to_vec2::<f32>().unwrap()
-        );
+        let looked_up = |tensor: &QTensor| {
+            let rows = tensor.embedding(&ids).unwrap();
+            rows.to_vec2::<f32>().unwrap()
+        };
+        assert_eq!(looked_up(&got), looked_up(&expected));
     }
+}
+
+/// Reads the bytes of `name` out of the file.
+fn read(
+    reader: Reader,
+    name: &str,
+    kind: &str,
+    shape: (usize, usize),
+) -> candle_core::Result<Vec<u8>> {
+    WeightCache::map(reader).matrix(
+        name,
+        kind,
+        shape,
+        |bytes| Ok(bytes.to_vec()),
+        || panic!("it is in the file"),
+        |bytes: &Vec<u8>| bytes,
+    )
 }
 
 #[test]
 fn anything_but_the_requested_weights_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("q.gguf");
+    let path = folder.path().join("q.weights");
     assert!(Reader::open(&path).unwrap().is_none());
-    let mut writer = Writer::create(&path).unwrap();
-    let tensor = QTensor::quantize(&matrix(64, 256), GgmlDType::Q8_0).unwrap();
-    writer.put("a", &tensor).unwrap();
-    writer.finish().unwrap();
-    let reader = Reader::open(&path).unwrap().unwrap();
-    let shape = Shape::from((64, 256));
-    assert!(reader.get("b", GgmlDType::Q8_0, &shape).is_err());
-    assert!(reader.get("a", GgmlDType::Q4K, &shape).is_err());
-    assert!(
-        reader
-            .get("a", GgmlDType::Q8_0, &Shape::from((256, 64)))
-            .is_err()
-    );
-    drop(reader);
+    let data: Vec<u8> = (0..5000u32).map(|i| (i * 31 % 251) as u8).collect();
+    let written = WeightCache::write(Writer::create(&path).unwrap());
+    for (name, data) in [("a", &data), ("b", &data[..100].to_vec())] {
+        let made = written.matrix(
+            name,
+            "int8",
+            (64, 256),
+            |_| unreachable!(),
+            || Ok(data.clone()),
+            |it| it,
+        );
+        assert_eq!(made.unwrap(), *data);
+    }
+    written.finish().unwrap();
+    let open = || Reader::open(&path).unwrap().unwrap();
+    assert_eq!(read(open(), "a", "int8", (64, 256)).unwrap(), data);
+    assert_eq!(read(open(), "b", "int8", (64, 256)).unwrap(), data[..100]);
+    assert!(read(open(), "c", "int8", (64, 256)).is_err());
+    assert!(read(open(), "a", "int4", (64, 256)).is_err());
+    assert!(read(open(), "a", "int8", (256, 64)).is_err());
 
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
     assert!(Reader::open(&path).is_err());
+    let length = bytes.len();
     for (at, is_of_table) in [
-        (0, true),
-        (40, true),
-        (TABLE_BYTES, false),
-        (bytes.len() - 9, false),
+        (0, false),
+        (4999, false),
+        (length - 100, true),
+        (length - 12, true),
+        (length - 1, true),
     ] {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1;
         std::fs::write(&path, flipped).unwrap();
         match Reader::open(&path) {
             Ok(reader) => {
-                let reader = reader.unwrap();
                 assert!(!is_of_table, "byte {at}");
-                assert!(
-                    reader.get("a", GgmlDType::Q8_0, &shape).is_err(),
-                    "byte {at}"
-                );
+                let got = read(reader.unwrap(), "a", "int8", (64, 256));
+                assert!(got.is_err(), "byte {at}");
             }
             Err(_) => assert!(is_of_table, "byte {at}"),
         }
     }
-    for junk in [&b"GGUF"[..], b"", b"not a gguf file at all", &bytes[..1000]] {
+    for junk in [
+        &b"GGUF"[..],
+        b"",
+        b"not a file of ours at all",
+        &bytes[..1000],
+    ] {
         std::fs::write(&path, junk).unwrap();
         assert!(Reader::open(&path).is_err());
     }

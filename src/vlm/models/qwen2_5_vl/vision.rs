@@ -44,6 +44,7 @@ impl Tower for VisionTower {
     type Fields = VisionFields;
 
     const TEXT: TextFamily = TextFamily {
+        system: Some("You are a helpful assistant."),
         biased_qkv: true,
         normed_heads: false,
         sections: Sections::Consecutive,

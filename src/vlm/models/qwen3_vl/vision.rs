@@ -57,6 +57,7 @@ impl Tower for VisionTower {
     type Fields = VisionFields;
 
     const TEXT: TextFamily = TextFamily {
+        system: None,
         biased_qkv: false,
         normed_heads: true,
         sections: Sections::Interleaved,

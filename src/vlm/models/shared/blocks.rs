@@ -5,6 +5,7 @@ use super::vision::Sizes;
 use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::{Ranges, attend_within};
+use crate::vlm::nn::gated::Gated;
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::ops;
 use crate::vlm::nn::rope::Angles;
@@ -99,8 +100,7 @@ enum Mlp {
         activation: Activation,
     },
     Gated {
-        /// Gate and up side by side.
-        gate_up: Linear,
+        gate_up: Gated,
         down: Linear,
     },
 }
@@ -112,9 +112,7 @@ impl Mlp {
                 layers: [first, last],
                 activation,
             } => last.forward_onto(residual, &activation(&first.forward(x)?)?),
-            Self::Gated { gate_up, down } => {
-                down.forward_onto(residual, &ops::swiglu(&gate_up.forward(x)?)?)
-            }
+            Self::Gated { gate_up, down } => down.forward_onto(residual, &gate_up.forward(x)?),
         }
     }
 }
@@ -207,11 +205,11 @@ impl Block {
                     activation,
                 },
                 MlpStyle::Gated => Mlp::Gated {
-                    gate_up: Linear::load_stacked(
+                    gate_up: Gated::load(
                         weights,
                         placement,
-                        &[(part("mlp.gate_proj"), inner), (part("mlp.up_proj"), inner)],
-                        width,
+                        [part("mlp.gate_proj"), part("mlp.up_proj")],
+                        (inner, width),
                         true,
                     )?,
                     down: linear("mlp.down_proj", (width, inner))?,

@@ -68,10 +68,13 @@ pub fn tokens<T: Tower>(
     }
     let (turn_start, turn_end) = (tokenizer.special(TURN_START)?, tokenizer.special(TURN_END)?);
     let newline = tokenizer.encode("\n")?;
-    let mut ids = vec![turn_start];
-    ids.extend(tokenizer.encode(&format!("system\n{}", chat.system))?);
-    ids.push(turn_end);
-    ids.extend(&newline);
+    let mut ids = Vec::new();
+    if let Some(system) = chat.system.as_deref().or(T::TEXT.system) {
+        ids.push(turn_start);
+        ids.extend(tokenizer.encode(&format!("system\n{system}"))?);
+        ids.push(turn_end);
+        ids.extend(&newline);
+    }
     ids.push(turn_start);
     let head = tokenizer.encode("user\n")?;
     let shared_prefix_len;
@@ -113,7 +116,7 @@ mod tests {
                 let counts: Vec<usize> =
                     serde_json::from_value(case["image_tokens"].clone()).unwrap();
                 let chat = Chat {
-                    system: case["system"].as_str().unwrap().to_owned(),
+                    system: Some(case["system"].as_str().unwrap().to_owned()),
                     user: case["user"].as_str().unwrap().to_owned(),
                     images: counts.len(),
                 };
@@ -127,10 +130,29 @@ mod tests {
     }
 
     #[test]
+    fn a_chat_without_a_system_text_begins_as_the_template_says() {
+        for (name, begins) in [
+            ("flat", "system\nYou are a helpful assistant."),
+            ("windowed", "system\nYou are a helpful assistant."),
+            ("deepstack", "user\nmoja"),
+        ] {
+            let (tokenizer, architecture) = open(&folder(name)).unwrap();
+            let chat = Chat {
+                system: None,
+                user: "moja".into(),
+                images: 0,
+            };
+            let tokens = architecture.chat_tokens(&tokenizer, &chat, &[]).unwrap();
+            let text = tokenizer.encode(begins).unwrap();
+            assert_eq!(tokens.ids[1..=text.len()], text, "{name}");
+        }
+    }
+
+    #[test]
     fn the_shared_prefix_does_not_depend_on_the_question() {
         let (tokenizer, architecture) = open(&folder("flat")).unwrap();
         let chat = |user: &str, images| Chat {
-            system: "You label small icons.".into(),
+            system: Some("You label small icons.".into()),
             user: user.into(),
             images,
         };

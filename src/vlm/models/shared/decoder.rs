@@ -9,6 +9,7 @@ use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::attend;
 use crate::vlm::nn::batch::Batch;
+use crate::vlm::nn::gated::Gated;
 use crate::vlm::nn::linear::{Linear, Placement, Quantization};
 use crate::vlm::nn::ops;
 use crate::vlm::nn::rope::Position;
@@ -25,8 +26,7 @@ struct Layer {
     /// The weights of the norms of each head's queries and keys, `(heads + kv_heads, head_dim)`.
     head_norms: Option<Tensor>,
     o_proj: Linear,
-    /// Gate and up side by side.
-    gate_up: Linear,
+    gate_up: Gated,
     down: Linear,
 }
 
@@ -100,11 +100,11 @@ impl Layer {
                 (hidden, q_dim),
                 config.output_bias,
             )?,
-            gate_up: Linear::load_stacked(
+            gate_up: Gated::load(
                 weights,
                 placement,
-                &[(part("mlp.gate_proj"), inner), (part("mlp.up_proj"), inner)],
-                hidden,
+                [part("mlp.gate_proj"), part("mlp.up_proj")],
+                (inner, hidden),
                 false,
             )?,
             down: Linear::load(
@@ -210,7 +210,7 @@ impl TextModel {
             let attended = attend(&qkv, index, &angles, batch)?;
             x = layer.o_proj.forward_onto(&x, &attended)?;
             let normed = ops::rms_norm(&x, &layer.post_attention_norm, self.eps)?;
-            let inner = ops::swiglu(&layer.gate_up.forward(&normed)?)?;
+            let inner = layer.gate_up.forward(&normed)?;
             x = layer.down.forward_onto(&x, &inner)?;
             if let Some(additions) = additions {
                 x = additions.after(index, x)?;
@@ -231,10 +231,9 @@ impl TextModel {
 
     /// Bytes of the weights that one step reads.
     pub fn bytes(&self) -> usize {
-        let layers = self
-            .layers
-            .iter()
-            .flat_map(|l| [&l.qkv, &l.o_proj, &l.gate_up, &l.down]);
-        layers.chain([self.head()]).map(Linear::bytes).sum()
+        let layers = self.layers.iter();
+        let plain = layers.clone().flat_map(|l| [&l.qkv, &l.o_proj, &l.down]);
+        let plain = plain.chain([self.head()]).map(Linear::bytes).sum::<usize>();
+        plain + layers.map(|l| l.gate_up.bytes()).sum::<usize>()
     }
 }

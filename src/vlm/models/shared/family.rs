@@ -41,6 +41,8 @@ pub trait TowerFields: DeserializeOwned + Debug + Clone + Send + Sync {
 /// What all language models of a family have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct TextFamily {
+    /// What its chat template says where a chat has no system text; `None` for no such turn.
+    pub system: Option<&'static str>,
     /// Whether queries, keys and values always have biases. Otherwise `attention_bias` says
     /// whether they and the output have.
     pub biased_qkv: bool,

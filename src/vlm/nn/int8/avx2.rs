@@ -3,7 +3,8 @@
 
 #![allow(unsafe_code, reason = "vector instructions")]
 
-use super::layout::{PANEL, PanelBlock, STEP, TILE, TileBlock};
+use super::kernel::Fetch;
+use super::layout::{PANEL, Panel, PanelBlock, STEP, TILE, TileBlock};
 use super::output::Part;
 use std::arch::x86_64::*;
 
@@ -11,18 +12,17 @@ use std::arch::x86_64::*;
 const HALF: usize = 16;
 const GROUP: usize = 3;
 
-/// Multiplies a panel with the first `used` rows of a tile.
+/// The product with AVX2, FMA and F16C.
 ///
 /// # Safety
-/// The processor has AVX2, FMA and F16C. The tile has as many blocks as the panel. The part's
-/// output, bias and residual hold what `part` says, `used` tokens from its first on, and nobody else
-/// touches that part of the output meanwhile.
+/// As for [`Product`](super::kernel::Product).
 #[target_feature(enable = "avx2,fma,f16c")]
 #[allow(clippy::needless_range_loop)]
 pub unsafe fn multiply<const STEPS: usize>(
     panel: &[PanelBlock<STEPS>],
     tile: &[TileBlock<STEPS>],
     used: usize,
+    _: Fetch,
     part: &Part,
 ) {
     let mut sums = [[0f32; PANEL]; TILE];
@@ -49,17 +49,8 @@ pub unsafe fn multiply<const STEPS: usize>(
             token += GROUP;
         }
     }
-    let rows = PANEL.min(part.width - part.row);
-    for token in 0..used {
-        let at = (part.token + token) * part.width + part.row;
-        for lane in 0..rows {
-            let mut sum = sums[token][lane];
-            sum += part.bias.map_or(0.0, |bias| bias[part.row + lane]);
-            sum += part.residual.map_or(0.0, |residual| residual[at + lane]);
-            // SAFETY: the caller promises that this part is there and ours alone.
-            unsafe { part.out.at(at + lane).write(sum) };
-        }
-    }
+    // SAFETY: promised by the caller.
+    unsafe { part.write(&sums[..used]) };
 }
 
 /// Adds the products of a block for `ROWS` tokens from `first` on.
@@ -110,7 +101,10 @@ unsafe fn accumulate<const STEPS: usize, const ROWS: usize>(
                     // The halves of each row meet, in the order 0 1 4 5 2 3 6 7.
                     let met = _mm256_hadd_epi32(both[0], both[1]);
                     let met = _mm256_permute4x64_epi64::<0b11_01_10_00>(met);
-                    let met = _mm256_add_epi32(met, _mm256_set1_epi32(values.shifts[token]));
+                    let met = _mm256_add_epi32(
+                        met,
+                        _mm256_set1_epi32(-PanelBlock::<STEPS>::ADDED * values.totals[token]),
+                    );
                     let scale = _mm256_mul_ps(scales, _mm256_set1_ps(values.scales[token]));
                     let at = sums[token].as_mut_ptr().add(lane);
                     let sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(met), scale, _mm256_loadu_ps(at));

@@ -1,6 +1,16 @@
-//! The output of a product, which many threads write at once.
+//! The output of a product, which many threads write at once, and what becomes of a panel's sums.
 
-#![allow(unsafe_code, reason = "threads that write to parts of one output")]
+#![allow(
+    unsafe_code,
+    clippy::needless_range_loop,
+    reason = "threads that write to parts of one output, and loops for vector instructions"
+)]
+
+use super::layout::PANEL;
+use crate::vlm::nn::ops::silu;
+
+/// Half of a panel's rows.
+const HALF: usize = PANEL / 2;
 
 /// The output that the panels' threads write to, each to a part of its own.
 pub struct Output(*mut f32);
@@ -16,21 +26,85 @@ impl Output {
     }
 
     /// Where a number goes.
-    pub fn at(&self, index: usize) -> *mut f32 {
+    #[inline(always)]
+    fn at(&self, index: usize) -> *mut f32 {
         self.0.wrapping_add(index)
     }
 }
 
-/// The part of the output for the products of a panel with a tile, and what is added to them.
+/// What becomes of the sums.
+#[derive(Debug, Clone, Copy)]
+pub enum Finish<'a> {
+    /// `bias`, `(width)`, and `residual`, `(tokens, width)`, are added.
+    Add {
+        bias: Option<&'a [f32]>,
+        residual: Option<&'a [f32]>,
+    },
+    /// The first half of a panel's rows are gates of the second half: `silu(gate) * row`.
+    Gate,
+}
+
+impl Finish<'_> {
+    /// Outputs of so many rows of a matrix.
+    #[inline(always)]
+    pub fn width(self, rows: usize) -> usize {
+        match self {
+            Self::Add { .. } => rows,
+            Self::Gate => rows / 2,
+        }
+    }
+}
+
+/// The part of the output for the products of a panel with a tile.
 pub struct Part<'a> {
     /// `(tokens, width)`.
     pub out: &'a Output,
-    /// The first token and the first row of the matrix.
-    pub token: usize,
-    pub row: usize,
     pub width: usize,
-    /// `(width)`.
-    pub bias: Option<&'a [f32]>,
-    /// `(tokens, width)`.
-    pub residual: Option<&'a [f32]>,
+    /// The first token, and the first column of the panel.
+    pub token: usize,
+    pub column: usize,
+    pub finish: Finish<'a>,
+}
+
+impl Part<'_> {
+    /// Writes what becomes of the sums of some tokens, from the first one on.
+    ///
+    /// # Safety
+    /// The output, bias and residual are as large as said above, and nobody else touches this part
+    /// of the output.
+    #[inline(always)]
+    pub unsafe fn write(&self, sums: &[[f32; PANEL]]) {
+        let columns = self.finish.width(PANEL).min(self.width - self.column);
+        for token in 0..sums.len() {
+            let at = (self.token + token) * self.width + self.column;
+            let mut row = sums[token];
+            match self.finish {
+                Finish::Gate => {
+                    for i in 0..HALF {
+                        row[i] = silu::<true>(row[i]) * row[HALF + i];
+                    }
+                }
+                Finish::Add { bias, residual } => {
+                    if let Some(bias) = bias {
+                        let bias = &bias[self.column..][..columns];
+                        for i in 0..columns {
+                            row[i] += bias[i];
+                        }
+                    }
+                    if let Some(residual) = residual {
+                        let residual = &residual[at..][..columns];
+                        for i in 0..columns {
+                            row[i] += residual[i];
+                        }
+                    }
+                }
+            }
+            // SAFETY: promised by the caller; the row has at least as many numbers.
+            unsafe {
+                self.out
+                    .at(at)
+                    .copy_from_nonoverlapping(row.as_ptr(), columns)
+            };
+        }
+    }
 }

@@ -5,10 +5,14 @@
 
 use candle_core::Result;
 use memmap2::MmapMut;
+use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-/// A type that any bytes are a value of, without a destructor.
+/// Bytes that a thread copies at a time.
+const PART: usize = 1 << 20;
+
+/// A type that any bytes are a value of, without gaps and without a destructor.
 ///
 /// # Safety
 /// That is what an implementation promises.
@@ -36,6 +40,21 @@ impl<T: Plain> Pages<T> {
             len,
             of: PhantomData,
         })
+    }
+
+    /// A copy of the bytes of another.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if !bytes.len().is_multiple_of(size_of::<T>()) {
+            candle_core::bail!("{} bytes do not end with a block", bytes.len())
+        }
+        let mut pages = Self::new(bytes.len() / size_of::<T>())?;
+        let parts = pages.map.par_chunks_mut(PART).zip(bytes.par_chunks(PART));
+        parts.for_each(|(to, from)| to[..from.len()].copy_from_slice(from));
+        Ok(pages)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.map[..self.len * size_of::<T>()]
     }
 }
 

@@ -1,14 +1,31 @@
 //! Attention of a step, and within ranges of rows: over plain slices on the CPU, with candle's
 //! operations elsewhere. Every sequence attends to its shared prefix and to its own keys.
 
+mod kernel_bf16;
+mod kernel_f32;
+mod number;
+mod slices;
+mod tensors;
+
+use super::Backend;
 use super::batch::Batch;
 use super::linear::Placement;
 use super::ops::with_slice;
 use super::padding::RangePadding;
 use super::rope::Angles;
-use super::{Backend, attention_cpu, attention_tensors};
-use candle_core::{Result, Tensor};
+use super::stored::multiplies_bf16;
+use candle_core::{DType, Result, Tensor};
+use half::bf16;
 use std::ops::Range;
+
+/// The type of keys and values. Beside rounded weights, bf16 is exact enough.
+pub fn cached_dtype(placement: &Placement) -> DType {
+    let rounded = placement.quantization.is_some() && placement.backend == Backend::Slices;
+    match rounded && multiplies_bf16() {
+        true => DType::BF16,
+        false => placement.activations(),
+    }
+}
 
 /// Causal attention of a step. A row of `qkv`, `(tokens, (heads + 2 kv_heads) * head_dim)`, holds
 /// a token's queries, keys and values. Keys and values are appended to the caches of the
@@ -16,10 +33,12 @@ use std::ops::Range;
 pub fn attend(qkv: &Tensor, layer: usize, angles: &Angles, batch: &mut Batch) -> Result<Tensor> {
     let spec = batch.spec;
     match &batch.padding {
-        Some(padding) => attention_tensors::attend(qkv, layer, spec, angles, padding),
+        Some(padding) => tensors::attend(qkv, layer, spec, angles, padding),
         None => {
-            let out = with_slice(qkv, |qkv| {
-                attention_cpu::attend(qkv, layer, spec.shape, angles, &mut batch.spans)
+            let (shape, spans) = (spec.shape, &mut batch.spans);
+            let out = with_slice(qkv, |qkv| match spec.dtype {
+                DType::BF16 => slices::attend::<bf16>(qkv, layer, shape, angles, spans),
+                _ => slices::attend::<f32>(qkv, layer, shape, angles, spans),
             })?;
             let width = spec.shape.heads * spec.shape.head_dim;
             Tensor::from_vec(out, (qkv.dim(0)?, width), qkv.device())
@@ -57,15 +76,13 @@ impl Ranges {
 pub fn attend_within(qkv: &Tensor, angles: &Angles, ranges: &Ranges) -> Result<Tensor> {
     let heads = ranges.heads;
     match &ranges.padding {
-        Some(padding) => attention_tensors::attend_within(qkv, heads, angles, padding),
+        Some(padding) => tensors::attend_within(qkv, heads, angles, padding),
         None => {
             let (rows, width) = qkv.dims2()?;
             let dim = width / 3;
             let out = with_slice(qkv, |qkv| {
                 let ranges = &ranges.ranges;
-                Ok(attention_cpu::attend_within(
-                    qkv, heads, dim, angles, ranges,
-                ))
+                Ok(slices::attend_within(qkv, heads, dim, angles, ranges))
             })?;
             Tensor::from_vec(out, (rows, dim), qkv.device())
         }
@@ -81,7 +98,7 @@ mod tests {
     use crate::vlm::nn::launches;
     use crate::vlm::nn::pool::Pool;
     use crate::vlm::nn::rope::frequencies;
-    use candle_core::{DType, Device};
+    use candle_core::Device;
     use std::sync::Arc;
 
     const SHAPE: HeadShape = HeadShape {
@@ -148,8 +165,13 @@ mod tests {
                 }
             })
             .collect();
-        let qkv = qkv.to_dtype(spec.dtype).unwrap();
-        let angles = angles(0..rows, SHAPE.head_dim, spec.dtype);
+        // Activations over slices are f32 whatever is stored.
+        let dtype = match spec.backend {
+            Backend::Slices => DType::F32,
+            Backend::Tensors => spec.dtype,
+        };
+        let qkv = qkv.to_dtype(dtype).unwrap();
+        let angles = angles(0..rows, SHAPE.head_dim, dtype);
         let mut batch = Batch::new(spec, spans).unwrap();
         let out = attend(&qkv, 0, &angles, &mut batch).unwrap();
         for (sequence, count) in sequences {
@@ -211,10 +233,18 @@ mod tests {
             outs
         };
         let plain = run(Backend::Slices, DType::F32);
-        for (dtype, most) in [(DType::F32, 1e-5), (DType::BF16, 2e-2), (DType::F16, 3e-3)] {
-            for (i, (plain, other)) in plain.iter().zip(&run(Backend::Tensors, dtype)).enumerate() {
+        for (backend, dtype, most) in [
+            (Backend::Slices, DType::BF16, 2e-2),
+            (Backend::Tensors, DType::F32, 1e-5),
+            (Backend::Tensors, DType::BF16, 2e-2),
+            (Backend::Tensors, DType::F16, 3e-3),
+        ] {
+            for (i, (plain, other)) in plain.iter().zip(&run(backend, dtype)).enumerate() {
                 let distance = distance(plain, other);
-                assert!(distance < most, "{dtype:?} step {i}: {distance}");
+                assert!(
+                    distance < most,
+                    "{backend:?} {dtype:?} step {i}: {distance}"
+                );
             }
         }
     }

@@ -2,16 +2,16 @@
 //! layer takes the same number of launches: rows are padded to tiles, a shared prefix is scored by
 //! one product for all of them, and so are the own keys of each.
 
-use super::kv_layout::{CacheSpec, HeadShape};
-use super::launches::launch;
-use super::ops::repeated_shapes;
-use super::padding::{Padding, RangePadding};
-use super::pool::score_dtype;
-use super::rope::Angles;
+use crate::vlm::nn::kv_layout::{CacheSpec, HeadShape};
+use crate::vlm::nn::launches::launch;
+use crate::vlm::nn::ops::repeated_shapes;
+use crate::vlm::nn::padding::{Padding, RangePadding};
+use crate::vlm::nn::pool::score_dtype;
+use crate::vlm::nn::rope::Angles;
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
-/// Causal attention of a step; see [`super::attention::attend`].
+/// Causal attention of a step; see [`super::attend`].
 pub(super) fn attend(
     qkv: &Tensor,
     layer: usize,
@@ -121,7 +121,7 @@ fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
     }
 }
 
-/// Full attention within ranges of rows; see [`super::attention::attend_within`].
+/// Full attention within ranges of rows; see [`super::attend_within`].
 pub(super) fn attend_within(
     qkv: &Tensor,
     heads: usize,

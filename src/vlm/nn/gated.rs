@@ -1,0 +1,70 @@
+//! Gated layers: what one gives is let through by another of the same input.
+
+use super::int8::{Bits, Int8Matrix, can_gate, gated_row};
+use super::linear::{Linear, Placement};
+use super::ops;
+use crate::vlm::checkpoint::weights::Weights;
+use candle_core::{Result, Tensor};
+use std::sync::Arc;
+
+/// `silu(x G^T + g) * (x U^T + u)`, with `G` and `U` of `(out, in)`.
+#[derive(Debug, Clone)]
+pub enum Gated {
+    /// One product writes what is let through.
+    Int8(Arc<Int8Matrix>),
+    /// Both side by side.
+    Stacked(Linear),
+}
+
+impl Gated {
+    /// Loads the layers `gate` and `up`, each `(rows, columns)`, with their biases where `bias` says
+    /// so.
+    pub fn load(
+        weights: &Weights,
+        placement: &Placement,
+        [gate, up]: [String; 2],
+        (rows, columns): (usize, usize),
+        bias: bool,
+    ) -> Result<Self> {
+        let dtype = placement.quantization.and_then(|it| it.for_width(columns));
+        let bits = dtype
+            .and_then(Bits::of)
+            .filter(|_| placement.device.is_cpu() && !bias && can_gate(rows));
+        let parts = [(gate, rows), (up, rows)];
+        let Some(bits) = bits else {
+            let both = Linear::load_stacked(weights, placement, &parts, columns, bias)?;
+            return Ok(Self::Stacked(both));
+        };
+        let shape = (2 * rows, columns);
+        let matrix = placement.cache.matrix(
+            &format!("{}*{}", parts[0].0, parts[1].0),
+            bits.name(),
+            shape,
+            |bytes| Int8Matrix::from_bytes(shape, bits, bytes),
+            || {
+                weights.with_rows(&parts, columns, |read| {
+                    let read = |row: usize, out: &mut [f32]| read(gated_row(row, rows), out);
+                    Int8Matrix::pack(shape, bits, &read)
+                })
+            },
+            Int8Matrix::as_bytes,
+        )?;
+        Ok(Self::Int8(Arc::new(matrix)))
+    }
+
+    /// `(tokens, in)` to `(tokens, out)`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Int8(matrix) => matrix.forward_gated(x),
+            Self::Stacked(both) => ops::swiglu(&both.forward(x)?),
+        }
+    }
+
+    /// Bytes of the weights, which is what one step reads.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Int8(matrix) => matrix.as_bytes().len(),
+            Self::Stacked(both) => both.bytes(),
+        }
+    }
+}

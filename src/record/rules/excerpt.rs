@@ -6,8 +6,6 @@ use std::borrow::Cow;
 
 /// Times what a record may hold.
 const TIMES: usize = 4;
-/// Letters of a name: more than any label may have.
-const MOST_OF_NAME: usize = 1000 * TIMES;
 
 /// The labels with what lies behind that left out.
 pub(super) fn excerpt(labels: &Labels) -> Cow<'_, Labels> {
@@ -32,13 +30,13 @@ pub(in crate::record) fn is_readable(labels: &Labels) -> bool {
     })
 }
 
-/// The same of an item's name.
+/// Whether they read all of an item's name: as much as of a label.
 pub(in crate::record) fn is_readable_name(name: &str) -> bool {
     beginning_of_name(name).len() == name.len()
 }
 
 pub(super) fn beginning_of_name(name: &str) -> &str {
-    beginning(name, MOST_OF_NAME)
+    beginning(name, most_chars(Field::LabelKo))
 }
 
 fn most_values(field: Field) -> usize {

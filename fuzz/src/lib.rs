@@ -183,7 +183,7 @@ pub fn labels(input: &[u8]) {
 }
 
 /// The bytes of a field that is far longer than a record may have it.
-const LONG: usize = 100_000;
+const LONG: usize = 60_000;
 
 fn repeated(text: &str) -> impl Iterator<Item = String> {
     let times = LONG / text.len().max(1);

@@ -236,6 +236,18 @@ impl Coordinator {
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Search(text) => self.search.ask(journal, text)?,
             Command::Audit => commands::audit(journal)?,
+            Command::DrawAudit(size) => commands::draw_audit(journal, *size)?,
+            Command::Judge {
+                seed,
+                group,
+                version,
+                verdict,
+            } => {
+                let judge =
+                    |journal: &mut Journal| journal.judge(*seed, *group, *version, *verdict);
+                journal.with(judge)?;
+                Effects::default()
+            }
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),

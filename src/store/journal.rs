@@ -4,7 +4,7 @@
 //! it: the open [`Database`], the current [`SourceReading`], the [`History`] of steps.
 
 use super::answers::{self, Added, Merged};
-use super::audit::{self, DrawnRecord};
+use super::audit;
 use super::checks;
 use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
@@ -28,8 +28,8 @@ use crate::outdir;
 use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Appearance, Approved, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind, GroupDetail,
-    GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
+    Appearance, Approved, Attempt, AuditEstimate, Change, DrawnRecord, Estimator, Failure, FixKind,
+    GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
     RetrievalSummary, Retrieved, Verdict, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};

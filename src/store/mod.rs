@@ -20,7 +20,6 @@ mod source_reading;
 mod tables;
 
 pub use answers::{Added, Basis, Merged};
-pub use audit::DrawnRecord;
 pub use contents::{Committed, DisplacedEdit, FailedItem};
 pub use database::lock::{Lock, check_free};
 pub use database::{Misplaced, rescue_text, try_folder};

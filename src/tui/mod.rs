@@ -23,12 +23,14 @@ mod testing;
 mod tests;
 pub mod theme;
 mod widgets;
+mod workstation;
 
 pub use keymap::Keymap;
 pub use prepared::Prepared;
 pub use session::Settings;
-pub use terminal::{Decoder, Exit, Input, Replies, run};
+pub use terminal::{Decoder, Exit, Input, Replies};
 pub use theme::BUILT_IN_THEMES;
+pub use workstation::run;
 
 use crate::error::Result;
 

@@ -3,7 +3,9 @@
 use crate::commands::write_out;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::file;
-use crate::record::{ImageLocation, Labels, Record, Vote, VoteTally, first_is_a, pairs, turn};
+use crate::record::{
+    GroupId, ImageLocation, Labels, Record, Vote, VoteTally, first_is_a, pairs, turn,
+};
 use crate::settings::{BlindOptions, CompareOptions};
 use crate::text::{for_line, hex, utc};
 use crate::tui::Exit;
@@ -146,6 +148,7 @@ fn differing(found: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]
             b: text_hash(text_b),
             first_is_a,
             card: Card {
+                group: GroupId(number as i64),
                 picture: a.picture.clone().or_else(|| b.picture.clone()),
                 name: a.record.item_name.clone(),
                 about: None,

@@ -324,10 +324,7 @@ impl Coordinator {
                 }
                 let waiting = ingested.waiting;
                 self.take_turns(|families, turns| families.add(waiting, turns))?;
-                let mut changed = ingested.changed;
                 let imageless = ingested.imageless;
-                let failed = imageless.iter().filter(|imageless| imageless.is_new);
-                changed.extend(failed.map(|imageless| imageless.group));
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
                 for (group, is_committed) in ingested.answered {
                     let journal = &mut self.journal;
@@ -338,9 +335,8 @@ impl Coordinator {
                             requests.into_iter().for_each(|r| self.queue.add_later(r));
                         }
                     }
-                    changed.extend((!is_committed).then_some(group));
                 }
-                effects.changed = changed;
+                effects.changed = ingested.changed;
                 Ok(effects)
             }
             SourceEvent::End {

@@ -42,7 +42,8 @@ pub struct Ingest {
 #[derive(Debug, Default)]
 pub struct Ingested {
     pub warnings: Vec<Said>,
-    /// They are new, or the source says something else of them than before.
+    /// They are new, the source says something else of them than before, or something is done
+    /// about them now.
     pub changed: Vec<GroupId>,
     /// They wait for their first answer.
     pub waiting: Vec<GroupId>,
@@ -174,16 +175,21 @@ impl Ingest {
         }
         if has_answer {
             let is_committed = known.is_some_and(|known| known.is_committed);
+            ingested.changed.extend((!is_committed).then_some(group));
             ingested.answered.push((group, is_committed));
             return;
         }
         match failure.filter(|_| self.with_image) {
-            Some(failure) => ingested.imageless.push(Imageless {
-                group,
-                item,
-                failure,
-                is_new: state != Some(GroupState::Failed),
-            }),
+            Some(failure) => {
+                let is_new = state != Some(GroupState::Failed);
+                ingested.changed.extend(is_new.then_some(group));
+                ingested.imageless.push(Imageless {
+                    group,
+                    item,
+                    failure,
+                    is_new,
+                });
+            }
             None => ingested.waiting.push(group),
         }
     }

@@ -63,7 +63,10 @@ impl<'a> Names<'a> {
 
     /// A name that no label can hold is looked for in none.
     fn differ(self) -> bool {
-        if ![self.made_under, self.now].into_iter().all(is_readable_name) {
+        if ![self.made_under, self.now]
+            .into_iter()
+            .all(is_readable_name)
+        {
             return false;
         }
         let made_under = clean_text(self.made_under);

@@ -436,7 +436,14 @@ unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, name: *const c_char, sync:
     let Some(path) = (unsafe { path_of(name) }) else {
         return ffi::SQLITE_IOERR_DELETE;
     };
-    operate(&path, || What::Delete { is_synced: sync != 0 }, 0, delete)
+    operate(
+        &path,
+        || What::Delete {
+            is_synced: sync != 0,
+        },
+        0,
+        delete,
+    )
 }
 
 /// Once a process.

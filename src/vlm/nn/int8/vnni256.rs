@@ -86,8 +86,11 @@ macro_rules! product {
                             (_mm256_load_si256(at), _mm256_load_si256(at.add(1)))
                         };
                         for row in 0..ROWS {
-                            let four = values.values[step][first + row];
-                            let four = i32::from_ne_bytes(four.map(|value| value as u8));
+                            // SAFETY: the token is one of the tile, whose fours are four bytes.
+                            let four = unsafe {
+                                let fours = values.values[step].as_ptr().cast::<i32>();
+                                fours.add(first + row).read()
+                            };
                             let four = _mm256_set1_epi32(four);
                             whole[row][0] = $multiply_add(whole[row][0], low, four);
                             whole[row][1] = $multiply_add(whole[row][1], high, four);

@@ -18,7 +18,7 @@ pub const DEFAULT_RETRIEVER: &str = "google/siglip-base-patch16-256-multilingual
 /// Which retriever, from where, and how it runs.
 #[derive(Debug, Args)]
 pub struct RetrieverArgs {
-    /// SigLIP that search compares images with texts by: Hugging Face id or checkpoint folder
+    /// SigLIP or CLIP that search compares images with texts by: Hugging Face id or checkpoint folder
     /// [default: google/siglip-base-patch16-256-multilingual]
     #[arg(
         long,
@@ -84,7 +84,7 @@ impl RetrieverArgs {
 }
 
 /// One object with --json: `images` and `texts`, each a list of vectors of length one in the order
-/// given, `logit_scale` and `logit_bias` as they are stored.
+/// given, `logit_scale` and `logit_bias` as they are stored, null where there is none.
 #[derive(Debug, Args)]
 pub struct EmbedArgs {
     /// An image; may be given more than once

@@ -1,11 +1,10 @@
 //! The files of a retriever, found, checked and with its adapter merged, before a tower is loaded.
 
 use super::adapter::Adapter;
-use super::config::{self, Config};
+use super::architecture::{Architecture, TextTower, VisionTower};
+use super::models;
 use super::pixels::Pixels;
-use super::text::TextTower;
 use super::tokens::TextTokens;
-use super::vision::{VisionTower, tensor_name};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::settings::RetrieverOptions;
 use crate::text::hex;
@@ -31,7 +30,8 @@ const VERSION: u8 = 1;
 pub struct Checkpoint {
     files: CheckpointFiles,
     adapter: Option<Adapter>,
-    config: Config,
+    architecture: Box<dyn Architecture>,
+    tensors: Vec<(String, Vec<usize>)>,
     weights: Weights,
     placement: Placement,
 }
@@ -48,33 +48,32 @@ impl Checkpoint {
                 ErrorKind::Usage,
                 "the demo model writes labels; it is no retriever",
             )
-            .with_hint("give a SigLIP with --retriever: a Hugging Face id or a folder"));
+            .with_hint(models::USE));
         }
         let adapter = options.adapter.as_deref().map(Adapter::open).transpose()?;
         let (load, _) = device::load_options(&options.model)?;
         let report = on_opening.clone();
         let on_download: OnDownload = Arc::new(move |download| report(Opening::Download(download)));
         let gate = Gate {
-            config: &config::refusals,
-            sizes: &|files| Config::open(files).map(drop),
+            config: &models::refusals,
+            sizes: &|files| models::open(files).map(drop),
         };
         let files = checkpoint::find(&options.model, &gate, on_download)?;
-        let config = Config::open(&files)?;
-        let mut weights = Weights::open(&files.weights, None, tensor_name)?;
+        let architecture = models::open(&files)?;
+        let mut weights = Weights::open(&files.weights, None, |stored| {
+            architecture.tensor_name(stored)
+        })?;
         let mut expected = TensorList::default();
-        VisionTower::tensors(&config.vision_config, &mut expected);
-        TextTower::tensors(&config.text_config, &mut expected);
-        expected.add("logit_scale", &[1]);
-        expected.add("logit_bias", &[1]);
-        let TensorList(expected) = expected;
+        architecture.tensors(&mut expected);
+        let TensorList(tensors) = expected;
         // Older versions of transformers stored the numbers 0, 1, 2, ...
-        weights.check(&expected, |name| name.ends_with(".position_ids"))?;
+        weights.check(&tensors, |name| name.ends_with(".position_ids"))?;
         if let Some(adapter) = &adapter {
-            let linear: BTreeMap<String, (usize, usize)> = expected
+            // Those that rows are only looked up in can take none.
+            let matrices = tensors
                 .iter()
-                .filter(|(name, _)| {
-                    name.contains("_proj.") || name.contains(".fc") || name.contains(".head.")
-                })
+                .filter(|(name, _)| name.ends_with(".weight") && !name.contains("embedding"));
+            let linear: BTreeMap<String, (usize, usize)> = matrices
                 .filter_map(|(name, shape)| match shape[..] {
                     [rows, columns] => Some((name.clone(), (rows, columns))),
                     _ => None,
@@ -85,7 +84,8 @@ impl Checkpoint {
         Ok(Self {
             files,
             adapter,
-            config,
+            architecture,
+            tensors,
             weights,
             placement: Placement {
                 device: load.device,
@@ -110,7 +110,9 @@ impl Checkpoint {
         hash.update(numbers);
         let files = &self.files;
         let tokenizer = match &files.tokenizer {
-            TokenizerFiles::Whole(file) | TokenizerFiles::Sentencepiece(file) => vec![file],
+            TokenizerFiles::Whole(file)
+            | TokenizerFiles::Sentencepiece(file)
+            | TokenizerFiles::WordPieces(file) => vec![file],
             TokenizerFiles::Parts { vocab, merges } => vec![vocab, merges],
         };
         let all = [&files.config, &files.preprocessor_config]
@@ -128,56 +130,60 @@ impl Checkpoint {
         Ok(hex(&hash.finalize()))
     }
 
+    /// Rows of all inputs that are worth being computed together. A dense product lays its weights
+    /// out anew each time; those of the int8 kernel lie as it needs them, and few rows stay near the
+    /// processor.
+    pub fn rows(&self) -> usize {
+        match self.placement.quantization {
+            Some(_) => 512,
+            None => 2048,
+        }
+    }
+
     /// Where it computes, for example `cpu`.
     pub fn device(&self) -> String {
         device::describe(&self.placement.device)
     }
 
-    /// `logit_scale` and `logit_bias` as they are stored.
-    pub fn logits(&self) -> Result<(f32, f32)> {
-        let number = |name: &str| -> Result<f32> {
+    /// `logit_scale` as it is stored, and `logit_bias` where there is one.
+    pub fn logits(&self) -> Result<(f32, Option<f32>)> {
+        let number = |name: &str| -> Result<Option<f32>> {
+            let Some((_, shape)) = self.tensors.iter().find(|(it, _)| it == name) else {
+                return Ok(None);
+            };
             let read = || {
-                self.weights
-                    .stored(name, &[1])?
-                    .to_dtype(DType::F32)?
-                    .to_vec1::<f32>()
+                let stored = self.weights.stored(name, shape)?.to_dtype(DType::F32)?;
+                stored.flatten_all()?.to_vec1::<f32>()
             };
             let numbers = read().context(ErrorKind::Model, format!("cannot read {name}"))?;
-            Ok(numbers.first().copied().unwrap_or_default())
+            Ok(numbers.first().copied())
         };
-        Ok((number("logit_scale")?, number("logit_bias")?))
+        let scale = number("logit_scale")?;
+        Ok((scale.unwrap_or_default(), number("logit_bias")?))
     }
 
     /// Loads what pictures go through.
-    pub fn pictures(&self, on_opening: &OnOpening) -> Result<(Pixels, VisionTower)> {
-        let pixels = Pixels::open(&self.files, &self.config.vision_config)?;
-        let layers = self.config.vision_config.num_hidden_layers;
-        let mut loaded = counter(LoadStage::Vision, layers, on_opening);
-        let config = &self.config.vision_config;
-        let tower = VisionTower::load(&self.weights, &self.placement, config, &mut loaded);
+    pub fn pictures(&self, on_opening: &OnOpening) -> Result<(Pixels, Box<dyn VisionTower>)> {
+        let pixels = Pixels::open(&self.files, &self.architecture.pixels())?;
+        let mut loaded = |part| on_opening(Opening::Load(LoadStage::Vision, part));
+        let tower = self
+            .architecture
+            .vision(&self.weights, &self.placement, &mut loaded);
         Ok((pixels, tower.context(ErrorKind::Model, LOADING)?))
     }
 
     /// Loads what texts go through.
-    pub fn texts(&self, on_opening: &OnOpening) -> Result<(TextTokens, TextTower)> {
-        let config = &self.config.text_config;
-        let length = config.max_position_embeddings;
-        let tokens = TextTokens::load(&self.files, length, config.vocab_size)?;
-        let mut loaded = counter(LoadStage::Text, config.num_hidden_layers, on_opening);
-        let tower = TextTower::load(&self.weights, &self.placement, config, &mut loaded);
+    pub fn texts(&self, on_opening: &OnOpening) -> Result<(TextTokens, Box<dyn TextTower>)> {
+        let tokens = TextTokens::load(&self.files, &self.architecture.tokens(&self.files)?)?;
+        let mut loaded = |part| on_opening(Opening::Load(LoadStage::Text, part));
+        let tower = self
+            .architecture
+            .text(&self.weights, &self.placement, &mut loaded);
         Ok((tokens, tower.context(ErrorKind::Model, LOADING)?))
     }
 }
 
 const LOADING: &str = "cannot load the weights of the retriever";
-
-fn counter(stage: LoadStage, layers: usize, on_opening: &OnOpening) -> impl FnMut() {
-    let mut done = 0;
-    move || {
-        done += 1;
-        on_opening(Opening::Load(stage, done as f32 / layers as f32));
-    }
-}
 
 /// The whole content of a file, however large.
 fn update(hash: &mut Sha256, file: &CheckpointFile) -> Result<()> {

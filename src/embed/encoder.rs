@@ -1,14 +1,95 @@
-//! The layers that both towers are stacks of: attention of all rows of an input to each other, and
-//! two matrices.
+//! The layers that all towers are stacks of: attention among the rows of an input, and two matrices.
 
-use super::config::{Activation, EncoderConfig};
+use super::architecture::Loaded;
+use crate::error::Result as Checked;
+use crate::vlm::checkpoint::config::{check_sizes, invalid};
 use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
-use crate::vlm::nn::attention::{Ranges, attend_within};
+use crate::vlm::nn::attention::{Ranges, attend, attend_within};
+use crate::vlm::nn::batch::Batch;
+use crate::vlm::nn::kv_cache::{Sequence, Span};
+use crate::vlm::nn::kv_layout::{CacheSpec, HeadShape};
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::ops;
+use crate::vlm::nn::pool::Pool;
 use crate::vlm::nn::rope::Angles;
 use candle_core::{Result, Tensor};
+use serde::Deserialize;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What a tower does between the two matrices of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Activation {
+    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new", alias = "gelu_fast")]
+    GeluTanh,
+    #[serde(rename = "quick_gelu")]
+    QuickGelu,
+    #[serde(rename = "gelu")]
+    Gelu,
+}
+
+/// The layers of one tower.
+#[derive(Debug, Clone, Copy)]
+pub struct EncoderConfig {
+    pub hidden: usize,
+    pub inner: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub activation: Activation,
+    pub eps: f64,
+    pub style: LayerStyle,
+    /// Whether a row sees itself and those before it alone.
+    pub is_causal: bool,
+}
+
+/// What the parts of a layer are called in a checkpoint, and where its norms stand.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerStyle {
+    /// Before the number of a layer.
+    pub layers: &'static str,
+    /// Queries, keys and values.
+    pub qkv: [&'static str; 3],
+    pub out: &'static str,
+    pub mlp: [&'static str; 2],
+    pub norms: [&'static str; 2],
+    /// Whether what attention and the MLP add is normalized with what it is added to, and not
+    /// their input.
+    pub norms_sums: bool,
+}
+
+impl LayerStyle {
+    /// Of every tower that was made after a vision transformer.
+    pub const PLAIN: Self = Self {
+        layers: "layers",
+        qkv: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+        out: "self_attn.out_proj",
+        mlp: ["mlp.fc1", "mlp.fc2"],
+        norms: ["layer_norm1", "layer_norm2"],
+        norms_sums: false,
+    };
+}
+
+impl EncoderConfig {
+    /// Checks the sizes; `name` is the part of `config.json` that they are of.
+    pub fn check(&self, name: &str) -> Checked<()> {
+        check_sizes(&[
+            ("hidden_size", self.hidden),
+            ("intermediate_size", self.inner),
+            ("num_hidden_layers", self.layers),
+            ("num_attention_heads", self.heads),
+        ])
+        .map_err(|error| error.context(name))?;
+        // Heads are halves of pairs to the kernels.
+        match self.hidden.is_multiple_of(2 * self.heads) {
+            true => Ok(()),
+            false => Err(invalid(format!(
+                "{name}: a hidden_size of {} is not that of {} heads of an even size",
+                self.hidden, self.heads
+            ))),
+        }
+    }
+}
 
 #[derive(Debug)]
 pub struct LayerNorm {
@@ -42,128 +123,180 @@ impl LayerNorm {
 /// Two matrices with the activation between them.
 #[derive(Debug)]
 pub struct Mlp {
-    fc1: Linear,
-    fc2: Linear,
+    first: Linear,
+    last: Linear,
     activation: Activation,
 }
 
 impl Mlp {
+    /// `names` are those of the two matrices.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
-        name: &str,
+        names: &[String; 2],
         config: &EncoderConfig,
     ) -> Result<Self> {
-        let linear =
-            |part, shape| Linear::load(weights, placement, &format!("{name}.{part}"), shape, true);
+        let linear = |name, shape| Linear::load(weights, placement, name, shape, true);
+        let [first, last] = names;
         Ok(Self {
-            fc1: linear("fc1", (config.inner, config.hidden))?,
-            fc2: linear("fc2", (config.hidden, config.inner))?,
+            first: linear(first, (config.inner, config.hidden))?,
+            last: linear(last, (config.hidden, config.inner))?,
             activation: config.activation,
         })
     }
 
+    /// Adds every tensor that [`Self::load`] reads.
+    pub fn tensors(names: &[String; 2], config: &EncoderConfig, list: &mut TensorList) {
+        let [first, last] = names;
+        list.linear(first, (config.inner, config.hidden), true);
+        list.linear(last, (config.hidden, config.inner), true);
+    }
+
     /// `(rows, hidden)`, with `residual` added.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
-        let inner = self.fc1.forward(x)?;
+        let inner = self.first.forward(x)?;
         let inner = match self.activation {
             Activation::GeluTanh => ops::gelu_tanh(&inner)?,
             Activation::QuickGelu => ops::quick_gelu(&inner)?,
             Activation::Gelu => inner.gelu_erf()?,
         };
-        self.fc2.forward_onto(residual, &inner)
+        self.last.forward_onto(residual, &inner)
     }
 }
 
 #[derive(Debug)]
 struct Layer {
-    norm1: LayerNorm,
+    norms: [LayerNorm; 2],
     qkv: Linear,
     out: Linear,
-    norm2: LayerNorm,
     mlp: Mlp,
 }
 
-/// A stack of layers over inputs of equal length.
+/// A stack of layers.
 #[derive(Debug)]
 pub struct Encoder {
     layers: Vec<Layer>,
-    heads: usize,
-    hidden: usize,
+    config: EncoderConfig,
     placement: Placement,
+    /// Of the keys and values of one layer, where rows do not see those after them.
+    cache: Option<Arc<CacheSpec>>,
 }
 
 impl Encoder {
-    /// Calls `loaded` after each layer.
     pub fn load(
         weights: &Weights,
         placement: &Placement,
         name: &str,
         config: &EncoderConfig,
-        loaded: &mut dyn FnMut(),
+        loaded: Loaded,
     ) -> Result<Self> {
-        let width = config.hidden;
+        let (width, style) = (config.hidden, &config.style);
         let mut layers = Vec::with_capacity(config.layers);
         for at in 0..config.layers {
-            let part = |part: &str| format!("{name}.layers.{at}.{part}");
+            let part = |part: &str| format!("{name}.{}.{at}.{part}", style.layers);
             let norm =
                 |name: &str| LayerNorm::load(weights, placement, &part(name), width, config.eps);
-            let qkv = ["q_proj", "k_proj", "v_proj"]
-                .map(|name| (part(&format!("self_attn.{name}")), width));
-            let out = part("self_attn.out_proj");
+            let qkv = style.qkv.map(|name| (part(name), width));
+            let out = part(style.out);
             layers.push(Layer {
-                norm1: norm("layer_norm1")?,
+                norms: [norm(style.norms[0])?, norm(style.norms[1])?],
                 qkv: Linear::load_stacked(weights, placement, &qkv, width, true)?,
                 out: Linear::load(weights, placement, &out, (width, width), true)?,
-                norm2: norm("layer_norm2")?,
-                mlp: Mlp::load(weights, placement, &part("mlp"), config)?,
+                mlp: Mlp::load(weights, placement, &style.mlp.map(part), config)?,
             });
-            loaded();
+            loaded((at + 1) as f32 / config.layers as f32);
         }
+        let cache = config.is_causal.then(|| {
+            Arc::new(CacheSpec {
+                layers: 1,
+                shape: HeadShape {
+                    heads: config.heads,
+                    kv_heads: config.heads,
+                    head_dim: width / config.heads,
+                },
+                backend: placement.backend,
+                device: placement.device.clone(),
+                dtype: placement.activations(),
+            })
+        });
         Ok(Self {
             layers,
-            heads: config.heads,
-            hidden: width,
+            config: *config,
             placement: placement.clone(),
+            cache,
         })
     }
 
-    /// `(inputs * length, hidden)` to the same; the rows of an input see each other alone.
-    pub fn forward(&self, mut x: Tensor, length: usize) -> Result<Tensor> {
-        let rows = x.dim(0)?;
-        let ranges = (0..rows).step_by(length).map(|start| start..start + length);
-        let ranges = Ranges::new(ranges.collect(), self.heads, &self.placement)?;
+    /// Adds every tensor that [`Self::load`] reads.
+    pub fn tensors(name: &str, config: &EncoderConfig, list: &mut TensorList) {
+        let (width, style) = (config.hidden, &config.style);
+        for at in 0..config.layers {
+            let part = |part: &str| format!("{name}.{}.{at}.{part}", style.layers);
+            for norm in style.norms {
+                list.norm(&part(norm), width, true);
+            }
+            for matrix in style.qkv.into_iter().chain([style.out]) {
+                list.linear(&part(matrix), (width, width), true);
+            }
+            Mlp::tensors(&style.mlp.map(part), config, list);
+        }
+    }
+
+    /// `(rows, hidden)` to the same. The inputs, of `lengths` rows each, do not see each other.
+    pub fn forward(&self, x: Tensor, lengths: impl IntoIterator<Item = usize>) -> Result<Tensor> {
+        let ranges = consecutive(lengths);
         // Positions stand in the rows already: nothing is turned.
-        let half = self.hidden / self.heads / 2;
-        let unturned = Angles::new(&vec![0.0; rows * half], half, self.placement.activations());
-        for layer in &self.layers {
-            let qkv = layer.qkv.forward(&layer.norm1.forward(&x)?)?;
-            let attended = attend_within(&qkv, &unturned, &ranges)?;
-            x = layer.out.forward_onto(&x, &attended)?;
-            x = layer.mlp.forward_onto(&x, &layer.norm2.forward(&x)?)?;
+        let half = self.config.hidden / self.config.heads / 2;
+        let zeros = vec![0.0; x.dim(0)? * half];
+        let unturned = Angles::new(&zeros, half, self.placement.activations());
+        let Some(cache) = &self.cache else {
+            let ranges = Ranges::new(ranges, self.config.heads, &self.placement)?;
+            return self.run(x, |qkv| attend_within(qkv, &unturned, &ranges));
+        };
+        let pool = Pool::new(cache);
+        let sequences = ranges
+            .iter()
+            .map(|_| Sequence::new(cache, None, Some(&pool)));
+        let mut sequences = sequences.collect::<Result<Vec<_>>>()?;
+        let spans = sequences.iter_mut().zip(ranges);
+        let spans = spans.map(|(sequence, rows)| Span { sequence, rows });
+        let mut batch = Batch::new(cache, spans.collect())?;
+        // Nothing is committed: each layer writes its keys and values over those of the one before.
+        self.run(x, |qkv| attend(qkv, 0, &unturned, &mut batch))
+    }
+
+    fn run(
+        &self,
+        mut x: Tensor,
+        mut attended: impl FnMut(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        for Layer {
+            norms: [norm1, norm2],
+            qkv,
+            out,
+            mlp,
+        } in &self.layers
+        {
+            if self.config.style.norms_sums {
+                let sum = out.forward_onto(&x, &attended(&qkv.forward(&x)?)?)?;
+                x = norm1.forward(&sum)?;
+                x = norm2.forward(&mlp.forward_onto(&x, &x)?)?;
+            } else {
+                let rows = attended(&qkv.forward(&norm1.forward(&x)?)?)?;
+                x = out.forward_onto(&x, &rows)?;
+                x = mlp.forward_onto(&x, &norm2.forward(&x)?)?;
+            }
         }
         Ok(x)
     }
 }
 
-/// Adds the tensors of an [`Mlp`].
-pub fn mlp_tensors(name: &str, config: &EncoderConfig, list: &mut TensorList) {
-    let (hidden, inner) = (config.hidden, config.inner);
-    list.linear(&format!("{name}.fc1"), (inner, hidden), true);
-    list.linear(&format!("{name}.fc2"), (hidden, inner), true);
-}
-
-/// Adds the tensors of an [`Encoder`].
-pub fn encoder_tensors(name: &str, config: &EncoderConfig, list: &mut TensorList) {
-    let width = config.hidden;
-    for at in 0..config.layers {
-        let part = |part: &str| format!("{name}.layers.{at}.{part}");
-        list.norm(&part("layer_norm1"), width, true);
-        list.norm(&part("layer_norm2"), width, true);
-        for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
-            let name = part(&format!("self_attn.{projection}"));
-            list.linear(&name, (width, width), true);
-        }
-        mlp_tensors(&part("mlp"), config, list);
-    }
+/// Ranges of these lengths, one after the other.
+pub fn consecutive(lengths: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let ranges = lengths.into_iter().map(|length| {
+        start += length;
+        start - length..start
+    });
+    ranges.collect()
 }

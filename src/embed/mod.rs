@@ -1,9 +1,10 @@
-//! Pictures and texts as vectors, by the models that search compares them with: SigLIP, with a LoRA
-//! adapter over it or without.
+//! Pictures and texts as vectors, by the models that search compares them with, with a LoRA adapter
+//! over them or without.
 //!
 //! - `checkpoint`: its files, the adapter merged
-//! - `pixels`, `tokens`, `spiece`: what the towers are given
-//! - `vision`, `text`, `encoder`: the towers
+//! - `architecture`, `models`: what differs from model to model
+//! - `pixels`, `tokens`: what the towers are given
+//! - `patches`, `words`, `encoder`: what towers are built of
 //! - [`vectors`], [`ranking`]: vectors that are kept, and compared
 //! - [`named`]: a retriever as the journal names it
 //!
@@ -11,42 +12,44 @@
 //! transformers.
 
 mod adapter;
+mod architecture;
 mod checkpoint;
-mod config;
 mod encoder;
+mod models;
 pub mod named;
+mod patches;
 mod pixels;
 pub mod ranking;
-mod spiece;
-mod text;
 mod tokens;
 pub mod vectors;
-mod vision;
+mod words;
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::icon::Picture;
 use crate::settings::RetrieverOptions;
 use crate::vlm::open::OnOpening;
+use architecture::{TextTower, VisionTower};
 use candle_core::Tensor;
 use checkpoint::Checkpoint;
+use rayon::prelude::*;
 
 /// A vector of length one.
 pub type Vector = Vec<f32>;
 
-/// Rows of all inputs that are computed together: enough for the kernels, and few enough to stay
-/// near the processor.
-const ROWS: usize = 1024;
-
 /// What gives texts their vectors.
 pub struct TextEmbedder {
     tokens: tokens::TextTokens,
-    tower: text::TextTower,
+    tower: Box<dyn TextTower>,
+    /// Of the texts that are computed together.
+    rows: usize,
 }
 
 /// What gives pictures their vectors.
 pub struct ImageEmbedder {
     pixels: pixels::Pixels,
-    tower: vision::VisionTower,
+    tower: Box<dyn VisionTower>,
+    /// Of the pictures that are computed together.
+    rows: usize,
 }
 
 /// A retriever, ready to compare pictures with texts.
@@ -58,7 +61,8 @@ pub struct Retriever {
     /// Where it computes, for example `cpu`.
     pub device: String,
     pub logit_scale: f32,
-    pub logit_bias: f32,
+    /// Not every architecture has one.
+    pub logit_bias: Option<f32>,
 }
 
 impl Retriever {
@@ -84,7 +88,11 @@ impl Retriever {
 impl TextEmbedder {
     fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
         let (tokens, tower) = checkpoint.texts(on_opening)?;
-        Ok(Self { tokens, tower })
+        Ok(Self {
+            tokens,
+            tower,
+            rows: checkpoint.rows(),
+        })
     }
 
     /// The half of a retriever that reads texts, with its digest.
@@ -96,45 +104,53 @@ impl TextEmbedder {
         Ok((Self::new(&checkpoint, on_opening)?, checkpoint.digest()?))
     }
 
-    /// How many texts are worth being computed together.
-    pub fn at_once(&self) -> usize {
-        (ROWS / self.tokens.length()).max(1)
-    }
-
     /// The vector of each text.
     pub fn embed<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vector>> {
         let mut vectors = Vec::with_capacity(texts.len());
-        for texts in texts.chunks(self.at_once()) {
-            let mut ids = Vec::new();
-            for text in texts {
-                ids.extend(self.tokens.encode(text.as_ref())?);
+        let mut together: Vec<Vec<u32>> = Vec::new();
+        let mut rows = 0;
+        for text in texts {
+            let ids = self.tokens.encode(text.as_ref())?;
+            if rows + ids.len() > self.rows && rows > 0 {
+                vectors.extend(self.compute(&std::mem::take(&mut together))?);
+                rows = 0;
             }
-            let out = self.tower.forward(&ids, self.tokens.length());
-            vectors.extend(units(out.context(ErrorKind::Model, COMPUTING)?)?);
+            rows += ids.len();
+            together.push(ids);
+        }
+        if rows > 0 {
+            vectors.extend(self.compute(&together)?);
         }
         Ok(vectors)
+    }
+
+    fn compute(&self, texts: &[Vec<u32>]) -> Result<Vec<Vector>> {
+        let out = self.tower.forward(texts);
+        units(out.context(ErrorKind::Model, COMPUTING)?)
     }
 }
 
 impl ImageEmbedder {
     fn new(checkpoint: &Checkpoint, on_opening: &OnOpening) -> Result<Self> {
         let (pixels, tower) = checkpoint.pictures(on_opening)?;
-        Ok(Self { pixels, tower })
-    }
-
-    /// How many pictures are worth being computed together.
-    pub fn at_once(&self) -> usize {
-        (ROWS / self.pixels.patches()).max(1)
+        Ok(Self {
+            pixels,
+            tower,
+            rows: checkpoint.rows(),
+        })
     }
 
     /// The vector of each picture.
     pub fn embed(&self, pictures: &[Picture]) -> Result<Vec<Vector>> {
+        let at_once = (self.rows / self.pixels.patches()).max(1);
+        let numbers = self.pixels.numbers();
         let mut vectors = Vec::with_capacity(pictures.len());
-        for pictures in pictures.chunks(self.at_once()) {
-            let mut patches = Vec::new();
-            for picture in pictures {
-                self.pixels.append(picture, &mut patches);
-            }
+        for pictures in pictures.chunks(at_once) {
+            let mut patches = vec![0.0; pictures.len() * numbers];
+            let places = patches.par_chunks_exact_mut(numbers);
+            places
+                .zip(pictures)
+                .for_each(|(out, picture)| self.pixels.prepare(picture, out));
             let out = self.tower.forward(patches, pictures.len());
             vectors.extend(units(out.context(ErrorKind::Model, COMPUTING)?)?);
         }

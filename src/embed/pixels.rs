@@ -1,13 +1,50 @@
-//! Pictures to patches, as SigLIP's image processor of transformers prepares them.
+//! Pictures to patches, as the image processors of transformers prepare them.
 
-use super::config::VisionConfig;
+use super::patches::CHANNELS;
 use crate::error::Result;
-use crate::icon::{Filter, Picture, resize};
+use crate::icon::{Filter, Picture, Window, resize_window};
 use crate::vlm::CheckpointFiles;
-use crate::vlm::checkpoint::config::invalid;
+use crate::vlm::checkpoint::config::{check_sizes, invalid};
 use serde::Deserialize;
+use std::fmt::{self, Display, Formatter};
 
-#[derive(Debug, Clone, Deserialize)]
+/// The longest side that is seen, and that a shorter side is resized to.
+const MOST: usize = 1024;
+
+/// What a tower sees, and how a picture becomes that where the checkpoint does not say.
+#[derive(Debug, Clone, Copy)]
+pub struct PixelSpec {
+    pub side: usize,
+    pub patch: usize,
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+    /// Whether a picture keeps its shape and what is beyond a square of it is cut off.
+    pub is_cropped: bool,
+}
+
+/// Patches of a square picture.
+pub fn patches(side: usize, patch: usize) -> usize {
+    (side / patch).pow(2)
+}
+
+/// Checks `vision_config`.
+pub fn check(channels: usize, side: usize, patch: usize) -> Result<()> {
+    check_sizes(&[
+        ("vision_config.image_size", side),
+        ("vision_config.patch_size", patch),
+    ])?;
+    if channels != CHANNELS {
+        return Err(invalid(format!("vision_config.num_channels is {channels}")));
+    }
+    if side < patch || side > MOST {
+        return Err(invalid(format!(
+            "vision_config.image_size is {side}, with patches of {patch}"
+        )));
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Processor {
     do_resize: Option<bool>,
@@ -15,39 +52,53 @@ struct Processor {
     do_normalize: Option<bool>,
     do_center_crop: Option<bool>,
     size: Option<Size>,
+    crop_size: Option<Size>,
     resample: Option<u32>,
-    rescale_factor: f64,
-    image_mean: [f32; 3],
-    image_std: [f32; 3],
+    rescale_factor: Option<f64>,
+    image_mean: Option<[f32; 3]>,
+    image_std: Option<[f32; 3]>,
 }
 
-impl Default for Processor {
-    fn default() -> Self {
-        Self {
-            do_resize: None,
-            do_rescale: None,
-            do_normalize: None,
-            do_center_crop: None,
-            size: None,
-            resample: None,
-            rescale_factor: 1.0 / 255.0,
-            image_mean: [0.5; 3],
-            image_std: [0.5; 3],
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a size is a number, a shortest_edge, or height and width"
+)]
+enum Size {
+    /// Of both sides, or of the shorter one of a picture that keeps its shape.
+    Number(usize),
+    Shortest {
+        shortest_edge: usize,
+    },
+    Sides {
+        height: usize,
+        width: usize,
+    },
+}
+
+impl Display for Size {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Shortest { shortest_edge } => write!(f, "a shortest_edge of {shortest_edge}"),
+            Self::Sides { height, width } => write!(f, "{width}x{height}"),
         }
     }
 }
 
-/// Both sides; another way to name a size is none of SigLIP's.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Size {
-    height: u32,
-    width: u32,
+/// The size that a picture gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resized {
+    Square,
+    /// The shorter side is this; the other follows.
+    Shortest(u32),
 }
 
 /// What becomes of a picture before the vision tower.
 #[derive(Debug, Clone)]
 pub struct Pixels {
     filter: Filter,
+    resized: Resized,
     side: u32,
     patch: usize,
     /// The number that each of the 256 levels of a channel becomes.
@@ -59,7 +110,7 @@ impl Pixels {
     ///
     /// # Errors
     /// A file that asks for what is not done here, or for another size than the tower's.
-    pub fn open(files: &CheckpointFiles, config: &VisionConfig) -> Result<Self> {
+    pub fn open(files: &CheckpointFiles, spec: &PixelSpec) -> Result<Self> {
         /// `processor_config.json` holds the same one level down.
         #[derive(Deserialize)]
         struct Outer {
@@ -70,23 +121,51 @@ impl Pixels {
             Some(inner) => inner,
             None => file.json()?,
         };
-        Self::new(&processor, config).map_err(|error| error.context(file.shown()))
+        Self::new(&processor, spec).map_err(|error| error.context(file.shown()))
     }
 
-    fn new(processor: &Processor, config: &VisionConfig) -> Result<Self> {
-        let side = config.image_size as u32;
-        if processor.do_resize == Some(false) || processor.do_center_crop == Some(true) {
+    fn new(processor: &Processor, spec: &PixelSpec) -> Result<Self> {
+        let side = spec.side;
+        if processor.do_resize == Some(false) {
             return Err(invalid(
-                "only images that are resized to the tower's size are supported: do_resize, and \
-                 no do_center_crop",
+                "only images that are resized are supported: do_resize",
             ));
         }
-        if let Some(Size { height, width }) = processor.size
-            && (height, width) != (side, side)
-        {
+        let resized = match processor.size {
+            Some(Size::Sides { height, width }) if (height, width) == (side, side) => {
+                Resized::Square
+            }
+            Some(Size::Number(number)) if !spec.is_cropped && number == side => Resized::Square,
+            None if !spec.is_cropped => Resized::Square,
+            Some(
+                Size::Shortest {
+                    shortest_edge: edge,
+                }
+                | Size::Number(edge),
+            ) if spec.is_cropped && (side..=MOST).contains(&edge) => Resized::Shortest(edge as u32),
+            None => Resized::Shortest(side as u32),
+            Some(other) => {
+                return Err(invalid(format!(
+                    "images are resized to {other}, and config.json has an image_size of {side}"
+                )));
+            }
+        };
+        let is_cropped = processor.do_center_crop.unwrap_or(spec.is_cropped);
+        let crop = match processor.crop_size {
+            Some(Size::Number(number)) => (number, number),
+            Some(Size::Sides { height, width }) => (height, width),
+            _ => (side, side),
+        };
+        if is_cropped && crop != (side, side) {
             return Err(invalid(format!(
-                "images are resized to {width}x{height}, and config.json has an image_size of {side}"
+                "images are cut to {}x{}, and config.json has an image_size of {side}",
+                crop.1, crop.0
             )));
+        }
+        if !is_cropped && resized != Resized::Square {
+            return Err(invalid(
+                "images keep their shape and are not cut to a square, which is not supported",
+            ));
         }
         let filter = match processor.resample {
             Some(2) => Filter::Bilinear,
@@ -99,47 +178,83 @@ impl Pixels {
         };
         let factor = match processor.do_rescale {
             Some(false) => 1.0,
-            _ => processor.rescale_factor,
+            _ => processor.rescale_factor.unwrap_or(1.0 / 255.0),
         };
         let is_normalized = processor.do_normalize != Some(false);
+        let mean = processor.image_mean.unwrap_or(spec.mean);
+        let std = processor.image_std.unwrap_or(spec.std);
+        if std.contains(&0.0) {
+            return Err(invalid("image_std is 0"));
+        }
         let level = |channel: usize, level: usize| {
             let value = (level as f64 * factor) as f32;
             match is_normalized {
-                true => (value - processor.image_mean[channel]) / processor.image_std[channel],
+                true => (value - mean[channel]) / std[channel],
                 false => value,
             }
         };
-        if processor.image_std.contains(&0.0) {
-            return Err(invalid("image_std is 0"));
-        }
         Ok(Self {
             filter,
-            side,
-            patch: config.patch_size,
+            resized,
+            side: side as u32,
+            patch: spec.patch,
             levels: [0, 1, 2].map(|channel| std::array::from_fn(|at| level(channel, at))),
         })
     }
 
     /// How many patches a picture has.
     pub fn patches(&self) -> usize {
-        (self.side as usize / self.patch).pow(2)
+        patches(self.side as usize, self.patch)
     }
 
-    /// Appends the patches of a picture to `out`: row by row, a patch channel by channel.
-    pub fn append(&self, picture: &Picture, out: &mut Vec<f32>) {
-        let resized = resize(picture, self.side, self.side, self.filter);
+    /// How many numbers the patches of a picture have.
+    pub fn numbers(&self) -> usize {
+        self.patches() * CHANNELS * self.patch * self.patch
+    }
+
+    /// Writes the patches of a picture, [`Self::numbers`]: row by row, a patch channel by channel.
+    pub fn prepare(&self, picture: &Picture, out: &mut [f32]) {
+        let seen = self.seen(picture);
         let row = self.side as usize * 3;
         let side = self.side as usize / self.patch;
+        let mut lines = out.chunks_exact_mut(self.patch);
         for top in (0..side).map(|at| at * self.patch) {
             for left in (0..side).map(|at| at * self.patch) {
                 for (channel, levels) in self.levels.iter().enumerate() {
-                    for y in top..top + self.patch {
-                        let pixels = &resized.rgb[y * row + left * 3..][..self.patch * 3];
-                        let pixels = pixels.chunks_exact(3);
-                        out.extend(pixels.map(|pixel| levels[usize::from(pixel[channel])]));
+                    for (y, line) in (top..top + self.patch).zip(lines.by_ref()) {
+                        let pixels = seen.rgb[y * row + left * 3..].chunks_exact(3);
+                        for (out, pixel) in line.iter_mut().zip(pixels) {
+                            *out = levels[usize::from(pixel[channel])];
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// The picture as the tower sees it.
+    fn seen(&self, picture: &Picture) -> Picture {
+        let side = self.side;
+        let (width, height) = match self.resized {
+            Resized::Square => (side, side),
+            Resized::Shortest(edge) => {
+                let (long, short) = (
+                    picture.width.max(picture.height),
+                    picture.width.min(picture.height).max(1),
+                );
+                let other = (u64::from(edge) * u64::from(long) / u64::from(short)) as u32;
+                match picture.width <= picture.height {
+                    true => (edge, other),
+                    false => (other, edge),
+                }
+            }
+        };
+        let window = Window {
+            left: (width - side) / 2,
+            top: (height - side) / 2,
+            width: side,
+            height: side,
+        };
+        resize_window(picture, (width, height), window, self.filter)
     }
 }

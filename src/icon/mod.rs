@@ -16,7 +16,7 @@ pub use measure::{Measured, measure};
 pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};
 pub use recolor::recolor;
-pub use resize::{Filter, resize, resize_bicubic};
+pub use resize::{Filter, Window, resize, resize_bicubic, resize_window};
 
 use crate::text::hex;
 use sha2::{Digest, Sha256};

@@ -17,26 +17,79 @@ pub fn resize_bicubic(picture: &Picture, width: u32, height: u32) -> Picture {
     resize(picture, width, height, Filter::Bicubic)
 }
 
+/// A part of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub left: u32,
+    pub top: u32,
+    pub width: u32,
+    pub height: u32,
+}
+
 /// Resizes to `width` x `height`; smooths over the covered pixels where a side becomes smaller.
 pub fn resize(picture: &Picture, width: u32, height: u32, filter: Filter) -> Picture {
+    let whole = Window {
+        left: 0,
+        top: 0,
+        width,
+        height,
+    };
+    resize_window(picture, (width, height), whole, filter)
+}
+
+/// The part of a [`resize`]d picture that is inside the window; the rest is not computed.
+pub fn resize_window(
+    picture: &Picture,
+    (width, height): (u32, u32),
+    window: Window,
+    filter: Filter,
+) -> Picture {
     let shrinks = |from: u32, to: u32| i64::from(from) - i64::from(to);
     let lower = shrinks(picture.height, height);
     // The order shows, since each pass rounds and clamps. It is that of Pillow from 13 on; before,
     // rows always came first, as they do here for all but tall pictures that become much lower.
     let columns_first = lower > 0 && lower > 2 * shrinks(picture.width, width);
+    let across = Axis {
+        to: width as usize,
+        start: window.left as usize,
+        count: window.width as usize,
+        filter,
+    };
+    let down = Axis {
+        to: height as usize,
+        start: window.top as usize,
+        count: window.height as usize,
+        filter,
+    };
     match columns_first {
-        true => rows(&columns(picture, height, filter), width, filter),
-        false => columns(&rows(picture, width, filter), height, filter),
+        true => rows(&columns(picture, down), across),
+        false => columns(&rows(picture, across), down),
+    }
+}
+
+/// What becomes of one side: its new length, and the part of it that is wanted.
+#[derive(Clone, Copy)]
+struct Axis {
+    to: usize,
+    start: usize,
+    count: usize,
+    filter: Filter,
+}
+
+impl Axis {
+    /// Whether nothing changes.
+    fn keeps(&self, from: usize) -> bool {
+        from == self.to && from == self.count
     }
 }
 
 /// Resizes each row.
-fn rows(picture: &Picture, width: u32, filter: Filter) -> Picture {
-    let (from, to) = (picture.width as usize, width as usize);
-    let rgb = match from == to {
+fn rows(picture: &Picture, axis: Axis) -> Picture {
+    let from = picture.width as usize;
+    let rgb = match axis.keeps(from) {
         true => picture.rgb.clone(),
         false => {
-            let taps = taps(from, to, filter);
+            let taps = taps(from, axis);
             let rows = picture.rgb.chunks_exact((from * 3).max(1));
             rows.flat_map(|row| {
                 taps.iter().flat_map(move |tap| {
@@ -48,19 +101,19 @@ fn rows(picture: &Picture, width: u32, filter: Filter) -> Picture {
         }
     };
     Picture {
-        width,
+        width: axis.count as u32,
         height: picture.height,
         rgb,
     }
 }
 
 /// Resizes each column.
-fn columns(picture: &Picture, height: u32, filter: Filter) -> Picture {
-    let (from, to) = (picture.height as usize, height as usize);
+fn columns(picture: &Picture, axis: Axis) -> Picture {
+    let from = picture.height as usize;
     let (rgb, row_bytes) = (&picture.rgb, picture.width as usize * 3);
-    let rgb = match from == to {
+    let rgb = match axis.keeps(from) {
         true => rgb.clone(),
-        false => taps(from, to, filter)
+        false => taps(from, axis)
             .iter()
             .flat_map(|tap| {
                 (0..row_bytes).map(move |column| {
@@ -71,7 +124,7 @@ fn columns(picture: &Picture, height: u32, filter: Filter) -> Picture {
     };
     Picture {
         width: picture.width,
-        height,
+        height: axis.count as u32,
         rgb,
     }
 }
@@ -94,15 +147,15 @@ impl Tap {
     }
 }
 
-fn taps(from: usize, to: usize, filter: Filter) -> Vec<Tap> {
-    let scale = from as f64 / to as f64;
+fn taps(from: usize, axis: Axis) -> Vec<Tap> {
+    let scale = from as f64 / axis.to as f64;
     let stretch = scale.max(1.0);
-    let (reach, weigh): (f64, fn(f64) -> f64) = match filter {
+    let (reach, weigh): (f64, fn(f64) -> f64) = match axis.filter {
         Filter::Bicubic => (2.0, cubic),
         Filter::Bilinear => (1.0, triangle),
     };
     let support = reach * stretch;
-    (0..to)
+    (axis.start..axis.start + axis.count)
         .map(|target| {
             let center = (target as f64 + 0.5) * scale;
             let start = (center - support + 0.5).max(0.0) as usize;

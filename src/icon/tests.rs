@@ -265,6 +265,30 @@ proptest! {
 }
 
 #[test]
+fn a_window_of_a_resized_picture_is_what_the_whole_shows_there() {
+    for (from, to) in [
+        ((20, 31), (90, 64)),
+        ((37, 120), (44, 31)),
+        ((16, 16), (16, 50)),
+    ] {
+        let picture = picture(&sample(from.0, from.1), 1, Background::None);
+        let whole = resize(&picture, to.0, to.1, Filter::Bicubic);
+        let window = Window {
+            left: 3,
+            top: 2,
+            width: 11,
+            height: 9,
+        };
+        let part = resize_window(&picture, to, window, Filter::Bicubic);
+        assert_eq!((part.width, part.height), (11, 9));
+        for (y, row) in part.rgb.chunks_exact(33).enumerate() {
+            let start = ((y + 2) * to.0 as usize + 3) * 3;
+            assert_eq!(row, &whole.rgb[start..][..33]);
+        }
+    }
+}
+
+#[test]
 fn pictures_equal_pillows() {
     // Pillow 12: paste over the background with alpha as mask, or convert("RGB"); resize(BICUBIC).
     let expected = [

@@ -1,14 +1,13 @@
 //! The bytes behind an item's `file`.
 
-use super::demo;
 use super::manifest::cell_bytes;
-
+use super::{demo, inflated};
 use crate::record::{Failure, FailureCode, ImageLocation};
 use crate::settings::MAX_FILE_BYTES;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// The bytes of an image: of a file, of a part of one that holds many, or built in. A file that is
@@ -27,7 +26,7 @@ pub fn image_bytes(location: &ImageLocation) -> Result<Cow<'static, [u8]>, Failu
         } => {
             regular_file(file)?;
             let most = MAX_FILE_BYTES + 1;
-            slice_bytes(file, *offset, (*length).min(most))
+            inflated::part(file, *offset, (*length).min(most))
                 .map_err(|error| unusable(location, error))?
         }
         ImageLocation::Cell { file, column, row } => {
@@ -59,20 +58,6 @@ fn regular_file(file: &Path) -> Result<u64, Failure> {
     match metadata.is_file() {
         true => Ok(metadata.len()),
         false => Err(unusable(&file.display(), "not a regular file")),
-    }
-}
-
-fn slice_bytes(file: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(file)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::with_capacity(length as usize);
-    file.take(length).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 == length {
-        true => Ok(bytes),
-        false => Err(io::Error::new(
-            ErrorKind::UnexpectedEof,
-            "the file is shorter now",
-        )),
     }
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod file_names;
 mod folder;
 mod image_file;
+mod inflated;
 mod manifest;
 mod notes;
 mod reading;

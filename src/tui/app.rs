@@ -516,6 +516,7 @@ impl App {
             .chain(self.screens.shown().wants_details(session))
             .chain(session.siblings())
             .chain(session.neighbors())
+            .chain(session.confused())
             .collect();
         for id in session.records.missing_details(&wanted) {
             session.send(Command::Open(id));

@@ -192,6 +192,11 @@ impl Session {
         near.map(|near| near.group).collect()
     }
 
+    /// The icon that a search by the current label finds instead.
+    pub fn confused(&self) -> Option<GroupId> {
+        Some(self.detail()?.confused.as_ref()?.group)
+    }
+
     /// The labels of the current record's draft.
     pub fn labels(&self) -> Option<&Labels> {
         Some(&self.detail()?.draft.as_ref()?.labels)

@@ -1,6 +1,6 @@
 //! Vectors are those of transformers.
 
-use super::{distance, fixtures, open, options, picture, retriever};
+use super::{change, copy, distance, fixtures, open, options, picture, retriever};
 use crate::common::ended;
 use labeler_tui::settings::{Quantize, RetrieverOptions};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ struct Reference {
     texts: Vec<Text>,
     images: Vec<Image>,
     logit_scale: f32,
-    logit_bias: f32,
+    logit_bias: Option<f32>,
 }
 
 #[derive(Deserialize)]
@@ -65,10 +65,37 @@ fn furthest(options: &RetrieverOptions, reference: &Reference) -> f32 {
 
 #[test]
 fn vectors_are_those_of_transformers() {
-    for name in ["siglip", "siglip2"] {
+    for name in ["siglip", "siglip2", "clip", "chinese_clip"] {
         let far = furthest(&options(&retriever(name)), &reference(name));
         assert!(far < 1e-5, "{name}: {far}");
     }
+}
+
+/// The first checkpoints name another token than the one that ends their texts.
+#[test]
+fn a_text_ends_with_the_token_that_is_named_or_the_largest() {
+    let folder = copy("clip");
+    let with_end = |end: u32| {
+        change(folder.path(), "config.json", |config| {
+            config["text_config"]["eos_token_id"] = end.into();
+        });
+        furthest(&options(folder.path()), &reference("clip"))
+    };
+    assert!(with_end(765) < 1e-5);
+    // One that no text has.
+    assert!(with_end(3) > 0.1);
+}
+
+#[test]
+fn what_older_files_say_of_the_towers_goes_first() {
+    let folder = copy("clip");
+    change(folder.path(), "config.json", |config| {
+        for tower in ["text", "vision"] {
+            config[format!("{tower}_config_dict")] = config[format!("{tower}_config")].take();
+            config[format!("{tower}_config")] = serde_json::json!({"hidden_size": 64});
+        }
+    });
+    assert!(furthest(&options(folder.path()), &reference("clip")) < 1e-5);
 }
 
 #[test]

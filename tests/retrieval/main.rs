@@ -15,6 +15,7 @@ use labeler_tui::icon::{self, Picture};
 use labeler_tui::record::Background;
 use labeler_tui::settings::{DeviceChoice, ModelOptions, Precision, Quantize, RetrieverOptions};
 use labeler_tui::vlm::open::OnOpening;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,6 +51,24 @@ fn open(options: &RetrieverOptions) -> labeler_tui::error::Result<Retriever> {
 fn picture(file: &str) -> Picture {
     let bytes = std::fs::read(fixtures().join("images").join(file)).unwrap();
     icon::picture(&icon::decode(&bytes).unwrap(), 1, Background::White)
+}
+
+/// A copy of a fixture in a folder of its own.
+fn copy(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(retriever(name)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    folder
+}
+
+/// Changes a file of JSON.
+fn change(folder: &Path, file: &str, change: impl FnOnce(&mut Value)) {
+    let path = folder.join(file);
+    let mut value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
 }
 
 fn distance(a: &[f32], b: &[f32]) -> f32 {

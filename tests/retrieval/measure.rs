@@ -134,7 +134,8 @@ fn a_label_that_does_not_find_its_icon_has_a_reason_until_it_is_edited() {
         format!("{}/{ICONS}", record["label"]["rank"])
     );
     let other = record["label"]["confused"]["image_path"].as_str().unwrap();
-    assert!(reason["about"][1].as_str().unwrap().contains(other));
+    assert_eq!(reason["about"][1], record["label"]["confused"]["item_name"]);
+    assert_eq!(reason["about"][2], other);
     // The page and the card say it too.
     ended(&mut desk.plain(&["report", "--outdir", "out", "--html", "page.html"])).expect(0);
     let page = std::fs::read_to_string(desk.path().join("page.html")).unwrap();
@@ -144,6 +145,7 @@ fn a_label_that_does_not_find_its_icon_has_a_reason_until_it_is_edited() {
     let shown = shown.iter().find(|it| it["path"] == path).unwrap();
     assert_eq!(shown["instead"], other);
     assert!(page.contains("find their icon first"));
+    assert!(page.contains("<h2>Retrieval</h2>") && page.contains("<th>labels</th><td>40</td>"));
     let export = [
         "export", "--outdir", "out", "--to", "set", "--format", "sidecar",
     ];

@@ -1,27 +1,10 @@
 //! What cannot be used is refused in words.
 
-use super::{fixtures, open, options, retriever};
+use super::{change, copy, fixtures, open, options, retriever};
 use labeler_tui::error::Error;
 use labeler_tui::settings::RetrieverOptions;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::Path;
-
-/// A copy of a fixture in a folder of its own.
-fn copy(name: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(retriever(name)).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
-    }
-    folder
-}
-
-fn change(folder: &Path, file: &str, change: impl FnOnce(&mut Value)) {
-    let path = folder.join(file);
-    let mut value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    change(&mut value);
-    std::fs::write(path, value.to_string()).unwrap();
-}
 
 fn refusal(folder: &Path) -> String {
     words(open(&options(folder)).err().unwrap())
@@ -72,6 +55,38 @@ fn files_that_do_not_fit_each_other() {
         it["text_config"]["num_hidden_layers"] = json!(3);
     });
     assert!(refusal(folder.path()).contains("text_model.encoder.layers.2"));
+}
+
+#[test]
+fn pictures_that_keep_their_shape_must_be_cut_to_a_square() {
+    for (key, value, words) in [
+        ("do_center_crop", json!(false), "keep their shape"),
+        ("crop_size", json!(30), "30x30"),
+        ("size", json!({"height": 32, "width": 48}), "48x32"),
+        ("size", json!({"longest_edge": 32}), "shortest_edge"),
+    ] {
+        let folder = copy("clip");
+        change(folder.path(), "preprocessor_config.json", |it| {
+            it[key] = value
+        });
+        let refusal = refusal(folder.path());
+        assert!(refusal.contains(words), "{refusal}");
+    }
+}
+
+#[test]
+fn word_pieces_without_their_special_tokens() {
+    let folder = copy("chinese_clip");
+    std::fs::write(
+        folder.path().join("vocab.txt"),
+        "[PAD]\n[UNK]\n[CLS]\nred\n",
+    )
+    .unwrap();
+    let refusal = refusal(folder.path());
+    assert!(
+        refusal.contains("vocab.txt") && refusal.contains("[SEP]"),
+        "{refusal}"
+    );
 }
 
 #[test]

@@ -271,6 +271,13 @@ fn only_its_own_folder_names_an_architecture() {
             let named = code.to_lowercase().contains("qwen");
             assert!(!named, "{path} names an architecture");
         }
+        if room == "embed" && !path.contains("/embed/models/") {
+            let code = module.text.to_lowercase();
+            assert!(
+                !code.contains("clip") && !code.contains("siglip"),
+                "{path} names an architecture"
+            );
+        }
     }
 }
 

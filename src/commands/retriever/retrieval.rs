@@ -75,7 +75,7 @@ pub fn run(options: &RetrievalOptions, out: &mut dyn Write) -> Result<bool> {
     save(outdir, &vocabulary, &measured, &summary)?;
     let text = match options.json {
         true => for_json(&object(&measured, &summary).to_string()) + "\n",
-        false => table(&measured, &summary),
+        false => table(&measured, &summary, outdir),
     };
     write_out(out, text.as_bytes())?;
     Ok(measured.unreadable.is_empty())
@@ -137,7 +137,7 @@ fn is_missed(found: &Retrieved) -> bool {
     found.is_miss(&found.label)
 }
 
-fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
+fn table(measured: &Measured, summary: &RetrievalSummary, outdir: &Path) -> String {
     let RetrieverName {
         retriever, adapter, ..
     } = &summary.by;
@@ -168,8 +168,10 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
         .count();
     if missed > 0 {
         text.push_str(&format!(
-            "\n{} not found by the label; to look at them: labeler-tui list --filter reason:not_found\n",
-            plural(missed, "image")
+            "\n{} not found by the label; to look at them: labeler-tui list --outdir {} --filter \
+             reason:not_found\n",
+            plural(missed, "image"),
+            for_line(&outdir.display().to_string())
         ));
     }
     let mut worst: Vec<_> = measured
@@ -179,7 +181,7 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
         .collect();
     worst.sort_by_key(|(_, found)| std::cmp::Reverse((found.label.rank_outside, found.label.rank)));
     if !worst.is_empty() {
-        text.push_str("\n   rank  margin  image, and the one that comes first\n");
+        text.push_str("\n   rank  margin  item, and the one that comes first\n");
     }
     for (record, found) in worst.iter().take(SHOWN) {
         let label = &found.label;
@@ -189,9 +191,10 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
             } else {
                 ""
             };
-            format!(" < {}{kin}", for_line(&other.image_path))
+            let other = called(&other.item_name, &other.image_path);
+            format!(" < {other}{kin}")
         });
-        let own = for_line(&record.image_path);
+        let own = called(&record.item_name, &record.image_path);
         text.push_str(&format!(
             "{:>7} {:>7.3}  {own}{other}\n",
             label.rank, label.margin
@@ -209,6 +212,14 @@ fn table(measured: &Measured, summary: &RetrievalSummary) -> String {
         text.push_str(&format!("{} more not searched\n", plural(more, "image")));
     }
     text
+}
+
+/// What people know an image by.
+fn called(name: &str, path: &str) -> String {
+    match name.is_empty() {
+        true => for_line(path),
+        false => for_line(name),
+    }
 }
 
 fn row(name: &str, figures: &Figures) -> String {

@@ -216,15 +216,15 @@ fn write_card(
 
 /// How well the texts find their images, of all committed records of the outdir.
 fn write_retrieval(text: &mut String, retrieval: &RetrievalSummary) -> std::fmt::Result {
-    let by = &retrieval.by;
-    let adapter = by.adapter.as_ref().map_or_else(String::new, |adapter| {
+    let (retriever, adapter) = retrieval.by.public();
+    let adapter = adapter.map_or_else(String::new, |adapter| {
         format!(" with the adapter `{}`", cell(adapter))
     });
     writeln!(
         text,
         "\n## Retrieval\n\nThe texts were searched for among {} by `{}`{adapter}, {}.\n",
         plural(retrieval.images as usize, "image"),
-        cell(&by.retriever),
+        cell(retriever),
         retrieval.at
     )?;
     writeln!(

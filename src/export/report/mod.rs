@@ -62,7 +62,7 @@ pub fn write_report(
     families.retain(|_, images| *images > 1);
     tally.families = families.len() as u64;
     tally.records = journal.counts()?.records;
-    tally.found = journal.retrieval()?.map(|retrieval| retrieval.labels.after);
+    tally.found = journal.retrieval()?;
     let figures = plots::figures(&tally, page.audit.as_ref());
     let plots = plots(&tally, page.audit.as_ref(), vocabulary);
     let before = filled(

@@ -3,7 +3,7 @@
 
 use super::page::escaped;
 use crate::export::audited::Audited;
-use crate::record::{Field, Figures, GroupState, GroupSummary, Vocabulary};
+use crate::record::{Field, Figures, GroupState, GroupSummary, RetrievalSummary, Vocabulary};
 use crate::text::count;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub struct Tally {
     words: BTreeMap<Field, HashMap<String, u64>>,
     uncertainty: [u64; STEPS],
     /// How well labels find their images, where that was measured.
-    pub found: Option<Figures>,
+    pub found: Option<RetrievalSummary>,
 }
 
 impl Tally {
@@ -84,7 +84,8 @@ pub fn figures(tally: &Tally, audit: Option<&Audited>) -> String {
         ("families of recolored icons", count(tally.families)),
     ];
     figures.extend(audit.map(|audit| ("error rate, by an audit", escaped(&audit.rate))));
-    let found = tally.found.map(|found| {
+    let found = tally.found.as_ref().map(|found| {
+        let found = found.labels.after;
         let (one, ten) = (100.0 * found.recall_1, 100.0 * found.recall_10);
         let value = format!("{one:.1} % / {ten:.1} %");
         ("labels that find their icon first / in ten", value)
@@ -144,7 +145,39 @@ pub fn plots(tally: &Tally, audit: Option<&Audited>, vocabulary: &Vocabulary) ->
             .collect();
         let _ = writeln!(out, "<div class=\"plot\"><h2>Audit</h2>{lines}</div>");
     }
+    out.extend(tally.found.as_ref().map(retrieval));
     out
+}
+
+/// How well texts find their images, and what editing was worth.
+fn retrieval(found: &RetrievalSummary) -> String {
+    let row = |name: &str, figures: Figures| {
+        let percent = |share: f64| format!("<td>{:.1} %</td>", 100.0 * share);
+        format!(
+            "<tr><th>{name}</th><td>{}</td>{}{}{}<td>{:.3}</td></tr>",
+            count(figures.texts),
+            percent(figures.recall_1),
+            percent(figures.recall_5),
+            percent(figures.recall_10),
+            figures.mrr
+        )
+    };
+    let mut rows = String::new();
+    for (name, of) in [("labels", found.labels), ("queries", found.queries)] {
+        rows.push_str(&row(name, of.after));
+        if of.before != of.after {
+            rows.push_str(&row("as first written", of.before));
+        }
+    }
+    let (retriever, adapter) = found.by.public();
+    let adapter = adapter.map_or_else(String::new, |adapter| format!(" with {adapter}"));
+    format!(
+        "<div class=\"plot\"><h2>Retrieval</h2><table><tr><th></th><th>texts</th><th>@1</th>\
+         <th>@5</th><th>@10</th><th>MRR</th></tr>{rows}</table>\
+         <p class=\"quiet\">among {} images, by {}</p></div>\n",
+        count(found.images),
+        escaped(&format!("{retriever}{adapter}"))
+    )
 }
 
 /// The longest bars, the longest first.

@@ -6,6 +6,7 @@ pub use generic::Generic;
 
 use super::{Field, GroupId, Labels};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// An image that is not among so many first ones is not found,
 const FIRST: u32 = 10;
@@ -126,6 +127,25 @@ pub struct RetrieverName {
     pub digest: String,
 }
 
+impl RetrieverName {
+    /// The retriever, and its adapter where it has one, as a page for others names them: where a
+    /// folder lies is nobody's business.
+    pub fn public(&self) -> (&str, Option<&str>) {
+        (
+            name_of(&self.retriever),
+            self.adapter.as_deref().map(name_of),
+        )
+    }
+}
+
+/// An id as it is; of an absolute path the last part.
+fn name_of(place: &str) -> &str {
+    match Path::new(place).is_absolute() {
+        true => place.rsplit(['/', '\\']).next().unwrap_or(place),
+        false => place,
+    }
+}
+
 /// The last time that all records were searched for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalSummary {
@@ -141,6 +161,13 @@ pub struct RetrievalSummary {
 mod tests {
     use super::*;
     use crate::record::testing::labels;
+
+    #[test]
+    fn a_folder_is_told_to_others_by_its_name_alone() {
+        assert_eq!(name_of("google/siglip-base"), "google/siglip-base");
+        let folder = std::env::temp_dir().join("mine").join("siglip-ko");
+        assert_eq!(name_of(folder.to_str().unwrap()), "siglip-ko");
+    }
 
     fn finding(text: &str, rank_outside: u32) -> Finding {
         Finding {

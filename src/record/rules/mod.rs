@@ -127,18 +127,18 @@ fn some(found: Vec<String>) -> Option<Vec<String>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// The place of the image, and the one that is found instead.
+/// The place of the image, and the one that is found instead: what it is called, and its path.
 fn not_found(labels: &Labels, retrieved: &Retrieved) -> Option<Vec<String>> {
     let finding = retrieved.miss(labels)?;
-    let place = format!("{}/{}", finding.rank, retrieved.images);
-    let instead = finding
-        .confused
-        .as_ref()
-        .map(|other| match other.item_name.is_empty() {
-            true => other.image_path.clone(),
-            false => format!("{} ({})", other.item_name, other.image_path),
-        });
-    Some([place].into_iter().chain(instead).collect())
+    let mut about = vec![format!("{}/{}", finding.rank, retrieved.images)];
+    if let Some(other) = &finding.confused {
+        let name = match other.item_name.is_empty() {
+            true => &other.image_path,
+            false => &other.item_name,
+        };
+        about.extend([name.clone(), other.image_path.clone()]);
+    }
+    Some(about)
 }
 
 /// The words that claim a color which the pixels do not show.

@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 const KINDS: [fn(&str) -> bool; 5] = [
     |name| name.starts_with("metadata."),
     |name| name.ends_with(".parquet"),
-    |name| name.ends_with(".tar"),
-    |name| is_text(name, &[".csv", ".tsv"]),
-    |name| is_text(name, &[".jsonl", ".ndjson"]),
+    |name| ends_in(name, &[".tar", ".tgz"]),
+    |name| ends_in(name, &[".csv", ".tsv"]),
+    |name| ends_in(name, &[".jsonl", ".ndjson"]),
 ];
 
-fn is_text(name: &str, ends: &[&str]) -> bool {
+/// With `.gz` behind it or without.
+fn ends_in(name: &str, ends: &[&str]) -> bool {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     ends.iter().any(|end| name.ends_with(end))
 }

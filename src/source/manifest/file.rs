@@ -7,13 +7,13 @@ use super::row::Row;
 use crate::error::{Error, Result};
 use crate::settings::{Mapping, OnlySource};
 use crate::source::checks::wanted;
+use crate::source::inflated;
 use crate::source::reading::{Note, RowEvent, Sink, absolute, cannot_open, cannot_read};
 use crate::text::encoding::as_utf8;
 use crate::text::{Said, said};
-use flate2::read::MultiGzDecoder;
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, Read, Seek};
+use std::io::{BufRead, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -63,21 +63,14 @@ impl Manifest {
         cannot_read(&self.path, error)
     }
 
-    /// The file as UTF-8 text, uncompressed; one in UTF-16 is told. `None` where nobody listens
-    /// any more.
+    /// The file's content, uncompressed.
+    pub fn content(&self) -> Result<Box<dyn Read>> {
+        inflated::content(self.open()?).map_err(|error| self.unreadable(error))
+    }
+
+    /// The content as UTF-8 text; one in UTF-16 is told. `None` where nobody listens any more.
     pub fn text(&self, sink: &mut Sink) -> Result<Option<Box<dyn BufRead>>> {
-        let mut file = self.open()?;
-        let mut head = [0; 2];
-        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let is_compressed =
-            is_regular && file.read_exact(&mut head).is_ok() && head == [0x1f, 0x8b];
-        if is_regular {
-            file.rewind().map_err(|error| self.unreadable(error))?;
-        }
-        let read = match is_compressed {
-            true => as_utf8(MultiGzDecoder::new(file)),
-            false => as_utf8(file),
-        };
+        let read = as_utf8(self.content()?);
         let (reader, is_utf16) = read.map_err(|error| self.unreadable(error))?;
         let path = self.path.display();
         let text = said!(

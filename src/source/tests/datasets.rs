@@ -289,7 +289,7 @@ fn webdataset_shards_are_read_in_place() {
     ]);
     let dir = folder(&[
         ("s/00000.tar", &first),
-        ("s/00001.tar", &second),
+        ("s/00001.tar.gz", &gzip(&second)),
         ("s/sizes.json", b"{}"),
     ]);
     let (found, warnings) = groups(&manifest_at(dir.path().join("s")));
@@ -303,9 +303,48 @@ fn webdataset_shards_are_read_in_place() {
     );
     // `d.png` has no name, and is not there under another.
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].ends_with("00001.tar d.png)"), "{warnings:?}");
+    assert!(warnings[0].ends_with("00001.tar.gz d.png)"), "{warnings:?}");
     let broken = read(&manifest("m.tar", &first[..700]).1);
     assert!(broken.is_err());
+}
+
+/// The labels of a run come in order, those that somebody looks at do not.
+#[test]
+fn compressed_shards_are_read_in_any_order() {
+    let images: Vec<Vec<u8>> = (0..40).map(png).collect();
+    let names: Vec<String> = (0..40).map(|at| format!("{at:02}.png")).collect();
+    let texts: Vec<String> = (0..40).map(|at| format!("{at:02}.txt")).collect();
+    let members: Vec<(&str, &[u8])> = (0..40)
+        .flat_map(|at| {
+            let image = (names[at].as_str(), images[at].as_slice());
+            [image, (texts[at].as_str(), names[at].as_bytes())]
+        })
+        .collect();
+    let bytes = gzip(&tar(&members));
+    for name in ["s.tar.gz", "s.tgz"] {
+        let (dir, options) = manifest(name, &bytes);
+        let items = read(&options).unwrap().items;
+        assert_eq!(items.len(), 40);
+        let orders: [Vec<usize>; 3] = [
+            (0..40).collect(),
+            (0..40).rev().collect(),
+            vec![7, 7, 30, 3],
+        ];
+        for at in orders.into_iter().flatten() {
+            let item: &Item = &items[at];
+            assert_eq!(item.item_name, names[at]);
+            assert_eq!(
+                image_bytes(item.file.as_ref().unwrap()).unwrap(),
+                images[at]
+            );
+        }
+        // Another file of the same name is not the one that is open.
+        fs::write(dir.path().join(name), gzip(&tar(&members[..4]))).unwrap();
+        let gone = image_bytes(items[30].file.as_ref().unwrap()).unwrap_err();
+        assert!(gone.detail.contains("shorter"), "{}", gone.detail);
+        fs::write(dir.path().join(name), &bytes[..bytes.len() / 2]).unwrap();
+        assert!(read(&options).is_err());
+    }
 }
 
 #[test]

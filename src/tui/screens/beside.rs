@@ -12,6 +12,8 @@ use ratatui::layout::{Rect, Size};
 
 /// Cells of a small picture.
 const TILE: Size = Size::new(4, 2);
+/// Cells of the picture of the icon that is found instead, where there is room to compare it.
+const COMPARED: Size = Size::new(12, 6);
 /// Lines that the size and the colors of an icon take.
 const DESCRIBED: u16 = 9;
 
@@ -21,17 +23,15 @@ pub struct Beside {
     pub text: Rect,
     /// A tile each, with a cell for a sign; a line for a title is above the first.
     siblings: Vec<Rect>,
-    /// A tile with its name and label; a line for a title is above it.
-    confused: Option<Rect>,
+    /// A picture of this size with its name and label; a line for a title is above it.
+    confused: Option<(Rect, Size)>,
     /// A tile each, with its name and label; a line for a title is above the first.
     neighbors: Vec<Rect>,
 }
 
 impl Beside {
     pub fn new(text: Rect, session: &Session) -> Self {
-        let confused = session
-            .detail()
-            .is_some_and(|detail| detail.confused.is_some());
+        let confused = session.confused().is_some();
         let siblings = session.siblings().len();
         Self::split(text, siblings, confused, session.neighbors().len())
     }
@@ -40,6 +40,13 @@ impl Beside {
         let height = TILE.height;
         let columns = text.width / (TILE.width + 2);
         let mut free = text.height.saturating_sub(DESCRIBED);
+        let compared = match free > COMPARED.height && text.width > 2 * COMPARED.width {
+            true => COMPARED,
+            false => TILE,
+        };
+        let has_room = confused && free > compared.height;
+        let of_confused = if has_room { 1 + compared.height } else { 0 };
+        free -= of_confused;
         let mut lines_of = |wanted: usize| {
             let lines = (wanted as u16).min(free.saturating_sub(1) / height);
             let taken = if lines == 0 { 0 } else { 1 + lines * height };
@@ -50,7 +57,6 @@ impl Beside {
             0 => 0,
             columns => siblings.div_ceil(usize::from(columns)),
         };
-        let (confused_lines, of_confused) = lines_of(usize::from(confused));
         let (sibling_lines, of_siblings) = lines_of(rows);
         let (neighbor_lines, of_neighbors) = lines_of(neighbors);
         let rest = text.height - of_confused - of_siblings - of_neighbors;
@@ -73,7 +79,13 @@ impl Beside {
                 ..text
             },
             siblings: tiles.take(siblings).collect(),
-            confused: (confused_lines > 0).then(|| row(rest, 0)),
+            confused: has_room.then(|| {
+                let room = Rect {
+                    height: compared.height,
+                    ..row(rest, 0)
+                };
+                (room, compared)
+            }),
             neighbors: (0..neighbor_lines).map(|line| row(below, line)).collect(),
         }
     }
@@ -85,11 +97,12 @@ impl Beside {
         }
         let siblings = session.siblings().into_iter().take(self.siblings.len());
         let neighbors = session.neighbors().into_iter().take(self.neighbors.len());
-        let confused = session.detail().and_then(|detail| detail.confused.as_ref());
-        let confused = confused.filter(|_| self.confused.is_some());
-        let confused = confused.map(|other| other.group);
-        let ids: Vec<GroupId> = siblings.chain(confused).chain(neighbors).collect();
-        session.tiles_of(&ids, TILE)
+        let ids: Vec<GroupId> = siblings.chain(neighbors).collect();
+        let mut requests = session.tiles_of(&ids, TILE);
+        if let (Some(other), Some((_, size))) = (session.confused(), self.confused) {
+            requests.extend(session.tiles_of(&[other], size));
+        }
+        requests
     }
 
     pub fn draw(&self, view: &View<'_>, buf: &mut Buffer) {
@@ -98,12 +111,12 @@ impl Beside {
             return;
         };
         let words = view.session.words;
-        if let (Some(room), Some(other)) = (self.confused, &detail.confused) {
+        if let (Some((room, size)), Some(other)) = (self.confused, &detail.confused) {
             let others = std::slice::from_ref(other);
-            draw_records(view, words.found_instead(), &[room], others, buf);
+            draw_records(view, words.found_instead(), &[room], size, others, buf);
         }
-        let title = words.nearest_committed();
-        draw_records(view, title, &self.neighbors, &detail.neighbors, buf);
+        let (title, rooms) = (words.nearest_committed(), &self.neighbors);
+        draw_records(view, title, rooms, TILE, &detail.neighbors, buf);
     }
 
     /// The other icons of the drawing, each with the sign of its state: small pictures where the
@@ -129,7 +142,7 @@ impl Beside {
             return;
         }
         for (room, member) in self.siblings.iter().zip(members) {
-            tile(view, member.id, *room, buf);
+            tile(view, member.id, *room, TILE, buf);
             let x = room.x + TILE.width;
             let state = theme.state(member.state);
             put(buf, x, room.y, 1, sign(member.state), state);
@@ -137,11 +150,12 @@ impl Beside {
     }
 }
 
-/// Other records, each with its picture, name and label, under a title.
+/// Other records, each with its picture of this size, name and label, under a title.
 fn draw_records(
     view: &View<'_>,
     title: &str,
     rooms: &[Rect],
+    size: Size,
     records: &[Neighbor],
     buf: &mut Buffer,
 ) {
@@ -151,12 +165,12 @@ fn draw_records(
     let theme = &view.session.theme;
     put(buf, first.x, first.y - 1, first.width, title, theme.dim());
     let indent = match view.session.pictures.are_fine() {
-        true => TILE.width + 1,
+        true => size.width + 1,
         false => 0,
     };
     for (room, record) in rooms.iter().zip(records) {
         if indent > 0 {
-            tile(view, record.group, *room, buf);
+            tile(view, record.group, *room, size, buf);
         }
         let (x, left) = (room.x + indent, room.width.saturating_sub(indent));
         put(buf, x, room.y, left, &record.item_name, theme.text());
@@ -164,10 +178,10 @@ fn draw_records(
     }
 }
 
-fn tile(view: &View<'_>, id: GroupId, room: Rect, buf: &mut Buffer) {
+fn tile(view: &View<'_>, id: GroupId, room: Rect, size: Size, buf: &mut Buffer) {
     let pictures = &view.session.pictures;
-    if let Some(Ok(picture)) = pictures.get(&pictures.tile_key(id, TILE)) {
-        let room = Rect::from((room.as_position(), TILE));
+    if let Some(Ok(picture)) = pictures.get(&pictures.tile_key(id, size)) {
+        let room = Rect::from((room.as_position(), size));
         pictures.draw(picture, room, view.boxes, &view.session.theme, buf);
     }
 }
@@ -188,9 +202,12 @@ mod tests {
         let small = Beside::split(Rect { height: 14, ..text }, 7, false, 6);
         assert_eq!((small.siblings.len(), small.neighbors.len()), (7, 0));
         let with = Beside::split(text, 7, true, 6);
-        let confused = with.confused.unwrap();
+        let (confused, size) = with.confused.unwrap();
+        assert_eq!((confused.height, size), (6, COMPARED));
         assert_eq!(confused.y, with.text.bottom() + 1);
         assert_eq!(with.siblings[0].y, confused.bottom() + 1);
+        let low = Beside::split(Rect { height: 14, ..text }, 7, true, 6);
+        assert_eq!(low.confused.unwrap().1, TILE);
         let none = Beside::split(Rect { height: 8, ..text }, 7, true, 6);
         assert_eq!(none.text.height, 8);
         assert!(none.siblings.is_empty() && none.neighbors.is_empty());

@@ -309,6 +309,26 @@ fn the_icon_that_is_found_instead_stands_beside_the_picture() {
     }
 }
 
+/// Its picture needs them, and the filter may hide it.
+#[test]
+fn the_details_of_the_icon_that_is_found_instead_are_requested() {
+    let mut bench = Bench::evening(160, 50);
+    bench.keys("/ ctrl-u \"state:uncertain enter");
+    let hidden = GroupId(6);
+    let summary = bench.session().records.get(hidden).unwrap().clone();
+    bench.event(Event::Groups(vec![summary]));
+    assert!(bench.session().records.detail(hidden).is_none());
+    let mut detail = GroupDetail::clone(bench.session().detail().unwrap());
+    detail.confused = Some(Neighbor {
+        group: hidden,
+        image_path: "ring.png".to_owned(),
+        item_name: "은반지".to_owned(),
+        label: "은색 반지".to_owned(),
+    });
+    bench.event(Event::Detail(Box::new(detail)));
+    assert!(bench.session().records.detail(hidden).is_some());
+}
+
 #[test]
 fn replace_shows_what_it_would_do_and_leaves_out_what_is_ticked_off() {
     let mut bench = Bench::evening(120, 40);

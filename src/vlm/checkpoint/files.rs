@@ -87,6 +87,8 @@ pub enum TokenizerFiles {
     },
     /// `spiece.model`, where there is nothing else.
     Sentencepiece(CheckpointFile),
+    /// `vocab.txt`, where there is nothing else.
+    WordPieces(CheckpointFile),
 }
 
 /// The resolved files of one checkpoint.
@@ -125,6 +127,7 @@ const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const VOCAB: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
 const SENTENCEPIECE: &str = "spiece.model";
+const WORD_PIECES: &str = "vocab.txt";
 const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
 /// What older versions of transformers write.
@@ -290,7 +293,10 @@ impl CheckpointFiles {
             Some(file) => Some(TokenizerFiles::Whole(file)),
             None => match (find(place, VOCAB)?, find(place, MERGES)?) {
                 (Some(vocab), Some(merges)) => Some(TokenizerFiles::Parts { vocab, merges }),
-                _ => find(place, SENTENCEPIECE)?.map(TokenizerFiles::Sentencepiece),
+                _ => match find(place, SENTENCEPIECE)? {
+                    Some(file) => Some(TokenizerFiles::Sentencepiece(file)),
+                    None => find(place, WORD_PIECES)?.map(TokenizerFiles::WordPieces),
+                },
             },
         };
         if tokenizer.is_none() {

@@ -73,7 +73,7 @@ impl Tokenizer {
             TokenizerFiles::Parts { vocab, merges } => {
                 from_parts(vocab, merges, files.tokenizer_config.as_ref(), spec)?
             }
-            TokenizerFiles::Sentencepiece(file) => {
+            TokenizerFiles::Sentencepiece(file) | TokenizerFiles::WordPieces(file) => {
                 let cause = format!("{} is no tokenizer of byte pairs", file.shown());
                 return Err(bad(cause));
             }

@@ -196,8 +196,8 @@ impl Weights {
         let start = all.as_ptr() as usize;
         for (name, view) in table.iter() {
             let dtype = view.dtype();
-            // Whole numbers are parts of packed matrices.
-            if float(dtype).is_none() && dtype != Dtype::I32 {
+            // Whole numbers are parts of packed matrices, or places that nothing reads.
+            if float(dtype).is_none() && !matches!(dtype, Dtype::I32 | Dtype::I64) {
                 return Err(Error::new(
                     ErrorKind::Model,
                     format!("{name} is stored as {dtype:?}; only f32, f16 and bf16 can be read"),

@@ -17,8 +17,8 @@ use std::path::Path;
 /// Opens a manifest of one form.
 type Opener = fn(Manifest) -> Result<Box<dyn ItemSource>>;
 
-/// What a name ends in, and who reads that. Those of text may be compressed by gzip.
-const FORMS: [(&str, Opener); 7] = [
+/// What a name ends in, and who reads that. All but Parquet may be compressed by gzip.
+const FORMS: [(&str, Opener); 8] = [
     ("jsonl", json_lines::open),
     ("ndjson", json_lines::open),
     ("json", json_array::open),
@@ -26,6 +26,7 @@ const FORMS: [(&str, Opener); 7] = [
     ("tsv", delimited::open_tsv),
     ("parquet", parquet::open),
     ("tar", tar::open),
+    ("tgz", tar::open),
 ];
 
 pub fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
@@ -42,8 +43,8 @@ pub fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
             format!("{} is not a manifest by its name", manifest.path.display()),
         )
         .with_hint(
-            "a manifest ends in .jsonl, .ndjson, .json (an array), .csv or .tsv, also with .gz \
-             behind it, .parquet or .tar; or it is a folder that holds such files",
+            "a manifest ends in .jsonl, .ndjson, .json (an array), .csv, .tsv or .tar, also with \
+             .gz behind it, or in .parquet; or it is a folder that holds such files",
         ));
     };
     open(manifest)
@@ -57,8 +58,8 @@ pub fn form(path: &Path) -> Option<Opener> {
         None => (name.as_str(), false),
     };
     let (_, end) = name.rsplit_once('.')?;
-    let is_text = !matches!(end, "parquet" | "tar");
+    let may_be = !is_compressed || end != "parquet";
     let mut forms = FORMS.iter();
-    let (_, open) = forms.find(|(known, _)| *known == end && (is_text || !is_compressed))?;
+    let (_, open) = forms.find(|(known, _)| *known == end && may_be)?;
     Some(*open)
 }

@@ -1,5 +1,6 @@
 //! WebDataset tars: members of one name before the first dot make one row, an image with its text
-//! in `.txt` and its metadata in `.json`. Images are read in place, never unpacked.
+//! in `.txt` and its metadata in `.json`. Images are read in place, never unpacked to a file; of a tar
+//! that gzip has compressed, a place is that in its content.
 
 use super::json_lines::read_object;
 use crate::error::{Error, Result};
@@ -14,7 +15,6 @@ use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Row;
 use crate::source::reading::{ItemSource, Sink};
 use crate::text::{Phrase, Said, said};
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
 impl ItemSource for Tar {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let path = self.0.absolute_path()?;
-        let mut archive = Archive::new(BufReader::new(self.0.open()?));
+        let mut archive = Archive::new(BufReader::new(self.0.content()?));
         let mut reader = Reader {
             manifest: &self.0,
             path,
@@ -56,7 +56,7 @@ impl Tar {
     fn broken(&self, error: &io::Error) -> Error {
         self.0
             .unreadable(error)
-            .with_hint("a WebDataset shard is a tar file that is not compressed")
+            .with_hint("a WebDataset shard is a tar file, plain or compressed by gzip")
     }
 }
 
@@ -79,7 +79,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn take(
         &mut self,
-        mut entry: Entry<BufReader<File>>,
+        mut entry: Entry<impl Read>,
         sink: &mut Sink,
     ) -> io::Result<ControlFlow<()>> {
         if !entry.header().entry_type().is_file() {

@@ -1,90 +1,76 @@
-//! The vision tower: pictures to vectors.
+//! The vision tower: the patches of a picture, pooled by a learned row that attends to them.
 
 use super::config::VisionConfig;
-use super::encoder::{Encoder, LayerNorm, Mlp, encoder_tensors, mlp_tensors};
+use crate::embed::architecture::{self, Loaded};
+use crate::embed::encoder::{Encoder, LayerNorm, Mlp};
+use crate::embed::patches::PatchEmbedding;
 use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{D, DType, Result, Tensor};
+use std::iter::repeat_n;
 
 const EMBEDDINGS: &str = "vision_model.embeddings";
+const POSITIONS: &str = "vision_model.embeddings.position_embedding.weight";
+const ENCODER: &str = "vision_model.encoder";
+const NORM: &str = "vision_model.post_layernorm";
 const HEAD: &str = "vision_model.head";
 
 #[derive(Debug)]
-pub struct VisionTower {
-    patch: Linear,
-    /// Of each patch, with the bias of the patch embedding: `(patches, hidden)`.
+pub struct Tower {
+    patches: PatchEmbedding,
+    /// Of each patch: `(patches, hidden)`.
     positions: Tensor,
     encoder: Encoder,
     norm: LayerNorm,
     head: PoolingHead,
-    config: VisionConfig,
-    placement: Placement,
 }
 
-impl VisionTower {
-    /// Calls `loaded` after each layer.
+impl Tower {
     pub fn load(
         weights: &Weights,
         placement: &Placement,
         config: &VisionConfig,
-        loaded: &mut dyn FnMut(),
+        loaded: Loaded,
     ) -> Result<Self> {
-        let (hidden, size) = (config.hidden_size, config.patch_size);
-        let encoder = config.encoder();
-        // A convolution whose stride is its size is a matrix product over flattened patches.
-        let kernel = weights.stored(
-            &format!("{EMBEDDINGS}.patch_embedding.weight"),
-            &[hidden, VisionConfig::CHANNELS, size, size],
+        let (hidden, encoder) = (config.hidden_size, config.encoder());
+        let patches = PatchEmbedding::load(
+            weights,
+            placement,
+            EMBEDDINGS,
+            (hidden, config.patch_size),
+            true,
         )?;
-        let kernel = kernel.reshape((hidden, config.patch_dim()))?;
-        let tensor = |name: &str, shape: &[usize]| {
-            placement.tensor(weights, &format!("{EMBEDDINGS}.{name}"), shape)
-        };
-        let positions = tensor("position_embedding.weight", &[config.patches(), hidden])?;
-        let bias = tensor("patch_embedding.bias", &[hidden])?;
-        let norm = "vision_model.post_layernorm";
         Ok(Self {
-            // It sees the pixels themselves and is a small part of the tower: kept exact.
-            patch: Linear::dense(kernel, None, placement)?,
-            positions: positions.broadcast_add(&bias)?,
-            encoder: Encoder::load(weights, placement, "vision_model.encoder", &encoder, loaded)?,
-            norm: LayerNorm::load(weights, placement, norm, hidden, encoder.eps)?,
+            patches,
+            positions: placement.tensor(weights, POSITIONS, &[config.patches(), hidden])?,
+            encoder: Encoder::load(weights, placement, ENCODER, &encoder, loaded)?,
+            norm: LayerNorm::load(weights, placement, NORM, hidden, encoder.eps)?,
             head: PoolingHead::load(weights, placement, config)?,
-            config: config.clone(),
-            placement: placement.clone(),
         })
     }
 
     /// Adds every tensor that [`Self::load`] reads.
     pub fn tensors(config: &VisionConfig, list: &mut TensorList) {
-        let (hidden, size) = (config.hidden_size, config.patch_size);
-        let kernel = [hidden, VisionConfig::CHANNELS, size, size];
-        list.add(format!("{EMBEDDINGS}.patch_embedding.weight"), &kernel);
-        list.add(format!("{EMBEDDINGS}.patch_embedding.bias"), &[hidden]);
-        list.linear(
-            &format!("{EMBEDDINGS}.position_embedding"),
-            (config.patches(), hidden),
-            false,
-        );
-        encoder_tensors("vision_model.encoder", &config.encoder(), list);
-        list.norm("vision_model.post_layernorm", hidden, true);
+        let hidden = config.hidden_size;
+        PatchEmbedding::tensors(EMBEDDINGS, (hidden, config.patch_size), true, list);
+        list.add(POSITIONS, &[config.patches(), hidden]);
+        Encoder::tensors(ENCODER, &config.encoder(), list);
+        list.norm(NORM, hidden, true);
         PoolingHead::tensors(config, list);
     }
+}
 
-    /// The patches of `pictures` pictures, one after the other, to `(pictures, hidden)` in f32.
-    pub fn forward(&self, patches: Vec<f32>, pictures: usize) -> Result<Tensor> {
-        let (each, hidden) = (self.config.patches(), self.config.hidden_size);
-        let rows = pictures * each;
-        let device = &self.placement.device;
-        let pixels = Tensor::from_vec(patches, (rows, self.config.patch_dim()), device)?;
-        let pixels = pixels.to_dtype(self.placement.activations())?;
-        let x = self.patch.forward(&pixels)?;
+impl architecture::VisionTower for Tower {
+    fn forward(&self, patches: Vec<f32>, pictures: usize) -> Result<Tensor> {
+        let (each, hidden) = self.positions.dims2()?;
+        let x = self.patches.forward(patches)?;
         let x = x
             .reshape((pictures, each, hidden))?
             .broadcast_add(&self.positions)?
-            .reshape((rows, hidden))?;
-        let x = self.norm.forward(&self.encoder.forward(x, each)?)?;
+            .reshape((pictures * each, hidden))?;
+        let x = self.encoder.forward(x, repeat_n(each, pictures))?;
+        let x = self.norm.forward(&x)?;
         self.head.forward(&x, pictures)?.to_dtype(DType::F32)
     }
 }
@@ -126,7 +112,7 @@ impl PoolingHead {
                 hidden,
                 encoder.eps,
             )?,
-            mlp: Mlp::load(weights, placement, &format!("{HEAD}.mlp"), &encoder)?,
+            mlp: Mlp::load(weights, placement, &Self::mlp(), &encoder)?,
             heads,
         })
     }
@@ -141,7 +127,11 @@ impl PoolingHead {
         linear("in_proj", 3 * hidden);
         linear("out_proj", hidden);
         list.norm(&format!("{HEAD}.layernorm"), hidden, true);
-        mlp_tensors(&format!("{HEAD}.mlp"), &encoder, list);
+        Mlp::tensors(&Self::mlp(), &encoder, list);
+    }
+
+    fn mlp() -> [String; 2] {
+        ["fc1", "fc2"].map(|part| format!("{HEAD}.mlp.{part}"))
     }
 
     /// `(pictures * patches, hidden)` to `(pictures, hidden)`.
@@ -167,7 +157,7 @@ impl PoolingHead {
     }
 }
 
-/// The name under which [`VisionTower`] knows a tensor that is stored otherwise.
+/// The name under which [`Tower`] knows a tensor that is stored otherwise.
 pub fn tensor_name(stored: &str) -> String {
     match stored.strip_prefix(HEAD) {
         Some(".attention.in_proj_weight") => format!("{HEAD}.attention.in_proj.weight"),

@@ -1,4 +1,4 @@
-//! `spiece.model`: a SentencePiece model of the unigram kind, as SigLIP's tokenizer is saved.
+//! `spiece.model`: a SentencePiece model of the unigram kind.
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use std::borrow::Cow;

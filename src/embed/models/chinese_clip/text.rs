@@ -1,0 +1,142 @@
+//! The text tower: the first row, that of the class token, stands for the text.
+
+use crate::embed::architecture::{self, Loaded};
+use crate::embed::encoder::{Activation, Encoder, EncoderConfig, LayerNorm, LayerStyle};
+use crate::embed::words::{TextRows, WordEmbedding, first_rows};
+use crate::error::Result as Checked;
+use crate::vlm::checkpoint::config::check_sizes;
+use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::weights::Weights;
+use crate::vlm::nn::linear::{Linear, Placement};
+use candle_core::{DType, Result, Tensor};
+use serde::Deserialize;
+
+const WORDS: &str = "text_model.embeddings.word_embeddings";
+const POSITIONS: &str = "text_model.embeddings.position_embeddings";
+const TYPES: &str = "text_model.embeddings.token_type_embeddings.weight";
+const NORM: &str = "text_model.embeddings.LayerNorm";
+const ENCODER: &str = "text_model.encoder";
+const PROJECTION: &str = "text_projection";
+
+/// Fields that a checkpoint leaves out are those of the base model.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct TextConfig {
+    pub vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    pub max_position_embeddings: usize,
+    type_vocab_size: usize,
+    hidden_act: Activation,
+    layer_norm_eps: f64,
+}
+
+impl Default for TextConfig {
+    fn default() -> Self {
+        Self {
+            vocab_size: 30522,
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            max_position_embeddings: 512,
+            type_vocab_size: 2,
+            hidden_act: Activation::Gelu,
+            layer_norm_eps: 1e-12,
+        }
+    }
+}
+
+impl TextConfig {
+    fn encoder(&self) -> EncoderConfig {
+        EncoderConfig {
+            hidden: self.hidden_size,
+            inner: self.intermediate_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            activation: self.hidden_act,
+            eps: self.layer_norm_eps,
+            style: LayerStyle {
+                layers: "layer",
+                qkv: [
+                    "attention.self.query",
+                    "attention.self.key",
+                    "attention.self.value",
+                ],
+                out: "attention.output.dense",
+                mlp: ["intermediate.dense", "output.dense"],
+                norms: ["attention.output.LayerNorm", "output.LayerNorm"],
+                norms_sums: true,
+            },
+            is_causal: false,
+        }
+    }
+
+    pub fn check(&self) -> Checked<()> {
+        check_sizes(&[
+            ("text_config.vocab_size", self.vocab_size),
+            (
+                "text_config.max_position_embeddings",
+                self.max_position_embeddings,
+            ),
+            ("text_config.type_vocab_size", self.type_vocab_size),
+        ])?;
+        self.encoder().check("text_config")
+    }
+}
+
+#[derive(Debug)]
+pub struct Tower {
+    words: WordEmbedding,
+    /// What is added to every row: `(1, hidden)`.
+    kind: Tensor,
+    norm: LayerNorm,
+    encoder: Encoder,
+    projection: Linear,
+}
+
+impl Tower {
+    /// Vectors have `width` numbers.
+    pub fn load(
+        weights: &Weights,
+        placement: &Placement,
+        config: &TextConfig,
+        width: usize,
+        loaded: Loaded,
+    ) -> Result<Self> {
+        let (hidden, encoder) = (config.hidden_size, config.encoder());
+        let sizes = (config.vocab_size, config.max_position_embeddings, hidden);
+        let kinds = placement.tensor(weights, TYPES, &[config.type_vocab_size, hidden])?;
+        Ok(Self {
+            words: WordEmbedding::load(weights, placement, [WORDS, POSITIONS], sizes)?,
+            // All tokens are of the first kind.
+            kind: kinds.narrow(0, 0, 1)?,
+            norm: LayerNorm::load(weights, placement, NORM, hidden, encoder.eps)?,
+            encoder: Encoder::load(weights, placement, ENCODER, &encoder, loaded)?,
+            projection: Linear::load(weights, placement, PROJECTION, (width, hidden), false)?,
+        })
+    }
+
+    /// Adds every tensor that [`Self::load`] reads.
+    pub fn tensors(config: &TextConfig, width: usize, list: &mut TensorList) {
+        let hidden = config.hidden_size;
+        let sizes = (config.vocab_size, config.max_position_embeddings, hidden);
+        WordEmbedding::tensors([WORDS, POSITIONS], sizes, list);
+        list.add(TYPES, &[config.type_vocab_size, hidden]);
+        list.norm(NORM, hidden, true);
+        Encoder::tensors(ENCODER, &config.encoder(), list);
+        list.linear(PROJECTION, (width, hidden), false);
+    }
+}
+
+impl architecture::TextTower for Tower {
+    fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+        let TextRows { x, lengths } = self.words.forward(texts)?;
+        let x = self.norm.forward(&x.broadcast_add(&self.kind)?)?;
+        let x = self.encoder.forward(x, lengths.iter().copied())?;
+        let first = first_rows(&x, &lengths)?;
+        self.projection.forward(&first)?.to_dtype(DType::F32)
+    }
+}

@@ -4,13 +4,8 @@
 #![allow(unsafe_code, reason = "vector instructions")]
 
 use super::kernel::Fetch;
-use super::layout::{PANEL, Panel, PanelBlock, TILE, TileBlock};
+use super::layout::{PanelBlock, TileBlock};
 use super::output::Part;
-use std::arch::x86_64::*;
-
-/// Rows whose sums the registers hold, for [`GROUP`] tokens.
-const HALF: usize = 16;
-const GROUP: usize = 4;
 
 /// The product.
 ///
@@ -37,7 +32,13 @@ macro_rules! product {
     ($name:ident, $features:literal, $multiply_add:ident) => {
         #[allow(clippy::needless_range_loop)]
         mod $name {
-            use super::*;
+            use crate::vlm::nn::int8::layout::{PANEL, Panel, PanelBlock, TILE, TileBlock};
+            use crate::vlm::nn::int8::output::Part;
+            use std::arch::x86_64::*;
+
+            /// Rows whose sums the registers hold, for [`GROUP`] tokens.
+            const HALF: usize = 16;
+            const GROUP: usize = 4;
 
             #[target_feature(enable = $features)]
             pub unsafe fn multiply<const STEPS: usize>(

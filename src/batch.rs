@@ -409,6 +409,7 @@ fn event_json(event: &Event) -> Option<Value> {
         | Event::Found { .. }
         | Event::Remembered { .. }
         | Event::Audited(_)
+        | Event::AuditDrawn { .. }
         | Event::Idle => return None,
     })
 }

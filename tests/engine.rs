@@ -15,7 +15,7 @@ mod engine;
 mod sources;
 
 use labeler_tui::engine::{Command, Event, Handle, Step, Warning};
-use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason};
+use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason, Verdict};
 use labeler_tui::wording::Words;
 use serde_json::{Value, json};
 use sources::Sources;
@@ -99,6 +99,40 @@ fn the_pictures_of_earlier_labels_are_looked_at() {
         [Reason::ColorMismatch, Reason::MainColorMissing]
     );
     assert_eq!(groups["나무"].reasons, []);
+}
+
+#[test]
+fn committed_records_are_drawn_and_judged() {
+    let folder = desk(&[("가", earlier_line("가", "빨간색", 5))]);
+    let _unchanged = Sources::watch(folder.path());
+    let engine = open(folder.path());
+    let mut groups = BTreeMap::new();
+    hear(&engine, &mut groups, |event| *event == Event::Idle);
+    engine.send(Command::DrawAudit(10));
+    let drawn = |event: &Event| matches!(event, Event::AuditDrawn { .. });
+    let heard = hear(&engine, &mut groups, drawn);
+    let Some(Event::AuditDrawn { seed, sample }) = heard.last() else {
+        panic!("{heard:?}");
+    };
+    let [record] = &sample[..] else {
+        panic!("{sample:?}");
+    };
+    assert_eq!(record.item.item_name, "가");
+    assert_eq!(record.labels.label_ko(), "천으로 지은 단정한 가");
+    engine.send(Command::Judge {
+        seed: *seed,
+        group: record.group,
+        version: record.version,
+        verdict: Some(Verdict::Wrong(Field::LabelKo)),
+    });
+    engine.send(Command::Audit);
+    let heard = hear(&engine, &mut groups, |event| {
+        matches!(event, Event::Audited(_))
+    });
+    let Some(Event::Audited(Some(estimate))) = heard.last() else {
+        panic!("{heard:?}");
+    };
+    assert_eq!((estimate.judged, estimate.wrong), (1, 1));
 }
 
 #[test]

@@ -234,6 +234,7 @@ def table(program):
 POSITION = re.compile(r"Queue\s+([\d ]+)/([\d ]+)")
 REASON = re.compile(r"\? ([a-z]+(?:_[a-z]+)*):")
 FIX = re.compile(r"│\s+1 \S")
+PREVIEW = re.compile(r"│y: .*│", re.S)
 # The reasons whose fixes follow from what is known and need nobody's eye, in this order.
 WHOLE_SET = ["mixed_script", "item_name_missing", "attributes_missing", "few_tags", "repetition", "few_queries"]
 
@@ -276,7 +277,7 @@ def replay(program, source, labels, whole_set, most):
                 if "Fix all alike" not in work.screen():
                     work.press("Escape")
                     break
-                work.wait(lambda screen: " -> " in screen and "y:" in screen or "Not now" in screen, "preview", 60)
+                work.wait(lambda screen: PREVIEW.search(screen) or "Not now" in screen, "preview", 60)
                 work.press("y")
                 bulk += keys + 1 + 2
                 work.wait(lambda screen: "Fix all alike" not in screen, "end of the preview", 60)

@@ -1,7 +1,7 @@
 //! The options of `audit` and `compare`, where people judge.
 
 use super::values::{OutdirArgs, VocabularyArgs, parse_share, pictures, ui_lang, whole};
-use crate::record::AuditEstimate;
+use crate::record::{AuditEstimate, SAMPLE};
 use crate::settings::{AuditOptions, BlindOptions, CompareOptions, LookOptions, PictureChoice};
 use crate::text::Language;
 use clap::Args;
@@ -38,10 +38,10 @@ pub struct AuditArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
     /// How many records are drawn; a larger number later adds to them
-    #[arg(long, value_name = "N", default_value_t = 200, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
+    #[arg(long, value_name = "N", default_value_t = SAMPLE as u32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub sample: u32,
     /// Which sample; another number begins another audit [default: the one that was judged last]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// How wide the interval of the error rate is to be: 0.05 is five points
     #[arg(long, value_name = "W", default_value_t = AuditEstimate::WIDTH, allow_negative_numbers = true, value_parser = parse_share)]
@@ -94,7 +94,13 @@ pub struct CompareArgs {
     )]
     pub votes: PathBuf,
     /// With --blind: of the order of images and texts
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "blind")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        requires = "blind"
+    )]
     pub seed: u64,
     /// With --blind: where the images are, if not where the records say
     #[arg(long, value_name = "DIR", requires = "blind")]

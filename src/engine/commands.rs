@@ -204,6 +204,15 @@ pub fn audit(journal: &mut JournalAccess) -> Result<Effects> {
     Ok(Effects::event(Event::Audited(estimate.map(Box::new))))
 }
 
+/// The records that a person is to judge.
+pub fn draw_audit(journal: &mut JournalAccess, size: usize) -> Result<Effects> {
+    let (seed, sample) = journal.with(|journal| {
+        let seed = journal.newest_audit()?.unwrap_or_default();
+        Ok((seed, journal.audit_sample(seed, size)?))
+    })?;
+    Ok(Effects::event(Event::AuditDrawn { seed, sample }))
+}
+
 /// Keeps a front end's own setting; [`remembered`] gives it back to the next run.
 pub fn remember(journal: &mut JournalAccess, key: &str, value: &str) -> Result<Effects> {
     let key = format!("{REMEMBERED}{key}");

@@ -236,6 +236,18 @@ impl Coordinator {
             Command::Remember { key, value } => commands::remember(journal, key, value)?,
             Command::Search(text) => self.search.ask(journal, text)?,
             Command::Audit => commands::audit(journal)?,
+            Command::DrawAudit(size) => commands::draw_audit(journal, *size)?,
+            Command::Judge {
+                seed,
+                group,
+                version,
+                verdict,
+            } => {
+                let judge =
+                    |journal: &mut Journal| journal.judge(*seed, *group, *version, *verdict);
+                journal.with(judge)?;
+                Effects::default()
+            }
             Command::Retry { groups, how } => self.retry(groups, how),
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
@@ -314,8 +326,9 @@ impl Coordinator {
                 self.take_turns(|families, turns| families.add(waiting, turns))?;
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
-                for group in ingested.answered {
-                    match self.results.resume(group, &mut self.journal)? {
+                for (group, is_committed) in ingested.answered {
+                    let journal = &mut self.journal;
+                    match self.results.resume(group, is_committed, journal)? {
                         Resumed::Nothing => {}
                         Resumed::Retry(request) => effects.requests.push(*request),
                         Resumed::Opinions(requests) => {
@@ -323,7 +336,7 @@ impl Coordinator {
                         }
                     }
                 }
-                effects.changed = ingested.all;
+                effects.changed = ingested.changed;
                 Ok(effects)
             }
             SourceEvent::End {

@@ -6,8 +6,8 @@ use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice
 use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    AuditEstimate, Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId,
-    GroupSummary, PastStep, Reason, StepReport, Vocabulary, VocabularyPreview,
+    AuditEstimate, Background, Change, DrawnRecord, Estimator, FailureCode, FixKind, GroupDetail,
+    GroupId, GroupSummary, PastStep, Reason, StepReport, Verdict, Vocabulary, VocabularyPreview,
 };
 use crate::text::Said;
 use std::path::PathBuf;
@@ -61,6 +61,17 @@ pub enum Command {
     Search(String),
     /// What the judgments of an audit say by now; answered by `Event::Audited`.
     Audit,
+    /// Draws so many records to be judged, of the audit that was judged last or of the first one;
+    /// answered by `Event::AuditDrawn`.
+    DrawAudit(usize),
+    /// Stores what a person says of a version of a record; `None` takes the newest judgment of it
+    /// back.
+    Judge {
+        seed: u64,
+        group: GroupId,
+        version: i64,
+        verdict: Option<Verdict>,
+    },
     Pause,
     Resume,
     /// While nothing can be saved: try again now, with the cure that was offered.
@@ -184,6 +195,11 @@ pub enum Event {
     },
     /// What the last audit has found; at the start, where there was one, and on request.
     Audited(Option<Box<AuditEstimate>>),
+    /// The records of an audit; none where no committed record is without a reason.
+    AuditDrawn {
+        seed: u64,
+        sample: Vec<DrawnRecord>,
+    },
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {
         key: String,

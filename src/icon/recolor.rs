@@ -5,8 +5,9 @@ use super::{Drawing, Icon};
 use crate::record::{Field, Recoloring, Vocabulary, Word, may_mean, nearest_color, to_oklab};
 use std::collections::HashMap;
 
-/// A color with a smaller share of the pixels is not looked for in the other icon.
-const LEAST_SHARE: f32 = 0.03;
+/// A color with a smaller share of the pixels is not looked for in the other icon. Less than what
+/// the rules want to see of a color that a text names.
+const LEAST_SHARE: f32 = 0.01;
 /// A color stays the same where this part of its pixels does,
 const LEAST_STAYS: f32 = 0.5;
 /// and becomes another one where this part of them has it.

@@ -40,8 +40,8 @@ pub use field::{Field, FieldFilter, Kind};
 pub use group::{Draft, GroupDetail, GroupSummary, Listed, Neighbor, Origin, Version};
 pub use item::{GroupId, ImageLocation, Item, SourceType};
 pub use judging::{
-    AuditEstimate, Candidate, Judgment, Rate, Stratum, VERDICTS, Verdict, Vote, VoteTally, drawn,
-    first_is_a, judged, turn,
+    AuditEstimate, Candidate, DrawnRecord, Judgment, Rate, SAMPLE, Stratum, VERDICTS, Verdict,
+    Vote, VoteTally, drawn, first_is_a, judged, turn,
 };
 pub use labels::{Labels, QualityFlags, Record};
 pub use likeness::{Appearance, Approved, ApprovedRecords};

@@ -4,7 +4,7 @@
 //! it: the open [`Database`], the current [`SourceReading`], the [`History`] of steps.
 
 use super::answers::{self, Added, Merged};
-use super::audit::{self, DrawnRecord};
+use super::audit;
 use super::checks;
 use super::contents::{self, Committed, DisplacedEdit, FailedItem};
 use super::database::lock::Lock;
@@ -14,7 +14,7 @@ use super::history::{History, StepOutcome};
 use super::images::{self, Relatives};
 use super::import::{self, FileOfRecords, Imported};
 use super::learning::Learning;
-use super::queries::{self, Counts};
+use super::queries::{self, Counts, KnownGroup};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::{is_measured, read_retrieved};
@@ -28,8 +28,8 @@ use crate::outdir;
 use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Appearance, Approved, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind, GroupDetail,
-    GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
+    Appearance, Approved, Attempt, AuditEstimate, Change, DrawnRecord, Estimator, Failure, FixKind,
+    GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
     RetrievalSummary, Retrieved, Verdict, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
@@ -313,6 +313,11 @@ impl Journal {
     /// One group as the queue shows it.
     pub fn summary(&self, id: GroupId) -> Result<Option<GroupSummary>> {
         queries::summary(self.database.read(), self.learning.estimator(), id)
+    }
+
+    /// What earlier runs have done about these groups, in their order.
+    pub fn known_groups(&self, ids: &[GroupId]) -> Result<Vec<Option<KnownGroup>>> {
+        queries::known_groups(self.database.read(), ids)
     }
 
     /// Those of the groups that exist, in the given order.

@@ -20,7 +20,6 @@ mod source_reading;
 mod tables;
 
 pub use answers::{Added, Basis, Merged};
-pub use audit::DrawnRecord;
 pub use contents::{Committed, DisplacedEdit, FailedItem};
 pub use database::lock::{Lock, check_free};
 pub use database::{Misplaced, rescue_text, try_folder};
@@ -29,7 +28,7 @@ pub use images::Relatives;
 pub(crate) use import::file_sha256;
 pub use import::{FileOfRecords, Imported, Prefer};
 pub use journal::{Journal, REMEMBERED};
-pub use queries::Counts;
+pub use queries::{Counts, KnownGroup};
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
     copy_to_read, files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,

@@ -383,6 +383,7 @@ impl App {
             Event::Learned(estimator) => session.learn(*estimator),
             Event::Found { text, groups } => session.show_found(text, groups),
             Event::Audited(estimate) => session.audit = estimate,
+            Event::AuditDrawn { .. } => session.notify(words.no_record_to_audit()),
             Event::SourceRead { pictures, .. } => {
                 session.records.set_source_read();
                 session.notify_moved(&pictures);
@@ -409,11 +410,8 @@ impl App {
                 session.engine.finish(group);
                 session.notify_answer(group, reasons.len(), offered);
             }
-            Event::Idle => {
-                if session.engine.rings() {
-                    session.request(Effect::Ring);
-                }
-            }
+            Event::Idle if session.engine.rings() => session.request(Effect::Ring),
+            Event::Idle => {}
             Event::Failed {
                 group,
                 name,
@@ -465,9 +463,8 @@ impl App {
         let filling = self.follows_head;
         let is_settled = session.records.source_is_read() && !session.engine.progress.measuring;
         self.follows_head &= !is_settled;
-        let kept = self.dialog.is_some();
         let (queue, records) = (&mut session.queue, &session.records);
-        if queue.take_rows(number, rows, records, filling, kept) {
+        if queue.take_rows(number, rows, records, filling, self.dialog.is_some()) {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.gives_up_seeking() {
@@ -539,6 +536,11 @@ impl App {
         };
         session.sight.drawn(session.queue.current(), shown);
         session.sight.frames()
+    }
+
+    /// A frame is on the screen that shows something else.
+    pub fn covered(&mut self) {
+        self.session.sight.drawn(None, Shown::Nothing);
     }
 
     /// What the window is called: how much is left, and of what.

@@ -12,7 +12,7 @@ use super::screens::ActionOutcome;
 use super::session::Session;
 use crate::engine::{Command, Retry, Step};
 use crate::record::filter::{FAILED, NEEDS_REVIEW};
-use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
+use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason, SAMPLE};
 use crate::wording::Words;
 
 /// What an action is about.
@@ -111,6 +111,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
                 Dialog::prompt(PromptPurpose::Reject { groups }, "")
             })
         }
+        Action::Audit => session.send(Command::DrawAudit(SAMPLE)),
         Action::Undo => session.send(Command::Undo),
         Action::Redo => session.send(Command::Redo),
         Action::RemoveTag if targets.len() > 1 => {

@@ -23,18 +23,20 @@ mod testing;
 mod tests;
 pub mod theme;
 mod widgets;
+mod workstation;
 
 pub use keymap::Keymap;
 pub use prepared::Prepared;
 pub use session::Settings;
-pub use terminal::{Decoder, Exit, Input, Replies, run};
+pub use terminal::{Decoder, Exit, Input, Replies};
 pub use theme::BUILT_IN_THEMES;
+pub use workstation::run;
 
 use crate::error::Result;
 
 /// Loads the key bindings and the colors, and refuses to start where there is no terminal.
 pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
     let prepared = Prepared::load(keymap, theme)?;
-    terminal::check("use --batch to label unattended")?;
+    terminal::check("the workstation", "use --batch to label unattended")?;
     Ok(prepared)
 }

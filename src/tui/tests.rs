@@ -1,5 +1,6 @@
 //! Scripts of keys through the application, and what is then on the screen.
 
+mod audit;
 mod editing;
 mod families;
 mod flow;
@@ -104,6 +105,7 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::PlayKeys, "Q t \"새_태그 enter esc Q j @", "Record"),
     (Action::EditLabel, "e \"_끝", "Record"),
     (Action::EditField, "tab j enter", "Record"),
+    (Action::Audit, "A", "Queue"),
     (Action::AddTag, "t \"새_태그 enter \"모", "Record"),
     (Action::AddValue, "tab j j + \"go", "Record"),
     (Action::RemoveValue, "tab j l d", "Record"),

@@ -67,8 +67,10 @@ words! {
            검토하면(uncertainty:>={at}) 틀린 것의 {found} %를 찾습니다",
     audit_no_threshold: "so far uncertainty does not tell the wrong ones from the right ones"
         / "아직 불확실도로는 틀린 것과 맞은 것이 갈리지 않습니다",
-    no_audit: "Nobody has judged a random sample yet: `labeler-tui audit`."
-        / "아직 아무도 표본을 판정하지 않았습니다: `labeler-tui audit`",
+    no_audit: "Nobody has judged a random sample yet." / "아직 아무도 표본을 판정하지 않았습니다.",
+    begins_audit: "judges a sample" / "표본 판정",
+    no_record_to_audit: "no committed record is without a reason; commit some first"
+        / "사유 없이 확정한 레코드가 없습니다. 먼저 확정하십시오",
 
     vote_counts(all, a, b, equal): "{all} votes: A {a}, B {b}, neither {equal}"
         / "{all}표: A {a}, B {b}, 비슷함 {equal}",

@@ -18,6 +18,8 @@ words! {
         / "아직 검토할 것이 없습니다. 모델이 작성하고 있습니다. {progress}: 진행, {all}: 모든 아이템.",
     nothing_passes(all): "Nothing passes the filter. {all} clears it."
         / "필터에 맞는 것이 없습니다. {all}: 필터 지우기.",
+    pictures_are_off: "there are no pictures: started with --pictures none"
+        / "그림이 없습니다: --pictures none으로 시작했습니다",
     nothing_left: "Nothing is left to review." / "검토할 것이 남지 않았습니다.",
     nothing_left_yet(items): "Nothing is left to review yet; the model has {items} to go."
         / "지금은 검토할 것이 없습니다. 모델에 {items}{이} 남았습니다.",

@@ -2,12 +2,12 @@
 
 use super::{find_image, lock_journal, words_of, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::record::{AuditEstimate, GroupId, Verdict};
+use crate::record::{AuditEstimate, DrawnRecord, GroupId, Item};
 use crate::settings::AuditOptions;
-use crate::store::{DrawnRecord, Journal, copy_to_read};
+use crate::store::{Journal, copy_to_read};
 use crate::text::{count, for_line, pad};
 use crate::tui::Exit;
-use crate::tui::judging::{self, Ballot, Card, Choice, Deck, Outcome, Question};
+use crate::tui::judging::{self, Ballot, Choice, Deck, Outcome};
 use crate::wording::Words;
 use std::io::Write;
 
@@ -39,7 +39,12 @@ pub fn run(options: &AuditOptions, out: &mut dyn Write) -> Result<Exit> {
         return Err(Error::new(ErrorKind::Usage, cause)
             .with_hint("an audit judges committed records; commit some first"));
     }
-    let deck = deck(options, &journal, &sample)?;
+    let images = options.images.as_deref();
+    let picture = |item: &Item| {
+        let known = item.file.clone().filter(|_| images.is_none());
+        known.or_else(|| find_image(&item.image_path, images, &options.outdir))
+    };
+    let deck = Deck::audit(&sample, options.outdir.display().to_string(), picture);
     let mut audit = Audit {
         journal: &mut journal,
         sample: &sample,
@@ -61,51 +66,6 @@ fn seed(options: &AuditOptions, journal: &Journal) -> Result<u64> {
     })
 }
 
-fn deck(options: &AuditOptions, journal: &Journal, sample: &[DrawnRecord]) -> Result<Deck> {
-    let cards = sample.iter().map(|drawn| {
-        let (item, _) = journal.item(drawn.group)?;
-        let first = journal.version_text(drawn.group, drawn.version)?;
-        let about = [&item.item_part, &item.item_description];
-        let about: Vec<&str> = about.into_iter().flatten().map(String::as_str).collect();
-        let images = options.images.as_deref();
-        let known = item.file.filter(|_| images.is_none());
-        Ok(Card {
-            picture: known.or_else(|| find_image(&item.image_path, images, &options.outdir)),
-            name: item.item_name,
-            about: (!about.is_empty()).then(|| about.join(" · ")),
-            first: first.unwrap_or_default(),
-            second: None,
-        })
-    });
-    let cards: Vec<Card> = cards.collect::<Result<_>>()?;
-    let mut judged: Vec<(usize, usize, Choice)> = sample
-        .iter()
-        .enumerate()
-        .filter_map(|(card, drawn)| {
-            let (time, judgment) = drawn.judged?;
-            Some((time, card, choice(judgment.verdict)))
-        })
-        .collect();
-    judged.sort_unstable_by_key(|(time, ..)| *time);
-    Ok(Deck {
-        question: Question::IsRight,
-        cards,
-        judged: judged
-            .into_iter()
-            .map(|(_, card, choice)| (card, choice))
-            .collect(),
-        about: options.outdir.display().to_string(),
-    })
-}
-
-fn choice(verdict: Verdict) -> Choice {
-    match verdict {
-        Verdict::Right => Choice::One,
-        Verdict::Wrong(field) => Choice::Field(field),
-        Verdict::Unsure => Choice::Neither,
-    }
-}
-
 /// Where judgments of an audit go: into the journal.
 struct Audit<'a> {
     journal: &'a mut Journal,
@@ -116,12 +76,7 @@ struct Audit<'a> {
 
 impl Ballot for Audit<'_> {
     fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
-        let verdict = match choice {
-            Some(Choice::One) => Some(Verdict::Right),
-            Some(Choice::Field(field)) => Some(Verdict::Wrong(field)),
-            Some(Choice::Neither | Choice::Two) => Some(Verdict::Unsure),
-            None => None,
-        };
+        let verdict = choice.map(Choice::verdict);
         let (group, version): (GroupId, i64) = (self.sample[card].group, self.sample[card].version);
         self.journal.judge(self.seed, group, version, verdict)
     }

@@ -537,8 +537,19 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
     assert_eq!(fixed.label_ko(), "은색 리본이 달린 눈꽃 모자");
     assert!(done.len() > 1, "{done:?}");
     assert_eq!(check(&fixed, &context.rules), [Reason::FewQueries]);
-    // Who calls a hat a shoe has not seen what it is.
     let context = facts.context(&vocabulary);
+    // Nor has somebody who names no color.
+    let colorless = bare
+        .clone()
+        .with(Field::LabelKo, ["하트 무늬가 있는 모자"])
+        .with(
+            Field::QueryVariantsKo,
+            ["리본 모자", "겨울 선물", "눈 오는 날"],
+        );
+    let fixed = fixed_safely(&colorless, &context);
+    assert_eq!(fixed.label_ko(), "하트 무늬가 있는 눈꽃 모자");
+    assert_eq!(check(&fixed, &context.rules), [Reason::AttributesMissing]);
+    // Who calls a hat a shoe has not seen what it is.
     let mistaken = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
     let fixed = fixed_safely(&mistaken, &context);
     assert_eq!(fixed.label_ko(), "붉은 리본 신발");

@@ -32,10 +32,8 @@ const LEAST_OF_MANY: f32 = 0.08;
 const LEAST_TRANSLUCENT: f32 = 0.05;
 /// A pixel farther than this from all claimed words is of no claimed color.
 const COVERED: f32 = 0.10;
-/// A pixel at most this far from a word is of its very color to anybody's eye.
-const CLOSE: f32 = 0.05;
-/// Who has seen an icon names colors that at least this share of its pixels is of.
-const LEAST_CLOSE: f32 = 0.35;
+/// Whoever has seen an icon names its largest color, or colors of at least this share of it.
+const LEAST_NAMED: f32 = 0.28;
 /// From this share of pixels of no claimed color on, the claims miss the main color.
 const MOST_UNCLAIMED: f32 = 0.70;
 
@@ -172,21 +170,20 @@ impl ColorHistogram {
         words
     }
 
-    /// Whether few pixels are of the very colors that somebody names, and the largest color is not
-    /// among them: who names them has hardly seen the icon. False without a claim that can be
-    /// judged.
+    /// Whether these words name only little of the icon, and not its largest color: whoever says
+    /// them has hardly seen it. So has whoever names no color at all.
     pub fn hardly_shows(&self, claimed: &[&Word], vocabulary: &Vocabulary) -> bool {
+        if self.bins.is_empty() {
+            return false;
+        }
         let covering = covering(claimed, vocabulary);
-        if covering.is_empty() || self.bins.is_empty() {
-            return false;
-        }
         let largest = self.measured(vocabulary).first().map(|(word, _)| *word);
-        if largest.is_some_and(|largest| claimed.contains(&largest)) {
+        if largest.is_some_and(|largest| covering.contains(&largest)) {
             return false;
         }
-        let is_close = |color| covering.iter().any(|word| distance(word, color) <= CLOSE);
-        let close = self.bins.iter().filter(|(color, _)| is_close(*color));
-        close.map(|(_, share)| share).sum::<f32>() < LEAST_CLOSE
+        let named = self.nearest_shares(vocabulary).into_iter();
+        let named = named.filter(|(word, _)| covering.contains(word));
+        named.map(|(_, share)| share).sum::<f32>() < LEAST_NAMED
     }
 
     /// The pixels that are far from all these words.
@@ -353,6 +350,7 @@ mod tests {
             ("gold", [[255, 215, 0], [150, 110, 20]]),
             ("purple", [[150, 80, 210], [90, 40, 130]]),
             ("pink", [[255, 150, 190], [230, 100, 150]]),
+            ("pink", [[238, 136, 255], [255, 221, 255]]),
             ("brown", [[100, 60, 30], [150, 100, 60]]),
         ];
         for (word, pixels) in claims {
@@ -404,6 +402,27 @@ mod tests {
         assert!(misses(&["white"]));
         assert!(!misses(&["white", "red"]));
         assert!(!misses(&[]));
+    }
+
+    #[test]
+    fn whoever_has_seen_an_icon_names_its_largest_color_or_much_of_it() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let ring = histogram(&[
+            ([247, 208, 56], 0.4),
+            ([245, 245, 245], 0.3),
+            ([47, 111, 223], 0.2),
+            ([217, 43, 43], 0.1),
+        ]);
+        let hardly =
+            |claimed: &[&str]| ring.hardly_shows(&words(&vocabulary, claimed), &vocabulary);
+        assert!(!hardly(&["yellow"]));
+        // Yellow is what a golden thing has.
+        assert!(!hardly(&["gold"]));
+        assert!(!hardly(&["white"]));
+        assert!(hardly(&["blue"]));
+        assert!(!hardly(&["blue", "red"]));
+        assert!(hardly(&["transparent"]));
+        assert!(hardly(&[]));
     }
 
     #[test]

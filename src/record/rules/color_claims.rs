@@ -47,7 +47,7 @@ impl Labels {
                 };
                 for token in words(&text) {
                     if let Some((word, stem, _)) = color_of(token, vocabulary)
-                        && !name.contains(stem.strip_suffix('색').unwrap_or(stem))
+                        && !name.contains(stem.strip_suffix(['색', '한']).unwrap_or(stem))
                     {
                         let text = token.to_owned();
                         claims.push(ColorClaim { word, field, text });
@@ -70,7 +70,9 @@ pub(in crate::record) fn color_of<'v, 't>(
     token: &'t str,
     vocabulary: &'v Vocabulary,
 ) -> Option<(&'v Word, &'t str, &'t str)> {
-    let ends = token.char_indices().map(|(at, c)| at + c.len_utf8());
+    let most = vocabulary.most_letters(Field::Colors);
+    let ends = token.char_indices().take(most);
+    let ends = ends.map(|(at, c)| at + c.len_utf8());
     let mut stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
     stems.reverse();
     stems.into_iter().find_map(|stem| {
@@ -120,6 +122,7 @@ mod tests {
     fn the_name_claims_nothing() {
         assert_eq!(in_label("골드 크리스탈 엠블렘", "골드 크리스탈 엠블렘"), []);
         assert_eq!(in_label("핑크색 젤리 가방", "핑크 젤리백"), []);
+        assert_eq!(in_label("투명한 날의 방패", "투명 방패"), []);
         assert_eq!(
             in_label("분홍색 젤리 가방", "핑크 젤리백"),
             [("분홍색".to_owned(), "pink".to_owned())]

@@ -4,25 +4,15 @@ use super::errors::doing;
 use super::tables::computed::signals_of;
 use super::tables::drafts::{read_draft, reasons_of};
 use super::tables::from_json;
-use super::tables::groups::IS_DISPLACED;
+use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::judgments::{newest_seed, read_judgments};
 use crate::error::Result;
 use crate::record::{
-    AuditEstimate, Candidate, Estimator, Field, GroupId, Judgment, Labels, Signal, SourceType,
+    AuditEstimate, Candidate, DrawnRecord, Estimator, Field, GroupId, Labels, Signal, SourceType,
     Stratum, drawn, judged,
 };
 use crate::store::errors::unreadable;
 use rusqlite::Connection;
-
-/// A record of the sample of an audit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DrawnRecord {
-    pub group: GroupId,
-    /// The version of its text that is committed.
-    pub version: i64,
-    /// The judgment that counts, and its place in the order of time.
-    pub judged: Option<(usize, Judgment)>,
-}
 
 /// The first records of the sample with this seed, or all there are.
 pub fn sample(
@@ -38,13 +28,15 @@ pub fn sample(
     let record = |place: usize| {
         let Candidate { group, version, .. } = population[place];
         let found = judged.get(&group);
-        DrawnRecord {
+        Ok(DrawnRecord {
             group,
             version,
+            item: read_group(db, group)?.item,
+            labels: read_draft(db, version)?.labels,
             judged: found.map(|at| (*at, judgments[*at])),
-        }
+        })
     };
-    Ok(order.map(record).collect())
+    order.map(record).collect()
 }
 
 /// What the audit with this seed has found, or without one the audit that was judged last; `None`

@@ -5,14 +5,17 @@ use super::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::engine::Command;
 use crate::record::fixes::FixPreview;
 use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason};
-use crate::text::count;
+use crate::text::{count, wrap};
 use crate::tui::session::Session;
-use crate::tui::widgets::layout::centered;
 use crate::tui::widgets::{clear, pane, put};
 use crate::wording::Words;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+/// The cells and lines of the box where there is room.
+const WIDTH: u16 = 76;
+const HEIGHT: u16 = 24;
 
 pub struct FixAllForm {
     reason: Reason,
@@ -52,12 +55,32 @@ impl FixAllForm {
         }
     }
 
-    fn area(&self, body: Rect) -> Rect {
+    fn area(&self, place: &DialogPlace, session: &Session) -> Rect {
         let rows = self.preview.as_ref().map_or(0, |found| {
-            found.reasons.len() + 2 * found.examples.len() + 1
+            changed(found).count() + 2 * found.examples.len() + 1
         });
-        // Border, what it is about, what it does.
-        centered(body, 76, (rows as u16).saturating_add(5).clamp(7, 24))
+        let cells = place.room(WIDTH, HEIGHT).width.min(WIDTH).saturating_sub(2);
+        let head = self.head(session.words, usize::from(cells)).len();
+        // The border, and a line to breathe.
+        let rows = (rows + head) as u16 + 3;
+        place.box_of(WIDTH, rows.clamp(7, HEIGHT))
+    }
+
+    /// What it is about, and once that is counted what it does.
+    fn head(&self, words: Words, cells: usize) -> Vec<(String, bool)> {
+        let about = wrap(&self.about(words), cells).into_iter();
+        let mut head: Vec<(String, bool)> = about.map(|line| (line, false)).collect();
+        if let Some(found) = &self.preview {
+            let fix = words.phrase(self.kind.title());
+            let records = words.records(found.records);
+            let does = match found.left {
+                0 => words.y_fixes(fix, records),
+                left => words.y_fixes_leaving(fix, records, count(left as u64)),
+            };
+            let does = wrap(&does, cells).into_iter();
+            head.extend(does.map(|line| (line, true)));
+        }
+        head
     }
 
     fn take(&self, session: &mut Session) -> Next {
@@ -105,6 +128,12 @@ fn groups(reason: Reason, scope: Scope, session: &Session) -> Vec<GroupId> {
     groups.filter(is_open).collect()
 }
 
+/// The reasons that more or fewer records have afterwards.
+fn changed(preview: &FixPreview) -> impl Iterator<Item = &(Reason, usize, usize)> {
+    let reasons = preview.reasons.iter();
+    reasons.filter(|(_, before, after)| before != after)
+}
+
 impl Modal for FixAllForm {
     fn key(
         &mut self,
@@ -130,13 +159,13 @@ impl Modal for FixAllForm {
         }
     }
 
-    fn areas(&self, _: &DialogPlace, session: &Session) -> Vec<Rect> {
-        vec![self.area(session.body())]
+    fn areas(&self, place: &DialogPlace, session: &Session) -> Vec<Rect> {
+        vec![self.area(place, session)]
     }
 
-    fn draw(&self, _: &DialogPlace, session: &Session, buf: &mut Buffer) {
+    fn draw(&self, place: &DialogPlace, session: &Session, buf: &mut Buffer) {
         let theme = &session.theme;
-        let area = self.area(session.body());
+        let area = self.area(place, session);
         clear(area, buf);
         let words = session.words;
         let inner = pane(theme, area, true, words.fix_all_title(), true, buf);
@@ -147,18 +176,14 @@ impl Modal for FixAllForm {
             }
             row += 1;
         };
-        line(&self.about(words), theme.text(), buf);
+        for (text, does) in self.head(words, usize::from(inner.width)) {
+            let style = if does { theme.accent() } else { theme.text() };
+            line(&text, style, buf);
+        }
         let Some(found) = &self.preview else {
             return line(words.counting(), theme.dim(), buf);
         };
-        let fix = words.phrase(self.kind.title());
-        let records = words.records(found.records);
-        let does = match found.left {
-            0 => words.y_fixes(fix, records),
-            left => words.y_fixes_leaving(fix, records, count(left as u64)),
-        };
-        line(&does, theme.accent(), buf);
-        for (reason, before, after) in &found.reasons {
+        for (reason, before, after) in changed(found) {
             let style = if after > before {
                 theme.warn()
             } else {

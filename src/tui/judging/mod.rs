@@ -11,19 +11,19 @@ mod state;
 mod tests;
 
 pub use deck::{Ballot, Card, Choice, Deck, Outcome, Question};
+pub(super) use screen::JudgingScreen;
 
 use super::terminal::{self, Exit, run_alone, theme_of};
 use super::theme::Palette;
 use crate::error::Result;
 use crate::settings::LookOptions;
 use crate::wording::Words;
-use screen::JudgingScreen;
 use std::path::Path;
 
 /// Reads the colors, and refuses to start where there is no terminal.
 pub fn prepare(look: &LookOptions) -> Result<Palette> {
     let palette = Palette::load(look.theme.as_deref())?;
-    terminal::check("use --json to print what was judged so far")?;
+    terminal::check("judging", "use --json to print what was judged so far")?;
     Ok(palette)
 }
 

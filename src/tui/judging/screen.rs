@@ -1,6 +1,6 @@
 //! What keys and clicks do, and when a key may judge.
 
-use super::deck::{Ballot, Choice, Deck, Question};
+use super::deck::{Ballot, Choice, Deck, Outcome, Question};
 use super::draw;
 use super::state::Judging;
 use crate::settings::PictureChoice;
@@ -21,23 +21,23 @@ use ratatui::layout::{Position, Rect, Size};
 /// Cards whose icons are loaded ahead.
 const AHEAD: usize = 3;
 
-pub struct JudgingScreen<'a> {
+pub struct JudgingScreen<B> {
     state: Judging,
-    ballot: &'a mut dyn Ballot,
+    ballot: B,
     frames: u64,
     /// The frame with which all of the card was on the screen: no key from before judges it.
     seen: Option<u64>,
     effects: Vec<Effect>,
 }
 
-impl<'a> JudgingScreen<'a> {
+impl<B: Ballot> JudgingScreen<B> {
     pub fn new(
         size: Size,
         theme: Theme,
         words: Words,
         pictures: PictureChoice,
         deck: Deck,
-        ballot: &'a mut dyn Ballot,
+        ballot: B,
     ) -> Self {
         let mut shown = Pictures::default();
         if pictures == PictureChoice::None {
@@ -52,6 +52,26 @@ impl<'a> JudgingScreen<'a> {
         };
         screen.go_on();
         screen
+    }
+
+    /// Counts frames on from those that something else has drawn.
+    pub fn behind(mut self, frames: u64) -> Self {
+        self.frames = frames;
+        self
+    }
+
+    pub fn ballot(&mut self) -> &mut B {
+        &mut self.ballot
+    }
+
+    /// Whether all cards are judged.
+    pub fn is_at_end(&self) -> bool {
+        self.state.at.is_none()
+    }
+
+    /// What the judgments come to, found out meanwhile.
+    pub fn set_outcome(&mut self, outcome: Option<Outcome>) {
+        self.state.outcome = outcome;
     }
 
     /// Goes to the next card that is not judged, or to the end.
@@ -217,7 +237,7 @@ impl<'a> JudgingScreen<'a> {
     }
 }
 
-impl Application for JudgingScreen<'_> {
+impl<B: Ballot> Application for JudgingScreen<B> {
     fn size(&self) -> Size {
         self.state.size
     }

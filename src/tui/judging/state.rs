@@ -93,7 +93,8 @@ impl Judging {
     }
 
     pub fn picture_key(&self, card: usize) -> PictureKey {
-        self.pictures.plain_key(card, self.layout().icon())
+        let group = self.deck.cards[card].group;
+        self.pictures.plain_key(group, self.layout().icon())
     }
 
     /// The icon of the shown card.

@@ -82,7 +82,8 @@ fn text(name: &str, color: &str, korean: &str) -> Labels {
 }
 
 fn deck(question: Question) -> Deck {
-    let card = |name: &str| Card {
+    let card = |(number, name): (i64, &str)| Card {
+        group: GroupId(number),
         picture: Some(std::path::PathBuf::from("/home/op/lab/no/such/icon.png").into()),
         name: name.to_owned(),
         about: (question == Question::IsRight)
@@ -92,7 +93,7 @@ fn deck(question: Question) -> Deck {
     };
     Deck {
         question,
-        cards: ["여왕의 왕관", "기사의 투구", "은빛 모자"]
+        cards: [(1, "여왕의 왕관"), (2, "기사의 투구"), (3, "은빛 모자")]
             .map(card)
             .to_vec(),
         judged: Vec::new(),
@@ -101,7 +102,7 @@ fn deck(question: Question) -> Deck {
 }
 
 struct Desk<'a> {
-    screen: JudgingScreen<'a>,
+    screen: JudgingScreen<&'a mut BallotBox>,
     graphics: Graphics,
     quit: bool,
 }

@@ -126,6 +126,9 @@ actions! {
         PlayKeys "play-keys"
             "play" / "재생"
             "Play the recorded keys" / "기록한 키를 재생합니다",
+        Audit "audit"
+            "audit" / "표본 검사"
+            "Judge a random sample of the committed records, for their error rate" / "확정한 레코드의 무작위 표본을 판정하여 오류율을 봅니다",
     }
     "Fix" / "수정" {
         Fix1 "fix-1"
@@ -394,6 +397,7 @@ impl Action {
                     | Self::CommitNext
                     | Self::CommitAccepted
                     | Self::CommitCertain
+                    | Self::Audit
                     | Self::Reopen
                     | Self::Undo
                     | Self::Redo
@@ -419,6 +423,7 @@ impl Action {
                 self,
                 Self::CommitAccepted
                     | Self::CommitCertain
+                    | Self::Audit
                     | Self::Undo
                     | Self::Redo
                     | Self::Replace

@@ -114,10 +114,10 @@ impl Pictures {
         }
     }
 
-    /// The icon of the card of this number, as it is.
-    pub fn plain_key(&self, card: usize, room: Rect) -> PictureKey {
+    /// The icon of a group, as it is.
+    pub fn plain_key(&self, group: GroupId, room: Rect) -> PictureKey {
         PictureKey {
-            group: GroupId(card as i64),
+            group,
             mode: RenderMode::Plain(self.backdrop),
             width: room.width,
             height: room.height,

@@ -152,7 +152,16 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
     if groups.count(GroupState::Committed) > 0 {
         let audit = session.audit.as_ref();
         let text = audit.map_or_else(|| words.no_audit().to_owned(), |of| words.audit_line(of));
-        lines.push(vec![(text, theme.dim())]);
+        let mut line = vec![(text, theme.dim())];
+        if let Some(key) = session
+            .keymap
+            .keys_of(KeyContext::Global, Action::Audit)
+            .first()
+        {
+            line.push((format!(" {key} "), theme.key()));
+            line.push((words.begins_audit().to_owned(), theme.dim()));
+        }
+        lines.push(line);
     }
     let all = session
         .keymap

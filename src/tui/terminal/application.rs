@@ -1,10 +1,8 @@
 //! What the loop runs: the workstation, or a screen of its own.
 
-use crate::tui::app::App;
 use crate::tui::message::{Effect, Message};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
-use ratatui::widgets::Widget as _;
 
 pub trait Application {
     fn size(&self) -> Size;
@@ -31,42 +29,4 @@ pub trait Application {
 
     /// Whether an engine behind it has ended.
     fn has_ended(&self) -> bool;
-}
-
-impl Application for App {
-    fn size(&self) -> Size {
-        self.size()
-    }
-
-    fn update(&mut self, message: Message) -> Vec<Effect> {
-        self.update(message)
-    }
-
-    fn prepare_frame(&mut self) -> Vec<Effect> {
-        self.prepare_frame()
-    }
-
-    fn draw(&self, area: Rect, buf: &mut Buffer) {
-        self.render(area, buf);
-    }
-
-    fn frames(&self) -> u64 {
-        self.session().sight.frames()
-    }
-
-    fn drawn(&mut self) {
-        self.drawn();
-    }
-
-    fn title(&self) -> String {
-        self.title()
-    }
-
-    fn cursor(&self) -> Option<Position> {
-        self.cursor()
-    }
-
-    fn has_ended(&self) -> bool {
-        self.has_ended()
-    }
 }

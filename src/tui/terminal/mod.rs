@@ -13,10 +13,7 @@ pub use exit::Exit;
 pub use input::{Decoder, Input};
 pub use probe::Replies;
 
-use super::app::App;
 use super::message::{Effect, Message};
-use super::prepared::Prepared;
-use super::session::Settings;
 use super::theme::{Palette, Theme};
 use crate::engine::{Command, Event, Handle, connect};
 use crate::error::{Context as _, Error, ErrorKind, Result};
@@ -35,21 +32,23 @@ const CALM: Duration = Duration::from_millis(50);
 /// The longest time spent on waiting messages before a frame is drawn.
 const DRAIN: Duration = Duration::from_millis(8);
 
-/// Refuses to start where there is no screen. `instead` is what works without one.
-pub fn check(instead: &str) -> Result<()> {
+/// Refuses to start `what` where there is no screen. `instead` is what works without one.
+pub fn check(what: &str, instead: &str) -> Result<()> {
     if stdout().is_terminal() && stdin().is_terminal() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Usage, "the workstation needs a terminal").with_hint(instead))
+    Err(Error::new(ErrorKind::Usage, format!("{what} needs a terminal")).with_hint(instead))
 }
 
-/// Runs the workstation until the operator leaves; then the engine has saved everything.
-pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
-    let words = Words::new(settings.language);
-    let Prepared { keymap, palette } = prepared;
-    let theme = theme_of(palette);
-    let pictures = settings.pictures;
-    let app = |size| App::new(size, theme, keymap, settings);
+/// Runs a screen with an engine behind it until the operator leaves; then the engine has saved
+/// everything.
+pub fn run<A: Application>(
+    handle: Handle,
+    app: impl FnOnce(Size) -> A,
+    pictures: PictureChoice,
+    words: Words,
+    log: &Path,
+) -> Result<Exit> {
     let end = run_loop(&handle, app, pictures, words, Some(log))?;
     if let Some(error) = end.broken {
         return Err(error);

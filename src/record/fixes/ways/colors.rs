@@ -148,8 +148,8 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::Colors, colors.cloned()))
 }
 
-/// Whether the label, or a record whose label names no color, names colors that hardly a pixel is
-/// of: who wrote that has not seen the icon.
+/// Whether the label, or a record whose label names no color, names next to nothing of the icon's
+/// colors: whoever wrote that has not seen it.
 pub fn mistakes_colors(labels: &Labels, context: &FixContext) -> bool {
     let rules = &context.rules;
     let claimed = |labels: &Labels| -> Vec<&Word> {

@@ -368,6 +368,7 @@ fn draw_examples(row: &Row, view: &View<'_>, area: Rect, buf: &mut Buffer) {
                 let text = session.words.no_picture();
                 put(buf, room.x, room.y, room.width, text, theme.bad());
             }
+            None if pictures.are_off() => {}
             None => {
                 put(buf, room.x, room.y, room.width, "...", theme.dim());
             }
@@ -390,7 +391,15 @@ fn draw_audit(session: &Session, area: Rect, buf: &mut Buffer) {
     let text = match &session.audit {
         Some(estimate) if area.height > 1 => words.audit_brief(estimate),
         Some(estimate) => vec![words.audit_line(estimate)],
-        None => vec![words.no_audit().to_owned()],
+        None => {
+            let keys = session.keymap.keys_of(KeyContext::Global, Action::Audit);
+            let key = keys.first().map(String::as_str).unwrap_or_default();
+            vec![format!(
+                "{} {key} {}",
+                words.no_audit(),
+                words.begins_audit()
+            )]
+        }
     };
     let top = area.bottom() - area.height.min(text.len() as u16);
     for (line, y) in text.iter().zip(top..area.bottom()) {

@@ -218,6 +218,9 @@ impl Screen for Workbench {
             Action::RemoveValue => self.record.remove(session),
             Action::MoveEarlier => self.record.shift(-1, session),
             Action::MoveLater => self.record.shift(1, session),
+            Action::Zoom if session.pictures.are_off() => {
+                session.notify(session.words.pictures_are_off());
+            }
             Action::Zoom => {
                 // No key must change a value that is not seen.
                 self.focus = Pane::Queue;

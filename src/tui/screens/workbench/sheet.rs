@@ -7,7 +7,7 @@ use crate::record::{
     Agreement, ColorHistogram, CommittedBy, Draft, Field, FieldConfidence, GroupDetail, GroupState,
     GroupSummary, NextCommit, Reason, Vocabulary,
 };
-use crate::text::{fit, for_screen, pad, width, wrap};
+use crate::text::{Language, fit, for_screen, pad, width, wrap};
 use crate::tui::dialogs::TextPrompt;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::session::Session;
@@ -109,12 +109,38 @@ fn committed(detail: &GroupDetail, words: Words) -> String {
 }
 
 /// The colors that the picture shows, with their shares.
-fn measured(colors: &ColorHistogram, vocabulary: &Vocabulary) -> String {
+fn measured(colors: &ColorHistogram, vocabulary: &Vocabulary, language: Language) -> String {
     let measured = colors.measured(vocabulary).into_iter();
-    measured
-        .map(|(word, share)| format!("{} {:.0} %", word.word, share * 100.0))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let measured = measured.map(|(word, share)| {
+        let word = called(&word.word, vocabulary, language);
+        format!("{word} {:.0} %", share * 100.0)
+    });
+    measured.collect::<Vec<_>>().join(", ")
+}
+
+/// A color word in the language of the screen.
+fn called<'a>(word: &'a str, vocabulary: &'a Vocabulary, language: Language) -> &'a str {
+    match language {
+        Language::English => word,
+        Language::Korean => vocabulary.korean(Field::Colors, word).unwrap_or(word),
+    }
+}
+
+/// What a reason points at, colors with their shares in the language of the screen.
+fn about(
+    reason: Reason,
+    draft: &Draft,
+    vocabulary: &Vocabulary,
+    language: Language,
+) -> Vec<String> {
+    let about = draft.about(reason).iter();
+    let named = about.map(|text| match text.rsplitn(3, ' ').collect::<Vec<_>>()[..] {
+        ["%", share, word] if reason == Reason::MainColorMissing => {
+            format!("{} {share} %", called(word, vocabulary, language))
+        }
+        _ => text.clone(),
+    });
+    named.collect()
 }
 
 /// The lines as they are written.
@@ -248,11 +274,13 @@ impl Page {
             .filter(|reason| reason.field() == field)
         {
             let todo = words.phrase(reason.texts().todo);
-            let mut found = reason.describe(draft.about(*reason), words.language());
+            let language = words.language();
+            let about = about(*reason, draft, vocabulary, language);
+            let mut found = reason.describe(&about, language);
             if *reason == Reason::ColorMismatch
                 && let Some(colors) = &detail.colors
             {
-                found.push_str(&format!(": {}", measured(colors, vocabulary)));
+                found.push_str(&format!(": {}", measured(colors, vocabulary, language)));
             }
             let parts = [
                 (

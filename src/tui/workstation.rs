@@ -1,0 +1,218 @@
+//! The workstation as the terminal runs it: its screens, or over them an audit that was begun from
+//! one of them.
+
+use super::app::App;
+use super::judging::{Ballot, Choice, Deck, JudgingScreen, Outcome};
+use super::message::{Effect, Message};
+use super::prepared::Prepared;
+use super::session::Settings;
+use super::terminal::{self, Application, Exit, theme_of};
+use crate::engine::{Command, Event, Handle};
+use crate::error::Result;
+use crate::record::{DrawnRecord, GroupId};
+use crate::wording::Words;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::widgets::Widget as _;
+use std::path::Path;
+
+/// Runs the workstation until the operator leaves; then the engine has saved everything.
+pub fn run(handle: Handle, prepared: Prepared, settings: Settings, log: &Path) -> Result<Exit> {
+    let words = Words::new(settings.language);
+    let Prepared { keymap, palette } = prepared;
+    let theme = theme_of(palette);
+    let pictures = settings.pictures;
+    let workstation = |size| Workstation::new(App::new(size, theme, keymap, settings));
+    terminal::run(handle, workstation, pictures, words, log)
+}
+
+pub struct Workstation {
+    app: App,
+    audit: Option<Audit>,
+}
+
+/// An audit that covers the screens.
+struct Audit {
+    screen: JudgingScreen<SentBallot>,
+    /// What the judgments come to was asked for.
+    is_asked: bool,
+}
+
+impl Workstation {
+    pub fn new(app: App) -> Self {
+        Self { app, audit: None }
+    }
+
+    fn begin(&mut self, seed: u64, sample: Vec<DrawnRecord>) -> Vec<Effect> {
+        let session = self.app.session();
+        let about = session.settings.outdir.clone();
+        let deck = Deck::audit(&sample, about, |item| item.file.clone());
+        let drawn = sample.iter().map(|drawn| (drawn.group, drawn.version));
+        let ballot = SentBallot {
+            seed,
+            drawn: drawn.collect(),
+            commands: Vec::new(),
+        };
+        let (words, theme) = (session.words, session.theme.clone());
+        let pictures = session.settings.pictures;
+        let screen = JudgingScreen::new(session.size, theme, words, pictures, deck, ballot);
+        let mut screen = screen.behind(self.app.session().sight.frames());
+        let mut effects = screen.update(Message::Pixels(session.pictures.are_fine()));
+        let is_asked = screen.is_at_end();
+        if is_asked {
+            effects.push(Effect::Send(Command::Audit));
+        }
+        self.audit = Some(Audit { screen, is_asked });
+        effects.push(Effect::Redraw);
+        effects
+    }
+
+    /// Gives the audit what is meant for it, and the workstation what is not.
+    fn audit(&mut self, message: Message) -> Vec<Effect> {
+        let Some(audit) = &mut self.audit else {
+            return self.app.update(message);
+        };
+        match message {
+            Message::Key(..) | Message::Mouse(..) => {
+                let mut effects = audit.screen.update(message);
+                let leaves = effects.contains(&Effect::Quit);
+                effects.retain(|effect| *effect != Effect::Quit);
+                let commands = std::mem::take(&mut audit.screen.ballot().commands);
+                effects.extend(commands.into_iter().map(Effect::Send));
+                let is_over = audit.screen.is_at_end();
+                if leaves || (is_over && !audit.is_asked) {
+                    effects.push(Effect::Send(Command::Audit));
+                }
+                audit.is_asked = is_over;
+                if leaves {
+                    self.audit = None;
+                    // Nothing of what the screens had drawn is there any more.
+                    effects.extend(self.app.update(Message::Resize(self.app.size())));
+                    effects.push(Effect::Redraw);
+                }
+                effects
+            }
+            Message::Picture(_) => audit.screen.update(message),
+            Message::Resize(size) => {
+                let mut effects = audit.screen.update(Message::Resize(size));
+                effects.extend(self.app.update(Message::Resize(size)));
+                effects
+            }
+            Message::Pixels(fine) => {
+                let mut effects = audit.screen.update(Message::Pixels(fine));
+                effects.extend(self.app.update(Message::Pixels(fine)));
+                effects
+            }
+            Message::Ground(ground) => {
+                let mut effects = audit.screen.update(Message::Ground(ground));
+                effects.extend(self.app.update(Message::Ground(ground)));
+                effects
+            }
+            Message::Engine(Event::Audited(estimate)) => {
+                if audit.screen.is_at_end() {
+                    audit
+                        .screen
+                        .set_outcome(estimate.clone().map(Outcome::Audit));
+                }
+                self.app.update(Message::Engine(Event::Audited(estimate)))
+            }
+            Message::Paste(_) => Vec::new(),
+            Message::Engine(_)
+            | Message::Progress(_)
+            | Message::TaskDone(_)
+            | Message::Resumed
+            | Message::Terminate => self.app.update(message),
+        }
+    }
+}
+
+impl Application for Workstation {
+    fn size(&self) -> Size {
+        self.app.size()
+    }
+
+    fn update(&mut self, message: Message) -> Vec<Effect> {
+        match message {
+            Message::Engine(Event::AuditDrawn { seed, sample })
+                if !sample.is_empty() && self.audit.is_none() =>
+            {
+                self.begin(seed, sample)
+            }
+            message => self.audit(message),
+        }
+    }
+
+    fn prepare_frame(&mut self) -> Vec<Effect> {
+        match &mut self.audit {
+            Some(audit) => audit.screen.prepare_frame(),
+            None => self.app.prepare_frame(),
+        }
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer) {
+        match &self.audit {
+            Some(audit) => audit.screen.draw(area, buf),
+            None => self.app.render(area, buf),
+        }
+    }
+
+    fn frames(&self) -> u64 {
+        self.app.session().sight.frames()
+    }
+
+    fn drawn(&mut self) {
+        match &mut self.audit {
+            Some(audit) => {
+                audit.screen.drawn();
+                self.app.covered();
+            }
+            None => {
+                self.app.drawn();
+            }
+        }
+    }
+
+    fn title(&self) -> String {
+        match &self.audit {
+            Some(audit) => audit.screen.title(),
+            None => self.app.title(),
+        }
+    }
+
+    fn cursor(&self) -> Option<Position> {
+        match &self.audit {
+            Some(audit) => audit.screen.cursor(),
+            None => self.app.cursor(),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.app.has_ended()
+    }
+}
+
+/// Judgments that the engine saves.
+struct SentBallot {
+    seed: u64,
+    /// The records of the cards, each with the version that is judged.
+    drawn: Vec<(GroupId, i64)>,
+    commands: Vec<Command>,
+}
+
+impl Ballot for SentBallot {
+    fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
+        let (group, version) = self.drawn[card];
+        self.commands.push(Command::Judge {
+            seed: self.seed,
+            group,
+            version,
+            verdict: choice.map(Choice::verdict),
+        });
+        Ok(())
+    }
+
+    /// Comes later, by [`Event::Audited`].
+    fn outcome(&self) -> Result<Option<Outcome>> {
+        Ok(None)
+    }
+}

@@ -15,9 +15,7 @@ mod engine;
 mod sources;
 
 use labeler_tui::engine::{Command, Event, Handle, Step, Warning};
-use labeler_tui::record::{
-    Change, Field, GroupState, GroupSummary, LineEffects, Reason, Verdict,
-};
+use labeler_tui::record::{Change, Field, GroupState, GroupSummary, LineEffects, Reason, Verdict};
 use labeler_tui::wording::Words;
 use serde_json::{Value, json};
 use sources::Sources;

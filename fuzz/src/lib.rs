@@ -2,6 +2,11 @@
 //! take and how much memory is checked by `tests/fuzz.rs`, which includes this file.
 
 use labeler_tui::labeler::remote::read_answer;
+use labeler_tui::record::fixes::{FixFacts, safe_fixes};
+use labeler_tui::record::{
+    Change, ColorHistogram, Derivation, EditFacts, Field, Labels, Names, Reason, Replacement,
+    Vocabulary, about, agreement, apply, check, derive, similar, to_oklab,
+};
 use labeler_tui::settings::{
     EquipmentName, Mapping, OnlySource, PictureChoice, SourceKind, SourceOptions,
 };
@@ -16,12 +21,13 @@ use std::time::Duration;
 /// A target, as everything calls it.
 pub type Target = fn(&[u8]);
 
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("decode", decode),
     ("manifest", manifest),
     ("parquet", parquet),
     ("answer", answer),
     ("completion", completion),
+    ("labels", labels),
     ("config", config),
     ("keymap", keymap),
     ("terminal", terminal),
@@ -78,6 +84,110 @@ pub fn answer(input: &[u8]) {
             "{parsed:?} of {text:?} became {whole:?}"
         );
     }
+}
+
+/// The values of a field as an earlier program left them, one a line: rules, fixes and edits go
+/// through them. The first byte chooses the field. A line that begins with `*` is repeated up to
+/// [`LONG`] bytes, as one value or, with `**`, as many; `#` in it is how often it stood there.
+pub fn labels(input: &[u8]) {
+    let Ok(vocabulary) = Vocabulary::builtin() else {
+        return;
+    };
+    let Some((first, rest)) = input.split_first() else {
+        return;
+    };
+    let field = Field::ALL[usize::from(first.wrapping_sub(b'0')) % Field::ALL.len()];
+    let values: Vec<String> = String::from_utf8_lossy(rest)
+        .lines()
+        .flat_map(|line| match line.strip_prefix('*') {
+            None => vec![line.to_owned()],
+            Some(line) => match line.strip_prefix('*') {
+                None => vec![repeated(line).collect()],
+                Some(line) => repeated(line).collect(),
+            },
+        })
+        .collect();
+    let name = "눈꽃 모자";
+    let long = values.first().map_or(name, String::as_str);
+    let labels = Labels::default()
+        .with(Field::LabelKo, ["검은 리본이 달린 눈꽃 모자"])
+        .with(Field::Colors, ["black"])
+        .with(field, values.clone());
+    for (item_name, name_now) in [(name, name), (long, name), (name, long)] {
+        let facts = FixFacts {
+            item_name: item_name.to_owned(),
+            name_now: name_now.to_owned(),
+            part: Some("모자".to_owned()),
+            colors: Some(ColorHistogram {
+                opaque: 300,
+                bins: vec![(to_oklab([200, 30, 35]), 1.0)],
+                ..ColorHistogram::default()
+            }),
+            with_metadata: true,
+            others: vec![labels.clone()],
+            ..FixFacts::default()
+        };
+        let context = facts.context(&vocabulary);
+        for reason in check(&labels, &context.rules) {
+            about(reason, &labels, &context.rules);
+        }
+        facts.offered(Reason::ALL, &labels, &vocabulary);
+        safe_fixes(&labels, &context);
+        let names = Names {
+            made_under: item_name,
+            now: name_now,
+        };
+        names.updated(&labels, &vocabulary);
+        let derivation = Derivation {
+            vocabulary: &vocabulary,
+            from: item_name,
+            to: name_now,
+            recoloring: &[("black".to_owned(), "red".to_owned())]
+                .into_iter()
+                .collect(),
+            colors: None,
+        };
+        derive(&labels, &derivation);
+    }
+    let normalized = labels.normalized(&vocabulary);
+    assert_eq!(normalized.normalized(&vocabulary), normalized);
+    agreement(&labels, &[labels.clone(), normalized.clone()], name);
+    let words: Vec<&str> = values.iter().map(String::as_str).collect();
+    similar(field, &words, &vocabulary);
+    let others = values.iter().map(|value| format!("{value}!"));
+    for change in [
+        Change::Set {
+            field,
+            values: others.collect(),
+        },
+        Change::Add {
+            field,
+            value: long.to_owned(),
+        },
+        Change::Rename {
+            field,
+            from: long.to_owned(),
+            to: "red".to_owned(),
+        },
+        Change::Replace(Replacement::everywhere("모", "모자")),
+        Change::Canonicalize { drop_unknown: true },
+    ] {
+        let facts = EditFacts {
+            vocabulary: &vocabulary,
+            item_name: name,
+            taken: None,
+        };
+        // A refusal is an answer too.
+        let _ = apply(&labels, &change, &facts);
+    }
+}
+
+/// The bytes of a field that is far longer than a record may have it.
+const LONG: usize = 60_000;
+
+fn repeated(text: &str) -> impl Iterator<Item = String> {
+    let times = LONG / text.len().max(1);
+    (0..times).map(move |time| text.replace('#', &time.to_string()))
 }
 
 /// A server's answer: its text, and its tokens laid over that.

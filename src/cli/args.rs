@@ -161,7 +161,7 @@ pub struct ListArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
     /// Which records, as in the workstation [default: state:review]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", allow_hyphen_values = true)]
     pub filter: Option<String>,
     /// One JSON object a line
     #[arg(long)]
@@ -174,7 +174,7 @@ pub struct ListArgs {
 pub struct ReportArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
-    /// The page; a file that is there is replaced
+    /// The page; one that is there is replaced, any other file is not
     #[arg(long, value_name = "FILE")]
     pub html: PathBuf,
     #[command(flatten)]
@@ -186,7 +186,7 @@ pub struct FixArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
     /// Which records, as in the workstation; "" is all of them
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", allow_hyphen_values = true)]
     pub filter: String,
     /// Say what would be done, and change nothing
     #[arg(long)]
@@ -297,6 +297,7 @@ pub struct LabelArgs {
         long,
         value_name = "FILTER",
         env = "LABELER_REDO",
+        allow_hyphen_values = true,
         help_heading = "Output"
     )]
     pub redo: Option<String>,
@@ -455,7 +456,12 @@ pub struct AskArgs {
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature)]
     pub temperature: f64,
     /// Of the sampling, with a temperature
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub seed: u64,
     /// Do not stop at an end token
     #[arg(long)]

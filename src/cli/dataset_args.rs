@@ -27,7 +27,12 @@ pub struct ExportArgs {
     #[arg(long, value_name = "SPEC", value_delimiter = ',', default_value = "train=1", value_parser = parse_share)]
     pub split: Vec<Share>,
     /// Of the splits
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub seed: u64,
     /// Only what this filter shows, such as -reason:color_mismatch
     #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]

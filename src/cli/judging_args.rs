@@ -41,7 +41,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N", default_value_t = SAMPLE as u32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub sample: u32,
     /// Which sample; another number begins another audit [default: the one that was judged last]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// How wide the interval of the error rate is to be: 0.05 is five points
     #[arg(long, value_name = "W", default_value_t = AuditEstimate::WIDTH, allow_negative_numbers = true, value_parser = parse_share)]
@@ -94,7 +94,13 @@ pub struct CompareArgs {
     )]
     pub votes: PathBuf,
     /// With --blind: of the order of images and texts
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "blind")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true,
+        requires = "blind"
+    )]
     pub seed: u64,
     /// With --blind: where the images are, if not where the records say
     #[arg(long, value_name = "DIR", requires = "blind")]

@@ -76,12 +76,13 @@ fn records(
         true => path.join(LABELS),
         false => path.to_owned(),
     };
+    let none = || {
+        let cause = format!("there are no records in {}", path.display());
+        Error::new(ErrorKind::Usage, cause)
+            .with_hint("give an --outdir of labeler-tui, or a labels.jsonl")
+    };
     if !file.exists() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            format!("there are no records in {}", path.display()),
-        )
-        .with_hint("give an --outdir of labeler-tui, or a labels.jsonl"));
+        return Err(none());
     }
     let folder = tempfile::tempdir().context(ErrorKind::Store, "making a temporary folder")?;
     let mut journal = Journal::lock(folder.path(), Arc::clone(vocabulary))?;
@@ -91,7 +92,11 @@ fn records(
         is_behind: false,
         prefer: Prefer::File,
     })?;
-    let records = export::true_records(&journal, &file)?.into_iter();
+    let records = export::true_records(&journal, &file)?;
+    if records.is_empty() {
+        return Err(none());
+    }
+    let records = records.into_iter();
     let folder = file.parent().unwrap_or(Path::new("."));
     let records = records.map(|(_, record)| {
         let picture = find_image(&record.image_path, images, folder);

@@ -326,8 +326,9 @@ impl Coordinator {
                 self.take_turns(|families, turns| families.add(waiting, turns))?;
                 let imageless = ingested.imageless;
                 let mut effects = self.results.imageless(imageless, &mut self.journal)?;
-                for group in ingested.answered {
-                    match self.results.resume(group, &mut self.journal)? {
+                for (group, is_committed) in ingested.answered {
+                    let journal = &mut self.journal;
+                    match self.results.resume(group, is_committed, journal)? {
                         Resumed::Nothing => {}
                         Resumed::Retry(request) => effects.requests.push(*request),
                         Resumed::Opinions(requests) => {
@@ -335,7 +336,7 @@ impl Coordinator {
                         }
                     }
                 }
-                effects.changed = ingested.all;
+                effects.changed = ingested.changed;
                 Ok(effects)
             }
             SourceEvent::End {

@@ -4,7 +4,7 @@ use super::journal::JournalAccess;
 use crate::error::Result;
 use crate::record::{Failure, GroupId, GroupState, ImageLocation, Item};
 use crate::source::GroupEvent;
-use crate::store::{Members, NewGroup, Upserted};
+use crate::store::{KnownGroup, Members, NewGroup};
 use crate::text::Said;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -42,11 +42,13 @@ pub struct Ingest {
 #[derive(Debug, Default)]
 pub struct Ingested {
     pub warnings: Vec<Said>,
-    pub all: Vec<GroupId>,
+    /// They are new, the source says something else of them than before, or something is done
+    /// about them now.
+    pub changed: Vec<GroupId>,
     /// They wait for their first answer.
     pub waiting: Vec<GroupId>,
-    /// They had an answer in an earlier run, or just before its end.
-    pub answered: Vec<GroupId>,
+    /// They had an answer in an earlier run, or just before its end; whether it is the record.
+    pub answered: Vec<(GroupId, bool)>,
     pub imageless: Vec<Imageless>,
 }
 
@@ -113,13 +115,17 @@ impl Ingest {
             }
         }
         let upserted = journal.with(|journal| journal.upsert_groups(&groups))?;
-        for ((group, failure), new) in upserted.into_iter().zip(failures).zip(groups) {
+        let ids: Vec<GroupId> = upserted.iter().map(|group| group.id).collect();
+        let known = journal.with(|journal| journal.known_groups(&ids))?;
+        let groups = upserted.into_iter().zip(known).zip(failures).zip(groups);
+        for (((group, known), failure), new) in groups {
             self.by_order.push(group.id);
             self.moved += u64::from(group.moved);
             if group.first {
                 self.total += 1;
-                ingested.all.push(group.id);
-                self.sort(group, failure, new.item, journal, &mut ingested)?;
+                ingested.changed.extend(group.changed.then_some(group.id));
+                let known = known.filter(|_| !group.new);
+                self.sort(group.id, known, failure, new.item, &mut ingested);
             }
         }
         let paths: Vec<(GroupId, String)> = paths
@@ -155,35 +161,37 @@ impl Ingest {
     /// Decides what a group still needs; `failure` says why it has no image.
     fn sort(
         &mut self,
-        group: Upserted,
+        group: GroupId,
+        known: Option<KnownGroup>,
         failure: Option<Failure>,
         item: Item,
-        journal: &mut JournalAccess,
         ingested: &mut Ingested,
-    ) -> Result<()> {
-        let known = match group.new {
-            true => None,
-            false => journal.with(|journal| journal.summary(group.id))?,
-        };
+    ) {
         let state = known.map(|known| known.state);
         let has_answer = !matches!(state, None | Some(GroupState::Waiting | GroupState::Failed));
-        if failure.is_none() && (has_answer || self.ahead) {
-            self.unmeasured.push_back(group.id);
+        let is_measured = known.is_some_and(|known| known.is_measured);
+        if failure.is_none() && (has_answer || self.ahead) && !is_measured {
+            self.unmeasured.push_back(group);
         }
         if has_answer {
-            ingested.answered.push(group.id);
-            return Ok(());
+            let is_committed = known.is_some_and(|known| known.is_committed);
+            ingested.changed.extend((!is_committed).then_some(group));
+            ingested.answered.push((group, is_committed));
+            return;
         }
         match failure.filter(|_| self.with_image) {
-            Some(failure) => ingested.imageless.push(Imageless {
-                group: group.id,
-                item,
-                failure,
-                is_new: state != Some(GroupState::Failed),
-            }),
-            None => ingested.waiting.push(group.id),
+            Some(failure) => {
+                let is_new = state != Some(GroupState::Failed);
+                ingested.changed.extend(is_new.then_some(group));
+                ingested.imageless.push(Imageless {
+                    group,
+                    item,
+                    failure,
+                    is_new,
+                });
+            }
+            None => ingested.waiting.push(group),
         }
-        Ok(())
     }
 
     /// The source has been read to its end.

@@ -1,5 +1,6 @@
 //! Texts that were made under another name than their item has now, and how they are brought over.
 
+use crate::record::rules::is_readable_name;
 use crate::record::{Field, Labels, Vocabulary};
 use crate::text::particles::{is_particle, stem, with_particle};
 use crate::text::{clean_text, split_word};
@@ -60,7 +61,14 @@ impl<'a> Names<'a> {
         updated
     }
 
+    /// A name that no label can hold is looked for in none.
     fn differ(self) -> bool {
+        if ![self.made_under, self.now]
+            .into_iter()
+            .all(is_readable_name)
+        {
+            return false;
+        }
         let made_under = clean_text(self.made_under);
         !made_under.is_empty() && made_under != clean_text(self.now)
     }

@@ -55,6 +55,8 @@ struct List {
     index: HashMap<String, usize>,
     /// The stems of the Korean spellings of an open list.
     stems: HashMap<String, usize>,
+    /// No text with more letters names one of the words.
+    most_letters: usize,
 }
 
 #[derive(Deserialize)]
@@ -127,7 +129,7 @@ impl Vocabulary {
     pub fn find(&self, field: Field, text: &str) -> Option<&Word> {
         let list = self.lists.get(&field)?;
         let full = key(text);
-        let mut rest = full.as_str();
+        let mut rest = last_words(&full, list.most_letters);
         loop {
             if let Some(word) = list.get(rest) {
                 return Some(word);
@@ -141,6 +143,11 @@ impl Vocabulary {
     /// Korean adjective (`신비한`, `신비로운`, `신비함`).
     pub fn find_exact(&self, field: Field, text: &str) -> Option<&Word> {
         self.lists.get(&field)?.get(&key(text))
+    }
+
+    /// No text with more letters, blanks not counted, names one of the field's words.
+    pub fn most_letters(&self, field: Field) -> usize {
+        self.lists.get(&field).map_or(0, |list| list.most_letters)
     }
 
     /// Whether `text` names an entry of any list.
@@ -159,6 +166,9 @@ impl Vocabulary {
         Some(self.find_exact(field, word)?.ko.first()?.as_str())
     }
 }
+
+/// The letters that a noun and an ending add to a stem, more than a plural adds to a word.
+const MOST_ENDINGS: usize = 6;
 
 /// What a vocabulary file has to look like.
 fn shape() -> String {
@@ -213,7 +223,6 @@ impl List {
             }
             words.push(word);
         }
-        let stems = add_joined(&words, field, &mut index);
         for word in &words {
             let strange = |shade: &&String| !words.iter().any(|other| other.word == **shade);
             for shade in word.shades.iter().filter(strange) {
@@ -223,23 +232,25 @@ impl List {
                 ));
             }
         }
-        Self {
-            words,
-            index,
-            stems,
-        }
+        Self::indexed(field, words, index)
     }
-}
 
-impl List {
     /// Of words that do not share a spelling.
     fn of(field: Field, words: Vec<Word>) -> Self {
         let mut index = HashMap::new();
         for (number, word) in words.iter().enumerate() {
             index.extend(word.spellings().map(|text| (key(text), number)));
         }
+        Self::indexed(field, words, index)
+    }
+
+    /// Of words and their spellings.
+    fn indexed(field: Field, words: Vec<Word>, mut index: HashMap<String, usize>) -> Self {
         let stems = add_joined(&words, field, &mut index);
+        let letters = index.keys().chain(stems.keys());
+        let letters = letters.map(|key| key.chars().filter(|c| *c != ' ').count());
         Self {
+            most_letters: letters.max().unwrap_or_default() + MOST_ENDINGS,
             words,
             index,
             stems,
@@ -350,6 +361,18 @@ fn key(text: &str) -> String {
         .map(|c| if matches!(c, '-' | '_') { ' ' } else { c })
         .collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The longest end of a key, from the beginning of a word, that has so many letters.
+fn last_words(key: &str, most_letters: usize) -> &str {
+    let mut letters = 0;
+    let words = key.rsplit(' ').take_while(|word| {
+        letters += word.chars().count();
+        letters <= most_letters
+    });
+    // Each with the blank before it, which the first one has not.
+    let bytes: usize = words.map(|word| word.len() + 1).sum();
+    &key[(key.len() + 1).saturating_sub(bytes).min(key.len())..]
 }
 
 /// The other forms of an English word, singular for plural and plural for singular.

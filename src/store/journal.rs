@@ -14,7 +14,7 @@ use super::history::{History, StepOutcome};
 use super::images::{self, Relatives};
 use super::import::{self, FileOfRecords, Imported};
 use super::learning::Learning;
-use super::queries::{self, Counts};
+use super::queries::{self, Counts, KnownGroup};
 use super::source_reading::{self, Members, NewGroup, SourceReading, Upserted};
 use super::tables::answers::attempts_of;
 use super::tables::computed::{is_measured, read_retrieved};
@@ -313,6 +313,11 @@ impl Journal {
     /// One group as the queue shows it.
     pub fn summary(&self, id: GroupId) -> Result<Option<GroupSummary>> {
         queries::summary(self.database.read(), self.learning.estimator(), id)
+    }
+
+    /// What earlier runs have done about these groups, in their order.
+    pub fn known_groups(&self, ids: &[GroupId]) -> Result<Vec<Option<KnownGroup>>> {
+        queries::known_groups(self.database.read(), ids)
     }
 
     /// Those of the groups that exist, in the given order.

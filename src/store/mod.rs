@@ -28,7 +28,7 @@ pub use images::Relatives;
 pub(crate) use import::file_sha256;
 pub use import::{FileOfRecords, Imported, Prefer};
 pub use journal::{Journal, REMEMBERED};
-pub use queries::Counts;
+pub use queries::{Counts, KnownGroup};
 pub use recovery::{
     Checked, JournalCopy, Rebuilt, Replayed, Restored, RunStep, RunStepKind, backup, check,
     copy_to_read, files_to_restore, is_run_file, rebuild, replay, rescued_files, restore,

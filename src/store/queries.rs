@@ -29,6 +29,49 @@ const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, 
     FROM groups g JOIN heads h ON h.group_id = g.id LEFT JOIN drawings d ON d.group_id = g.id
         LEFT JOIN judgments j ON j.id = (SELECT max(id) FROM judgments WHERE group_id = g.id)";
 
+/// What earlier runs have done about a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownGroup {
+    pub state: GroupState,
+    /// Its draft is the record.
+    pub is_committed: bool,
+    pub is_measured: bool,
+}
+
+/// What is known of these groups, in their order; `None` where there is no such group.
+pub fn known_groups(db: &Connection, ids: &[GroupId]) -> Result<Vec<Option<KnownGroup>>> {
+    // One look at the log for all of them.
+    let transaction = db
+        .unchecked_transaction()
+        .map_err(doing("reading the groups"))?;
+    let mut select = transaction
+        .prepare_cached(
+            "SELECT h.state,
+                 ifnull((SELECT draft FROM records WHERE id = h.record)
+                     = CASE WHEN json_valid(h.head) THEN json_extract(h.head, '$.draft') END, 0),
+                 EXISTS (SELECT 1 FROM colors JOIN drawings USING (group_id)
+                     WHERE group_id = h.group_id)
+             FROM heads h WHERE h.group_id = ?1",
+        )
+        .map_err(doing("reading the groups"))?;
+    let mut known = |id: &GroupId| {
+        let row = |row: &Row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
+        let found = select
+            .query_row([id.0], row)
+            .optional()
+            .map_err(doing("reading the groups"))?;
+        let known = |(state, is_committed, is_measured): (String, bool, bool)| {
+            Ok(KnownGroup {
+                state: state_of(&state).ok_or_else(|| unreadable("reading a group", state))?,
+                is_committed,
+                is_measured,
+            })
+        };
+        found.map(known).transpose()
+    };
+    ids.iter().map(&mut known).collect()
+}
+
 /// How things stand, for the summary of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -36,6 +36,8 @@ pub struct Upserted {
     pub new: bool,
     /// The picture of a record is met under another path than before.
     pub moved: bool,
+    /// The journal says something else of it than before.
+    pub changed: bool,
 }
 
 /// More rows of a group.
@@ -200,10 +202,22 @@ impl Meeting<'_> {
         let Some(id) = of_these_bytes else {
             return self.insert(group, &path, by_path);
         };
+        let mut row = read_group(self.db, id)?;
+        let is_named = self.named.contains(&id) || self.met.contains(&id);
+        let renewed = renewed(&row, group);
+        if !is_named && by_path == Some(id) && row == renewed {
+            self.met.insert(id);
+            return Ok(Upserted {
+                id,
+                first: true,
+                new: false,
+                moved: false,
+                changed: false,
+            });
+        }
         let was_displaced = is_displaced(self.db, id)?;
         self.lead(&path, by_path, id)?;
-        let mut row = read_group(self.db, id)?;
-        if self.named.contains(&id) || self.met.contains(&id) {
+        if is_named {
             row.rows += group.rows;
             let mut names = vec![group.item.item_name.clone()];
             names.extend(group.other_names.iter().cloned());
@@ -214,23 +228,14 @@ impl Meeting<'_> {
                 first: false,
                 new: false,
                 moved: false,
+                changed: true,
             });
         }
         let current = self.states.read(id)?;
-        let order = order_value(group.order);
-        let moved = row.image_path != group.item.image_path;
-        let has_another_place = moved || row.order != order || by_path != Some(id);
-        let had_name = std::mem::replace(&mut row.item, group.item.clone()).item_name;
-        let has_another_name = had_name != group.item.item_name;
-        let mut names = vec![had_name];
-        names.extend(group.other_names.iter().cloned());
-        names.extend(std::mem::take(&mut row.other_names));
-        join_names(&mut row, &names);
-        row.order = order;
-        row.image_path.clone_from(&group.item.image_path);
-        row.sha256.clone_from(&group.sha256);
-        row.rows = group.rows;
-        update_group(self.db, id, &row)?;
+        let moved = row.image_path != renewed.image_path;
+        let has_another_place = moved || row.order != renewed.order || by_path != Some(id);
+        let has_another_name = row.item.item_name != renewed.item.item_name;
+        update_group(self.db, id, &renewed)?;
         if has_another_place {
             self.touched.add(&current);
         }
@@ -246,6 +251,7 @@ impl Meeting<'_> {
             first: true,
             new: false,
             moved: moved && current.review.line.is_some(),
+            changed: true,
         })
     }
 
@@ -263,15 +269,7 @@ impl Meeting<'_> {
         path: &str,
         before: Option<GroupId>,
     ) -> Result<Upserted> {
-        let mut row = GroupRow {
-            order: order_value(group.order),
-            image_path: group.item.image_path.clone(),
-            sha256: group.sha256.clone(),
-            item: group.item.clone(),
-            other_names: Vec::new(),
-            rows: group.rows,
-        };
-        join_names(&mut row, &group.other_names);
+        let row = row_of(group, &group.other_names);
         let id = insert_group(self.db, &row)?;
         self.lead(path, before, id)?;
         self.states.write(id, &CurrentState::default())?;
@@ -281,6 +279,7 @@ impl Meeting<'_> {
             first: true,
             new: true,
             moved: false,
+            changed: true,
         })
     }
 
@@ -295,4 +294,28 @@ impl Meeting<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// What a group's row says after the source has named it; names that it had are kept.
+fn renewed(row: &GroupRow, group: &NewGroup) -> GroupRow {
+    let had = std::iter::once(&row.item.item_name);
+    let names: Vec<String> = had
+        .chain(&group.other_names)
+        .chain(&row.other_names)
+        .cloned()
+        .collect();
+    row_of(group, &names)
+}
+
+fn row_of(group: &NewGroup, other_names: &[String]) -> GroupRow {
+    let mut row = GroupRow {
+        order: order_value(group.order),
+        image_path: group.item.image_path.clone(),
+        sha256: group.sha256.clone(),
+        item: group.item.clone(),
+        other_names: Vec::new(),
+        rows: group.rows,
+    };
+    join_names(&mut row, other_names);
+    row
 }

@@ -37,6 +37,6 @@ use crate::error::Result;
 /// Loads the key bindings and the colors, and refuses to start where there is no terminal.
 pub fn prepare(keymap: Option<&str>, theme: Option<&str>) -> Result<Prepared> {
     let prepared = Prepared::load(keymap, theme)?;
-    terminal::check("use --batch to label unattended")?;
+    terminal::check("the workstation", "use --batch to label unattended")?;
     Ok(prepared)
 }

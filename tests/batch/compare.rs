@@ -52,3 +52,23 @@ fn what_holds_no_records_is_refused() {
         refused.err
     );
 }
+
+#[test]
+fn a_file_of_something_else_takes_no_votes() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let mine = desk.path().join("mine.json");
+    // Its only line has no end, as that of a vote that was cut off.
+    std::fs::write(&mine, "{\"image_path\": \"가.png\"").unwrap();
+    for more in [&["--json"][..], &[]] {
+        let args = [
+            &["compare", "out", "out", "--blind", "--votes", "mine.json"],
+            more,
+        ]
+        .concat();
+        let refused = ended(&mut desk.plain(&args)).expect(2);
+        assert!(refused.err.contains("no file of votes"), "{}", refused.err);
+    }
+    let left = std::fs::read_to_string(&mine).unwrap();
+    assert_eq!(left, "{\"image_path\": \"가.png\"");
+}

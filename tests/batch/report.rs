@@ -106,3 +106,19 @@ fn a_page_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     let left = std::fs::read_dir(desk.path().join("folder")).unwrap();
     assert_eq!(left.count(), 0);
 }
+
+#[test]
+fn only_a_page_is_replaced() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    for name in ["out/journal.sqlite", "out/labels.jsonl", "source/가.png"] {
+        let path = desk.path().join(name);
+        let before = std::fs::read(&path).unwrap();
+        let refused = report(&desk, &["--html", name]).expect(2);
+        assert!(refused.err.contains("is not a page"), "{}", refused.err);
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+    }
+    for _ in 0..2 {
+        report(&desk, &["--html", "page.html"]).expect(0);
+    }
+}

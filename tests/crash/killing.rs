@@ -63,13 +63,14 @@ pub fn whole(command: &mut Command) -> Duration {
     begun.elapsed()
 }
 
-/// A copy of the journal, its log included, as a killed program left it.
+/// A copy of the journal, its log included, as a killed program left it; `None` where there is none.
 pub fn journal(desk: &Desk) -> Option<(tempfile::TempDir, rusqlite::Connection)> {
     let copy = tempfile::tempdir().unwrap();
     for end in ["", "-wal"] {
         let name = format!("journal.sqlite{end}");
         match std::fs::copy(desk.out(&name), copy.path().join(&name)) {
             Ok(_) => {}
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{name}: {error}"),
             Err(_) if end.is_empty() => return None,
             Err(_) => {}
         }

@@ -21,6 +21,7 @@ mod importing;
 mod killing;
 mod labeling;
 mod reviewing;
+mod system_calls;
 
 /// How often each series kills.
 fn kills() -> usize {

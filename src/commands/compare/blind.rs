@@ -1,7 +1,7 @@
 //! Blind votes between two sets of records, kept in a file that only grows.
 
 use crate::commands::write_out;
-use crate::error::{Context, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::file;
 use crate::record::{
     GroupId, ImageLocation, Labels, Record, Vote, VoteTally, first_is_a, pairs, turn,
@@ -202,8 +202,23 @@ fn standing(pairs: &[Pair], votes: &[VoteLine]) -> Vec<(usize, Vote)> {
         .collect()
 }
 
+/// How every vote begins.
+const BEGIN: &str = "{\"at\":\"";
+
+/// Whether this is the beginning of a vote that was cut off when the program ended; the last line
+/// of any other file is left alone.
+fn is_cut_off(line: &str) -> bool {
+    line.starts_with(BEGIN) || BEGIN.starts_with(line)
+}
+
 /// The votes of a file. A line that was cut off when the program ended is none.
 fn read(path: &Path) -> Result<Vec<VoteLine>> {
+    // A device may be read without an end.
+    let about = std::fs::metadata(path).map_err(file("reading", path))?;
+    if !about.is_file() {
+        let cause = format!("{} is not a regular file", path.display());
+        return Err(Error::new(ErrorKind::Usage, cause).with_hint("give --votes another name"));
+    }
     let text = std::fs::read(path).map_err(file("reading", path))?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let mut votes = Vec::new();
@@ -214,7 +229,7 @@ fn read(path: &Path) -> Result<Vec<VoteLine>> {
         }
         match serde_json::from_str(line) {
             Ok(vote) => votes.push(vote),
-            Err(_) if lines.peek().is_none() && !text.ends_with('\n') => {}
+            Err(_) if lines.peek().is_none() && !text.ends_with('\n') && is_cut_off(line) => {}
             Err(error) => {
                 let what = format!(
                     "{} is no file of votes: line {}",

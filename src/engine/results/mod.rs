@@ -212,7 +212,16 @@ impl Results {
     }
 
     /// Goes on with a group that was answered in an earlier run, or just before its end.
-    pub fn resume(&mut self, group: GroupId, journal: &mut JournalAccess) -> Result<Resumed> {
+    pub fn resume(
+        &mut self,
+        group: GroupId,
+        is_committed: bool,
+        journal: &mut JournalAccess,
+    ) -> Result<Resumed> {
+        if is_committed && !self.quality_retry && self.opinions == 0 {
+            self.counts.already += 1;
+            return Ok(Resumed::Nothing);
+        }
         if !self.commit_automatically {
             self.counts.already += 1;
             return Ok(Resumed::Opinions(self.missing_opinions(group, journal)?));

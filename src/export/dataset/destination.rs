@@ -43,7 +43,20 @@ impl Destination {
     /// Makes the folder ready: it is new or empty, or holds a part of this very export, or, with
     /// `replace`, another export, which is removed. How many of the files are there.
     pub fn begin(&self, digest: &str, files: &[String], replace: bool) -> Result<usize> {
-        fs::create_dir_all(&self.root).map_err(file("creating", &self.root))?;
+        match fs::create_dir_all(&self.root) {
+            Ok(()) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Err(self
+                    .occupied("is not a folder, or lies in a file")
+                    .with_hint("give --to a folder that is new or empty"));
+            }
+            Err(error) => return Err(file("creating", &self.root)(error)),
+        }
         match self.state()? {
             Some(state) if state.digest == digest => {}
             Some(state) if replace => self.remove(&state.files)?,

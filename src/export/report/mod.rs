@@ -16,7 +16,8 @@ use page::{PAGE_AFTER, PAGE_BEFORE, SCRIPT, STYLE, escaped, filled, script_safe}
 use plots::{Tally, plots};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// What a page is made of.
@@ -47,8 +48,13 @@ pub fn write_report(
     step: &mut dyn FnMut(usize, usize),
 ) -> Result<Reported> {
     let (folder, name) = place(&page.html)?;
-    let target = Target::find(folder, name)?;
-    let mut out = target.begin()?;
+    let other = |error: Error| error.with_hint("give --html another name, in a folder that exists");
+    let target = Target::find(folder, name).map_err(other)?;
+    refuse_other(target.path())?;
+    let mut out = target.begin().map_err(|error| match error.hint {
+        Some(_) => error,
+        None => other(error),
+    })?;
     let failed = file("writing", &page.html);
     let summaries = journal.summaries()?;
     let mut tally = Tally::default();
@@ -126,6 +132,31 @@ pub fn write_report(
         .map_err(&failed)?;
     target.replace(out.finish()?)?;
     Ok(reported)
+}
+
+/// How a page begins.
+const BEGIN: &[u8] = b"<!doctype html>";
+
+/// Only a page is replaced: the name may be that of a picture, a manifest or a journal.
+fn refuse_other(path: &Path) -> Result<()> {
+    let there = match File::open(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file("reading", path)(error)),
+    };
+    let mut begin = Vec::new();
+    there
+        .take(BEGIN.len() as u64)
+        .read_to_end(&mut begin)
+        .map_err(file("reading", path))?;
+    match begin.is_empty() || begin.eq_ignore_ascii_case(BEGIN) {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::Usage,
+            format!("{} is there, and is not a page", path.display()),
+        )
+        .with_hint("give --html another name")),
+    }
 }
 
 /// The folder and the name of the page.

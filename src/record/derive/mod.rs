@@ -4,6 +4,7 @@
 mod name;
 
 use super::fixes::Phrase;
+use super::rules::{is_readable, is_readable_name};
 use super::{ColorHistogram, Field, Labels, Vocabulary, Word};
 use name::Exchange;
 use std::collections::BTreeMap;
@@ -42,12 +43,21 @@ pub struct Derivation<'a> {
 }
 
 /// The labels of the other icon; `None` where the label says something of the first item's name
-/// that may not be true of the other item, so that it must be looked at by itself.
+/// that may not be true of the other item, or far more than a record may hold, so that it must be
+/// looked at by itself.
 ///
 /// A color word that the drawing does not show stays as it is: it was false before, and the rules
 /// say so here as well.
 pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
-    let Derivation { vocabulary, .. } = *derivation;
+    let Derivation {
+        vocabulary,
+        from,
+        to,
+        ..
+    } = *derivation;
+    if !is_readable(labels) || ![from, to].into_iter().all(is_readable_name) {
+        return None;
+    }
     let names = Exchange::new(derivation.from, derivation.to, vocabulary);
     let plan = plan(derivation);
     let mut derived = labels.clone();

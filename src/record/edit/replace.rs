@@ -81,7 +81,9 @@ pub fn replaced_text(text: &str, what: &Replacement, item_name: &str) -> Replace
         let Some(rest) = place(&text, at, end, what) else {
             continue;
         };
-        if names.iter().any(|(start, stop)| at < *stop && *start < end) {
+        // The first of them that does not end before here.
+        let next = names.partition_point(|(_, stop)| *stop <= at);
+        if names.get(next).is_some_and(|(start, _)| *start < end) {
             in_name = true;
             continue;
         }

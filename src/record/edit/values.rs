@@ -5,6 +5,7 @@ use crate::record::normalize::{keyword, split_list};
 use crate::record::{Field, Kind, Labels, Vocabulary};
 use crate::text::said;
 use crate::text::{Said, clean_text};
+use std::collections::{HashMap, HashSet};
 
 /// The field's values after all of them were rewritten. Those that it had before stay as they
 /// are, wherever they now stand.
@@ -22,16 +23,20 @@ pub fn replaced(
         )));
     }
     let before = labels.values(field);
-    let mut left = before.to_vec();
-    let mut kept = Vec::new();
+    let mut left: HashMap<&str, usize> = HashMap::new();
+    for value in before {
+        *left.entry(value).or_default() += 1;
+    }
+    let mut held = HashSet::new();
     let stays: Vec<bool> = values
         .iter()
-        .map(|value| match left.iter().position(|had| had == value) {
-            Some(at) => {
-                kept.push(left.swap_remove(at));
+        .map(|value| match left.get_mut(value.as_str()) {
+            Some(times @ 1..) => {
+                *times -= 1;
+                held.insert(folded(value));
                 true
             }
-            None => false,
+            _ => false,
         })
         .collect();
     let mut after = Vec::new();
@@ -41,7 +46,7 @@ pub fn replaced(
             continue;
         }
         for entry in entries(field, value, vocabulary)? {
-            if !holds(&kept, &entry) && !holds(&after, &entry) {
+            if held.insert(folded(&entry)) {
                 after.push(entry);
             }
         }
@@ -59,7 +64,8 @@ pub fn exchanged(
     mut made: impl FnMut(usize) -> Vec<String>,
 ) -> Result<Vec<String>> {
     let length = values.len();
-    let mut others = without(values.clone(), named);
+    let others = values.iter().zip(named).filter(|(_, named)| !**named);
+    let mut held: HashSet<String> = others.map(|(value, _)| folded(value)).collect();
     let mut after = Vec::new();
     for (at, value) in values.into_iter().enumerate() {
         if !named[at] {
@@ -67,8 +73,7 @@ pub fn exchanged(
             continue;
         }
         for entry in made(at) {
-            if !holds(&others, &entry) {
-                others.push(entry.clone());
+            if held.insert(folded(&entry)) {
                 after.push(entry);
             }
         }
@@ -209,7 +214,11 @@ pub fn holds(values: &[String], text: &str) -> bool {
 }
 
 pub fn same(a: &str, b: &str) -> bool {
-    clean_text(a).to_lowercase() == clean_text(b).to_lowercase()
+    folded(a) == folded(b)
+}
+
+fn folded(text: &str) -> String {
+    clean_text(text).to_lowercase()
 }
 
 /// Whether `text` is a way to say a value that the field holds.

@@ -5,9 +5,11 @@ use super::lexer::{What, lexemes};
 use super::views::Views;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Vocabulary;
-use crate::text::Said;
-use crate::text::said;
+use crate::text::{Said, said, shortened};
 use unicode_normalization::UnicodeNormalization;
+
+/// Characters of a filter that an error repeats.
+const MOST_SHOWN: usize = 80;
 
 /// The filter that shows what has failed.
 pub const FAILED: &str = "state:failed";
@@ -73,7 +75,7 @@ impl Query {
                 root: parser.condition,
             }),
             Some(wrong) => {
-                let cause = format!("filter `{text}`: {wrong}");
+                let cause = format!("filter `{}`: {wrong}", shortened(text, MOST_SHOWN));
                 Err(Error::new(ErrorKind::Usage, cause))
             }
         }

@@ -2,7 +2,7 @@
 
 use super::FixContext;
 use super::ways::attempt;
-use crate::record::rules::weight;
+use crate::record::rules::{is_readable, is_readable_name, weight};
 use crate::record::{Change, EditFacts, Field, FixKind, Labels, Reason, RuleContext, apply, check};
 
 /// The most fixes that are offered for one reason.
@@ -51,9 +51,19 @@ pub fn fixes(reason: Reason, labels: &Labels, context: &FixContext) -> Vec<Fix> 
     found
 }
 
+/// Whether the labels are of a size that fixes look through. One far over what a record may hold is
+/// written anew.
+pub(super) fn can_fix(labels: &Labels, context: &FixContext) -> bool {
+    let names = [context.rules.item_name, context.rules.name_now];
+    is_readable(labels) && names.into_iter().all(is_readable_name)
+}
+
 /// What a fix makes of the labels; `None` where the reason does not stand or would stand all the
 /// same, where there is nothing to do, or one that is as grave would come up.
 pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext) -> Option<Labels> {
+    if !can_fix(labels, context) {
+        return None;
+    }
     let before = check(labels, &context.rules);
     if !before.contains(&reason) {
         return None;

@@ -1,7 +1,7 @@
 //! The fixes that need nobody's eye.
 
 use super::context::FixContext;
-use super::offer::{fix, reasons_after};
+use super::offer::{can_fix, fix, reasons_after};
 use super::ways::{mistakes_colors, mistakes_kind};
 use crate::record::{FixKind, Labels, Reason};
 
@@ -41,6 +41,9 @@ pub struct SafeFix {
 /// The safe fixes that do something for this record, one after another; behind them none does any
 /// more. A record that somebody has to look at never loses its last reason by them.
 pub fn safe_fixes(labels: &Labels, context: &FixContext) -> Vec<SafeFix> {
+    if !can_fix(labels, context) {
+        return Vec::new();
+    }
     let mistaken = Mistaken::by(labels, context);
     let mut done: Vec<SafeFix> = Vec::new();
     for pass in 0..MOST_PASSES {

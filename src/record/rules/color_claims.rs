@@ -70,7 +70,9 @@ pub(in crate::record) fn color_of<'v, 't>(
     token: &'t str,
     vocabulary: &'v Vocabulary,
 ) -> Option<(&'v Word, &'t str, &'t str)> {
-    let ends = token.char_indices().map(|(at, c)| at + c.len_utf8());
+    let most = vocabulary.most_letters(Field::Colors);
+    let ends = token.char_indices().take(most);
+    let ends = ends.map(|(at, c)| at + c.len_utf8());
     let mut stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
     stems.reverse();
     stems.into_iter().find_map(|stem| {

@@ -2,17 +2,20 @@
 
 mod color;
 mod color_claims;
+mod excerpt;
 mod repetition;
 mod script;
 
 pub use color::{ColorHistogram, may_mean, nearest_color};
 pub use color_claims::ColorClaim;
 pub(super) use color_claims::color_of;
+pub(super) use excerpt::{is_readable, is_readable_name};
 pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
 use super::{Field, FieldConfidence, Labels, Reason, Retrieved, Vocabulary, Word};
 use crate::text::{Language, clean_text, particles::stem, words};
+use excerpt::{beginning_of_name, excerpt};
 use std::collections::HashSet;
 
 pub const LEAST_TAGS: usize = 5;
@@ -52,10 +55,22 @@ pub struct RuleContext<'a> {
     pub retrieved: Option<&'a Retrieved>,
 }
 
+impl<'a> RuleContext<'a> {
+    /// With names of a length that is read.
+    fn readable(&self) -> RuleContext<'a> {
+        RuleContext {
+            item_name: beginning_of_name(self.item_name),
+            name_now: beginning_of_name(self.name_now),
+            ..*self
+        }
+    }
+}
+
 /// Every reason that speaks against the labels, the model's own included, in the order of
-/// [`Reason::ALL`]. `quality_retry_failed` is the engine's to add, `unread_line` the
+/// [`Reason::ALL`]. Of labels that hold far more than a record may, the beginning is read. `quality_retry_failed` is the engine's to add, `unread_line` the
 /// import's.
 pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
+    let (labels, context) = (&*excerpt(labels), &context.readable());
     let claims = labels.color_claims(context.item_name, context.vocabulary);
     let all = Reason::ALL.iter().copied();
     all.filter(|&reason| finding(reason, labels, &claims, context).is_some())
@@ -66,6 +81,7 @@ pub fn check(labels: &Labels, context: &RuleContext) -> Vec<Reason> {
 /// shares (`white 71 %`), the fields that are empty (`material`). Nothing where the reason itself
 /// says it all, or where the rules do not find it in the labels.
 pub fn about(reason: Reason, labels: &Labels, context: &RuleContext) -> Vec<String> {
+    let (labels, context) = (&*excerpt(labels), &context.readable());
     let claims = labels.color_claims(context.item_name, context.vocabulary);
     let mut about = finding(reason, labels, &claims, context).unwrap_or_default();
     let mut seen = HashSet::new();

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 /// With fewer letters, words that differ in one are different words.
 const LEAST_LETTERS: usize = 4;
+/// With more, the one letter is not looked for: no record may hold such a word.
+const MOST_LETTERS: usize = 100;
 
 /// For each word the place of the first one before it that it is probably a synonym of, else its
 /// own; given the most frequent words first, that is the likeliest one to keep.
@@ -40,8 +42,8 @@ fn signs(field: Field, word: &str, vocabulary: &Vocabulary) -> Vec<String> {
         let entry = vocabulary.find_exact(field, word);
         signs.extend(entry.map(|entry| format!("{}={}", field.key(), entry.word)));
     }
-    let letters: Vec<char> = plain.chars().collect();
-    if letters.len() >= LEAST_LETTERS {
+    let letters: Vec<char> = plain.chars().take(MOST_LETTERS + 1).collect();
+    if (LEAST_LETTERS..=MOST_LETTERS).contains(&letters.len()) {
         signs.extend((0..letters.len()).map(|left_out| {
             let rest = letters.iter().enumerate();
             let rest = rest.map(|(at, c)| if at == left_out { '?' } else { *c });

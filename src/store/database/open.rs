@@ -78,10 +78,12 @@ pub fn open(outdir: &Path) -> Result<Connection> {
         }
     }
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        .and_then(|_| keep_plans(&db))
         .map_err(doing(&opening))?;
     db.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+        // EXTRA: the log of the other kind, which a backup has until here, does not come back.
+        "PRAGMA synchronous = EXTRA;
+         PRAGMA journal_mode = WAL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -16384;
@@ -135,6 +137,7 @@ pub fn open_snapshot(outdir: &Path, writer: &Connection) -> Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(folder.join(JOURNAL), flags).map_err(doing(&reading))?;
     db.busy_timeout(Duration::from_secs(10))
+        .and_then(|()| keep_plans(&db))
         .and_then(|()| db.execute_batch("BEGIN"))
         .map_err(doing(&reading))?;
     // The first read decides what is seen.
@@ -145,6 +148,12 @@ pub fn open_snapshot(outdir: &Path, writer: &Connection) -> Result<Connection> {
         ));
     }
     Ok(db)
+}
+
+/// Otherwise SQLite would compile most statements again for each value that they are used with.
+fn keep_plans(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
 }
 
 /// Opens a copy of a journal, which may be changed, to look into it.

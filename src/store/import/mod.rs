@@ -312,15 +312,8 @@ impl Import<'_> {
             None if self.is_behind && self.was_a_record(id, &line.value)? => return Ok(()),
             None => {}
         }
-        let draft = insert_draft(self.db, id, &self.draft(id, record)?)?;
-        self.commit(
-            id,
-            &mut current,
-            draft,
-            CommittedBy::Import,
-            record,
-            Some(&line.text),
-        )?;
+        let by = CommittedBy::Import;
+        self.commit(id, &mut current, by, record, Some(&line.text))?;
         if self.met.insert(id) {
             self.tally.imported += 1;
             self.tally.exact += usize::from(exact);
@@ -376,12 +369,11 @@ impl Import<'_> {
         Ok(known.is_some_and(|(known, named)| !known.eq_ignore_ascii_case(named)))
     }
 
-    /// Makes a version the group's line.
+    /// Makes what the record says the group's line.
     fn commit(
         &mut self,
         id: GroupId,
         current: &mut CurrentState,
-        version: i64,
         by: CommittedBy,
         record: &Record,
         raw: Option<&str>,
@@ -389,9 +381,11 @@ impl Import<'_> {
         if current.failure.is_some() {
             bump(self.db, Content::Failures)?;
         }
+        let draft = self.draft(id, record)?;
+        let version = insert_draft(self.db, id, &draft)?;
         let record = insert_record_row(self.db, id, version, self.states.now, by, record, raw)?;
         current.imported(version, record, by);
-        self.states.write(id, current)
+        self.states.write_draft(id, current, Some(&draft))
     }
 
     fn draft(&self, group: GroupId, record: &Record) -> Result<DraftRow> {
@@ -471,9 +465,8 @@ impl Import<'_> {
             if current.review.line.is_some() {
                 continue;
             }
-            let draft = insert_draft(self.db, id, &self.draft(id, &record)?)?;
             let by = CommittedBy::Unread;
-            self.commit(id, &mut current, draft, by, &record, None)?;
+            self.commit(id, &mut current, by, &record, None)?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
 /// A row of `groups`.
+#[derive(Debug, PartialEq)]
 pub struct GroupRow {
     pub order: i64,
     pub image_path: String,

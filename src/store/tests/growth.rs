@@ -205,3 +205,36 @@ fn other_rules_check_everything_again_and_change_no_draft() {
     assert_eq!(found.summary.state, GroupState::Uncertain);
     assert_eq!(found.draft.unwrap().reasons, [Reason::FewTags]);
 }
+
+/// SQLite would compile it again for each value, as long as it may.
+#[test]
+fn a_statement_is_compiled_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, ids) = labeled(dir.path(), &["반지", "모자", "검", "방패", "활"]);
+    let mut select = journal
+        .db()
+        .prepare("SELECT g.name FROM groups g JOIN heads h ON h.group_id = g.id WHERE g.id = ?1")
+        .unwrap();
+    for id in &ids {
+        let name: String = select.query_row([id.0], |row| row.get(0)).unwrap();
+        assert!(!name.is_empty());
+    }
+    let again = select.get_status(rusqlite::StatementStatus::RePrepare);
+    assert_eq!(again, 0);
+}
+
+#[test]
+fn what_a_source_says_again_is_not_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["반지", "모자"]);
+    let written = |journal: &Journal| journal.db().total_changes();
+    let before = written(&journal);
+    assert_eq!(add(&mut journal, &["반지", "모자"]), ids);
+    assert_eq!(written(&journal), before);
+    journal.begin_source();
+    let mut named = group(1, "모자");
+    named.item.item_name = "비니".to_owned();
+    let met = meet(&mut journal, &named);
+    assert!(met.changed && met.id == ids[1]);
+    assert!(written(&journal) > before);
+}

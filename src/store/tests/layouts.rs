@@ -7,7 +7,7 @@ use crate::record::{GroupDetail, Labels};
 
 /// A journal with an imported record, a committed, an edited, a rejected and a plain draft, a
 /// failure and an item that nobody has asked about.
-fn full(outdir: &Path) -> Outdir {
+pub(super) fn full(outdir: &Path) -> Outdir {
     let imported = line("왕관", "금빛 보석이 박힌 왕관", "\"too_small\"") + "\n";
     std::fs::write(outdir.join(LABELS), imported).unwrap();
     let (mut journal, ids) = labeled(outdir, &["반지", "모자", "검", "방패"]);

@@ -23,7 +23,7 @@ use std::path::Path;
 /// Reads the colors, and refuses to start where there is no terminal.
 pub fn prepare(look: &LookOptions) -> Result<Palette> {
     let palette = Palette::load(look.theme.as_deref())?;
-    terminal::check("use --json to print what was judged so far")?;
+    terminal::check("judging", "use --json to print what was judged so far")?;
     Ok(palette)
 }
 

@@ -171,10 +171,10 @@ pub fn values_in<'a>(
 ) -> Vec<ValueCount> {
     let mut counts: HashMap<&str, ValueCount> = HashMap::new();
     for summary in records {
-        let values = summary.labels.values(field);
+        let values = summary.labels.values(field).iter();
         // An imported list may hold a value twice.
-        let distinct = (0..values.len()).filter(|at| !values[..*at].contains(&values[*at]));
-        for value in distinct.map(|at| &values[at]) {
+        let mut seen = HashSet::new();
+        for value in values.filter(|value| seen.insert(*value)) {
             let count = counts.entry(value).or_insert_with(|| ValueCount {
                 value: value.clone(),
                 ..ValueCount::default()

@@ -32,12 +32,12 @@ const CALM: Duration = Duration::from_millis(50);
 /// The longest time spent on waiting messages before a frame is drawn.
 const DRAIN: Duration = Duration::from_millis(8);
 
-/// Refuses to start where there is no screen. `instead` is what works without one.
-pub fn check(instead: &str) -> Result<()> {
+/// Refuses to start `what` where there is no screen. `instead` is what works without one.
+pub fn check(what: &str, instead: &str) -> Result<()> {
     if stdout().is_terminal() && stdin().is_terminal() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Usage, "the workstation needs a terminal").with_hint(instead))
+    Err(Error::new(ErrorKind::Usage, format!("{what} needs a terminal")).with_hint(instead))
 }
 
 /// Runs a screen with an engine behind it until the operator leaves; then the engine has saved

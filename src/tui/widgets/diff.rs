@@ -7,9 +7,35 @@ pub enum Change {
     Inserted,
 }
 
+/// The most pairs of words that are compared; beyond it what differs is not looked into.
+const MOST_PAIRS: usize = 1 << 22;
+
 /// What becomes of `old` on the way to `new`, in reading order: what both have in common stays, as
 /// much of it as can.
 pub fn differences(old: &[String], new: &[String]) -> Vec<(Change, String)> {
+    let both = |(a, b): &(&String, &String)| a == b;
+    let begin = old.iter().zip(new).take_while(both).count();
+    let (old_rest, new_rest) = (&old[begin..], &new[begin..]);
+    let ends = old_rest.iter().rev().zip(new_rest.iter().rev());
+    let end = ends.take_while(both).count();
+    let old_rest = &old_rest[..old_rest.len() - end];
+    let new_rest = &new_rest[..new_rest.len() - end];
+    let all = |change: Change, words: &[String]| -> Vec<(Change, String)> {
+        words.iter().map(|word| (change, word.clone())).collect()
+    };
+    let mut out = all(Change::Kept, &old[..begin]);
+    if old_rest.len().saturating_mul(new_rest.len()) > MOST_PAIRS {
+        out.extend(all(Change::Removed, old_rest));
+        out.extend(all(Change::Inserted, new_rest));
+    } else {
+        out.extend(compared(old_rest, new_rest));
+    }
+    out.extend(all(Change::Kept, &old[old.len() - end..]));
+    out
+}
+
+/// The differences of two lists, pair by pair.
+fn compared(old: &[String], new: &[String]) -> Vec<(Change, String)> {
     // How many words from here on can stay.
     let columns = new.len() + 1;
     let mut stay = vec![0_usize; (old.len() + 1) * columns];
@@ -75,6 +101,24 @@ mod tests {
         assert_eq!(shown("", "하나 둘"), "+하나 +둘");
         assert_eq!(shown("하나 둘", ""), "-하나 -둘");
         assert_eq!(shown("가 나 다", "다 가 나"), "+다 가 나 -다");
+    }
+
+    #[test]
+    fn what_differs_in_very_long_texts_is_not_looked_into() {
+        let long = |from: usize| -> Vec<String> {
+            let middle = (from..from + 100_000).map(|n| n.to_string());
+            let ends = ["처음".to_owned(), "끝".to_owned()];
+            let [begin, end] = ends;
+            [begin].into_iter().chain(middle).chain([end]).collect()
+        };
+        let parts = differences(&long(0), &long(50_000));
+        let changes: Vec<Change> = parts.iter().map(|(change, _)| *change).collect();
+        assert_eq!(changes[..2], [Change::Kept, Change::Removed]);
+        assert_eq!(
+            changes[100_000..100_002],
+            [Change::Removed, Change::Inserted]
+        );
+        assert_eq!(changes[200_000..], [Change::Inserted, Change::Kept]);
     }
 
     proptest::proptest! {

@@ -82,17 +82,21 @@ pub fn put_line(buf: &mut Buffer, x: u16, y: u16, width: u16, line: &Line<'_>) {
 pub fn wrap_styled(parts: &[(&str, Style)], cells: usize) -> Vec<Vec<Span<'static>>> {
     let text: String = parts.iter().map(|(text, _)| *text).collect();
     let lines = wrap_offsets(&text, cells).into_iter();
+    // The parts that end behind the lines so far, and where the first of them begins.
+    let (mut left, mut begin) = (parts, 0);
     lines
         .map(|(start, line)| {
             let mut spans = Vec::new();
-            let mut begin = 0;
-            for (part, style) in parts {
+            while let Some(((part, style), others)) = left.split_first() {
                 let end = begin + part.len();
                 let (from, to) = (begin.max(start), end.min(start + line.len()));
                 if from < to {
                     spans.push(Span::styled(text[from..to].to_owned(), *style));
                 }
-                begin = end;
+                if end > start + line.len() {
+                    break;
+                }
+                (left, begin) = (others, end);
             }
             spans
         })

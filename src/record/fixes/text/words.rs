@@ -75,8 +75,14 @@ pub fn kinds_of_part<'a>(part: Option<&str>, vocabulary: &'a Vocabulary) -> Vec<
 /// The kind of thing that a word ends in: `털모자` is a hat.
 pub fn kind_at_end<'v>(word: &str, vocabulary: &'v Vocabulary) -> Option<ItemKind<'v>> {
     let word = word.trim_end_matches(|c: char| !c.is_alphanumeric());
-    let places = word.char_indices().map(|(at, _)| at);
-    let ends = places.map(|at| &word[at..]);
+    let most = vocabulary.most_letters(Field::ItemTypeGuess);
+    let places: Vec<usize> = word
+        .char_indices()
+        .rev()
+        .take(most)
+        .map(|(at, _)| at)
+        .collect();
+    let ends = places.into_iter().rev().map(|at| &word[at..]);
     // One syllable says it only where it is the whole word: `검`, but not `선검`.
     ends.filter(|end| *end == word || end.chars().count() > 1)
         .find_map(|end| {

@@ -150,7 +150,10 @@ impl Disk {
                         change.apply(&mut file.synced);
                     }
                 }
-                What::Delete => file.is_deleted = true,
+                What::Delete { is_synced: false } => file.is_deleted = true,
+                What::Delete { is_synced: true } => {
+                    self.files.remove(path);
+                }
             }
         }
         if let Some(mut watcher) = self.watcher.take() {
@@ -164,7 +167,10 @@ impl Disk {
 enum What {
     Change(Change),
     Sync,
-    Delete,
+    /// With its folder synced it does not come back.
+    Delete {
+        is_synced: bool,
+    },
 }
 
 /// Does something to a file; `real` does it really, to so many bytes of a write.
@@ -430,7 +436,14 @@ unsafe extern "C" fn delete(_: *mut ffi::sqlite3_vfs, name: *const c_char, sync:
     let Some(path) = (unsafe { path_of(name) }) else {
         return ffi::SQLITE_IOERR_DELETE;
     };
-    operate(&path, || What::Delete, 0, delete)
+    operate(
+        &path,
+        || What::Delete {
+            is_synced: sync != 0,
+        },
+        0,
+        delete,
+    )
 }
 
 /// Once a process.

@@ -2,6 +2,7 @@
 //! there afterwards, once and whole. `STATES=1000` tries more than a few moments.
 
 mod disk;
+mod migrating;
 
 use super::*;
 use crate::outdir::{JOURNAL, LABELS};

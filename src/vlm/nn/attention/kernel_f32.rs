@@ -119,6 +119,12 @@ fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
             };
             let out = &mut out[h * stride + w * BLOCK..][..used];
             let scores = sums[h][w];
+            if used == BLOCK {
+                for l in 0..BLOCK {
+                    out[l] = scores[l];
+                }
+                continue;
+            }
             for l in 0..used {
                 out[l] = scores[l];
             }

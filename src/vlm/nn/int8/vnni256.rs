@@ -4,13 +4,8 @@
 #![allow(unsafe_code, reason = "vector instructions")]
 
 use super::kernel::Fetch;
-use super::layout::{PANEL, Panel, PanelBlock, TILE, TileBlock};
+use super::layout::{PanelBlock, TileBlock};
 use super::output::Part;
-use std::arch::x86_64::*;
-
-/// Rows whose sums the registers hold, for [`GROUP`] tokens.
-const HALF: usize = 16;
-const GROUP: usize = 4;
 
 /// The product.
 ///
@@ -37,7 +32,13 @@ macro_rules! product {
     ($name:ident, $features:literal, $multiply_add:ident) => {
         #[allow(clippy::needless_range_loop)]
         mod $name {
-            use super::*;
+            use crate::vlm::nn::int8::layout::{PANEL, Panel, PanelBlock, TILE, TileBlock};
+            use crate::vlm::nn::int8::output::Part;
+            use std::arch::x86_64::*;
+
+            /// Rows whose sums the registers hold, for [`GROUP`] tokens.
+            const HALF: usize = 16;
+            const GROUP: usize = 4;
 
             #[target_feature(enable = $features)]
             pub unsafe fn multiply<const STEPS: usize>(
@@ -86,8 +87,11 @@ macro_rules! product {
                             (_mm256_load_si256(at), _mm256_load_si256(at.add(1)))
                         };
                         for row in 0..ROWS {
-                            let four = values.values[step][first + row];
-                            let four = i32::from_ne_bytes(four.map(|value| value as u8));
+                            // SAFETY: the token is one of the tile, whose fours are four bytes.
+                            let four = unsafe {
+                                let fours = values.values[step].as_ptr().cast::<i32>();
+                                fours.add(first + row).read()
+                            };
                             let four = _mm256_set1_epi32(four);
                             whole[row][0] = $multiply_add(whole[row][0], low, four);
                             whole[row][1] = $multiply_add(whole[row][1], high, four);

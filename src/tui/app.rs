@@ -468,8 +468,9 @@ impl App {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.gives_up_seeking() {
-            let hidden = format!("; {}", session.words.hidden_by_filter());
-            session.notices.add(&hidden);
+            session
+                .notices
+                .add(&format!("; {}", session.words.hidden_by_filter()));
         }
     }
 

@@ -468,9 +468,8 @@ impl App {
             session.selection.count_hidden(queue.ids(records));
         }
         if session.queue.gives_up_seeking() {
-            session
-                .notices
-                .add(&format!("; {}", session.words.hidden_by_filter()));
+            let hidden = format!("; {}", session.words.hidden_by_filter());
+            session.notices.add(&hidden);
         }
     }
 
@@ -480,9 +479,8 @@ impl App {
         let session = &mut self.session;
         let vocabulary = &session.settings.vocabulary;
         let views = session.history.views();
-        let filter = session
-            .queue
-            .filter_task(&session.records, vocabulary, views);
+        let records = &session.records;
+        let filter = session.queue.filter_task(records, vocabulary, views);
         let wants_counts = self.screens.shown().wants_counts()
             || self.dialog.as_ref().is_some_and(Dialog::wants_counts);
         let count = match wants_counts {

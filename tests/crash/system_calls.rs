@@ -99,10 +99,14 @@ fn log_of(command: &Command, desk: &Desk, fails: Option<&Call>) -> (Output, Stri
     (output, std::fs::read_to_string(&log).unwrap())
 }
 
-/// A run whose call has failed ends in order: with a status of the table, and without a panic.
+/// A run whose call has failed ends in order: with a status of the table, and without a panic. The
+/// system's loader, which makes some of these calls before the program, has a status of its own.
 fn check_end(output: &Output, what: &str) {
     let err = String::from_utf8_lossy(&output.stderr);
     let status = output.status.code();
+    if status == Some(127) && err.contains("loading shared libraries") {
+        return;
+    }
     assert!(
         matches!(status, Some(0..=3 | 130)) && !err.contains("panicked"),
         "{what}: {status:?}\n{err}"
@@ -193,7 +197,12 @@ fn an_export_whose_system_call_fails_is_whole_the_next_time() {
             let (output, _) = log_of(&to("cut"), &desk, Some(&call));
             check_end(&output, &what);
             // What is in its place is whole.
-            for (name, bytes) in files(&cut) {
+            let left = if cut.exists() {
+                files(&cut)
+            } else {
+                BTreeMap::new()
+            };
+            for (name, bytes) in left {
                 let is_whole = wanted.get(&name) == Some(&bytes);
                 let is_pending = name.split('/').any(|part| part.starts_with('.'));
                 assert!(

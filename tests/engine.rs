@@ -24,7 +24,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// An engine that says nothing for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn earlier_line(name: &str, color: &str, tags: usize) -> Value {
     let tags: Vec<String> = (0..tags).map(|n| format!("태그 {n}")).collect();

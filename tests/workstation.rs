@@ -696,7 +696,7 @@ fn two_sets_are_voted_on_blind_and_the_votes_are_kept() {
     let votes = dir.path().join("out/votes.jsonl");
     let mut text = std::fs::read_to_string(&votes).unwrap();
     assert_eq!(text.lines().count(), 2);
-    text.push_str("{\"at\": \"20");
+    text.push_str("{\"at\":\"20");
     std::fs::write(&votes, text).unwrap();
     let mut operator = Operator::start(dir.path(), &blind);
     operator.wait_until("both texts", |screen| {

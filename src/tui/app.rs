@@ -479,9 +479,8 @@ impl App {
         let session = &mut self.session;
         let vocabulary = &session.settings.vocabulary;
         let views = session.history.views();
-        let filter = session
-            .queue
-            .filter_task(&session.records, vocabulary, views);
+        let records = &session.records;
+        let filter = session.queue.filter_task(records, vocabulary, views);
         let wants_counts = self.screens.shown().wants_counts()
             || self.dialog.as_ref().is_some_and(Dialog::wants_counts);
         let count = match wants_counts {

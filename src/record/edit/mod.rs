@@ -14,8 +14,9 @@ use crate::error::Result;
 use crate::text::said;
 use canonical::canonical_values;
 use replace::replace;
+use std::collections::HashSet;
 use values::{
-    added, exchanged, fits, holds, list, named, names, no_version, refused, replaced, without,
+    added, exchanged, fits, folded, list, named, names, no_version, refused, replaced, without,
     words,
 };
 
@@ -37,8 +38,9 @@ pub fn apply(labels: &Labels, change: &Change, facts: &EditFacts) -> Result<Labe
         }
         Change::Add { field, value } => {
             let mut values = list(labels, *field)?.to_vec();
+            let mut held: HashSet<String> = values.iter().map(|value| folded(value)).collect();
             for entry in added(*field, value, vocabulary)? {
-                if !holds(&values, &entry) {
+                if held.insert(folded(&entry)) {
                     fits(*field, values.len() + 1, 0)?;
                     values.push(entry);
                 }

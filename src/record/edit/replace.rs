@@ -13,6 +13,9 @@ use unicode_normalization::UnicodeNormalization;
 /// What makes a new word of a word without another meaning: `블랙색` is `블랙`.
 const SUFFIXES: [&str; 3] = ["색", "빛", "톤"];
 
+/// In characters: more than any suffix with any particle.
+const LONGEST_ENDING: usize = 16;
+
 /// Replaces a text wherever it stands; texts that do not hold it stay as they are.
 pub(super) fn replace(labels: &mut Labels, what: &Replacement, facts: &EditFacts) -> Result<()> {
     if what.find.trim().is_empty() {
@@ -112,8 +115,10 @@ fn place(text: &str, at: usize, end: usize, what: &Replacement) -> Option<Rest> 
     if is_word && before.is_some_and(char::is_alphanumeric) {
         return None;
     }
+    // As much as a suffix and a particle can be, and more: words may be of any length.
     let tail = &text[end..];
-    let (tail, _) = split_word(tail);
+    let near = tail.char_indices().nth(LONGEST_ENDING);
+    let (tail, _) = split_word(near.map_or(tail, |(at, _)| &tail[..at]));
     let suffix = SUFFIXES
         .into_iter()
         .find(|suffix| tail.starts_with(suffix))

@@ -209,15 +209,12 @@ pub fn fits(field: Field, length: usize, before: usize) -> Result<()> {
     Ok(())
 }
 
-pub fn holds(values: &[String], text: &str) -> bool {
-    values.iter().any(|value| same(value, text))
-}
-
 pub fn same(a: &str, b: &str) -> bool {
     folded(a) == folded(b)
 }
 
-fn folded(text: &str) -> String {
+/// What two texts that count as one have in common.
+pub fn folded(text: &str) -> String {
     clean_text(text).to_lowercase()
 }
 

@@ -3,7 +3,7 @@
 
 use super::rate::interval;
 use super::{Candidate, Rate, Stratum};
-use crate::record::{Field, GroupId};
+use crate::record::{Field, GroupId, Item, Labels};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -62,6 +62,21 @@ pub struct Judgment {
     /// The version of the text that was judged: of another one it says nothing.
     pub version: i64,
     pub verdict: Verdict,
+}
+
+/// How many records an audit draws if nobody says otherwise.
+pub const SAMPLE: usize = 200;
+
+/// A record of the sample of an audit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawnRecord {
+    pub group: GroupId,
+    /// The version of its text that is committed.
+    pub version: i64,
+    pub item: Item,
+    pub labels: Labels,
+    /// The judgment that counts, and its place in the order of time.
+    pub judged: Option<(usize, Judgment)>,
 }
 
 /// What an audit has found so far.

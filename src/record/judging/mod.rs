@@ -6,7 +6,7 @@ mod rate;
 mod sample;
 mod votes;
 
-pub use audit::{AuditEstimate, Judgment, VERDICTS, Verdict, judged};
+pub use audit::{AuditEstimate, DrawnRecord, Judgment, SAMPLE, VERDICTS, Verdict, judged};
 pub use rate::Rate;
-pub use sample::{Candidate, DrawnRecord, SAMPLE, Stratum, drawn};
+pub use sample::{Candidate, Stratum, drawn};
 pub use votes::{Vote, VoteTally, first_is_a, turn};

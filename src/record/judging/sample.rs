@@ -1,7 +1,6 @@
 //! Which committed records an audit looks at, and in which order.
 
-use super::Judgment;
-use crate::record::{GroupId, Item, Labels, SourceType};
+use crate::record::{GroupId, SourceType};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,21 +20,6 @@ pub struct Candidate {
     pub version: i64,
     pub stratum: Stratum,
     pub uncertainty: f32,
-}
-
-/// How many records an audit draws if nobody says otherwise.
-pub const SAMPLE: usize = 200;
-
-/// A record of the sample of an audit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DrawnRecord {
-    pub group: GroupId,
-    /// The version of its text that is committed.
-    pub version: i64,
-    pub item: Item,
-    pub labels: Labels,
-    /// The judgment that counts, and its place in the order of time.
-    pub judged: Option<(usize, Judgment)>,
 }
 
 /// The candidates in the order in which an audit draws them, as places in the list.

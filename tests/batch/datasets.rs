@@ -344,3 +344,18 @@ fn nothing_is_exported_where_nothing_is_committed() {
     );
     assert!(!desk.path().join("set").exists());
 }
+
+#[test]
+fn an_export_that_was_killed_at_its_beginning_goes_on() {
+    let desk = labeled(&["가"]);
+    std::fs::create_dir(desk.path().join("set")).unwrap();
+    let half = desk.path().join("set/.export.json.Ab12Cd34.tmp");
+    std::fs::write(&half, "{\"prog").unwrap();
+    export(&desk, "jsonl", &[]).expect(0);
+    assert!(!half.exists());
+    std::fs::remove_dir_all(desk.path().join("set")).unwrap();
+    // A file of somebody else is not.
+    std::fs::create_dir(desk.path().join("set")).unwrap();
+    std::fs::write(desk.path().join("set/.export.json.mine.tmp"), "").unwrap();
+    export(&desk, "jsonl", &[]).expect(2);
+}

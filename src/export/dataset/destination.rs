@@ -57,7 +57,12 @@ impl Destination {
             }
             Err(error) => return Err(file("creating", &self.root)(error)),
         }
-        match self.state()? {
+        let state = self.state()?;
+        if state.is_none() {
+            // Of a run that was killed before its first file was in place.
+            Target::find(&self.root, STATE)?.remove_leftovers();
+        }
+        match state {
             Some(state) if state.digest == digest => {}
             Some(state) if replace => self.remove(&state.files)?,
             Some(_) => {

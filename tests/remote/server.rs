@@ -194,7 +194,9 @@ pub fn completion(text: &str) -> Value {
 
 /// The item's name, so that each gets its own answer; empty where nothing is asked about an item.
 pub fn name(body: &Value) -> String {
-    let content = body["messages"][1]["content"].as_array();
+    // A system turn may stand before the user's.
+    let turns = body["messages"].as_array();
+    let content = turns.and_then(|turns| turns.last()?["content"].as_array());
     let text = content.and_then(|parts| parts.last()?["text"].as_str());
     let line = text
         .and_then(|text| text.lines().next())

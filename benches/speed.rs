@@ -10,7 +10,7 @@
     clippy::unwrap_used
 )]
 
-use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Device, Tensor};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use labeler_tui::icon::{Picture, resize_bicubic};
@@ -19,7 +19,7 @@ use labeler_tui::source::{GroupEvent, group, open};
 use labeler_tui::vlm::nn::Backend;
 use labeler_tui::vlm::nn::attention::attend;
 use labeler_tui::vlm::nn::batch::Batch;
-use labeler_tui::vlm::nn::int8::Int8Matrix;
+use labeler_tui::vlm::nn::int8::{Bits, Int8Matrix};
 use labeler_tui::vlm::nn::kv_cache::{Sequence, Span};
 use labeler_tui::vlm::nn::kv_layout::{CacheSpec, HeadShape};
 use labeler_tui::vlm::nn::rope::Angles;
@@ -42,18 +42,22 @@ fn random(shape: (usize, usize)) -> Tensor {
 
 /// The int8 product of the widest layer, for one token, a step of 32 sequences, and a prompt.
 fn kernels(c: &mut Criterion) {
-    let weights = QTensor::quantize(&random((FEED_FORWARD, HIDDEN)), GgmlDType::Q8_0).unwrap();
-    let Some(matrix) = Int8Matrix::pack(&weights).unwrap() else {
-        eprintln!("this processor has no int8 kernel");
-        return;
-    };
+    let weights: Vec<Vec<f32>> = random((FEED_FORWARD, HIDDEN)).to_vec2().unwrap();
+    let read = |row: usize, numbers: &mut [f32]| numbers.copy_from_slice(&weights[row]);
     let mut bench = c.benchmark_group("int8 product");
-    for tokens in [1, 32, 512] {
-        let x = random((tokens, HIDDEN));
-        bench.throughput(Throughput::Elements(tokens as u64));
-        bench.bench_function(format!("{tokens} tokens"), |b| {
-            b.iter(|| matrix.forward(black_box(&x), None, None).unwrap());
-        });
+    for (name, dtype) in [("8 bits", GgmlDType::Q8_0), ("4 bits", GgmlDType::Q4K)] {
+        let Some(bits) = Bits::of(dtype) else {
+            eprintln!("this processor has no kernel for {name}");
+            continue;
+        };
+        let matrix = Int8Matrix::pack((FEED_FORWARD, HIDDEN), bits, &read).unwrap();
+        for tokens in [1, 32, 512] {
+            let x = random((tokens, HIDDEN));
+            bench.throughput(Throughput::Elements(tokens as u64));
+            bench.bench_function(format!("{name}, {tokens} tokens"), |b| {
+                b.iter(|| matrix.forward(black_box(&x), None, None).unwrap());
+            });
+        }
     }
 }
 

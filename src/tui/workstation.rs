@@ -53,7 +53,7 @@ impl Workstation {
             drawn: drawn.collect(),
             commands: Vec::new(),
         };
-        let (words, theme) = (session.words, session.theme.clone());
+        let (words, theme) = (session.words, session.theme);
         let pictures = session.settings.pictures;
         let screen = JudgingScreen::new(session.size, theme, words, pictures, deck, ballot);
         let mut screen = screen.behind(self.app.session().sight.frames());

@@ -42,7 +42,7 @@ pub fn pixels(config: &VisionConfig) -> PixelSpec {
         side: config.image_size,
         patch: config.patch_size,
         mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+        std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
         is_cropped: true,
     }
 }

@@ -1,7 +1,7 @@
 //! Scores and weighted values in f32, with whatever vectors the processor has. Loops are plain ones
 //! over numbers, see [`vectorized`].
 
-#![allow(clippy::needless_range_loop)]
+#![allow(clippy::manual_memcpy, clippy::needless_range_loop)]
 
 use super::number::{GROUP, Number};
 use crate::vlm::nn::kv_layout::BLOCK;

@@ -1,7 +1,8 @@
 //! The text tower: the first row, that of the class token, stands for the text.
 
-use crate::embed::architecture::{self, Loaded};
+use crate::embed::architecture::{Loaded, TextTower};
 use crate::embed::encoder::{Activation, Encoder, EncoderConfig, LayerNorm, LayerStyle};
+use crate::embed::models::clip::TextSide;
 use crate::embed::words::{TextRows, WordEmbedding, first_rows};
 use crate::error::Result as Checked;
 use crate::vlm::checkpoint::config::check_sizes;
@@ -22,12 +23,12 @@ const PROJECTION: &str = "text_projection";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct TextConfig {
-    pub vocab_size: usize,
+    vocab_size: usize,
     hidden_size: usize,
     intermediate_size: usize,
     num_hidden_layers: usize,
     num_attention_heads: usize,
-    pub max_position_embeddings: usize,
+    max_position_embeddings: usize,
     type_vocab_size: usize,
     hidden_act: Activation,
     layer_norm_eps: f64,
@@ -73,8 +74,20 @@ impl TextConfig {
             is_causal: false,
         }
     }
+}
 
-    pub fn check(&self) -> Checked<()> {
+#[derive(Debug)]
+struct Tower {
+    words: WordEmbedding,
+    /// What is added to every row: `(1, hidden)`.
+    kind: Tensor,
+    norm: LayerNorm,
+    encoder: Encoder,
+    projection: Linear,
+}
+
+impl TextSide for TextConfig {
+    fn check(&self) -> Checked<()> {
         check_sizes(&[
             ("text_config.vocab_size", self.vocab_size),
             (
@@ -85,53 +98,47 @@ impl TextConfig {
         ])?;
         self.encoder().check("text_config")
     }
-}
 
-#[derive(Debug)]
-pub struct Tower {
-    words: WordEmbedding,
-    /// What is added to every row: `(1, hidden)`.
-    kind: Tensor,
-    norm: LayerNorm,
-    encoder: Encoder,
-    projection: Linear,
-}
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
 
-impl Tower {
-    /// Vectors have `width` numbers.
-    pub fn load(
+    fn length(&self) -> usize {
+        self.max_position_embeddings
+    }
+
+    fn tensors(&self, width: usize, list: &mut TensorList) {
+        let hidden = self.hidden_size;
+        let sizes = (self.vocab_size, self.max_position_embeddings, hidden);
+        WordEmbedding::tensors([WORDS, POSITIONS], sizes, list);
+        list.add(TYPES, &[self.type_vocab_size, hidden]);
+        list.norm(NORM, hidden, true);
+        Encoder::tensors(ENCODER, &self.encoder(), list);
+        list.linear(PROJECTION, (width, hidden), false);
+    }
+
+    fn load(
+        &self,
         weights: &Weights,
         placement: &Placement,
-        config: &TextConfig,
         width: usize,
         loaded: Loaded,
-    ) -> Result<Self> {
-        let (hidden, encoder) = (config.hidden_size, config.encoder());
-        let sizes = (config.vocab_size, config.max_position_embeddings, hidden);
-        let kinds = placement.tensor(weights, TYPES, &[config.type_vocab_size, hidden])?;
-        Ok(Self {
+    ) -> Result<Box<dyn TextTower>> {
+        let (hidden, encoder) = (self.hidden_size, self.encoder());
+        let sizes = (self.vocab_size, self.max_position_embeddings, hidden);
+        let kinds = placement.tensor(weights, TYPES, &[self.type_vocab_size, hidden])?;
+        Ok(Box::new(Tower {
             words: WordEmbedding::load(weights, placement, [WORDS, POSITIONS], sizes)?,
             // All tokens are of the first kind.
             kind: kinds.narrow(0, 0, 1)?,
             norm: LayerNorm::load(weights, placement, NORM, hidden, encoder.eps)?,
             encoder: Encoder::load(weights, placement, ENCODER, &encoder, loaded)?,
             projection: Linear::load(weights, placement, PROJECTION, (width, hidden), false)?,
-        })
-    }
-
-    /// Adds every tensor that [`Self::load`] reads.
-    pub fn tensors(config: &TextConfig, width: usize, list: &mut TensorList) {
-        let hidden = config.hidden_size;
-        let sizes = (config.vocab_size, config.max_position_embeddings, hidden);
-        WordEmbedding::tensors([WORDS, POSITIONS], sizes, list);
-        list.add(TYPES, &[config.type_vocab_size, hidden]);
-        list.norm(NORM, hidden, true);
-        Encoder::tensors(ENCODER, &config.encoder(), list);
-        list.linear(PROJECTION, (width, hidden), false);
+        }))
     }
 }
 
-impl architecture::TextTower for Tower {
+impl TextTower for Tower {
     fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         let TextRows { x, lengths } = self.words.forward(texts)?;
         let x = self.norm.forward(&x.broadcast_add(&self.kind)?)?;

@@ -3,7 +3,6 @@
 use crate::embed::encoder::{Activation, EncoderConfig, LayerStyle};
 use crate::embed::pixels;
 use crate::error::Result;
-use crate::vlm::checkpoint::config::check_sizes;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -78,17 +77,6 @@ impl TextConfig {
             style: LayerStyle::PLAIN,
             is_causal: true,
         }
-    }
-
-    pub fn check(&self) -> Result<()> {
-        check_sizes(&[
-            ("text_config.vocab_size", self.vocab_size),
-            (
-                "text_config.max_position_embeddings",
-                self.max_position_embeddings,
-            ),
-        ])?;
-        self.encoder().check("text_config")
     }
 }
 

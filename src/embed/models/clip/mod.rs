@@ -13,42 +13,55 @@ use crate::vlm::checkpoint::config::check_sizes;
 use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::Placement;
-use config::TextConfig;
-pub use config::VisionConfig;
+use config::{TextConfig, VisionConfig};
 use serde::Deserialize;
-pub use vision::Tower as VisionLayers;
+use std::fmt::Debug;
 
+/// The text side of a CLIP: `text_config` as written.
+pub trait TextSide: Debug + Send + Sync {
+    /// # Errors
+    /// Sizes that make no sense.
+    fn check(&self) -> Result<()>;
+
+    fn vocab_size(&self) -> usize;
+
+    /// The most tokens of a text.
+    fn length(&self) -> usize;
+
+    /// Adds every tensor that [`Self::load`] reads.
+    fn tensors(&self, width: usize, list: &mut TensorList);
+
+    /// The tower, whose vectors have `width` numbers.
+    fn load(
+        &self,
+        weights: &Weights,
+        placement: &Placement,
+        width: usize,
+        loaded: Loaded,
+    ) -> candle_core::Result<Box<dyn TextTower>>;
+}
+
+/// The vision tower of CLIP beside a text tower, its own or another.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Clip {
+pub struct Clip<T = TextConfig> {
     #[serde(default)]
-    text_config: TextConfig,
+    text_config: T,
     #[serde(default)]
     vision_config: VisionConfig,
     /// What older files hold goes before the other.
-    text_config_dict: Option<TextConfig>,
+    text_config_dict: Option<T>,
     vision_config_dict: Option<VisionConfig>,
     #[serde(default = "projection_dim")]
     projection_dim: usize,
 }
 
 /// Numbers of a vector where the checkpoint does not say.
-pub fn projection_dim() -> usize {
+fn projection_dim() -> usize {
     512
 }
 
-/// How pictures are prepared where the checkpoint does not say.
-pub fn pixels(config: &VisionConfig) -> PixelSpec {
-    PixelSpec {
-        side: config.image_size,
-        patch: config.patch_size,
-        mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-        is_cropped: true,
-    }
-}
-
-impl Clip {
-    fn text_sizes(&self) -> &TextConfig {
+impl<T> Clip<T> {
+    fn text_sizes(&self) -> &T {
         self.text_config_dict.as_ref().unwrap_or(&self.text_config)
     }
 
@@ -58,7 +71,7 @@ impl Clip {
     }
 }
 
-impl Architecture for Clip {
+impl<T: TextSide> Architecture for Clip<T> {
     fn check(&self) -> Result<()> {
         check_sizes(&[("projection_dim", self.projection_dim)])?;
         self.text_sizes().check()?;
@@ -67,18 +80,25 @@ impl Architecture for Clip {
 
     fn tensors(&self, list: &mut TensorList) {
         vision::Tower::tensors(self.vision_sizes(), self.projection_dim, list);
-        text::Tower::tensors(self.text_sizes(), self.projection_dim, list);
+        self.text_sizes().tensors(self.projection_dim, list);
         list.add("logit_scale", &[]);
     }
 
     fn pixels(&self) -> PixelSpec {
-        pixels(self.vision_sizes())
+        let config = self.vision_sizes();
+        PixelSpec {
+            side: config.image_size,
+            patch: config.patch_size,
+            mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+            std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+            is_cropped: true,
+        }
     }
 
     fn tokens(&self, files: &CheckpointFiles) -> Result<TokenSpec> {
         Ok(TokenSpec {
-            length: self.text_sizes().max_position_embeddings,
-            vocab_size: self.text_sizes().vocab_size,
+            length: self.text_sizes().length(),
+            vocab_size: self.text_sizes().vocab_size(),
             tidying: Tidying::None,
             padding: Padding::Unseen,
             config: TokenizerConfig::read(files)?,
@@ -102,8 +122,7 @@ impl Architecture for Clip {
         placement: &Placement,
         loaded: Loaded,
     ) -> candle_core::Result<Box<dyn TextTower>> {
-        let (config, width) = (self.text_sizes(), self.projection_dim);
-        let tower = text::Tower::load(weights, placement, config, width, loaded)?;
-        Ok(Box::new(tower))
+        let width = self.projection_dim;
+        self.text_sizes().load(weights, placement, width, loaded)
     }
 }

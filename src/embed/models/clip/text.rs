@@ -1,9 +1,12 @@
 //! The text tower: the row of the token that ends a text, which sees all of it, stands for it.
 
+use super::TextSide;
 use super::config::TextConfig;
-use crate::embed::architecture::{self, Loaded};
+use crate::embed::architecture::{Loaded, TextTower};
 use crate::embed::encoder::{Encoder, LayerNorm};
 use crate::embed::words::{TextRows, WordEmbedding, last_rows};
+use crate::error::Result as Checked;
+use crate::vlm::checkpoint::config::check_sizes;
 use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
@@ -19,7 +22,7 @@ const PROJECTION: &str = "text_projection";
 const LARGEST: u32 = 2;
 
 #[derive(Debug)]
-pub struct Tower {
+struct Tower {
     words: WordEmbedding,
     encoder: Encoder,
     norm: LayerNorm,
@@ -27,36 +30,55 @@ pub struct Tower {
     end: u32,
 }
 
-impl Tower {
-    /// Vectors have `width` numbers.
-    pub fn load(
-        weights: &Weights,
-        placement: &Placement,
-        config: &TextConfig,
-        width: usize,
-        loaded: Loaded,
-    ) -> Result<Self> {
-        let (hidden, encoder) = (config.hidden_size, config.encoder());
-        let sizes = (config.vocab_size, config.max_position_embeddings, hidden);
-        Ok(Self {
-            words: WordEmbedding::load(weights, placement, [WORDS, POSITIONS], sizes)?,
-            encoder: Encoder::load(weights, placement, ENCODER, &encoder, loaded)?,
-            norm: LayerNorm::load(weights, placement, NORM, hidden, encoder.eps)?,
-            projection: Linear::load(weights, placement, PROJECTION, (width, hidden), false)?,
-            end: config.eos_token_id,
-        })
+impl TextSide for TextConfig {
+    fn check(&self) -> Checked<()> {
+        check_sizes(&[
+            ("text_config.vocab_size", self.vocab_size),
+            (
+                "text_config.max_position_embeddings",
+                self.max_position_embeddings,
+            ),
+        ])?;
+        self.encoder().check("text_config")
     }
 
-    /// Adds every tensor that [`Self::load`] reads.
-    pub fn tensors(config: &TextConfig, width: usize, list: &mut TensorList) {
-        let hidden = config.hidden_size;
-        let sizes = (config.vocab_size, config.max_position_embeddings, hidden);
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    fn length(&self) -> usize {
+        self.max_position_embeddings
+    }
+
+    fn tensors(&self, width: usize, list: &mut TensorList) {
+        let hidden = self.hidden_size;
+        let sizes = (self.vocab_size, self.max_position_embeddings, hidden);
         WordEmbedding::tensors([WORDS, POSITIONS], sizes, list);
-        Encoder::tensors(ENCODER, &config.encoder(), list);
+        Encoder::tensors(ENCODER, &self.encoder(), list);
         list.norm(NORM, hidden, true);
         list.linear(PROJECTION, (width, hidden), false);
     }
 
+    fn load(
+        &self,
+        weights: &Weights,
+        placement: &Placement,
+        width: usize,
+        loaded: Loaded,
+    ) -> Result<Box<dyn TextTower>> {
+        let (hidden, encoder) = (self.hidden_size, self.encoder());
+        let sizes = (self.vocab_size, self.max_position_embeddings, hidden);
+        Ok(Box::new(Tower {
+            words: WordEmbedding::load(weights, placement, [WORDS, POSITIONS], sizes)?,
+            encoder: Encoder::load(weights, placement, ENCODER, &encoder, loaded)?,
+            norm: LayerNorm::load(weights, placement, NORM, hidden, encoder.eps)?,
+            projection: Linear::load(weights, placement, PROJECTION, (width, hidden), false)?,
+            end: self.eos_token_id,
+        }))
+    }
+}
+
+impl Tower {
     /// The part of a text that the row which stands for it sees. A text without an end is known by
     /// its first token alone, as in transformers.
     fn seen<'a>(&self, text: &'a [u32]) -> &'a [u32] {
@@ -69,7 +91,7 @@ impl Tower {
     }
 }
 
-impl architecture::TextTower for Tower {
+impl TextTower for Tower {
     fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         let texts: Vec<&[u32]> = texts.iter().map(|text| self.seen(text)).collect();
         let TextRows { x, lengths } = self.words.forward(&texts)?;

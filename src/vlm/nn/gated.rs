@@ -1,7 +1,7 @@
 //! Gated layers: what one gives is let through by another of the same input.
 
 use super::int8::{Bits, Int8Matrix, can_gate, gated_row};
-use super::linear::{Linear, Placement};
+use super::linear::{Linear, Placement, packed};
 use super::ops;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::{Result, Tensor};
@@ -35,21 +35,10 @@ impl Gated {
             let both = Linear::load_stacked(weights, placement, &parts, columns, bias)?;
             return Ok(Self::Stacked(both));
         };
-        let shape = (2 * rows, columns);
-        let matrix = placement.cache.matrix(
-            &format!("{}*{}", parts[0].0, parts[1].0),
-            bits.name(),
-            shape,
-            |bytes| Int8Matrix::from_bytes(shape, bits, bytes),
-            || {
-                weights.with_rows(&parts, columns, |read| {
-                    let read = |row: usize, out: &mut [f32]| read(gated_row(row, rows), out);
-                    Int8Matrix::pack(shape, bits, &read)
-                })
-            },
-            Int8Matrix::as_bytes,
-        )?;
-        Ok(Self::Int8(Arc::new(matrix)))
+        let name = format!("{}*{}", parts[0].0, parts[1].0);
+        let order = |row| gated_row(row, rows);
+        let matrix = packed(weights, placement, &name, bits, &parts, columns, order)?;
+        Ok(Self::Int8(matrix))
     }
 
     /// `(tokens, in)` to `(tokens, out)`.

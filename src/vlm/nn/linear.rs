@@ -183,15 +183,8 @@ impl Linear {
         let name = names.join("+");
         let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
         if let Some(bits) = Bits::of(dtype).filter(|_| placement.device.is_cpu()) {
-            let matrix = placement.cache.matrix(
-                &name,
-                bits.name(),
-                shape,
-                |bytes| Int8Matrix::from_bytes(shape, bits, bytes),
-                || weights.with_rows(parts, columns, |read| Int8Matrix::pack(shape, bits, read)),
-                Int8Matrix::as_bytes,
-            )?;
-            return Ok(Matrix::Int8(Arc::new(matrix)));
+            let matrix = packed(weights, placement, &name, bits, parts, columns, |row| row)?;
+            return Ok(Matrix::Int8(matrix));
         }
         let quantized = placement
             .cache
@@ -304,6 +297,33 @@ impl Linear {
             Matrix::Dense(matrix) => matrix.elem_count() * matrix.dtype().size_in_bytes(),
         }
     }
+}
+
+/// Matrices one below the other in the layout of our kernel, from the cache where they are in it.
+/// Row `i` is row `order(i)` of theirs.
+pub(super) fn packed(
+    weights: &Weights,
+    placement: &Placement,
+    name: &str,
+    bits: Bits,
+    parts: &[(String, usize)],
+    columns: usize,
+    order: impl Fn(usize) -> usize + Sync,
+) -> Result<Arc<Int8Matrix>> {
+    let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
+    let matrix = placement.cache.matrix(
+        name,
+        bits.name(),
+        shape,
+        |bytes| Int8Matrix::from_bytes(shape, bits, bytes),
+        || {
+            weights.with_rows(parts, columns, |read| {
+                Int8Matrix::pack(shape, bits, &|row, out| read(order(row), out))
+            })
+        },
+        Int8Matrix::as_bytes,
+    )?;
+    Ok(Arc::new(matrix))
 }
 
 /// Copies rows block by block, as they are.

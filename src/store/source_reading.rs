@@ -137,6 +137,8 @@ pub fn add_names(
         }
     }
     changed.extend(joining.finish()?);
+    changed.sort_unstable();
+    changed.dedup();
     transaction.commit().map_err(doing("saving names"))?;
     Ok(changed)
 }

@@ -39,8 +39,8 @@ mod tests {
         let path = folder.path().join("a.toml");
         std::fs::write(&path, "가 = 1").unwrap();
         assert_eq!(read_text(&path).unwrap(), "가 = 1");
-        assert!(read_text_of(&path, 8).is_ok());
-        let error = read_text_of(&path, 7).unwrap_err();
+        assert!(read_text_of(&path, 7).is_ok());
+        let error = read_text_of(&path, 6).unwrap_err();
         assert_eq!(error.to_string(), "it has more than 0 kB");
     }
 }

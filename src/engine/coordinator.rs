@@ -345,9 +345,9 @@ impl Coordinator {
                 refused,
             } => {
                 self.ask_again()?;
-                let changed =
-                    self.ingest
-                        .end(rows, &rows_of_groups, refused, &mut self.journal)?;
+                let changed = self
+                    .ingest
+                    .end(rows, &rows_of_groups, refused, &mut self.journal)?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
                 // Only now is it known which pictures are gone.

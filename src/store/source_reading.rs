@@ -281,7 +281,12 @@ impl Meeting<'_> {
             self.joining.touched.add(&current);
         }
         if has_another_name {
-            check_group(self.joining.db, self.joining.vocabulary, id, &mut self.joining.states)?;
+            check_group(
+                self.joining.db,
+                self.joining.vocabulary,
+                id,
+                &mut self.joining.states,
+            )?;
         }
         if is_displaced(self.joining.db, id)? != was_displaced {
             self.joining.states.write(id, &current)?;
@@ -331,7 +336,10 @@ impl Meeting<'_> {
         }
         link(self.joining.db, path, id)?;
         match before {
-            Some(other) => self.joining.touched.displaced(&mut self.joining.states, other),
+            Some(other) => self
+                .joining
+                .touched
+                .displaced(&mut self.joining.states, other),
             None => Ok(()),
         }
     }

@@ -159,7 +159,16 @@ mod tests {
             let forms = [text.nfc().collect::<String>(), text.nfkc().collect()];
             assert_eq!(forms, [text, text]);
         }
-        let not = [" a", "a ", "a  b", "a\tb", "e\u{301}", "\u{1112}\u{1161}", "a\u{200b}", "\u{7f}"];
+        let not = [
+            " a",
+            "a ",
+            "a  b",
+            "a\tb",
+            "e\u{301}",
+            "\u{1112}\u{1161}",
+            "a\u{200b}",
+            "\u{7f}",
+        ];
         for text in not {
             assert!(!is_plain(text), "{text:?}");
         }

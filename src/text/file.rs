@@ -16,7 +16,9 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 /// The same for files of at most `largest` bytes.
 pub fn read_text_of(path: &Path, largest: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(largest + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > largest {
         let what = match largest >> 20 {
             0 => format!("it has more than {} kB", largest >> 10),

@@ -15,8 +15,8 @@ mod words;
 
 pub use cells::{fit, pad, plain_emoji, width, wrap, wrap_offsets};
 pub use clean::{
-    clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, is_plain, paragraphs,
-    shortened,
+    clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, is_plain,
+    paragraphs, shortened,
 };
 pub use file::{read_text, read_text_of};
 pub use forbidden::{Forbidden, forbidden, is_forbidden};

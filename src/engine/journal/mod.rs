@@ -104,11 +104,7 @@ impl JournalAccess {
     }
 
     /// Sends the current summary of each group, once, where somebody looks at them.
-    pub fn show(
-        &mut self,
-        groups: &[GroupId],
-        is_running: impl Fn(GroupId) -> bool,
-    ) -> Result<()> {
+    pub fn show(&mut self, groups: &[GroupId], is_running: impl Fn(GroupId) -> bool) -> Result<()> {
         if !self.is_watched {
             return Ok(());
         }

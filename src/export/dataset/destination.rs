@@ -136,7 +136,10 @@ impl Destination {
 
     fn state(&self) -> Result<Option<State>> {
         let path = self.root.join(STATE);
-        if path.symlink_metadata().is_err_and(|error| is_absent(&error)) {
+        if path
+            .symlink_metadata()
+            .is_err_and(|error| is_absent(&error))
+        {
             return Ok(None);
         }
         refuse_irregular(&path)?;

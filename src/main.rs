@@ -10,11 +10,14 @@ use labeler_tui::commands::{
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Error, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
-use labeler_tui::text::for_lines;
+use labeler_tui::text::{for_lines, shortened};
 use labeler_tui::{labeler, logging, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// Characters of an error; its cause may quote a value of any length.
+const LONGEST: usize = 4000;
 
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os().collect()) {
@@ -118,9 +121,10 @@ fn label(options: RunOptions) -> Result<ExitCode> {
 /// The one place where errors are printed. A cause may quote a file over several lines, and hold
 /// what a source or a server wrote.
 fn report(error: &Error) -> ExitCode {
-    let mut text = format!("error: {}\n", for_lines(error.cause.trim_end()));
+    let cause = shortened(error.cause.trim_end(), LONGEST);
+    let mut text = format!("error: {}\n", for_lines(&cause));
     if let Some(hint) = &error.hint {
-        text.push_str(&format!("hint: {}\n", for_lines(hint)));
+        text.push_str(&format!("hint: {}\n", for_lines(&shortened(hint, LONGEST))));
     }
     // A terminal that has hung up takes no text, and nobody is there to read it.
     let _ = std::io::stderr().write_all(text.as_bytes());

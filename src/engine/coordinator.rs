@@ -112,6 +112,9 @@ impl Coordinator {
     }
 
     fn work(&mut self) -> Result<()> {
+        if !self.journal.is_watched() {
+            self.workers.start_reading();
+        }
         // Thousands of earlier labels take their time, and a screen does not wait for them.
         self.exports.catch_up(&mut self.journal)?;
         self.emit_notices();
@@ -126,7 +129,7 @@ impl Coordinator {
         self.journal.show_all()?;
         self.journal.opened().begin_source();
         self.journal.opened().remember_files();
-        // Not earlier, so that the first groups come from the journal.
+        // Not earlier, so that the first groups on a screen come from the journal.
         self.workers.start_reading();
         while !self.stopping {
             self.feed()?;

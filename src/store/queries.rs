@@ -18,7 +18,7 @@ use crate::record::{
     VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 const SUMMARY: &str = "SELECT g.id, g.ord, g.image_path, g.name, g.source_type, g.part, h.state,
         h.record IS NOT NULL, h.reasons, h.duplicate, h.signals, h.labels, h.changed_at,
@@ -330,38 +330,35 @@ pub fn counts(db: &Connection) -> Result<Counts> {
         groups: count(&format!(
             "SELECT count(*) FROM groups g WHERE NOT {IS_DISPLACED}"
         ))?,
-        records: count(&format!(
-            "SELECT count(*) FROM {heads} WHERE record IS NOT NULL"
-        ))?,
         ..Counts::default()
     };
-    for (name, found) in counted(
-        db,
-        &format!("SELECT state, count(*), 0 FROM {heads} GROUP BY state"),
-    )? {
-        if let Some(state) = state_of(&name.0) {
-            counts.by_state.push((state, found));
-        }
-    }
-    counts.by_state.sort_unstable_by_key(|(state, _)| *state);
-    let mut by_reason = std::collections::BTreeMap::new();
-    for ((codes, duplicate), found) in counted(
+    let (mut by_state, mut by_reason) = (BTreeMap::new(), BTreeMap::new());
+    // One pass over all groups.
+    for (state, codes, has_record, duplicate, found) in counted(
         db,
         &format!(
-            "SELECT reasons, count(*), duplicate FROM {heads} WHERE state <> 'rejected'
-         GROUP BY reasons, duplicate"
+            "SELECT state, reasons, record IS NOT NULL, duplicate, count(*) FROM {heads}
+             GROUP BY 1, 2, 3, 4"
         ),
     )? {
-        for reason in reasons_of(&codes, duplicate) {
-            *by_reason.entry(reason).or_insert(0) += found;
+        counts.records += if has_record { found } else { 0 };
+        let Some(state) = state_of(&state) else {
+            continue;
+        };
+        *by_state.entry(state).or_insert(0) += found;
+        if state != GroupState::Rejected {
+            for reason in reasons_of(&codes, duplicate) {
+                *by_reason.entry(reason).or_insert(0) += found;
+            }
         }
     }
+    counts.by_state = by_state.into_iter().collect();
     counts.by_reason = by_reason.into_iter().collect();
-    for ((code, _), found) in counted(
+    for (code, _, _, _, found) in counted(
         db,
         &format!(
-            "SELECT f.code, count(*), 0 FROM {heads} h JOIN failures f ON f.id = h.failure
-         WHERE h.has_draft = 0 AND h.record IS NULL GROUP BY f.code"
+            "SELECT f.code, '', 0, 0, count(*) FROM {heads} h JOIN failures f ON f.id = h.failure
+             WHERE h.has_draft = 0 AND h.record IS NULL GROUP BY f.code"
         ),
     )? {
         if let Some(code) = FailureCode::parse(&code) {
@@ -371,19 +368,19 @@ pub fn counts(db: &Connection) -> Result<Counts> {
     Ok(counts)
 }
 
-fn counted(db: &Connection, sql: &str) -> Result<Vec<((String, bool), u64)>> {
-    let rows: Vec<((String, bool), i64)> = db
-        .prepare_cached(sql)
+/// Two texts, two facts, and how many groups they are of.
+type Counted = (String, String, bool, bool, u64);
+
+fn counted(db: &Connection, sql: &str) -> Result<Vec<Counted>> {
+    db.prepare_cached(sql)
         .and_then(|mut select| {
-            select
-                .query_map([], |row| Ok(((row.get(0)?, row.get(2)?), row.get(1)?)))?
-                .collect()
+            let rows = select.query_map([], |row| {
+                let found = u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, found))
+            })?;
+            rows.collect()
         })
-        .map_err(doing("counting"))?;
-    Ok(rows
-        .into_iter()
-        .map(|(key, found)| (key, u64::try_from(found).unwrap_or_default()))
-        .collect())
+        .map_err(doing("counting"))
 }
 
 /// What bringing these groups' drafts into the vocabulary would do.

@@ -8,7 +8,7 @@ use super::tables::groups::{
 };
 use super::tables::meta::{Content, bump};
 use super::tables::states::StateWriter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{CurrentState, GroupId, Item, Vocabulary};
 use rusqlite::Connection;
 use std::collections::HashSet;
@@ -233,18 +233,9 @@ impl Meeting<'_> {
     fn meet(&mut self, group: &NewGroup) -> Result<Upserted> {
         let path = path_key(&group.item);
         let by_path = find_by_path(self.joining.db, &path)?;
-        let by_hash = match &group.sha256 {
-            Some(sha256) => find_by_hash(self.joining.db, sha256)?,
-            None => None,
-        };
-        let of_these_bytes = match (by_hash, by_path) {
-            (None, Some(id)) if self.is_of_other_bytes(id, group)? => None,
-            (by_hash, by_path) => by_hash.or(by_path),
-        };
-        let Some(id) = of_these_bytes else {
+        let Some((id, mut row)) = self.of_these_bytes(group, by_path)? else {
             return self.insert(group, &path, by_path);
         };
-        let mut row = read_group(self.joining.db, id)?;
         let is_named = self.named.contains(&id) || self.met.contains(&id);
         let renewed = renewed(&row, group);
         if !is_named && by_path == Some(id) && row == renewed {
@@ -301,12 +292,28 @@ impl Meeting<'_> {
         })
     }
 
-    fn is_of_other_bytes(&self, id: GroupId, group: &NewGroup) -> Result<bool> {
-        let known = read_group(self.joining.db, id)?.sha256;
-        Ok(match (&group.sha256, &known) {
-            (Some(now), Some(known)) => !now.eq_ignore_ascii_case(known),
-            _ => false,
-        })
+    /// The group of the image, which may be the one that is known by its path.
+    fn of_these_bytes(
+        &self,
+        group: &NewGroup,
+        by_path: Option<GroupId>,
+    ) -> Result<Option<(GroupId, GroupRow)>> {
+        let db = self.joining.db;
+        let read = |id| Ok::<_, Error>((id, read_group(db, id)?));
+        let at_path = by_path.map(read).transpose()?;
+        let Some(sha256) = &group.sha256 else {
+            return Ok(at_path);
+        };
+        let known = at_path.as_ref().and_then(|(_, row)| row.sha256.as_ref());
+        // Most images are where they were.
+        if known == Some(sha256) {
+            return Ok(at_path);
+        }
+        let is_other = known.is_some_and(|known| !known.eq_ignore_ascii_case(sha256));
+        match find_by_hash(db, sha256)? {
+            Some(id) => read(id).map(Some),
+            None => Ok(at_path.filter(|_| !is_other)),
+        }
     }
 
     fn insert(

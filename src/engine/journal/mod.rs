@@ -103,6 +103,11 @@ impl JournalAccess {
         done
     }
 
+    /// Whether somebody looks at the groups.
+    pub fn is_watched(&self) -> bool {
+        self.is_watched
+    }
+
     /// Sends the current summary of each group, once, where somebody looks at them.
     pub fn show(&mut self, groups: &[GroupId], is_running: impl Fn(GroupId) -> bool) -> Result<()> {
         if !self.is_watched {

@@ -5,11 +5,11 @@
 //! where it can be told, has a record that says so. A line that another one or the journal stands
 //! for moves to `labels_kept.jsonl`.
 
+mod ahead;
 mod line;
 mod tally;
 
 use super::errors::doing;
-use super::rules::{Observed, reasons};
 use super::tables::drafts::{DraftRow, insert_draft};
 use super::tables::groups::{
     GroupRow, find_by_hash, find_by_path, insert_group, link, order_of, path_key, read_group,
@@ -20,23 +20,29 @@ use super::tables::states::StateWriter;
 use crate::error::Result;
 use crate::outdir::{FileNotice, KEPT, UNREAD, file, keep_lines};
 use crate::record::{
-    CommittedBy, CurrentState, Field, GroupId, Item, Labels, Origin, Reason, Record, SourceType,
-    Vocabulary,
+    CommittedBy, CurrentState, Field, GroupId, Item, Labels, Reason, Record, SourceType, Vocabulary,
 };
-use crate::text::encoding::{Encoding, FileEncoding, Lines, decode_line};
+use crate::text::encoding::Encoding;
 use crate::text::{clean_text, for_line, hex, utc};
+use crate::threads;
+use ahead::{Decoded, Found, ReadLine, draft_of, reasons_under};
+use crossbeam_channel::bounded;
 use line::{Fragment, Line};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{BufReader, ErrorKind as IoKind, Read};
+use std::io::{ErrorKind as IoKind, Read};
 use std::path::Path;
+use std::thread;
 use tally::Tally;
 
 /// Where a group stands until a source names it: behind everything that a source has named.
 const AFTER_SOURCES: i64 = 1 << 40;
+
+/// Lines read ahead of the journal.
+const LINES_AHEAD: usize = 256;
 
 /// Which one counts where a line and the journal's record differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,14 +82,12 @@ pub fn import(
     file_of_records: &FileOfRecords,
 ) -> Result<Option<Imported>> {
     let path = file_of_records.path;
-    let reading = file("reading", path);
     let Some(sha256) = file_sha256(path)? else {
         return Ok(None);
     };
     if file_of_records.known == Some(sha256.as_str()) {
         return Ok(None);
     }
-    let opened = File::open(path).map_err(&reading)?;
     let transaction = db.transaction().map_err(doing("importing labels"))?;
     let mut import = Import {
         db: &transaction,
@@ -101,14 +105,17 @@ pub fn import(
         is_ordered: true,
         tally: Tally::default(),
     };
-    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, opened)).map_err(&reading)?;
-    let mut bytes = Vec::new();
-    for number in 1.. {
-        if !lines.next(&mut bytes).map_err(&reading)? {
-            break;
-        }
-        import.line(number, &bytes, lines.encoding)?;
-    }
+    thread::scope(|scope| {
+        let (lines, ahead) = bounded(LINES_AHEAD);
+        let reader = threads::spawn_scoped(scope, "reading labels", move || {
+            ahead::read(path, vocabulary, &lines)
+        })?;
+        // The receiver is dropped at the end of the loop, which ends the reader.
+        let imported = ahead.into_iter().try_for_each(|line| import.line(line));
+        let read = reader.join();
+        let read = read.map_err(|panic| threads::panicked("reading labels", panic.as_ref()))?;
+        imported.and(read)
+    })?;
     import.mark_unread_images()?;
     let Import {
         states,
@@ -222,22 +229,28 @@ struct Stored {
 }
 
 impl Import<'_> {
-    fn line(&mut self, number: u64, bytes: &[u8], whole: FileEncoding) -> Result<()> {
-        let Some((text, encoding)) = decode_line(bytes, whole) else {
-            self.tally.lines += 1;
-            let text = String::from_utf8_lossy(bytes);
-            return self.unreadable(number, "its encoding is not known", bytes, &text);
-        };
-        if text.chars().all(|c| c == '\u{feff}' || c.is_whitespace()) {
-            return Ok(());
-        }
+    fn line(&mut self, read: ReadLine) -> Result<()> {
+        let ReadLine {
+            number,
+            bytes,
+            decoded,
+        } = read;
         self.tally.lines += 1;
+        let Decoded::Text {
+            text,
+            encoding,
+            found,
+        } = decoded
+        else {
+            let text = String::from_utf8_lossy(&bytes);
+            return self.unreadable(number, "its encoding is not known", &bytes, &text);
+        };
         // UTF-16 would cut the file that it is kept in into other lines; its text is the same.
         let whole = match encoding {
             Encoding::Utf16 => text.as_bytes(),
-            Encoding::Utf8 | Encoding::Cp949 => bytes,
+            Encoding::Utf8 | Encoding::Cp949 => &bytes,
         };
-        let found = match line::read(&text) {
+        let found = match found {
             Ok(found) => found,
             Err(why) => return self.unreadable(number, &why, whole, &text),
         };
@@ -247,15 +260,16 @@ impl Import<'_> {
             Encoding::Utf16 => self.tally.utf16 = true,
             Encoding::Cp949 => self.tally.cp949 += 1,
         }
-        for line in found {
+        for Found { line, draft } in found {
             let exact = encoding == Encoding::Utf8 && line.text == text;
             if line.non_finite {
                 self.tally.non_finite += 1;
                 self.note(number, "NaN or Infinity became null", &text)?;
             }
-            match &line.record {
-                Ok(record) => self.record(number, &line, record, exact)?,
-                Err(why) => {
+            match (&line.record, draft) {
+                (Ok(record), Some(draft)) => self.record(number, &line, record, draft, exact)?,
+                (Ok(_), None) => {}
+                (Err(why), _) => {
                     let bytes = if alone { whole } else { line.text.as_bytes() };
                     self.unreadable(number, why, bytes, &line.text)?;
                 }
@@ -264,7 +278,14 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn record(&mut self, number: u64, line: &Line, record: &Record, exact: bool) -> Result<()> {
+    fn record(
+        &mut self,
+        number: u64,
+        line: &Line,
+        record: &Record,
+        draft: DraftRow,
+        exact: bool,
+    ) -> Result<()> {
         let id = self.group_of(number, record)?;
         let place = Some((order_of(self.db, id)?, id));
         self.is_ordered &= self.last < place;
@@ -312,8 +333,9 @@ impl Import<'_> {
             None if self.is_behind && self.was_a_record(id, &line.value)? => return Ok(()),
             None => {}
         }
+        let draft = self.checked(id, record, draft)?;
         let by = CommittedBy::Import;
-        self.commit(id, &mut current, by, record, Some(&line.text))?;
+        self.commit(id, &mut current, by, record, &draft, Some(&line.text))?;
         if self.met.insert(id) {
             self.tally.imported += 1;
             self.tally.exact += usize::from(exact);
@@ -376,52 +398,24 @@ impl Import<'_> {
         current: &mut CurrentState,
         by: CommittedBy,
         record: &Record,
+        draft: &DraftRow,
         raw: Option<&str>,
     ) -> Result<()> {
         if current.failure.is_some() {
             bump(self.db, Content::Failures)?;
         }
-        let draft = self.draft(id, record)?;
-        let version = insert_draft(self.db, id, &draft)?;
+        let version = insert_draft(self.db, id, draft)?;
         let record = insert_record_row(self.db, id, version, self.states.now, by, record, raw)?;
         current.imported(version, record, by);
-        self.states.write_draft(id, current, Some(&draft))
+        self.states.write_draft(id, current, Some(draft))
     }
 
-    fn draft(&self, group: GroupId, record: &Record) -> Result<DraftRow> {
-        let said = record.quality_flags.reasons.iter().copied();
-        let kept: Vec<Reason> = said
-            .clone()
-            .filter(|reason| {
-                matches!(
-                    reason,
-                    Reason::Truncated
-                        | Reason::QualityRetryFailed
-                        | Reason::LowConfidence
-                        | Reason::UnreadLine
-                )
-            })
-            .collect();
-        let mut labels = record.labels.clone();
-        labels.model_reasons = said.filter(|reason| reason.said_by_model()).collect();
-        let mut draft = DraftRow {
-            origin: Origin::Import,
-            // The line keeps its name as it is.
-            item_name: record.item_name.clone(),
-            labels,
-            reasons: Vec::new(),
-            confidence: Vec::new(),
-            with_image: true,
-            with_metadata: true,
-            kept,
-            model: record.model.clone(),
-            prompt_version: record.prompt_version.clone(),
-            generated_at: record.generated_at.clone(),
-        };
-        let name_now = read_group(self.db, group)?.item.item_name;
-        let observed = Observed::default();
-        let facts = draft.facts(self.vocabulary, &name_now, &observed);
-        draft.reasons = reasons(&draft.labels, &facts);
+    /// The draft, checked under the name that its item has by now.
+    fn checked(&self, group: GroupId, record: &Record, mut draft: DraftRow) -> Result<DraftRow> {
+        let name = read_group(self.db, group)?.item.item_name;
+        if name != clean_text(&record.item_name) {
+            draft.reasons = reasons_under(&draft, self.vocabulary, &name);
+        }
         Ok(draft)
     }
 
@@ -465,8 +459,10 @@ impl Import<'_> {
             if current.review.line.is_some() {
                 continue;
             }
+            let name = read_group(self.db, id)?.item.item_name;
+            let draft = draft_of(&record, self.vocabulary, &name);
             let by = CommittedBy::Unread;
-            self.commit(id, &mut current, by, &record, None)?;
+            self.commit(id, &mut current, by, &record, &draft, None)?;
         }
         Ok(())
     }

@@ -138,7 +138,8 @@ impl<'a> StateWriter<'a> {
         self.store(group, current, draft, key.as_deref(), duplicate, true)?;
         if old_key != key {
             self.labels.extend(old_key);
-            self.labels.extend(key);
+            // Without a twin nobody else's is another one than before.
+            self.labels.extend(key.filter(|_| duplicate));
         }
         self.changed.insert(group);
         Ok(())

@@ -8,10 +8,10 @@ use labeler_tui::commands::{
     self, ask, audit, bench, compare, doctor, export, fix, journal, list, retriever, show,
 };
 use labeler_tui::engine::{Engine, EngineConfig};
-use labeler_tui::error::{Error, Result};
+use labeler_tui::error::{Context, Error, ErrorKind, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
 use labeler_tui::text::{for_lines, shortened};
-use labeler_tui::{labeler, logging, tui};
+use labeler_tui::{labeler, logging, platform, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
 }
 
 fn run(invocation: Invocation) -> Result<ExitCode> {
+    platform::outlive_full_files().context(ErrorKind::Internal, "listening for signals")?;
     let mut stdout = std::io::stdout();
     let mut stderr = std::io::stderr();
     match invocation {

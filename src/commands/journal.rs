@@ -74,6 +74,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
             }
         }
         JournalAction::Rebuild => {
+            export::check_outdir(outdir, None)?;
             let mut rebuilt = store::rebuild(outdir, words_of(outdir, None)?)?;
             let mut exports = Exports::new(outdir, &[]);
             exports.rebuild(&mut rebuilt.journal)?;
@@ -112,6 +113,7 @@ pub fn run(options: &JournalOptions, out: &mut dyn Write) -> Result<bool> {
 
 /// Does again what a run wrote down whose journal was lost.
 fn replay(outdir: &Path, file: &Path, text: &mut String) -> Result<Option<Error>> {
+    export::check_outdir(outdir, None)?;
     let mut journal = Journal::lock(outdir, words_of(outdir, None)?)?;
     let mut exports = Exports::new(outdir, &[]);
     exports.catch_up(&mut journal)?;

@@ -16,8 +16,8 @@ mod selection;
 pub mod show;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::export::Audited;
-use crate::outdir::{self, JOURNAL, WORDS};
+use crate::export::{Audited, check_outdir};
+use crate::outdir::{JOURNAL, WORDS};
 use crate::prompt;
 use crate::record::{AuditEstimate, ImageLocation, Vocabulary};
 use crate::store::Journal;
@@ -39,7 +39,7 @@ fn lock_journal(outdir: &Path, vocabulary: &Arc<Vocabulary>) -> Result<Journal> 
         return Err(Error::new(ErrorKind::Store, cause)
             .with_hint("give the folder of an earlier run with --outdir"));
     }
-    outdir::check(outdir, None, &[])?;
+    check_outdir(outdir, None)?;
     Journal::lock(outdir, Arc::clone(vocabulary))
 }
 

@@ -7,11 +7,10 @@ use super::metrics::Metrics;
 use super::results::Results;
 use super::words::OutdirWords;
 use super::workers::Workers;
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::export;
 use crate::labeler::Factory;
 use crate::outdir::LABELS;
-use crate::platform;
 use crate::prompt::Prompter;
 use crate::record::filter::Query;
 use crate::record::{AttemptSettings, Vocabulary};
@@ -89,7 +88,6 @@ impl Engine {
     /// Starts the engine's threads. The model is loaded meanwhile; without a labeler there is
     /// none, for review only.
     pub fn start(self, labeler: Option<Factory>) -> Result<Handle> {
-        platform::outlive_full_files().context(ErrorKind::Internal, "listening for signals")?;
         let vocabulary = Arc::clone(self.prompter.vocabulary());
         let journal = Journal::lock(&self.options.outdir, Arc::clone(&vocabulary))?;
         let redo = match &self.redo {

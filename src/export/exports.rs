@@ -82,11 +82,7 @@ impl Exports {
     /// Imports a `labels.jsonl` that something else has written, and rebuilds stale exports; once,
     /// before anything else is asked of the journal.
     pub fn catch_up(&mut self, journal: &mut Journal) -> Result<()> {
-        for exporter in &self.exporters {
-            let target = Target::find(&self.outdir, exporter.name())?;
-            refuse_foreign_link(journal, exporter.name(), &target)?;
-            target.remove_leftovers();
-        }
+        self.check_targets(journal)?;
         self.import(journal, Prefer::Journal)?;
         self.remember_lines(journal)?;
         self.update(journal, true)
@@ -185,9 +181,20 @@ impl Exports {
     /// Exports a journal that was rebuilt: where its records and the lines of `labels.jsonl`
     /// differ, the lines are what is known to be good.
     pub fn rebuild(&mut self, journal: &mut Journal) -> Result<()> {
+        self.check_targets(journal)?;
         self.import(journal, Prefer::File)?;
         self.remember_lines(journal)?;
         self.update(journal, true)
+    }
+
+    /// Refuses to replace what is somebody else's.
+    fn check_targets(&self, journal: &Journal) -> Result<()> {
+        for exporter in &self.exporters {
+            let target = Target::find(&self.outdir, exporter.name())?;
+            refuse_foreign_link(journal, exporter.name(), &target)?;
+            target.remove_leftovers();
+        }
+        Ok(())
     }
 
     fn import(&mut self, journal: &mut Journal, prefer: Prefer) -> Result<()> {

@@ -97,7 +97,7 @@ pub fn check(outdir: &Path, source: Option<&Path>, replaced: &[&str]) -> Result<
         }
     }
     for name in replaced {
-        refuse_link_to_other_kind(&outdir.join(name))?;
+        refuse_other_kind(&outdir.join(name))?;
     }
     Ok(())
 }
@@ -167,12 +167,12 @@ fn refuse_foreign(path: &Path, about: &Metadata) -> Result<()> {
 }
 
 /// A user's own link to a file of the same kind is fine: the export follows it.
-fn refuse_link_to_other_kind(path: &Path) -> Result<()> {
+fn refuse_other_kind(path: &Path) -> Result<()> {
     let Some(about) = lstat(path)? else {
         return Ok(());
     };
     if !about.file_type().is_symlink() {
-        return Ok(());
+        return refuse_irregular(path);
     }
     let target = std::fs::canonicalize(path)
         .or_else(|_| std::fs::read_link(path))

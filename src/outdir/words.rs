@@ -1,8 +1,9 @@
 //! `vocabulary.toml`: the words of an outdir, which the operator writes and the workstation adds to.
 
-use super::{file, is_absent, lstat, refuse_foreign, sync_folder};
+use super::{file, lstat, refuse_foreign, sync_folder};
 use crate::error::Result;
 use crate::platform;
+use crate::text::read_text_there;
 use std::io::Write;
 use std::path::Path;
 
@@ -11,11 +12,8 @@ pub const WORDS: &str = "vocabulary.toml";
 /// The text of the file; empty where there is none.
 pub fn read_words(outdir: &Path) -> Result<String> {
     let path = outdir.join(WORDS);
-    match crate::text::read_text(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if is_absent(&error) => Ok(String::new()),
-        Err(error) => Err(file("reading", &path)(error)),
-    }
+    let text = read_text_there(&path).map_err(file("reading", &path))?;
+    Ok(text.unwrap_or_default())
 }
 
 /// Puts another text in its place, so that nobody ever sees half of it.

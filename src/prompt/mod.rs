@@ -225,19 +225,11 @@ pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabul
     let Some(path) = overlay else {
         return Ok(base);
     };
-    match crate::text::read_text(path) {
-        Ok(text) => base
+    match crate::text::read_text_there(path) {
+        Ok(Some(text)) => base
             .overlaid(&text)
             .map_err(|error| error.context(within(path))),
-        // An outdir that is a file has nothing inside; opening it says so.
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(base)
-        }
+        Ok(None) => Ok(base),
         Err(error) => Err(error).context(
             ErrorKind::Usage,
             format!("reading the vocabulary {}", path.display()),

@@ -13,7 +13,21 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     read_text_of(path, LARGEST)
 }
 
-/// The same for files of at most `largest` bytes.
+/// The same for a file that lies among others under a name of ours: `None` where there is none.
+/// Opening a pipe would wait for somebody to write into it.
+pub fn read_text_there(path: &Path) -> io::Result<Option<String>> {
+    match std::fs::metadata(path) {
+        Ok(about) if about.is_file() => read_text(path).map(Some),
+        Ok(_) => Err(io::Error::other("it is not a regular file")),
+        Err(error) => match error.kind() {
+            // What is asked for in a file that is no folder is not there.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+/// [`read_text`] for files of at most `largest` bytes.
 pub fn read_text_of(path: &Path, largest: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?
@@ -38,6 +52,8 @@ mod tests {
         let error = read_text(Path::new("/dev/zero")).unwrap_err();
         assert_eq!(error.to_string(), "it has more than 16 MB");
         let folder = tempfile::tempdir().unwrap();
+        assert!(read_text_there(Path::new("/dev/null")).is_err());
+        assert_eq!(read_text_there(&folder.path().join("b")).unwrap(), None);
         let path = folder.path().join("a.toml");
         std::fs::write(&path, "가 = 1").unwrap();
         assert_eq!(read_text(&path).unwrap(), "가 = 1");

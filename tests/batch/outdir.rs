@@ -264,6 +264,39 @@ fn the_journal_is_backed_up_restored_checked_and_rebuilt() {
 }
 
 #[test]
+fn a_journal_command_reads_no_pipe_and_writes_through_no_foreign_link() {
+    let desk = Desk::with_icons(&["가"]);
+    desk.batch(&[]).expect(0);
+    let labels = desk.out("labels.jsonl");
+    std::fs::remove_file(&labels).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", &labels).unwrap();
+    assert_ne!(journal(&desk, &["rebuild"]).status, 0);
+    assert!(!desk.path().join("elsewhere").exists());
+    std::fs::remove_file(&labels).unwrap();
+
+    let pipe = |path: &std::path::Path| {
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+    };
+    pipe(&desk.path().join("pipe"));
+    for from in ["pipe", "/dev/zero", "."] {
+        let told = journal(&desk, &["restore", from]).expect(2).err;
+        assert!(told.contains("is not a regular file"), "{told}");
+    }
+    for (name, action) in [
+        ("labels.jsonl", "rebuild"),
+        ("vocabulary.toml", "check"),
+        ("vocabulary.toml", "rebuild"),
+    ] {
+        pipe(&desk.out(name));
+        let told = journal(&desk, &[action]).expect(2).err;
+        assert!(told.contains("not a regular file"), "{told}");
+        std::fs::remove_file(desk.out(name)).unwrap();
+    }
+    journal(&desk, &["check"]).expect(0);
+}
+
+#[test]
 fn a_journal_command_needs_a_journal_and_an_outdir() {
     let desk = Desk::new();
     for action in ["check", "rebuild"] {

@@ -1,7 +1,7 @@
 //! One process at a time on one outdir.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{LOCK, NO_LOCKS, file, open_own};
+use crate::outdir::{LOCK, NO_LOCKS, file, open_own, refuse_irregular};
 use crate::platform;
 use crate::store::tables;
 use serde::{Deserialize, Serialize};
@@ -69,13 +69,11 @@ impl Held {
     /// Writes nothing.
     pub fn of(outdir: &Path) -> Result<Self> {
         let path = outdir.join(LOCK);
-        let lock = match File::open(&path) {
-            Ok(lock) => lock,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::No { _shared: None });
-            }
-            Err(error) => return Err(file("opening", &path)(error)),
-        };
+        if let Ok(false) = path.try_exists() {
+            return Ok(Self::No { _shared: None });
+        }
+        refuse_irregular(&path)?;
+        let lock = File::open(&path).map_err(file("opening", &path))?;
         match lock.try_lock_shared() {
             Ok(()) => Ok(Self::No {
                 _shared: Some(lock),

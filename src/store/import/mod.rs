@@ -18,7 +18,7 @@ use super::tables::meta::{Content, bump};
 use super::tables::records::insert_record_row;
 use super::tables::states::StateWriter;
 use crate::error::Result;
-use crate::outdir::{FileNotice, KEPT, UNREAD, file, keep_lines};
+use crate::outdir::{FileNotice, KEPT, UNREAD, file, keep_lines, refuse_irregular};
 use crate::record::{
     CommittedBy, CurrentState, Field, GroupId, Item, Labels, Reason, Record, SourceType, Vocabulary,
 };
@@ -33,7 +33,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{ErrorKind as IoKind, Read};
+use std::io::Read;
 use std::path::Path;
 use std::thread;
 use tally::Tally;
@@ -147,11 +147,11 @@ pub fn import(
 /// The SHA-256 of a file; `None` where there is none.
 pub(crate) fn file_sha256(path: &Path) -> Result<Option<String>> {
     let reading = file("reading", path);
-    let mut opened = match File::open(path) {
-        Ok(opened) => opened,
-        Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
-        Err(error) => return Err(reading(error)),
-    };
+    if let Ok(false) = path.try_exists() {
+        return Ok(None);
+    }
+    refuse_irregular(path)?;
+    let mut opened = File::open(path).map_err(&reading)?;
     let mut hash = Sha256::new();
     let mut chunk = vec![0; 1 << 16];
     loop {

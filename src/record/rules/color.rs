@@ -26,9 +26,12 @@ const LEAST_CORE: f32 = 0.20;
 /// A word that is the nearest one of this share of the pixels is among those that a person names
 /// first.
 const LEAST_MEASURED: f32 = 0.12;
-/// An icon is of many colors where so many words are the nearest of such a share of it each.
-const MANY: usize = 4;
-const LEAST_OF_MANY: f32 = 0.08;
+/// An icon is of many colors where so many sixths of the circle of hues have such a share of it
+/// each. Shades of one hue are not many colors.
+const MANY: usize = 3;
+const LEAST_OF_MANY: f32 = 0.03;
+/// A pixel of at least this chroma has a hue.
+const COLORED: f32 = 0.05;
 /// An icon is transparent where such a share of what is seen of it lets something through.
 const LEAST_TRANSLUCENT: f32 = 0.05;
 /// A pixel farther than this from all claimed words is of no claimed color.
@@ -125,17 +128,26 @@ impl ColorHistogram {
         let claimed = claimed.iter().copied();
         claimed
             .filter(|word| match word.pixels {
-                Some(rule) => !self.follows(rule, vocabulary),
+                Some(rule) => !self.follows(rule),
                 None => !word.anchors.is_empty() && !shown.contains(word),
             })
             .collect()
     }
 
-    fn follows(&self, rule: PixelRule, vocabulary: &Vocabulary) -> bool {
+    fn follows(&self, rule: PixelRule) -> bool {
         match rule {
             PixelRule::ManyColors => {
-                let shares = self.nearest_shares(vocabulary).into_iter();
-                shares.filter(|(_, share)| *share >= LEAST_OF_MANY).count() >= MANY
+                let mut sixths = [0.0; 6];
+                let colored = self.bins.iter().filter(|(c, _)| chroma(*c) >= COLORED);
+                for ([_, a, b], share) in colored {
+                    let turn = b.atan2(*a) / std::f32::consts::TAU;
+                    sixths[(turn.rem_euclid(1.0) * 6.0) as usize % 6] += share;
+                }
+                sixths
+                    .iter()
+                    .filter(|share| **share >= LEAST_OF_MANY)
+                    .count()
+                    >= MANY
             }
             PixelRule::Translucent => self.translucent >= LEAST_TRANSLUCENT,
         }
@@ -407,6 +419,13 @@ mod tests {
             ([47, 111, 223], 0.2),
         ]);
         assert_eq!(contradicted(&rainbow, &claimed), ["transparent"]);
+        let shaded = histogram(&[
+            ([184, 31, 40], 0.3),
+            ([114, 47, 55], 0.3),
+            ([244, 143, 177], 0.2),
+            ([245, 245, 245], 0.2),
+        ]);
+        assert_eq!(contradicted(&shaded, &claimed), claimed);
         let glass = ColorHistogram {
             translucent: 0.4,
             ..plain

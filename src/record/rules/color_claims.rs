@@ -2,7 +2,6 @@
 
 use crate::record::{Field, Labels, Vocabulary, Word};
 use crate::text::{clean_text, particles::is_particle, words};
-use unicode_normalization::UnicodeNormalization;
 
 /// Nouns that may stand between a color word and its particle (`황금` + `빛` + `의`).
 const NOUNS: [&str; 7] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤"];
@@ -61,7 +60,7 @@ impl Labels {
 
 /// One form for a name and the texts that it is looked for in.
 fn plain(text: &str) -> String {
-    clean_text(text).nfc().collect::<String>().to_lowercase()
+    clean_text(text).to_lowercase()
 }
 
 /// The color that a word of a text names, by its longest beginning that does; that beginning, and

@@ -7,10 +7,9 @@ pub use actions::{ACTIONS, Action, ActionInfo, KeyContext};
 pub use key::Key;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::read_text_of;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -43,21 +42,10 @@ pub struct Keymap {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    let failed = |why: &dyn std::fmt::Display| {
-        Error::new(
-            ErrorKind::Usage,
-            format!("cannot read the key file {}: {why}", path.display()),
-        )
-    };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(&error))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        let why = format!("it has more than {} kB", LARGEST_FILE >> 10);
-        return Err(failed(&why).with_hint("a key file needs only the lines that differ"));
-    }
-    String::from_utf8(bytes).map_err(|error| failed(&error))
+    read_text_of(path, LARGEST_FILE).map_err(|error| {
+        let cause = format!("cannot read the key file {}: {error}", path.display());
+        Error::new(ErrorKind::Usage, cause)
+    })
 }
 
 impl Keymap {

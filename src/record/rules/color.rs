@@ -479,6 +479,20 @@ mod tests {
     }
 
     #[test]
+    fn dusty_colors_are_not_gray() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        for (word, rgb) in [
+            ("brown", [102, 80, 72]),
+            ("pink", [208, 168, 174]),
+            ("gray", [104, 106, 110]),
+            ("silver", [190, 194, 200]),
+        ] {
+            let nearest = nearest_color(&vocabulary, to_oklab(rgb)).unwrap();
+            assert_eq!(nearest.word, word, "{rgb:?}");
+        }
+    }
+
+    #[test]
     fn a_swatch_has_the_name_that_the_rules_go_by() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let swatches = [

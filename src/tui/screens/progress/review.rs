@@ -5,6 +5,7 @@ use super::parts::{Panes, bar, draw_icons, errors, fact, model_facts};
 use crate::record::GroupState;
 use crate::text::{count, fit, pad, width as width_of};
 use crate::tui::screens::View;
+use crate::tui::screens::queue_parts::next_keys;
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::{lines, pane, put};
@@ -17,6 +18,8 @@ use std::time::Instant;
 
 /// Cells of the name of a reason or an effort.
 const NAME: usize = 20;
+/// Lines of the chart.
+const MOST_HIGH: u16 = 12;
 
 pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
     let session = view.session;
@@ -78,6 +81,11 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
     let left = session.pace.seconds_left(decided, groups.open());
     let left = left.map_or("-".to_owned(), |seconds| words.rough_duration(seconds));
     fact(words.fact_time_left(), &left);
+    let next = next_keys(session).into_iter().map(|parts| {
+        let parts = parts.into_iter();
+        Line::from_iter(parts.map(|(text, style)| Span::styled(text, style)))
+    });
+    out.extend(next);
     out
 }
 
@@ -116,14 +124,15 @@ fn row(
     let theme = &session.theme;
     let name_cells = NAME.min(usize::from(area.width) / 2);
     let cells = usize::from(area.width).saturating_sub(name_cells + 16);
+    let cells = cells.clamp(4, 40);
     let share = match all {
         0 => 0.0,
         all => records as f64 / all as f64,
     };
     Line::from(vec![
         Span::styled(pad(&fit(name, name_cells - 1), name_cells), style),
-        Span::styled(bar(share, cells.clamp(4, 40)), theme.accent()),
-        Span::styled(format!("  {}", count(records)), theme.text()),
+        Span::styled(pad(&bar(share, cells), cells + 6), theme.accent()),
+        Span::styled(format!(" {}", count(records)), theme.text()),
     ])
 }
 
@@ -146,7 +155,7 @@ fn decisions(session: &Session, area: Rect, buf: &mut Buffer) {
     let bars = minutes.iter().flat_map(|n| std::iter::repeat_n(*n, wide));
     let room = Rect {
         y: area.y + 1,
-        height: area.height - 1,
+        height: (area.height - 1).min(MOST_HIGH),
         ..area
     };
     Sparkline::default()

@@ -63,7 +63,7 @@ fn a_fix_that_is_out_of_view_is_shown_before_it_is_taken() {
         let (digit, fix) = last_fix(&bench);
         let digit = digit.to_string();
         if width == 80 {
-            assert!(bench.screen().contains("more fixes below"));
+            assert!(bench.screen().contains("fixes below, press to see"));
         }
         bench.keys(&digit);
         assert_eq!(taken(&bench), None);

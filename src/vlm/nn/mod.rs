@@ -12,8 +12,10 @@ pub mod linear;
 pub mod ops;
 mod padding;
 pub mod pool;
+mod product;
 pub mod rope;
 pub(crate) mod stored;
+pub mod vectors;
 
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use super::number::{GROUP, Number};
 use crate::vlm::nn::kv_cache::{Own, Sequence, Span};
 use crate::vlm::nn::kv_layout::{BLOCK, HeadShape, PlainLayer, PrefixLayers};
-use crate::vlm::nn::ops::softmax_row;
+use crate::vlm::nn::vectors::softmax_row;
 use crate::vlm::nn::rope::Angles;
 use candle_core::Result;
 use rayon::prelude::*;

@@ -140,7 +140,7 @@ fn wrong(path: &Path, cause: impl std::fmt::Display) -> Error {
 }
 
 fn read(path: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(path)
+    let text = crate::text::read_text(path)
         .context(
             ErrorKind::Usage,
             format!("reading the configuration {}", path.display()),

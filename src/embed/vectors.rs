@@ -6,7 +6,7 @@
 
 use super::Vector;
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::{file, open_own};
+use crate::outdir::{file, open_own, refuse_irregular};
 use crate::platform;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -88,11 +88,12 @@ impl VectorFile {
     /// The same to look things up in only; `None` where there is no such file.
     pub fn open_to_read(outdir: &Path, digest: &str) -> Result<Option<Self>> {
         let path = Self::path(outdir, digest);
-        match File::open(&path) {
-            Ok(file) => Self::read(path, file, digest).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(file("opening", &path)(error)),
+        if let Ok(false) = path.try_exists() {
+            return Ok(None);
         }
+        refuse_irregular(&path)?;
+        let file = File::open(&path).map_err(file("opening", &path))?;
+        Self::read(path, file, digest).map(Some)
     }
 
     fn read(path: PathBuf, mut file: File, digest: &str) -> Result<Self> {
@@ -108,6 +109,7 @@ impl VectorFile {
         let path = vectors.path.clone();
         let failed = self::file("reading", &path);
         file.rewind().map_err(&failed)?;
+        let length = file.metadata().map_err(&failed)?.len();
         let mut from = BufReader::with_capacity(1 << 20, file);
         let mut header = [0; HEADER];
         if !fill(&mut from, &mut header).map_err(&failed)? || !is_whole(&header) {
@@ -119,6 +121,10 @@ impl VectorFile {
             return Ok(vectors);
         }
         let width = u32::from_le_bytes([rest[0], rest[1], rest[2], rest[3]]);
+        // A width that does not fit the file is not one of a retriever.
+        if u64::from(width) > length {
+            return Ok(vectors);
+        }
         vectors.width = width as usize;
         vectors.end = HEADER as u64;
         let mut record = vec![0; vectors.record()];

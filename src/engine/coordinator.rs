@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(200);
 /// After so many decisions all groups are scored again.
 const DECISIONS: u64 = 5;
-/// Groups in one `Event::Groups`.
-const GROUPS: usize = 512;
+/// Messages handled before the next look around.
+const BURST: usize = 512;
 
 /// Composes the owners of a run.
 pub struct Coordinator {
@@ -67,7 +67,7 @@ impl Coordinator {
         workers: Workers,
     ) -> Self {
         Self {
-            journal: JournalAccess::new(journal, front.clone()),
+            journal: JournalAccess::new(journal, front.clone(), !options.commit_automatically),
             exports: Exporting::new(options),
             // The workstation shows families before the model has come to them.
             ingest: Ingest::new(
@@ -123,7 +123,7 @@ impl Coordinator {
             self.front.emit(event);
         }
         self.teach();
-        self.journal.show_all(GROUPS)?;
+        self.journal.show_all()?;
         self.journal.opened().begin_source();
         self.journal.opened().remember_files();
         // Not earlier, so that the first groups come from the journal.
@@ -160,7 +160,7 @@ impl Coordinator {
                     self.message(message)?;
                     // A burst is handled before the next look around, but a person who asks
                     // for something does not wait for the rest of a source.
-                    for message in messages.try_iter().take(GROUPS) {
+                    for message in messages.try_iter().take(BURST) {
                         self.message(message)?;
                         if !commands.is_empty() {
                             break;
@@ -345,7 +345,8 @@ impl Coordinator {
                 refused,
             } => {
                 self.ask_again()?;
-                self.ingest
+                let changed = self
+                    .ingest
                     .end(rows, &rows_of_groups, refused, &mut self.journal)?;
                 let groups = self.ingest.total();
                 tracing::info!(rows, groups, "source read");
@@ -353,11 +354,14 @@ impl Coordinator {
                 self.exports.update(&mut self.journal, true)?;
                 self.emit_notices();
                 let pictures = self.moved_pictures()?;
-                Ok(Effects::event(Event::SourceRead {
-                    rows,
-                    groups,
-                    pictures,
-                }))
+                Ok(Effects {
+                    changed,
+                    ..Effects::event(Event::SourceRead {
+                        rows,
+                        groups,
+                        pictures,
+                    })
+                })
             }
             SourceEvent::Failed(error) => Err(error),
         }
@@ -505,27 +509,10 @@ impl Coordinator {
         }
     }
 
-    /// Sends the current summary of each group, once.
     fn show(&mut self, groups: &[GroupId]) -> Result<()> {
         self.examples.changed(groups.iter().copied());
-        let mut seen = std::collections::HashSet::new();
-        let once: Vec<GroupId> = groups
-            .iter()
-            .copied()
-            .filter(|id| seen.insert(*id))
-            .collect();
-        for part in once.chunks(GROUPS) {
-            let mut summaries = self.journal.summaries(part)?;
-            for summary in &mut summaries {
-                if self.queue.is_running(summary.id) {
-                    summary.state = GroupState::Running;
-                }
-            }
-            if !summaries.is_empty() {
-                self.front.emit(Event::Groups(summaries));
-            }
-        }
-        Ok(())
+        let queue = &self.queue;
+        self.journal.show(groups, |group| queue.is_running(group))
     }
 
     fn progress(&self) -> Progress {

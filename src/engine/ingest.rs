@@ -94,6 +94,7 @@ impl Ingest {
         let mut groups = Vec::new();
         let mut failures = Vec::new();
         let mut paths = Vec::new();
+        let mut is_named = false;
         for event in events {
             match event {
                 GroupEvent::New(group) => {
@@ -106,7 +107,12 @@ impl Ingest {
                         other_names: Vec::new(),
                     });
                 }
-                GroupEvent::Name { order, name } => {
+                GroupEvent::Name {
+                    order,
+                    name,
+                    is_first,
+                } => {
+                    is_named |= is_first;
                     self.names.entry(order).or_default().push(name);
                     self.waiting_names += 1;
                 }
@@ -120,6 +126,7 @@ impl Ingest {
         let groups = upserted.into_iter().zip(known).zip(failures).zip(groups);
         for (((group, known), failure), new) in groups {
             self.by_order.push(group.id);
+            journal.log().know(group.id, &new.item.image_path);
             self.moved += u64::from(group.moved);
             if group.first {
                 self.total += 1;
@@ -133,13 +140,15 @@ impl Ingest {
             .filter_map(|(order, path)| Some((self.group(order)?, path)))
             .collect();
         journal.with(|journal| journal.add_paths(&paths))?;
-        if self.waiting_names >= NAMES {
-            self.save_names(journal)?;
+        // The model may be about to be asked about an image that had none.
+        if is_named || self.waiting_names >= NAMES {
+            ingested.changed.extend(self.save_names(journal)?);
         }
         Ok(ingested)
     }
 
-    fn save_names(&mut self, journal: &mut JournalAccess) -> Result<()> {
+    /// Returns the groups that show a change.
+    fn save_names(&mut self, journal: &mut JournalAccess) -> Result<Vec<GroupId>> {
         self.waiting_names = 0;
         let members: Vec<Members> = std::mem::take(&mut self.names)
             .into_iter()
@@ -194,15 +203,15 @@ impl Ingest {
         }
     }
 
-    /// The source has been read to its end.
+    /// The source has been read to its end. Returns the groups that show a change.
     pub fn end(
         &mut self,
         rows: u64,
         rows_of_groups: &[u32],
         refused: u64,
         journal: &mut JournalAccess,
-    ) -> Result<()> {
-        self.save_names(journal)?;
+    ) -> Result<Vec<GroupId>> {
+        let changed = self.save_names(journal)?;
         self.refused = refused;
         let groups = self.by_order.iter().zip(rows_of_groups);
         let shared: Vec<(GroupId, u64)> = groups
@@ -212,7 +221,7 @@ impl Ingest {
         journal.with(|journal| journal.add_rows(&shared))?;
         self.by_order = Vec::new();
         self.rows = Some(rows);
-        Ok(())
+        Ok(changed)
     }
 
     /// The next pictures to measure, a few at a time, so that requests do not wait for all of

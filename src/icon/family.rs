@@ -69,13 +69,16 @@ impl Drawing {
 
     /// Whether `other` is the same drawing, whatever its colors.
     pub fn is_same(&self, other: &Self) -> bool {
-        if self.outline != other.outline {
-            return false;
-        }
+        self.outline == other.outline && self.has_edges(other.edges.iter().copied())
+    }
+
+    /// Whether a drawing of the same outline with these edges is the same.
+    pub fn has_edges(&self, edges: impl Iterator<Item = i8> + Clone) -> bool {
+        let mine = self.edges.iter().copied();
         let [own, others, common] = [
-            product(&self.edges, &self.edges),
-            product(&other.edges, &other.edges),
-            product(&self.edges, &other.edges),
+            product(mine.clone(), mine.clone()),
+            product(edges.clone(), edges.clone()),
+            product(mine, edges),
         ];
         match own == 0.0 || others == 0.0 {
             true => own == others,
@@ -107,8 +110,8 @@ fn edges(steps: &[f32]) -> Vec<i8> {
         .collect()
 }
 
-fn product(a: &[i8], b: &[i8]) -> f32 {
-    let products = a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b));
+fn product(a: impl Iterator<Item = i8>, b: impl Iterator<Item = i8>) -> f32 {
+    let products = a.zip(b).map(|(a, b)| i32::from(a) * i32::from(b));
     products.map(i64::from).sum::<i64>() as f32
 }
 

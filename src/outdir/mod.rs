@@ -117,6 +117,18 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> Result<File> {
     Ok(opened)
 }
 
+/// Refuses what is not a file: a pipe or a device may be read without an end.
+pub fn refuse_irregular(path: &Path) -> Result<()> {
+    let about = std::fs::metadata(path).map_err(file("reading", path))?;
+    match about.is_file() {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::Usage,
+            format!("{} is not a regular file", path.display()),
+        )),
+    }
+}
+
 fn lstat(path: &Path) -> Result<Option<Metadata>> {
     match std::fs::symlink_metadata(path) {
         Ok(about) => Ok(Some(about)),

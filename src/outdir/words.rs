@@ -11,7 +11,7 @@ pub const WORDS: &str = "vocabulary.toml";
 /// The text of the file; empty where there is none.
 pub fn read_words(outdir: &Path) -> Result<String> {
     let path = outdir.join(WORDS);
-    match std::fs::read_to_string(&path) {
+    match crate::text::read_text(&path) {
         Ok(text) => Ok(text),
         Err(error) if is_absent(&error) => Ok(String::new()),
         Err(error) => Err(file("reading", &path)(error)),

@@ -95,7 +95,7 @@ impl Prompt {
     }
 
     pub fn from_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
+        let text = crate::text::read_text(path)
             .context(
                 ErrorKind::Usage,
                 format!("reading the prompt {}", path.display()),

@@ -214,7 +214,7 @@ pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabul
     let within = |path: &Path| format!("vocabulary {}", path.display());
     let base = match file {
         Some(path) => {
-            let text = std::fs::read_to_string(path).context(
+            let text = crate::text::read_text(path).context(
                 ErrorKind::Usage,
                 format!("reading the vocabulary {}", path.display()),
             )?;
@@ -225,7 +225,7 @@ pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabul
     let Some(path) = overlay else {
         return Ok(base);
     };
-    match std::fs::read_to_string(path) {
+    match crate::text::read_text(path) {
         Ok(text) => base
             .overlaid(&text)
             .map_err(|error| error.context(within(path))),

@@ -251,16 +251,6 @@ impl GroupDetail {
         Ok(self.show(self.current.apply(change, number)))
     }
 
-    /// The fixes that are offered next: those of the first reason that has any.
-    pub fn next_fixes(&self) -> &[Fix] {
-        let first = self.fixes.first().map(|fix| fix.reason);
-        let own = self
-            .fixes
-            .iter()
-            .take_while(|fix| Some(fix.reason) == first);
-        &self.fixes[..own.count()]
-    }
-
     /// What the fix that a change names makes of the draft.
     fn fixed(&self, change: &Change) -> Option<Labels> {
         let Change::Fix { reason, kind } = change else {

@@ -7,7 +7,7 @@ pub use similar::similar;
 
 use super::Field;
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::is_forbidden;
+use crate::text::{is_forbidden, is_plain};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -355,6 +355,10 @@ fn parse_rgb(code: &str) -> Option<[u8; 3]> {
 
 /// What two spellings of one word have in common.
 fn key(text: &str) -> String {
+    let is_folded = |c: char| !c.is_ascii_uppercase() && !matches!(c, '-' | '_');
+    if is_plain(text) && text.chars().all(is_folded) {
+        return text.to_owned();
+    }
     let folded: String = text
         .nfkc()
         .flat_map(char::to_lowercase)

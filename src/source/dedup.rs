@@ -41,6 +41,8 @@ pub enum GroupEvent {
     Name {
         order: u64,
         name: String,
+        /// The group had none until now.
+        is_first: bool,
     },
     /// A further path at which the image of a known group is.
     Path {
@@ -353,8 +355,27 @@ impl<'a> Grouper<'a> {
         if name.is_empty() || !self.names.insert((group, text_key(&name))) {
             return ControlFlow::Continue(());
         }
-        let order = group as u64;
-        (self.each)(GroupEvent::Name { order, name })
+        let is_first = self.names.remove(&(group, text_key("")));
+        if is_first {
+            self.note_taken(&name);
+        }
+        (self.each)(GroupEvent::Name {
+            order: group as u64,
+            name,
+            is_first,
+        })
+    }
+
+    fn note_taken(&mut self, name: &str) {
+        let note = Note {
+            file: PathBuf::new(),
+            place: name.to_owned(),
+            what: said!(
+                "an earlier row of the same image has no name and takes this one",
+                "같은 그림의 앞 행에 이름이 없어 이 이름을 씁니다"
+            ),
+        };
+        self.notes.add(note, false);
     }
 
     /// Whether an image may have its path. Two that stand in rows may say that they have the same

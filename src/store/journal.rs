@@ -139,9 +139,10 @@ impl Journal {
         source_reading::add_paths(self.database.write(), paths)
     }
 
-    /// More rows and names of known groups, in one transaction.
-    pub fn add_names(&mut self, members: &[Members]) -> Result<()> {
-        source_reading::add_names(self.database.write(), members)
+    /// More rows and names of known groups, in one transaction. A group that has no name takes
+    /// the first one, and its texts are checked again; returns the groups that show a change.
+    pub fn add_names(&mut self, members: &[Members]) -> Result<Vec<GroupId>> {
+        source_reading::add_names(self.database.write(), &self.vocabulary, members)
     }
 
     /// What the color rules compare a claim with, and the drawing that makes families; measured

@@ -73,25 +73,16 @@ impl SourceReading {
     ) -> Result<Vec<Upserted>> {
         let transaction = db.transaction().map_err(doing("saving groups"))?;
         let mut meeting = Meeting {
-            db: &transaction,
-            vocabulary,
-            states: StateWriter::new(&transaction),
+            joining: Joining::new(&transaction, vocabulary),
             named: &self.named,
             met: HashSet::new(),
-            touched: Touched::default(),
         };
         let mut out = Vec::with_capacity(groups.len());
         for group in groups {
             out.push(meeting.meet(group)?);
         }
-        let Meeting {
-            states,
-            met,
-            touched,
-            ..
-        } = meeting;
-        states.finish()?;
-        touched.bump(&transaction)?;
+        let Meeting { joining, met, .. } = meeting;
+        joining.finish()?;
         transaction.commit().map_err(doing("saving groups"))?;
         self.named.extend(met);
         Ok(out)
@@ -128,16 +119,28 @@ pub fn add_paths(db: &mut Connection, paths: &[(GroupId, String)]) -> Result<()>
     transaction.commit().map_err(doing("saving paths"))
 }
 
-/// More rows and names of known groups, in one transaction.
-pub fn add_names(db: &mut Connection, members: &[Members]) -> Result<()> {
+/// More rows and names of known groups, in one transaction. Returns the groups that
+/// show a change.
+pub fn add_names(
+    db: &mut Connection,
+    vocabulary: &Vocabulary,
+    members: &[Members],
+) -> Result<Vec<GroupId>> {
     let transaction = db.transaction().map_err(doing("saving names"))?;
+    let mut joining = Joining::new(&transaction, vocabulary);
+    let mut changed = Vec::new();
     for member in members {
         let mut row = read_group(&transaction, member.group)?;
         row.rows += member.rows;
-        join_names(&mut row, &member.names);
-        write_names(&transaction, member.group, &row)?;
+        if joining.join(member.group, &mut row, &member.names)? {
+            changed.push(member.group);
+        }
     }
-    transaction.commit().map_err(doing("saving names"))
+    changed.extend(joining.finish()?);
+    changed.sort_unstable();
+    changed.dedup();
+    transaction.commit().map_err(doing("saving names"))?;
+    Ok(changed)
 }
 
 /// What of the journal's contents looks different after some groups were named.
@@ -175,24 +178,63 @@ impl Touched {
     }
 }
 
-/// Groups being met in one transaction.
-struct Meeting<'a> {
+/// Rows joining groups in one transaction.
+struct Joining<'a> {
     db: &'a Connection,
     vocabulary: &'a Vocabulary,
     states: StateWriter<'a>,
+    touched: Touched,
+}
+
+impl<'a> Joining<'a> {
+    fn new(db: &'a Connection, vocabulary: &'a Vocabulary) -> Self {
+        Self {
+            db,
+            vocabulary,
+            states: StateWriter::new(db),
+            touched: Touched::default(),
+        }
+    }
+
+    /// Returns the groups that show a change.
+    fn finish(self) -> Result<Vec<GroupId>> {
+        let changed = self.states.finish()?;
+        self.touched.bump(self.db)?;
+        Ok(changed)
+    }
+
+    /// Saves a group's row with further names. A group that has none takes the first as its own,
+    /// and its texts are checked again; tells whether it did.
+    fn join(&mut self, id: GroupId, row: &mut GroupRow, names: &[String]) -> Result<bool> {
+        let had_name = !row.item.item_name.is_empty();
+        join_names(row, names);
+        if had_name || row.item.item_name.is_empty() {
+            write_names(self.db, id, row)?;
+            return Ok(false);
+        }
+        update_group(self.db, id, row)?;
+        check_group(self.db, self.vocabulary, id, &mut self.states)?;
+        let current = self.states.read(id)?;
+        self.touched.add(&current);
+        Ok(true)
+    }
+}
+
+/// Groups being met in one transaction.
+struct Meeting<'a> {
+    joining: Joining<'a>,
     /// Named before in this reading.
     named: &'a HashSet<GroupId>,
     /// Named first in this transaction.
     met: HashSet<GroupId>,
-    touched: Touched,
 }
 
 impl Meeting<'_> {
     fn meet(&mut self, group: &NewGroup) -> Result<Upserted> {
         let path = path_key(&group.item);
-        let by_path = find_by_path(self.db, &path)?;
+        let by_path = find_by_path(self.joining.db, &path)?;
         let by_hash = match &group.sha256 {
-            Some(sha256) => find_by_hash(self.db, sha256)?,
+            Some(sha256) => find_by_hash(self.joining.db, sha256)?,
             None => None,
         };
         let of_these_bytes = match (by_hash, by_path) {
@@ -202,7 +244,7 @@ impl Meeting<'_> {
         let Some(id) = of_these_bytes else {
             return self.insert(group, &path, by_path);
         };
-        let mut row = read_group(self.db, id)?;
+        let mut row = read_group(self.joining.db, id)?;
         let is_named = self.named.contains(&id) || self.met.contains(&id);
         let renewed = renewed(&row, group);
         if !is_named && by_path == Some(id) && row == renewed {
@@ -215,14 +257,13 @@ impl Meeting<'_> {
                 changed: false,
             });
         }
-        let was_displaced = is_displaced(self.db, id)?;
+        let was_displaced = is_displaced(self.joining.db, id)?;
         self.lead(&path, by_path, id)?;
         if is_named {
             row.rows += group.rows;
             let mut names = vec![group.item.item_name.clone()];
             names.extend(group.other_names.iter().cloned());
-            join_names(&mut row, &names);
-            write_names(self.db, id, &row)?;
+            self.joining.join(id, &mut row, &names)?;
             return Ok(Upserted {
                 id,
                 first: false,
@@ -231,19 +272,24 @@ impl Meeting<'_> {
                 changed: true,
             });
         }
-        let current = self.states.read(id)?;
+        let current = self.joining.states.read(id)?;
         let moved = row.image_path != renewed.image_path;
         let has_another_place = moved || row.order != renewed.order || by_path != Some(id);
         let has_another_name = row.item.item_name != renewed.item.item_name;
-        update_group(self.db, id, &renewed)?;
+        update_group(self.joining.db, id, &renewed)?;
         if has_another_place {
-            self.touched.add(&current);
+            self.joining.touched.add(&current);
         }
         if has_another_name {
-            check_group(self.db, self.vocabulary, id, &mut self.states)?;
+            check_group(
+                self.joining.db,
+                self.joining.vocabulary,
+                id,
+                &mut self.joining.states,
+            )?;
         }
-        if is_displaced(self.db, id)? != was_displaced {
-            self.states.write(id, &current)?;
+        if is_displaced(self.joining.db, id)? != was_displaced {
+            self.joining.states.write(id, &current)?;
         }
         self.met.insert(id);
         Ok(Upserted {
@@ -256,7 +302,7 @@ impl Meeting<'_> {
     }
 
     fn is_of_other_bytes(&self, id: GroupId, group: &NewGroup) -> Result<bool> {
-        let known = read_group(self.db, id)?.sha256;
+        let known = read_group(self.joining.db, id)?.sha256;
         Ok(match (&group.sha256, &known) {
             (Some(now), Some(known)) => !now.eq_ignore_ascii_case(known),
             _ => false,
@@ -270,9 +316,9 @@ impl Meeting<'_> {
         before: Option<GroupId>,
     ) -> Result<Upserted> {
         let row = row_of(group, &group.other_names);
-        let id = insert_group(self.db, &row)?;
+        let id = insert_group(self.joining.db, &row)?;
         self.lead(path, before, id)?;
-        self.states.write(id, &CurrentState::default())?;
+        self.joining.states.write(id, &CurrentState::default())?;
         self.met.insert(id);
         Ok(Upserted {
             id,
@@ -288,9 +334,12 @@ impl Meeting<'_> {
         if before == Some(id) {
             return Ok(());
         }
-        link(self.db, path, id)?;
+        link(self.joining.db, path, id)?;
         match before {
-            Some(other) => self.touched.displaced(&mut self.states, other),
+            Some(other) => self
+                .joining
+                .touched
+                .displaced(&mut self.joining.states, other),
             None => Ok(()),
         }
     }

@@ -11,6 +11,9 @@ const REPLACED: char = '\u{fffd}';
 /// without control, direction and invisible characters, blanks folded to single spaces, trimmed.
 /// Cleaning twice changes nothing.
 pub fn clean_text(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     // What is left out may stand between a letter and its mark, so it goes before they compose.
     let visible: String = text
         .chars()
@@ -18,6 +21,20 @@ pub fn clean_text(text: &str) -> String {
         .nfc()
         .collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a text is of ASCII and Hangul syllables alone, with single blanks between its words: most
+/// texts are, and have one form whatever is done for it.
+pub fn is_plain(text: &str) -> bool {
+    let mut is_after_blank = true;
+    for c in text.chars() {
+        match c {
+            ' ' if is_after_blank => return false,
+            ' '..='~' | '가'..='힣' => is_after_blank = c == ' ',
+            _ => return false,
+        }
+    }
+    !is_after_blank || text.is_empty()
 }
 
 /// A description of several lines: NFC, trimmed, control and direction characters as spaces. Its
@@ -133,6 +150,28 @@ mod tests {
     #[test]
     fn a_letter_and_its_mark_compose_over_what_is_left_out() {
         assert_eq!(clean_text("e\u{200b}\u{301} \u{a0}\u{3000}x\u{ad}"), "é x");
+    }
+
+    #[test]
+    fn a_plain_text_is_clean() {
+        for text in ["", "a", "붉은 모자 2개!", "Red-Hat"] {
+            assert!(is_plain(text), "{text:?}");
+            let forms = [text.nfc().collect::<String>(), text.nfkc().collect()];
+            assert_eq!(forms, [text, text]);
+        }
+        let not = [
+            " a",
+            "a ",
+            "a  b",
+            "a\tb",
+            "e\u{301}",
+            "\u{1112}\u{1161}",
+            "a\u{200b}",
+            "\u{7f}",
+        ];
+        for text in not {
+            assert!(!is_plain(text), "{text:?}");
+        }
     }
 
     #[test]

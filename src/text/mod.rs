@@ -4,6 +4,7 @@
 mod cells;
 mod clean;
 pub mod encoding;
+mod file;
 mod forbidden;
 mod json;
 mod language;
@@ -14,9 +15,10 @@ mod words;
 
 pub use cells::{fit, pad, plain_emoji, width, wrap, wrap_offsets};
 pub use clean::{
-    clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, paragraphs,
-    shortened,
+    clean_text, for_json, for_line, for_lines, for_log, for_screen, for_stream, is_plain,
+    paragraphs, shortened,
 };
+pub use file::{read_text, read_text_of};
 pub use forbidden::{Forbidden, forbidden, is_forbidden};
 pub use json::without_non_finite;
 pub(crate) use language::said;

@@ -2,7 +2,7 @@
 //! dialog, and draws them.
 
 use super::bars::{self, Press};
-use super::dialogs::{Dialog, Next};
+use super::dialogs::Dialog;
 use super::engine_status::ModelState;
 use super::flow::{Clicks, Shown};
 use super::handlers::{self, Scene};
@@ -218,22 +218,19 @@ impl App {
     }
 
     fn dialog_key(&mut self, key: &KeyEvent) {
+        self.session.digit = None;
         let place = self.screens.placement(self.dialog(), &self.session);
         let Some(mut dialog) = self.dialog.take() else {
             return;
         };
-        let Next {
-            stay,
-            open,
-            perform,
-        } = dialog.key(key, &place, &mut self.session);
-        if let Some(action) = perform {
+        let next = dialog.key(key, &place, &mut self.session);
+        if let Some(action) = next.perform {
             self.perform(action);
         }
-        if stay {
+        if next.stay {
             self.dialog = Some(dialog);
-        } else if open.is_some() {
-            self.dialog = open;
+        } else if next.open.is_some() {
+            self.dialog = next.open;
         }
         if self.dialog.is_none() {
             self.screens.dialog_closed();
@@ -298,6 +295,7 @@ impl App {
         if self.session.is_too_small() {
             return;
         }
+        self.session.digit = None;
         let at = Position::new(mouse.column, mouse.row);
         let click = mouse.kind == MouseEventKind::Down(MouseButton::Left);
         let twice = click && self.clicks.is_second(at, Instant::now());
@@ -481,7 +479,7 @@ impl App {
         let views = session.history.views();
         let records = &session.records;
         let filter = session.queue.filter_task(records, vocabulary, views);
-        let wants_counts = self.screens.shown().wants_counts()
+        let wants_counts = self.screens.shown().wants_counts(session)
             || self.dialog.as_ref().is_some_and(Dialog::wants_counts);
         let count = match wants_counts {
             true => session.records.count_task(vocabulary),

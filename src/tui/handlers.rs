@@ -119,12 +119,8 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             let form = BulkForm::value(Scope::Selection, Field::TagsKo, action, session);
             open = Some(form);
         }
-        Action::Fix1 => fix(0, session),
-        Action::Fix2 => fix(1, session),
-        Action::Fix3 => fix(2, session),
-        Action::FixAll1 => open = fix_all(0, scene.is_bulk, session),
-        Action::FixAll2 => open = fix_all(1, scene.is_bulk, session),
-        Action::FixAll3 => open = fix_all(2, scene.is_bulk, session),
+        Action::Fix => fix(session),
+        Action::FixAll => open = fix_all(scene.is_bulk, session),
         Action::RepeatEdit => open = repeat(targets, session),
         Action::RecordKeys => record_keys(session),
         Action::RemoveTag if targets.len() == 1 && session.labels().is_none() => {
@@ -346,24 +342,28 @@ fn commit_all(state: GroupState, session: &mut Session) -> Option<Dialog> {
     Some(Dialog::Confirm(Confirm::new(question, detail, command)))
 }
 
-/// Selects the recolor family of the current record, and shows the gallery, where keys act on all
-/// that is selected.
+/// Selects what the filter shows of the current record's recolor family, and shows the gallery,
+/// where keys act on all that is selected. Nothing is changed that nobody sees.
 fn select_family(session: &mut Session) -> ActionOutcome {
     let family = session.family();
     if family.len() < 2 {
         session.notify(session.words.no_family());
         return ActionOutcome::done();
     }
-    session.notify(session.words.family_selected(family.len()));
-    session.selection.set(family);
-    let shown = session.queue.ids(&session.records);
-    session.selection.count_hidden(shown);
+    let shown = session.passing(&family);
+    let text = match family.len() - shown.len() {
+        0 => session.words.family_selected(shown.len()),
+        hidden => session.words.family_selected_of(shown.len(), hidden),
+    };
+    session.notify(text);
+    session.selection.set(shown);
+    session.queue.set_folded(false);
     ActionOutcome::show(KeyContext::Gallery)
 }
 
-/// Takes one of the fixes that stand under a reason of the current record.
-fn fix(number: usize, session: &mut Session) {
-    let Some((reason, kind)) = offered(number, session) else {
+/// Takes one of the fixes that stand under the reasons of the current record.
+fn fix(session: &mut Session) {
+    let Some((reason, kind)) = offered(session) else {
         return session.notify(session.words.no_such_fix());
     };
     let current = session.current().into_iter().collect();
@@ -371,8 +371,8 @@ fn fix(number: usize, session: &mut Session) {
 }
 
 /// Opens the preview of a fix for all records with its reason.
-fn fix_all(number: usize, is_bulk: bool, session: &mut Session) -> Option<Dialog> {
-    let Some((reason, kind)) = offered(number, session) else {
+fn fix_all(is_bulk: bool, session: &mut Session) -> Option<Dialog> {
+    let Some((reason, kind)) = offered(session) else {
         session.notify(session.words.no_such_fix());
         return None;
     };
@@ -383,8 +383,8 @@ fn fix_all(number: usize, is_bulk: bool, session: &mut Session) -> Option<Dialog
     Some(FixAllForm::open(reason, kind, scope, session))
 }
 
-fn offered(number: usize, session: &Session) -> Option<(Reason, FixKind)> {
-    let fix = session.detail()?.next_fixes().get(number)?;
+fn offered(session: &Session) -> Option<(Reason, FixKind)> {
+    let fix = session.detail()?.fixes.get(session.fix_number()?)?;
     Some((fix.reason, fix.kind))
 }
 
@@ -448,9 +448,10 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
             let detail = session.detail();
             detail.is_some_and(|detail| !detail.listed().is_empty())
         }
-        Action::Fix1 | Action::FixAll1 => offered(0, session).is_some(),
-        Action::Fix2 | Action::FixAll2 => offered(1, session).is_some(),
-        Action::Fix3 | Action::FixAll3 => offered(2, session).is_some(),
+        Action::Fix | Action::FixAll => {
+            let detail = session.detail();
+            detail.is_some_and(|detail| !detail.fixes.is_empty())
+        }
         Action::CommitAccepted => session.records.groups().count(GroupState::Accepted) > 0,
         Action::CommitCertain => session.records.groups().count(GroupState::Draft) > 0,
         Action::RepeatEdit => session.repeats.last().is_some() && current.is_some(),

@@ -69,7 +69,7 @@ pub struct Session {
     pub pace: Pace,
     /// What the last audit has found.
     pub audit: Option<Box<AuditEstimate>>,
-    /// The digit that the key in hand is.
+    /// The digit that the key in hand is; `None` for other keys and for clicks.
     pub digit: Option<usize>,
     effects: Vec<Effect>,
 }
@@ -104,6 +104,11 @@ impl Session {
             digit: None,
             effects: Vec::new(),
         }
+    }
+
+    /// The place of the fix that the key in hand means: the first one where it is no digit.
+    pub fn fix_number(&self) -> Option<usize> {
+        self.digit.unwrap_or(1).checked_sub(1)
     }
 
     pub fn area(&self) -> Rect {
@@ -173,6 +178,13 @@ impl Session {
         let family = self.current().map(|id| groups.family(id));
         let family = family.into_iter().flatten();
         family.map(|member| member.id).collect()
+    }
+
+    /// Those of these records that the filter shows.
+    pub fn passing(&self, groups: &[GroupId]) -> Vec<GroupId> {
+        let views = self.history.views();
+        self.queue
+            .passing(groups, &self.records, self.vocabulary(), views)
     }
 
     /// The others of the current icon's family that are shown beside it.
@@ -444,14 +456,21 @@ impl Session {
 
     /// What this session has decided, without what was taken back.
     pub fn tally(&self) -> Tally {
-        self.pace.tally(|id| {
-            let summary = self.records.get(id);
-            summary.is_some_and(|summary| {
-                matches!(
-                    summary.state,
-                    GroupState::Accepted | GroupState::Committed | GroupState::Rejected
-                )
-            })
+        self.pace.tally(|id| self.is_decided(id))
+    }
+
+    /// The records that this session has decided, the last ones first.
+    pub fn decided(&self) -> impl Iterator<Item = GroupId> + '_ {
+        self.pace.newest().filter(|id| self.is_decided(*id))
+    }
+
+    fn is_decided(&self, id: GroupId) -> bool {
+        let summary = self.records.get(id);
+        summary.is_some_and(|summary| {
+            matches!(
+                summary.state,
+                GroupState::Accepted | GroupState::Committed | GroupState::Rejected
+            )
         })
     }
 

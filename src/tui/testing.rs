@@ -1,6 +1,6 @@
 //! Keys in, screen out: the application with a played engine, for tests.
 
-mod items;
+pub mod items;
 
 pub use items::detail;
 
@@ -85,7 +85,12 @@ impl Bench {
         width: u16,
         height: u16,
     ) -> Self {
-        let settings = Settings {
+        let settings = Self::settings(pictures, language);
+        Self::with_settings(theme, settings, width, height)
+    }
+
+    fn settings(pictures: PictureChoice, language: Language) -> Settings {
+        Settings {
             icon: IconOptions {
                 upscale: 2,
                 background: Background::White,
@@ -97,7 +102,10 @@ impl Bench {
             pictures,
             english: false,
             language,
-        };
+        }
+    }
+
+    fn with_settings(theme: Theme, settings: Settings, width: u16, height: u16) -> Self {
         let keymap = Keymap::load(None, None).unwrap();
         let mut bench = Self {
             app: App::new(Size::new(width, height), theme, keymap, settings),
@@ -122,8 +130,29 @@ impl Bench {
         Self::new_in(theme, width, height).with_evening()
     }
 
+    /// The same with `--no-model`: only review.
+    pub fn evening_without_model(width: u16, height: u16) -> Self {
+        let mut settings = Self::settings(PictureChoice::Auto, Language::English);
+        settings.model = false;
+        let mut bench = Self::with_settings(dark(), settings, width, height);
+        bench.send_evening();
+        bench
+    }
+
     fn with_evening(self) -> Self {
         let mut bench = self;
+        bench.send_evening();
+        bench.event(Event::ModelReady(ModelInfo {
+            name: "scripted".to_owned(),
+            device: "cpu".to_owned(),
+            detail: "none".to_owned(),
+            slots: 8,
+            memory: None,
+        }));
+        bench
+    }
+
+    fn send_evening(&mut self) {
         let all = [
             detail(
                 1,
@@ -149,22 +178,14 @@ impl Bench {
             detail(7, "기다리는 신발", GroupState::Waiting, &[]),
         ];
         for detail in all {
-            bench.world.insert(detail.summary.id, detail);
+            self.world.insert(detail.summary.id, detail);
         }
-        bench.send_all();
-        bench.event(Event::ModelReady(ModelInfo {
-            name: "scripted".to_owned(),
-            device: "cpu".to_owned(),
-            detail: "none".to_owned(),
-            slots: 8,
-            memory: None,
-        }));
-        bench.event(Event::SourceRead {
+        self.send_all();
+        self.event(Event::SourceRead {
             rows: 21,
             groups: 7,
             pictures: MovedPictures::default(),
         });
-        bench
     }
 
     fn send_all(&mut self) {

@@ -3,6 +3,7 @@
 mod audit;
 mod editing;
 mod families;
+mod fixes;
 mod flow;
 mod korean;
 mod mouse;
@@ -94,12 +95,8 @@ const DEEDS: &[(Action, &str, &str)] = &[
     (Action::Reopen, "\\ g g a g g O", "Queue"),
     (Action::Undo, "a u", "Queue"),
     (Action::Redo, "a u ctrl-r", "Queue"),
-    (Action::Fix1, "j j 1", "Record"),
-    (Action::Fix2, "j j 2", "Record"),
-    (Action::Fix3, "j j 3", "Record"),
-    (Action::FixAll1, "j j g 1", "Fix all alike"),
-    (Action::FixAll2, "j j g 2", "Record"),
-    (Action::FixAll3, "j j g 3", "Record"),
+    (Action::Fix, "j j 1", "Record"),
+    (Action::FixAll, "j j g 1", "Fix all alike"),
     (Action::RepeatEdit, "t \"새_태그 enter esc j .", "Record"),
     (Action::RecordKeys, "Q j Q", ""),
     (Action::PlayKeys, "Q t \"새_태그 enter esc Q j @", "Record"),

@@ -27,6 +27,8 @@ words! {
     no_accepted_draft: "no accepted draft to commit" / "확정할 승인한 초안이 없습니다",
     no_certain_draft: "no certain draft to commit" / "확정할 확실한 초안이 없습니다",
     no_such_fix: "there is no such fix here" / "여기에는 그런 수정안이 없습니다",
+    fix_shown(key): "this is fix {key}: press {key} again to take it"
+        / "수정안 {key}번입니다. {key} 키를 다시 누르면 씁니다",
     pausing: "the model pauses after what it has in hand"
         / "모델이 지금 하는 것까지 마치고 멈춥니다",
     going_on: "the model goes on" / "모델이 계속합니다",
@@ -62,6 +64,8 @@ words! {
     every_row: "every row" / "모든 줄",
     no_family: "no other icon is known to be this drawing" / "같은 그림의 다른 아이콘이 없습니다",
     family_selected(n): "selected {n} icons of one drawing" / "같은 그림의 아이콘 {n}개를 선택했습니다",
+    family_selected_of(n, hidden): "selected {n} icons of one drawing; the filter hides {hidden} more"
+        / "같은 그림의 아이콘 {n}개를 선택했습니다. 필터가 {hidden}개를 더 가립니다",
     nothing_to_fix: "nothing to fix" / "고칠 것이 없습니다",
     nothing_to_translate: "nothing to translate" / "옮길 것이 없습니다",
     nothing_to_translate_or_drop: "nothing to translate or drop" / "옮기거나 뺄 것이 없습니다",

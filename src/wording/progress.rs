@@ -38,6 +38,19 @@ words! {
         / "{all}회, 그중 재시도 {again}회, 보냄 {sent}, 받음 {received}",
     rate_of(time, most): "icons a minute, the last {time}, at most {most}"
         / "분당 아이콘, 최근 {time}, 최고 {most}",
+    states_and_reasons: "States and reasons" / "상태와 사유",
+    decided_last: "Decided last" / "최근에 결정한 것",
+    decisions_a_minute: "Decisions a minute" / "분당 결정",
+    decisions_of(time, most): "decisions a minute, the last {time}, at most {most}"
+        / "분당 결정, 최근 {time}, 최고 {most}",
+    nothing_decided: "nothing in this session yet" / "이번 작업에서는 아직 없음",
+    how_decided: "How they were decided" / "결정한 방식",
+    effort_none: "as they were" / "그대로",
+    effort_fixed: "fixed by a digit" / "숫자 키로 수정",
+    effort_edited: "edited" / "편집",
+    fact_committed: "committed" / "확정",
+    fact_open: "to review" / "검토할 것",
+    fact_decided: "decided" / "결정",
     nothing_in_hand: "nothing" / "없음",
     no_errors: "none" / "없음",
 }

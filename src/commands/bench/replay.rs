@@ -18,9 +18,13 @@ use known::Known;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Bytes of a line; one of a record has a few thousand.
+const LONGEST: u64 = 1 << 20;
 /// As in a run without `--max-new-tokens`.
 const NEW_TOKENS: usize = 384;
 
@@ -44,16 +48,29 @@ struct Asked {
 /// Reads the records, and finds their images.
 pub fn read(options: &BenchOptions, file: &Path) -> Result<Vec<Replayed>> {
     let reading = || format!("reading {}", file.display());
-    let text = std::fs::read_to_string(file).context(ErrorKind::Usage, reading())?;
+    let opened = File::open(file).context(ErrorKind::Usage, reading())?;
+    let mut from = BufReader::new(opened);
     let most = options.icons.unwrap_or(usize::MAX);
-    let lines = text.lines().enumerate();
-    let lines = lines.filter(|(_, line)| !line.trim().is_empty()).take(most);
-    let records = lines.map(|(number, line)| {
-        let within = || format!("{} line {}", file.display(), number + 1);
-        let asked: Asked = serde_json::from_str(line).context(ErrorKind::Usage, within())?;
-        let labels: Labels = serde_json::from_str(line).context(ErrorKind::Usage, within())?;
+    let mut records = Vec::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let part = (&mut from).take(LONGEST + 1).read_until(b'\n', &mut line);
+        if part.context(ErrorKind::Usage, reading())? == 0 || records.len() == most {
+            break;
+        }
+        let within = || format!("{} line {number}", file.display());
+        if line.len() as u64 > LONGEST {
+            let cause = format!("{}: it has more than {} MB", within(), LONGEST >> 20);
+            return Err(Error::new(ErrorKind::Usage, cause));
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let asked: Asked = serde_json::from_slice(&line).context(ErrorKind::Usage, within())?;
+        let labels: Labels = serde_json::from_slice(&line).context(ErrorKind::Usage, within())?;
         let image = image(options, file, &asked.image_path)?;
-        Ok(Replayed {
+        records.push(Replayed {
             item: Item {
                 file: Some(image.into()),
                 image_path: asked.image_path,
@@ -67,9 +84,8 @@ pub fn read(options: &BenchOptions, file: &Path) -> Result<Vec<Replayed>> {
                 ranking: None,
             },
             labels,
-        })
-    });
-    let records: Vec<Replayed> = records.collect::<Result<_>>()?;
+        });
+    }
     match records.is_empty() {
         true => Err(Error::new(
             ErrorKind::Usage,

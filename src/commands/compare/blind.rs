@@ -2,7 +2,7 @@
 
 use crate::commands::write_out;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::outdir::file;
+use crate::outdir::{file, refuse_irregular};
 use crate::record::{
     GroupId, ImageLocation, Labels, Record, Vote, VoteTally, first_is_a, pairs, turn,
 };
@@ -16,7 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// A record, with the place of its image where that is known.
@@ -58,9 +58,9 @@ pub fn run(
     let found = pairs(a.iter().map(|of| &of.record), b.iter().map(|of| &of.record));
     let in_both = found.len();
     let pairs = differing(found, blind.seed, a, b);
-    let votes = match blind.votes.exists() {
+    let VotesSoFar { votes, end } = match blind.votes.exists() {
         true => read(&blind.votes)?,
-        false => Vec::new(),
+        false => VotesSoFar::default(),
     };
     let standing = standing(&pairs, &votes);
     if options.json {
@@ -83,7 +83,7 @@ pub fn run(
         about: blind.votes.display().to_string(),
     };
     let mut ballot = Votes {
-        file: open(&blind.votes)?,
+        file: open(&blind.votes, &end)?,
         path: &blind.votes,
         pairs: &pairs,
         votes,
@@ -211,25 +211,42 @@ fn is_cut_off(line: &str) -> bool {
     line.starts_with(BEGIN) || BEGIN.starts_with(line)
 }
 
+/// What a file of votes holds.
+#[derive(Default)]
+struct VotesSoFar {
+    votes: Vec<VoteLine>,
+    end: End,
+}
+
+/// How a file of votes ends.
+#[derive(Default)]
+struct End {
+    bytes: u64,
+    /// So many of them are a line that was cut off when the program ended.
+    cut_off: u64,
+    /// The last line is whole and nothing ends it.
+    is_open: bool,
+}
+
 /// The votes of a file. A line that was cut off when the program ended is none.
-fn read(path: &Path) -> Result<Vec<VoteLine>> {
-    // A device may be read without an end.
-    let about = std::fs::metadata(path).map_err(file("reading", path))?;
-    if !about.is_file() {
-        let cause = format!("{} is not a regular file", path.display());
-        return Err(Error::new(ErrorKind::Usage, cause).with_hint("give --votes another name"));
-    }
-    let text = std::fs::read(path).map_err(file("reading", path))?;
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let mut votes = Vec::new();
-    let mut lines = text.lines().enumerate().peekable();
-    while let Some((number, line)) = lines.next() {
-        if line.trim().is_empty() {
+fn read(path: &Path) -> Result<VotesSoFar> {
+    refuse_irregular(path).map_err(|error| error.with_hint("give --votes another name"))?;
+    let bytes = std::fs::read(path).map_err(file("reading", path))?;
+    let mut found = VotesSoFar::default();
+    found.end.bytes = bytes.len() as u64;
+    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let is_ended = line.ends_with(b"\n");
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim();
+        if text.is_empty() {
             continue;
         }
-        match serde_json::from_str(line) {
-            Ok(vote) => votes.push(vote),
-            Err(_) if lines.peek().is_none() && !text.ends_with('\n') && is_cut_off(line) => {}
+        match serde_json::from_str(text) {
+            Ok(vote) => {
+                found.votes.push(vote);
+                found.end.is_open = !is_ended;
+            }
+            Err(_) if !is_ended && is_cut_off(text) => found.end.cut_off = line.len() as u64,
             Err(error) => {
                 let what = format!(
                     "{} is no file of votes: line {}",
@@ -240,32 +257,25 @@ fn read(path: &Path) -> Result<Vec<VoteLine>> {
             }
         }
     }
-    Ok(votes)
+    Ok(found)
 }
 
-/// Opened to add votes to, without a line that was cut off when the program ended.
-fn open(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .open(path);
+/// Opened to add votes to what was read, without a line that was cut off when the program ended.
+fn open(path: &Path, end: &End) -> Result<File> {
+    let opened = OpenOptions::new().create(true).append(true).open(path);
     let mut votes = opened.map_err(file("opening", path))?;
-    let mut bytes = Vec::new();
-    votes
-        .read_to_end(&mut bytes)
-        .map_err(file("reading", path))?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
-    let whole = whole.map_or(0, |at| at + 1);
-    let last = &bytes[whole..];
-    if !last.is_empty() {
-        let is_vote = serde_json::from_slice::<VoteLine>(last).is_ok();
-        let ended = match is_vote {
-            true => votes.write_all(b"\n"),
-            false => votes.set_len(whole as u64),
-        };
-        ended.map_err(file("writing", path))?;
+    let bytes = votes.metadata().map_err(file("reading", path))?.len();
+    if bytes != end.bytes {
+        let cause = format!("{} was changed meanwhile", path.display());
+        return Err(Error::new(ErrorKind::Usage, cause)
+            .with_hint("vote in one terminal at a time, or give --votes another name"));
     }
+    let ended = match end.is_open {
+        true => votes.write_all(b"\n"),
+        false if end.cut_off > 0 => votes.set_len(bytes - end.cut_off),
+        false => Ok(()),
+    };
+    ended.map_err(file("writing", path))?;
     Ok(votes)
 }
 

@@ -9,14 +9,16 @@ pub use exporting::Exporting;
 use super::handle::EngineEnd;
 use super::messages::{Blocked, Broken, Command, Cure, Event, Rescued, Warning};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{GroupId, GroupSummary};
+use crate::record::{GroupId, GroupState};
 use crate::store::{Journal, Misplaced, rescue_text};
 use crossbeam_channel::select;
 use run_log::RunLog;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Groups in one event.
+const GROUPS: usize = 512;
 /// Between tries that nobody asked for.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -42,6 +44,8 @@ struct Trouble {
 pub struct JournalAccess {
     journal: Journal,
     front: EngineEnd,
+    /// A batch shows no groups.
+    is_watched: bool,
     conduct: Conduct,
     /// The operator's command that is being carried out, if it decides something.
     doing: Option<Command>,
@@ -57,10 +61,11 @@ pub struct JournalAccess {
 }
 
 impl JournalAccess {
-    pub fn new(journal: Journal, front: EngineEnd) -> Self {
+    pub fn new(journal: Journal, front: EngineEnd, is_watched: bool) -> Self {
         Self {
             journal,
             front,
+            is_watched,
             conduct: Conduct::Wait,
             doing: None,
             deferred: VecDeque::new(),
@@ -98,23 +103,44 @@ impl JournalAccess {
         done
     }
 
-    /// The current summaries of these groups.
-    pub fn summaries(&mut self, groups: &[GroupId]) -> Result<Vec<GroupSummary>> {
-        let summaries = self.with(|journal| journal.summaries_of(groups))?;
-        self.log.know(&summaries);
-        Ok(summaries)
+    /// Sends the current summary of each group, once, where somebody looks at them.
+    pub fn show(&mut self, groups: &[GroupId], is_running: impl Fn(GroupId) -> bool) -> Result<()> {
+        if !self.is_watched {
+            return Ok(());
+        }
+        let mut seen = HashSet::new();
+        let once = groups.iter().copied().filter(|id| seen.insert(*id));
+        let once: Vec<GroupId> = once.collect();
+        for part in once.chunks(GROUPS) {
+            let mut summaries = self.with(|journal| journal.summaries_of(part))?;
+            for summary in &mut summaries {
+                self.log.know(summary.id, &summary.image_path);
+                if is_running(summary.id) {
+                    summary.state = GroupState::Running;
+                }
+            }
+            if !summaries.is_empty() {
+                self.front.emit(Event::Groups(summaries));
+            }
+        }
+        Ok(())
     }
 
-    /// Sends the summaries of all groups, so many at a time, before the run has begun.
-    pub fn show_all(&mut self, at_a_time: usize) -> Result<()> {
+    /// Sends the summaries of all groups, some at a time, before the run has begun.
+    pub fn show_all(&mut self) -> Result<()> {
+        if !self.is_watched {
+            return Ok(());
+        }
         let Self {
             journal,
             front,
             log,
             ..
         } = self;
-        journal.each_summary(at_a_time, |groups| {
-            log.know(&groups);
+        journal.each_summary(GROUPS, |groups| {
+            for group in &groups {
+                log.know(group.id, &group.image_path);
+            }
             front.emit(Event::Groups(groups));
             Ok(())
         })

@@ -2,7 +2,7 @@
 //! journal is damaged under the program's hands, and brought back by `journal restore`.
 
 use crate::engine::messages::Command;
-use crate::record::{Attempt, Change, GroupId, GroupSummary, Labels};
+use crate::record::{Attempt, Change, GroupId, Labels};
 use crate::store::{Merged, RunStep, RunStepKind};
 use crate::text::utc;
 use jiff::Timestamp;
@@ -17,13 +17,11 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// Remembers the paths of these groups' images.
-    pub fn know(&mut self, groups: &[GroupSummary]) {
-        for group in groups {
-            self.paths
-                .entry(group.id)
-                .or_insert_with(|| group.image_path.clone());
-        }
+    /// Remembers the path of a group's image.
+    pub fn know(&mut self, group: GroupId, image_path: &str) {
+        self.paths
+            .entry(group)
+            .or_insert_with(|| image_path.to_owned());
     }
 
     /// Notes a saved change of the operator; `text` is what it took from another version.

@@ -2,7 +2,7 @@
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::export::target::{Sink, Target};
-use crate::outdir::{file, sync_folder};
+use crate::outdir::{file, is_absent, refuse_irregular, sync_folder};
 use crate::platform;
 use crate::text::plural;
 use serde::{Deserialize, Serialize};
@@ -136,11 +136,14 @@ impl Destination {
 
     fn state(&self) -> Result<Option<State>> {
         let path = self.root.join(STATE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(file("reading", &path)(error)),
-        };
+        if path
+            .symlink_metadata()
+            .is_err_and(|error| is_absent(&error))
+        {
+            return Ok(None);
+        }
+        refuse_irregular(&path)?;
+        let text = fs::read_to_string(&path).map_err(file("reading", &path))?;
         let state = serde_json::from_str(&text).ok();
         state.map(Some).ok_or_else(|| {
             self.occupied("holds an export.json of something else")

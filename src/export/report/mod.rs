@@ -8,7 +8,7 @@ mod plots;
 use super::audited::Audited;
 use super::target::Target;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::outdir::file;
+use crate::outdir::{file, refuse_irregular};
 use crate::record::{Field, GroupState, Reason, Vocabulary};
 use crate::store::Journal;
 use entry::Entry;
@@ -139,11 +139,11 @@ const BEGIN: &[u8] = b"<!doctype html>";
 
 /// Only a page is replaced: the name may be that of a picture, a manifest or a journal.
 fn refuse_other(path: &Path) -> Result<()> {
-    let there = match File::open(path) {
-        Ok(there) => there,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(file("reading", path)(error)),
-    };
+    if let Ok(false) = path.try_exists() {
+        return Ok(());
+    }
+    refuse_irregular(path).map_err(|error| error.with_hint("give --html another name"))?;
+    let there = File::open(path).map_err(file("reading", path))?;
     let mut begin = Vec::new();
     there
         .take(BEGIN.len() as u64)

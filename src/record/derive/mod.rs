@@ -43,8 +43,8 @@ pub struct Derivation<'a> {
 }
 
 /// The labels of the other icon; `None` where the label says something of the first item's name
-/// that may not be true of the other item, or far more than a record may hold, so that it must be
-/// looked at by itself.
+/// that may not be true of the other item, names two colors where the other icon has one, or says
+/// far more than a record may hold, so that it must be looked at by itself.
 ///
 /// A color word that the drawing does not show stays as it is: it was false before, and the rules
 /// say so here as well.
@@ -58,30 +58,33 @@ pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
     if !is_readable(labels) || ![from, to].into_iter().all(is_readable_name) {
         return None;
     }
-    let names = Exchange::new(derivation.from, derivation.to, vocabulary);
+    let names = Exchange::new(from, to, vocabulary);
     let plan = plan(derivation);
+    let measured = derivation.colors.map(|colors| colors.measured(vocabulary));
+    let measured: Vec<&Word> = measured
+        .into_iter()
+        .flatten()
+        .map(|(word, _)| word)
+        .take(MOST_COLORS)
+        .collect();
+    let derived_text = |text: &str| {
+        let text = names.exchanged(text)?;
+        let phrase = Phrase::new(&text, to, vocabulary);
+        Some(phrase.recolored(&plan, &measured)?.text())
+    };
     let mut derived = labels.clone();
     for field in Field::free_text() {
         let mut values = Vec::new();
         for value in labels.values(field) {
-            match names.exchanged(value) {
-                Some(text) => {
-                    let phrase = Phrase::new(&text, derivation.to, vocabulary);
-                    values.push(phrase.recolored(&plan).text());
-                }
+            match derived_text(value) {
+                Some(text) => values.push(text),
                 None if field.is_list() => {}
                 None => return None,
             }
         }
         derived.set(field, values);
     }
-    let measured = derivation.colors.map(|colors| colors.measured(vocabulary));
-    let mut colors: Vec<String> = measured
-        .into_iter()
-        .flatten()
-        .map(|(word, _)| word.word.clone())
-        .take(MOST_COLORS)
-        .collect();
+    let mut colors: Vec<String> = measured.iter().map(|word| word.word.clone()).collect();
     if colors.is_empty() {
         let own = labels.values(Field::Colors).iter();
         let recolored = own.map(|word| derivation.recoloring.get(word).unwrap_or(word));
@@ -89,7 +92,7 @@ pub fn derive(labels: &Labels, derivation: &Derivation) -> Option<Labels> {
     }
     derived.set(Field::Colors, colors);
     let derived = derived.normalized(vocabulary);
-    Some(derived.without_repetition(derivation.to))
+    Some(derived.without_repetition(to))
 }
 
 fn plan<'a>(derivation: &Derivation<'a>) -> Vec<(&'a Word, &'a Word)> {

@@ -11,12 +11,13 @@ const GRAY: f32 = 0.03;
 const PALE: f32 = 0.045;
 /// A color is shown where its word, or a word of its shades, is the nearest one of this share of
 /// the outline-free pixels.
-const LEAST_SHARE: f32 = 0.02;
-/// It is shown as well where most pixels are this near to it, in OKLab: all in its shadow.
-const NEAR: f32 = 0.07;
-const MOST_NEAR: f32 = 0.5;
-/// The least share of a dark color, which shadows are near to.
-const LEAST_DARK: f32 = 0.03;
+const LEAST_SHARE: f32 = 0.015;
+/// Where one word is nearer to a pixel than another by no more than this, the pixel shows either:
+/// salmon is red to one person and orange to the next.
+const EITHER: f32 = 0.02;
+/// The least share of a dark color where every pixel of it is tinted: dark blue is black only where
+/// there is much of it.
+const LEAST_TINTED: f32 = 0.08;
 /// A word whose anchors are all darker than this OKLab lightness names a dark color, which
 /// outlines and shadows must not be taken for.
 const DARK_WORD: f32 = 0.30;
@@ -25,9 +26,12 @@ const LEAST_CORE: f32 = 0.20;
 /// A word that is the nearest one of this share of the pixels is among those that a person names
 /// first.
 const LEAST_MEASURED: f32 = 0.12;
-/// An icon is of many colors where so many words are the nearest of such a share of it each.
-const MANY: usize = 4;
-const LEAST_OF_MANY: f32 = 0.08;
+/// An icon is of many colors where so many sixths of the circle of hues have such a share of it
+/// each: people call gold with red colorful, but no shades of one hue.
+const MANY: usize = 2;
+const LEAST_OF_MANY: f32 = 0.03;
+/// A pixel of at least this chroma has a hue.
+const COLORED: f32 = 0.05;
 /// An icon is transparent where such a share of what is seen of it lets something through.
 const LEAST_TRANSLUCENT: f32 = 0.05;
 /// A pixel farther than this from all claimed words is of no claimed color.
@@ -57,24 +61,24 @@ pub struct ColorHistogram {
 impl ColorHistogram {
     /// The color words that the pixels show, in the vocabulary's order.
     fn shown<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
+        let shown = shares_within(&self.bins, vocabulary, EITHER);
         let nearest = self.nearest_shares(vocabulary);
         let core = shares(&self.dark_core, vocabulary);
+        let gray = self.bins.iter().filter(|(color, _)| is_gray(*color));
+        let gray = shares(&gray.copied().collect::<Vec<_>>(), vocabulary);
         let share = |shares: &[(&Word, f32)], is_meant: &dyn Fn(&Word) -> bool| -> f32 {
             let meant = shares.iter().filter(|(word, _)| is_meant(word));
             meant.map(|(_, share)| *share).sum()
         };
         let is_shown = |word: &Word| {
-            let own = share(&nearest, &|other| other == word);
+            let of = |shares: &[(&Word, f32)]| share(shares, &|other| other == word);
             if is_dark(word) {
-                let core = share(&core, &|other| other == word);
-                return own >= LEAST_DARK || core >= LEAST_CORE;
+                return of(&gray) >= LEAST_SHARE
+                    || of(&nearest) >= LEAST_TINTED
+                    || of(&core) >= LEAST_CORE;
             }
-            let of_shades = share(&nearest, &|other| word.shades.contains(&other.word));
-            let near = self.bins.iter();
-            let near = near.filter(|(color, _)| distance(word, *color) <= NEAR);
-            own >= LEAST_SHARE
-                || of_shades >= LEAST_SHARE
-                || near.map(|(_, share)| share).sum::<f32>() >= MOST_NEAR
+            let of_shades = share(&shown, &|other| word.shades.contains(&other.word));
+            of(&shown) >= LEAST_SHARE || of_shades >= LEAST_SHARE
         };
         let words = vocabulary.entries(Field::Colors).iter();
         words.filter(|word| is_shown(word)).collect()
@@ -124,17 +128,26 @@ impl ColorHistogram {
         let claimed = claimed.iter().copied();
         claimed
             .filter(|word| match word.pixels {
-                Some(rule) => !self.follows(rule, vocabulary),
+                Some(rule) => !self.follows(rule),
                 None => !word.anchors.is_empty() && !shown.contains(word),
             })
             .collect()
     }
 
-    fn follows(&self, rule: PixelRule, vocabulary: &Vocabulary) -> bool {
+    fn follows(&self, rule: PixelRule) -> bool {
         match rule {
             PixelRule::ManyColors => {
-                let shares = self.nearest_shares(vocabulary).into_iter();
-                shares.filter(|(_, share)| *share >= LEAST_OF_MANY).count() >= MANY
+                let mut sixths = [0.0; 6];
+                let colored = self.bins.iter().filter(|(c, _)| chroma(*c) >= COLORED);
+                for ([_, a, b], share) in colored {
+                    let turn = b.atan2(*a) / std::f32::consts::TAU;
+                    sixths[(turn.rem_euclid(1.0) * 6.0) as usize % 6] += share;
+                }
+                sixths
+                    .iter()
+                    .filter(|share| **share >= LEAST_OF_MANY)
+                    .count()
+                    >= MANY
             }
             PixelRule::Translucent => self.translucent >= LEAST_TRANSLUCENT,
         }
@@ -211,13 +224,23 @@ fn covering<'a>(claimed: &[&'a Word], vocabulary: &'a Vocabulary) -> Vec<&'a Wor
 
 /// Each color word with the share of the colors that it is the nearest word of.
 fn shares<'a>(colors: &[([f32; 3], f32)], vocabulary: &'a Vocabulary) -> Vec<(&'a Word, f32)> {
+    shares_within(colors, vocabulary, 0.0)
+}
+
+/// Each color word with the share of the colors from which no other word is nearer by more than
+/// `margin`.
+fn shares_within<'a>(
+    colors: &[([f32; 3], f32)],
+    vocabulary: &'a Vocabulary,
+    margin: f32,
+) -> Vec<(&'a Word, f32)> {
     let words = vocabulary.entries(Field::Colors);
     let mut shares: Vec<(&Word, f32)> = words.iter().map(|word| (word, 0.0)).collect();
     for (color, share) in colors {
         let distances: Vec<f32> = words.iter().map(|word| distance(word, *color)).collect();
         let best = distances.iter().copied().fold(f32::INFINITY, f32::min);
         for ((_, total), distance) in shares.iter_mut().zip(distances) {
-            if distance == best {
+            if distance <= best + margin {
                 *total += share;
             }
         }
@@ -250,9 +273,16 @@ pub fn may_mean(word: &Word, color: [f32; 3], vocabulary: &Vocabulary) -> bool {
         || distance(word, color) <= COVERED
 }
 
+fn chroma([_, a, b]: [f32; 3]) -> f32 {
+    a.hypot(b)
+}
+
+fn is_gray(color: [f32; 3]) -> bool {
+    chroma(color) < GRAY
+}
+
 fn distance(word: &Word, color: [f32; 3]) -> f32 {
-    let chroma = |[_, a, b]: [f32; 3]| a.hypot(b);
-    let gray = chroma(color) < GRAY;
+    let gray = is_gray(color);
     word.anchors
         .iter()
         .filter(|anchor| !gray || chroma(**anchor) < PALE)
@@ -320,7 +350,7 @@ mod tests {
 
     #[test]
     fn black_is_shown_by_an_area_or_by_a_core_that_is_black() {
-        let few = [([245, 245, 245], 0.98), ([17, 17, 17], 0.02)];
+        let few = [([245, 245, 245], 0.99), ([17, 17, 17], 0.01)];
         assert_eq!(contradicted(&histogram(&few), &["black"]), ["black"]);
         // All strokes: the outline is dropped, what is inside the outline is black.
         let net = ColorHistogram {
@@ -328,6 +358,22 @@ mod tests {
             ..histogram(&few)
         };
         assert_eq!(contradicted(&net, &["black"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_small_area_of_dark_blue_is_not_black() {
+        let suit = |rgb, share| histogram(&[([245, 245, 245], 1.0 - share), (rgb, share)]);
+        let (indigo, black) = ([0, 0, 34], [20, 20, 20]);
+        assert_eq!(contradicted(&suit(indigo, 0.05), &["black"]), ["black"]);
+        assert!(contradicted(&suit(black, 0.05), &["black"]).is_empty());
+        assert!(contradicted(&suit(indigo, 0.4), &["black"]).is_empty());
+    }
+
+    #[test]
+    fn a_pixel_between_two_colors_shows_either() {
+        let salmon = histogram(&[([245, 245, 245], 0.95), ([255, 119, 85], 0.05)]);
+        let claimed = ["red", "orange", "yellow", "purple"];
+        assert_eq!(contradicted(&salmon, &claimed), ["yellow", "purple"]);
     }
 
     #[test]
@@ -373,6 +419,12 @@ mod tests {
             ([47, 111, 223], 0.2),
         ]);
         assert_eq!(contradicted(&rainbow, &claimed), ["transparent"]);
+        let shaded = histogram(&[
+            ([184, 31, 40], 0.4),
+            ([114, 47, 55], 0.4),
+            ([245, 245, 245], 0.2),
+        ]);
+        assert_eq!(contradicted(&shaded, &claimed), claimed);
         let glass = ColorHistogram {
             translucent: 0.4,
             ..plain
@@ -423,6 +475,20 @@ mod tests {
         assert!(!hardly(&["blue", "red"]));
         assert!(hardly(&["transparent"]));
         assert!(hardly(&[]));
+    }
+
+    #[test]
+    fn dusty_colors_are_not_gray() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        for (word, rgb) in [
+            ("brown", [102, 80, 72]),
+            ("pink", [208, 168, 174]),
+            ("gray", [104, 106, 110]),
+            ("silver", [190, 194, 200]),
+        ] {
+            let nearest = nearest_color(&vocabulary, to_oklab(rgb)).unwrap();
+            assert_eq!(nearest.word, word, "{rgb:?}");
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use crate::record::{Field, Labels, Vocabulary, Word};
 use crate::text::{clean_text, particles::is_particle, words};
-use unicode_normalization::UnicodeNormalization;
 
-/// Nouns that may stand between a color word and its particle (`황금` + `빛` + `의`).
-const NOUNS: [&str; 7] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤"];
+/// What may stand between a color word and its particle (`황금` + `빛` + `의`, `블루` + `한`).
+const ENDINGS: [&str; 8] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤", "한"];
+
 /// A color that a record claims, and the words in which it does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColorClaim<'v> {
@@ -61,7 +61,7 @@ impl Labels {
 
 /// One form for a name and the texts that it is looked for in.
 fn plain(text: &str) -> String {
-    clean_text(text).nfc().collect::<String>().to_lowercase()
+    clean_text(text).to_lowercase()
 }
 
 /// The color that a word of a text names, by its longest beginning that does; that beginning, and
@@ -79,7 +79,9 @@ pub(in crate::record) fn color_of<'v, 't>(
         let word = vocabulary.find_exact(Field::Colors, stem)?;
         let rest = &token[stem.len()..];
         let is_ending = |rest: &&str| rest.is_empty() || is_particle(rest);
-        let endings = NOUNS.iter().filter_map(|noun| rest.strip_prefix(noun));
+        let endings = ENDINGS
+            .iter()
+            .filter_map(|ending| rest.strip_prefix(ending));
         let mut endings = std::iter::once(rest).chain(endings);
         Some((word, stem, endings.find(is_ending)?))
     })
@@ -108,11 +110,16 @@ mod tests {
     fn color_words_are_found_with_their_particles() {
         let pair = |text: &str, word: &str| (text.to_owned(), word.to_owned());
         assert_eq!(
-            in_label("블랙색과 황금빛의 레이스가 달린 파란 모자", "눈꽃 모자"),
+            in_label(
+                "블랙색과 황금빛의 레이스가 달린 파란 모자, 핑크한 검붉은색",
+                "눈꽃 모자"
+            ),
             [
                 pair("블랙색과", "black"),
                 pair("황금빛의", "gold"),
-                pair("파란", "blue")
+                pair("파란", "blue"),
+                pair("핑크한", "pink"),
+                pair("검붉은색", "wine"),
             ]
         );
         assert_eq!(in_label("블랙박스 모양의 금속 보라매 모자", "모자"), []);

@@ -12,7 +12,7 @@ fn sha256(bytes: &[u8]) -> String {
 #[derive(Debug, Default)]
 struct Grouped {
     new: Vec<NewGroup>,
-    names: Vec<(u64, String)>,
+    names: Vec<(u64, String, bool)>,
     paths: Vec<(u64, String)>,
     warnings: Vec<String>,
 }
@@ -22,7 +22,11 @@ fn grouped(options: &SourceOptions) -> (Grouped, Result<SourceEnd>) {
     let end = group(open(options).unwrap(), options.max_samples, &mut |event| {
         match event {
             GroupEvent::New(group) => found.new.push(*group),
-            GroupEvent::Name { order, name } => found.names.push((order, name)),
+            GroupEvent::Name {
+                order,
+                name,
+                is_first,
+            } => found.names.push((order, name, is_first)),
             GroupEvent::Path { order, path } => found.paths.push((order, path)),
             GroupEvent::Warning(warning) => {
                 found.warnings.push(crate::source::tests::english(warning))
@@ -89,7 +93,7 @@ fn rows_are_grouped_by_content_and_by_path() {
     let further = [(0, "검은 모자"), (0, "흰 모자"), (2, "은반지")];
     assert_eq!(
         found.names,
-        further.map(|(order, name)| (order, name.to_owned()))
+        further.map(|(order, name)| (order, name.to_owned(), false))
     );
     assert_eq!(found.paths, [(0, "copy.png".to_owned())]);
     assert_eq!(
@@ -132,10 +136,36 @@ fn icons_that_were_never_fetched_stay_apart_by_their_address() {
         .map(|group| group.item.image_path.as_str())
         .collect();
     assert_eq!(paths, ["u/1", "u/2"]);
-    assert_eq!(found.names, [(0, "다".to_owned())]);
+    assert_eq!(found.names, [(0, "다".to_owned(), false)]);
     let failure = found.new[0].failure.as_ref().unwrap();
     assert_eq!(failure.detail, "the icon was never fetched");
     assert_eq!(end.unwrap().rows_of_groups, [2, 1]);
+}
+
+#[test]
+fn an_image_without_a_name_takes_that_of_an_equal_one() {
+    let (hat, cape) = (png(1), png(2));
+    let dir = folder(&[
+        ("IMG_0001.png", &hat),
+        ("IMG_0002.png", &hat),
+        ("IMG_0003.png", &cape),
+        ("검은 모자.png", &hat),
+        ("모자.png", &hat),
+    ]);
+    let (found, _) = grouped(&options(SourceKind::Folder(dir.path().to_owned())));
+    let first: Vec<_> = found.new.iter().map(|new| &*new.item.item_name).collect();
+    assert_eq!(first, ["", ""]);
+    assert_eq!(
+        found.names,
+        [
+            (0, "검은 모자".to_owned(), true),
+            (0, "모자".to_owned(), false)
+        ]
+    );
+    assert_eq!(
+        found.warnings,
+        ["1 row: an earlier row of the same image has no name and takes this one (검은 모자)"]
+    );
 }
 
 #[test]

@@ -358,6 +358,7 @@ fn keep_present(outdir: &Path) -> Result<Option<PathBuf>> {
 }
 
 fn copy_into(from: &Path, to: &Path) -> Result<()> {
+    outdir::refuse_irregular(from)?;
     let mut source = File::open(from).map_err(file("reading", from))?;
     File::create_new(to)
         .and_then(|mut copy| io::copy(&mut source, &mut copy).map(|_| copy))

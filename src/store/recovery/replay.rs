@@ -2,7 +2,7 @@
 //! again one by one.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::outdir::file;
+use crate::outdir::{file, refuse_irregular};
 use crate::record::{Attempt, Change, GroupId, Labels, Origin, PastStep, Version};
 use crate::store::answers::{Basis, Merged};
 use crate::store::import::file_sha256;
@@ -100,6 +100,7 @@ pub fn restored_key(sha256: &str) -> String {
 
 /// Does again what a run wrote down. Doing it twice changes nothing more.
 pub fn replay(journal: &mut Journal, path: &Path) -> Result<Replayed> {
+    refuse_irregular(path)?;
     let text = std::fs::read_to_string(path).map_err(file("reading", path))?;
     let mut steps = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {

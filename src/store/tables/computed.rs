@@ -86,15 +86,13 @@ pub fn showing(
     family: Option<GroupId>,
     limit: usize,
 ) -> Result<Vec<GroupId>> {
-    let outline = drawing.outline;
-    let other = |row: &Row| {
-        let edges: Vec<u8> = row.get(1)?;
-        let edges = edges.into_iter().map(u8::cast_signed).collect();
-        Ok((GroupId(row.get(0)?), Drawing { outline, edges }))
-    };
-    let is_shown = |other: &rusqlite::Result<(GroupId, Drawing)>| match other {
-        Ok((_, other)) => drawing.is_same(other),
-        Err(_) => true,
+    // Not copied: very many images may have one outline.
+    let shown = |row: &Row| {
+        let edges = row.get_ref(1)?.as_blob()?;
+        match drawing.has_edges(edges.iter().map(|edge| edge.cast_signed())) {
+            true => row.get(0).map(|id| Some(GroupId(id))),
+            false => Ok(None),
+        }
     };
     db.prepare_cached(
         "SELECT group_id, edges FROM drawings
@@ -102,9 +100,9 @@ pub fn showing(
     )
     .and_then(|mut select| {
         let family = family.map(|family| family.0);
-        let others = select.query_map(params![outline.as_slice(), family, group.0], other)?;
-        let shown = others.filter(is_shown).take(limit);
-        shown.map(|other| Ok(other?.0)).collect()
+        let outline = drawing.outline.as_slice();
+        let others = select.query_map(params![outline, family, group.0], shown)?;
+        others.filter_map(Result::transpose).take(limit).collect()
     })
     .map_err(doing("reading the drawings"))
 }

@@ -166,13 +166,18 @@ pub fn link(db: &Connection, path: &str, id: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// Adds names that the group does not have yet.
+/// Adds names that the group does not have yet. One that has none takes the first as its own.
 pub fn join_names(row: &mut GroupRow, names: &[String]) {
     let mut known: HashSet<String> = row.other_names.iter().cloned().collect();
     known.insert(row.item.item_name.clone());
+    known.insert(String::new());
     for name in names {
-        if known.insert(name.clone()) {
-            row.other_names.push(name.clone());
+        if !known.insert(name.clone()) {
+            continue;
+        }
+        match row.item.item_name.is_empty() {
+            true => row.item.item_name = name.clone(),
+            false => row.other_names.push(name.clone()),
         }
     }
 }

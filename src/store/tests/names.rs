@@ -3,6 +3,7 @@
 use super::import::line;
 use super::*;
 use crate::outdir::LABELS;
+use crate::store::Members;
 
 /// The image of one item under the name of another.
 fn renamed(order: u64, from: &str, to: &str) -> NewGroup {
@@ -142,4 +143,35 @@ fn an_operator_may_bring_a_text_over_by_hand() {
     assert_eq!(reasons(&journal, id), []);
     let tags = journal.summary(id).unwrap().unwrap().labels;
     assert!(tags.values(Field::TagsKo).contains(&"설산 모자".to_owned()));
+}
+
+#[test]
+fn an_image_without_a_name_takes_that_of_another_row_and_keeps_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = labeled(dir.path(), &["", "반지"]);
+    let id = ids[0];
+    let named = |journal: &mut Outdir| {
+        let members = Members {
+            group: id,
+            rows: 1,
+            names: list(&["설산", "눈꽃 모자"]),
+        };
+        journal.add_names(&[members]).unwrap()
+    };
+    assert_eq!(named(&mut journal), [id]);
+    let known = |journal: &Journal| {
+        let detail = journal.detail(id).unwrap().unwrap();
+        (detail.item.item_name, detail.other_names)
+    };
+    let own = ("설산".to_owned(), list(&["눈꽃 모자"]));
+    assert_eq!(known(&journal), own);
+    // Its text does not say the name.
+    assert_eq!(reasons(&journal, id), [Reason::ItemNameMissing]);
+
+    // The next reading meets the row without a name first again.
+    journal.begin_source();
+    let met = meet(&mut journal, &group(0, ""));
+    assert_eq!(met.id, id);
+    assert!(named(&mut journal).is_empty());
+    assert_eq!(known(&journal), own);
 }

@@ -3,7 +3,7 @@
 use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::record::GroupState;
 use crate::text::pad;
-use crate::tui::keymap::{ACTIONS, Action, KeyContext};
+use crate::tui::keymap::{ACTIONS, Action, KeyContext, in_short};
 use crate::tui::session::Session;
 use crate::tui::theme::sign;
 use crate::tui::widgets::layout::inner;
@@ -111,7 +111,7 @@ fn text(place: &DialogPlace, session: &Session) -> Vec<Line<'static>> {
             section = words.phrase(info.section);
             out.push(Line::styled(section, theme.title()));
         }
-        let keys = session.keymap.all_keys_of(info.action).join("  ");
+        let keys = in_short(session.keymap.all_keys_of(info.action)).join("  ");
         let places = places(session, info.action);
         let description = words.phrase(info.description);
         let what = [(description, theme.text()), (&places, theme.dim())];

@@ -2,7 +2,7 @@
 
 use super::{DialogPlace, KeyHint, Modal, Next};
 use crate::text::{Language, fit, pad, width};
-use crate::tui::keymap::{ACTIONS, ActionInfo};
+use crate::tui::keymap::{ACTIONS, ActionInfo, in_short};
 use crate::tui::session::Session;
 use crate::tui::widgets::layout::inner;
 use crate::tui::widgets::{TextEdit, clear, edit_cursor, edit_line, fill_line, pane};
@@ -106,7 +106,8 @@ impl Modal for ActionPalette {
         let found = matches(self.edit.text());
         let top = self.top(rows);
         for (line, (index, info)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
-            let keys = session.keymap.keys_of(place.context, info.action).join(" ");
+            let keys = session.keymap.keys_of(place.context, info.action);
+            let keys = in_short(keys).join(" ");
             let keys = fit(&keys, 14);
             let here = index == self.at;
             let mark = if here { ">" } else { " " };

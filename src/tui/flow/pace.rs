@@ -1,7 +1,7 @@
 //! How far an operator has come in this session, and how fast. Breaks do not count.
 
 use crate::record::GroupId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// The longest time between two decisions that counts as work.
@@ -24,6 +24,8 @@ pub enum Effort {
 pub struct Pace {
     /// Records of this session that were decided, and what they took.
     decided: HashMap<GroupId, Effort>,
+    /// Each decision with its time, the newest last.
+    log: Vec<(GroupId, Instant)>,
     /// What those took that are not decided yet.
     begun: HashMap<GroupId, Effort>,
     worked: Duration,
@@ -48,6 +50,7 @@ impl Pace {
     pub fn new(now: Instant) -> Self {
         Self {
             decided: HashMap::new(),
+            log: Vec::new(),
             begun: HashMap::new(),
             worked: Duration::ZERO,
             last: now,
@@ -65,6 +68,7 @@ impl Pace {
         self.worked += now.saturating_duration_since(self.last).min(BREAK);
         self.last = now;
         for id in groups {
+            self.log.push((*id, now));
             let effort = self.begun.remove(id).unwrap_or_default();
             let before = self.decided.entry(*id).or_default();
             *before = effort.max(*before);
@@ -73,6 +77,26 @@ impl Pace {
 
     pub fn worked(&self) -> Duration {
         self.worked
+    }
+
+    /// The decided records, the last ones first, each once.
+    pub fn newest(&self) -> impl Iterator<Item = GroupId> + '_ {
+        let mut seen = HashSet::new();
+        let newest = self.log.iter().rev().map(|(id, _)| *id);
+        newest.filter(move |id| seen.insert(*id))
+    }
+
+    /// How many decisions were made in each minute from the first one to `now`.
+    pub fn per_minute(&self, now: Instant) -> Vec<u64> {
+        let Some((_, first)) = self.log.first() else {
+            return Vec::new();
+        };
+        let minute = |at: Instant| (at.saturating_duration_since(*first).as_secs() / 60) as usize;
+        let mut minutes = vec![0; minute(now) + 1];
+        for (_, at) in &self.log {
+            minutes[minute(*at)] += 1;
+        }
+        minutes
     }
 
     /// Of the decided records those that `is_decided` holds for still: undo takes decisions back.
@@ -126,5 +150,9 @@ mod tests {
         // Decided once more, it is no other record.
         pace.decided(&[b], at(3650));
         assert_eq!(pace.tally(|_| true).decided(), 3);
+        assert_eq!(pace.newest().collect::<Vec<_>>(), [b, c, a]);
+        let minutes = pace.per_minute(at(3700));
+        assert_eq!((minutes[0], minutes[1], minutes[60]), (2, 0, 2));
+        assert_eq!(minutes.len(), 62);
     }
 }

@@ -131,24 +131,12 @@ actions! {
             "Judge a random sample of the committed records, for their error rate" / "확정한 레코드의 무작위 표본을 판정하여 오류율을 봅니다",
     }
     "Fix" / "수정" {
-        Fix1 "fix-1"
+        Fix "fix"
             "fix" / "수정"
-            "Take the first of the fixes that stand under a reason" / "사유 아래의 첫 번째 수정안을 씁니다",
-        Fix2 "fix-2"
-            "fix 2" / "수정 2"
-            "Take the second fix" / "두 번째 수정안을 씁니다",
-        Fix3 "fix-3"
-            "fix 3" / "수정 3"
-            "Take the third fix" / "세 번째 수정안을 씁니다",
-        FixAll1 "fix-all-1"
+            "Take the fix with this digit; show it first where it is out of view" / "이 숫자의 수정안을 씁니다. 화면 밖에 있으면 먼저 보입니다",
+        FixAll "fix-all"
             "fix all" / "모두 수정"
-            "Take the first fix for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 첫 번째 수정안을 씁니다(미리 보기)",
-        FixAll2 "fix-all-2"
-            "fix all 2" / "모두 수정 2"
-            "Take the second fix for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 두 번째 수정안을 씁니다(미리 보기)",
-        FixAll3 "fix-all-3"
-            "fix all 3" / "모두 수정 3"
-            "Take the third fix for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 세 번째 수정안을 씁니다(미리 보기)",
+            "Take the fix with this digit for all records with its reason, with a preview" / "같은 사유의 모든 레코드에 이 숫자의 수정안을 씁니다(미리 보기)",
     }
     "Edit" / "편집" {
         EditLabel "edit-label"
@@ -265,7 +253,7 @@ actions! {
             "A grid of icons for bulk work" / "여럿을 한꺼번에 다루는 아이콘 격자",
         Progress "progress"
             "progress" / "진행"
-            "What the model is doing" / "모델이 하고 있는 일",
+            "How the model gets on; without one, how the review does" / "모델의 진행을, 모델이 없으면 검토의 진행을 봅니다",
         Statistics "statistics"
             "words" / "단어"
             "Words in use to count and change; reasons, states, uncertainty" / "쓰인 단어를 세고 고칩니다. 사유, 상태, 불확실도",
@@ -352,7 +340,7 @@ actions! {
             "Select all that the filter shows" / "필터에 나온 것을 모두 선택합니다",
         SelectFamily "select-family"
             "family" / "계열"
-            "Select every icon that is the same drawing in other colors, in the gallery" / "색만 다른 같은 그림의 아이콘을 갤러리에서 모두 선택합니다",
+            "Select all that the filter shows of the same drawing in other colors, in the gallery" / "색만 다른 같은 그림 가운데 필터에 나온 것을 갤러리에서 모두 선택합니다",
         Unselect "unselect"
             "none" / "해제"
             "Select nothing" / "선택을 모두 풉니다",
@@ -401,9 +389,7 @@ impl Action {
                     | Self::Reopen
                     | Self::Undo
                     | Self::Redo
-                    | Self::Fix1
-                    | Self::Fix2
-                    | Self::Fix3
+                    | Self::Fix
                     | Self::RepeatEdit
                     | Self::RemoveValue
                     | Self::UpdateName

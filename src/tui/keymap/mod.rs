@@ -7,10 +7,9 @@ pub use actions::{ACTIONS, Action, ActionInfo, KeyContext};
 pub use key::Key;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::read_text_of;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -43,21 +42,10 @@ pub struct Keymap {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    let failed = |why: &dyn std::fmt::Display| {
-        Error::new(
-            ErrorKind::Usage,
-            format!("cannot read the key file {}: {why}", path.display()),
-        )
-    };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(&error))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        let why = format!("it has more than {} kB", LARGEST_FILE >> 10);
-        return Err(failed(&why).with_hint("a key file needs only the lines that differ"));
-    }
-    String::from_utf8(bytes).map_err(|error| failed(&error))
+    read_text_of(path, LARGEST_FILE).map_err(|error| {
+        let cause = format!("cannot read the key file {}: {error}", path.display());
+        Error::new(ErrorKind::Usage, cause)
+    })
 }
 
 impl Keymap {
@@ -226,6 +214,26 @@ impl Keymap {
     }
 }
 
+/// The same keys with runs of digits in short: `g 1-9`.
+pub fn in_short(keys: Vec<String>) -> Vec<String> {
+    let digit = |key: &str| key.chars().next_back()?.to_digit(10);
+    let follows = |before: &str, key: &str| {
+        let one_more = digit(key)
+            .zip(digit(before))
+            .is_some_and(|(a, b)| a == b + 1);
+        one_more && key[..key.len() - 1] == before[..before.len() - 1]
+    };
+    let runs = keys.chunk_by(|before, key| follows(before, key));
+    let short = runs.flat_map(|run| match run {
+        [first, _, .., last] => {
+            let last = digit(last).map_or(String::new(), |last| last.to_string());
+            vec![format!("{first}-{last}")]
+        }
+        few => few.to_vec(),
+    });
+    short.collect()
+}
+
 /// The tables of a key file: `[global], [queue] or [record]`.
 fn tables() -> String {
     let names = KeyContext::ALL.iter();
@@ -300,6 +308,20 @@ mod tests {
         text.chars()
             .flat_map(|c| Key::from_event(&event(KeyCode::Char(c), KeyModifiers::NONE)))
             .collect()
+    }
+
+    #[test]
+    fn runs_of_digits_are_shown_in_short() {
+        let short = |keys: &[&str]| in_short(keys.iter().map(|key| (*key).to_owned()).collect());
+        assert_eq!(
+            short(&["1", "2", "3", "g 1", "g 2", "x"]),
+            ["1-3", "g 1", "g 2", "x"]
+        );
+        assert_eq!(
+            short(&["g 1", "g 2", "g 3", "F1", "F2"]),
+            ["g 1-3", "F1", "F2"]
+        );
+        assert_eq!(short(&["ㅂ", "5", "4"]), ["ㅂ", "5", "4"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The queue: the records that pass the filter, in order, and the cursor on the current one.
 
 use super::{Records, Task};
-use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort, Views};
+use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort, Views, select};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::text::Said;
 use std::collections::HashMap;
@@ -115,6 +115,21 @@ impl Queue {
     /// All records that it shows, in order.
     pub fn ids<'a>(&'a self, records: &'a Records) -> impl Iterator<Item = GroupId> + 'a {
         self.rows.iter().map(|place| records.groups().at(*place).id)
+    }
+
+    /// Those of these records that pass the filter, whether or not their family is folded.
+    pub fn passing(
+        &self,
+        groups: &[GroupId],
+        records: &Records,
+        vocabulary: &Vocabulary,
+        views: &Views,
+    ) -> Vec<GroupId> {
+        let (query, _) = Query::parse(&self.filter, vocabulary, views);
+        let all = records.groups().snapshot();
+        let passing = select(&all, &query, self.sort, self.held_edit(records));
+        let passing = passing.into_iter().map(|place| all[place as usize].id);
+        passing.filter(|id| groups.contains(id)).collect()
     }
 
     fn row_of(&self, id: GroupId, records: &Records) -> Option<usize> {

@@ -78,19 +78,13 @@ pub fn is_reviewed(session: &Session) -> bool {
     session.queue.filter() == NEEDS_REVIEW && begun && open == 0 && !offered()
 }
 
-/// The card at the end of the queue: what is left, with the key for each, and this session in
-/// numbers.
-pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
+/// What else is left, each with the key that deals with all of it.
+pub fn next_keys(session: &Session) -> Vec<Vec<(String, Style)>> {
     let theme = &session.theme;
     let words = session.words;
     let groups = session.records.groups();
-    let coming = groups.count(GroupState::Waiting) + groups.count(GroupState::Running);
-    let first = match coming > 0 && session.engine.has_model() {
-        true => words.nothing_left_yet(words.items(coming as usize)),
-        false => words.nothing_left().to_owned(),
-    };
-    let mut lines: Vec<Vec<(String, Style)>> = vec![vec![(first, theme.title())], Vec::new()];
     let counted = |state| count(groups.count(state));
+    let mut lines = Vec::new();
     let left = [
         (
             GroupState::Draft,
@@ -121,6 +115,23 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
             ]);
         }
     }
+    lines
+}
+
+/// The card at the end of the queue: what is left, with the key for each, and this session in
+/// numbers.
+pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
+    let theme = &session.theme;
+    let words = session.words;
+    let groups = session.records.groups();
+    let coming = groups.count(GroupState::Waiting) + groups.count(GroupState::Running);
+    let first = match coming > 0 && session.engine.has_model() {
+        true => words.nothing_left_yet(words.items(coming as usize)),
+        false => words.nothing_left().to_owned(),
+    };
+    let mut lines: Vec<Vec<(String, Style)>> = vec![vec![(first, theme.title())], Vec::new()];
+    lines.extend(next_keys(session));
+    let counted = |state| count(groups.count(state));
     let all = count(groups.len() as u64);
     let committed = words.are_committed(counted(GroupState::Committed), all);
     lines.push(Vec::new());

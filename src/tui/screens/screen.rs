@@ -99,7 +99,7 @@ pub trait Screen {
         Vec::new()
     }
 
-    fn wants_counts(&self) -> bool {
+    fn wants_counts(&self, _: &Session) -> bool {
         false
     }
 

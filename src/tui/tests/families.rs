@@ -57,3 +57,26 @@ fn the_others_of_the_drawing_stand_beside_the_picture() {
         assert!(places >= 2 || name == here, "{name}: {screen}");
     }
 }
+
+#[test]
+fn a_family_is_selected_as_far_as_the_filter_shows_it() {
+    let mut bench = bench();
+    bench.keys("x \"흐림 enter &");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("selected 2 icons of one drawing; the filter hides 1 more"),
+        "{screen}"
+    );
+    assert!(screen.contains("# 2 selected"), "{screen}");
+    bench.keys("a");
+    assert!(bench.screen().contains("Accept these 2 records?"));
+    // A folded family is opened, and is whole where no filter hides any of it.
+    bench.keys("esc F2 \\ g g % &");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("selected 3 icons of one drawing"),
+        "{screen}"
+    );
+    assert!(!bench.session().queue.is_folded());
+    assert_eq!(bench.session().selection.hidden(), 0);
+}

@@ -1,8 +1,9 @@
 //! The workstation in Korean: every screen, dialog and notice, at any size.
 
 use super::DEEDS;
-use crate::record::BUILTIN_VOCABULARY;
+use crate::engine::Event;
 use crate::record::filter::filter_keys;
+use crate::record::{BUILTIN_VOCABULARY, ColorHistogram, GroupId, Reason, to_oklab};
 use crate::text::{Language, words};
 use crate::tui::testing::Bench;
 
@@ -154,6 +155,39 @@ fn korean_screens() {
     insta::assert_snapshot!("versions", screen("v", SIZES[1]));
     insta::assert_snapshot!("help", screen("?", SIZES[1]));
     insta::assert_snapshot!("leave", screen("a q", SIZES[1]));
+}
+
+/// A reason calls colors what a Korean calls them, whatever the record and the rules say.
+#[test]
+fn the_colors_of_a_reason_are_korean() {
+    let mut bench = Bench::evening_for(Language::Korean, 120, 50);
+    let detail = bench.world.get_mut(&GroupId(5)).unwrap();
+    detail.colors = Some(ColorHistogram {
+        opaque: 300,
+        bins: vec![
+            (to_oklab([252, 252, 252]), 0.7),
+            (to_oklab([27, 42, 92]), 0.3),
+        ],
+        ..ColorHistogram::default()
+    });
+    let draft = detail.draft.as_mut().unwrap();
+    draft.reasons = vec![Reason::ColorMismatch, Reason::MainColorMissing];
+    draft.about = vec![
+        (Reason::ColorMismatch, vec!["빨강".to_owned()]),
+        (Reason::MainColorMissing, vec!["sky blue 70 %".to_owned()]),
+    ];
+    let all = bench.world.values();
+    let all = all.map(|detail| detail.summary.clone()).collect();
+    bench.event(Event::Groups(all));
+    let lines = bench.keys("j").pane("레코드").unwrap();
+    let text: Vec<String> = lines.into_values().collect();
+    let text = text.join("\n");
+    for named in ["흰색 70 %, 남색 30 %", "하늘색 70 %"] {
+        assert!(text.contains(named), "{named}: {text}");
+    }
+    for word in ["white", "navy", "sky blue"] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
 }
 
 /// A Korean operator finds values by their names, in Korean too.

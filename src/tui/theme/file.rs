@@ -84,7 +84,7 @@ impl Palette {
                 names.join(", ")
             )));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = crate::text::read_text(path).map_err(|error| {
             let cause = format!("cannot read the theme {}: {error}", path.display());
             Error::new(ErrorKind::Usage, cause)
         })?;

@@ -65,8 +65,6 @@ const FORMS: [Forms; 22] = [
     forms("gray", "", "", "그레이"),
     forms("black", "검은", "검정", "블랙"),
 ];
-/// Adjectives besides those of the table.
-const ADJECTIVES: [&str; 3] = ["붉은", "푸른", "흰"];
 /// Loanwords besides those of the table.
 const LOANS: [&str; 12] = [
     "옐로우",
@@ -114,13 +112,20 @@ fn shape(stem: &str, noun: &str) -> Shape {
         Shape::Latin
     } else if !noun.is_empty() || stem.ends_with(['색', '빛']) {
         Shape::Shade
-    } else if ADJECTIVES.contains(&stem) || FORMS.iter().any(|forms| forms.adjective == stem) {
-        Shape::Adjective
     } else if LOANS.contains(&stem) || FORMS.iter().any(|forms| forms.loan == stem) {
         Shape::Loan
+    } else if stem.ends_with(is_adnominal) {
+        Shape::Adjective
     } else {
         Shape::Noun
     }
+}
+
+/// Whether an adjective that ends in this syllable stands before a noun: `검붉은`, `새까만`.
+fn is_adnominal(syllable: char) -> bool {
+    const FINALS: u32 = 28;
+    const NIEUN: u32 = 4;
+    ('가'..='힣').contains(&syllable) && (u32::from(syllable) - u32::from('가')) % FINALS == NIEUN
 }
 
 /// What a Korean calls the color in this shape.
@@ -170,6 +175,22 @@ mod tests {
                 "{shade}"
             );
         }
+    }
+
+    #[test]
+    fn a_word_that_stands_before_a_noun_is_an_adjective() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let colors = vocabulary.entries(Field::Colors).iter();
+        let words = colors.flat_map(|word| &word.ko);
+        let adjectives: Vec<&str> = words
+            .filter(|word| shape(word, "") == Shape::Adjective)
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            adjectives.join(" "),
+            "빨간 붉은 새빨간 불그스름한 검붉은 노란 샛노란 노르스름한 파란 푸른 새파란 짙푸른 \
+             푸르스름한 검푸른 흰 하얀 새하얀 검은 까만 새까만 시커먼 다채로운 알록달록한 투명한 반투명한"
+        );
     }
 
     #[test]

@@ -112,34 +112,51 @@ impl<'a> Phrase<'a> {
                 self = self.without(at)?;
                 continue;
             }
-            let color = self.color(at)?;
-            let word = with_particle(in_shape(to, color.shape), color.particle);
-            self.tokens[at].word = word;
+            self.put(at, to);
         }
         Some(self)
     }
 
     /// Puts for each color the one that stands beside it in `plan`, all at once, in its shape. Of
-    /// two in a row that become one color, one goes where that leaves a whole text.
-    pub fn recolored(mut self, plan: &[(&Word, &Word)]) -> Self {
-        for at in 0..self.tokens.len() {
-            let Some(color) = self.color(at) else {
-                continue;
-            };
-            let to = plan.iter().find(|(from, _)| *from == color.word);
-            let Some((_, to)) = to.filter(|(from, to)| from != to) else {
-                continue;
-            };
-            let word = with_particle(in_shape(to, color.shape), color.particle);
-            self.tokens[at].word = word;
-        }
-        for at in (1..self.tokens.len()).rev() {
-            let [before, here] = [at - 1, at].map(|at| self.color(at).map(|color| color.word));
-            if here.is_some() && before == here && self.joins(at - 1) {
-                self = self.clone().without(at).unwrap_or(self);
+    /// two in a row that become one color, one goes; where the text needs both, the second becomes
+    /// one of `others`. `None` where none of them is left.
+    pub fn recolored(mut self, plan: &[(&Word, &Word)], others: &[&Word]) -> Option<Self> {
+        let mut is_new = vec![false; self.tokens.len()];
+        for (at, is_new) in is_new.iter_mut().enumerate() {
+            let found = self.color(at).and_then(|color| {
+                let (_, to) = plan.iter().find(|(from, _)| *from == color.word)?;
+                (*to != color.word).then_some(*to)
+            });
+            if let Some(to) = found {
+                self.put(at, to);
+                *is_new = true;
             }
         }
-        self
+        for at in (1..is_new.len()).rev() {
+            let [before, here] = [at - 1, at].map(|at| self.color(at).map(|color| color.word));
+            if here.is_none() || before != here || !(is_new[at - 1] || is_new[at]) {
+                continue;
+            }
+            let mut once = [at, at - 1].into_iter();
+            match once.find_map(|at| self.clone().without(at)) {
+                Some(once) => self = once,
+                None => {
+                    let other = others.iter().find(|other| !self.has_color(other))?;
+                    self.put(at, other);
+                }
+            }
+        }
+        Some(self)
+    }
+
+    /// Puts a color in the place of the one at `at`, in its shape and with its particle.
+    fn put(&mut self, at: usize, to: &Word) {
+        let word = self
+            .color(at)
+            .map(|color| with_particle(in_shape(to, color.shape), color.particle));
+        if let Some(word) = word {
+            self.tokens[at].word = word;
+        }
     }
 
     /// Leaves a color out. `None` where that would leave a broken text.
@@ -340,6 +357,11 @@ mod tests {
         let vocabulary = Vocabulary::builtin().unwrap();
         let plan = [("red", "blue"), ("blue", "red"), ("white", "blue")];
         let plan = plan.map(|(from, to)| (word(&vocabulary, from), word(&vocabulary, to)));
+        let others = ["blue", "gold"].map(|color| word(&vocabulary, color));
+        let recolored = |before: &str, others: &[&Word]| {
+            let phrase = Phrase::new(before, "눈꽃", &vocabulary);
+            Some(phrase.recolored(&plan, others)?.text())
+        };
         for (before, after) in [
             (
                 "빨간 리본과 파란 끈이 달린 모자",
@@ -347,12 +369,14 @@ mod tests {
             ),
             ("레드와 블루의 망토", "블루와 레드의 망토"),
             ("빨간색과 하얀색의 망토", "파란색의 망토"),
-            ("빨간색과 하얀색이 섞인 망토", "파란색과 파란색이 섞인 망토"),
+            ("레드 화이트 망토", "블루 망토"),
+            ("빨간색과 하얀색이 섞인 망토", "파란색과 금색이 섞인 망토"),
             ("검은 망토", "검은 망토"),
+            ("검은색과 검은색이 섞인 망토", "검은색과 검은색이 섞인 망토"),
         ] {
-            let recolored = Phrase::new(before, "눈꽃", &vocabulary).recolored(&plan);
-            assert_eq!(recolored.text(), after);
+            assert_eq!(recolored(before, &others).as_deref(), Some(after));
         }
+        assert_eq!(recolored("빨간색과 하얀색이 섞인 망토", &[]), None);
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn lists_and_words(inner: Rect) -> WordsLayout {
             audit: none,
         };
     }
-    let lists = Rect { width: 17, ..inner };
+    let lists = Rect { width: 18, ..inner };
     let right = if inner.width >= EXAMPLES { 34 } else { 0 };
     let words = Rect {
         x: inner.x + lists.width,

@@ -224,7 +224,7 @@ impl Screen for Statistics {
         (is_row && words.contains(at)).then_some(at)
     }
 
-    fn wants_counts(&self) -> bool {
+    fn wants_counts(&self, _: &Session) -> bool {
         true
     }
 

@@ -20,6 +20,7 @@ use queue_pane::{QueuePane, Rows, THUMBNAIL, rows};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use record_pane::RecordPane;
+use sheet::fix_key;
 use std::ops::{Range, RangeInclusive};
 
 /// Lines that the wheel scrolls.
@@ -174,6 +175,23 @@ impl Workbench {
         }
     }
 
+    /// Brings the fix in hand into view; `None` where it is on screen already, or there is none.
+    fn reveal_fix(&mut self, session: &mut Session) -> Option<ActionOutcome> {
+        let number = session.fix_number()?;
+        session.detail()?.fixes.get(number)?;
+        let hidden = self.panes(session).record.is_none();
+        if hidden {
+            self.focus = Pane::Record;
+        }
+        let panes = self.panes(session);
+        if !self.record.reveal_fix(number, &panes, session) && !hidden {
+            return None;
+        }
+        let key = fix_key(number, &session.keymap);
+        session.notify(session.words.fix_shown(key));
+        Some(ActionOutcome::done())
+    }
+
     fn set_queue_percent(&mut self, percent: u16) {
         self.queue_percent = percent.clamp(*PERCENT.start(), *PERCENT.end());
     }
@@ -203,6 +221,7 @@ impl Screen for Workbench {
             return Some(ActionOutcome::show(KeyContext::Record));
         }
         match action {
+            Action::Fix => return self.reveal_fix(session),
             Action::Up => return Some(self.step(0, -1, session)),
             Action::Down => return Some(self.step(0, 1, session)),
             Action::Left => return Some(self.step(-1, 0, session)),

@@ -2,14 +2,14 @@
 
 use super::field_cursor::FieldCursor;
 use super::layout::{Panes, inner_of};
-use super::sheet::{Sheet, Source};
+use super::sheet::{Sheet, Source, fix_key};
 use crate::record::{Change, Field, GroupId};
 use crate::text::fit;
 use crate::tui::dialogs::{Dialog, PromptPurpose, PromptRefusal, TextPrompt};
 use crate::tui::keymap::KeyContext;
 use crate::tui::screens::{ActionOutcome, View};
 use crate::tui::session::Session;
-use crate::tui::widgets::{keep_in_view, lines, pane};
+use crate::tui::widgets::{fill_line, keep_in_view, lines, pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -125,6 +125,51 @@ impl RecordPane {
         }
     }
 
+    /// Scrolls to a fix; `false` where it is in view.
+    pub fn reveal_fix(&mut self, number: usize, panes: &Panes, session: &Session) -> bool {
+        let Some(area) = room(panes) else {
+            return false;
+        };
+        let sheet = sheet(None, session, area.width);
+        let mut fixes = sheet.fixes.iter();
+        let Some((_, lines)) = fixes.find(|(have, _)| *have == number) else {
+            return false;
+        };
+        let before = self.scroll;
+        let height = usize::from(area.height).max(1);
+        // The lowest line of the pane may tell of what is below.
+        keep_in_view(&mut self.scroll, lines.end, height);
+        keep_in_view(&mut self.scroll, lines.start, height);
+        self.seen = (self.current, self.cursor);
+        self.scroll != before
+    }
+
+    /// Tells of the fixes that are below the lowest line, over that line.
+    fn fixes_below(&self, sheet: &Sheet, inner: Rect, session: &Session, buf: &mut Buffer) {
+        let end = self.scroll + usize::from(inner.height);
+        let below = sheet.fixes.iter().filter(|(_, lines)| lines.end > end);
+        let keys = below.map(|(number, _)| fix_key(*number, &session.keymap));
+        let keys: Vec<String> = keys.filter(|key| !key.is_empty()).collect();
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+            return;
+        };
+        let keys = match first == last {
+            true => first.clone(),
+            false => format!("{first}-{last}"),
+        };
+        let line = Rect {
+            y: inner.bottom().saturating_sub(1),
+            height: 1,
+            ..inner
+        };
+        fill_line(
+            &session.words.more_fixes_below(keys),
+            session.theme.key(),
+            line,
+            buf,
+        );
+    }
+
     /// Puts the cursor on the value at a place of the screen; `false` for a place outside.
     pub fn click(&mut self, at: Position, panes: &Panes, session: &Session) -> bool {
         let Some(area) = room(panes).filter(|area| at.x >= area.x && at.y >= area.y) else {
@@ -199,6 +244,9 @@ impl RecordPane {
         };
         let sheet = Sheet::new(&source, inner.width);
         lines(&sheet.lines, self.scroll, inner, buf);
+        if source.prompt.is_none() {
+            self.fixes_below(&sheet, inner, view.session, buf);
+        }
     }
 
     /// Where the cursor of the text edited in place stands; `Some(None)` where it is out of view,

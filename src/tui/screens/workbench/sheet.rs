@@ -9,7 +9,7 @@ use crate::record::{
 };
 use crate::text::{Language, fit, for_screen, pad, width, wrap};
 use crate::tui::dialogs::TextPrompt;
-use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::keymap::{Action, KeyContext, Keymap};
 use crate::tui::session::Session;
 use crate::tui::theme::{Theme, sign};
 use crate::tui::widgets::wrap_styled;
@@ -35,6 +35,8 @@ pub struct Sheet {
     pub lines: Vec<Line<'static>>,
     /// (line, cells, value)
     pub values: Vec<(usize, Range<usize>, FieldCursor)>,
+    /// The lines of each fix, by its place among all of the record.
+    pub fixes: Vec<(usize, Range<usize>)>,
     /// Where the text cursor stands while a value is edited in place.
     pub cursor: Option<(usize, usize)>,
 }
@@ -141,6 +143,17 @@ fn about(
         _ => text.clone(),
     });
     named.collect()
+}
+
+/// The key that takes a fix: its digit; for the first one another key too.
+pub fn fix_key(number: usize, keymap: &Keymap) -> String {
+    let keys = keymap.keys_of(KeyContext::Global, Action::Fix);
+    let digit = (number + 1).to_string();
+    match keys.contains(&digit) {
+        true => digit,
+        false if number == 0 => keys.into_iter().next().unwrap_or_default(),
+        false => String::new(),
+    }
 }
 
 /// The lines as they are written.
@@ -294,44 +307,43 @@ impl Page {
                 line.insert(0, Span::raw(" ".repeat(indent)));
                 self.line(line);
             }
-            let fixes = detail.next_fixes();
-            if fixes.first().is_some_and(|fix| fix.reason == *reason) {
-                self.fixes(source, fixes, indent + 2);
+            for (number, fix) in detail.fixes.iter().enumerate() {
+                if fix.reason == *reason {
+                    self.fix(source, number, fix, indent + 2);
+                }
             }
         }
     }
 
-    /// The fixes that a key takes, with the text that each gives.
-    fn fixes(&mut self, source: &Source<'_>, fixes: &[Fix], indent: usize) {
-        const KEYS: [Action; 3] = [Action::Fix1, Action::Fix2, Action::Fix3];
+    /// A fix with its key and the text that it gives.
+    fn fix(&mut self, source: &Source<'_>, number: usize, fix: &Fix, indent: usize) {
         let (theme, words) = (self.theme, self.words);
-        let keymap = &source.session.keymap;
-        for (fix, action) in fixes.iter().zip(KEYS) {
-            let keys = keymap.keys_of(KeyContext::Global, action);
-            let key = keys.first().map(String::as_str).unwrap_or_default();
-            let (mut text, mut also) = (String::new(), String::new());
-            if let Some(((field, values), others)) = fix.fields.split_first() {
-                text = values.join(", ");
-                if Some(*field) != fix.reason.field() {
-                    text = format!("{}: {text}", words.field(*field));
-                }
-                let names = others.iter().map(|(field, _)| words.field(*field));
-                let names: Vec<&str> = names.collect();
-                if !names.is_empty() {
-                    also = format!("  + {}", names.join(", "));
-                }
+        let (mut text, mut also) = (String::new(), String::new());
+        if let Some(((field, values), others)) = fix.fields.split_first() {
+            text = values.join(", ");
+            if Some(*field) != fix.reason.field() {
+                text = format!("{}: {text}", words.field(*field));
             }
-            let text = for_screen(&text).into_owned();
-            let parts = [
-                (&*format!("{key} "), theme.key()),
-                (&*text, theme.good()),
-                (&*also, theme.dim()),
-            ];
-            for mut line in wrap_styled(&parts, self.cells.saturating_sub(indent)) {
-                line.insert(0, Span::raw(" ".repeat(indent)));
-                self.line(line);
+            let names = others.iter().map(|(field, _)| words.field(*field));
+            let names: Vec<&str> = names.collect();
+            if !names.is_empty() {
+                also = format!("  + {}", names.join(", "));
             }
         }
+        let key = fix_key(number, &source.session.keymap);
+        let text = for_screen(&text).into_owned();
+        let parts = [
+            (&*format!("{} ", pad(&key, 1)), theme.key()),
+            (&*text, theme.good()),
+            (&*also, theme.dim()),
+        ];
+        let first = self.sheet.lines.len();
+        for mut line in wrap_styled(&parts, self.cells.saturating_sub(indent)) {
+            line.insert(0, Span::raw(" ".repeat(indent)));
+            self.line(line);
+        }
+        let lines = first..self.sheet.lines.len();
+        self.sheet.fixes.push((number, lines));
     }
 
     fn field(&mut self, source: &Source<'_>, draft: &Draft, field: Field) {

@@ -1,0 +1,48 @@
+//! Files of text that people write: settings, prompts, key maps, vocabularies.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Far more than any of them needs.
+const LARGEST: u64 = 16 << 20;
+
+/// Reads a text file. It may be a pipe or a device, which need not have an end: what is longer than
+/// such a file ever is, is an error.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    read_text_of(path, LARGEST)
+}
+
+/// The same for files of at most `largest` bytes.
+pub fn read_text_of(path: &Path, largest: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(largest + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > largest {
+        let what = match largest >> 20 {
+            0 => format!("it has more than {} kB", largest >> 10),
+            megabytes => format!("it has more than {megabytes} MB"),
+        };
+        return Err(io::Error::other(what));
+    }
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_an_error() {
+        let error = read_text(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(error.to_string(), "it has more than 16 MB");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        std::fs::write(&path, "가 = 1").unwrap();
+        assert_eq!(read_text(&path).unwrap(), "가 = 1");
+        assert!(read_text_of(&path, 7).is_ok());
+        let error = read_text_of(&path, 6).unwrap_err();
+        assert_eq!(error.to_string(), "it has more than 0 kB");
+    }
+}

@@ -1,0 +1,56 @@
+//! How far the run is, live: the model's work, or the review where none works.
+
+mod model;
+mod parts;
+mod review;
+
+use super::{ActionOutcome, Screen, View};
+use crate::record::GroupId;
+use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::picture::PictureRequest;
+use crate::tui::session::Session;
+use parts::{TILE, panes, shown};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+#[derive(Default)]
+pub struct ProgressScreen;
+
+impl Screen for ProgressScreen {
+    fn context(&self) -> KeyContext {
+        KeyContext::Progress
+    }
+
+    fn act(&mut self, action: Action, _: &mut Session) -> Option<ActionOutcome> {
+        (action == Action::Progress).then(|| ActionOutcome::show(KeyContext::Progress))
+    }
+
+    fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
+        let panes = panes(body);
+        match view.session.engine.has_model() {
+            true => model::draw(view, &panes, buf),
+            false => review::draw(view, &panes, buf),
+        }
+    }
+
+    fn hints(&self) -> &'static [Action] {
+        &[Action::Pause, Action::Workbench, Action::Quit]
+    }
+
+    fn wants_details(&self, session: &Session) -> Vec<GroupId> {
+        shown(session)
+    }
+
+    fn wants_counts(&self, session: &Session) -> bool {
+        !session.engine.has_model()
+    }
+
+    fn pictures(&self, session: &Session) -> Vec<PictureRequest> {
+        let request = |id: GroupId| {
+            let file = session.records.detail(id)?.item.file.clone()?;
+            let key = session.pictures.tile_key(id, TILE);
+            Some(PictureRequest { key, file })
+        };
+        shown(session).into_iter().filter_map(request).collect()
+    }
+}

@@ -1,0 +1,245 @@
+//! What the model is doing: what it writes, what it has finished, how far and how fast it is.
+
+use super::parts::{Panes, STEPS, bar, draw_icons, errors, fact, model_facts};
+use crate::text::{count, fit, for_screen, gibibytes, megabytes, pad, width as width_of, wrap};
+use crate::tui::screens::View;
+use crate::tui::session::Session;
+use crate::tui::widgets::{lines, pane, put};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Sparkline, Widget as _};
+
+/// Between two samples of the throughput.
+const SAMPLE_SECONDS: usize = 2;
+
+pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
+    let session = view.session;
+    let theme = &session.theme;
+    let words = session.words;
+    let inner = pane(theme, panes.run, true, words.progress_title(), true, buf);
+    let facts = facts(session, usize::from(inner.width));
+    let used = (facts.len() as u16).min(inner.height);
+    lines(&facts, 0, inner, buf);
+    let Some(writing) = panes.writing else {
+        let below = Rect {
+            y: inner.y + used,
+            height: inner.height - used,
+            ..inner
+        };
+        let drawn = throughput(session, below, 2, buf);
+        let rest = Rect {
+            y: below.y + drawn,
+            height: below.height - drawn,
+            ..below
+        };
+        return latest(session, rest, buf);
+    };
+    let inner = pane(theme, writing, true, words.being_written(), false, buf);
+    lines(&being_written(session, inner), 0, inner, buf);
+    if let Some(area) = panes.finished {
+        draw_icons(view, words.finished(), "", area, buf);
+    }
+    if let Some(area) = panes.errors {
+        let inner = pane(theme, area, true, words.last_errors(), false, buf);
+        lines(&errors(session, inner), 0, inner, buf);
+    }
+    if let Some(area) = panes.rate {
+        let inner = pane(theme, area, true, words.icons_a_minute(), false, buf);
+        throughput(session, inner, inner.height, buf);
+    }
+    if let Some(area) = panes.steps {
+        let inner = pane(theme, area, true, words.time_a_step(), false, buf);
+        lines(&steps(session, inner), 0, inner, buf);
+    }
+}
+
+fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
+    let words = session.words;
+    let p = &session.engine.progress;
+    let mut out = model_facts(session, width);
+    let mut fact = |name: &str, value: String| out.push(fact(session, name, &value, width));
+    let cells = width.saturating_sub(40).clamp(4, 30);
+    let mut stage = session.engine.stage(words).to_owned();
+    if let Some(done) = p.stage_done {
+        stage = format!("{} {}", pad(&stage, 12), bar(f64::from(done), cells));
+    }
+    fact(words.fact_stage(), stage);
+    let (done, total) = (p.already + p.done, p.total);
+    let icons = words.of_icons(count(done), count(total));
+    fact(
+        words.fact_icons(),
+        if p.reading {
+            words.so_far(icons)
+        } else if total > 0 {
+            let bar = bar(done as f64 / total as f64, cells);
+            format!("{} {bar}", pad(&icons, width_of(&icons).max(12)))
+        } else {
+            icons
+        },
+    );
+    fact(
+        words.fact_run(),
+        words.this_run(count(p.done), count(p.uncertain), count(p.failed)),
+    );
+    fact(
+        words.fact_queue(),
+        words.in_queue(count(p.queued), p.in_flight),
+    );
+    fact(
+        words.fact_speed(),
+        words.speed(
+            format!("{:.1}", p.icons_per_minute_now),
+            format!("{:.1}", p.icons_per_minute),
+            format!("{:.0}", p.tokens_per_second),
+        ),
+    );
+    if let Some(counts) = &p.remote {
+        fact(
+            words.fact_requests(),
+            words.requests(
+                count(counts.requests),
+                count(counts.retries),
+                megabytes(counts.bytes_sent),
+                megabytes(counts.bytes_received),
+            ),
+        );
+    }
+    fact(
+        words.fact_time_left(),
+        p.eta_seconds
+            .map_or("-".to_owned(), |seconds| words.rough_duration(seconds)),
+    );
+    fact(
+        words.fact_memory(),
+        match p.resident_bytes {
+            0 => "-".to_owned(),
+            bytes => gibibytes(bytes),
+        },
+    );
+    out
+}
+
+/// How long each step took of all that was spent, as bars.
+fn steps(session: &Session, inner: Rect) -> Vec<Line<'static>> {
+    let theme = &session.theme;
+    let words = session.words;
+    let seconds = session.engine.progress.stage_seconds;
+    let all: f64 = seconds.iter().sum();
+    let cells = usize::from(inner.width).saturating_sub(26).clamp(4, 40);
+    let line = |(name, seconds): (&str, f64)| {
+        let share = if all > 0.0 { seconds / all } else { 0.0 };
+        Line::from(vec![
+            Span::styled(pad(name, 8), theme.dim()),
+            Span::styled(bar(share, cells), theme.accent()),
+            Span::styled(
+                format!(" {}", words.step_seconds(format!("{seconds:.0}"))),
+                theme.dim(),
+            ),
+        ])
+    };
+    let names: [&str; STEPS] = [
+        words.step_prepare(),
+        words.step_see(),
+        words.step_read(),
+        words.step_write(),
+    ];
+    names.into_iter().zip(seconds).map(line).collect()
+}
+
+/// The sparkline with what it shows; gives the lines that it took.
+fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16 {
+    let rates = &session.engine.progress.throughput;
+    if area.height < 3 || rates.is_empty() {
+        return 0;
+    }
+    let samples = &rates[rates.len().saturating_sub(usize::from(area.width))..];
+    let highest = samples.iter().copied().fold(0.0, f64::max);
+    let words = session.words;
+    let time = words.rough_duration((samples.len() * SAMPLE_SECONDS) as f64);
+    let text = words.rate_of(time, format!("{highest:.0}"));
+    put(
+        buf,
+        area.x,
+        area.y + 1,
+        area.width,
+        &text,
+        session.theme.dim(),
+    );
+    let line = Rect {
+        y: area.y + 2,
+        height: (area.height - 2).min(most),
+        ..area
+    };
+    Sparkline::default()
+        .data(samples.iter().map(|rate| (rate.max(0.0) * 10.0) as u64))
+        .style(session.theme.accent())
+        .render(line, buf);
+    2 + line.height
+}
+
+/// The record in hand and the end of its text as it grows.
+fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let width = usize::from(area.width).max(4);
+    let Some((group, text)) = &session.engine.progress.in_hand else {
+        return vec![Line::styled(
+            session.words.nothing_in_hand(),
+            session.theme.dim(),
+        )];
+    };
+    let name = session.name_of(*group);
+    let mut out = vec![Line::styled(fit(&name, width), session.theme.title())];
+    let text = wrap(&for_screen(text), width);
+    let room = usize::from(area.height).saturating_sub(1).max(1);
+    let skip = text.len().saturating_sub(room);
+    out.extend(text.into_iter().skip(skip).map(Line::from));
+    out
+}
+
+/// The text being generated, and the last errors, under each other.
+fn latest(session: &Session, area: Rect, buf: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let room = Rect {
+        height: (area.height * 2 / 3).max(1),
+        ..area
+    };
+    let mut out = Vec::new();
+    if session.engine.progress.in_hand.is_some() {
+        out.extend(being_written(session, room));
+    }
+    if !session.notices.errors().is_empty() {
+        out.push(Line::default());
+        let title = session.words.last_errors();
+        out.push(Line::styled(title, session.theme.bad()));
+        out.extend(errors(session, area));
+    }
+    lines(&out, 0, area, buf);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{Progress, RemoteCounts};
+    use crate::tui::testing::Bench;
+
+    #[test]
+    fn what_goes_to_servers_is_live() {
+        let mut bench = Bench::evening(200, 40);
+        bench.progress(Progress {
+            remote: Some(RemoteCounts {
+                requests: 1234,
+                retries: 12,
+                bytes_sent: 15_600_000,
+                bytes_received: 2_340_000,
+                ..RemoteCounts::default()
+            }),
+            ..Progress::default()
+        });
+        let screen = bench.keys("F4").screen();
+        let words = "requests    1 234, 12 of them again, 15.6 MB sent, 2.3 MB received";
+        assert!(screen.contains(words), "{screen}");
+        bench.progress(Progress::default());
+        assert!(!bench.screen().contains("requests"));
+    }
+}

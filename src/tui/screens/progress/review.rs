@@ -1,0 +1,195 @@
+//! What the progress screen shows where no model works: what is left to review, what was decided,
+//! how and how fast.
+
+use super::parts::{Panes, bar, draw_icons, errors, fact, model_facts};
+use crate::record::GroupState;
+use crate::text::{count, fit, pad, width as width_of};
+use crate::tui::screens::View;
+use crate::tui::screens::queue_parts::next_keys;
+use crate::tui::session::Session;
+use crate::tui::theme::sign;
+use crate::tui::widgets::{lines, pane, put};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Sparkline, Widget as _};
+use std::time::Instant;
+
+/// Cells of the name of a reason or an effort.
+const NAME: usize = 20;
+/// Lines of the chart.
+const MOST_HIGH: u16 = 12;
+
+pub fn draw(view: &View<'_>, panes: &Panes, buf: &mut Buffer) {
+    let session = view.session;
+    let theme = &session.theme;
+    let words = session.words;
+    let inner = pane(theme, panes.run, true, words.progress_title(), true, buf);
+    let facts = facts(session, usize::from(inner.width));
+    lines(&facts, 0, inner, buf);
+    let Some(area) = panes.writing else {
+        let used = (facts.len() as u16 + 1).min(inner.height);
+        let below = Rect {
+            y: inner.y + used,
+            height: inner.height - used,
+            ..inner
+        };
+        return lines(&left(session, below), 0, below, buf);
+    };
+    let inner = pane(theme, area, true, words.states_and_reasons(), false, buf);
+    lines(&left(session, inner), 0, inner, buf);
+    if let Some(area) = panes.finished {
+        let (title, none) = (words.decided_last(), words.nothing_decided());
+        draw_icons(view, title, none, area, buf);
+    }
+    if let Some(area) = panes.errors {
+        let inner = pane(theme, area, true, words.last_errors(), false, buf);
+        lines(&errors(session, inner), 0, inner, buf);
+    }
+    if let Some(area) = panes.rate {
+        let inner = pane(theme, area, true, words.decisions_a_minute(), false, buf);
+        decisions(session, inner, buf);
+    }
+    if let Some(area) = panes.steps {
+        let inner = pane(theme, area, true, words.how_decided(), false, buf);
+        lines(&efforts(session, inner), 0, inner, buf);
+    }
+}
+
+fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
+    let words = session.words;
+    let groups = session.records.groups();
+    let tally = session.tally();
+    let decided = tally.decided();
+    let (done, all) = (groups.count(GroupState::Committed), groups.len() as u64);
+    let mut out = model_facts(session, width);
+    let mut fact = |name: &str, value: &str| out.push(fact(session, name, value, width));
+    let committed = words.of_icons(count(done), count(all));
+    let cells = width.saturating_sub(40).clamp(4, 30);
+    let share = match all {
+        0 => String::new(),
+        all => bar(done as f64 / all as f64, cells),
+    };
+    let committed = pad(&committed, width_of(&committed).max(12));
+    fact(words.fact_committed(), &format!("{committed} {share}"));
+    fact(words.fact_open(), &count(groups.open()));
+    fact(words.fact_decided(), &count(decided as u64));
+    let pace = session.pace.per_hour(decided);
+    let pace = pace.map_or("-".to_owned(), |pace| words.an_hour(format!("{pace:.0}")));
+    fact(words.fact_speed(), &pace);
+    let left = session.pace.seconds_left(decided, groups.open());
+    let left = left.map_or("-".to_owned(), |seconds| words.rough_duration(seconds));
+    fact(words.fact_time_left(), &left);
+    let next = next_keys(session).into_iter().map(|parts| {
+        let parts = parts.into_iter();
+        Line::from_iter(parts.map(|(text, style)| Span::styled(text, style)))
+    });
+    out.extend(next);
+    out
+}
+
+/// How many records are in each state, then how many have each reason.
+fn left(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let theme = &session.theme;
+    let words = session.words;
+    let groups = session.records.groups();
+    let all = groups.len() as u64;
+    let states = GroupState::ALL.iter();
+    let states = states.filter_map(|state| {
+        let records = groups.count(*state);
+        let name = format!("{} {}", sign(*state), words.state(*state));
+        (records > 0).then(|| row(session, &name, theme.state(*state), records, all, area))
+    });
+    let mut out: Vec<Line<'static>> = states.collect();
+    let counts = session.records.counts().reasons.iter();
+    let reasons = counts.map(|(reason, records)| {
+        let name = words.reason_code(*reason);
+        row(session, &name, theme.warn(), *records, all, area)
+    });
+    out.push(Line::default());
+    out.extend(reasons);
+    out
+}
+
+/// `color_mismatch      ███░░░░░ 12 % 89`
+fn row(
+    session: &Session,
+    name: &str,
+    style: Style,
+    records: u64,
+    all: u64,
+    area: Rect,
+) -> Line<'static> {
+    let theme = &session.theme;
+    let name_cells = NAME.min(usize::from(area.width) / 2);
+    let cells = usize::from(area.width).saturating_sub(name_cells + 16);
+    let cells = cells.clamp(4, 40);
+    let share = match all {
+        0 => 0.0,
+        all => records as f64 / all as f64,
+    };
+    Line::from(vec![
+        Span::styled(pad(&fit(name, name_cells - 1), name_cells), style),
+        Span::styled(pad(&bar(share, cells), cells + 6), theme.accent()),
+        Span::styled(format!(" {}", count(records)), theme.text()),
+    ])
+}
+
+/// How many decisions each minute of the session saw, as bars.
+fn decisions(session: &Session, area: Rect, buf: &mut Buffer) {
+    let all = session.pace.per_minute(Instant::now());
+    let (theme, words) = (&session.theme, session.words);
+    if all.is_empty() || area.height < 3 {
+        let text = words.nothing_decided();
+        put(buf, area.x, area.y, area.width, text, theme.dim());
+        return;
+    }
+    let minutes = &all[all.len().saturating_sub(usize::from(area.width))..];
+    let most = minutes.iter().copied().max().unwrap_or_default();
+    let time = words.rough_duration(minutes.len() as f64 * 60.0);
+    let text = words.decisions_of(time, count(most));
+    put(buf, area.x, area.y, area.width, &text, theme.dim());
+    // A short session has wide bars.
+    let wide = (usize::from(area.width) / minutes.len()).clamp(1, 4);
+    let bars = minutes.iter().flat_map(|n| std::iter::repeat_n(*n, wide));
+    let room = Rect {
+        y: area.y + 1,
+        height: (area.height - 1).min(MOST_HIGH),
+        ..area
+    };
+    Sparkline::default()
+        .data(bars)
+        .style(theme.accent())
+        .render(room, buf);
+}
+
+/// What the decided records took.
+fn efforts(session: &Session, area: Rect) -> Vec<Line<'static>> {
+    let theme = &session.theme;
+    let words = session.words;
+    let tally = session.tally();
+    let all = tally.decided() as u64;
+    let efforts = [
+        (words.effort_none(), tally.as_they_were),
+        (words.effort_fixed(), tally.fixed),
+        (words.effort_edited(), tally.edited),
+    ];
+    let line =
+        |(name, records): (&str, usize)| row(session, name, theme.dim(), records as u64, all, area);
+    efforts.into_iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::testing::Bench;
+
+    #[test]
+    fn without_a_model_it_shows_how_the_review_goes() {
+        let mut bench = Bench::evening_without_model(120, 40);
+        bench.keys("a a F4");
+        insta::assert_snapshot!("progress_review", bench.screen());
+        let mut small = Bench::evening_without_model(80, 24);
+        insta::assert_snapshot!("progress_review_80x24", small.keys("F4").screen());
+    }
+}

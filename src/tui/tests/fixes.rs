@@ -1,0 +1,77 @@
+//! The fixes that stand under the reasons of a record, each with a digit.
+
+use super::*;
+use crate::record::Reason;
+use crate::record::fixes::Fix;
+use crate::tui::testing::items::summarize;
+
+/// The third record has two reasons, each with fixes of its own.
+fn bench(width: u16, height: u16) -> Bench {
+    let mut bench = Bench::evening(width, height);
+    let detail = bench.world.get_mut(&GroupId(1)).unwrap();
+    let reasons = vec![Reason::ItemNameMissing, Reason::FewTags];
+    detail.summary.reasons.clone_from(&reasons);
+    let draft = detail.draft.as_mut().unwrap();
+    draft.reasons = reasons;
+    let label = ["붉은 보석이 박힌 둥근 모자".to_owned()];
+    draft.labels.set(Field::LabelKo, label);
+    draft.labels.set(Field::TagsKo, ["모자".to_owned()]);
+    summarize(detail);
+    let all = bench.world.values();
+    let all = all.map(|detail| detail.summary.clone()).collect();
+    bench.event(Event::Groups(all));
+    bench.keys("j j");
+    bench
+}
+
+fn last_fix(bench: &Bench) -> (usize, Fix) {
+    let fixes = &bench.session().detail().unwrap().fixes;
+    assert_ne!(fixes[0].reason, fixes.last().unwrap().reason);
+    (fixes.len(), fixes.last().unwrap().clone())
+}
+
+fn taken(bench: &Bench) -> Option<Reason> {
+    match bench.commands.last()? {
+        Command::Apply {
+            change: Change::Fix { reason, .. },
+            ..
+        } => Some(*reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn digits_run_over_the_fixes_of_all_reasons() {
+    let mut bench = bench(120, 50);
+    let lines = bench.pane("Record").unwrap();
+    let lines: Vec<String> = lines.into_values().collect();
+    insta::assert_snapshot!("fixes", lines[..16].join("\n"));
+    let (digit, fix) = last_fix(&bench);
+    // For all records with that reason.
+    bench.keys(&format!("g {digit}"));
+    let screen = bench.screen();
+    assert!(screen.contains("Fix all alike"), "{screen}");
+    assert!(screen.contains("few_tags"), "{screen}");
+    bench.keys(&format!("esc {digit}"));
+    assert_eq!(taken(&bench), Some(fix.reason));
+}
+
+#[test]
+fn a_fix_that_is_out_of_view_is_shown_before_it_is_taken() {
+    for (width, height) in [(80, 20), (40, 10)] {
+        let mut bench = bench(width, height);
+        let (digit, fix) = last_fix(&bench);
+        let digit = digit.to_string();
+        if width == 80 {
+            assert!(bench.screen().contains("fixes below, press to see"));
+        }
+        bench.keys(&digit);
+        assert_eq!(taken(&bench), None);
+        let screen = bench.screen();
+        assert!(screen.contains(&format!("this is fix {digit}")), "{screen}");
+        let value = fix.fields[0].1.last().unwrap();
+        assert!(screen.contains(value), "{value}: {screen}");
+        bench.keys(&digit);
+        assert_eq!(taken(&bench), Some(fix.reason), "{}", bench.screen());
+    }
+}

@@ -327,5 +327,4 @@ mod tests {
         assert!(furthest(&plain, &tensors.to_dtype(DType::F32).unwrap()) < 3e-2);
         assert!(norm_heads(x, &random((8, dim)), 1e-6).is_err());
     }
-
 }

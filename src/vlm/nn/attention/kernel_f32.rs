@@ -4,7 +4,7 @@
 #![allow(clippy::manual_memcpy, clippy::needless_range_loop)]
 
 use super::number::{GROUP, Number};
-use crate::vlm::nn::kv_layout::BLOCK;
+use crate::vlm::nn::kv::layout::BLOCK;
 use crate::vlm::nn::vectors::{self, each, mul_add, vectorized};
 
 /// Tokens whose scores are computed at once.

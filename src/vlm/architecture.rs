@@ -8,7 +8,7 @@ use super::checkpoint::files::CheckpointFiles;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::checkpoint::weights::Weights;
 use super::nn::batch::Batch;
-use super::nn::kv_layout::HeadShape;
+use super::nn::kv::layout::HeadShape;
 use super::nn::linear::{Linear, Placement};
 use super::nn::ops;
 use super::nn::rope::Position;

@@ -33,6 +33,6 @@ pub use generate::scheduler::{Generator, GeneratorOptions, StepStats};
 pub use load::{Checkpoint, load};
 pub use model::{ImageFeatures, Model, SequenceStep};
 pub use nn::Backend;
-pub use nn::kv_cache::Sequence;
-pub use nn::kv_layout::Prefix;
+pub use nn::kv::layout::Prefix;
+pub use nn::kv::sequence::Sequence;
 pub use nn::linear::Quantization;

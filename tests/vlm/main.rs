@@ -184,7 +184,7 @@ fn best(logits: &[f32]) -> u32 {
 }
 
 fn log_probability(logits: &[f32], token: u32) -> f32 {
-    logits[token as usize] - labeler_tui::vlm::nn::ops::log_sum_exp(logits)
+    logits[token as usize] - labeler_tui::vlm::nn::vectors::log_sum_exp(logits)
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {

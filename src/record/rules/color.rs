@@ -96,13 +96,15 @@ impl ColorHistogram {
         shares
     }
 
-    /// The words that a record may claim without being contradicted, in the vocabulary's order:
-    /// those that the pixels show, and those that no pixel can show.
+    /// The words that a model may claim, in the vocabulary's order: those that the pixels show, and
+    /// those that no pixel can show.
     pub fn allowed<'a>(&self, vocabulary: &'a Vocabulary) -> Vec<&'a Word> {
         let words: Vec<&Word> = vocabulary.entries(Field::Colors).iter().collect();
         let wrong = self.contradicted(&words, vocabulary);
-        let allowed = words.iter().copied().filter(|word| !wrong.contains(word));
-        allowed.collect()
+        let follows = |word: &Word| word.pixels.is_none_or(|rule| self.follows(rule));
+        let mut allowed = words.clone();
+        allowed.retain(|word| !wrong.contains(word) && (self.opaque == 0 || follows(word)));
+        allowed
     }
 
     /// The share of the pixels that each color word is the nearest one of, in the vocabulary's
@@ -128,6 +130,8 @@ impl ColorHistogram {
         let claimed = claimed.iter().copied();
         claimed
             .filter(|word| match word.pixels {
+                // Glass and jelly are drawn opaque: no pixel speaks against them.
+                Some(PixelRule::Translucent) => false,
                 Some(rule) => !self.follows(rule),
                 None => !word.anchors.is_empty() && !shown.contains(word),
             })
@@ -409,7 +413,7 @@ mod tests {
 
     #[test]
     fn many_colors_and_transparency_are_seen_in_the_pixels() {
-        let claimed = ["multicolor", "transparent"];
+        let claimed = ["multicolor"];
         let plain = histogram(&[([200, 30, 35], 0.7), ([245, 245, 245], 0.3)]);
         assert_eq!(contradicted(&plain, &claimed), claimed);
         let rainbow = histogram(&[
@@ -418,19 +422,23 @@ mod tests {
             ([63, 163, 77], 0.2),
             ([47, 111, 223], 0.2),
         ]);
-        assert_eq!(contradicted(&rainbow, &claimed), ["transparent"]);
+        assert_eq!(contradicted(&rainbow, &claimed), Vec::<String>::new());
         let shaded = histogram(&[
             ([184, 31, 40], 0.4),
             ([114, 47, 55], 0.4),
             ([245, 245, 245], 0.2),
         ]);
         assert_eq!(contradicted(&shaded, &claimed), claimed);
+        // No pixel speaks against transparency, but a model may claim it only where it is seen.
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let transparent = words(&vocabulary, &["transparent"])[0];
+        assert!(contradicted(&plain, &["transparent"]).is_empty());
+        assert!(!plain.allowed(&vocabulary).contains(&transparent));
         let glass = ColorHistogram {
             translucent: 0.4,
             ..plain
         };
-        assert_eq!(contradicted(&glass, &claimed), ["multicolor"]);
-        let vocabulary = Vocabulary::builtin().unwrap();
+        assert!(glass.allowed(&vocabulary).contains(&transparent));
         let many = words(&vocabulary, &["multicolor"]);
         assert!(!rainbow.misses_main_color(&many, &vocabulary));
     }

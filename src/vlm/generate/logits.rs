@@ -3,7 +3,8 @@
 
 use super::sampling::{Choice, Mask, Sampler, tokens_of};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::vlm::nn::ops::{log_sum_exp, with_slice};
+use crate::vlm::nn::ops::with_slice;
+use crate::vlm::nn::vectors::log_sum_exp;
 use candle_core::{D, Device, Tensor};
 use std::sync::Arc;
 

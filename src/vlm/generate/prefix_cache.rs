@@ -3,8 +3,8 @@
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::vlm::model::{Model, SequenceStep};
-use crate::vlm::nn::kv_cache::Sequence;
-use crate::vlm::nn::kv_layout::Prefix;
+use crate::vlm::nn::kv::layout::Prefix;
+use crate::vlm::nn::kv::sequence::Sequence;
 use std::sync::Arc;
 
 enum State {

@@ -5,8 +5,8 @@ use super::request::{GenerateRequest, model_error};
 use crate::error::Result;
 use crate::vlm::architecture::ImagePatches;
 use crate::vlm::model::Model;
-use crate::vlm::nn::kv_cache::Sequence;
-use crate::vlm::nn::pool::Pool;
+use crate::vlm::nn::kv::pool::Pool;
+use crate::vlm::nn::kv::sequence::Sequence;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

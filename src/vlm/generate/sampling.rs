@@ -1,7 +1,7 @@
 //! From logits to a token: greedy or random, within a constraint.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::vlm::nn::ops::log_sum_exp;
+use crate::vlm::nn::vectors::log_sum_exp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::record::{Timings, TokenCounts};
 use crate::vlm::architecture::ImagePatches;
 use crate::vlm::model::{ImageFeatures, Model};
-use crate::vlm::nn::kv_cache::Sequence;
+use crate::vlm::nn::kv::sequence::Sequence;
 use std::time::Instant;
 
 /// A request in flight.

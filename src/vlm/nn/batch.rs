@@ -1,8 +1,8 @@
 //! The rows of a step: whose they are, and how they lie in padded tensors.
 
 use super::Backend;
-use super::kv_cache::Span;
-use super::kv_layout::CacheSpec;
+use super::kv::layout::CacheSpec;
+use super::kv::sequence::Span;
 use super::padding::Padding;
 use candle_core::Result;
 

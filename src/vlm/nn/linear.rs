@@ -5,6 +5,7 @@ use super::Backend;
 use super::int8::{Bits, Int8Matrix};
 use super::launches::launch;
 use super::ops::{add_in_place, is_plain, repeated_shapes};
+use super::product::product;
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
@@ -235,6 +236,7 @@ impl Linear {
                 let y = launch!(wide.apply_op1_no_bwd(matrix.as_ref())?);
                 launch!(y.to_dtype(self.activations)?)
             }
+            Matrix::Dense(matrix) if is_plain(x) && is_plain(matrix) => product(x, matrix)?,
             Matrix::Dense(matrix) if matrix.dtype() == x.dtype() => {
                 launch!(x.matmul(&matrix.t()?)?)
             }
@@ -368,7 +370,7 @@ fn widened_matmul(x: &Tensor, matrix: &Tensor) -> Result<Tensor> {
     let mut parts = Vec::with_capacity(rows.div_ceil(WIDEN_ROWS));
     for start in (0..rows).step_by(WIDEN_ROWS) {
         let block = matrix.narrow(0, start, WIDEN_ROWS.min(rows - start))?;
-        parts.push(x.matmul(&block.to_dtype(x.dtype())?.t()?)?);
+        parts.push(product(x, &block.to_dtype(x.dtype())?)?);
     }
     Tensor::cat(&parts, 1)
 }

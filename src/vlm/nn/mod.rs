@@ -5,15 +5,15 @@ pub mod attention;
 pub mod batch;
 pub mod gated;
 pub mod int8;
-pub mod kv_cache;
-pub mod kv_layout;
+pub mod kv;
 mod launches;
 pub mod linear;
 pub mod ops;
 mod padding;
-pub mod pool;
+mod product;
 pub mod rope;
 pub(crate) mod stored;
+pub mod vectors;
 
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

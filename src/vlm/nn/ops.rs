@@ -8,267 +8,11 @@
 )]
 
 use super::launches::launch;
+use super::vectors::{each, vectorized};
+use super::vectors::{gelu_tanh_row, layer_norm_row, quick_gelu_row, rms_norm_row, swiglu_row};
 use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
-
-/// Compiles a function over slices for the vector units of x86 and selects one at run time. In the
-/// body, `FMA` is true where a fused multiply-add is one instruction.
-///
-/// A body calls nothing but what is always inlined, and has plain loops over numbers: what is
-/// compiled by itself, as adapters of iterators and copies of slices may be, has no vector units,
-/// and being called for every few numbers takes up to ten times as long.
-macro_rules! vectorized {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $body:block) => {
-        $(#[$meta])*
-        #[allow(clippy::too_many_arguments, unsafe_code)]
-        $vis fn $name($($arg: $type),*) {
-            #[inline(always)]
-            #[allow(clippy::too_many_arguments, unused_variables)]
-            fn body<const FMA: bool>($($arg: $type),*) $body
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
-                #[allow(clippy::too_many_arguments)]
-                fn avx512($($arg: $type),*) { body::<true>($($arg),*) }
-                #[target_feature(enable = "avx2,fma")]
-                #[allow(clippy::too_many_arguments)]
-                fn avx2($($arg: $type),*) { body::<true>($($arg),*) }
-                if is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                {
-                    // SAFETY: the processor has what the function is compiled for.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    // SAFETY: as above.
-                    return unsafe { avx2($($arg),*) };
-                }
-            }
-            body::<{ cfg!(target_arch = "aarch64") }>($($arg),*)
-        }
-    };
-}
-pub(crate) use vectorized;
-
-/// `a * b + c`, fused only where that is one instruction.
-#[inline(always)]
-pub(crate) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
-/// `e^x` to about one unit in the last place, written so that loops over it vectorize. It is
-/// 0 below -87 and stays at `e^88` above 88.
-#[inline(always)]
-pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
-    // Adding this moves the integer part into the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    let clamped = x.clamp(-87.0, 88.0);
-    let shifted = mul_add::<FMA>(clamped, std::f32::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = mul_add::<FMA>(n, -LN2_HIGH, clamped);
-    let r = mul_add::<FMA>(n, -LN2_LOW, r);
-    // Taylor's series is enough: |r| <= ln(2)/2.
-    let mut p = 1.0 / 5040.0;
-    p = mul_add::<FMA>(p, r, 1.0 / 720.0);
-    p = mul_add::<FMA>(p, r, 1.0 / 120.0);
-    p = mul_add::<FMA>(p, r, 1.0 / 24.0);
-    p = mul_add::<FMA>(p, r, 1.0 / 6.0);
-    p = mul_add::<FMA>(p, r, 0.5);
-    p = mul_add::<FMA>(p, r, 1.0);
-    p = mul_add::<FMA>(p, r, 1.0);
-    let exponent = shifted
-        .to_bits()
-        .wrapping_sub(ROUND.to_bits())
-        .wrapping_add(127)
-        << 23;
-    let y = p * f32::from_bits(exponent);
-    if x < -87.0 { 0.0 } else { y }
-}
-
-/// `x * sigmoid(x)`.
-#[inline(always)]
-pub(crate) fn silu<const FMA: bool>(x: f32) -> f32 {
-    x / (1.0 + exp::<FMA>(-x))
-}
-
-/// Lanes of independent partial results, so that sums over a slice vectorize.
-pub(crate) const LANES: usize = 16;
-
-#[inline(always)]
-fn sum(xs: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let mut at = 0;
-    while at + LANES <= xs.len() {
-        let chunk = &xs[at..][..LANES];
-        for i in 0..LANES {
-            lanes[i] += chunk[i];
-        }
-        at += LANES;
-    }
-    let mut sum = 0f32;
-    for i in 0..LANES {
-        sum += lanes[i];
-    }
-    while at < xs.len() {
-        sum += xs[at];
-        at += 1;
-    }
-    sum
-}
-
-/// The sum of the squares of the distances from `mean`.
-#[inline(always)]
-fn sum_of_squares(xs: &[f32], mean: f32) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let mut at = 0;
-    while at + LANES <= xs.len() {
-        let chunk = &xs[at..][..LANES];
-        for i in 0..LANES {
-            lanes[i] += (chunk[i] - mean) * (chunk[i] - mean);
-        }
-        at += LANES;
-    }
-    let mut sum = 0f32;
-    for i in 0..LANES {
-        sum += lanes[i];
-    }
-    while at < xs.len() {
-        sum += (xs[at] - mean) * (xs[at] - mean);
-        at += 1;
-    }
-    sum
-}
-
-#[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
-    if b > a { b } else { a }
-}
-
-#[inline(always)]
-fn max(xs: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut at = 0;
-    while at + LANES <= xs.len() {
-        let chunk = &xs[at..][..LANES];
-        for i in 0..LANES {
-            lanes[i] = larger(lanes[i], chunk[i]);
-        }
-        at += LANES;
-    }
-    let mut max = f32::NEG_INFINITY;
-    for i in 0..LANES {
-        max = larger(max, lanes[i]);
-    }
-    while at < xs.len() {
-        max = larger(max, xs[at]);
-        at += 1;
-    }
-    max
-}
-
-vectorized! {
-    fn rms_norm_row(x: &[f32], weight: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
-        let n = x.len();
-        let (weight, out) = (&weight[..n], &mut out[..n]);
-        let mean = sum_of_squares(x, 0.0) / n as f32;
-        let scale = 1.0 / (mean + eps).sqrt();
-        for i in 0..n {
-            out[i].write(weight[i] * (x[i] * scale));
-        }
-    }
-}
-
-vectorized! {
-    fn layer_norm_row(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
-        let n = x.len();
-        let (weight, bias, out) = (&weight[..n], &bias[..n], &mut out[..n]);
-        let mean = sum(x) / n as f32;
-        let variance = sum_of_squares(x, mean) / n as f32;
-        let scale = 1.0 / (variance + eps).sqrt();
-        for i in 0..n {
-            out[i].write((x[i] - mean) * scale * weight[i] + bias[i]);
-        }
-    }
-}
-
-vectorized! {
-    fn swiglu_row(gate: &[f32], up: &[f32], out: &mut [MaybeUninit<f32>]) {
-        let n = gate.len();
-        let (up, out) = (&up[..n], &mut out[..n]);
-        for i in 0..n {
-            out[i].write(silu::<FMA>(gate[i]) * up[i]);
-        }
-    }
-}
-
-vectorized! {
-    fn quick_gelu_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
-        let out = &mut out[..x.len()];
-        for i in 0..x.len() {
-            out[i].write(x[i] / (1.0 + exp::<FMA>(-1.702 * x[i])));
-        }
-    }
-}
-
-vectorized! {
-    fn gelu_tanh_row(x: &[f32], out: &mut [MaybeUninit<f32>]) {
-        // The tanh form written with e^x: x * sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
-        const LINEAR: f32 = -1.595_769;
-        const CUBIC: f32 = -0.071_354_82;
-        let out = &mut out[..x.len()];
-        for i in 0..x.len() {
-            let u = x[i] * mul_add::<FMA>(x[i] * x[i], CUBIC, LINEAR);
-            out[i].write(x[i] / (1.0 + exp::<FMA>(u)));
-        }
-    }
-}
-
-vectorized! {
-    /// Turns scores into weights that add up to one.
-    pub(crate) fn softmax_row(row: &mut [f32]) {
-        let top = max(row);
-        for i in 0..row.len() {
-            row[i] = exp::<FMA>(row[i] - top);
-        }
-        let scale = 1.0 / sum(row);
-        for i in 0..row.len() {
-            row[i] *= scale;
-        }
-    }
-}
-
-vectorized! {
-    fn log_sum_exp_into(row: &[f32], out: &mut f32) {
-        let top = max(row);
-        let mut lanes = [0f32; LANES];
-        let mut at = 0;
-        while at + LANES <= row.len() {
-            let chunk = &row[at..][..LANES];
-            for i in 0..LANES {
-                lanes[i] += exp::<FMA>(chunk[i] - top);
-            }
-            at += LANES;
-        }
-        let mut total = sum(&lanes);
-        while at < row.len() {
-            total += exp::<FMA>(row[at] - top);
-            at += 1;
-        }
-        *out = top + total.ln();
-    }
-}
-
-/// `ln(sum(e^x))`. A logit minus this is a natural log-probability.
-pub fn log_sum_exp(logits: &[f32]) -> f32 {
-    let mut out = 0.0;
-    log_sum_exp_into(logits, &mut out);
-    out
-}
 
 /// Whether a tensor can be read as a slice of f32.
 pub(crate) fn is_plain(x: &Tensor) -> bool {
@@ -423,7 +167,7 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
 vectorized! {
     fn add_to_row(x: &mut [f32], other: &[f32]) {
         let other = &other[..x.len()];
-        for i in 0..x.len() {
+        for i in each(0..x.len()) {
             x[i] += other[i];
         }
     }
@@ -538,24 +282,6 @@ mod tests {
     }
 
     #[test]
-    fn exp_is_close_to_the_standard_library() {
-        for i in -8800..8800 {
-            let x = i as f32 / 100.0;
-            let (got, want) = (exp::<false>(x), x.exp());
-            if x < -87.0 {
-                assert!(got < 1e-37);
-            } else {
-                assert!(
-                    (got - want).abs() <= 4e-7 * want,
-                    "e^{x} = {want}, not {got}"
-                );
-            }
-        }
-        assert_eq!(exp::<false>(f32::NEG_INFINITY), 0.0);
-        assert_eq!(exp::<false>(0.0), 1.0);
-    }
-
-    #[test]
     fn fused_steps_equal_candles_own() {
         let x = random((37, 90));
         let (w, b) = (random((1, 90)), random((1, 90)));
@@ -600,13 +326,5 @@ mod tests {
         let tensors = norm_heads(half(&x), &half(&weights), 1e-6).unwrap();
         assert!(furthest(&plain, &tensors.to_dtype(DType::F32).unwrap()) < 3e-2);
         assert!(norm_heads(x, &random((8, dim)), 1e-6).is_err());
-    }
-
-    #[test]
-    fn log_probabilities_add_up_to_one() {
-        let logits: Vec<f32> = (0..1000).map(|i| (i % 37) as f32 - 20.0).collect();
-        let norm = log_sum_exp(&logits);
-        let total: f32 = logits.iter().map(|x| (x - norm).exp()).sum();
-        assert!((total - 1.0).abs() < 1e-4);
     }
 }

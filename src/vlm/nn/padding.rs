@@ -3,9 +3,9 @@
 //! A tile is the rows of one sequence in a step, padded to the longest. What is picked from where
 //! is the same in every layer, so its indices and masks are made once for a step.
 
-use super::kv_cache::{Own, Span};
-use super::kv_layout::{COLUMNS, CacheSpec, HeadShape, Prefix};
-use super::pool::{Pool, SharedKeys, score_dtype};
+use super::kv::layout::{COLUMNS, CacheSpec, HeadShape, Prefix};
+use super::kv::pool::{Pool, SharedKeys, score_dtype};
+use super::kv::sequence::{Own, Span};
 use candle_core::{DType, Result, Tensor};
 use std::ops::Range;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::batch::Batch;
-use crate::vlm::nn::kv_layout::HeadShape;
+use crate::vlm::nn::kv::layout::HeadShape;
 use crate::vlm::nn::linear::{Linear, Placement};
 use crate::vlm::nn::rope::Position;
 use candle_core::Tensor;

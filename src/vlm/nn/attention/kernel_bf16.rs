@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "vector instructions")]
 
 use super::number::{GROUP, Number};
-use crate::vlm::nn::kv_layout::BLOCK;
+use crate::vlm::nn::kv::layout::BLOCK;
 use crate::vlm::nn::stored::{Stored, multiplies_bf16};
 use half::bf16;
 

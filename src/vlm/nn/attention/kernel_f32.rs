@@ -4,8 +4,8 @@
 #![allow(clippy::manual_memcpy, clippy::needless_range_loop)]
 
 use super::number::{GROUP, Number};
-use crate::vlm::nn::kv_layout::BLOCK;
-use crate::vlm::nn::ops::{self, mul_add, vectorized};
+use crate::vlm::nn::kv::layout::BLOCK;
+use crate::vlm::nn::vectors::{self, each, mul_add, vectorized};
 
 /// Tokens whose scores are computed at once.
 const CHUNK: usize = 2 * BLOCK;
@@ -99,19 +99,19 @@ fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
     stride: usize,
 ) {
     let mut sums = [[[0f32; BLOCK]; W]; R];
-    for i in 0..queries.len() / R {
+    for i in each(0..queries.len() / R) {
         let queries = &queries[i * R..][..R];
-        for h in 0..R {
-            for w in 0..W {
+        for h in each(0..R) {
+            for w in each(0..W) {
                 let keys = &blocks[w][i * BLOCK..][..BLOCK];
-                for l in 0..BLOCK {
+                for l in each(0..BLOCK) {
                     sums[h][w][l] = mul_add::<FMA>(queries[h], keys[l], sums[h][w][l]);
                 }
             }
         }
     }
-    for h in 0..R {
-        for w in 0..W {
+    for h in each(0..R) {
+        for w in each(0..W) {
             let used = if n - w * BLOCK < BLOCK {
                 n - w * BLOCK
             } else {
@@ -120,12 +120,12 @@ fn score_blocks<const R: usize, const W: usize, const FMA: bool>(
             let out = &mut out[h * stride + w * BLOCK..][..used];
             let scores = sums[h][w];
             if used == BLOCK {
-                for l in 0..BLOCK {
+                for l in each(0..BLOCK) {
                     out[l] = scores[l];
                 }
                 continue;
             }
-            for l in 0..used {
+            for l in each(0..used) {
                 out[l] = scores[l];
             }
         }
@@ -149,39 +149,39 @@ fn accumulate_values_group<const R: usize, const FMA: bool>(
     out: &mut [f32],
 ) {
     // Two registers wide, so that a weight is loaded once for both.
-    const WIDE: usize = 2 * ops::LANES;
+    const WIDE: usize = 2 * vectors::LANES;
     let dim = out.len() / R;
     let mut column = 0;
     while column + WIDE <= dim {
         let mut sums = [[0f32; WIDE]; R];
-        for h in 0..R {
+        for h in each(0..R) {
             let out = &out[h * dim + column..][..WIDE];
-            for l in 0..WIDE {
+            for l in each(0..WIDE) {
                 sums[h][l] = out[l];
             }
         }
-        for token in 0..n {
+        for token in each(0..n) {
             let at = token / BLOCK * step + token % BLOCK * dim + column;
             let value = &values[at..][..WIDE];
-            for h in 0..R {
+            for h in each(0..R) {
                 let weight = weights[h * stride + token];
-                for l in 0..WIDE {
+                for l in each(0..WIDE) {
                     sums[h][l] = mul_add::<FMA>(weight, value[l], sums[h][l]);
                 }
             }
         }
-        for h in 0..R {
+        for h in each(0..R) {
             let out = &mut out[h * dim + column..][..WIDE];
-            for l in 0..WIDE {
+            for l in each(0..WIDE) {
                 out[l] = sums[h][l];
             }
         }
         column += WIDE;
     }
     while column < dim {
-        for h in 0..R {
+        for h in each(0..R) {
             let mut sum = 0f32;
-            for token in 0..n {
+            for token in each(0..n) {
                 let at = token / BLOCK * step + token % BLOCK * dim + column;
                 sum += weights[h * stride + token] * values[at];
             }

@@ -93,10 +93,10 @@ pub fn attend_within(qkv: &Tensor, angles: &Angles, ranges: &Ranges) -> Result<T
 mod tests {
     use super::*;
     use crate::vlm::checkpoint::weight_cache::WeightCache;
-    use crate::vlm::nn::kv_cache::{Sequence, Span};
-    use crate::vlm::nn::kv_layout::{CacheSpec, HeadShape, Prefix};
+    use crate::vlm::nn::kv::layout::{CacheSpec, HeadShape, Prefix};
+    use crate::vlm::nn::kv::pool::Pool;
+    use crate::vlm::nn::kv::sequence::{Sequence, Span};
     use crate::vlm::nn::launches;
-    use crate::vlm::nn::pool::Pool;
     use crate::vlm::nn::rope::frequencies;
     use candle_core::Device;
     use std::sync::Arc;

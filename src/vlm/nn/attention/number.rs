@@ -1,6 +1,6 @@
 //! What attention over slices needs of a type of numbers.
 
-use crate::vlm::nn::kv_layout::Cached;
+use crate::vlm::nn::kv::layout::Cached;
 
 /// Queries that are combined with the same keys or values in one pass: what the registers hold.
 pub(crate) const GROUP: usize = 8;

@@ -4,10 +4,10 @@
 //! values is fetched once and used by the queries of all of them while it is in the cache.
 
 use super::number::{GROUP, Number};
-use crate::vlm::nn::kv_cache::{Own, Sequence, Span};
-use crate::vlm::nn::kv_layout::{BLOCK, HeadShape, PlainLayer, PrefixLayers};
-use crate::vlm::nn::ops::softmax_row;
+use crate::vlm::nn::kv::layout::{BLOCK, HeadShape, PlainLayer, PrefixLayers};
+use crate::vlm::nn::kv::sequence::{Own, Sequence, Span};
 use crate::vlm::nn::rope::Angles;
+use crate::vlm::nn::vectors::softmax_row;
 use candle_core::Result;
 use rayon::prelude::*;
 use std::ops::Range;

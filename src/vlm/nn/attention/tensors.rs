@@ -2,11 +2,11 @@
 //! layer takes the same number of launches: rows are padded to tiles, a shared prefix is scored by
 //! one product for all of them, and so are the own keys of each.
 
-use crate::vlm::nn::kv_layout::{CacheSpec, HeadShape};
+use crate::vlm::nn::kv::layout::{CacheSpec, HeadShape};
+use crate::vlm::nn::kv::pool::score_dtype;
 use crate::vlm::nn::launches::launch;
 use crate::vlm::nn::ops::repeated_shapes;
 use crate::vlm::nn::padding::{Padding, RangePadding};
-use crate::vlm::nn::pool::score_dtype;
 use crate::vlm::nn::rope::Angles;
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;

@@ -8,7 +8,7 @@
 )]
 
 use super::pages::{Pages, Plain};
-use crate::vlm::nn::ops::vectorized;
+use crate::vlm::nn::vectors::vectorized;
 use candle_core::Result;
 use half::f16;
 use rayon::prelude::*;

@@ -9,7 +9,7 @@
 
 use super::layout::{LANES, PANEL, Panel, ROUND, STEP};
 use super::pages::Plain;
-use crate::vlm::nn::ops::vectorized;
+use crate::vlm::nn::vectors::vectorized;
 use half::f16;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;

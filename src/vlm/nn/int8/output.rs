@@ -7,7 +7,7 @@
 )]
 
 use super::layout::PANEL;
-use crate::vlm::nn::ops::silu;
+use crate::vlm::nn::vectors::silu;
 
 /// Half of a panel's rows.
 const HALF: usize = PANEL / 2;

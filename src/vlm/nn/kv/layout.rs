@@ -1,8 +1,8 @@
 //! How keys and values lie in memory: the sizes of a cache, one layer of it on the CPU, and a prefix
 //! that many sequences share.
 
-use super::Backend;
-use super::stored::Stored;
+use crate::vlm::nn::Backend;
+use crate::vlm::nn::stored::Stored;
 use candle_core::{DType, Device, Tensor};
 use half::bf16;
 

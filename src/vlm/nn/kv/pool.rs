@@ -2,7 +2,7 @@
 //! sequence has a slot, and all slots are as long as the longest. So one product scores the
 //! queries of all of them.
 
-use super::kv_layout::{COLUMNS, CacheSpec, Prefix, PrefixLayers};
+use super::layout::{COLUMNS, CacheSpec, Prefix, PrefixLayers};
 use candle_core::{DType, Result, Tensor};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

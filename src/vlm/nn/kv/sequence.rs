@@ -1,9 +1,9 @@
-//! The cache of keys and values: each sequence's own, after those of a prefix that it shares.
+//! Keys and values by sequence: its own, after those of a prefix that it shares.
 
-use super::Backend;
-use super::kv_layout::{CacheSpec, Layers, Prefix, PrefixLayers};
+use super::layout::{CacheSpec, Layers, Prefix, PrefixLayers};
 use super::pool::{Lease, Pool};
-use super::rope::Position;
+use crate::vlm::nn::Backend;
+use crate::vlm::nn::rope::Position;
 use candle_core::Result;
 use std::ops::Range;
 use std::sync::Arc;

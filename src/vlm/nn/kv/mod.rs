@@ -1,0 +1,5 @@
+//! The cache of keys and values.
+
+pub mod layout;
+pub mod pool;
+pub mod sequence;

@@ -53,7 +53,7 @@ fn a_killed_export_goes_on_to_the_same_files_and_leaves_the_outdir_alone() {
                 outdir,
                 "the outdir was changed"
             );
-            if cut.status.is_some() {
+            if cut.ended {
                 std::fs::remove_dir_all(desk.path().join(&cut_name)).unwrap();
             }
         }

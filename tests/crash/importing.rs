@@ -77,7 +77,7 @@ fn no_line_is_lost_or_doubled_by_a_killed_import() {
         // A few in a row on the same outdir.
         for _ in 0..4.min(left) {
             let cut = cut(&mut run(&desk), time, &mut random);
-            if cut.status.is_some() {
+            if cut.ended {
                 break;
             }
             left -= 1;

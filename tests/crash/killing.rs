@@ -6,25 +6,27 @@ use rand::rngs::StdRng;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What became of a run.
 pub struct Cut {
-    /// It had ended before it could be killed, with this status.
-    pub status: Option<i32>,
+    /// It had ended before it could be killed.
+    pub ended: bool,
     /// The whole lines that it has written.
     pub told: Vec<String>,
 }
 
-/// Runs the program for a random part of the time that a whole run takes, and kills it.
+/// Runs the program for a random part of the time that a whole run takes, and kills it. Where it has
+/// ended by itself, it has ended well.
 pub fn cut(command: &mut Command, whole: Duration, random: &mut StdRng) -> Cut {
     let wait = whole.mul_f64(random.random_range(0.0..1.1));
+    let mut said = tempfile::tempfile().unwrap();
     let mut child = command
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(said.try_clone().unwrap())
         .spawn()
         .unwrap();
     let out = child.stdout.take().unwrap();
@@ -45,8 +47,14 @@ pub fn cut(command: &mut Command, whole: Duration, random: &mut StdRng) -> Cut {
     let ended = child.try_wait().unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
+    if let Some(status) = ended {
+        let mut errors = String::new();
+        said.rewind().unwrap();
+        said.read_to_string(&mut errors).unwrap();
+        assert!(status.success(), "{status}: {errors}");
+    }
     Cut {
-        status: ended.map(|status| status.code().unwrap()),
+        ended: ended.is_some(),
         told: reader.join().unwrap(),
     }
 }

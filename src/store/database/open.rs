@@ -4,9 +4,9 @@
 //! SQLite keeps the newest changes in `journal.sqlite-wal` until they are copied into
 //! `journal.sqlite`. After a crash both files belong together. Somebody who then copies a backup
 //! over `journal.sqlite` alone leaves a log that SQLite lays over the backup without a word. So
-//! each run names itself: it writes a random generation, has everything copied into the main file,
-//! and then writes into the empty log which generation the log goes on from. A log whose base is
-//! not the generation in the main file belongs to another state.
+//! each run names itself: it has everything copied into the main file, writes a random generation,
+//! has that copied too, and then writes into the empty log which generation the log goes on from. A
+//! log whose base is not the generation in the main file belongs to another state.
 
 use super::rescue::new_file;
 use super::schema::{APPLICATION_ID, VERSION, migrate};
@@ -333,17 +333,37 @@ fn check_log(db: &Connection, main: Option<&str>, shown: &Path) -> Result<()> {
 }
 
 /// Names this run, so that its log can be told from others; see the module.
+///
+/// It may be killed at any step, again and again: the generation in the main file is always the
+/// log's base or the one that the log brings.
 pub fn begin_generation(db: &Connection) -> Result<()> {
+    if !copy_log(db)? {
+        return Ok(());
+    }
     let generation = new_generation();
-    meta::set(db, GENERATION, &generation)?;
-    let busy: bool = db
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+    let transaction = db
+        .unchecked_transaction()
         .map_err(doing("preparing the journal"))?;
-    // Somebody reads it: the log goes on from where it did.
-    if !busy {
+    if let Some(before) = meta::get(db, GENERATION)? {
+        meta::set(db, LOG_BASE, &before)?;
+    }
+    meta::set(db, GENERATION, &generation)?;
+    transaction
+        .commit()
+        .map_err(doing("preparing the journal"))?;
+    if copy_log(db)? {
         meta::set(db, LOG_BASE, &generation)?;
     }
     Ok(())
+}
+
+/// Copies all of the log into the main file and empties it; not while somebody reads it, who keeps
+/// it going on from where it did.
+fn copy_log(db: &Connection) -> Result<bool> {
+    let busy: bool = db
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(doing("preparing the journal"))?;
+    Ok(!busy)
 }
 
 fn new_generation() -> String {

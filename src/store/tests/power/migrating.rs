@@ -18,15 +18,6 @@ fn earlier(version: usize, mode: &str) -> tempfile::TempDir {
     dir
 }
 
-fn copy_of(outdir: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(outdir).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-    }
-    copy
-}
-
 /// What a journal of an earlier layout comes to.
 struct Migration {
     outdir: tempfile::TempDir,

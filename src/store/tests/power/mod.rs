@@ -2,6 +2,7 @@
 //! there afterwards, once and whole. `STATES=1000` tries more than a few moments.
 
 mod disk;
+mod killed;
 mod migrating;
 
 use super::*;
@@ -268,6 +269,16 @@ fn a_write_or_sync_that_fails_costs_at_most_its_step() {
             check(life.folder.path(), done, &contents, &moment);
         }
     }
+}
+
+/// What is left where a program is killed now.
+fn copy_of(outdir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(outdir).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
 }
 
 /// What the disk holds after the power was lost at this moment.

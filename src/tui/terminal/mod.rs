@@ -169,6 +169,15 @@ fn run_loop<A: Application>(
             match event {
                 LoopEvent::Message(message) => {
                     urgent |= !matches!(*message, Message::Engine(_));
+                    let is_typed = matches!(
+                        *message,
+                        Message::Key(..) | Message::Mouse(..) | Message::Paste(_)
+                    );
+                    // On a busy machine the signal of a new size comes behind what is typed at it.
+                    if is_typed && let Some(size) = new_size(&app) {
+                        terminal.foreign = true;
+                        effects.extend(app.update(Message::Resize(size)));
+                    }
                     match &*message {
                         Message::Engine(Event::Stopped(_)) => end.stopped = true,
                         Message::Engine(Event::Broken(broken)) => {
@@ -190,9 +199,7 @@ fn run_loop<A: Application>(
                     effects.extend(app.update(Message::Progress(Box::new(handle.progress()))));
                     // A resize without a signal: crossterm reports none while it is in the middle
                     // of an escape sequence. A terminal that is gone is found by drawing.
-                    if let Ok(size) = terminal_size()
-                        && size != app.size()
-                    {
+                    if let Some(size) = new_size(&app) {
                         urgent = true;
                         effects.extend(app.update(Message::Resize(size)));
                     }
@@ -216,6 +223,12 @@ fn run_loop<A: Application>(
             next = channels.try_next();
         }
     }
+}
+
+/// The terminal's size, where the application does not know it yet.
+fn new_size(app: &impl Application) -> Option<Size> {
+    let size = terminal_size().ok()?;
+    (size != app.size()).then_some(size)
 }
 
 /// The engine's channel is closed although the engine has not reported its end.

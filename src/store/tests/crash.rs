@@ -3,16 +3,6 @@
 use super::*;
 use crate::outdir::LABELS;
 
-/// What a killed process leaves: its files as they are, write-ahead log included, no goodbye.
-fn as_if_killed(outdir: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(outdir).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-    }
-    copy
-}
-
 #[test]
 fn what_was_finished_is_there_after_a_kill() {
     let dir = tempfile::tempdir().unwrap();

@@ -8,8 +8,9 @@
 )]
 
 use super::launches::launch;
-use super::vectors::{each, vectorized};
-use super::vectors::{gelu_tanh_row, layer_norm_row, quick_gelu_row, rms_norm_row, swiglu_row};
+use super::vectors::{
+    each, gelu_tanh_row, layer_norm_row, quick_gelu_row, rms_norm_row, swiglu_row, vectorized,
+};
 use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;

@@ -15,7 +15,7 @@ fn killed_while_opening(outdir: &Path, moment: &str) -> Vec<tempfile::TempDir> {
             let files = JOURNAL_FILES.map(|name| std::fs::read(outdir.join(name)).ok());
             let now = files.to_vec();
             if now != before {
-                left.borrow_mut().push(copy_of(&outdir));
+                left.borrow_mut().push(as_if_killed(&outdir));
                 before = now;
             }
         }
@@ -36,7 +36,7 @@ fn a_journal_opens_after_kill_upon_kill() {
     let mut life = Life::new();
     assert_eq!(live(&mut life, |_| {}), STEPS.len());
     let wanted = content(&life.outdir().journal);
-    let killed = copy_of(life.folder.path());
+    let killed = as_if_killed(life.folder.path());
     for (at, once) in killed_while_opening(killed.path(), "killed")
         .iter()
         .enumerate()

@@ -32,7 +32,7 @@ fn all() -> impl Iterator<Item = Migration> {
     let kinds = modes.flat_map(|mode| FROM.map(|version| (version, mode)));
     kinds.map(|(version, mode)| {
         let outdir = earlier(version, mode);
-        let copy = copy_of(outdir.path());
+        let copy = as_if_killed(outdir.path());
         Disk::default().insert();
         let after = found(copy.path(), "undisturbed");
         Migration {
@@ -57,7 +57,7 @@ fn a_migration_that_fails_is_done_the_next_time() {
         for (turn, at) in spread(states().div_ceil(4), most).into_iter().enumerate() {
             let fault = [Fault::Io, Fault::Torn, Fault::Full][turn % 3];
             let moment = format!("{}, {fault:?} at {at} of {most}", migration.name);
-            let copy = copy_of(migration.outdir.path());
+            let copy = as_if_killed(migration.outdir.path());
             Disk {
                 fault: Some((at, fault)),
                 ..Disk::default()
@@ -78,7 +78,7 @@ fn a_migration_outlasts_a_loss_of_power() {
     for migration in all() {
         let most = migration.operations;
         let moments = spread(states().div_ceil(4), most);
-        let copy = copy_of(migration.outdir.path());
+        let copy = as_if_killed(migration.outdir.path());
         let outdir = copy.path().canonicalize().unwrap();
         let left = Rc::new(RefCell::new(Vec::new()));
         let watcher = {

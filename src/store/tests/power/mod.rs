@@ -271,16 +271,6 @@ fn a_write_or_sync_that_fails_costs_at_most_its_step() {
     }
 }
 
-/// What is left where a program is killed now.
-fn copy_of(outdir: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(outdir).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-    }
-    copy
-}
-
 /// What the disk holds after the power was lost at this moment.
 fn after_power_loss(disk: &Disk, outdir: &Path, random: &mut StdRng) -> tempfile::TempDir {
     let left = tempfile::tempdir().unwrap();

@@ -182,7 +182,7 @@ impl Coordinator {
         if let Some(files) = self.ingest.next_unmeasured(&mut self.journal)? {
             self.workers.measure(files);
         } else if self.ingest.is_idle() && self.families.is_waiting_for_pictures() {
-            self.take_turns(|families, turns| families.measured(true, turns))?;
+            self.take_turns(|families, turns| families.all_measured(turns))?;
         }
         while let Some(request) = self.queue.next() {
             let group = request.group;
@@ -400,7 +400,8 @@ impl Coordinator {
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(&measured))?;
-                self.take_turns(|families, turns| families.measured(false, turns))?;
+                let groups = measured.iter().map(|(group, _)| *group);
+                self.take_turns(|families, turns| families.measured(groups, turns))?;
                 Ok(Effects::changed(changed))
             }
             PreprocessEvent::Recolored {

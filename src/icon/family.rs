@@ -18,9 +18,16 @@ const LEAST_STEP: f32 = 1e-3;
 pub struct Drawing {
     /// SHA-256 of width, height and the alpha channel.
     pub outline: [u8; 32],
-    /// How much the color changes at each opaque pixel, row by row, less the mean; 127 is
-    /// the largest value; all 0 where the icon is of one flat color.
-    pub edges: Vec<i8>,
+    pub edges: Edges,
+}
+
+/// How much the color changes at each opaque pixel, row by row, less the mean; 127 is the largest
+/// value; all 0 where the icon is of one flat color.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edges {
+    values: Box<[i8]>,
+    /// The sum of their squares: each comparison needs it.
+    squared: i64,
 }
 
 impl Drawing {
@@ -69,21 +76,29 @@ impl Drawing {
 
     /// Whether `other` is the same drawing, whatever its colors.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.outline == other.outline && self.has_edges(other.edges.iter().copied())
+        self.outline == other.outline && self.edges.are_same(&other.edges)
+    }
+}
+
+impl Edges {
+    pub fn new(values: Box<[i8]>) -> Self {
+        Self {
+            squared: product(&values, &values),
+            values,
+        }
     }
 
-    /// Whether a drawing of the same outline with these edges is the same.
-    pub fn has_edges(&self, edges: impl Iterator<Item = i8> + Clone) -> bool {
-        let mine = self.edges.iter().copied();
-        let [own, others, common] = [
-            product(mine.clone(), mine.clone()),
-            product(edges.clone(), edges.clone()),
-            product(mine, edges),
-        ];
-        match own == 0.0 || others == 0.0 {
-            true => own == others,
-            false => common >= LEAST_CORRELATION * (own * others).sqrt(),
+    pub fn values(&self) -> &[i8] {
+        &self.values
+    }
+
+    /// Whether two drawings of one outline with these edges are the same.
+    pub fn are_same(&self, other: &Self) -> bool {
+        if self.squared == 0 || other.squared == 0 {
+            return self.squared == other.squared;
         }
+        let common = product(&self.values, &other.values) as f32;
+        common >= LEAST_CORRELATION * (self.squared as f32 * other.squared as f32).sqrt()
     }
 }
 
@@ -94,7 +109,7 @@ fn difference(a: [u8; 4], b: [u8; 4]) -> f32 {
         .sum()
 }
 
-fn edges(steps: &[f32]) -> Vec<i8> {
+fn edges(steps: &[f32]) -> Edges {
     let mean = steps.iter().sum::<f32>() / steps.len() as f32;
     let largest = steps
         .iter()
@@ -104,15 +119,23 @@ fn edges(steps: &[f32]) -> Vec<i8> {
         true => f32::from(i8::MAX) / largest,
         false => 0.0,
     };
-    steps
+    let values = steps
         .iter()
-        .map(|step| ((step - mean) * scale).round() as i8)
-        .collect()
+        .map(|step| ((step - mean) * scale).round() as i8);
+    Edges::new(values.collect())
 }
 
-fn product(a: impl Iterator<Item = i8>, b: impl Iterator<Item = i8>) -> f32 {
-    let products = a.zip(b).map(|(a, b)| i32::from(a) * i32::from(b));
-    products.map(i64::from).sum::<i64>() as f32
+/// The sum of the products of the values.
+fn product(a: &[i8], b: &[i8]) -> i64 {
+    // The sum of so many fits into 32 bits, whatever they are.
+    const BLOCK: usize = 1 << 16;
+    let blocks = a.chunks(BLOCK).zip(b.chunks(BLOCK));
+    blocks
+        .map(|(a, b)| {
+            let products = a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b));
+            i64::from(products.sum::<i32>())
+        })
+        .sum()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Groups whose images are the same drawing.
 
 use super::*;
-use crate::icon::{Drawing, Measured};
+use crate::icon::{Drawing, Edges, Measured};
 use crate::record::{ApprovedRecords, ColorHistogram, Origin, Recoloring, to_oklab};
 
 /// A drawing of this outline; `edges` tell which drawings are the same.
@@ -9,7 +9,7 @@ fn drawing(outline: u8, edges: [i8; 4]) -> Measured {
     Measured {
         drawing: Some(Drawing {
             outline: [outline; 32],
-            edges: edges.to_vec(),
+            edges: Edges::new(edges.into()),
         }),
         ..Measured::default()
     }

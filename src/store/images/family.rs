@@ -23,7 +23,10 @@ pub fn join(
     drawing: Option<&Drawing>,
 ) -> Result<Vec<GroupId>> {
     let before = read_drawing(db, group)?;
-    if before.as_ref().is_some_and(|before| before.as_ref() == drawing) {
+    if before
+        .as_ref()
+        .is_some_and(|before| before.as_ref() == drawing)
+    {
         return Ok(Vec::new());
     }
     write_drawing(db, group, drawing)?;

@@ -67,7 +67,8 @@ pub fn read_observed(db: &Connection, group: GroupId) -> Result<Observed> {
 pub fn write_drawing(db: &Connection, group: GroupId, drawing: Option<&Drawing>) -> Result<()> {
     let outline = drawing.map(|drawing| drawing.outline.as_slice());
     let edges = drawing.map(|drawing| drawing.edges.values().iter());
-    let edges: Option<Vec<u8>> = edges.map(|edges| edges.map(|edge| edge.cast_unsigned()).collect());
+    let edges: Option<Vec<u8>> =
+        edges.map(|edges| edges.map(|edge| edge.cast_unsigned()).collect());
     db.prepare_cached(
         "INSERT INTO drawings (group_id, outline, edges) VALUES (?1, ?2, ?3)
          ON CONFLICT (group_id) DO UPDATE SET outline = excluded.outline, edges = excluded.edges",

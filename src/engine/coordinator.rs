@@ -578,6 +578,7 @@ impl Coordinator {
             damaged: tally.damaged.len() as u64,
             committed: counts.records,
             uncertain: counts.in_state(GroupState::Uncertain),
+            unmarked: counts.unmarked,
             by_reason: counts.by_reason,
             interrupted: self.interrupted,
             seconds: self.began.elapsed().as_secs_f64(),

@@ -8,8 +8,10 @@ use crate::store::tables::computed::drawn;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// As many bytes are kept of all outlines; a single one may have more.
+/// With more than so many bytes in memory no other outline is added.
 const MOST_BYTES: usize = 64 << 20;
+/// What an outline takes before anything has it.
+const OUTLINE_BYTES: usize = 1 << 10;
 
 /// The outlines that were met last, as the journal holds them.
 #[derive(Debug, Default)]
@@ -38,11 +40,12 @@ impl Outlines {
         drawing: &Drawing,
         coming: GroupId,
     ) -> Result<&mut Outline> {
-        if self.bytes > MOST_BYTES {
-            self.forget();
-        }
         if !self.known.contains_key(&drawing.outline) {
+            if self.bytes > MOST_BYTES {
+                self.forget();
+            }
             let mut outline = Outline::default();
+            self.bytes += OUTLINE_BYTES;
             for (group, family, edges) in drawn(db, drawing.outline, coming)? {
                 self.bytes += bytes(&edges);
                 outline.add(group, family, edges);

@@ -3,6 +3,7 @@
 use super::refusals::{self, Refusal};
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::threads;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -47,7 +48,9 @@ impl CheckpointFile {
     /// Reads a whole tokenizer.
     pub(crate) fn tokenizer(&self) -> Result<tokenizers::Tokenizer> {
         let text = self.read()?;
-        // Its reader panics on some damaged files; on a thread of its own that is an error.
+        // Its reader panics where the text is no JSON, and on some values; what is left of that is
+        // an error on a thread of its own.
+        serde_json::from_slice::<IgnoredAny>(&text).map_err(|error| self.unreadable(error))?;
         let read = std::thread::scope(|scope| {
             let read = || tokenizers::Tokenizer::from_bytes(&text);
             threads::spawn_scoped(scope, "tokenizer file", read).map(|thread| thread.join())

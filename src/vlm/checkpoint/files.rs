@@ -144,9 +144,18 @@ pub(crate) trait Find {
     /// Whether there is a file whose name ends so.
     fn has_ending(&mut self, ending: &str) -> bool;
 
-    /// Whether all that there is can be found at no cost: then everything that is wrong is told at
-    /// once.
-    fn is_whole(&self) -> bool;
+    fn reach(&self) -> Reach;
+}
+
+/// How much of a place is known at no cost: all that is wrong is told at once, as far as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All files.
+    Files,
+    /// The names of all files.
+    Names,
+    /// Only what is found.
+    Nothing,
 }
 
 /// What decides whether a checkpoint is worth fetching.
@@ -205,8 +214,8 @@ impl Find for Folder<'_> {
         names.any(|name| name.to_string_lossy().to_lowercase().ends_with(ending))
     }
 
-    fn is_whole(&self) -> bool {
-        true
+    fn reach(&self) -> Reach {
+        Reach::Files
     }
 }
 
@@ -226,8 +235,8 @@ impl Find for Embedded<'_> {
         self.0.iter().any(|(name, _)| name.ends_with(ending))
     }
 
-    fn is_whole(&self) -> bool {
-        true
+    fn reach(&self) -> Reach {
+        Reach::Files
     }
 }
 
@@ -255,13 +264,17 @@ impl CheckpointFiles {
         place: &mut dyn Find,
         gate: &Gate,
     ) -> std::result::Result<Self, NoFiles> {
-        fn find(place: &mut dyn Find, file: &str) -> Result<Option<CheckpointFile>> {
-            Ok(place.find(file)?.map(|data| CheckpointFile {
-                name: file.to_owned(),
-                data,
+        let mut found: BTreeSet<String> = BTreeSet::new();
+        let mut find = |place: &mut dyn Find, file: &str| -> Result<Option<CheckpointFile>> {
+            let data = place.find(file)?;
+            Ok(data.map(|data| {
+                found.insert(file.to_owned());
+                CheckpointFile {
+                    name: file.to_owned(),
+                    data,
+                }
             }))
-        }
-        let mut missing = Vec::new();
+        };
         let mut refusals = Vec::new();
         let config = find(place, CONFIG)?;
         match &config {
@@ -272,21 +285,22 @@ impl CheckpointFiles {
                 if let Some(error) = refusals::error(name, other.into_iter().collect()) {
                     return Err(NoFiles::Refused(error));
                 }
-                missing.push(CONFIG.to_owned());
             }
         }
-        if !place.is_whole()
-            && let Some(error) = refusals::error(name, std::mem::take(&mut refusals))
-        {
-            return Err(NoFiles::Refused(error));
+        if !refusals.is_empty() && place.reach() != Reach::Files {
+            if place.reach() == Reach::Names {
+                let (pickled, missing) = absent(&mut |file| place.has(file));
+                refusals.extend(pickled.into_iter().chain(lacks(&missing)));
+            }
+            if let Some(error) = refusals::error(name, refusals) {
+                return Err(NoFiles::Refused(error));
+            }
+            refusals = Vec::new();
         }
         let generation_config = find(place, GENERATION)?;
         let mut preprocessor_config = find(place, PREPROCESSOR)?;
         if preprocessor_config.is_none() {
             preprocessor_config = find(place, PROCESSOR)?;
-        }
-        if preprocessor_config.is_none() {
-            missing.push(format!("{PREPROCESSOR} (or {PROCESSOR})"));
         }
         let tokenizer_config = find(place, TOKENIZER_CONFIG)?;
         let tokenizer = match find(place, TOKENIZER)? {
@@ -299,9 +313,6 @@ impl CheckpointFiles {
                 },
             },
         };
-        if tokenizer.is_none() {
-            missing.push(format!("{TOKENIZER} (or {VOCAB} with {MERGES})"));
-        }
         let files = match (config, preprocessor_config, tokenizer) {
             (Some(config), Some(preprocessor_config), Some(tokenizer)) => Some(Self {
                 name: name.to_owned(),
@@ -320,35 +331,28 @@ impl CheckpointFiles {
             (gate.sizes)(files)?;
         }
         let mut weights = Vec::new();
+        let mut missing_shards = Vec::new();
         match find(place, INDEX)? {
             Some(index) => {
                 for shard in shards(&index)? {
                     match find(place, &shard)? {
                         Some(file) => weights.push(file),
-                        None => missing.push(shard),
+                        None => missing_shards.push(shard),
                     }
                 }
             }
-            None => match find(place, WEIGHTS)? {
-                Some(file) => weights.push(file),
-                None => match PICKLED.iter().find(|file| place.has(file)) {
-                    Some(file) => refusals.push(refusals::pickled(file)),
-                    None => missing.push(format!("{WEIGHTS} (or {INDEX} with its shards)")),
-                },
-            },
+            None => weights.extend(find(place, WEIGHTS)?),
         }
+        let (pickled, mut missing) =
+            absent(&mut |file| found.contains(file) || PICKLED.contains(&file) && place.has(file));
+        missing.extend(missing_shards);
+        refusals.extend(pickled);
         for file in &weights {
             refusals.extend(file.lfs_pointer());
         }
-        let complete = missing.is_empty();
-        if !complete {
-            refusals.push(Refusal::new(
-                format!("it lacks {}", missing.join(", ")),
-                "a checkpoint as published on the hub has these files",
-            ));
-        }
+        refusals.extend(lacks(&missing));
         // What cannot be used will not get better by files that are missing.
-        let only_missing = !complete && refusals.len() == 1;
+        let only_missing = !missing.is_empty() && refusals.len() == 1;
         match (refusals::error(name, refusals), files) {
             (None, Some(files)) => Ok(Self { weights, ..files }),
             (Some(error), _) if only_missing => Err(NoFiles::Missing(error)),
@@ -359,6 +363,40 @@ impl CheckpointFiles {
             ))),
         }
     }
+}
+
+/// By the names of a checkpoint's files: weights that cannot be read, and what is missing.
+fn absent(has: &mut dyn FnMut(&str) -> bool) -> (Option<Refusal>, Vec<String>) {
+    let mut missing = Vec::new();
+    if !has(CONFIG) {
+        missing.push(CONFIG.to_owned());
+    }
+    if !has(PREPROCESSOR) && !has(PROCESSOR) {
+        missing.push(format!("{PREPROCESSOR} (or {PROCESSOR})"));
+    }
+    let whole = [TOKENIZER, SENTENCEPIECE, WORD_PIECES];
+    if !whole.into_iter().any(&mut *has) && !(has(VOCAB) && has(MERGES)) {
+        missing.push(format!("{TOKENIZER} (or {VOCAB} with {MERGES})"));
+    }
+    if has(INDEX) || has(WEIGHTS) {
+        return (None, missing);
+    }
+    match PICKLED.into_iter().find(|file| has(file)) {
+        Some(file) => (Some(refusals::pickled(file)), missing),
+        None => {
+            missing.push(format!("{WEIGHTS} (or {INDEX} with its shards)"));
+            (None, missing)
+        }
+    }
+}
+
+fn lacks(missing: &[String]) -> Option<Refusal> {
+    (!missing.is_empty()).then(|| {
+        Refusal::new(
+            format!("it lacks {}", missing.join(", ")),
+            "a checkpoint as published on the hub has these files",
+        )
+    })
 }
 
 /// The line that an error about a field's value is in: serde does not say which field it is.

@@ -289,3 +289,27 @@ fn memory_is_known_before_weights_are_read() {
     assert!(error.cause.contains("does not fit"), "{error}");
     assert!(error.hint.unwrap().contains("a smaller --kv-memory"));
 }
+
+/// The learned positions of a picture's patches are looked up in f32, however all else is held.
+#[test]
+fn a_table_of_positions_is_counted_as_it_is_held() {
+    let folder = copy("deepstack");
+    let bytes = |places: usize, options: &LoadOptions| {
+        edit_config(folder.path(), "config.json", |config| {
+            config["vision_config"]["num_position_embeddings"] = places.into();
+        });
+        let files = CheckpointFiles::folder(folder.path()).unwrap();
+        vlm::memory::weight_bytes(vlm::models::open(&files).unwrap().as_ref(), options)
+    };
+    let (width, more) = (32, 400 - 36);
+    for quantization in [None, Some(Quantization::Q8_0), Some(Quantization::Q4K)] {
+        for dtype in [DType::F32, DType::BF16] {
+            let options = LoadOptions {
+                dtype,
+                ..options(quantization)
+            };
+            let grown = bytes(400, &options) - bytes(36, &options);
+            assert_eq!(grown, more * width * 4, "{quantization:?} {dtype:?}");
+        }
+    }
+}

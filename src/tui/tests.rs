@@ -290,10 +290,10 @@ fn progress_is_live() {
         in_flight: vec![
             writing(GroupId(7), "{\"label_ko\": \"기다리는\u{1b}[31m"),
             writing(
-                GroupId(8),
+                GroupId(1),
                 "{\"label_ko\": \"빨간 모자\", \"tags_ko\": [\"모자\", \"빨간색\", \"겨울",
             ),
-            writing(GroupId(9), ""),
+            writing(GroupId(2), ""),
         ],
         throughput: (0..60).map(f64::from).collect(),
         ..Progress::default()

@@ -81,12 +81,13 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
         },
     );
     fact(
-        words.fact_run(),
-        words.this_run(count(p.done), count(p.uncertain), count(p.failed)),
+        words.fact_time_left(),
+        p.eta_seconds
+            .map_or("-".to_owned(), |seconds| words.rough_duration(seconds)),
     );
     fact(
-        words.fact_queue(),
-        words.in_queue(count(p.queued), p.in_flight.len()),
+        words.fact_run(),
+        words.this_run(count(p.done), count(p.uncertain), count(p.failed)),
     );
     fact(
         words.fact_speed(),
@@ -95,6 +96,10 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
             rate(p.icons_per_minute),
             format!("{:.0}", p.tokens_per_second),
         ),
+    );
+    fact(
+        words.fact_queue(),
+        words.in_queue(count(p.queued), p.in_flight.len()),
     );
     if let Some(counts) = &p.remote {
         fact(
@@ -107,11 +112,6 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
             ),
         );
     }
-    fact(
-        words.fact_time_left(),
-        p.eta_seconds
-            .map_or("-".to_owned(), |seconds| words.rough_duration(seconds)),
-    );
     fact(
         words.fact_memory(),
         match p.resident_bytes {

@@ -129,7 +129,7 @@ fn look(folder: &Path) -> (String, String) {
 #[test]
 fn every_refusal_says_what_to_do() {
     type Edit = fn(&Path);
-    let cases: [(&str, Edit, &str, &str); 12] = [
+    let cases: [(&str, Edit, &str, &str); 13] = [
         (
             "another architecture",
             |folder| {
@@ -176,6 +176,17 @@ fn every_refusal_says_what_to_do() {
             },
             "MLX",
             "--quantize q4k",
+        ),
+        (
+            "MLX as it writes today",
+            |folder| {
+                edit_config(folder, "config.json", |config| {
+                    config["quantization"] = serde_json::json!({"group_size": 64, "bits": 4});
+                    config["quantization_config"] = config["quantization"].clone();
+                });
+            },
+            "MLX",
+            "mlx_vlm",
         ),
         (
             "a LoRA adapter",
@@ -247,14 +258,17 @@ fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
         config["model_type"] = "qwen3_vl_moe".into();
     });
     pack(folder.path(), r#"{"quant_method": "bitsandbytes"}"#);
-    std::fs::write(folder.path().join("model.safetensors"), POINTER).unwrap();
-    std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+    for file in ["model.safetensors", "tokenizer.json"] {
+        std::fs::write(folder.path().join(file), POINTER).unwrap();
+    }
+    std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
     let (cause, hint) = look(folder.path());
     let places: Vec<usize> = [
         "qwen3_vl_moe",
         "bitsandbytes",
-        "Git LFS",
-        "lacks tokenizer.json",
+        "tokenizer.json is a Git LFS",
+        "model.safetensors is a Git LFS",
+        "lacks preprocessor_config.json",
     ]
     .iter()
     .map(|words| {

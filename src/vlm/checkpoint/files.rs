@@ -240,6 +240,29 @@ impl Find for Embedded<'_> {
     }
 }
 
+/// What was found of a checkpoint.
+#[derive(Default)]
+struct Found {
+    names: BTreeSet<String>,
+    /// Of files other than the configuration, which is judged by itself.
+    pointers: Vec<Refusal>,
+}
+
+impl Found {
+    fn find(&mut self, place: &mut dyn Find, name: &str) -> Result<Option<CheckpointFile>> {
+        let Some(data) = place.find(name)? else {
+            return Ok(None);
+        };
+        let name = name.to_owned();
+        let file = CheckpointFile { name, data };
+        self.names.insert(file.name.clone());
+        if file.name != CONFIG {
+            self.pointers.extend(file.lfs_pointer());
+        }
+        Ok(Some(file))
+    }
+}
+
 impl CheckpointFiles {
     /// The files of a checkpoint folder.
     pub fn folder(folder: &Path) -> Result<Self> {
@@ -264,19 +287,9 @@ impl CheckpointFiles {
         place: &mut dyn Find,
         gate: &Gate,
     ) -> std::result::Result<Self, NoFiles> {
-        let mut found: BTreeSet<String> = BTreeSet::new();
-        let mut find = |place: &mut dyn Find, file: &str| -> Result<Option<CheckpointFile>> {
-            let data = place.find(file)?;
-            Ok(data.map(|data| {
-                found.insert(file.to_owned());
-                CheckpointFile {
-                    name: file.to_owned(),
-                    data,
-                }
-            }))
-        };
+        let mut found = Found::default();
         let mut refusals = Vec::new();
-        let config = find(place, CONFIG)?;
+        let config = found.find(place, CONFIG)?;
         match &config {
             Some(config) => refusals.extend((gate.config)(config)),
             None => {
@@ -297,19 +310,21 @@ impl CheckpointFiles {
             }
             refusals = Vec::new();
         }
-        let generation_config = find(place, GENERATION)?;
-        let mut preprocessor_config = find(place, PREPROCESSOR)?;
+        let generation_config = found.find(place, GENERATION)?;
+        let mut preprocessor_config = found.find(place, PREPROCESSOR)?;
         if preprocessor_config.is_none() {
-            preprocessor_config = find(place, PROCESSOR)?;
+            preprocessor_config = found.find(place, PROCESSOR)?;
         }
-        let tokenizer_config = find(place, TOKENIZER_CONFIG)?;
-        let tokenizer = match find(place, TOKENIZER)? {
+        let tokenizer_config = found.find(place, TOKENIZER_CONFIG)?;
+        let tokenizer = match found.find(place, TOKENIZER)? {
             Some(file) => Some(TokenizerFiles::Whole(file)),
-            None => match (find(place, VOCAB)?, find(place, MERGES)?) {
+            None => match (found.find(place, VOCAB)?, found.find(place, MERGES)?) {
                 (Some(vocab), Some(merges)) => Some(TokenizerFiles::Parts { vocab, merges }),
-                _ => match find(place, SENTENCEPIECE)? {
+                _ => match found.find(place, SENTENCEPIECE)? {
                     Some(file) => Some(TokenizerFiles::Sentencepiece(file)),
-                    None => find(place, WORD_PIECES)?.map(TokenizerFiles::WordPieces),
+                    None => found
+                        .find(place, WORD_PIECES)?
+                        .map(TokenizerFiles::WordPieces),
                 },
             },
         };
@@ -327,29 +342,29 @@ impl CheckpointFiles {
         };
         if let Some(files) = &files
             && refusals.is_empty()
+            && found.pointers.is_empty()
         {
             (gate.sizes)(files)?;
         }
         let mut weights = Vec::new();
         let mut missing_shards = Vec::new();
-        match find(place, INDEX)? {
+        match found.find(place, INDEX)? {
             Some(index) => {
                 for shard in shards(&index)? {
-                    match find(place, &shard)? {
+                    match found.find(place, &shard)? {
                         Some(file) => weights.push(file),
                         None => missing_shards.push(shard),
                     }
                 }
             }
-            None => weights.extend(find(place, WEIGHTS)?),
+            None => weights.extend(found.find(place, WEIGHTS)?),
         }
-        let (pickled, mut missing) =
-            absent(&mut |file| found.contains(file) || PICKLED.contains(&file) && place.has(file));
+        let (pickled, mut missing) = absent(&mut |file| {
+            found.names.contains(file) || PICKLED.contains(&file) && place.has(file)
+        });
         missing.extend(missing_shards);
         refusals.extend(pickled);
-        for file in &weights {
-            refusals.extend(file.lfs_pointer());
-        }
+        refusals.extend(found.pointers);
         refusals.extend(lacks(&missing));
         // What cannot be used will not get better by files that are missing.
         let only_missing = !missing.is_empty() && refusals.len() == 1;

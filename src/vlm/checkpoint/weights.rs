@@ -5,6 +5,7 @@
 
 use super::files::{CheckpointFile, FileData};
 use super::packing::{PackedMatrix, Packing, Parts};
+use super::refusals::ORIGINAL;
 use super::tensor_list::ExpectedTensor;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::platform;
@@ -202,7 +203,8 @@ impl Weights {
                 return Err(Error::new(
                     ErrorKind::Model,
                     format!("{name} is stored as {dtype:?}; only f32, f16 and bf16 can be read"),
-                ));
+                )
+                .with_hint(ORIGINAL));
             }
             let offset = view.data().as_ptr() as usize - start;
             let location = Location {

@@ -337,6 +337,21 @@ fn all_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn a_pointer_in_place_of_a_small_file_ends_the_download() {
+    let home = tempfile::tempdir().unwrap();
+    let mut files = tiny();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+    files.insert("tokenizer.json".to_owned(), pointer.to_vec());
+    let hub = Hub::new(files);
+    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(
+        told.contains("tokenizer.json is a Git LFS pointer"),
+        "{told}"
+    );
+    assert!(!fetched(&hub).contains(&"model.safetensors".to_owned()));
+}
+
+#[test]
 fn a_model_that_is_too_large_is_told_before_its_weights_are_fetched() {
     let home = tempfile::tempdir().unwrap();
     let mut files = tiny();

@@ -315,15 +315,8 @@ impl CheckpointFiles {
                 }
             }
         }
-        if !refusals.is_empty() && place.reach() != Reach::Files {
-            if place.reach() == Reach::Names {
-                let (pickled, missing) = absent(&mut |file| place.has(file));
-                refusals.extend(pickled.into_iter().chain(lacks(&missing)));
-            }
-            if let Some(error) = refusals::error(name, refusals) {
-                return Err(NoFiles::Refused(error));
-            }
-            refusals = Vec::new();
+        if let Some(error) = refused_early(name, place, &refusals) {
+            return Err(NoFiles::Refused(error));
         }
         let generation_config = found.find(place, GENERATION)?;
         let mut preprocessor_config = found.find(place, PREPROCESSOR)?;
@@ -355,9 +348,12 @@ impl CheckpointFiles {
             }),
             _ => None,
         };
+        refusals.append(&mut found.pointers);
+        if let Some(error) = refused_early(name, place, &refusals) {
+            return Err(NoFiles::Refused(error));
+        }
         if let Some(files) = &files
             && refusals.is_empty()
-            && found.pointers.is_empty()
         {
             (gate.sizes)(files)?;
         }
@@ -393,6 +389,19 @@ impl CheckpointFiles {
             ))),
         }
     }
+}
+
+/// What is wrong so far, and what names tell, where contents of further files have a cost.
+fn refused_early(name: &str, place: &mut dyn Find, so_far: &[Refusal]) -> Option<Error> {
+    if so_far.is_empty() || place.reach() == Reach::Files {
+        return None;
+    }
+    let mut refusals = so_far.to_vec();
+    if place.reach() == Reach::Names {
+        let (pickled, missing) = absent(&mut |file| place.has(file));
+        refusals.extend(pickled.into_iter().chain(lacks(&missing)));
+    }
+    refusals::error(name, refusals)
 }
 
 /// By the names of a checkpoint's files: weights that cannot be read, and what is missing.

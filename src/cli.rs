@@ -23,6 +23,7 @@ use clap::{CommandFactory, FromArgMatches};
 use clap_complete::Shell;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::Path;
 
 /// Reads `args` (the program's name first), `LABELER_*` and the `--config` file.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, Rejected> {
@@ -72,7 +73,7 @@ fn command() -> clap::Command {
 }
 
 /// What the Python script and other programs have, and what stands for it here.
-const OTHERWISE: [(&str, &str); 4] = [
+const OTHERWISE: [(&str, &str); 6] = [
     (
         "run",
         "labeling needs no command: labeler-tui --batch --db db.sqlite --outdir labels",
@@ -86,25 +87,37 @@ const OTHERWISE: [(&str, &str); 4] = [
         "leave it out: nothing is retried without --quality-retry",
     ),
     ("--load-8bit", "--quantize q8_0 is the same"),
+    ("--precision int8", "use --quantize q8_0"),
+    ("--precision int4", "use --quantize q4k"),
 ];
 
-/// A word that other programs have.
+/// A word that other programs have, or a source without its option.
 fn called_otherwise(error: &clap::Error) -> Option<Rejected> {
-    let contexts = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg];
-    let word = contexts
-        .into_iter()
-        .find_map(|kind| match error.get(kind) {
-            Some(ContextValue::String(word)) => Some(word.as_str()),
-            _ => None,
-        })?;
-    let what = match error.kind() {
-        clap::error::ErrorKind::InvalidSubcommand => "command",
-        clap::error::ErrorKind::UnknownArgument => "option",
+    use clap::error::ErrorKind::{InvalidSubcommand, InvalidValue, UnknownArgument};
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    let (what, word) = match error.kind() {
+        InvalidSubcommand => ("command ", word(ContextKind::InvalidSubcommand)?.to_owned()),
+        UnknownArgument => ("option ", word(ContextKind::InvalidArg)?.to_owned()),
+        InvalidValue => {
+            let option = word(ContextKind::InvalidArg)?.split(' ').next()?;
+            let value = word(ContextKind::InvalidValue)?;
+            ("", format!("{option} {value}"))
+        }
         _ => return None,
     };
-    let (_, hint) = OTHERWISE.iter().find(|(other, _)| *other == word)?;
-    let cause = format!("there is no {what} {word}");
-    Some(Error::new(ErrorKind::Usage, cause).with_hint(*hint).into())
+    let known = OTHERWISE.iter().find(|(other, _)| *other == word);
+    let hint = match known {
+        Some((_, hint)) => hint,
+        None if error.kind() == InvalidSubcommand && Path::new(&word).exists() => {
+            "a source is given with --db, --input or --images"
+        }
+        None => return None,
+    };
+    let cause = format!("there is no {what}{word}");
+    Some(Error::new(ErrorKind::Usage, cause).with_hint(hint).into())
 }
 
 /// A value that is not on the command line is told with the place where it is.

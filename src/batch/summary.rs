@@ -53,6 +53,12 @@ pub fn lines(summary: &Summary, failures: &Failures, outdir: &Path, parquet: boo
             reasons.join(", ")
         ));
     }
+    if summary.unmarked > 0 {
+        lines.push(format!(
+            "not marked in the files: {} of the uncertain (a line changes only when it is committed again)",
+            summary.unmarked
+        ));
+    }
     let pictures = &summary.pictures;
     if pictures.moved > 0 {
         lines.push(format!(
@@ -198,7 +204,7 @@ pub fn json(summary: &Summary) -> Value {
         "moved": summary.pictures.moved, "withheld": summary.pictures.withheld,
         "withheld_edits": summary.pictures.withheld_edits,
         "withheld_paths": summary.pictures.paths, "damaged": summary.damaged,
-        "uncertain": summary.uncertain, "by_reason": by_reason, "failures": failures,
+        "uncertain": summary.uncertain, "unmarked": summary.unmarked, "by_reason": by_reason, "failures": failures,
         "quality_retries": {
             "made": retries.made, "better": retries.better,
             "without_reason": retries.without_reason,
@@ -254,6 +260,7 @@ mod tests {
             asked: 34,
             committed: 50,
             uncertain: 3,
+            unmarked: 2,
             by_reason: vec![(Reason::FewTags, 2), (Reason::ColorMismatch, 1)],
             failures: vec![(FailureCode::MissingImage, 3), (FailureCode::ModelError, 5)],
             retries: RetryCounts {
@@ -272,6 +279,7 @@ mod tests {
                 "35 records (30 new) of 40 images in 90 rows, 1 min 15 s",
                 "refused: 12 rows (the warnings say why)",
                 "uncertain: 3 of 50 (few_tags 2, color_mismatch 1)",
+                "not marked in the files: 2 of the uncertain (a line changes only when it is committed again)",
                 "moved: 4 (the line names the new path of its picture)",
                 "withheld: 2 (the picture of the record is no longer at its path)",
                 "withheld edits: 1 (the picture of the edited text is no longer at its path)",

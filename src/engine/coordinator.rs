@@ -182,7 +182,7 @@ impl Coordinator {
         if let Some(files) = self.ingest.next_unmeasured(&mut self.journal)? {
             self.workers.measure(files);
         } else if self.ingest.is_idle() && self.families.is_waiting_for_pictures() {
-            self.take_turns(|families, turns| families.measured(true, turns))?;
+            self.take_turns(|families, turns| families.all_measured(turns))?;
         }
         while let Some(request) = self.queue.next() {
             let group = request.group;
@@ -400,7 +400,8 @@ impl Coordinator {
                 let changed = self
                     .journal
                     .with(|journal| journal.set_measured(&measured))?;
-                self.take_turns(|families, turns| families.measured(false, turns))?;
+                let groups = measured.iter().map(|(group, _)| *group);
+                self.take_turns(|families, turns| families.measured(groups, turns))?;
                 Ok(Effects::changed(changed))
             }
             PreprocessEvent::Recolored {
@@ -577,6 +578,7 @@ impl Coordinator {
             damaged: tally.damaged.len() as u64,
             committed: counts.records,
             uncertain: counts.in_state(GroupState::Uncertain),
+            unmarked: counts.unmarked,
             by_reason: counts.by_reason,
             interrupted: self.interrupted,
             seconds: self.began.elapsed().as_secs_f64(),

@@ -13,8 +13,10 @@ use std::collections::{HashMap, HashSet};
 pub struct Families {
     /// Otherwise the model is asked about every group.
     derives: bool,
-    /// They wait for their picture to be measured, in source order.
-    unmeasured: Vec<GroupId>,
+    /// They wait for their picture to be measured; each with its place in the source.
+    unmeasured: HashMap<GroupId, u64>,
+    /// The place of the next.
+    next: u64,
     /// The model is asked about them.
     asked: HashSet<GroupId>,
     /// They wait for the record of one that is asked about, by that one.
@@ -34,7 +36,8 @@ impl Families {
     pub fn new(derives: bool) -> Self {
         Self {
             derives,
-            unmeasured: Vec::new(),
+            unmeasured: HashMap::new(),
+            next: 0,
             asked: HashSet::new(),
             followers: HashMap::new(),
             deriving: HashSet::new(),
@@ -48,21 +51,35 @@ impl Families {
                 !self.derives || turns.journal.with(|journal| journal.is_measured(group))?;
             match is_known {
                 true => self.take_turn(group, &mut turns)?,
-                false => self.unmeasured.push(group),
+                false => {
+                    self.unmeasured.insert(group, self.next);
+                    self.next += 1;
+                }
             }
         }
         Ok(())
     }
 
-    /// Gives those their turn that waited for their picture, and whose picture is measured by
-    /// now; with `all`, also those whose picture could not be.
-    pub fn measured(&mut self, all: bool, mut turns: Turns) -> Result<()> {
-        for group in std::mem::take(&mut self.unmeasured) {
-            let is_known = all || turns.journal.with(|journal| journal.is_measured(group))?;
-            match is_known {
-                true => self.take_turn(group, &mut turns)?,
-                false => self.unmeasured.push(group),
+    /// Gives those of these groups their turn that waited for their picture.
+    pub fn measured(
+        &mut self,
+        groups: impl Iterator<Item = GroupId>,
+        mut turns: Turns,
+    ) -> Result<()> {
+        for group in groups {
+            if self.unmeasured.remove(&group).is_some() {
+                self.take_turn(group, &mut turns)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Gives all their turn that wait for their picture: no more are measured.
+    pub fn all_measured(&mut self, mut turns: Turns) -> Result<()> {
+        let mut left: Vec<_> = self.unmeasured.drain().collect();
+        left.sort_unstable_by_key(|(_, place)| *place);
+        for (group, _) in left {
+            self.take_turn(group, &mut turns)?;
         }
         Ok(())
     }
@@ -82,7 +99,9 @@ impl Families {
 
     /// The operator has the model asked about these groups themselves.
     pub fn retried(&mut self, groups: &[GroupId]) {
-        self.unmeasured.retain(|group| !groups.contains(group));
+        for group in groups {
+            self.unmeasured.remove(group);
+        }
         for followers in self.followers.values_mut() {
             followers.retain(|group| !groups.contains(group));
         }

@@ -347,6 +347,8 @@ pub struct Summary {
     /// Records in the outdir, whatever source they are of, and how many of them are uncertain.
     pub committed: u64,
     pub uncertain: u64,
+    /// Uncertain ones whose lines do not say so.
+    pub unmarked: u64,
     pub by_reason: Vec<(Reason, u64)>,
     pub interrupted: bool,
     pub seconds: f64,

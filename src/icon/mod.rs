@@ -11,7 +11,7 @@ mod webp;
 
 pub use crate::settings::MAX_FILE_BYTES;
 pub use decode::{MAX_PIXELS, MAX_SIDE, decode, extension, to_png};
-pub use family::Drawing;
+pub use family::{Drawing, Edges};
 pub use measure::{Measured, measure};
 pub use palette::{Palette, Swatch, palette};
 pub use picture::{picture, scale_nearest};

@@ -12,7 +12,7 @@ use crate::vlm::checkpoint::files::Gate;
 use crate::vlm::open::{OnOpening, Opened, Opening};
 use crate::vlm::{
     self, FinishReason, GenerateEvent, GeneratedToken, Generator, GeneratorOptions, LoadStage,
-    Model, StreamDecoder, Tokenizer, checkpoint, models,
+    Model, StreamDecoder, Tokenizer, checkpoint, device, models,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,8 +35,9 @@ pub struct Local {
 }
 
 /// Looks for the checkpoint on this machine. One that only the hub could have may be there; any
-/// other that cannot be used is an error.
+/// other that cannot be used is an error, as is a device that this build is not for.
 pub fn check(options: &ModelOptions) -> Result<()> {
+    device::check(&options.device)?;
     let only_here = ModelOptions {
         offline: true,
         ..options.clone()

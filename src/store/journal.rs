@@ -11,7 +11,7 @@ use super::database::lock::Lock;
 use super::database::{Database, Misplaced};
 use super::fixes;
 use super::history::{History, StepOutcome};
-use super::images::{self, Relatives};
+use super::images::{self, Outlines, Relatives};
 use super::import::{self, FileOfRecords, Imported};
 use super::learning::Learning;
 use super::queries::{self, Counts, KnownGroup};
@@ -44,6 +44,7 @@ pub struct Journal {
     source: SourceReading,
     history: History,
     learning: Learning,
+    outlines: Outlines,
     vocabulary: Arc<Vocabulary>,
     database: Database,
 }
@@ -67,6 +68,7 @@ impl Journal {
             source: SourceReading::default(),
             history,
             learning,
+            outlines: Outlines::default(),
             vocabulary,
             database,
         })
@@ -79,6 +81,7 @@ impl Journal {
             source: SourceReading::default(),
             history: History::default(),
             learning: Learning::default(),
+            outlines: Outlines::default(),
             vocabulary: Arc::clone(&self.vocabulary),
             database: self.database.snapshot()?,
         })
@@ -149,7 +152,10 @@ impl Journal {
     /// once for an image, saved in one transaction. Drafts that the rules saw without it are
     /// checked again; the groups that show a change are returned, those of another family too.
     pub fn set_measured(&mut self, measured: &[(GroupId, Measured)]) -> Result<Vec<GroupId>> {
-        images::set_measured(self.database.write(), &self.vocabulary, measured)
+        let db = self.database.write();
+        let set = images::set_measured(db, &mut self.outlines, &self.vocabulary, measured);
+        // What is not saved is known there all the same.
+        set.inspect_err(|_| self.outlines.forget())
     }
 
     /// The other groups that show the same drawing, and the one to derive a record from.

@@ -83,6 +83,8 @@ pub struct Counts {
     pub by_reason: Vec<(Reason, u64)>,
     /// Groups that have neither a record nor an answer, by the newest failure.
     pub failures: Vec<(FailureCode, u64)>,
+    /// Uncertain groups whose record does not say so: other rules made it, or another program.
+    pub unmarked: u64,
 }
 
 impl Counts {
@@ -365,6 +367,12 @@ pub fn counts(db: &Connection) -> Result<Counts> {
             counts.failures.push((code, found));
         }
     }
+    counts.unmarked = count(&format!(
+        "SELECT count(*) FROM {heads} h JOIN records r ON r.id = h.record
+         WHERE h.state = '{}' AND instr(r.record, '\"is_uncertain\":false')
+             AND (h.duplicate = 0 OR r.raw IS NOT NULL)",
+        GroupState::Uncertain.name()
+    ))?;
     Ok(counts)
 }
 

@@ -76,13 +76,21 @@ pub fn load_options(options: &ModelOptions) -> Result<(LoadOptions, Option<Error
     Ok((options, missing))
 }
 
+/// Refuses a device that this build cannot use, without opening it.
+pub fn check(choice: &DeviceChoice) -> Result<()> {
+    match choice {
+        DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => Err(not_built("CUDA", "cuda")),
+        DeviceChoice::Metal if !cfg!(feature = "metal") => Err(not_built("Metal", "metal")),
+        _ => Ok(()),
+    }
+}
+
 /// Opens the device. Where `auto` falls back to the CPU it gives too why it does.
 fn device(choice: &DeviceChoice) -> Result<(Device, Option<Error>)> {
+    check(choice)?;
     let opened = match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
-        DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => Err(not_built("CUDA", "cuda")),
         DeviceChoice::Cuda(index) => cuda(*index),
-        DeviceChoice::Metal if !cfg!(feature = "metal") => Err(not_built("Metal", "metal")),
         DeviceChoice::Metal => metal(),
         // A machine without the accelerator that the build is for still has a processor.
         DeviceChoice::Auto => {

@@ -92,6 +92,7 @@ fn uncertain_records_are_committed_with_their_reasons() {
     let summary = events.last().unwrap();
     assert_eq!(summary["uncertain"], 1);
     assert_eq!(summary["by_reason"], json!({"color_mismatch": 1}));
+    assert_eq!(summary["unmarked"], 0);
 }
 
 #[test]

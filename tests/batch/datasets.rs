@@ -73,6 +73,8 @@ fn an_image_folder_names_each_image_with_its_text() {
         "{card}"
     );
     assert!(card.contains("| train | 3 | 6 | 0 |"), "{card}");
+    let relative = "`image_path` is relative to the source that was labeled";
+    assert!(card.contains(relative), "{card}");
 }
 
 #[test]
@@ -145,6 +147,8 @@ fn a_table_has_a_row_for_each_caption_and_paths_that_lead_to_the_images() {
     let text = std::fs::read_to_string(desk.path().join("set/train.tsv")).unwrap();
     let path = text.lines().nth(1).unwrap().split('\t').next().unwrap();
     assert!(path.starts_with("images/train/0000/"), "{path}");
+    let card = std::fs::read_to_string(desk.path().join("set/README.md")).unwrap();
+    assert!(card.contains("Paths are relative to this folder"), "{card}");
     let copy = std::fs::read(desk.path().join("set").join(path)).unwrap();
     assert_eq!(copy, std::fs::read(&icon).unwrap());
     assert!(!desk.path().join("set/train.csv").exists());

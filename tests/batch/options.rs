@@ -197,6 +197,11 @@ fn labels_of_an_earlier_program_are_imported_and_judged() {
     // Its picture has been looked at.
     let summary = events.last().unwrap();
     assert_eq!(summary["by_reason"], json!({"color_mismatch": 1}));
+    // The line stays, so the file does not say so.
+    assert_eq!(
+        (&summary["uncertain"], &summary["unmarked"]),
+        (&json!(1), &json!(1))
+    );
 }
 
 #[test]

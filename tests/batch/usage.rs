@@ -68,6 +68,18 @@ fn every_mistake_gets_the_right_word() {
         ),
         (
             folder,
+            &["--precision", "int4"],
+            2,
+            "hint: use --quantize q4k",
+        ),
+        (
+            &[],
+            &["source"],
+            2,
+            "hint: a source is given with --db, --input or --images",
+        ),
+        (
+            folder,
             &["--device", "gpu"],
             2,
             "expected auto, cpu, cuda, cuda:N or metal",

@@ -106,14 +106,7 @@ impl TextTokens {
             Ok((Kind::Whole(Box::new(whole)), padding))
         };
         let (kind, padding) = match &files.tokenizer {
-            TokenizerFiles::Whole(file) => {
-                let tokenizer = Tokenizer::from_bytes(file.read()?);
-                let unexpected = || format!("{} is not as expected", file.shown());
-                whole(
-                    tokenizer.context(ErrorKind::Model, unexpected())?,
-                    file.shown(),
-                )?
-            }
+            TokenizerFiles::Whole(file) => whole(file.tokenizer()?, file.shown())?,
             TokenizerFiles::WordPieces(file) => {
                 let tokenizer = wordpiece::read(&file.read()?, config)
                     .map_err(|error| error.context(file.shown()))?;

@@ -163,7 +163,7 @@ fn examples(prompter: &Prompter, job: &Job, measured: Option<&Measured>) -> Vec<
     let edges = measured
         .drawing
         .as_ref()
-        .map(|drawing| drawing.edges.as_slice());
+        .map(|drawing| drawing.edges.values());
     let appearance = Appearance::of(
         (&job.item.item_name, job.item.item_part.as_deref()),
         &measured.colors,

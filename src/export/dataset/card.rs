@@ -5,7 +5,7 @@ use super::formats::format::Format;
 use super::plan::LeftOut;
 use crate::export::audited::Audited;
 use crate::record::{Field, Reason, RetrievalSummary};
-use crate::settings::DatasetOptions;
+use crate::settings::{DatasetOptions, PathsAre};
 use crate::text::{count, plural};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -126,7 +126,7 @@ fn write_card(
     writeln!(text, "---\n\n# Game item icons with Korean labels\n")?;
     writeln!(
         text,
-        "{} exported by labeler-tui {} as `{}`. {}\n",
+        "{} exported by labeler-tui {} as `{}`. {} {}\n",
         plural(images, "image"),
         env!("CARGO_PKG_VERSION"),
         format.name(),
@@ -136,6 +136,11 @@ fn write_card(
                 options.upscale
             ),
             false => "Images are the original files.".to_owned(),
+        },
+        match (format.names_paths(), options.paths) {
+            (true, PathsAre::Absolute) => "Paths are absolute.",
+            (true, PathsAre::Relative) => "Paths are relative to this folder.",
+            (false, _) => "An `image_path` is relative to the source that was labeled.",
         }
     )?;
     writeln!(

@@ -127,6 +127,7 @@ fn uniform(seed: u64, key: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::icon::Edges;
     use proptest::prelude::*;
 
     fn shares() -> Vec<Share> {
@@ -142,7 +143,7 @@ mod tests {
     fn drawing(outline: u8) -> Drawing {
         Drawing {
             outline: [outline; 32],
-            edges: vec![100, -50, -50],
+            edges: Edges::new([100, -50, -50].into()),
         }
     }
 

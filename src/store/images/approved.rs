@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::record::{Appearance, Approved, CommittedBy, GroupId, Record, Vocabulary};
 use crate::store::errors::doing;
-use crate::store::tables::computed::{read_colors, read_edges, read_family};
+use crate::store::tables::computed::{read_colors, read_drawing, read_family};
 use crate::store::tables::from_json;
 use crate::store::tables::groups::{IS_DISPLACED, read_group};
 use rusqlite::{Connection, Row};
@@ -69,11 +69,11 @@ pub fn appearance(
         return Ok(None);
     };
     let item = read_group(db, group)?.item;
-    let edges = read_edges(db, group)?;
+    let drawing = read_drawing(db, group)?.flatten();
     Ok(Appearance::of(
         (&item.item_name, item.item_part.as_deref()),
         &colors,
-        edges.as_deref(),
+        drawing.as_ref().map(|drawing| drawing.edges.values()),
         read_family(db, group)?,
         vocabulary,
     ))

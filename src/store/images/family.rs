@@ -1,12 +1,13 @@
 //! Recolor families: groups whose images are the same drawing. A family goes by the smallest number
 //! of its groups, and grows as images are read.
 
+use super::outlines::Outlines;
 use crate::error::Result;
 use crate::icon::Drawing;
 use crate::record::{GroupId, Origin};
 use crate::store::errors::doing;
 use crate::store::tables::computed::{
-    next_family, read_family, rename_family, showing, write_drawing, write_family,
+    read_drawing, read_family, rename_family, write_drawing, write_family,
 };
 use crate::store::tables::from_json;
 use crate::store::tables::groups::IS_DISPLACED;
@@ -15,25 +16,34 @@ use rusqlite::{Connection, Row};
 /// Stores the drawing of a group's image and joins the group with every other that shows the same
 /// (single linkage: two families that it links become one). Returns the groups whose family is
 /// another one now.
-pub fn join(db: &Connection, group: GroupId, drawing: Option<&Drawing>) -> Result<Vec<GroupId>> {
+pub fn join(
+    db: &Connection,
+    outlines: &mut Outlines,
+    group: GroupId,
+    drawing: Option<&Drawing>,
+) -> Result<Vec<GroupId>> {
+    let before = read_drawing(db, group)?;
+    if before
+        .as_ref()
+        .is_some_and(|before| before.as_ref() == drawing)
+    {
+        return Ok(Vec::new());
+    }
     write_drawing(db, group, drawing)?;
+    if before.flatten().is_some() {
+        outlines.forget();
+    }
     let Some(drawing) = drawing else {
         return Ok(Vec::new());
     };
-    let mut alone = showing(db, group, drawing, None, usize::MAX)?;
-    let mut families = Vec::new();
-    let mut last = None;
-    while let Some(family) = next_family(db, drawing.outline, last)? {
-        // One of its members is enough: families may be large.
-        if !showing(db, group, drawing, Some(family), 1)?.is_empty() {
-            families.push(family);
-        }
-        last = Some(family);
-    }
+    let others = outlines.others(db, drawing, group)?;
+    let (mut alone, mut families) = others.showing(&drawing.edges);
+    let own = read_family(db, group)?;
+    others.add(group, own, drawing.edges.clone());
     if alone.is_empty() && families.is_empty() {
         return Ok(Vec::new());
     }
-    match read_family(db, group)? {
+    match own {
         Some(family) => families.push(family),
         None => alone.push(group),
     }
@@ -41,12 +51,16 @@ pub fn join(db: &Connection, group: GroupId, drawing: Option<&Drawing>) -> Resul
         return Ok(Vec::new());
     };
     let mut changed = Vec::new();
-    for other in families {
-        changed.extend(rename_family(db, other, family)?);
+    for other in &families {
+        changed.extend(rename_family(db, *other, family)?);
     }
-    for group in alone {
-        write_family(db, group, family)?;
-        changed.push(group);
+    for group in &alone {
+        write_family(db, *group, family)?;
+        changed.push(*group);
+    }
+    if others.join(&alone, &families, family) != changed.len() {
+        // Members whose picture had this outline before are of another one.
+        outlines.forget();
     }
     Ok(changed)
 }

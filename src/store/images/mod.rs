@@ -4,11 +4,13 @@
 mod approved;
 mod derived;
 mod family;
+mod outlines;
 mod retrieved;
 
 pub use approved::{appearance, approved};
 pub use derived::{add_derived, derived_labels};
 pub use family::{Relatives, relatives};
+pub use outlines::Outlines;
 pub use retrieved::{image_hashes, retrieval, set_retrieved};
 
 use super::checks::check_group;
@@ -24,6 +26,7 @@ use rusqlite::Connection;
 /// that the rules saw without the colors. Returns the groups that show a change.
 pub fn set_measured(
     db: &mut Connection,
+    outlines: &mut Outlines,
     vocabulary: &Vocabulary,
     measured: &[(GroupId, Measured)],
 ) -> Result<Vec<GroupId>> {
@@ -34,6 +37,7 @@ pub fn set_measured(
         write_colors(&transaction, *group, &measured.colors)?;
         joined.extend(family::join(
             &transaction,
+            outlines,
             *group,
             measured.drawing.as_ref(),
         )?);

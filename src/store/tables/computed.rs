@@ -7,7 +7,7 @@ use super::drafts::{DraftRow, codes};
 use super::groups::read_group;
 use super::{from_json, to_json};
 use crate::error::Result;
-use crate::icon::Drawing;
+use crate::icon::{Drawing, Edges};
 use crate::record::{ColorHistogram, GroupId, Origin, Reason, Retrieved, Signal, agreement};
 use crate::store::errors::doing;
 use crate::store::rules::Observed;
@@ -66,8 +66,9 @@ pub fn read_observed(db: &Connection, group: GroupId) -> Result<Observed> {
 /// Stores the drawing of a group's image, or that it has none; its family stays as it is.
 pub fn write_drawing(db: &Connection, group: GroupId, drawing: Option<&Drawing>) -> Result<()> {
     let outline = drawing.map(|drawing| drawing.outline.as_slice());
-    let edges = drawing.map(|drawing| drawing.edges.iter().map(|edge| edge.cast_unsigned()));
-    let edges: Option<Vec<u8>> = edges.map(Iterator::collect);
+    let edges = drawing.map(|drawing| drawing.edges.values().iter());
+    let edges: Option<Vec<u8>> =
+        edges.map(|edges| edges.map(|edge| edge.cast_unsigned()).collect());
     db.prepare_cached(
         "INSERT INTO drawings (group_id, outline, edges) VALUES (?1, ?2, ?3)
          ON CONFLICT (group_id) DO UPDATE SET outline = excluded.outline, edges = excluded.edges",
@@ -77,59 +78,42 @@ pub fn write_drawing(db: &Connection, group: GroupId, drawing: Option<&Drawing>)
     Ok(())
 }
 
-/// The other groups of a family, or those that are in none, whose images show this drawing; at most
-/// `limit`.
-pub fn showing(
+/// All groups but this one whose images have this outline, with their families and edges.
+pub fn drawn(
     db: &Connection,
-    group: GroupId,
-    drawing: &Drawing,
-    family: Option<GroupId>,
-    limit: usize,
-) -> Result<Vec<GroupId>> {
-    // Not copied: very many images may have one outline.
-    let shown = |row: &Row| {
-        let edges = row.get_ref(1)?.as_blob()?;
-        match drawing.has_edges(edges.iter().map(|edge| edge.cast_signed())) {
-            true => row.get(0).map(|id| Some(GroupId(id))),
-            false => Ok(None),
-        }
+    outline: [u8; 32],
+    but: GroupId,
+) -> Result<Vec<(GroupId, Option<GroupId>, Edges)>> {
+    let drawn = |row: &Row| {
+        let group = row.get(0).map(GroupId)?;
+        let family = row.get::<_, Option<i64>>(1)?.map(GroupId);
+        let edges = row.get_ref(2)?.as_blob()?.iter();
+        let edges = Edges::new(edges.map(|edge| edge.cast_signed()).collect());
+        Ok((group, family, edges))
     };
     db.prepare_cached(
-        "SELECT group_id, edges FROM drawings
-         WHERE outline = ?1 AND family IS ?2 AND group_id <> ?3",
+        "SELECT group_id, family, edges FROM drawings WHERE outline = ?1 AND group_id <> ?2",
     )
     .and_then(|mut select| {
-        let family = family.map(|family| family.0);
-        let outline = drawing.outline.as_slice();
-        let others = select.query_map(params![outline, family, group.0], shown)?;
-        others.filter_map(Result::transpose).take(limit).collect()
+        let others = select.query_map(params![outline.as_slice(), but.0], drawn)?;
+        others.collect()
     })
     .map_err(doing("reading the drawings"))
 }
 
-/// The first family after `last` of which an image has this outline.
-pub fn next_family(
-    db: &Connection,
-    outline: [u8; 32],
-    last: Option<GroupId>,
-) -> Result<Option<GroupId>> {
-    let last = last.map_or(i64::MIN, |last| last.0);
-    db.prepare_cached("SELECT min(family) FROM drawings WHERE outline = ?1 AND family > ?2")
-        .and_then(|mut select| {
-            select.query_row(params![outline.as_slice(), last], |row| row.get(0))
-        })
-        .map(|family: Option<i64>| family.map(GroupId))
-        .map_err(doing("reading the drawings"))
-}
-
-/// The edges of a group's drawing, see [`Drawing`].
-pub fn read_edges(db: &Connection, group: GroupId) -> Result<Option<Vec<i8>>> {
-    let edges: Option<Option<Vec<u8>>> = db
-        .prepare_cached("SELECT edges FROM drawings WHERE group_id = ?1")
-        .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())
-        .map_err(doing("reading a drawing"))?;
-    let edges = edges.flatten();
-    Ok(edges.map(|edges| edges.into_iter().map(u8::cast_signed).collect()))
+/// The drawing of a group's image; `None` before it was looked at.
+pub fn read_drawing(db: &Connection, group: GroupId) -> Result<Option<Option<Drawing>>> {
+    let drawing = |row: &Row| {
+        let outline: Option<[u8; 32]> = row.get(0)?;
+        let edges: Option<Vec<u8>> = row.get(1)?;
+        Ok(outline.zip(edges).map(|(outline, edges)| Drawing {
+            outline,
+            edges: Edges::new(edges.into_iter().map(u8::cast_signed).collect()),
+        }))
+    };
+    db.prepare_cached("SELECT outline, edges FROM drawings WHERE group_id = ?1")
+        .and_then(|mut select| select.query_row([group.0], drawing).optional())
+        .map_err(doing("reading a drawing"))
 }
 
 pub fn read_family(db: &Connection, group: GroupId) -> Result<Option<GroupId>> {

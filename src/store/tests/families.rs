@@ -1,15 +1,17 @@
 //! Groups whose images are the same drawing.
 
 use super::*;
-use crate::icon::{Drawing, Measured};
+use crate::icon::{Drawing, Edges, Measured};
 use crate::record::{ApprovedRecords, ColorHistogram, Origin, Recoloring, to_oklab};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// A drawing of this outline; `edges` tell which drawings are the same.
 fn drawing(outline: u8, edges: [i8; 4]) -> Measured {
     Measured {
         drawing: Some(Drawing {
             outline: [outline; 32],
-            edges: edges.to_vec(),
+            edges: Edges::new(edges.into()),
         }),
         ..Measured::default()
     }
@@ -55,6 +57,87 @@ fn a_family_grows_as_images_are_read_and_can_be_linked_with_another() {
     journal.db().execute("DELETE FROM drawings", []).unwrap();
     assert_eq!(families(&journal), [None; 5]);
     assert!(!journal.is_measured(ids[1]).unwrap());
+}
+
+/// The rule as it is said: every picture is compared with every other.
+#[derive(Default)]
+struct Plain {
+    drawings: Vec<Option<Drawing>>,
+    families: Vec<Option<GroupId>>,
+}
+
+impl Plain {
+    fn measure(&mut self, ids: &[GroupId], at: usize, measured: &Measured) {
+        self.drawings[at].clone_from(&measured.drawing);
+        let Some(drawing) = &measured.drawing else {
+            return;
+        };
+        let same = |other: &Option<Drawing>| other.as_ref().is_some_and(|it| it.is_same(drawing));
+        let shown = (0..ids.len()).filter(|other| *other != at && same(&self.drawings[*other]));
+        let mut linked: Vec<usize> = shown.collect();
+        if linked.is_empty() {
+            return;
+        }
+        linked.push(at);
+        let named = |at: &usize| self.families[*at].unwrap_or(ids[*at]);
+        let family = linked.iter().map(named).min();
+        let old: Vec<_> = linked.iter().filter_map(|at| self.families[*at]).collect();
+        for (at, of) in self.families.iter_mut().enumerate() {
+            if linked.contains(&at) || of.is_some_and(|of| old.contains(&of)) {
+                *of = family;
+            }
+        }
+    }
+}
+
+#[test]
+fn families_are_those_of_comparing_every_picture_with_every_other() {
+    let mut random = StdRng::seed_from_u64(11);
+    let names: Vec<String> = (0..150).map(|at| format!("모자 {at}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let ids = add(&mut journal, &names);
+    let mut plain = Plain {
+        drawings: vec![None; ids.len()],
+        families: vec![None; ids.len()],
+    };
+    let mut joined = 0;
+    for round in 0..60 {
+        let batch: Vec<_> = (0..random.random_range(1..12))
+            .map(|_| {
+                let at = random.random_range(0..ids.len());
+                let measured = match random.random_range(0..12) {
+                    0 => Measured::default(),
+                    1 => drawing(1, [0; 4]),
+                    _ => {
+                        let edges = std::array::from_fn(|_| random.random_range(-127..=127));
+                        drawing(random.random_range(0..8), edges)
+                    }
+                };
+                (at, measured)
+            })
+            .collect();
+        let before = plain.families.clone();
+        for (at, measured) in &batch {
+            plain.measure(&ids, *at, measured);
+        }
+        let batch: Vec<_> = batch.into_iter().map(|(at, it)| (ids[at], it)).collect();
+        let changed = journal.set_measured(&batch).unwrap();
+        assert_eq!(families(&journal), plain.families, "round {round}");
+        for (at, id) in ids.iter().enumerate() {
+            if before[at] != plain.families[at] {
+                assert!(changed.contains(id), "round {round}");
+                joined += 1;
+            }
+        }
+        if round % 20 == 19 {
+            // What is known in memory is read again.
+            drop(journal);
+            journal = open(dir.path());
+        }
+    }
+    assert!(joined > 50, "{joined}");
 }
 
 #[test]

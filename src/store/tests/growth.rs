@@ -2,7 +2,7 @@
 //! changed or removed.
 
 use super::*;
-use crate::icon::{Drawing, Measured};
+use crate::icon::{Drawing, Edges, Measured};
 use crate::record::{ColorHistogram, Verdict, to_oklab};
 use crate::store::database::schema::{COMPUTED, CURRENT, GROWING};
 use crate::store::{Basis, Merged};
@@ -50,7 +50,7 @@ fn red_cap() -> Measured {
         },
         drawing: Some(Drawing {
             outline: [7; 32],
-            edges: vec![0, -3, 127],
+            edges: Edges::new([0, -3, 127].into()),
         }),
     }
 }

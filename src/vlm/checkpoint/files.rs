@@ -2,6 +2,7 @@
 
 use super::refusals::{self, Refusal};
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::threads;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -41,6 +42,20 @@ impl CheckpointFile {
             Some(field) => self.unreadable(format_args!("{field}: {error}")),
             None => self.unreadable(error),
         })
+    }
+
+    /// Reads a whole tokenizer.
+    pub(crate) fn tokenizer(&self) -> Result<tokenizers::Tokenizer> {
+        let text = self.read()?;
+        // Its reader panics on some damaged files; on a thread of its own that is an error.
+        let read = std::thread::scope(|scope| {
+            let read = || tokenizers::Tokenizer::from_bytes(&text);
+            threads::spawn_scoped(scope, "tokenizer file", read).map(|thread| thread.join())
+        })?;
+        match read {
+            Ok(read) => read.map_err(|error| self.unreadable(error)),
+            Err(_) => Err(self.unreadable("it is damaged")),
+        }
     }
 
     /// The error of a file that is not what it should be.
@@ -422,6 +437,21 @@ mod tests {
         assert_eq!(files.weights.len(), 1);
         assert!(matches!(files.tokenizer, TokenizerFiles::Parts { .. }));
         assert!(files.generation_config.is_none());
+    }
+
+    #[test]
+    fn a_damaged_tokenizer_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        for damaged in [r#"{"decoder": {1: 2}}"#, r#"{"decoder": [}"#, "", "\0"] {
+            let path = folder.path().join("tokenizer.json");
+            std::fs::write(&path, damaged).unwrap();
+            let file = CheckpointFile {
+                name: "tokenizer.json".into(),
+                data: FileData::Disk(path),
+            };
+            let error = file.tokenizer().unwrap_err();
+            assert!(error.cause.contains("not as expected"), "{}", error.cause);
+        }
     }
 
     #[test]

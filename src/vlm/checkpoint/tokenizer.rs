@@ -68,8 +68,7 @@ impl Tokenizer {
     /// larger than the model's.
     pub fn load(files: &CheckpointFiles, spec: &TokenizerSpec) -> Result<Self> {
         let mut bpe = match &files.tokenizer {
-            TokenizerFiles::Whole(file) => tokenizers::Tokenizer::from_bytes(file.read()?)
-                .map_err(|error| file.unreadable(error))?,
+            TokenizerFiles::Whole(file) => file.tokenizer()?,
             TokenizerFiles::Parts { vocab, merges } => {
                 from_parts(vocab, merges, files.tokenizer_config.as_ref(), spec)?
             }

@@ -17,6 +17,11 @@ pub trait Format {
 
     fn begin<'a>(&self, split: &'a Split<'a>) -> Result<Box<dyn Writer + 'a>>;
 
+    /// Whether it names images by their paths, which can be chosen.
+    fn names_paths(&self) -> bool {
+        false
+    }
+
     /// For the card of the Hugging Face hub: which files hold a split.
     fn data_files(&self, split: &str) -> Option<String> {
         let _ = split;

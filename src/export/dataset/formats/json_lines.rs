@@ -20,6 +20,10 @@ impl Format for JsonLines {
         "records with captions and paths to the images"
     }
 
+    fn names_paths(&self) -> bool {
+        true
+    }
+
     fn files(&self, split: &Split) -> Vec<String> {
         located_files(split, lines(split))
     }

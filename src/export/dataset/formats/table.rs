@@ -46,6 +46,10 @@ impl Format for Table {
         self.describe
     }
 
+    fn names_paths(&self) -> bool {
+        true
+    }
+
     fn files(&self, split: &Split) -> Vec<String> {
         located_files(split, self.file(split))
     }

@@ -141,14 +141,9 @@ impl Int8Matrix {
             (Bits::Eight, false) => Blocks::Narrow(Pages::from_bytes(bytes)?),
             (Bits::Four, _) => Blocks::Nibbles(Pages::from_bytes(bytes)?),
         };
-        let count = each!(&blocks, blocks => blocks.len());
-        let steps = match &blocks {
-            Blocks::Narrow(_) => NARROW,
-            Blocks::Wide(_) => WIDE,
-            Blocks::Nibbles(_) => nibble::STEPS,
-        };
-        if count != rows.div_ceil(PANEL) * (columns / (steps * STEP)) {
-            candle_core::bail!("{count} blocks are no matrix of {rows} x {columns}")
+        if bytes.len() != Self::size((rows, columns), bits) {
+            let length = bytes.len();
+            candle_core::bail!("{length} bytes are no matrix of {rows} x {columns}")
         }
         Ok(Self {
             rows,
@@ -156,6 +151,16 @@ impl Int8Matrix {
             blocks,
             path: Path::best(),
         })
+    }
+
+    /// Bytes of a matrix of this shape.
+    pub fn size((rows, columns): (usize, usize), bits: Bits) -> usize {
+        let (steps, block) = match (bits, columns.is_multiple_of(WIDE * STEP)) {
+            (Bits::Eight, true) => (WIDE, size_of::<PanelBlock<WIDE>>()),
+            (Bits::Eight, false) => (NARROW, size_of::<PanelBlock<NARROW>>()),
+            (Bits::Four, _) => (nibble::STEPS, size_of::<NibbleBlock>()),
+        };
+        rows.div_ceil(PANEL) * (columns / (steps * STEP)) * block
     }
 
     pub fn as_bytes(&self) -> &[u8] {

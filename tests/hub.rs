@@ -314,6 +314,44 @@ fn a_configuration_that_cannot_be_used_ends_the_download() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let mut files = tiny();
+    edited(&mut files, |config| {
+        config["model_type"] = "mllama".into();
+        config["quantization_config"] = json!({"quant_method": "fp8"});
+    });
+    let weights = files.remove("model.safetensors").unwrap();
+    files.insert("pytorch_model.bin".to_owned(), weights);
+    files.remove("preprocessor_config.json");
+    let hub = Hub::new(files);
+    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    let causes = ["mllama", "fp8", "pytorch_model.bin", "lacks preprocessor"];
+    let places = causes.map(|cause| told.find(cause).unwrap_or_else(|| panic!("{told}")));
+    assert!(places.is_sorted(), "{told}");
+    assert_eq!(fetched(&hub), ["config.json"]);
+    // Its configuration is in the cache now.
+    let (_, again) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert_eq!(again, told);
+    assert_eq!(fetched(&hub), [""; 0]);
+}
+
+#[test]
+fn a_pointer_in_place_of_a_small_file_ends_the_download() {
+    let home = tempfile::tempdir().unwrap();
+    let mut files = tiny();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+    files.insert("tokenizer.json".to_owned(), pointer.to_vec());
+    let hub = Hub::new(files);
+    let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+    assert!(
+        told.contains("tokenizer.json is a Git LFS pointer"),
+        "{told}"
+    );
+    assert!(!fetched(&hub).contains(&"model.safetensors".to_owned()));
+}
+
+#[test]
 fn a_model_that_is_too_large_is_told_before_its_weights_are_fetched() {
     let home = tempfile::tempdir().unwrap();
     let mut files = tiny();

@@ -10,7 +10,7 @@ use crate::settings::RetrieverOptions;
 use crate::text::hex;
 use crate::vlm::architecture::LoadStage;
 use crate::vlm::checkpoint::files::{CheckpointFile, FileData, Gate, OnDownload, TokenizerFiles};
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{ExpectedTensor, Role, TensorList};
 use crate::vlm::checkpoint::weight_cache::WeightCache;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::checkpoint::{self, builtin};
@@ -31,7 +31,7 @@ pub struct Checkpoint {
     files: CheckpointFiles,
     adapter: Option<Adapter>,
     architecture: Box<dyn Architecture>,
-    tensors: Vec<(String, Vec<usize>)>,
+    tensors: Vec<ExpectedTensor>,
     weights: Weights,
     placement: Placement,
 }
@@ -69,13 +69,10 @@ impl Checkpoint {
         // Older versions of transformers stored the numbers 0, 1, 2, ...
         weights.check(&tensors, |name| name.ends_with(".position_ids"))?;
         if let Some(adapter) = &adapter {
-            // Those that rows are only looked up in can take none.
-            let matrices = tensors
-                .iter()
-                .filter(|(name, _)| name.ends_with(".weight") && !name.contains("embedding"));
-            let linear: BTreeMap<String, (usize, usize)> = matrices
-                .filter_map(|(name, shape)| match shape[..] {
-                    [rows, columns] => Some((name.clone(), (rows, columns))),
+            let layers = tensors.iter().filter(|tensor| tensor.role == Role::Layer);
+            let linear: BTreeMap<String, (usize, usize)> = layers
+                .filter_map(|tensor| match tensor.shape[..] {
+                    [rows, columns] => Some((tensor.name.clone(), (rows, columns))),
                     _ => None,
                 })
                 .collect();
@@ -148,11 +145,12 @@ impl Checkpoint {
     /// `logit_scale` as it is stored, and `logit_bias` where there is one.
     pub fn logits(&self) -> Result<(f32, Option<f32>)> {
         let number = |name: &str| -> Result<Option<f32>> {
-            let Some((_, shape)) = self.tensors.iter().find(|(it, _)| it == name) else {
+            let Some(tensor) = self.tensors.iter().find(|it| it.name == name) else {
                 return Ok(None);
             };
             let read = || {
-                let stored = self.weights.stored(name, shape)?.to_dtype(DType::F32)?;
+                let stored = self.weights.stored(name, &tensor.shape)?;
+                let stored = stored.to_dtype(DType::F32)?;
                 stored.flatten_all()?.to_vec1::<f32>()
             };
             let numbers = read().context(ErrorKind::Model, format!("cannot read {name}"))?;

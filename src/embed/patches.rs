@@ -1,6 +1,6 @@
 //! The first step of every vision tower: the numbers of a patch to a row.
 
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{Result, Tensor};
@@ -44,9 +44,10 @@ impl PatchEmbedding {
 
     /// Adds every tensor that [`Self::load`] reads.
     pub fn tensors(name: &str, sizes: (usize, usize), bias: bool, list: &mut TensorList) {
-        list.add(format!("{name}.patch_embedding.weight"), &shape(sizes));
+        let part = |part: &str| format!("{name}.patch_embedding.{part}");
+        list.add(Role::Exact, part("weight"), &shape(sizes));
         if bias {
-            list.add(format!("{name}.patch_embedding.bias"), &[sizes.0]);
+            list.add(Role::Plain, part("bias"), &[sizes.0]);
         }
     }
 

@@ -2,7 +2,7 @@
 //! rows that stand for the texts in the end.
 
 use super::encoder::consecutive;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{Result, Tensor};
@@ -45,8 +45,12 @@ impl WordEmbedding {
         (vocabulary, most, hidden): (usize, usize, usize),
         list: &mut TensorList,
     ) {
-        list.linear(words, (vocabulary, hidden), false);
-        list.linear(places, (most, hidden), false);
+        list.add(
+            Role::Exact,
+            format!("{words}.weight"),
+            &[vocabulary, hidden],
+        );
+        list.add(Role::Plain, format!("{places}.weight"), &[most, hidden]);
     }
 
     /// The tokens of each text to their rows.

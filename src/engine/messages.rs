@@ -274,6 +274,14 @@ impl From<Loading> for Stage {
     }
 }
 
+/// A record that the model is writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFlight {
+    pub group: GroupId,
+    /// So far; a server sends it whole.
+    pub text: String,
+}
+
 /// The latest state of the run; a front end reads it when it draws.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
@@ -293,14 +301,13 @@ pub struct Progress {
     pub queued: u64,
     /// Groups that wait for the record of another of their recolor family, and need no request.
     pub following: u64,
-    pub in_flight: usize,
     pub icons_per_minute_now: f64,
     pub icons_per_minute: f64,
     pub tokens_per_second: f64,
     pub eta_seconds: Option<f64>,
     pub resident_bytes: u64,
-    /// The group whose text is shown, and the text so far.
-    pub in_hand: Option<(GroupId, String)>,
+    /// What is being written, the longest in work first.
+    pub in_flight: Vec<InFlight>,
     /// Icons per minute, oldest first, one sample every two seconds.
     pub throughput: Vec<f64>,
     /// Seconds spent, summed over items: preprocess, vision, prefill, decode.

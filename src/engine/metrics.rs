@@ -1,9 +1,9 @@
 //! Measures a run: rates over a window, the time left, the text being written.
 
-use super::messages::{Progress, Stage};
+use super::messages::{InFlight, Progress, Stage};
 use crate::labeler::RemoteCounts;
 use crate::record::{GroupId, Timings};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ pub struct Metrics(Mutex<Inner>);
 struct Inner {
     stage: Stage,
     stage_done: Option<f32>,
-    in_flight: usize,
-    in_hand: Option<(GroupId, String)>,
+    /// By ticket.
+    in_flight: BTreeMap<u64, InFlight>,
     /// When the first piece of work began.
     began: Option<Instant>,
     finished: u64,
@@ -39,8 +39,7 @@ impl Metrics {
         Self(Mutex::new(Inner {
             stage: Stage::Starting,
             stage_done: None,
-            in_flight: 0,
-            in_hand: None,
+            in_flight: BTreeMap::new(),
             began: None,
             finished: 0,
             stage_seconds: [0.0; 4],
@@ -61,19 +60,26 @@ impl Metrics {
         inner.stage_done = done;
     }
 
-    pub fn in_flight(&self, count: usize) {
+    pub fn started(&self, ticket: u64, group: GroupId) {
         let mut inner = self.lock();
-        inner.in_flight = count;
-        if count > 0 && inner.began.is_none() {
-            inner.began = Some(Instant::now());
-        }
-        if count == 0 {
-            inner.in_hand = None;
+        inner.began.get_or_insert_with(Instant::now);
+        let text = String::new();
+        inner.in_flight.insert(ticket, InFlight { group, text });
+    }
+
+    pub fn written(&self, ticket: u64, text: String) {
+        if let Some(writing) = self.lock().in_flight.get_mut(&ticket) {
+            writing.text = text;
         }
     }
 
-    pub fn in_hand(&self, group: GroupId, text: String) {
-        self.lock().in_hand = Some((group, text));
+    pub fn ended(&self, ticket: u64) {
+        self.lock().in_flight.remove(&ticket);
+    }
+
+    /// The model has broken off or has nothing left to do.
+    pub fn all_ended(&self) {
+        self.lock().in_flight.clear();
     }
 
     pub fn remote(&self, counts: RemoteCounts) {
@@ -142,8 +148,7 @@ impl Metrics {
         }
         progress.stage = inner.stage;
         progress.stage_done = inner.stage_done;
-        progress.in_flight = inner.in_flight;
-        progress.in_hand.clone_from(&inner.in_hand);
+        progress.in_flight = inner.in_flight.values().cloned().collect();
         progress.throughput = inner.throughput.iter().copied().collect();
         progress.stage_seconds = inner.stage_seconds;
         progress.resident_bytes = resident_bytes();

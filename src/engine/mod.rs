@@ -21,8 +21,8 @@ pub use crate::labeler::{ModelInfo, ModelMemory, ModelNotice, RemoteCounts, Serv
 pub use crate::outdir::{FileNotice, KeptBecause};
 pub use handle::{EngineEnd, Handle, Watch, connect};
 pub use messages::{
-    Blocked, Broken, Command, Cure, Event, MovedPictures, Progress, Rescued, Retry, RetryCounts,
-    Stage, Step, Summary, Warning,
+    Blocked, Broken, Command, Cure, Event, InFlight, MovedPictures, Progress, Rescued, Retry,
+    RetryCounts, Stage, Step, Summary, Warning,
 };
 pub use start::{Engine, EngineConfig};
 

@@ -241,14 +241,12 @@ impl Labeler for Local {
                     }
                 }
             }
-            if reported.elapsed() >= PARTIAL
-                && let Some((&ticket, writing)) = writings.first_key_value()
-            {
+            if reported.elapsed() >= PARTIAL {
                 reported = Instant::now();
-                jobs.push(LabelEvent::Partial {
-                    ticket,
-                    text: writing.text.clone(),
-                });
+                for (&ticket, writing) in &writings {
+                    let text = writing.text.clone();
+                    jobs.push(LabelEvent::Partial { ticket, text });
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ use super::keymap::{ACTIONS, Action};
 use super::message::Message;
 use super::testing::Bench;
 use super::theme::{Depth, Ground, Palette, Theme};
-use crate::engine::{Command, Event, Progress, Stage, Warning};
+use crate::engine::{Command, Event, InFlight, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
 use crate::text::{Said, width};
@@ -267,6 +267,13 @@ fn the_picture_can_have_the_screen() {
     assert!(!bench.screen().contains("z back"), "{}", bench.screen());
 }
 
+fn writing(group: GroupId, text: &str) -> InFlight {
+    InFlight {
+        group,
+        text: text.to_owned(),
+    }
+}
+
 #[test]
 fn progress_is_live() {
     let mut bench = Bench::evening(120, 40);
@@ -275,13 +282,19 @@ fn progress_is_live() {
         total: 8000,
         done: 120,
         queued: 7880,
-        in_flight: 8,
         icons_per_minute_now: 24.0,
         icons_per_minute: 21.5,
         tokens_per_second: 80.0,
         eta_seconds: Some(19_700.0),
         resident_bytes: 5 << 30,
-        in_hand: Some((GroupId(7), "{\"label_ko\": \"기다리는\u{1b}[31m".to_owned())),
+        in_flight: vec![
+            writing(GroupId(7), "{\"label_ko\": \"기다리는\u{1b}[31m"),
+            writing(
+                GroupId(1),
+                "{\"label_ko\": \"빨간 모자\", \"tags_ko\": [\"모자\", \"빨간색\", \"겨울",
+            ),
+            writing(GroupId(2), ""),
+        ],
         throughput: (0..60).map(f64::from).collect(),
         ..Progress::default()
     });
@@ -517,7 +530,7 @@ proptest::proptest! {
             korean: text(12),
         })));
         bench.progress(Progress {
-            in_hand: Some((id, text(10))),
+            in_flight: vec![writing(id, &text(10)), writing(id, &text(11))],
             ..Progress::default()
         });
         for keys in ["", "tab", "e", "esc v", "F3", "F5", "F4", "F2 ? esc : esc", "ctrl-f \"a", "esc t"] {

@@ -5,6 +5,7 @@
 //! names of tensors, and how chats and pictures become input. [`Network`] is its loaded weights.
 
 use super::checkpoint::files::CheckpointFiles;
+use super::checkpoint::tensor_list::ExpectedTensor;
 use super::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use super::checkpoint::weights::Weights;
 use super::nn::batch::Batch;
@@ -113,8 +114,8 @@ pub trait Architecture: Debug + Send + Sync {
         stored.to_owned()
     }
 
-    /// Name and shape of every tensor that [`Architecture::load`] reads.
-    fn tensors(&self) -> Vec<(String, Vec<usize>)>;
+    /// Every tensor that [`Architecture::load`] reads.
+    fn tensors(&self) -> Vec<ExpectedTensor>;
 
     /// Whether a checkpoint may hold this tensor although nothing reads it.
     fn may_ignore(&self, _tensor: &str) -> bool {

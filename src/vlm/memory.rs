@@ -2,8 +2,9 @@
 
 use super::architecture::Architecture;
 use super::device::{self, LoadOptions};
+use super::checkpoint::tensor_list::Role;
 use super::nn::Backend;
-use super::nn::linear::Quantization;
+use super::nn::linear::{Form, Quantization};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::gibibytes;
 use candle_core::{DType, Device};
@@ -14,7 +15,7 @@ const KV_BYTES: u64 = 2 << 30;
 /// What a step computes with, on an accelerator.
 const STEP_BYTES: u64 = 512 << 20;
 
-/// Bytes of the weights as they are loaded.
+/// Bytes of the weights on the device, as they are loaded.
 pub fn weight_bytes(architecture: &dyn Architecture, options: &LoadOptions) -> u64 {
     weight_bytes_as(architecture, options, options.quantization)
 }
@@ -24,24 +25,26 @@ fn weight_bytes_as(
     options: &LoadOptions,
     quantization: Option<Quantization>,
 ) -> u64 {
-    let vocabulary = architecture.spec().vocab_size;
-    let small = match options.backend {
+    let on_cpu = options.device.is_cpu();
+    let plain = match options.backend {
         Backend::Slices => DType::F32,
         Backend::Tensors => options.dtype,
     };
-    let bytes = architecture.tensors().into_iter().map(|(_, shape)| {
-        let numbers = shape.iter().product::<usize>();
-        let kind = match shape[..] {
-            // The head is never stored with fewer bits.
-            [rows, _] if rows == vocabulary => quantization.map(|_| Quantization::Q8_0),
-            [_, _] => quantization,
-            _ => None,
+    let bytes = architecture.tensors().into_iter().map(|tensor| {
+        let numbers = tensor.shape.iter().product::<usize>();
+        let matrix = |quantization| {
+            let columns = tensor.shape.last().copied().unwrap_or(1);
+            let shape = (numbers / columns.max(1), columns);
+            Form::of(quantization, columns, on_cpu).bytes(shape, options.dtype)
         };
-        let block = kind.and_then(|kind| kind.for_width(*shape.last()?));
-        match (block, shape.len()) {
-            (Some(block), _) => numbers / block.block_size() * block.type_size(),
-            (None, 1) => numbers * small.size_in_bytes(),
-            (None, _) => numbers * options.dtype.size_in_bytes(),
+        match tensor.role {
+            Role::Layer => matrix(quantization),
+            Role::Vocabulary => matrix(quantization.map(|_| Quantization::OF_VOCABULARY)),
+            Role::Exact => matrix(None),
+            Role::Plain => numbers * plain.size_in_bytes(),
+            // Beside what a device holds.
+            Role::Table if !on_cpu => 0,
+            Role::Table => numbers * DType::F32.size_in_bytes(),
         }
     });
     bytes.sum::<usize>() as u64

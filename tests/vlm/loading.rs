@@ -129,7 +129,7 @@ fn look(folder: &Path) -> (String, String) {
 #[test]
 fn every_refusal_says_what_to_do() {
     type Edit = fn(&Path);
-    let cases: [(&str, Edit, &str, &str); 12] = [
+    let cases: [(&str, Edit, &str, &str); 13] = [
         (
             "another architecture",
             |folder| {
@@ -176,6 +176,17 @@ fn every_refusal_says_what_to_do() {
             },
             "MLX",
             "--quantize q4k",
+        ),
+        (
+            "MLX as it writes today",
+            |folder| {
+                edit_config(folder, "config.json", |config| {
+                    config["quantization"] = serde_json::json!({"group_size": 64, "bits": 4});
+                    config["quantization_config"] = config["quantization"].clone();
+                });
+            },
+            "MLX",
+            "mlx_vlm",
         ),
         (
             "a LoRA adapter",
@@ -247,14 +258,17 @@ fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
         config["model_type"] = "qwen3_vl_moe".into();
     });
     pack(folder.path(), r#"{"quant_method": "bitsandbytes"}"#);
-    std::fs::write(folder.path().join("model.safetensors"), POINTER).unwrap();
-    std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+    for file in ["model.safetensors", "tokenizer.json"] {
+        std::fs::write(folder.path().join(file), POINTER).unwrap();
+    }
+    std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
     let (cause, hint) = look(folder.path());
     let places: Vec<usize> = [
         "qwen3_vl_moe",
         "bitsandbytes",
-        "Git LFS",
-        "lacks tokenizer.json",
+        "tokenizer.json is a Git LFS",
+        "model.safetensors is a Git LFS",
+        "lacks preprocessor_config.json",
     ]
     .iter()
     .map(|words| {
@@ -288,4 +302,28 @@ fn memory_is_known_before_weights_are_read() {
     let error = bytes(None, Some(1 << 50)).1.unwrap_err();
     assert!(error.cause.contains("does not fit"), "{error}");
     assert!(error.hint.unwrap().contains("a smaller --kv-memory"));
+}
+
+/// The learned positions of a picture's patches are looked up in f32, however all else is held.
+#[test]
+fn a_table_of_positions_is_counted_as_it_is_held() {
+    let folder = copy("deepstack");
+    let bytes = |places: usize, options: &LoadOptions| {
+        edit_config(folder.path(), "config.json", |config| {
+            config["vision_config"]["num_position_embeddings"] = places.into();
+        });
+        let files = CheckpointFiles::folder(folder.path()).unwrap();
+        vlm::memory::weight_bytes(vlm::models::open(&files).unwrap().as_ref(), options)
+    };
+    let (width, more) = (32, 400 - 36);
+    for quantization in [None, Some(Quantization::Q8_0), Some(Quantization::Q4K)] {
+        for dtype in [DType::F32, DType::BF16] {
+            let options = LoadOptions {
+                dtype,
+                ..options(quantization)
+            };
+            let grown = bytes(400, &options) - bytes(36, &options);
+            assert_eq!(grown, more * width * 4, "{quantization:?} {dtype:?}");
+        }
+    }
 }

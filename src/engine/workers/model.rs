@@ -50,7 +50,7 @@ pub fn run(
         };
         let ended = catch_unwind(AssertUnwindSafe(|| labeler.run(&mut jobs)));
         let (left, finished) = (std::mem::take(&mut jobs.in_flight), jobs.finished);
-        metrics.in_flight(0);
+        metrics.all_ended();
         let error = match ended.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
             Ok(()) if left.is_empty() || prepared.cancelled() => break,
             Ok(()) => Error::new(ErrorKind::Internal, "the model left work unfinished"),
@@ -102,7 +102,7 @@ impl Worker<'_> {
 
     fn begin(&mut self, request: &LabelRequest) {
         self.in_flight.insert(request.ticket, request.clone());
-        self.metrics.in_flight(self.in_flight.len());
+        self.metrics.started(request.ticket, request.group);
         self.show_stage();
         (self.send)(ModelEvent::Started(request.ticket));
     }
@@ -110,7 +110,7 @@ impl Worker<'_> {
     /// Whether `ticket` was in flight: a labeler answers each job once.
     fn end(&mut self, ticket: u64) -> bool {
         let known = self.in_flight.remove(&ticket).is_some();
-        self.metrics.in_flight(self.in_flight.len());
+        self.metrics.ended(ticket);
         self.finished += usize::from(known);
         known
     }
@@ -143,11 +143,7 @@ impl Jobs for Worker<'_> {
 
     fn push(&mut self, event: LabelEvent) {
         match event {
-            LabelEvent::Partial { ticket, text } => {
-                if let Some(request) = self.in_flight.get(&ticket) {
-                    self.metrics.in_hand(request.group, text);
-                }
-            }
+            LabelEvent::Partial { ticket, text } => self.metrics.written(ticket, text),
             LabelEvent::Done { ticket, answer } => {
                 if self.end(ticket) {
                     (self.send)(ModelEvent::Answered { ticket, answer });

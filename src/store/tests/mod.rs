@@ -9,6 +9,7 @@ mod import;
 mod journal;
 mod layouts;
 mod learning;
+mod moves;
 mod names;
 mod opinions;
 mod outdir;

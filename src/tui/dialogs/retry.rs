@@ -12,7 +12,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// Cells before the value of a row.
-const LABEL: u16 = 12;
+const LABEL: u16 = 13;
 const ROWS: usize = 5;
 
 /// Asks the model again about these records. About many it returns a question first; after a single

@@ -70,12 +70,37 @@ impl Graphics {
     }
 }
 
-/// A number for a picture that the terminal keeps. It has four bytes that are not zero, as some
-/// terminals leave out a leading one, and begins apart in each run: what an earlier one has left
-/// in the terminal is not overwritten while it is on screen.
+/// A number for a picture that the terminal keeps. They begin apart in each run: what an earlier one
+/// has left in the terminal is not overwritten while it is on screen.
 fn next_id() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
-    let mixed = count.wrapping_add(std::process::id() << 12);
-    mixed | 0x0101_0101
+    without_zeros(count.wrapping_add(std::process::id() << 12))
+}
+
+/// Another number for each, of four bytes none of which is zero: some terminals leave out a leading
+/// one.
+fn without_zeros(number: u32) -> u32 {
+    let mut rest = number;
+    let bytes = [(); 4].map(|()| {
+        let byte = 1 + (rest % 255) as u8;
+        rest /= 255;
+        byte
+    });
+    u32::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_pictures_share_a_number() {
+        let first = 4711 << 12;
+        let ids: BTreeSet<u32> = (first..first + 70_000).map(without_zeros).collect();
+        assert_eq!(ids.len(), 70_000);
+        assert!(ids.iter().all(|id| !id.to_le_bytes().contains(&0)));
+        assert_ne!(next_id(), next_id());
+    }
 }

@@ -162,9 +162,18 @@ pub(crate) trait Find {
     /// Whether there is a file whose name ends so.
     fn has_ending(&mut self, ending: &str) -> bool;
 
-    /// Whether all that there is can be found at no cost: then everything that is wrong is told at
-    /// once.
-    fn is_whole(&self) -> bool;
+    fn reach(&self) -> Reach;
+}
+
+/// How much of a place is known at no cost: all that is wrong is told at once, as far as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All files.
+    Files,
+    /// The names of all files.
+    Names,
+    /// Only what is found.
+    Nothing,
 }
 
 /// What decides whether a checkpoint is worth fetching.
@@ -223,8 +232,8 @@ impl Find for Folder<'_> {
         names.any(|name| name.to_string_lossy().to_lowercase().ends_with(ending))
     }
 
-    fn is_whole(&self) -> bool {
-        true
+    fn reach(&self) -> Reach {
+        Reach::Files
     }
 }
 
@@ -244,8 +253,31 @@ impl Find for Embedded<'_> {
         self.0.iter().any(|(name, _)| name.ends_with(ending))
     }
 
-    fn is_whole(&self) -> bool {
-        true
+    fn reach(&self) -> Reach {
+        Reach::Files
+    }
+}
+
+/// What was found of a checkpoint.
+#[derive(Default)]
+struct Found {
+    names: BTreeSet<String>,
+    /// Of files other than the configuration, which is judged by itself.
+    pointers: Vec<Refusal>,
+}
+
+impl Found {
+    fn find(&mut self, place: &mut dyn Find, name: &str) -> Result<Option<CheckpointFile>> {
+        let Some(data) = place.find(name)? else {
+            return Ok(None);
+        };
+        let name = name.to_owned();
+        let file = CheckpointFile { name, data };
+        self.names.insert(file.name.clone());
+        if file.name != CONFIG {
+            self.pointers.extend(file.lfs_pointer());
+        }
+        Ok(Some(file))
     }
 }
 
@@ -273,15 +305,9 @@ impl CheckpointFiles {
         place: &mut dyn Find,
         gate: &Gate,
     ) -> std::result::Result<Self, NoFiles> {
-        fn find(place: &mut dyn Find, file: &str) -> Result<Option<CheckpointFile>> {
-            Ok(place.find(file)?.map(|data| CheckpointFile {
-                name: file.to_owned(),
-                data,
-            }))
-        }
-        let mut missing = Vec::new();
+        let mut found = Found::default();
         let mut refusals = Vec::new();
-        let config = find(place, CONFIG)?;
+        let config = found.find(place, CONFIG)?;
         match &config {
             Some(config) => refusals.extend((gate.config)(config)),
             None => {
@@ -290,36 +316,29 @@ impl CheckpointFiles {
                 if let Some(error) = refusals::error(name, other.into_iter().collect()) {
                     return Err(NoFiles::Refused(error));
                 }
-                missing.push(CONFIG.to_owned());
             }
         }
-        if !place.is_whole()
-            && let Some(error) = refusals::error(name, std::mem::take(&mut refusals))
-        {
+        if let Some(error) = refused_early(name, place, &refusals) {
             return Err(NoFiles::Refused(error));
         }
-        let generation_config = find(place, GENERATION)?;
-        let mut preprocessor_config = find(place, PREPROCESSOR)?;
+        let generation_config = found.find(place, GENERATION)?;
+        let mut preprocessor_config = found.find(place, PREPROCESSOR)?;
         if preprocessor_config.is_none() {
-            preprocessor_config = find(place, PROCESSOR)?;
+            preprocessor_config = found.find(place, PROCESSOR)?;
         }
-        if preprocessor_config.is_none() {
-            missing.push(format!("{PREPROCESSOR} (or {PROCESSOR})"));
-        }
-        let tokenizer_config = find(place, TOKENIZER_CONFIG)?;
-        let tokenizer = match find(place, TOKENIZER)? {
+        let tokenizer_config = found.find(place, TOKENIZER_CONFIG)?;
+        let tokenizer = match found.find(place, TOKENIZER)? {
             Some(file) => Some(TokenizerFiles::Whole(file)),
-            None => match (find(place, VOCAB)?, find(place, MERGES)?) {
+            None => match (found.find(place, VOCAB)?, found.find(place, MERGES)?) {
                 (Some(vocab), Some(merges)) => Some(TokenizerFiles::Parts { vocab, merges }),
-                _ => match find(place, SENTENCEPIECE)? {
+                _ => match found.find(place, SENTENCEPIECE)? {
                     Some(file) => Some(TokenizerFiles::Sentencepiece(file)),
-                    None => find(place, WORD_PIECES)?.map(TokenizerFiles::WordPieces),
+                    None => found
+                        .find(place, WORD_PIECES)?
+                        .map(TokenizerFiles::WordPieces),
                 },
             },
         };
-        if tokenizer.is_none() {
-            missing.push(format!("{TOKENIZER} (or {VOCAB} with {MERGES})"));
-        }
         let files = match (config, preprocessor_config, tokenizer) {
             (Some(config), Some(preprocessor_config), Some(tokenizer)) => Some(Self {
                 name: name.to_owned(),
@@ -332,41 +351,37 @@ impl CheckpointFiles {
             }),
             _ => None,
         };
+        refusals.append(&mut found.pointers);
+        if let Some(error) = refused_early(name, place, &refusals) {
+            return Err(NoFiles::Refused(error));
+        }
         if let Some(files) = &files
             && refusals.is_empty()
         {
             (gate.sizes)(files)?;
         }
         let mut weights = Vec::new();
-        match find(place, INDEX)? {
+        let mut missing_shards = Vec::new();
+        match found.find(place, INDEX)? {
             Some(index) => {
                 for shard in shards(&index)? {
-                    match find(place, &shard)? {
+                    match found.find(place, &shard)? {
                         Some(file) => weights.push(file),
-                        None => missing.push(shard),
+                        None => missing_shards.push(shard),
                     }
                 }
             }
-            None => match find(place, WEIGHTS)? {
-                Some(file) => weights.push(file),
-                None => match PICKLED.iter().find(|file| place.has(file)) {
-                    Some(file) => refusals.push(refusals::pickled(file)),
-                    None => missing.push(format!("{WEIGHTS} (or {INDEX} with its shards)")),
-                },
-            },
+            None => weights.extend(found.find(place, WEIGHTS)?),
         }
-        for file in &weights {
-            refusals.extend(file.lfs_pointer());
-        }
-        let complete = missing.is_empty();
-        if !complete {
-            refusals.push(Refusal::new(
-                format!("it lacks {}", missing.join(", ")),
-                "a checkpoint as published on the hub has these files",
-            ));
-        }
+        let (pickled, mut missing) = absent(&mut |file| {
+            found.names.contains(file) || PICKLED.contains(&file) && place.has(file)
+        });
+        missing.extend(missing_shards);
+        refusals.extend(pickled);
+        refusals.extend(found.pointers);
+        refusals.extend(lacks(&missing));
         // What cannot be used will not get better by files that are missing.
-        let only_missing = !complete && refusals.len() == 1;
+        let only_missing = !missing.is_empty() && refusals.len() == 1;
         match (refusals::error(name, refusals), files) {
             (None, Some(files)) => Ok(Self { weights, ..files }),
             (Some(error), _) if only_missing => Err(NoFiles::Missing(error)),
@@ -377,6 +392,53 @@ impl CheckpointFiles {
             ))),
         }
     }
+}
+
+/// What is wrong so far, and what names tell, where contents of further files have a cost.
+fn refused_early(name: &str, place: &mut dyn Find, so_far: &[Refusal]) -> Option<Error> {
+    if so_far.is_empty() || place.reach() == Reach::Files {
+        return None;
+    }
+    let mut refusals = so_far.to_vec();
+    if place.reach() == Reach::Names {
+        let (pickled, missing) = absent(&mut |file| place.has(file));
+        refusals.extend(pickled.into_iter().chain(lacks(&missing)));
+    }
+    refusals::error(name, refusals)
+}
+
+/// By the names of a checkpoint's files: weights that cannot be read, and what is missing.
+fn absent(has: &mut dyn FnMut(&str) -> bool) -> (Option<Refusal>, Vec<String>) {
+    let mut missing = Vec::new();
+    if !has(CONFIG) {
+        missing.push(CONFIG.to_owned());
+    }
+    if !has(PREPROCESSOR) && !has(PROCESSOR) {
+        missing.push(format!("{PREPROCESSOR} (or {PROCESSOR})"));
+    }
+    let whole = [TOKENIZER, SENTENCEPIECE, WORD_PIECES];
+    if !whole.into_iter().any(&mut *has) && !(has(VOCAB) && has(MERGES)) {
+        missing.push(format!("{TOKENIZER} (or {VOCAB} with {MERGES})"));
+    }
+    if has(INDEX) || has(WEIGHTS) {
+        return (None, missing);
+    }
+    match PICKLED.into_iter().find(|file| has(file)) {
+        Some(file) => (Some(refusals::pickled(file)), missing),
+        None => {
+            missing.push(format!("{WEIGHTS} (or {INDEX} with its shards)"));
+            (None, missing)
+        }
+    }
+}
+
+fn lacks(missing: &[String]) -> Option<Refusal> {
+    (!missing.is_empty()).then(|| {
+        Refusal::new(
+            format!("it lacks {}", missing.join(", ")),
+            "a checkpoint as published on the hub has these files",
+        )
+    })
 }
 
 /// The line that an error about a field's value is in: serde does not say which field it is.

@@ -1,7 +1,7 @@
 //! Checkpoints of the Hugging Face hub, from the cache that all programs share or downloaded into
 //! it.
 
-use super::files::{CheckpointFiles, Download, FileData, Find, Gate, NoFiles, OnDownload};
+use super::files::{CheckpointFiles, Download, FileData, Find, Gate, NoFiles, OnDownload, Reach};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::ModelOptions;
 use crate::text::hex;
@@ -68,28 +68,28 @@ impl<'a> Hub<'a> {
     pub fn checkpoint(&self, gate: &Gate) -> Result<CheckpointFiles> {
         let options = self.options;
         let mut cached = Cached(self);
-        match CheckpointFiles::collect(&options.model, &mut cached, gate) {
-            Ok(files) => Ok(files),
-            Err(NoFiles::Refused(error)) => Err(error),
-            Err(NoFiles::Missing(error)) if options.offline => Err(Error::new(
+        let refused = match CheckpointFiles::collect(&options.model, &mut cached, gate) {
+            Ok(files) => return Ok(files),
+            Err(NoFiles::Refused(error)) if options.offline => return Err(error),
+            // The hub's list of files may tell more that is wrong.
+            Err(NoFiles::Refused(error)) => Some(error),
+            Err(NoFiles::Missing(error)) if options.offline => return Err(Error::new(
                 ErrorKind::Network,
                 format!("{} ({}) is not complete in the local cache and --offline forbids the network: {}", options.model, options.revision, error.cause),
             )
             .with_hint("run once without --offline (and without HF_HUB_OFFLINE), or give a checkpoint folder instead of the id")),
-            Err(NoFiles::Missing(_)) => {
-                // Tells a model or revision that is not there from one that lacks a file.
-                let about = self.repo.info().revision(options.revision.clone()).send();
-                let about = about.map_err(|error| hub_error(options, &error))?;
-                let names = about.siblings.into_iter().flatten();
-                let mut remote = Remote {
-                    hub: self,
-                    commit: about.sha.unwrap_or_else(|| options.revision.clone()),
-                    names: names.map(|file| file.rfilename).collect(),
-                };
-                CheckpointFiles::collect(&options.model, &mut remote, gate)
-                    .map_err(NoFiles::error)
-            }
-        }
+            Err(NoFiles::Missing(_)) => None,
+        };
+        // Tells a model or revision that is not there from one that lacks a file.
+        let about = self.repo.info().revision(options.revision.clone()).send();
+        let about = about.map_err(|error| refused.unwrap_or_else(|| hub_error(options, &error)))?;
+        let names = about.siblings.into_iter().flatten();
+        let mut remote = Remote {
+            hub: self,
+            commit: about.sha.unwrap_or_else(|| options.revision.clone()),
+            names: names.map(|file| file.rfilename).collect(),
+        };
+        CheckpointFiles::collect(&options.model, &mut remote, gate).map_err(NoFiles::error)
     }
 
     /// One file. `None` where the repository, or with `only_cached` the cache, does not have it.
@@ -222,8 +222,8 @@ impl Find for Cached<'_, '_> {
         false
     }
 
-    fn is_whole(&self) -> bool {
-        false
+    fn reach(&self) -> Reach {
+        Reach::Nothing
     }
 }
 
@@ -255,8 +255,11 @@ impl Find for Remote<'_, '_> {
         names.any(|name| name.to_lowercase().ends_with(ending))
     }
 
-    fn is_whole(&self) -> bool {
-        false
+    fn reach(&self) -> Reach {
+        match self.names.is_empty() {
+            true => Reach::Nothing,
+            false => Reach::Names,
+        }
     }
 }
 

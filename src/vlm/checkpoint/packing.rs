@@ -34,17 +34,19 @@ impl Packing {
             packed.filter(|it| !it.is_null()).cloned()
         };
         let nested = || of(config.get("text_config")?);
-        if let Some(packed) = of(config).or_else(nested) {
-            return Self::of(&packed).map(Some);
-        }
-        // MLX writes its own key.
-        match config.get("quantization") {
-            Some(own) if own.get("group_size").is_some() => Err(Refusal::new(
+        let packed = of(config).or_else(nested);
+        // MLX writes its own key, and since 2024 the same without a method under the usual one.
+        let own = config.get("quantization");
+        let is_named = |packed: &Value| packed.get("quant_method").is_some();
+        if own.is_some_and(|own| own.get("group_size").is_some())
+            && !packed.as_ref().is_some_and(is_named)
+        {
+            return Err(Refusal::new(
                 "its weights are packed for MLX, which is not supported",
                 format!("{ORIGINAL}, or serve this one with mlx_vlm and use --endpoint"),
-            )),
-            _ => Ok(None),
+            ));
         }
+        packed.map(|packed| Self::of(&packed)).transpose()
     }
 
     fn of(packed: &Value) -> std::result::Result<Self, Refusal> {

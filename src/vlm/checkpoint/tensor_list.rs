@@ -1,26 +1,55 @@
 //! What a model expects of its checkpoint.
 
-/// Names and shapes of tensors, as they are collected.
+/// What a tensor is to a model, which decides the form that it is held in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The matrix of a linear layer, quantized as the user says.
+    Layer,
+    /// An embedding or a head: quantized too, but never to fewer than eight bits.
+    Vocabulary,
+    /// A matrix that is never quantized.
+    Exact,
+    /// Held in the type of activations: norms, biases and the like.
+    Plain,
+    /// Held in f32 in main memory, whatever the device.
+    Table,
+}
+
+/// A tensor that a model reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedTensor {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub role: Role,
+}
+
+/// The tensors of a model, as they are collected.
 #[derive(Default)]
-pub struct TensorList(pub Vec<(String, Vec<usize>)>);
+pub struct TensorList(pub Vec<ExpectedTensor>);
 
 impl TensorList {
-    pub fn add(&mut self, name: impl Into<String>, shape: &[usize]) {
-        self.0.push((name.into(), shape.to_vec()));
+    pub fn add(&mut self, role: Role, name: impl Into<String>, shape: &[usize]) {
+        self.0.push(ExpectedTensor {
+            name: name.into(),
+            shape: shape.to_vec(),
+            role,
+        });
     }
 
-    /// A matrix of `(rows, columns)`.
+    /// A layer of `(rows, columns)`.
     pub fn linear(&mut self, name: &str, (rows, columns): (usize, usize), bias: bool) {
-        self.add(format!("{name}.weight"), &[rows, columns]);
-        if bias {
-            self.add(format!("{name}.bias"), &[rows]);
-        }
+        self.add(Role::Layer, format!("{name}.weight"), &[rows, columns]);
+        self.bias(name, rows, bias);
     }
 
     pub fn norm(&mut self, name: &str, width: usize, bias: bool) {
-        self.add(format!("{name}.weight"), &[width]);
+        self.add(Role::Plain, format!("{name}.weight"), &[width]);
+        self.bias(name, width, bias);
+    }
+
+    fn bias(&mut self, name: &str, width: usize, bias: bool) {
         if bias {
-            self.add(format!("{name}.bias"), &[width]);
+            self.add(Role::Plain, format!("{name}.bias"), &[width]);
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use super::files::{CheckpointFile, FileData};
 use super::packing::{PackedMatrix, Packing, Parts};
+use super::refusals::ORIGINAL;
+use super::tensor_list::ExpectedTensor;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::platform;
 use candle_core::quantized::{GgmlDType, QTensor};
@@ -201,7 +203,8 @@ impl Weights {
                 return Err(Error::new(
                     ErrorKind::Model,
                     format!("{name} is stored as {dtype:?}; only f32, f16 and bf16 can be read"),
-                ));
+                )
+                .with_hint(ORIGINAL));
             }
             let offset = view.data().as_ptr() as usize - start;
             let location = Location {
@@ -226,7 +229,7 @@ impl Weights {
     /// that may be ignored.
     pub fn check(
         &self,
-        expected: &[(String, Vec<usize>)],
+        expected: &[ExpectedTensor],
         may_ignore: impl Fn(&str) -> bool,
     ) -> Result<()> {
         let mut missing = Vec::new();
@@ -239,7 +242,7 @@ impl Weights {
             .iter()
             .map(|(name, packed)| (name.as_str(), &packed.shape[..]));
         let mut unused: BTreeMap<&str, &[usize]> = stored.chain(packed).collect();
-        for (name, shape) in expected {
+        for ExpectedTensor { name, shape, .. } in expected {
             match unused.remove(name.as_str()) {
                 None => missing.push(format!("{name} {shape:?}")),
                 Some(found) if found != *shape => {

@@ -1,7 +1,7 @@
 //! Gated layers: what one gives is let through by another of the same input.
 
-use super::int8::{Bits, Int8Matrix, can_gate, gated_row};
-use super::linear::{Linear, Placement, packed};
+use super::int8::{Int8Matrix, can_gate, gated_row};
+use super::linear::{Form, Linear, Placement, packed};
 use super::ops;
 use crate::vlm::checkpoint::weights::Weights;
 use candle_core::{Result, Tensor};
@@ -26,14 +26,13 @@ impl Gated {
         (rows, columns): (usize, usize),
         bias: bool,
     ) -> Result<Self> {
-        let dtype = placement.quantization.and_then(|it| it.for_width(columns));
-        let bits = dtype
-            .and_then(Bits::of)
-            .filter(|_| placement.device.is_cpu() && !bias && can_gate(rows));
         let parts = [(gate, rows), (up, rows)];
-        let Some(bits) = bits else {
-            let both = Linear::load_stacked(weights, placement, &parts, columns, bias)?;
-            return Ok(Self::Stacked(both));
+        let bits = match placement.form(placement.quantization, columns) {
+            Form::Int8(bits) if !bias && can_gate(rows) => bits,
+            _ => {
+                let both = Linear::load_stacked(weights, placement, &parts, columns, bias)?;
+                return Ok(Self::Stacked(both));
+            }
         };
         let name = format!("{}*{}", parts[0].0, parts[1].0);
         let order = |row| gated_row(row, rows);

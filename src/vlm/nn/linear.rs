@@ -20,6 +20,9 @@ pub enum Quantization {
 }
 
 impl Quantization {
+    /// Of embeddings and heads where layers are quantized: every answer depends on them.
+    pub const OF_VOCABULARY: Self = Self::Q8_0;
+
     /// The name as the user writes it.
     pub fn name(self) -> &'static str {
         match self {
@@ -45,6 +48,39 @@ impl Quantization {
     }
 }
 
+/// How a matrix is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Dense,
+    /// For our own kernel.
+    Int8(Bits),
+    /// As candle holds it.
+    Quantized(GgmlDType),
+}
+
+impl Form {
+    /// Of matrices that are `columns` wide.
+    pub fn of(quantization: Option<Quantization>, columns: usize, on_cpu: bool) -> Self {
+        let Some(dtype) = quantization.and_then(|kind| kind.for_width(columns)) else {
+            return Self::Dense;
+        };
+        match Bits::of(dtype).filter(|_| on_cpu) {
+            Some(bits) => Self::Int8(bits),
+            None => Self::Quantized(dtype),
+        }
+    }
+
+    /// Bytes of a matrix of this shape; `dense` is the type of dense ones.
+    pub fn bytes(self, shape: (usize, usize), dense: DType) -> usize {
+        let numbers = shape.0 * shape.1;
+        match self {
+            Self::Dense => numbers * dense.size_in_bytes(),
+            Self::Int8(bits) => Int8Matrix::size(shape, bits),
+            Self::Quantized(dtype) => numbers / dtype.block_size() * dtype.type_size(),
+        }
+    }
+}
+
 /// The device and the form that weights are loaded in.
 #[derive(Debug, Clone)]
 pub struct Placement {
@@ -59,6 +95,11 @@ pub struct Placement {
 }
 
 impl Placement {
+    /// How matrices are held that are `columns` wide.
+    pub fn form(&self, quantization: Option<Quantization>, columns: usize) -> Form {
+        Form::of(quantization, columns, self.device.is_cpu())
+    }
+
     /// The type of activations.
     pub fn activations(&self) -> DType {
         match self.backend {
@@ -177,16 +218,17 @@ impl Linear {
                 _ => Tensor::cat(&matrices, 0),
             }
         };
-        let Some(dtype) = quantization.and_then(|kind| kind.for_width(columns)) else {
-            return dense(stored()?, placement);
-        };
         let names: Vec<&str> = parts.iter().map(|(name, _)| name.as_str()).collect();
         let name = names.join("+");
+        let dtype = match placement.form(quantization, columns) {
+            Form::Dense => return dense(stored()?, placement),
+            Form::Int8(bits) => {
+                let matrix = packed(weights, placement, &name, bits, parts, columns, |row| row)?;
+                return Ok(Matrix::Int8(matrix));
+            }
+            Form::Quantized(dtype) => dtype,
+        };
         let shape = (parts.iter().map(|(_, rows)| rows).sum::<usize>(), columns);
-        if let Some(bits) = Bits::of(dtype).filter(|_| placement.device.is_cpu()) {
-            let matrix = packed(weights, placement, &name, bits, parts, columns, |row| row)?;
-            return Ok(Matrix::Int8(matrix));
-        }
         let quantized = placement
             .cache
             .tensor(&name, dtype, shape, &placement.device, || {
@@ -426,6 +468,36 @@ mod tests {
                 expected.unwrap().to_vec2::<f32>().unwrap()
             );
             assert!(all.select(&[70]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_matrix_takes_the_bytes_that_were_announced() {
+        for (rows, columns) in [(70, 64), (64, 128), (33, 512), (5, 48)] {
+            let matrix = Tensor::rand(-1f32, 1f32, (rows, columns), &Device::Cpu).unwrap();
+            let numbers = matrix.to_vec2::<f32>().unwrap();
+            for kind in [None, Some(Quantization::Q8_0), Some(Quantization::Q4K)] {
+                let form = Form::of(kind, columns, true);
+                let matrix = match form {
+                    Form::Dense => Matrix::Dense(matrix.to_dtype(DType::BF16).unwrap()),
+                    Form::Quantized(dtype) => {
+                        let quantized = QTensor::quantize(&matrix, dtype).unwrap();
+                        Matrix::Quantized(Arc::new(quantized))
+                    }
+                    Form::Int8(bits) => {
+                        let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&numbers[row]);
+                        let int8 = Int8Matrix::pack((rows, columns), bits, &read).unwrap();
+                        Matrix::Int8(Arc::new(int8))
+                    }
+                };
+                let layer = Linear {
+                    matrix,
+                    bias: None,
+                    activations: DType::F32,
+                };
+                let announced = form.bytes((rows, columns), DType::BF16);
+                assert_eq!(layer.bytes(), announced, "{kind:?} {rows}x{columns}");
+            }
         }
     }
 

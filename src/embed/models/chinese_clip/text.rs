@@ -6,7 +6,7 @@ use crate::embed::models::clip::TextSide;
 use crate::embed::words::{TextRows, WordEmbedding, first_rows};
 use crate::error::Result as Checked;
 use crate::vlm::checkpoint::config::check_sizes;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{DType, Result, Tensor};
@@ -111,7 +111,7 @@ impl TextSide for TextConfig {
         let hidden = self.hidden_size;
         let sizes = (self.vocab_size, self.max_position_embeddings, hidden);
         WordEmbedding::tensors([WORDS, POSITIONS], sizes, list);
-        list.add(TYPES, &[self.type_vocab_size, hidden]);
+        list.add(Role::Plain, TYPES, &[self.type_vocab_size, hidden]);
         list.norm(NORM, hidden, true);
         Encoder::tensors(ENCODER, &self.encoder(), list);
         list.linear(PROJECTION, (width, hidden), false);

@@ -10,7 +10,7 @@ use crate::embed::tokens::{Padding, Tidying, TokenSpec, TokenizerConfig};
 use crate::error::Result;
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::config::check_sizes;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::Placement;
 use config::{TextConfig, VisionConfig};
@@ -81,7 +81,7 @@ impl<T: TextSide> Architecture for Clip<T> {
     fn tensors(&self, list: &mut TensorList) {
         vision::Tower::tensors(self.vision_sizes(), self.projection_dim, list);
         self.text_sizes().tensors(self.projection_dim, list);
-        list.add("logit_scale", &[]);
+        list.add(Role::Plain, "logit_scale", &[]);
     }
 
     fn pixels(&self) -> PixelSpec {

@@ -4,7 +4,7 @@ use super::config::VisionConfig;
 use crate::embed::architecture::{self, Loaded};
 use crate::embed::encoder::{Encoder, LayerNorm};
 use crate::embed::patches::PatchEmbedding;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{DType, Result, Tensor};
@@ -61,8 +61,8 @@ impl Tower {
     pub fn tensors(config: &VisionConfig, width: usize, list: &mut TensorList) {
         let hidden = config.hidden_size;
         PatchEmbedding::tensors(EMBEDDINGS, (hidden, config.patch_size), false, list);
-        list.add(CLASS, &[hidden]);
-        list.add(POSITIONS, &[1 + config.patches(), hidden]);
+        list.add(Role::Plain, CLASS, &[hidden]);
+        list.add(Role::Plain, POSITIONS, &[1 + config.patches(), hidden]);
         list.norm(BEFORE, hidden, true);
         Encoder::tensors(ENCODER, &config.encoder(), list);
         list.norm(AFTER, hidden, true);

@@ -11,7 +11,7 @@ use crate::embed::tokens::{Padding, Tidying, TokenSpec, TokenizerConfig};
 use crate::error::Result;
 use crate::vlm::CheckpointFiles;
 use crate::vlm::checkpoint::config::invalid;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::Placement;
 use config::{TextConfig, VisionConfig};
@@ -47,8 +47,8 @@ impl Architecture for Siglip {
     fn tensors(&self, list: &mut TensorList) {
         vision::Tower::tensors(&self.vision_config, list);
         text::Tower::tensors(&self.text_config, list);
-        list.add("logit_scale", &[1]);
-        list.add("logit_bias", &[1]);
+        list.add(Role::Plain, "logit_scale", &[1]);
+        list.add(Role::Plain, "logit_bias", &[1]);
     }
 
     fn pixels(&self) -> PixelSpec {

@@ -4,7 +4,7 @@ use super::config::VisionConfig;
 use crate::embed::architecture::{self, Loaded};
 use crate::embed::encoder::{Encoder, LayerNorm, Mlp};
 use crate::embed::patches::PatchEmbedding;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{D, DType, Result, Tensor};
@@ -54,7 +54,7 @@ impl Tower {
     pub fn tensors(config: &VisionConfig, list: &mut TensorList) {
         let hidden = config.hidden_size;
         PatchEmbedding::tensors(EMBEDDINGS, (hidden, config.patch_size), true, list);
-        list.add(POSITIONS, &[config.patches(), hidden]);
+        list.add(Role::Plain, POSITIONS, &[config.patches(), hidden]);
         Encoder::tensors(ENCODER, &config.encoder(), list);
         list.norm(NORM, hidden, true);
         PoolingHead::tensors(config, list);
@@ -120,7 +120,7 @@ impl PoolingHead {
     fn tensors(config: &VisionConfig, list: &mut TensorList) {
         let encoder = config.encoder();
         let hidden = encoder.hidden;
-        list.add(format!("{HEAD}.probe"), &[1, 1, hidden]);
+        list.add(Role::Plain, format!("{HEAD}.probe"), &[1, 1, hidden]);
         let mut linear = |name: &str, rows| {
             list.linear(&format!("{HEAD}.attention.{name}"), (rows, hidden), true);
         };

@@ -10,6 +10,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, Widget as _};
 
+/// Cells of the names of what is being written, at most.
+const NAMES: usize = 24;
 /// Between two samples of the throughput.
 const SAMPLE_SECONDS: usize = 2;
 
@@ -79,20 +81,25 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
         },
     );
     fact(
+        words.fact_time_left(),
+        p.eta_seconds
+            .map_or("-".to_owned(), |seconds| words.rough_duration(seconds)),
+    );
+    fact(
         words.fact_run(),
         words.this_run(count(p.done), count(p.uncertain), count(p.failed)),
     );
     fact(
-        words.fact_queue(),
-        words.in_queue(count(p.queued), p.in_flight),
-    );
-    fact(
         words.fact_speed(),
         words.speed(
-            format!("{:.1}", p.icons_per_minute_now),
-            format!("{:.1}", p.icons_per_minute),
+            rate(p.icons_per_minute_now),
+            rate(p.icons_per_minute),
             format!("{:.0}", p.tokens_per_second),
         ),
+    );
+    fact(
+        words.fact_queue(),
+        words.in_queue(count(p.queued), p.in_flight.len()),
     );
     if let Some(counts) = &p.remote {
         fact(
@@ -106,11 +113,6 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
         );
     }
     fact(
-        words.fact_time_left(),
-        p.eta_seconds
-            .map_or("-".to_owned(), |seconds| words.rough_duration(seconds)),
-    );
-    fact(
         words.fact_memory(),
         match p.resident_bytes {
             0 => "-".to_owned(),
@@ -118,6 +120,14 @@ fn facts(session: &Session, width: usize) -> Vec<Line<'static>> {
         },
     );
     out
+}
+
+/// Icons a minute. Tenths say nothing of many.
+fn rate(icons: f64) -> String {
+    match icons < 100.0 {
+        true => format!("{icons:.1}"),
+        false => format!("{icons:.0}"),
+    }
 }
 
 /// How long each step took of all that was spent, as bars.
@@ -178,21 +188,32 @@ fn throughput(session: &Session, area: Rect, most: u16, buf: &mut Buffer) -> u16
     2 + line.height
 }
 
-/// The record in hand and the end of its text as it grows.
+/// What is in flight: the first with the end of its text as it grows, the others in a line each.
 fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
-    let width = usize::from(area.width).max(4);
-    let Some((group, text)) = &session.engine.progress.in_hand else {
-        return vec![Line::styled(
-            session.words.nothing_in_hand(),
-            session.theme.dim(),
-        )];
+    let theme = &session.theme;
+    let (width, height) = (usize::from(area.width).max(4), usize::from(area.height));
+    let Some((first, others)) = session.engine.progress.in_flight.split_first() else {
+        return vec![Line::styled(session.words.nothing_in_hand(), theme.dim())];
     };
-    let name = session.name_of(*group);
-    let mut out = vec![Line::styled(fit(&name, width), session.theme.title())];
-    let text = wrap(&for_screen(text), width);
-    let room = usize::from(area.height).saturating_sub(1).max(1);
+    let name = session.name_of(first.group);
+    let mut out = vec![Line::styled(fit(&name, width), theme.title())];
+    let text = wrap(&for_screen(&first.text), width);
+    // Half of the pane is the others'.
+    let room = height
+        .saturating_sub(1 + others.len().min(height / 2))
+        .max(1);
     let skip = text.len().saturating_sub(room);
     out.extend(text.into_iter().skip(skip).map(Line::from));
+    let names = (width / 3).min(NAMES);
+    for writing in others.iter().take(height.saturating_sub(out.len())) {
+        let name = pad(&fit(&session.name_of(writing.group), names), names);
+        let text = for_screen(&writing.text);
+        let end = wrap(&text, width.saturating_sub(names + 1).max(1)).pop();
+        out.push(Line::from(vec![
+            Span::styled(name, theme.text()),
+            Span::styled(format!(" {}", end.unwrap_or_default()), theme.dim()),
+        ]));
+    }
     out
 }
 
@@ -206,7 +227,7 @@ fn latest(session: &Session, area: Rect, buf: &mut Buffer) {
         ..area
     };
     let mut out = Vec::new();
-    if session.engine.progress.in_hand.is_some() {
+    if !session.engine.progress.in_flight.is_empty() {
         out.extend(being_written(session, room));
     }
     if !session.notices.errors().is_empty() {

@@ -4,7 +4,7 @@
 use super::config::VisionFields;
 use super::positions::Positions;
 use crate::vlm::architecture::{Features, ImagePatches};
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::models::shared::blocks::{
     Block, BlockStyle, Merger, MergerStyle, MlpStyle, NormKind, patch_embed, patch_embed_tensors,
@@ -68,7 +68,8 @@ impl Tower for VisionTower {
 
     fn tensors(fields: &VisionFields, sizes: &Sizes, list: &mut TensorList) {
         patch_embed_tensors(sizes, true, list);
-        list.add(POSITIONS, &[fields.num_position_embeddings, sizes.width]);
+        let table = [fields.num_position_embeddings, sizes.width];
+        list.add(Role::Table, POSITIONS, &table);
         Block::all_tensors(BLOCKS, sizes, list);
         Merger::tensors(MERGER, sizes, "visual.merger", list);
         for index in 0..fields.deepstack_visual_indexes.len() {

@@ -5,7 +5,7 @@ use super::config::{Head, TextConfig};
 use super::rope::TextRope;
 use super::tensors::HEAD;
 use crate::vlm::architecture::Additions;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::attend;
 use crate::vlm::nn::batch::Batch;
@@ -134,14 +134,15 @@ impl TextModel {
     /// Names and shapes of its tensors.
     pub fn tensors(config: &TextConfig, list: &mut TensorList) {
         let shape = (config.vocab_size, config.hidden_size);
-        list.linear(EMBEDDING, shape, false);
+        let mut vocabulary = |name: &str| list.add(Role::Vocabulary, name, &[shape.0, shape.1]);
+        vocabulary(&format!("{EMBEDDING}.weight"));
+        if config.head == Head::Own {
+            vocabulary(HEAD);
+        }
         for layer in 0..config.num_hidden_layers {
             Layer::tensors(config, &format!("model.layers.{layer}"), list);
         }
         list.norm("model.norm", config.hidden_size, false);
-        if config.head == Head::Own {
-            list.add(HEAD, &[shape.0, shape.1]);
-        }
     }
 
     /// Calls `loaded` after each layer.
@@ -152,10 +153,8 @@ impl TextModel {
         loaded: &mut dyn FnMut(),
     ) -> Result<Self> {
         let shape = (config.vocab_size, config.hidden_size);
-        // Every answer depends on the head, so it is never stored with fewer than eight bits.
-        let head_quantization = placement.quantization.map(|_| Quantization::Q8_0);
-        let vocabulary =
-            |name: &str| Linear::load_as(weights, placement, name, shape, head_quantization);
+        let kind = placement.quantization.map(|_| Quantization::OF_VOCABULARY);
+        let vocabulary = |name: &str| Linear::load_as(weights, placement, name, shape, kind);
         let embed = vocabulary(EMBEDDING)?;
         let own_head = match config.head {
             Head::Tied => false,

@@ -19,7 +19,7 @@ use crate::vlm::architecture::{
     Additions, Architecture, Features, Grid, ImagePatches, LoadStage, ModelSpec, Network,
 };
 use crate::vlm::checkpoint::files::CheckpointFiles;
-use crate::vlm::checkpoint::tensor_list::TensorList;
+use crate::vlm::checkpoint::tensor_list::{ExpectedTensor, TensorList};
 use crate::vlm::checkpoint::tokenizer::{ChatTokens, Tokenizer};
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::batch::Batch;
@@ -67,7 +67,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
         tensors::name(stored)
     }
 
-    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+    fn tensors(&self) -> Vec<ExpectedTensor> {
         let mut list = TensorList::default();
         T::tensors(&self.config.vision, &self.config.sizes, &mut list);
         TextModel::tensors(&self.config.text, &mut list);

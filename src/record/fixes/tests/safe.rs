@@ -1,0 +1,175 @@
+//! What is changed without an eye on it, and what no fix may do to any record.
+
+use super::*;
+
+fn fixed_safely(labels: &Labels, context: &FixContext) -> Labels {
+    let done = safe_fixes(labels, context);
+    done.last().map_or(labels, |last| &last.after).clone()
+}
+
+#[test]
+fn behind_the_safe_fixes_none_does_any_more() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let mut changed = 0;
+    for (before, facts) in generated() {
+        let renamed = FixFacts {
+            name_now: "설산 모자".to_owned(),
+            ..facts
+        };
+        let under = |labels: &Labels, unedited| FixFacts {
+            item_name: renamed
+                .context(&vocabulary)
+                .names()
+                .of_text(labels)
+                .to_owned(),
+            unedited,
+            ..renamed.clone()
+        };
+        let after = fixed_safely(&before, &under(&before, None).context(&vocabulary));
+        changed += usize::from(after != before);
+        let unedited = (before.clone(), under(&before, None).item_name);
+        let facts = under(&after, Some(unedited));
+        let again = safe_fixes(&after, &facts.context(&vocabulary));
+        assert_eq!(again, [], "{before:?}");
+    }
+    assert!(changed > 100, "{changed}");
+}
+
+#[test]
+fn the_safe_fixes_leave_what_needs_an_eye() {
+    let none: [&str; 0] = [];
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let bare = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["붉은 리본 모자"])
+        .with(Field::TagsKo, ["리본"])
+        .with(Field::Colors, none)
+        .with(Field::ItemTypeGuess, none);
+    let facts = facts("눈꽃 모자");
+    let context = facts.context(&vocabulary);
+    let fixed = fixed_safely(&bare, &context);
+    assert_eq!(fixed.label_ko(), "붉은 리본 눈꽃 모자");
+    assert_eq!(check(&fixed, &context.rules), []);
+    // Somebody who names colors that hardly a pixel is of has not seen the icon.
+    let silver: [u8; 3] = [200, 202, 205];
+    let pale = FixFacts {
+        colors: Some(icon(&[(WHITE, 0.6), (silver, 0.2), ([212, 175, 55], 0.2)])),
+        ..facts.clone()
+    };
+    let context = pale.context(&vocabulary);
+    let misseen = labels("눈꽃 모자")
+        .with(Field::LabelKo, ["은색 리본이 달린 모자"])
+        .with(Field::TagsKo, ["모자", "은색"])
+        .with(Field::Colors, ["silver"])
+        .with(Field::QueryVariantsKo, ["은색 모자"]);
+    let done = safe_fixes(&misseen, &context);
+    let fixed = fixed_safely(&misseen, &context);
+    assert_eq!(fixed.label_ko(), "은색 리본이 달린 눈꽃 모자");
+    assert!(done.len() > 1, "{done:?}");
+    assert_eq!(check(&fixed, &context.rules), [Reason::FewQueries]);
+    let context = facts.context(&vocabulary);
+    // Nor has somebody who names no color.
+    let colorless = bare
+        .clone()
+        .with(Field::LabelKo, ["하트 무늬가 있는 모자"])
+        .with(
+            Field::QueryVariantsKo,
+            ["리본 모자", "겨울 선물", "눈 오는 날"],
+        );
+    let fixed = fixed_safely(&colorless, &context);
+    assert_eq!(fixed.label_ko(), "하트 무늬가 있는 눈꽃 모자");
+    assert_eq!(check(&fixed, &context.rules), [Reason::AttributesMissing]);
+    // Who calls a hat a shoe has not seen what it is.
+    let mistaken = bare.with(Field::LabelKo, ["붉은 리본 신발"]);
+    let fixed = fixed_safely(&mistaken, &context);
+    assert_eq!(fixed.label_ko(), "붉은 리본 신발");
+}
+
+/// Labels with every fault, in many combinations.
+fn generated() -> Vec<(Labels, FixFacts)> {
+    let none: [&str; 0] = [];
+    let names = [
+        "눈꽃 모자",
+        "블랙 클로버",
+        "에테르넬 아처후드",
+        "♣메이플♣",
+        "龍의 검",
+        "",
+    ];
+    let texts = [
+        "붉은 리본 모자",
+        "모자",
+        "검은색과 금색이 섞인 모자",
+        "블랙/화이트, 레이스, 모자, 모자",
+        "눈꽃 모자",
+        "緑色 모자 hat",
+        "검은색",
+        "파란색으로 빛나는 모자입니다.",
+        "a black hat",
+    ];
+    let icons = [
+        Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
+        Some(icon(&[([17, 17, 17], 0.6), ([212, 175, 55], 0.4)])),
+        Some(ColorHistogram::default()),
+        None,
+    ];
+    let mut all = Vec::new();
+    for name in names {
+        for text in texts {
+            for colors in &icons {
+                for sparse in [false, true] {
+                    let mut made = labels("눈꽃 모자").with(Field::LabelKo, [text]);
+                    if sparse {
+                        made.set(Field::TagsKo, ["블랙", "可爱"]);
+                        made.set(Field::QueryVariantsKo, [text, text]);
+                        made.set(Field::Colors, ["blue"]);
+                        for field in [Field::Theme, Field::Material, Field::Vibe] {
+                            made.set(field, none);
+                        }
+                        made.set(Field::ItemTypeGuess, none);
+                    }
+                    let facts = FixFacts {
+                        colors: colors.clone(),
+                        is_duplicate: sparse,
+                        ..facts(name)
+                    };
+                    all.push((made, facts));
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_fix_clears_its_reason_and_brings_no_worse_one() {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let mut seen = 0;
+    for (labels, facts) in generated() {
+        let context: FixContext = facts.context(&vocabulary);
+        let before = check(&labels, &context.rules);
+        for &reason in &before {
+            for offered in fixes(reason, &labels, &context) {
+                seen += 1;
+                let fixed = offered.applied(&labels);
+                let mut rules = context.rules;
+                rules.label_count = 1;
+                let after = check(&fixed, &rules);
+                let told = format!(
+                    "{:?} {} -> {}",
+                    offered.kind,
+                    labels.label_ko(),
+                    fixed.label_ko()
+                );
+                assert!(!after.contains(&reason), "{told}");
+                let gravity = crate::record::rules::weight;
+                let worse = after
+                    .iter()
+                    .filter(|new| !before.contains(new) && gravity(**new) >= gravity(reason));
+                assert_eq!(worse.count(), 0, "{told}: {after:?}");
+                assert_eq!(fixed.label_ko(), clean_text(fixed.label_ko()));
+                assert_eq!(fixed.normalized(&vocabulary).label_ko(), fixed.label_ko());
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}

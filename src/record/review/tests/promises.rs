@@ -1,0 +1,170 @@
+//! What holds after any events.
+
+use super::*;
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+enum Event {
+    Operator(Change),
+    Answer,
+    Failure,
+    Batch,
+    Undo,
+    Redo,
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let operator = prop_oneof![
+        Just(edit()),
+        (1..8_i64).prop_map(|version| Change::TakeVersion { version }),
+        (1..8_i64).prop_map(|version| Change::TakeField {
+            version,
+            field: Field::LabelKo
+        }),
+        Just(Change::SetNote {
+            note: Some("note".to_owned())
+        }),
+        Just(Change::Accept),
+        Just(reject("no")),
+        Just(Change::Reopen),
+        Just(Change::Commit),
+    ];
+    prop_oneof![
+        6 => operator.prop_map(Event::Operator),
+        2 => Just(Event::Answer),
+        1 => Just(Event::Failure),
+        1 => Just(Event::Batch),
+        2 => Just(Event::Undo),
+        1 => Just(Event::Redo),
+    ]
+}
+
+/// A group with its numbers, and the steps that can be undone and redone.
+#[derive(Default)]
+struct Play {
+    current: CurrentState,
+    last: i64,
+    records: i64,
+    done: Vec<ReviewStep>,
+    undone: Vec<ReviewStep>,
+}
+
+impl Play {
+    fn next(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn store_line(&mut self) {
+        if let Some(line) = &mut self.current.review.line
+            && line.record.is_none()
+        {
+            self.records += 1;
+            line.record = Some(self.records);
+        }
+    }
+
+    fn operator(&mut self, change: &Change) {
+        if let Change::TakeVersion { version } | Change::TakeField { version, .. } = change
+            && *version > self.last
+        {
+            return;
+        }
+        let text = self.next();
+        let before = self.current.review.clone();
+        self.current.review = self.current.apply(change, Some(text));
+        self.store_line();
+        if before != self.current.review {
+            self.done.push(ReviewStep {
+                before,
+                after: self.current.review.clone(),
+                answer: self.current.answer,
+            });
+            self.undone.clear();
+        }
+    }
+
+    fn batch(&mut self) {
+        if let Some(version) = self.current.uncommitted() {
+            self.current.review.line = Some(Line {
+                record: None,
+                version,
+                by: CommittedBy::Batch,
+            });
+            self.store_line();
+        }
+    }
+}
+
+/// Whether a person or a commit stands behind the draft, in the words of the promise.
+fn is_protected(review: &ReviewState, answer: Option<i64>) -> bool {
+    let Some(draft) = review.draft else {
+        return false;
+    };
+    let committed = matches!(review.line, Some(line) if line.version == draft);
+    committed || review.edited || review.decision != Decision::Open || answer != Some(draft)
+}
+
+proptest! {
+    #[test]
+    fn any_events_keep_the_promises(events in prop::collection::vec(any_event(), 1..40)) {
+        let mut play = Play::default();
+        for event in events {
+            let before = play.current.clone();
+            match &event {
+                Event::Operator(change) => play.operator(change),
+                Event::Answer => {
+                    let version = play.next();
+                    let shown = play.current.answered(version);
+                    let protected = is_protected(&before.review, before.answer);
+                    prop_assert_eq!(shown, !protected);
+                    prop_assert_eq!(play.current.offer(), protected.then_some(version));
+                    let mut same = play.current.review.clone();
+                    same.draft = before.review.draft;
+                    prop_assert_eq!(&same, &before.review);
+                }
+                Event::Failure => {
+                    play.current.failure = Some(1);
+                    prop_assert_eq!(&play.current.review, &before.review);
+                }
+                Event::Batch => play.batch(),
+                Event::Undo => {
+                    let Some(step) = play.done.pop() else { continue };
+                    let to = step.before.clone();
+                    play.current.review = step.clone().restored(&before, Direction::Undo);
+                    let now = &play.current.review;
+                    // Exactly the state before, apart from what models and batches brought since.
+                    let newer = before.answer != step.answer && !is_protected(
+                        &ReviewState { line: now.line, ..to.clone() }, step.answer);
+                    prop_assert_eq!(now.draft, if newer { before.answer } else { to.draft });
+                    let by_batch = before.review.line != step.after.line;
+                    prop_assert_eq!(now.line, if by_batch { before.review.line } else { to.line });
+                    let rest = |review: &ReviewState| (
+                        review.edited, review.decision.clone(), review.note.clone(), review.seen);
+                    prop_assert_eq!(rest(now), rest(&to));
+                    play.undone.push(step);
+                }
+                Event::Redo => {
+                    let Some(step) = play.undone.pop() else { continue };
+                    let answered = before.answer != step.answer;
+                    play.current.review = step.clone().restored(&before, Direction::Redo);
+                    if !answered && before.review.line == step.before.line {
+                        prop_assert_eq!(&play.current.review, &step.after);
+                    }
+                    play.done.push(step);
+                }
+            }
+            // Only a commit, or going back over one, changes a line.
+            let may = matches!(
+                event,
+                Event::Operator(Change::Commit) | Event::Batch | Event::Undo | Event::Redo
+            );
+            prop_assert!(may || play.current.review.line == before.review.line);
+            // What is in `labels.jsonl` is never shown as less than that once it is confirmed.
+            if play.current.review.is_confirmed() {
+                prop_assert_eq!(play.current.state(true), GroupState::Committed);
+                prop_assert_eq!(play.current.review.next_commit(), NextCommit::Nothing);
+            }
+        }
+    }
+}

@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// Takes new summaries. A record whose text they change is one that nobody has seen, unless its
-    /// new text is on screen already.
+    /// new text is on screen already, or was before the last steps of this session.
     pub fn update_records(&mut self, groups: Vec<GroupSummary>) {
         let current = self.current();
         for summary in &groups {
@@ -155,7 +155,8 @@ impl Session {
             let shown = shown.and_then(|detail| detail.draft.as_ref());
             let is_shown = shown.is_some_and(|draft| draft.labels == summary.labels);
             let before = self.records.get(id).map(|before| &before.labels);
-            if before != Some(&summary.labels) && !is_shown {
+            let is_own = self.records.is_own_text(id, &summary.labels);
+            if before != Some(&summary.labels) && !is_shown && !is_own {
                 self.sight.forget(id);
             }
         }
@@ -165,11 +166,11 @@ impl Session {
     pub fn put_detail(&mut self, detail: GroupDetail) {
         let text = |detail: &GroupDetail| detail.draft.as_ref().map(|draft| draft.labels.clone());
         let id = detail.summary.id;
-        let before = self.records.detail(id);
-        if before.is_some_and(|before| text(before) != text(&detail)) {
+        let before = self.records.detail(id).map(|before| text(before));
+        let is_another = before.is_some_and(|before| before != text(&detail));
+        if self.records.put_detail(detail) && is_another {
             self.sight.forget(id);
         }
-        self.records.put_detail(detail);
     }
 
     /// The icons that are the same drawing as the current one, itself included.

@@ -25,7 +25,7 @@ use ratatui::style::Color;
 use ratatui::widgets::Widget;
 use ratatui::{Terminal, backend::TestBackend};
 use ratatui_image::picker::{Picker, ProtocolType};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 fn dark() -> Theme {
@@ -50,6 +50,8 @@ pub struct Bench {
     past: Steps,
     future: Steps,
     pub quit: bool,
+    /// What an engine that is busy has not come to.
+    pub waiting: Option<VecDeque<Command>>,
 }
 
 impl Bench {
@@ -116,6 +118,7 @@ impl Bench {
             past: Vec::new(),
             future: Vec::new(),
             quit: false,
+            waiting: None,
         };
         bench.prepare_frame();
         bench
@@ -220,7 +223,13 @@ impl Bench {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let answers = match effect {
-                Effect::Send(command) => self.play(command),
+                Effect::Send(command) => match &mut self.waiting {
+                    Some(waiting) => {
+                        waiting.push_back(command);
+                        Vec::new()
+                    }
+                    None => self.play(command),
+                },
                 Effect::Work(task) => vec![Message::TaskDone(task.run())],
                 Effect::Pictures(requests) => requests
                     .iter()
@@ -239,7 +248,7 @@ impl Bench {
         }
     }
 
-    fn play(&mut self, command: Command) -> Vec<Message> {
+    pub fn play(&mut self, command: Command) -> Vec<Message> {
         let events = match &command {
             Command::Open(id) => {
                 let detail = self.world.get(id).cloned();

@@ -1,8 +1,8 @@
 //! The memory that a model takes, known before any of its weights is loaded.
 
 use super::architecture::Architecture;
-use super::device::{self, LoadOptions};
 use super::checkpoint::tensor_list::Role;
+use super::device::{self, LoadOptions};
 use super::nn::Backend;
 use super::nn::linear::{Form, Quantization};
 use crate::error::{Error, ErrorKind, Result};

@@ -13,7 +13,10 @@ pub use selection::Selection;
 pub use worker::{Task, TaskResult, ValueCount, ValueCounts};
 
 use crate::error::Result;
-use crate::record::{Change, Estimator, Field, GroupDetail, GroupId, GroupSummary, Vocabulary};
+use crate::record::{
+    Change, Estimator, Field, GroupDetail, GroupId, GroupSummary, Labels, Vocabulary,
+};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -27,9 +30,20 @@ pub struct Records {
     details: HashMap<GroupId, Arc<GroupDetail>>,
     /// Details requested from the engine and not outdated since.
     requested: HashSet<GroupId>,
+    /// Details that are on the way; the engine answers in the order of what it is sent.
+    on_the_way: HashMap<GroupId, OnTheWay>,
+    /// What the steps of this session made of a record, until a detail tells what came of them.
+    own_texts: HashMap<GroupId, Vec<Labels>>,
     counts: ValueCounts,
     counts_stale: bool,
     source_read: bool,
+}
+
+/// How many details of a group are on the way, and how many of them from before its last step.
+#[derive(Debug, Default)]
+struct OnTheWay {
+    all: usize,
+    outdated: usize,
 }
 
 impl Records {
@@ -81,8 +95,32 @@ impl Records {
         self.counts_stale = true;
     }
 
-    pub fn put_detail(&mut self, detail: GroupDetail) {
-        self.details.insert(detail.summary.id, Arc::new(detail));
+    /// Takes a detail, unless it was requested before a step that is shown already: then it is
+    /// requested again. Returns whether it was taken.
+    pub fn put_detail(&mut self, detail: GroupDetail) -> bool {
+        let id = detail.summary.id;
+        if let Entry::Occupied(mut entry) = self.on_the_way.entry(id) {
+            let counts = entry.get_mut();
+            let is_outdated = counts.outdated > 0;
+            counts.all -= 1;
+            counts.outdated = counts.outdated.saturating_sub(1);
+            if counts.all == 0 {
+                entry.remove();
+            }
+            if is_outdated {
+                self.requested.remove(&id);
+                return false;
+            }
+        }
+        self.own_texts.remove(&id);
+        self.details.insert(id, Arc::new(detail));
+        true
+    }
+
+    /// Whether a step of this session gave a record this text, now or on the way to what is shown.
+    pub fn is_own_text(&self, id: GroupId, labels: &Labels) -> bool {
+        let texts = self.own_texts.get(&id);
+        texts.is_some_and(|texts| texts.contains(labels))
     }
 
     /// Which of these details have to be requested from the engine.
@@ -93,7 +131,11 @@ impl Records {
             self.requested.retain(|id| keep.contains(id));
         }
         let missing = wanted.iter().filter(|id| self.requested.insert(**id));
-        missing.copied().collect()
+        let missing: Vec<GroupId> = missing.copied().collect();
+        for id in &missing {
+            self.on_the_way.entry(*id).or_default().all += 1;
+        }
+        missing
     }
 
     /// Shows a change at once, by the rules of the review state machine; the engine's own report
@@ -110,6 +152,13 @@ impl Records {
         let changed = Arc::make_mut(detail).apply(change, vocabulary)?;
         if changed {
             self.groups.predict(&detail.summary);
+            if let Some(counts) = self.on_the_way.get_mut(&group) {
+                counts.outdated = counts.all;
+            }
+            if let Some(draft) = &detail.draft {
+                let texts = self.own_texts.entry(group).or_default();
+                texts.push(draft.labels.clone());
+            }
         }
         Ok(changed)
     }

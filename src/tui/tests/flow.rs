@@ -64,6 +64,39 @@ fn a_new_text_must_be_seen_again() {
     assert_eq!(decided(&bench), [GroupId(3)]);
 }
 
+/// A busy engine comes to the command that has waited longest.
+fn answer_one(bench: &mut Bench) {
+    let command = bench.waiting.as_mut().unwrap().pop_front().unwrap();
+    for answer in bench.play(command) {
+        bench.message(answer);
+    }
+}
+
+#[test]
+fn steps_on_their_way_to_a_busy_engine_stay_on_screen() {
+    let mut bench = Bench::evening(120, 40);
+    bench.waiting = Some(Default::default());
+    bench.keys("t \"하나 enter");
+    answer_one(&mut bench);
+    // The engine has yet to send the record with the first tag when the second is added.
+    bench.keys("\"둘 enter esc");
+    let both = values(&bench, Field::TagsKo);
+    assert!(
+        both.ends_with(&["하나".to_owned(), "둘".to_owned()]),
+        "{both:?}"
+    );
+    let seen = bench.session().sight.frames();
+    while !bench.waiting.as_ref().unwrap().is_empty() {
+        answer_one(&mut bench);
+        assert_eq!(values(&bench, Field::TagsKo), both);
+    }
+    // What is on screen is what a key is about, whenever the engine came to it.
+    let key = crossterm::event::KeyEvent::new(KeyCode::Char('a'), KeyModifiers::NONE);
+    bench.waiting = None;
+    bench.message(Message::Key(key, seen));
+    assert_eq!(decided(&bench), [GroupId(3)]);
+}
+
 #[test]
 fn no_key_decides_on_a_screen_too_small_to_show_anything() {
     let mut bench = Bench::evening(80, 24);

@@ -417,7 +417,8 @@ fn absent(has: &mut dyn FnMut(&str) -> bool) -> (Option<Refusal>, Vec<String>) {
         missing.push(format!("{PREPROCESSOR} (or {PROCESSOR})"));
     }
     let whole = [TOKENIZER, SENTENCEPIECE, WORD_PIECES];
-    if !whole.into_iter().any(&mut *has) && !(has(VOCAB) && has(MERGES)) {
+    let has_tokenizer = whole.into_iter().any(&mut *has) || has(VOCAB) && has(MERGES);
+    if !has_tokenizer {
         missing.push(format!("{TOKENIZER} (or {VOCAB} with {MERGES})"));
     }
     if has(INDEX) || has(WEIGHTS) {

@@ -164,10 +164,12 @@ impl Session {
     }
 
     pub fn put_detail(&mut self, detail: GroupDetail) {
-        let text = |detail: &GroupDetail| detail.draft.as_ref().map(|draft| draft.labels.clone());
+        fn text(detail: &GroupDetail) -> Option<&Labels> {
+            detail.draft.as_ref().map(|draft| &draft.labels)
+        }
         let id = detail.summary.id;
-        let before = self.records.detail(id).map(|before| text(before));
-        let is_another = before.is_some_and(|before| before != text(&detail));
+        let before = self.records.detail(id);
+        let is_another = before.is_some_and(|before| text(before) != text(&detail));
         if self.records.put_detail(detail) && is_another {
             self.sight.forget(id);
         }

@@ -27,16 +27,22 @@ const MAX_DETAILS: usize = 400;
 #[derive(Debug, Default)]
 pub struct Records {
     groups: Groups,
-    details: HashMap<GroupId, Arc<GroupDetail>>,
+    details: HashMap<GroupId, Shown>,
     /// Details requested from the engine and not outdated since.
     requested: HashSet<GroupId>,
     /// Details that are on the way; the engine answers in the order of what it is sent.
     on_the_way: HashMap<GroupId, OnTheWay>,
-    /// What the steps of this session made of a record, until a detail tells what came of them.
-    own_texts: HashMap<GroupId, Vec<Labels>>,
     counts: ValueCounts,
     counts_stale: bool,
     source_read: bool,
+}
+
+/// A detail as it was sent, and what the steps of this session have made of it since.
+#[derive(Debug)]
+struct Shown {
+    detail: Arc<GroupDetail>,
+    /// The text after each of these steps.
+    own_texts: Vec<Labels>,
 }
 
 /// How many details of a group are on the way, and how many of them from before its last step.
@@ -56,7 +62,7 @@ impl Records {
     }
 
     pub fn detail(&self, id: GroupId) -> Option<&Arc<GroupDetail>> {
-        self.details.get(&id)
+        self.details.get(&id).map(|shown| &shown.detail)
     }
 
     /// How often every value occurs; as old as the last [`Self::count_task`].
@@ -112,15 +118,18 @@ impl Records {
                 return false;
             }
         }
-        self.own_texts.remove(&id);
-        self.details.insert(id, Arc::new(detail));
+        let shown = Shown {
+            detail: Arc::new(detail),
+            own_texts: Vec::new(),
+        };
+        self.details.insert(id, shown);
         true
     }
 
     /// Whether a step of this session gave a record this text, now or on the way to what is shown.
     pub fn is_own_text(&self, id: GroupId, labels: &Labels) -> bool {
-        let texts = self.own_texts.get(&id);
-        texts.is_some_and(|texts| texts.contains(labels))
+        let shown = self.details.get(&id);
+        shown.is_some_and(|shown| shown.own_texts.contains(labels))
     }
 
     /// Which of these details have to be requested from the engine.
@@ -146,19 +155,19 @@ impl Records {
         change: &Change,
         vocabulary: &Vocabulary,
     ) -> Result<bool> {
-        let Some(detail) = self.details.get_mut(&group) else {
+        let Some(shown) = self.details.get_mut(&group) else {
             return Ok(false);
         };
-        let changed = Arc::make_mut(detail).apply(change, vocabulary)?;
+        let changed = Arc::make_mut(&mut shown.detail).apply(change, vocabulary)?;
         if changed {
-            self.groups.predict(&detail.summary);
+            self.groups.predict(&shown.detail.summary);
             if let Some(counts) = self.on_the_way.get_mut(&group) {
                 counts.outdated = counts.all;
             }
-            if let Some(draft) = &detail.draft {
-                let texts = self.own_texts.entry(group).or_default();
-                texts.push(draft.labels.clone());
-            }
+            let draft = shown.detail.draft.as_ref();
+            shown
+                .own_texts
+                .extend(draft.map(|draft| draft.labels.clone()));
         }
         Ok(changed)
     }

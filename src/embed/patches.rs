@@ -1,6 +1,6 @@
 //! The first step of every vision tower: the numbers of a patch to a row.
 
-use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::linear::{Linear, Placement};
 use candle_core::{Result, Tensor};
@@ -44,11 +44,7 @@ impl PatchEmbedding {
 
     /// Adds every tensor that [`Self::load`] reads.
     pub fn tensors(name: &str, sizes: (usize, usize), bias: bool, list: &mut TensorList) {
-        let part = |part: &str| format!("{name}.patch_embedding.{part}");
-        list.add(Role::Exact, part("weight"), &shape(sizes));
-        if bias {
-            list.add(Role::Plain, part("bias"), &[sizes.0]);
-        }
+        list.patches(&format!("{name}.patch_embedding"), &shape(sizes), bias);
     }
 
     /// The numbers of patches, one after the other, to `(patches, hidden)`.

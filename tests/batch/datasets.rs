@@ -1,6 +1,6 @@
 //! `export`: what training programs find in a dataset, and what an interrupted one goes on from.
 
-use crate::common::{Desk, Ended, ended, good, lines, say};
+use crate::common::{self, Desk, Ended, ended, good, lines, say};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -24,21 +24,8 @@ fn export(desk: &Desk, format: &str, args: &[&str]) -> Ended {
 
 /// Every file of a folder but those of the export itself, by its path.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut left = vec![folder.to_owned()];
-    while let Some(next) = left.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                left.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
-            if !["export.json", "README.md"].contains(&name) {
-                found.insert(name.to_owned(), std::fs::read(&path).unwrap());
-            }
-        }
-    }
+    let mut found = common::files(folder);
+    found.retain(|name, _| !["export.json", "README.md"].contains(&name.as_str()));
     found
 }
 

@@ -230,3 +230,22 @@ pub fn good(name: &str) -> Value {
 pub fn say(answer: Value) -> Value {
     json!({ "say": answer })
 }
+
+/// Every file under a folder by its path, and what it holds.
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let name = path.strip_prefix(folder).unwrap().display().to_string();
+                    found.insert(name, std::fs::read(path).unwrap());
+                }
+            }
+        }
+    }
+    found
+}

@@ -1,31 +1,10 @@
 //! `export`, killed while it writes a dataset.
 
-use crate::common::{Desk, ended};
+use crate::common::{Desk, ended, files};
 use crate::killing::{cut, whole};
 use crate::kills;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::collections::BTreeMap;
-use std::path::Path;
-
-/// Every file under a folder, and what it holds.
-pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => {
-                    let name = path.strip_prefix(folder).unwrap().display().to_string();
-                    found.insert(name, std::fs::read(path).unwrap());
-                }
-            }
-        }
-    }
-    found
-}
 
 #[test]
 fn a_killed_export_goes_on_to_the_same_files_and_leaves_the_outdir_alone() {

@@ -1,8 +1,8 @@
 //! System calls that fail one by one while the real program labels and exports. `strace` fails them:
 //! `cargo test --test crash -- --ignored` where it is installed.
 
-use crate::common::{Desk, lines};
-use crate::exporting::files;
+use crate::common::{Desk, files, lines};
+
 use crate::killing::{check_lines, journal};
 use crate::{kills, labeling};
 use std::collections::{BTreeMap, BTreeSet, HashSet};

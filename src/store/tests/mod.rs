@@ -9,7 +9,6 @@ mod import;
 mod journal;
 mod layouts;
 mod learning;
-mod moves;
 mod names;
 mod opinions;
 mod outdir;

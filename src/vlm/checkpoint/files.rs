@@ -2,11 +2,11 @@
 
 use super::refusals::{self, Refusal};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::threads;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,14 +48,9 @@ impl CheckpointFile {
     /// Reads a whole tokenizer.
     pub(crate) fn tokenizer(&self) -> Result<tokenizers::Tokenizer> {
         let text = self.read()?;
-        // Its reader panics where the text is no JSON, and on some values; what is left of that is
-        // an error on a thread of its own.
+        // Its reader panics where the text is no JSON, and on some values.
         serde_json::from_slice::<IgnoredAny>(&text).map_err(|error| self.unreadable(error))?;
-        let read = std::thread::scope(|scope| {
-            let read = || tokenizers::Tokenizer::from_bytes(&text);
-            threads::spawn_scoped(scope, "tokenizer file", read).map(|thread| thread.join())
-        })?;
-        match read {
+        match catch_unwind(|| tokenizers::Tokenizer::from_bytes(&text)) {
             Ok(read) => read.map_err(|error| self.unreadable(error)),
             Err(_) => Err(self.unreadable("it is damaged")),
         }

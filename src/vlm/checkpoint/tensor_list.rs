@@ -42,6 +42,13 @@ impl TensorList {
         self.bias(name, rows, bias);
     }
 
+    /// The kernel of a convolution over patches, whose first number is the width of its outputs. It
+    /// sees the pixels themselves and is a small part of a tower: kept exact.
+    pub fn patches(&mut self, name: &str, kernel: &[usize], bias: bool) {
+        self.add(Role::Exact, format!("{name}.weight"), kernel);
+        self.bias(name, kernel[0], bias);
+    }
+
     pub fn norm(&mut self, name: &str, width: usize, bias: bool) {
         self.add(Role::Plain, format!("{name}.weight"), &[width]);
         self.bias(name, width, bias);

@@ -1,5 +1,7 @@
 //! The files that others read: right types, source order, whole or not there.
 
+mod moves;
+
 use super::*;
 use crate::outdir::{ERRORS, KEPT, LABELS, PARQUET};
 use arrow_array::{Array, ListArray, StringArray, StructArray};

@@ -1,7 +1,6 @@
 //! Lines follow their pictures.
 
 use super::*;
-use crate::outdir::{KEPT, LABELS};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]

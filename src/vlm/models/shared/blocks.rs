@@ -2,7 +2,7 @@
 //! family, as do norms and activations: a [`BlockStyle`] and a [`MergerStyle`] say so.
 
 use super::vision::Sizes;
-use crate::vlm::checkpoint::tensor_list::{Role, TensorList};
+use crate::vlm::checkpoint::tensor_list::TensorList;
 use crate::vlm::checkpoint::weights::Weights;
 use crate::vlm::nn::attention::{Ranges, attend_within};
 use crate::vlm::nn::gated::Gated;
@@ -298,10 +298,7 @@ fn kernel(sizes: &Sizes) -> [usize; 5] {
 }
 
 pub fn patch_embed_tensors(sizes: &Sizes, bias: bool, list: &mut TensorList) {
-    list.add(Role::Exact, format!("{PATCHES}.weight"), &kernel(sizes));
-    if bias {
-        list.add(Role::Plain, format!("{PATCHES}.bias"), &[sizes.width]);
-    }
+    list.patches(PATCHES, &kernel(sizes), bias);
 }
 
 /// The first layer: the numbers of a patch to `width` numbers. A convolution whose stride is its

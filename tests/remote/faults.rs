@@ -293,8 +293,11 @@ fn a_cancelled_run_returns_at_once() {
     assert_eq!((run.texts.len(), run.failures.len()), (1, 0));
 }
 
+/// Of two thousand items; `ITEMS=10000` for ten thousand.
 #[test]
-fn ten_thousand_items_at_concurrency_64_with_faults_lose_nothing() {
+fn many_items_at_concurrency_64_with_faults_lose_nothing() {
+    let told = std::env::var("ITEMS").ok();
+    let items: u64 = told.map_or(2000, |told| told.parse().unwrap());
     let calls = AtomicUsize::new(0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let reply = chats(
@@ -312,11 +315,11 @@ fn ten_thousand_items_at_concurrency_64_with_faults_lose_nothing() {
     many.concurrency = 64;
     let mut patience = quick();
     patience.tries = 12;
-    let run = label_with(many, patience, 10_000);
-    assert_eq!(run.texts.len(), 10_000, "{:?}", run.failures);
+    let run = label_with(many, patience, items);
+    assert_eq!(run.texts.len() as u64, items, "{:?}", run.failures);
     for (ticket, text) in &run.texts {
         assert_eq!(*text, record(&format!("모자 {ticket}")));
     }
     assert!(run.most_in_hand <= 64);
-    assert!(run.counts.retries >= 500, "{:?}", run.counts);
+    assert!(run.counts.retries >= items / 20, "{:?}", run.counts);
 }

@@ -95,7 +95,7 @@ pub fn open(outdir: &Path) -> Result<Connection> {
         Some(generation) => {
             // What has been read can be written again, should the file be damaged during this run.
             structure(&db, "quick_check").map_err(doing(&opening))?;
-            meta::set(&db, LOG_BASE, &generation)?;
+            unsynced(&db, || meta::set(&db, LOG_BASE, &generation))?;
         }
         None => {
             migrate(&mut db).map_err(doing(&opening))?;
@@ -341,20 +341,35 @@ pub fn begin_generation(db: &Connection) -> Result<()> {
         return Ok(());
     }
     let generation = new_generation();
-    let transaction = db
-        .unchecked_transaction()
-        .map_err(doing("preparing the journal"))?;
-    if let Some(before) = meta::get(db, GENERATION)? {
-        meta::set(db, LOG_BASE, &before)?;
-    }
-    meta::set(db, GENERATION, &generation)?;
-    transaction
-        .commit()
-        .map_err(doing("preparing the journal"))?;
+    unsynced(db, || {
+        let transaction = db
+            .unchecked_transaction()
+            .map_err(doing("preparing the journal"))?;
+        if let Some(before) = meta::get(db, GENERATION)? {
+            meta::set(db, LOG_BASE, &before)?;
+        }
+        meta::set(db, GENERATION, &generation)?;
+        transaction.commit().map_err(doing("preparing the journal"))
+    })?;
     if copy_log(db)? {
-        meta::set(db, LOG_BASE, &generation)?;
+        unsynced(db, || meta::set(db, LOG_BASE, &generation))?;
     }
     Ok(())
+}
+
+/// Writes to a log that is empty, without waiting for the disk: the log is synced as a whole before
+/// it is copied and with the first step that is saved, and a loss of power before that leaves a log
+/// that is empty still.
+fn unsynced(db: &Connection, write: impl FnOnce() -> Result<()>) -> Result<()> {
+    let preparing = doing("preparing the journal");
+    let level: i64 = db
+        .pragma_query_value(None, "synchronous", |row| row.get(0))
+        .and_then(|level| db.pragma_update(None, "synchronous", "OFF").map(|()| level))
+        .map_err(&preparing)?;
+    let written = write();
+    db.pragma_update(None, "synchronous", level)
+        .map_err(&preparing)?;
+    written
 }
 
 /// Copies all of the log into the main file and empties it; not while somebody reads it, who keeps

@@ -10,7 +10,7 @@ use crate::wording::Words;
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -81,12 +81,12 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
     loop {
         if interrupt.asked() && !stopping {
             stopping = true;
-            screen.note("stopping: saving what is done; once more to leave at once")?;
+            screen.note("stopping: saving what is done; once more to leave at once");
             handle.send(Command::Stop);
         }
         match events.recv_timeout(TICK) {
             Ok(event) => {
-                screen.event(&event)?;
+                screen.event(&event);
                 match event {
                     Event::Idle if !stopping => {
                         stopping = true;
@@ -122,9 +122,12 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                         if let Some(error) = no_model {
                             return Err(error);
                         }
-                        screen.summary(&summary, &failures, options)?;
+                        screen.summary(&summary, &failures, options);
                         if summary.groups == 0 && summary.refused > 0 {
                             return Err(no_row(summary.refused));
+                        }
+                        if let Some(error) = screen.untold {
+                            return Err(error);
                         }
                         return Ok(outcome(&summary, interrupt.asked()));
                     }
@@ -142,7 +145,7 @@ pub fn run(handle: Handle, options: &BatchOptions, interrupt: &Interrupt) -> Res
                     .with_hint("labeler.log under the outdir may say why"));
             }
         }
-        screen.progress(&handle.progress())?;
+        screen.progress(&handle.progress());
     }
 }
 
@@ -180,6 +183,8 @@ struct Screen {
     /// The last line of progress, and when it was told.
     told: String,
     at: Instant,
+    /// Why something could not be told. The records matter more: labeling goes on all the same.
+    untold: Option<Error>,
 }
 
 impl Screen {
@@ -194,15 +199,16 @@ impl Screen {
             bar,
             told: String::new(),
             at: Instant::now(),
+            untold: None,
         }
     }
 
-    fn event(&mut self, event: &Event) -> Result<()> {
+    fn event(&mut self, event: &Event) {
         if self.json {
             if let Some(value) = event_json(event) {
-                print_line(&for_json(&value.to_string()))?;
+                self.print(&for_json(&value.to_string()));
             }
-            return Ok(());
+            return;
         }
         match event {
             Event::ModelReady(info) => {
@@ -212,10 +218,9 @@ impl Screen {
                     .filter(|part| !part.is_empty())
                     .map(String::as_str)
                     .collect();
-                self.note(&format!("model: {}", parts.join(", ")))?;
-                match Words::ENGLISH.memory(info) {
-                    Some(memory) => self.note(&format!("memory: {memory}")),
-                    None => Ok(()),
+                self.note(&format!("model: {}", parts.join(", ")));
+                if let Some(memory) = Words::ENGLISH.memory(info) {
+                    self.note(&format!("memory: {memory}"));
                 }
             }
             Event::SourceRead { rows, groups, .. } => {
@@ -239,42 +244,38 @@ impl Screen {
                 let name = called(name, image_path);
                 self.note(&format!("failed: {name}: {} ({detail})", code.code()))
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
-    fn note(&self, text: &str) -> Result<()> {
+    fn note(&mut self, text: &str) {
         let text = for_line(&shortened(text, LONGEST));
         match &self.bar {
-            Some(bar) => {
-                bar.println(text);
-                Ok(())
-            }
-            None => error_line(&text),
+            Some(bar) => bar.println(text),
+            None => self.complain(&text),
         }
     }
 
-    fn progress(&mut self, progress: &Progress) -> Result<()> {
+    fn progress(&mut self, progress: &Progress) {
         let finished = progress.already + progress.done;
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total);
             bar.set_position(finished);
             bar.set_message(status(progress));
-            return Ok(());
+            return;
         }
         if self.at.elapsed() < LINE {
-            return Ok(());
+            return;
         }
         self.at = Instant::now();
         if self.json {
-            return print_line(&for_json(&progress_json(progress).to_string()));
+            return self.print(&for_json(&progress_json(progress).to_string()));
         }
         let line = format!("{finished}/{} {}", progress.total, status(progress));
         if line != self.told {
-            error_line(&line)?;
+            self.complain(&line);
             self.told = line;
         }
-        Ok(())
     }
 
     fn finish(&self) {
@@ -283,22 +284,36 @@ impl Screen {
         }
     }
 
-    fn summary(
-        &self,
-        summary: &Summary,
-        failures: &Failures,
-        options: &BatchOptions,
-    ) -> Result<()> {
+    fn summary(&mut self, summary: &Summary, failures: &Failures, options: &BatchOptions) {
         if summary.interrupted {
-            error_line("interrupted: everything finished is saved; go on with --resume")?;
+            self.complain("interrupted: everything finished is saved; go on with --resume");
         }
         if self.json {
-            return Ok(());
+            return;
         }
         for line in summary::lines(summary, failures, &options.outdir, options.parquet) {
-            print_line(&line)?;
+            self.print(&line);
         }
-        Ok(())
+    }
+
+    fn print(&mut self, line: &str) {
+        self.keep(writeln!(std::io::stdout(), "{line}"), "standard output");
+    }
+
+    fn complain(&mut self, line: &str) {
+        self.keep(writeln!(std::io::stderr(), "{line}"), "standard error");
+    }
+
+    /// Keeps the first error. A reader that went away, or a terminal that hung up, is none.
+    fn keep(&mut self, written: std::io::Result<()>, to: &str) {
+        match written {
+            Err(error) if self.untold.is_none() && !is_gone(&error) => {
+                let cause = format!("writing to {to}: {error}");
+                let untold = Error::new(ErrorKind::Internal, cause);
+                self.untold = Some(untold.with_hint("the run went on; its records are saved"));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -428,24 +443,6 @@ fn progress_json(progress: &Progress) -> Value {
     });
     summary::add_remote(&mut value, progress.remote);
     value
-}
-
-fn print_line(line: &str) -> Result<()> {
-    write_line(std::io::stdout().lock(), line)
-}
-
-fn error_line(line: &str) -> Result<()> {
-    write_line(std::io::stderr().lock(), line)
-}
-
-/// A reader that went away, or a terminal that hung up, does not end the labeling.
-fn write_line(mut out: impl Write, line: &str) -> Result<()> {
-    match writeln!(out, "{line}") {
-        Err(error) if !is_gone(&error) => {
-            Err(Error::new(ErrorKind::Internal, format!("writing: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn is_gone(error: &std::io::Error) -> bool {

@@ -36,6 +36,37 @@ fn a_read_only_outdir_is_an_error_with_a_hint_and_stays_as_it_is() {
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
 }
 
+/// Its disk may be another one than that of the outdir.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_told_costs_no_record() {
+    for (stream, args) in [
+        ("standard output", &["--json"][..]),
+        ("standard output", &[]),
+        ("standard error", &[]),
+    ] {
+        let desk = Desk::with_icons(&["가", "나"]);
+        let args = [&["--batch", "--images", "source", "--outdir", "out"], args].concat();
+        let mut command = desk.command(&args);
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let (full, pipe) = (Stdio::from(full.unwrap()), Stdio::piped());
+        let (out, err) = match stream {
+            "standard output" => (full, pipe),
+            _ => (pipe, full),
+        };
+        let child = command.stdout(out).stderr(err).spawn().unwrap();
+        let told = child.wait_with_output().unwrap();
+        assert_eq!(told.status.code(), Some(1), "{stream}");
+        assert_eq!(desk.names(), ["가", "나"], "{stream}");
+        let words = String::from_utf8_lossy(&told.stderr);
+        let error = format!("error: writing to {stream}: ");
+        assert!(
+            stream == "standard error" || words.contains(&error),
+            "{words}"
+        );
+    }
+}
+
 /// In a container with a user of no name and without HOME.
 #[test]
 fn without_a_home_weights_are_quantized_at_every_start() {

@@ -6,8 +6,8 @@
 #   tests/gpu.sh                      builds the program, with CUDA_COMPUTE_CAP for the card
 #   tests/gpu.sh PROGRAM [FOLDER]     takes a binary; the checkpoint is kept in FOLDER
 #
-# Needs python3 with numpy, and a tokenizer's files beside config.json in TOKENIZER (the fixture's
-# own without). BATCHES and NEW_TOKENS change what is timed.
+# Needs python3, nvidia-smi, for the build nvcc, and a tokenizer's files beside config.json in
+# TOKENIZER (the fixture's own without). BATCHES and NEW_TOKENS change what is timed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -145,8 +145,7 @@ PY
 
 echo "== a checkpoint of the 2B shape"
 python3 - "${TOKENIZER:-tests/fixtures/flat}" "$work/model" <<'PY'
-import json, os, shutil, struct, sys
-import numpy as np
+import array, json, math, os, random, shutil, struct, sys
 
 source, folder = sys.argv[1:]
 os.makedirs(folder, exist_ok=True)
@@ -187,25 +186,28 @@ for i in range(layers):
                f"{block}mlp.down_proj.weight": (hidden, inner)}
 table, at = {}, 0
 for name, shape in shapes.items():
-    end = at + 2 * int(np.prod(shape))
+    end = at + 2 * math.prod(shape)
     table[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, end]}
     at = end
 # One block of random numbers, entered at another place for each tensor.
-block = np.random.default_rng(0).standard_normal(16_777_259, dtype=np.float32) * 0.02
-block = (block.view(np.uint32) >> 16).astype(np.uint16)
+random.seed(0)
+block = array.array("f", (random.gauss(0, 0.02) for _ in range(2_097_169))).tobytes()
+half = bytearray(len(block) // 2)
+half[0::2], half[1::2] = block[2::4], block[3::4]
+block = memoryview(half).cast("H")
 head = json.dumps(table).encode()
 head += b" " * (-len(head) % 8)
 with open(f"{folder}/model.safetensors", "wb", buffering=1 << 24) as file:
     file.write(struct.pack("<Q", len(head)) + head)
     start = 0
     for name, shape in shapes.items():
-        left = int(np.prod(shape))
+        left = math.prod(shape)
         if "norm" in name and name.endswith("weight"):
-            file.write(np.full(left, 0x3F80, np.uint16).data)
+            file.write(b"\x80\x3f" * left)
             continue
         while left:
             part = block[start:start + left]
-            file.write(part.data)
+            file.write(part)
             left -= len(part)
             start = (start + len(part) + 31) % len(block)
 json.dump(config, open(f"{folder}/config.json", "w"))
@@ -214,6 +216,11 @@ for name in os.listdir(source):
         shutil.copy(f"{source}/{name}", folder)
 print(f"{at / 1e9:.1f} GB")
 PY
+
+echo "== memory, said before it is taken"
+for quantize in none q8_0; do
+    "$program" doctor --model "$work/model" --device cuda --quantize $quantize | grep " memory "
+done
 
 echo "== speed"
 for run in $(printf '%s-none ' $batches) 32-q8_0; do

@@ -337,6 +337,34 @@ fn all_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn what_is_missing_is_told_before_weights_are_fetched() {
+    let index = json!({"weight_map": {"a": "model.safetensors", "b": "second.safetensors"}});
+    for missing in [
+        "tokenizer.json",
+        "preprocessor_config.json",
+        "second.safetensors",
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let mut files = tiny();
+        match files.remove(missing) {
+            Some(_) => {}
+            None => {
+                let name = "model.safetensors.index.json".to_owned();
+                files.insert(name, index.to_string().into_bytes());
+            }
+        }
+        let hub = Hub::new(files);
+        let (_, told) = hub.ask(home.path(), "owner/tiny", &[]).with(1);
+        assert!(told.contains("lacks") && told.contains(missing), "{told}");
+        let fetched = fetched(&hub);
+        assert!(
+            !fetched.contains(&"model.safetensors".to_owned()),
+            "{fetched:?}"
+        );
+    }
+}
+
+#[test]
 fn a_pointer_in_place_of_a_small_file_ends_the_download() {
     let home = tempfile::tempdir().unwrap();
     let mut files = tiny();

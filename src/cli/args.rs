@@ -428,7 +428,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "N", env = "LABELER_BATCH_SIZE", allow_negative_numbers = true, value_parser = parse_batch_size, help_heading = "Model")]
     pub batch_size: Option<BatchSize>,
     /// Memory for keys and values at most, for example 4GiB; too little caps --batch-size
-    /// [default: 2GiB on the cpu, half of what the weights leave free on an accelerator]
+    /// [default: 2GiB on the cpu, half at most of what the weights leave free on an accelerator]
     #[arg(long, value_name = "SIZE", env = "LABELER_KV_MEMORY", value_parser = parse_bytes, help_heading = "Model")]
     pub kv_memory: Option<u64>,
     /// Never use the network; HF_HUB_OFFLINE=1 does the same

@@ -49,7 +49,7 @@ pub fn run(options: &AskOptions, out: &mut dyn Write) -> Result<()> {
         &opened.model,
         GeneratorOptions {
             slots: 1,
-            step_tokens: opened.model.step_tokens(),
+            step_tokens: opened.step_tokens,
             cache_bytes: opened.kv_bytes as usize,
         },
     );

@@ -36,7 +36,7 @@ pub fn run(options: &BenchOptions, out: &mut dyn Write) -> Result<()> {
 fn in_process(options: &BenchOptions, model: &ModelOptions) -> Result<serde_json::Value> {
     let limits = |opened: &Opened| GeneratorOptions {
         slots: opened.slots(model.batch_size),
-        step_tokens: opened.model.step_tokens(),
+        step_tokens: opened.step_tokens,
         cache_bytes: opened.kv_bytes as usize,
     };
     if let Some(file) = &options.replay {

@@ -7,11 +7,11 @@ use crate::platform;
 use crate::settings::{DoctorOptions, LabelerOptions, ModelOptions, SourceKind, SourceOptions};
 use crate::source::{self, GroupEvent};
 use crate::text::{for_json, for_lines, gibibytes, gigabytes, megabytes};
-use crate::vlm::architecture::Architecture;
 use crate::vlm::checkpoint::files::{FileData, Gate};
 use crate::vlm::checkpoint::weight_cache;
+use crate::vlm::memory::Memory;
 use crate::vlm::nn::int8;
-use crate::vlm::{Checkpoint, LoadOptions, checkpoint, device, memory, models};
+use crate::vlm::{Checkpoint, LoadOptions, checkpoint, device, models};
 use crate::{export, outdir, store};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -332,8 +332,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
     };
     match Checkpoint::open(&files) {
         Ok(checkpoint) => {
-            let architecture = checkpoint.architecture.as_ref();
-            let spec = architecture.spec();
+            let spec = checkpoint.architecture.spec();
             let found = format!(
                 "{}: {} in {} file(s), hidden {}, {} layers, every tensor in place",
                 files.name,
@@ -344,7 +343,7 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
             );
             findings.add("model", Verdict::Works, found);
             if let Some(load) = load {
-                memory_needed(findings, architecture, load, model.kv_memory);
+                memory_needed(findings, &checkpoint.memory(load, model), load);
             }
         }
         Err(error) => findings.error("model", error),
@@ -374,29 +373,28 @@ fn checkpoint(findings: &mut Findings, model: &ModelOptions, load: Option<&LoadO
     }
 }
 
-fn memory_needed(
-    findings: &mut Findings,
-    architecture: &dyn Architecture,
-    load: &LoadOptions,
-    kv_memory: Option<u64>,
-) {
-    if let Err(error) = memory::check(architecture, load, kv_memory) {
+fn memory_needed(findings: &mut Findings, memory: &Memory, load: &LoadOptions) {
+    if let Err(error) = memory.check() {
         return findings.error("memory", error);
     }
-    let weights = memory::weight_bytes(architecture, load);
+    let weights = memory.weight_bytes();
     let free = device::free_memory(&load.device);
     // Nothing is loaded yet.
     let left = free.map(|free| free.saturating_sub(weights));
-    let caches = memory::kv_bytes(kv_memory, &load.device, left);
+    let caches = memory.kv_bytes(left);
+    let step = memory.step_bytes(memory.step_tokens(left));
     let mut found = format!(
         "weights {}, keys and values up to {}",
         gibibytes(weights),
         gibibytes(caches)
     );
+    if step > 0 {
+        found.push_str(&format!(", steps {}", gibibytes(step)));
+    }
     if let Some(free) = free {
         found.push_str(&format!(", {} free", gibibytes(free)));
     }
-    match free.is_some_and(|free| weights + caches > free) {
+    match free.is_some_and(|free| weights + caches + step > free) {
         true => {
             findings.add("memory", Verdict::Limited, found);
             findings.hint("other programs will have to make room; see --quantize and --kv-memory");

@@ -30,6 +30,7 @@ pub struct Local {
     info: ModelInfo,
     /// The most that keys and values may take.
     kv_bytes: usize,
+    step_tokens: usize,
     /// To be told once.
     notice: Option<ModelNotice>,
 }
@@ -72,6 +73,7 @@ impl Local {
             },
             notice: opened.missing.map(ModelNotice::NoAccelerator),
             kv_bytes: opened.kv_bytes as usize,
+            step_tokens: opened.step_tokens,
             model: opened.model,
             requests,
         })
@@ -140,6 +142,7 @@ impl Labeler for Local {
             requests,
             info,
             kv_bytes,
+            step_tokens,
             notice,
             ..
         } = self;
@@ -151,7 +154,7 @@ impl Labeler for Local {
             model,
             GeneratorOptions {
                 slots: info.slots,
-                step_tokens: model.step_tokens(),
+                step_tokens: *step_tokens,
                 cache_bytes: *kv_bytes,
             },
         );

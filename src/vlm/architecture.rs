@@ -89,6 +89,8 @@ pub struct ModelSpec {
     pub vocab_size: usize,
     /// The most tokens that a prompt and its answer may have together.
     pub max_tokens: usize,
+    /// The attention heads of each block of the vision tower.
+    pub vision_heads: usize,
     /// The placeholder whose embeddings image features replace.
     pub image_token: u32,
     /// Any of these ends an answer.
@@ -114,7 +116,8 @@ pub trait Architecture: Debug + Send + Sync {
         stored.to_owned()
     }
 
-    /// Every tensor that [`Architecture::load`] reads.
+    /// Every tensor that [`Architecture::load`] reads, those that it does without where a
+    /// checkpoint has none included.
     fn tensors(&self) -> Vec<ExpectedTensor>;
 
     /// Whether a checkpoint may hold this tensor although nothing reads it.

@@ -5,9 +5,10 @@
     allow(unsafe_code, reason = "one stream, which needs no events")
 )]
 
-use super::checkpoint::{builtin, weight_cache};
+use super::checkpoint::builtin;
+use super::checkpoint::weight_cache::{self, WeightCache};
 use super::nn::Backend;
-use super::nn::linear::Quantization;
+use super::nn::linear::{Placement, Quantization};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
 use candle_core::{DType, Device, Tensor};
@@ -23,6 +24,18 @@ pub struct LoadOptions {
     pub quantization: Option<Quantization>,
     /// The folder where quantized weights are cached; `None` caches nothing.
     pub cache: Option<PathBuf>,
+}
+
+impl LoadOptions {
+    pub fn placement(&self, cache: WeightCache) -> Placement {
+        Placement {
+            device: self.device.clone(),
+            backend: self.backend,
+            dtype: self.dtype,
+            quantization: self.quantization,
+            cache,
+        }
+    }
 }
 
 /// Resolves options that are `auto`: it takes an accelerator that this build and machine have, f32

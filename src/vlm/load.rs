@@ -6,11 +6,12 @@ use super::checkpoint::packing::Packing;
 use super::checkpoint::weight_cache::{self, Reader, WeightCache, Writer};
 use super::checkpoint::weights::Weights;
 use super::device::LoadOptions;
+use super::memory::Memory;
 use super::model::Model;
 use super::models;
 use super::nn::int8::Bits;
-use super::nn::linear::Placement;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::settings::ModelOptions;
 
 /// A checkpoint whose configuration and tensors fit each other, before any weight is read.
 pub struct Checkpoint {
@@ -44,6 +45,14 @@ impl Checkpoint {
         })
     }
 
+    /// What it takes: tensors that it may lack are counted where they are stored.
+    pub fn memory<'a>(&self, load: &'a LoadOptions, options: &ModelOptions) -> Memory<'a> {
+        let architecture = self.architecture.as_ref();
+        let mut tensors = architecture.tensors();
+        tensors.retain(|tensor| !tensor.optional || self.weights.has(&tensor.name));
+        Memory::new(architecture, tensors, load, options)
+    }
+
     /// Bytes of all tensors as stored.
     pub fn stored_bytes(&self) -> u64 {
         self.weights.stored_bytes()
@@ -64,7 +73,7 @@ impl Checkpoint {
         Ok(Model::new(
             self.architecture,
             network,
-            &placement(options, &WeightCache::Off),
+            &options.placement(WeightCache::Off),
         ))
     }
 
@@ -75,7 +84,7 @@ impl Checkpoint {
         progress: &mut dyn FnMut(LoadStage, f32),
     ) -> Result<Box<dyn Network>> {
         let load = |cache: &WeightCache, progress: &mut dyn FnMut(LoadStage, f32)| {
-            let placement = placement(options, cache);
+            let placement = options.placement(cache.clone());
             self.architecture
                 .load(&self.weights, &placement, progress)
                 .context(ErrorKind::Model, "cannot load the weights")
@@ -145,16 +154,6 @@ impl Checkpoint {
 fn own_layout(options: &LoadOptions) -> Option<Bits> {
     let kind = options.quantization.filter(|_| options.device.is_cpu())?;
     Bits::of(kind.dtype())
-}
-
-fn placement(options: &LoadOptions, cache: &WeightCache) -> Placement {
-    Placement {
-        device: options.device.clone(),
-        backend: options.backend,
-        dtype: options.dtype,
-        quantization: options.quantization,
-        cache: cache.clone(),
-    }
 }
 
 /// Loads a checkpoint; `progress` receives the stage and its done part, 0 to 1.

@@ -42,6 +42,17 @@ pub struct SequenceStep<'a> {
     pub logits: Range<usize>,
 }
 
+/// How a model with these sizes holds keys and values.
+pub fn cache_spec(spec: &ModelSpec, placement: &Placement) -> CacheSpec {
+    CacheSpec {
+        layers: spec.layers,
+        shape: spec.heads,
+        backend: placement.backend,
+        device: placement.device.clone(),
+        dtype: cached_dtype(placement),
+    }
+}
+
 /// A loaded checkpoint.
 #[derive(Debug)]
 pub struct Model {
@@ -59,18 +70,12 @@ impl Model {
         placement: &Placement,
     ) -> Self {
         let spec = architecture.spec();
-        let cache = CacheSpec {
-            layers: spec.layers,
-            shape: spec.heads,
-            backend: placement.backend,
-            device: placement.device.clone(),
-            dtype: cached_dtype(placement),
-        };
+        let cache = Arc::new(cache_spec(&spec, placement));
         Self {
             architecture,
             network,
             spec,
-            cache: Arc::new(cache),
+            cache,
         }
     }
 
@@ -125,14 +130,6 @@ impl Model {
     /// Whether a pass over the weights for many tokens takes far less time than one for each.
     pub fn shares_weights(&self) -> bool {
         !self.cache.device.is_cpu() || self.head().is_shared()
-    }
-
-    /// About how many tokens a step should have: enough to keep the device busy.
-    pub fn step_tokens(&self) -> usize {
-        match self.cache.device.is_cpu() {
-            true => 512,
-            false => 2048,
-        }
     }
 
     /// A pool for sequences that are computed together.
@@ -449,4 +446,68 @@ fn pictures<'a>(
 ) -> impl Iterator<Item = &'a Features> {
     let images = steps.iter().flat_map(|(step, _)| step.images);
     images.map(|image| &image.features)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vlm::checkpoint::files::CheckpointFiles;
+    use crate::vlm::device::LoadOptions;
+    use crate::vlm::load::load;
+    use crate::vlm::nn::launches;
+    use crate::vlm::testing::{FIXTURES, folder};
+
+    /// As an accelerator computes it, in the half precision that it has.
+    fn model(fixture: &str, dtype: DType) -> Model {
+        let files = CheckpointFiles::folder(&folder(fixture)).unwrap();
+        let options = LoadOptions {
+            device: Device::Cpu,
+            backend: Backend::Tensors,
+            dtype,
+            quantization: None,
+            cache: None,
+        };
+        load(&files, &options, &mut |_, _| {}).unwrap()
+    }
+
+    /// Launches of the layers where each of these sequences goes on with one token.
+    fn launches(model: &Model, sequences: usize) -> usize {
+        let pool = model.pool();
+        let step = |sequence, tokens| SequenceStep {
+            sequence,
+            tokens,
+            images: &[],
+            logits: 0..0,
+        };
+        let mut shared = model.sequence(None, None).unwrap();
+        model
+            .hidden_rows(&mut [step(&mut shared, &[40, 41, 42])])
+            .unwrap();
+        let shared = Arc::new(shared.into_prefix().unwrap());
+        let new = |_| model.sequence(Some(Arc::clone(&shared)), Some(&pool));
+        let all = (0..sequences).map(new).collect::<candle_core::Result<_>>();
+        let mut all: Vec<Sequence> = all.unwrap();
+        let mut steps: Vec<_> = all.iter_mut().map(|one| step(one, &[43])).collect();
+        // On a thread that the work stays on.
+        rayon::scope(|_| {
+            launches::count(|| {
+                model.hidden_rows(&mut steps).unwrap();
+            })
+        })
+    }
+
+    #[test]
+    fn a_layer_takes_at_most_thirty_launches_whatever_the_batch() {
+        for fixture in FIXTURES {
+            for dtype in [DType::BF16, DType::F16] {
+                let model = model(fixture, dtype);
+                let one = launches(&model, 1);
+                let each = one as f64 / model.spec().layers as f64;
+                assert!((15.0..=30.0).contains(&each), "{fixture} {dtype:?}: {each}");
+                for sequences in [8, 32, 128] {
+                    assert_eq!(launches(&model, sequences), one, "{fixture} {dtype:?}");
+                }
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::checkpoint::files::{CheckpointFiles, Download, Gate, OnDownload};
 use super::checkpoint::tokenizer::Tokenizer;
 use super::device;
 use super::load::Checkpoint;
-use super::memory;
+use super::memory::{Memory, OWN_TOKENS, SHARED_TOKENS, SLOTS};
 use super::model::Model;
 use super::models;
 use super::nn::linear::Quantization;
@@ -48,6 +48,8 @@ pub struct Opened {
     pub weight_bytes: u64,
     /// The most that keys and values may take.
     pub kv_bytes: u64,
+    /// About how many tokens a step should have.
+    pub step_tokens: usize,
     /// Free on the device now, where that is known.
     pub free_bytes: Option<u64>,
 }
@@ -55,14 +57,9 @@ pub struct Opened {
 /// Freed memory that the process keeps while it computes on the CPU.
 const KEPT_BYTES: i32 = 1 << 29;
 
-/// Sequences in flight that more would gain little over: they share each pass over the weights.
-const SLOTS: usize = 32;
-/// The same where each token costs as much in any company: more only make the first wait.
+/// Sequences in flight where each token costs as much in any company: more only make the first
+/// wait.
 const SLOTS_ALONE: usize = 8;
-/// Tokens of an icon, its question and the longest answer, as far as they are its own; and those
-/// that all share.
-const OWN_TOKENS: usize = 512;
-const SHARED_TOKENS: usize = 2048;
 
 impl Opened {
     /// Sequences in flight: `asked`, or as many as suit the processor and the memory for keys and
@@ -90,7 +87,7 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let report = on_opening.clone();
     let sizes = |files: &CheckpointFiles| {
         let architecture = models::open(files)?;
-        memory::check(architecture.as_ref(), &load_options, options.kv_memory)
+        Memory::least(architecture.as_ref(), &load_options, options).check()
     };
     let gate = Gate {
         config: &models::refusals,
@@ -100,7 +97,9 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
     let files = checkpoint::find(options, &gate, on_download)?;
     let started = Instant::now();
     let checkpoint = Checkpoint::open(&files)?;
-    let weight_bytes = memory::weight_bytes(checkpoint.architecture.as_ref(), &load_options);
+    let memory = checkpoint.memory(&load_options, options);
+    // With what only the weight files tell.
+    memory.check()?;
     let (model, tokenizer) = std::thread::scope(|scope| {
         // Reading it takes a part of a second; reading weights leaves a core for that.
         let read = || models::open(&files)?.tokenizer(&files);
@@ -129,8 +128,9 @@ pub fn open(options: &ModelOptions, on_opening: &OnOpening) -> Result<Opened> {
             .to_owned(),
         load_seconds: started.elapsed().as_secs_f64(),
         missing,
-        weight_bytes,
-        kv_bytes: memory::kv_bytes(options.kv_memory, &load_options.device, free_bytes),
+        weight_bytes: memory.weight_bytes(),
+        kv_bytes: memory.kv_bytes(free_bytes),
+        step_tokens: memory.step_tokens(free_bytes),
         free_bytes,
     })
 }

@@ -1,7 +1,9 @@
 //! Checkpoints that are damaged or do not fit together.
 
 use super::*;
+use labeler_tui::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
 use labeler_tui::vlm::checkpoint::files::Gate;
+use labeler_tui::vlm::memory::Memory;
 
 /// A copy of a fixture, to be damaged.
 fn copy(fixture: &str) -> tempfile::TempDir {
@@ -285,15 +287,27 @@ fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
     assert_eq!(look(folder.path()).0, cause);
 }
 
+fn run_options(kv_memory: Option<u64>) -> ModelOptions {
+    ModelOptions {
+        model: String::new(),
+        revision: "main".into(),
+        offline: true,
+        device: DeviceChoice::Cpu,
+        precision: Precision::Auto,
+        quantize: Quantize::Auto,
+        batch_size: None,
+        kv_memory,
+    }
+}
+
 #[test]
 fn memory_is_known_before_weights_are_read() {
     let files = CheckpointFiles::folder(&fixtures().join("flat")).unwrap();
     let checkpoint = vlm::Checkpoint::open(&files).unwrap();
     let bytes = |quantization, kv_memory: Option<u64>| {
-        let options = options(quantization);
-        let architecture = checkpoint.architecture.as_ref();
-        let fits = vlm::memory::check(architecture, &options, kv_memory);
-        (vlm::memory::weight_bytes(architecture, &options), fits)
+        let (options, run) = (options(quantization), run_options(kv_memory));
+        let memory = checkpoint.memory(&options, &run);
+        (memory.weight_bytes(), memory.check())
     };
     let (whole, fits) = bytes(None, None);
     assert_eq!(whole, checkpoint.stored_bytes());
@@ -302,6 +316,53 @@ fn memory_is_known_before_weights_are_read() {
     let error = bytes(None, Some(1 << 50)).1.unwrap_err();
     assert!(error.cause.contains("does not fit"), "{error}");
     assert!(error.hint.unwrap().contains("a smaller --kv-memory"));
+}
+
+/// Versions of transformers differ in whether a head is tied that the outer configuration says is
+/// not and the inner one says is. It is read where it is stored, and then it takes memory.
+#[test]
+fn a_head_that_may_be_there_is_counted_where_it_is() {
+    let folder = copy("deepstack-nested");
+    edit_config(folder.path(), "config.json", |config| {
+        config["tie_word_embeddings"] = false.into();
+        config["text_config"]["tie_word_embeddings"] = true.into();
+    });
+    let run = run_options(None);
+    let bytes = |options: &LoadOptions| {
+        let files = CheckpointFiles::folder(folder.path()).unwrap();
+        let checkpoint = vlm::Checkpoint::open(&files).unwrap();
+        let least = Memory::least(checkpoint.architecture.as_ref(), options, &run);
+        let counted = checkpoint.memory(options, &run).weight_bytes();
+        let stored = checkpoint.stored_bytes();
+        checkpoint.load(&files, options, &mut |_, _| {}).unwrap();
+        (least.weight_bytes(), counted, stored)
+    };
+    let exact = options(None);
+    let quantized = options(Some(Quantization::Q8_0));
+    let (least, counted, stored) = bytes(&exact);
+    assert_eq!((least, counted), (stored, stored), "there is none");
+    let least_quantized = bytes(&quantized).1;
+
+    let files = CheckpointFiles::folder(folder.path()).unwrap();
+    let spec = vlm::models::open(&files).unwrap().spec();
+    let shape = (spec.vocab_size, spec.hidden_size);
+    let head = Tensor::rand(-1f32, 1.0, shape, &Device::Cpu).unwrap();
+    let head = HashMap::from([("lm_head.weight", head)]);
+    let shard = folder.path().join("head.safetensors");
+    candle_core::safetensors::save(&head, shard).unwrap();
+    edit_config(folder.path(), "model.safetensors.index.json", |index| {
+        index["weight_map"]["lm_head.weight"] = "head.safetensors".into();
+    });
+    let numbers = (shape.0 * shape.1) as u64;
+    assert_eq!(
+        bytes(&exact),
+        (least, least + numbers * 4, stored + numbers * 4)
+    );
+    let more = bytes(&quantized).1 - least_quantized;
+    assert!(
+        (numbers..numbers * 5 / 4).contains(&more),
+        "{more} of {numbers}"
+    );
 }
 
 /// The learned positions of a picture's patches are looked up in f32, however all else is held.
@@ -313,7 +374,8 @@ fn a_table_of_positions_is_counted_as_it_is_held() {
             config["vision_config"]["num_position_embeddings"] = places.into();
         });
         let files = CheckpointFiles::folder(folder.path()).unwrap();
-        vlm::memory::weight_bytes(vlm::models::open(&files).unwrap().as_ref(), options)
+        let architecture = vlm::models::open(&files).unwrap();
+        Memory::least(architecture.as_ref(), options, &run_options(None)).weight_bytes()
     };
     let (width, more) = (32, 400 - 36);
     for quantization in [None, Some(Quantization::Q8_0), Some(Quantization::Q4K)] {

@@ -359,7 +359,12 @@ impl CheckpointFiles {
         let mut missing_shards = Vec::new();
         match found.find(place, INDEX)? {
             Some(index) => {
-                for shard in shards(&index)? {
+                let mut shards = shards(&index)?;
+                // None is fetched where the names tell that another is missing.
+                if place.reach() == Reach::Names && !shards.iter().all(|shard| place.has(shard)) {
+                    shards.retain(|shard| !place.has(shard));
+                }
+                for shard in shards {
                     match found.find(place, &shard)? {
                         Some(file) => weights.push(file),
                         None => missing_shards.push(shard),
@@ -391,13 +396,14 @@ impl CheckpointFiles {
 
 /// What is wrong so far, and what names tell, where contents of further files have a cost.
 fn refused_early(name: &str, place: &mut dyn Find, so_far: &[Refusal]) -> Option<Error> {
-    if so_far.is_empty() || place.reach() == Reach::Files {
-        return None;
-    }
     let mut refusals = so_far.to_vec();
-    if place.reach() == Reach::Names {
-        let (pickled, missing) = absent(&mut |file| place.has(file));
-        refusals.extend(pickled.into_iter().chain(lacks(&missing)));
+    match place.reach() {
+        Reach::Files => return None,
+        Reach::Nothing => {}
+        Reach::Names => {
+            let (pickled, missing) = absent(&mut |file| place.has(file));
+            refusals.extend(pickled.into_iter().chain(lacks(&missing)));
+        }
     }
     refusals::error(name, refusals)
 }

@@ -21,6 +21,8 @@ pub struct ExpectedTensor {
     pub name: String,
     pub shape: Vec<usize>,
     pub role: Role,
+    /// Done without where the checkpoint has none.
+    pub optional: bool,
 }
 
 /// The tensors of a model, as they are collected.
@@ -33,6 +35,17 @@ impl TensorList {
             name: name.into(),
             shape: shape.to_vec(),
             role,
+            optional: false,
+        });
+    }
+
+    /// A tensor that is read where the checkpoint has it.
+    pub fn add_optional(&mut self, role: Role, name: impl Into<String>, shape: &[usize]) {
+        self.0.push(ExpectedTensor {
+            name: name.into(),
+            shape: shape.to_vec(),
+            role,
+            optional: true,
         });
     }
 

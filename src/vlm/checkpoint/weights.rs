@@ -226,7 +226,7 @@ impl Weights {
     }
 
     /// Checks that the tensors are exactly the expected ones, by name and shape, besides those
-    /// that may be ignored.
+    /// that are optional or may be ignored.
     pub fn check(
         &self,
         expected: &[ExpectedTensor],
@@ -242,8 +242,15 @@ impl Weights {
             .iter()
             .map(|(name, packed)| (name.as_str(), &packed.shape[..]));
         let mut unused: BTreeMap<&str, &[usize]> = stored.chain(packed).collect();
-        for ExpectedTensor { name, shape, .. } in expected {
+        for ExpectedTensor {
+            name,
+            shape,
+            optional,
+            ..
+        } in expected
+        {
             match unused.remove(name.as_str()) {
+                None if *optional => {}
                 None => missing.push(format!("{name} {shape:?}")),
                 Some(found) if found != *shape => {
                     missing.push(format!("{name} {shape:?} (the file has {found:?})"));

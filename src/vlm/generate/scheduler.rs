@@ -85,7 +85,7 @@ struct HiddenRows {
 }
 
 /// The most patches that go through the vision tower at a time, which bounds its memory.
-const VISION_PATCHES: usize = 4096;
+pub(crate) const VISION_PATCHES: usize = 4096;
 /// Where rows are padded, answers and prompts take turns. A prompt waits at most this many steps
 /// for others to be computed with it.
 const PROMPT_WAIT: usize = 12;

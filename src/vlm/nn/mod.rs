@@ -6,7 +6,7 @@ pub mod batch;
 pub mod gated;
 pub mod int8;
 pub mod kv;
-mod launches;
+pub(crate) mod launches;
 pub mod linear;
 pub mod ops;
 mod padding;

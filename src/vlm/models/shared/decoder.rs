@@ -134,10 +134,12 @@ impl TextModel {
     /// Names and shapes of its tensors.
     pub fn tensors(config: &TextConfig, list: &mut TensorList) {
         let shape = (config.vocab_size, config.hidden_size);
-        let mut vocabulary = |name: &str| list.add(Role::Vocabulary, name, &[shape.0, shape.1]);
-        vocabulary(&format!("{EMBEDDING}.weight"));
-        if config.head == Head::Own {
-            vocabulary(HEAD);
+        let shape = [shape.0, shape.1];
+        list.add(Role::Vocabulary, format!("{EMBEDDING}.weight"), &shape);
+        match config.head {
+            Head::Tied => {}
+            Head::Own => list.add(Role::Vocabulary, HEAD, &shape),
+            Head::Stored => list.add_optional(Role::Vocabulary, HEAD, &shape),
         }
         for layer in 0..config.num_hidden_layers {
             Layer::tensors(config, &format!("model.layers.{layer}"), list);

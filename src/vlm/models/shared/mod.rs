@@ -58,6 +58,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
             },
             vocab_size: text.vocab_size,
             max_tokens: text.max_position_embeddings,
+            vision_heads: self.config.sizes.heads,
             image_token: self.config.image_token_id,
             end_tokens: self.config.end_tokens.clone(),
         }
@@ -76,7 +77,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
 
     fn may_ignore(&self, tensor: &str) -> bool {
         // A tied head may be stored all the same; the published rule is that the embedding wins.
-        self.config.text.head != Head::Own && tensor == tensors::HEAD
+        self.config.text.head == Head::Tied && tensor == tensors::HEAD
     }
 
     fn load(

@@ -1,0 +1,368 @@
+//! The memory that a model takes, known before any of its weights is loaded.
+
+mod step;
+
+pub use step::StepSize;
+
+use super::architecture::{Architecture, ModelSpec};
+use super::checkpoint::tensor_list::{ExpectedTensor, Role};
+use super::checkpoint::weight_cache::WeightCache;
+use super::device::{self, LoadOptions};
+use super::model::cache_spec;
+use super::nn::Backend;
+use super::nn::linear::{Form, Quantization};
+use crate::error::{Error, ErrorKind, Result};
+use crate::settings::ModelOptions;
+use crate::text::gibibytes;
+use candle_core::DType;
+
+/// Keys and values at most, unless the user says otherwise: on the CPU, and where a device does not
+/// tell how much is free.
+const KV_BYTES: u64 = 2 << 30;
+
+/// Sequences in flight, unless the user says otherwise: more would gain little.
+pub const SLOTS: usize = 32;
+/// Tokens of an icon, its question and the longest answer, as far as they are its own; and those
+/// that all share.
+pub const OWN_TOKENS: usize = 512;
+pub const SHARED_TOKENS: usize = 2048;
+
+/// About how many tokens a step has on the CPU: enough to keep it busy.
+const CPU_STEP: usize = 512;
+/// The same on an accelerator, the first that its memory has room for.
+const STEPS: [usize; 4] = [2048, 1024, 512, 256];
+
+/// What a model takes with the options of a run.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    spec: ModelSpec,
+    tensors: Vec<ExpectedTensor>,
+    load: &'a LoadOptions,
+    kv_memory: Option<u64>,
+    slots: usize,
+}
+
+impl<'a> Memory<'a> {
+    /// By the configuration alone, without the tensors that a checkpoint may lack.
+    pub fn least(
+        architecture: &dyn Architecture,
+        load: &'a LoadOptions,
+        options: &ModelOptions,
+    ) -> Self {
+        let mut tensors = architecture.tensors();
+        tensors.retain(|tensor| !tensor.optional);
+        Self::new(architecture, tensors, load, options)
+    }
+
+    /// Of these tensors.
+    pub fn new(
+        architecture: &dyn Architecture,
+        tensors: Vec<ExpectedTensor>,
+        load: &'a LoadOptions,
+        options: &ModelOptions,
+    ) -> Self {
+        Self {
+            spec: architecture.spec(),
+            tensors,
+            load,
+            kv_memory: options.kv_memory,
+            slots: options.batch_size.unwrap_or(SLOTS),
+        }
+    }
+
+    /// Bytes of the weights on the device, as they are loaded.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes_as(self.load.quantization)
+    }
+
+    fn weight_bytes_as(&self, quantization: Option<Quantization>) -> u64 {
+        let on_cpu = self.load.device.is_cpu();
+        let plain = match self.load.backend {
+            Backend::Slices => DType::F32,
+            Backend::Tensors => self.load.dtype,
+        };
+        let bytes = self.tensors.iter().map(|tensor| {
+            let numbers = tensor.shape.iter().product::<usize>();
+            let matrix = |quantization| {
+                let columns = tensor.shape.last().copied().unwrap_or(1);
+                let shape = (numbers / columns.max(1), columns);
+                Form::of(quantization, columns, on_cpu).bytes(shape, self.load.dtype)
+            };
+            match tensor.role {
+                Role::Layer => matrix(quantization),
+                Role::Vocabulary => matrix(quantization.map(|_| Quantization::OF_VOCABULARY)),
+                Role::Exact => matrix(None),
+                Role::Plain => numbers * plain.size_in_bytes(),
+                // Beside what a device holds.
+                Role::Table if !on_cpu => 0,
+                Role::Table => numbers * DType::F32.size_in_bytes(),
+            }
+        });
+        bytes.sum::<usize>() as u64
+    }
+
+    /// Bytes that a step of this many tokens computes with on an accelerator; none are set aside
+    /// on the CPU, where what others hold can give way.
+    pub fn step_bytes(&self, tokens: usize) -> u64 {
+        self.step_bytes_as(tokens, self.load.quantization)
+    }
+
+    fn step_bytes_as(&self, tokens: usize, quantization: Option<Quantization>) -> u64 {
+        if self.load.backend == Backend::Slices {
+            return 0;
+        }
+        let size = StepSize {
+            tokens,
+            columns: (SHARED_TOKENS + OWN_TOKENS).min(self.spec.max_tokens),
+            answers: self.slots,
+        };
+        self.bytes_of(&size, quantization)
+    }
+
+    /// The same of a step of this size, with matrices quantized as given.
+    pub fn bytes_of(&self, size: &StepSize, quantization: Option<Quantization>) -> u64 {
+        step::bytes(&self.spec, &self.tensors, self.load, quantization, size)
+    }
+
+    /// Bytes of the keys and values of one sequence, without which there is no answer.
+    fn one_sequence(&self) -> u64 {
+        let cache = cache_spec(&self.spec, &self.load.placement(WeightCache::Off));
+        (cache.bytes(SHARED_TOKENS) + cache.bytes(OWN_TOKENS)) as u64
+    }
+
+    /// Refuses a model that cannot fit its device.
+    ///
+    /// # Errors
+    /// Weights, keys and values, and the smallest step that together are larger than what there
+    /// is. The hint names what would fit.
+    pub fn check(&self) -> Result<()> {
+        let room = match self.load.device.is_cpu() {
+            // What others hold can give way; more than there is cannot.
+            true => device::installed_memory(),
+            false => device::free_memory(&self.load.device),
+        };
+        match room {
+            Some(room) => self.check_within(room),
+            None => Ok(()),
+        }
+    }
+
+    /// The same where `room` bytes are free.
+    pub fn check_within(&self, room: u64) -> Result<()> {
+        let [.., least] = STEPS;
+        let one = self.one_sequence();
+        let caches = self.kv_memory.unwrap_or(one);
+        let quantization = self.load.quantization;
+        let needed = |quantization, caches: u64| {
+            let step = self.step_bytes_as(least, quantization);
+            let weights = self.weight_bytes_as(quantization);
+            weights.saturating_add(step).saturating_add(caches)
+        };
+        if needed(quantization, caches) <= room {
+            return Ok(());
+        }
+        let mut help: Vec<String> = Vec::new();
+        if caches > one && needed(quantization, one) <= room {
+            help.push("a smaller --kv-memory".to_owned());
+        }
+        let weights = self.weight_bytes();
+        for kind in [Quantization::Q8_0, Quantization::Q4K] {
+            let smaller = self.weight_bytes_as(Some(kind));
+            if smaller < weights && needed(Some(kind), caches) <= room {
+                help.push(format!(
+                    "--quantize {} ({})",
+                    kind.name(),
+                    gibibytes(smaller)
+                ));
+            }
+        }
+        if !self.load.device.is_cpu() {
+            help.push("--device cpu".to_owned());
+        }
+        help.push("a smaller model, or a server with --endpoint".to_owned());
+        let step = match self.step_bytes(least) {
+            0 => String::new(),
+            bytes => format!(", steps {}", gibibytes(bytes)),
+        };
+        Err(Error::new(
+            ErrorKind::Model,
+            format!(
+                "the model does not fit: its weights take {}, keys and values {}{step}, {} has {}",
+                gibibytes(weights),
+                gibibytes(caches),
+                device::describe(&self.load.device),
+                gibibytes(room),
+            ),
+        )
+        .with_hint(format!("use {}", help.join(", or "))))
+    }
+
+    /// About how many tokens a step should have, where `free` bytes are left beside the weights:
+    /// as many as keep the device busy and leave keys and values their half.
+    pub fn step_tokens(&self, free: Option<u64>) -> usize {
+        let [most, .., least] = STEPS;
+        match free {
+            _ if self.load.backend == Backend::Slices => CPU_STEP,
+            None => most,
+            Some(free) => {
+                let room = free.saturating_sub(self.kv_memory.unwrap_or(free / 2));
+                let fits = |tokens: &usize| self.step_bytes(*tokens) <= room;
+                STEPS.into_iter().find(fits).unwrap_or(least)
+            }
+        }
+    }
+
+    /// The most bytes of keys and values, where `free` are left beside the weights: what steps do
+    /// not compute with, and half of it at most.
+    pub fn kv_bytes(&self, free: Option<u64>) -> u64 {
+        match (self.kv_memory, free) {
+            (Some(bytes), _) => bytes,
+            _ if self.load.backend == Backend::Slices => KV_BYTES,
+            (None, None) => KV_BYTES,
+            (None, Some(free)) => {
+                let step = self.step_bytes(self.step_tokens(Some(free)));
+                (free / 2).min(free.saturating_sub(step))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{DeviceChoice, Precision, Quantize};
+    use crate::vlm::architecture::Architecture;
+    use crate::vlm::checkpoint::files::CheckpointFiles;
+    use crate::vlm::{models, testing};
+    use candle_core::Device;
+
+    const GIB: u64 = 1 << 30;
+
+    /// The configuration of Qwen2-VL-2B. No weights are needed.
+    fn of_two_billion() -> Box<dyn Architecture> {
+        let folder = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(testing::folder("flat")).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let path = folder.path().join("config.json");
+        let mut config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for (key, value) in [
+            ("hidden_size", 1536),
+            ("intermediate_size", 8960),
+            ("num_attention_heads", 12),
+            ("num_hidden_layers", 28),
+            ("vocab_size", 151_936),
+            ("max_position_embeddings", 32_768),
+        ] {
+            config[key] = value.into();
+        }
+        config["rope_scaling"]["mrope_section"] = serde_json::json!([16, 24, 24]);
+        for (key, value) in [
+            ("depth", 32),
+            ("embed_dim", 1280),
+            ("num_heads", 16),
+            ("mlp_ratio", 4),
+            ("hidden_size", 1536),
+        ] {
+            config["vision_config"][key] = value.into();
+        }
+        std::fs::write(path, config.to_string()).unwrap();
+        models::open(&CheckpointFiles::folder(folder.path()).unwrap()).unwrap()
+    }
+
+    /// As on an accelerator.
+    fn load(dtype: DType, quantization: Option<Quantization>) -> LoadOptions {
+        LoadOptions {
+            device: Device::Cpu,
+            backend: Backend::Tensors,
+            dtype,
+            quantization,
+            cache: None,
+        }
+    }
+
+    fn options(kv_memory: Option<u64>) -> ModelOptions {
+        ModelOptions {
+            model: String::new(),
+            revision: "main".into(),
+            offline: true,
+            device: DeviceChoice::Auto,
+            precision: Precision::Auto,
+            quantize: Quantize::Auto,
+            batch_size: None,
+            kv_memory,
+        }
+    }
+
+    #[test]
+    fn a_step_has_room_for_the_dequantized_head() {
+        let architecture = of_two_billion();
+        let run = options(None);
+        let step = |dtype, quantization, tokens| {
+            let load = load(dtype, quantization);
+            Memory::least(architecture.as_ref(), &load, &run).step_bytes(tokens)
+        };
+        let numbers = 151_936 * 1536;
+        let logits = |bytes: u64| SLOTS as u64 * 151_936 * (bytes + 3 * 4);
+        for kind in [Quantization::Q8_0, Quantization::Q4K] {
+            // As f16, and then as bf16 beside it.
+            let bf16 = step(DType::BF16, Some(kind), 256);
+            assert_eq!(bf16, numbers * 4 + logits(2));
+            assert_eq!(step(DType::F32, Some(kind), 256), numbers * 4 + logits(4));
+            assert_eq!(step(DType::F16, Some(kind), 256), numbers * 2 + logits(2));
+        }
+        // Nothing is dequantized, and scores are most of it.
+        let dense = step(DType::BF16, None, 2048);
+        let scores = 12 * 2 * 2048 * 2560 * 14;
+        assert!((scores..scores + GIB / 2).contains(&dense), "{dense}");
+        assert!(step(DType::BF16, None, 256) < GIB / 2);
+    }
+
+    #[test]
+    fn steps_get_smaller_where_memory_is_short() {
+        let architecture = of_two_billion();
+        let load = load(DType::BF16, None);
+        let run = options(None);
+        let memory = Memory::least(architecture.as_ref(), &load, &run);
+        let mut before = usize::MAX;
+        for gib in [40, 6, 3, 1] {
+            let free = gib * GIB;
+            let (step, caches) = (memory.step_tokens(Some(free)), memory.kv_bytes(Some(free)));
+            assert!(step <= before && caches <= free / 2);
+            assert!(
+                memory.step_bytes(step) + caches <= free,
+                "{gib} GiB: {step}"
+            );
+            before = step;
+        }
+        assert!(before < 2048);
+        assert_eq!(memory.step_tokens(None), 2048);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_flags_that_help() {
+        let architecture = of_two_billion();
+        let load = load(DType::BF16, None);
+        let refusal = |room, kv_memory| {
+            let run = options(kv_memory);
+            let memory = Memory::least(architecture.as_ref(), &load, &run);
+            memory
+                .check_within(room)
+                .map_err(|error| error.hint.unwrap())
+        };
+        assert_eq!(refusal(6 * GIB, None), Ok(()));
+        // The weights alone would fit.
+        let hint = refusal(9 * GIB / 2, None).unwrap_err();
+        assert!(hint.contains("--quantize q8_0"), "{hint}");
+        assert!(!hint.contains("--kv-memory"), "{hint}");
+        let hint = refusal(6 * GIB, Some(4 * GIB)).unwrap_err();
+        assert!(hint.contains("a smaller --kv-memory"), "{hint}");
+        let hint = refusal(GIB, None).unwrap_err();
+        assert!(!hint.contains("--quantize"), "{hint}");
+        assert!(hint.contains("a smaller model"), "{hint}");
+    }
+}

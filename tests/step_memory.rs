@@ -1,7 +1,8 @@
 //! What a step is said to take, beside what it does take.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+#[allow(dead_code)]
 #[path = "common/memory.rs"]
 mod memory;
 
@@ -59,7 +60,7 @@ fn a_step_takes_no_more_than_is_set_aside_for_it() {
             cache_bytes: 1 << 30,
         };
         let mut generator = Generator::new(&model, options);
-        let token = |i: usize| 30 + (i * 7 % 400) as u32;
+        let token = |i: usize| 30 + (i * 7 % 300) as u32;
         let prefix: Arc<[u32]> = (0..PREFIX).map(token).collect();
         for ticket in 0..SLOTS {
             generator.add(GenerateRequest {

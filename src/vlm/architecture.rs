@@ -83,6 +83,8 @@ impl Additions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelSpec {
     pub hidden_size: usize,
+    /// Width of the inner layer of a block.
+    pub inner: usize,
     pub layers: usize,
     /// The attention heads of every layer.
     pub heads: HeadShape,
@@ -91,6 +93,8 @@ pub struct ModelSpec {
     pub max_tokens: usize,
     /// The attention heads of each block of the vision tower.
     pub vision_heads: usize,
+    /// Width of the inner layer of such a block.
+    pub vision_inner: usize,
     /// The placeholder whose embeddings image features replace.
     pub image_token: u32,
     /// Any of these ends an answer.

@@ -470,15 +470,18 @@ mod tests {
         load(&files, &options, &mut |_, _| {}).unwrap()
     }
 
-    /// Launches of the layers where each of these sequences goes on with one token.
-    fn launches(model: &Model, sequences: usize) -> usize {
-        let pool = model.pool();
-        let step = |sequence, tokens| SequenceStep {
+    fn step<'a>(sequence: &'a mut Sequence, tokens: &'a [u32]) -> SequenceStep<'a> {
+        SequenceStep {
             sequence,
             tokens,
             images: &[],
             logits: 0..0,
-        };
+        }
+    }
+
+    /// Launches of the layers where each of these sequences goes on with one token.
+    fn launches(model: &Model, sequences: usize) -> usize {
+        let pool = model.pool();
         let mut shared = model.sequence(None, None).unwrap();
         model
             .hidden_rows(&mut [step(&mut shared, &[40, 41, 42])])

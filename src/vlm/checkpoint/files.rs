@@ -396,14 +396,13 @@ impl CheckpointFiles {
 
 /// What is wrong so far, and what names tell, where contents of further files have a cost.
 fn refused_early(name: &str, place: &mut dyn Find, so_far: &[Refusal]) -> Option<Error> {
+    if place.reach() == Reach::Files {
+        return None;
+    }
     let mut refusals = so_far.to_vec();
-    match place.reach() {
-        Reach::Files => return None,
-        Reach::Nothing => {}
-        Reach::Names => {
-            let (pickled, missing) = absent(&mut |file| place.has(file));
-            refusals.extend(pickled.into_iter().chain(lacks(&missing)));
-        }
+    if place.reach() == Reach::Names {
+        let (pickled, missing) = absent(&mut |file| place.has(file));
+        refusals.extend(pickled.into_iter().chain(lacks(&missing)));
     }
     refusals::error(name, refusals)
 }

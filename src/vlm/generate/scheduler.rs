@@ -54,7 +54,7 @@ pub struct StepStats {
 pub struct Cap {
     /// Requests in flight.
     pub fits: usize,
-    /// Bytes that would be needed for as many such requests as there are slots.
+    /// Bytes that would do for as many such requests as there are slots.
     pub needed: usize,
 }
 
@@ -212,12 +212,15 @@ impl<'m> Generator<'m> {
                 };
                 if !fits && !self.slots.is_empty() {
                     if self.cap.is_none() {
-                        let each = request.own_tokens();
-                        let all = std::iter::repeat_n(each, self.options.slots);
+                        let waiting = self.waiting.iter().map(GenerateRequest::own_tokens);
+                        let own = waiting.chain(self.slots.iter().map(|slot| slot.own));
+                        let all = std::iter::repeat_n(own.max().unwrap_or(0), self.options.slots);
                         let prefix = self.model.cache_bytes(request.prefix.len());
+                        let needed = self.model.batch_bytes(all) + prefix;
                         self.cap = Some(Cap {
                             fits: self.slots.len(),
-                            needed: self.model.batch_bytes(all) + prefix,
+                            // Later prompts may be a little longer.
+                            needed: needed + needed / 8,
                         });
                     }
                     return;

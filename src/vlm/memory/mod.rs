@@ -182,12 +182,12 @@ impl<'a> Memory<'a> {
         help.push("a smaller model, or a server with --endpoint".to_owned());
         let step = match self.step_bytes(least) {
             0 => String::new(),
-            bytes => format!(", steps {}", gibibytes(bytes)),
+            bytes => format!(" and a step {}", gibibytes(bytes)),
         };
         Err(Error::new(
             ErrorKind::Model,
             format!(
-                "the model does not fit: its weights take {}, keys and values {}{step}, {} has {}",
+                "the model does not fit: its weights take {}, keys and values {}{step}; {} has {}",
                 gibibytes(weights),
                 gibibytes(caches),
                 device::describe(&self.load.device),
@@ -309,11 +309,11 @@ mod tests {
         let numbers = 151_936 * 1536;
         let logits = |bytes: u64| SLOTS as u64 * 151_936 * (bytes + 3 * 4);
         for kind in [Quantization::Q8_0, Quantization::Q4K] {
-            // As f16, and then as bf16 beside it.
+            // As f16, and then as bf16 beside it: more than all else takes.
             let bf16 = step(DType::BF16, Some(kind), 256);
             assert_eq!(bf16, numbers * 4 + logits(2));
-            assert_eq!(step(DType::F32, Some(kind), 256), numbers * 4 + logits(4));
-            assert_eq!(step(DType::F16, Some(kind), 256), numbers * 2 + logits(2));
+            assert!(step(DType::F32, Some(kind), 256) >= numbers * 4 + logits(4));
+            assert!(step(DType::F16, Some(kind), 256) >= numbers * 2 + logits(2));
         }
         // Nothing is dequantized, and scores are most of it.
         let dense = step(DType::BF16, None, 2048);

@@ -30,7 +30,7 @@ pub struct StepSize {
 /// Patches of an icon of 51 pixels that is enlarged four times.
 const ICON_PATCHES: usize = 256;
 
-/// Matrices of activations, as wide as the widest layer, that are alive at once.
+/// Matrices of activations, as wide as the inner layer of a block, that are alive at once.
 const ALIVE: usize = 6;
 
 /// Bytes of a step at most, with matrices quantized as given.
@@ -51,17 +51,14 @@ pub fn bytes(
     // Gate and up, the largest layers, are held as one matrix.
     let layer = 2 * largest(Role::Layer).max().unwrap_or(0);
     let vocabulary = largest(Role::Vocabulary).max().unwrap_or(0);
-    let layers = tensors.iter().filter(|tensor| tensor.role == Role::Layer);
-    let widest = layers.filter_map(|tensor| tensor.shape.first()).max();
-    let widest = widest.copied().unwrap_or(0).max(spec.hidden_size);
-    let activations = |rows: usize| ALIVE * rows * widest * dtype.size_in_bytes();
+    let activations = |rows: usize, widest: usize| ALIVE * rows * widest * dtype.size_in_bytes();
 
-    let vision = activations(VISION_PATCHES)
+    let vision = activations(VISION_PATCHES, spec.vision_inner)
         + spec.vision_heads * VISION_PATCHES * ICON_PATCHES * score_bytes(dtype);
     // A tile for each of up to twice as many slots as there are sequences.
     let rows = 2 * size.tokens;
-    let layers =
-        activations(size.tokens) + spec.heads.heads * rows * size.columns * score_bytes(dtype);
+    let layers = activations(size.tokens, spec.inner)
+        + spec.heads.heads * rows * size.columns * score_bytes(dtype);
     let logit = dtype.size_in_bytes() + 3 * DType::F32.size_in_bytes();
     let head = vocabulary + size.answers * spec.vocab_size * logit;
     (layer + vision.max(layers)).max(head) as u64

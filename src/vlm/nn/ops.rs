@@ -225,9 +225,27 @@ pub fn add_in_place(x: &Tensor, other: &Tensor) -> Result<()> {
     x.inplace_op2(&other.contiguous()?, &AddInPlace)
 }
 
-/// RMS norm of each of the first heads of a row, `(tokens, heads * head_dim)`; those that
-/// `weights`, `(normed heads, head_dim)`, has no row for stay. Gives the same shape.
-pub fn norm_heads(x: Tensor, weights: &Tensor, eps: f64) -> Result<Tensor> {
+/// The weights of the norms of the first heads of a row.
+#[derive(Debug)]
+pub struct HeadNorms {
+    /// `(normed heads, head_dim)`.
+    weights: Tensor,
+    /// `(head_dim)`: the weights of a norm that only scales.
+    ones: Tensor,
+}
+
+impl HeadNorms {
+    /// From `(normed heads, head_dim)`.
+    pub fn new(weights: Tensor) -> Result<Self> {
+        let ones = Tensor::ones(weights.dim(1)?, weights.dtype(), weights.device())?;
+        Ok(Self { weights, ones })
+    }
+}
+
+/// RMS norm of each of the first heads of a row, `(tokens, heads * head_dim)`; those that `norms`
+/// has no weights for stay. Gives the same shape.
+pub fn norm_heads(x: Tensor, norms: &HeadNorms, eps: f64) -> Result<Tensor> {
+    let HeadNorms { weights, ones } = norms;
     let (normed, head_dim) = weights.dims2()?;
     let (tokens, width) = x.dims2()?;
     let numbers = normed * head_dim;
@@ -252,11 +270,11 @@ pub fn norm_heads(x: Tensor, weights: &Tensor, eps: f64) -> Result<Tensor> {
             unsafe { map_rows(&x, width, row) }
         });
     }
-    let heads = launch!(x.narrow(D::Minus1, 0, numbers)?.contiguous()?);
-    let ones = Tensor::ones(head_dim, x.dtype(), x.device())?;
-    let heads = heads.reshape((tokens * normed, head_dim))?;
-    let heads = launch!(candle_nn::ops::rms_norm(&heads, &ones, eps as f32)?);
-    let heads = heads.reshape((tokens, normed, head_dim))?;
+    // All heads: to leave some out would take a copy, which is one more launch.
+    let heads = x.reshape((tokens * width / head_dim, head_dim))?;
+    let heads = launch!(candle_nn::ops::rms_norm(&heads, ones, eps as f32)?);
+    let heads = heads.reshape((tokens, width / head_dim, head_dim))?;
+    let heads = heads.narrow(1, 0, normed)?;
     let heads = launch!(heads.broadcast_mul(weights)?).reshape((tokens, numbers))?;
     // Nobody else has seen `x`.
     launch!(x.slice_set(&heads, 1, 0)?);
@@ -314,7 +332,8 @@ mod tests {
         let (normed, all, dim) = (5, 7, 12);
         let x = random((9, all * dim));
         let weights = random((normed, dim));
-        let plain = norm_heads(x.copy().unwrap(), &weights, 1e-6).unwrap();
+        let norms = |weights: Tensor| HeadNorms::new(weights).unwrap();
+        let plain = norm_heads(x.copy().unwrap(), &norms(weights.clone()), 1e-6).unwrap();
         for head in 0..all {
             let part = |x: &Tensor| x.narrow(1, head * dim, dim).unwrap().contiguous().unwrap();
             let expected = match head < normed {
@@ -324,8 +343,8 @@ mod tests {
             assert!(furthest(&part(&plain), &expected) < 1e-6);
         }
         let half = |x: &Tensor| x.to_dtype(DType::F16).unwrap();
-        let tensors = norm_heads(half(&x), &half(&weights), 1e-6).unwrap();
+        let tensors = norm_heads(half(&x), &norms(half(&weights)), 1e-6).unwrap();
         assert!(furthest(&plain, &tensors.to_dtype(DType::F32).unwrap()) < 3e-2);
-        assert!(norm_heads(x, &random((8, dim)), 1e-6).is_err());
+        assert!(norm_heads(x, &norms(random((8, dim))), 1e-6).is_err());
     }
 }

@@ -11,7 +11,7 @@ use crate::vlm::nn::attention::attend;
 use crate::vlm::nn::batch::Batch;
 use crate::vlm::nn::gated::Gated;
 use crate::vlm::nn::linear::{Linear, Placement, Quantization};
-use crate::vlm::nn::ops;
+use crate::vlm::nn::ops::{self, HeadNorms};
 use crate::vlm::nn::rope::Position;
 use candle_core::{Result, Tensor};
 
@@ -23,8 +23,8 @@ struct Layer {
     post_attention_norm: Tensor,
     /// Queries, keys and values side by side.
     qkv: Linear,
-    /// The weights of the norms of each head's queries and keys, `(heads + kv_heads, head_dim)`.
-    head_norms: Option<Tensor>,
+    /// Of each head's queries and keys.
+    head_norms: Option<HeadNorms>,
     o_proj: Linear,
     gate_up: Gated,
     down: Linear,
@@ -84,13 +84,13 @@ impl Layer {
                 config.qkv_bias,
             )?,
             head_norms: match config.normed_heads {
-                true => Some(Tensor::cat(
+                true => Some(HeadNorms::new(Tensor::cat(
                     &[
                         head_norms("self_attn.q_norm.weight", config.num_attention_heads)?,
                         head_norms("self_attn.k_norm.weight", config.num_key_value_heads)?,
                     ],
                     0,
-                )?),
+                )?)?),
                 false => None,
             },
             o_proj: Linear::load(
@@ -205,7 +205,7 @@ impl TextModel {
             let normed = ops::rms_norm(&x, &layer.input_norm, self.eps)?;
             let qkv = layer.qkv.forward(&normed)?;
             let qkv = match &layer.head_norms {
-                Some(weights) => ops::norm_heads(qkv, weights, self.eps)?,
+                Some(norms) => ops::norm_heads(qkv, norms, self.eps)?,
                 None => qkv,
             };
             let attended = attend(&qkv, index, &angles, batch)?;

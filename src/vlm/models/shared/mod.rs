@@ -50,6 +50,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
         let text = &self.config.text;
         ModelSpec {
             hidden_size: text.hidden_size,
+            inner: text.intermediate_size,
             layers: text.num_hidden_layers,
             heads: HeadShape {
                 heads: text.num_attention_heads,
@@ -59,6 +60,7 @@ impl<T: Tower> Architecture for VisionLanguage<T> {
             vocab_size: text.vocab_size,
             max_tokens: text.max_position_embeddings,
             vision_heads: self.config.sizes.heads,
+            vision_inner: self.config.sizes.inner,
             image_token: self.config.image_token_id,
             end_tokens: self.config.end_tokens.clone(),
         }

@@ -506,7 +506,14 @@ mod tests {
                 let model = model(fixture, dtype);
                 let one = launches(&model, 1);
                 let each = one as f64 / model.spec().layers as f64;
-                assert!((15.0..=30.0).contains(&each), "{fixture} {dtype:?}: {each}");
+                // Its attention has biases for all of its layers, as no published checkpoint does.
+                let more = if fixture == "deepstack-nested" {
+                    2.0
+                } else {
+                    0.0
+                };
+                let most = 30.0 + more;
+                assert!((15.0..=most).contains(&each), "{fixture} {dtype:?}: {each}");
                 for sequences in [8, 32, 128] {
                     assert_eq!(launches(&model, sequences), one, "{fixture} {dtype:?}");
                 }

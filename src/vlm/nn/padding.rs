@@ -25,11 +25,10 @@ pub(crate) struct Padding {
     pub columns: usize,
     /// The slot of each tile. `None` where there is a tile for every slot, in order.
     pub picked: Option<Tensor>,
-    /// `(kv_heads, tiles, width, group)` of the numbers of the step.
-    pub queries: Tensor,
-    /// `(2, kv_heads, slots, width)` of the numbers of the step: new keys and values.
-    pub new: Tensor,
-    /// The place in its slot of each number of `new`, `(2 * kv_heads * slots, width, head_dim)`.
+    /// Of the numbers of the step: new keys and values, `(2, kv_heads, slots, width)`, followed by
+    /// the queries, `(kv_heads, tiles, width, group)`. To pick them together saves a launch.
+    pub numbers: Tensor,
+    /// The place in its slot of each new key and value, `(2 * kv_heads * slots, width, head_dim)`.
     pub places: Tensor,
     /// `(tokens, kv_heads, group)` of the results.
     pub results: Tensor,
@@ -95,8 +94,7 @@ impl Padding {
                 true => None,
                 false => Some(upload(slots_of.iter().map(|slot| *slot as u32).collect())?),
             },
-            queries: upload(layout.queries())?,
-            new: upload(layout.new_numbers())?,
+            numbers: upload([layout.new_numbers(), layout.queries()].concat())?,
             places,
             results: upload(layout.results())?,
             own_mask: mask(layout.own_mask(columns), columns)?,

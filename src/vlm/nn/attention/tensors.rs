@@ -36,7 +36,10 @@ pub(super) fn attend(
     let _shapes = repeated_shapes(qkv);
 
     let cache = padding.pool.layer(layer)?;
-    let new = launch!(rows.index_select(&padding.new, 0)?);
+    let numbers = launch!(rows.index_select(&padding.numbers, 0)?);
+    let new = 2 * kv_heads * slots * width;
+    let queries = numbers.narrow(0, new, numbers.dim(0)? - new)?;
+    let new = numbers.narrow(0, 0, new)?;
     let new = new.reshape((2 * kv_heads * slots, width, head_dim))?;
     launch!(cache.scatter_set(&padding.places, &new, 1)?);
     let own = cache.reshape((2 * kv_heads, slots, (), head_dim))?;
@@ -50,7 +53,6 @@ pub(super) fn attend(
 
     let wide = score_dtype(spec.dtype);
     let per_tile = width * spec.shape.group();
-    let queries = launch!(rows.index_select(&padding.queries, 0)?);
     let queries = cast(&queries, wide)?.reshape((kv_heads, tiles, per_tile, head_dim))?;
     let keys = cast(&keys, wide)?;
     let scores = launch!(queries.matmul(&keys.t()?)?);

@@ -38,6 +38,9 @@ const LEAST_TRANSLUCENT: f32 = 0.05;
 const COVERED: f32 = 0.10;
 /// Whoever has seen an icon names its largest color, or colors of at least this share of it.
 const LEAST_NAMED: f32 = 0.28;
+/// Of a color that a label names, less than this share is hardly there: what is said may be right,
+/// or made up.
+const HARDLY: f32 = 0.07;
 /// From this share of pixels of no claimed color on, the claims miss the main color.
 const MOST_UNCLAIMED: f32 = 0.70;
 
@@ -201,6 +204,38 @@ impl ColorHistogram {
         let named = self.nearest_shares(vocabulary).into_iter();
         let named = named.filter(|(word, _)| covering.contains(word));
         named.map(|(_, share)| share).sum::<f32>() < LEAST_NAMED
+    }
+
+    /// Whether there is hardly a pixel that somebody who says this word may mean.
+    pub fn hardly_has(&self, word: &Word, vocabulary: &Vocabulary) -> bool {
+        !self.has(word, HARDLY, vocabulary)
+    }
+
+    /// Whether there are enough pixels that somebody who says this word may mean to name it first.
+    pub fn has_much(&self, word: &Word, vocabulary: &Vocabulary) -> bool {
+        self.has(word, LEAST_MEASURED, vocabulary)
+    }
+
+    /// Whether such a share of the pixels, or much of the core, shows this word or one of its
+    /// shades. True where that cannot be judged.
+    fn has(&self, word: &Word, least: f32, vocabulary: &Vocabulary) -> bool {
+        if self.bins.is_empty() || word.anchors.is_empty() {
+            return true;
+        }
+        let is_meant = |other: &Word| other == word || word.shades.contains(&other.word);
+        let shown = self.bins.iter().filter(|(color, _)| {
+            let nearest = |words: &mut dyn Iterator<Item = &Word>| {
+                let distances = words.map(|word| distance(word, *color));
+                distances.fold(f32::INFINITY, f32::min)
+            };
+            let words = || vocabulary.entries(Field::Colors).iter();
+            let meant = nearest(&mut words().filter(|other| is_meant(other)));
+            meant <= nearest(&mut words()) + EITHER
+        });
+        let core = shares(&self.dark_core, vocabulary);
+        let core = core.iter().filter(|(other, _)| *other == word);
+        shown.map(|(_, share)| share).sum::<f32>() >= least
+            || core.map(|(_, share)| share).sum::<f32>() >= LEAST_CORE
     }
 
     /// The pixels that are far from all these words.

@@ -6,6 +6,9 @@ use crate::text::{clean_text, particles::is_particle, words};
 /// What may stand between a color word and its particle (`황금` + `빛` + `의`, `블루` + `한`).
 const ENDINGS: [&str; 8] = ["색상", "색", "빛깔", "빛", "계열", "계통", "톤", "한"];
 
+/// A shorter word is the beginning of too many others (`금` of `금속`).
+const LEAST_LETTERS: usize = 2;
+
 /// A color that a record claims, and the words in which it does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColorClaim<'v> {
@@ -87,6 +90,24 @@ pub(in crate::record) fn color_of<'v, 't>(
     })
 }
 
+/// The color at the beginning of a compound (`레드벨벳`, `블랙박스`), unless the name has it too. Such
+/// a word claims no color: it may be a thing of its own.
+pub(in crate::record) fn compound_color<'v>(
+    token: &str,
+    name: &str,
+    vocabulary: &'v Vocabulary,
+) -> Option<&'v Word> {
+    if color_of(token, vocabulary).is_some() {
+        return None;
+    }
+    let ends = token.char_indices().skip(LEAST_LETTERS).map(|(at, _)| at);
+    let stems: Vec<&str> = ends.map(|end| &token[..end]).collect();
+    let longest_first = stems.into_iter().rev();
+    longest_first
+        .filter(|stem| !name.contains(stem))
+        .find_map(|stem| vocabulary.find_exact(Field::Colors, stem))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +144,20 @@ mod tests {
             ]
         );
         assert_eq!(in_label("블랙박스 모양의 금속 보라매 모자", "모자"), []);
+    }
+
+    #[test]
+    fn a_compound_holds_a_color_and_claims_none() {
+        let vocabulary = Vocabulary::builtin().unwrap();
+        let color = |token: &str, name: &str| {
+            let word = compound_color(token, name, &vocabulary);
+            word.map(|word| word.word.as_str())
+        };
+        assert_eq!(color("레드벨벳", "눈꽃 모자"), Some("red"));
+        assert_eq!(color("블랙박스", "눈꽃 모자"), Some("black"));
+        assert_eq!(color("레드벨벳", "레드 케이크"), None);
+        assert_eq!(color("레드의", "눈꽃 모자"), None);
+        assert_eq!(color("금속", "눈꽃 모자"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod script;
 
 pub use color::{ColorHistogram, may_mean, nearest_color};
 pub use color_claims::ColorClaim;
-pub(super) use color_claims::color_of;
+pub(super) use color_claims::{color_of, compound_color};
 pub(super) use excerpt::{is_readable, is_readable_name};
 pub(super) use repetition::distinct;
 pub use script::estimate_tokens;

@@ -84,6 +84,59 @@ fn the_safe_fixes_leave_what_needs_an_eye() {
     assert_eq!(fixed.label_ko(), "붉은 리본 신발");
 }
 
+/// What the safe fixes leave against a hat of this label and these colors.
+fn left_of(name: &str, label: &str, pixels: &[([u8; 3], f32)]) -> Vec<Reason> {
+    let vocabulary = Vocabulary::builtin().unwrap();
+    let none: [&str; 0] = [];
+    let facts = FixFacts {
+        colors: Some(icon(pixels)),
+        ..facts(name)
+    };
+    let context = facts.context(&vocabulary);
+    let plain = labels(name)
+        .with(Field::LabelKo, [label])
+        .with(Field::TagsKo, ["리본", "겨울", "방울", "모자", "눈"])
+        .with(
+            Field::QueryVariantsKo,
+            ["리본 모자", "겨울 선물", "눈 오는 날"],
+        )
+        .with(Field::Colors, none);
+    check(&fixed_safely(&plain, &context), &context.rules)
+}
+
+#[test]
+fn a_color_that_is_hardly_there_needs_an_eye() {
+    let gold: [u8; 3] = [212, 175, 55];
+    let much = [(RED, 0.6), (WHITE, 0.25), (gold, 0.15)];
+    let little = [(RED, 0.7), (WHITE, 0.26), (gold, 0.04)];
+    let label = "붉은 천에 금색 방울이 달린 눈꽃 모자";
+    assert_eq!(left_of("눈꽃 모자", label, &much), []);
+    assert_eq!(
+        left_of("눈꽃 모자", label, &little),
+        [Reason::AttributesMissing]
+    );
+    // A word that holds a color may be a thing of its own, or made up.
+    let label = "붉은 골드벨벳 무늬의 눈꽃 모자";
+    assert_eq!(left_of("눈꽃 모자", label, &much), []);
+    assert_eq!(
+        left_of("눈꽃 모자", label, &little),
+        [Reason::AttributesMissing]
+    );
+}
+
+#[test]
+fn a_color_of_the_name_counts_where_the_label_says_it_too() {
+    let red = [(RED, 0.8), (WHITE, 0.2)];
+    let white = [(WHITE, 0.8), (RED, 0.2)];
+    let (name, label) = ("붉은 모자", "붉은색 천으로 만든 붉은 모자");
+    assert_eq!(left_of(name, label, &red), []);
+    assert_eq!(left_of(name, label, &white), [Reason::AttributesMissing]);
+    assert_eq!(
+        left_of(name, "눈꽃 무늬가 있는 붉은 모자", &red),
+        [Reason::AttributesMissing]
+    );
+}
+
 /// Labels with every fault, in many combinations.
 fn generated() -> Vec<(Labels, FixFacts)> {
     let none: [&str; 0] = [];

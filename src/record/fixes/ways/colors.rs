@@ -2,8 +2,9 @@
 
 use crate::record::fixes::FixContext;
 use crate::record::fixes::text::Phrase;
-use crate::record::rules::distinct;
+use crate::record::rules::{compound_color, distinct};
 use crate::record::{Field, Labels, Word};
+use crate::text::{clean_text, words};
 
 /// The colors that a record claims.
 struct Claims<'a> {
@@ -148,20 +149,39 @@ pub fn list_main(labels: &Labels, context: &FixContext) -> Option<Labels> {
     Some(labels.clone().with(Field::Colors, colors.cloned()))
 }
 
-/// Whether the label, or a record whose label names no color, names next to nothing of the icon's
-/// colors: whoever wrote that has not seen it.
+/// Whether what the record says of colors must be looked at, although no rule speaks against it.
+///
+/// The label, or a record whose label names no color, names next to nothing of the icon's colors:
+/// whoever wrote that has not seen it. Or the label names a color of which there is hardly a pixel,
+/// or holds a compound (`레드벨벳`) with a color that nobody would name first: some are right, many
+/// are made up.
 pub fn mistakes_colors(labels: &Labels, context: &FixContext) -> bool {
-    let rules = &context.rules;
-    let claimed = |labels: &Labels| -> Vec<&Word> {
-        let claims = labels.color_claims(rules.item_name, rules.vocabulary);
+    let (rules, vocabulary) = (&context.rules, context.rules.vocabulary);
+    let Some(colors) = rules.colors else {
+        return false;
+    };
+    let name = clean_text(rules.item_name).to_lowercase();
+    let label = clean_text(labels.label_ko()).to_lowercase();
+    // Whatever the label says besides the name, also a color that the name has.
+    let said = match name.is_empty() {
+        true => label,
+        false => label.replace(&name, " "),
+    };
+    let claimed = |labels: &Labels, name: &str| -> Vec<&Word> {
+        let claims = labels.color_claims(name, vocabulary);
         claims.iter().map(|claim| claim.word).collect()
     };
-    let mut claimed_by_label =
-        claimed(&Labels::default().with(Field::LabelKo, [labels.label_ko()]));
-    if claimed_by_label.is_empty() {
-        claimed_by_label = claimed(labels);
-    }
-    rules
-        .colors
-        .is_some_and(|colors| colors.hardly_shows(&claimed_by_label, rules.vocabulary))
+    let by_label = Labels::default().with(Field::LabelKo, [said.as_str()]);
+    let by_itself = claimed(&by_label, &name);
+    let mut named = match by_itself.is_empty() {
+        true => claimed(labels, &name),
+        false => by_itself.clone(),
+    };
+    named.extend(claimed(&by_label, ""));
+    let mut in_compounds = words(&said).filter_map(|word| compound_color(word, &name, vocabulary));
+    colors.hardly_shows(&named, vocabulary)
+        || by_itself
+            .iter()
+            .any(|word| colors.hardly_has(word, vocabulary))
+        || in_compounds.any(|word| !colors.has_much(word, vocabulary))
 }

@@ -2,7 +2,8 @@
 //! steps, and is computed again whenever a journal is opened.
 //!
 //! A step over one group is a look at it. One over many says nothing of any: a word put into a
-//! thousand records, or all accepted at once, is no judgment of each.
+//! thousand records, or all accepted at once, is no judgment of each. Nor do fixes alone, which the
+//! `fix` command takes too: whoever has looked goes on and accepts, or edits.
 
 use super::errors::doing;
 use super::tables::computed::signals_of;
@@ -116,12 +117,14 @@ fn span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
         before: String,
         after: String,
         alone: bool,
+        is_fix: bool,
     }
     let entries: Vec<Entry> = db
         .prepare_cached(
             "SELECT e.step, s.kind, s.target, e.before, e.after,
                  NOT EXISTS (SELECT 1 FROM step_entries o
-                     WHERE o.step = e.step AND o.group_id <> e.group_id)
+                     WHERE o.step = e.step AND o.group_id <> e.group_id),
+                 json_extract(s.change, '$.fix') IS NOT NULL
              FROM step_entries e JOIN steps s ON s.id = e.step
              WHERE e.group_id = ?1 ORDER BY e.step",
         )
@@ -134,6 +137,7 @@ fn span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
                     before: row.get(3)?,
                     after: row.get(4)?,
                     alone: row.get(5)?,
+                    is_fix: row.get(6)?,
                 })
             };
             select.query_map([group.0], entry)?.collect()
@@ -149,6 +153,9 @@ fn span(db: &Connection, group: GroupId) -> Result<Option<(i64, ReviewState)>> {
         }
     }
     done.retain(|entry| entry.alone);
+    if done.iter().all(|entry| entry.is_fix) {
+        return Ok(None);
+    }
     for (place, entry) in done.iter().enumerate() {
         if let Some(draft) = read_review(db, &entry.before)?.draft
             && let Some(last) = done[place..].last()

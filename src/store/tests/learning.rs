@@ -1,7 +1,7 @@
 //! What operators do with some records changes the order of the others.
 
 use super::*;
-use crate::record::Estimator;
+use crate::record::{Estimator, FixKind};
 
 const NAMES: [&str; 14] = [
     "반지", "모자", "검", "방패", "왕관", "망토", "장갑", "신발", "활", "창", "도끼", "책", "병",
@@ -81,6 +81,24 @@ fn records_that_stand_as_they_came_bring_theirs_down() {
         .unwrap();
     assert_eq!(alike(&journal), Some((0, 10)));
     assert!(score(&journal, ids[13]) < before);
+}
+
+#[test]
+fn a_fix_says_something_once_somebody_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ids) = comma_lists(dir.path());
+    let nothing = Estimator::default();
+    let bare = labels("반지").with(Field::Colors, [""; 0]);
+    let with_fix = attempt(bare, &[Reason::AttributesMissing]);
+    journal.add_attempt(ids[0], &with_fix).unwrap();
+    let fix = Change::Fix {
+        reason: Reason::AttributesMissing,
+        kind: FixKind::SetColors,
+    };
+    journal.apply(&ids[..1], &fix, "fix").unwrap();
+    assert_eq!(*journal.learned().0, nothing);
+    journal.apply(&ids[..1], &Change::Accept, "accept").unwrap();
+    assert_ne!(*journal.learned().0, nothing);
 }
 
 #[test]

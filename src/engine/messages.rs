@@ -280,6 +280,8 @@ pub struct InFlight {
     pub group: GroupId,
     /// So far; a server sends it whole.
     pub text: String,
+    /// How many tokens that is.
+    pub tokens: usize,
 }
 
 /// The latest state of the run; a front end reads it when it draws.

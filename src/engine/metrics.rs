@@ -27,8 +27,12 @@ struct Inner {
     began: Option<Instant>,
     finished: u64,
     stage_seconds: [f64; 4],
-    /// Icons and tokens of the last minute.
-    recent: VecDeque<(Instant, usize)>,
+    /// When the answers of the last minute came.
+    answers: VecDeque<Instant>,
+    /// The tokens of the last minute, as they were written.
+    tokens: VecDeque<(Instant, usize)>,
+    /// Tokens of ended work that were counted while it was written.
+    counted: usize,
     throughput: VecDeque<f64>,
     sampled: Instant,
     remote: Option<RemoteCounts>,
@@ -43,7 +47,9 @@ impl Metrics {
             began: None,
             finished: 0,
             stage_seconds: [0.0; 4],
-            recent: VecDeque::new(),
+            answers: VecDeque::new(),
+            tokens: VecDeque::new(),
+            counted: 0,
             throughput: VecDeque::new(),
             sampled: now,
             remote: None,
@@ -63,23 +69,36 @@ impl Metrics {
     pub fn started(&self, ticket: u64, group: GroupId) {
         let mut inner = self.lock();
         inner.began.get_or_insert_with(Instant::now);
-        let text = String::new();
-        inner.in_flight.insert(ticket, InFlight { group, text });
+        let writing = InFlight {
+            group,
+            text: String::new(),
+            tokens: 0,
+        };
+        inner.in_flight.insert(ticket, writing);
     }
 
-    pub fn written(&self, ticket: u64, text: String) {
-        if let Some(writing) = self.lock().in_flight.get_mut(&ticket) {
+    /// The text so far, and of how many tokens it is.
+    pub fn written(&self, now: Instant, ticket: u64, text: String, tokens: usize) {
+        let mut inner = self.lock();
+        if let Some(writing) = inner.in_flight.get_mut(&ticket) {
             writing.text = text;
+            let new = tokens.saturating_sub(writing.tokens);
+            writing.tokens = tokens;
+            inner.tokens.push_back((now, new));
         }
     }
 
     pub fn ended(&self, ticket: u64) {
-        self.lock().in_flight.remove(&ticket);
+        let mut inner = self.lock();
+        let ended = inner.in_flight.remove(&ticket);
+        inner.counted += ended.map_or(0, |writing| writing.tokens);
     }
 
     /// The model has broken off or has nothing left to do.
     pub fn all_ended(&self) {
-        self.lock().in_flight.clear();
+        let mut inner = self.lock();
+        inner.in_flight.clear();
+        inner.counted = 0;
     }
 
     pub fn remote(&self, counts: RemoteCounts) {
@@ -100,7 +119,10 @@ impl Metrics {
         for (sum, ms) in inner.stage_seconds.iter_mut().zip(spent) {
             *sum += ms / 1000.0;
         }
-        inner.recent.push_back((now, tokens));
+        inner.answers.push_back(now);
+        let counted = inner.counted.min(tokens);
+        inner.counted -= counted;
+        inner.tokens.push_back((now, tokens - counted));
     }
 
     pub fn stage_seconds(&self) -> [f64; 4] {
@@ -110,12 +132,12 @@ impl Metrics {
     /// Fills in the measured fields; the counts are the caller's.
     pub fn measure(&self, now: Instant, progress: &mut Progress) {
         let mut inner = self.lock();
-        while inner
-            .recent
-            .front()
-            .is_some_and(|(at, _)| now.duration_since(*at) > WINDOW)
-        {
-            inner.recent.pop_front();
+        let is_old = |at: &Instant| now.duration_since(*at) > WINDOW;
+        while inner.answers.front().is_some_and(is_old) {
+            inner.answers.pop_front();
+        }
+        while inner.tokens.front().is_some_and(|(at, _)| is_old(at)) {
+            inner.tokens.pop_front();
         }
         let since = inner.began.map_or(Duration::ZERO, |began| now - began);
         let window = since.min(WINDOW).as_secs_f64();
@@ -123,8 +145,8 @@ impl Metrics {
             w if w > 0.0 => count as f64 / w,
             _ => 0.0,
         };
-        progress.icons_per_minute_now = per_second(inner.recent.len()) * 60.0;
-        progress.tokens_per_second = per_second(inner.recent.iter().map(|(_, n)| n).sum());
+        progress.icons_per_minute_now = per_second(inner.answers.len()) * 60.0;
+        progress.tokens_per_second = per_second(inner.tokens.iter().map(|(_, n)| n).sum());
         let whole = since.as_secs_f64();
         progress.icons_per_minute = match whole {
             w if w > 0.0 => inner.finished as f64 * 60.0 / w,
@@ -195,6 +217,27 @@ mod tests {
         assert!((progress.tokens_per_second - 20.0).abs() < 0.5);
         assert!((progress.eta_seconds.unwrap() - 60.0).abs() < 2.0);
         assert_eq!(progress.throughput.len(), 1);
+    }
+
+    #[test]
+    fn tokens_count_while_they_are_written_and_once() {
+        let start = Instant::now();
+        let metrics = Metrics::new(start);
+        let at = |seconds: u64| Instant::now() + Duration::from_secs(seconds);
+        let rate = |now: Instant| {
+            let mut progress = Progress::default();
+            metrics.measure(now, &mut progress);
+            progress.tokens_per_second
+        };
+        metrics.started(7, GroupId(1));
+        for second in 1..=10 {
+            let tokens = 20 * second as usize;
+            metrics.written(at(second), 7, "{".to_owned(), tokens);
+        }
+        assert!((rate(at(10)) - 20.0).abs() < 0.5);
+        metrics.ended(7);
+        metrics.finished(at(10), &Timings::default(), 210);
+        assert!((rate(at(10)) - 21.0).abs() < 0.5);
     }
 
     #[test]

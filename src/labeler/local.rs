@@ -247,8 +247,11 @@ impl Labeler for Local {
             if reported.elapsed() >= PARTIAL {
                 reported = Instant::now();
                 for (&ticket, writing) in &writings {
-                    let text = writing.text.clone();
-                    jobs.push(LabelEvent::Partial { ticket, text });
+                    jobs.push(LabelEvent::Partial {
+                        ticket,
+                        text: writing.text.clone(),
+                        tokens: writing.tokens.len(),
+                    });
                 }
             }
         }

@@ -56,6 +56,7 @@ pub enum LabelEvent {
     Partial {
         ticket: u64,
         text: String,
+        tokens: usize,
     },
     Done {
         ticket: u64,

@@ -82,6 +82,13 @@ impl EngineStatus {
         matches!(self.model, ModelState::Ready(_) | ModelState::Loading)
     }
 
+    /// Whether there is anything to see of the model's work: it is at work or about to be, or has
+    /// labeled something.
+    pub fn shows_work(&self) -> bool {
+        let is_idle = self.progress.stage == Stage::Idle && self.finished.is_empty();
+        self.has_model() && !is_idle
+    }
+
     /// Why no answer can be requested of the model.
     pub fn no_model(&self, words: Words) -> Option<String> {
         match &self.model {

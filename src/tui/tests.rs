@@ -271,6 +271,7 @@ fn writing(group: GroupId, text: &str) -> InFlight {
     InFlight {
         group,
         text: text.to_owned(),
+        tokens: text.len() / 3,
     }
 }
 

@@ -3,6 +3,7 @@
 words! {
     progress_title: "Progress" / "진행",
     being_written: "Being written" / "작성 중",
+    tokens_so_far(tokens): "{tokens} tokens" / "{tokens}토큰",
     finished: "Finished" / "끝난 것",
     last_errors: "Last errors" / "최근 오류",
     icons_a_minute: "Icons a minute" / "분당 아이콘",

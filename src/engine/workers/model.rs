@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 /// After this many jobs in a row that break the labeler, the labeler is broken and not the jobs.
 const BREAKS: usize = 16;
@@ -143,7 +144,11 @@ impl Jobs for Worker<'_> {
 
     fn push(&mut self, event: LabelEvent) {
         match event {
-            LabelEvent::Partial { ticket, text } => self.metrics.written(ticket, text),
+            LabelEvent::Partial {
+                ticket,
+                text,
+                tokens,
+            } => self.metrics.written(Instant::now(), ticket, text, tokens),
             LabelEvent::Done { ticket, answer } => {
                 if self.end(ticket) {
                     (self.send)(ModelEvent::Answered { ticket, answer });

@@ -1,4 +1,4 @@
-//! How far the run is, live: the model's work, or the review where none works.
+//! How far the run is, live: the model's work, or the review where it has none.
 
 mod model;
 mod parts;
@@ -27,7 +27,7 @@ impl Screen for ProgressScreen {
 
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
         let panes = panes(body);
-        match view.session.engine.has_model() {
+        match view.session.engine.shows_work() {
             true => model::draw(view, &panes, buf),
             false => review::draw(view, &panes, buf),
         }
@@ -42,7 +42,7 @@ impl Screen for ProgressScreen {
     }
 
     fn wants_counts(&self, session: &Session) -> bool {
-        !session.engine.has_model()
+        !session.engine.shows_work()
     }
 
     fn pictures(&self, session: &Session) -> Vec<PictureRequest> {

@@ -196,7 +196,15 @@ fn being_written(session: &Session, area: Rect) -> Vec<Line<'static>> {
         return vec![Line::styled(session.words.nothing_in_hand(), theme.dim())];
     };
     let name = session.name_of(first.group);
-    let mut out = vec![Line::styled(fit(&name, width), theme.title())];
+    let tokens = match first.tokens {
+        0 => String::new(),
+        tokens => format!("  {}", session.words.tokens_so_far(tokens)),
+    };
+    let name = fit(&name, width.saturating_sub(width_of(&tokens)));
+    let mut out = vec![Line::from(vec![
+        Span::styled(name, theme.title()),
+        Span::styled(tokens, theme.dim()),
+    ])];
     let text = wrap(&for_screen(&first.text), width);
     // Half of the pane is the others'.
     let room = height

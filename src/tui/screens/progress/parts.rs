@@ -111,7 +111,7 @@ fn room_of(area: Option<Rect>) -> usize {
 /// The records whose icons are shown, the newest first.
 pub fn shown(session: &Session) -> Vec<GroupId> {
     let room = room_of(panes(session.body()).finished);
-    match session.engine.has_model() {
+    match session.engine.shows_work() {
         true => session.engine.finished().take(room).collect(),
         false => session.decided().take(room).collect(),
     }

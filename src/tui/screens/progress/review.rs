@@ -1,5 +1,5 @@
-//! What the progress screen shows where no model works: what is left to review, what was decided,
-//! how and how fast.
+//! What the progress screen shows where no model works, or one has nothing to do: what is left to
+//! review, what was decided, how and how fast.
 
 use super::parts::{Panes, bar, draw_icons, errors, fact, model_facts};
 use crate::record::GroupState;
@@ -182,6 +182,7 @@ fn efforts(session: &Session, area: Rect) -> Vec<Line<'static>> {
 
 #[cfg(test)]
 mod tests {
+    use crate::engine::{Progress, Stage};
     use crate::tui::testing::Bench;
 
     #[test]
@@ -191,5 +192,22 @@ mod tests {
         insta::assert_snapshot!("progress_review", bench.screen());
         let mut small = Bench::evening_without_model(80, 24);
         insta::assert_snapshot!("progress_review_80x24", small.keys("F4").screen());
+    }
+
+    #[test]
+    fn a_model_that_has_nothing_to_do_leaves_the_screen_to_the_review() {
+        let mut bench = Bench::evening(120, 40);
+        let mut screen_at = |stage| {
+            bench.progress(Progress {
+                stage,
+                ..Progress::default()
+            });
+            bench.keys("F4").screen()
+        };
+        assert!(screen_at(Stage::Decode).contains("Being written"));
+        let idle = screen_at(Stage::Idle);
+        assert!(!idle.contains("Being written"), "{idle}");
+        assert!(idle.contains("States and reasons"), "{idle}");
+        assert!(screen_at(Stage::Decode).contains("Being written"));
     }
 }

@@ -6,6 +6,7 @@ mod families;
 mod fixes;
 mod flow;
 mod korean;
+mod looks;
 mod mouse;
 mod queue;
 mod trouble;
@@ -15,7 +16,6 @@ use super::dialogs::{Completion, Dialog, PromptPurpose, TextPrompt};
 use super::keymap::{ACTIONS, Action};
 use super::message::Message;
 use super::testing::Bench;
-use super::theme::{Depth, Ground, Palette, Theme};
 use crate::engine::{Command, Event, InFlight, Progress, Stage, Warning};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Change, Field, GroupId, GroupState};
@@ -214,39 +214,6 @@ fn shown(bench: &mut Bench, title: &str) -> BTreeMap<u16, String> {
         lines.extend(bench.pane(title).unwrap_or_default());
     }
     lines
-}
-
-#[test]
-fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
-    let themes = [Depth::None, Depth::Ansi16, Depth::Ansi256, Depth::True].map(|depth| {
-        [Ground::Dark, Ground::Light].map(|ground| Theme {
-            depth,
-            ground,
-            palette: Palette::load(None).unwrap(),
-        })
-    });
-    for (_, keys, _) in DEEDS {
-        let screens: Vec<String> = themes
-            .iter()
-            .flatten()
-            .map(|theme| {
-                let mut bench = Bench::evening_in(*theme, 80, 24);
-                let screen = bench.keys(keys).screen();
-                for color in bench.colors() {
-                    let known = match (theme.depth, color) {
-                        (_, Color::Reset) => true,
-                        (Depth::None, _) => false,
-                        (Depth::Ansi16, Color::Rgb(..) | Color::Indexed(_)) => false,
-                        (Depth::Ansi256, Color::Rgb(..)) => false,
-                        _ => true,
-                    };
-                    assert!(known, "{keys}: {color} with {theme:?}");
-                }
-                screen
-            })
-            .collect();
-        assert!(screens.iter().all(|screen| *screen == screens[0]), "{keys}");
-    }
 }
 
 #[test]

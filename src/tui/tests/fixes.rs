@@ -1,5 +1,6 @@
 //! The fixes that stand under the reasons of a record, each with a digit.
 
+use super::looks::grounds;
 use super::*;
 use crate::record::Reason;
 use crate::record::fixes::Fix;
@@ -74,4 +75,19 @@ fn a_fix_that_is_out_of_view_is_shown_before_it_is_taken() {
         bench.keys(&digit);
         assert_eq!(taken(&bench), Some(fix.reason), "{}", bench.screen());
     }
+}
+
+#[test]
+fn nothing_shines_through_the_line_that_tells_of_more_fixes() {
+    const MORE: &str = "fixes below, press to see";
+    let mut told = 0;
+    for height in 20..40 {
+        let mut bench = bench(80, height);
+        if bench.screen().contains(MORE) {
+            told += 1;
+            let cells = grounds(&mut bench, MORE);
+            assert_eq!(cells, vec![cells[0]; cells.len()], "{height} lines");
+        }
+    }
+    assert!(told > 3, "{told}");
 }

@@ -12,6 +12,7 @@ use crate::tui::session::Session;
 use crate::tui::widgets::{fill_line, keep_in_view, lines, pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::widgets::{Clear, Widget as _};
 
 pub struct RecordPane {
     cursor: FieldCursor,
@@ -162,6 +163,7 @@ impl RecordPane {
             height: 1,
             ..inner
         };
+        Clear.render(line, buf);
         fill_line(
             &session.words.more_fixes_below(keys),
             session.theme.key(),

@@ -505,20 +505,16 @@ impl FieldLines<'_> {
             .iter()
             .any(|word| !word.trim().is_empty() && value.contains(word.trim()));
         if chip {
-            let text = format!("[{}{value}]", if is_weak { "~" } else { "" });
-            let text = fit(&text, self.room());
-            self.make_room(width(&text) + 1);
+            let word = format!("{}{value}", if is_weak { "~" } else { "" });
+            let word = fit(&word, self.room().saturating_sub(2));
+            self.make_room(width(&word) + 3);
             let style = if is_weak { theme.weak() } else { theme.chip() };
-            // The bracket of a color's chip shows it.
+            // The brackets of a color's chip show it.
             let rgb = (self.field == Field::Colors)
                 .then(|| source.session.color_of(&value))
                 .flatten();
-            let (bracket, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-            self.parts(
-                source,
-                cursor,
-                [(bracket, theme.swatch(rgb, style)), (rest, style)],
-            );
+            let end = theme.swatch(rgb, style);
+            self.parts(source, cursor, [("[", end), (&*word, style), ("]", end)]);
             self.spans.push(Span::raw(" "));
             self.used += 1;
             return;

@@ -81,7 +81,7 @@ fn a_fix_that_is_out_of_view_is_shown_before_it_is_taken() {
 fn nothing_shines_through_the_line_that_tells_of_more_fixes() {
     const MORE: &str = "fixes below, press to see";
     let mut told = 0;
-    for height in 20..40 {
+    for height in 12..30 {
         let mut bench = bench(80, height);
         if bench.screen().contains(MORE) {
             told += 1;
@@ -89,5 +89,5 @@ fn nothing_shines_through_the_line_that_tells_of_more_fixes() {
             assert_eq!(cells, vec![cells[0]; cells.len()], "{height} lines");
         }
     }
-    assert!(told > 3, "{told}");
+    assert!(told > 1, "{told}");
 }

@@ -318,15 +318,35 @@ pub const APPLICATION_ID: i64 = 0x4c54_5549;
 /// The version of the layout that this program writes.
 pub const VERSION: usize = MIGRATIONS.len();
 
-/// Brings the layout up to date.
+/// The tables of a new journal. Going through all versions would take most of the time until its
+/// first frame.
+const LAYOUT: &str = include_str!("layout.sql");
+
+/// Brings the layout up to date, that of an empty database too.
 pub fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    migrate_to(VERSION, connection)?;
-    fill_checksums(connection)
+    match version_of(connection)? {
+        0 => create(connection),
+        _ => {
+            migrate_to(VERSION, connection)?;
+            fill_checksums(connection)
+        }
+    }
+}
+
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(LAYOUT)?;
+    transaction.pragma_update(None, "user_version", VERSION as u32)?;
+    transaction.commit()
+}
+
+fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// Brings the layout to this version, or leaves it at a later one. All steps are one transaction.
 pub fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Result<()> {
-    let have: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let have = version_of(connection)?;
     let missing = MIGRATIONS.iter().take(version).skip(have as usize);
     if missing.len() == 0 {
         return Ok(());
@@ -337,4 +357,37 @@ pub fn migrate_to(version: usize, connection: &mut Connection) -> rusqlite::Resu
     }
     transaction.pragma_update(None, "user_version", version as u32)?;
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a database consists of, however it is written.
+    fn layout(connection: &Connection) -> Vec<(String, String)> {
+        let mut select = connection
+            .prepare("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+            .unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
+        rows.unwrap()
+            .map(Result::unwrap)
+            .map(|(name, sql)| (name, sql.split_whitespace().collect()))
+            .collect()
+    }
+
+    #[test]
+    fn a_new_journal_is_what_the_migrations_come_to() {
+        let mut migrated = Connection::open_in_memory().unwrap();
+        migrate_to(VERSION, &mut migrated).unwrap();
+        let mut new = Connection::open_in_memory().unwrap();
+        migrate(&mut new).unwrap();
+        assert_eq!(layout(&new), layout(&migrated));
+        for pragma in ["application_id", "user_version"] {
+            let value = |db: &Connection| -> i64 {
+                db.pragma_query_value(None, pragma, |row| row.get(0))
+                    .unwrap()
+            };
+            assert_eq!(value(&new), value(&migrated), "{pragma}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use labeler_tui::commands::{
 use labeler_tui::engine::{Engine, EngineConfig};
 use labeler_tui::error::{Context, Error, ErrorKind, Result};
 use labeler_tui::settings::{LabelerOptions, Lang, RunOptions};
-use labeler_tui::text::{for_lines, shortened};
+use labeler_tui::text::{for_lines, for_stream, shortened};
 use labeler_tui::{labeler, logging, platform, tui};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -22,7 +22,16 @@ const LONGEST: usize = 4000;
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os().collect()) {
         Ok(invocation) => invocation,
-        Err(Rejected::Clap(message)) => message.exit(),
+        Err(Rejected::Clap(message)) => {
+            // It may quote the name that somebody else has given to a file.
+            let text = message.render().to_string();
+            let shown = for_stream(&text);
+            if shown == text || !message.use_stderr() {
+                message.exit();
+            }
+            let _ = std::io::stderr().write_all(shown.as_bytes());
+            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(u8::MAX));
+        }
         Err(Rejected::Error(error)) => return report(&error),
     };
     run(invocation).unwrap_or_else(|error| report(&error))

@@ -319,76 +319,85 @@ pub fn in_states(db: &Connection, states: &[GroupState]) -> Result<Vec<GroupId>>
 }
 
 pub fn counts(db: &Connection) -> Result<Counts> {
-    let count = |sql: &str| -> Result<u64> {
-        let found: i64 = db
-            .query_row(sql, [], |row| row.get(0))
-            .map_err(doing("counting"))?;
-        Ok(u64::try_from(found).unwrap_or_default())
-    };
-    let heads = format!(
-        "(SELECT h.* FROM heads h JOIN groups g ON g.id = h.group_id WHERE NOT {IS_DISPLACED})"
-    );
-    let mut counts = Counts {
-        groups: count(&format!(
-            "SELECT count(*) FROM groups g WHERE NOT {IS_DISPLACED}"
-        ))?,
-        ..Counts::default()
-    };
+    let mut counts = Counts::default();
     let (mut by_state, mut by_reason) = (BTreeMap::new(), BTreeMap::new());
-    // One pass over all groups.
-    for (state, codes, has_record, duplicate, found) in counted(
-        db,
-        &format!(
-            "SELECT state, reasons, record IS NOT NULL, duplicate, count(*) FROM {heads}
-             GROUP BY 1, 2, 3, 4"
-        ),
-    )? {
-        counts.records += if has_record { found } else { 0 };
-        let Some(state) = state_of(&state) else {
+    for (look, found) in looks(db)? {
+        counts.groups += found;
+        counts.records += if look.has_record { found } else { 0 };
+        counts.unmarked += if look.is_unmarked { found } else { 0 };
+        let Some(state) = state_of(&look.state) else {
             continue;
         };
         *by_state.entry(state).or_insert(0) += found;
         if state != GroupState::Rejected {
-            for reason in reasons_of(&codes, duplicate) {
+            for reason in reasons_of(&look.reasons, look.duplicate) {
                 *by_reason.entry(reason).or_insert(0) += found;
             }
         }
     }
     counts.by_state = by_state.into_iter().collect();
     counts.by_reason = by_reason.into_iter().collect();
-    for (code, _, _, _, found) in counted(
-        db,
-        &format!(
-            "SELECT f.code, '', 0, 0, count(*) FROM {heads} h JOIN failures f ON f.id = h.failure
-             WHERE h.has_draft = 0 AND h.record IS NULL GROUP BY f.code"
-        ),
-    )? {
-        if let Some(code) = FailureCode::parse(&code) {
-            counts.failures.push((code, found));
-        }
-    }
-    counts.unmarked = count(&format!(
-        "SELECT count(*) FROM {heads} h JOIN records r ON r.id = h.record
-         WHERE h.state = '{}' AND instr(r.record, '\"is_uncertain\":false')
-             AND (h.duplicate = 0 OR r.raw IS NOT NULL)",
-        GroupState::Uncertain.name()
-    ))?;
+    counts.failures = failures(db)?;
     Ok(counts)
 }
 
-/// Two texts, two facts, and how many groups they are of.
-type Counted = (String, String, bool, bool, u64);
+/// What [`counts`] tells groups apart by.
+#[derive(PartialEq, Eq, Hash)]
+struct Look {
+    /// Empty where nothing has become of the group.
+    state: String,
+    reasons: String,
+    duplicate: bool,
+    has_record: bool,
+    is_unmarked: bool,
+}
 
-fn counted(db: &Connection, sql: &str) -> Result<Vec<Counted>> {
-    db.prepare_cached(sql)
-        .and_then(|mut select| {
-            let rows = select.query_map([], |row| {
-                let found = u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, found))
-            })?;
-            rows.collect()
+/// How many groups look alike. One pass: at a hundred thousand groups every further one takes a
+/// tenth of a second.
+fn looks(db: &Connection) -> Result<HashMap<Look, u64>> {
+    let look = |row: &Row| {
+        Ok(Look {
+            state: row.get(0)?,
+            reasons: row.get(1)?,
+            duplicate: row.get(2)?,
+            has_record: row.get(3)?,
+            is_unmarked: row.get(4)?,
         })
-        .map_err(doing("counting"))
+    };
+    let mut select = db
+        .prepare_cached(&format!(
+            "SELECT ifnull(h.state, ''), ifnull(h.reasons, ''), ifnull(h.duplicate, 0),
+                 h.record IS NOT NULL,
+                 ifnull(instr(r.record, '\"is_uncertain\":false')
+                     AND (h.duplicate = 0 OR r.raw IS NOT NULL), 0)
+             FROM groups g LEFT JOIN heads h ON h.group_id = g.id
+                 LEFT JOIN records r ON r.id = h.record AND h.state = '{}'
+             WHERE NOT {IS_DISPLACED}",
+            GroupState::Uncertain.name()
+        ))
+        .map_err(doing("counting"))?;
+    let mut looks = HashMap::new();
+    for found in select.query_map([], look).map_err(doing("counting"))? {
+        *looks.entry(found.map_err(doing("counting"))?).or_insert(0) += 1;
+    }
+    Ok(looks)
+}
+
+fn failures(db: &Connection) -> Result<Vec<(FailureCode, u64)>> {
+    let row = |row: &Row| {
+        let found = u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default();
+        Ok((row.get::<_, String>(0)?, found))
+    };
+    let failures: Vec<(String, u64)> = db
+        .prepare_cached(&format!(
+            "SELECT f.code, count(*)
+             FROM heads h JOIN failures f ON f.id = h.failure JOIN groups g ON g.id = h.group_id
+             WHERE h.has_draft = 0 AND h.record IS NULL AND NOT {IS_DISPLACED} GROUP BY f.code"
+        ))
+        .and_then(|mut select| select.query_map([], row)?.collect())
+        .map_err(doing("counting"))?;
+    let known = |(code, found): (String, u64)| Some((FailureCode::parse(&code)?, found));
+    Ok(failures.into_iter().filter_map(known).collect())
 }
 
 /// What bringing these groups' drafts into the vocabulary would do.

@@ -28,6 +28,14 @@ fn wrong_usage_is_status_2_and_says_what_to_do() {
     assert!(!desk.path().join("labels").exists());
 }
 
+#[test]
+fn no_argument_turns_an_error_around() {
+    let desk = Desk::with_icons(&["가"]);
+    let args = ["--batch", "--images", "source", "--opinions", "\u{202e}1"];
+    let ended = ended(&mut desk.command(&args)).expect(2);
+    assert!(ended.err.contains("'1' for '--opinions"), "{}", ended.err);
+}
+
 /// What newcomers try that is wrong: the status, and what the answer has to say.
 #[test]
 fn every_mistake_gets_the_right_word() {

@@ -86,7 +86,7 @@ pub fn open(outdir: &Path) -> Result<Connection> {
          PRAGMA journal_mode = WAL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -16384;
+         PRAGMA cache_size = -65536;
          PRAGMA journal_size_limit = 67108864;",
     )
     .map_err(doing(&opening))?;
@@ -239,7 +239,8 @@ fn main_file(path: &Path, shown: &Path) -> Result<Option<String>> {
         return Ok(None);
     }
     // The same: what cannot be read here may well be right with the log.
-    Ok(meta::get(&db, GENERATION).unwrap_or_default())
+    let generation = meta::get(&db, GENERATION).unwrap_or_default();
+    Ok(generation.filter(|text| is_generation(text)))
 }
 
 fn has_log_beside(path: &Path) -> bool {
@@ -307,12 +308,15 @@ fn check_log(db: &Connection, main: Option<&str>, shown: &Path) -> Result<()> {
     // Of damaged pages nothing may be readable; that is told as damage.
     let known = |key| meta::get(db, key).unwrap_or_default();
     let (base, generation) = (known(LOG_BASE), known(GENERATION));
-    // The second: cut off while the log was being copied into the main file.
-    if [&base, &generation]
+    let is_one_of_them = [&base, &generation]
         .into_iter()
         .flatten()
-        .any(|held| held == main)
-    {
+        .any(|held| held == main);
+    // The others: cut off while the log was being copied into the main file.
+    let is_between = base
+        .zip(generation)
+        .is_some_and(|(base, generation)| is_torn_between(main, &base, &generation));
+    if is_one_of_them || is_between {
         return Ok(());
     }
     Err(Error::new(
@@ -385,6 +389,25 @@ fn new_generation() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
+/// Another text stands there where a page was written in part.
+fn is_generation(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a text is the beginning of one and the end of the other: the power was lost while a page
+/// with the one was written over a page with the other, and the disk has the page in part.
+fn is_torn_between(text: &str, one: &str, other: &str) -> bool {
+    let [text, one, other] = [text, one, other].map(str::as_bytes);
+    let begins = |a: &[u8]| text.iter().zip(a).take_while(|(x, y)| x == y).count();
+    let ends = |a: &[u8]| {
+        let pairs = text.iter().rev().zip(a.iter().rev());
+        pairs.take_while(|(x, y)| x == y).count()
+    };
+    let is_joint = |a, b| begins(a) + ends(b) >= text.len();
+    let is_as_long = one.len() == text.len() && other.len() == text.len();
+    is_as_long && (is_joint(one, other) || is_joint(other, one))
+}
+
 fn percent_encoded(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes().iter();
     bytes
@@ -394,4 +417,28 @@ fn percent_encoded(path: &Path) -> String {
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_generation_is_of_the_two_that_it_lies_between() {
+        let (old, new) = ("00112233", "aabbccdd");
+        for torn in ["aab12233", "0011ccdd", "a0112233", "0011223d", old, new] {
+            assert!(is_torn_between(torn, old, new), "{torn}");
+            assert!(is_torn_between(torn, new, old), "{torn}");
+        }
+        for other in [
+            "aab1223d",
+            "aabb2234",
+            "0011223",
+            "aabbccddd",
+            "a0bbccdd",
+            "",
+        ] {
+            assert!(!is_torn_between(other, old, new), "{other}");
+        }
+    }
 }

@@ -5,14 +5,16 @@
 #[allow(dead_code)]
 #[path = "common/memory.rs"]
 mod memory;
+#[path = "common/run.rs"]
+mod run;
 
 use candle_core::{DType, Device};
-use labeler_tui::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
 use labeler_tui::vlm::memory::StepSize;
 use labeler_tui::vlm::{
     Backend, Checkpoint, CheckpointFiles, GenerateRequest, Generator, GeneratorOptions,
     LoadOptions, Sampling,
 };
+use run::run_options;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,16 +27,7 @@ const OWN: usize = 120;
 /// Steps as an accelerator computes them, on the CPU: a long shared prefix, prompts, answers.
 #[test]
 fn a_step_takes_no_more_than_is_set_aside_for_it() {
-    let run = ModelOptions {
-        model: String::new(),
-        revision: "main".into(),
-        offline: true,
-        device: DeviceChoice::Cpu,
-        precision: Precision::Auto,
-        quantize: Quantize::Auto,
-        batch_size: None,
-        kv_memory: None,
-    };
+    let run = run_options(None);
     for fixture in ["flat", "windowed", "deepstack"] {
         let load = LoadOptions {
             device: Device::Cpu,

@@ -1,7 +1,7 @@
 //! Checkpoints that are damaged or do not fit together.
 
 use super::*;
-use labeler_tui::settings::{DeviceChoice, ModelOptions, Precision, Quantize};
+use crate::run::run_options;
 use labeler_tui::vlm::checkpoint::files::Gate;
 use labeler_tui::vlm::memory::Memory;
 
@@ -285,19 +285,6 @@ fn all_that_is_wrong_is_told_at_once_in_a_stable_order() {
         "{hint}"
     );
     assert_eq!(look(folder.path()).0, cause);
-}
-
-fn run_options(kv_memory: Option<u64>) -> ModelOptions {
-    ModelOptions {
-        model: String::new(),
-        revision: "main".into(),
-        offline: true,
-        device: DeviceChoice::Cpu,
-        precision: Precision::Auto,
-        quantize: Quantize::Auto,
-        batch_size: None,
-        kv_memory,
-    }
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod generate;
 mod loading;
 mod packed;
 mod reference;
+#[path = "../common/run.rs"]
+mod run;
 mod steps;
 
 use candle_core::{DType, Device, Tensor};

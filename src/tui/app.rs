@@ -4,7 +4,7 @@
 use super::bars::{self, Press};
 use super::dialogs::Dialog;
 use super::engine_status::ModelState;
-use super::flow::{Clicks, Shown};
+use super::flow::{Clicks, Visibility};
 use super::handlers::{self, Scene};
 use super::keymap::{Action, Key, KeyContext, Keymap, Lookup};
 use super::message::{Effect, Message};
@@ -122,7 +122,7 @@ impl App {
                 }
             }
             Message::Picture(picture) => self.session.pictures.insert(picture),
-            Message::Pixels(fine) => self.session.pictures.set_fine(fine),
+            Message::Pixels(fine) => self.session.pictures.set_draws_pixels(fine),
             Message::Ground(ground) => self.session.theme.ground = ground,
             Message::Resumed => self.session.request(Effect::Redraw),
             Message::Terminate => self.session.request(Effect::Quit),
@@ -405,7 +405,7 @@ impl App {
                 offered,
                 ..
             } => {
-                session.engine.finish(group);
+                session.engine.add_labeled(group);
                 session.notify_answer(group, reasons.len(), offered);
             }
             Event::Idle if session.engine.rings() => session.request(Effect::Ring),
@@ -528,16 +528,16 @@ impl App {
     pub fn drawn(&mut self) -> u64 {
         let session = &mut self.session;
         let shown = match self.dialog.is_some() || session.is_too_small() {
-            true => Shown::Nothing,
-            false => self.screens.shown().shows_record(session),
+            true => Visibility::Hidden,
+            false => self.screens.shown().record_visibility(session),
         };
-        session.sight.drawn(session.queue.current(), shown);
-        session.sight.frames()
+        session.seen.drawn(session.queue.current(), shown);
+        session.seen.frames()
     }
 
     /// A frame is on the screen that shows something else.
     pub fn covered(&mut self) {
-        self.session.sight.drawn(None, Shown::Nothing);
+        self.session.seen.drawn(None, Visibility::Hidden);
     }
 
     /// What the window is called: how much is left, and of what.

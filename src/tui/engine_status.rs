@@ -20,7 +20,7 @@ pub struct EngineStatus {
     pub model: ModelState,
     pub progress: Progress,
     /// The records that were labeled last, the newest first.
-    finished: VecDeque<GroupId>,
+    labeled: VecDeque<GroupId>,
     /// How many icons were labeled when the operator was called the last time.
     rung: u64,
     pub paused: bool,
@@ -43,7 +43,7 @@ impl EngineStatus {
                 ModelState::Off
             },
             progress: Progress::default(),
-            finished: VecDeque::new(),
+            labeled: VecDeque::new(),
             rung: 0,
             paused: false,
             undo: None,
@@ -55,15 +55,15 @@ impl EngineStatus {
     }
 
     /// A record was labeled.
-    pub fn finish(&mut self, id: GroupId) {
+    pub fn add_labeled(&mut self, id: GroupId) {
         const MOST: usize = 100;
-        self.finished.retain(|have| *have != id);
-        self.finished.push_front(id);
-        self.finished.truncate(MOST);
+        self.labeled.retain(|have| *have != id);
+        self.labeled.push_front(id);
+        self.labeled.truncate(MOST);
     }
 
-    pub fn finished(&self) -> impl Iterator<Item = GroupId> + '_ {
-        self.finished.iter().copied()
+    pub fn recently_labeled(&self) -> impl Iterator<Item = GroupId> + '_ {
+        self.labeled.iter().copied()
     }
 
     /// The queue of the model is empty: whether that is worth a bell. A few icons more are not.
@@ -84,8 +84,8 @@ impl EngineStatus {
 
     /// Whether there is anything to see of the model's work: it is at work or about to be, or has
     /// labeled something.
-    pub fn shows_work(&self) -> bool {
-        let is_idle = self.progress.stage == Stage::Idle && self.finished.is_empty();
+    pub fn has_activity(&self) -> bool {
+        let is_idle = self.progress.stage == Stage::Idle && self.labeled.is_empty();
         self.has_model() && !is_idle
     }
 

@@ -5,7 +5,7 @@ use super::dialogs::{
     ActionPalette, BulkAction, BulkForm, Confirm, Dialog, FixAllForm, Help, PromptPurpose,
     PromptRefusal, ReplaceForm, RetryForm, Scope, TranslateForm, ViewList, ask_again,
 };
-use super::flow::Shown;
+use super::flow::Visibility;
 use super::keymap::{Action, KeyContext};
 use super::message::Effect;
 use super::screens::ActionOutcome;
@@ -45,12 +45,12 @@ pub fn refuse_unseen(
     let [id] = targets[..] else { return None };
     // What is being edited is on screen, and so is what is typed.
     let much = match action {
-        Action::Reject => Shown::Whole,
-        action if !action.is_about_record() => Shown::Nothing,
-        action if action.prompts() => Shown::Text,
-        _ => Shown::Whole,
+        Action::Reject => Visibility::Full,
+        action if !action.is_about_record() => Visibility::Hidden,
+        action if action.prompts() => Visibility::Text,
+        _ => Visibility::Full,
     };
-    if session.sight.had_seen(id, much, frames) {
+    if session.seen.was_seen(id, much, frames) {
         return None;
     }
     let name = session.name_of(id);
@@ -65,7 +65,7 @@ pub fn refuse_unseen(
 /// Tells what a step did, and goes to what undo and redo have changed.
 pub fn stepped(step: &Step, groups: &[GroupId], session: &mut Session) {
     for id in groups {
-        session.asked.look(*id);
+        session.retries.acknowledge(*id);
     }
     let here = groups.iter().find(|id| session.current() == Some(**id));
     let about = here.or(groups.first()).copied();
@@ -186,7 +186,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
             session.set_sort(sort);
         }
         Action::Search => {
-            let before = session.queue.searched().unwrap_or_default().to_owned();
+            let before = session.queue.search_text().unwrap_or_default().to_owned();
             open = Some(Dialog::prompt(PromptPurpose::Search, &before));
         }
         Action::FoldFamilies => {
@@ -384,7 +384,7 @@ fn fix_all(is_bulk: bool, session: &mut Session) -> Option<Dialog> {
 }
 
 fn offered(session: &Session) -> Option<(Reason, FixKind)> {
-    let fix = session.detail()?.fixes.get(session.fix_number()?)?;
+    let fix = session.detail()?.fixes.get(session.fix_index()?)?;
     Some((fix.reason, fix.kind))
 }
 

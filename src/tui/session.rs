@@ -2,7 +2,7 @@
 //! Screens and dialogs read it, and change it through its methods.
 
 use super::engine_status::EngineStatus;
-use super::flow::{Asked, Effort, Pace, Repeats, Sight, Tally};
+use super::flow::{Effort, Pace, Repeats, Retries, SeenRecords, Tally};
 use super::history::History;
 use super::keymap::{Action, KeyContext, Keymap};
 use super::message::Effect;
@@ -63,9 +63,9 @@ pub struct Session {
     estimator: Estimator,
     /// What they will be by once the operator goes on to another record.
     learned: Option<Estimator>,
-    pub sight: Sight,
+    pub seen: SeenRecords,
     pub repeats: Repeats,
-    pub asked: Asked,
+    pub retries: Retries,
     pub pace: Pace,
     /// What the last audit has found.
     pub audit: Option<Box<AuditEstimate>>,
@@ -96,9 +96,9 @@ impl Session {
             previews: 0,
             estimator: Estimator::default(),
             learned: None,
-            sight: Sight::default(),
+            seen: SeenRecords::default(),
             repeats: Repeats::default(),
-            asked: Asked::default(),
+            retries: Retries::default(),
             pace: Pace::new(Instant::now()),
             audit: None,
             digit: None,
@@ -107,7 +107,7 @@ impl Session {
     }
 
     /// The place of the fix that the key in hand means: the first one where it is no digit.
-    pub fn fix_number(&self) -> Option<usize> {
+    pub fn fix_index(&self) -> Option<usize> {
         self.digit.unwrap_or(1).checked_sub(1)
     }
 
@@ -157,7 +157,7 @@ impl Session {
             let before = self.records.get(id).map(|before| &before.labels);
             let is_own = self.records.is_own_text(id, &summary.labels);
             if before != Some(&summary.labels) && !is_shown && !is_own {
-                self.sight.forget(id);
+                self.seen.forget(id);
             }
         }
         self.records.update(groups, current);
@@ -171,7 +171,7 @@ impl Session {
         let before = self.records.detail(id);
         let is_another = before.is_some_and(|before| text(before) != text(&detail));
         if self.records.put_detail(detail) && is_another {
-            self.sight.forget(id);
+            self.seen.forget(id);
         }
     }
 
@@ -323,7 +323,7 @@ impl Session {
                     .records
                     .get(*id)
                     .map_or(0, |summary| summary.reasons.len());
-                self.asked.ask(*id, reasons);
+                self.retries.ask(*id, reasons);
             }
         }
         self.effects.push(Effect::Send(command));
@@ -537,7 +537,7 @@ impl Session {
 
     /// Tells that an item has failed, and of one that was asked for at once.
     pub fn notify_failed(&mut self, group: GroupId, text: String) {
-        if self.asked.fail(group) {
+        if self.retries.fail(group) {
             self.warn(self.words.asked_again(&text));
         }
         self.notices.log_error(text);
@@ -555,7 +555,7 @@ impl Session {
 
     /// Tells of an answer that was asked for, or that waits beside a draft: what it has changed.
     pub fn notify_answer(&mut self, id: GroupId, reasons: usize, offered: bool) {
-        let answer = self.asked.answer(id, reasons);
+        let answer = self.retries.answer(id, reasons);
         if answer.is_none() && !offered {
             return;
         }

@@ -446,14 +446,14 @@ impl Bench {
     }
 
     pub fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) {
-        let frames = self.session().sight.frames();
+        let frames = self.session().seen.frames();
         let key = KeyEvent::new(code, modifiers);
         self.message(Message::Key(key, frames));
     }
 
     /// Keys typed so fast that no frame is drawn between them.
     pub fn burst(&mut self, keys: &str) {
-        let frames = self.session().sight.frames();
+        let frames = self.session().seen.frames();
         for key in keys.chars() {
             let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
             self.message(Message::Key(key, frames));
@@ -461,7 +461,7 @@ impl Bench {
     }
 
     pub fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
-        let frames = self.session().sight.frames();
+        let frames = self.session().seen.frames();
         let mouse = MouseEvent {
             kind,
             column,

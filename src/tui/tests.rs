@@ -86,7 +86,7 @@ const SCREEN: &str = "all";
 
 /// An action, the keys that lead to it from the queue of [`Bench::evening`], and the pane or box
 /// that shows what it did.
-const DEEDS: &[(Action, &str, &str)] = &[
+const ACTION_KEYS: &[(Action, &str, &str)] = &[
     (Action::AcceptNext, "a", "Queue"),
     (Action::CommitNext, "c", "Queue"),
     (Action::CommitAccepted, "a a C", "Sure?"),
@@ -183,7 +183,7 @@ const DEEDS: &[(Action, &str, &str)] = &[
 #[test]
 fn every_action() {
     for info in ACTIONS {
-        let (_, keys, title) = DEEDS
+        let (_, keys, title) = ACTION_KEYS
             .iter()
             .find(|(action, ..)| *action == info.action)
             .unwrap_or_else(|| panic!("no keys lead to {}", info.name));

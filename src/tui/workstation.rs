@@ -56,8 +56,8 @@ impl Workstation {
         let (words, theme) = (session.words, session.theme);
         let pictures = session.settings.pictures;
         let screen = JudgingScreen::new(session.size, theme, words, pictures, deck, ballot);
-        let mut screen = screen.behind(self.app.session().sight.frames());
-        let mut effects = screen.update(Message::Pixels(session.pictures.are_fine()));
+        let mut screen = screen.behind(self.app.session().seen.frames());
+        let mut effects = screen.update(Message::Pixels(session.pictures.draws_pixels()));
         let is_asked = screen.is_at_end();
         if is_asked {
             effects.push(Effect::Send(Command::Audit));
@@ -157,7 +157,7 @@ impl Application for Workstation {
     }
 
     fn frames(&self) -> u64 {
-        self.app.session().sight.frames()
+        self.app.session().seen.frames()
     }
 
     fn drawn(&mut self) {

@@ -68,7 +68,7 @@ impl ViewList {
 /// Whether the present filter is one to save: it asks for something, and is no view itself.
 fn may_save(session: &Session) -> bool {
     let filter = session.queue.filter();
-    !filter.is_empty() && !filter.contains("view:") && session.queue.wrong().is_none()
+    !filter.is_empty() && !filter.contains("view:") && session.queue.filter_error().is_none()
 }
 
 impl Modal for ViewList {

@@ -1,14 +1,14 @@
 //! What keeps an operator going: what was on screen, edits done again, answers that were asked for,
 //! the pace of a session.
 
-mod asked;
 mod clicks;
 mod pace;
 mod repeat;
-mod sight;
+mod retries;
+mod seen;
 
-pub use asked::Asked;
 pub use clicks::Clicks;
 pub use pace::{Effort, Pace, Tally};
 pub use repeat::Repeats;
-pub use sight::{Shown, Sight};
+pub use retries::Retries;
+pub use seen::{SeenRecords, Visibility};

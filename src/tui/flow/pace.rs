@@ -35,14 +35,14 @@ pub struct Pace {
 /// How many records were decided, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    pub as_they_were: usize,
+    pub unchanged: usize,
     pub fixed: usize,
     pub edited: usize,
 }
 
 impl Tally {
     pub fn decided(self) -> usize {
-        self.as_they_were + self.fixed + self.edited
+        self.unchanged + self.fixed + self.edited
     }
 }
 
@@ -104,7 +104,7 @@ impl Pace {
         let mut tally = Tally::default();
         for (_, effort) in self.decided.iter().filter(|(id, _)| is_decided(**id)) {
             *match effort {
-                Effort::None => &mut tally.as_they_were,
+                Effort::None => &mut tally.unchanged,
                 Effort::Fixed => &mut tally.fixed,
                 Effort::Edited => &mut tally.edited,
             } += 1;
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(pace.per_hour(3), Some(67.5));
         assert_eq!(pace.seconds_left(3, 135), Some(7200.0));
         let tally = pace.tally(|_| true);
-        assert_eq!((tally.as_they_were, tally.fixed, tally.edited), (1, 1, 1));
+        assert_eq!((tally.unchanged, tally.fixed, tally.edited), (1, 1, 1));
         assert_eq!(pace.tally(|id| id != c).decided(), 2);
         // Decided once more, it is no other record.
         pace.decided(&[b], at(3650));

@@ -254,7 +254,7 @@ impl<B: Ballot> Application for JudgingScreen<B> {
                 self.state.pictures.clear();
             }
             Message::Picture(picture) => self.state.pictures.insert(picture),
-            Message::Pixels(fine) => self.state.pictures.set_fine(fine),
+            Message::Pixels(fine) => self.state.pictures.set_draws_pixels(fine),
             Message::Ground(ground) => self.state.theme.ground = ground,
             Message::Resumed => self.effects.push(Effect::Redraw),
             Message::Terminate => self.effects.push(Effect::Quit),

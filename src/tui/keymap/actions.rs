@@ -422,7 +422,7 @@ impl Action {
     }
 
     /// The field of the record that it goes to.
-    pub fn goes_to(self) -> Option<Field> {
+    pub fn target_field(self) -> Option<Field> {
         Some(match self {
             Self::GoLabel => Field::LabelKo,
             Self::GoTags => Field::TagsKo,

@@ -12,26 +12,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Debug, Clone)]
 pub struct Graphics {
     pub picker: Picker,
-    /// It inflates pictures that are sent to it by kitty's protocol.
-    pub inflates: bool,
+    /// Whether the terminal accepts zlib-compressed images over the kitty protocol.
+    pub accepts_zlib: bool,
 }
 
 impl Graphics {
     pub fn new(picker: Picker) -> Self {
         Self {
             picker,
-            inflates: false,
+            accepts_zlib: false,
         }
     }
 
     /// Whether it shows pixels smaller than half a cell.
-    pub fn is_fine(&self) -> bool {
+    pub fn draws_pixels(&self) -> bool {
         self.picker.protocol_type() != ProtocolType::Halfblocks
     }
 
     /// Pixels of a cell; half blocks have two, one above the other.
     pub fn cell(&self) -> FontSize {
-        match self.is_fine() {
+        match self.draws_pixels() {
             true => self.picker.font_size(),
             false => FontSize::new(1, 2),
         }
@@ -44,7 +44,7 @@ impl Graphics {
             (image.width() / u32::from(cell.width)) as u16,
             (image.height() / u32::from(cell.height)) as u16,
         );
-        let image = if self.is_fine() {
+        let image = if self.draws_pixels() {
             image
         } else {
             // Half blocks are sampled down from the picker's nominal cell.
@@ -57,7 +57,7 @@ impl Graphics {
             )
         };
         let image = DynamicImage::ImageRgba8(image);
-        if self.inflates && self.picker.protocol_type() == ProtocolType::Kitty {
+        if self.accepts_zlib && self.picker.protocol_type() == ProtocolType::Kitty {
             let in_tmux = self.picker.tmux_detected();
             let kitty = Kitty::new(image, size, next_id(), in_tmux, true);
             return kitty

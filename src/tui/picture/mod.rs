@@ -31,7 +31,7 @@ pub struct Pictures {
     loaded: HashMap<PictureKey, Result<Arc<ScreenPicture>, Said>>,
     requested: Vec<PictureRequest>,
     /// Whether the terminal shows real pixels.
-    fine: bool,
+    draws_pixels: bool,
     backdrop: BackdropChoice,
     /// No pictures at all: the operator wants none.
     off: bool,
@@ -40,12 +40,12 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    pub fn are_fine(&self) -> bool {
-        self.fine
+    pub fn draws_pixels(&self) -> bool {
+        self.draws_pixels
     }
 
-    pub fn set_fine(&mut self, fine: bool) {
-        self.fine = fine;
+    pub fn set_draws_pixels(&mut self, draws_pixels: bool) {
+        self.draws_pixels = draws_pixels;
         self.clear();
     }
 
@@ -165,10 +165,10 @@ impl Pictures {
     ) {
         let size = picture.protocol.size();
         let place = centered(room, size.width, size.height);
-        if !(self.fine && boxes.iter().any(|area| area.intersects(place))) {
+        if !(self.draws_pixels && boxes.iter().any(|area| area.intersects(place))) {
             Image::new(&picture.protocol).render(place, buf);
         }
-        if !self.fine {
+        if !self.draws_pixels {
             for at in place.intersection(buf.area).positions() {
                 let cell = &mut buf[at];
                 cell.fg = theme.pixel(cell.fg);

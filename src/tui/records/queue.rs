@@ -17,7 +17,7 @@ pub struct Queue {
     sought: Option<GroupId>,
     filter: String,
     /// The part of the filter that was not understood.
-    wrong: Option<Said>,
+    filter_error: Option<Said>,
     sort: Sort,
     /// The order of a search, in the place of the other one.
     found: Option<Found>,
@@ -48,7 +48,7 @@ impl Default for Queue {
             current: None,
             sought: None,
             filter: NEEDS_REVIEW.to_owned(),
-            wrong: None,
+            filter_error: None,
             sort: Sort::default(),
             found: None,
             folded: false,
@@ -81,8 +81,8 @@ impl Queue {
         &self.filter
     }
 
-    pub fn wrong(&self) -> Option<&Said> {
-        self.wrong.as_ref()
+    pub fn filter_error(&self) -> Option<&Said> {
+        self.filter_error.as_ref()
     }
 
     pub fn sort(&self) -> Sort {
@@ -90,7 +90,7 @@ impl Queue {
     }
 
     /// The text that it is ordered by the likeness to.
-    pub fn searched(&self) -> Option<&str> {
+    pub fn search_text(&self) -> Option<&str> {
         self.found.as_ref().map(|found| found.text.as_str())
     }
 
@@ -246,8 +246,8 @@ impl Queue {
         }
         (self.stale, self.in_work) = (false, true);
         self.number += 1;
-        let (query, wrong) = Query::parse(&self.filter, vocabulary, views);
-        self.wrong = wrong;
+        let (query, error) = Query::parse(&self.filter, vocabulary, views);
+        self.filter_error = error;
         Some(Task::Filter {
             number: self.number,
             all: records.groups().snapshot(),

@@ -92,7 +92,7 @@ impl Beside {
 
     /// The small pictures that are shown.
     pub fn requests(&self, session: &Session) -> Vec<PictureRequest> {
-        if !session.pictures.are_fine() {
+        if !session.pictures.draws_pixels() {
             return Vec::new();
         }
         let siblings = session.siblings().into_iter().take(self.siblings.len());
@@ -132,7 +132,7 @@ impl Beside {
         put(buf, first.x, first.y - 1, width, &title, theme.dim());
         let siblings = session.siblings();
         let members = siblings.iter().filter_map(|id| session.records.get(*id));
-        if !session.pictures.are_fine() {
+        if !session.pictures.draws_pixels() {
             for (y, member) in (first.y..last.bottom()).zip(members) {
                 let state = theme.state(member.state);
                 let x = put(buf, first.x, y, 2, sign(member.state), state) + 1;
@@ -164,7 +164,7 @@ fn draw_records(
     };
     let theme = &view.session.theme;
     put(buf, first.x, first.y - 1, first.width, title, theme.dim());
-    let indent = match view.session.pictures.are_fine() {
+    let indent = match view.session.pictures.draws_pixels() {
         true => size.width + 1,
         false => 0,
     };

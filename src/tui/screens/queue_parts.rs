@@ -29,13 +29,13 @@ pub fn filter_line(view: &View<'_>, area: Rect, buf: &mut Buffer) {
         };
         fill_line(&text, theme.cursor(true), rest, buf);
         let typed = width(&text) as u16 + 2;
-        if let Some(wrong) = view.session.queue.wrong() {
+        if let Some(wrong) = view.session.queue.filter_error() {
             let room = left.saturating_sub(typed);
             put(buf, x + typed, area.y, room, words.said(wrong), theme.bad());
         }
         return;
     }
-    match (queue.wrong(), queue.filter()) {
+    match (queue.filter_error(), queue.filter()) {
         (Some(wrong), _) => put(buf, x, area.y, left, words.said(wrong), theme.bad()),
         (None, "") => put(buf, x, area.y, left, words.everything(), theme.dim()),
         (None, text) => put(buf, x, area.y, left, text, theme.accent()),
@@ -141,10 +141,7 @@ pub fn what_is_left(session: &Session, area: Rect, buf: &mut Buffer) {
     if decided > 0 {
         let n = |records: usize| count(records as u64);
         let efforts = [
-            (
-                tally.as_they_were,
-                words.as_they_were(n(tally.as_they_were)),
-            ),
+            (tally.unchanged, words.as_they_were(n(tally.unchanged))),
             (tally.fixed, words.by_a_digit(n(tally.fixed))),
             (tally.edited, words.by_hand(n(tally.edited))),
         ];

@@ -2,7 +2,7 @@
 
 use crate::record::GroupId;
 use crate::tui::dialogs::Dialog;
-use crate::tui::flow::Shown;
+use crate::tui::flow::Visibility;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -74,8 +74,8 @@ pub trait Screen {
     }
 
     /// How much of the current record a frame of it shows.
-    fn shows_record(&self, _session: &Session) -> Shown {
-        Shown::Nothing
+    fn record_visibility(&self, _session: &Session) -> Visibility {
+        Visibility::Hidden
     }
 
     /// Whether actions are about all selected records.

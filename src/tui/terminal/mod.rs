@@ -206,7 +206,7 @@ fn run_loop<A: Application>(
                 }
                 LoopEvent::Terminal(capabilities) => {
                     urgent = true;
-                    let fine = capabilities.graphics.is_fine();
+                    let fine = capabilities.graphics.draws_pixels();
                     channels.load_pictures_for(capabilities.graphics)?;
                     if let Some(ground) = capabilities.ground {
                         effects.extend(app.update(Message::Ground(ground)));

@@ -71,7 +71,7 @@ impl Replies {
         Capabilities {
             graphics: Graphics {
                 picker: self.picker(choice),
-                inflates: self.responses.contains(&Response::KittyCompression),
+                accepts_zlib: self.responses.contains(&Response::KittyCompression),
             },
             ground: ground(&self.responses),
         }
@@ -198,13 +198,13 @@ mod tests {
 
     #[test]
     fn pictures_are_sent_compressed_where_the_terminal_inflates_them() {
-        let inflates = "\u{1b}_Gi=32;OK\u{1b}\\";
+        let accepts_zlib = "\u{1b}_Gi=32;OK\u{1b}\\";
         for (replies, expected) in [
             (&[KITTY, CELL][..], false),
-            (&[KITTY, inflates, CELL], true),
+            (&[KITTY, accepts_zlib, CELL], true),
         ] {
             let capabilities = said(replies).capabilities(PictureChoice::Auto);
-            assert_eq!(capabilities.graphics.inflates, expected);
+            assert_eq!(capabilities.graphics.accepts_zlib, expected);
         }
     }
 

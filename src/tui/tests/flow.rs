@@ -47,7 +47,7 @@ fn what_is_typed_ahead_at_a_prompt_for_an_unseen_record_is_no_key() {
 #[test]
 fn a_new_text_must_be_seen_again() {
     let mut bench = Bench::evening(120, 40);
-    let frames = bench.session().sight.frames();
+    let frames = bench.session().seen.frames();
     let detail = bench.world.get_mut(&GroupId(3)).unwrap();
     let draft = detail.draft.as_mut().unwrap();
     draft.labels.set(Field::TagsKo, ["다른 태그"]);
@@ -85,7 +85,7 @@ fn steps_on_their_way_to_a_busy_engine_stay_on_screen() {
         both.ends_with(&["하나".to_owned(), "둘".to_owned()]),
         "{both:?}"
     );
-    let seen = bench.session().sight.frames();
+    let seen = bench.session().seen.frames();
     while !bench.waiting.as_ref().unwrap().is_empty() {
         answer_one(&mut bench);
         assert_eq!(values(&bench, Field::TagsKo), both);

@@ -1,6 +1,6 @@
 //! The workstation in Korean: every screen, dialog and notice, at any size.
 
-use super::DEEDS;
+use super::ACTION_KEYS;
 use crate::engine::Event;
 use crate::record::filter::filter_keys;
 use crate::record::{BUILTIN_VOCABULARY, ColorHistogram, GroupId, Reason, to_oklab};
@@ -124,7 +124,7 @@ fn screen(keys: &str, (width, height): (u16, u16)) -> String {
 
 #[test]
 fn every_action_is_shown_in_korean() {
-    for (_, keys, _) in DEEDS {
+    for (_, keys, _) in ACTION_KEYS {
         for size in [SIZES[0], SIZES[2]] {
             let screen = screen(keys, size);
             assert_eq!(foreign(&screen), Vec::<&str>::new(), "{keys}\n{screen}");

@@ -12,7 +12,7 @@ fn color_carries_no_meaning_alone_and_no_more_of_it_than_the_terminal_has() {
             palette: Palette::load(None).unwrap(),
         })
     });
-    for (_, keys, _) in DEEDS {
+    for (_, keys, _) in ACTION_KEYS {
         let screens: Vec<String> = themes
             .iter()
             .flatten()

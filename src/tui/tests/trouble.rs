@@ -16,7 +16,7 @@ fn blocked(cure: Cure) -> Event {
 #[test]
 fn no_key_decides_while_nothing_can_be_saved() {
     for info in ACTIONS.iter().filter(|info| info.action.decides()) {
-        let (_, keys, _) = DEEDS
+        let (_, keys, _) = ACTION_KEYS
             .iter()
             .find(|(action, ..)| *action == info.action)
             .unwrap();

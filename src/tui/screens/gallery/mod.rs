@@ -9,7 +9,7 @@ use crate::text::{count, fit, pad, width};
 use crate::tui::dialogs::{
     BulkAction, BulkForm, Dialog, FilterForm, PromptPurpose, PromptRefusal, Scope,
 };
-use crate::tui::flow::Shown;
+use crate::tui::flow::Visibility;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -31,7 +31,7 @@ pub struct Gallery {
 
 impl Gallery {
     pub fn layout(&self, session: &Session) -> TileGrid {
-        grid(session.body(), session.pictures.are_fine())
+        grid(session.body(), session.pictures.draws_pixels())
     }
 
     /// Moves the cursor by tiles and lines; at the border it stays.
@@ -171,17 +171,17 @@ impl Screen for Gallery {
         ]
     }
 
-    fn shows_record(&self, session: &Session) -> Shown {
+    fn record_visibility(&self, session: &Session) -> Visibility {
         let Some(detail) = session.detail() else {
-            return Shown::Text;
+            return Visibility::Text;
         };
         let room = self.layout(session).picture();
         let key = session.pictures.tile_key(detail.summary.id, room);
         let pictures = &session.pictures;
         let settled = pictures.are_off() || pictures.get(&key).is_some();
         match settled || detail.item.file.is_none() {
-            true => Shown::Whole,
-            false => Shown::Text,
+            true => Visibility::Full,
+            false => Visibility::Text,
         }
     }
 
@@ -222,7 +222,7 @@ fn title(session: &Session, area: Rect, buf: &mut Buffer) {
         words.list_title(
             count(place as u64),
             count(queue.len() as u64),
-            words.order(queue.searched(), queue.sort()),
+            words.order(queue.search_text(), queue.sort()),
         )
     } else {
         // Bulk actions include what the filter hides, so it is shown.

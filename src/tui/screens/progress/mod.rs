@@ -27,7 +27,7 @@ impl Screen for ProgressScreen {
 
     fn draw(&self, view: &View<'_>, body: Rect, buf: &mut Buffer) {
         let panes = panes(body);
-        match view.session.engine.shows_work() {
+        match view.session.engine.has_activity() {
             true => model::draw(view, &panes, buf),
             false => review::draw(view, &panes, buf),
         }
@@ -42,7 +42,7 @@ impl Screen for ProgressScreen {
     }
 
     fn wants_counts(&self, session: &Session) -> bool {
-        !session.engine.shows_work()
+        !session.engine.has_activity()
     }
 
     fn pictures(&self, session: &Session) -> Vec<PictureRequest> {

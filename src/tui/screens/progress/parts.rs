@@ -111,8 +111,8 @@ fn room_of(area: Option<Rect>) -> usize {
 /// The records whose icons are shown, the newest first.
 pub fn shown(session: &Session) -> Vec<GroupId> {
     let room = room_of(panes(session.body()).finished);
-    match session.engine.shows_work() {
-        true => session.engine.finished().take(room).collect(),
+    match session.engine.has_activity() {
+        true => session.engine.recently_labeled().take(room).collect(),
         false => session.decided().take(room).collect(),
     }
 }

@@ -171,7 +171,7 @@ fn efforts(session: &Session, area: Rect) -> Vec<Line<'static>> {
     let tally = session.tally();
     let all = tally.decided() as u64;
     let efforts = [
-        (words.effort_none(), tally.as_they_were),
+        (words.effort_none(), tally.unchanged),
         (words.effort_fixed(), tally.fixed),
         (words.effort_edited(), tally.edited),
     ];

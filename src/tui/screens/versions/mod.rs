@@ -7,7 +7,7 @@ mod timeline;
 use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
 use crate::record::{Change, Field, GroupDetail, Labels, Listed};
-use crate::tui::flow::Shown;
+use crate::tui::flow::Visibility;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -56,7 +56,7 @@ impl Versions {
         self.field = 0;
         self.in_fields = false;
         let id = detail.summary.id;
-        session.asked.look(id);
+        session.retries.acknowledge(id);
         ActionOutcome::show(KeyContext::Attempts)
     }
 
@@ -196,7 +196,7 @@ impl Screen for Versions {
     }
 
     fn act(&mut self, action: Action, session: &mut Session) -> Option<ActionOutcome> {
-        if let Some(field) = action.goes_to() {
+        if let Some(field) = action.target_field() {
             self.field = Field::ALL.iter().position(|have| *have == field)?;
             self.in_fields = true;
             return Some(ActionOutcome::done());
@@ -266,11 +266,11 @@ impl Screen for Versions {
         }
     }
 
-    fn shows_record(&self, session: &Session) -> Shown {
+    fn record_visibility(&self, session: &Session) -> Visibility {
         match picture_pane::is_settled(session, self.picture(session)) {
-            _ if session.detail().is_none() => Shown::Nothing,
-            true => Shown::Whole,
-            false => Shown::Text,
+            _ if session.detail().is_none() => Visibility::Hidden,
+            true => Visibility::Full,
+            false => Visibility::Text,
         }
     }
 

@@ -10,7 +10,7 @@ use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
 use crate::record::Field;
 use crate::tui::dialogs::{Dialog, FilterForm};
-use crate::tui::flow::Shown;
+use crate::tui::flow::Visibility;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
 use crate::tui::session::Session;
@@ -90,7 +90,7 @@ impl Workbench {
     }
 
     fn rows(&self, session: &Session) -> Option<Rows> {
-        rows(&self.panes(session), session.pictures.are_fine())
+        rows(&self.panes(session), session.pictures.draws_pixels())
     }
 
     /// Cells of a line of a text edited in place, for moving up and down in it.
@@ -177,7 +177,7 @@ impl Workbench {
 
     /// Brings the fix in hand into view; `None` where it is on screen already, or there is none.
     fn reveal_fix(&mut self, session: &mut Session) -> Option<ActionOutcome> {
-        let number = session.fix_number()?;
+        let number = session.fix_index()?;
         session.detail()?.fixes.get(number)?;
         let hidden = self.panes(session).record.is_none();
         if hidden {
@@ -216,7 +216,7 @@ impl Screen for Workbench {
         self.record.follow(session.current());
         let edits = matches!(action, Action::EditLabel | Action::AddTag);
         self.returns = edits && self.focus == Pane::Queue;
-        if let Some(field) = action.goes_to() {
+        if let Some(field) = action.target_field() {
             self.record.go_to(field);
             return Some(ActionOutcome::show(KeyContext::Record));
         }
@@ -345,14 +345,14 @@ impl Screen for Workbench {
         }
     }
 
-    fn shows_record(&self, session: &Session) -> Shown {
+    fn record_visibility(&self, session: &Session) -> Visibility {
         let panes = self.panes(session);
         if panes.record.or(panes.queue).is_none() || session.detail().is_none() {
-            return Shown::Nothing;
+            return Visibility::Hidden;
         }
         match picture_pane::is_settled(session, picture_place(&panes)) {
-            true => Shown::Whole,
-            false => Shown::Text,
+            true => Visibility::Full,
+            false => Visibility::Text,
         }
     }
 

@@ -86,7 +86,7 @@ impl QueuePane {
     pub fn draw(&self, view: &View<'_>, panes: &Panes, focused: bool, buf: &mut Buffer) {
         let session = view.session;
         let queue = &session.queue;
-        let (Some(area), Some(rows)) = (panes.queue, rows(panes, session.pictures.are_fine()))
+        let (Some(area), Some(rows)) = (panes.queue, rows(panes, session.pictures.draws_pixels()))
         else {
             return;
         };
@@ -94,7 +94,7 @@ impl QueuePane {
         let mut title = words.queue_title(
             count((queue.cursor() + 1).min(queue.len()) as u64),
             count(queue.len() as u64),
-            words.order(queue.searched(), queue.sort()),
+            words.order(queue.search_text(), queue.sort()),
         );
         if queue.is_folded() {
             title.push_str(words.families_folded());
@@ -249,10 +249,10 @@ fn uncertainty(summary: &GroupSummary) -> String {
 fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: bool) -> String {
     let words = session.words;
     let mut parts: Vec<String> = Vec::new();
-    match session.asked.answered(summary.id) {
+    match session.retries.answered(summary.id) {
         Some(answer) => parts.push(words.answered(answer.before, answer.after)),
         None if summary.offered => parts.push(words.new_answer().to_owned()),
-        None if session.asked.is_waiting(summary.id) => {
+        None if session.retries.is_waiting(summary.id) => {
             parts.push(words.asked_again_short().to_owned());
         }
         None => {}

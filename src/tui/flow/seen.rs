@@ -6,16 +6,16 @@ use std::collections::HashMap;
 
 /// How much of a record a frame shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shown {
+pub enum Visibility {
     #[default]
-    Nothing,
+    Hidden,
     Text,
     /// The text and the picture, as far as the screen has room for them.
-    Whole,
+    Full,
 }
 
 #[derive(Debug, Default)]
-pub struct Sight {
+pub struct SeenRecords {
     /// How many frames have been drawn.
     frames: u64,
     /// The first frames that showed the text and the whole of a record as it is now.
@@ -28,16 +28,16 @@ struct First {
     whole: Option<u64>,
 }
 
-impl Sight {
+impl SeenRecords {
     /// How many frames have been drawn so far.
     pub fn frames(&self) -> u64 {
         self.frames
     }
 
     /// One more frame was drawn, which shows so much of a record.
-    pub fn drawn(&mut self, record: Option<GroupId>, shown: Shown) {
+    pub fn drawn(&mut self, record: Option<GroupId>, shown: Visibility) {
         self.frames += 1;
-        let Some(id) = record.filter(|_| shown >= Shown::Text) else {
+        let Some(id) = record.filter(|_| shown >= Visibility::Text) else {
             return;
         };
         let now = First {
@@ -45,7 +45,7 @@ impl Sight {
             whole: None,
         };
         let first = self.seen.entry(id).or_insert(now);
-        if shown == Shown::Whole {
+        if shown == Visibility::Full {
             first.whole.get_or_insert(self.frames);
         }
     }
@@ -56,12 +56,12 @@ impl Sight {
     }
 
     /// Whether so much of a record had been drawn when so many frames had been.
-    pub fn had_seen(&self, id: GroupId, much: Shown, frames: u64) -> bool {
+    pub fn was_seen(&self, id: GroupId, much: Visibility, frames: u64) -> bool {
         let first = self.seen.get(&id);
         let first = match much {
-            Shown::Nothing => return true,
-            Shown::Text => first.map(|first| first.text),
-            Shown::Whole => first.and_then(|first| first.whole),
+            Visibility::Hidden => return true,
+            Visibility::Text => first.map(|first| first.text),
+            Visibility::Full => first.and_then(|first| first.whole),
         };
         first.is_some_and(|first| first <= frames)
     }
@@ -74,22 +74,22 @@ mod tests {
     #[test]
     fn a_key_counts_for_what_was_drawn_before_it_was_read() {
         let (first, second) = (GroupId(1), GroupId(2));
-        let mut sight = Sight::default();
-        sight.drawn(Some(first), Shown::Nothing);
+        let mut sight = SeenRecords::default();
+        sight.drawn(Some(first), Visibility::Hidden);
         let early = sight.frames();
-        sight.drawn(Some(first), Shown::Text);
+        sight.drawn(Some(first), Visibility::Text);
         let text = sight.frames();
-        sight.drawn(Some(first), Shown::Whole);
+        sight.drawn(Some(first), Visibility::Full);
         let whole = sight.frames();
-        for (much, since) in [(Shown::Text, text), (Shown::Whole, whole)] {
-            assert!(!sight.had_seen(first, much, since - 1));
-            assert!(sight.had_seen(first, much, since));
+        for (much, since) in [(Visibility::Text, text), (Visibility::Full, whole)] {
+            assert!(!sight.was_seen(first, much, since - 1));
+            assert!(sight.was_seen(first, much, since));
         }
-        assert!(!sight.had_seen(first, Shown::Text, early));
-        sight.drawn(Some(second), Shown::Whole);
-        assert!(sight.had_seen(first, Shown::Whole, sight.frames()));
-        assert!(sight.had_seen(second, Shown::Text, sight.frames()));
+        assert!(!sight.was_seen(first, Visibility::Text, early));
+        sight.drawn(Some(second), Visibility::Full);
+        assert!(sight.was_seen(first, Visibility::Full, sight.frames()));
+        assert!(sight.was_seen(second, Visibility::Text, sight.frames()));
         sight.forget(first);
-        assert!(!sight.had_seen(first, Shown::Text, sight.frames()));
+        assert!(!sight.was_seen(first, Visibility::Text, sight.frames()));
     }
 }

@@ -11,12 +11,12 @@ pub struct Answer {
 }
 
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct Retries {
     waiting: HashMap<GroupId, usize>,
     answered: HashMap<GroupId, Answer>,
 }
 
-impl Asked {
+impl Retries {
     /// The model is asked about a record with so many reasons.
     pub fn ask(&mut self, id: GroupId, reasons: usize) {
         self.answered.remove(&id);
@@ -47,7 +47,7 @@ impl Asked {
     }
 
     /// The operator has looked at the answer, or decided.
-    pub fn look(&mut self, id: GroupId) {
+    pub fn acknowledge(&mut self, id: GroupId) {
         self.answered.remove(&id);
     }
 }

@@ -112,7 +112,7 @@ fn main() -> Result<()> {
         &RuleContext {
             vocabulary,
             item_name: &item.item_name,
-            name_now: &item.item_name,
+            current_name: &item.item_name,
             with_metadata: true,
             colors,
             confidence: &[],

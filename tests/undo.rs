@@ -102,7 +102,7 @@ fn state(operator: &mut Operator) -> BTreeMap<String, String> {
                 "labels": draft.map(|draft| &draft.labels),
                 "reasons": draft.map(|draft| &draft.reasons),
                 "committed": detail.committed,
-                "rejected": detail.rejected(),
+                "rejected": detail.rejection_reason(),
                 "note": detail.note(),
             });
             (detail.summary.name, state.to_string())

@@ -113,10 +113,10 @@ pub fn labels(input: &[u8]) {
         .with(Field::LabelKo, ["검은 리본이 달린 눈꽃 모자"])
         .with(Field::Colors, ["black"])
         .with(field, values.clone());
-    for (item_name, name_now) in [(name, name), (long, name), (name, long)] {
+    for (item_name, current_name) in [(name, name), (long, name), (name, long)] {
         let facts = FixFacts {
             item_name: item_name.to_owned(),
-            name_now: name_now.to_owned(),
+            current_name: current_name.to_owned(),
             part: Some("모자".to_owned()),
             colors: Some(ColorHistogram {
                 opaque: 300,
@@ -134,14 +134,14 @@ pub fn labels(input: &[u8]) {
         facts.offered(Reason::ALL, &labels, &vocabulary);
         safe_fixes(&labels, &context);
         let names = Names {
-            made_under: item_name,
-            now: name_now,
+            original: item_name,
+            current: current_name,
         };
         names.updated(&labels, &vocabulary);
         let derivation = Derivation {
             vocabulary: &vocabulary,
             from: item_name,
-            to: name_now,
+            to: current_name,
             recoloring: &[("black".to_owned(), "red".to_owned())]
                 .into_iter()
                 .collect(),

@@ -1,7 +1,7 @@
 //! The options of `audit` and `compare`, where people judge.
 
 use super::values::{OutdirArgs, VocabularyArgs, parse_share, pictures, ui_lang, whole};
-use crate::record::{AuditEstimate, SAMPLE};
+use crate::record::{AuditEstimate, DEFAULT_SAMPLE_SIZE};
 use crate::settings::{AuditOptions, BlindOptions, CompareOptions, LookOptions, PictureChoice};
 use crate::text::Language;
 use clap::Args;
@@ -38,7 +38,7 @@ pub struct AuditArgs {
     #[command(flatten)]
     pub outdir: OutdirArgs,
     /// How many records are drawn; a larger number later adds to them
-    #[arg(long, value_name = "N", default_value_t = SAMPLE as u32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SAMPLE_SIZE as u32, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub sample: u32,
     /// Which sample; another number begins another audit [default: the one that was judged last]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]

@@ -16,7 +16,7 @@ use std::io::Write;
 
 /// One line of `--json`.
 #[derive(Debug, Serialize)]
-struct Listed {
+struct HistoryEntry {
     image_path: String,
     image_sha256: Option<String>,
     item_name: String,
@@ -100,10 +100,10 @@ pub fn run(options: &ListOptions, out: &mut dyn Write, notes: &mut dyn Write) ->
     write_out(notes, note.as_bytes())
 }
 
-fn listed(detail: &GroupDetail) -> Listed {
+fn listed(detail: &GroupDetail) -> HistoryEntry {
     let summary = &detail.summary;
     let reasons = summary.reasons.iter();
-    Listed {
+    HistoryEntry {
         image_path: summary.image_path.clone(),
         image_sha256: detail.image_sha256.clone(),
         item_name: detail.item.item_name.clone(),

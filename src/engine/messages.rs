@@ -6,8 +6,9 @@ use crate::labeler::{Loading, ModelInfo, ModelNotice, RemoteCounts, ServerNotice
 use crate::outdir::FileNotice;
 use crate::record::fixes::FixPreview;
 use crate::record::{
-    AuditEstimate, Background, Change, DrawnRecord, Estimator, FailureCode, FixKind, GroupDetail,
-    GroupId, GroupSummary, PastStep, Reason, StepReport, Verdict, Vocabulary, VocabularyPreview,
+    AuditEstimate, Background, Change, Estimator, FailureCode, FixKind, GroupDetail, GroupId,
+    GroupSummary, PastStep, Reason, SampledRecord, StepReport, Verdict, Vocabulary,
+    VocabularyPreview,
 };
 use crate::text::Said;
 use std::path::PathBuf;
@@ -198,7 +199,7 @@ pub enum Event {
     /// The records of an audit; none where no committed record is without a reason.
     AuditDrawn {
         seed: u64,
-        sample: Vec<DrawnRecord>,
+        sample: Vec<SampledRecord>,
     },
     /// A setting that an earlier run kept; each once at the start, before the first groups.
     Remembered {

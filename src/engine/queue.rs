@@ -3,7 +3,7 @@
 
 use super::messages::Retry;
 use crate::record::{
-    ApprovedRecords, AskedText, Attempt, AttemptSettings, ColorHistogram, GroupId, Item,
+    ApprovedRecords, Attempt, AttemptSettings, ColorHistogram, GroupId, Item, RequestText,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub struct Job {
     /// Once prepared, if there is an image.
     pub histogram: Option<ColorHistogram>,
     /// Once prepared.
-    pub asked: Option<AskedText>,
+    pub asked: Option<RequestText>,
     pub preprocess_ms: f64,
 }
 
@@ -204,7 +204,7 @@ impl RequestQueue {
         &mut self,
         ticket: u64,
         histogram: Option<&ColorHistogram>,
-        asked: AskedText,
+        asked: RequestText,
         preprocess_ms: f64,
     ) -> Option<&Job> {
         let job = self.outstanding.get_mut(&ticket)?;

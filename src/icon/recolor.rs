@@ -2,7 +2,9 @@
 
 use super::palette::Grid;
 use super::{Drawing, Icon};
-use crate::record::{Field, Recoloring, Vocabulary, Word, may_mean, nearest_color, to_oklab};
+use crate::record::{
+    Field, Recoloring, Vocabulary, Word, nearest_color, to_oklab, word_matches_color,
+};
 use std::collections::HashMap;
 
 /// A color with a smaller share of the pixels is not looked for in the other icon. Less than what
@@ -58,7 +60,7 @@ fn becomes<'v>(
     for ((here, there), count) in pixels {
         let is_meant = meant
             .entry(*here)
-            .or_insert_with(|| may_mean(word, to_oklab(*here), vocabulary));
+            .or_insert_with(|| word_matches_color(word, to_oklab(*here), vocabulary));
         if *is_meant {
             *counts.entry(there).or_default() += count;
         }

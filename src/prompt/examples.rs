@@ -1,6 +1,6 @@
 //! Committed records as short examples in the question about another icon.
 
-use crate::record::{AnswerForm, Approved, Field};
+use crate::record::{AnswerForm, ApprovedRecord, Field};
 use crate::text::clean_text;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -11,7 +11,11 @@ const HEADING: &str = "Labels that people have approved for other icons like thi
 const MOST_VALUES: usize = 5;
 
 /// The heading, and each example as one line of JSON in the form of an answer; `None` without any.
-pub fn text(examples: &[Arc<Approved>], with_names: bool, form: AnswerForm) -> Option<String> {
+pub fn text(
+    examples: &[Arc<ApprovedRecord>],
+    with_names: bool,
+    form: AnswerForm,
+) -> Option<String> {
     if examples.is_empty() {
         return None;
     }
@@ -23,7 +27,7 @@ pub fn text(examples: &[Arc<Approved>], with_names: bool, form: AnswerForm) -> O
     Some(lines.join("\n"))
 }
 
-fn line(example: &Approved, with_name: bool) -> String {
+fn line(example: &ApprovedRecord, with_name: bool) -> String {
     let mut answer = Map::new();
     if with_name {
         answer.insert("name".to_owned(), json!(clean_text(&example.item_name)));
@@ -49,7 +53,7 @@ fn line(example: &Approved, with_name: bool) -> String {
 }
 
 /// The name before the array.
-fn values(example: &Approved, with_name: bool) -> String {
+fn values(example: &ApprovedRecord, with_name: bool) -> String {
     let mut labels = example.labels.clone();
     for &field in Field::ALL {
         let values = labels.values(field).iter().take(MOST_VALUES).cloned();

@@ -69,7 +69,9 @@ pub fn schema(
         }),
         AnswerForm::Values => {
             let texts = AnswerForm::places().filter_map(|place| match place {
-                None => Some(OneValue::Word(said_by_model()).list((0, said_by_model().len()))),
+                None => {
+                    Some(OneValue::Word(reported_by_model()).list((0, reported_by_model().len())))
+                }
                 Some(field) => match one(field) {
                     OneValue::Null => None,
                     value if field.is_list() => Some(value.list(bounds(field))),
@@ -184,13 +186,15 @@ fn label_with_name(letter: &str, name: &str) -> String {
 }
 
 /// The reasons that a model may give against its own answer.
-fn said_by_model() -> Vec<&'static str> {
-    let said = Reason::ALL.iter().filter(|reason| reason.said_by_model());
+fn reported_by_model() -> Vec<&'static str> {
+    let said = Reason::ALL
+        .iter()
+        .filter(|reason| reason.reported_by_model());
     said.map(|reason| reason.code()).collect()
 }
 
 fn flags(uncertain: bool) -> Value {
-    let reasons = said_by_model();
+    let reasons = reported_by_model();
     let most = if uncertain { reasons.len() } else { 0 };
     object([
         (

@@ -8,7 +8,9 @@ pub use file::{Prompt, builtin_prompts};
 pub use grammar::{MAX_NAME, schema};
 
 use crate::error::{Context, ErrorKind, Result};
-use crate::record::{AnswerForm, Approved, AttemptSettings, ColorHistogram, Item, Vocabulary};
+use crate::record::{
+    AnswerForm, ApprovedRecord, AttemptSettings, ColorHistogram, Item, Vocabulary,
+};
 use crate::settings::{Lang, PromptOptions};
 use crate::text::{clean_text, hex};
 use sha2::{Digest, Sha256};
@@ -105,7 +107,7 @@ impl Prompter {
         item: &Item,
         settings: &AttemptSettings,
         colors: Option<&ColorHistogram>,
-        examples: &[Arc<Approved>],
+        examples: &[Arc<ApprovedRecord>],
     ) -> Chat {
         let shown = |text: &str| {
             let clean = clean_text(text);

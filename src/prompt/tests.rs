@@ -340,7 +340,7 @@ fn committed_records_stand_as_examples_before_the_item() {
     };
     let appearance =
         Appearance::of(("별", Some("모자")), &colors, None, None, &vocabulary).unwrap();
-    let example = Arc::new(Approved {
+    let example = Arc::new(ApprovedRecord {
         group: GroupId(7),
         record: 3,
         image_path: "b.png".to_owned(),
@@ -379,7 +379,7 @@ fn examples_have_the_form_of_the_answer() {
         &vocabulary,
     )
     .unwrap();
-    let example = Arc::new(Approved {
+    let example = Arc::new(ApprovedRecord {
         group: GroupId(7),
         record: 3,
         image_path: "b.png".to_owned(),

@@ -37,7 +37,7 @@ fn is_zero(number: &usize) -> bool {
 
 /// The text that a request was made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AskedText {
+pub struct RequestText {
     /// SHA-256 of the whole text, the same for the same words.
     pub digest: String,
     /// The committed records that stood in it as examples, by their numbers in the journal.
@@ -101,7 +101,7 @@ pub struct Attempt {
     pub settings_hash: String,
     /// `None` where nothing was asked, and for answers of before it was noted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<AskedText>,
+    pub asked: Option<RequestText>,
     pub raw_text: String,
     /// `None` exactly where `failure` is there.
     pub labels: Option<Labels>,

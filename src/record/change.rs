@@ -155,7 +155,7 @@ impl Change {
 
     /// Whether it makes a draft where there is none. A tag given to many is no draft of those that
     /// wait for the model: it would stand in the way of its answer.
-    pub fn begins_draft(&self) -> bool {
+    pub fn starts_draft(&self) -> bool {
         matches!(
             self,
             Self::Set {

@@ -101,7 +101,7 @@ pub struct Version {
 
 /// A version, or an attempt that gave none, in the order of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Listed<'a> {
+pub enum HistoryEntry<'a> {
     Version(&'a Version),
     Failed(&'a Attempt),
 }
@@ -163,7 +163,7 @@ impl GroupDetail {
     }
 
     /// Why the operator has rejected it.
-    pub fn rejected(&self) -> Option<&str> {
+    pub fn rejection_reason(&self) -> Option<&str> {
         match &self.current.review.decision {
             Decision::Rejected(reason) => Some(reason),
             Decision::Open | Decision::Accepted => None,
@@ -175,7 +175,7 @@ impl GroupDetail {
     }
 
     /// The place of the attempt that the draft is, where it is one as it came.
-    pub fn drafted_attempt(&self) -> Option<usize> {
+    pub fn draft_attempt(&self) -> Option<usize> {
         self.attempt_of(self.draft.as_ref()?)
     }
 
@@ -191,7 +191,7 @@ impl GroupDetail {
     }
 
     /// All versions and failed attempts, oldest first.
-    pub fn listed(&self) -> Vec<Listed<'_>> {
+    pub fn history(&self) -> Vec<HistoryEntry<'_>> {
         let failed = |attempt: &&Attempt| attempt.labels.is_none();
         let mut failed = self.attempts.iter().filter(failed).peekable();
         let mut all = Vec::with_capacity(self.versions.len());
@@ -202,11 +202,11 @@ impl GroupDetail {
                 Origin::Import => false,
             };
             while let Some(attempt) = failed.next_if(|attempt| is_later(attempt)) {
-                all.push(Listed::Failed(attempt));
+                all.push(HistoryEntry::Failed(attempt));
             }
-            all.push(Listed::Version(version));
+            all.push(HistoryEntry::Version(version));
         }
-        all.extend(failed.map(Listed::Failed));
+        all.extend(failed.map(HistoryEntry::Failed));
         all
     }
 
@@ -223,12 +223,12 @@ impl GroupDetail {
         let taken = fixed.as_ref().or(taken.map(|text| &text.labels));
         let old = match &self.draft {
             Some(old) => old.clone(),
-            None if change.begins_draft() => empty_draft(&self.item.item_name),
+            None if change.starts_draft() => empty_draft(&self.item.item_name),
             None => return Ok(self.show(self.current.apply(change, None))),
         };
         let names = Names {
-            made_under: &old.item_name,
-            now: &self.item.item_name,
+            original: &old.item_name,
+            current: &self.item.item_name,
         };
         let edited = edit(&old.labels, names, change, taken, vocabulary)?;
         let edited = edited.filter(|_| !matches!(change, Change::TakeVersion { .. }));

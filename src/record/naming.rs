@@ -10,8 +10,8 @@ use crate::text::{clean_text, split_word};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names<'a> {
     /// Empty where nobody knows it.
-    pub made_under: &'a str,
-    pub now: &'a str,
+    pub original: &'a str,
+    pub current: &'a str,
 }
 
 impl<'a> Names<'a> {
@@ -19,9 +19,9 @@ impl<'a> Names<'a> {
     /// holds the other one, however that came about.
     pub fn of_text(self, labels: &Labels) -> &'a str {
         match self.differ() && !self.is_settled(labels) {
-            true => self.made_under,
-            false if clean_text(self.made_under) == self.now => self.made_under,
-            false => self.now,
+            true => self.original,
+            false if clean_text(self.original) == self.current => self.original,
+            false => self.current,
         }
     }
 
@@ -63,14 +63,14 @@ impl<'a> Names<'a> {
 
     /// A name that no label can hold is looked for in none.
     fn differ(self) -> bool {
-        if ![self.made_under, self.now]
+        if ![self.original, self.current]
             .into_iter()
             .all(is_readable_name)
         {
             return false;
         }
-        let made_under = clean_text(self.made_under);
-        !made_under.is_empty() && made_under != clean_text(self.now)
+        let original = clean_text(self.original);
+        !original.is_empty() && original != clean_text(self.current)
     }
 
     fn is_settled(self, labels: &Labels) -> bool {
@@ -78,18 +78,18 @@ impl<'a> Names<'a> {
             let mut values = labels.values(field).iter();
             values.any(|value| self.replaced(value).is_some())
         };
-        labels.label_ko().contains(self.now) && !Field::free_text().any(holds_old)
+        labels.label_ko().contains(self.current) && !Field::free_text().any(holds_old)
     }
 
     /// The text without words that stand in the other name alone; `None` where it has none. What
     /// the vocabulary knows may well be seen in the icon and stays.
     fn without_old_words(self, text: &str, vocabulary: &Vocabulary) -> Option<String> {
-        let name = clean_text(self.made_under);
+        let name = clean_text(self.original);
         let is_old = |word: &&str| {
             let word = stem(word.trim_matches(|c: char| !c.is_alphanumeric()));
             word.chars().count() > 1
                 && name.split(' ').any(|part| part == word)
-                && !self.now.contains(word)
+                && !self.current.contains(word)
                 && !vocabulary.knows(word)
         };
         let words = text.split(' ');
@@ -106,11 +106,11 @@ impl<'a> Names<'a> {
         while let Some(c) = text[at..].chars().next() {
             let begins_word = !out.chars().next_back().is_some_and(char::is_alphanumeric);
             if begins_word {
-                let now = end_of(self.now, &text[at..]);
-                let old = end_of(self.made_under, &text[at..]);
+                let now = end_of(self.current, &text[at..]);
+                let old = end_of(self.original, &text[at..]);
                 if let Some(end) = old.filter(|end| now.is_none_or(|now| *end > now)) {
                     let (particle, _) = split_word(&text[at + end..]);
-                    out.push_str(&with_particle(self.now, particle));
+                    out.push_str(&with_particle(self.current, particle));
                     at += end + particle.len();
                     found = true;
                     continue;
@@ -154,8 +154,8 @@ mod tests {
     use super::*;
     use crate::record::testing::list;
 
-    fn names<'a>(made_under: &'a str, now: &'a str) -> Names<'a> {
-        Names { made_under, now }
+    fn names<'a>(original: &'a str, current: &'a str) -> Names<'a> {
+        Names { original, current }
     }
 
     fn vocabulary() -> Vocabulary {

@@ -17,7 +17,7 @@ impl Labels {
         labels.model_reasons = Reason::ALL
             .iter()
             .copied()
-            .filter(|reason| reason.said_by_model() && self.model_reasons.contains(reason))
+            .filter(|reason| reason.reported_by_model() && self.model_reasons.contains(reason))
             .collect();
         labels
     }

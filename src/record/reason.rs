@@ -65,7 +65,7 @@ codes! {
 
 impl Reason {
     /// Whether the model says this one of an icon; the rules find all others.
-    pub fn said_by_model(self) -> bool {
+    pub fn reported_by_model(self) -> bool {
         matches!(
             self,
             Self::TooSmall | Self::AmbiguousIcon | Self::LowVisualSignal

@@ -88,9 +88,9 @@ pub fn reasons_now(
     group: GroupId,
     draft: &DraftRow,
 ) -> Result<Vec<Reason>> {
-    let name_now = read_group(db, group)?.item.item_name;
+    let current_name = read_group(db, group)?.item.item_name;
     let observed = read_observed(db, group)?;
-    let facts = draft.facts(vocabulary, &name_now, &observed);
+    let facts = draft.facts(vocabulary, &current_name, &observed);
     Ok(reasons(&draft.labels, &facts))
 }
 
@@ -99,14 +99,14 @@ impl DraftRow {
     pub fn facts<'a>(
         &'a self,
         vocabulary: &'a Vocabulary,
-        name_now: &'a str,
+        current_name: &'a str,
         observed: &'a Observed,
     ) -> Facts<'a> {
         Facts {
             vocabulary,
             names: Names {
-                made_under: &self.item_name,
-                now: name_now,
+                original: &self.item_name,
+                current: current_name,
             },
             observed,
             confidence: &self.confidence,

@@ -105,7 +105,7 @@ impl EditContext<'_> {
         };
         let old = match review.draft {
             Some(draft) => Some(read_draft(self.db, draft)?),
-            None if !change.begins_draft() => return Ok(None),
+            None if !change.starts_draft() => return Ok(None),
             None => None,
         };
         let empty = Labels::default();
@@ -113,8 +113,8 @@ impl EditContext<'_> {
         let group = read_group(self.db, self.group)?;
         let now = &group.item.item_name;
         let names = Names {
-            made_under: old.as_ref().map_or(now, |old| &old.item_name),
-            now,
+            original: old.as_ref().map_or(now, |old| &old.item_name),
+            current: now,
         };
         let fixed = match (change, &old) {
             (Change::Fix { reason, kind }, Some(old)) => self.fixed(*reason, *kind, old)?,

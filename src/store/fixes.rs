@@ -21,12 +21,12 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
         .and_then(|mut select| select.query_row([id.0], |row| row.get(0)).optional())
         .map_err(doing("reading a group"))?;
     let names = Names {
-        made_under: &draft.item_name,
-        now: &group.item.item_name,
+        original: &draft.item_name,
+        current: &group.item.item_name,
     };
     Ok(FixFacts {
         item_name: names.of_text(&draft.labels).to_owned(),
-        name_now: group.item.item_name.clone(),
+        current_name: group.item.item_name.clone(),
         part: group.item.item_part.clone(),
         colors: match draft.with_image {
             true => read_colors(db, id)?,
@@ -36,7 +36,7 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
         confidence: draft.confidence.clone(),
         others: answers.filter(|labels| *labels != draft.labels).collect(),
         is_duplicate: is_duplicate.unwrap_or_default(),
-        unedited: unedited(db, id, draft)?.map(|labels| {
+        before_fixes: before_fixes(db, id, draft)?.map(|labels| {
             let item_name = names.of_text(&labels).to_owned();
             (labels, item_name)
         }),
@@ -44,14 +44,14 @@ pub fn facts(db: &Connection, id: GroupId, group: &GroupRow, draft: &DraftRow) -
 }
 
 /// The newest text of a group that is no edit, where this draft is what fixes alone have made of it.
-fn unedited(db: &Connection, id: GroupId, draft: &DraftRow) -> Result<Option<Labels>> {
+fn before_fixes(db: &Connection, id: GroupId, draft: &DraftRow) -> Result<Option<Labels>> {
     let is_fix = |change: &Change| matches!(change, Change::Fix { .. });
     if draft.origin != Origin::Edit || !edits_of(db, id)?.iter().all(is_fix) {
         return Ok(None);
     }
     let mut texts = read_drafts(db, id)?.into_iter().rev().map(|(_, text)| text);
-    let unedited = texts.find(|text| text.origin != Origin::Edit);
-    Ok(unedited.map(|text| text.labels))
+    let before_fixes = texts.find(|text| text.origin != Origin::Edit);
+    Ok(before_fixes.map(|text| text.labels))
 }
 
 /// A group's draft with what its fixes need; `None` where there is no draft.

@@ -28,9 +28,9 @@ use crate::outdir;
 use crate::record::filter::Views;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
-    Appearance, Approved, Attempt, AuditEstimate, Change, DrawnRecord, Estimator, Failure, FixKind,
+    Appearance, ApprovedRecord, Attempt, AuditEstimate, Change, Estimator, Failure, FixKind,
     GroupDetail, GroupId, GroupState, GroupSummary, Item, Labels, PastStep, Reason, Recoloring,
-    RetrievalSummary, Retrieved, Verdict, Vocabulary, VocabularyPreview,
+    RetrievalResult, RetrievalSummary, SampledRecord, Verdict, Vocabulary, VocabularyPreview,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -164,7 +164,7 @@ impl Journal {
     }
 
     /// Those of these groups, or of all, that a person has committed a record of.
-    pub fn approved(&self, groups: Option<&[GroupId]>) -> Result<Vec<Approved>> {
+    pub fn approved(&self, groups: Option<&[GroupId]>) -> Result<Vec<ApprovedRecord>> {
         images::approved(self.database.read(), &self.vocabulary, groups)
     }
 
@@ -201,14 +201,14 @@ impl Journal {
     /// found before. Returns the groups that show a change.
     pub fn set_retrieved(
         &mut self,
-        found: &[(GroupId, Retrieved)],
+        found: &[(GroupId, RetrievalResult)],
         summary: &RetrievalSummary,
     ) -> Result<Vec<GroupId>> {
         images::set_retrieved(self.database.write(), &self.vocabulary, found, summary)
     }
 
     /// What a retriever found out about a group's texts; they may have changed since.
-    pub fn retrieved(&self, group: GroupId) -> Result<Option<Retrieved>> {
+    pub fn retrieved(&self, group: GroupId) -> Result<Option<RetrievalResult>> {
         read_retrieved(self.database.read(), group)
     }
 
@@ -447,7 +447,7 @@ impl Journal {
     }
 
     /// The first records of an audit's sample, or all there are.
-    pub fn audit_sample(&self, seed: u64, size: usize) -> Result<Vec<DrawnRecord>> {
+    pub fn audit_sample(&self, seed: u64, size: usize) -> Result<Vec<SampledRecord>> {
         audit::sample(self.database.read(), self.learning.estimator(), seed, size)
     }
 

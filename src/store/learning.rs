@@ -11,7 +11,9 @@ use super::tables::drafts::read_draft;
 use super::tables::groups::read_group;
 use super::tables::states::read_review;
 use crate::error::Result;
-use crate::record::{Estimator, GroupId, Look, ReviewState, Vocabulary, content_changed, outcome};
+use crate::record::{
+    Estimator, GroupId, ReviewOutcome, ReviewState, Vocabulary, content_changed, was_changed,
+};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug, Default)]
 pub struct Learning {
     /// The outcome of each group that was looked at and decided.
-    looks: BTreeMap<GroupId, Look>,
+    looks: BTreeMap<GroupId, ReviewOutcome>,
     estimator: Estimator,
     changes: u64,
 }
@@ -84,7 +86,11 @@ impl Learning {
 
 /// What a group's looks came to: from the draft that the first one was at, to the state after the
 /// last one. `None` while nothing is decided.
-fn look_at(db: &Connection, vocabulary: &Vocabulary, group: GroupId) -> Result<Option<Look>> {
+fn look_at(
+    db: &Connection,
+    vocabulary: &Vocabulary,
+    group: GroupId,
+) -> Result<Option<ReviewOutcome>> {
     let Some((draft, after)) = span(db, group)? else {
         return Ok(None);
     };
@@ -97,8 +103,8 @@ fn look_at(db: &Connection, vocabulary: &Vocabulary, group: GroupId) -> Result<O
         }
         None => false,
     };
-    Ok(match outcome(&after, changed) {
-        Some(changed) => Some(Look {
+    Ok(match was_changed(&after, changed) {
+        Some(changed) => Some(ReviewOutcome {
             signals: signals_of(db, group, &first)?,
             reasons: first.reasons,
             changed,

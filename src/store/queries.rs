@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::record::fixes::{FixPreview, FixableRecord};
 use crate::record::{
     Draft, Estimator, FailureCode, FixKind, GroupDetail, GroupId, GroupState, GroupSummary, Item,
-    Neighbor, Origin, Reason, Retrieved, Signal, SourceType, Verdict, Version, Vocabulary,
+    Neighbor, Origin, Reason, RetrievalResult, Signal, SourceType, Verdict, Version, Vocabulary,
     VocabularyPreview,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -228,7 +228,7 @@ fn confused(
     db: &Connection,
     estimator: &Estimator,
     of: &GroupSummary,
-    retrieved: &Retrieved,
+    retrieved: &RetrievalResult,
 ) -> Result<Option<Neighbor>> {
     let missed = retrieved.miss(&of.labels);
     let Some(other) = missed.and_then(|finding| finding.confused.as_ref()) else {

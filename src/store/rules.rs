@@ -1,8 +1,8 @@
 //! Where the journal asks the rules, after every edit.
 
 use crate::record::{
-    ColorHistogram, FieldConfidence, Labels, Names, Reason, Retrieved, RuleContext, Vocabulary,
-    about, check,
+    ColorHistogram, FieldConfidence, Labels, Names, Reason, RetrievalResult, RuleContext,
+    Vocabulary, about, check,
 };
 use crate::text::clean_text;
 
@@ -10,7 +10,7 @@ use crate::text::clean_text;
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
     pub colors: Option<ColorHistogram>,
-    pub retrieved: Option<Retrieved>,
+    pub retrieved: Option<RetrievalResult>,
 }
 
 /// What the rules look at besides the labels.
@@ -30,7 +30,7 @@ impl<'a> Facts<'a> {
         RuleContext {
             vocabulary: self.vocabulary,
             item_name: self.names.of_text(labels),
-            name_now: self.names.now,
+            current_name: self.names.current,
             with_metadata: self.with_metadata,
             colors: self.observed.colors.as_ref().filter(|_| self.with_image),
             confidence: self.confidence,

@@ -12,7 +12,7 @@ use super::screens::ActionOutcome;
 use super::session::Session;
 use crate::engine::{Command, Retry, Step};
 use crate::record::filter::{FAILED, NEEDS_REVIEW};
-use crate::record::{Change, Field, FixKind, GroupId, GroupState, Reason, SAMPLE};
+use crate::record::{Change, DEFAULT_SAMPLE_SIZE, Field, FixKind, GroupId, GroupState, Reason};
 use crate::wording::Words;
 
 /// What an action is about.
@@ -111,7 +111,7 @@ pub fn act(action: Action, scene: Scene, session: &mut Session) -> Option<Action
                 Dialog::prompt(PromptPurpose::Reject { groups }, "")
             })
         }
-        Action::Audit => session.send(Command::DrawAudit(SAMPLE)),
+        Action::Audit => session.send(Command::DrawAudit(DEFAULT_SAMPLE_SIZE)),
         Action::Undo => session.send(Command::Undo),
         Action::Redo => session.send(Command::Redo),
         Action::RemoveTag if targets.len() > 1 => {
@@ -446,7 +446,7 @@ pub fn can(action: Action, is_bulk: bool, session: &Session) -> bool {
         | Action::SelectAll => current.is_some(),
         Action::Attempts => {
             let detail = session.detail();
-            detail.is_some_and(|detail| !detail.listed().is_empty())
+            detail.is_some_and(|detail| !detail.history().is_empty())
         }
         Action::Fix | Action::FixAll => {
             let detail = session.detail();

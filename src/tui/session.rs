@@ -418,8 +418,8 @@ impl Session {
     }
 
     /// A record's reasons, those first that say most about whether it is wrong.
-    pub fn weightiest_first(&self, summary: &GroupSummary) -> Vec<Reason> {
-        self.estimator.weightiest_first(&summary.reasons)
+    pub fn sorted_by_weight(&self, summary: &GroupSummary) -> Vec<Reason> {
+        self.estimator.sorted_by_weight(&summary.reasons)
     }
 
     /// What a record's score means, in words; `None` where nothing is left to decide.
@@ -428,7 +428,7 @@ impl Session {
             summary.state,
             GroupState::Draft | GroupState::Uncertain | GroupState::Edited
         );
-        let alike = self.estimator.alike(&summary.reasons);
+        let alike = self.estimator.similar_decisions(&summary.reasons);
         is_open.then(|| self.words.score(summary.uncertainty, alike))
     }
 

@@ -9,7 +9,7 @@ use super::session::Settings;
 use super::terminal::{self, Application, Exit, theme_of};
 use crate::engine::{Command, Event, Handle};
 use crate::error::Result;
-use crate::record::{DrawnRecord, GroupId};
+use crate::record::{GroupId, SampledRecord};
 use crate::wording::Words;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
@@ -43,7 +43,7 @@ impl Workstation {
         Self { app, audit: None }
     }
 
-    fn begin(&mut self, seed: u64, sample: Vec<DrawnRecord>) -> Vec<Effect> {
+    fn begin(&mut self, seed: u64, sample: Vec<SampledRecord>) -> Vec<Effect> {
         let session = self.app.session();
         let about = session.settings.outdir.clone();
         let deck = Deck::audit(&sample, about, |item| item.file.clone());

@@ -5,7 +5,7 @@ use crate::engine::{
     Blocked, Broken, Command, ModelInfo, ModelNotice, MovedPictures, Rescued, ServerNotice, Warning,
 };
 use crate::error::Error;
-use crate::record::Alike;
+use crate::record::SimilarDecisions;
 use crate::text::{duration, gibibytes};
 
 words! {
@@ -147,15 +147,17 @@ impl Words {
 
     /// What a score of uncertainty means: the share of such records that people change, and where
     /// that is known from.
-    pub fn score(self, uncertainty: f32, alike: Option<Alike>) -> String {
+    pub fn score(self, uncertainty: f32, alike: Option<SimilarDecisions>) -> String {
         let percent = (uncertainty.clamp(0.0, 1.0) * 100.0).round();
         match alike {
             None => self.estimated(percent),
-            Some(Alike {
+            Some(SimilarDecisions {
                 changed: 1,
                 decided,
             }) => self.one_changed_alike(percent, decided),
-            Some(Alike { changed, decided }) => self.changed_alike(percent, changed, decided),
+            Some(SimilarDecisions { changed, decided }) => {
+                self.changed_alike(percent, changed, decided)
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{find_image, lock_journal, words_of, write_out};
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::record::{AuditEstimate, DrawnRecord, GroupId, Item};
+use crate::record::{AuditEstimate, GroupId, Item, SampledRecord};
 use crate::settings::AuditOptions;
 use crate::store::{Journal, copy_to_read};
 use crate::text::{count, for_line, pad};
@@ -69,7 +69,7 @@ fn seed(options: &AuditOptions, journal: &Journal) -> Result<u64> {
 /// Where judgments of an audit go: into the journal.
 struct Audit<'a> {
     journal: &'a mut Journal,
-    sample: &'a [DrawnRecord],
+    sample: &'a [SampledRecord],
     seed: u64,
     width: f64,
 }

@@ -4,7 +4,7 @@ use crate::commands::write_out;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::outdir::{file, refuse_irregular};
 use crate::record::{
-    GroupId, ImageLocation, Labels, Record, Vote, VoteTally, first_is_a, pairs, turn,
+    GroupId, ImageLocation, Labels, Record, Vote, VoteTally, pairs, shows_a_first, shuffle_key,
 };
 use crate::settings::{BlindOptions, CompareOptions};
 use crate::text::{for_line, hex, utc};
@@ -43,7 +43,7 @@ struct Pair {
     /// Hashes of the texts.
     a: String,
     b: String,
-    first_is_a: bool,
+    shows_a_first: bool,
     card: Card,
 }
 
@@ -69,7 +69,7 @@ pub fn run(
     let palette = judging::prepare(&blind.look)?;
     let cards = pairs.iter().map(|pair| pair.card.clone()).collect();
     let judged = standing.iter().map(|(at, vote)| {
-        let choice = match (vote, pairs[*at].first_is_a) {
+        let choice = match (vote, pairs[*at].shows_a_first) {
             (Vote::Equal, _) => Choice::Neither,
             (Vote::A, true) | (Vote::B, false) => Choice::One,
             (Vote::A, false) | (Vote::B, true) => Choice::Two,
@@ -129,7 +129,7 @@ fn print_json(
 /// The pairs whose texts differ, in a shuffled order.
 fn differing(found: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]) -> Vec<Pair> {
     let mut numbered: Vec<(usize, (usize, usize))> = found.into_iter().enumerate().collect();
-    numbered.sort_by_key(|(number, _)| turn(seed, *number));
+    numbered.sort_by_key(|(number, _)| shuffle_key(seed, *number));
     let mut pairs = Vec::new();
     for (number, (of_a, of_b)) in numbered {
         let (a, b) = (&a[of_a], &b[of_b]);
@@ -137,8 +137,8 @@ fn differing(found: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]
         if text_a.differing(text_b).is_empty() {
             continue;
         }
-        let first_is_a = first_is_a(seed, number);
-        let (first, second) = match first_is_a {
+        let shows_a_first = shows_a_first(seed, number);
+        let (first, second) = match shows_a_first {
             true => (text_a, text_b),
             false => (text_b, text_a),
         };
@@ -146,7 +146,7 @@ fn differing(found: Vec<(usize, usize)>, seed: u64, a: &[Labeled], b: &[Labeled]
             image: a.record.image(),
             a: text_hash(text_a),
             b: text_hash(text_b),
-            first_is_a,
+            shows_a_first,
             card: Card {
                 group: GroupId(number as i64),
                 picture: a.picture.clone().or_else(|| b.picture.clone()),
@@ -297,7 +297,7 @@ impl Votes<'_> {
 impl Ballot for Votes<'_> {
     fn cast(&mut self, card: usize, choice: Option<Choice>) -> Result<()> {
         let pair = &self.pairs[card];
-        let vote = choice.map(|choice| match (choice, pair.first_is_a) {
+        let vote = choice.map(|choice| match (choice, pair.shows_a_first) {
             (Choice::One, true) | (Choice::Two, false) => Vote::A,
             (Choice::One, false) | (Choice::Two, true) => Vote::B,
             (Choice::Neither | Choice::Field(_), _) => Vote::Equal,

@@ -6,8 +6,8 @@ use crate::embed::{Retriever, Vector, named};
 use crate::error::{Error, ErrorKind, Result};
 use crate::icon;
 use crate::record::{
-    Background, BeforeAfter, Confused, Figures, Finding, GroupId, GroupState, GroupSummary,
-    ImageLocation, Labels, Retrieved, searched_texts,
+    Background, BeforeAfter, ConfusedImage, GroupId, GroupState, GroupSummary, ImageLocation,
+    Labels, RetrievalMetrics, RetrievalResult, SearchRank, searched_texts,
 };
 use crate::source::image_bytes;
 use crate::store::Journal;
@@ -42,7 +42,7 @@ pub struct Progress {
 /// What was found out.
 pub struct Measured {
     /// Those whose image was searched, each with what was found.
-    pub records: Vec<(Searched, Retrieved)>,
+    pub records: Vec<(Searched, RetrievalResult)>,
     pub labels: BeforeAfter,
     pub queries: BeforeAfter,
     /// Images that cannot be read, by path and why.
@@ -106,10 +106,10 @@ pub fn measure(
     };
     let now = search.find(|record| &record.labels, "searching", progress)?;
     let first = search.find(|record| &record.first, "comparing", progress)?;
-    let figures = |found: &[Retrieved]| {
-        let labels = Figures::of(found.iter().map(|it| it.label.rank));
+    let figures = |found: &[RetrievalResult]| {
+        let labels = RetrievalMetrics::of(found.iter().map(|it| it.label.rank));
         let queries = found.iter().flat_map(|it| &it.queries);
-        (labels, Figures::of(queries.map(|it| it.rank)))
+        (labels, RetrievalMetrics::of(queries.map(|it| it.rank)))
     };
     let (before, after) = (figures(&first), figures(&now));
     let computed = work.computed;
@@ -258,7 +258,7 @@ impl Search<'_> {
         texts_of: impl Fn(&Searched) -> &Labels,
         doing: &'static str,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<Retrieved>> {
+    ) -> Result<Vec<RetrievalResult>> {
         let mut texts: Vec<(&str, usize)> = Vec::new();
         for (own, (record, _)) in self.records.iter().enumerate() {
             let (label, queries) = searched_texts(texts_of(record));
@@ -288,7 +288,7 @@ impl Search<'_> {
         let found = self.records.iter().filter_map(|(record, _)| {
             let label = findings.next()?;
             let (_, queries) = searched_texts(texts_of(record));
-            Some(Retrieved {
+            Some(RetrievalResult {
                 images,
                 label,
                 queries: findings.by_ref().take(queries.len()).collect(),
@@ -297,18 +297,18 @@ impl Search<'_> {
         Ok(found.collect())
     }
 
-    fn finding(&self, text: &str, own: usize, place: Place) -> Finding {
+    fn finding(&self, text: &str, own: usize, place: Place) -> SearchRank {
         let family = self.records[own].0.family;
         let confused = place.first.map(|first| {
             let other = &self.records[first].0;
-            Confused {
+            ConfusedImage {
                 group: other.group,
                 image_path: other.image_path.clone(),
                 item_name: other.item_name.clone(),
                 is_family: family.is_some() && other.family == family,
             }
         });
-        Finding {
+        SearchRank {
             text: text.to_owned(),
             rank: place.rank as u32,
             rank_outside: place.rank_outside as u32,

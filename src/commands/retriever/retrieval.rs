@@ -8,7 +8,8 @@ use crate::embed::vectors::VectorFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::outdir;
 use crate::record::{
-    BeforeAfter, Figures, Finding, RetrievalSummary, Retrieved, RetrieverName, Vocabulary,
+    BeforeAfter, RetrievalMetrics, RetrievalResult, RetrievalSummary, RetrieverName, SearchRank,
+    Vocabulary,
 };
 use crate::settings::RetrievalOptions;
 use crate::store::{self, Journal};
@@ -99,7 +100,7 @@ fn save(
 }
 
 fn object(measured: &Measured, summary: &RetrievalSummary) -> Value {
-    let finding = |finding: &Finding| {
+    let finding = |finding: &SearchRank| {
         json!({
             "text": finding.text,
             "rank": finding.rank,
@@ -133,7 +134,7 @@ fn object(measured: &Measured, summary: &RetrievalSummary) -> Value {
     })
 }
 
-fn is_missed(found: &Retrieved) -> bool {
+fn is_missed(found: &RetrievalResult) -> bool {
     found.is_miss(&found.label)
 }
 
@@ -159,7 +160,7 @@ fn table(measured: &Measured, summary: &RetrievalSummary, outdir: &Path) -> Stri
             text.push_str(&row("  as first written", &before));
         }
     }
-    let missed = |found: &&Retrieved| is_missed(found);
+    let missed = |found: &&RetrievalResult| is_missed(found);
     let missed = measured
         .records
         .iter()
@@ -222,7 +223,7 @@ fn called(name: &str, path: &str) -> String {
     }
 }
 
-fn row(name: &str, figures: &Figures) -> String {
+fn row(name: &str, figures: &RetrievalMetrics) -> String {
     let percent = |share: f64| format!("{:>5.1} %", 100.0 * share);
     format!(
         "{} {:>7} {} {} {} {:>7.3}\n",

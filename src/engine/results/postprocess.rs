@@ -152,7 +152,7 @@ impl Postprocess {
         let context = RuleContext {
             vocabulary: &self.vocabulary,
             item_name: &job.item.item_name,
-            name_now: &job.item.item_name,
+            current_name: &job.item.item_name,
             with_metadata: job.settings.with_metadata,
             colors,
             confidence,

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::icon::Measured;
 use crate::labeler::{Answer, LabelRequest, ModelInfo, ModelNotice, ServerNotice};
-use crate::record::{AskedText, Failure, GroupId, Recoloring};
+use crate::record::{Failure, GroupId, Recoloring, RequestText};
 use crate::source::GroupEvent;
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub enum PreprocessEvent {
         request: Box<LabelRequest>,
         /// `None` where the model is shown no image.
         measured: Option<Measured>,
-        asked: AskedText,
+        asked: RequestText,
         preprocess_ms: f64,
     },
     Failed {

@@ -7,7 +7,8 @@ use crate::icon::{self, Icon, Measured};
 use crate::labeler::LabelRequest;
 use crate::prompt::Prompter;
 use crate::record::{
-    Appearance, Approved, AskedText, Failure, FailureCode, GroupId, ImageLocation, Recoloring,
+    Appearance, ApprovedRecord, Failure, FailureCode, GroupId, ImageLocation, Recoloring,
+    RequestText,
 };
 use crate::source::image_bytes;
 use crate::vlm::Sampling;
@@ -107,7 +108,7 @@ fn decoded(file: &ImageLocation) -> Result<Icon, Failure> {
 struct Prepared {
     request: LabelRequest,
     measured: Option<Measured>,
-    asked: AskedText,
+    asked: RequestText,
 }
 
 fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
@@ -130,7 +131,7 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
     let colors = measured.as_ref().map(|measured| &measured.colors);
     let examples = examples(prompter, job, measured.as_ref());
     let chat = prompter.chat(&job.item, settings, colors, &examples);
-    let asked = AskedText {
+    let asked = RequestText {
         digest: chat.digest(),
         examples: examples.iter().map(|example| example.record).collect(),
     };
@@ -156,7 +157,11 @@ fn prepare(prompter: &Prompter, job: &Job) -> Result<Prepared, Failure> {
 }
 
 /// The committed records about the icons most like this one.
-fn examples(prompter: &Prompter, job: &Job, measured: Option<&Measured>) -> Vec<Arc<Approved>> {
+fn examples(
+    prompter: &Prompter,
+    job: &Job,
+    measured: Option<&Measured>,
+) -> Vec<Arc<ApprovedRecord>> {
     let Some(measured) = measured.filter(|_| job.settings.examples > 0) else {
         return Vec::new();
     };

@@ -3,7 +3,9 @@
 
 use super::page::escaped;
 use crate::export::audited::Audited;
-use crate::record::{Field, Figures, GroupState, GroupSummary, RetrievalSummary, Vocabulary};
+use crate::record::{
+    Field, GroupState, GroupSummary, RetrievalMetrics, RetrievalSummary, Vocabulary,
+};
 use crate::text::count;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -151,7 +153,7 @@ pub fn plots(tally: &Tally, audit: Option<&Audited>, vocabulary: &Vocabulary) ->
 
 /// How well texts find their images, and what editing was worth.
 fn retrieval(found: &RetrievalSummary) -> String {
-    let row = |name: &str, figures: Figures| {
+    let row = |name: &str, figures: RetrievalMetrics| {
         let percent = |share: f64| format!("<td>{:.1} %</td>", 100.0 * share);
         format!(
             "<tr><th>{name}</th><td>{}</td>{}{}{}<td>{:.3}</td></tr>",

@@ -164,7 +164,7 @@ fn line_of(
     let context = RuleContext {
         vocabulary,
         item_name: name,
-        name_now: name,
+        current_name: name,
         with_metadata: true,
         colors: Some(&colors),
         confidence: &confidence,

@@ -121,7 +121,7 @@ pub fn edit(
     let renamed = renames.then(|| names.updated(labels, vocabulary));
     let facts = EditFacts {
         vocabulary,
-        item_name: names.now,
+        item_name: names.current,
         taken: renamed.as_ref().or(taken),
     };
     let edited = apply(labels, change, &facts)?;
@@ -129,7 +129,7 @@ pub fn edit(
         return Ok(None);
     }
     let item_name = match renames {
-        true => names.now,
+        true => names.current,
         false => names.of_text(&edited),
     };
     Ok(Some(Edited {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// What became of a draft that an operator has worked on: `true` where it was rejected or its
 /// content changed (`content_changed`), `false` where it was approved as it was; `None` while
 /// nothing is decided.
-pub fn outcome(review: &ReviewState, content_changed: bool) -> Option<bool> {
+pub fn was_changed(review: &ReviewState, content_changed: bool) -> Option<bool> {
     let is_rejected = matches!(review.decision, ReviewDecision::Rejected(_));
     match is_rejected || content_changed {
         true => Some(true),
@@ -113,12 +113,12 @@ mod tests {
             draft: Some(3),
             ..ReviewState::default()
         };
-        assert_eq!(outcome(&review, false), None);
-        assert_eq!(outcome(&review, true), Some(true));
+        assert_eq!(was_changed(&review, false), None);
+        assert_eq!(was_changed(&review, true), Some(true));
         review.decision = ReviewDecision::Accepted;
-        assert_eq!(outcome(&review, false), Some(false));
+        assert_eq!(was_changed(&review, false), Some(false));
         review.decision = ReviewDecision::Rejected("흐리다".into());
-        assert_eq!(outcome(&review, false), Some(true));
+        assert_eq!(was_changed(&review, false), Some(true));
         let line = |by| ReviewState {
             draft: Some(3),
             line: Some(Line {
@@ -128,7 +128,10 @@ mod tests {
             }),
             ..ReviewState::default()
         };
-        assert_eq!(outcome(&line(CommittedBy::Operator), false), Some(false));
-        assert_eq!(outcome(&line(CommittedBy::Batch), false), None);
+        assert_eq!(
+            was_changed(&line(CommittedBy::Operator), false),
+            Some(false)
+        );
+        assert_eq!(was_changed(&line(CommittedBy::Batch), false), None);
     }
 }

@@ -11,7 +11,7 @@ mod agreement;
 mod decision;
 
 pub use agreement::{Agreement, agreement};
-pub use decision::{content_changed, outcome};
+pub use decision::{content_changed, was_changed};
 
 use super::rules::weight;
 use super::{Field, FieldConfidence, Reason};
@@ -113,7 +113,7 @@ fn causes<'a>(
 
 /// What an operator who looked at a draft did: left its content, or changed or rejected it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Look {
+pub struct ReviewOutcome {
     /// Those of the draft that was looked at.
     pub reasons: Vec<Reason>,
     pub signals: Vec<Signal>,
@@ -122,7 +122,7 @@ pub struct Look {
 
 /// How many of the decided records that are like one were changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alike {
+pub struct SimilarDecisions {
     pub changed: u32,
     pub decided: u32,
 }
@@ -130,7 +130,7 @@ pub struct Alike {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Learned {
     weight: f64,
-    alike: Alike,
+    alike: SimilarDecisions,
 }
 
 /// Estimates the probability that a person changes the content of a record. By default it has
@@ -143,7 +143,7 @@ pub struct Estimator {
 
 impl Estimator {
     /// The same for the same decisions, in whatever order they were made.
-    pub fn learn<'a>(decisions: impl IntoIterator<Item = &'a Look>) -> Self {
+    pub fn learn<'a>(decisions: impl IntoIterator<Item = &'a ReviewOutcome>) -> Self {
         let decisions: Vec<(Vec<(Cause, f64)>, bool)> = decisions
             .into_iter()
             .map(|decision| {
@@ -158,7 +158,7 @@ impl Estimator {
                 *present.entry(*cause).or_default() += strength;
                 let learned = learned.entry(*cause).or_insert(Learned {
                     weight: cause.prior().0,
-                    alike: Alike {
+                    alike: SimilarDecisions {
                         changed: 0,
                         decided: 0,
                     },
@@ -212,7 +212,7 @@ impl Estimator {
     }
 
     /// The reasons, those first that most often make a person change a record.
-    pub fn weightiest_first(&self, reasons: &[Reason]) -> Vec<Reason> {
+    pub fn sorted_by_weight(&self, reasons: &[Reason]) -> Vec<Reason> {
         let weight = |reason: &Reason| self.weight(Cause::Reason(*reason));
         let mut sorted = reasons.to_vec();
         sorted.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
@@ -220,7 +220,7 @@ impl Estimator {
     }
 
     /// The decided records that have the weightiest of these reasons; `None` where there are none.
-    pub fn alike(&self, reasons: &[Reason]) -> Option<Alike> {
+    pub fn similar_decisions(&self, reasons: &[Reason]) -> Option<SimilarDecisions> {
         let causes = reasons.iter().map(|reason| Cause::Reason(*reason));
         let weightiest = causes.max_by(|a, b| self.weight(*a).total_cmp(&self.weight(*b)))?;
         self.learned.get(&weightiest).map(|learned| learned.alike)
@@ -231,8 +231,8 @@ impl Estimator {
 mod tests {
     use super::*;
 
-    fn decisions(reasons: &[Reason], changed: usize, left: usize) -> Vec<Look> {
-        let decision = |changed| Look {
+    fn decisions(reasons: &[Reason], changed: usize, left: usize) -> Vec<ReviewOutcome> {
+        let decision = |changed| ReviewOutcome {
             reasons: reasons.to_vec(),
             signals: vec![],
             changed,
@@ -271,10 +271,13 @@ mod tests {
         let estimator = Estimator::learn(&cares);
         let tags = estimator.uncertainty(&[Reason::FewTags], &[]);
         assert!(tags > estimator.uncertainty(&[Reason::Repetition], &[]) + 0.2);
-        let alike = estimator.alike(&[Reason::FewTags, Reason::FewQueries]);
+        let alike = estimator.similar_decisions(&[Reason::FewTags, Reason::FewQueries]);
         assert_eq!(alike.map(|a| (a.changed, a.decided)), Some((12, 13)));
-        assert_eq!(estimator.alike(&[Reason::CommaList]), None);
-        assert_eq!(Estimator::default().alike(&[Reason::FewTags]), None);
+        assert_eq!(estimator.similar_decisions(&[Reason::CommaList]), None);
+        assert_eq!(
+            Estimator::default().similar_decisions(&[Reason::FewTags]),
+            None
+        );
     }
 
     #[test]
@@ -312,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_field_that_proves_wrong_when_uncertain_weighs_more() {
-        let uncertain = |changed, mean| Look {
+        let uncertain = |changed, mean| ReviewOutcome {
             reasons: vec![],
             signals: vec![Signal {
                 field: Field::Material,

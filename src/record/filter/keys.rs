@@ -1,7 +1,7 @@
 //! The keys of the filter language: what may stand before a colon, and what each asks for.
 
 use super::lexer::quoted;
-use super::range::{Alone, Range};
+use super::range::{BareNumber, Range};
 use super::text::TextTest;
 use crate::record::{
     Field, GroupState, GroupSummary, Kind, Reason, SourceType, VERDICTS, Verdict, Vocabulary,
@@ -26,7 +26,7 @@ pub(super) enum Test {
     Family(i64),
     /// A value of a field.
     Value(Field, TextTest),
-    Has(Thing),
+    Has(HasTarget),
     Uncertainty(Range),
     /// How much of a label stands in all others; [`super::select`] knows them.
     Generic(Range),
@@ -40,7 +40,7 @@ pub(super) enum Test {
 
 /// What a record may have or lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Thing {
+pub(super) enum HasTarget {
     Field(Field),
     Part,
     Note,
@@ -129,7 +129,7 @@ pub fn filter_field(key: &str) -> Option<Field> {
 }
 
 /// What `has:` and `none:` can be asked.
-pub fn things() -> impl Iterator<Item = &'static str> {
+pub fn has_targets() -> impl Iterator<Item = &'static str> {
     let fields = Field::ALL.iter().map(|field| field.name());
     fields.chain(["part", "note", "family"])
 }
@@ -142,11 +142,11 @@ fn count_key(field: Field) -> Option<&'static str> {
     })
 }
 
-fn thing(name: &str) -> Option<Thing> {
+fn target(name: &str) -> Option<HasTarget> {
     match name {
-        "part" => return Some(Thing::Part),
-        "note" => return Some(Thing::Note),
-        "family" => return Some(Thing::Family),
+        "part" => return Some(HasTarget::Part),
+        "note" => return Some(HasTarget::Note),
+        "family" => return Some(HasTarget::Family),
         _ => {}
     }
     let is_named = |field: &&Field| {
@@ -159,7 +159,11 @@ fn thing(name: &str) -> Option<Thing> {
             .flatten()
             .any(|have| have == name)
     };
-    Field::ALL.iter().find(is_named).copied().map(Thing::Field)
+    Field::ALL
+        .iter()
+        .find(is_named)
+        .copied()
+        .map(HasTarget::Field)
 }
 
 /// A term with a key; `value` is not empty.
@@ -183,7 +187,7 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
                 )
             })?)
         }
-        "has" => Test::Has(known_thing(&value)?),
+        "has" => Test::Has(known_target(&value)?),
         "source" => {
             let found = [SourceType::EquipmentShape, SourceType::Cash]
                 .into_iter()
@@ -195,8 +199,8 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
             )
         }
         "judged" => verdicts(&value)?,
-        "uncertainty" => Test::Uncertainty(part(&value)?),
-        "generic" => Test::Generic(part(&value)?),
+        "uncertainty" => Test::Uncertainty(unit_range(&value)?),
+        "generic" => Test::Generic(unit_range(&value)?),
         key => {
             if let Some(field) = filter_field(key) {
                 return Ok(Test::Value(
@@ -210,7 +214,7 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
             let Some(&field) = counted else {
                 return Err(unknown_key(key));
             };
-            let range = Range::parse(&value, Alone::Exactly);
+            let range = Range::parse(&value, BareNumber::Exactly);
             Test::Count(
                 field,
                 range.ok_or_else(|| {
@@ -225,8 +229,8 @@ pub(super) fn term(key: &str, value: &str, vocabulary: &Vocabulary) -> Result<Te
 }
 
 /// A range between 0 and 1.
-fn part(value: &str) -> Result<Range, Said> {
-    Range::parse(value, Alone::AtLeast).ok_or_else(|| {
+fn unit_range(value: &str) -> Result<Range, Said> {
+    Range::parse(value, BareNumber::AtLeast).ok_or_else(|| {
         said!(
             "`{value}` is no range of numbers: >0.5, <0.2, 0.3..0.7",
             "`{value}`{은} 숫자 범위가 아닙니다: >0.5, <0.2, 0.3..0.7"
@@ -244,9 +248,9 @@ pub(super) fn unknown_key(key: &str) -> Said {
     )
 }
 
-pub(super) fn known_thing(value: &str) -> Result<Thing, Said> {
-    thing(value).ok_or_else(|| {
-        let names: Vec<&str> = things().collect();
+pub(super) fn known_target(value: &str) -> Result<HasTarget, Said> {
+    target(value).ok_or_else(|| {
+        let names: Vec<&str> = has_targets().collect();
         let (names, value) = (names.join(", "), quoted(value));
         said!(
             "no field {value}: use one of {names}",
@@ -330,10 +334,10 @@ pub(super) fn passes(test: &Test, summary: &GroupSummary) -> bool {
             let mut values = summary.labels.values(*field).iter();
             values.any(|have| text.passes(have))
         }
-        Test::Has(Thing::Field(field)) => count(*field) > 0,
-        Test::Has(Thing::Part) => summary.part.is_some(),
-        Test::Has(Thing::Note) => summary.note.is_some(),
-        Test::Has(Thing::Family) => summary.family.is_some(),
+        Test::Has(HasTarget::Field(field)) => count(*field) > 0,
+        Test::Has(HasTarget::Part) => summary.part.is_some(),
+        Test::Has(HasTarget::Note) => summary.note.is_some(),
+        Test::Has(HasTarget::Family) => summary.family.is_some(),
         Test::Judged(names) => {
             let judged = summary.judged.map(Verdict::name);
             judged.is_some_and(|name| names.contains(&name))

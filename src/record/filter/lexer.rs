@@ -4,11 +4,11 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lexeme {
     pub start: usize,
-    pub what: What,
+    pub kind: LexemeKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum LexemeKind {
     Word {
         /// Without its quotes, and without the minus.
         text: String,
@@ -29,22 +29,22 @@ pub(super) fn lexemes(text: &str) -> Vec<Lexeme> {
     loop {
         rest = rest.trim_start();
         let start = text.len() - rest.len();
-        let (what, length) = match rest.as_bytes() {
+        let (kind, length) = match rest.as_bytes() {
             [] => return found,
-            [b'|', ..] => (What::Or, 1),
-            [b')', ..] => (What::Close, 1),
-            [b'(', ..] => (What::Open { negated: false }, 1),
-            [b'-', b'(', ..] => (What::Open { negated: true }, 2),
+            [b'|', ..] => (LexemeKind::Or, 1),
+            [b')', ..] => (LexemeKind::Close, 1),
+            [b'(', ..] => (LexemeKind::Open { negated: false }, 1),
+            [b'-', b'(', ..] => (LexemeKind::Open { negated: true }, 2),
             _ => word(rest),
         };
-        found.push(Lexeme { start, what });
+        found.push(Lexeme { start, kind });
         rest = &rest[length..];
     }
 }
 
 /// The word that a text begins with, and its length with its quotes. It ends at a space, at `|`, or
 /// at a parenthesis that was not opened in it: item names have their own.
-fn word(rest: &str) -> (What, usize) {
+fn word(rest: &str) -> (LexemeKind, usize) {
     let negated = rest.len() > 1
         && rest.starts_with('-')
         && !rest[1..].starts_with(|c: char| c.is_whitespace() || c == '|' || c == ')');
@@ -79,15 +79,15 @@ fn word(rest: &str) -> (What, usize) {
         }
         text.push(c);
     }
-    let what = match text.as_str() {
-        "OR" if !any_quote && !negated => What::Or,
-        _ => What::Word {
+    let kind = match text.as_str() {
+        "OR" if !any_quote && !negated => LexemeKind::Or,
+        _ => LexemeKind::Word {
             text,
             colon,
             negated,
         },
     };
-    (what, length)
+    (kind, length)
 }
 
 /// The part of a filter that is being typed: its last word, where nothing follows it.
@@ -99,7 +99,7 @@ pub fn last_word(text: &str) -> &str {
     match lexemes(text).last() {
         Some(Lexeme {
             start,
-            what: What::Word { .. } | What::Or,
+            kind: LexemeKind::Word { .. } | LexemeKind::Or,
         }) if !text.ends_with('|') => &text[*start..],
         _ => "",
     }

@@ -12,9 +12,9 @@ mod tests;
 mod text;
 mod views;
 
-pub use keys::{FilterKey, filter_field, filter_keys, things};
+pub use keys::{FilterKey, filter_field, filter_keys, has_targets};
 pub use lexer::{last_word, quoted};
 pub use query::{FAILED, NEEDS_REVIEW, Query};
-pub use select::{HeldRecord, Sort, select};
+pub use select::{PinnedRecord, Sort, select};
 pub use text::find;
 pub use views::Views;

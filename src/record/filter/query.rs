@@ -1,7 +1,7 @@
 //! A filter that is read: which records it asks for.
 
-use super::keys::{Test, known_thing, term, unknown_key};
-use super::lexer::{What, lexemes};
+use super::keys::{Test, known_target, term, unknown_key};
+use super::lexer::{LexemeKind, lexemes};
 use super::views::Views;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Vocabulary;
@@ -86,12 +86,12 @@ impl Query {
     }
 }
 
-/// What reading a filter gave.
+/// LexemeKind reading a filter gave.
 struct Parser<'a> {
     vocabulary: &'a Vocabulary,
     /// `None` within a view.
     views: Option<&'a Views>,
-    parts: std::vec::IntoIter<What>,
+    parts: std::vec::IntoIter<LexemeKind>,
     condition: Condition,
     wrong: Option<Said>,
     /// What is missing, perhaps because it is still being typed.
@@ -101,7 +101,7 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn read(text: &str, vocabulary: &'a Vocabulary, views: Option<&'a Views>) -> Self {
         let text: String = text.nfc().collect();
-        let parts: Vec<What> = lexemes(&text).into_iter().map(|part| part.what).collect();
+        let parts: Vec<LexemeKind> = lexemes(&text).into_iter().map(|part| part.kind).collect();
         let mut parser = Self {
             vocabulary,
             views,
@@ -118,7 +118,7 @@ impl<'a> Parser<'a> {
         let mut found = Vec::new();
         loop {
             let all = self.all(depth);
-            let is_or = self.parts.as_slice().first() == Some(&What::Or);
+            let is_or = self.parts.as_slice().first() == Some(&LexemeKind::Or);
             if all.is_empty() && (is_or || !found.is_empty()) {
                 self.unfinished(said!(
                     "a term is missing beside `|`",
@@ -143,13 +143,13 @@ impl<'a> Parser<'a> {
         let mut found = Vec::new();
         while let Some(part) = self.parts.as_slice().first().cloned() {
             match part {
-                What::Or => break,
-                What::Close if depth > 0 => break,
-                What::Close => {
+                LexemeKind::Or => break,
+                LexemeKind::Close if depth > 0 => break,
+                LexemeKind::Close => {
                     self.parts.next();
                     self.wrong(said!("`)` closes nothing", "짝이 없는 `)`입니다"));
                 }
-                What::Open { negated } => {
+                LexemeKind::Open { negated } => {
                     self.parts.next();
                     let inner = self.any(depth + 1);
                     if self.parts.next().is_none() {
@@ -159,7 +159,7 @@ impl<'a> Parser<'a> {
                         found.push(inner.negated(negated));
                     }
                 }
-                What::Word {
+                LexemeKind::Word {
                     text,
                     colon,
                     negated,
@@ -191,9 +191,9 @@ impl<'a> Parser<'a> {
         }
         match key.as_str() {
             "view" => self.view(value),
-            "none" => match known_thing(&value.to_lowercase()) {
-                Ok(thing) => {
-                    let has = Condition::Test(Test::Has(thing));
+            "none" => match known_target(&value.to_lowercase()) {
+                Ok(target) => {
+                    let has = Condition::Test(Test::Has(target));
                     Some(has.negated(true))
                 }
                 Err(wrong) => {

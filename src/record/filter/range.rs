@@ -9,16 +9,16 @@ pub(super) struct Range {
     most: Bound<f32>,
 }
 
-/// The meaning of a number that stands alone.
+/// The meaning of a number that stands bare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Alone {
+pub(super) enum BareNumber {
     AtLeast,
     Exactly,
 }
 
 impl Range {
     /// `None` where it is no range.
-    pub(super) fn parse(text: &str, alone: Alone) -> Option<Self> {
+    pub(super) fn parse(text: &str, bare: BareNumber) -> Option<Self> {
         let number = |text: &str| text.trim().parse::<f32>().ok().filter(|n| n.is_finite());
         let free = Bound::Unbounded;
         if let Some((least, most)) = text.split_once("..") {
@@ -35,12 +35,14 @@ impl Range {
         let (sign, rest) =
             text.split_at(text.len() - text.trim_start_matches(['<', '>', '=']).len());
         let number = number(rest)?;
-        let (least, most) = match (sign, alone) {
+        let (least, most) = match (sign, bare) {
             (">", _) => (Bound::Excluded(number), free),
-            (">=", _) | ("", Alone::AtLeast) => (Bound::Included(number), free),
+            (">=", _) | ("", BareNumber::AtLeast) => (Bound::Included(number), free),
             ("<", _) => (free, Bound::Excluded(number)),
             ("<=", _) => (free, Bound::Included(number)),
-            ("=", _) | ("", Alone::Exactly) => (Bound::Included(number), Bound::Included(number)),
+            ("=", _) | ("", BareNumber::Exactly) => {
+                (Bound::Included(number), Bound::Included(number))
+            }
             _ => return None,
         };
         Some(Self { least, most })

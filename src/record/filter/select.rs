@@ -3,7 +3,7 @@
 use super::keys::{Test, passes};
 use super::query::{Condition, Query};
 use super::text::{LEADS, find};
-use crate::record::{Field, Generic, GroupId, GroupSummary};
+use crate::record::{Field, GroupId, GroupSummary, TrigramCounts};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::borrow::Borrow;
@@ -48,20 +48,20 @@ enum Pass {
 
 /// Checks records, with the words of a filter prepared for all of them.
 struct Checker {
-    words: HashMap<String, Word>,
+    words: HashMap<String, WordPattern>,
     matcher: Matcher,
     chars: Vec<char>,
     /// Of the labels of all records, where the filter asks for it.
-    generic: Generic,
+    generic: TrigramCounts,
 }
 
-struct Word {
+struct WordPattern {
     chars: Vec<char>,
     /// `None` where only the exact word counts.
     fuzzy: Option<Pattern>,
 }
 
-impl Word {
+impl WordPattern {
     fn new(word: &str) -> Self {
         let chars: Vec<char> = word.chars().collect();
         // Fuzzy on one or two letters, or on lone consonants, finds everything.
@@ -92,8 +92,8 @@ impl Checker {
             matcher: Matcher::new(Config::DEFAULT),
             chars: Vec::new(),
             generic: match asks_for_generic(&query.root) {
-                true => Generic::of(labels),
-                false => Generic::default(),
+                true => TrigramCounts::of(labels),
+                false => TrigramCounts::default(),
             },
         }
     }
@@ -136,7 +136,7 @@ impl Checker {
 
     fn word(&mut self, word: &str, summary: &GroupSummary) -> Pass {
         if !self.words.contains_key(word) {
-            self.words.insert(word.to_owned(), Word::new(word));
+            self.words.insert(word.to_owned(), WordPattern::new(word));
         }
         let Self {
             words,
@@ -189,26 +189,26 @@ fn asks_for_generic(condition: &Condition) -> bool {
 /// The current record while it is being edited: it stays in the list, where it was, whatever
 /// becomes of its uncertainty and reasons, until the operator leaves it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HeldRecord {
+pub struct PinnedRecord {
     pub group: GroupId,
     pub uncertainty: f32,
     pub changed_at: i64,
 }
 
-/// Places of the summaries that pass, in order. Where nothing is being edited, nothing is `held`.
+/// Places of the summaries that pass, in order. Where nothing is being edited, nothing is `pinned`.
 pub fn select<S: Borrow<GroupSummary>>(
     all: &[S],
     query: &Query,
     sort: Sort,
-    held: Option<HeldRecord>,
+    pinned: Option<PinnedRecord>,
 ) -> Vec<u32> {
-    let held = |summary: &GroupSummary| held.filter(|held| held.group == summary.id);
+    let pinned = |summary: &GroupSummary| pinned.filter(|pinned| pinned.group == summary.id);
     let mut checker = Checker::new(all, query);
     let mut found: Vec<(bool, u32)> = Vec::new();
     for (place, summary) in all.iter().enumerate() {
         let summary = summary.borrow();
         match checker.check(&query.root, summary) {
-            Pass::No if held(summary).is_none() => {}
+            Pass::No if pinned(summary).is_none() => {}
             pass => found.push((pass == Pass::Fuzzy, place as u32)),
         }
     }
@@ -216,7 +216,8 @@ pub fn select<S: Borrow<GroupSummary>>(
     match sort {
         Sort::Uncertainty => found.sort_by_cached_key(|(fuzzy, place)| {
             let summary = at(*place);
-            let uncertainty = held(summary).map_or(summary.uncertainty, |held| held.uncertainty);
+            let uncertainty =
+                pinned(summary).map_or(summary.uncertainty, |pinned| pinned.uncertainty);
             let uncertainty = (uncertainty.clamp(0.0, 1.0) * 1e6) as u32;
             (*fuzzy, Reverse(uncertainty), summary.order)
         }),
@@ -226,7 +227,7 @@ pub fn select<S: Borrow<GroupSummary>>(
         }),
         Sort::Time => found.sort_by_key(|(fuzzy, place)| {
             let summary = at(*place);
-            let time = held(summary).map_or(summary.changed_at, |held| held.changed_at);
+            let time = pinned(summary).map_or(summary.changed_at, |pinned| pinned.changed_at);
             (*fuzzy, Reverse(time), summary.order)
         }),
         Sort::Source => found.sort_by_key(|(fuzzy, place)| (*fuzzy, at(*place).order)),

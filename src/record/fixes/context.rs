@@ -11,14 +11,14 @@ pub struct FixContext<'a> {
     /// What other answers say of the icon.
     pub others: &'a [Labels],
     /// The text that fixes alone have made these labels of, and the name that it goes by.
-    pub unedited: Option<(&'a Labels, &'a str)>,
+    pub before_fixes: Option<(&'a Labels, &'a str)>,
 }
 
 impl<'a> FixContext<'a> {
     pub fn names(&self) -> Names<'a> {
         Names {
-            made_under: self.rules.item_name,
-            now: self.rules.name_now,
+            original: self.rules.item_name,
+            current: self.rules.current_name,
         }
     }
 
@@ -38,7 +38,7 @@ impl<'a> FixContext<'a> {
             | FixKind::InsertName
             | FixKind::Describe
             | FixKind::JoinList
-            | FixKind::TellApart => self.under(self.rules.name_now),
+            | FixKind::TellApart => self.under(self.rules.current_name),
             _ => *self,
         }
     }

@@ -10,7 +10,7 @@ pub struct FixFacts {
     /// The name that the text goes by.
     pub item_name: String,
     /// What the item is called now.
-    pub name_now: String,
+    pub current_name: String,
     /// `part/slot` of the item.
     pub part: Option<String>,
     /// `None` where they are not known, or where the model saw no image.
@@ -20,19 +20,19 @@ pub struct FixFacts {
     /// What other answers say of the icon.
     pub others: Vec<Labels>,
     /// The text that fixes alone have made these labels of, and the name that it goes by.
-    pub unedited: Option<(Labels, String)>,
+    pub before_fixes: Option<(Labels, String)>,
     /// Whether another image has the very same label.
     pub is_duplicate: bool,
 }
 
 impl FixFacts {
     pub fn context<'a>(&'a self, vocabulary: &'a Vocabulary) -> FixContext<'a> {
-        let unedited = self.unedited.as_ref();
+        let before_fixes = self.before_fixes.as_ref();
         FixContext {
             rules: RuleContext {
                 vocabulary,
                 item_name: &self.item_name,
-                name_now: &self.name_now,
+                current_name: &self.current_name,
                 with_metadata: self.with_metadata,
                 colors: self.colors.as_ref(),
                 confidence: &self.confidence,
@@ -42,7 +42,7 @@ impl FixFacts {
             },
             part: self.part.as_deref(),
             others: &self.others,
-            unedited: unedited.map(|(labels, name)| (labels, name.as_str())),
+            before_fixes: before_fixes.map(|(labels, name)| (labels, name.as_str())),
         }
     }
 

@@ -3,13 +3,13 @@
 
 mod context;
 mod facts;
+mod kinds;
 mod offer;
 mod preview;
 mod safe;
 #[cfg(test)]
 mod tests;
 mod text;
-mod ways;
 
 pub use context::FixContext;
 pub use facts::FixFacts;

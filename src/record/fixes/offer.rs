@@ -1,7 +1,7 @@
 //! Which fixes are offered for a reason, and what each gives.
 
 use super::FixContext;
-use super::ways::attempt;
+use super::kinds::attempt;
 use crate::record::rules::{is_readable, is_readable_name, weight};
 use crate::record::{Change, EditFacts, Field, FixKind, Labels, Reason, RuleContext, apply, check};
 
@@ -54,7 +54,7 @@ pub fn fixes(reason: Reason, labels: &Labels, context: &FixContext) -> Vec<Fix> 
 /// Whether the labels are of a size that fixes look through. One far over what a record may hold is
 /// written anew.
 pub(super) fn can_fix(labels: &Labels, context: &FixContext) -> bool {
-    let names = [context.rules.item_name, context.rules.name_now];
+    let names = [context.rules.item_name, context.rules.current_name];
     is_readable(labels) && names.into_iter().all(is_readable_name)
 }
 
@@ -89,7 +89,7 @@ pub fn fix(reason: Reason, kind: FixKind, labels: &Labels, context: &FixContext)
 fn lawful(labels: &Labels, wanted: &Labels, context: &FixContext) -> Option<Labels> {
     let facts = EditFacts {
         vocabulary: context.rules.vocabulary,
-        item_name: context.rules.name_now,
+        item_name: context.rules.current_name,
         taken: None,
     };
     let mut fixed = labels.clone();

@@ -1,8 +1,8 @@
 //! The fixes that need nobody's eye.
 
 use super::context::FixContext;
+use super::kinds::{mistakes_colors, mistakes_kind};
 use super::offer::{can_fix, fix, reasons_after};
-use super::ways::{mistakes_colors, mistakes_kind};
 use crate::record::{FixKind, Labels, Reason};
 
 /// Two fixes that undo each other would go on for ever.
@@ -83,7 +83,7 @@ impl Mistaken {
             kind: mistakes_kind(labels, context),
             colors: mistakes_colors(labels, context),
         };
-        if let Some((labels, item_name)) = context.unedited {
+        if let Some((labels, item_name)) = context.before_fixes {
             let context = &context.under(item_name);
             mistaken.kind |= mistakes_kind(labels, context);
             mistaken.colors |= mistakes_colors(labels, context);

@@ -65,11 +65,11 @@ pub struct Judgment {
 }
 
 /// How many records an audit draws if nobody says otherwise.
-pub const SAMPLE: usize = 200;
+pub const DEFAULT_SAMPLE_SIZE: usize = 200;
 
 /// A record of the sample of an audit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DrawnRecord {
+pub struct SampledRecord {
     pub group: GroupId,
     /// The version of its text that is committed.
     pub version: i64,
@@ -214,7 +214,7 @@ impl Counted {
             let place = places.get(&judgment.group)?;
             (population[*place].version == judgment.version).then_some(*place)
         };
-        let counting = judged(population, judgments);
+        let counting = current_judgments(population, judgments);
         let mut first: BTreeMap<GroupId, &Judgment> = BTreeMap::new();
         for judgment in judgments {
             first.entry(judgment.group).or_insert(judgment);
@@ -351,7 +351,10 @@ fn more(error: &Rate, width: f64, records: u64) -> u64 {
 
 /// The judgments that count, as places in the list: of each group the newest one, where it is about
 /// the committed text.
-pub fn judged(population: &[Candidate], judgments: &[Judgment]) -> HashMap<GroupId, usize> {
+pub fn current_judgments(
+    population: &[Candidate],
+    judgments: &[Judgment],
+) -> HashMap<GroupId, usize> {
     let versions: HashMap<GroupId, i64> = population
         .iter()
         .map(|candidate| (candidate.group, candidate.version))

@@ -6,7 +6,10 @@ mod rate;
 mod sample;
 mod votes;
 
-pub use audit::{AuditEstimate, DrawnRecord, Judgment, SAMPLE, VERDICTS, Verdict, judged};
+pub use audit::{
+    AuditEstimate, DEFAULT_SAMPLE_SIZE, Judgment, SampledRecord, VERDICTS, Verdict,
+    current_judgments,
+};
 pub use rate::Rate;
-pub use sample::{Candidate, Stratum, drawn};
-pub use votes::{Vote, VoteTally, first_is_a, turn};
+pub use sample::{Candidate, Stratum, draw_order};
+pub use votes::{Vote, VoteTally, shows_a_first, shuffle_key};

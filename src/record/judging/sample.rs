@@ -29,7 +29,7 @@ pub struct Candidate {
 /// first records of the order, however many, are a stratified sample in which every record stands
 /// with the same probability. The order depends on the seed and the records alone, and a record
 /// that comes later changes little in it.
-pub fn drawn(population: &[Candidate], seed: u64) -> Vec<usize> {
+pub fn draw_order(population: &[Candidate], seed: u64) -> Vec<usize> {
     let mut strata: BTreeMap<&Stratum, Vec<(u64, usize)>> = BTreeMap::new();
     for (place, candidate) in population.iter().enumerate() {
         let chance = chance(seed, candidate.group);
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn every_beginning_of_the_order_has_its_share_of_each_stratum() {
         let all = candidates(&[("hat", 600), ("ring", 300), ("sword", 100)]);
-        let order = drawn(&all, 7);
+        let order = draw_order(&all, 7);
         for size in [10, 50, 200, 1000] {
             let of = |name: &str| {
                 let types = order[..size].iter().map(|at| &all[*at].stratum.item_type);
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn the_seed_decides_and_more_records_change_little() {
         let all = candidates(&[("hat", 500), ("ring", 500)]);
-        assert_eq!(drawn(&all, 1), drawn(&all, 1));
-        assert_ne!(drawn(&all, 1), drawn(&all, 2));
+        assert_eq!(draw_order(&all, 1), draw_order(&all, 1));
+        assert_ne!(draw_order(&all, 1), draw_order(&all, 2));
         let first = |all: &[Candidate]| -> Vec<GroupId> {
-            let order = drawn(all, 1);
+            let order = draw_order(all, 1);
             order[..200].iter().map(|at| all[*at].group).collect()
         };
         let (before, after) = (first(&all[..950]), first(&all));
@@ -128,7 +128,7 @@ mod tests {
         let all = candidates(&[("hat", 40), ("ring", 7), ("sword", 1), ("bow", 2)]);
         let mut times = vec![0_u32; all.len()];
         for seed in 0..2000 {
-            for at in &drawn(&all, seed)[..10] {
+            for at in &draw_order(&all, seed)[..10] {
                 times[*at] += 1;
             }
         }

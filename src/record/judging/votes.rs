@@ -67,12 +67,12 @@ impl VoteTally {
 }
 
 /// Whether the text of A stands first for the pair of this number.
-pub fn first_is_a(seed: u64, pair: usize) -> bool {
-    turn(!seed, pair) & 1 == 0
+pub fn shows_a_first(seed: u64, pair: usize) -> bool {
+    shuffle_key(!seed, pair) & 1 == 0
 }
 
 /// Where the pair of this number stands in a shuffled order.
-pub fn turn(seed: u64, pair: usize) -> u64 {
+pub fn shuffle_key(seed: u64, pair: usize) -> u64 {
     chance(seed, GroupId(pair as i64))
 }
 
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn either_text_stands_first_as_often() {
-        let first = (0..1000).filter(|pair| first_is_a(3, *pair)).count();
+        let first = (0..1000).filter(|pair| shows_a_first(3, *pair)).count();
         assert!((430..570).contains(&first), "{first}");
     }
 }

@@ -82,7 +82,7 @@ fn labels(node: &Node) -> Labels {
     labels.model_reasons = strings(reasons(node))
         .iter()
         .filter_map(|code| Reason::parse(code.trim()))
-        .filter(|reason| reason.said_by_model())
+        .filter(|reason| reason.reported_by_model())
         .collect();
     labels
 }

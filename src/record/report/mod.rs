@@ -2,7 +2,7 @@
 
 mod preview;
 
-pub use preview::{ChangePreview, Place};
+pub use preview::{ChangePreview, TextChange};
 
 use crate::error::Error;
 use crate::record::{Change, Field, LineEffects};

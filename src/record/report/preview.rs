@@ -12,14 +12,14 @@ pub struct ChangePreview {
     /// As the step itself would report.
     pub report: StepReport,
     /// Each different text that would change, those of most records first.
-    pub places: Vec<Place>,
+    pub changes: Vec<TextChange>,
     /// Records in which the text stands in the item's name, where it stays.
     pub in_names: usize,
 }
 
 /// A text that would change, and what it would become.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct TextChange {
     pub field: Field,
     /// A value, or a whole list with commas between.
     pub before: String,
@@ -38,7 +38,7 @@ impl ChangePreview {
     ) -> Self {
         let mut preview = Self {
             report: StepReport::new(change.clone()),
-            places: Vec::new(),
+            changes: Vec::new(),
             in_names: 0,
         };
         let mut places = HashMap::new();
@@ -47,7 +47,7 @@ impl ChangePreview {
         }
         // Of equally many, as they stand in the queue.
         preview
-            .places
+            .changes
             .sort_by_key(|place| std::cmp::Reverse(place.records));
         preview
     }
@@ -101,11 +101,11 @@ impl ChangePreview {
         for (field, before, after) in pairs {
             let key = (field, before, after);
             match places.get(&key) {
-                Some(&at) => self.places[at].records += 1,
+                Some(&at) => self.changes[at].records += 1,
                 None => {
-                    places.insert(key.clone(), self.places.len());
+                    places.insert(key.clone(), self.changes.len());
                     let (field, before, after) = key;
-                    self.places.push(Place {
+                    self.changes.push(TextChange {
                         field,
                         before,
                         after,

@@ -13,12 +13,12 @@ const OF: usize = 4;
 
 /// How often each part of a label occurs in all labels.
 #[derive(Debug, Clone, Default)]
-pub struct Generic {
+pub struct TrigramCounts {
     labels: u32,
     counts: HashMap<[char; LETTERS], u32>,
 }
 
-impl Generic {
+impl TrigramCounts {
     /// Counts the labels, each with the name of its item, which is no description.
     pub fn of<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut generic = Self::default();
@@ -80,7 +80,7 @@ mod tests {
             ("곰 모자는 귀여운 모자입니다", "곰 모자"),
             ("별 모자는 챙에 은색 별이 박힌 남색 고깔", "별 모자"),
         ];
-        let generic = Generic::of(labels.into_iter());
+        let generic = TrigramCounts::of(labels.into_iter());
         let share = |at: usize| generic.share(labels[at].0, labels[at].1).unwrap();
         assert!(share(0) > 0.6, "{}", share(0));
         assert_eq!(share(0), share(1));
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(generic.share("별 모자", "별 모자"), Some(1.0));
         assert_eq!(generic.share("", "별 모자"), None);
         assert_eq!(
-            Generic::of(labels.into_iter().take(1)).share(labels[0].0, ""),
+            TrigramCounts::of(labels.into_iter().take(1)).share(labels[0].0, ""),
             None
         );
     }

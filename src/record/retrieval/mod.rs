@@ -2,7 +2,7 @@
 
 mod generic;
 
-pub use generic::Generic;
+pub use generic::TrigramCounts;
 
 use super::{Field, GroupId, Labels};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ const PARTS: u32 = 100;
 
 /// The image that comes first where it should be another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confused {
+pub struct ConfusedImage {
     pub group: GroupId,
     pub image_path: String,
     pub item_name: String,
@@ -25,7 +25,7 @@ pub struct Confused {
 
 /// How well one text finds its image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct SearchRank {
     pub text: String,
     /// The place of its image, from 1, when all are sorted by how like the text they are.
     pub rank: u32,
@@ -35,31 +35,31 @@ pub struct Finding {
     pub margin: f32,
     /// Of rank 1, where that is another image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confused: Option<Confused>,
+    pub confused: Option<ConfusedImage>,
 }
 
 /// How well the texts of one record find its image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Retrieved {
+pub struct RetrievalResult {
     /// How many images were searched.
     pub images: u32,
-    pub label: Finding,
-    pub queries: Vec<Finding>,
+    pub label: SearchRank,
+    pub queries: Vec<SearchRank>,
 }
 
-impl Retrieved {
+impl RetrievalResult {
     /// The finding about these labels, where the label is still the one that was searched by.
-    pub fn of(&self, labels: &Labels) -> Option<&Finding> {
+    pub fn of(&self, labels: &Labels) -> Option<&SearchRank> {
         (self.label.text == labels.label_ko()).then_some(&self.label)
     }
 
     /// The finding that says that the label does not find its image.
-    pub fn miss(&self, labels: &Labels) -> Option<&Finding> {
+    pub fn miss(&self, labels: &Labels) -> Option<&SearchRank> {
         self.of(labels).filter(|label| self.is_miss(label))
     }
 
     /// Whether the image is too far down to be found.
-    pub fn is_miss(&self, finding: &Finding) -> bool {
+    pub fn is_miss(&self, finding: &SearchRank) -> bool {
         finding.rank_outside > FIRST.max(self.images / PARTS)
     }
 }
@@ -71,7 +71,7 @@ pub fn searched_texts(labels: &Labels) -> (&str, &[String]) {
 
 /// How well many texts find their images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct RetrievalMetrics {
     pub texts: u64,
     /// The share of texts whose image comes first, or among the first five or ten.
     pub recall_1: f64,
@@ -81,7 +81,7 @@ pub struct Figures {
     pub mrr: f64,
 }
 
-impl Figures {
+impl RetrievalMetrics {
     pub fn of(ranks: impl IntoIterator<Item = u32>) -> Self {
         let mut sums = Self::default();
         for rank in ranks {
@@ -105,8 +105,8 @@ impl Figures {
 /// The same images searched by the first texts of their records, and by those of now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct BeforeAfter {
-    pub before: Figures,
-    pub after: Figures,
+    pub before: RetrievalMetrics,
+    pub after: RetrievalMetrics,
 }
 
 /// Which retriever made vectors, and of what.
@@ -169,8 +169,8 @@ mod tests {
         assert_eq!(name_of(folder.to_str().unwrap()), "siglip-ko");
     }
 
-    fn finding(text: &str, rank_outside: u32) -> Finding {
-        Finding {
+    fn finding(text: &str, rank_outside: u32) -> SearchRank {
+        SearchRank {
             text: text.to_owned(),
             rank: rank_outside + 3,
             rank_outside,
@@ -185,7 +185,7 @@ mod tests {
         let misses = |images, rank| {
             let label = finding(labels.label_ko(), rank);
             let queries = Vec::new();
-            let retrieved = Retrieved {
+            let retrieved = RetrievalResult {
                 images,
                 label,
                 queries,
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_finding_is_about_the_label_that_was_searched_by() {
         let mut labels = labels("모자");
-        let retrieved = Retrieved {
+        let retrieved = RetrievalResult {
             images: 50,
             label: finding(labels.label_ko(), 40),
             queries: Vec::new(),
@@ -211,10 +211,10 @@ mod tests {
 
     #[test]
     fn figures_are_shares_of_texts() {
-        let figures = Figures::of([1, 4, 10, 20]);
+        let figures = RetrievalMetrics::of([1, 4, 10, 20]);
         assert_eq!((figures.texts, figures.recall_1), (4, 0.25));
         assert_eq!((figures.recall_5, figures.recall_10), (0.5, 0.75));
         assert!((figures.mrr - (1.0 + 0.25 + 0.1 + 0.05) / 4.0).abs() < 1e-12);
-        assert_eq!(Figures::of([]), Figures::default());
+        assert_eq!(RetrievalMetrics::of([]), RetrievalMetrics::default());
     }
 }

@@ -305,7 +305,7 @@ pub fn nearest_color(vocabulary: &Vocabulary, color: [f32; 3]) -> Option<&Word> 
 
 /// Whether somebody who says this word may mean a pixel of this OKLab color, by itself or as one of
 /// the word's shades.
-pub fn may_mean(word: &Word, color: [f32; 3], vocabulary: &Vocabulary) -> bool {
+pub fn word_matches_color(word: &Word, color: [f32; 3], vocabulary: &Vocabulary) -> bool {
     let is_shade = |nearest: &Word| word.shades.contains(&nearest.word);
     let nearest = nearest_color(vocabulary, color);
     nearest.is_some_and(|nearest| nearest == word || is_shade(nearest))

@@ -6,14 +6,14 @@ mod excerpt;
 mod repetition;
 mod script;
 
-pub use color::{ColorHistogram, may_mean, nearest_color};
+pub use color::{ColorHistogram, nearest_color, word_matches_color};
 pub use color_claims::ColorClaim;
 pub(super) use color_claims::{color_of, compound_color};
 pub(super) use excerpt::{is_readable, is_readable_name};
 pub(super) use repetition::distinct;
 pub use script::estimate_tokens;
 
-use super::{Field, FieldConfidence, Labels, Reason, Retrieved, Vocabulary, Word};
+use super::{Field, FieldConfidence, Labels, Reason, RetrievalResult, Vocabulary, Word};
 use crate::text::{Language, clean_text, particles::stem, words};
 use excerpt::{beginning_of_name, excerpt};
 use std::collections::HashSet;
@@ -41,7 +41,7 @@ pub struct RuleContext<'a> {
     /// The name of the item that the labels were made under.
     pub item_name: &'a str,
     /// What the source calls the item now.
-    pub name_now: &'a str,
+    pub current_name: &'a str,
     /// Whether the model was shown the name; only then must the label hold it.
     pub with_metadata: bool,
     /// `None` where the model saw no image: colors are then neither asked for nor checked.
@@ -52,7 +52,7 @@ pub struct RuleContext<'a> {
     /// How many groups of the outdir have this very `label_ko`, this one included.
     pub label_count: usize,
     /// `None` until a retriever has searched for the image.
-    pub retrieved: Option<&'a Retrieved>,
+    pub retrieved: Option<&'a RetrievalResult>,
 }
 
 impl<'a> RuleContext<'a> {
@@ -60,7 +60,7 @@ impl<'a> RuleContext<'a> {
     fn readable(&self) -> RuleContext<'a> {
         RuleContext {
             item_name: beginning_of_name(self.item_name),
-            name_now: beginning_of_name(self.name_now),
+            current_name: beginning_of_name(self.current_name),
             ..*self
         }
     }
@@ -106,7 +106,7 @@ fn finding(
         Reason::LabelEqualsItemName => plain(is_name_alone(label, name)),
         // Letter for letter, as both are exported.
         Reason::ItemNameMissing => {
-            let holds_other = is_renamed(context) && label.contains(context.name_now);
+            let holds_other = is_renamed(context) && label.contains(context.current_name);
             let is_missing = context.with_metadata && !label.contains(name) && !holds_other;
             is_missing.then(|| vec![name.to_owned()])
         }
@@ -144,7 +144,7 @@ fn some(found: Vec<String>) -> Option<Vec<String>> {
 }
 
 /// The place of the image, and the one that is found instead: what it is called, and its path.
-fn not_found(labels: &Labels, retrieved: &Retrieved) -> Option<Vec<String>> {
+fn not_found(labels: &Labels, retrieved: &RetrievalResult) -> Option<Vec<String>> {
     let finding = retrieved.miss(labels)?;
     let mut about = vec![format!("{}/{}", finding.rank, retrieved.images)];
     if let Some(other) = &finding.confused {
@@ -195,7 +195,7 @@ fn low_fields(confidence: &[FieldConfidence]) -> Vec<String> {
 
 /// Whether the source calls the item otherwise than when the labels were made.
 fn is_renamed(context: &RuleContext) -> bool {
-    clean_text(context.item_name) != clean_text(context.name_now)
+    clean_text(context.item_name) != clean_text(context.current_name)
 }
 
 /// Whether the model was too uncertain of this field.
@@ -371,7 +371,7 @@ mod tests {
         RuleContext {
             vocabulary,
             item_name,
-            name_now: item_name,
+            current_name: item_name,
             with_metadata: true,
             colors: Some(colors),
             confidence: &[],
@@ -544,7 +544,7 @@ mod tests {
         let context = RuleContext {
             vocabulary: &vocabulary,
             item_name: "다른 이름",
-            name_now: "이름",
+            current_name: "이름",
             with_metadata: false,
             colors: None,
             confidence: std::slice::from_ref(&unsure),

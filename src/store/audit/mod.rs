@@ -8,8 +8,8 @@ use super::tables::groups::{IS_DISPLACED, read_group};
 use super::tables::judgments::{newest_seed, read_judgments};
 use crate::error::Result;
 use crate::record::{
-    AuditEstimate, Candidate, DrawnRecord, Estimator, Field, GroupId, Labels, Signal, SourceType,
-    Stratum, drawn, judged,
+    AuditEstimate, Candidate, Estimator, Field, GroupId, Labels, SampledRecord, Signal, SourceType,
+    Stratum, current_judgments, draw_order,
 };
 use crate::store::errors::unreadable;
 use rusqlite::Connection;
@@ -20,15 +20,15 @@ pub fn sample(
     estimator: &Estimator,
     seed: u64,
     size: usize,
-) -> Result<Vec<DrawnRecord>> {
+) -> Result<Vec<SampledRecord>> {
     let population = population(db, estimator)?;
     let judgments = read_judgments(db, seed)?;
-    let judged = judged(&population, &judgments);
-    let order = drawn(&population, seed).into_iter().take(size);
+    let judged = current_judgments(&population, &judgments);
+    let order = draw_order(&population, seed).into_iter().take(size);
     let record = |place: usize| {
         let Candidate { group, version, .. } = population[place];
         let found = judged.get(&group);
-        Ok(DrawnRecord {
+        Ok(SampledRecord {
             group,
             version,
             item: read_group(db, group)?.item,

@@ -1,7 +1,7 @@
 //! The records that a person has committed, with what their icons look like.
 
 use crate::error::Result;
-use crate::record::{Appearance, Approved, CommittedBy, GroupId, Record, Vocabulary};
+use crate::record::{Appearance, ApprovedRecord, CommittedBy, GroupId, Record, Vocabulary};
 use crate::store::errors::doing;
 use crate::store::tables::computed::{read_colors, read_drawing, read_family};
 use crate::store::tables::from_json;
@@ -14,7 +14,7 @@ pub fn approved(
     db: &Connection,
     vocabulary: &Vocabulary,
     groups: Option<&[GroupId]>,
-) -> Result<Vec<Approved>> {
+) -> Result<Vec<ApprovedRecord>> {
     let chosen = match groups {
         Some(_) => "g.id = ?2",
         None => "?2 IS NULL",
@@ -46,7 +46,7 @@ pub fn approved(
             let Some(appearance) = appearance(db, vocabulary, group)? else {
                 continue;
             };
-            found.push(Approved {
+            found.push(ApprovedRecord {
                 group,
                 record: number,
                 image_path: record.image_path,

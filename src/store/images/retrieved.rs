@@ -1,7 +1,7 @@
 //! What a retriever found out about the texts of records.
 
 use crate::error::Result;
-use crate::record::{GroupId, RetrievalSummary, Retrieved, Vocabulary};
+use crate::record::{GroupId, RetrievalResult, RetrievalSummary, Vocabulary};
 use crate::store::checks::check_group;
 use crate::store::errors::doing;
 use crate::store::tables::computed::{clear_retrieved, write_retrieved};
@@ -18,7 +18,7 @@ const SUMMARY: &str = "retrieval";
 pub fn set_retrieved(
     db: &mut Connection,
     vocabulary: &Vocabulary,
-    found: &[(GroupId, Retrieved)],
+    found: &[(GroupId, RetrievalResult)],
     summary: &RetrievalSummary,
 ) -> Result<Vec<GroupId>> {
     let doing = doing("saving what was found");

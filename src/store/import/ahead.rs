@@ -101,7 +101,7 @@ pub fn draft_of(record: &Record, vocabulary: &Vocabulary, name: &str) -> DraftRo
         })
         .collect();
     let mut labels = record.labels.clone();
-    labels.model_reasons = said.filter(|reason| reason.said_by_model()).collect();
+    labels.model_reasons = said.filter(|reason| reason.reported_by_model()).collect();
     let mut draft = DraftRow {
         origin: Origin::Import,
         // The line keeps its name as it is.

@@ -8,7 +8,7 @@ use super::groups::read_group;
 use super::{from_json, to_json};
 use crate::error::Result;
 use crate::icon::{Drawing, Edges};
-use crate::record::{ColorHistogram, GroupId, Origin, Reason, Retrieved, Signal, agreement};
+use crate::record::{ColorHistogram, GroupId, Origin, Reason, RetrievalResult, Signal, agreement};
 use crate::store::errors::doing;
 use crate::store::rules::Observed;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -30,7 +30,7 @@ pub fn read_colors(db: &Connection, group: GroupId) -> Result<Option<ColorHistog
 }
 
 /// How well its texts find the image of a group, and no others'.
-pub fn write_retrieved(db: &Connection, group: GroupId, retrieved: &Retrieved) -> Result<()> {
+pub fn write_retrieved(db: &Connection, group: GroupId, retrieved: &RetrievalResult) -> Result<()> {
     let text = to_json(retrieved)?;
     db.prepare_cached("INSERT OR REPLACE INTO retrieved (group_id, finding) VALUES (?1, ?2)")
         .and_then(|mut insert| insert.execute(params![group.0, text]))
@@ -48,7 +48,7 @@ pub fn clear_retrieved(db: &Connection) -> Result<Vec<GroupId>> {
         .map_err(doing("saving what was found"))
 }
 
-pub fn read_retrieved(db: &Connection, group: GroupId) -> Result<Option<Retrieved>> {
+pub fn read_retrieved(db: &Connection, group: GroupId) -> Result<Option<RetrievalResult>> {
     let text: Option<String> = db
         .prepare_cached("SELECT finding FROM retrieved WHERE group_id = ?1")
         .and_then(|mut select| select.query_row([group.0], |row| row.get(0)).optional())

@@ -452,7 +452,7 @@ fn a_journal_of_before_answers_were_offered_goes_on() {
     assert_eq!(state(&journal, ids[0]), GroupState::Committed);
     assert_eq!(state(&journal, ids[1]), GroupState::Rejected);
     let detail = journal.detail(ids[1]).unwrap().unwrap();
-    assert_eq!(detail.rejected(), Some("blurred"));
+    assert_eq!(detail.rejection_reason(), Some("blurred"));
     journal.undo().unwrap().unwrap();
     assert_eq!(state(&journal, ids[1]), GroupState::Draft);
     let newer = attempt(labels("새 반지"), &[]);

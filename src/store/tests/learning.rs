@@ -25,7 +25,10 @@ fn score(journal: &Journal, id: GroupId) -> f32 {
 
 /// How many of so many such records were changed.
 fn alike(journal: &Journal) -> Option<(u32, u32)> {
-    let alike = journal.learned().0.alike(&[Reason::CommaList])?;
+    let alike = journal
+        .learned()
+        .0
+        .similar_decisions(&[Reason::CommaList])?;
     Some((alike.changed, alike.decided))
 }
 

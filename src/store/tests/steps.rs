@@ -129,7 +129,7 @@ fn a_rejected_record_is_withdrawn_by_the_commit_alone() {
     journal.export(false).unwrap();
     assert_eq!(lines(dir.path(), LABELS).len(), 1);
     let detail = journal.detail(ids[0]).unwrap().unwrap();
-    assert_eq!(detail.rejected(), Some("not an item"));
+    assert_eq!(detail.rejection_reason(), Some("not an item"));
 
     done(&mut journal, &ids, &Change::Commit);
     journal.export(false).unwrap();

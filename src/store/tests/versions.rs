@@ -4,7 +4,7 @@
 use super::import::{line, with_lines};
 use super::*;
 use crate::outdir::LABELS;
-use crate::record::{LineEffects, Listed, NextCommit, Origin};
+use crate::record::{HistoryEntry, LineEffects, NextCommit, Origin};
 use crate::store::StepOutcome;
 use proptest::prelude::*;
 
@@ -188,11 +188,11 @@ fn versions_and_failed_attempts_are_listed_in_the_order_of_time() {
     apply(&mut journal, id, &Change::Commit);
     let detail = journal.detail(id).unwrap().unwrap();
     let listed: Vec<String> = detail
-        .listed()
+        .history()
         .iter()
         .map(|listed| match listed {
-            Listed::Failed(attempt) => format!("failed {}", attempt.id),
-            Listed::Version(version) => {
+            HistoryEntry::Failed(attempt) => format!("failed {}", attempt.id),
+            HistoryEntry::Version(version) => {
                 let was = version.committed.is_some();
                 format!("{:?} committed {was}", version.text.origin)
             }

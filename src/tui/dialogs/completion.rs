@@ -1,7 +1,7 @@
 //! Completes a text being typed: from values in use with their counts, words of the vocabulary in
 //! either language, terms of a filter, and texts typed before.
 
-use crate::record::filter::{filter_field, filter_keys, find, last_word, quoted, things};
+use crate::record::filter::{filter_field, filter_keys, find, has_targets, last_word, quoted};
 use crate::record::{
     Field, GroupState, GroupSummary, SourceType, VERDICTS, Verdict, Vocabulary, Word,
 };
@@ -241,8 +241,8 @@ pub fn of_filter(edit: &TextEdit, session: &Session) -> Vec<Completion> {
             }
         }
         "has" | "none" => {
-            for thing in things() {
-                matches.add(thing, [], 0, "");
+            for target in has_targets() {
+                matches.add(target, [], 0, "");
             }
         }
         "view" => {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::record::{
-    AuditEstimate, DrawnRecord, Field, GroupId, ImageLocation, Item, Labels, Verdict, VoteTally,
+    AuditEstimate, Field, GroupId, ImageLocation, Item, Labels, SampledRecord, Verdict, VoteTally,
 };
 
 /// What is judged, in the order in which it is shown.
@@ -19,7 +19,7 @@ pub struct Deck {
 impl Deck {
     /// The sample of an audit; `picture` knows where the icon of an item is.
     pub fn audit(
-        sample: &[DrawnRecord],
+        sample: &[SampledRecord],
         about: String,
         picture: impl Fn(&Item) -> Option<ImageLocation>,
     ) -> Self {

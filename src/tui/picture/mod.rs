@@ -92,7 +92,7 @@ impl Pictures {
         if !self.model_view {
             return RenderMode::Plain(self.backdrop);
         }
-        let attempt = match detail.drafted_attempt() {
+        let attempt = match detail.draft_attempt() {
             Some(at) => detail.attempts.get(at),
             None => detail.attempts.last(),
         };

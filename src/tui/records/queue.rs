@@ -1,7 +1,7 @@
 //! The queue: the records that pass the filter, in order, and the cursor on the current one.
 
 use super::{Records, Task};
-use crate::record::filter::{HeldRecord, NEEDS_REVIEW, Query, Sort, Views, select};
+use crate::record::filter::{NEEDS_REVIEW, PinnedRecord, Query, Sort, Views, select};
 use crate::record::{GroupId, GroupState, GroupSummary, Vocabulary};
 use crate::text::Said;
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ pub struct Queue {
     /// Of each recolor family only the first row is shown.
     folded: bool,
     /// The current record as it was when the cursor came to it.
-    held: Option<HeldRecord>,
+    held: Option<PinnedRecord>,
     /// Of the last task; results of earlier ones are ignored.
     number: u64,
     /// The rows do not yet show what the filter asks for.
@@ -188,7 +188,7 @@ impl Queue {
 
     /// Makes the record under the cursor the current one.
     fn follow_cursor(&mut self, records: &Records) {
-        let here = self.row(self.cursor, records).map(|summary| HeldRecord {
+        let here = self.row(self.cursor, records).map(|summary| PinnedRecord {
             group: summary.id,
             uncertainty: summary.uncertainty,
             changed_at: summary.changed_at,
@@ -260,7 +260,7 @@ impl Queue {
     }
 
     /// The current record, where the operator has begun to edit it.
-    fn held_edit(&self, records: &Records) -> Option<HeldRecord> {
+    fn held_edit(&self, records: &Records) -> Option<PinnedRecord> {
         let held = self.held?;
         let state = records.get(held.group)?.state;
         (state == GroupState::Edited).then_some(held)

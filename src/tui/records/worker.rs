@@ -2,7 +2,7 @@
 
 use super::groups::Snapshot;
 use crate::error::{Error, Result};
-use crate::record::filter::{HeldRecord, Query, Sort, select};
+use crate::record::filter::{PinnedRecord, Query, Sort, select};
 use crate::record::{
     Change, ChangePreview, Field, GroupId, GroupState, GroupSummary, Reason, Vocabulary, similar,
 };
@@ -25,7 +25,7 @@ pub enum Task {
         found: Option<Arc<HashMap<GroupId, u32>>>,
         /// Of each recolor family only the first row is left.
         folded: bool,
-        held: Option<HeldRecord>,
+        held: Option<PinnedRecord>,
     },
     Count {
         all: Snapshot,
@@ -125,7 +125,7 @@ impl Task {
 }
 
 /// Leaves one row of each recolor family, the first one, and the record that is being edited.
-fn fold(rows: &mut Vec<u32>, all: &Snapshot, held: Option<HeldRecord>) {
+fn fold(rows: &mut Vec<u32>, all: &Snapshot, held: Option<PinnedRecord>) {
     let mut seen = HashSet::new();
     let held = held.map(|held| held.group);
     rows.retain(|place| {

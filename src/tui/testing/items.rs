@@ -168,7 +168,7 @@ pub fn detail(id: i64, name: &str, state: GroupState, reasons: &[Reason]) -> Gro
 pub fn facts(item: &Item) -> FixFacts {
     FixFacts {
         item_name: item.item_name.clone(),
-        name_now: item.item_name.clone(),
+        current_name: item.item_name.clone(),
         part: item.item_part.clone(),
         with_metadata: true,
         ..FixFacts::default()

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::record::{
-    AuditEstimate, Candidate, DrawnRecord, Judgment, SAMPLE, SourceType, Stratum, Verdict,
+    AuditEstimate, Candidate, DEFAULT_SAMPLE_SIZE, Judgment, SampledRecord, SourceType, Stratum,
+    Verdict,
 };
 use crate::tui::message::Effect;
 use crate::tui::picture::{Graphics, load};
@@ -65,7 +66,7 @@ impl Desk {
     fn sample(&mut self, numbers: &[i64]) {
         let drawn = |number: &i64| {
             let detail = detail(*number, "은반지", GroupState::Committed, &[]);
-            DrawnRecord {
+            SampledRecord {
                 group: GroupId(*number),
                 version: 10 + number,
                 item: detail.item.clone(),
@@ -83,7 +84,7 @@ fn an_audit_covers_the_queue_until_it_is_left() {
     let mut desk = Desk::new();
     let queue = desk.screen();
     desk.key('A');
-    assert_eq!(desk.sent, [Command::DrawAudit(SAMPLE)]);
+    assert_eq!(desk.sent, [Command::DrawAudit(DEFAULT_SAMPLE_SIZE)]);
     desk.sent.clear();
     desk.sample(&[6, 2]);
     assert!(

@@ -1,7 +1,7 @@
 //! Many records: bulk steps, filters, retries, leaving.
 
 use super::*;
-use crate::record::{Estimator, GroupDetail, Look, Neighbor, Reason};
+use crate::record::{Estimator, GroupDetail, Neighbor, Reason, ReviewOutcome};
 
 #[test]
 fn a_bulk_decision_tells_how_many_it_is_about() {
@@ -228,7 +228,7 @@ fn what_was_learned_counts_once_the_operator_goes_on() {
         bench.screen()
     );
     let looks = |reason, changed| {
-        let look = Look {
+        let look = ReviewOutcome {
             reasons: vec![reason],
             signals: vec![],
             changed,

@@ -27,7 +27,7 @@ const BLUE: [u8; 3] = [47, 111, 223];
 fn facts(name: &str) -> FixFacts {
     FixFacts {
         item_name: name.to_owned(),
-        name_now: name.to_owned(),
+        current_name: name.to_owned(),
         part: Some("모자".to_owned()),
         colors: Some(icon(&[(RED, 0.8), (WHITE, 0.2)])),
         with_metadata: true,
@@ -54,7 +54,7 @@ fn named(label: &str, name: &str) -> Option<String> {
 #[test]
 fn an_outdated_name_is_replaced_by_the_current_one() {
     let renamed = FixFacts {
-        name_now: "설산 모자".to_owned(),
+        current_name: "설산 모자".to_owned(),
         ..facts("눈꽃 모자")
     };
     let before = labels("눈꽃 모자");

@@ -13,22 +13,22 @@ fn behind_the_safe_fixes_none_does_any_more() {
     let mut changed = 0;
     for (before, facts) in generated() {
         let renamed = FixFacts {
-            name_now: "설산 모자".to_owned(),
+            current_name: "설산 모자".to_owned(),
             ..facts
         };
-        let under = |labels: &Labels, unedited| FixFacts {
+        let under = |labels: &Labels, before_fixes| FixFacts {
             item_name: renamed
                 .context(&vocabulary)
                 .names()
                 .of_text(labels)
                 .to_owned(),
-            unedited,
+            before_fixes,
             ..renamed.clone()
         };
         let after = fixed_safely(&before, &under(&before, None).context(&vocabulary));
         changed += usize::from(after != before);
-        let unedited = (before.clone(), under(&before, None).item_name);
-        let facts = under(&after, Some(unedited));
+        let before_fixes = (before.clone(), under(&before, None).item_name);
+        let facts = under(&after, Some(before_fixes));
         let again = safe_fixes(&after, &facts.context(&vocabulary));
         assert_eq!(again, [], "{before:?}");
     }

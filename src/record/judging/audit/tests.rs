@@ -1,6 +1,6 @@
 use super::*;
 use crate::record::SourceType;
-use crate::record::judging::drawn;
+use crate::record::judging::draw_order;
 use std::collections::HashSet;
 
 /// So many records of a type, of which one of so many is wrong.
@@ -52,7 +52,7 @@ fn world() -> World {
 impl World {
     /// The truth about the first records of the sample.
     fn judge(&self, seed: u64, sample: usize) -> Vec<Judgment> {
-        let order = drawn(&self.population, seed).into_iter().take(sample);
+        let order = draw_order(&self.population, seed).into_iter().take(sample);
         let judgment = |place: usize| {
             let candidate = &self.population[place];
             Judgment {
@@ -167,7 +167,7 @@ fn what_was_changed_after_it_was_judged_does_not_count_and_is_told() {
     assert_eq!(after.judged, 200 - before.wrong);
     // Of the records that nobody has judged it says the same as before.
     assert_eq!(after.error_before_changes, Some(before.error));
-    let counting = judged(&world.population, &judgments);
+    let counting = current_judgments(&world.population, &judgments);
     assert_eq!(counting.len() as u64, after.judged);
 }
 

@@ -1,7 +1,7 @@
 //! The preview that a bulk dialog has asked for, and how it is shown.
 
 use super::Scope;
-use crate::record::{Change, ChangePreview, Place};
+use crate::record::{Change, ChangePreview, TextChange};
 use crate::text::{count, fit, pad, width};
 use crate::tui::session::Session;
 use crate::tui::widgets::put;
@@ -84,7 +84,7 @@ pub fn summary(found: &ChangePreview, words: Words) -> String {
 
 /// A text as it is and as it would be. Both are shown, so that no color is needed to see the
 /// change; of a long one the part around the change.
-pub fn place_line(place: &Place, cells: u16, words: Words) -> String {
+pub fn place_line(place: &TextChange, cells: u16, words: Words) -> String {
     let times = format!(
         "{:>4}x {} ",
         count(place.records as u64),
@@ -166,8 +166,8 @@ pub fn draw(
         style,
     );
     let rows = usize::from(area.height - 1);
-    let left = found.places.len().saturating_sub(skip);
-    for (row, place) in found.places.iter().skip(skip).take(rows).enumerate() {
+    let left = found.changes.len().saturating_sub(skip);
+    for (row, place) in found.changes.iter().skip(skip).take(rows).enumerate() {
         let y = area.y + 1 + row as u16;
         if row + 1 == rows && left > rows {
             let text = session.words.and_more(count((left - rows + 1) as u64));

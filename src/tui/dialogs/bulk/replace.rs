@@ -3,7 +3,7 @@
 
 use super::Scope;
 use super::pending::{self, PendingPreview, place_line};
-use crate::record::{Change, ChangePreview, Field, Matching, Place, Replacement};
+use crate::record::{Change, ChangePreview, Field, Matching, Replacement, TextChange};
 use crate::text::count;
 use crate::tui::dialogs::{Dialog, DialogPlace, KeyHint, Modal, Next};
 use crate::tui::keymap::Key;
@@ -77,8 +77,8 @@ impl ReplaceForm {
         })
     }
 
-    fn all_places(&self) -> &[Place] {
-        self.places.found().map_or(&[], |found| &found.places)
+    fn all_places(&self) -> &[TextChange] {
+        self.places.found().map_or(&[], |found| &found.changes)
     }
 
     /// Counts again where something is another one; a new search has nothing ticked off.

@@ -6,7 +6,7 @@ mod timeline;
 
 use super::picture_pane::{self, PicturePlace};
 use super::{ActionOutcome, Screen, View};
-use crate::record::{Change, Field, GroupDetail, Labels, Listed};
+use crate::record::{Change, Field, GroupDetail, HistoryEntry, Labels};
 use crate::tui::flow::Visibility;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::picture::PictureRequest;
@@ -37,14 +37,14 @@ impl Versions {
         };
         let draft = detail.current.review.draft;
         let offer = detail.current.offer();
-        let listed = detail.listed();
+        let listed = detail.history();
         let Some(newest) = listed.len().checked_sub(1) else {
             session.notify(session.words.no_version_yet());
             return ActionOutcome::done();
         };
-        let number = |listed: &Listed| match listed {
-            Listed::Version(version) => Some(version.number),
-            Listed::Failed(_) => None,
+        let number = |listed: &HistoryEntry| match listed {
+            HistoryEntry::Version(version) => Some(version.number),
+            HistoryEntry::Failed(_) => None,
         };
         self.version = (0..=newest)
             .rev()
@@ -62,7 +62,7 @@ impl Versions {
 
     fn step(&mut self, by: isize, session: &Session) {
         if !self.in_fields {
-            let versions = session.detail().map_or(0, |detail| detail.listed().len());
+            let versions = session.detail().map_or(0, |detail| detail.history().len());
             let last = versions.saturating_sub(1);
             self.version = self.version.saturating_add_signed(by).min(last);
             return;
@@ -76,9 +76,9 @@ impl Versions {
 
     /// The number and the labels of the version under the cursor; a failed attempt has none.
     fn version<'a>(&self, detail: &'a GroupDetail) -> Option<(i64, &'a Labels)> {
-        match *detail.listed().get(self.version)? {
-            Listed::Version(version) => Some((version.number, &version.text.labels)),
-            Listed::Failed(_) => None,
+        match *detail.history().get(self.version)? {
+            HistoryEntry::Version(version) => Some((version.number, &version.text.labels)),
+            HistoryEntry::Failed(_) => None,
         }
     }
 
@@ -257,7 +257,7 @@ impl Screen for Versions {
             return;
         };
         let parts = places(view.session);
-        let listed = detail.listed();
+        let listed = detail.history();
         let cursor = self.version.min(listed.len().saturating_sub(1));
         timeline::draw(view, &parts, detail, &listed, cursor, !self.in_fields, buf);
         self.draw_comparison(view, detail, &parts, buf);

@@ -1,7 +1,7 @@
 //! The versions of a record in the order of time: what each is, how it came, and what the rules say.
 
 use super::layout::Parts;
-use crate::record::{Attempt, GroupDetail, Line, Listed, Origin, Reason, Version};
+use crate::record::{Attempt, GroupDetail, HistoryEntry, Line, Origin, Reason, Version};
 use crate::text::wrap;
 use crate::tui::screens::View;
 use crate::tui::theme::Theme;
@@ -16,7 +16,7 @@ pub fn draw(
     view: &View<'_>,
     parts: &Parts,
     detail: &GroupDetail,
-    listed: &[Listed<'_>],
+    listed: &[HistoryEntry<'_>],
     cursor: usize,
     focused: bool,
     buf: &mut Buffer,
@@ -77,7 +77,7 @@ pub fn entry_at(
     at: Position,
 ) -> Option<usize> {
     let inner = layout::inner(parts.timeline, parts.borders);
-    let listed = detail.listed();
+    let listed = detail.history();
     let entries = entries(detail, &listed, view.0, view.1);
     let placed = Placed::of(&entries, cursor, inner);
     let row = placed.top + usize::from(at.y.checked_sub(inner.y)?);
@@ -91,7 +91,7 @@ pub fn entry_at(
 
 fn entries(
     detail: &GroupDetail,
-    listed: &[Listed<'_>],
+    listed: &[HistoryEntry<'_>],
     theme: &Theme,
     words: Words,
 ) -> Vec<Vec<(String, Style)>> {
@@ -145,17 +145,17 @@ fn height(entry: &[(String, Style)], cells: usize) -> usize {
 /// The lines of a version: its name, how it came, its reasons.
 fn entry(
     detail: &GroupDetail,
-    listed: &Listed<'_>,
+    listed: &HistoryEntry<'_>,
     theme: &Theme,
     words: Words,
 ) -> Vec<(String, Style)> {
     match listed {
-        Listed::Version(version) => vec![
+        HistoryEntry::Version(version) => vec![
             (heading(detail, version, words), theme.text()),
             (came_from(detail, version, words), theme.dim()),
             reason_list(&version.text.reasons, theme, words),
         ],
-        Listed::Failed(attempt) => {
+        HistoryEntry::Failed(attempt) => {
             let mut all = detail.attempts.iter();
             let place = all.position(|have| have.id == attempt.id);
             let why = match &attempt.failure {

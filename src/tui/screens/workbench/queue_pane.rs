@@ -263,7 +263,7 @@ fn about(session: &Session, summary: &GroupSummary, cells: usize, for_label: boo
         true => parts.push(words.state(summary.state).to_owned()),
         false => parts.extend(
             session
-                .weightiest_first(summary)
+                .sorted_by_weight(summary)
                 .into_iter()
                 .map(|reason| words.reason(reason)),
         ),

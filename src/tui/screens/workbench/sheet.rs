@@ -207,7 +207,7 @@ impl Page {
             Span::styled(state, theme.state(summary.state)),
         ]);
         // The operator's words come before the model's.
-        if let Some(reason) = detail.rejected() {
+        if let Some(reason) = detail.rejection_reason() {
             self.named(words.row_rejected(), reason, theme.bad());
         }
         if let Some(note) = detail.note() {
@@ -413,7 +413,7 @@ impl Page {
                 &draft.model,
                 &draft.prompt_version,
                 &draft.generated_at,
-                words.versions(detail.listed().len()),
+                words.versions(detail.history().len()),
             );
             self.named(words.row_from(), &from, theme.dim());
         }

@@ -90,7 +90,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 
 /// A record that a person has committed, with what its icon looks like.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Approved {
+pub struct ApprovedRecord {
     pub group: GroupId,
     /// Its number among the records of the journal.
     pub record: i64,
@@ -100,8 +100,8 @@ pub struct Approved {
     pub appearance: Appearance,
 }
 
-impl From<&Approved> for Neighbor {
-    fn from(approved: &Approved) -> Self {
+impl From<&ApprovedRecord> for Neighbor {
+    fn from(approved: &ApprovedRecord) -> Self {
         Self {
             group: approved.group,
             image_path: approved.image_path.clone(),
@@ -113,11 +113,11 @@ impl From<&Approved> for Neighbor {
 
 /// The records that a person has committed, as they are at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ApprovedRecords(BTreeMap<GroupId, Arc<Approved>>);
+pub struct ApprovedRecords(BTreeMap<GroupId, Arc<ApprovedRecord>>);
 
 impl ApprovedRecords {
     /// Takes in how these groups stand now: with such a record, or without one.
-    pub fn update(&mut self, groups: &[GroupId], now: Vec<Approved>) {
+    pub fn update(&mut self, groups: &[GroupId], now: Vec<ApprovedRecord>) {
         for group in groups {
             self.0.remove(group);
         }
@@ -127,9 +127,14 @@ impl ApprovedRecords {
     }
 
     /// The nearest of those about the same kind of item, nearest first, without the group's own.
-    pub fn nearest(&self, to: &Appearance, group: GroupId, most: usize) -> Vec<Arc<Approved>> {
+    pub fn nearest(
+        &self,
+        to: &Appearance,
+        group: GroupId,
+        most: usize,
+    ) -> Vec<Arc<ApprovedRecord>> {
         let others = self.0.values().filter(|approved| approved.group != group);
-        let mut found: Vec<(f32, &Arc<Approved>)> = others
+        let mut found: Vec<(f32, &Arc<ApprovedRecord>)> = others
             .filter_map(|approved| Some((to.distance(&approved.appearance)?, approved)))
             .collect();
         // Equal ones in the order of the journal.

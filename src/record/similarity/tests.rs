@@ -17,7 +17,7 @@ fn appearance(part: &str, rgb: [u8; 3], opaque: u32, edges: &[i8]) -> Appearance
 
 fn approved(all: Vec<(i64, Appearance)>) -> ApprovedRecords {
     let mut records = ApprovedRecords::default();
-    let all = all.into_iter().map(|(id, appearance)| Approved {
+    let all = all.into_iter().map(|(id, appearance)| ApprovedRecord {
         group: GroupId(id),
         record: id,
         image_path: format!("{id}.png"),

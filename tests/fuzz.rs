@@ -30,7 +30,7 @@ const MOST_BYTES: usize = 256 << 20;
 /// Changed inputs of all targets together.
 fn inputs() -> usize {
     let told = std::env::var("INPUTS").ok();
-    told.and_then(|n| n.parse().ok()).unwrap_or(1600)
+    told.and_then(|n| n.parse().ok()).unwrap_or(600)
 }
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {

@@ -105,7 +105,7 @@ fn many_requests_together_get_the_reference_answers() {
     for (fixture, model) in models() {
         let cases = reference(fixture).0;
         // Fewer slots than requests, and steps too small for a whole prompt.
-        for (slots, step_tokens) in [(1, 512), (3, 20), (8, 512), (20, 64)] {
+        for (slots, step_tokens) in [(1, 512), (3, 20), (20, 64)] {
             let mut generator = generator(&model, slots, step_tokens);
             for ticket in 0..12 {
                 let case = &cases[ticket % cases.len()];
@@ -159,7 +159,8 @@ fn finish_and_count(generator: &mut Generator) -> (BTreeMap<u64, Vec<u32>>, usiz
 #[test]
 fn further_answers_to_a_prompt_compute_only_their_own_tokens() {
     for (fixture, model) in models() {
-        for case in &reference(fixture).0 {
+        // One with text alone and one with an icon.
+        for case in &reference(fixture).0[..2] {
             let mut generator = generator(&model, 4, 512);
             let shared = shared_part(&model, case);
             let kept = |ticket| GenerateRequest {

@@ -446,5 +446,5 @@ fn progress_json(progress: &Progress) -> Value {
 }
 
 fn is_gone(error: &std::io::Error) -> bool {
-    platform::is_of_device(error) || error.kind() == std::io::ErrorKind::BrokenPipe
+    platform::is_device_error(error) || error.kind() == std::io::ErrorKind::BrokenPipe
 }

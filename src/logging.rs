@@ -31,7 +31,7 @@ pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
 
 /// Panics of other threads than this one are caught where they happen and told as failures; they
 /// go to the log only. One of this thread is printed as ever.
-pub fn panics() {
+pub fn log_panics() {
     let own = std::thread::current().id();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run(invocation: Invocation) -> Result<ExitCode> {
-    platform::outlive_full_files().context(ErrorKind::Internal, "listening for signals")?;
+    platform::survive_file_size_limit().context(ErrorKind::Internal, "listening for signals")?;
     let mut stdout = std::io::stdout();
     let mut stderr = std::io::stderr();
     match invocation {
@@ -117,13 +117,13 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     logging::start(&outdir, options.log_level)?;
     let labeler = labeler::factory(options.labeler);
     let Some(prepared) = prepared else {
-        logging::panics();
+        logging::log_panics();
         let interrupt = Interrupt::on_signals()?;
         let handle = engine.start(labeler)?;
         let outcome = batch::run(handle, &batch, &interrupt)?;
         return Ok(ExitCode::from(outcome.exit_status()));
     };
-    let handle = engine.start(labeler.map(labeler::give_way))?;
+    let handle = engine.start(labeler.map(labeler::lower_priority))?;
     let exit = tui::run(handle, prepared, settings, &outdir.join(logging::FILE))?;
     Ok(ExitCode::from(exit.exit_status()))
 }

@@ -399,7 +399,7 @@ pub struct DatasetOptions {
     pub upscale: u32,
     /// Copies images into a dataset that would only name them.
     pub copy_images: bool,
-    pub paths: PathsAre,
+    pub paths: PathStyle,
     pub filter: Option<String>,
     /// Images in one shard.
     pub shard_size: usize,
@@ -450,7 +450,7 @@ impl Caption {
 
 /// How a dataset names images that it does not hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PathsAre {
+pub enum PathStyle {
     #[default]
     Absolute,
     /// As seen from the dataset's folder.

@@ -3,7 +3,7 @@
 use super::values::{OutdirArgs, background, whole, words};
 use crate::export;
 use crate::record::Background;
-use crate::settings::{Caption, DatasetOptions, PathsAre, Share};
+use crate::settings::{Caption, DatasetOptions, PathStyle, Share};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
@@ -50,8 +50,8 @@ pub struct ExportArgs {
     #[arg(long)]
     pub copy_images: bool,
     /// csv, tsv and jsonl: absolute paths, or relative to DEST
-    #[arg(long, value_name = "P", default_value = "absolute", value_parser = paths_are())]
-    pub paths: PathsAre,
+    #[arg(long, value_name = "P", default_value = "absolute", value_parser = path_style())]
+    pub paths: PathStyle,
     /// Images in one shard
     #[arg(long, value_name = "N", default_value_t = 10_000, allow_negative_numbers = true, value_parser = whole::<u32>(None))]
     pub shard_size: u32,
@@ -87,10 +87,10 @@ fn dataset_format() -> PossibleValuesParser {
     PossibleValuesParser::new(formats.map(|(name, about)| PossibleValue::new(name).help(about)))
 }
 
-fn paths_are() -> impl TypedValueParser<Value = PathsAre> {
+fn path_style() -> impl TypedValueParser<Value = PathStyle> {
     words(&[
-        ("absolute", PathsAre::Absolute),
-        ("relative", PathsAre::Relative),
+        ("absolute", PathStyle::Absolute),
+        ("relative", PathStyle::Relative),
     ])
 }
 

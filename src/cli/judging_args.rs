@@ -28,7 +28,7 @@ impl From<LookArgs> for LookOptions {
             pictures: args.pictures.unwrap_or_default(),
             language: args
                 .ui_lang
-                .unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok())),
+                .unwrap_or_else(|| Language::from_locale(|name| std::env::var(name).ok())),
         }
     }
 }

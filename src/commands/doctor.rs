@@ -489,7 +489,7 @@ fn outdir(findings: &mut Findings, outdir: &Path, source: Option<&SourceKind>) {
         findings.hint("choose another --outdir");
         return;
     };
-    if let Err(error) = platform::may_write_in(nearest) {
+    if let Err(error) = platform::can_write_in(nearest) {
         let found = format!("cannot write in {}: {error}", nearest.display());
         findings.add("outdir", Verdict::Broken, found);
         findings.hint("give write permission, or choose another --outdir");

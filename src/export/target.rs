@@ -78,7 +78,7 @@ impl Target {
         Some(Look {
             place: platform::file_id(&about),
             length: about.len(),
-            changed: platform::changed(&about),
+            changed: platform::change_time(&about),
         })
     }
 
@@ -87,7 +87,7 @@ impl Target {
         let (prefix, suffix) = self.name_parts();
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(suffix).rand_bytes(RANDOM);
-        platform::file_rights(&mut builder);
+        platform::set_file_mode(&mut builder);
         let created = builder
             .tempfile_in(self.folder())
             .map_err(file("writing beside", &self.path))?;
@@ -105,7 +105,7 @@ impl Target {
         let writing = file("writing", &self.path);
         let new = written.file.as_file();
         match std::fs::metadata(&self.path) {
-            Ok(old) => platform::take_after(new, &old).map_err(&writing)?,
+            Ok(old) => platform::copy_owner_and_mode(new, &old).map_err(&writing)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(writing(error)),
         }

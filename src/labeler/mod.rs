@@ -49,13 +49,13 @@ pub fn factory(options: LabelerOptions) -> Option<Factory> {
 /// Lowers the priority of the threads that compute below those that draw, for a program with a
 /// screen: the shared pool, and the thread that builds the labeler with all that it starts. Call
 /// it before any of them runs.
-pub fn give_way(factory: Factory) -> Factory {
-    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| platform::give_way());
+pub fn lower_priority(factory: Factory) -> Factory {
+    let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| platform::lower_priority());
     if let Err(error) = pool.build_global() {
         tracing::warn!(%error, "the model's threads keep their priority");
     }
     Box::new(move |on_load| {
-        platform::give_way();
+        platform::lower_priority();
         factory(on_load)
     })
 }

@@ -40,7 +40,7 @@ pub(crate) fn file<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> E
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 ours.with_said_hint(NOT_WRITABLE)
             }
-            _ if platform::is_of_device(&error) => ours.with_said_hint(FAILING),
+            _ if platform::is_device_error(&error) => ours.with_said_hint(FAILING),
             _ => ours,
         }
     }

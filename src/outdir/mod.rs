@@ -107,7 +107,7 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> Result<File> {
     if let Some(about) = lstat(path)? {
         refuse_foreign(path, &about)?;
     }
-    let opened = platform::open_itself(options)
+    let opened = platform::no_follow(options)
         .create(true)
         .truncate(false)
         .open(path)
@@ -151,7 +151,7 @@ fn refuse_foreign(path: &Path, about: &Metadata) -> Result<()> {
         "is a symbolic link"
     } else if !kind.is_file() {
         "is not a regular file"
-    } else if platform::links(about) > 1 {
+    } else if platform::link_count(about) > 1 {
         "has a second name (a hard link)"
     } else {
         return Ok(());

@@ -3,7 +3,7 @@
 use super::{file, lstat, refuse_foreign, sync_folder};
 use crate::error::Result;
 use crate::platform;
-use crate::text::read_text_there;
+use crate::text::read_text_if_exists;
 use std::io::Write;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub const WORDS: &str = "vocabulary.toml";
 /// The text of the file; empty where there is none.
 pub fn read_words(outdir: &Path) -> Result<String> {
     let path = outdir.join(WORDS);
-    let text = read_text_there(&path).map_err(file("reading", &path))?;
+    let text = read_text_if_exists(&path).map_err(file("reading", &path))?;
     Ok(text.unwrap_or_default())
 }
 
@@ -25,7 +25,7 @@ pub fn write_words(outdir: &Path, text: &str) -> Result<()> {
     let writing = file("writing", &path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".vocabulary").suffix(".toml");
-    platform::file_rights(&mut builder);
+    platform::set_file_mode(&mut builder);
     let mut new = builder.tempfile_in(outdir).map_err(&writing)?;
     new.write_all(text.as_bytes()).map_err(&writing)?;
     new.as_file().sync_all().map_err(&writing)?;

@@ -21,7 +21,7 @@ pub type FileId = (u64, u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// It is to end.
-    End,
+    Terminate,
     /// The terminal is gone.
     HangUp,
     /// It was stopped and goes on.

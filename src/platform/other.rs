@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// SQLite's name for files that it does not lock.
-pub const WITHOUT_LOCKS: &str = "win32-none";
+pub const LOCKLESS_VFS: &str = "win32-none";
 
 /// `None` where the system does not tell.
 pub fn file_id(_: &Metadata) -> Option<FileId> {
@@ -20,7 +20,7 @@ pub fn file_id(_: &Metadata) -> Option<FileId> {
 }
 
 /// When a file was last written: seconds and nanoseconds.
-pub fn changed(about: &Metadata) -> (i64, i64) {
+pub fn change_time(about: &Metadata) -> (i64, i64) {
     let modified = about.modified().ok();
     let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let since = since.unwrap_or_default();
@@ -28,23 +28,23 @@ pub fn changed(about: &Metadata) -> (i64, i64) {
 }
 
 /// How many names a file has.
-pub fn links(_: &Metadata) -> u64 {
+pub fn link_count(_: &Metadata) -> u64 {
     1
 }
 
 /// Links were looked for before.
-pub fn open_itself(options: &mut OpenOptions) -> &mut OpenOptions {
+pub fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
 /// New files have the rights of their folder.
-pub fn file_rights(_: &mut tempfile::Builder) {}
+pub fn set_file_mode(_: &mut tempfile::Builder) {}
 
 /// The same for a new folder.
-pub fn folder_rights(_: &mut tempfile::Builder) {}
+pub fn set_folder_mode(_: &mut tempfile::Builder) {}
 
 /// A file that replaces another has the rights of its folder.
-pub fn take_after(_: &File, _: &Metadata) -> io::Result<()> {
+pub fn copy_owner_and_mode(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
@@ -60,7 +60,7 @@ pub fn read_exact_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<(
 }
 
 /// The system finds out by itself.
-pub fn forget(_: &Mmap, _: &Range<usize>) -> io::Result<()> {
+pub fn release_pages(_: &Mmap, _: &Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
@@ -68,7 +68,7 @@ pub fn forget(_: &Mmap, _: &Range<usize>) -> io::Result<()> {
 pub fn keep_freed_memory(_: i32) {}
 
 /// Who has locked a file is not told.
-pub fn locked_by(_: &File, _: (u64, u64)) -> Option<i32> {
+pub fn lock_owner(_: &File, _: (u64, u64)) -> Option<i32> {
     None
 }
 
@@ -78,7 +78,7 @@ pub fn process_name(_: i32) -> Option<String> {
 }
 
 /// Whether files may be made in a folder: one is made.
-pub fn may_write_in(folder: &Path) -> io::Result<()> {
+pub fn can_write_in(folder: &Path) -> io::Result<()> {
     tempfile::tempfile_in(folder).map(drop)
 }
 
@@ -92,10 +92,10 @@ pub fn host_name() -> String {
 }
 
 /// All threads are equal.
-pub fn give_way() {}
+pub fn lower_priority() {}
 
 /// The system has other words for that.
-pub fn is_of_device(_: &io::Error) -> bool {
+pub fn is_device_error(_: &io::Error) -> bool {
     false
 }
 
@@ -105,7 +105,7 @@ pub fn lacks_locks(error: &io::Error) -> bool {
 }
 
 /// A full disk is an error of the write.
-pub fn outlive_full_files() -> io::Result<()> {
+pub fn survive_file_size_limit() -> io::Result<()> {
     Ok(())
 }
 
@@ -133,7 +133,7 @@ impl Signals {
 }
 
 /// A process does not stop.
-pub fn stop() -> io::Result<()> {
+pub fn suspend() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

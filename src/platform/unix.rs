@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// SQLite's name for files that it does not lock.
-pub const WITHOUT_LOCKS: &str = "unix-none";
+pub const LOCKLESS_VFS: &str = "unix-none";
 
 /// `None` where the system does not tell.
 pub fn file_id(about: &Metadata) -> Option<FileId> {
@@ -27,32 +27,32 @@ pub fn file_id(about: &Metadata) -> Option<FileId> {
 }
 
 /// When a file last changed in any way: seconds and nanoseconds. Nobody can set that.
-pub fn changed(about: &Metadata) -> (i64, i64) {
+pub fn change_time(about: &Metadata) -> (i64, i64) {
     (about.ctime(), about.ctime_nsec())
 }
 
 /// How many names a file has.
-pub fn links(about: &Metadata) -> u64 {
+pub fn link_count(about: &Metadata) -> u64 {
     about.nlink()
 }
 
 /// Opening fails where the name is a link, and never waits for the other end of a pipe.
-pub fn open_itself(options: &mut OpenOptions) -> &mut OpenOptions {
+pub fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
 }
 
 /// The rights of any new file, less what the umask takes away; temporary files have fewer.
-pub fn file_rights(builder: &mut tempfile::Builder) {
+pub fn set_file_mode(builder: &mut tempfile::Builder) {
     builder.permissions(Permissions::from_mode(0o666));
 }
 
 /// The same for a new folder.
-pub fn folder_rights(builder: &mut tempfile::Builder) {
+pub fn set_folder_mode(builder: &mut tempfile::Builder) {
     builder.permissions(Permissions::from_mode(0o777));
 }
 
 /// Gives a new file owner, group and mode of the one that it replaces, as far as one may.
-pub fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
+pub fn copy_owner_and_mode(new: &File, old: &Metadata) -> io::Result<()> {
     let created = new.metadata()?;
     let mut mode = old.mode() & 0o7777;
     if (created.uid(), created.gid()) != (old.uid(), old.gid())
@@ -77,7 +77,7 @@ pub fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
 
 /// Tells the system that these bytes of a mapped file will not be read again soon.
 #[allow(unsafe_code, reason = "pages of a mapped file")]
-pub fn forget(file: &Mmap, bytes: &Range<usize>) -> io::Result<()> {
+pub fn release_pages(file: &Mmap, bytes: &Range<usize>) -> io::Result<()> {
     // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read again from
     // it when they are touched.
     unsafe { file.unchecked_advise_range(UncheckedAdvice::DontNeed, bytes.start, bytes.len()) }
@@ -104,7 +104,7 @@ pub fn keep_freed_memory(bytes: i32) {
 pub fn keep_freed_memory(_: i32) {}
 
 /// The process that has locked some of `length` bytes of a file from `start` on against writing.
-pub fn locked_by(file: &File, (start, length): (u64, u64)) -> Option<i32> {
+pub fn lock_owner(file: &File, (start, length): (u64, u64)) -> Option<i32> {
     let mut asked = Flock::from(FlockType::WriteLock);
     asked.start = start;
     asked.length = length;
@@ -118,7 +118,7 @@ pub fn process_name(process: i32) -> Option<String> {
 }
 
 /// Whether files may be made in a folder.
-pub fn may_write_in(folder: &Path) -> io::Result<()> {
+pub fn can_write_in(folder: &Path) -> io::Result<()> {
     Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
@@ -135,7 +135,7 @@ pub fn host_name() -> String {
 
 /// Lets other threads go before this one, where that is a matter of a thread: elsewhere it would
 /// slow down the screen too. If it cannot be done, all are equal.
-pub fn give_way() {
+pub fn lower_priority() {
     const NICENESS: i32 = 10;
     if cfg!(target_os = "linux") {
         let _ = rustix::process::nice(NICENESS);
@@ -143,7 +143,7 @@ pub fn give_way() {
 }
 
 /// Whether an error says that a device does not work: a terminal that is gone, a failing disk.
-pub fn is_of_device(error: &io::Error) -> bool {
+pub fn is_device_error(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
@@ -155,7 +155,7 @@ pub fn lacks_locks(error: &io::Error) -> bool {
 
 /// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk
 /// is, and not the end of the process.
-pub fn outlive_full_files() -> io::Result<()> {
+pub fn survive_file_size_limit() -> io::Result<()> {
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
@@ -187,14 +187,14 @@ impl Signals {
                 SIGCONT => Signal::Continued,
                 SIGWINCH => Signal::Resized,
                 SIGHUP => Signal::HangUp,
-                _ => Signal::End,
+                _ => Signal::Terminate,
             });
         }
     }
 }
 
 /// Stops this process as Ctrl-Z does. It may return before the process was stopped.
-pub fn stop() -> io::Result<()> {
+pub fn suspend() -> io::Result<()> {
     low_level::raise(SIGTSTP)
 }
 
@@ -248,12 +248,15 @@ mod tests {
         let about = |name: &str| std::fs::metadata(at(name)).unwrap();
         assert_eq!(file_id(&about("one")), file_id(&about("two")));
         assert_ne!(file_id(&about("one")), file_id(&about("three")));
-        assert_eq!((links(&about("one")), links(&about("three"))), (2, 1));
+        assert_eq!(
+            (link_count(&about("one")), link_count(&about("three"))),
+            (2, 1)
+        );
         std::os::unix::fs::symlink("one", at("link")).unwrap();
         let mut options = OpenOptions::new();
         options.read(true);
         assert!(options.open(at("link")).is_ok());
-        assert!(open_itself(&mut options).open(at("link")).is_err());
+        assert!(no_follow(&mut options).open(at("link")).is_err());
     }
 
     #[test]
@@ -266,7 +269,7 @@ mod tests {
             };
             let before = niceness();
             let lowered = std::thread::spawn(move || {
-                give_way();
+                lower_priority();
                 niceness()
             });
             assert_eq!(lowered.join().unwrap(), (before + 10).min(19));

@@ -227,7 +227,7 @@ pub fn vocabulary(file: Option<&Path>, overlay: Option<&Path>) -> Result<Vocabul
     let Some(path) = overlay else {
         return Ok(base);
     };
-    match crate::text::read_text_there(path) {
+    match crate::text::read_text_if_exists(path) {
         Ok(Some(text)) => base
             .overlaid(&text)
             .map_err(|error| error.context(within(path))),

@@ -10,12 +10,12 @@ const LARGEST: u64 = 16 << 20;
 /// Reads a text file. It may be a pipe or a device, which need not have an end: what is longer than
 /// such a file ever is, is an error.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    read_text_of(path, LARGEST)
+    read_text_up_to(path, LARGEST)
 }
 
 /// The same for a file that lies among others under a name of ours: `None` where there is none.
 /// Opening a pipe would wait for somebody to write into it.
-pub fn read_text_there(path: &Path) -> io::Result<Option<String>> {
+pub fn read_text_if_exists(path: &Path) -> io::Result<Option<String>> {
     match std::fs::metadata(path) {
         Ok(about) if about.is_file() => read_text(path).map(Some),
         Ok(_) => Err(io::Error::other("it is not a regular file")),
@@ -28,7 +28,7 @@ pub fn read_text_there(path: &Path) -> io::Result<Option<String>> {
 }
 
 /// [`read_text`] for files of at most `largest` bytes.
-pub fn read_text_of(path: &Path, largest: u64) -> io::Result<String> {
+pub fn read_text_up_to(path: &Path, largest: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(largest + 1)
@@ -52,13 +52,13 @@ mod tests {
         let error = read_text(Path::new("/dev/zero")).unwrap_err();
         assert_eq!(error.to_string(), "it has more than 16 MB");
         let folder = tempfile::tempdir().unwrap();
-        assert!(read_text_there(Path::new("/dev/null")).is_err());
-        assert_eq!(read_text_there(&folder.path().join("b")).unwrap(), None);
+        assert!(read_text_if_exists(Path::new("/dev/null")).is_err());
+        assert_eq!(read_text_if_exists(&folder.path().join("b")).unwrap(), None);
         let path = folder.path().join("a.toml");
         std::fs::write(&path, "가 = 1").unwrap();
         assert_eq!(read_text(&path).unwrap(), "가 = 1");
-        assert!(read_text_of(&path, 7).is_ok());
-        let error = read_text_of(&path, 6).unwrap_err();
+        assert!(read_text_up_to(&path, 7).is_ok());
+        let error = read_text_up_to(&path, 6).unwrap_err();
         assert_eq!(error.to_string(), "it has more than 0 kB");
     }
 }

@@ -12,7 +12,7 @@ pub enum Language {
 
 impl Language {
     /// Of the locale: of `LC_ALL`, `LC_MESSAGES` and `LANG` the first one that is set decides.
-    pub fn of_locale(env: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn from_locale(env: impl Fn(&str) -> Option<String>) -> Self {
         let names = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
         let locale = names.filter_map(env).find(|value| !value.is_empty());
         let locale = locale.unwrap_or_default().to_lowercase();
@@ -83,7 +83,7 @@ macro_rules! said {
         use $crate::text::particles::marks::*;
         $crate::text::Said {
             english: format!($english),
-            korean: $crate::text::particles::fitted_all(&format!($korean)),
+            korean: $crate::text::particles::fit_particles(&format!($korean)),
         }
     }};
 }
@@ -98,7 +98,7 @@ mod tests {
     fn the_first_variable_that_is_set_decides() {
         let of = |set: &[(&str, &str)]| {
             let found = |name: &str| set.iter().find(|(have, _)| *have == name);
-            Language::of_locale(|name| found(name).map(|(_, value)| (*value).to_owned()))
+            Language::from_locale(|name| found(name).map(|(_, value)| (*value).to_owned()))
         };
         assert_eq!(of(&[]), Language::English);
         assert_eq!(of(&[("LANG", "ko_KR.UTF-8")]), Language::Korean);

@@ -67,7 +67,7 @@ pub fn with_particle(word: &str, particle: &str) -> String {
     format!("{word}{}", fitted(particle, word))
 }
 
-/// Particles as they stand in a format, `{name}{을}`: [`fitted_all`] puts the fitting form there.
+/// Particles as they stand in a format, `{name}{을}`: [`fit_particles`] puts the fitting form there.
 pub mod marks {
     pub const 은: &str = "\u{fdd0}은\u{fdd0}";
     pub const 이: &str = "\u{fdd0}이\u{fdd0}";
@@ -79,7 +79,7 @@ pub mod marks {
 
 /// The text with each of the [`marks`] in the form that fits what stands before it, as far as one
 /// can guess how a word in Latin letters is read.
-pub fn fitted_all(text: &str) -> String {
+pub fn fit_particles(text: &str) -> String {
     // A code point that no text holds.
     let mut parts = text.split('\u{fdd0}');
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -168,7 +168,7 @@ mod tests {
             ("`hat`", "을", "으로"),
         ] {
             assert_eq!(
-                fitted_all(&format!("{word}{을} {word}{으로}")),
+                fit_particles(&format!("{word}{을} {word}{으로}")),
                 format!("{word}{object} {word}{with}")
             );
         }

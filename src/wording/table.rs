@@ -36,7 +36,7 @@ macro_rules! words {
                 $crate::text::Language::Korean => {
                     #[allow(unused_imports, reason = "a text may need no particle")]
                     use $crate::text::particles::marks::*;
-                    $crate::text::particles::fitted_all(&format!($korean))
+                    $crate::text::particles::fit_particles(&format!($korean))
                 }
             }
         }

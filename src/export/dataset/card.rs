@@ -5,7 +5,7 @@ use super::formats::format::Format;
 use super::plan::LeftOut;
 use crate::export::audited::Audited;
 use crate::record::{Field, Reason, RetrievalSummary};
-use crate::settings::{DatasetOptions, PathsAre};
+use crate::settings::{DatasetOptions, PathStyle};
 use crate::text::{count, plural};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -138,8 +138,8 @@ fn write_card(
             false => "Images are the original files.".to_owned(),
         },
         match (format.names_paths(), options.paths) {
-            (true, PathsAre::Absolute) => "Paths are absolute.",
-            (true, PathsAre::Relative) => "Paths are relative to this folder.",
+            (true, PathStyle::Absolute) => "Paths are absolute.",
+            (true, PathStyle::Relative) => "Paths are relative to this folder.",
             (false, _) => "An `image_path` is relative to the source that was labeled.",
         }
     )?;

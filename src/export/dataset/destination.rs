@@ -121,7 +121,7 @@ impl Destination {
         let prefix = format!("{TEMPORARY}{}.", name.replace('/', "-"));
         remove_leftovers(&parent, &prefix);
         let mut builder = tempfile::Builder::new();
-        platform::folder_rights(builder.prefix(&prefix));
+        platform::set_folder_mode(builder.prefix(&prefix));
         let folder = builder
             .tempdir_in(&parent)
             .map_err(file("writing in", &parent))?;

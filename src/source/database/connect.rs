@@ -37,7 +37,7 @@ pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
         Way::Immutable => "mode=ro&immutable=1".to_owned(),
         // An index in memory needs the database for itself, which a file that is only read cannot
         // be locked for.
-        Way::Log => format!("mode=ro&vfs={}", platform::WITHOUT_LOCKS),
+        Way::Log => format!("mode=ro&vfs={}", platform::LOCKLESS_VFS),
     };
     let uri = format!("file:{}?{parameters}", percent_encoded(&absolute(path)?));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -97,7 +97,7 @@ fn way(path: &Path) -> Result<Way> {
 
 /// Whether somebody else has a database with a log open.
 pub fn is_in_use(path: &Path) -> bool {
-    locked_by(&beside(path, "-shm"), OPEN_BYTE).is_some()
+    lock_owner(&beside(path, "-shm"), OPEN_BYTE).is_some()
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {
@@ -109,7 +109,7 @@ fn beside(path: &Path, end: &str) -> PathBuf {
 /// Who writes to a database.
 pub fn holder(path: &Path) -> String {
     let process =
-        locked_by(path, LOCK_BYTES).or_else(|| locked_by(&beside(path, "-shm"), OPEN_BYTE));
+        lock_owner(path, LOCK_BYTES).or_else(|| lock_owner(&beside(path, "-shm"), OPEN_BYTE));
     let Some(process) = process else {
         return "another program".to_owned();
     };
@@ -120,8 +120,8 @@ pub fn holder(path: &Path) -> String {
 }
 
 /// The process that has locked some of these bytes of a file against writing.
-fn locked_by(file: &Path, bytes: (u64, u64)) -> Option<i32> {
-    platform::locked_by(&File::open(file).ok()?, bytes)
+fn lock_owner(file: &Path, bytes: (u64, u64)) -> Option<i32> {
+    platform::lock_owner(&File::open(file).ok()?, bytes)
 }
 
 fn percent_encoded(path: &Path) -> String {

@@ -52,7 +52,7 @@ pub fn keep(mut new: tempfile::TempPath, outdir: &Path, extension: &str) -> Resu
 pub fn new_file(outdir: &Path, suffix: &str) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".journal-").suffix(suffix);
-    platform::file_rights(&mut builder);
+    platform::set_file_mode(&mut builder);
     builder
         .tempfile_in(outdir)
         .map_err(file("writing into", outdir))

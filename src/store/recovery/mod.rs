@@ -87,7 +87,7 @@ pub fn backup(outdir: &Path, target: &Path) -> Result<()> {
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    platform::file_rights(builder.prefix(STAGING));
+    platform::set_file_mode(builder.prefix(STAGING));
     let temporary = builder
         .tempfile_in(folder)
         .map_err(file("writing in", folder))?;

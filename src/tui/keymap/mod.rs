@@ -7,7 +7,7 @@ pub use actions::{ACTIONS, Action, ActionInfo, KeyContext};
 pub use key::Key;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::read_text_of;
+use crate::text::read_text_up_to;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -42,7 +42,7 @@ pub struct Keymap {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    read_text_of(path, LARGEST_FILE).map_err(|error| {
+    read_text_up_to(path, LARGEST_FILE).map_err(|error| {
         let cause = format!("cannot read the key file {}: {error}", path.display());
         Error::new(ErrorKind::Usage, cause)
     })

@@ -160,7 +160,7 @@ fn restore_on_panic(log: Option<PathBuf>) {
 pub fn suspend(continued: &Continued) -> std::io::Result<()> {
     leave()?;
     continued.take();
-    platform::stop()?;
+    platform::suspend()?;
     // Without a shell that could continue it, the process was not stopped at all.
     let end = Instant::now() + STOPPED;
     while !continued.take() && Instant::now() < end {

@@ -140,12 +140,12 @@ pub fn signals(out: Sender<Message>, failed: Sender<Error>) -> Result<Continued>
                 // A terminal that is gone is found by reading it.
                 Err(_) => return,
             },
-            Signal::End | Signal::HangUp => Message::Terminate,
+            Signal::Terminate | Signal::HangUp => Message::Terminate,
         };
         // The first signal gives the screen back and lets the engine save; a second one exits
         // at once, and the journal is whole at any moment. A hang-up is no second request: its
         // signal may come after reading has found the end.
-        if out.send(message).is_err() && signal == Signal::End {
+        if out.send(message).is_err() && signal == Signal::Terminate {
             std::process::exit(i32::from(Exit::Interrupted.exit_status()));
         }
     };

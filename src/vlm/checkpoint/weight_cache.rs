@@ -148,7 +148,7 @@ impl WeightCache {
                 let (checked, matrix) =
                     rayon::join(|| check(name, stored, checksum), || read(stored));
                 checked?;
-                if let Err(error) = platform::forget(reader.map(), &range) {
+                if let Err(error) = platform::release_pages(reader.map(), &range) {
                     tracing::debug!(%error, "the system keeps mapped weights in memory");
                 }
                 matrix

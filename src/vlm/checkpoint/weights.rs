@@ -48,7 +48,7 @@ impl Bytes {
     /// does not count twice while the weights are built from it.
     fn release(&self, range: &Range<usize>) {
         if let Self::Mapped(map) = self
-            && let Err(error) = platform::forget(map, range)
+            && let Err(error) = platform::release_pages(map, range)
         {
             tracing::debug!(%error, "the system keeps pages of the checkpoint in memory");
         }

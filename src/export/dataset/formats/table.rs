@@ -6,7 +6,7 @@ use crate::export::dataset::example::{Example, Split};
 use crate::export::dataset::shards::{Shards, images};
 use crate::export::target::{Sink, Target};
 use crate::outdir::file;
-use crate::settings::PathsAre;
+use crate::settings::PathStyle;
 use std::path::{Component, Path, PathBuf};
 
 pub struct Table {
@@ -137,8 +137,8 @@ impl<'a> Located<'a> {
             }
         };
         let path = match self.split.options.paths {
-            PathsAre::Absolute => path,
-            PathsAre::Relative => relative(&path, &self.root),
+            PathStyle::Absolute => path,
+            PathStyle::Relative => relative(&path, &self.root),
         };
         path.to_str().map(str::to_owned).ok_or_else(|| {
             let cause = format!(

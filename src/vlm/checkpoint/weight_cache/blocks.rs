@@ -65,7 +65,7 @@ impl QuantizedTensor {
     /// another layout by now, and would count twice.
     pub fn release(&self) {
         if let Some((map, range)) = &self.mapped
-            && let Err(error) = platform::forget(map, range)
+            && let Err(error) = platform::release_pages(map, range)
         {
             tracing::debug!(%error, "the system keeps mapped weights in memory");
         }

@@ -1,9 +1,9 @@
-//! The one error type that crosses module borders: what went wrong, why, and what to do.
+//! The crate's error type: what went wrong, why, and what to do about it.
 
 use crate::text::{Language, Said};
 use std::fmt;
 
-/// Which part of the job an [`Error`] belongs to; decides the exit status.
+/// The area an [`Error`] belongs to. It decides the exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Wrong flags, configuration or key file.
@@ -14,27 +14,27 @@ pub enum ErrorKind {
     Image,
     /// The model cannot be loaded or failed while computing.
     Model,
-    /// The journal, an export or the lock of the outdir.
+    /// The journal, an export or the outdir's lock failed.
     Store,
-    /// Hub or endpoint.
+    /// The hub or the endpoint failed.
     Network,
     /// The terminal cannot be used.
     Terminal,
     /// The user stopped the run.
     Interrupted,
-    /// A fault of this program.
+    /// A bug in this program.
     Internal,
 }
 
-/// What happened, why, and what the user can do about it. Printed in one place, `main`.
+/// An error for the user: what happened, why, and what to do about it. Only `main` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     pub kind: ErrorKind,
-    /// What happened and to what, one sentence without a full stop.
+    /// What happened and to what: one sentence without a final period.
     pub cause: String,
-    /// What to do, where there is something to do.
+    /// What the user can do about it, if anything.
     pub hint: Option<String>,
-    /// Cause and hint in Korean, where they were said in it.
+    /// Cause and hint in Korean, where a translation exists.
     korean: (Option<String>, Option<String>),
 }
 
@@ -50,7 +50,7 @@ impl Error {
         }
     }
 
-    /// An error that an operator may meet in the workstation, in the language of each.
+    /// Creates an error with an English and a Korean cause, for errors that the workstation shows.
     pub fn said(kind: ErrorKind, cause: Said) -> Self {
         Self {
             korean: (Some(cause.korean), None),
@@ -69,7 +69,7 @@ impl Error {
         self.with_hint(hint.english)
     }
 
-    /// What happened, in a language; in English where it was said in no other.
+    /// The cause in `language`; in English if it has no translation.
     pub fn cause_in(&self, language: Language) -> &str {
         match (language, &self.korean.0) {
             (Language::Korean, Some(cause)) => cause,
@@ -77,7 +77,7 @@ impl Error {
         }
     }
 
-    /// What happened, in every language.
+    /// The cause in every language.
     pub fn to_said(&self) -> Said {
         Said {
             english: self.cause.clone(),
@@ -85,7 +85,7 @@ impl Error {
         }
     }
 
-    /// What to do, in a language.
+    /// The hint in `language`; in English if it has no translation.
     pub fn hint_in(&self, language: Language) -> Option<&str> {
         match (language, &self.korean.1) {
             (Language::Korean, Some(hint)) => Some(hint),
@@ -93,7 +93,7 @@ impl Error {
         }
     }
 
-    /// Puts what was being done before the cause: `context: cause`.
+    /// Prefixes the cause with the action that failed: `context: cause`.
     pub fn context(mut self, context: impl fmt::Display) -> Self {
         self.cause = format!("{context}: {}", self.cause);
         if let Some(cause) = &mut self.korean.0 {
@@ -102,7 +102,7 @@ impl Error {
         self
     }
 
-    /// The process exit status of CONTRACT: 2 wrong usage, 130 interrupted, 1 could not go on.
+    /// The process exit status: 2 for wrong usage, 130 for an interrupt, 1 for anything else.
     pub fn exit_status(&self) -> u8 {
         match self.kind {
             ErrorKind::Usage => 2,
@@ -120,13 +120,13 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Turns a foreign error into ours, saying what was being done.
+/// Converts any error into an [`Error`] whose cause starts with the action that failed.
 pub trait Context<T> {
-    fn context(self, kind: ErrorKind, doing: impl fmt::Display) -> Result<T>;
+    fn context(self, kind: ErrorKind, action: impl fmt::Display) -> Result<T>;
 }
 
 impl<T, E: fmt::Display> Context<T> for std::result::Result<T, E> {
-    fn context(self, kind: ErrorKind, doing: impl fmt::Display) -> Result<T> {
-        self.map_err(|error| Error::new(kind, format!("{doing}: {error}")))
+    fn context(self, kind: ErrorKind, action: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| Error::new(kind, format!("{action}: {error}")))
     }
 }

@@ -1,11 +1,11 @@
-//! labeler-tui: labels small game-item icons with Qwen2-VL on the user's own machine, and gives
-//! an operator a fast place to review uncertain records, edit and commit them.
+//! Labels small game-item icons with Qwen2-VL on the user's own machine, and gives an operator a
+//! fast place to review, edit and commit uncertain records.
 //!
 //! An *item* is a row of a source. Items with the same image are one *group*. What a model or an
-//! operator writes about a group is a *draft*; a draft that is committed is a *record*, a line of
+//! operator writes about a group is a *draft*. A committed draft is a *record*: one line of
 //! `labels.jsonl`.
 //!
-//! # From a row of a source to a line of labels.jsonl
+//! # From a source row to a line of labels.jsonl
 //!
 //! ```text
 //! source -> dedup -> icon -> prompt -> labeler (local model | remote endpoint)
@@ -13,12 +13,11 @@
 //! ```
 //!
 //! Both front ends, the workstation ([`tui`]) and `--batch` ([`batch`]), are thin: they send
-//! [`engine::Command`]s to one engine and receive [`engine::Event`]s. Everything between is the
-//! same code.
+//! [`engine::Command`]s to one engine and receive [`engine::Event`]s. Everything else is shared.
 //!
 //! # Layers, lowest first
 //!
-//! A module imports from modules of its own layer that stand to its left, and from layers below.
+//! A module imports only from modules to its left in its own layer, and from layers below.
 //!
 //! ```text
 //! L0  text, error, threads, record
@@ -29,17 +28,18 @@
 //! L5  commands, cli, logging, main
 //! ```
 //!
-//! `tui` and `batch` never see the model, the store or a source; nothing below L4 knows of a
-//! terminal. The engine reports data; `wording` finds the words
-//! for both front ends, `tui` those that it alone shows. `tests/tidy/` holds the tree to this.
+//! `tui` and `batch` never see the model, the store or a source. Nothing below L4 knows about the
+//! terminal. The engine reports data; `wording` turns it into text for both front ends, and `tui`
+//! adds the text that only it shows. `tests/tidy/` enforces these rules.
 //!
 //! # Invariants
 //!
-//! - State lives in the journal, which only grows; undo adds a step that
-//!   restores the state of before.
+//! - State lives in the journal, which only grows; undo adds a step that restores the earlier
+//!   state.
 //! - One thread owns the weights, one thread owns the journal; messages between threads are
 //!   plain enums.
-//! - A bad item is reported as an event and the run goes on; the exit status says that there was one.
+//! - A bad item is reported as an event and the run continues; the exit status shows that there
+//!   was one.
 //! - Sources are read-only; exports are written beside their target, synced and renamed.
 
 #[allow(clippy::disallowed_methods, reason = "it prints")]

@@ -1,4 +1,4 @@
-//! The log: `labeler.log` under the outdir, appended, never the screen.
+//! Logging to `labeler.log` under the outdir. The file is appended to; nothing reaches the screen.
 
 use crate::error::{Context, ErrorKind, Result};
 use crate::outdir;
@@ -10,15 +10,15 @@ use std::sync::Mutex;
 
 pub const FILE: &str = outdir::LOG;
 
-/// Characters of an event; a name out of a source may have a million.
-const LONGEST: usize = 16_384;
+/// Longest logged event in characters; a name from a source may have a million.
+const MAX_EVENT_CHARS: usize = 16_384;
 
-/// Sends what is traced from now on to the log of `outdir`, which is made where it is not there.
+/// Sends trace events to the log in `outdir`, and creates the folder if it is missing.
 pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
     let path = outdir.join(FILE);
     outdir::create(outdir)?;
     let file = outdir::open_own(&path, OpenOptions::new().append(true))?;
-    // Other people's modules are only heard when something is wrong.
+    // Dependencies log warnings and errors only.
     let filter = tracing_subscriber::filter::EnvFilter::new(format!("warn,labeler_tui={level}"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -29,8 +29,8 @@ pub fn start(outdir: &Path, level: tracing::Level) -> Result<()> {
         .context(ErrorKind::Internal, "starting the log")
 }
 
-/// Panics of other threads than this one are caught where they happen and told as failures; they
-/// go to the log only. One of this thread is printed as ever.
+/// Logs every panic. Only a panic of the calling thread is printed too: those of other threads are
+/// caught and reported as failures.
 pub fn log_panics() {
     let own = std::thread::current().id();
     let before = std::panic::take_hook();
@@ -42,7 +42,8 @@ pub fn log_panics() {
     }));
 }
 
-/// One event a line: names and model answers may hold line ends and escape sequences.
+/// Writes each event as one line: names and model answers may contain line breaks and escape
+/// sequences.
 struct Escaped<W>(W);
 
 impl<W: Write> Write for Escaped<W> {
@@ -52,7 +53,7 @@ impl<W: Write> Write for Escaped<W> {
             None => (bytes, ""),
         };
         let body = String::from_utf8_lossy(body);
-        let mut line = text::for_log(&text::shortened(&body, LONGEST));
+        let mut line = text::for_log(&text::shortened(&body, MAX_EVENT_CHARS));
         line.push_str(end);
         self.0.write_all(line.as_bytes())?;
         Ok(bytes.len())

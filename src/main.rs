@@ -1,4 +1,5 @@
-//! Composition root: reads the settings, picks what to run, and turns its end into an exit status.
+//! Composition root: parses the settings, runs the chosen command, and maps its result to an exit
+//! status.
 
 #![allow(clippy::disallowed_methods, reason = "it prints")]
 
@@ -16,14 +17,14 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Characters of an error; its cause may quote a value of any length.
-const LONGEST: usize = 4000;
+/// Longest printed error in characters; its cause may quote a value of any length.
+const MAX_ERROR_CHARS: usize = 4000;
 
 fn main() -> ExitCode {
     let invocation = match cli::parse(std::env::args_os().collect()) {
         Ok(invocation) => invocation,
         Err(Rejected::Clap(message)) => {
-            // It may quote the name that somebody else has given to a file.
+            // The message may quote a file name that someone else chose.
             let text = message.render().to_string();
             let shown = for_stream(&text);
             if shown == text || !message.use_stderr() {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn run(invocation: Invocation) -> Result<ExitCode> {
-    platform::survive_file_size_limit().context(ErrorKind::Internal, "listening for signals")?;
+    platform::survive_file_size_limit().context(ErrorKind::Internal, "handling signals")?;
     let mut stdout = std::io::stdout();
     let mut stderr = std::io::stderr();
     match invocation {
@@ -82,7 +83,7 @@ fn run(invocation: Invocation) -> Result<ExitCode> {
 
 fn label(options: RunOptions) -> Result<ExitCode> {
     let (front, outdir) = (options.front, options.engine.outdir.clone());
-    // A bad key file, a bad theme or a missing terminal is said before anything is opened.
+    // Reports a bad keymap, a bad theme or a missing terminal before anything is opened.
     let prepared = match front.batch {
         true => None,
         false => Some(tui::prepare(
@@ -91,7 +92,7 @@ fn label(options: RunOptions) -> Result<ExitCode> {
         )?),
     };
     if front.batch {
-        // Before anything is written.
+        // Fails before anything is written.
         labeler::check(&options.labeler)?;
     }
     let batch = BatchOptions {
@@ -128,15 +129,18 @@ fn label(options: RunOptions) -> Result<ExitCode> {
     Ok(ExitCode::from(exit.exit_status()))
 }
 
-/// The one place where errors are printed. A cause may quote a file over several lines, and hold
-/// what a source or a server wrote.
+/// Prints an error; no other code does. The cause may span several lines and quote text from a
+/// source or a server.
 fn report(error: &Error) -> ExitCode {
-    let cause = shortened(error.cause.trim_end(), LONGEST);
+    let cause = shortened(error.cause.trim_end(), MAX_ERROR_CHARS);
     let mut text = format!("error: {}\n", for_lines(&cause));
     if let Some(hint) = &error.hint {
-        text.push_str(&format!("hint: {}\n", for_lines(&shortened(hint, LONGEST))));
+        text.push_str(&format!(
+            "hint: {}\n",
+            for_lines(&shortened(hint, MAX_ERROR_CHARS))
+        ));
     }
-    // A terminal that has hung up takes no text, and nobody is there to read it.
+    // Fails when the terminal has hung up, and then nobody would read the text.
     let _ = std::io::stderr().write_all(text.as_bytes());
     ExitCode::from(error.exit_status())
 }

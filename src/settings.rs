@@ -1,4 +1,4 @@
-//! Small option structs, one per stage; `cli` fills them from flags, environment and file.
+//! Option structs, one per stage. `cli` fills them from flags, environment and config file.
 
 use crate::record::{Background, SourceType};
 use crate::text::Language;
@@ -17,7 +17,7 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// The file or folder that is read.
+    /// The file or folder that the source reads.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Database(path) | Self::Manifest(path) | Self::Folder(path) => Some(path),
@@ -34,7 +34,7 @@ pub enum OnlySource {
     All,
 }
 
-/// Which of its two names a row of `equipment_shape_items` goes by.
+/// Which of the two names in a row of `equipment_shape_items` becomes the item's name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EquipmentName {
     /// The item whose look the icon shows.
@@ -44,27 +44,27 @@ pub enum EquipmentName {
     Item,
 }
 
-/// What the images of a folder are called.
+/// Where the names of a folder's images come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Names {
-    /// By the text beside them, else by the file's name unless that is a hash or a counter.
+    /// From the text file beside the image, else from the file name unless it is a hash or a counter.
     #[default]
     Auto,
-    /// By the file's name, whatever it is.
+    /// From the file name, whatever it is.
     Stem,
-    /// By the text beside them.
+    /// From the text file beside the image.
     Sidecar,
-    /// They have no names, in manifests neither.
+    /// Images have no names, not even in manifests.
     None,
 }
 
-/// Where the rows of manifests and folders have what an item needs.
+/// Which columns of a manifest or folder hold an item's fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapping {
-    /// Instead of the names that are known.
+    /// Replaces the known column names.
     pub image_column: Option<String>,
     pub name_column: Option<String>,
-    /// Of rows that do not say theirs.
+    /// For rows without one.
     pub source_type: Option<SourceType>,
     pub names: Names,
 }
@@ -96,14 +96,14 @@ pub enum Lang {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptOptions {
-    /// A built-in version, unless `file` is there.
+    /// A built-in version; unused if there is a `file`.
     pub version: String,
     pub file: Option<PathBuf>,
     pub lang: Lang,
     pub with_metadata: bool,
     /// A user's vocabulary instead of the built-in one.
     pub vocabulary: Option<PathBuf>,
-    /// The file of further words that lie over it, if it is there.
+    /// A file with additional words, which need not exist.
     pub overlay: Option<PathBuf>,
 }
 
@@ -143,17 +143,17 @@ pub struct ModelOptions {
     pub device: DeviceChoice,
     pub precision: Precision,
     pub quantize: Quantize,
-    /// Sequences in flight; `None` takes as many as suit the machine.
+    /// Sequences in flight; `None` chooses by the machine.
     pub batch_size: Option<usize>,
-    /// The most bytes of keys and values; `None` takes what suits the device.
+    /// Limit of the KV cache in bytes; `None` chooses by the device.
     pub kv_memory: Option<u64>,
 }
 
-/// The model that search compares images with texts by.
+/// The model that embeds images and texts for retrieval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrieverOptions {
     pub model: ModelOptions,
-    /// The folder of a LoRA adapter that is merged into it.
+    /// The folder of a LoRA adapter to merge into the model.
     pub adapter: Option<PathBuf>,
 }
 
@@ -162,7 +162,7 @@ pub struct EmbedOptions {
     pub retriever: RetrieverOptions,
     pub images: Vec<PathBuf>,
     pub texts: Vec<String>,
-    /// What shows through transparent pixels.
+    /// Shows through transparent pixels.
     pub background: Background,
     pub json: bool,
 }
@@ -171,9 +171,9 @@ pub struct EmbedOptions {
 pub struct RetrievalOptions {
     pub outdir: PathBuf,
     pub retriever: RetrieverOptions,
-    /// Records too that nobody has committed.
+    /// Includes records that are not committed.
     pub drafts: bool,
-    /// What shows through transparent pixels.
+    /// Shows through transparent pixels.
     pub background: Background,
     /// A vocabulary file instead of the built-in one.
     pub vocabulary: Option<PathBuf>,
@@ -182,22 +182,22 @@ pub struct RetrievalOptions {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteOptions {
-    /// Base addresses that end in `/v1`; requests go to the least busy.
+    /// Base URLs that end in `/v1`; each request goes to the least busy one.
     pub endpoints: Vec<String>,
     pub model: String,
     pub concurrency: usize,
     pub api_key: Option<Secret>,
     pub offline: bool,
-    /// Wait for servers that are not there at the start.
+    /// Waits for servers that are unreachable at the start.
     pub wait: bool,
 }
 
-/// What gives the labels.
+/// What generates the labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LabelerOptions {
     Local(ModelOptions),
     Remote(RemoteOptions),
-    /// Review only.
+    /// Review only, without a model.
     None,
 }
 
@@ -207,16 +207,16 @@ pub struct EngineOptions {
     pub outdir: PathBuf,
     /// `--batch` commits every record it makes; the workstation waits for the operator.
     pub commit_automatically: bool,
-    /// Go on from what the outdir holds; without it a run on existing labels refuses.
+    /// Continues from the outdir's state; without it a run on existing labels is refused.
     pub resume: bool,
-    /// The model is asked again about what this filter shows.
+    /// Filter for the items to label again.
     pub redo: Option<String>,
     pub quality_retry: bool,
-    /// Further samples for each uncertain answer.
+    /// Extra samples for each uncertain answer.
     pub opinions: u32,
-    /// Committed records that are shown to the model with each question.
+    /// Number of committed records included in each request as examples.
     pub examples: u32,
-    /// The model is asked about one icon of a recolor family; the others' records are derived.
+    /// Labels one icon of each recolor family and derives the other records from it.
     pub families: bool,
     pub parquet: bool,
     pub max_new_tokens: usize,
@@ -225,24 +225,24 @@ pub struct EngineOptions {
 /// How the workstation shows icons.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PictureChoice {
-    /// As the terminal says that it can.
+    /// The best protocol that the terminal supports.
     #[default]
     Auto,
     Kitty,
     Sixel,
     Iterm,
-    /// Half blocks of text, two pixels a cell.
+    /// Half-block characters, two pixels per cell.
     Blocks,
     None,
 }
 
-/// What only the front ends need.
+/// Options of the front ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontOptions {
     pub batch: bool,
     /// With `batch`: events as JSON lines on standard output.
     pub json: bool,
-    /// A built-in key map's name or a file.
+    /// Name of a built-in key map, or a file.
     pub keymap: Option<String>,
     pub look: LookOptions,
 }
@@ -264,7 +264,7 @@ pub struct AskOptions {
     pub labeler: LabelerOptions,
     pub question: String,
     pub images: Vec<PathBuf>,
-    /// `None` takes the chat template's own.
+    /// `None` uses the chat template's default.
     pub system: Option<String>,
     pub max_new_tokens: usize,
     /// 0 is greedy.
@@ -277,16 +277,16 @@ pub struct AskOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchOptions {
     pub labeler: LabelerOptions,
-    /// `None` takes all records of `replay`, else a usual number.
+    /// `None` uses all records of `replay`, or else a default number.
     pub icons: Option<usize>,
     pub new_tokens: usize,
-    /// A folder of images instead of the built-in sample icons; with `replay` where its images are.
+    /// A folder of images instead of the built-in sample icons; with `replay`, its image folder.
     pub images: Option<PathBuf>,
-    /// A `labels.jsonl` whose records are the answers.
+    /// A `labels.jsonl` whose records are replayed as answers.
     pub replay: Option<PathBuf>,
-    /// Whether to time an operator's retry too.
+    /// Also times an operator's retry.
     pub retry: bool,
-    /// A built-in prompt.
+    /// Version of a built-in prompt.
     pub prompt: Option<String>,
     pub json: bool,
 }
@@ -299,7 +299,7 @@ pub struct DoctorOptions {
     pub json: bool,
 }
 
-/// What `journal` does to the journal of an outdir.
+/// A subcommand of `journal`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalAction {
     Backup(PathBuf),
@@ -308,7 +308,7 @@ pub enum JournalAction {
     Rebuild,
 }
 
-/// A file that comes with the program, by its name where there are several.
+/// A file built into the program; named if there are several of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuiltinFile {
     Prompt(String),
@@ -325,11 +325,11 @@ pub struct JournalOptions {
     pub outdir: PathBuf,
 }
 
-/// Which records a command without a screen is about.
+/// Selects the records that `list` and `fix` work on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectionOptions {
     pub outdir: PathBuf,
-    /// In the language of filters; `None` where none was given.
+    /// Filter expression; `None` uses the command's default.
     pub filter: Option<String>,
     /// A vocabulary file instead of the built-in one.
     pub vocabulary: Option<PathBuf>,
@@ -344,7 +344,7 @@ pub struct ListOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportOptions {
     pub outdir: PathBuf,
-    /// The page that is written.
+    /// The HTML file to write.
     pub html: PathBuf,
     /// A vocabulary file instead of the built-in one.
     pub vocabulary: Option<PathBuf>,
@@ -356,7 +356,7 @@ pub struct FixOptions {
     pub dry_run: bool,
 }
 
-/// A key that no log, error or debug output can show.
+/// An API key that is redacted in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -365,7 +365,7 @@ impl Secret {
         Self(key)
     }
 
-    /// For the one header that carries it.
+    /// The key itself, only for the request header.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -377,50 +377,51 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// What `export` writes, from where and to where.
+/// Options of `export`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatasetOptions {
     pub outdir: PathBuf,
-    /// A folder that is new or empty, or that an export has made.
+    /// A new or empty folder, or an earlier export.
     pub to: PathBuf,
-    /// Removes another export that `to` holds.
+    /// Replaces an earlier export in `to`.
     pub replace: bool,
-    /// Where the images are now, if not where the source found them.
+    /// Folder of the images, if they have moved since the source was read.
     pub images: Option<PathBuf>,
-    /// The name of a format.
+    /// Name of an export format.
     pub format: String,
     pub captions: Vec<Caption>,
-    /// At least one.
-    pub splits: Vec<Share>,
+    /// Never empty.
+    pub splits: Vec<SplitShare>,
     pub seed: u64,
-    /// What shows through transparent pixels; `None` leaves images as they are.
+    /// Shows through transparent pixels; `None` leaves images unchanged.
     pub flatten: Option<Background>,
-    /// 1 leaves images as they are.
+    /// 1 leaves images unchanged.
     pub upscale: u32,
-    /// Copies images into a dataset that would only name them.
+    /// Copies images into a dataset that would otherwise only reference them.
     pub copy_images: bool,
     pub paths: PathStyle,
     pub filter: Option<String>,
-    /// Images in one shard.
+    /// Images per shard.
     pub shard_size: usize,
 }
 
-/// A split by name, and its part of all images, against those of the others.
+/// A dataset split, such as `train`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Share {
+pub struct SplitShare {
     pub name: String,
+    /// Share of the images, relative to the other splits.
     pub share: f64,
 }
 
-/// What is said of an image.
+/// A kind of caption for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caption {
     Label,
-    /// The label with the kind of item in the place of its name.
+    /// The label with the item's type in place of its name.
     LabelWithoutName,
     LabelEn,
     Tags,
-    /// One caption each.
+    /// One caption per query.
     Queries,
 }
 
@@ -448,58 +449,58 @@ impl Caption {
     }
 }
 
-/// How a dataset names images that it does not hold.
+/// How a dataset refers to images outside of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PathStyle {
     #[default]
     Absolute,
-    /// As seen from the dataset's folder.
+    /// Relative to the dataset's folder.
     Relative,
 }
 
-/// Two outdirs or files of records.
+/// Options of `compare`: two outdirs or `labels.jsonl` files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompareOptions {
     pub a: PathBuf,
     pub b: PathBuf,
     pub json: bool,
-    /// A person votes, and does not know which text is whose.
+    /// Blind vote: a person chooses without knowing which side wrote which text.
     pub blind: Option<BlindOptions>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlindOptions {
-    /// Where the votes are kept.
+    /// File of the votes.
     pub votes: PathBuf,
-    /// Of the order.
+    /// Shuffles the order.
     pub seed: u64,
-    /// Where the images are, if not where the records say.
+    /// Folder of the images, if they are not at the records' paths.
     pub images: Option<PathBuf>,
     pub look: LookOptions,
 }
 
-/// How a screen looks, and what it speaks.
+/// Appearance and language of a screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookOptions {
-    /// A built-in theme's name or a file.
+    /// Name of a built-in theme, or a file.
     pub theme: Option<String>,
     pub pictures: PictureChoice,
     pub language: Language,
 }
 
-/// An audit of the committed records of an outdir.
+/// Options of `audit`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditOptions {
     pub outdir: PathBuf,
-    /// Records that are drawn.
+    /// Size of the random sample.
     pub sample: usize,
-    /// Which sample; `None` goes on with the one that was judged last.
+    /// Seed of the sample; `None` continues the last one.
     pub seed: Option<u64>,
-    /// How wide the interval of the error rate is to be.
+    /// Target width of the error rate's confidence interval.
     pub width: f64,
-    /// Only prints the present estimate.
+    /// Only prints the current estimate.
     pub json: bool,
-    /// Where the images are, if not where the source found them.
+    /// Folder of the images, if they have moved since the source was read.
     pub images: Option<PathBuf>,
     pub look: LookOptions,
     /// A vocabulary file instead of the built-in one.

@@ -1,11 +1,11 @@
-//! Starts every thread of the program: a panic in one is an error that somebody hears of.
+//! Starts all of the program's threads and turns a panic in one of them into an error.
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-/// Starts a thread. `on_panic` runs on it, with the cause, where `work` panics.
+/// Starts a thread. If `work` panics, `on_panic` runs on that thread with the error.
 pub fn spawn(
     name: &'static str,
     work: impl FnOnce() + Send + 'static,
@@ -14,7 +14,7 @@ pub fn spawn(
     Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            let work = AssertUnwindSafe(|| begun(work));
+            let work = AssertUnwindSafe(|| traced(work));
             if let Err(panic) = catch_unwind(work) {
                 on_panic(panicked(name, panic.as_ref()));
             }
@@ -23,7 +23,7 @@ pub fn spawn(
         .map_err(too_many)
 }
 
-/// Starts a thread that ends within `scope`; its panic is the caller's to join.
+/// Starts a thread that ends within `scope`. The caller gets its panic from `join`.
 pub fn spawn_scoped<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &'static str,
@@ -31,17 +31,17 @@ pub fn spawn_scoped<'scope, T: Send + 'scope>(
 ) -> Result<ScopedJoinHandle<'scope, T>> {
     Builder::new()
         .name(name.to_owned())
-        .spawn_scoped(scope, || begun(work))
+        .spawn_scoped(scope, || traced(work))
         .context(ErrorKind::Internal, starting(name))
         .map_err(too_many)
 }
 
-fn begun<T>(work: impl FnOnce() -> T) -> T {
-    tracing::trace!("the thread begins");
+fn traced<T>(work: impl FnOnce() -> T) -> T {
+    tracing::trace!("thread started");
     work()
 }
 
-/// The error that a panic of `what` is.
+/// Turns the payload of a panic in `what` into an error.
 pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
     let text = panic
         .downcast_ref::<&str>()
@@ -49,7 +49,7 @@ pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
     Error::new(ErrorKind::Internal, format!("{what} panicked: {text}"))
-        .with_hint("this is a bug in labeler-tui; labeler.log under the outdir says where")
+        .with_hint("this is a bug in labeler-tui; labeler.log under the outdir has the details")
 }
 
 fn starting(name: &str) -> String {
@@ -68,16 +68,16 @@ mod tests {
     #[test]
     fn a_panic_is_reported_with_its_cause() {
         for text in [true, false] {
-            let (tell, told) = bounded(1);
+            let (sender, receiver) = bounded(1);
             let thread = spawn(
                 "sorting",
                 move || match text {
                     true => panic!("no such icon: {}", 7),
                     false => std::panic::panic_any(7),
                 },
-                move |error| tell.send(error).unwrap(),
+                move |error| sender.send(error).unwrap(),
             );
-            let error = told.recv().unwrap();
+            let error = receiver.recv().unwrap();
             thread.unwrap().join().unwrap();
             let cause = match text {
                 true => "sorting panicked: no such icon: 7",
@@ -88,10 +88,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_panic_nothing_is_reported() {
-        let (tell, told) = bounded(1);
-        let end = move |error: Error| tell.send(error).unwrap();
+    fn a_thread_that_ends_normally_reports_nothing() {
+        let (sender, receiver) = bounded(1);
+        let end = move |error: Error| sender.send(error).unwrap();
         spawn("resting", || {}, end).unwrap().join().unwrap();
-        assert!(told.recv().is_err());
+        assert!(receiver.recv().is_err());
     }
 }

@@ -3,7 +3,7 @@
 use super::values::{OutdirArgs, background, whole, words};
 use crate::export;
 use crate::record::Background;
-use crate::settings::{Caption, DatasetOptions, PathStyle, Share};
+use crate::settings::{Caption, DatasetOptions, PathStyle, SplitShare};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub struct ExportArgs {
     pub captions: Vec<Caption>,
     /// Splits and their shares: train=0.9,val=0.05,test=0.05
     #[arg(long, value_name = "SPEC", value_delimiter = ',', default_value = "train=1", value_parser = parse_share)]
-    pub split: Vec<Share>,
+    pub split: Vec<SplitShare>,
     /// Of the splits
     #[arg(
         long,
@@ -101,7 +101,7 @@ fn parse_caption(text: &str) -> Result<Caption, String> {
     })
 }
 
-fn parse_share(text: &str) -> Result<Share, String> {
+fn parse_share(text: &str) -> Result<SplitShare, String> {
     let wrong = || "expected a name and a share, as in test=0.05".to_owned();
     let (name, share) = text.split_once('=').ok_or_else(wrong)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -109,7 +109,7 @@ fn parse_share(text: &str) -> Result<Share, String> {
         return Err("the name of a split is of letters, digits and _".to_owned());
     }
     match share.parse::<f64>() {
-        Ok(share) if share.is_finite() && share > 0.0 => Ok(Share {
+        Ok(share) if share.is_finite() && share > 0.0 => Ok(SplitShare {
             name: name.to_owned(),
             share,
         }),

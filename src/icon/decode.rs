@@ -1,4 +1,5 @@
-//! Any supported file to RGBA, refusing what is too large by its header, before it is decoded.
+//! Decodes image files to RGBA. Images whose header declares too large a size are refused before
+//! decoding.
 
 use super::webp::frame_sizes;
 use super::{Icon, Picture};
@@ -19,11 +20,12 @@ use std::io::Cursor;
 pub const MAX_SIDE: u32 = 4096;
 /// The largest area in pixels.
 pub const MAX_PIXELS: u64 = 8 << 20;
-/// What a decoder may allocate beside its output; a 16-bit RGBA image of the largest area fits.
+/// Limit in bytes of a decoder's allocations besides its output. A 16-bit RGBA image of the largest
+/// area fits.
 const MAX_ALLOC: u64 = 128 << 20;
 
-/// Decodes PNG, JPEG, GIF, WebP or BMP, told apart by content; the first frame of an animation,
-/// turned as its metadata says.
+/// Decodes PNG, JPEG, GIF, WebP or BMP, recognized by content. Returns the first frame of an
+/// animation, rotated as its EXIF orientation requires.
 pub fn decode(bytes: &[u8]) -> Result<Icon> {
     if bytes.is_empty() {
         return Err(bad(said!("the file is empty", "빈 파일입니다")));
@@ -52,7 +54,7 @@ pub fn decode(bytes: &[u8]) -> Result<Icon> {
         ))
     };
     let bytes = match format == ImageFormat::Png && !bytes.ends_with(&PNG_END) {
-        // Some programs leave the last chunk out, and every pixel is there all the same.
+        // Some programs omit the last chunk, although every pixel is present.
         true => Cow::Owned([bytes, &PNG_END].concat()),
         false => Cow::Borrowed(bytes),
     };
@@ -69,7 +71,7 @@ pub fn decode(bytes: &[u8]) -> Result<Icon> {
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    // A camera says how it was held; damage there costs no picture.
+    // Damaged EXIF data must not make the image unreadable.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
     image.apply_orientation(orientation);
@@ -82,15 +84,15 @@ pub fn decode(bytes: &[u8]) -> Result<Icon> {
     })
 }
 
-/// The usual end of a file's name for an image, told by its content; `None` for what
-/// [`decode`] does not read.
+/// The usual file name extension for an image, by its content; `None` for formats that [`decode`]
+/// does not read.
 pub fn extension(bytes: &[u8]) -> Option<&'static str> {
     let format = image::guess_format(bytes).ok()?;
     let is_supported = SUPPORTED.contains(&format);
     is_supported.then(|| format.extensions_str()[0])
 }
 
-/// A picture as a PNG file.
+/// Encodes a picture as a PNG file.
 pub fn to_png(picture: &Picture) -> Result<Vec<u8>> {
     let mut png = Vec::new();
     PngEncoder::new(&mut png)

@@ -1,21 +1,21 @@
-//! Recolor families: icons that are the same drawing in other colors.
+//! Recolor families: icons that are the same drawing in different colors.
 
 use super::Icon;
 use sha2::{Digest, Sha256};
 
 /// Pixels at least this opaque belong to the drawing.
 const OPAQUE: u8 = 128;
-/// A drawing that fills more of its bounding box is a plate, a card or a photo: its outline says
-/// nothing about what is on it.
-const MOST_FILLED: f32 = 0.92;
-/// The least correlation of the edges of two icons of one drawing.
-const LEAST_CORRELATION: f32 = 0.7;
-/// Keeps what is computed in 24 bits on the safe side.
-const WITH_ROUNDING: f32 = 0.999;
-/// What rounding leaves of the edges of a flat icon, in 8-bit color steps, is no edge.
-const LEAST_STEP: f32 = 1e-3;
+/// A drawing that fills more of its bounding box is a plate, a card or a photo, whose outline does
+/// not identify it.
+const MAX_FILL: f32 = 0.92;
+/// Minimum correlation between the edges of two icons of the same drawing.
+const MIN_CORRELATION: f32 = 0.7;
+/// Safety margin for the rounding of `f32`.
+const ROUNDING_MARGIN: f32 = 0.999;
+/// Smaller edges, in 8-bit color steps, are rounding errors in a flat icon.
+const MIN_STEP: f32 = 1e-3;
 
-/// An icon without its colors: its outline, and where the edges inside it are.
+/// An icon without its colors: its outline and the edges inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawing {
     /// SHA-256 of width, height and the alpha channel.
@@ -23,19 +23,19 @@ pub struct Drawing {
     pub edges: Edges,
 }
 
-/// How much the color changes at each opaque pixel, row by row, less the mean; 127 is the largest
-/// value; all 0 where the icon is of one flat color.
+/// Strength of the color change at each opaque pixel, row by row, minus the mean and scaled so that
+/// the largest magnitude is 127. All zero for a flat icon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edges {
     values: Box<[i8]>,
-    /// The sum of their squares: each comparison needs it.
+    /// Sum of the squared values.
     squared: i64,
-    /// That of the second half alone.
-    rest: i64,
+    /// Sum of the squared values in the second half.
+    squared_rest: i64,
 }
 
 impl Drawing {
-    /// The drawing of an icon; `None` for one that is empty or fills its bounding box.
+    /// Extracts the drawing of an icon; `None` if it is empty or fills its bounding box.
     pub fn of(icon: &Icon) -> Option<Self> {
         let (width, height) = (icon.width as usize, icon.height as usize);
         let pixels = icon.rgba.as_chunks::<4>().0;
@@ -50,14 +50,14 @@ impl Drawing {
             }
         }
         let area = right.saturating_sub(left) * bottom.saturating_sub(top);
-        if count == 0 || count as f32 >= MOST_FILLED * area as f32 {
+        if count == 0 || count as f32 >= MAX_FILL * area as f32 {
             return None;
         }
         let mut steps = Vec::with_capacity(count);
         for y in 0..height {
             for x in (0..width).filter(|x| opaque(*x, y)) {
                 let here = pixels[y * width + x];
-                // Beside the drawing there is no color to step to.
+                // Transparent neighbors have no color, so they make no edge.
                 let next = |x: usize, y: usize| match x < width && y < height && opaque(x, y) {
                     true => pixels[y * width + x],
                     false => here,
@@ -87,10 +87,10 @@ impl Drawing {
 impl Edges {
     pub fn new(values: Box<[i8]>) -> Self {
         let (first, rest) = values.split_at(values.len() / 2);
-        let rest = product(rest, rest);
+        let squared_rest = product(rest, rest);
         Self {
-            squared: product(first, first) + rest,
-            rest,
+            squared: product(first, first) + squared_rest,
+            squared_rest,
             values,
         }
     }
@@ -99,7 +99,7 @@ impl Edges {
         &self.values
     }
 
-    /// Whether two drawings of one outline with these edges are the same.
+    /// Whether two drawings with the same outline have the same edges.
     pub fn are_same(&self, other: &Self) -> bool {
         if self.values.len() != other.values.len() {
             return false;
@@ -107,21 +107,21 @@ impl Edges {
         if self.squared == 0 || other.squared == 0 {
             return self.squared == other.squared;
         }
-        let least = LEAST_CORRELATION * (self.squared as f32 * other.squared as f32).sqrt();
+        let least = MIN_CORRELATION * (self.squared as f32 * other.squared as f32).sqrt();
         let half = self.values.len() / 2;
         let (first, rest) = self.values.split_at(half);
         let (other_first, other_rest) = other.values.split_at(half);
         let first = product(first, other_first);
-        // The second half adds no more than this, whatever it holds: most pairs are told apart here.
-        let most = (self.rest as f32 * other.rest as f32).sqrt();
-        if first as f32 + most < least * WITH_ROUNDING {
+        // Upper bound of the second half's product (Cauchy-Schwarz). It rules out most pairs early.
+        let bound = (self.squared_rest as f32 * other.squared_rest as f32).sqrt();
+        if first as f32 + bound < least * ROUNDING_MARGIN {
             return false;
         }
         (first + product(rest, other_rest)) as f32 >= least
     }
 }
 
-/// The squared length of the step from one RGB color to another.
+/// Squared distance of two RGB colors.
 fn difference(a: [u8; 4], b: [u8; 4]) -> f32 {
     (0..3)
         .map(|at| (f32::from(a[at]) - f32::from(b[at])).powi(2))
@@ -134,7 +134,7 @@ fn edges(steps: &[f32]) -> Edges {
         .iter()
         .map(|step| (step - mean).abs())
         .fold(0.0, f32::max);
-    let scale = match largest > LEAST_STEP {
+    let scale = match largest > MIN_STEP {
         true => f32::from(i8::MAX) / largest,
         false => 0.0,
     };
@@ -144,9 +144,9 @@ fn edges(steps: &[f32]) -> Edges {
     Edges::new(values.collect())
 }
 
-/// The sum of the products of the values.
+/// Dot product.
 fn product(a: &[i8], b: &[i8]) -> i64 {
-    // The sum of so many fits into 32 bits, whatever they are.
+    // Sums of this many products fit into 32 bits.
     const BLOCK: usize = 1 << 16;
     let blocks = a.chunks(BLOCK).zip(b.chunks(BLOCK));
     blocks
@@ -187,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn one_drawing_in_other_colors_is_the_same() {
+    fn a_recolored_icon_is_the_same_drawing() {
         let red = badge([200, 30, 30], [90, 10, 10], 3);
         for recolored in [
             badge([30, 30, 200], [10, 10, 90], 3),
             badge([240, 240, 240], [120, 120, 120], 3),
-            // Dark on light or light on dark.
+            // Light and dark swapped.
             badge([90, 10, 10], [240, 220, 40], 3),
         ] {
             assert!(same(&red, &recolored));
@@ -202,15 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn half_a_comparison_tells_no_other_than_a_whole_one() {
+    fn the_early_exit_agrees_with_a_full_comparison() {
         let mut random = StdRng::seed_from_u64(3);
-        let mut met = [0; 2];
+        let mut seen = [0; 2];
         for _ in 0..20_000 {
             let length = random.random_range(1..40);
             let values = |random: &mut StdRng| (0..length).map(|_| random.random()).collect();
             let a: Box<[i8]> = values(&mut random);
             let noise: Box<[i8]> = values(&mut random);
-            // From equal to unrelated, the limit well met.
+            // From equal to unrelated, so that pairs fall on both sides of the threshold.
             let share = random.random_range(0.0..2.0_f32);
             let mixed = a.iter().zip(&noise).map(|(a, noise)| {
                 ((f32::from(*a) + share * f32::from(*noise)) / (1.0 + share)) as i8
@@ -223,16 +223,16 @@ mod tests {
             let lengths = product(&a, &a) as f32 * product(&b, &b) as f32;
             let expected = match lengths == 0.0 {
                 true => product(&a, &a) == product(&b, &b),
-                false => product(&a, &b) as f32 >= LEAST_CORRELATION * lengths.sqrt(),
+                false => product(&a, &b) as f32 >= MIN_CORRELATION * lengths.sqrt(),
             };
             assert_eq!(Edges::new(a).are_same(&Edges::new(b)), expected);
-            met[usize::from(expected)] += 1;
+            seen[usize::from(expected)] += 1;
         }
-        assert!(met.iter().all(|met| *met > 4000), "{met:?}");
+        assert!(seen.iter().all(|count| *count > 4000), "{seen:?}");
     }
 
     #[test]
-    fn another_outline_is_another_drawing() {
+    fn different_outlines_are_different_drawings() {
         let whole = badge([200, 30, 30], [90, 10, 10], 3);
         let mut cut = whole.clone();
         cut.rgba[(8 * 16 + 8) * 4 + 3] = 0;
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn flat_silhouettes_are_the_same_and_unlike_a_drawn_one() {
+    fn flat_silhouettes_match_each_other_but_no_detailed_drawing() {
         let flat = |color| badge(color, color, 0);
         assert!(same(&flat([200, 30, 30]), &flat([30, 30, 200])));
         let drawn = badge([30, 30, 200], [10, 10, 90], 3);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn plates_and_empty_icons_have_no_drawing() {
+    fn full_rectangles_and_empty_icons_have_no_drawing() {
         let plate = |alpha| Icon {
             width: 4,
             height: 4,

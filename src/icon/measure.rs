@@ -1,15 +1,15 @@
-//! What the program computes of every icon once.
+//! Measurements that are computed once for every icon.
 
 use super::Icon;
 use super::family::Drawing;
 use super::palette::palette;
 use crate::record::ColorHistogram;
 
-/// What one look at an icon's pixels finds: its colors, and its drawing without them.
+/// Colors of an icon, and its drawing without them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
     pub colors: ColorHistogram,
-    /// `None` where the outline tells nothing of the drawing.
+    /// `None` if the outline does not identify the drawing.
     pub drawing: Option<Drawing>,
 }
 

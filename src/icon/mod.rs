@@ -1,4 +1,5 @@
-//! From a file's bytes to the numbers that the model, the rules and the screen need.
+//! Image processing: decodes files into the pixels and color statistics that the model, the rules
+//! and the screen use.
 
 mod decode;
 mod family;
@@ -21,7 +22,7 @@ pub use resize::{Filter, Window, resize, resize_bicubic, resize_window};
 use crate::text::hex;
 use sha2::{Digest, Sha256};
 
-/// A decoded image, 8 bits a channel, row by row, alpha not multiplied in.
+/// A decoded image: 8 bits per channel, row by row, alpha not premultiplied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Icon {
     pub width: u32,
@@ -30,7 +31,7 @@ pub struct Icon {
     pub rgba: Vec<u8>,
 }
 
-/// RGB pixels, 8 bits a channel, row by row; what the model sees before its own resize.
+/// RGB pixels, 8 bits per channel, row by row. The input of the model's own resize.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     pub width: u32,
@@ -39,7 +40,7 @@ pub struct Picture {
     pub rgb: Vec<u8>,
 }
 
-/// The SHA-256 of a file's bytes in lower-case hex: what makes two images the same.
+/// SHA-256 of a file's bytes in lower-case hex. Images with the same hash are one group.
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -1,4 +1,4 @@
-//! The colors that an icon's opaque pixels show, gathered in a perceptual space (OKLab).
+//! Clusters the colors of an icon's opaque pixels in a perceptual color space (OKLab).
 
 use super::Icon;
 use crate::record::ColorHistogram;
@@ -6,22 +6,22 @@ use oklab::{Oklab, Rgb, oklab_to_srgb, srgb_to_oklab};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Pixels at least this opaque count as shown.
+/// Pixels at least this opaque count as visible.
 const OPAQUE: u8 = 128;
-/// Pixels of less alpha are hardly seen; those of more hardly let anything through.
+/// Pixels with less alpha are nearly invisible; those with more are nearly opaque.
 const TRANSLUCENT: std::ops::RangeInclusive<u8> = 16..=230;
-/// Edge of a bin in OKLab; two colors of one bin can hardly be told apart at icon size.
+/// Edge length of a bin in OKLab. Two colors in one bin look the same at icon size.
 const BIN: f32 = 0.04;
-/// Bins kept; the rest of a colorful image joins its nearest kept bins.
+/// Bins kept. Further bins of a colorful image are merged into their nearest kept bins.
 const MAX_BINS: usize = 256;
 /// Bins closer than this to a swatch belong to it.
 const SWATCH_RADIUS: f32 = 0.13;
 const MAX_SWATCHES: usize = 6;
-/// Smaller swatches are left out.
+/// Smaller swatches are omitted.
 const MIN_SHARE: f32 = 0.02;
-/// OKLab lightness below which a pixel may be a stroke of a dark outline.
+/// OKLab lightness below which a pixel may belong to a dark outline.
 const OUTLINE: f32 = 0.30;
-/// OKLab lightness below which a color of the core is kept.
+/// OKLab lightness below which a color counts for `dark_core`.
 const DARK: f32 = 0.45;
 
 /// A dominant color and its share of the opaque pixels (0-1).
@@ -31,18 +31,18 @@ pub struct Swatch {
     pub share: f32,
 }
 
-/// What colors an icon shows: a few swatches for people, a histogram for the rules.
+/// The colors of an icon: a few swatches for people, a histogram for the rules.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Palette {
     pub opaque: u32,
     pub total: u32,
-    /// Most first, at most six.
+    /// Largest share first, at most six.
     pub swatches: Vec<Swatch>,
     pub histogram: ColorHistogram,
 }
 
-/// The palette of an icon without its outline: pixel art is outlined in black, which nobody means
-/// by its colors. An icon that is all outline keeps it.
+/// Computes the palette of an icon without its outline: pixel art is outlined in black, which nobody
+/// counts among its colors. An icon that is all outline keeps it.
 pub fn palette(icon: &Icon) -> Palette {
     let grid = Grid::of(icon);
     let mut bins = grid.bins(Grid::is_inner);
@@ -86,7 +86,7 @@ pub fn palette(icon: &Icon) -> Palette {
     }
 }
 
-/// An icon's pixels by place, with what each is part of.
+/// An icon's pixels, with the part of the icon that each belongs to.
 pub(super) struct Grid<'a> {
     width: usize,
     pub(super) pixels: &'a [[u8; 4]],
@@ -107,7 +107,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// The place `dx`, `dy` steps away, inside the icon.
+    /// Index of the pixel at an offset; `None` outside of the icon.
     fn step(&self, at: usize, dx: isize, dy: isize) -> Option<usize> {
         let x = (at % self.width).checked_add_signed(dx)?;
         let y = (at / self.width).checked_add_signed(dy)?;
@@ -118,7 +118,7 @@ impl<'a> Grid<'a> {
         self.pixels[at][3] >= OPAQUE
     }
 
-    /// Opaque and no stroke: a dark pixel counts only in a 2x2 block of dark pixels.
+    /// Opaque and not part of the outline: a dark pixel counts only in a 2x2 block of dark pixels.
     pub(super) fn is_inner(&self, at: usize) -> bool {
         let is_dark = |dx, dy| self.step(at, dx, dy).is_some_and(|place| self.dark[place]);
         let in_block = || {
@@ -129,7 +129,7 @@ impl<'a> Grid<'a> {
         self.is_opaque(at) && (!self.dark[at] || in_block())
     }
 
-    /// Opaque with opaque pixels on all four sides.
+    /// Opaque, with opaque neighbors on all four sides.
     fn is_core(&self, at: usize) -> bool {
         self.is_opaque(at)
             && [(-1, 0), (1, 0), (0, -1), (0, 1)]
@@ -150,7 +150,7 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// Pixels of nearly one color; the center is their mean.
+/// Pixels of similar color; the center is their mean.
 #[derive(Default, Clone, Copy)]
 struct Bin {
     count: u32,
@@ -182,7 +182,8 @@ impl Bin {
     }
 }
 
-/// Most first; equal ones in a fixed order, so that one image always gives one palette.
+/// Sorts colors into bins, largest first. Ties have a fixed order, so that the palette is
+/// deterministic.
 fn bins(counts: &HashMap<[u8; 3], u32>) -> Vec<Bin> {
     let mut cells: HashMap<[i32; 3], Bin> = HashMap::new();
     let mut colors: Vec<_> = counts.iter().collect();
@@ -211,15 +212,15 @@ fn bins(counts: &HashMap<[u8; 3], u32>) -> Vec<Bin> {
     bins
 }
 
-/// Takes the largest bin that is left with all bins near it, again and again.
+/// Repeatedly merges the largest remaining bin with all bins near it.
 fn swatches(bins: &[Bin]) -> Vec<Bin> {
-    let mut left = bins.to_vec();
+    let mut remaining = bins.to_vec();
     let mut swatches = Vec::new();
-    while swatches.len() < MAX_SWATCHES && !left.is_empty() {
-        let center = left[0].center();
+    while swatches.len() < MAX_SWATCHES && !remaining.is_empty() {
+        let center = remaining[0].center();
         let mut swatch = Bin::default();
-        left.retain(|bin| {
-            let near = distance(seen(center), seen(bin.center())) <= SWATCH_RADIUS;
+        remaining.retain(|bin| {
+            let near = distance(perceived(center), perceived(bin.center())) <= SWATCH_RADIUS;
             if near {
                 swatch.merge(bin);
             }
@@ -231,14 +232,14 @@ fn swatches(bins: &[Bin]) -> Vec<Bin> {
     swatches
 }
 
-/// With the lightness bent as the eye sees it beside white: OKLab alone tells blacks apart that
-/// nobody would call different colors. The curve and its constants are Ottosson's for Okhsv.
-fn seen([l, a, b]: [f32; 3]) -> [f32; 3] {
+/// Maps lightness to the toe curve of Okhsv (Ottosson): OKLab alone separates blacks that nobody
+/// would call different colors.
+fn perceived([l, a, b]: [f32; 3]) -> [f32; 3] {
     const K1: f32 = 0.206;
     const K2: f32 = 0.03;
     const K3: f32 = (1.0 + K1) / (1.0 + K2);
-    let bent = K3 * l - K1;
-    let l = 0.5 * (bent + (bent * bent + 4.0 * K2 * K3 * l.max(0.0)).sqrt());
+    let shifted = K3 * l - K1;
+    let l = 0.5 * (shifted + (shifted * shifted + 4.0 * K2 * K3 * l.max(0.0)).sqrt());
     [l, a, b]
 }
 

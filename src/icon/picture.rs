@@ -1,11 +1,11 @@
-//! What the model is shown of an icon, and whole-number enlargements for the screen.
+//! Renders an icon for the model, and enlarges it by whole factors for the screen.
 
 use super::{Icon, MAX_PIXELS, Picture, resize_bicubic};
 use crate::record::Background;
 
-/// Puts an icon on a background (or drops its alpha) and enlarges the result with Pillow's
-/// bicubic. The factor is lowered where the picture would pass [`MAX_PIXELS`]; the model's own
-/// resize makes such a picture smaller again anyhow.
+/// Composites an icon over a background (or drops its alpha) and enlarges the result with Pillow's
+/// bicubic filter. The factor is lowered if the picture would exceed [`MAX_PIXELS`]; the model's own
+/// resize would shrink such a picture anyway.
 pub fn picture(icon: &Icon, upscale: u32, background: Background) -> Picture {
     let flat = flatten(icon, background);
     let area = u64::from(icon.width) * u64::from(icon.height);
@@ -60,7 +60,7 @@ fn flatten(icon: &Icon, background: Background) -> Picture {
     }
 }
 
-/// `value` over `behind`, rounded to the nearest.
+/// Blends `value` over `behind`, rounded to the nearest integer.
 fn mix(value: u8, behind: u8, alpha: u8) -> u8 {
     let alpha = u32::from(alpha);
     let sum = u32::from(value) * alpha + u32::from(behind) * (255 - alpha);

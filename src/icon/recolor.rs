@@ -1,4 +1,4 @@
-//! Which color of one icon is which of another that is the same drawing.
+//! Maps the colors of one icon to those of another icon of the same drawing.
 
 use super::palette::Grid;
 use super::{Drawing, Icon};
@@ -7,16 +7,16 @@ use crate::record::{
 };
 use std::collections::HashMap;
 
-/// A color with a smaller share of the pixels is not looked for in the other icon. Less than what
-/// the rules want to see of a color that a text names.
-const LEAST_SHARE: f32 = 0.01;
-/// A color stays the same where this part of its pixels does,
-const LEAST_STAYS: f32 = 0.5;
-/// and becomes another one where this part of them has it.
-const LEAST_BECOMES: f32 = 1.0 / 3.0;
+/// Colors with a smaller share of the pixels are not mapped. Below the share that the rules require
+/// for a color named in a text.
+const MIN_SHARE: f32 = 0.01;
+/// A color is unchanged if at least this share of its pixels is.
+const MIN_UNCHANGED: f32 = 0.5;
+/// A color maps to the most frequent new color if at least this share of its pixels has it.
+const MIN_MAPPED: f32 = 1.0 / 3.0;
 
-/// What each color that `from` shows is in `to`, pixel for pixel and without the outline. `None`
-/// where they are not the same drawing.
+/// Finds which color of `to` replaces each color of `from`, pixel by pixel and without the outline.
+/// `None` if they are not the same drawing.
 pub fn recolor(from: &Icon, to: &Icon, vocabulary: &Vocabulary) -> Option<Recoloring> {
     if !Drawing::of(from)?.is_same(&Drawing::of(to)?) {
         return None;
@@ -31,7 +31,7 @@ pub fn recolor(from: &Icon, to: &Icon, vocabulary: &Vocabulary) -> Option<Recolo
             .collect();
     }
     let others = to.rgba.as_chunks::<4>().0;
-    let mut names = Names::new(vocabulary);
+    let mut names = ColorNames::new(vocabulary);
     let mut pixels: HashMap<([u8; 3], &str), usize> = HashMap::new();
     for &at in &places {
         let [r, g, b, _] = grid.pixels[at];
@@ -41,15 +41,15 @@ pub fn recolor(from: &Icon, to: &Icon, vocabulary: &Vocabulary) -> Option<Recolo
     }
     let words = vocabulary.entries(Field::Colors);
     let colors = words.iter().filter_map(|word| {
-        let becomes = becomes(word, vocabulary, &pixels, places.len())?;
-        Some((word.word.clone(), becomes.to_owned()))
+        let mapped = mapped_color(word, vocabulary, &pixels, places.len())?;
+        Some((word.word.clone(), mapped.to_owned()))
     });
     Some(colors.collect())
 }
 
-/// What a color becomes: `pixels` counts them by their color here and what they are there. Who
-/// says black may mean a dark gray, who says blue may mean navy.
-fn becomes<'v>(
+/// The color that replaces `word`. `pixels` counts pixels by their color in the first icon and their
+/// color word in the second. A color word covers its shades: black includes dark gray, blue navy.
+fn mapped_color<'v>(
     word: &Word,
     vocabulary: &'v Vocabulary,
     pixels: &HashMap<([u8; 3], &'v str), usize>,
@@ -66,30 +66,30 @@ fn becomes<'v>(
         }
     }
     let all: usize = counts.values().sum();
-    if (all as f32) < LEAST_SHARE * total as f32 {
+    if (all as f32) < MIN_SHARE * total as f32 {
         return None;
     }
-    let part = |there: &str| counts.get(there).copied().unwrap_or_default() as f32 / all as f32;
+    let share = |there: &str| counts.get(there).copied().unwrap_or_default() as f32 / all as f32;
     let words = vocabulary.entries(Field::Colors).iter();
-    if let Some(stays) = words.clone().find(|to| *to == word)
-        && part(&stays.word) >= LEAST_STAYS
+    if let Some(same) = words.clone().find(|to| *to == word)
+        && share(&same.word) >= MIN_UNCHANGED
     {
-        return Some(&stays.word);
+        return Some(&same.word);
     }
-    // The first in the vocabulary's order of those that are equally many.
+    // Ties go to the first in the vocabulary.
     let most = words
         .rev()
-        .max_by(|a, b| part(&a.word).total_cmp(&part(&b.word)))?;
-    (part(&most.word) >= LEAST_BECOMES).then_some(most.word.as_str())
+        .max_by(|a, b| share(&a.word).total_cmp(&share(&b.word)))?;
+    (share(&most.word) >= MIN_MAPPED).then_some(most.word.as_str())
 }
 
-/// The color words of pixels, each color looked up once.
-struct Names<'v> {
+/// Cached lookup of the color word of a pixel.
+struct ColorNames<'v> {
     vocabulary: &'v Vocabulary,
     known: HashMap<[u8; 3], Option<&'v str>>,
 }
 
-impl<'v> Names<'v> {
+impl<'v> ColorNames<'v> {
     fn new(vocabulary: &'v Vocabulary) -> Self {
         Self {
             vocabulary,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn colors_are_followed_from_pixel_to_pixel() {
+    fn colors_are_mapped_pixel_by_pixel() {
         let found = pairs(
             &flag(RED, WHITE),
             &flag(WHITE, BLUE),
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_word_goes_with_its_shades() {
+    fn a_broad_color_word_includes_its_shades() {
         let found = pairs(&flag(NAVY, WHITE), &flag(RED, WHITE), &["navy", "blue"]);
         assert_eq!(found, [Some("red".into()), Some("red".into())]);
     }
 
     #[test]
-    fn a_word_is_followed_to_the_pixels_that_it_is_said_of() {
-        // Few pixels are black, many of a gray that people call black.
+    fn a_color_word_follows_its_most_frequent_shade() {
+        // Few pixels are black; many are a dark gray that people call black.
         let (black, gray, gold) = ([17, 17, 17], [62, 62, 70], [212, 175, 55]);
         let mut from = flag(gray, WHITE);
         let mut to = flag(gold, WHITE);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn another_drawing_has_no_recoloring() {
+    fn different_drawings_have_no_recoloring() {
         let vocabulary = Vocabulary::builtin().unwrap();
         let mut other = flag(RED, WHITE);
         other.rgba[143 * 4 + 3] = 0;

@@ -1,11 +1,11 @@
-//! Resampling of 8-bit RGB that gives the same bytes as Pillow's `Image.BICUBIC` and `BILINEAR`.
+//! Resamples 8-bit RGB with the same bytes as Pillow's `Image.BICUBIC` and `BILINEAR`.
 
 use super::Picture;
 
-/// Weights are integers of this many fractional bits, as in Pillow.
+/// Weights are fixed-point numbers with this many fractional bits, as in Pillow.
 const BITS: u32 = 22;
 
-/// How a pixel is made from those around its place.
+/// Interpolation kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
     Bicubic,
@@ -17,7 +17,7 @@ pub fn resize_bicubic(picture: &Picture, width: u32, height: u32) -> Picture {
     resize(picture, width, height, Filter::Bicubic)
 }
 
-/// A part of a picture.
+/// A rectangle of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub left: u32,
@@ -26,7 +26,7 @@ pub struct Window {
     pub height: u32,
 }
 
-/// Resizes to `width` x `height`; smooths over the covered pixels where a side becomes smaller.
+/// Resizes to `width` x `height`, with antialiasing when shrinking.
 pub fn resize(picture: &Picture, width: u32, height: u32, filter: Filter) -> Picture {
     let whole = Window {
         left: 0,
@@ -37,7 +37,7 @@ pub fn resize(picture: &Picture, width: u32, height: u32, filter: Filter) -> Pic
     resize_window(picture, (width, height), whole, filter)
 }
 
-/// The part of a [`resize`]d picture that is inside the window; the rest is not computed.
+/// Computes only a window of a [`resize`]d picture.
 pub fn resize_window(
     picture: &Picture,
     (width, height): (u32, u32),
@@ -46,8 +46,8 @@ pub fn resize_window(
 ) -> Picture {
     let shrinks = |from: u32, to: u32| i64::from(from) - i64::from(to);
     let lower = shrinks(picture.height, height);
-    // The order shows, since each pass rounds and clamps. It is that of Pillow from 13 on; before,
-    // rows always came first, as they do here for all but tall pictures that become much lower.
+    // The order of the passes affects the bytes, since each pass rounds and clamps. This is Pillow's
+    // order since version 13, which starts with columns for tall pictures that become much lower.
     let columns_first = lower > 0 && lower > 2 * shrinks(picture.width, width);
     let across = Axis {
         to: width as usize,
@@ -67,7 +67,7 @@ pub fn resize_window(
     }
 }
 
-/// What becomes of one side: its new length, and the part of it that is wanted.
+/// Resampling of one axis: its new length, and the part of it to compute.
 #[derive(Clone, Copy)]
 struct Axis {
     to: usize,
@@ -77,16 +77,14 @@ struct Axis {
 }
 
 impl Axis {
-    /// Whether nothing changes.
-    fn keeps(&self, from: usize) -> bool {
+    fn is_identity(&self, from: usize) -> bool {
         from == self.to && from == self.count
     }
 }
 
-/// Resizes each row.
 fn rows(picture: &Picture, axis: Axis) -> Picture {
     let from = picture.width as usize;
-    let rgb = match axis.keeps(from) {
+    let rgb = match axis.is_identity(from) {
         true => picture.rgb.clone(),
         false => {
             let taps = taps(from, axis);
@@ -107,11 +105,10 @@ fn rows(picture: &Picture, axis: Axis) -> Picture {
     }
 }
 
-/// Resizes each column.
 fn columns(picture: &Picture, axis: Axis) -> Picture {
     let from = picture.height as usize;
     let (rgb, row_bytes) = (&picture.rgb, picture.width as usize * 3);
-    let rgb = match axis.keeps(from) {
+    let rgb = match axis.is_identity(from) {
         true => rgb.clone(),
         false => taps(from, axis)
             .iter()
@@ -150,7 +147,7 @@ impl Tap {
 fn taps(from: usize, axis: Axis) -> Vec<Tap> {
     let scale = from as f64 / axis.to as f64;
     let stretch = scale.max(1.0);
-    let (reach, weigh): (f64, fn(f64) -> f64) = match axis.filter {
+    let (reach, kernel): (f64, fn(f64) -> f64) = match axis.filter {
         Filter::Bicubic => (2.0, cubic),
         Filter::Bilinear => (1.0, triangle),
     };
@@ -161,7 +158,7 @@ fn taps(from: usize, axis: Axis) -> Vec<Tap> {
             let start = (center - support + 0.5).max(0.0) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
             let weights: Vec<f64> = (start..end)
-                .map(|source| weigh((source as f64 - center + 0.5) / stretch))
+                .map(|source| kernel((source as f64 - center + 0.5) / stretch))
                 .collect();
             let sum: f64 = weights.iter().sum();
             Tap {

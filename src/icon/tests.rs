@@ -1,4 +1,4 @@
-//! Icons as users have them: every kind of file, limits, backgrounds, colors.
+//! Tests decoding, limits, backgrounds and colors.
 
 use super::*;
 use crate::error::ErrorKind;
@@ -44,7 +44,7 @@ fn filled(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Icon 
     }
 }
 
-/// A PNG written by hand, for the kinds that the encoder of the tests does not write.
+/// Builds a PNG by hand, for variants that the encoder of the tests cannot write.
 fn png(
     width: u32,
     height: u32,
@@ -67,7 +67,7 @@ fn png(
     bytes
 }
 
-/// A zlib stream of one stored block.
+/// A zlib stream with one stored block.
 fn zlib(data: &[u8]) -> Vec<u8> {
     let length = data.len() as u16;
     let (a, b) = data.iter().fold((1u32, 0u32), |(a, b), &byte| {
@@ -83,7 +83,7 @@ fn zlib(data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn lossless_files_of_every_format_give_their_pixels() {
+fn every_format_decodes_to_its_pixels() {
     let icon = sample(33, 31);
     for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp] {
         assert_eq!(decode(&encoded(&icon, format)).unwrap(), icon, "{format:?}");
@@ -185,7 +185,7 @@ fn an_animation_gives_its_first_frame() {
 }
 
 #[test]
-fn enormous_images_are_refused_by_their_header() {
+fn enormous_images_are_refused_before_decoding() {
     let claims = png(60_000, 60_000, [8, 6, 0], &[("IDAT", zlib(&[0]))]);
     let error = decode(&claims).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Image);
@@ -199,30 +199,30 @@ fn enormous_images_are_refused_by_their_header() {
 }
 
 #[test]
-fn a_picture_is_turned_as_its_metadata_says() {
-    // One entry, the orientation: the camera was held upright.
+fn an_image_is_rotated_by_its_exif_orientation() {
+    // One entry: orientation 6, a quarter turn.
     let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0".to_vec();
     exif.extend([0; 4]);
     let pixels = ("IDAT", zlib(&[0, 10, 20, 30]));
-    let turned = decode(&png(3, 1, [8, 0, 0], &[("eXIf", exif), pixels.clone()])).unwrap();
-    assert_eq!((turned.width, turned.height), (1, 3));
-    assert_eq!(turned.rgba[..8], [10, 10, 10, 255, 20, 20, 20, 255]);
+    let rotated = decode(&png(3, 1, [8, 0, 0], &[("eXIf", exif), pixels.clone()])).unwrap();
+    assert_eq!((rotated.width, rotated.height), (1, 3));
+    assert_eq!(rotated.rgba[..8], [10, 10, 10, 255, 20, 20, 20, 255]);
     let broken = ("eXIf", b"II*\0\xff".to_vec());
     let straight = decode(&png(3, 1, [8, 0, 0], &[broken, pixels])).unwrap();
     assert_eq!((straight.width, straight.height), (3, 1));
 }
 
 #[test]
-fn a_png_without_its_last_chunk_is_whole() {
+fn a_png_without_its_last_chunk_is_accepted() {
     let icon = sample(30, 30);
     let whole = encoded(&icon, ImageFormat::Png);
     assert_eq!(decode(&whole[..whole.len() - 12]).unwrap(), icon);
-    // Not so where a part of the chunk before it is gone too.
+    // A PNG that lacks pixel data is not.
     assert!(decode(&whole[..whole.len() - 20]).is_err());
 }
 
 #[test]
-fn broken_files_say_what_is_wrong() {
+fn errors_name_the_problem_of_a_broken_file() {
     let whole = encoded(&sample(30, 30), ImageFormat::Png);
     let cause = |bytes: &[u8]| decode(bytes).unwrap_err().cause;
     assert_eq!(cause(b""), "the file is empty");
@@ -235,7 +235,7 @@ fn broken_files_say_what_is_wrong() {
 
 proptest! {
     #[test]
-    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind in 0..6usize) {
+    fn decoding_random_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind in 0..6usize) {
         let magic: [&[u8]; 6] = [
             b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBP", b"BM", b"\xff\xd8\xff",
         ];
@@ -243,7 +243,7 @@ proptest! {
     }
 
     #[test]
-    fn no_damaged_file_panics(
+    fn decoding_a_damaged_file_never_panics(
         kind in 0..5usize,
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         cut in any::<prop::sample::Index>(),
@@ -265,7 +265,7 @@ proptest! {
 }
 
 #[test]
-fn a_window_of_a_resized_picture_is_what_the_whole_shows_there() {
+fn a_resized_window_equals_that_part_of_the_resized_picture() {
     for (from, to) in [
         ((20, 31), (90, 64)),
         ((37, 120), (44, 31)),
@@ -289,7 +289,7 @@ fn a_window_of_a_resized_picture_is_what_the_whole_shows_there() {
 }
 
 #[test]
-fn pictures_equal_pillows() {
+fn resized_pictures_equal_pillows() {
     // Pillow 12: paste over the background with alpha as mask, or convert("RGB"); resize(BICUBIC).
     let expected = [
         (
@@ -347,7 +347,7 @@ fn pictures_equal_pillows() {
             "{width}x{height} x{factor} {background:?}"
         );
     }
-    // Pillow 13, which takes the columns first where a picture becomes much lower.
+    // Pillow 13, which resizes columns first if a picture becomes much lower.
     let low = resize_bicubic(&picture(&sample(37, 120), 1, Background::None), 44, 31);
     assert_eq!(
         sha256(&low.rgb),
@@ -361,14 +361,14 @@ fn pictures_equal_pillows() {
 }
 
 #[test]
-fn a_large_image_is_enlarged_only_as_far_as_the_limit() {
+fn the_upscale_factor_is_lowered_to_stay_within_the_pixel_limit() {
     let icon = filled(2000, 1000, |_, _| [1, 2, 3, 255]);
     let picture = picture(&icon, 8, Background::White);
     assert_eq!((picture.width, picture.height), (4000, 2000));
 }
 
 #[test]
-fn the_screen_gets_hard_edges() {
+fn nearest_scaling_keeps_hard_edges() {
     let icon = filled(
         2,
         1,
@@ -381,7 +381,7 @@ fn the_screen_gets_hard_edges() {
 }
 
 #[test]
-fn the_palette_counts_what_is_opaque() {
+fn the_palette_counts_opaque_pixels() {
     let icon = filled(10, 10, |x, y| match (x, y) {
         (_, 0..5) => [0, 0, 0, 0],
         (0..7, _) => [210, 30, 35, 255],
@@ -401,7 +401,7 @@ fn the_palette_counts_what_is_opaque() {
 }
 
 #[test]
-fn an_outline_is_no_color_of_the_icon_and_a_black_patch_is() {
+fn the_palette_excludes_a_black_outline_but_not_a_black_patch() {
     let outlined = |inside: [u8; 4]| {
         filled(12, 12, move |x, y| match (x, y) {
             (0 | 11, _) | (_, 0 | 11) => [0, 0, 0, 255],
@@ -424,7 +424,7 @@ fn an_outline_is_no_color_of_the_icon_and_a_black_patch_is() {
     assert!((dark - 9.0 / 100.0).abs() < 1e-5, "{dark}");
     let core: f32 = patched.histogram.dark_core.iter().map(|bin| bin.1).sum();
     assert!((core - 9.0 / 100.0).abs() < 1e-5, "{core}");
-    // A net of strokes is all that there is.
+    // An icon that is all outline keeps it.
     let net = palette(&filled(9, 9, |x, _| {
         [0, 0, 0, if x % 2 == 0 { 255 } else { 0 }]
     }));
@@ -464,7 +464,7 @@ fn hashes_are_lower_case_hex() {
     );
 }
 
-/// Chunks of a WebP file, one behind the other.
+/// Builds a WebP file from its chunks.
 fn webp(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut body = b"WEBP".to_vec();
     for (kind, content) in chunks {
@@ -488,7 +488,7 @@ fn an_enormous_frame_in_a_small_webp_is_refused_before_it_is_decoded() {
         let error = decode(&file).unwrap_err();
         assert!(error.cause.contains("16383x16383"), "{error}");
     }
-    // Cut anywhere, it is only another broken image.
+    // Truncated anywhere, it is an ordinary broken image.
     let whole = webp(&[(b"VP8X", &header), (b"VP8 ", &frame)]);
     for end in 0..whole.len() {
         assert!(decode(&whole[..end]).is_err());

@@ -1,14 +1,14 @@
-//! Looks into the chunks of a WebP file: its frames need not have the size that its header tells,
-//! which the decoder notices only once it has decoded them.
+//! Reads frame sizes from the chunks of a WebP file. A frame may be larger than the header declares,
+//! which the decoder notices only after it has decoded the frame.
 
-/// Before the first chunk: `RIFF`, a length, `WEBP`.
+/// Length of the file header: `RIFF`, a length, `WEBP`.
 const HEADER: usize = 12;
-/// Of a frame of an animation, before the chunks of its picture.
+/// Length of an animation frame's header, before the chunks of its image.
 const FRAME_HEADER: usize = 16;
-/// Begins the header of a lossy picture, behind three bytes.
-const START: [u8; 3] = [0x9d, 0x01, 0x2a];
+/// Start code of a lossy image, after three bytes.
+const START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
 
-/// The sizes of all lossy pictures in a file.
+/// Sizes of all lossy images in a file.
 pub fn frame_sizes(file: &[u8]) -> Vec<(u32, u32)> {
     let mut sizes = Vec::new();
     for (kind, content) in chunks(file.get(HEADER..).unwrap_or_default()) {
@@ -25,14 +25,14 @@ pub fn frame_sizes(file: &[u8]) -> Vec<(u32, u32)> {
     sizes
 }
 
-/// Each chunk with its name; the last one may be cut.
+/// Iterates over the chunks with their names; the last one may be truncated.
 fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let (kind, rest) = bytes.split_first_chunk::<4>()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         let content = &rest[..length.min(rest.len())];
-        // A byte fills it up to an even length.
+        // Chunks are padded to an even length.
         bytes = rest
             .get(length.checked_next_multiple_of(2)?..)
             .unwrap_or_default();
@@ -42,11 +42,11 @@ fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
 
 fn lossy_size(content: &[u8]) -> Option<(u32, u32)> {
     let [width_low, width_high, height_low, height_high, ..] =
-        *content.get(3..)?.strip_prefix(&START)?
+        *content.get(3..)?.strip_prefix(&START_CODE)?
     else {
         return None;
     };
-    // Two bits of each tell how it is to be scaled.
+    // The upper two bits of each are a scaling hint.
     let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
     Some((side(width_low, width_high), side(height_low, height_high)))
 }

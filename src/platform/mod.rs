@@ -1,8 +1,8 @@
-//! What operating systems do each in their own way: files, processes, signals, the terminal's input.
-//! Nothing outside this folder calls one.
+//! Operating system specifics: files, processes, signals and terminal input. Only this folder calls
+//! the operating system directly.
 //!
-//! [`unix`] is complete. The other one is what a system needs to run at all; it is only known to
-//! compile (`.ci/platforms`), so it is kept small.
+//! [`unix`] is complete. `other` is the minimum that any other system needs. CI only compiles it
+//! (`.ci/platforms`), so it is kept small.
 
 #[cfg(not(unix))]
 mod other;
@@ -14,31 +14,31 @@ pub use other::*;
 #[cfg(unix)]
 pub use unix::*;
 
-/// What tells two names of one file from two files.
+/// Device and inode number: equal for two names of one file.
 pub type FileId = (u64, u64);
 
-/// What the system tells a process that holds a terminal.
+/// A signal to a process that controls a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// It is to end.
+    /// The process should exit.
     Terminate,
     /// The terminal is gone.
     HangUp,
-    /// It was stopped and goes on.
+    /// The process was suspended and has resumed.
     Continued,
-    /// The terminal may have another size.
+    /// The terminal's size may have changed.
     Resized,
 }
 
-/// What came of waiting for the terminal's input.
+/// Result of waiting for terminal input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waited {
-    /// So many bytes were read.
+    /// This many bytes were read.
     Read(usize),
-    /// Nothing came in time.
+    /// No input arrived in time.
     TimedOut,
     /// A signal ended the wait.
     Interrupted,
-    /// Nothing will come any more.
+    /// The input has ended.
     Closed,
 }

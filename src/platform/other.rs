@@ -1,4 +1,4 @@
-//! Systems that are not like Unix: Windows. See the note in [`super`].
+//! Windows and other systems that are not Unix. See the note in [`super`].
 
 use super::{FileId, Signal, Waited};
 use memmap2::Mmap;
@@ -11,15 +11,15 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// SQLite's name for files that it does not lock.
+/// SQLite's VFS without file locks.
 pub const LOCKLESS_VFS: &str = "win32-none";
 
-/// `None` where the system does not tell.
+/// Always `None`: the standard library has no stable way to get it.
 pub fn file_id(_: &Metadata) -> Option<FileId> {
     None
 }
 
-/// When a file was last written: seconds and nanoseconds.
+/// Modification time of a file, in seconds and nanoseconds.
 pub fn change_time(about: &Metadata) -> (i64, i64) {
     let modified = about.modified().ok();
     let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -27,62 +27,62 @@ pub fn change_time(about: &Metadata) -> (i64, i64) {
     (since.as_secs() as i64, i64::from(since.subsec_nanos()))
 }
 
-/// How many names a file has.
+/// Always 1: the number of hard links is unknown here.
 pub fn link_count(_: &Metadata) -> u64 {
     1
 }
 
-/// Links were looked for before.
+/// Does nothing: the caller has checked for links already.
 pub fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// New files have the rights of their folder.
+/// Does nothing: new files inherit the permissions of their folder.
 pub fn set_file_mode(_: &mut tempfile::Builder) {}
 
-/// The same for a new folder.
+/// Does nothing: new folders inherit the permissions of their parent.
 pub fn set_folder_mode(_: &mut tempfile::Builder) {}
 
-/// A file that replaces another has the rights of its folder.
+/// Does nothing: the new file inherits the permissions of its folder.
 pub fn copy_owner_and_mode(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Renames are kept by the file system's own log.
+/// Does nothing: the file system journals renames itself.
 pub fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads at a place of the file.
+/// Reads at an offset. Moves the file's read position.
 pub fn read_exact_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(bytes)
 }
 
-/// The system finds out by itself.
+/// Does nothing: the system reclaims pages by itself.
 pub fn release_pages(_: &Mmap, _: &Range<usize>) -> io::Result<()> {
     Ok(())
 }
 
-/// The allocator decides.
+/// Does nothing: the allocator decides.
 pub fn keep_freed_memory(_: i32) {}
 
-/// Who has locked a file is not told.
+/// Always `None`: not implemented.
 pub fn lock_owner(_: &File, _: (u64, u64)) -> Option<i32> {
     None
 }
 
-/// What a process is called is not asked for.
+/// Always `None`: not implemented.
 pub fn process_name(_: i32) -> Option<String> {
     None
 }
 
-/// Whether files may be made in a folder: one is made.
+/// Checks that files can be created in a folder by creating a temporary one.
 pub fn can_write_in(folder: &Path) -> io::Result<()> {
     tempfile::tempfile_in(folder).map(drop)
 }
 
-/// The free space is not asked for.
+/// Always `None`: not implemented.
 pub fn free_space(_: &Path) -> Option<u64> {
     None
 }
@@ -91,30 +91,30 @@ pub fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "this computer".to_owned())
 }
 
-/// All threads are equal.
+/// Does nothing: all threads keep the same priority.
 pub fn lower_priority() {}
 
-/// The system has other words for that.
+/// Always `false`: this system has other error codes.
 pub fn is_device_error(_: &io::Error) -> bool {
     false
 }
 
-/// Whether an error says that the file system has no locks.
+/// Whether an error means that the file system does not support locks.
 pub fn lacks_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported
 }
 
-/// A full disk is an error of the write.
+/// Does nothing: a write that fails never kills the process.
 pub fn survive_file_size_limit() -> io::Result<()> {
     Ok(())
 }
 
-/// The first request ends the process: the journal is whole at any moment.
+/// Does nothing: the first interrupt ends the process. The journal is consistent at any moment.
 pub fn on_interrupt(_: &Arc<AtomicBool>, _: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Nothing is told, so the size of the terminal is looked at now and then.
+/// Stands in for signals: reports a possible resize twice a second.
 pub struct Signals;
 
 impl Signals {
@@ -122,27 +122,27 @@ impl Signals {
         Ok(Self)
     }
 
-    /// Gives each to `each`, without an end.
+    /// Calls `each` for every signal; never returns.
     pub fn wait(&mut self, mut each: impl FnMut(Signal)) {
-        const LOOK: Duration = Duration::from_millis(500);
+        const INTERVAL: Duration = Duration::from_millis(500);
         loop {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(INTERVAL);
             each(Signal::Resized);
         }
     }
 }
 
-/// A process does not stop.
+/// Always fails: processes cannot be suspended here.
 pub fn suspend() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Nobody else changes the mode.
+/// Does nothing: no other process changes the terminal mode.
 pub fn make_raw() -> io::Result<()> {
     Ok(())
 }
 
-/// The terminal's input. A thread waits for it, since a wait for it has no end.
+/// Terminal input, read by a thread of its own, since reads here have no timeout.
 pub struct TerminalInput {
     from: Receiver<io::Result<Vec<u8>>>,
     rest: Vec<u8>,
@@ -171,7 +171,7 @@ impl TerminalInput {
         })
     }
 
-    /// Waits for input, at most for `timeout`, and reads what is there.
+    /// Waits for input, for at most `timeout`, and reads what is available.
     pub fn read(&mut self, bytes: &mut [u8], timeout: Option<Duration>) -> io::Result<Waited> {
         if self.rest.is_empty() {
             let timeout = timeout.unwrap_or(Duration::MAX);

@@ -1,4 +1,4 @@
-//! Linux, macOS and others like them.
+//! Linux, macOS and other Unix systems.
 
 use super::{FileId, Signal, Waited};
 use memmap2::{Mmap, UncheckedAdvice};
@@ -18,40 +18,41 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// SQLite's name for files that it does not lock.
+/// SQLite's VFS without file locks.
 pub const LOCKLESS_VFS: &str = "unix-none";
 
-/// `None` where the system does not tell.
+/// Device and inode number. Always present here; other systems have none.
 pub fn file_id(about: &Metadata) -> Option<FileId> {
     Some((about.dev(), about.ino()))
 }
 
-/// When a file last changed in any way: seconds and nanoseconds. Nobody can set that.
+/// Time of a file's last change of any kind (ctime), in seconds and nanoseconds. Programs cannot set
+/// it.
 pub fn change_time(about: &Metadata) -> (i64, i64) {
     (about.ctime(), about.ctime_nsec())
 }
 
-/// How many names a file has.
+/// Number of a file's hard links.
 pub fn link_count(about: &Metadata) -> u64 {
     about.nlink()
 }
 
-/// Opening fails where the name is a link, and never waits for the other end of a pipe.
+/// Makes opening fail on a symbolic link, and never block on a pipe.
 pub fn no_follow(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
 }
 
-/// The rights of any new file, less what the umask takes away; temporary files have fewer.
+/// Gives a temporary file the mode of an ordinary new file (0666 less the umask).
 pub fn set_file_mode(builder: &mut tempfile::Builder) {
     builder.permissions(Permissions::from_mode(0o666));
 }
 
-/// The same for a new folder.
+/// Gives a temporary folder the mode of an ordinary new folder (0777 less the umask).
 pub fn set_folder_mode(builder: &mut tempfile::Builder) {
     builder.permissions(Permissions::from_mode(0o777));
 }
 
-/// Gives a new file owner, group and mode of the one that it replaces, as far as one may.
+/// Gives a new file the owner, group and mode of the file it replaces, as far as permitted.
 pub fn copy_owner_and_mode(new: &File, old: &Metadata) -> io::Result<()> {
     let created = new.metadata()?;
     let mut mode = old.mode() & 0o7777;
@@ -59,23 +60,23 @@ pub fn copy_owner_and_mode(new: &File, old: &Metadata) -> io::Result<()> {
         && fchown(new, Some(old.uid()), Some(old.gid())).is_err()
         && fchown(new, None, Some(old.gid())).is_err()
     {
-        // Its group is another one, which is let do no more than everybody.
+        // The group differs, so it gets no more rights than everyone else.
         mode &= !0o070 | ((mode & 0o007) << 3);
     }
     new.set_permissions(Permissions::from_mode(mode))
 }
 
-/// Makes a rename or a new file in the folder outlast a power failure.
+/// Makes a rename or a new file in the folder survive a power failure.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Reads without moving where the file is read next.
+/// Reads at an offset without moving the file's read position.
 pub fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
     file.read_exact_at(bytes, at)
 }
 
-/// Tells the system that these bytes of a mapped file will not be read again soon.
+/// Advises the system to drop the pages of `bytes` from memory: they will not be read again soon.
 #[allow(unsafe_code, reason = "pages of a mapped file")]
 pub fn release_pages(file: &Mmap, bytes: &Range<usize>) -> io::Result<()> {
     // SAFETY: the mapping is read-only and backed by the file, so dropped pages are read again from
@@ -83,8 +84,8 @@ pub fn release_pages(file: &Mmap, bytes: &Range<usize>) -> io::Result<()> {
     unsafe { file.unchecked_advise_range(UncheckedAdvice::DontNeed, bytes.start, bytes.len()) }
 }
 
-/// Keeps memory that is freed for what is allocated next: computing takes the same blocks again and
-/// again, and the system clears each page that it gives. Up to `bytes` are kept.
+/// Keeps up to `bytes` of freed memory in the process. Inference allocates the same blocks over and
+/// over, and the system zeroes every page that it hands out.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code, reason = "settings of the C library's allocator")]
 pub fn keep_freed_memory(bytes: i32) {
@@ -99,30 +100,30 @@ pub fn keep_freed_memory(bytes: i32) {
     mallopt(TOP_PAD, bytes / 16);
 }
 
-/// Other allocators keep it by themselves.
+/// Does nothing: other allocators keep freed memory by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn keep_freed_memory(_: i32) {}
 
-/// The process that has locked some of `length` bytes of a file from `start` on against writing.
+/// Id of the process that holds a lock on any of the `length` bytes from `start`.
 pub fn lock_owner(file: &File, (start, length): (u64, u64)) -> Option<i32> {
-    let mut asked = Flock::from(FlockType::WriteLock);
-    asked.start = start;
-    asked.length = length;
-    let held = fcntl_getlk(file, &asked).ok()??;
-    held.pid.map(|pid| pid.as_raw_nonzero().get())
+    let mut wanted = Flock::from(FlockType::WriteLock);
+    wanted.start = start;
+    wanted.length = length;
+    let conflict = fcntl_getlk(file, &wanted).ok()??;
+    conflict.pid.map(|pid| pid.as_raw_nonzero().get())
 }
 
-/// What a process is called, where the system tells.
+/// Name of a process, where `/proc` exists.
 pub fn process_name(process: i32) -> Option<String> {
     std::fs::read_to_string(format!("/proc/{process}/comm")).ok()
 }
 
-/// Whether files may be made in a folder.
+/// Checks that files can be created in a folder.
 pub fn can_write_in(folder: &Path) -> io::Result<()> {
     Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
-/// Bytes that are free where a folder is.
+/// Free bytes on the file system of a folder.
 pub fn free_space(folder: &Path) -> Option<u64> {
     let disk = statvfs(folder).ok()?;
     Some(disk.f_bavail * disk.f_frsize)
@@ -133,8 +134,8 @@ pub fn host_name() -> String {
     names.nodename().to_string_lossy().into_owned()
 }
 
-/// Lets other threads go before this one, where that is a matter of a thread: elsewhere it would
-/// slow down the screen too. If it cannot be done, all are equal.
+/// Lowers the priority of the calling thread. Only Linux has a niceness per thread; elsewhere it
+/// would slow down the screen too. A failure is ignored.
 pub fn lower_priority() {
     const NICENESS: i32 = 10;
     if cfg!(target_os = "linux") {
@@ -142,45 +143,45 @@ pub fn lower_priority() {
     }
 }
 
-/// Whether an error says that a device does not work: a terminal that is gone, a failing disk.
+/// Whether an error is an I/O error of a device, such as a closed terminal or a failing disk.
 pub fn is_device_error(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
-/// Whether an error says that the file system has no locks.
+/// Whether an error means that the file system does not support locks.
 pub fn lacks_locks(error: &io::Error) -> bool {
     let unsupported = error.kind() == io::ErrorKind::Unsupported;
     unsupported || error.raw_os_error() == Some(Errno::NOLCK.raw_os_error())
 }
 
-/// A file that may not grow any more (`ulimit -f`) is then an error of the write, as a full disk
-/// is, and not the end of the process.
+/// Turns reaching the file size limit (`ulimit -f`) into a write error, like a full disk, instead of
+/// killing the process.
 pub fn survive_file_size_limit() -> io::Result<()> {
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
-/// Sets `asked` when the process is to end; a second request ends it with `status`.
-pub fn on_interrupt(asked: &Arc<AtomicBool>, status: i32) -> io::Result<()> {
+/// Sets `interrupted` at the first interrupt; the second one exits with `status`.
+pub fn on_interrupt(interrupted: &Arc<AtomicBool>, status: i32) -> io::Result<()> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // In this order: the second signal finds the flag that the first one has set.
-        flag::register_conditional_shutdown(signal, status, Arc::clone(asked))?;
-        flag::register(signal, Arc::clone(asked))?;
+        // The order matters: the second signal must find the flag set by the first.
+        flag::register_conditional_shutdown(signal, status, Arc::clone(interrupted))?;
+        flag::register(signal, Arc::clone(interrupted))?;
     }
     Ok(())
 }
 
-/// The signals of a process that holds a terminal.
+/// Receives the signals of a process that controls a terminal.
 pub struct Signals(iterator::Signals);
 
 impl Signals {
-    /// Receives them from now on. `continued` is set before [`Signal::Continued`] is given.
+    /// Starts listening. `continued` is set before [`Signal::Continued`] is delivered.
     pub fn listen(continued: &Arc<AtomicBool>) -> io::Result<Self> {
         flag::register(SIGCONT, Arc::clone(continued))?;
         let wanted = [SIGTERM, SIGHUP, SIGINT, SIGCONT, SIGWINCH];
         iterator::Signals::new(wanted).map(Self)
     }
 
-    /// Gives each to `each`, without an end.
+    /// Calls `each` for every signal; never returns.
     pub fn wait(&mut self, mut each: impl FnMut(Signal)) {
         for signal in self.0.forever() {
             each(match signal {
@@ -193,12 +194,12 @@ impl Signals {
     }
 }
 
-/// Stops this process as Ctrl-Z does. It may return before the process was stopped.
+/// Suspends this process as Ctrl-Z does. May return before the process is suspended.
 pub fn suspend() -> io::Result<()> {
     low_level::raise(SIGTSTP)
 }
 
-/// Puts the terminal of standard input into raw mode, whatever mode it is in.
+/// Puts the terminal on standard input into raw mode, whatever its current mode.
 pub fn make_raw() -> io::Result<()> {
     let stdin = io::stdin();
     let mut mode = termios::tcgetattr(&stdin)?;
@@ -206,7 +207,7 @@ pub fn make_raw() -> io::Result<()> {
     Ok(termios::tcsetattr(&stdin, OptionalActions::Now, &mode)?)
 }
 
-/// The terminal's input, byte by byte as it comes.
+/// Unbuffered terminal input.
 pub struct TerminalInput(Stdin);
 
 impl TerminalInput {
@@ -214,12 +215,12 @@ impl TerminalInput {
         Ok(Self(io::stdin()))
     }
 
-    /// Waits for input, at most for `timeout`, and reads what is there.
+    /// Waits for input, for at most `timeout`, and reads what is available.
     pub fn read(&mut self, bytes: &mut [u8], timeout: Option<Duration>) -> io::Result<Waited> {
-        // One too long to be told is one without an end.
+        // A timeout too long for a `Timespec` is infinite.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        // Not through the standard library, whose buffer would keep what it reads ahead.
+        // Bypasses the standard library, whose buffer would hold back bytes that it reads ahead.
         let read = match poll(&mut fds, timeout.as_ref()) {
             Ok(0) => return Ok(Waited::TimedOut),
             Ok(_) => rustix::io::read(&self.0, bytes),
@@ -239,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_names_are_one_file_and_a_copy_is_another() {
+    fn hard_links_share_a_file_id_and_a_copy_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("one"), "x").unwrap();
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_thread_gives_way() {
+    fn only_the_calling_thread_gets_a_lower_priority() {
         if cfg!(target_os = "linux") {
             let niceness = || {
                 let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();

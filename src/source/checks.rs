@@ -1,4 +1,4 @@
-//! The checks of texts and paths that all sources share.
+//! Checks of text and paths that all sources share.
 
 use crate::record::SourceType;
 use crate::settings::OnlySource;
@@ -6,12 +6,13 @@ use crate::text::{Forbidden, Phrase, clean_text, forbidden};
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 
-/// Longer rows and values are passed over and reported; a long description has a few kilobytes.
+/// Size limit of rows and values in bytes. Longer ones are skipped and reported; a long description
+/// has a few kilobytes.
 pub const MAX_ROW: usize = 1 << 20;
 
-/// What is wrong with a text, behind the name of its column.
+/// Follows the name of a column.
 pub const TOO_LONG: Phrase = Phrase::new("is longer than 1 MiB", "1 MiB보다 깁니다");
-/// The same of a row or a file by itself.
+/// Describes a row or a file.
 pub const NO_ENCODING: Phrase = Phrase::new("neither UTF-8 nor CP949", "UTF-8도 CP949도 아닙니다");
 
 pub fn wanted(only: OnlySource, source_type: SourceType) -> bool {
@@ -22,8 +23,8 @@ pub fn wanted(only: OnlySource, source_type: SourceType) -> bool {
     }
 }
 
-/// Whether a path cannot be shown as it is. What is merely invisible names a file as well as any
-/// other character.
+/// Whether a path contains control or direction characters. Other invisible characters are allowed,
+/// since files may be named with them.
 pub fn has_control(path: &str) -> bool {
     path.chars().any(|c| {
         matches!(
@@ -33,9 +34,9 @@ pub fn has_control(path: &str) -> bool {
     })
 }
 
-/// The file that a path of a source means, and how its name differs from the path. Where there is
-/// none of that very name, it is one whose name differs in ways that other systems do not see:
-/// separators as Windows writes them, Hangul as macOS writes it.
+/// Finds the file that a path from a source refers to, and how its real path differs. If no file
+/// has that exact path, variants from other systems are tried: Windows separators and the
+/// decomposed Hangul of macOS.
 pub fn file_at(base: &Path, path: &str) -> (PathBuf, Option<Phrase>) {
     const SEPARATORS: Phrase = Phrase::new(
         "image_path has \\ where the file's path has /",
@@ -46,7 +47,7 @@ pub fn file_at(base: &Path, path: &str) -> (PathBuf, Option<Phrase>) {
         "image_path와 파일 이름의 한글 가운데 한쪽은 조합형이고 한쪽은 완성형입니다",
     );
     let as_written = base.join(path);
-    // Plain names have no other form, and asking costs time on a slow drive.
+    // An ASCII name has no variants, and checking for the file is slow on a slow drive.
     let is_plain = path.is_ascii() && !path.contains('\\');
     if is_plain || as_written.exists() {
         return (as_written, None);
@@ -64,16 +65,15 @@ pub fn file_at(base: &Path, path: &str) -> (PathBuf, Option<Phrase>) {
     found.unwrap_or((as_written, None))
 }
 
-/// The one form that a text has from here on, in the record, the prompt and the rules alike;
-/// `None` where nothing is left.
+/// Normalizes a text for the record, the prompt and the rules; `None` if nothing is left.
 pub fn one_line(text: Option<String>) -> Option<String> {
     Some(clean_text(&text?)).filter(|text| !text.is_empty())
 }
 
-/// An item's name, or why there is none.
+/// Normalizes an item's name. The error says why there is none.
 pub fn name(text: Option<String>) -> Result<String, Phrase> {
     const BLANK: Phrase = Phrase::new(
-        "item_name holds only blanks and invisible characters",
+        "item_name contains only blanks and invisible characters",
         "item_name이 공백과 보이지 않는 글자뿐입니다",
     );
     match text {

@@ -1,6 +1,6 @@
-//! Rows that share an image become one group, while the source is being read. Files are read and
-//! hashed once each, by a few threads ahead of the rows; groups come in the order of their first
-//! rows. Held in memory are a few dozen bytes for each distinct image and name, and no rows.
+//! Groups the rows of a source by image while it is read. A few threads read and hash each file
+//! once, ahead of the rows. Groups are reported in the order of their first rows. Memory holds a few
+//! dozen bytes for each distinct image and name, but no rows.
 
 use super::image_file::image_bytes;
 use super::notes::Notes;
@@ -17,58 +17,58 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::thread;
 
-/// Rows read ahead of the groups.
+/// Rows read ahead of grouping.
 const ROWS_AHEAD: usize = 512;
 /// Files waiting to be hashed.
 const FILES_AHEAD: usize = 64;
 const HASHERS: usize = 4;
 
-/// A group met for the first time: its first row, and the image's hash or why there is none.
+/// A new group: its first row, and the image's hash or the failure to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewGroup {
     /// Position among the groups, from 0.
     pub order: u64,
     pub item: Item,
     pub sha256: Option<String>,
-    /// Exactly where `sha256` is none. With `--no-image` the item can be labeled all the same.
+    /// Present if and only if `sha256` is `None`. With `--no-image` the item is labeled anyway.
     pub failure: Option<Failure>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEvent {
     New(Box<NewGroup>),
-    /// A further name of a known group; none is given twice.
+    /// Another name of a known group. Each name is reported once.
     Name {
         order: u64,
         name: String,
-        /// The group had none until now.
+        /// The group had no name before.
         is_first: bool,
     },
-    /// A further path at which the image of a known group is.
+    /// Another path of a known group's image.
     Path {
         order: u64,
         path: String,
     },
-    /// Something to tell the user.
+    /// A message for the user.
     Warning(Said),
 }
 
-/// What was read, once the source is at its end.
+/// Counts of a finished reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceEnd {
     /// Rows that are items.
     pub rows: u64,
-    /// How many rows each group stands for, by its order.
+    /// Number of rows in each group, by order.
     pub rows_of_groups: Vec<u32>,
     /// Rows that cannot be used.
     pub refused: u64,
-    /// The rest of the source was not read: `max_groups` was reached, or `each` answered `Break`.
+    /// The source was not read to its end: `max_groups` was reached, or `each` returned `Break`.
     pub cut_short: bool,
 }
 
-/// Reads a source to its end, or until `max_groups` groups are there (`--max-samples` counts
-/// images, since one image is one record), or until `each` answers `Break`. Blocks; `each` runs
-/// on the calling thread and may make the reading wait.
+/// Reads a source and reports its groups to `each`. Stops at the end of the source, after
+/// `max_groups` groups (`--max-samples` counts images, since one image is one record), or when
+/// `each` returns `Break`. Blocks; `each` runs on the calling thread, and reading waits for it.
 pub fn group(
     mut source: Box<dyn ItemSource>,
     max_groups: Option<u64>,
@@ -97,27 +97,27 @@ pub fn group(
                 files: HashMap::new(),
                 images: 0,
             };
-            source.read(&mut |event| reader.take(event))
+            source.read(&mut |event| reader.add(event))
         })?;
         let mut grouper = Grouper::new(max_groups, each);
-        // The receiver is dropped at the end of the loop, which ends the reader.
-        let mut taken = Ok(ControlFlow::Continue(()));
+        // The end of the loop drops the receiver, which stops the reader.
+        let mut flow = Ok(ControlFlow::Continue(()));
         for row in ahead {
-            taken = grouper.take(row);
-            if !matches!(taken, Ok(ControlFlow::Continue(()))) {
+            flow = grouper.add(row);
+            if !matches!(flow, Ok(ControlFlow::Continue(()))) {
                 break;
             }
         }
-        // Every thread is joined before the first panic is told: one that nobody has joined would
-        // make the scope panic without a cause.
+        // Joins every thread before reporting a panic: the scope would panic without a cause if an
+        // unjoined thread has panicked.
         let read = reader.join();
         let hashed: Vec<_> = hashers.into_iter().map(|hasher| hasher.join()).collect();
         let read = read.map_err(|panic| threads::panicked("reading the source", panic.as_ref()))?;
-        // A hash that never came is no reason where the thread that owes it says why.
+        // A hasher's panic is the cause of a missing hash, so it is reported first.
         for hashed in hashed {
             hashed.map_err(|panic| threads::panicked("hashing an image", panic.as_ref()))?;
         }
-        grouper.end.cut_short |= taken?.is_break();
+        grouper.end.cut_short |= flow?.is_break();
         let end = grouper.finish();
         if !end.cut_short {
             read?;
@@ -129,7 +129,7 @@ pub fn group(
 type Hash = [u8; 32];
 type Hashed = Result<Hash, Failure>;
 
-/// An image to hash, and where to say it.
+/// An image to hash, and where to send the result.
 struct Job {
     file: ImageLocation,
     answer: Sender<Hashed>,
@@ -138,19 +138,19 @@ struct Job {
 fn hash_files(jobs: &Receiver<Job>) {
     for job in jobs {
         let hashed = image_bytes(&job.file).map(|bytes| Sha256::digest(bytes).into());
-        // Nobody waits any more where the reading was cut short.
+        // Fails if reading was cut short.
         let _ = job.answer.send(hashed);
     }
 }
 
-/// The name of a row's item, and another one that the row tells.
+/// The name of a row's item, and its other name.
 type Names = (String, Option<String>);
 
-/// A row on its way from the reader to the grouper. Distinct images are numbered as they come.
+/// A row on its way from the reader to the grouper. Images are numbered in order of appearance.
 enum Row {
-    /// The first row of an image.
+    /// The first row with an image.
     First(Box<SourceRow>, Receiver<Hashed>),
-    Again {
+    Repeat {
         image: usize,
         names: Names,
     },
@@ -161,19 +161,18 @@ enum Row {
     Warning(Said),
 }
 
-/// Runs on the thread of the source; tells known images from new ones.
+/// Runs on the source's thread and distinguishes known images from new ones.
 struct Reader {
     jobs: Sender<Job>,
     rows: Sender<Row>,
-    /// The images in files of their own, by a hash of the path, so that a million of them stay
-    /// small.
+    /// Index of each image by a hash of its path, to save memory.
     files: HashMap<[u8; 16], usize>,
-    /// Images met so far.
+    /// Number of images so far.
     images: usize,
 }
 
 impl Reader {
-    fn take(&mut self, event: RowEvent) -> ControlFlow<()> {
+    fn add(&mut self, event: RowEvent) -> ControlFlow<()> {
         let row = match event {
             RowEvent::Warning(warning) => Row::Warning(warning),
             RowEvent::Refused(note) => Row::Note {
@@ -190,15 +189,15 @@ impl Reader {
         sent(self.rows.send(row))
     }
 
-    /// `missing` says why there is no file where there is none.
+    /// Looks up a row's image. `missing` is the failure if the row has no file.
     fn row(&mut self, row: SourceRow, missing: String) -> ControlFlow<(), Row> {
         let next = self.images;
-        // What stands in a row is met with that row alone.
+        // An image embedded in a row belongs to that row alone.
         if row.sha256.is_none() {
             let image = *self.files.entry(path_key(&row.item)).or_insert(next);
             if image < next {
                 let names = (row.item.item_name, row.other_name);
-                return ControlFlow::Continue(Row::Again { image, names });
+                return ControlFlow::Continue(Row::Repeat { image, names });
             }
         }
         self.images += 1;
@@ -240,18 +239,17 @@ fn path_key(item: &Item) -> [u8; 16] {
     std::array::from_fn(|index| hash[index])
 }
 
-/// Runs on the calling thread; tells known groups from new ones.
+/// Runs on the calling thread and distinguishes known groups from new ones.
 struct Grouper<'a> {
     max_groups: Option<u64>,
     each: &'a mut dyn FnMut(GroupEvent) -> ControlFlow<()>,
-    /// The group of each image.
+    /// Group of each image.
     groups: Vec<usize>,
     by_hash: HashMap<Hash, usize>,
-    /// Group and hash of each name given.
+    /// Group and hash of each reported name.
     names: HashSet<(usize, u64)>,
-    /// Hashes of the paths of images that have no file of their own; only the source keeps those
-    /// apart.
-    parts: HashSet<u64>,
+    /// Hashes of the paths of embedded images, which may collide.
+    embedded_paths: HashSet<u64>,
     notes: Notes,
     end: SourceEnd,
 }
@@ -267,30 +265,30 @@ impl<'a> Grouper<'a> {
             groups: Vec::new(),
             by_hash: HashMap::new(),
             names: HashSet::new(),
-            parts: HashSet::new(),
+            embedded_paths: HashSet::new(),
             notes: Notes::default(),
             end: SourceEnd::default(),
         }
     }
 
-    fn take(&mut self, row: Row) -> Result<ControlFlow<()>> {
+    fn add(&mut self, row: Row) -> Result<ControlFlow<()>> {
         Ok(match row {
             Row::Warning(warning) => (self.each)(GroupEvent::Warning(warning)),
             Row::Note { note, is_refused } => {
                 self.notes.add(note, is_refused);
                 ControlFlow::Continue(())
             }
-            Row::Again { image, names } => self.joined(self.groups[image], names),
+            Row::Repeat { image, names } => self.add_to_group(self.groups[image], names),
             Row::First(row, hashed) => {
                 let hashed = hashed
                     .recv()
                     .map_err(|_| Error::new(ErrorKind::Internal, "hashing an image panicked"))?;
-                self.first(*row, hashed)
+                self.add_first(*row, hashed)
             }
         })
     }
 
-    fn first(&mut self, row: SourceRow, hashed: Hashed) -> ControlFlow<()> {
+    fn add_first(&mut self, row: SourceRow, hashed: Hashed) -> ControlFlow<()> {
         let SourceRow {
             mut item,
             other_name,
@@ -300,7 +298,7 @@ impl<'a> Grouper<'a> {
         let (sha256, failure) = match hashed {
             Ok(hash) => {
                 let sha256 = hex(&hash);
-                self.check_claim(&item, &sha256);
+                self.check_claimed_hash(&item, &sha256);
                 let known = *self.by_hash.entry(hash).or_insert(order);
                 let is_free = self.is_path_free(&item);
                 if known < order {
@@ -311,10 +309,10 @@ impl<'a> Grouper<'a> {
                             path: item.image_path,
                         })?;
                     }
-                    return self.joined(known, (item.item_name, other_name));
+                    return self.add_to_group(known, (item.item_name, other_name));
                 }
                 if !is_free {
-                    item.image_path = with_hash(&item.image_path, &sha256);
+                    item.image_path = path_with_hash(&item.image_path, &sha256);
                 }
                 (Some(sha256), None)
             }
@@ -331,7 +329,7 @@ impl<'a> Grouper<'a> {
             failure,
         })))?;
         if let Some(name) = other_name {
-            self.name(order, name)?;
+            self.add_name(order, name)?;
         }
         match self.max_groups == Some(order as u64 + 1) {
             true => ControlFlow::Break(()),
@@ -339,25 +337,25 @@ impl<'a> Grouper<'a> {
         }
     }
 
-    fn joined(&mut self, group: usize, (name, other): Names) -> ControlFlow<()> {
+    fn add_to_group(&mut self, group: usize, (name, other): Names) -> ControlFlow<()> {
         self.end.rows += 1;
         let rows = &mut self.end.rows_of_groups[group];
         *rows = rows.saturating_add(1);
-        self.name(group, name)?;
+        self.add_name(group, name)?;
         match other {
-            Some(other) => self.name(group, other),
+            Some(other) => self.add_name(group, other),
             None => ControlFlow::Continue(()),
         }
     }
 
-    /// Tells a name of a group, once.
-    fn name(&mut self, group: usize, name: String) -> ControlFlow<()> {
+    /// Reports a name of a group once.
+    fn add_name(&mut self, group: usize, name: String) -> ControlFlow<()> {
         if name.is_empty() || !self.names.insert((group, text_key(&name))) {
             return ControlFlow::Continue(());
         }
         let is_first = self.names.remove(&(group, text_key("")));
         if is_first {
-            self.note_taken(&name);
+            self.note_inherited_name(&name);
         }
         (self.each)(GroupEvent::Name {
             order: group as u64,
@@ -366,30 +364,29 @@ impl<'a> Grouper<'a> {
         })
     }
 
-    fn note_taken(&mut self, name: &str) {
+    fn note_inherited_name(&mut self, name: &str) {
         let note = Note {
             file: PathBuf::new(),
             place: name.to_owned(),
             what: said!(
-                "an earlier row of the same image has no name and takes this one",
+                "an earlier row with the same image has no name and gets this one",
                 "같은 그림의 앞 행에 이름이 없어 이 이름을 씁니다"
             ),
         };
         self.notes.add(note, false);
     }
 
-    /// Whether an image may have its path. Two that stand in rows may say that they have the same
-    /// one, and are not the same image.
+    /// Whether no other image has this path. Different embedded images may declare the same path.
     fn is_path_free(&mut self, item: &Item) -> bool {
-        let is_part = item
+        let is_embedded = item
             .file
             .as_ref()
             .is_some_and(|file| file.own_file().is_none());
-        !is_part || self.parts.insert(text_key(&item.image_path))
+        !is_embedded || self.embedded_paths.insert(text_key(&item.image_path))
     }
 
-    /// Once an image, by its first row.
-    fn check_claim(&mut self, item: &Item, sha256: &str) {
+    /// Notes a wrong `image_sha256`, once per image.
+    fn check_claimed_hash(&mut self, item: &Item, sha256: &str) {
         let claimed = item.claimed_sha256.as_ref();
         if claimed.is_none_or(|claimed| claimed.eq_ignore_ascii_case(sha256)) {
             return;
@@ -398,14 +395,14 @@ impl<'a> Grouper<'a> {
             file: PathBuf::new(),
             place: item.image_path.clone(),
             what: said!(
-                "image_sha256 is not that of the image, which counts",
+                "image_sha256 does not match the image and is ignored",
                 "image_sha256이 그림의 것과 다릅니다. 그림의 것을 씁니다"
             ),
         };
         self.notes.add(note, false);
     }
 
-    /// Tells what was noted of rows.
+    /// Reports the collected notes.
     fn finish(mut self) -> SourceEnd {
         for line in self.notes.lines() {
             if (self.each)(GroupEvent::Warning(line)).is_break() {
@@ -417,8 +414,8 @@ impl<'a> Grouper<'a> {
     }
 }
 
-/// `a.png` as `a-0f3c91de.png`.
-fn with_hash(path: &str, sha256: &str) -> String {
+/// Inserts a hash into a path: `a.png` -> `a-0f3c91de.png`.
+fn path_with_hash(path: &str, sha256: &str) -> String {
     let hash = &sha256[..8];
     let name = path.rfind('/').map_or(0, |slash| slash + 1);
     match path[name..].rfind('.') {

@@ -1,4 +1,4 @@
-//! The sample items that are built into the program.
+//! The built-in sample items.
 
 use super::manifest::{Manifest, read_lines};
 use super::reading::{ItemSource, Sink, cannot_read};
@@ -10,7 +10,7 @@ use std::path::Path;
 const MANIFEST: &str = include_str!("../../assets/sample/manifest.jsonl");
 static ICONS: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets/sample/icons");
 
-/// Stands before the paths of built-in images; all others are absolute.
+/// Prefix of built-in image paths; all other paths are absolute.
 const BASE: &str = "labeler-tui:sample";
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl ItemSource for Demo {
     }
 }
 
-/// The bytes of a built-in image.
+/// Bytes of a built-in image; `None` for any other path.
 pub fn embedded(file: &Path) -> Option<&'static [u8]> {
     let path = file.strip_prefix(BASE).ok()?.strip_prefix("icons").ok()?;
     Some(ICONS.get_file(path)?.contents())

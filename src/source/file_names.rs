@@ -1,4 +1,4 @@
-//! What an image is called by the files around it.
+//! Derives an item's name from its file name or from a text file beside it.
 
 use super::checks::{NO_ENCODING, one_line};
 use crate::text::encoding::decode_value;
@@ -7,10 +7,10 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// Larger text files hold no name.
+/// Only this many bytes of a text file are read.
 const MAX_SIDECAR: u64 = 64 << 10;
 
-/// What cameras and programs call files by themselves.
+/// Words that cameras and programs use in generated file names.
 const GENERIC: [&str; 25] = [
     "img",
     "image",
@@ -39,8 +39,7 @@ const GENERIC: [&str; 25] = [
     "스크린샷",
 ];
 
-/// Whether a file's name, without its extension, says what the image shows: a hash does not, nor
-/// does a counter.
+/// Whether a file's stem names its content, rather than being a hash or a counter.
 pub fn is_name(stem: &str) -> bool {
     let is_separator = |c: char| !c.is_alphanumeric();
     let letters = stem.split(|c: char| is_separator(c) || c.is_numeric());
@@ -51,8 +50,7 @@ pub fn is_name(stem: &str) -> bool {
     !is_generic && !is_hash(stem)
 }
 
-/// Letters and digits without sense: hexadecimal as checksums and UUIDs are written, or a long
-/// token that mixes both as addresses have it.
+/// Whether a stem looks like a checksum or UUID in hex, or like a long random token from a URL.
 fn is_hash(stem: &str) -> bool {
     let token: Vec<char> = stem.chars().filter(|c| !matches!(c, '-' | '_')).collect();
     let digits = token.iter().filter(|c| c.is_ascii_digit()).count();
@@ -64,12 +62,13 @@ fn is_hash(stem: &str) -> bool {
         || (is_token && is_one_word && token.len() >= 32)
 }
 
-/// The first line of the text file beside an image; `None` where there is none, or nothing in it.
+/// Reads the first line of the text file beside an image; `None` if there is no such file or the
+/// line is blank.
 pub fn sidecar(image: &Path) -> Result<Option<String>, Said> {
     let path = image.with_extension("txt");
     let unreadable = |english: &str, korean: &str| {
         said!(
-            "the .txt beside it cannot be read, {english}",
+            "the .txt beside it cannot be read: {english}",
             "옆의 .txt를 읽을 수 없습니다: {korean}"
         )
     };
@@ -102,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_and_counters_are_no_names() {
+    fn hashes_and_counters_are_not_names() {
         for stem in [
             "IMG_0001",
             "DSC-12 (3)",

@@ -1,5 +1,5 @@
-//! A folder of images, with its subfolders; what an item is called stands in a text file beside
-//! its image, or in the name of the file.
+//! Reads a folder of images and its subfolders. An item's name comes from a text file beside its
+//! image, or from the file name.
 
 use super::checks::{has_control, one_line, wanted};
 use super::file_names::{is_name, sidecar};
@@ -13,18 +13,15 @@ use std::path::{Path, PathBuf};
 
 const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "bmp"];
 
-/// Why a file is no item.
-const NOT_UTF8: Phrase = Phrase::new(
-    "the file's name is not UTF-8",
-    "파일 이름이 UTF-8이 아닙니다",
-);
+/// Reasons to refuse a file.
+const NOT_UTF8: Phrase = Phrase::new("the file name is not UTF-8", "파일 이름이 UTF-8이 아닙니다");
 const CONTROL: Phrase = Phrase::new(
-    "the file's name holds control characters",
+    "the file name contains control characters",
     "파일 이름에 제어 문자가 있습니다",
 );
-const BLANK: Phrase = Phrase::new("the file's name is blank", "파일 이름이 비어 있습니다");
+const BLANK: Phrase = Phrase::new("the file name is blank", "파일 이름이 비어 있습니다");
 const NO_SIDECAR: Phrase = Phrase::new(
-    "there is no .txt with a name beside it",
+    "there is no .txt file with a name beside it",
     "옆에 이름이 든 .txt가 없습니다",
 );
 
@@ -50,16 +47,16 @@ impl Folder {
         }
         Err(Error::new(
             ErrorKind::Source,
-            format!("{} holds no images", path.display()),
+            format!("{} contains no images", path.display()),
         )
         .with_hint(
-            "png, jpg, gif, webp and bmp files are read, hidden ones are not; a folder of manifests \
-             is read with --input",
+            "only png, jpg, gif, webp and bmp files that are not hidden are read; use --input for a \
+             folder of manifests",
         ))
     }
 
     fn item(&self, found: Found) -> Result<Item, Said> {
-        let image_path = found.inside.to_str().ok_or(NOT_UTF8)?;
+        let image_path = found.relative.to_str().ok_or(NOT_UTF8)?;
         if has_control(image_path) {
             return Err(CONTROL.into());
         }
@@ -98,7 +95,7 @@ impl ItemSource for Folder {
             if !is_image(&found.path) {
                 continue;
             }
-            let place = found.inside.display().to_string();
+            let place = found.relative.display().to_string();
             let event = match self.item(found) {
                 Ok(item) => RowEvent::Item(item.into()),
                 Err(what) => RowEvent::Refused(Note {
@@ -115,7 +112,7 @@ impl ItemSource for Folder {
     }
 }
 
-/// By its name.
+/// Whether a path has the extension of a supported image format.
 pub fn is_image(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(is_image_extension)

@@ -1,4 +1,4 @@
-//! The bytes behind an item's `file`.
+//! Reads the bytes of an item's image.
 
 use super::manifest::cell_bytes;
 use super::{demo, inflated};
@@ -10,9 +10,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// The bytes of an image: of a file, of a part of one that holds many, or built in. A file that is
-/// not there is `missing_image`; one that cannot be read, is no regular file or is larger than
-/// [`MAX_FILE_BYTES`] is `image_load_failed`.
+/// Reads an image from a file, from a container of many images, or from the program itself. A file
+/// that does not exist fails as `missing_image`. One that cannot be read, is not a regular file or is
+/// larger than [`MAX_FILE_BYTES`] fails as `image_load_failed`.
 pub fn image_bytes(location: &ImageLocation) -> Result<Cow<'static, [u8]>, Failure> {
     let bytes = match location {
         ImageLocation::File(file) => match demo::embedded(file) {
@@ -25,8 +25,8 @@ pub fn image_bytes(location: &ImageLocation) -> Result<Cow<'static, [u8]>, Failu
             length,
         } => {
             regular_file(file)?;
-            let most = MAX_FILE_BYTES + 1;
-            inflated::part(file, *offset, (*length).min(most))
+            let limit = MAX_FILE_BYTES + 1;
+            inflated::read_range(file, *offset, (*length).min(limit))
                 .map_err(|error| unusable(location, error))?
         }
         ImageLocation::Cell { file, column, row } => {
@@ -52,7 +52,8 @@ fn file_bytes(file: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// How long a file is. Asked before opening, since opening a pipe would wait for its writer.
+/// Returns the length of a regular file. Must precede opening, since opening a pipe would wait for a
+/// writer.
 fn regular_file(file: &Path) -> Result<u64, Failure> {
     let metadata = fs::metadata(file).map_err(|error| failed(file, error))?;
     match metadata.is_file() {

@@ -1,4 +1,4 @@
-//! The content of files that gzip may have compressed, from its beginning or a part of it.
+//! Reads files that may be gzip-compressed, sequentially or by byte range.
 
 use flate2::read::MultiGzDecoder;
 use std::fs::{File, Metadata};
@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// Files that are left open where a part of them ended.
-const KEPT: usize = 4;
+/// Number of compressed files kept open for further reads.
+const MAX_OPEN: usize = 4;
 
-/// Those of compressed files, the last used one last: whoever reads parts in order decompresses a
-/// file once.
-static OPEN: Mutex<Vec<Inflated>> = Mutex::new(Vec::new());
+/// Compressed files kept open, most recently used last. Ranges read in order decompress a file only
+/// once.
+static OPEN_FILES: Mutex<Vec<Inflated>> = Mutex::new(Vec::new());
 
-/// A compressed file that is read from its beginning to its end.
+/// A compressed file and its read position.
 struct Inflated {
     path: PathBuf,
     version: Version,
-    /// Bytes of the content that have been read.
+    /// Decompressed bytes read so far.
     at: u64,
     content: MultiGzDecoder<BufReader<File>>,
 }
 
-/// Another one is another file.
+/// Detects that a file has been replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Version {
     length: u64,
@@ -39,8 +39,8 @@ impl From<&Metadata> for Version {
     }
 }
 
-/// The content of a file from its beginning. What is no regular file is never compressed, since
-/// looking would take from it.
+/// Returns the decompressed content of a file. Only a regular file can be compressed: checking
+/// anything else would consume its first bytes.
 pub fn content(mut file: File) -> io::Result<Box<dyn Read>> {
     let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
     Ok(match is_regular && is_compressed(&mut file)? {
@@ -49,12 +49,12 @@ pub fn content(mut file: File) -> io::Result<Box<dyn Read>> {
     })
 }
 
-/// `length` bytes of a regular file's content.
-pub fn part(path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+/// Reads `length` bytes of a regular file's decompressed content.
+pub fn read_range(path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     if !is_compressed(&mut file)? {
         file.seek(SeekFrom::Start(offset))?;
-        return exactly(&mut file, length);
+        return read_exactly(&mut file, length);
     }
     let version = Version::from(&file.metadata()?);
     let mut inflated = take(path, version, offset).unwrap_or_else(|| Inflated {
@@ -66,21 +66,21 @@ pub fn part(path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let before = offset - inflated.at;
     let skipped = io::copy(&mut (&mut inflated.content).take(before), &mut io::sink())?;
     if skipped < before {
-        return Err(shorter());
+        return Err(file_shrank());
     }
-    let bytes = exactly(&mut inflated.content, length)?;
+    let bytes = read_exactly(&mut inflated.content, length)?;
     inflated.at = offset + length;
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if open.len() == KEPT {
+    let mut open = OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    if open.len() == MAX_OPEN {
         open.remove(0);
     }
     open.push(inflated);
     Ok(bytes)
 }
 
-/// The open one that is nearest before `offset`.
+/// Takes the open file whose position is closest before `offset`.
 fn take(path: &Path, version: Version, offset: u64) -> Option<Inflated> {
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut open = OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner);
     let usable = open.iter().enumerate().filter(|(_, inflated)| {
         inflated.path == path && inflated.version == version && inflated.at <= offset
     });
@@ -99,15 +99,15 @@ fn is_compressed(file: &mut File) -> io::Result<bool> {
     Ok(is_compressed)
 }
 
-fn exactly(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+fn read_exactly(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(length as usize);
     from.take(length).read_to_end(&mut bytes)?;
     match bytes.len() as u64 == length {
         true => Ok(bytes),
-        false => Err(shorter()),
+        false => Err(file_shrank()),
     }
 }
 
-fn shorter() -> io::Error {
-    io::Error::new(ErrorKind::UnexpectedEof, "the file is shorter now")
+fn file_shrank() -> io::Error {
+    io::Error::new(ErrorKind::UnexpectedEof, "the file has become shorter")
 }

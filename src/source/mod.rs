@@ -1,5 +1,5 @@
-//! Rows of a database, manifest, folder or the built-in sample, as a stream of items; their
-//! grouping by image. Nothing here writes, and no more rows are held than are on their way.
+//! Reads rows of a database, manifest, folder or the built-in sample as a stream of items, and groups
+//! them by image. Sources are never written, and only rows in flight are in memory.
 
 mod checks;
 mod cp949;
@@ -17,27 +17,26 @@ mod walk;
 
 pub use dedup::{GroupEvent, NewGroup, SourceEnd, group};
 pub use image_file::image_bytes;
-pub use manifest::fault_of_line;
+pub use manifest::json_line_error;
 pub use reading::{ItemSource, Note, RowEvent, Sink, SourceRow};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{SourceKind, SourceOptions};
 
-/// Opens a source and checks that it holds what is needed; reads no row yet.
+/// Opens a source and checks its tables or columns; reads no rows yet.
 pub fn open(options: &SourceOptions) -> Result<Box<dyn ItemSource>> {
     if options.run_id.is_some() && !matches!(options.kind, SourceKind::Database(_)) {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "--run-id chooses among the runs of a database",
-        )
-        .with_hint("use it together with --db, or leave it out"));
+        return Err(
+            Error::new(ErrorKind::Usage, "--run-id selects a run of a database")
+                .with_hint("use it together with --db, or leave it out"),
+        );
     }
     let mapping = &options.mapping;
     let maps_columns = mapping.image_column.is_some() || mapping.name_column.is_some();
     if maps_columns && !matches!(options.kind, SourceKind::Manifest(_)) {
         return Err(Error::new(
             ErrorKind::Usage,
-            "--image-column and --name-column name columns of a manifest",
+            "--image-column and --name-column are only for manifests",
         )
         .with_hint("use them together with --input, or leave them out"));
     }

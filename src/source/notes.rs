@@ -1,20 +1,21 @@
-//! What is wrong with rows, told together: how many of each kind, and where the first are.
+//! Summarizes problems with rows: the number of each kind, and where the first ones are.
 
 use super::reading::Note;
 use crate::text::{Said, count, plural, said};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Places that are named.
-const NAMED: usize = 3;
-/// Characters of a place that are told.
-const PLACE: usize = 200;
-/// Kinds that are told apart; the rest are counted together.
-const KINDS: usize = 20;
+/// Places shown per kind.
+const MAX_PLACES: usize = 3;
+/// Longest place in characters.
+const MAX_PLACE_CHARS: usize = 200;
+/// Kinds listed separately; the rest are counted together.
+const MAX_KINDS: usize = 20;
 
 #[derive(Debug, Default)]
 pub struct Notes {
     kinds: Vec<Kind>,
+    /// Rows of all other kinds: used and refused.
     others: [u64; 2],
 }
 
@@ -27,15 +28,15 @@ struct Kind {
 }
 
 impl Notes {
-    /// `is_refused`: the row is not used at all.
+    /// Counts a problem. `is_refused` means that the row is not used at all.
     pub fn add(&mut self, note: Note, is_refused: bool) {
         let known = |kind: &&mut Kind| kind.is_refused == is_refused && kind.what == note.what;
         if let Some(kind) = self.kinds.iter_mut().find(known) {
             kind.rows += 1;
-            if kind.first.len() < NAMED {
+            if kind.first.len() < MAX_PLACES {
                 kind.first.push(note);
             }
-        } else if self.kinds.len() < KINDS {
+        } else if self.kinds.len() < MAX_KINDS {
             self.kinds.push(Kind {
                 is_refused,
                 what: note.what.clone(),
@@ -47,13 +48,13 @@ impl Notes {
         }
     }
 
-    /// Rows that are not used.
+    /// Number of refused rows.
     pub fn refused(&self) -> u64 {
         let refused = self.kinds.iter().filter(|kind| kind.is_refused);
         refused.map(|kind| kind.rows).sum::<u64>() + self.others[1]
     }
 
-    /// One line for each kind.
+    /// One summary line per kind.
     pub fn lines(&self) -> Vec<Said> {
         let mut lines: Vec<Said> = self.kinds.iter().map(Kind::line).collect();
         let [used, refused] = self.others;
@@ -89,7 +90,6 @@ impl Kind {
         }
     }
 
-    /// The first of them.
     fn places(&self) -> String {
         let mut line = String::new();
         let mut file: Option<&Path> = None;
@@ -98,11 +98,11 @@ impl Kind {
                 line.push_str(", ");
             }
             if file != Some(&note.file) && note.file != Path::new("") {
-                // Writing to a text does not fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(line, "{} ", note.file.display());
             }
             file = Some(&note.file);
-            let place = note.place.char_indices().nth(PLACE);
+            let place = note.place.char_indices().nth(MAX_PLACE_CHARS);
             line.push_str(&note.place[..place.map_or(note.place.len(), |(end, _)| end)]);
         }
         if self.rows > self.first.len() as u64 {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_one_line_with_its_first_places() {
+    fn a_line_counts_a_kind_and_names_its_first_places() {
         let mut notes = Notes::default();
         for line in 1..=8000 {
             notes.add(note("a.jsonl", line, "item_name is missing"), true);
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_bounded() {
+    fn further_kinds_are_counted_together() {
         let mut notes = Notes::default();
         for line in 0..100 {
             notes.add(note("a", line, &format!("wrong {line}")), true);
         }
         assert_eq!(notes.refused(), 100);
-        assert_eq!(notes.lines().len(), KINDS + 1);
-        let last = &notes.lines()[KINDS];
+        assert_eq!(notes.lines().len(), MAX_KINDS + 1);
+        let last = &notes.lines()[MAX_KINDS];
         assert_eq!(last.english, "80 more rows refused for other reasons");
         assert_eq!(last.korean, "그 밖의 까닭으로 80행을 더 쓰지 않습니다");
     }

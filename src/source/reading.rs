@@ -1,5 +1,4 @@
-//! What every source has: that it is read as a stream of events, where its paths lead, and what is
-//! said where it cannot be read.
+//! The interface of all sources: a stream of row events. Also resolves paths and creates errors.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::Item;
@@ -8,37 +7,37 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// One row of a source, or something about it.
+/// A row of a source, or a problem with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowEvent {
     Item(SourceRow),
-    /// An item whose image the source itself has not got, and why.
+    /// An item whose image the source does not have, and why.
     Missing(SourceRow, String),
     /// A row that cannot be used.
     Refused(Note),
-    /// A row that is used, though not all of it, or not as it is written.
+    /// A problem with a row that is used nevertheless.
     Noted(Note),
-    /// Something to tell the user about the source as a whole.
+    /// A message for the user about the entire source.
     Warning(Said),
 }
 
-/// What is wrong with a row. Rows with the same words are told together.
+/// A problem with a row. Rows with the same message are summarized.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Note {
-    /// The source, or the part of it that has the row.
+    /// The file that contains the row.
     pub file: PathBuf,
-    /// Where in that: `line 3`.
+    /// Position in the file, such as `line 3`.
     pub place: String,
     pub what: Said,
 }
 
-/// An item, and what else its row tells.
+/// An item and further data from its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRow {
     pub item: Item,
     /// Another name of the item.
     pub other_name: Option<String>,
-    /// The SHA-256 of the image, where its bytes came with the row.
+    /// SHA-256 of the image, if it is embedded in the row.
     pub sha256: Option<[u8; 32]>,
 }
 
@@ -52,17 +51,16 @@ impl From<Item> for SourceRow {
     }
 }
 
-/// Receives rows; `Break` ends the reading.
+/// Receives rows; `Break` stops reading.
 pub type Sink<'a> = dyn FnMut(RowEvent) -> ControlFlow<()> + 'a;
 
 pub trait ItemSource: Send + std::fmt::Debug {
-    /// Gives every row to `sink` in the order of the source. An error ends the reading; what was
-    /// given before it stands.
+    /// Passes every row to `sink`, in source order. Rows passed before an error remain valid.
     fn read(&mut self, sink: &mut Sink) -> Result<()>;
 }
 
-/// The folder that a source's paths are relative to; absolute, so that a later change of the
-/// working directory does not matter.
+/// Returns the folder that a source's paths are relative to. It is absolute, so that a later change
+/// of the working directory does not matter.
 pub(super) fn base_of(file: &Path) -> Result<PathBuf> {
     let absolute = absolute(file)?;
     Ok(absolute.parent().unwrap_or(&absolute).to_path_buf())
@@ -72,13 +70,13 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| cannot_read(path, error))
 }
 
-/// For a file or folder that the user has named.
+/// The error for a file or folder that the user has named.
 pub(super) fn cannot_open(path: &Path, error: &io::Error) -> Error {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "check the path",
         io::ErrorKind::PermissionDenied => "give read permission",
-        io::ErrorKind::IsADirectory => "a folder of images is read with --images",
-        io::ErrorKind::NotADirectory => "one file is read with --db or --input",
+        io::ErrorKind::IsADirectory => "use --images for a folder of images",
+        io::ErrorKind::NotADirectory => "use --db or --input for a single file",
         _ => return cannot_read(path, error),
     };
     cannot_read(path, error).with_hint(hint)

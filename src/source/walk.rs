@@ -1,5 +1,5 @@
-//! The files in a folder and its folders, in the order of their names. Hidden ones are left out,
-//! links are followed, and no folder is entered twice, so that a circle of links ends.
+//! Walks the files in a folder and its subfolders, sorted by name. Skips hidden ones, follows links,
+//! and enters each folder once, so that cyclic links end.
 
 use super::reading::{absolute, cannot_open, cannot_read};
 use crate::error::Result;
@@ -9,27 +9,27 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file that was found.
+/// A file found by a [`Walk`].
 #[derive(Debug)]
 pub struct Found {
     pub path: PathBuf,
-    /// From the folder where the walk began.
-    pub inside: PathBuf,
+    /// Path relative to the folder where the walk started.
+    pub relative: PathBuf,
 }
 
 #[derive(Debug)]
 pub struct Walk {
     root: PathBuf,
-    /// What is still to be looked at of each folder on the way down, last name first.
+    /// The remaining names of each open folder, in reverse order.
     open: Vec<(PathBuf, Vec<OsString>)>,
-    /// Folders that were entered.
+    /// Folders entered so far.
     entered: HashSet<FileId>,
 }
 
 impl Walk {
     pub fn new(folder: &Path) -> Result<Self> {
         let metadata = fs::metadata(folder).map_err(|error| cannot_open(folder, &error))?;
-        // Reading it says what it is, where it is no folder.
+        // Fails if it is not a folder.
         let names = names(folder).map_err(|error| cannot_open(folder, &error))?;
         Ok(Self {
             root: absolute(folder)?,
@@ -40,25 +40,25 @@ impl Walk {
 
     fn step(&mut self) -> Option<Result<Found>> {
         loop {
-            let (inside, names) = self.open.last_mut()?;
+            let (relative, names) = self.open.last_mut()?;
             let Some(name) = names.pop() else {
                 self.open.pop();
                 continue;
             };
-            let inside = inside.join(name);
-            let path = self.root.join(&inside);
-            // A link that leads nowhere is an image that is missing.
+            let relative = relative.join(name);
+            let path = self.root.join(&relative);
+            // A dangling link is reported as a file; its image is missing.
             let Ok(metadata) = fs::metadata(&path) else {
-                return Some(Ok(Found { path, inside }));
+                return Some(Ok(Found { path, relative }));
             };
             if !metadata.is_dir() {
-                return Some(Ok(Found { path, inside }));
+                return Some(Ok(Found { path, relative }));
             }
             if file_id(&metadata).is_some_and(|id| !self.entered.insert(id)) {
                 continue;
             }
             match self::names(&path) {
-                Ok(names) => self.open.push((inside, names)),
+                Ok(names) => self.open.push((relative, names)),
                 Err(error) => return Some(Err(cannot_read(&path, error))),
             }
         }
@@ -73,7 +73,7 @@ impl Iterator for Walk {
     }
 }
 
-/// The names in a folder that are not hidden, the last one first.
+/// Names in a folder that are not hidden, in reverse order.
 fn names(folder: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,16 +1,16 @@
-//! Text measured in the cells of a terminal: cut, filled and wrapped.
+//! Measures text in terminal cells, and truncates, pads and wraps it.
 
 use super::clean::for_screen;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Cells that a cleaned text takes.
+/// Width of a cleaned text in terminal cells.
 pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
-/// An emoji that terminals do not agree on, as what they all draw alike: its first part, or the two
-/// letters of a flag. `None` where the grapheme is no such emoji.
+/// Replaces an emoji sequence that terminals draw at different widths with characters that they all
+/// draw alike: its first part, or the two letters of a flag. `None` for any other grapheme.
 pub fn plain_emoji(grapheme: &str) -> Option<(char, char)> {
     let joins = |c: char| {
         matches!(
@@ -34,7 +34,7 @@ pub fn plain_emoji(grapheme: &str) -> Option<(char, char)> {
     }
 }
 
-/// Cleaned and cut to `max` cells, with `…` where something was cut.
+/// Cleans a text and truncates it to `max` cells, ending in `…` if it was truncated.
 pub fn fit(text: &str, max: usize) -> String {
     let text = for_screen(text);
     if width(&text) <= max {
@@ -56,7 +56,7 @@ pub fn fit(text: &str, max: usize) -> String {
     out
 }
 
-/// [`fit`], then filled with spaces to exactly `cells`.
+/// [`fit`], then padded with spaces to exactly `cells`.
 pub fn pad(text: &str, cells: usize) -> String {
     let mut out = fit(text, cells);
     let used = width(&out);
@@ -64,8 +64,8 @@ pub fn pad(text: &str, cells: usize) -> String {
     out
 }
 
-/// Breaks a text into lines of at most `cells`, at spaces where there are some. Each line comes
-/// with the byte where it starts; every byte of the text belongs to one line.
+/// Breaks a text into lines of at most `cells`, at spaces where possible. Each line comes with its
+/// byte offset; only line breaks belong to no line.
 pub fn wrap_offsets(text: &str, cells: usize) -> Vec<(usize, &str)> {
     let cells = cells.max(2);
     let mut lines = Vec::new();
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn emoji_of_several_parts_are_drawn_as_one() {
+    fn an_emoji_sequence_is_reduced_to_its_first_part() {
         assert_eq!(plain_emoji("👩\u{200d}🚀"), Some(('👩', ' ')));
         assert_eq!(plain_emoji("👍🏽"), Some(('👍', ' ')));
         assert_eq!(plain_emoji("❤\u{fe0f}"), Some(('❤', ' ')));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn wrapping_keeps_every_byte_and_every_limit() {
+    fn wrapped_lines_keep_every_byte_and_stay_within_the_width() {
         let text = "붉은 보석이 박힌 반지 with a very-long-unbroken-word\nnext";
         for cells in 2..40 {
             let lines = wrap_offsets(text, cells);

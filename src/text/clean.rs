@@ -1,20 +1,20 @@
-//! Text from sources, models, servers and paths, made fit for each place that it goes to. All go by
-//! the one table in `forbidden.rs`.
+//! Cleans text from sources, models, servers and paths for the place where it is shown or stored.
+//! Every function follows the table in `forbidden.rs`.
 
 use super::forbidden::{Forbidden, forbidden, is_forbidden};
 use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-const REPLACED: char = '\u{fffd}';
+const REPLACEMENT: char = '\u{fffd}';
 
-/// The one form of a name, a label or a tag, in the record, the prompt and the rules alike: NFC,
-/// without control, direction and invisible characters, blanks folded to single spaces, trimmed.
-/// Cleaning twice changes nothing.
+/// Normalizes a name, a label or a tag for the record, the prompt and the rules: NFC, without
+/// control, direction and invisible characters, whitespace collapsed to single spaces, trimmed.
+/// Idempotent.
 pub fn clean_text(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
-    // What is left out may stand between a letter and its mark, so it goes before they compose.
+    // A forbidden character may separate a letter from its mark, so it is removed before NFC.
     let visible: String = text
         .chars()
         .filter(|&c| c.is_whitespace() || matches!(forbidden(c), None | Some(Forbidden::Filler)))
@@ -23,23 +23,23 @@ pub fn clean_text(text: &str) -> String {
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a text is of ASCII and Hangul syllables alone, with single blanks between its words: most
-/// texts are, and have one form whatever is done for it.
+/// Whether a text is only printable ASCII and Hangul syllables with single spaces between its
+/// words. Most texts are, and no normalization changes them.
 pub fn is_plain(text: &str) -> bool {
-    let mut is_after_blank = true;
+    let mut is_after_space = true;
     for c in text.chars() {
         match c {
-            ' ' if is_after_blank => return false,
-            ' '..='~' | '가'..='힣' => is_after_blank = c == ' ',
+            ' ' if is_after_space => return false,
+            ' '..='~' | '가'..='힣' => is_after_space = c == ' ',
             _ => return false,
         }
     }
-    !is_after_blank || text.is_empty()
+    !is_after_space || text.is_empty()
 }
 
-/// A description of several lines: NFC, trimmed, control and direction characters as spaces. Its
-/// lines and the blanks inside them stay: nothing is compared with it letter for letter. `None`
-/// where nothing is left.
+/// Cleans a description of several lines: NFC, trimmed, control and direction characters replaced
+/// by spaces. Line breaks and inner whitespace stay, since nothing compares descriptions
+/// character by character. `None` if nothing is left.
 pub fn paragraphs(text: &str) -> Option<String> {
     let text: String = text
         .replace("\r\n", "\n")
@@ -54,8 +54,8 @@ pub fn paragraphs(text: &str) -> Option<String> {
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
-/// For cells of the workstation's screen: NFC, line breaks and tabs as spaces, other control
-/// characters as U+FFFD, everything else that is forbidden left out.
+/// Cleans text for the workstation's screen: NFC, line breaks and tabs as spaces, other control
+/// characters as U+FFFD, all other forbidden characters removed.
 pub fn for_screen(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_forbidden) && is_nfc(text) {
         return Cow::Borrowed(text);
@@ -65,30 +65,30 @@ pub fn for_screen(text: &str) -> Cow<'_, str> {
             .filter_map(|c| match (c, forbidden(c)) {
                 ('\n' | '\r' | '\t', _) => Some(' '),
                 (c, None) => Some(c),
-                (_, Some(Forbidden::Control)) => Some(REPLACED),
+                (_, Some(Forbidden::Control)) => Some(REPLACEMENT),
                 _ => None,
             })
             .collect(),
     )
 }
 
-/// For one line of a terminal, letter for letter, so that a path can be copied from it: everything
-/// forbidden is shown as U+FFFD.
+/// Cleans text for one line of a terminal: each forbidden character becomes U+FFFD. Everything else
+/// stays as it is, so that a path can be copied from the terminal.
 pub fn for_line(text: &str) -> String {
     text.chars()
-        .map(|c| if is_forbidden(c) { REPLACED } else { c })
+        .map(|c| if is_forbidden(c) { REPLACEMENT } else { c })
         .collect()
 }
 
-/// The first `most` characters, and a mark where there are more.
-pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
+/// Truncates a text to `max` characters, followed by `…` if there were more.
+pub fn shortened(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
 }
 
-/// For several lines of a terminal: each [`for_line`], tabs as they are.
+/// Cleans text for several lines of a terminal: [`for_line`] for each line, with tabs kept.
 pub fn for_lines(text: &str) -> String {
     text.split('\n')
         .map(|line| {
@@ -102,15 +102,15 @@ pub fn for_lines(text: &str) -> String {
         .join("\n")
 }
 
-/// For an answer that is printed piece by piece: line breaks and tabs stay, everything else that
-/// is forbidden is left out.
+/// Cleans an answer that is printed piece by piece: keeps line breaks and tabs, and removes all
+/// other forbidden characters.
 pub fn for_stream(text: &str) -> String {
     text.chars()
         .filter(|&c| matches!(c, '\n' | '\t') || !is_forbidden(c))
         .collect()
 }
 
-/// For one line of the log: everything forbidden as `\u{1b}`, so that it can be looked into.
+/// Cleans text for one line of the log: each forbidden character is escaped as in `\u{1b}`.
 pub fn for_log(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
@@ -122,8 +122,8 @@ pub fn for_log(text: &str) -> String {
     line
 }
 
-/// For JSON on standard output, which may be a terminal: the same value, with everything forbidden
-/// as `\u001b`. `json` is JSON without line breaks between its parts, as serde writes it.
+/// Cleans JSON for standard output, which may be a terminal: the same value, with each forbidden
+/// character escaped as in `\u001b`. `json` must be compact, as serde writes it.
 pub fn for_json(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for c in json.chars() {
@@ -144,16 +144,16 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    /// One of each kind, between letters.
+    /// Forbidden characters of each kind, between letters.
     const ODD: &str = "a\x1b[31mb\u{9b}c\u{7f}d\u{202e}e\u{61c}f\u{200b}g\u{ad}h\u{3164}i";
 
     #[test]
-    fn a_letter_and_its_mark_compose_over_what_is_left_out() {
+    fn a_letter_and_its_mark_compose_across_removed_characters() {
         assert_eq!(clean_text("e\u{200b}\u{301} \u{a0}\u{3000}x\u{ad}"), "é x");
     }
 
     #[test]
-    fn a_plain_text_is_clean() {
+    fn a_plain_text_is_already_normalized() {
         for text in ["", "a", "붉은 모자 2개!", "Red-Hat"] {
             assert!(is_plain(text), "{text:?}");
             let forms = [text.nfc().collect::<String>(), text.nfkc().collect()];
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_one_form() {
+    fn a_name_is_normalized() {
         assert_eq!(clean_text(ODD), "a[31mbcdefgh\u{3164}i");
         assert_eq!(
             clean_text("\u{85}붉은\u{2028}\r\n 모자\u{feff}"),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_shows_controls_and_nothing_else_that_is_forbidden() {
+    fn a_screen_shows_control_characters_and_drops_other_forbidden_ones() {
         assert_eq!(for_screen(ODD), "a\u{fffd}[31mb\u{fffd}c\u{fffd}defghi");
         assert_eq!(for_screen("a\r\n\tb"), "a   b");
         let decomposed: String = "반지".nfd().collect();
@@ -207,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_shows_where_something_forbidden_stood() {
+    fn a_line_marks_each_forbidden_character() {
         let shown = "a\u{fffd}[31mb\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}f\u{fffd}g\u{fffd}h\u{fffd}i";
         assert_eq!(for_line(ODD), shown);
         assert_eq!(for_line("a\nb"), "a\u{fffd}b");
-        // A path is not composed: it could not be opened under its other spelling.
+        // A path is not normalized: no file might exist under the composed spelling.
         assert_eq!(for_line("e\u{301}"), "e\u{301}");
         assert_eq!(
             for_lines(&format!("x\r\n\t{ODD}\n")),
@@ -220,21 +220,21 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_between_characters() {
+    fn a_long_text_is_truncated_between_characters() {
         assert_eq!(shortened("가나다", 3), "가나다");
         assert_eq!(shortened("가나다", 2), "가나…");
         assert_eq!(shortened("", 0), "");
     }
 
     #[test]
-    fn an_answer_keeps_its_lines_whatever_its_pieces() {
+    fn a_streamed_answer_keeps_its_lines_however_it_is_split() {
         assert_eq!(for_stream("a\r\n\tb\u{202e}\u{1b}[2J"), "a\n\tb[2J");
         let pieces: String = ODD.split('b').map(for_stream).collect::<Vec<_>>().join("b");
         assert_eq!(pieces, for_stream(ODD));
     }
 
     #[test]
-    fn a_log_line_tells_what_stood_there() {
+    fn a_log_line_escapes_forbidden_characters() {
         assert_eq!(
             for_log("name=\u{1b}[2J둥근\nnext \u{202e}x\u{ad}"),
             "name=\\u{1b}[2J둥근\\u{a}next \\u{202e}x\\u{ad}"
@@ -251,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn json_for_a_terminal_is_the_same_value(
+        fn json_for_a_terminal_parses_to_the_same_value(
             text in "[a\"\\\\가\u{0}\u{1b}\u{7f}\u{9b}\u{61c}\u{202e}\u{200b}\u{ad}\u{e0067}👩\u{200d}\n]{0,12}"
         ) {
             let value = json!({ text.clone(): [text] });

@@ -1,4 +1,4 @@
-//! Text that is stored as UTF-8, UTF-16, or CP949 as Korean programs on Windows write it.
+//! Decodes text stored as UTF-8, UTF-16 or CP949 (the legacy encoding of Korean Windows programs).
 
 use encoding_rs::{DecoderResult, EUC_KR, UTF_16BE, UTF_16LE};
 use std::borrow::Cow;
@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 const CHUNK: usize = 1 << 16;
 
-/// How one piece of text was stored.
+/// Encoding of one value or line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     Utf8,
@@ -14,17 +14,17 @@ pub enum Encoding {
     Cp949,
 }
 
-/// How a whole file stores its text.
+/// Encoding of an entire file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileEncoding {
-    /// UTF-8 or CP949, which differ from piece to piece.
+    /// UTF-8 or CP949, decided for each value or line.
     Bytes,
     Utf16Le,
     Utf16Be,
 }
 
 impl FileEncoding {
-    /// UTF-16 is recognized by its byte order mark, or by the zero beside its first bracket.
+    /// Recognizes UTF-16 by its byte order mark, or by the zero byte beside its first bracket.
     fn by_first_bytes(bytes: &[u8]) -> Self {
         match bytes {
             [0xff, 0xfe, ..] | [b'{' | b'[', 0, ..] => Self::Utf16Le,
@@ -34,26 +34,26 @@ impl FileEncoding {
     }
 }
 
-/// The text of a short value or a row: as UTF-8, else as CP949 where it fits. `None` where it is
-/// neither; nothing is replaced.
+/// Decodes a short value or a row as UTF-8, or else as CP949. `None` if it is neither; no bytes are
+/// replaced.
 pub fn decode_value(bytes: &[u8]) -> Option<(Cow<'_, str>, Encoding)> {
     let error = match std::str::from_utf8(bytes) {
         Ok(text) => return Some((Cow::Borrowed(text), Encoding::Utf8)),
         Err(error) => error,
     };
-    // Korean that is UTF-8 up to somewhere is damaged, not CP949.
+    // Korean text with a valid UTF-8 prefix is damaged UTF-8, not CP949.
     let (before, _) = bytes.split_at(error.valid_up_to());
     if std::str::from_utf8(before).is_ok_and(|text| text.contains(is_hangul)) {
         return None;
     }
     let text = EUC_KR.decode_without_bom_handling_and_without_replacement(bytes)?;
-    let is_korean = text.contains(is_hangul) && !text.contains(is_private);
+    let is_korean = text.contains(is_hangul) && !text.contains(is_private_use);
     is_korean.then_some((text, Encoding::Cp949))
 }
 
-/// The text of a long line; `None` where it is in none of the encodings.
-pub fn decode_line(line: &[u8], whole: FileEncoding) -> Option<(String, Encoding)> {
-    let unit: fn([u8; 2]) -> u16 = match whole {
+/// Decodes a long line; `None` if it is in none of the encodings.
+pub fn decode_line(line: &[u8], file: FileEncoding) -> Option<(String, Encoding)> {
+    let unit: fn([u8; 2]) -> u16 = match file {
         FileEncoding::Utf16Le => u16::from_le_bytes,
         FileEncoding::Utf16Be => u16::from_be_bytes,
         FileEncoding::Bytes => return decode_bytes(line),
@@ -70,14 +70,15 @@ fn decode_bytes(line: &[u8]) -> Option<(String, Encoding)> {
     if let Ok(text) = std::str::from_utf8(line) {
         return Some((text.to_owned(), Encoding::Utf8));
     }
-    // Damaged UTF-8 often is lawful CP949 too, as other words. Most of its characters are whole,
-    // while next to nothing of CP949 is Korean in UTF-8. A short value has too few for that rule.
-    let (mut whole, mut broken) = (0, 0);
+    // Damaged UTF-8 is often valid CP949 that reads as different words. But most of its characters
+    // are still valid UTF-8, while CP949 almost never contains Korean in UTF-8. A short value has
+    // too few characters for this test.
+    let (mut valid, mut broken) = (0, 0);
     for chunk in line.utf8_chunks() {
-        whole += chunk.valid().chars().filter(|c| is_east_asian(*c)).count();
+        valid += chunk.valid().chars().filter(|c| is_east_asian(*c)).count();
         broken += usize::from(!chunk.invalid().is_empty());
     }
-    if whole * 8 >= broken {
+    if valid * 8 >= broken {
         return None;
     }
     let text = EUC_KR.decode_without_bom_handling_and_without_replacement(line)?;
@@ -93,11 +94,11 @@ fn is_east_asian(c: char) -> bool {
         || matches!(c, '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{318f}' | '\u{4e00}'..='\u{9fff}')
 }
 
-fn is_private(c: char) -> bool {
+fn is_private_use(c: char) -> bool {
     ('\u{e000}'..='\u{f8ff}').contains(&c)
 }
 
-/// The lines of a file, as they stand in it.
+/// Reads the undecoded lines of a file.
 pub struct Lines<R> {
     reader: R,
     pub encoding: FileEncoding,
@@ -109,7 +110,7 @@ impl<R: BufRead> Lines<R> {
         Ok(Self { reader, encoding })
     }
 
-    /// The next line without its line feed; `false` at the end of the file.
+    /// Reads the next line without its line feed; `false` at the end of the file.
     pub fn next(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
         line.clear();
         loop {
@@ -120,7 +121,7 @@ impl<R: BufRead> Lines<R> {
             if !line.ends_with(b"\n") {
                 return Ok(true);
             }
-            // Half of another character holds the same byte.
+            // In UTF-16, half of another character may be the same byte.
             let length = match self.encoding {
                 FileEncoding::Bytes => 1,
                 FileEncoding::Utf16Le if line.len() % 2 == 1 => {
@@ -147,8 +148,8 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// A file's bytes as UTF-8 where it is UTF-16, any other file's as they are; and whether it is
-/// UTF-16.
+/// Transcodes a UTF-16 file to UTF-8 and leaves the bytes of any other file unchanged. Also returns
+/// whether the file is UTF-16.
 pub fn as_utf8(file: impl Read + 'static) -> io::Result<(Box<dyn BufRead>, bool)> {
     let mut reader = BufReader::with_capacity(CHUNK, file);
     let encoding = match FileEncoding::by_first_bytes(reader.fill_buf()?) {
@@ -159,12 +160,12 @@ pub fn as_utf8(file: impl Read + 'static) -> io::Result<(Box<dyn BufRead>, bool)
     Ok((Box::new(BufReader::new(Utf16::new(reader, encoding))), true))
 }
 
-/// Turns UTF-16 into UTF-8 while it is read; half a character is an error.
+/// Transcodes UTF-16 to UTF-8 while reading. An unpaired surrogate or half a unit is an error.
 struct Utf16<R> {
     reader: R,
     decoder: encoding_rs::Decoder,
     decoded: Vec<u8>,
-    given: usize,
+    consumed: usize,
     ended: bool,
 }
 
@@ -174,13 +175,13 @@ impl<R: BufRead> Utf16<R> {
             reader,
             decoder: encoding.new_decoder_with_bom_removal(),
             decoded: Vec::new(),
-            given: 0,
+            consumed: 0,
             ended: false,
         }
     }
 
-    fn more(&mut self) -> io::Result<()> {
-        self.given = 0;
+    fn decode_more(&mut self) -> io::Result<()> {
+        self.consumed = 0;
         self.decoded.resize(CHUNK, 0);
         let bytes = self.reader.fill_buf()?;
         self.ended = bytes.is_empty();
@@ -194,7 +195,7 @@ impl<R: BufRead> Utf16<R> {
         match result {
             DecoderResult::Malformed(..) => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "it begins as UTF-16 and holds half a character",
+                "it begins as UTF-16 but contains half a character",
             )),
             DecoderResult::InputEmpty | DecoderResult::OutputFull => Ok(()),
         }
@@ -203,13 +204,13 @@ impl<R: BufRead> Utf16<R> {
 
 impl<R: BufRead> Read for Utf16<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.decoded.len() && !self.ended {
-            self.more()?;
+        while self.consumed == self.decoded.len() && !self.ended {
+            self.decode_more()?;
         }
-        let left = &self.decoded[self.given..];
+        let left = &self.decoded[self.consumed..];
         let read = left.len().min(out.len());
         out[..read].copy_from_slice(&left[..read]);
-        self.given += read;
+        self.consumed += read;
         Ok(read)
     }
 }
@@ -230,12 +231,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_utf8_nor_cp949_is_nothing() {
+    fn bytes_that_are_neither_utf8_nor_cp949_are_not_decoded() {
         for text in ["붉은 모자", "똠방각하 뷁", "red 모자"] {
             assert_eq!(value(&cp949(text)).as_deref(), Some(text));
             assert_eq!(value(text.as_bytes()).as_deref(), Some(text));
         }
-        // Cut within a character, as a column of a fixed width does.
+        // Truncated within a character, as by a fixed-width column.
         let whole = "붉은 모자";
         for end in 1..whole.len() {
             let cut = &whole.as_bytes()[..end];
@@ -247,8 +248,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn utf16_is_read_as_it_was_written(text in "\\PC{0,40}", little in any::<bool>(), mark in any::<bool>()) {
-            // Without a mark the first characters must tell.
+        fn utf16_round_trips(text in "\\PC{0,40}", little in any::<bool>(), mark in any::<bool>()) {
+            // Without a byte order mark the first characters identify the encoding.
             let text = format!("{{\"{text}");
             let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
             let bytes: Vec<u8> = units
@@ -273,22 +274,22 @@ mod tests {
     }
 
     #[test]
-    fn utf16_is_cut_between_characters() {
-        // U+0A0A and U+010A hold the byte of a line feed.
+    fn utf16_lines_end_at_line_feed_characters_only() {
+        // U+0A0A and U+010A contain the line feed byte.
         let text = "\u{feff}{\u{a0a}\u{10a}모자\r\n\n끝";
-        let told = ["\u{feff}{\u{a0a}\u{10a}모자\r", "", "끝"];
-        let told = told.map(|line| Some((line.to_owned(), Encoding::Utf16)));
+        let expected = ["\u{feff}{\u{a0a}\u{10a}모자\r", "", "끝"];
+        let expected = expected.map(|line| Some((line.to_owned(), Encoding::Utf16)));
         let units: Vec<u16> = text.encode_utf16().collect();
         let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
-        assert_eq!(lines(&little), told);
+        assert_eq!(lines(&little), expected);
         let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
-        assert_eq!(lines(&big), told);
-        // A file that was cut off in the middle of a character.
+        assert_eq!(lines(&big), expected);
+        // A file truncated in the middle of a character.
         assert_eq!(lines(&little[..little.len() - 1])[2], None);
     }
 
     #[test]
-    fn cp949_is_told_from_damaged_utf8() {
+    fn damaged_utf8_is_not_mistaken_for_cp949() {
         let text = "{\"label_ko\": \"뷁처럼 붉은 천의 모자\"}";
         assert_eq!(
             lines(&cp949(text)),
@@ -297,8 +298,8 @@ mod tests {
         for at in 0..text.len() {
             let mut damaged = text.as_bytes().to_vec();
             damaged[at] |= 0x80;
-            let seen = lines(&damaged).pop().unwrap();
-            assert!(seen.is_none_or(|(_, encoding)| encoding == Encoding::Utf8));
+            let decoded = lines(&damaged).pop().unwrap();
+            assert!(decoded.is_none_or(|(_, encoding)| encoding == Encoding::Utf8));
         }
     }
 }

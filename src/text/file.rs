@@ -1,26 +1,26 @@
-//! Files of text that people write: settings, prompts, key maps, vocabularies.
+//! Reads text files that people write: settings, prompts, key maps, vocabularies.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Far more than any of them needs.
-const LARGEST: u64 = 16 << 20;
+/// Size limit in bytes, far more than any such file needs.
+const MAX_BYTES: u64 = 16 << 20;
 
-/// Reads a text file. It may be a pipe or a device, which need not have an end: what is longer than
-/// such a file ever is, is an error.
+/// Reads a text file of at most 16 MB. The limit matters because the path may be an endless pipe or
+/// device.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    read_text_up_to(path, LARGEST)
+    read_text_up_to(path, MAX_BYTES)
 }
 
-/// The same for a file that lies among others under a name of ours: `None` where there is none.
-/// Opening a pipe would wait for somebody to write into it.
+/// [`read_text`] for an optional file: `None` if it does not exist. Anything but a regular file is
+/// an error, since opening a pipe would wait for a writer.
 pub fn read_text_if_exists(path: &Path) -> io::Result<Option<String>> {
     match std::fs::metadata(path) {
         Ok(about) if about.is_file() => read_text(path).map(Some),
         Ok(_) => Err(io::Error::other("it is not a regular file")),
         Err(error) => match error.kind() {
-            // What is asked for in a file that is no folder is not there.
+            // A parent of the path is a file.
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
             _ => Err(error),
         },
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_an_end_is_an_error() {
+    fn an_endless_file_is_an_error() {
         let error = read_text(Path::new("/dev/zero")).unwrap_err();
         assert_eq!(error.to_string(), "it has more than 16 MB");
         let folder = tempfile::tempdir().unwrap();

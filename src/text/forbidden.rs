@@ -1,21 +1,21 @@
-//! The one table of characters that never reach a terminal or a log as they are.
+//! Table of characters that never reach a terminal or a log unchanged.
 
-/// What a character from outside would do to the text around it.
+/// Why a character is forbidden: what it would do to the text around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forbidden {
-    /// C0, C1 and DEL: a terminal may obey it.
+    /// C0, C1 and DEL: a terminal may interpret it.
     Control,
-    /// Turns the direction of the text around it, or breaks its line without a line feed.
+    /// Changes the text direction, or breaks the line without a line feed.
     Direction,
-    /// Shows nothing, and means nothing in a name.
+    /// Displays nothing and means nothing in a name.
     Invisible,
-    /// Shows nothing either, but names are written with it: joiners of some scripts, blanks of
-    /// Hangul, the tags of flags.
+    /// Displays nothing, but names may contain it: joiners of some scripts, Hangul fillers, the
+    /// tags of flags.
     Filler,
 }
 
-/// Why `c` is not shown as it is; `None` for a character that is. The zero-width joiner inside an
-/// emoji and the variation selectors are shown.
+/// Why `c` is forbidden, or `None` if it is allowed. The zero-width joiner of emoji and the variation
+/// selectors are allowed.
 pub fn forbidden(c: char) -> Option<Forbidden> {
     match c {
         ' '..='~' => None,
@@ -38,7 +38,6 @@ pub fn forbidden(c: char) -> Option<Forbidden> {
     }
 }
 
-/// Whether `c` must not reach a terminal or a log as it is.
 pub fn is_forbidden(c: char) -> bool {
     forbidden(c).is_some()
 }
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_shown() {
+    fn ordinary_text_is_allowed() {
         let text = "a~ é\u{a0}가ᄀ\u{1161}\u{301}\u{3000}龍 👩\u{200d}🚀 ❤\u{fe0f} 🇰🇷 عربى\u{fffd}";
         assert!(!text.chars().any(is_forbidden));
     }

@@ -1,7 +1,7 @@
-//! JSON as other programs write it.
+//! Accepts the non-standard JSON numbers of other programs.
 
-/// The same text with `null` for numbers that are none: what Python and pandas write for NaN and
-/// infinity, and numbers beyond any range. `None` where there is no such thing.
+/// Replaces non-finite numbers in JSON with `null`: the NaN and infinity of Python and pandas, and
+/// numbers beyond the range of `f64`. `None` if there are none.
 pub fn without_non_finite(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut in_string = false;
@@ -18,8 +18,8 @@ pub fn without_non_finite(text: &str) -> Option<String> {
         match c {
             '"' => in_string = !in_string,
             '\\' if in_string => length += rest[1..].chars().next().map_or(0, char::len_utf8),
-            // The rest of a number is no number of its own.
-            '0'..='9' | '-' if !in_string => length = number(rest),
+            // Skips the number, so that its tail is not parsed as another one.
+            '0'..='9' | '-' if !in_string => length = number_length(rest),
             _ => {}
         }
         out.push_str(&rest[..length]);
@@ -28,7 +28,7 @@ pub fn without_non_finite(text: &str) -> Option<String> {
     found.then_some(out)
 }
 
-/// The length of a number that is none, where `text` begins with one.
+/// Length of the non-finite number that `text` starts with, if any.
 fn non_finite(text: &str) -> Option<usize> {
     let words = ["-Infinity", "Infinity", "NaN"];
     if let Some(word) = words.into_iter().find(|word| text.starts_with(word)) {
@@ -37,13 +37,13 @@ fn non_finite(text: &str) -> Option<usize> {
     if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
         return None;
     }
-    let length = number(text);
+    let length = number_length(text);
     let value: f64 = text[..length].parse().ok()?;
     (!value.is_finite()).then_some(length)
 }
 
-/// The length of what is written like a number; at least one.
-fn number(text: &str) -> usize {
+/// Length of the number at the start of `text`, at least 1.
+fn number_length(text: &str) -> usize {
     let end = text.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
     end.unwrap_or(text.len()).max(1)
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::without_non_finite;
 
     #[test]
-    fn a_number_that_is_none_becomes_null_outside_of_texts() {
+    fn non_finite_numbers_outside_strings_become_null() {
         for (text, expected) in [
             (
                 r#"{"a": NaN, "b": [-Infinity,Infinity], "c": "NaN \" NaN"}"#,

@@ -1,8 +1,8 @@
-//! Languages, and texts that are written in each of them side by side.
+//! Languages, and texts in several languages at once.
 
 use std::fmt;
 
-/// A language that records are written in, and that the workstation speaks.
+/// A language of records and of the user interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Language {
     #[default]
@@ -11,7 +11,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Of the locale: of `LC_ALL`, `LC_MESSAGES` and `LANG` the first one that is set decides.
+    /// The locale's language: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set decides.
     pub fn from_locale(env: impl Fn(&str) -> Option<String>) -> Self {
         let names = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
         let locale = names.filter_map(env).find(|value| !value.is_empty());
@@ -23,7 +23,7 @@ impl Language {
     }
 }
 
-/// A fixed text in every language: a name in a table.
+/// A fixed text in every language, such as a name in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phrase {
     pub english: &'static str,
@@ -43,8 +43,8 @@ impl Phrase {
     }
 }
 
-/// A sentence that was said in every language, because whoever said it did not know for whom.
-/// Where nobody is asked for a language it is shown in English. Written by `said!`.
+/// A sentence in every language, for code that does not know the reader's language. `Display` shows
+/// the English one. Created by `said!`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Said {
     pub english: String,
@@ -75,8 +75,8 @@ impl fmt::Display for Said {
     }
 }
 
-/// A [`Said`] of two formats, which name variables in scope. In the Korean one a particle in
-/// braces takes the form that fits the word before it: `{name}{을}`.
+/// Creates a [`Said`] from an English and a Korean format string, which name variables in scope. In
+/// the Korean one a particle in braces takes the form that fits the word before it: `{name}{을}`.
 macro_rules! said {
     ($english:literal, $korean:literal $(,)?) => {{
         #[allow(unused_imports, reason = "a sentence may need no particle")]
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_variable_that_is_set_decides() {
+    fn the_first_locale_variable_that_is_set_decides() {
         let of = |set: &[(&str, &str)]| {
             let found = |name: &str| set.iter().find(|(have, _)| *have == name);
             Language::from_locale(|name| found(name).map(|(_, value)| (*value).to_owned()))
@@ -111,10 +111,10 @@ mod tests {
     }
 
     #[test]
-    fn a_particle_fits_the_word_that_was_put_in() {
-        let say = |name: &str| said!("saved {name}", "{name}{을} 저장했습니다");
-        assert_eq!(say("모자").korean, "모자를 저장했습니다");
-        assert_eq!(say("우산").korean, "우산을 저장했습니다");
-        assert_eq!(say("우산").to_string(), "saved 우산");
+    fn a_particle_fits_the_inserted_word() {
+        let saved = |name: &str| said!("saved {name}", "{name}{을} 저장했습니다");
+        assert_eq!(saved("모자").korean, "모자를 저장했습니다");
+        assert_eq!(saved("우산").korean, "우산을 저장했습니다");
+        assert_eq!(saved("우산").to_string(), "saved 우산");
     }
 }

@@ -1,5 +1,5 @@
-//! Text, whoever reads it: one table of characters that are not shown as they are, cleaning for
-//! each purpose, widths in terminal cells, languages, numbers in words, times and encodings.
+//! Text handling: the table of forbidden characters, cleaning for each purpose, widths in terminal
+//! cells, languages, number formats, times and encodings.
 
 mod cells;
 mod clean;

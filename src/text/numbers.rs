@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// Thousands apart, as in `140 000`.
+/// Groups digits by thousands: `140 000`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
@@ -19,7 +19,7 @@ pub fn plural(n: usize, noun: &str) -> String {
     format!("{} {noun}{end}", count(n as u64))
 }
 
-/// How long something took: `4.2 s`, `3 min 20 s`, `2 h 5 min`.
+/// Formats a duration: `4.2 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0) as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
@@ -30,17 +30,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// `3.1 MB`, of a thousand thousands.
+/// `3.1 MB`, with 1 MB = 10^6 bytes.
 pub fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// `3.1 GB`, of a thousand megabytes.
+/// `3.1 GB`, with 1 GB = 10^9 bytes.
 pub fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
-/// `3.1 GiB`, as memory is counted.
+/// `3.1 GiB`, with 1 GiB = 2^30 bytes; small amounts as `31 MiB`.
 pub fn gibibytes(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
     match mib < 100.0 {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_say_as_much_as_matters() {
+    fn durations_have_two_units_at_most() {
         for (seconds, exact) in [
             (0.0, "0.0 s"),
             (4.25, "4.2 s"),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_counted_in_their_units() {
+    fn byte_counts_have_units() {
         assert_eq!(megabytes(3_149_000), "3.1 MB");
         assert_eq!(gigabytes(12_000_000_000), "12.0 GB");
         assert_eq!(gibibytes(3 << 29), "1.5 GiB");

@@ -1,6 +1,6 @@
-//! Korean particles: taken off a word, and fitted to the sound that another word ends in.
+//! Korean particles: strips them from a word, and picks the form that fits a word's last sound.
 
-/// Particles that follow a final consonant, and a vowel.
+/// Forms of a particle after a final consonant and after a vowel.
 const PAIRS: [(&str, &str); 12] = [
     ("은", "는"),
     ("이", "가"),
@@ -15,8 +15,8 @@ const PAIRS: [(&str, &str); 12] = [
     ("이라는", "라는"),
     ("이라고", "라고"),
 ];
-/// Particles and endings that are the same after every sound.
-const PLAIN: [&str; 12] = [
+/// Particles and endings with one form.
+const INVARIANT: [&str; 12] = [
     "의",
     "에",
     "에서",
@@ -31,21 +31,21 @@ const PLAIN: [&str; 12] = [
     "까지",
 ];
 
-/// Whether this is a particle, or an ending that a noun takes.
+/// Whether `text` is a particle or a noun ending.
 pub fn is_particle(text: &str) -> bool {
-    PLAIN.contains(&text) || PAIRS.iter().any(|(a, b)| *a == text || *b == text)
+    INVARIANT.contains(&text) || PAIRS.iter().any(|(a, b)| *a == text || *b == text)
 }
 
-/// The word without its particle: `검은색과` and `검은색의` are one word. At least two characters
-/// are left, so that `하나` stays whole.
+/// Strips a word's particle: `검은색과` and `검은색의` have the same stem. At least two characters
+/// are left, so that `하나` stays unchanged.
 pub fn stem(word: &str) -> &str {
     let begins = word.char_indices().skip(2).map(|(at, _)| at);
     let mut cuts = begins.filter(|at| is_particle(&word[*at..]));
     cuts.next().map_or(word, |at| &word[..at])
 }
 
-/// The particle in the form that it has behind `word`; as it is where it has one form, or where
-/// nobody can tell how the word is read.
+/// The form of a particle after `word`. Unchanged if the particle has only one form, or if the
+/// word's pronunciation is unknown.
 pub fn fitted<'a>(particle: &'a str, word: &str) -> &'a str {
     fitted_to(particle, last_sound(word))
 }
@@ -62,12 +62,13 @@ fn fitted_to(particle: &str, sound: Option<Sound>) -> &str {
     }
 }
 
-/// The word with the particle behind it, in its fitting form.
+/// Appends the fitting form of a particle to a word.
 pub fn with_particle(word: &str, particle: &str) -> String {
     format!("{word}{}", fitted(particle, word))
 }
 
-/// Particles as they stand in a format, `{name}{을}`: [`fit_particles`] puts the fitting form there.
+/// Particle placeholders for format strings such as `{name}{을}`. [`fit_particles`] replaces each
+/// with the fitting form.
 pub mod marks {
     pub const 은: &str = "\u{fdd0}은\u{fdd0}";
     pub const 이: &str = "\u{fdd0}이\u{fdd0}";
@@ -77,10 +78,10 @@ pub mod marks {
     pub const 으로: &str = "\u{fdd0}으로\u{fdd0}";
 }
 
-/// The text with each of the [`marks`] in the form that fits what stands before it, as far as one
-/// can guess how a word in Latin letters is read.
+/// Replaces each of the [`marks`] in a text with the form that fits the word before it. The
+/// pronunciation of a word in Latin letters is guessed.
 pub fn fit_particles(text: &str) -> String {
-    // A code point that no text holds.
+    // A noncharacter, which no text contains.
     let mut parts = text.split('\u{fdd0}');
     let mut out = parts.next().unwrap_or_default().to_owned();
     while let (Some(particle), Some(rest)) = (parts.next(), parts.next()) {
@@ -91,15 +92,15 @@ pub fn fit_particles(text: &str) -> String {
     out
 }
 
-/// What a word ends in when it is read aloud.
+/// The last sound of a word.
 enum Sound {
     Vowel,
-    /// ㄹ, after which `로` stands as after a vowel.
+    /// ㄹ, after which `로` is used as after a vowel.
     Rieul,
     Consonant,
 }
 
-/// By the last letter or digit; `None` where it is one of another script.
+/// Determines the sound by the last Hangul syllable or digit; `None` for other scripts.
 fn last_sound(word: &str) -> Option<Sound> {
     const FINALS: u32 = 28;
     const RIEUL: u32 = 8;
@@ -117,7 +118,7 @@ fn last_sound(word: &str) -> Option<Sound> {
     }
 }
 
-/// How an English word probably ends when it is read in Korean; capitals are read one by one.
+/// Guesses the last sound of an English word read in Korean; capitals are read letter by letter.
 fn latin_sound(text: &str) -> Option<Sound> {
     let end = text.trim_end_matches(|c: char| !c.is_alphanumeric());
     let word = end.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stem_has_no_particle() {
+    fn a_particle_is_stripped() {
         for (word, expected) in [
             ("검은색과", "검은색"),
             ("리본으로", "리본"),

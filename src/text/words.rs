@@ -1,18 +1,18 @@
-//! Texts word by word.
+//! Splits text into words.
 
-/// The words of a text: its runs of letters and digits, without the signs around them.
+/// Iterates over the words of a text: its runs of letters and digits.
 pub fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
-    text.split(|c: char| !is_of_word(c))
+    text.split(|c: char| !is_word_char(c))
         .filter(|word| !word.is_empty())
 }
 
-/// The word that a text begins with, and the rest; an empty one where a sign comes first.
+/// Splits off the word that a text starts with; it is empty if the text starts with anything else.
 pub fn split_word(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !is_of_word(c));
+    let end = text.find(|c: char| !is_word_char(c));
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// The library searches a table for each Korean letter.
-fn is_of_word(c: char) -> bool {
+/// Checks Hangul syllables first: the standard library searches a table for each of them.
+fn is_word_char(c: char) -> bool {
     matches!(c, '가'..='힣') || c.is_alphanumeric()
 }

@@ -96,7 +96,7 @@ fn every_mistake_gets_the_right_word() {
             &["--batch"],
             &["--input", "source"],
             1,
-            "hint: its images are read with --images",
+            "hint: use --images for a folder of images",
         ),
         (
             &["--batch"],
@@ -108,7 +108,7 @@ fn every_mistake_gets_the_right_word() {
             &["--batch"],
             &["--input", "-"],
             2,
-            "not read from standard input",
+            "cannot be read from standard input",
         ),
         (folder, &["--model", "model.gguf"], 1, "llama-server"),
         (

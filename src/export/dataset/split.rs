@@ -3,7 +3,7 @@
 
 use crate::icon::Drawing;
 use crate::record::SourceType;
-use crate::settings::Share;
+use crate::settings::SplitShare;
 use crate::text::clean_text;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ pub(super) struct Splitter {
 }
 
 impl Splitter {
-    pub fn new(shares: &[Share], seed: u64) -> Self {
+    pub fn new(shares: &[SplitShare], seed: u64) -> Self {
         let sum: f64 = shares.iter().map(|share| share.share).sum();
         Self {
             shares: shares.iter().map(|share| share.share / sum).collect(),
@@ -130,10 +130,10 @@ mod tests {
     use crate::icon::Edges;
     use proptest::prelude::*;
 
-    fn shares() -> Vec<Share> {
+    fn shares() -> Vec<SplitShare> {
         let shares = [("train", 0.8), ("val", 0.1), ("test", 0.1)];
         shares
-            .map(|(name, share)| Share {
+            .map(|(name, share)| SplitShare {
                 name: name.to_owned(),
                 share,
             })

@@ -1,4 +1,4 @@
-//! Opens a collector's database without leaving a trace beside it.
+//! Opens a collector's database read-only, without leaving files beside it.
 
 use crate::error::{Error, Result};
 use crate::platform;
@@ -10,34 +10,33 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a query waits for somebody else's to end.
+/// How long a query waits for another program's lock.
 const BUSY: Duration = Duration::from_secs(30);
-/// Whoever writes locks bytes from here on; so many of them.
+/// Bytes that a writer locks: start and length.
 const LOCK_BYTES: (u64, u64) = (0x4000_0000, 512);
-/// Whoever has a database with a log open locks this byte of the `-shm` file.
+/// Byte of the `-shm` file that every user of a WAL database locks.
 const OPEN_BYTE: (u64, u64) = (128, 1);
 
-/// How a database is opened.
-enum Way {
-    /// With the locks of all who use it.
+/// How to open a database.
+enum OpenMode {
+    /// With the usual locks.
     Shared,
-    /// Nobody has it open: as if it could not change.
+    /// As immutable, because no other program has it open.
     Immutable,
-    /// Nobody has it open, and changes stand in its log: with an index of the log in memory, where
-    /// others have the file that would be left.
-    Log,
+    /// With the WAL index in memory instead of a `-shm` file, because the WAL contains changes
+    /// and no other program has the database open.
+    Wal,
 }
 
-/// A connection that only reads, and whether it does so without the locks of others; `None` where
-/// somebody else holds the database.
+/// Opens a read-only connection, and tells whether it ignores locks. `None` if another program has
+/// locked the database.
 pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
-    let way = way(path)?;
-    let parameters = match way {
-        Way::Shared => "mode=ro".to_owned(),
-        Way::Immutable => "mode=ro&immutable=1".to_owned(),
-        // An index in memory needs the database for itself, which a file that is only read cannot
-        // be locked for.
-        Way::Log => format!("mode=ro&vfs={}", platform::LOCKLESS_VFS),
+    let mode = open_mode(path)?;
+    let parameters = match mode {
+        OpenMode::Shared => "mode=ro".to_owned(),
+        OpenMode::Immutable => "mode=ro&immutable=1".to_owned(),
+        // A WAL index in memory needs an exclusive lock, which a read-only file cannot have.
+        OpenMode::Wal => format!("mode=ro&vfs={}", platform::LOCKLESS_VFS),
     };
     let uri = format!("file:{}?{parameters}", percent_encoded(&absolute(path)?));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -46,9 +45,9 @@ pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(uri, flags)?;
         connection.busy_timeout(Duration::ZERO)?;
-        if matches!(way, Way::Log) {
+        if matches!(mode, OpenMode::Wal) {
             connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
-            // Else closing it writes the log into the database and deletes it.
+            // Otherwise closing writes the WAL back into the database and deletes it.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         }
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
@@ -56,13 +55,13 @@ pub fn connect(path: &Path) -> Result<Option<(Connection, bool)>> {
         Ok(connection)
     };
     match open() {
-        Ok(connection) => Ok(Some((connection, !matches!(way, Way::Shared)))),
+        Ok(connection) => Ok(Some((connection, !matches!(mode, OpenMode::Shared)))),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(None),
         Err(error) => Err(unreadable(path, &error)),
     }
 }
 
-/// What SQLite says of a database, and what to do.
+/// Converts an SQLite error and adds a hint.
 pub fn unreadable(path: &Path, error: &rusqlite::Error) -> Error {
     let hint = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => "--db takes the SQLite file that the collector wrote",
@@ -79,23 +78,23 @@ pub fn unreadable(path: &Path, error: &rusqlite::Error) -> Error {
     cannot_read(path, error).with_hint(hint)
 }
 
-fn way(path: &Path) -> Result<Way> {
+fn open_mode(path: &Path) -> Result<OpenMode> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| file.take(20).read_to_end(&mut head))
         .map_err(|error| cannot_open(path, &error))?;
-    let uses_log = head.get(18..20) == Some(&[2, 2]);
-    if !uses_log || is_in_use(path) {
-        return Ok(Way::Shared);
+    let uses_wal = head.get(18..20) == Some(&[2, 2]);
+    if !uses_wal || is_in_use(path) {
+        return Ok(OpenMode::Shared);
     }
-    let log = fs::metadata(beside(path, "-wal"));
-    Ok(match log.map_or(0, |metadata| metadata.len()) {
-        0 => Way::Immutable,
-        _ => Way::Log,
+    let wal = fs::metadata(beside(path, "-wal"));
+    Ok(match wal.map_or(0, |metadata| metadata.len()) {
+        0 => OpenMode::Immutable,
+        _ => OpenMode::Wal,
     })
 }
 
-/// Whether somebody else has a database with a log open.
+/// Whether another program has a WAL database open.
 pub fn is_in_use(path: &Path) -> bool {
     lock_owner(&beside(path, "-shm"), OPEN_BYTE).is_some()
 }
@@ -106,7 +105,7 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Who writes to a database.
+/// Describes the process that has locked a database.
 pub fn holder(path: &Path) -> String {
     let process =
         lock_owner(path, LOCK_BYTES).or_else(|| lock_owner(&beside(path, "-shm"), OPEN_BYTE));
@@ -119,7 +118,6 @@ pub fn holder(path: &Path) -> String {
     }
 }
 
-/// The process that has locked some of these bytes of a file against writing.
 fn lock_owner(file: &Path, bytes: (u64, u64)) -> Option<i32> {
     platform::lock_owner(&File::open(file).ok()?, bytes)
 }

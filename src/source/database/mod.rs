@@ -1,9 +1,9 @@
-//! The collector's SQLite database, read and never written.
+//! Reads the collector's SQLite database; never writes to it.
 
 mod connect;
 
 use super::checks::{MAX_ROW, TOO_LONG, file_at, has_control, one_line, wanted};
-use super::cp949::Texts;
+use super::cp949::TextDecoder;
 use super::reading::{ItemSource, Note, RowEvent, Sink, SourceRow, base_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Item, SourceType};
@@ -17,24 +17,24 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// How often a database is tried that somebody else holds.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How often opening a locked database is retried.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A table of items, by the names that the collector gives its columns.
-struct Shape {
+/// Column names of one of the collector's item tables.
+struct TableLayout {
     source_type: SourceType,
     table: &'static str,
     url: &'static str,
-    /// The item itself, and the item whose look the icon shows.
     name: &'static str,
+    /// Names the item whose look the icon shows.
     shape_name: Option<&'static str>,
     description: &'static str,
     part: &'static str,
     slot: &'static str,
 }
 
-const SHAPES: [Shape; 2] = [
-    Shape {
+const TABLES: [TableLayout; 2] = [
+    TableLayout {
         source_type: SourceType::EquipmentShape,
         table: "equipment_shape_items",
         url: "item_shape_icon_url",
@@ -44,7 +44,7 @@ const SHAPES: [Shape; 2] = [
         part: "item_equipment_part",
         slot: "equipment_slot",
     },
-    Shape {
+    TableLayout {
         source_type: SourceType::Cash,
         table: "cash_items",
         url: "cash_item_icon_url",
@@ -56,7 +56,7 @@ const SHAPES: [Shape; 2] = [
     },
 ];
 
-/// A database, which somebody else may hold while it is opened.
+/// A database that another program may have locked when it is opened.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
@@ -84,7 +84,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Who holds the database, where somebody does.
+    /// Opens the database unless it is locked. Returns the lock's holder if it is.
     fn try_to_open(&mut self) -> Result<Option<String>> {
         let run_id = self.run_id.clone();
         match Database::open(&self.path, self.only, run_id, self.naming) {
@@ -92,15 +92,15 @@ impl Source {
                 self.opened = Some(database);
                 Ok(None)
             }
-            Err(Refused::Held(holder)) => Ok(Some(holder)),
-            Err(Refused::Unfit(error)) => Err(error),
+            Err(OpenError::Locked(holder)) => Ok(Some(holder)),
+            Err(OpenError::Unusable(error)) => Err(error),
         }
     }
 }
 
 impl ItemSource for Source {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
-        let mut is_told = false;
+        let mut has_warned = false;
         loop {
             if let Some(database) = &self.opened {
                 return database.read(sink);
@@ -113,24 +113,25 @@ impl ItemSource for Source {
                 "{path} is locked by {holder}; waiting until it is free",
                 "{path}: {holder}{이} 잠갔습니다. 풀릴 때까지 기다립니다"
             );
-            if !std::mem::replace(&mut is_told, true) && sink(RowEvent::Warning(text)).is_break() {
+            if !std::mem::replace(&mut has_warned, true) && sink(RowEvent::Warning(text)).is_break()
+            {
                 return Ok(());
             }
-            thread::sleep(PATIENCE);
+            thread::sleep(RETRY_INTERVAL);
         }
     }
 }
 
-/// Why a database is not open.
-enum Refused {
-    /// By whom.
-    Held(String),
-    Unfit(Error),
+/// Why a database could not be opened.
+enum OpenError {
+    /// Another program has locked it; names that program.
+    Locked(String),
+    Unusable(Error),
 }
 
-impl From<Error> for Refused {
+impl From<Error> for OpenError {
     fn from(error: Error) -> Self {
-        Self::Unfit(error)
+        Self::Unusable(error)
     }
 }
 
@@ -139,13 +140,13 @@ struct Database {
     path: PathBuf,
     base: PathBuf,
     connection: Connection,
-    /// Nobody had it open, and what others do to it meanwhile is not seen.
+    /// It is read without locks, so concurrent changes go unnoticed.
     is_unlocked: bool,
     run_id: Option<String>,
     naming: EquipmentName,
-    /// What is asked of each table, in order.
+    /// Type, table and query of each table, in reading order.
     queries: Vec<(SourceType, &'static str, String)>,
-    /// Told when the reading begins.
+    /// Reported when reading starts.
     warnings: Vec<Said>,
 }
 
@@ -155,9 +156,9 @@ impl Database {
         only: OnlySource,
         run_id: Option<String>,
         naming: EquipmentName,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, OpenError> {
         let Some((connection, is_unlocked)) = connect(path)? else {
-            return Err(Refused::Held(connect::holder(path)));
+            return Err(OpenError::Locked(connect::holder(path)));
         };
         let mut database = Self {
             path: path.to_owned(),
@@ -172,19 +173,19 @@ impl Database {
         let assets = database.columns("icon_assets")?;
         database.require("icon_assets", &assets, &["url", "local_path"])?;
         let mut absent = Vec::new();
-        for shape in SHAPES
+        for layout in TABLES
             .iter()
-            .filter(|shape| wanted(only, shape.source_type))
+            .filter(|layout| wanted(only, layout.source_type))
         {
-            let columns = database.columns(shape.table)?;
+            let columns = database.columns(layout.table)?;
             if columns.is_empty() {
-                absent.push(shape.table);
+                absent.push(layout.table);
                 continue;
             }
-            let query = database.query(shape, &columns, &assets)?;
+            let query = database.query(layout, &columns, &assets)?;
             database
                 .queries
-                .push((shape.source_type, shape.table, query));
+                .push((layout.source_type, layout.table, query));
         }
         if database.queries.is_empty() {
             let why = format!("it has no table {}", absent.join(" or "));
@@ -202,7 +203,7 @@ impl Database {
         Ok(database)
     }
 
-    /// The columns of a table in lower case; none where there is no such table.
+    /// Lists the columns of a table in lower case; empty if the table does not exist.
     fn columns(&self, table: &str) -> Result<Vec<String>> {
         let failed = |error| unreadable(&self.path, &error);
         let mut statement = self
@@ -243,17 +244,18 @@ impl Database {
         )
     }
 
-    /// One row an item, in the order of the table, with its asset; [`read_row`] knows the columns.
-    fn query(&self, shape: &Shape, columns: &[String], assets: &[String]) -> Result<String> {
+    /// Builds the query for a table: one row per item, in table order, joined with its asset.
+    /// [`read_row`](Self::read_row) knows the columns.
+    fn query(&self, layout: &TableLayout, columns: &[String], assets: &[String]) -> Result<String> {
         let has = |name: &str| columns.iter().any(|column| column == name);
-        let mut required = vec![shape.url];
-        if !has(shape.name) && !shape.shape_name.is_some_and(has) {
-            required.push(shape.name);
+        let mut required = vec![layout.url];
+        if !has(layout.name) && !layout.shape_name.is_some_and(has) {
+            required.push(layout.name);
         }
         if self.run_id.is_some() {
             required.push("run_id");
         }
-        self.require(shape.table, columns, &required)?;
+        self.require(layout.table, columns, &required)?;
 
         let item = |name: &str| match has(name) {
             true => format!("i.{name}"),
@@ -265,31 +267,31 @@ impl Database {
         };
         let ordered = self
             .connection
-            .prepare(&format!("SELECT rowid FROM {}", shape.table))
+            .prepare(&format!("SELECT rowid FROM {}", layout.table))
             .is_ok();
         let rowid = if ordered { "i.rowid" } else { "NULL" };
-        // The plus keeps SQLite from the index on run_id, whose order is not the table's.
+        // The plus stops SQLite from using the index on run_id, whose order is not the table's.
         Ok(format!(
             "SELECT {rowid}, i.{url}, {name}, {shape_name}, {description}, {part}, {slot}, {ocid}, \
              a.url, a.local_path, {sha256}, {error} \
              FROM {table} AS i LEFT JOIN icon_assets AS a ON a.url = i.{url} \
              {filter} {order}",
-            url = shape.url,
-            name = item(shape.name),
-            shape_name = shape.shape_name.map_or("NULL".to_owned(), item),
-            description = item(shape.description),
-            part = item(shape.part),
-            slot = item(shape.slot),
+            url = layout.url,
+            name = item(layout.name),
+            shape_name = layout.shape_name.map_or("NULL".to_owned(), item),
+            description = item(layout.description),
+            part = item(layout.part),
+            slot = item(layout.slot),
             ocid = item("ocid"),
             sha256 = asset("sha256"),
             error = asset("error"),
-            table = shape.table,
+            table = layout.table,
             filter = self.run_id.as_ref().map_or("", |_| "WHERE +i.run_id = ?1"),
             order = if ordered { "ORDER BY i.rowid" } else { "" },
         ))
     }
 
-    /// A run that is not there is a slip of the user's; the known ones are named.
+    /// Fails if the requested run does not exist; the hint lists the latest runs.
     fn check_run(&self) -> Result<()> {
         let Some(run_id) = &self.run_id else {
             return Ok(());
@@ -303,7 +305,7 @@ impl Database {
                 .map_err(failed)?;
             let mut rows = statement.query([]).map_err(failed)?;
             while let Some(row) = rows.next().map_err(failed)? {
-                known.extend(text(row, 0, &mut Texts::default()).and_then(Result::ok));
+                known.extend(text(row, 0, &mut TextDecoder::default()).and_then(Result::ok));
             }
         }
         if known.contains(run_id) {
@@ -317,79 +319,80 @@ impl Database {
             format!("{} has no rows of run {run_id:?}", self.path.display()),
         )
         .with_hint(match shown.is_empty() {
-            true => "it has no runs at all".to_owned(),
+            true => "the database has no runs".to_owned(),
             false => format!("its latest runs: {}", shown.join(", ")),
         }))
     }
 }
 
 impl Database {
-    /// The row's item, nothing where it is none, or why it cannot be used.
+    /// Converts a row to events; empty if the row is not an item. The error says why it cannot be
+    /// used.
     fn read_row(
         &self,
         row: &Row,
         place: &str,
         source_type: SourceType,
-        texts: &mut Texts,
+        decoder: &mut TextDecoder,
     ) -> Result<Vec<RowEvent>, Said> {
-        // Without these a row is of no use; the others cost only themselves.
-        let mut needed = |index, what: &str| {
-            let text = text(row, index, texts).transpose();
+        // A bad value in these columns refuses the row; one in optional columns is ignored.
+        let mut required = |index, what: &str| {
+            let text = text(row, index, decoder).transpose();
             text.map_err(|Phrase { english, korean }| {
                 said!("its {what} {english}", "{what}: {korean}")
             })
         };
-        let url = one_line(needed(1, "icon URL")?);
-        let mut names = [needed(2, "name")?, needed(3, "name")?];
+        let url = one_line(required(1, "icon URL")?);
+        let mut names = [required(2, "name")?, required(3, "name")?];
         if self.naming == EquipmentName::Shape {
             names.reverse();
         }
-        let local_path = needed(9, "icon's local_path")?.filter(|path| !path.trim().is_empty());
+        let local_path = required(9, "icon's local_path")?.filter(|path| !path.trim().is_empty());
         let Some(url) = url else {
             return Ok(Vec::new());
         };
         let mut events = Vec::new();
-        let mut other = |index, what: &str| match text(row, index, texts)? {
+        let mut optional = |index, what: &str| match text(row, index, decoder)? {
             Ok(text) => Some(text),
             Err(why) => {
                 let Phrase { english, korean } = why;
                 let what = said!(
-                    "its {what} {english}, and is left out",
+                    "its {what} {english} and is ignored",
                     "{what}: {korean}. 빼고 읽습니다"
                 );
                 events.push(RowEvent::Noted(self.note(place, what)));
                 None
             }
         };
-        let named = names.iter().flatten().any(|name| !name.trim().is_empty());
+        let has_name = names.iter().flatten().any(|name| !name.trim().is_empty());
         let mut names = names.into_iter().filter_map(one_line);
         let Some(item_name) = names.next() else {
-            return match named {
+            return match has_name {
                 true => Err(said!(
-                    "its name holds only blanks and invisible characters",
+                    "its name contains only blanks and invisible characters",
                     "이름이 공백과 보이지 않는 글자뿐입니다"
                 )),
                 false => Ok(Vec::new()),
             };
         };
         let other_name = names.next().filter(|other| *other != item_name);
-        // The description is of the item, not of the look that it wears.
-        let is_of_another = self.naming == EquipmentName::Shape && other_name.is_some();
-        let asset = one_line(other(8, "icon's URL"));
-        let mut missing = match (asset, one_line(other(11, "icon's error"))) {
+        // The description is about the item, not about the item whose look it has.
+        let describes_other_item = self.naming == EquipmentName::Shape && other_name.is_some();
+        let asset = one_line(optional(8, "icon's URL"));
+        let mut missing = match (asset, one_line(optional(11, "icon's error"))) {
             (None, _) => Some("the icon was never fetched".to_owned()),
             (_, Some(error)) => Some(format!("fetching the icon failed: {error}")),
             _ => Some("the icon has no file".to_owned()),
         };
-        let claimed_sha256 = one_line(other(10, "icon's sha256"));
-        let item_part = part(one_line(other(5, "part")), one_line(other(6, "slot")));
-        let ocid = one_line(other(7, "ocid"));
-        let description = other(4, "description");
+        let claimed_sha256 = one_line(optional(10, "icon's sha256"));
+        let item_part = part(one_line(optional(5, "part")), one_line(optional(6, "slot")));
+        let ocid = one_line(optional(7, "ocid"));
+        let description = optional(4, "description");
         let mut file = None;
         if let Some(path) = &local_path {
             if has_control(path) {
                 let why = said!(
-                    "the icon's local_path holds control characters",
+                    "the icon's local_path contains control characters",
                     "아이콘의 local_path에 제어 문자가 있습니다"
                 );
                 missing = Some(why.english.clone());
@@ -403,7 +406,7 @@ impl Database {
             }
         }
         let item = Item {
-            // Without a file the address is what tells the image from others.
+            // Without a file the URL identifies the image.
             image_path: match &file {
                 Some(_) => local_path.unwrap_or_default(),
                 None => url.clone(),
@@ -417,7 +420,7 @@ impl Database {
             ocid,
             item_description: description
                 .and_then(|text| paragraphs(&text))
-                .filter(|_| !is_of_another),
+                .filter(|_| !describes_other_item),
             ranking: None,
         };
         let row = SourceRow {
@@ -447,7 +450,7 @@ impl Database {
                 return Ok(());
             }
         }
-        let mut texts = Texts::default();
+        let mut decoder = TextDecoder::default();
         for (source_type, table, query) in &self.queries {
             let mut statement = self.connection.prepare(query).map_err(failed)?;
             let mut rows = statement
@@ -456,7 +459,7 @@ impl Database {
             let mut before = None;
             while let Some(row) = rows.next().map_err(failed)? {
                 let rowid: Option<i64> = row.get(0).map_err(failed)?;
-                // A second asset of the same address.
+                // A second asset with the same URL.
                 if rowid.is_some() && rowid == before {
                     continue;
                 }
@@ -465,32 +468,32 @@ impl Database {
                     Some(rowid) => format!("{table}, row {rowid}"),
                     None => (*table).to_owned(),
                 };
-                let events = self.read_row(row, &place, *source_type, &mut texts);
+                let events = self.read_row(row, &place, *source_type, &mut decoder);
                 let events =
                     events.unwrap_or_else(|why| vec![RowEvent::Refused(self.note(&place, why))]);
-                let told = texts.end_row(&self.path, sink);
-                if told.is_break() || events.into_iter().any(|event| sink(event).is_break()) {
+                let flow = decoder.end_row(&self.path, sink);
+                if flow.is_break() || events.into_iter().any(|event| sink(event).is_break()) {
                     return Ok(());
                 }
             }
         }
-        texts.end(&self.path, sink);
+        decoder.end(&self.path, sink);
         if self.is_unlocked && connect::is_in_use(&self.path) {
             let path = self.path.display();
             let text = said!(
-                "{path}: another program has opened it while it was read; run again with --resume \
-                 once that is done, so that nothing is missing",
+                "{path}: another program opened it while it was read; run again with --resume once \
+                 that program is done, so that no rows are missing",
                 "{path}: 읽는 동안 다른 프로그램이 열었습니다. 그쪽이 끝나면 --resume으로 다시 실행해 \
                  빠진 것이 없게 하세요"
             );
-            // Whoever has stopped listening has stopped reading.
+            // `Break` has no effect at the end.
             let _ = sink(RowEvent::Warning(text));
         }
         Ok(())
     }
 }
 
-/// Behind the name of a column.
+/// Follows the name of a column.
 const NOT_TEXT: Phrase = Phrase::new("is neither UTF-8 nor CP949", "UTF-8도 CP949도 아닙니다");
 
 fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
@@ -500,8 +503,9 @@ fn part(part: Option<String>, slot: Option<String>) -> Option<String> {
     }
 }
 
-/// A value as text, or why it is none; SQLite lets any value stand in any column.
-fn text(row: &Row, index: usize, texts: &mut Texts) -> Option<Result<String, Phrase>> {
+/// Converts a value to text. The error says why it is not text, since SQLite allows any value in any
+/// column.
+fn text(row: &Row, index: usize, decoder: &mut TextDecoder) -> Option<Result<String, Phrase>> {
     match row.get_ref(index).ok()? {
         ValueRef::Null => None,
         ValueRef::Integer(number) => Some(Ok(number.to_string())),
@@ -510,7 +514,7 @@ fn text(row: &Row, index: usize, texts: &mut Texts) -> Option<Result<String, Phr
             Some(Err(TOO_LONG))
         }
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            let text = texts.read(bytes).ok_or(NOT_TEXT);
+            let text = decoder.read(bytes).ok_or(NOT_TEXT);
             Some(text.map(Cow::into_owned))
         }
     }

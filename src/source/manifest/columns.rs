@@ -1,10 +1,9 @@
-//! What the columns of a manifest are called: the names of our own manifests, those that other
-//! programs use, and what the user says.
+//! Column names of manifests: our own, those of other programs, and those that the user maps.
 
 use crate::record::SourceType;
 use crate::settings::{Mapping, Names};
 
-/// What a column of a manifest holds.
+/// Content of a manifest column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
     Image,
@@ -22,11 +21,11 @@ impl Column {
     pub const COUNT: usize = Self::Ranking as usize + 1;
 }
 
-/// The name of the column that a manifest of our own has for images.
+/// Name of the image column in our own manifests.
 pub const IMAGE_PATH: &str = "image_path";
 
-/// The first that is there counts. A Hugging Face imagefolder has `file_name`, and may have the
-/// `image_path` of where its images came from; OpenCLIP has `filepath` and `title`.
+/// In order of precedence. A Hugging Face imagefolder has `file_name`, and possibly an `image_path`
+/// of the original images. OpenCLIP has `filepath` and `title`.
 const IMAGES: [&str; 5] = ["file_name", IMAGE_PATH, "image", "filepath", "path"];
 const NAMES: [&str; 5] = ["item_name", "name", "text", "title", "caption"];
 const OTHERS: [(&str, Column); 7] = [
@@ -39,23 +38,23 @@ const OTHERS: [(&str, Column); 7] = [
     ("ranking", Column::Ranking),
 ];
 
-/// A column that a manifest may have.
+/// A recognized column name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownColumn {
     pub name: String,
     pub column: Column,
-    /// Of two for the same, the lower one counts.
+    /// The lowest rank wins if several columns have the same content.
     pub rank: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    known: Vec<Known>,
-    /// Of rows that do not say theirs.
+    known: Vec<KnownColumn>,
+    /// For rows without one.
     pub source_type: Option<SourceType>,
-    /// The user has named the column of images.
+    /// The user has named the image column.
     pub is_image_named: bool,
-    /// Items have no names, whatever the columns say.
+    /// Items have no names, whatever the columns contain.
     pub is_nameless: bool,
 }
 
@@ -64,7 +63,7 @@ impl Columns {
         let mut known = Vec::new();
         let mut add = |column, names: &[&str]| {
             let names = names.iter().enumerate();
-            known.extend(names.map(|(rank, name)| Known {
+            known.extend(names.map(|(rank, name)| KnownColumn {
                 name: (*name).to_owned(),
                 column,
                 rank,
@@ -89,19 +88,19 @@ impl Columns {
         }
     }
 
-    /// The column of this name. One that the user has named for something is that alone.
-    pub fn find(&self, name: &str) -> Option<&Known> {
+    /// Looks up a column by name. A column that the user has mapped has only that meaning.
+    pub fn find(&self, name: &str) -> Option<&KnownColumn> {
         self.known.iter().find(|known| known.name == name)
     }
 
-    pub fn known(&self) -> &[Known] {
+    pub fn known(&self) -> &[KnownColumn] {
         &self.known
     }
 
-    /// What must be said of columns that are not enough: what is missing of them, and what to do;
-    /// `None` where they are enough. With `has_image` there is one that holds images.
+    /// Checks for the required columns. Returns the missing ones and a hint, or `None` if all are
+    /// present. `has_image` means that a column contains embedded images.
     pub fn missing(&self, names: &[&str], has_image: bool) -> Option<(String, String)> {
-        let found: Vec<&Known> = names.iter().filter_map(|name| self.find(name)).collect();
+        let found: Vec<&KnownColumn> = names.iter().filter_map(|name| self.find(name)).collect();
         let has = |column| found.iter().any(|known| known.column == column);
         let is_ours = found.iter().any(|known| known.name == IMAGE_PATH)
             && !names.contains(&IMAGES[0])
@@ -123,7 +122,7 @@ impl Columns {
         Some((
             missing.join(", "),
             format!(
-                "its columns: {}; --image-column, --name-column and --source-type map others",
+                "its columns are {}; map them with --image-column, --name-column and --source-type",
                 shown.join(", ")
             ),
         ))
@@ -131,7 +130,7 @@ impl Columns {
 
     fn first_name(&self, column: Column) -> &str {
         let mut all = self.known.iter().filter(|known| known.column == column);
-        // Of those for images, the second is our own.
+        // Suggests the name that our own manifests use, if there is one.
         let ours = all.clone().find(|known| known.name == IMAGE_PATH);
         ours.or_else(|| all.next())
             .map_or("", |known| known.name.as_str())

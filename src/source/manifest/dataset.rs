@@ -1,17 +1,17 @@
-//! A folder of manifests, as datasets are written: `metadata.jsonl` of each split, Parquet files
-//! as Spark and Hugging Face write them, tar shards, tables.
+//! Reads a folder of manifests as one dataset: `metadata.jsonl` files of splits, Parquet files of
+//! Spark or Hugging Face, tar shards, or tables.
 
 use super::columns::Columns;
 use super::file::Manifest;
-use super::forms::{form, open_file};
+use super::forms::{open_file, opener};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::OnlySource;
 use crate::source::reading::{ItemSource, Sink, absolute, base_of};
 use crate::source::walk::{Found, Walk};
 use std::path::{Path, PathBuf};
 
-/// What manifests of one dataset are called, best first: where there are such, files of the later
-/// kinds are something else.
+/// File names of manifests, in order of precedence. Only the first kind found is read, since the
+/// files of later kinds then serve another purpose.
 const KINDS: [fn(&str) -> bool; 5] = [
     |name| name.starts_with("metadata."),
     |name| name.ends_with(".parquet"),
@@ -20,13 +20,13 @@ const KINDS: [fn(&str) -> bool; 5] = [
     |name| ends_in(name, &[".jsonl", ".ndjson"]),
 ];
 
-/// With `.gz` behind it or without.
+/// Whether a name has one of these extensions, with or without `.gz`.
 fn ends_in(name: &str, ends: &[&str]) -> bool {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     ends.iter().any(|end| name.ends_with(end))
 }
 
-/// Several manifests, one behind the other.
+/// Several manifests, read one after another.
 #[derive(Debug)]
 struct Dataset(Vec<Box<dyn ItemSource>>);
 
@@ -35,46 +35,46 @@ pub(super) fn open(
     only: OnlySource,
     columns: &Columns,
 ) -> Result<Box<dyn ItemSource>> {
-    // From the folder on.
+    // Relative to the folder.
     let mut found: [Vec<PathBuf>; KINDS.len()] = Default::default();
-    let mut holds_images = false;
+    let mut has_images = false;
     for entry in Walk::new(folder)? {
-        let Found { path, inside } = entry?;
+        let Found { path, relative } = entry?;
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default().to_ascii_lowercase();
-        holds_images |= crate::source::folder::is_image(&path);
-        // Spark marks what is no part of a table by this.
-        if name.starts_with('_') || form(&path).is_none() {
+        has_images |= crate::source::folder::is_image(&path);
+        // Spark marks files that are not part of a table with an underscore.
+        if name.starts_with('_') || opener(&path).is_none() {
             continue;
         }
         if let Some(kind) = KINDS.iter().position(|is| is(&name)) {
-            found[kind].push(inside);
+            found[kind].push(relative);
         }
     }
     let Some(files) = found.into_iter().find(|files| !files.is_empty()) else {
-        let cause = format!("{} holds no manifest", folder.display());
+        let cause = format!("{} contains no manifest", folder.display());
         return Err(
-            Error::new(ErrorKind::Source, cause).with_hint(match holds_images {
-                true => "its images are read with --images",
+            Error::new(ErrorKind::Source, cause).with_hint(match has_images {
+                true => "use --images for a folder of images",
                 false => "a dataset has metadata.jsonl, .parquet, .tar, .csv or .jsonl files",
             }),
         );
     };
-    // A folder that goes by the name of a table, as Spark writes one, lies where a file would.
-    let is_table = form(folder).is_some();
+    // Spark writes a table as a folder named like a file, so its paths are relative to the parent.
+    let is_table = opener(folder).is_some();
     let base = match is_table {
         true => base_of(folder)?,
         false => absolute(folder)?,
     };
     let parts: Result<Vec<_>> = files
         .into_iter()
-        .map(|inside| {
+        .map(|relative| {
             open_file(Manifest {
                 prefix: match is_table {
                     true => String::new(),
-                    false => prefix(&inside),
+                    false => prefix(&relative),
                 },
-                path: folder.join(&inside),
+                path: folder.join(&relative),
                 base: base.clone(),
                 only,
                 columns: columns.clone(),
@@ -84,12 +84,12 @@ pub(super) fn open(
     Ok(Box::new(Dataset(parts?)))
 }
 
-/// From the dataset to the folder of one of its files, for the paths in that; a folder whose name
-/// is not UTF-8 has none that could be written.
-fn prefix(inside: &Path) -> String {
-    match inside.parent().and_then(Path::to_str) {
+/// Prefix for the paths in one of the dataset's files: the path of its folder. Empty if that is not
+/// UTF-8.
+fn prefix(relative: &Path) -> String {
+    match relative.parent().and_then(Path::to_str) {
         None | Some("") => String::new(),
-        Some(inside) => format!("{inside}/"),
+        Some(relative) => format!("{relative}/"),
     }
 }
 

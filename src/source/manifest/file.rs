@@ -1,5 +1,4 @@
-//! What every form of manifest has: its place, the rows that are wanted of it, and how one of them
-//! is handed on.
+//! The part that all manifest formats share: opening a manifest, and checking and emitting its rows.
 
 use super::columns::Columns;
 use super::embedded::Embedded;
@@ -17,21 +16,21 @@ use std::io::{BufRead, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-/// A manifest that is read from its first row to its last.
+/// A manifest file.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// As the user named it.
+    /// Path as the user gave it.
     pub path: PathBuf,
-    /// The folder that its paths are relative to.
+    /// Folder that the paths in its rows are relative to.
     pub base: PathBuf,
-    /// Stands before its paths; empty, or ends in `/`.
+    /// Prepended to the paths in its rows; empty, or ends in `/`.
     pub prefix: String,
     pub only: OnlySource,
     pub columns: Columns,
 }
 
 impl Manifest {
-    /// One whose text is not in a file: `path` is what it is called.
+    /// Describes a manifest built into the program; `path` is its display name.
     pub fn built_in(path: &str, only: OnlySource) -> Self {
         Self {
             path: path.into(),
@@ -49,12 +48,12 @@ impl Manifest {
             .map_err(|error| cannot_read(&self.path, error))?;
         if metadata.is_dir() {
             return Err(cannot_read(&self.path, "it is a folder")
-                .with_hint("a folder of images is read with --images"));
+                .with_hint("use --images for a folder of images"));
         }
         Ok(file)
     }
 
-    /// The file by a path that holds wherever the program is.
+    /// Path that does not depend on the working directory.
     pub fn absolute_path(&self) -> Result<PathBuf> {
         absolute(&self.path)
     }
@@ -63,18 +62,18 @@ impl Manifest {
         cannot_read(&self.path, error)
     }
 
-    /// The file's content, uncompressed.
+    /// Opens the file and decompresses it if necessary.
     pub fn content(&self) -> Result<Box<dyn Read>> {
         inflated::content(self.open()?).map_err(|error| self.unreadable(error))
     }
 
-    /// The content as UTF-8 text; one in UTF-16 is told. `None` where nobody listens any more.
+    /// Opens the content as UTF-8 text and warns if it is UTF-16. `None` if the sink returned `Break`.
     pub fn text(&self, sink: &mut Sink) -> Result<Option<Box<dyn BufRead>>> {
-        let read = as_utf8(self.content()?);
-        let (reader, is_utf16) = read.map_err(|error| self.unreadable(error))?;
+        let opened = as_utf8(self.content()?);
+        let (reader, is_utf16) = opened.map_err(|error| self.unreadable(error))?;
         let path = self.path.display();
         let text = said!(
-            "{path}: it is UTF-16, and read as that",
+            "{path}: read as UTF-16",
             "{path}: UTF-16이어서 그렇게 읽습니다"
         );
         if is_utf16 && sink(RowEvent::Warning(text)).is_break() {
@@ -87,18 +86,18 @@ impl Manifest {
         Row::new(&self.columns)
     }
 
-    /// Checks a row and hands it on: an item, or what is wrong with it and where.
-    pub fn give(
+    /// Checks a row and passes the item, or the reason to refuse it, to the sink.
+    pub fn emit(
         &self,
         row: Result<Row, Said>,
         place: &dyn fmt::Display,
         sink: &mut Sink,
     ) -> ControlFlow<()> {
-        self.give_with(row, None, place, sink)
+        self.emit_with_image(row, None, place, sink)
     }
 
-    /// The same of a row that may hold its image.
-    pub fn give_with(
+    /// [`emit`](Self::emit) for a row that may have an embedded image.
+    pub fn emit_with_image(
         &self,
         row: Result<Row, Said>,
         image: Option<Embedded>,

@@ -1,4 +1,4 @@
-//! Manifests, whatever their form.
+//! Reads manifests of every format.
 
 mod columns;
 mod dataset;
@@ -8,7 +8,7 @@ mod forms;
 mod row;
 
 pub use file::Manifest;
-pub use forms::{cell_bytes, fault_of_line, read_lines};
+pub use forms::{cell_bytes, json_line_error, read_lines};
 
 use super::reading::{ItemSource, base_of};
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::settings::{Mapping, OnlySource};
 use columns::Columns;
 use std::path::Path;
 
-/// Opens a manifest by its name, or all those in a folder.
+/// Opens a manifest, or all manifests of a folder.
 pub fn open(path: &Path, only: OnlySource, mapping: &Mapping) -> Result<Box<dyn ItemSource>> {
     let columns = Columns::new(mapping);
     if path.is_dir() {

@@ -1,4 +1,4 @@
-//! One row of a manifest: its cells as they are met, and the item that they make.
+//! Collects the cells of a manifest row and converts them to an item.
 
 use super::columns::{Column, Columns, IMAGE_PATH};
 use super::embedded::Embedded;
@@ -8,33 +8,33 @@ use crate::source::reading::SourceRow;
 use crate::text::{self, Phrase, Said, said};
 use std::path::Path;
 
-/// Columns without a use that are named where the ones of use are missing.
-const OTHERS: usize = 8;
-/// Characters of their names.
-const NAME: usize = 40;
+/// Unknown columns listed in the error about a missing one.
+const MAX_UNKNOWN: usize = 8;
+/// Longest listed column name in characters.
+const MAX_NAME_CHARS: usize = 40;
 
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
     Nothing,
-    /// A text, or a number or a truth value in words.
+    /// A text, number or boolean.
     Text(String),
-    /// What cannot be a text, as in "is a list".
+    /// Any other value; the phrase describes it, as in "is a list".
     Odd(Phrase),
 }
 
-/// A row while it is read.
+/// A row that is being read.
 #[derive(Debug)]
 pub struct Row<'a> {
     columns: &'a Columns,
-    /// By column: the value, and the rank of the name that it stood under.
+    /// Value of each column, with the rank of the name it was found under.
     cells: [(usize, Cell); Column::COUNT],
-    /// The image stands under the name that our own manifests have for it.
+    /// The image column has the name that our own manifests use.
     is_ours: bool,
-    others: Vec<String>,
+    unknown: Vec<String>,
 }
 
-/// A row that can be used, and what is not used of it.
+/// A usable row, and problems with its optional values.
 #[derive(Debug)]
 pub struct Checked {
     pub row: SourceRow,
@@ -47,7 +47,7 @@ impl<'a> Row<'a> {
             columns,
             cells: std::array::from_fn(|_| (usize::MAX, Cell::Nothing)),
             is_ours: false,
-            others: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 
@@ -55,11 +55,12 @@ impl<'a> Row<'a> {
         self.columns
     }
 
-    /// Takes a value by the name of its column.
+    /// Sets a value by column name.
     pub fn set(&mut self, column: &str, cell: Cell) {
         let Some(known) = self.columns.find(column) else {
-            if self.others.len() < OTHERS {
-                self.others.push(column.chars().take(NAME).collect());
+            if self.unknown.len() < MAX_UNKNOWN {
+                self.unknown
+                    .push(column.chars().take(MAX_NAME_CHARS).collect());
             }
             return;
         };
@@ -85,7 +86,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Takes a value that has no column of its own, where no other one is there.
+    /// Sets the value of a column unless it has one.
     pub fn set_missing(&mut self, column: Column, text: String) {
         let (_, cell) = &mut self.cells[column as usize];
         if *cell == Cell::Nothing {
@@ -97,7 +98,7 @@ impl<'a> Row<'a> {
         std::mem::replace(&mut self.cells[column as usize].1, Cell::Nothing)
     }
 
-    /// A value that the row can do without.
+    /// Takes an optional value. A bad one adds a note.
     fn optional(&mut self, column: Column, notes: &mut Vec<Said>) -> Option<String> {
         match self.take(column) {
             Cell::Text(text) => Some(text),
@@ -108,7 +109,7 @@ impl<'a> Row<'a> {
                 let name = names.next().map_or("", |known| known.name.as_str());
                 let Phrase { english, korean } = why;
                 notes.push(said!(
-                    "{name} {english}, and is left out",
+                    "{name} {english} and is ignored",
                     "{name}: {korean}. 빼고 읽습니다"
                 ));
                 None
@@ -116,6 +117,7 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Takes a required value. A bad one is an error.
     fn required(&mut self, column: Column, name: &str) -> Result<Option<String>, Said> {
         match self.take(column) {
             Cell::Text(text) => Ok(Some(text)),
@@ -126,8 +128,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The item; its path stands under `prefix`, and its file is looked for under `base` unless
-    /// the bytes of the image came with the row.
+    /// Converts the row to an item. Its path gets the `prefix`, and its file is resolved against `base`
+    /// unless the image is embedded.
     pub fn check(
         mut self,
         base: &Path,
@@ -136,15 +138,15 @@ impl<'a> Row<'a> {
     ) -> Result<Checked, Said> {
         let mut notes = Vec::new();
         let is_ours = self.is_ours && image.is_none();
-        let written = self.required(Column::Image, "image_path")?;
+        let column_path = self.required(Column::Image, "image_path")?;
         let (image_path, file, sha256) = match image {
             Some(image) => (
-                image.image_path(written),
+                image.image_path(column_path),
                 image.location,
-                Some(image.sha256).filter(|_| image.is_whole),
+                Some(image.sha256).filter(|_| image.is_within_limit),
             ),
             None => {
-                let path = written.ok_or_else(|| self.no_image())?;
+                let path = column_path.ok_or_else(|| self.no_image())?;
                 let path = match path.starts_with('/') {
                     true => path,
                     false => format!("{prefix}{path}"),
@@ -156,7 +158,7 @@ impl<'a> Row<'a> {
         };
         if has_control(&image_path) {
             return Err(said!(
-                "image_path holds control characters",
+                "image_path contains control characters",
                 "image_path에 제어 문자가 있습니다"
             ));
         }
@@ -189,19 +191,19 @@ impl<'a> Row<'a> {
     }
 
     fn no_image(&self) -> Said {
-        let others = self.others.join(", ");
+        let others = self.unknown.join(", ");
         match others.is_empty() {
             true => said!("image_path is missing", "image_path가 없습니다"),
             false => said!(
-                "image_path is missing; the row has {others}, and --image-column names another",
+                "image_path is missing; the row has {others}; choose another with --image-column",
                 "image_path가 없습니다. 행에는 {others}{이} 있고, --image-column으로 다른 열을 정합니다"
             ),
         }
     }
 
-    /// Rows of other programs' manifests have none, as images in a folder have not.
+    /// The row's source type. Manifests of other programs default to `equipment_shape`, as folders do.
     fn source_type(&mut self, is_ours: bool) -> Result<SourceType, Said> {
-        let otherwise = self
+        let default = self
             .columns
             .source_type
             .or_else(|| (!is_ours).then_some(SourceType::EquipmentShape));
@@ -213,9 +215,9 @@ impl<'a> Row<'a> {
                     "source_type이 {shown:?}입니다. equipment_shape나 cash여야 합니다"
                 )
             }),
-            None => otherwise.ok_or_else(|| {
+            None => default.ok_or_else(|| {
                 said!(
-                    "source_type is missing; --source-type says it of all",
+                    "source_type is missing; --source-type sets it for all rows",
                     "source_type이 없습니다. --source-type으로 모두 정합니다"
                 )
             }),
@@ -224,10 +226,10 @@ impl<'a> Row<'a> {
 
     fn ranking(&mut self, notes: &mut Vec<Said>) -> Option<i64> {
         let text = self.optional(Column::Ranking, notes)?;
-        let ranking = whole_number(&text);
+        let ranking = parse_integer(&text);
         if ranking.is_none() && !matches!(text.as_str(), "NaN" | "nan") {
             notes.push(said!(
-                "ranking is not a whole number, and is left out",
+                "ranking is not an integer and is ignored",
                 "ranking이 정수가 아니어서 빼고 읽습니다"
             ));
         }
@@ -235,8 +237,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A whole number, also where a column with gaps was written as floating point (`3.0`).
-fn whole_number(text: &str) -> Option<i64> {
+/// Parses an integer, also in the form `3.0` of columns with gaps.
+fn parse_integer(text: &str) -> Option<i64> {
     text.parse().ok().or_else(|| {
         let number: f64 = text.parse().ok()?;
         (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)

@@ -1,4 +1,4 @@
-//! The collector's database, whole and with parts missing.
+//! Tests of the collector's database: complete, incomplete and damaged.
 
 use super::*;
 use rusqlite::Connection;
@@ -63,7 +63,7 @@ fn files_in(dir: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn both_tables_are_joined_with_their_icons_in_table_order() {
+fn items_of_both_tables_are_joined_with_their_icons_in_table_order() {
     let dir = database(&[SCHEMA, ROWS]);
     let before = files_in(dir.path());
     let read = rows(&dir).unwrap();
@@ -73,7 +73,7 @@ fn both_tables_are_joined_with_their_icons_in_table_order() {
     assert_eq!(hat.image_path, "icons/hat.png");
     assert_eq!(hat.file, Some(dir.path().join("icons/hat.png").into()));
     assert_eq!(hat.claimed_sha256.as_deref(), Some("aa"));
-    // It is about the item that wears the look.
+    // The description is about the item that wears the look.
     assert_eq!(hat.item_description, None);
     assert_eq!(hat.image_url.as_deref(), Some("u/hat"));
     assert_eq!(hat.ocid.as_deref(), Some("o1"));
@@ -102,7 +102,7 @@ fn both_tables_are_joined_with_their_icons_in_table_order() {
             (
                 "신발",
                 "u/evil",
-                "the icon's local_path holds control characters"
+                "the icon's local_path contains control characters"
             ),
         ]
     );
@@ -147,7 +147,7 @@ fn an_item_that_shows_its_own_look_keeps_its_description() {
 }
 
 #[test]
-fn one_run_or_one_table_can_be_chosen() {
+fn run_id_and_only_source_select_rows() {
     let dir = database(&[SCHEMA, ROWS]);
     let mut options = database_at(dir.path().join("db.sqlite"));
     options.run_id = Some("r2".to_owned());
@@ -163,7 +163,7 @@ fn one_run_or_one_table_can_be_chosen() {
 }
 
 #[test]
-fn columns_that_can_be_done_without_may_be_missing() {
+fn optional_columns_may_be_missing() {
     let dir = database(&[
         "CREATE TABLE cash_items(cash_item_name, CASH_ITEM_ICON_URL);
          CREATE TABLE icon_assets(url, local_path);
@@ -179,7 +179,7 @@ fn columns_that_can_be_done_without_may_be_missing() {
 }
 
 #[test]
-fn what_cannot_be_done_without_is_named() {
+fn errors_name_missing_tables_and_columns() {
     let cause = |sql: &str| rows(&database(&[sql])).unwrap_err().cause;
     assert!(cause("CREATE TABLE x(y)").ends_with("it has no table icon_assets"));
     assert!(
@@ -205,7 +205,7 @@ fn what_cannot_be_done_without_is_named() {
 }
 
 #[test]
-fn paths_with_every_kind_of_character_can_be_opened() {
+fn a_path_with_special_characters_can_be_opened() {
     let dir = database(&[SCHEMA, ROWS]);
     let odd = dir.path().join("한글 100%41 #1?mode=rw&x.sqlite");
     fs::copy(dir.path().join("db.sqlite"), &odd).unwrap();
@@ -213,7 +213,7 @@ fn paths_with_every_kind_of_character_can_be_opened() {
 }
 
 #[test]
-fn a_database_in_wal_mode_is_read_without_a_trace() {
+fn reading_a_database_in_wal_mode_leaves_no_files() {
     let dir = database(&["PRAGMA journal_mode = wal", SCHEMA, ROWS]);
     let before = files_in(dir.path());
     assert_eq!(before.len(), 1, "the writer has closed");
@@ -228,7 +228,7 @@ fn a_database_in_wal_mode_is_read_without_a_trace() {
 }
 
 #[test]
-fn changes_in_a_log_that_was_left_are_read_without_a_trace() {
+fn changes_in_a_leftover_wal_are_read_without_leaving_files() {
     let dir = database(&["PRAGMA journal_mode = wal", SCHEMA, ROWS]);
     let writer = Connection::open(dir.path().join("db.sqlite")).unwrap();
     writer
@@ -237,7 +237,7 @@ fn changes_in_a_log_that_was_left_are_read_without_a_trace() {
              INSERT INTO cash_items VALUES ('r3', 'o', 0, '', '', '새것', 'u/hat', '')",
         )
         .unwrap();
-    // As a collector leaves them that was killed, and as a copy has them.
+    // As left by a killed collector, or in a copy.
     let left = folder(&[]);
     for name in ["db.sqlite", "db.sqlite-wal"] {
         fs::copy(dir.path().join(name), left.path().join(name)).unwrap();
@@ -250,7 +250,7 @@ fn changes_in_a_log_that_was_left_are_read_without_a_trace() {
 }
 
 #[test]
-fn a_database_that_somebody_holds_is_waited_for() {
+fn reading_waits_for_a_locked_database() {
     let dir = database(&[SCHEMA, ROWS]);
     let path = dir.path().join("db.sqlite");
     let writer = Connection::open(&path).unwrap();
@@ -273,7 +273,7 @@ fn a_database_that_somebody_holds_is_waited_for() {
 }
 
 #[test]
-fn an_enormous_value_costs_its_row_or_itself() {
+fn an_enormous_value_refuses_its_row_only_if_it_is_required() {
     let huge = "hex(zeroblob(600000))";
     let dir = named(&["'모자'".to_owned(), huge.to_owned(), "'칼'".to_owned()]);
     Connection::open(dir.path().join("db.sqlite"))
@@ -292,15 +292,19 @@ fn an_enormous_value_costs_its_row_or_itself() {
     let names: Vec<&str> = all.iter().map(|item| item.item_name.as_str()).collect();
     assert_eq!(names, ["모자", "칼"]);
     assert_eq!(all[1].item_description, None);
-    let told = |what: &str| read.warnings.iter().any(|warning| warning.ends_with(what));
-    assert!(told("its name is longer than 1 MiB"), "{:?}", read.warnings);
-    assert!(told(
-        "its description is longer than 1 MiB, and is left out"
+    let warned = |what: &str| read.warnings.iter().any(|warning| warning.ends_with(what));
+    assert!(
+        warned("its name is longer than 1 MiB"),
+        "{:?}",
+        read.warnings
+    );
+    assert!(warned(
+        "its description is longer than 1 MiB and is ignored"
     ));
 }
 
 #[test]
-fn a_damaged_database_is_an_error_and_no_panic() {
+fn a_damaged_database_never_panics() {
     let dir = database(&[SCHEMA, ROWS]);
     let path = dir.path().join("db.sqlite");
     let whole = fs::read(&path).unwrap();
@@ -315,7 +319,7 @@ fn a_damaged_database_is_an_error_and_no_panic() {
     }
 }
 
-/// A database that holds these names, as SQL expressions, each with an icon.
+/// A database of items with these names (SQL expressions), each with an icon.
 fn named(names: &[String]) -> TempDir {
     let rows: Vec<String> = names
         .iter()
@@ -331,14 +335,14 @@ fn named(names: &[String]) -> TempDir {
     database(&[SCHEMA, &rows.join("\n")])
 }
 
-/// Bytes as text in SQL.
+/// SQL expression of a text with these bytes.
 fn bytes(bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("CAST(x'{hex}' AS TEXT)")
 }
 
 #[test]
-fn names_in_cp949_are_read_and_said_once() {
+fn names_in_cp949_are_read_with_one_warning() {
     let cp949 = |text| bytes(&encoding_rs::EUC_KR.encode(text).0);
     let dir = named(&[
         cp949("붉은 모자"),
@@ -354,7 +358,7 @@ fn names_in_cp949_are_read_and_said_once() {
 }
 
 #[test]
-fn a_name_that_is_no_text_costs_its_row() {
+fn a_name_that_cannot_be_decoded_refuses_its_row() {
     let cut = &"붉은 모자".as_bytes()[..8];
     let dir = named(&[bytes(cut), "'파란 망토'".to_owned(), bytes(b"calf\xe9")]);
     let read = rows(&dir).unwrap();
@@ -367,7 +371,7 @@ fn a_name_that_is_no_text_costs_its_row() {
 }
 
 #[test]
-fn a_name_has_one_form_and_an_invisible_one_is_refused() {
+fn names_are_normalized_and_invisible_ones_refused() {
     let dir = named(&[
         "'붉은  모자\u{a0}\u{3000}끝\u{200b}'".to_owned(),
         "'\u{200b}\u{2060}'".to_owned(),
@@ -376,7 +380,7 @@ fn a_name_has_one_form_and_an_invisible_one_is_refused() {
     ]);
     let read = rows(&dir).unwrap();
     assert_eq!(read.names(), ["붉은 모자 끝"]);
-    let blank = "its name holds only blanks and invisible characters";
+    let blank = "its name contains only blanks and invisible characters";
     let refused = read.warnings.iter().filter(|text| text.contains(blank));
     assert_eq!(refused.count(), 1, "{:?}", read.warnings);
 }

@@ -1,4 +1,4 @@
-//! Tables, datasets of other programs, and images that stand in them.
+//! Tests of tables, datasets of other programs, and embedded images.
 
 use super::manifests::{ROW, parquet_bytes, strings};
 use super::*;
@@ -56,7 +56,7 @@ fn tables_with_a_header_are_read() {
 }
 
 #[test]
-fn a_table_without_its_columns_is_refused_by_name() {
+fn the_error_for_a_table_names_its_missing_columns() {
     let (_dir, options) = manifest("m.csv", b"picture,what\na.png,x\n");
     let error = open(&options).unwrap_err();
     assert!(error.cause.ends_with("image_path, item_name"), "{error}");
@@ -71,7 +71,7 @@ fn a_table_without_its_columns_is_refused_by_name() {
 }
 
 #[test]
-fn a_quotation_mark_that_is_not_closed_does_not_fill_the_memory() {
+fn an_unclosed_quotation_mark_does_not_exhaust_memory() {
     let rest = "b.png,칼,cash\n".repeat(200_000);
     let table = format!("image_path,item_name,source_type\na.png,\"모자,cash\n{rest}");
     let (_dir, options) = manifest("m.csv", table.as_bytes());
@@ -80,7 +80,7 @@ fn a_quotation_mark_that_is_not_closed_does_not_fill_the_memory() {
 }
 
 #[test]
-fn names_of_columns_can_be_said_for_every_form() {
+fn columns_can_be_mapped_in_every_format() {
     let json = r#"{"icon":"a.png","title":"no","label":"모자"}"#;
     let table = parquet_bytes(vec![
         ("icon", strings([Some("a.png")])),
@@ -120,12 +120,12 @@ fn an_imagefolder_is_read_by_its_metadata() {
     ]);
     let all = read(&manifest_at(dir.path())).unwrap();
     assert_eq!(all.names(), ["칼", "모자"]);
-    // The same name in two splits stays apart.
+    // Files of the same name in two splits are different images.
     assert_eq!(all.items[0].image_path, "test/a.png");
     assert_eq!(all.items[1].image_path, "train/0000/a.png");
     let file = all.items[1].file.as_ref().unwrap();
     assert_eq!(image_bytes(file).unwrap().as_ref(), b"a");
-    // One split by itself is relative to its own folder.
+    // Paths of a split opened directly are relative to its own folder.
     let one = read(&manifest_at(dir.path().join("train/metadata.jsonl"))).unwrap();
     assert_eq!(one.items[0].image_path, "0000/a.png");
     assert_eq!(one.items[0].source_type.as_str(), "equipment_shape");
@@ -148,14 +148,14 @@ fn a_folder_of_parquet_parts_is_one_table() {
     ]);
     let read = read(&manifest_at(dir.path().join("m.parquet"))).unwrap();
     assert_eq!(read.names(), ["모자", "칼"]);
-    // Its paths lead from where a file of that name would be.
+    // Its paths are relative to the parent, as for a file of that name.
     let file = read.items[0].file.as_ref().unwrap().own_file();
     assert_eq!(file, Some(dir.path().join("icons/a.png").as_path()));
     let error = open(&manifest_at(folder(&[("a.png", b"x")]).path())).unwrap_err();
     assert!(error.hint.unwrap().contains("--images"));
 }
 
-/// Images in the form of Hugging Face datasets, so many in a group of rows.
+/// A Parquet file of images as in Hugging Face datasets, with `group` rows per row group.
 fn image_table(
     images: &[(Option<Vec<u8>>, Option<&str>)],
     group: usize,
@@ -192,7 +192,7 @@ fn image_table(
 /// Path, name and bytes of an image.
 type Found = (String, String, Vec<u8>);
 
-/// All groups of a source, and the warnings.
+/// Reads all groups and warnings of a source.
 fn groups(options: &SourceOptions) -> (Vec<Found>, Vec<String>) {
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
     group(open(options).unwrap(), None, &mut |event| {
@@ -212,7 +212,7 @@ fn groups(options: &SourceOptions) -> (Vec<Found>, Vec<String>) {
 }
 
 #[test]
-fn images_in_parquet_are_read_in_place_again_and_again() {
+fn images_in_parquet_are_read_in_place() {
     let images: Vec<_> = (0..25).map(png).collect();
     let rows: Vec<(Option<Vec<u8>>, Option<&str>)> = images
         .iter()
@@ -244,7 +244,7 @@ fn images_in_parquet_are_read_in_place_again_and_again() {
             "{}",
             found[1].0
         );
-        // No two images have one path, whatever the file says.
+        // No two images get the same path, whatever the file declares.
         let paths: std::collections::HashSet<&String> = found.iter().map(|of| &of.0).collect();
         assert_eq!(paths.len(), images.len());
         assert_eq!(found[2].0, "image.png");
@@ -301,14 +301,14 @@ fn webdataset_shards_are_read_in_place() {
             (long, "hat".to_owned(), three),
         ]
     );
-    // `d.png` has no name, and is not there under another.
+    // `d.png` has no name, not even from another row.
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].ends_with("00001.tar.gz d.png)"), "{warnings:?}");
     let broken = read(&manifest("m.tar", &first[..700]).1);
     assert!(broken.is_err());
 }
 
-/// The labels of a run come in order, those that somebody looks at do not.
+// A run reads images in order; an operator does not.
 #[test]
 fn compressed_shards_are_read_in_any_order() {
     let images: Vec<Vec<u8>> = (0..40).map(png).collect();
@@ -338,7 +338,7 @@ fn compressed_shards_are_read_in_any_order() {
                 images[at]
             );
         }
-        // Another file of the same name is not the one that is open.
+        // A replaced file must not be read through the open one.
         fs::write(dir.path().join(name), gzip(&tar(&members[..4]))).unwrap();
         let gone = image_bytes(items[30].file.as_ref().unwrap()).unwrap_err();
         assert!(gone.detail.contains("shorter"), "{}", gone.detail);
@@ -348,7 +348,7 @@ fn compressed_shards_are_read_in_any_order() {
 }
 
 #[test]
-fn a_container_that_has_changed_fails_its_images_alone() {
+fn only_the_missing_images_of_a_changed_container_fail() {
     let rows = [(Some(png(1)), Some("a.png")), (Some(png(2)), Some("b.png"))];
     let bytes = image_table(&rows, 10, Compression::SNAPPY);
     let (dir, options) = manifest("m.parquet", &bytes);

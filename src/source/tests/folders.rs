@@ -1,4 +1,4 @@
-//! Folders of images.
+//! Tests of image folders.
 
 use super::*;
 use crate::settings::Names;
@@ -15,7 +15,7 @@ fn paths(read: &Read) -> Vec<&str> {
 }
 
 #[test]
-fn a_folder_gives_its_images_by_name() {
+fn images_of_a_folder_are_sorted_by_name() {
     let dir = folder(&[
         ("b.PNG", b"x"),
         ("a.webp", b"x"),
@@ -49,13 +49,13 @@ fn a_folder_gives_its_images_by_name() {
 fn a_folder_without_images_is_refused() {
     let dir = folder(&[("inner/c.txt", b"x")]);
     let error = open(&images(dir.path())).unwrap_err();
-    assert!(error.cause.contains("holds no images"), "{error}");
+    assert!(error.cause.contains("contains no images"), "{error}");
     let error = open(&images(&dir.path().join("nowhere"))).unwrap_err();
     assert!(error.cause.contains("nowhere"), "{error}");
 }
 
 #[test]
-fn a_circle_of_links_ends_and_no_folder_is_read_twice() {
+fn cyclic_links_end_and_no_folder_is_read_twice() {
     let dir = folder(&[("a/one.png", b"x"), ("b/two.png", b"x")]);
     let link = |to: &str, at: &str| {
         std::os::unix::fs::symlink(dir.path().join(to), dir.path().join(at)).unwrap();
@@ -64,7 +64,7 @@ fn a_circle_of_links_ends_and_no_folder_is_read_twice() {
     link("b", "a/b");
     link("nowhere.png", "z.png");
     let read = read(&images(dir.path())).unwrap();
-    // What a link leads to is found under its first name; one that leads nowhere is missing later.
+    // A linked folder is read under its first path. The image of a dangling link is missing later.
     assert_eq!(paths(&read), ["a/b/two.png", "a/one.png", "z.png"]);
 }
 

@@ -1,4 +1,4 @@
-//! Rows that share an image.
+//! Tests of grouping rows by image.
 
 use super::*;
 use crate::record::FailureCode;
@@ -99,12 +99,12 @@ fn rows_are_grouped_by_content_and_by_path() {
     assert_eq!(
         found.warnings.len(),
         1,
-        "one wrong hash, told once: {:?}",
+        "one warning about the wrong hash: {:?}",
         found.warnings
     );
     assert_eq!(
         found.warnings[0],
-        "1 row: image_sha256 is not that of the image, which counts (cape.png)"
+        "1 row: image_sha256 does not match the image and is ignored (cape.png)"
     );
     assert_eq!(
         end.unwrap(),
@@ -118,7 +118,7 @@ fn rows_are_grouped_by_content_and_by_path() {
 }
 
 #[test]
-fn icons_that_were_never_fetched_stay_apart_by_their_address() {
+fn icons_that_were_never_fetched_are_grouped_by_url() {
     let dir = folder(&[]);
     let path = dir.path().join("db.sqlite");
     rusqlite::Connection::open(&path)
@@ -143,7 +143,7 @@ fn icons_that_were_never_fetched_stay_apart_by_their_address() {
 }
 
 #[test]
-fn an_image_without_a_name_takes_that_of_an_equal_one() {
+fn an_image_without_a_name_gets_the_name_of_an_identical_one() {
     let (hat, cape) = (png(1), png(2));
     let dir = folder(&[
         ("IMG_0001.png", &hat),
@@ -164,7 +164,7 @@ fn an_image_without_a_name_takes_that_of_an_equal_one() {
     );
     assert_eq!(
         found.warnings,
-        ["1 row: an earlier row of the same image has no name and takes this one (검은 모자)"]
+        ["1 row: an earlier row with the same image has no name and gets this one (검은 모자)"]
     );
 }
 
@@ -197,7 +197,7 @@ fn max_samples_counts_images() {
 }
 
 #[test]
-fn warnings_are_told_before_the_error_that_ends_the_reading() {
+fn warnings_are_reported_before_an_error() {
     let icon = png(0);
     let dir = folder(&[("a.png", &icon)]);
     let good = row("a.png", "가", None);
@@ -246,7 +246,7 @@ fn grouping_can_be_stopped_at_any_event() {
 }
 
 #[test]
-fn order_is_the_sources_whatever_file_is_hashed_first() {
+fn groups_are_in_source_order_whatever_is_hashed_first() {
     let large = vec![7u8; 4 << 20];
     let icons: Vec<_> = (0..60u32)
         .map(|seed| match seed % 20 {
@@ -276,7 +276,7 @@ fn order_is_the_sources_whatever_file_is_hashed_first() {
 }
 
 #[test]
-fn the_built_in_sample_is_whole() {
+fn the_built_in_sample_is_complete() {
     let (found, end) = grouped(&options(SourceKind::Demo));
     assert!(found.warnings.is_empty(), "{:?}", found.warnings);
     assert!(end.unwrap().rows_of_groups.len() >= 96);

@@ -1,4 +1,4 @@
-//! JSON lines, JSON arrays, Parquet.
+//! Tests of JSON lines, JSON arrays and Parquet.
 
 use super::*;
 use ::parquet::arrow::ArrowWriter;
@@ -14,7 +14,7 @@ fn lines(text: impl AsRef<[u8]>) -> Read {
     read(&manifest_at(dir.path().join("m.jsonl"))).unwrap()
 }
 
-/// The warnings, each without the manifest that it begins with.
+/// The warnings without the manifest's path.
 fn places(read: &Read) -> Vec<&str> {
     let places = read.warnings.iter().map(|warning| {
         let (_, named) = warning.split_once("/m.").unwrap();
@@ -26,7 +26,7 @@ fn places(read: &Read) -> Vec<&str> {
 pub const ROW: &str = r#"{"image_path":"a.png","item_name":"모자","source_type":"cash"}"#;
 
 #[test]
-fn a_path_may_be_written_as_other_systems_write_it() {
+fn paths_in_the_style_of_other_systems_are_resolved() {
     use unicode_normalization::UnicodeNormalization;
     let apart: String = "모자.png".nfd().collect();
     let dir = folder(&[(&format!("icons/{apart}"), b"x"), ("icons/b.png", b"x")]);
@@ -53,19 +53,19 @@ fn a_path_may_be_written_as_other_systems_write_it() {
             icons.join(&apart),
             icons.join(&apart),
             icons.join("b.png"),
-            // There is none: it is told as it is written.
+            // Does not exist, so the path is unchanged.
             dir.path().join(r"icons\c.png"),
         ]
         .map(|path| path.display().to_string())
     );
-    let told = [
+    let expected = [
         "line 1: image_path has Hangul composed",
         "line 2: image_path has Hangul composed",
         "line 3: image_path has \\ where the file's path has /",
     ];
-    assert_eq!(read.warnings.len(), told.len(), "{:?}", read.warnings);
-    for (warning, told) in places(&read).iter().zip(told) {
-        assert!(warning.starts_with(told), "{warning}");
+    assert_eq!(read.warnings.len(), expected.len(), "{:?}", read.warnings);
+    for (warning, expected) in places(&read).iter().zip(expected) {
+        assert!(warning.starts_with(expected), "{warning}");
     }
     assert_eq!(read.items[2].image_path, r"icons\b.png");
 }
@@ -99,7 +99,7 @@ fn every_field_of_a_line_is_read() {
 }
 
 #[test]
-fn bad_lines_are_reported_by_number_and_the_rest_goes_on() {
+fn bad_lines_are_reported_by_number_and_the_others_are_read() {
     let text = [
         ROW,
         "not json",
@@ -120,11 +120,11 @@ fn bad_lines_are_reported_by_number_and_the_rest_goes_on() {
     assert_eq!(read.names(), ["모자", "모자"]);
     let expected = [
         "line 2: not a JSON object",
-        "line 3: not JSON, expected value (column ",
+        "line 3: not JSON: expected value (column ",
         "line 5: source_type is missing",
-        "line 6: item_name holds only blanks and invisible characters",
+        "line 6: item_name contains only blanks and invisible characters",
         "line 7: source_type is \"weapon\"",
-        "line 8: image_path holds control characters",
+        "line 8: image_path contains control characters",
         "line 9: image_path is a list",
         "line 10: not a JSON object",
         "line 11: image_path is missing",
@@ -138,7 +138,7 @@ fn bad_lines_are_reported_by_number_and_the_rest_goes_on() {
 }
 
 #[test]
-fn an_odd_optional_field_costs_only_itself() {
+fn a_bad_optional_field_is_ignored() {
     let with = |field: &str| ROW.replace('}', &format!(",{field}}}"));
     let long = format!("\"item_part\":\"{}\"", "x".repeat(1 << 20));
     let text = [
@@ -156,31 +156,31 @@ fn an_odd_optional_field_costs_only_itself() {
     assert_eq!(
         places(&read),
         [
-            "line 1: ranking is not a whole number, and is left out",
-            "line 4: item_description is a list, and is left out",
-            "line 4: ocid is an object, and is left out",
-            "line 5: ranking is not a whole number, and is left out",
+            "line 1: ranking is not an integer and is ignored",
+            "line 4: item_description is a list and is ignored",
+            "line 4: ocid is an object and is ignored",
+            "line 5: ranking is not an integer and is ignored",
         ]
     );
-    // A line has its own limit.
+    // A line has a limit too.
     assert!(places(&lines(with(&long)))[0].starts_with("line 1: longer than"));
 }
 
 #[test]
-fn a_byte_order_mark_may_begin_any_line() {
+fn any_line_may_start_with_a_byte_order_mark() {
     let read = lines(format!("\u{feff}{ROW}\n{ROW}\n\u{feff}{ROW}"));
     assert_eq!((read.items.len(), read.warnings.len()), (3, 0));
 }
 
 #[test]
-fn invalid_utf8_spoils_only_its_line() {
+fn invalid_utf8_refuses_only_its_line() {
     let text = [ROW.as_bytes(), b"{\"image_path\":\"\xff\"}", ROW.as_bytes()].join(&b'\n');
     let read = lines(text);
     assert_eq!((read.items.len(), read.warnings.len()), (2, 1));
 }
 
 #[test]
-fn a_line_of_ten_megabytes_is_reported_and_passed_over() {
+fn a_line_of_ten_megabytes_is_reported_and_skipped() {
     let long = ROW.replace("모자", &"가".repeat(10 << 20));
     let read = lines(format!("{ROW}\n{long}\n{ROW}"));
     assert_eq!(read.items.len(), 2);
@@ -192,14 +192,14 @@ fn a_line_of_ten_megabytes_is_reported_and_passed_over() {
 }
 
 #[test]
-fn byte_order_mark_and_windows_line_ends_do_not_matter() {
+fn byte_order_mark_and_windows_line_endings_are_accepted() {
     let read = lines(format!("\u{feff}{ROW}\r\n\r\n{ROW}\r\n"));
     assert_eq!((read.items.len(), read.warnings.len()), (2, 0));
     assert!(lines("").items.is_empty());
 }
 
 #[test]
-fn names_are_composed_and_rid_of_control_characters() {
+fn names_are_nfc_without_control_characters() {
     let name = |name: &str| {
         let row = serde_json::json!({"image_path": "a", "item_name": name, "source_type": "cash"});
         lines(row.to_string()).items.remove(0).item_name
@@ -211,7 +211,7 @@ fn names_are_composed_and_rid_of_control_characters() {
 }
 
 #[test]
-fn manifests_in_other_encodings_are_recognized_and_said_once() {
+fn manifests_in_other_encodings_are_read_with_a_warning() {
     let names = ["붉은 모자", "파란 망토", "똠방 신발"];
     let rows = names.map(|name| ROW.replace("모자", name));
     let cp949 = |text: &str| encoding_rs::EUC_KR.encode(text).0.into_owned();
@@ -234,16 +234,16 @@ fn manifests_in_other_encodings_are_recognized_and_said_once() {
 }
 
 #[test]
-fn a_name_of_invisible_characters_alone_is_refused() {
+fn a_name_of_only_invisible_characters_is_refused() {
     let read = lines(ROW.replace("모자", "\u{200b} \u{a0}"));
     assert_eq!(
         places(&read),
-        ["line 1: item_name holds only blanks and invisible characters"]
+        ["line 1: item_name contains only blanks and invisible characters"]
     );
 }
 
 #[test]
-fn only_one_kind_of_rows_is_read_where_that_is_wanted() {
+fn only_source_selects_rows() {
     let equipment = ROW.replace("cash", "equipment_shape").replace("모자", "칼");
     let dir = folder(&[("m.jsonl", format!("{ROW}\n{equipment}").as_bytes())]);
     let mut options = manifest_at(dir.path().join("m.jsonl"));
@@ -288,14 +288,14 @@ fn a_json_array_is_read_row_by_row() {
 }
 
 #[test]
-fn lines_in_a_file_that_is_called_an_array_are_read() {
+fn json_lines_in_a_json_file_are_read() {
     let dir = folder(&[("m.json", format!("\u{feff}{ROW}\n{ROW}\n").as_bytes())]);
     let read = read(&manifest_at(dir.path().join("m.json"))).unwrap();
     assert_eq!(read.names(), ["모자", "모자"]);
 }
 
 #[test]
-fn a_broken_array_gives_what_was_whole_and_then_says_where_it_broke() {
+fn a_broken_array_yields_its_complete_rows_before_the_error() {
     let (read, error) = array(&format!("[{ROW},{ROW},{{\"image"));
     assert_eq!(read.items.len(), 2);
     let error = error.unwrap();
@@ -307,7 +307,7 @@ fn a_broken_array_gives_what_was_whole_and_then_says_where_it_broke() {
 }
 
 #[test]
-fn an_enormous_element_is_reported_and_passed_over() {
+fn an_enormous_element_is_reported_and_skipped() {
     let long = ROW.replace("모자", &"\\\"], {".repeat(2 << 20));
     let (read, error) = array(&format!("[{ROW}, {long},{ROW} ]"));
     assert_eq!(error, None);
@@ -320,17 +320,17 @@ fn an_enormous_element_is_reported_and_passed_over() {
 }
 
 #[test]
-fn an_element_that_is_no_json_spoils_only_itself() {
+fn a_bad_element_is_the_only_one_refused() {
     let (read, error) = array(&format!("[{ROW}, {{\"image_path\": oops}}, {ROW},]"));
     assert_eq!(error, None);
     assert_eq!(read.items.len(), 2);
     assert_eq!(read.warnings.len(), 2, "{:?}", read.warnings);
-    assert!(places(&read)[0].starts_with("row 2: not JSON, expected value"));
+    assert!(places(&read)[0].starts_with("row 2: not JSON: expected value"));
     assert_eq!(places(&read)[1], "row 4: not a JSON object");
 }
 
 #[test]
-fn an_array_can_be_left_half_way() {
+fn reading_an_array_can_be_stopped() {
     let dir = folder(&[("m.json", format!("[{ROW},{ROW},{ROW}, nonsense").as_bytes())]);
     let mut count = 0;
     open(&manifest_at(dir.path().join("m.json")))
@@ -391,7 +391,7 @@ fn parquet_rows(bytes: &[u8]) -> Result<Read> {
 }
 
 #[test]
-fn parquet_columns_of_any_text_encoding_are_read() {
+fn parquet_text_columns_of_every_type_are_read() {
     let read = parquet_rows(&sample_parquet()).unwrap();
     assert_eq!(read.names(), ["모자", "칼"]);
     assert_eq!(read.items[0].ranking, Some(3));
@@ -407,7 +407,7 @@ fn parquet_columns_of_any_text_encoding_are_read() {
 }
 
 #[test]
-fn parquet_without_a_required_column_is_refused_by_name() {
+fn the_error_for_parquet_names_its_missing_columns() {
     let bytes = parquet_bytes(vec![("image_path", strings([Some("a.png")]))]);
     let dir = folder(&[("m.parquet", &bytes)]);
     let error = open(&manifest_at(dir.path().join("m.parquet"))).unwrap_err();

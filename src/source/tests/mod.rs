@@ -1,4 +1,4 @@
-//! Sources as users have them, built here: whole, partial, damaged.
+//! Helpers of the source tests, and tests of opening sources and image files.
 
 mod databases;
 mod datasets;
@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A small red-to-blue icon, a different one for every `seed`.
+/// A small icon, different for every `seed`.
 pub fn png(seed: u32) -> Vec<u8> {
     let image = image::RgbaImage::from_fn(16, 16, |x, y| {
         image::Rgba([seed as u8, (seed >> 8) as u8, (x * y) as u8, 255])
@@ -30,7 +30,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     crate::text::hex(&sha2::Sha256::digest(bytes))
 }
 
-/// A folder with files in it, gone when dropped.
+/// A temporary folder with these files.
 pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
@@ -76,7 +76,7 @@ impl Read {
             .collect()
     }
 
-    /// Each with its place, as they are before they are told together.
+    /// Adds a note as a warning with its place.
     pub fn note(&mut self, note: Note) {
         let Note { file, place, what } = note;
         let warning = format!("{} {place}: {what}", file.display());
@@ -84,7 +84,7 @@ impl Read {
     }
 }
 
-/// Reads a source to its end.
+/// Reads all rows of a source.
 pub fn read(options: &SourceOptions) -> Result<Read> {
     let mut read = Read::default();
     open(options)?.read(&mut |event| {
@@ -110,7 +110,7 @@ pub fn read(options: &SourceOptions) -> Result<Read> {
 }
 
 #[test]
-fn wrong_use_is_said_at_once() {
+fn wrong_usage_fails_when_opening() {
     let dir = folder(&[("rows.xlsx", b"a,b")]);
     let error = open(&manifest_at(dir.path().join("rows.xlsx"))).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Usage);
@@ -130,7 +130,7 @@ fn wrong_use_is_said_at_once() {
 }
 
 #[test]
-fn what_is_no_plain_file_fails_without_waiting() {
+fn an_image_that_is_not_a_regular_file_fails_without_blocking() {
     use crate::record::FailureCode;
     let dir = folder(&[("empty.png", b""), ("inner/x.png", b"x")]);
     let code = |name: &str| image_bytes(&dir.path().join(name).into()).unwrap_err().code;
@@ -151,7 +151,7 @@ fn what_is_no_plain_file_fails_without_waiting() {
     assert_eq!(code("large.png"), FailureCode::ImageLoadFailed);
 }
 
-/// What is said in English, of what is said in Korean too.
+/// The English text, after checking that the Korean one is Korean.
 pub fn english(said: Said) -> String {
     let has_hangul = |text: &str| text.chars().any(|c| ('가'..='힣').contains(&c));
     assert!(has_hangul(&said.korean), "{said:?}");

@@ -2,7 +2,7 @@
 //! path of the image is indispensable, anything else that is odd costs itself.
 
 use crate::record::{Field, Labels, QualityFlags, Reason, Record, SourceType};
-use crate::source::fault_of_line;
+use crate::source::json_line_error;
 use crate::text::without_non_finite;
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ pub fn read(text: &str) -> Result<Vec<Line>, String> {
         Ok(values) => (values, false),
         Err(error) => {
             let fixed = without_non_finite(text).and_then(|fixed| values_of(&fixed));
-            (fixed.ok_or_else(|| fault_of_line(&error))?, true)
+            (fixed.ok_or_else(|| json_line_error(&error))?, true)
         }
     };
     Ok(values

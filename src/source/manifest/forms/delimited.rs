@@ -1,8 +1,8 @@
-//! `.csv` and `.tsv` manifests: a line with the names of the columns, then one row for each image.
+//! Reads `.csv` and `.tsv` manifests: a header with the column names, then one row per image.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::checks::{MAX_ROW, NO_ENCODING};
-use crate::source::cp949::Texts;
+use crate::source::cp949::TextDecoder;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Cell;
 use crate::source::reading::{ItemSource, Sink};
@@ -30,7 +30,7 @@ fn open(manifest: Manifest, delimiter: u8) -> Result<Box<dyn ItemSource>> {
         manifest,
         delimiter,
     };
-    // Told again when the rows are read.
+    // Warnings are repeated when the rows are read.
     let text = table.manifest.text(&mut |_| ControlFlow::Continue(()))?;
     if let Some(text) = text {
         let mut rows = Rows::new(text, delimiter);
@@ -49,7 +49,7 @@ impl Table {
     fn broken(&self, error: impl std::fmt::Display) -> Error {
         self.manifest
             .unreadable(error)
-            .with_hint("look for a quotation mark that is not closed")
+            .with_hint("look for an unclosed quotation mark")
     }
 }
 
@@ -60,36 +60,36 @@ impl ItemSource for Table {
         };
         let mut rows = Rows::new(text, self.delimiter);
         let names = rows.names().map_err(|error| self.broken(error))?;
-        let mut texts = Texts::default();
-        // As a spreadsheet counts them: the names are the first.
+        let mut decoder = TextDecoder::default();
+        // Numbered as in a spreadsheet, where the header is row 1.
         for number in 2u64.. {
             if !rows.next().map_err(|error| self.broken(error))? {
                 break;
             }
             let mut row = Ok(self.manifest.row());
             for (name, value) in names.iter().zip(rows.record.iter()) {
-                let Ok(taken) = &mut row else {
+                let Ok(cells) = &mut row else {
                     break;
                 };
-                match texts.read(value) {
+                match decoder.read(value) {
                     Some(text) if text.is_empty() => {}
-                    Some(text) => taken.set(name, Cell::Text(text.into_owned())),
+                    Some(text) => cells.set(name, Cell::Text(text.into_owned())),
                     None => row = Err(NO_ENCODING.into()),
                 }
             }
             let place = format_args!("row {number}");
-            if texts.end_row(&self.manifest.path, sink).is_break()
-                || self.manifest.give(row, &place, sink).is_break()
+            if decoder.end_row(&self.manifest.path, sink).is_break()
+                || self.manifest.emit(row, &place, sink).is_break()
             {
                 break;
             }
         }
-        texts.end(&self.manifest.path, sink);
+        decoder.end(&self.manifest.path, sink);
         Ok(())
     }
 }
 
-/// The rows of a table, none of them larger than memory has room for.
+/// Reads the rows of a table. A row longer than [`MAX_ROW`] is an error.
 struct Rows {
     reader: csv::Reader<Bounded>,
     left: Rc<std::cell::Cell<usize>>,
@@ -121,22 +121,22 @@ impl Rows {
         self.reader.read_byte_record(&mut self.record)
     }
 
-    /// The names of the columns, to be read first.
+    /// Reads the header.
     fn names(&mut self) -> csv::Result<Vec<String>> {
         self.next()?;
-        let mut texts = Texts::default();
+        let mut decoder = TextDecoder::default();
         let mut names = self.record.iter();
         let mut all = Vec::new();
         for name in &mut names {
-            let name = texts.read(name).unwrap_or_default();
+            let name = decoder.read(name).unwrap_or_default();
             all.push(name.trim_matches(['\u{feff}', ' ']).to_owned());
         }
         Ok(all)
     }
 }
 
-/// Gives no more than one row may have before the next one begins: a quotation mark that is not
-/// closed makes one row of all that follows.
+/// Limits the bytes read per row: an unclosed quotation mark would turn the rest of the file into one
+/// row.
 struct Bounded {
     text: Box<dyn BufRead>,
     left: Rc<std::cell::Cell<usize>>,

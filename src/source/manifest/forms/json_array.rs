@@ -1,10 +1,10 @@
-//! A `.json` manifest: one array of objects, cut into its elements while it is read, so that
-//! neither the array nor an enormous element of it is ever held.
+//! Reads `.json` manifests: one array of objects. Elements are split off while reading, so that
+//! neither the array nor an enormous element is ever in memory.
 
 use super::json_lines::{self, BYTE_ORDER_MARK, row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::checks::MAX_ROW;
-use crate::source::cp949::Texts;
+use crate::source::cp949::TextDecoder;
 use crate::source::manifest::file::Manifest;
 use crate::source::reading::{ItemSource, Sink};
 use serde::de::IgnoredAny;
@@ -15,15 +15,15 @@ use std::ops::ControlFlow;
 struct Array(Manifest);
 
 pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
-    if holds_lines(&manifest)? {
+    if contains_lines(&manifest)? {
         return json_lines::open(manifest);
     }
     Ok(Box::new(Array(manifest)))
 }
 
-/// Whether the file has an object in its first line, as `.jsonl` has, in spite of its name.
-fn holds_lines(manifest: &Manifest) -> Result<bool> {
-    // What there is to tell is told when the rows are read.
+/// Whether the file is JSON lines despite its name: its first line is an object.
+fn contains_lines(manifest: &Manifest) -> Result<bool> {
+    // Warnings are repeated when the rows are read.
     let Some(mut text) = manifest.text(&mut |_| ControlFlow::Continue(()))? else {
         return Ok(false);
     };
@@ -40,7 +40,7 @@ impl ItemSource for Array {
             return Ok(());
         };
         let mut elements = Elements::new(reader);
-        let mut texts = Texts::default();
+        let mut decoder = TextDecoder::default();
         for number in 1u64.. {
             let found = elements.next().map_err(|error| {
                 let rows = number - 1;
@@ -49,62 +49,65 @@ impl ItemSource for Array {
                     ErrorKind::Source,
                     format!("{place} after row {rows}: {error}"),
                 )
-                .with_hint("a .json manifest is one array of objects; one object a line is .jsonl")
+                .with_hint(
+                    "a .json manifest is one array of objects; use .jsonl for one object per line",
+                )
             })?;
             let Some(length) = found else {
                 break;
             };
-            let row = row(elements.text.trim_ascii(), length, &self.0, &mut texts);
+            let row = row(elements.text.trim_ascii(), length, &self.0, &mut decoder);
             let place = format_args!("row {number}");
-            if texts.end_row(&self.0.path, sink).is_break()
-                || self.0.give(row, &place, sink).is_break()
+            if decoder.end_row(&self.0.path, sink).is_break()
+                || self.0.emit(row, &place, sink).is_break()
             {
                 break;
             }
         }
-        texts.end(&self.0.path, sink);
+        decoder.end(&self.0.path, sink);
         Ok(())
     }
 }
 
-/// Cuts an array at the commas between its elements.
+/// Splits an array at the commas between its elements.
 struct Elements<R> {
     reader: R,
-    at: Place,
-    /// The last element, at most [`MAX_ROW`] bytes of it.
+    at: Position,
+    /// The current element, up to [`MAX_ROW`] bytes of it.
     text: Vec<u8>,
 }
 
+/// Position relative to the array.
 #[derive(PartialEq)]
-enum Place {
+enum Position {
     Before,
     Inside,
     After,
 }
 
-/// Where a byte stands in an element.
+/// Tracks brackets and strings within an element.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
-    in_text: bool,
+    in_string: bool,
     escaped: bool,
 }
 
 impl Nesting {
-    /// Whether `byte` ends the element; it then is no part of it.
+    /// Whether `byte` ends the element. It is not part of the element then.
     fn ends_at(&mut self, byte: u8) -> bool {
-        if self.in_text {
+        if self.in_string {
             match byte {
                 _ if self.escaped => self.escaped = false,
                 b'\\' => self.escaped = true,
-                b'"' => self.in_text = false,
+                b'"' => self.in_string = false,
                 _ => {}
             }
             return false;
         }
         match byte {
             b',' | b']' | b'}' if self.depth == 0 => return true,
-            b'"' => self.in_text = true,
+            b'"' => self.in_string = true,
             b'{' | b'[' => self.depth += 1,
             b'}' | b']' => self.depth -= 1,
             _ => {}
@@ -117,22 +120,22 @@ impl<R: BufRead> Elements<R> {
     fn new(reader: R) -> Self {
         Self {
             reader,
-            at: Place::Before,
+            at: Position::Before,
             text: Vec::new(),
         }
     }
 
-    /// How long the next element is; it stands in `text`. Nothing at the end of the array.
+    /// Reads the next element into `text` and returns its full length; `None` at the end of the array.
     fn next(&mut self) -> io::Result<Option<usize>> {
-        if self.at == Place::Before {
+        if self.at == Position::Before {
             self.begin()?;
         }
-        if self.at == Place::Inside {
+        if self.at == Position::Inside {
             return self.element().map(Some);
         }
-        match self.past_blanks()? {
+        match self.skip_whitespace()? {
             None => Ok(None),
-            Some(_) => Err(broken("something follows the array")),
+            Some(_) => Err(broken("unexpected data after the array")),
         }
     }
 
@@ -140,20 +143,20 @@ impl<R: BufRead> Elements<R> {
         if self.reader.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
             self.reader.consume(BYTE_ORDER_MARK.len());
         }
-        if self.past_blanks()? != Some(b'[') {
-            return Err(broken("it does not begin with ["));
+        if self.skip_whitespace()? != Some(b'[') {
+            return Err(broken("it does not start with ["));
         }
         self.reader.consume(1);
-        self.at = Place::Inside;
-        if self.past_blanks()? == Some(b']') {
+        self.at = Position::Inside;
+        if self.skip_whitespace()? == Some(b']') {
             self.reader.consume(1);
-            self.at = Place::After;
+            self.at = Position::After;
         }
         Ok(())
     }
 
-    /// The next byte that is no blank, not taken.
-    fn past_blanks(&mut self) -> io::Result<Option<u8>> {
+    /// Peeks at the next byte that is not whitespace.
+    fn skip_whitespace(&mut self) -> io::Result<Option<u8>> {
         loop {
             let buffer = self.reader.fill_buf()?;
             let blanks = buffer
@@ -168,7 +171,7 @@ impl<R: BufRead> Elements<R> {
         }
     }
 
-    /// Reads up to and with the comma or bracket that ends the element.
+    /// Reads through the comma or bracket that ends the element.
     fn element(&mut self) -> io::Result<usize> {
         self.text.clear();
         let mut nesting = Nesting::default();
@@ -176,7 +179,7 @@ impl<R: BufRead> Elements<R> {
         loop {
             let buffer = self.reader.fill_buf()?;
             if buffer.is_empty() {
-                return Err(broken("the array does not end"));
+                return Err(broken("the array is not closed"));
             }
             let end = buffer.iter().position(|byte| nesting.ends_at(*byte));
             let part = &buffer[..end.unwrap_or(buffer.len())];
@@ -190,7 +193,7 @@ impl<R: BufRead> Elements<R> {
             };
             match buffer[end] {
                 b',' => {}
-                b']' => self.at = Place::After,
+                b']' => self.at = Position::After,
                 _ => return Err(broken("} without {")),
             }
             self.reader.consume(end + 1);

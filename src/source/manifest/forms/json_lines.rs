@@ -1,8 +1,8 @@
-//! A `.jsonl` manifest: one object a line, read as a stream; and what any row of JSON must be.
+//! Reads `.jsonl` manifests: one object per line. Also parses the rows of the other JSON formats.
 
 use crate::error::Result;
 use crate::source::checks::{MAX_ROW, NO_ENCODING};
-use crate::source::cp949::Texts;
+use crate::source::cp949::TextDecoder;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::{Cell, Row};
 use crate::source::reading::{ItemSource, Sink};
@@ -32,55 +32,55 @@ impl ItemSource for Lines {
     }
 }
 
-/// Gives one row a line to `sink`.
+/// Passes each line as a row to `sink`.
 pub fn read_lines(
     mut reader: impl BufRead,
     manifest: &Manifest,
     sink: &mut Sink,
 ) -> std::io::Result<()> {
     let mut line = Vec::new();
-    let mut texts = Texts::default();
+    let mut decoder = TextDecoder::default();
     for number in 1u64.. {
         let length = read_line(&mut reader, &mut line)?;
         if length == 0 {
             break;
         }
-        // Also in the middle, where two files were put together.
+        // Concatenated files have byte order marks in the middle too.
         let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line);
         let text = text.trim_ascii();
         if text.is_empty() {
             continue;
         }
-        let row = row(text, length, manifest, &mut texts);
+        let row = row(text, length, manifest, &mut decoder);
         let place = format_args!("line {number}");
-        if texts.end_row(&manifest.path, sink).is_break()
-            || manifest.give(row, &place, sink).is_break()
+        if decoder.end_row(&manifest.path, sink).is_break()
+            || manifest.emit(row, &place, sink).is_break()
         {
             break;
         }
     }
-    texts.end(&manifest.path, sink);
+    decoder.end(&manifest.path, sink);
     Ok(())
 }
 
-/// A row from its text, of which at most [`MAX_ROW`] bytes are here; `length` is how long it was.
+/// Parses a row. `text` may be truncated to [`MAX_ROW`] bytes; `length` is the original length.
 pub(super) fn row<'a>(
     text: &[u8],
     length: usize,
     manifest: &'a Manifest,
-    texts: &mut Texts,
+    decoder: &mut TextDecoder,
 ) -> Result<Row<'a>, Said> {
     let mut row = manifest.row();
-    read_object(text, length, &mut row, texts)?;
+    read_object(text, length, &mut row, decoder)?;
     Ok(row)
 }
 
-/// Takes the values of an object into a row.
+/// Parses an object into a row.
 pub(super) fn read_object(
     text: &[u8],
     length: usize,
     row: &mut Row,
-    texts: &mut Texts,
+    decoder: &mut TextDecoder,
 ) -> Result<(), Said> {
     if length > MAX_ROW {
         return Err(said!(
@@ -91,7 +91,7 @@ pub(super) fn read_object(
     if !text.starts_with(b"{") {
         return Err(said!("not a JSON object", "JSON 객체가 아닙니다"));
     }
-    let text = texts.read(text).ok_or(NO_ENCODING)?;
+    let text = decoder.read(text).ok_or(NO_ENCODING)?;
     let error = match parse(&text, row) {
         Ok(()) => return Ok(()),
         Err(error) => error,
@@ -103,8 +103,8 @@ pub(super) fn read_object(
     match parsed {
         Some(Ok(())) => Ok(()),
         _ => {
-            let fault = fault_of_line(&error);
-            Err(said!("not JSON, {fault}", "JSON이 아닙니다: {fault}"))
+            let why = json_line_error(&error);
+            Err(said!("not JSON: {why}", "JSON이 아닙니다: {why}"))
         }
     }
 }
@@ -115,7 +115,7 @@ fn parse(text: &str, row: &mut Row) -> serde_json::Result<()> {
     json.end()
 }
 
-/// Takes the values of an object into a row; those without a use are passed over.
+/// Deserializes an object into a row.
 struct Values<'r, 'a>(&'r mut Row<'a>);
 
 impl<'de> DeserializeSeed<'de> for Values<'_, '_> {
@@ -196,8 +196,8 @@ impl<'de> Visitor<'de> for AnyCell {
     }
 }
 
-/// Reads up to and with the next line feed, keeps at most [`MAX_ROW`] bytes of it in `line`, and
-/// returns how long it really was; 0 at the end of the file.
+/// Reads through the next line feed and keeps at most [`MAX_ROW`] bytes in `line`. Returns the full
+/// length of the line, 0 at the end of the file.
 pub(super) fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     line.clear();
     let mut length = 0;
@@ -218,8 +218,9 @@ pub(super) fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::i
     }
 }
 
-/// Without serde's own line number: every line is read by itself.
-pub fn fault_of_line(error: &serde_json::Error) -> String {
+/// Formats a JSON error without serde's line number, which is wrong because lines are parsed
+/// separately.
+pub fn json_line_error(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((what, _)) if error.column() > 0 => format!("{what} (column {})", error.column()),

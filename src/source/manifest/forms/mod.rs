@@ -1,4 +1,4 @@
-//! The forms of manifests, one file each, by their names.
+//! Manifest formats, one module each, chosen by file extension.
 
 mod delimited;
 mod json_array;
@@ -6,7 +6,7 @@ mod json_lines;
 mod parquet;
 mod tar;
 
-pub use json_lines::{fault_of_line, read_lines};
+pub use json_lines::{json_line_error, read_lines};
 pub use parquet::cell_bytes;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -14,11 +14,11 @@ use crate::source::manifest::file::Manifest;
 use crate::source::reading::ItemSource;
 use std::path::Path;
 
-/// Opens a manifest of one form.
+/// Opens a manifest of one format.
 type Opener = fn(Manifest) -> Result<Box<dyn ItemSource>>;
 
-/// What a name ends in, and who reads that. All but Parquet may be compressed by gzip.
-const FORMS: [(&str, Opener); 8] = [
+/// Opener for each file extension. All formats but Parquet may be gzip-compressed.
+const OPENERS: [(&str, Opener); 8] = [
     ("jsonl", json_lines::open),
     ("ndjson", json_lines::open),
     ("json", json_array::open),
@@ -33,25 +33,28 @@ pub fn open_file(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
     if manifest.path == Path::new("-") {
         return Err(Error::new(
             ErrorKind::Usage,
-            "a manifest is not read from standard input",
+            "a manifest cannot be read from standard input",
         )
-        .with_hint("write it to a file such as rows.jsonl and give that"));
+        .with_hint("write it to a file such as rows.jsonl first"));
     }
-    let Some(open) = form(&manifest.path) else {
+    let Some(open) = opener(&manifest.path) else {
         return Err(Error::new(
             ErrorKind::Usage,
-            format!("{} is not a manifest by its name", manifest.path.display()),
+            format!(
+                "{} does not have the extension of a manifest",
+                manifest.path.display()
+            ),
         )
         .with_hint(
-            "a manifest ends in .jsonl, .ndjson, .json (an array), .csv, .tsv or .tar, also with \
-             .gz behind it, or in .parquet; or it is a folder that holds such files",
+            "a manifest ends in .jsonl, .ndjson, .json (an array), .csv, .tsv or .tar, optionally \
+             followed by .gz, or in .parquet; or it is a folder of such files",
         ));
     };
     open(manifest)
 }
 
-/// Who reads a file of this name.
-pub fn form(path: &Path) -> Option<Opener> {
+/// The opener for a path, by its extension.
+pub fn opener(path: &Path) -> Option<Opener> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let (name, is_compressed) = match name.strip_suffix(".gz") {
         Some(name) => (name, true),
@@ -59,7 +62,7 @@ pub fn form(path: &Path) -> Option<Opener> {
     };
     let (_, end) = name.rsplit_once('.')?;
     let may_be = !is_compressed || end != "parquet";
-    let mut forms = FORMS.iter();
+    let mut forms = OPENERS.iter();
     let (_, open) = forms.find(|(known, _)| *known == end && may_be)?;
     Some(*open)
 }

@@ -1,4 +1,4 @@
-//! Manifests in Parquet, read batch by batch; their images may stand in them.
+//! Reads Parquet manifests batch by batch. Images may be embedded.
 
 mod cells;
 mod guard;
@@ -7,14 +7,14 @@ mod image_column;
 pub use image_column::cell_bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::manifest::columns::Known;
+use crate::source::manifest::columns::KnownColumn;
 use crate::source::manifest::file::Manifest;
 use crate::source::manifest::row::Row;
 use crate::source::reading::{ItemSource, RowEvent, Sink};
 use crate::text::{Said, said};
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, Fields, Schema};
-use cells::{is_scalar, taken};
+use cells::{cell_at, is_scalar};
 use guard::guarded;
 use image_column::{BATCH_ROWS, ImageColumn};
 use parquet::arrow::ProjectionMask;
@@ -27,9 +27,9 @@ use std::fmt::Display;
 use std::fs::File;
 use std::sync::Arc;
 
-/// A column of texts that are longer than this on the average is none of texts about items.
+/// Columns whose values are longer than this on average are not text about items.
 const LONG_TEXT: i64 = 64 << 10;
-/// So much of a column does no harm, whatever its values are.
+/// Columns of up to this many bytes are harmless, whatever their values.
 const SMALL_COLUMN: i64 = 16 << 20;
 
 #[derive(Debug)]
@@ -41,23 +41,23 @@ pub(super) fn open(manifest: Manifest) -> Result<Box<dyn ItemSource>> {
     Ok(Box::new(table))
 }
 
-/// What of a file is read, and how.
+/// The columns to read from a file.
 struct Layout {
     file: File,
     metadata: ArrowReaderMetadata,
-    /// Of values, by their place among all columns.
-    values: Vec<(usize, Known)>,
+    /// Value columns, by index among all columns.
+    values: Vec<(usize, KnownColumn)>,
     images: Option<ImageColumn>,
-    /// Columns that are of no use.
-    left_out: Vec<Said>,
+    /// Columns that cannot be used, and why.
+    ignored: Vec<Said>,
 }
 
 impl Table {
-    /// Looks at the columns; all required ones are there.
+    /// Chooses the columns to read. Fails if a required one is missing.
     fn layout(&self) -> Result<Layout> {
         let file = self.0.open()?;
-        // The plain types of the columns: a text is a text, whether it was written from a
-        // dictionary, a view or a large array.
+        // Ignores the Arrow schema, so that a string column has the same type whether it was
+        // written from a dictionary, a view or a large array.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let plain = self.guarded(|| ArrowReaderMetadata::load(&file, options))?;
         self.check_codecs(plain.metadata())?;
@@ -71,7 +71,7 @@ impl Table {
             return Err(Error::new(ErrorKind::Source, cause).with_hint(hint));
         }
         let mut values = Vec::new();
-        let mut left_out = Vec::new();
+        let mut ignored = Vec::new();
         for (at, field) in fields.iter().enumerate() {
             let Some(known) = columns.find(field.name()) else {
                 continue;
@@ -82,13 +82,13 @@ impl Table {
             let name = &known.name;
             if !is_scalar(field.data_type()) {
                 let found = field.data_type();
-                left_out.push(said!(
-                    "column {name} holds {found}, not text or a number",
+                ignored.push(said!(
+                    "column {name} contains {found}, not text or numbers",
                     "{name} 열에 글이나 숫자가 아니라 {found}{이} 있습니다"
                 ));
             } else if has_long_texts(plain.metadata(), name) {
-                left_out.push(said!(
-                    "column {name} holds enormous texts",
+                ignored.push(said!(
+                    "column {name} contains enormous values",
                     "{name} 열의 글이 너무 깁니다"
                 ));
             } else {
@@ -100,11 +100,11 @@ impl Table {
             .map(|(_, known)| known.name.as_str())
             .collect();
         if let Some((missing, _)) = columns.missing(&used, images.is_some()) {
-            let left_out: Vec<&str> = left_out.iter().map(|what| what.english.as_str()).collect();
-            let why = format!("{missing} cannot be read: {}", left_out.join("; "));
+            let ignored: Vec<&str> = ignored.iter().map(|what| what.english.as_str()).collect();
+            let why = format!("{missing} cannot be read: {}", ignored.join("; "));
             return Err(self.0.unreadable(why));
         }
-        let schema = viewed(fields, &values, images.as_ref());
+        let schema = with_views(fields, &values, images.as_ref());
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
         let metadata = Arc::clone(plain.metadata());
         let metadata = self.guarded(|| ArrowReaderMetadata::try_new(metadata, options))?;
@@ -113,7 +113,7 @@ impl Table {
             metadata,
             values,
             images,
-            left_out,
+            ignored,
         })
     }
 
@@ -134,14 +134,14 @@ impl Table {
         }
     }
 
-    /// The parquet crate panics on some damaged files; to us they are only unreadable.
+    /// Turns a panic of the parquet crate on a damaged file into an error.
     fn guarded<T, E: Display>(&self, read: impl FnOnce() -> Result<T, E>) -> Result<T> {
         guarded(read).map_err(|error| self.0.unreadable(error))
     }
 }
 
-/// Whether the texts of a column are longer than any text about an item; a file of a few
-/// kilobytes may hold gigabytes.
+/// Whether the values of a column are longer than any text about an item. Compressed, gigabytes of
+/// them may fit into a file of a few kilobytes.
 fn has_long_texts(metadata: &ParquetMetaData, name: &str) -> bool {
     let groups = metadata.row_groups().iter();
     let mut columns = groups
@@ -153,9 +153,13 @@ fn has_long_texts(metadata: &ParquetMetaData, name: &str) -> bool {
     })
 }
 
-/// The schema under which texts and images that are read are views: parts of a page, so that a
-/// value of many rows is in memory once.
-fn viewed(fields: &Fields, values: &[(usize, Known)], images: Option<&ImageColumn>) -> Schema {
+/// Changes the schema to read text and images as views into a page, so that a value shared by many
+/// rows is in memory once.
+fn with_views(
+    fields: &Fields,
+    values: &[(usize, KnownColumn)],
+    images: Option<&ImageColumn>,
+) -> Schema {
     fn as_view(field: &Field) -> Field {
         let kind = match field.data_type() {
             DataType::Utf8 => DataType::Utf8View,
@@ -183,10 +187,10 @@ fn viewed(fields: &Fields, values: &[(usize, Known)], images: Option<&ImageColum
 impl ItemSource for Table {
     fn read(&mut self, sink: &mut Sink) -> Result<()> {
         let layout = self.layout()?;
-        for what in &layout.left_out {
+        for what in &layout.ignored {
             let (path, Said { english, korean }) = (self.0.path.display(), what);
             let text = said!(
-                "{path}: {english}, and is left out",
+                "{path}: {english} and is ignored",
                 "{path}: {korean}. 빼고 읽습니다"
             );
             if sink(RowEvent::Warning(text)).is_break() {
@@ -217,7 +221,11 @@ impl ItemSource for Table {
                 let image = image.and_then(|image| image.or_path(&mut row));
                 number += 1;
                 let place = format_args!("row {number}");
-                if self.0.give_with(Ok(row), image, &place, sink).is_break() {
+                if self
+                    .0
+                    .emit_with_image(Ok(row), image, &place, sink)
+                    .is_break()
+                {
                     return Ok(());
                 }
             }
@@ -226,10 +234,10 @@ impl ItemSource for Table {
     }
 }
 
-fn take_values(row: &mut Row, batch: &RecordBatch, values: &[(usize, Known)], index: usize) {
+fn take_values(row: &mut Row, batch: &RecordBatch, values: &[(usize, KnownColumn)], index: usize) {
     for (_, known) in values {
         if let Some(column) = batch.column_by_name(&known.name) {
-            row.set(&known.name, taken(column, index));
+            row.set(&known.name, cell_at(column, index));
         }
     }
 }

@@ -1,13 +1,13 @@
-//! WebDataset tars: members of one name before the first dot make one row, an image with its text
-//! in `.txt` and its metadata in `.json`. Images are read in place, never unpacked to a file; of a tar
-//! that gzip has compressed, a place is that in its content.
+//! Reads WebDataset tars. Members with the same name before the first dot are one row: an image, its
+//! text in `.txt` and its metadata in `.json`. Images are read in place, never extracted; offsets in
+//! a compressed tar are those in the decompressed content.
 
 use super::json_lines::read_object;
 use crate::error::{Error, Result};
 use crate::record::ImageLocation;
 use crate::settings::MAX_FILE_BYTES;
 use crate::source::checks::{MAX_ROW, NO_ENCODING};
-use crate::source::cp949::Texts;
+use crate::source::cp949::TextDecoder;
 use crate::source::folder::is_image_extension;
 use crate::source::manifest::columns::Column;
 use crate::source::manifest::embedded::Embedded;
@@ -35,18 +35,18 @@ impl ItemSource for Tar {
         let mut reader = Reader {
             manifest: &self.0,
             path,
-            texts: Texts::default(),
+            decoder: TextDecoder::default(),
             sample: None,
         };
         let entries = archive.entries().map_err(|error| self.broken(&error))?;
         for entry in entries {
-            let taken = entry.and_then(|entry| reader.take(entry, sink));
-            if taken.map_err(|error| self.broken(&error))?.is_break() {
+            let flow = entry.and_then(|entry| reader.add(entry, sink));
+            if flow.map_err(|error| self.broken(&error))?.is_break() {
                 return Ok(());
             }
         }
         if reader.end_sample(sink).is_continue() {
-            reader.texts.end(&self.0.path, sink);
+            reader.decoder.end(&self.0.path, sink);
         }
         Ok(())
     }
@@ -60,7 +60,7 @@ impl Tar {
     }
 }
 
-/// Members of one key, while they are met.
+/// Members with the same key.
 struct Sample {
     key: String,
     image: Option<(String, ImageLocation, Vec<u8>)>,
@@ -70,18 +70,14 @@ struct Sample {
 
 struct Reader<'a> {
     manifest: &'a Manifest,
-    /// Absolute.
+    /// Absolute path of the tar.
     path: PathBuf,
-    texts: Texts,
+    decoder: TextDecoder,
     sample: Option<Sample>,
 }
 
 impl Reader<'_> {
-    fn take(
-        &mut self,
-        mut entry: Entry<impl Read>,
-        sink: &mut Sink,
-    ) -> io::Result<ControlFlow<()>> {
+    fn add(&mut self, mut entry: Entry<impl Read>, sink: &mut Sink) -> io::Result<ControlFlow<()>> {
         if !entry.header().entry_type().is_file() {
             return Ok(ControlFlow::Continue(()));
         }
@@ -127,7 +123,7 @@ impl Reader<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Hands on the members that were met last. Those without an image are none of ours.
+    /// Emits the current sample, if it has an image.
     fn end_sample(&mut self, sink: &mut Sink) -> ControlFlow<()> {
         let Some(sample) = self.sample.take() else {
             return ControlFlow::Continue(());
@@ -136,15 +132,15 @@ impl Reader<'_> {
             return ControlFlow::Continue(());
         };
         let mut row = Ok(self.manifest.row());
-        if let (Some(json), Ok(taken)) = (&sample.json, &mut row)
-            && let Err(why) = read_object(json.trim_ascii(), json.len(), taken, &mut self.texts)
+        if let (Some(json), Ok(cells)) = (&sample.json, &mut row)
+            && let Err(why) = read_object(json.trim_ascii(), json.len(), cells, &mut self.decoder)
         {
             let Said { english, korean } = why;
             row = Err(said!("its .json is {english}", ".json: {korean}"));
         }
-        if let (Some(text), Ok(taken)) = (&sample.text, &mut row) {
-            match self.texts.read(text) {
-                Some(text) => add_text(taken, &text),
+        if let (Some(text), Ok(cells)) = (&sample.text, &mut row) {
+            match self.decoder.read(text) {
+                Some(text) => add_text(cells, &text),
                 None => {
                     let Phrase { english, korean } = NO_ENCODING;
                     row = Err(said!("its .txt is {english}", ".txt: {korean}"));
@@ -153,12 +149,13 @@ impl Reader<'_> {
         }
         let place = name.clone();
         let image = Embedded::new(location, Some(name), &bytes);
-        self.texts.end_row(&self.manifest.path, sink)?;
-        self.manifest.give_with(row, Some(image), &place, sink)
+        self.decoder.end_row(&self.manifest.path, sink)?;
+        self.manifest
+            .emit_with_image(row, Some(image), &place, sink)
     }
 }
 
-/// The first line of the text is the name, where the metadata has none.
+/// Uses the first line of the text as the name if the metadata has none.
 fn add_text(row: &mut Row, text: &str) {
     let line = text.trim_start_matches('\u{feff}').lines().next();
     let line = line.map(str::trim).unwrap_or_default();
@@ -167,8 +164,8 @@ fn add_text(row: &mut Row, text: &str) {
     }
 }
 
-fn read_up_to(reader: &mut impl Read, most: u64) -> io::Result<Vec<u8>> {
+fn read_up_to(reader: &mut impl Read, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader.take(most).read_to_end(&mut bytes)?;
+    reader.take(max).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! Values of Arrow columns as cells of a row.
+//! Converts values of Arrow columns to cells.
 
 use crate::source::checks::{MAX_ROW, TOO_LONG};
 use crate::source::manifest::row::Cell;
@@ -18,8 +18,8 @@ pub fn is_scalar(kind: &DataType) -> bool {
         || matches!(kind, Utf8 | Binary | Boolean | Null)
 }
 
-/// The value at `index`, in words.
-pub fn taken(column: &ArrayRef, index: usize) -> Cell {
+/// Converts the value at `index`.
+pub fn cell_at(column: &ArrayRef, index: usize) -> Cell {
     macro_rules! number {
         ($kind:ty) => {
             Cell::Text(column.as_primitive::<$kind>().value(index).to_string())
@@ -42,7 +42,7 @@ pub fn taken(column: &ArrayRef, index: usize) -> Cell {
         DataType::UInt64 => number!(UInt64Type),
         DataType::Float32 => number(column.as_primitive::<Float32Type>().value(index).into()),
         DataType::Float64 => number(column.as_primitive::<Float64Type>().value(index)),
-        // `is_scalar` lets nothing else in.
+        // Unreachable: `is_scalar` allows no other type.
         _ => Cell::Nothing,
     }
 }
@@ -57,7 +57,7 @@ fn text(bytes: &[u8]) -> Cell {
     }
 }
 
-/// A column of texts that has none is often one of numbers that are none.
+/// NaN counts as no value: writers use it for the nulls of an empty text column.
 fn number(value: f64) -> Cell {
     match value.is_finite() {
         true => Cell::Text(value.to_string()),

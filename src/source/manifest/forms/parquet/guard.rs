@@ -1,4 +1,4 @@
-//! The parquet crate panics on some damaged files; to us they are only unreadable.
+//! Turns panics of the parquet crate on damaged files into errors.
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};

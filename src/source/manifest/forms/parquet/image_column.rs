@@ -1,6 +1,6 @@
-//! A column of images: their bytes, or a struct of bytes and path as Hugging Face datasets has it.
+//! Image columns: binary, or a struct of bytes and path as in Hugging Face datasets.
 
-use super::cells::taken;
+use super::cells::cell_at;
 use super::guard::guarded;
 use crate::record::ImageLocation;
 use crate::source::manifest::columns::{Column, Columns};
@@ -17,33 +17,33 @@ use parquet::file::metadata::ParquetMetaData;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Rows of one batch.
+/// Maximum rows per batch.
 pub const BATCH_ROWS: usize = 1024;
-/// What the images of a batch may have in memory, as far as their average tells.
+/// Memory limit for the images of a batch, estimated by their average size.
 const BATCH_BYTES: u64 = 16 << 20;
 
 const BYTES: &str = "bytes";
 const PATH: &str = "path";
 
-/// The column of a file that holds images.
+/// A column that contains images.
 #[derive(Debug)]
 pub struct ImageColumn {
-    /// Its place among all columns.
+    /// Index among all columns.
     pub at: usize,
     name: String,
     is_struct: bool,
 }
 
-/// What stands in such a column.
+/// Value of an image column.
 pub enum Image {
     Bytes(Embedded),
-    /// Only where the image is.
+    /// The path of the image, without bytes.
     Path(String),
 }
 
 impl ImageColumn {
-    /// The column that the user has named, or one by the usual name, or one that is a struct as
-    /// datasets write it.
+    /// Finds the image column: the one that the user has named, one with a known name, or a struct
+    /// of bytes and path.
     pub fn find(fields: &Fields, columns: &Columns) -> Option<Self> {
         let is_image = |field: &Field| is_struct(field) || *field.data_type() == DataType::Binary;
         let is_named = |field: &Field| {
@@ -63,7 +63,7 @@ impl ImageColumn {
         })
     }
 
-    /// How many rows are read at once, so that their images fit in memory.
+    /// Batch size whose images fit in memory.
     pub fn batch_rows(&self, metadata: &ParquetMetaData) -> usize {
         let groups = metadata.row_groups().iter();
         let columns = groups
@@ -77,7 +77,7 @@ impl ImageColumn {
             .clamp(1, BATCH_ROWS)
     }
 
-    /// The image of a row; `number` is that of the row in the whole file.
+    /// Reads the image of a row. `number` is the row's index in the file.
     pub fn at_row(
         &self,
         batch: &RecordBatch,
@@ -113,7 +113,7 @@ impl ImageColumn {
 }
 
 impl Image {
-    /// The image where its bytes are there; a path is that of the row.
+    /// Returns an embedded image; a path is set in the row instead.
     pub fn or_path(self, row: &mut Row) -> Option<Embedded> {
         match self {
             Self::Bytes(image) => Some(image),
@@ -137,13 +137,13 @@ fn is_struct(field: &Field) -> bool {
 }
 
 fn path_at(paths: &ArrayRef, index: usize) -> Option<String> {
-    match taken(paths, index) {
+    match cell_at(paths, index) {
         Cell::Text(path) => Some(path),
         Cell::Nothing | Cell::Odd(_) => None,
     }
 }
 
-/// Reads the bytes of one image again. The error says why there are none.
+/// Reads the bytes of one image from the file again.
 pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, String> {
     let open = || -> Result<Vec<u8>, String> {
         let file = File::open(file).map_err(|error| error.to_string())?;
@@ -154,27 +154,29 @@ pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, Str
         let groups = metadata.metadata().row_groups().iter();
         let group = groups.enumerate().find_map(|(number, group)| {
             let rows = u64::try_from(group.num_rows()).unwrap_or_default();
-            let inside = row.checked_sub(before).filter(|inside| *inside < rows);
+            let row_in_group = row
+                .checked_sub(before)
+                .filter(|row_in_group| *row_in_group < rows);
             before += rows;
-            inside.map(|inside| (number, inside))
+            row_in_group.map(|row_in_group| (number, row_in_group))
         });
-        let (group, inside) = group.ok_or("it has fewer rows now")?;
+        let (group, row_in_group) = group.ok_or("it has fewer rows than before")?;
         let schema = metadata.parquet_schema();
         let leaf = (0..schema.num_columns()).find(|leaf| {
             let path = schema.column(*leaf).path().string();
             path == column
         });
-        let leaf = leaf.ok_or_else(|| format!("it has no column {column} any more"))?;
+        let leaf = leaf.ok_or_else(|| format!("it no longer has a column {column}"))?;
         let mask = ProjectionMask::leaves(schema, [leaf]);
         let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
             .with_projection(mask)
             .with_row_groups(vec![group])
-            .with_offset(usize::try_from(inside).unwrap_or(usize::MAX))
+            .with_offset(usize::try_from(row_in_group).unwrap_or(usize::MAX))
             .with_limit(1)
             .with_batch_size(1)
             .build()
             .map_err(|error| error.to_string())?;
-        let batch = batches.next().ok_or("it has fewer rows now")?;
+        let batch = batches.next().ok_or("it has fewer rows than before")?;
         let batch = batch.map_err(|error| error.to_string())?;
         let value = batch.columns().first().ok_or("the column is gone")?;
         let bytes = match value.as_struct_opt() {
@@ -183,7 +185,7 @@ pub fn cell_bytes(file: &PathBuf, column: &str, row: u64) -> Result<Vec<u8>, Str
         };
         match bytes.as_binary_opt::<i32>() {
             Some(bytes) if bytes.len() == 1 && !bytes.is_null(0) => Ok(bytes.value(0).to_vec()),
-            _ => Err("the row has no image any more".to_owned()),
+            _ => Err("the row no longer has an image".to_owned()),
         }
     };
     guarded(open)
